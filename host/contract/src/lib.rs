@@ -1,0 +1,14 @@
+//! The nouns of the plugin contract (`sdk/wit/watchbell.wit`) as the host speaks them. No IO, no dependencies.
+mod time; // instants and spans, in milliseconds
+mod rows; // answers, as columns
+mod question; // what a rule asks
+mod signal; // what a rule finds
+mod intent; // what an alerter delivers
+
+pub use intent::{AlertText, AlerterAbout, Cause, Intent, Product, Receipt, Refusal, Severity, TextFormat};
+pub use question::{
+    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Plan, Question, RawSearch,
+};
+pub use rows::{Column, Dictionary, Rows, RowsFault, Values};
+pub use signal::{About, Evidence, Fault, Finding, Label, Problem, Signal, SignalKind};
+pub use time::{Duration, Range, Timestamp, Window};

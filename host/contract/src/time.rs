@@ -1,0 +1,160 @@
+use std::fmt;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// A span of time, in whole milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(pub u64);
+
+/// Half-open: `start` is in, `end` is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Range {
+    pub start: Timestamp,
+    pub end: Timestamp,
+}
+
+/// The slice of time of one run, `start <= settled <= end`; see the WIT for what each bound means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    pub start: Timestamp,
+    pub settled: Timestamp,
+    pub end: Timestamp,
+}
+
+impl Timestamp {
+    pub const MIN: Self = Self(i64::MIN);
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// The last multiple of `grid` at or before this instant. A zero grid leaves it as it is.
+    pub fn floor(self, grid: Duration) -> Self {
+        match grid.signed() {
+            0 => self,
+            grid => Self(self.0.saturating_sub(self.0.rem_euclid(grid))),
+        }
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl Duration {
+    pub const ZERO: Self = Self(0);
+
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1_000)
+    }
+
+    pub const fn from_mins(mins: u64) -> Self {
+        Self::from_secs(mins * 60)
+    }
+
+    pub const fn from_hours(hours: u64) -> Self {
+        Self::from_mins(hours * 60)
+    }
+
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn secs_f64(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
+
+    pub fn std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0)
+    }
+
+    pub fn saturating_mul(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+
+    fn signed(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl From<std::time::Duration> for Duration {
+    fn from(span: std::time::Duration) -> Self {
+        Self(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.signed()))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn sub(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(span.signed()))
+    }
+}
+
+impl std::ops::Add for Duration {
+    type Output = Duration;
+    fn add(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_add(other.0))
+    }
+}
+
+impl Range {
+    pub fn new(start: Timestamp, end: Timestamp) -> Self {
+        Self { start, end }
+    }
+
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.start <= at && at < self.end
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.end <= self.start
+    }
+}
+
+/// As a manifest would write it: the largest unit that divides it, `90s`, `5m`, `1h30m`.
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        let mut rest = self.0;
+        for (unit, millis) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+            if rest >= millis {
+                write!(f, "{}{unit}", rest / millis)?;
+                rest %= millis;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floor_rounds_towards_the_past_on_both_sides_of_the_epoch() {
+        assert_eq!(Timestamp(61_500).floor(Duration::from_secs(60)), Timestamp(60_000));
+        assert_eq!(Timestamp(-1).floor(Duration::from_secs(60)), Timestamp(-60_000));
+        assert_eq!(Timestamp(7).floor(Duration::ZERO), Timestamp(7));
+    }
+
+    #[test]
+    fn a_duration_reads_as_a_manifest_writes_it() {
+        assert_eq!(Duration(90_000).to_string(), "1m30s");
+        assert_eq!(Duration(300_000).to_string(), "5m");
+        assert_eq!(Duration(1_500).to_string(), "1s500ms");
+        assert_eq!(Duration(0).to_string(), "0s");
+    }
+}
