@@ -1,0 +1,88 @@
+//! Names and spreads derived from what they name: the same after every restart and on every host.
+use sha2::{Digest as _, Sha256};
+use watchbell_contract::{Duration, Label, SignalKind, Timestamp};
+
+use crate::record::{EpisodeId, IntentId};
+use crate::spec::{DestinationName, RuleName};
+
+/// `at`, the first signal's instant, tells apart two episodes of the same labels in one window.
+pub(crate) fn episode_id(
+    rule: &RuleName,
+    labels: &[Label],
+    window_end: Timestamp,
+    at: Timestamp,
+) -> EpisodeId {
+    let mut digest = Parts::new("episode");
+    EpisodeId(digest.text(&rule.0).labels(labels).number(window_end.0).number(at.0).hex())
+}
+
+/// The name of something announced once; `what` and `more` tell apart events, groups of them and the host's own.
+pub(crate) fn once_id(
+    what: &str,
+    more: &[&str],
+    rule: &RuleName,
+    labels: &[Label],
+    at: Timestamp,
+) -> EpisodeId {
+    let mut digest = Parts::new(what);
+    digest.text(&rule.0).labels(labels).number(at.0);
+    more.iter().for_each(|part| {
+        digest.text(part);
+    });
+    EpisodeId(digest.hex())
+}
+
+pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &DestinationName) -> IntentId {
+    let mut digest = Parts::new("intent");
+    IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
+}
+
+pub(crate) fn signal_hash(labels: &[Label], kind: SignalKind) -> u64 {
+    Parts::new("signal").labels(labels).number(kind as i64).hash()
+}
+
+/// `span` times something in 0..1 that `name` and `turn` decide.
+pub(crate) fn spread(span: Duration, name: &str, turn: u64) -> Duration {
+    let hash = Parts::new("spread").text(name).number(turn as i64).hash();
+    Duration(((u128::from(hash) * u128::from(span.0)) >> 64) as u64)
+}
+
+struct Parts(Sha256);
+
+impl Parts {
+    fn new(what: &str) -> Self {
+        let mut parts = Self(Sha256::new());
+        parts.text(what);
+        parts
+    }
+
+    /// The length goes first, so that no two lists of parts read the same.
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text);
+        self
+    }
+
+    fn number(&mut self, number: i64) -> &mut Self {
+        self.0.update(number.to_le_bytes());
+        self
+    }
+
+    fn labels(&mut self, labels: &[Label]) -> &mut Self {
+        self.number(labels.len() as i64);
+        for label in labels {
+            self.text(&label.name).number(i64::from(label.value.is_some()));
+            self.text(label.value.as_deref().unwrap_or_default());
+        }
+        self
+    }
+
+    fn hex(&mut self) -> String {
+        hex::encode(&self.0.finalize_reset()[..16])
+    }
+
+    fn hash(&mut self) -> u64 {
+        let digest = self.0.finalize_reset();
+        u64::from_le_bytes(std::array::from_fn(|index| digest[index]))
+    }
+}

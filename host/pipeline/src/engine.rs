@@ -1,0 +1,136 @@
+//! The machine that moves the others: facts in, orders out.
+mod config; // what it needs to know of its host
+mod rule; // one rule, its kept record and what it is doing
+mod bundle; // the rules in force change
+mod runs; // windows are evaluated
+mod announce; // episodes and events become messages
+mod ledger; // what changed becomes one write at a time
+mod status; // what it tells of its rules
+
+pub use config::EngineConfig;
+pub use status::{PrimingProgress, RuleStatus, Running};
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use watchbell_contract::{Label, Timestamp};
+
+use crate::episode::Open;
+use crate::order::{Action, Event, RunId};
+use crate::outbox::Outbox;
+use crate::queue::{Limits, Queue};
+use crate::record::{RuleRecord, Snapshot};
+use crate::spec::RuleName;
+use ledger::Ledger;
+use rule::Rule;
+use runs::Underway;
+
+/// Evaluates, escalates and delivers, without waiting and without a clock.
+///
+/// After each `handle`, ask `poll_action` until it has nothing more, then come back with the next event, or with a
+/// tick at `next_wakeup`. Nothing it orders depends on anything but these.
+pub struct Engine {
+    config: EngineConfig,
+    now: Timestamp,
+    actions: VecDeque<Action>,
+    rules: BTreeMap<RuleName, Rule>,
+    /// What the store holds of rules, until the first bundle says which of them are still there.
+    found: BTreeMap<RuleName, (Option<RuleRecord>, Open)>,
+    queue: Queue,
+    underway: BTreeMap<RunId, Underway>,
+    runs: u64,
+    /// When an episode has something to say again.
+    timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
+    outbox: Outbox,
+    ledger: Ledger,
+    bundle: Option<String>,
+    draining: bool,
+}
+
+impl Engine {
+    /// Begins from what the store holds. Nothing runs before the first `Event::Bundle`.
+    pub fn new(config: EngineConfig, now: Timestamp, snapshot: Snapshot) -> Self {
+        let mut found: BTreeMap<RuleName, (Option<RuleRecord>, Open)> = BTreeMap::new();
+        for record in snapshot.rules {
+            let name = record.rule.clone();
+            found.entry(name).or_default().0 = Some(record);
+        }
+        for episode in snapshot.episodes {
+            let open = &mut found.entry(episode.rule.clone()).or_default().1;
+            open.insert(episode.labels.clone(), episode);
+        }
+        let mut outbox = Outbox::default();
+        let notes = outbox.recover(snapshot.intents, now);
+        Self {
+            ledger: Ledger::new(snapshot.partition, snapshot.epoch),
+            config,
+            now,
+            actions: notes.into_iter().map(Action::Note).collect(),
+            rules: BTreeMap::new(),
+            found,
+            queue: Queue::default(),
+            underway: BTreeMap::new(),
+            runs: 0,
+            timers: BTreeSet::new(),
+            outbox,
+            bundle: snapshot.bundle,
+            draining: false,
+        }
+    }
+
+    /// Takes in a fact. A `now` before an earlier one counts as that one.
+    pub fn handle(&mut self, now: Timestamp, event: Event) {
+        self.now = self.now.max(now);
+        match event {
+            Event::Tick => {}
+            Event::Bundle { digest, rules, destinations } => self.take_bundle(digest, rules, destinations),
+            Event::Evaluated { run, outcome } => self.evaluated(run, outcome),
+            Event::Persisted { nonce, written } => self.persisted(nonce, written),
+            Event::Delivered { intent, outcome } => self.delivered(&intent, outcome),
+            Event::Drain => self.draining = true,
+        }
+        if !self.draining {
+            self.ring_timers();
+            self.start_runs();
+        }
+        self.commit();
+    }
+
+    /// Gives the next order. Ask until `None`.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to come back with a tick if nothing else happens first.
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let commit = self.commit_at();
+        if self.draining {
+            return commit;
+        }
+        let run = self.queue.wakeup(self.limits(), |cluster| self.config.concurrency(cluster));
+        let timer = self.timers.first().map(|(at, _, _)| *at);
+        [commit, run, timer].into_iter().flatten().min()
+    }
+
+    /// After `Event::Drain`: whether all that was started has ended and been committed.
+    pub fn is_drained(&self) -> bool {
+        self.draining
+            && self.underway.is_empty()
+            && self.outbox.busy() == 0
+            && !self.ledger.is_busy()
+            && !self.ledger.is_owed()
+    }
+
+    /// Whether a commit is owed or under way.
+    pub fn is_committing(&self) -> bool {
+        self.ledger.is_busy() || self.ledger.is_owed()
+    }
+
+    /// Intents that are owed or being delivered.
+    pub fn outbox_depth(&self) -> usize {
+        self.outbox.depth()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { live: self.config.runs_max, priming: self.config.priming_max }
+    }
+}

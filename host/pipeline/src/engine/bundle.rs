@@ -1,0 +1,144 @@
+use std::collections::BTreeSet;
+
+use crate::episode;
+use crate::priming;
+use crate::record::RuleRecord;
+use crate::spec::{DestinationSpec, RuleName, RuleSpec};
+use crate::window::{self, Cut};
+
+use super::Engine;
+use super::rule::{Activity, Rule};
+
+impl Engine {
+    /// Replaces the rules in force as a whole. What keeps its meaning keeps its state.
+    pub(super) fn take_bundle(
+        &mut self,
+        digest: String,
+        rules: Vec<RuleSpec>,
+        destinations: Vec<DestinationSpec>,
+    ) {
+        self.outbox.configure(destinations);
+        let staying: BTreeSet<RuleName> =
+            rules.iter().filter(|spec| spec.enabled).map(|spec| spec.name.clone()).collect();
+        let known: Vec<RuleName> = self.rules.keys().chain(self.found.keys()).cloned().collect();
+        for name in known.iter().filter(|name| !staying.contains(name)) {
+            self.end_rule(name);
+        }
+        for spec in rules {
+            self.take_rule(spec);
+        }
+        if self.bundle.as_ref() != Some(&digest) {
+            self.bundle = Some(digest.clone());
+            self.ledger.draft.bundle = Some(digest);
+        }
+    }
+
+    fn take_rule(&mut self, spec: RuleSpec) {
+        let name = spec.name.clone();
+        let before = self.rules.remove(&name);
+        let enabled = spec.enabled;
+        let mut rule = match (before, self.found.remove(&name)) {
+            (Some(rule), _) if rule.spec.enabled && enabled => self.change_rule(rule, spec),
+            (_, Some((Some(record), open))) if enabled => {
+                let rule = Rule::new(record_spec(&record, &spec), record, open, self.now);
+                self.change_rule(rule, spec)
+            }
+            _ => self.new_rule(spec),
+        };
+        // A run of an earlier rule of this name is still under way: its end is awaited, its result dropped.
+        if let Some((id, _)) = self.underway.iter().find(|(_, underway)| underway.rule == name) {
+            rule.activity = Activity::Running(*id);
+        }
+        let labels: Vec<_> = rule.open.keys().cloned().collect();
+        self.rules.insert(name.clone(), rule);
+        for labels in labels {
+            self.set_timer(&name, &labels);
+        }
+        self.enqueue(&name);
+    }
+
+    fn new_rule(&mut self, spec: RuleSpec) -> Rule {
+        let record = RuleRecord {
+            rule: spec.name.clone(),
+            meaning: spec.meaning.clone(),
+            cursor: window::first_cursor(&spec, self.now),
+            state: None,
+            priming: None,
+            told: Vec::new(),
+            committed_at: None,
+            last_run: None,
+            failure: None,
+        };
+        // Where a rule begins is kept at once, so that a crash before its first commit moves nothing.
+        if spec.enabled {
+            self.ledger.rule(&record);
+        }
+        Rule::new(spec, record, Default::default(), self.now)
+    }
+
+    fn change_rule(&mut self, mut rule: Rule, spec: RuleSpec) -> Rule {
+        let lost = rule.record.state.as_ref().is_some_and(|state| state.version != spec.state_version);
+        if rule.record.meaning != spec.meaning || lost {
+            rule.record.meaning = spec.meaning.clone();
+            rule.record.state = None;
+            rule.record.priming = None;
+            rule.record.failure = None;
+            rule.record.priming = priming::needed(&spec, &rule.record);
+            rule.cut = Cut::Whole;
+            rule.retry = None;
+            self.abandon_run(&rule);
+            self.ledger.rule(&rule.record);
+        }
+        let waited = rule.ended_at;
+        let changed = Rule::new(spec, rule.record, rule.open, waited);
+        Rule {
+            committed: rule.committed,
+            timers: rule.timers,
+            activity: rule.activity,
+            cut: rule.cut,
+            retry: rule.retry,
+            primed_from: rule.primed_from,
+            recent: rule.recent,
+            ..changed
+        }
+    }
+
+    /// The rule's file is gone, or the rule is disabled: nothing of it is kept, and who heard of it hears that.
+    fn end_rule(&mut self, name: &RuleName) {
+        self.queue.remove(name);
+        let (spec, had_record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
+            (Some(rule), _) => {
+                self.abandon_run(&rule);
+                for (labels, at) in &rule.timers {
+                    self.timers.remove(&(*at, name.clone(), labels.clone()));
+                }
+                let had_record = rule.spec.enabled;
+                (Some(rule.spec), had_record, rule.open)
+            }
+            (None, Some((record, open))) => (None, record.is_some(), open),
+            (None, None) => return,
+        };
+        let ended = episode::end_all(&mut open, self.now);
+        let gone = super::announce::Voice::of(spec.as_ref(), name);
+        for ended in ended {
+            self.announce_end(&gone, ended);
+        }
+        if had_record {
+            self.ledger.rule_ended(name);
+        }
+    }
+
+    /// Nobody waits for the rule's run any more; its slot stays taken until it ends.
+    fn abandon_run(&mut self, rule: &Rule) {
+        if let Activity::Running(id) = rule.activity
+            && let Some(underway) = self.underway.get_mut(&id)
+        {
+            underway.abandoned = true;
+        }
+    }
+}
+
+/// What a record found in the store was made with, as far as it matters here.
+fn record_spec(record: &RuleRecord, spec: &RuleSpec) -> RuleSpec {
+    RuleSpec { meaning: record.meaning.clone(), ..spec.clone() }
+}

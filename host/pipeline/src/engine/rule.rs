@@ -1,0 +1,113 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use watchbell_contract::{Duration, Label, Timestamp, Window};
+
+use crate::because::Because;
+use crate::digest;
+use crate::episode::Open;
+use crate::order::{Purpose, RunId};
+use crate::priming;
+use crate::record::RuleRecord;
+use crate::schedule::Timetable;
+use crate::spec::{RuleSpec, Schedule};
+use crate::window::{self, Cut};
+
+/// One rule, its kept record and what it is doing.
+pub(super) struct Rule {
+    pub(super) spec: RuleSpec,
+    /// `None`: the schedule cannot be read, and the rule is never due.
+    pub(super) table: Option<Timetable>,
+    /// Runs ahead of the store by at most one commit.
+    pub(super) record: RuleRecord,
+    /// The cursor that the store holds.
+    pub(super) committed: Timestamp,
+    pub(super) open: Open,
+    pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
+    pub(super) activity: Activity,
+    pub(super) cut: Cut,
+    pub(super) retry: Option<Retry>,
+    /// When its last run ended: from then on it waits for its next turn.
+    pub(super) ended_at: Timestamp,
+    /// Where priming began, for its progress.
+    pub(super) primed_from: Option<Timestamp>,
+    pub(super) recent: VecDeque<Because>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    Idle,
+    Running(RunId),
+    /// A run has ended; the next begins where this one is known to be committed.
+    Committing,
+}
+
+/// A window that failed and is tried again as it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) window: Window,
+    pub(super) purpose: Purpose,
+    /// Failures of this very window, of any cause.
+    pub(super) failures: u32,
+    /// Those of them that were the rule's own.
+    pub(super) rule_failures: u32,
+    pub(super) at: Timestamp,
+}
+
+/// Reasons kept per rule, for `explain`.
+const RECENT_MAX: usize = 16;
+
+impl Rule {
+    pub(super) fn new(spec: RuleSpec, record: RuleRecord, open: Open, now: Timestamp) -> Self {
+        Self {
+            table: Timetable::of(&spec.schedule).ok(),
+            committed: record.cursor,
+            spec,
+            record,
+            open,
+            timers: BTreeMap::new(),
+            activity: Activity::Idle,
+            cut: Cut::Whole,
+            retry: None,
+            ended_at: now,
+            primed_from: None,
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// How long after it is due its runs begin.
+    pub(super) fn jitter(&self, most: Duration) -> Duration {
+        let span = match &self.spec.schedule {
+            Schedule::Every(every) => Duration(every.0 / 4).min(most),
+            Schedule::Cron { .. } => Duration(self.spec.grid.0 / 4).min(most),
+        };
+        digest::spread(span, &self.spec.name.0, 0)
+    }
+
+    /// Where a live window's rows begin: at the kept state's time.
+    pub(super) fn start(&self) -> Timestamp {
+        self.record.state.as_ref().map_or(self.record.cursor, |state| state.settled)
+    }
+
+    pub(super) fn purpose(&self) -> Purpose {
+        if self.record.priming.is_some() || priming::needed(&self.spec, &self.record).is_some() {
+            Purpose::Priming
+        } else {
+            Purpose::Live
+        }
+    }
+
+    /// When its next live run may begin; `None`: never.
+    pub(super) fn due(&self, jitter_max: Duration) -> Option<Timestamp> {
+        let slot = window::next_slot(self.table.as_ref()?, &self.spec, self.record.cursor)?;
+        Some(slot.due + self.jitter(jitter_max))
+    }
+
+    pub(super) fn remember(&mut self, because: Because) {
+        if self.recent.back() != Some(&because) {
+            if self.recent.len() == RECENT_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(because);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+use std::collections::BTreeMap;
+
+use watchbell_contract::{Range, Signal, SignalKind, Timestamp, Window};
+
+use crate::because::Because;
+use crate::digest;
+use crate::episode::{self, LinkedSignal, Passage};
+use crate::order::{Action, Evaluation, Note, Purpose, Run, RunFault, RunId};
+use crate::outbox::backoff;
+use crate::priming;
+use crate::queue::Line;
+use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord, Told};
+use crate::spec::{NoData, RuleName};
+use crate::window::{self, Cure, Cut, Turn};
+
+use super::Engine;
+use super::announce::Voice;
+use super::rule::{Activity, Retry};
+
+/// A run that has not ended.
+#[derive(Clone, Debug)]
+pub(super) struct Underway {
+    pub(super) rule: RuleName,
+    pub(super) line: Line,
+    pub(super) purpose: Purpose,
+    pub(super) window: Window,
+    pub(super) since: Timestamp,
+    pub(super) attempt: u32,
+    /// Its rule has ended or means something else now: the result is dropped.
+    pub(super) abandoned: bool,
+}
+
+impl Engine {
+    /// Lets a rule wait for its next run.
+    pub(super) fn enqueue(&mut self, name: &RuleName) {
+        let Some(rule) = self.rules.get(name) else { return };
+        if rule.activity != Activity::Idle || !rule.spec.enabled || self.draining {
+            return self.queue.remove(name);
+        }
+        let line = match rule.purpose() {
+            Purpose::Live => Line::Cluster(rule.spec.cluster.clone()),
+            Purpose::Priming => Line::Priming,
+        };
+        let ready = match (&rule.retry, &line) {
+            (Some(retry), _) => Some(retry.at),
+            (None, Line::Priming) => rule.table.as_ref().map(|_| rule.ended_at),
+            // Behind those that became due while it ran: a rule that catches up does not crowd out the others.
+            (None, Line::Cluster(_)) => rule.due(self.config.jitter_max).map(|due| due.max(rule.ended_at)),
+        };
+        match ready {
+            Some(ready) => self.queue.put(name, line, ready),
+            None => self.queue.remove(name),
+        }
+    }
+
+    pub(super) fn start_runs(&mut self) {
+        let limits = self.limits();
+        while let Some((name, line)) =
+            self.queue.next(self.now, limits, |cluster| self.config.concurrency(cluster))
+        {
+            self.start_run(&name, line);
+        }
+    }
+
+    fn start_run(&mut self, name: &RuleName, line: Line) {
+        let now = self.now;
+        let jitter_max = self.config.jitter_max;
+        let planned = match self.rules.get_mut(name) {
+            Some(rule) if rule.purpose() == Purpose::Priming => {
+                if rule.record.priming.is_none() {
+                    rule.record.priming = priming::needed(&rule.spec, &rule.record);
+                }
+                rule.record.priming.as_ref().map(|progress| {
+                    rule.primed_from.get_or_insert(progress.reached);
+                    (priming::window(&rule.spec, progress, rule.cut), Purpose::Priming)
+                })
+            }
+            Some(rule) => {
+                let own_now = now - rule.jitter(jitter_max);
+                let turn = match &rule.table {
+                    Some(table) => window::turn(table, &rule.spec, rule.record.cursor, own_now),
+                    None => Turn::Never,
+                };
+                match turn {
+                    Turn::Judge { skip: Some(skip), .. } if rule.retry.is_none() => {
+                        self.queue.ended(&line);
+                        return self.skip_to_latest(name, skip);
+                    }
+                    Turn::Judge { end, .. } => {
+                        let (start, cursor) = (rule.start(), rule.record.cursor);
+                        Some((window::window(&rule.spec, start, cursor, end, rule.cut), Purpose::Live))
+                    }
+                    Turn::Wait(_) | Turn::Never => None,
+                }
+            }
+            None => None,
+        };
+        let Some(rule) = self.rules.get_mut(name) else { return self.queue.ended(&line) };
+        // A window that failed is tried again as it was.
+        let retried = rule.retry.map(|retry| (retry.window, retry.purpose));
+        let Some((window, purpose)) = retried.or(planned) else {
+            self.queue.ended(&line);
+            return self.enqueue(name);
+        };
+        self.runs += 1;
+        let id = RunId(self.runs);
+        let attempt = rule.retry.map_or(1, |retry| retry.failures + 1);
+        rule.activity = Activity::Running(id);
+        let run = Run {
+            id,
+            rule: name.clone(),
+            purpose,
+            window,
+            judged: rule.record.cursor,
+            state: rule.record.state.clone(),
+            attempt,
+            deadline: self.config.run_deadline,
+        };
+        let underway =
+            Underway { rule: name.clone(), line, purpose, window, since: now, attempt, abandoned: false };
+        self.underway.insert(id, underway);
+        self.actions.push_back(Action::Evaluate(run));
+    }
+
+    pub(super) fn evaluated(&mut self, id: RunId, outcome: Result<Evaluation, RunFault>) {
+        let Some(underway) = self.underway.remove(&id) else { return };
+        self.queue.ended(&underway.line);
+        let name = underway.rule.clone();
+        let Some(rule) = self.rules.get_mut(&name).filter(|rule| rule.activity == Activity::Running(id))
+        else {
+            return;
+        };
+        rule.activity = Activity::Idle;
+        rule.ended_at = self.now;
+        if !underway.abandoned {
+            match outcome {
+                Ok(evaluation) => self.succeeded(&name, &underway, evaluation),
+                Err(fault) => self.failed(&name, &underway, fault),
+            }
+        }
+        self.enqueue(&name);
+    }
+
+    fn succeeded(&mut self, name: &RuleName, underway: &Underway, evaluation: Evaluation) {
+        let now = self.now;
+        let window = underway.window;
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        let before = rule.record.cursor;
+        let Evaluation { finding, rows, took, links, no_data } = evaluation;
+        let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
+        let fresh = fresh_signals(&mut rule.record.told, finding.signals, links, window);
+        rule.record.state = Some(StateRecord {
+            settled: window.settled,
+            version: rule.spec.state_version,
+            bytes: finding.state,
+        });
+        rule.cut = window::heal(&rule.spec, window, rule.cut);
+        rule.retry = None;
+        rule.record.failure = None;
+        rule.record.last_run = Some(RunSummary {
+            window: Range { start: window.start, end: window.end },
+            rows,
+            signals: count,
+            took,
+            ended_at: now,
+        });
+        rule.activity = Activity::Committing;
+        match underway.purpose {
+            Purpose::Priming => {
+                let primed = match &mut rule.record.priming {
+                    Some(progress) => {
+                        progress.reached = window.settled;
+                        (window.end >= progress.until).then_some(progress.until)
+                    }
+                    None => None,
+                };
+                if let Some(until) = primed {
+                    rule.record.priming = None;
+                    rule.primed_from = None;
+                    self.ledger.note(Note::Primed { rule: name.clone(), until });
+                }
+                self.apply_clears(name, fresh);
+            }
+            Purpose::Live => {
+                rule.record.cursor = before.max(window.end);
+                rule.record.committed_at = Some(now);
+                self.ledger.note(Note::Committed { rule: name.clone(), window, rows, signals: count, took });
+                self.apply_signals(name, fresh, window, before, no_data);
+            }
+        }
+        if let Some(rule) = self.rules.get(name) {
+            self.ledger.rule(&rule.record);
+        }
+    }
+
+    /// Priming tells nobody; but who was told of a level is told of its end.
+    fn apply_clears(&mut self, name: &RuleName, fresh: Vec<LinkedSignal>) {
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        let mut last = BTreeMap::new();
+        for LinkedSignal { signal, .. } in fresh {
+            if signal.kind != SignalKind::Event {
+                last.insert(signal.labels, signal.kind);
+            }
+        }
+        let cleared = last.into_iter().filter(|(_, kind)| *kind == SignalKind::Clear);
+        let ended: Vec<_> =
+            cleared.filter_map(|(labels, _)| episode::clear(&mut rule.open, &labels, self.now)).collect();
+        let voice = Voice::of(Some(&rule.spec), name);
+        for ended in ended {
+            self.announce_end(&voice, ended);
+        }
+    }
+
+    fn apply_signals(
+        &mut self,
+        name: &RuleName,
+        mut fresh: Vec<LinkedSignal>,
+        window: Window,
+        before: Timestamp,
+        no_data: bool,
+    ) {
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        let judged = rule.record.cursor;
+        // Absent is not resolved: while nothing arrives, levels neither lapse nor, with `hold`, begin.
+        if no_data && rule.spec.no_data != NoData::Ignore {
+            episode::suspend(&mut rule.open, judged.since(before));
+            rule.open.values().for_each(|episode| self.ledger.episode(episode));
+        }
+        match rule.spec.no_data {
+            NoData::Hold if no_data => {
+                fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
+            }
+            NoData::Alert => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
+            _ => {}
+        }
+        let passage = Passage { window_end: window.end, judged, now: self.now };
+        let changes = episode::fold(&rule.spec, &mut rule.open, fresh, passage);
+        self.announce_changes(name, changes, window.end);
+    }
+
+    fn failed(&mut self, name: &RuleName, underway: &Underway, fault: RunFault) {
+        let now = self.now;
+        let seed = self.config.seed;
+        let window = underway.window;
+        let (first, most) = (self.config.backoff_first, self.config.backoff_max);
+        let attempts_max = self.config.poison_attempts.max(1);
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        let (message, of_rule) = match &fault {
+            RunFault::Outside(message) | RunFault::TooLarge(message) | RunFault::State(message) => {
+                (message, false)
+            }
+            RunFault::Rule(message) => (message, true),
+        };
+        let message = message.clone();
+        let streak = rule.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
+        rule.record.failure = Some(Failure {
+            at: now,
+            window: Range { start: window.start, end: window.end },
+            message,
+            streak,
+        });
+        let failures = rule.retry.map_or(0, |retry| retry.failures) + 1;
+        let rule_failures = rule.retry.map_or(0, |retry| retry.rule_failures) + u32::from(of_rule);
+        let at = now + backoff(first, most, streak, &name.0, seed);
+        let retry = Retry { window, purpose: underway.purpose, failures, rule_failures, at };
+        let cursor = match (&rule.record.priming, underway.purpose) {
+            (Some(progress), Purpose::Priming) => priming::cursor(progress),
+            _ => rule.record.cursor,
+        };
+        let cure = match &fault {
+            RunFault::Outside(_) => Cure::Retry,
+            RunFault::TooLarge(_) => window::too_large(&rule.spec, window, cursor, rule.cut),
+            RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, rule_failures, attempts_max),
+            RunFault::State(_) => {
+                rule.record.state = None;
+                rule.record.priming = priming::needed(&rule.spec, &rule.record);
+                rule.primed_from = None;
+                Cure::Cut(Cut::Whole)
+            }
+        };
+        let mut next = at;
+        match cure {
+            Cure::Retry => rule.retry = Some(retry),
+            Cure::Cut(cut) => {
+                rule.cut = cut;
+                // A smaller window is another window: no reason to wait, unless the state itself was refused.
+                rule.retry = None;
+                if matches!(fault, RunFault::State(_)) {
+                    rule.ended_at = at;
+                } else {
+                    next = now;
+                }
+            }
+            Cure::Skip(over) => {
+                rule.cut = Cut::Whole;
+                rule.retry = None;
+                next = now;
+                self.leave_out(name, over, underway.purpose);
+            }
+        }
+        let Some(rule) = self.rules.get(name) else { return };
+        let Some(failure) = &rule.record.failure else { return };
+        self.actions.push_back(Action::Note(Note::RunFailed {
+            rule: name.clone(),
+            window,
+            attempt: underway.attempt,
+            message: failure.message.clone(),
+            next,
+        }));
+        // Writing each failure of an outage would cost more than it tells.
+        if failure.streak.is_power_of_two() || !matches!(fault, RunFault::Outside(_)) {
+            self.ledger.rule(&rule.record);
+        }
+    }
+
+    /// The smallest slice on which the rule fails is a gap with its own alert, and the rule goes on after it.
+    fn leave_out(&mut self, name: &RuleName, over: Range, purpose: Purpose) {
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        let message = rule.record.failure.as_ref().map(|failure| failure.message.clone()).unwrap_or_default();
+        if let Some(state) = &mut rule.record.state {
+            state.settled = over.end;
+        }
+        match (&mut rule.record.priming, purpose) {
+            (Some(progress), Purpose::Priming) => {
+                progress.reached = over.end;
+                if progress.reached >= progress.until {
+                    // The rule starts from nothing: better blind for a while than for ever.
+                    rule.record.priming = None;
+                    rule.primed_from = None;
+                    rule.record.state.get_or_insert(StateRecord {
+                        settled: over.end,
+                        version: rule.spec.state_version,
+                        bytes: Vec::new(),
+                    });
+                }
+            }
+            _ => {
+                episode::suspend(&mut rule.open, over.end.since(rule.record.cursor));
+                rule.record.cursor = rule.record.cursor.max(over.end);
+                rule.record.committed_at = Some(self.now);
+            }
+        }
+        rule.record.told.retain(|told| told.at >= over.end);
+        rule.activity = Activity::Committing;
+        self.ledger.rule(&rule.record);
+        for episode in rule.open.values() {
+            self.ledger.episode(episode);
+        }
+        self.record_gap(name, over, GapReason::Poisoned, message.clone());
+        if purpose == Purpose::Live {
+            self.announce_gap(name, over, &message);
+        }
+    }
+
+    /// `catch_up: latest`: what was missed is a gap, and the rule reads its history anew.
+    fn skip_to_latest(&mut self, name: &RuleName, skip: Range) {
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        rule.record.cursor = skip.end;
+        rule.record.state = None;
+        rule.record.priming = priming::needed(&rule.spec, &rule.record);
+        rule.record.told.clear();
+        rule.cut = Cut::Whole;
+        rule.activity = Activity::Committing;
+        episode::suspend(&mut rule.open, skip.end.since(skip.start));
+        self.ledger.rule(&rule.record);
+        for episode in rule.open.values() {
+            self.ledger.episode(episode);
+        }
+        self.record_gap(name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
+    }
+
+    fn record_gap(&mut self, name: &RuleName, over: Range, reason: GapReason, message: String) {
+        self.ledger.note(Note::GapRecorded {
+            rule: name.clone(),
+            start: over.start,
+            end: over.end,
+            reason: message.clone(),
+        });
+        self.ledger.draft.gaps.push(GapRecord {
+            rule: name.clone(),
+            over,
+            reason,
+            recorded_at: self.now,
+            message,
+        });
+    }
+
+    /// What keeps the rule from running, first things first.
+    pub(super) fn explain_run(&self, name: &RuleName) -> Option<Because> {
+        let rule = self.rules.get(name)?;
+        Some(match (rule.activity, &rule.retry) {
+            _ if !rule.spec.enabled => Because::Disabled,
+            (Activity::Running(id), _) => {
+                Because::RunUnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
+            }
+            (Activity::Committing, _) => Because::CommitUnderWay,
+            _ if self.draining => Because::Draining,
+            (Activity::Idle, Some(retry)) => {
+                let failure = rule.record.failure.clone();
+                let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
+                Because::Backoff { until: retry.at, streak, message }
+            }
+            (Activity::Idle, None) => match self.queue.ready_at(name) {
+                None => Because::NeverDue,
+                Some(until) if until > self.now => Because::NotDue { until },
+                Some(_) => Because::ClusterBusy { cluster: rule.spec.cluster.clone() },
+            },
+        })
+    }
+}
+
+/// Signals that were not committed before, in order of time; `told` then holds those that a later run may repeat.
+fn fresh_signals(
+    told: &mut Vec<Told>,
+    signals: Vec<Signal>,
+    links: Vec<Option<String>>,
+    window: Window,
+) -> Vec<LinkedSignal> {
+    let mut known: BTreeMap<Told, u32> = BTreeMap::new();
+    told.drain(..).for_each(|mark| *known.entry(mark).or_default() += 1);
+    let mut found: BTreeMap<Told, u32> = BTreeMap::new();
+    let mut fresh = Vec::new();
+    let links = links.into_iter().chain(std::iter::repeat(None));
+    for (signal, link) in signals.into_iter().zip(links) {
+        // What lies before the state is settled; what lies after the end is not this window's to tell.
+        if signal.at < window.start || signal.at > window.end {
+            continue;
+        }
+        let mark = Told { at: signal.at, signal: digest::signal_hash(&signal.labels, signal.kind) };
+        let nth = found.entry(mark).or_default();
+        // Several of one instant are counted, not named: of a late third one is new.
+        if known.get(&mark).is_none_or(|known| known <= nth) {
+            fresh.push(LinkedSignal { signal, link, nth: *nth });
+        }
+        *nth += 1;
+    }
+    fresh.sort_by_key(|linked| linked.signal.at);
+    for (mark, count) in found {
+        let known = known.entry(mark).or_default();
+        *known = (*known).max(count);
+    }
+    let kept = known.into_iter().filter(|(mark, _)| mark.at >= window.settled);
+    told.extend(kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)));
+    fresh
+}

@@ -1,0 +1,211 @@
+//! What rules found, per labels, from first signal to end. Levels hold and lapse on the data's clock: time that was
+//! not judged does not pass.
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
+
+use crate::digest;
+use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
+use crate::spec::RuleSpec;
+
+/// A rule's open episodes.
+pub(crate) type Open = BTreeMap<Vec<Label>, EpisodeRecord>;
+
+/// What one window changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Open episodes that are new or different.
+    pub(crate) touched: BTreeSet<Vec<Label>>,
+    /// Open ones whose severity rose after they were announced or passed a step.
+    pub(crate) worse: BTreeSet<Vec<Label>>,
+    pub(crate) opened: Vec<(String, String)>,
+    pub(crate) ended: Vec<Ended>,
+    pub(crate) events: Vec<LinkedSignal>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) episode: EpisodeRecord,
+    /// It had passed `for:`, so somebody might have been told.
+    pub(crate) was_active: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LinkedSignal {
+    pub(crate) signal: Signal,
+    pub(crate) link: Option<String>,
+    /// How many of the same labels, kind and instant came before it.
+    pub(crate) nth: u32,
+}
+
+/// Where the rule's window time stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage {
+    /// The end of the window that brought the signals.
+    pub(crate) window_end: Timestamp,
+    /// How far everything is judged with it.
+    pub(crate) judged: Timestamp,
+    /// Wall time.
+    pub(crate) now: Timestamp,
+}
+
+/// Takes in the signals of a window, in order of time, and lets its time pass.
+pub(crate) fn fold(
+    spec: &RuleSpec,
+    open: &mut Open,
+    signals: Vec<LinkedSignal>,
+    passage: Passage,
+) -> Changes {
+    let mut changes = Changes::default();
+    for linked in signals {
+        match linked.signal.kind {
+            SignalKind::Event => changes.events.push(linked),
+            SignalKind::Firing => firing(spec, open, linked, passage, &mut changes),
+            SignalKind::Clear => {
+                let labels = linked.signal.labels;
+                activate(spec, open, &labels, linked.signal.at, passage.now, &mut changes);
+                end(open, &labels, passage.now, Ending::Cleared, &mut changes);
+            }
+        }
+    }
+    let all: Vec<Vec<Label>> = open.keys().cloned().collect();
+    for labels in all {
+        activate(spec, open, &labels, passage.judged, passage.now, &mut changes);
+        if open[&labels].until + spec.alert.resolve_after <= passage.judged {
+            end(open, &labels, passage.now, Ending::Lapsed, &mut changes);
+        }
+    }
+    changes
+}
+
+/// Time that nobody judged, or in which there was no data, does not count: levels hold that much longer.
+pub(crate) fn suspend(open: &mut Open, span: Duration) {
+    open.values_mut().for_each(|episode| episode.until = episode.until + span);
+}
+
+/// `no_data: alert`: silence of the index is an episode of its own, which data ends.
+pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> LinkedSignal {
+    let kind = if no_data { SignalKind::Firing } else { SignalKind::Clear };
+    let signal = Signal {
+        labels: vec![Label { name: "no_data".into(), value: Some("true".into()) }],
+        at: window_end,
+        until: Some(window_end + spec.grid),
+        kind,
+        value: None,
+        threshold: None,
+        summary: format!("{}: the index has no documents", spec.name),
+        details: "{}".into(),
+        evidence: None,
+    };
+    LinkedSignal { signal, link: None, nth: 0 }
+}
+
+/// Ends every episode of a rule that is no more.
+pub(crate) fn end_all(open: &mut Open, now: Timestamp) -> Vec<Ended> {
+    let mut changes = Changes::default();
+    let all: Vec<Vec<Label>> = open.keys().cloned().collect();
+    for labels in all {
+        end(open, &labels, now, Ending::RuleEnded, &mut changes);
+    }
+    changes.ended
+}
+
+/// Ends what a `clear` of priming ends.
+pub(crate) fn clear(open: &mut Open, labels: &[Label], now: Timestamp) -> Option<Ended> {
+    let mut changes = Changes::default();
+    end(open, labels, now, Ending::Cleared, &mut changes);
+    changes.ended.pop()
+}
+
+pub(crate) fn severity(spec: &RuleSpec, value: Option<f64>) -> Severity {
+    let worse = spec.worse.iter().filter(|worse| value.is_some_and(|value| worse.when.holds(value)));
+    worse.map(|worse| worse.severity).chain([spec.severity]).max().unwrap_or(spec.severity)
+}
+
+fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passage, changes: &mut Changes) {
+    let LinkedSignal { signal, link, .. } = linked;
+    let labels = signal.labels.clone();
+    let until = signal.until.unwrap_or(signal.at.floor(spec.grid) + spec.grid).max(signal.at);
+    // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
+    // been with short windows.
+    if open.get(&labels).is_some_and(|episode| episode.until + spec.alert.resolve_after < signal.at) {
+        activate(spec, open, &labels, signal.at, passage.now, changes);
+        end(open, &labels, passage.now, Ending::Lapsed, changes);
+    }
+    let severity = severity(spec, signal.value);
+    let last = LastSignal {
+        at: signal.at,
+        value: signal.value,
+        threshold: signal.threshold,
+        summary: signal.summary,
+        details: signal.details,
+        link,
+    };
+    if let Some(episode) = open.get_mut(&labels) {
+        episode.until = episode.until.max(until);
+        // Late documents may bring an older signal: it extends, but it is not the newest.
+        if last.at >= episode.last.at {
+            episode.last = last;
+        }
+        if severity > episode.severity {
+            episode.severity = severity;
+            if episode.ordinal > 0 || episode.step > 0 {
+                changes.worse.insert(labels.clone());
+            }
+        }
+    } else {
+        let id = digest::episode_id(&spec.name, &labels, passage.window_end, last.at);
+        changes.opened.push((id.0.clone(), last.summary.clone()));
+        let episode = EpisodeRecord {
+            id,
+            rule: spec.name.clone(),
+            labels: labels.clone(),
+            phase: if spec.alert.hold.is_zero() { Phase::Active } else { Phase::Pending },
+            severity,
+            since: last.at,
+            opened_at: passage.now,
+            until,
+            last,
+            chain: spec.alert.steps.clone(),
+            step: 0,
+            repeat: spec.alert.repeat,
+            announced_at: None,
+            told: Vec::new(),
+            ordinal: 0,
+        };
+        open.insert(labels.clone(), episode);
+    }
+    changes.touched.insert(labels);
+}
+
+/// A pending episode whose level has held for `for:` becomes active; escalation counts from here.
+fn activate(
+    spec: &RuleSpec,
+    open: &mut Open,
+    labels: &[Label],
+    judged: Timestamp,
+    now: Timestamp,
+    changes: &mut Changes,
+) {
+    if let Some(episode) = open.get_mut(labels)
+        && episode.phase == Phase::Pending
+        && episode.until.min(judged) >= episode.since + spec.alert.hold
+    {
+        episode.phase = Phase::Active;
+        episode.opened_at = now;
+        changes.touched.insert(labels.to_vec());
+    }
+}
+
+fn end(open: &mut Open, labels: &[Label], now: Timestamp, why: Ending, changes: &mut Changes) {
+    if let Some(mut episode) = open.remove(labels) {
+        let was_active = episode.phase != Phase::Pending;
+        episode.phase = Phase::Resolved { at: now, why };
+        changes.touched.remove(labels);
+        changes.worse.remove(labels);
+        changes.ended.push(Ended { episode, was_active });
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,18 @@
+//! The pipeline, left to right. Nothing in this crate waits, and nothing in it reads a clock.
+pub mod spec; // what a rule and a destination are, once a manifest has been understood
+pub mod record; // what is kept, and what one commit changes
+pub mod order; // facts in, orders out: the engine's two languages
+pub mod schedule; // when a rule is due
+mod window; // which slice of time a run covers
+mod priming; // what a rule reads before its first window
+mod queue; // whose turn it is
+mod episode; // what rules found, per labels, from first signal to end
+mod escalation; // who is told of it, and when
+mod outbox; // what is owed to whom, and what became of it
+pub mod text; // what people read
+mod digest; // names and spreads derived from what they name
+mod because; // why something was held or sent
+mod engine; // the machine that moves the others
+
+pub use because::Because;
+pub use engine::{Engine, EngineConfig, PrimingProgress, RuleStatus, Running};

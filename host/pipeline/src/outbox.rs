@@ -1,0 +1,360 @@
+//! What is owed to whom, and what became of it. First in, first out per episode and destination; no more deliveries
+//! at once than a destination takes; nobody waits for another destination.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use watchbell_contract::{AlertText, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
+
+use crate::because::Because;
+use crate::digest;
+use crate::order::{Action, Note};
+use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
+use crate::spec::{DestinationName, DestinationSpec};
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    entries: BTreeMap<IntentId, Entry>,
+    lanes: BTreeMap<Lane, VecDeque<IntentId>>,
+    doors: BTreeMap<DestinationName, Door>,
+}
+
+/// Messages of one episode to one destination.
+type Lane = (String, DestinationName);
+
+#[derive(Debug)]
+struct Entry {
+    record: IntentRecord,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    /// Its claim is in a commit that is not known to be written.
+    Claiming,
+    Sending,
+}
+
+#[derive(Debug, Default)]
+struct Door {
+    /// `None`: the destination is not configured (any more), and its messages wait.
+    spec: Option<DestinationSpec>,
+    /// The first message of each lane, by when it is due, then by age.
+    ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
+    /// Claimed or being sent.
+    busy: usize,
+}
+
+/// How an attempt ended, as a commit has to say it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) record: IntentRecord,
+    pub(crate) note: Note,
+}
+
+impl Outbox {
+    /// Takes over what the store holds. A claim found there may have been sent: it goes out again, flagged.
+    pub(crate) fn recover(&mut self, mut records: Vec<IntentRecord>, now: Timestamp) -> Vec<Note> {
+        records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        let mut notes = Vec::new();
+        for mut record in records {
+            match record.delivery.clone() {
+                Delivery::Owed { .. } => {}
+                // The store keeps the claim until the next one replaces it: a second crash finds it as well.
+                Delivery::Claimed { attempt, .. } => {
+                    record.intent.maybe_repeated = true;
+                    record.delivery = Delivery::Owed {
+                        due: now,
+                        attempt,
+                        last: Some("its outcome was lost in a crash".into()),
+                    };
+                    notes.push(Note::ClaimRecovered {
+                        destination: record.destination.clone(),
+                        intent: record.id.clone(),
+                    });
+                }
+                Delivery::Delivered { .. } | Delivery::Dead { .. } => continue,
+            }
+            self.push(record);
+        }
+        notes
+    }
+
+    pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {
+        self.doors.values_mut().for_each(|door| door.spec = None);
+        for spec in specs {
+            let name = spec.name.clone();
+            self.doors.entry(name).or_default().spec = Some(spec);
+        }
+    }
+
+    /// The form of text that `destination` takes.
+    pub(crate) fn text(&self, destination: &DestinationName) -> AlertText {
+        let unknown = AlertText { format: TextFormat::Plain, title_max: 200, body_max: 4_000 };
+        self.doors.get(destination).and_then(|door| door.spec.as_ref()).map_or(unknown, |spec| spec.text)
+    }
+
+    /// Adds a message, after the earlier ones of its episode; gives it back as it is to be committed.
+    pub(crate) fn push(&mut self, mut record: IntentRecord) -> Option<IntentRecord> {
+        if self.entries.contains_key(&record.id) {
+            return None;
+        }
+        let lane = lane(&record);
+        let before = self.lanes.get(&lane).and_then(|ids| ids.back()).and_then(|id| self.entries.get(id));
+        // The store keeps no order but this one.
+        if let Some(before) = before {
+            record.created_at = record.created_at.max(before.record.created_at + Duration(1));
+        }
+        let ids = self.lanes.entry(lane.clone()).or_default();
+        ids.push_back(record.id.clone());
+        let first = ids.len() == 1;
+        let given = record.clone();
+        self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting });
+        if first {
+            self.ready_head(&lane);
+        }
+        Some(given)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Claimed or being sent.
+    pub(crate) fn busy(&self) -> usize {
+        self.doors.values().map(|door| door.busy).sum()
+    }
+
+    /// When the next message may be claimed for which its destination has room now.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let open = self.doors.values().filter(|door| door.room() > 0);
+        open.filter_map(|door| door.ready.first().map(|(due, _, _)| *due)).min()
+    }
+
+    /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead.
+    pub(crate) fn claim(
+        &mut self,
+        now: Timestamp,
+        owner: &HostId,
+        epoch: Epoch,
+    ) -> Vec<(IntentRecord, Option<Note>)> {
+        let mut changed = Vec::new();
+        let names: Vec<DestinationName> = self.doors.keys().cloned().collect();
+        for name in names {
+            while let Some(id) = self.doors.get(&name).and_then(|door| door.due(now)) {
+                changed.extend(self.claim_one(&id, now, owner, epoch));
+            }
+        }
+        changed
+    }
+
+    fn claim_one(
+        &mut self,
+        id: &IntentId,
+        now: Timestamp,
+        owner: &HostId,
+        epoch: Epoch,
+    ) -> Option<(IntentRecord, Option<Note>)> {
+        let entry = self.entries.get_mut(id)?;
+        let door = self.doors.get_mut(&entry.record.destination)?;
+        door.ready.pop_first();
+        let Delivery::Owed { attempt, last, .. } = entry.record.delivery.clone() else { return None };
+        let deadline = door.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
+        // However long the host was down, a message gets its one attempt.
+        if attempt > 0 && now >= entry.record.created_at + deadline {
+            let reason = last.unwrap_or_else(|| "not delivered in time".into());
+            entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+            let record = entry.record.clone();
+            let reason = format!("its deadline of {deadline} has passed; the last attempt: {reason}");
+            let note =
+                Note::DeadLetter { destination: record.destination.clone(), intent: id.clone(), reason };
+            self.remove(id);
+            return Some((record, Some(note)));
+        }
+        door.busy += 1;
+        entry.stage = Stage::Claiming;
+        entry.record.intent.attempt = attempt + 1;
+        entry.record.delivery = Delivery::Claimed {
+            owner: owner.clone(),
+            epoch,
+            attempt: attempt + 1,
+            maybe_repeated: entry.record.intent.maybe_repeated,
+        };
+        Some((entry.record.clone(), None))
+    }
+
+    /// The claim of `id` is written: hands it out.
+    pub(crate) fn start(&mut self, id: &IntentId) -> Option<Action> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
+        entry.stage = Stage::Sending;
+        Some(Action::Deliver {
+            id: id.clone(),
+            destination: entry.record.destination.clone(),
+            intent: Box::new(entry.record.intent.clone()),
+        })
+    }
+
+    /// The claim of `id` is written, but nothing new is to be started: gives it back, unsent.
+    pub(crate) fn release(&mut self, id: &IntentId, now: Timestamp) -> Option<IntentRecord> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
+        let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
+        let last = (attempt > 1).then(|| "the host stopped before the next attempt".into());
+        entry.record.delivery = Delivery::Owed { due: now, attempt: attempt - 1, last };
+        Some(self.back_to_waiting(id))
+    }
+
+    /// Takes in how an attempt ended. `None` for one that is not under way.
+    pub(crate) fn settle(
+        &mut self,
+        id: &IntentId,
+        outcome: Result<Receipt, Refusal>,
+        now: Timestamp,
+        seed: u64,
+    ) -> Option<Settled> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Sending)?;
+        let Delivery::Claimed { attempt, maybe_repeated, .. } = entry.record.delivery else { return None };
+        let destination = entry.record.destination.clone();
+        let intent = id.clone();
+        match outcome {
+            Ok(receipt) => {
+                entry.record.delivery =
+                    Delivery::Delivered { at: now, attempt, reference: receipt.reference, maybe_repeated };
+                let record = entry.record.clone();
+                self.remove(id);
+                Some(Settled {
+                    record,
+                    note: Note::Delivered { destination, intent, attempt, maybe_repeated },
+                })
+            }
+            Err(Refusal::Refused(reason)) => {
+                entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+                let record = entry.record.clone();
+                self.remove(id);
+                Some(Settled { record, note: Note::DeadLetter { destination, intent, reason } })
+            }
+            Err(Refusal::Unavailable { reason, retry_after }) => {
+                let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
+                let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
+                entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
+                let record = self.back_to_waiting(id);
+                let note = Note::DeliveryPostponed { destination, intent, reason, due, attempt };
+                Some(Settled { record, note })
+            }
+        }
+    }
+
+    /// Why each message of `rule` is where it is.
+    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = Because> + 'a {
+        self.entries.values().filter(move |entry| entry.record.intent.rule == rule).map(|entry| {
+            let destination = entry.record.destination.clone();
+            let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
+            match &entry.record.delivery {
+                Delivery::Claimed { attempt, .. } => {
+                    Because::DeliveryUnderWay { destination, attempt: *attempt }
+                }
+                _ if head != Some(&entry.record.id) => Because::EarlierMessageFirst { destination },
+                _ if self.doors.get(&destination).is_none_or(|door| door.spec.is_none()) => {
+                    Because::UnknownDestination { destination }
+                }
+                Delivery::Owed { due, attempt, last: Some(last) } => {
+                    Because::RetryLater { destination, until: *due, attempt: *attempt, last: last.clone() }
+                }
+                _ => Because::Owed { destination },
+            }
+        })
+    }
+
+    fn back_to_waiting(&mut self, id: &IntentId) -> IntentRecord {
+        let entry = self.entries.get_mut(id).expect("its caller has just looked at it");
+        entry.stage = Stage::Waiting;
+        let record = entry.record.clone();
+        if let Some(door) = self.doors.get_mut(&record.destination) {
+            door.busy = door.busy.saturating_sub(1);
+        }
+        self.ready_head(&lane(&record));
+        record
+    }
+
+    /// Forgets a message that has come to its end, and lets the next of its lane come forward.
+    fn remove(&mut self, id: &IntentId) {
+        let Some(entry) = self.entries.remove(id) else { return };
+        if entry.stage != Stage::Waiting
+            && let Some(door) = self.doors.get_mut(&entry.record.destination)
+        {
+            door.busy = door.busy.saturating_sub(1);
+        }
+        let lane = lane(&entry.record);
+        if let Some(ids) = self.lanes.get_mut(&lane) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.lanes.remove(&lane);
+            } else {
+                self.ready_head(&lane);
+            }
+        }
+    }
+
+    fn ready_head(&mut self, lane: &Lane) {
+        let Some(id) = self.lanes.get(lane).and_then(|ids| ids.front()) else { return };
+        let Some(Entry { record, stage: Stage::Waiting }) = self.entries.get(id) else { return };
+        if let Delivery::Owed { due, .. } = record.delivery {
+            let door = self.doors.entry(lane.1.clone()).or_default();
+            door.ready.insert((due, record.created_at, id.clone()));
+        }
+    }
+}
+
+impl Door {
+    fn room(&self) -> usize {
+        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1).saturating_sub(self.busy))
+    }
+
+    fn due(&self, now: Timestamp) -> Option<IntentId> {
+        if self.room() == 0 {
+            return None;
+        }
+        self.ready.first().filter(|(due, _, _)| *due <= now).map(|(_, _, id)| id.clone())
+    }
+}
+
+/// Doubled each time up to the destination's limit, spread over the upper half of it, never before the receiver
+/// wants it; at its deadline at the latest, to be a dead letter then.
+fn retry_at(
+    spec: Option<&DestinationSpec>,
+    record: &IntentRecord,
+    attempt: u32,
+    retry_after: Option<Duration>,
+    now: Timestamp,
+    seed: u64,
+) -> Timestamp {
+    let (first, most, deadline) = spec
+        .map_or((Duration::from_secs(5), Duration::from_mins(5), Duration(u64::MAX)), |spec| {
+            (spec.retry_first, spec.retry_max, spec.deadline)
+        });
+    let pause = backoff(first, most, attempt, &record.id.0, seed).max(retry_after.unwrap_or(Duration::ZERO));
+    (now + pause).min((record.created_at + deadline).max(now + Duration(1)))
+}
+
+/// The pause after the `attempt`th failure in a row.
+pub(crate) fn backoff(first: Duration, most: Duration, attempt: u32, name: &str, seed: u64) -> Duration {
+    let doubled = first.saturating_mul(1_u64 << attempt.saturating_sub(1).min(32)).min(most);
+    let half = Duration(doubled.0 / 2);
+    half + digest::spread(Duration(doubled.0 - half.0 + 1), name, seed ^ u64::from(attempt))
+}
+
+fn lane(record: &IntentRecord) -> Lane {
+    (record.intent.episode.clone(), record.destination.clone())
+}
+
+/// A message that nobody has tried to deliver yet.
+pub(crate) fn owed(
+    id: IntentId,
+    destination: DestinationName,
+    intent: Intent,
+    now: Timestamp,
+) -> IntentRecord {
+    let delivery = Delivery::Owed { due: now, attempt: 0, last: None };
+    IntentRecord { id, destination, intent, created_at: now, delivery }
+}
+
+#[cfg(test)]
+mod tests {}

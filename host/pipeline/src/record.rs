@@ -1,0 +1,242 @@
+//! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
+use watchbell_contract::{Duration, Intent, Label, Range, Severity, Timestamp};
+
+use crate::spec::{DestinationName, Meaning, RuleName, Step};
+
+/// One process that may own partitions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostId(pub String);
+
+/// Raised by every takeover of a partition; a commit of an older epoch is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// A share of the rules, owned by one host at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u16);
+
+/// hash(rule, labels, end of the window that opened it), in hex.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpisodeId(pub String);
+
+/// hash(episode, cause, ordinal, destination), in hex.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntentId(pub String);
+
+/// What is kept of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleRecord {
+    pub rule: RuleName,
+    pub meaning: Meaning,
+    /// The end of the last committed window: everything before it was judged.
+    pub cursor: Timestamp,
+    /// `None` until primed.
+    pub state: Option<StateRecord>,
+    /// How far priming has come, while it lasts.
+    pub priming: Option<Priming>,
+    /// Signals committed at or after `state.settled`, so that judging that span again announces nothing twice.
+    pub told: Vec<Told>,
+    /// Wall time of the last commit that moved the cursor.
+    pub committed_at: Option<Timestamp>,
+    pub last_run: Option<RunSummary>,
+    /// The last failure, kept until a run commits.
+    pub failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRecord {
+    /// The state is the fold of all rows before this.
+    pub settled: Timestamp,
+    pub version: u32,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Priming {
+    /// Rows before this have been folded into the state.
+    pub reached: Timestamp,
+    /// Where live windows begin.
+    pub until: Timestamp,
+}
+
+/// hash(labels, kind) and the instant of a signal that was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Told {
+    pub at: Timestamp,
+    pub signal: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    pub window: Range,
+    pub rows: u64,
+    pub signals: u32,
+    pub took: Duration,
+    /// Wall time of its end.
+    pub ended_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub at: Timestamp,
+    pub window: Range,
+    /// As a person reads it, causes included.
+    pub message: String,
+    /// Runs that failed since the last one that committed.
+    pub streak: u32,
+}
+
+/// A slice of time that was not judged, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapRecord {
+    pub rule: RuleName,
+    pub over: Range,
+    pub reason: GapReason,
+    pub recorded_at: Timestamp,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GapReason {
+    /// `catch_up: latest` left it out.
+    Skipped,
+    /// The smallest slice on which the rule fails again and again.
+    Poisoned,
+}
+
+/// What the host keeps per rule and labels, from first signal to end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeRecord {
+    pub id: EpisodeId,
+    pub rule: RuleName,
+    pub labels: Vec<Label>,
+    pub phase: Phase,
+    pub severity: Severity,
+    /// The first signal's instant.
+    pub since: Timestamp,
+    /// Wall time of the commit that opened it: escalation counts from here.
+    pub opened_at: Timestamp,
+    /// The level holds until then, on the data's clock.
+    pub until: Timestamp,
+    pub last: LastSignal,
+    /// Fixed when the episode opens.
+    pub chain: Vec<Step>,
+    /// The next step of `chain`.
+    pub step: u32,
+    pub repeat: Option<Duration>,
+    /// Wall time of the last announcement.
+    pub announced_at: Option<Timestamp>,
+    /// Who heard of it and is to hear of its end.
+    pub told: Vec<DestinationName>,
+    /// How many announcements it has made.
+    pub ordinal: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Pending,
+    Active,
+    Acknowledged { at: Timestamp, by: String },
+    Resolved { at: Timestamp, why: Ending },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The rule said so.
+    Cleared,
+    /// `until` passed in committed window time.
+    Lapsed,
+    /// The rule's file is gone, or the rule was disabled.
+    RuleEnded,
+}
+
+/// The newest signal of an episode, for texts and for `status`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastSignal {
+    pub at: Timestamp,
+    pub value: Option<f64>,
+    pub threshold: Option<f64>,
+    pub summary: String,
+    /// A JSON object as text.
+    pub details: String,
+    pub link: Option<String>,
+}
+
+/// What is owed to one destination, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntentRecord {
+    pub id: IntentId,
+    pub destination: DestinationName,
+    /// `attempt` and `maybe_repeated` in it are set when it is handed out.
+    pub intent: Intent,
+    pub created_at: Timestamp,
+    pub delivery: Delivery,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Owed {
+        due: Timestamp,
+        attempt: u32,
+        last: Option<String>,
+    },
+    /// Committed before the request goes out: found so after a crash, it may have arrived.
+    Claimed {
+        owner: HostId,
+        epoch: Epoch,
+        attempt: u32,
+        maybe_repeated: bool,
+    },
+    Delivered {
+        at: Timestamp,
+        attempt: u32,
+        reference: Option<String>,
+        maybe_repeated: bool,
+    },
+    Dead {
+        at: Timestamp,
+        attempt: u32,
+        last: String,
+    },
+}
+
+/// Everything that one write changes. Records replace those of the same key; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    pub partition: Partition,
+    pub epoch: Epoch,
+    /// Tells two writes apart when the outcome of one is unknown.
+    pub nonce: u64,
+    /// The digest of the bundle in force, when it changes.
+    pub bundle: Option<String>,
+    pub rules: Vec<RuleRecord>,
+    pub rules_ended: Vec<RuleName>,
+    pub episodes: Vec<EpisodeRecord>,
+    pub intents: Vec<IntentRecord>,
+    pub gaps: Vec<GapRecord>,
+}
+
+/// What a host finds when it takes a partition over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    pub partition: Partition,
+    /// Already raised for the new owner.
+    pub epoch: Epoch,
+    pub bundle: Option<String>,
+    pub rules: Vec<RuleRecord>,
+    /// Those not resolved.
+    pub episodes: Vec<EpisodeRecord>,
+    /// Those owed or claimed.
+    pub intents: Vec<IntentRecord>,
+}
+
+impl Commit {
+    pub fn is_empty(&self) -> bool {
+        self.bundle.is_none()
+            && self.rules.is_empty()
+            && self.rules_ended.is_empty()
+            && self.episodes.is_empty()
+            && self.intents.is_empty()
+            && self.gaps.is_empty()
+    }
+}

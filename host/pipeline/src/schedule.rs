@@ -1,0 +1,228 @@
+//! When a rule is due: an interval aligned to the epoch, or cron in a timezone with its clock changes.
+use std::str::FromStr;
+
+use chrono::{DateTime, FixedOffset};
+use cron::TimeUnitSpec;
+use jiff::tz::TimeZone;
+use thiserror::Error;
+use watchbell_contract::{Duration, Timestamp};
+
+use crate::spec::Schedule;
+
+/// A cron expression in a timezone.
+///
+/// - Five fields (minute, hour, day of month, month, weekday) or six (seconds first); weekdays 0 and 7 are Sunday.
+/// - Where both days are restricted, either one suffices, as in Vixie cron.
+/// - A time that the spring gap swallows fires at the gap's end; one that autumn repeats fires once. An
+///   expression whose hour is `*` follows elapsed time instead: it never pauses and never fires extra.
+#[derive(Clone, Debug)]
+pub struct Cron {
+    /// The expression, or its two readings where both days are restricted.
+    schedules: Vec<cron::Schedule>,
+    zone: TimeZone,
+    every_hour: bool,
+}
+
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CronFault {
+    #[error(
+        "cron expression `{expression}` has {found} fields; write five (minute hour day month weekday) or six, \
+         with seconds first"
+    )]
+    Fields { expression: String, found: usize },
+    #[error(
+        "cron expression `{expression}`: `{part}` is not a weekday; write 0-7 or SUN-SAT, lists and ranges of them"
+    )]
+    Weekday { expression: String, part: String },
+    #[error("cron expression `{expression}` is not understood: {message}")]
+    Syntax { expression: String, message: String },
+    #[error("timezone `{timezone}` is not known; write an IANA name like `Europe/Berlin` or `UTC`")]
+    Timezone { timezone: String },
+    #[error("cron expression `{expression}` never fires")]
+    Never { expression: String },
+}
+
+/// How many clock changes a search passes before it gives up: more than a hundred years of them.
+const TRANSITIONS_MAX: usize = 256;
+
+impl Cron {
+    /// # Errors
+    /// What is wrong with the expression or the timezone, for the manifest's author.
+    pub fn parse(expression: &str, timezone: &str) -> Result<Self, CronFault> {
+        let zone =
+            TimeZone::get(timezone).map_err(|_| CronFault::Timezone { timezone: timezone.to_owned() })?;
+        let fields: Vec<&str> = expression.split_whitespace().collect();
+        let fields = match fields.len() {
+            5 => [&["0"], fields.as_slice()].concat(),
+            6 => fields,
+            found => return Err(CronFault::Fields { expression: expression.to_owned(), found }),
+        };
+        let weekday = weekdays(fields[5]).ok_or_else(|| CronFault::Weekday {
+            expression: expression.to_owned(),
+            part: fields[5].to_owned(),
+        })?;
+        let read = |day: &str, weekday: &str| {
+            let text = [fields[0], fields[1], fields[2], day, fields[4], weekday].join(" ");
+            cron::Schedule::from_str(&text).map_err(|error| CronFault::Syntax {
+                expression: expression.to_owned(),
+                message: error.to_string(),
+            })
+        };
+        let free = |field: &str| field.starts_with(['*', '?']);
+        let schedules = if free(fields[3]) || free(&weekday) {
+            vec![read(fields[3], &weekday)?]
+        } else {
+            vec![read(fields[3], "*")?, read("*", &weekday)?]
+        };
+        let every_hour = schedules[0].hours().is_all();
+        let cron = Self { schedules, zone, every_hour };
+        // Only a date that no year has, such as 30 February, never comes.
+        match cron.next_after(Timestamp(0)) {
+            Some(_) => Ok(cron),
+            None => Err(CronFault::Never { expression: expression.to_owned() }),
+        }
+    }
+
+    /// The first instant after `after` at which it fires; `None` if there is none before the crate's last year.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let mut from = after;
+        for _ in 0..TRANSITIONS_MAX {
+            let segment = Segment::at(&self.zone, from)?;
+            // What autumn repeats has fired before the clock went back.
+            if let (false, Some((began, repeated))) = (self.every_hour, segment.repeats)
+                && from.0 < began.0 + repeated - 1
+            {
+                from = Timestamp(began.0 + repeated - 1);
+            }
+            let candidate = self.next_at_offset(from, segment.offset)?;
+            let Some((ends, skipped)) = segment.ends else { return Some(candidate) };
+            if candidate < ends {
+                return Some(candidate);
+            }
+            if !self.every_hour && candidate.0 < ends.0 + skipped {
+                return Some(ends);
+            }
+            if segment.offset_at_end_fires(self, ends, from) {
+                return Some(ends);
+            }
+            from = ends;
+        }
+        None
+    }
+
+    fn next_at_offset(&self, after: Timestamp, offset: i32) -> Option<Timestamp> {
+        let local = DateTime::from_timestamp_millis(after.0)?.with_timezone(&FixedOffset::east_opt(offset)?);
+        self.schedules
+            .iter()
+            .filter_map(|schedule| schedule.after(&local).next())
+            .map(|at| Timestamp(at.timestamp_millis()))
+            .min()
+    }
+}
+
+/// A stretch of time without a clock change.
+struct Segment {
+    offset: i32,
+    /// When it began with the clock going back, and by how many milliseconds.
+    repeats: Option<(Timestamp, i64)>,
+    /// When it ends, and how many milliseconds of local time are skipped there (0 if none are).
+    ends: Option<(Timestamp, i64)>,
+}
+
+impl Segment {
+    fn at(zone: &TimeZone, at: Timestamp) -> Option<Self> {
+        let at = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        let offset = zone.to_offset(at).seconds();
+        let next_instant = at.checked_add(jiff::SignedDuration::from_millis(1)).ok()?;
+        // `preceding` is exclusive: a change at this very instant began the segment.
+        let repeats = zone.preceding(next_instant).next().and_then(|change| {
+            let before = change.timestamp().checked_sub(jiff::SignedDuration::from_millis(1)).ok()?;
+            let back = i64::from(zone.to_offset(before).seconds() - offset) * 1_000;
+            (back > 0).then(|| (Timestamp(change.timestamp().as_millisecond()), back))
+        });
+        let ends = zone.following(at).next().map(|change| {
+            let forward = i64::from(change.offset().seconds() - offset) * 1_000;
+            (Timestamp(change.timestamp().as_millisecond()), forward.max(0))
+        });
+        Some(Self { offset, repeats, ends })
+    }
+
+    /// Whether it fires at the very instant the next segment begins: the search goes on after that instant.
+    fn offset_at_end_fires(&self, cron: &Cron, ends: Timestamp, from: Timestamp) -> bool {
+        let Some(next) = Self::at(&cron.zone, ends) else { return false };
+        let repeated = next.repeats.is_some() && !cron.every_hour;
+        from < ends && !repeated && cron.next_at_offset(Timestamp(ends.0 - 1), next.offset) == Some(ends)
+    }
+}
+
+/// Weekdays as a list of names: the crate counts from Sunday = 1, everybody else from Sunday = 0.
+fn weekdays(field: &str) -> Option<String> {
+    const NAMES: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+    if field == "*" || field == "?" {
+        return Some("*".into());
+    }
+    let day = |text: &str| -> Option<usize> {
+        let upper = text.to_ascii_uppercase();
+        match NAMES.iter().position(|name| *name == upper) {
+            Some(index) => Some(index),
+            None => upper.parse().ok().filter(|day| *day <= 7),
+        }
+    };
+    let mut chosen = [false; 7];
+    for part in field.split(',') {
+        let (days, step) = match part.split_once('/') {
+            Some((days, step)) => (days, step.parse().ok().filter(|step| (1..=7).contains(step))?),
+            None => (part, 1),
+        };
+        let (first, last) = match days.split_once('-') {
+            _ if days == "*" => (0, 6),
+            Some((first, last)) => (day(first)?, day(last)?),
+            None if step > 1 => (day(days)?, 6),
+            None => (day(days)?, day(days)?),
+        };
+        // FRI-MON goes over the week's end.
+        let last = if last < first { last + 7 } else { last };
+        (first..=last).step_by(step).for_each(|day| chosen[day % 7] = true);
+    }
+    if chosen == [true; 7] {
+        return Some("*".into());
+    }
+    let names: Vec<&str> =
+        NAMES.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(name, _)| *name).collect();
+    Some(names.join(","))
+}
+
+impl Schedule {
+    /// The first due instant after `after`; `None` if the schedule has none or is not well formed.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        Timetable::of(self).ok()?.next_after(after)
+    }
+}
+
+/// A schedule that has been read.
+#[derive(Clone, Debug)]
+pub(crate) enum Timetable {
+    Every(Duration),
+    Cron(Box<Cron>),
+}
+
+impl Timetable {
+    pub(crate) fn of(schedule: &Schedule) -> Result<Self, CronFault> {
+        Ok(match schedule {
+            Schedule::Every(every) => Self::Every(Duration(every.0.max(1))),
+            Schedule::Cron { expression, timezone } => {
+                Self::Cron(Box::new(Cron::parse(expression, timezone)?))
+            }
+        })
+    }
+
+    pub(crate) fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every(every) => Some(after.floor(*every) + *every),
+            Self::Cron(cron) => cron.next_after(after),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {}

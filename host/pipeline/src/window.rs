@@ -1,0 +1,206 @@
+//! Which slice of time a run covers: half-open, contiguous, ending on the rule's grid.
+use watchbell_contract::{Duration, Range, Timestamp, Window};
+
+use crate::schedule::Timetable;
+use crate::spec::{CatchUp, RuleSpec};
+
+/// What a rule may do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing can be judged before this.
+    Wait(Timestamp),
+    /// Judge up to `end`; `skip` is left out before it (`catch_up: latest`).
+    Judge {
+        end: Timestamp,
+        skip: Option<Range>,
+    },
+    Never,
+}
+
+/// A point of the schedule: when it is due, and where the window ends that it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) due: Timestamp,
+    pub(crate) end: Timestamp,
+}
+
+/// How a window is cut after it failed as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cut {
+    #[default]
+    Whole,
+    /// New rows of this span only; late ones as always.
+    Advance { span: Duration },
+    /// From the state on, this span and nothing else, all of it settled: late documents are not looked at
+    /// again. Until the state has reached `until`.
+    Slice { span: Duration, until: Timestamp },
+}
+
+/// Where a rule without a past begins.
+pub(crate) fn first_cursor(spec: &RuleSpec, now: Timestamp) -> Timestamp {
+    let latest = (now - spec.delay).floor(spec.grid);
+    (latest - spec.lookback.unwrap_or(Duration::ZERO)).floor(spec.grid)
+}
+
+/// The first point of the schedule whose window ends after `cursor`.
+pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -> Option<Slot> {
+    let next_end = cursor.floor(spec.grid) + spec.grid;
+    let just_before = Duration(1);
+    match table {
+        // The schedule says up to when; it may be judged once `delay` has passed.
+        Timetable::Every(_) => {
+            let point = table.next_after(next_end - just_before)?;
+            Some(Slot { due: point + spec.delay, end: point.floor(spec.grid) })
+        }
+        // The schedule says when; it is judged up to `delay` before that.
+        Timetable::Cron(_) => {
+            let due = table.next_after(next_end + spec.delay - just_before)?;
+            Some(Slot { due, end: (due - spec.delay).floor(spec.grid) })
+        }
+    }
+}
+
+/// Decides the end of the window after `cursor`. `now` is the rule's own now: the clock less its start jitter.
+pub(crate) fn turn(table: &Timetable, spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Turn {
+    let Some(mut slot) = next_slot(table, spec, cursor) else { return Turn::Never };
+    if slot.due > now {
+        return Turn::Wait(slot.due);
+    }
+    let mut from = cursor;
+    if spec.catch_up == CatchUp::Latest {
+        (from, slot) = latest(table, spec, cursor, now).unwrap_or((cursor, slot));
+    }
+    let skip = (from > cursor).then_some(Range { start: cursor, end: from });
+    let farthest = from + spec.window_max;
+    if spec.catch_up == CatchUp::Merge {
+        while let Some(next) = next_slot(table, spec, slot.end) {
+            if next.due > now || next.end > farthest {
+                break;
+            }
+            slot = next;
+        }
+    }
+    let end = if slot.end <= farthest { slot.end } else { step(from, spec.window_max, spec.grid) };
+    Turn::Judge { end, skip }
+}
+
+/// The last slot that is due, and the end of the one before it.
+fn latest(
+    table: &Timetable,
+    spec: &RuleSpec,
+    cursor: Timestamp,
+    now: Timestamp,
+) -> Option<(Timestamp, Slot)> {
+    const BACK: [Duration; 5] = [
+        Duration::from_mins(1),
+        Duration::from_hours(1),
+        Duration::from_hours(24),
+        Duration::from_hours(24 * 32),
+        Duration::from_hours(24 * 400),
+    ];
+    // Begin the search near now: years of missed slots are not walked one by one.
+    let near = BACK.iter().map(|back| (now - spec.delay - *back - spec.grid - spec.grid).floor(spec.grid));
+    let starts = near.filter(|start| *start > cursor).chain([cursor]);
+    for start in starts {
+        let Some(first) = next_slot(table, spec, start).filter(|slot| slot.due <= now) else { continue };
+        let (mut before, mut slot) = (start, first);
+        while let Some(next) = next_slot(table, spec, slot.end).filter(|next| next.due <= now) {
+            (before, slot) = (slot.end, next);
+        }
+        if before > start || start == cursor {
+            return Some((before, slot));
+        }
+    }
+    None
+}
+
+/// The window of a run: from the kept state's time (or the cursor, without a state) to `end`.
+pub(crate) fn window(
+    spec: &RuleSpec,
+    start: Timestamp,
+    cursor: Timestamp,
+    end: Timestamp,
+    cut: Cut,
+) -> Window {
+    match cut {
+        Cut::Whole => settled(spec, start, end),
+        Cut::Advance { span } => settled(spec, start, end.min(step(cursor, span, spec.grid))),
+        Cut::Slice { span, until } => {
+            let end = step(start, span, spec.grid).min(until);
+            Window { start, settled: end, end }
+        }
+    }
+}
+
+fn settled(spec: &RuleSpec, start: Timestamp, end: Timestamp) -> Window {
+    Window { start, settled: start.max((end - spec.lateness).floor(spec.grid)), end }
+}
+
+/// `span` further, on the grid, and at least one step of it.
+pub(crate) fn step(from: Timestamp, span: Duration, grid: Duration) -> Timestamp {
+    (from + span).floor(grid).max(from.floor(grid) + grid)
+}
+
+/// What to do with a window that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cure {
+    /// The same again, later.
+    Retry,
+    /// Less at once.
+    Cut(Cut),
+    /// It cannot be made smaller: leave it out.
+    Skip(Range),
+}
+
+/// Too much for one run: half of it. One step of the grid is tried again and again.
+pub(crate) fn too_large(spec: &RuleSpec, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
+    let advance = window.end.since(cursor);
+    match cut {
+        Cut::Whole | Cut::Advance { .. } if advance > spec.grid => {
+            Cure::Cut(Cut::Advance { span: half(advance, spec.grid) })
+        }
+        _ => match slice(spec, window, cut) {
+            Some(cut) => Cure::Cut(cut),
+            None => Cure::Retry,
+        },
+    }
+}
+
+/// The rule fails on these rows: after `attempts_max` of the whole, the smallest part on which it does.
+pub(crate) fn poisoned(spec: &RuleSpec, window: Window, cut: Cut, attempts: u32, attempts_max: u32) -> Cure {
+    let bisecting = matches!(cut, Cut::Slice { .. });
+    let smaller = slice(spec, window, cut);
+    match smaller {
+        Some(cut) if bisecting || attempts >= attempts_max => Cure::Cut(cut),
+        None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
+        _ => Cure::Retry,
+    }
+}
+
+fn slice(spec: &RuleSpec, window: Window, cut: Cut) -> Option<Cut> {
+    let whole = window.end.since(window.start);
+    let until = match cut {
+        Cut::Slice { until, .. } => until,
+        _ => window.end,
+    };
+    // A window that the slice cuts in the middle of a step cannot be cut again.
+    let smaller = half(whole, spec.grid);
+    (step(window.start, smaller, spec.grid) < window.end).then_some(Cut::Slice { span: smaller, until })
+}
+
+/// After a run committed up to `settled`: carefully back to whole windows.
+pub(crate) fn heal(spec: &RuleSpec, window: Window, cut: Cut) -> Cut {
+    match cut {
+        Cut::Advance { span } if span < spec.window_max => Cut::Advance { span: span.saturating_mul(2) },
+        Cut::Slice { until, .. } if window.end < until => cut,
+        _ => Cut::Whole,
+    }
+}
+
+fn half(span: Duration, grid: Duration) -> Duration {
+    let grid = grid.0.max(1);
+    Duration((span.0 / 2 / grid * grid).max(grid))
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,329 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
+use watchbell_pipeline::order::{Action, Event, Note, Run, RunFault, RunId};
+use watchbell_pipeline::record::{Commit, Delivery, HostId, IntentId, Phase};
+use watchbell_pipeline::spec::{DestinationName, RuleName};
+use watchbell_pipeline::{Engine, EngineConfig};
+
+use crate::store::Store;
+use crate::world::{self, START, World};
+
+/// Faults are drawn until here; then the world is well and everything has to come to its end.
+const FAULTS_UNTIL: i64 = START + 5_400_000;
+const END: i64 = START + 9_000_000;
+
+pub(crate) struct Sim {
+    world: World,
+    random: StdRng,
+    now: i64,
+    store: Store,
+    engine: Engine,
+    /// What will happen, by when.
+    coming: BTreeMap<(i64, u64), Coming>,
+    order: u64,
+    running: BTreeMap<RunId, RuleName>,
+    persisting: bool,
+    sending: BTreeMap<IntentId, (String, DestinationName)>,
+    /// Each intent as its receiver got it, and whether that delivery was flagged.
+    received: Vec<(Intent, DestinationName)>,
+    lanes: BTreeMap<(String, DestinationName), Timestamp>,
+    outage_until: i64,
+    tally: Tally,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) crashes: u32,
+    pub(crate) flagged_repeats: u32,
+    pub(crate) gaps: usize,
+}
+
+enum Coming {
+    Evaluated(Run),
+    /// Written at that instant if `write`; acknowledged if `acknowledge`.
+    Persisted {
+        commit: Box<Commit>,
+        write: bool,
+        acknowledge: bool,
+    },
+    Delivered {
+        id: IntentId,
+        outcome: Result<Receipt, Refusal>,
+    },
+}
+
+impl Sim {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut store = Store::default();
+        let now = START;
+        let engine = Engine::new(config(seed), Timestamp(now), store.snapshot());
+        Self {
+            world: World::new(seed),
+            random: StdRng::seed_from_u64(seed),
+            now,
+            store,
+            engine,
+            coming: BTreeMap::new(),
+            order: 0,
+            running: BTreeMap::new(),
+            persisting: false,
+            sending: BTreeMap::new(),
+            received: Vec::new(),
+            lanes: BTreeMap::new(),
+            outage_until: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    pub(crate) fn run(mut self) -> Tally {
+        self.bundle();
+        while self.now < END {
+            self.step();
+        }
+        self.check_end();
+        self.tally.gaps = self.store.gaps.len();
+        self.tally
+    }
+
+    /// Carries out everything the engine orders, then lets the next thing happen. May crash in between.
+    fn step(&mut self) {
+        loop {
+            if self.faulty() && self.random.random_bool(0.001) {
+                return self.crash();
+            }
+            let Some(action) = self.engine.poll_action() else { break };
+            self.carry_out(action);
+        }
+        let wakeup = self.engine.next_wakeup().map_or(END, |at| at.0);
+        let first = self.coming.keys().next().copied();
+        match first {
+            Some((at, _)) if at <= wakeup => {
+                self.now = self.now.max(at);
+                let coming = first.and_then(|key| self.coming.remove(&key)).expect("it was there");
+                self.happen(coming);
+            }
+            _ => {
+                // A tick that changes nothing and asks for another at once would never end.
+                assert!(wakeup > self.now || first.is_some() || wakeup >= self.now, "time stands still");
+                self.now = self.now.max(wakeup);
+                self.engine.handle(Timestamp(self.now), Event::Tick);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Evaluate(run) => {
+                assert!(!self.running.values().any(|rule| *rule == run.rule), "two runs of {}", run.rule);
+                self.store.check_run(&run);
+                assert!(run.window.start <= run.window.settled && run.window.settled <= run.window.end);
+                assert!(run.window.end.0 <= self.now - 10_000, "a window that ends too late");
+                self.running.insert(run.id, run.rule.clone());
+                let slow = run.rule.0 == "level" && self.faulty();
+                let took = self.random.random_range(5..if slow { 90_000 } else { 2_000 });
+                self.later(took, Coming::Evaluated(run));
+            }
+            Action::Persist(commit) => {
+                assert!(!std::mem::replace(&mut self.persisting, true), "two writes at once");
+                let (write, acknowledge) = match self.fault(0.1) {
+                    true => (self.random.random_bool(0.5), false),
+                    false => (true, true),
+                };
+                let took = self.random.random_range(0..50);
+                self.later(took, Coming::Persisted { commit, write, acknowledge });
+            }
+            Action::Deliver { id, destination, intent } => self.deliver(id, destination, *intent),
+            Action::Note(note) => {
+                if let Note::DeadLetter { .. } = note {
+                    panic!("nothing is undeliverable here: {note:?}");
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: IntentId, destination: DestinationName, intent: Intent) {
+        let kept = self.store.intents.get(&id).expect("nothing is sent that no commit holds");
+        match &kept.delivery {
+            Delivery::Claimed { epoch, attempt, .. } => {
+                assert_eq!((*epoch, *attempt), (self.store.epoch, intent.attempt), "another claim");
+            }
+            other => panic!("sent while {other:?}"),
+        }
+        let lane = (intent.episode.clone(), destination.clone());
+        assert!(!self.sending.values().any(|other| *other == lane), "two messages of a lane at once");
+        let last = self.lanes.entry(lane.clone()).or_insert(kept.created_at);
+        assert!(*last <= kept.created_at, "a lane's order");
+        *last = kept.created_at;
+        let here = self.sending.values().filter(|(_, other)| *other == destination).count();
+        assert!(here < if destination.0 == "chat" { 2 } else { 1 }, "too many at {destination}");
+        self.sending.insert(id.clone(), lane);
+        let outcome = if self.fault(0.2) {
+            let retry_after = self.random.random_bool(0.3).then_some(Duration::from_secs(30));
+            Err(Refusal::Unavailable { reason: "503".into(), retry_after })
+        } else {
+            let repeated = self.received.iter().any(|(other, _)| other.id == intent.id);
+            if repeated {
+                assert!(intent.maybe_repeated, "sent twice without a flag: {intent:?}");
+                self.tally.flagged_repeats += 1;
+            }
+            self.received.push((intent, destination));
+            Ok(Receipt::default())
+        };
+        let took = self.random.random_range(1..3_000);
+        self.later(took, Coming::Delivered { id, outcome });
+    }
+
+    fn happen(&mut self, coming: Coming) {
+        let now = Timestamp(self.now);
+        let event = match coming {
+            Coming::Evaluated(run) => {
+                if self.now >= self.outage_until && self.fault(0.01) {
+                    self.outage_until = self.now + self.random.random_range(1_000..600_000);
+                }
+                let outcome = match () {
+                    () if self.now < self.outage_until && self.faulty() => {
+                        Err(RunFault::Outside("503".into()))
+                    }
+                    () if self.fault(0.01) => Err(RunFault::Rule("a trap out of nowhere".into())),
+                    () => self.world.evaluate(&run, now),
+                };
+                self.running.remove(&run.id);
+                Event::Evaluated { run: run.id, outcome }
+            }
+            Coming::Persisted { commit, write, acknowledge } => {
+                if write {
+                    self.store.apply(&commit);
+                }
+                self.persisting = false;
+                Event::Persisted { nonce: commit.nonce, written: acknowledge }
+            }
+            Coming::Delivered { id, outcome } => {
+                self.sending.remove(&id);
+                Event::Delivered { intent: id, outcome }
+            }
+        };
+        self.engine.handle(now, event);
+    }
+
+    /// The process is gone. What it was writing was written or not.
+    fn crash(&mut self) {
+        self.tally.crashes += 1;
+        for coming in std::mem::take(&mut self.coming).into_values() {
+            if let Coming::Persisted { commit, write: true, .. } = coming
+                && self.random.random_bool(0.5)
+            {
+                self.store.apply(&commit);
+            }
+        }
+        self.running.clear();
+        self.sending.clear();
+        self.persisting = false;
+        let long = self.random.random_bool(0.1);
+        self.now += self.random.random_range(100..if long { 1_800_000 } else { 5_000 });
+        let seed = self.random.random();
+        self.engine = Engine::new(config(seed), Timestamp(self.now), self.store.snapshot());
+        self.bundle();
+    }
+
+    fn bundle(&mut self) {
+        let bundle =
+            Event::Bundle { digest: "1".into(), rules: world::rules(), destinations: world::destinations() };
+        self.engine.handle(Timestamp(self.now), bundle);
+    }
+
+    fn check_end(&self) {
+        let judged = |rule: &str, at: i64| {
+            let name = RuleName(rule.into());
+            let gap = self.store.gaps.iter().any(|gap| gap.rule == name && gap.over.contains(Timestamp(at)));
+            self.store.first[&name] <= at && at < self.store.rules[&name].cursor.0 && !gap
+        };
+        for name in world::RULES {
+            let cursor = self.store.rules[&RuleName(name.into())].cursor;
+            assert!(cursor.0 > END - 200_000, "{name} fell behind: {cursor:?}");
+        }
+        for rule in ["each", "poisoned"] {
+            for document in &self.world.documents {
+                let host = format!("d{}", document.id);
+                let about = |intent: &&Intent| {
+                    intent.rule == rule
+                        && intent.labels.iter().any(|label| label.value.as_deref() == Some(&host))
+                };
+                let ids: BTreeSet<&str> = self
+                    .received
+                    .iter()
+                    .map(|(intent, _)| intent)
+                    .filter(about)
+                    .map(|intent| intent.id.as_str())
+                    .collect();
+                let wanted = usize::from(judged(rule, document.at));
+                assert_eq!(ids.len(), wanted, "{rule}: document {} at {}", document.id, document.at - START);
+            }
+        }
+        for gap in &self.store.gaps {
+            let poison = self.world.documents.iter().any(|d| d.poison && gap.over.contains(Timestamp(d.at)));
+            assert!(poison, "a gap without poison: {gap:?}");
+            let told = self
+                .received
+                .iter()
+                .any(|(intent, _)| intent.at == gap.over.start && intent.summary.contains("trap"));
+            assert!(told, "nobody heard of {gap:?}");
+        }
+        self.check_episodes();
+        let owed =
+            self.store.intents.values().filter(|i| !matches!(i.delivery, Delivery::Delivered { .. })).count();
+        assert_eq!(owed, 0, "everything is delivered in the end");
+        let (from, _) = world::read(
+            &self.store.rules[&RuleName("counting".into())].state.as_ref().expect("primed").bytes,
+        );
+        assert!(from <= START - 45 * 60_000, "history was read before the first window");
+    }
+
+    /// Every beginning that was told has one end, told to the same people.
+    fn check_episodes(&self) {
+        assert!(self.store.episodes.values().all(|episode| matches!(episode.phase, Phase::Resolved { .. })));
+        let told = |cause: Cause| -> BTreeSet<(&str, &DestinationName)> {
+            let of = |(intent, _): &&(Intent, DestinationName)| intent.cause == cause;
+            self.received.iter().filter(of).map(|(intent, to)| (intent.episode.as_str(), to)).collect()
+        };
+        let (opened, escalated, resolved) =
+            (told(Cause::Opened), told(Cause::Escalated), told(Cause::Resolved));
+        let began: BTreeSet<_> = opened.union(&escalated).copied().collect();
+        assert_eq!(began, resolved);
+        assert!(told(Cause::Was).iter().all(|was| !began.contains(was)));
+        // Each document of the level belongs to a span that somebody heard of.
+        let spans: Vec<_> =
+            self.store.episodes.values().filter(|episode| episode.rule.0 == "level").collect();
+        let name = RuleName("level".into());
+        for document in &self.world.documents {
+            if self.store.first[&name] <= document.at && document.at < self.store.rules[&name].cursor.0 {
+                let host = format!("h{}", document.id % 5);
+                let held = spans.iter().any(|episode| {
+                    episode.labels[0].value.as_deref() == Some(&host)
+                        && episode.since.0 <= document.at.max(episode.since.0)
+                        && document.at < episode.until.0
+                });
+                assert!(held, "document {} opened or extended no episode", document.id);
+            }
+        }
+    }
+
+    fn later(&mut self, after: i64, coming: Coming) {
+        self.order += 1;
+        self.coming.insert((self.now + after, self.order), coming);
+    }
+
+    fn faulty(&self) -> bool {
+        self.now < FAULTS_UNTIL
+    }
+
+    fn fault(&mut self, chance: f64) -> bool {
+        self.faulty() && self.random.random_bool(chance)
+    }
+}
+
+fn config(seed: u64) -> EngineConfig {
+    EngineConfig { events_max: 1_000, seed, ..EngineConfig::new(HostId("sim".into())) }
+}

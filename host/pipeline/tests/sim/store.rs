@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use watchbell_contract::Range;
+use watchbell_pipeline::order::Purpose;
+use watchbell_pipeline::record::{
+    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Phase, RuleRecord,
+    Snapshot,
+};
+use watchbell_pipeline::spec::RuleName;
+
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) epoch: Epoch,
+    last_nonce: Option<u64>,
+    bundle: Option<String>,
+    pub(crate) rules: BTreeMap<RuleName, RuleRecord>,
+    pub(crate) first: BTreeMap<RuleName, i64>,
+    pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
+    pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
+    pub(crate) gaps: Vec<GapRecord>,
+}
+
+impl Store {
+    /// Takes over: what a new owner finds.
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        let open = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::Resolved { .. });
+        let owed = |intent: &&IntentRecord| {
+            matches!(intent.delivery, Delivery::Owed { .. } | Delivery::Claimed { .. })
+        };
+        Snapshot {
+            epoch: self.epoch,
+            bundle: self.bundle.clone(),
+            rules: self.rules.values().cloned().collect(),
+            episodes: self.episodes.values().filter(open).cloned().collect(),
+            // In no order that means anything.
+            intents: self.intents.values().filter(owed).cloned().collect(),
+            ..Snapshot::default()
+        }
+    }
+
+    pub(crate) fn apply(&mut self, commit: &Commit) {
+        assert_eq!(commit.epoch, self.epoch, "a commit of another epoch");
+        if self.last_nonce == Some(commit.nonce) {
+            return;
+        }
+        assert!(self.last_nonce.is_none_or(|last| commit.nonce > last), "nonces go forward");
+        assert!(!commit.is_empty(), "an empty commit");
+        self.last_nonce = Some(commit.nonce);
+        self.bundle = commit.bundle.clone().or(self.bundle.take());
+        self.gaps.extend(commit.gaps.iter().cloned());
+        for record in &commit.rules {
+            self.check_cursor(record, &commit.gaps);
+            self.rules.insert(record.rule.clone(), record.clone());
+        }
+        for episode in &commit.episodes {
+            let before = self.episodes.insert(episode.id.clone(), episode.clone());
+            let reopened = before.is_some_and(|before| matches!(before.phase, Phase::Resolved { .. }));
+            assert!(!reopened, "a resolved episode changed: {episode:?}");
+        }
+        for intent in &commit.intents {
+            let before = self.intents.insert(intent.id.clone(), intent.clone());
+            if let Some(before) = before {
+                let ended = matches!(before.delivery, Delivery::Delivered { .. } | Delivery::Dead { .. });
+                assert!(!ended, "an intent that had ended changed: {intent:?}");
+                assert_eq!(before.created_at, intent.created_at);
+            }
+        }
+    }
+
+    /// A cursor moves over windows that were judged or over gaps that were recorded, and over nothing else.
+    fn check_cursor(&mut self, record: &RuleRecord, gaps: &[GapRecord]) {
+        self.first.entry(record.rule.clone()).or_insert(record.cursor.0);
+        let Some(before) = self.rules.get(&record.rule) else { return };
+        assert!(record.cursor >= before.cursor, "{}: the cursor went back", record.rule);
+        if let (Some(old), Some(new)) = (&before.state, &record.state) {
+            assert!(
+                new.settled >= old.settled || record.priming.is_some(),
+                "{}: the state went back",
+                record.rule
+            );
+        }
+        if record.cursor == before.cursor {
+            return;
+        }
+        let covers = |over: Range| over.start <= before.cursor && over.end == record.cursor;
+        let judged = record.last_run.as_ref().is_some_and(|run| covers(run.window));
+        let gap = gaps.iter().any(|gap| gap.rule == record.rule && covers(gap.over));
+        assert!(
+            judged || gap,
+            "{}: from {:?} to {:?} by {:?}",
+            record.rule,
+            before.cursor,
+            record.cursor,
+            record.last_run
+        );
+    }
+
+    /// Whether the state of a run is the one that is committed.
+    pub(crate) fn check_run(&self, run: &watchbell_pipeline::order::Run) {
+        let Some(record) = self.rules.get(&run.rule) else { return };
+        if run.purpose == Purpose::Live {
+            assert_eq!(
+                run.judged, record.cursor,
+                "{}: a run that does not start where the last commit ended",
+                run.rule
+            );
+        }
+    }
+}

@@ -1,0 +1,163 @@
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use watchbell_contract::{Duration, Finding, Label, Severity, Signal, SignalKind, Timestamp, Window};
+use watchbell_pipeline::order::{Evaluation, Run, RunFault};
+use watchbell_pipeline::spec::{
+    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
+};
+
+/// Where the story begins: not on a round minute.
+pub(crate) const START: i64 = 1_700_000_012_345;
+
+pub(crate) struct Document {
+    pub(crate) id: u32,
+    pub(crate) at: i64,
+    /// When a search can find it.
+    pub(crate) visible: i64,
+    /// Rules that judge it trap.
+    pub(crate) poison: bool,
+}
+
+pub(crate) struct World {
+    pub(crate) documents: Vec<Document>,
+}
+
+pub(crate) const RULES: [&str; 4] = ["each", "level", "poisoned", "counting"];
+
+impl World {
+    /// An hour of documents before the start and one and a half after it.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed ^ 0xD0C5);
+        let documents = (0..250)
+            .map(|id| {
+                let at = START + random.random_range(-3_600_000..5_400_000);
+                let late = if random.random_bool(0.3) { random.random_range(0..115_000) } else { 0 };
+                let poison = at > START + 600_000 && random.random_bool(0.02);
+                Document { id, at, visible: at + late, poison }
+            })
+            .collect();
+        Self { documents }
+    }
+
+    /// What a run finds at `now`: a pure function of the window, the state and what is visible.
+    pub(crate) fn evaluate(&self, run: &Run, now: Timestamp) -> Result<Evaluation, RunFault> {
+        let Window { start, settled, end } = run.window;
+        // A slice settles everything at once; so these rules' documents are never late.
+        let prompt = run.rule.0 == "poisoned";
+        let visible = |document: &&Document| prompt || document.visible <= now.0;
+        let within = |from: Timestamp, to: Timestamp| {
+            let inside = move |document: &&Document| from.0 <= document.at && document.at < to.0;
+            self.documents.iter().filter(inside).filter(visible)
+        };
+        let rows = within(start, end).count();
+        if prompt && rows > 12 {
+            return Err(RunFault::TooLarge(format!("{rows} rows")));
+        }
+        if prompt && let Some(document) = within(start, end).find(|document| document.poison) {
+            return Err(RunFault::Rule(format!("trap on document {}", document.id)));
+        }
+        let mut signals: Vec<Signal> = match run.rule.0.as_str() {
+            "each" | "poisoned" => within(start, end).map(event).collect(),
+            "level" => within(start, end).map(firing).collect(),
+            _ => Vec::new(),
+        };
+        signals.sort_by_key(|signal| signal.at);
+        // The state of `counting`: from where it counts, and how many there were.
+        let (from, count) = run.state.as_ref().map_or((start.0, 0), |state| read(&state.bytes));
+        if let Some(state) = &run.state {
+            assert_eq!(state.settled, start, "{}: rows are read from the state on", run.rule);
+        }
+        if run.rule.0 == "counting" {
+            let known =
+                self.documents.iter().filter(|document| from <= document.at && document.at < start.0).count();
+            assert_eq!(count, known as i64, "the state at {start:?} is the fold of all rows before it");
+        }
+        let state = [from, count + within(start, settled).count() as i64].map(i64::to_le_bytes).concat();
+        Ok(Evaluation { finding: Finding { signals, state }, rows: rows as u64, ..Evaluation::default() })
+    }
+}
+
+pub(crate) fn read(state: &[u8]) -> (i64, i64) {
+    let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    if state.len() == 16 { (number(&state[..8]), number(&state[8..])) } else { (0, 0) }
+}
+
+pub(crate) fn rules() -> Vec<RuleSpec> {
+    RULES.iter().map(|name| rule(name)).collect()
+}
+
+fn rule(name: &str) -> RuleSpec {
+    let step = |after: u64, to: &str| Step {
+        after: Duration::from_mins(after),
+        to: vec![DestinationName(to.into())],
+        unless_acknowledged: false,
+        severity: None,
+    };
+    let level = name == "level";
+    RuleSpec {
+        name: RuleName(name.into()),
+        owner: None,
+        enabled: true,
+        meaning: Meaning("1".into()),
+        state_version: 1,
+        cluster: if level { "slow" } else { "main" }.into(),
+        schedule: Schedule::Every(Duration::from_secs(60)),
+        grid: Duration::from_secs(if name == "each" { 20 } else { 60 }),
+        history: Duration::from_mins(if name == "counting" { 45 } else { 0 }),
+        delay: Duration::from_secs(10),
+        lateness: Duration::from_mins(2),
+        lookback: (name == "each").then_some(Duration::from_mins(7)),
+        catch_up: if level { CatchUp::All } else { CatchUp::Merge },
+        window_max: Duration::from_mins(10),
+        key: vec!["host".into()],
+        severity: Severity::Warning,
+        worse: Vec::new(),
+        no_data: NoData::Ignore,
+        alert: AlertSpec {
+            title: "{{ summary }}".into(),
+            body: "{{ labels.host }}".into(),
+            steps: if level { vec![step(0, "chat"), step(3, "mail")] } else { vec![step(0, "chat")] },
+            resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
+            ..AlertSpec::default()
+        },
+    }
+}
+
+pub(crate) fn destinations() -> Vec<DestinationSpec> {
+    let destination = |name: &str, concurrency| DestinationSpec {
+        name: DestinationName(name.into()),
+        text: watchbell_contract::AlertText {
+            format: watchbell_contract::TextFormat::Plain,
+            title_max: 100,
+            body_max: 1_000,
+        },
+        retry_first: Duration::from_secs(1),
+        retry_max: Duration::from_secs(60),
+        deadline: Duration::from_hours(24),
+        concurrency,
+    };
+    vec![destination("chat", 2), destination("mail", 1)]
+}
+
+fn event(document: &Document) -> Signal {
+    Signal {
+        labels: vec![Label { name: "host".into(), value: Some(format!("d{}", document.id)) }],
+        at: Timestamp(document.at),
+        until: None,
+        kind: SignalKind::Event,
+        value: Some(1.0),
+        threshold: None,
+        summary: format!("document {}", document.id),
+        details: "{}".into(),
+        evidence: None,
+    }
+}
+
+fn firing(document: &Document) -> Signal {
+    Signal {
+        labels: vec![Label { name: "host".into(), value: Some(format!("h{}", document.id % 5)) }],
+        until: Some(Timestamp(document.at + 90_000)),
+        kind: SignalKind::Firing,
+        ..event(document)
+    }
+}
