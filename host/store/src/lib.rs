@@ -1,0 +1,13 @@
+//! What outlives the process: one commit moves a partition's rules, episodes and intents together, or not at all.
+mod store; // what every store promises, and how it fails
+mod memory; // the promise in its plainest form: for tests and simulations
+mod sqlite; // the default: one file, one host
+mod reader; // the same file, read by `status` and `explain` while a host owns it
+
+#[cfg(test)]
+mod tests;
+
+pub use memory::Memory;
+pub use reader::{EpisodeFilter, Head, IntentFilter, IntentPhase, Reader, RuleView};
+pub use sqlite::{OpenError, Sqlite};
+pub use store::{CommitError, Pruned, Store, StoreError};

@@ -1,0 +1,269 @@
+use serde::{Deserialize, Serialize};
+use watchbell_contract::{Duration, Intent, Label, Range, Timestamp};
+use watchbell_pipeline::record::{Failure, LastSignal, RunSummary, Told};
+use watchbell_pipeline::spec::{DestinationName, Step};
+
+use super::names::{cause, severity};
+
+/// A type of the pipeline and its form in a column.
+pub(crate) trait Column: Sized {
+    type Form: Serialize + for<'de> Deserialize<'de>;
+    fn form(&self) -> Self::Form;
+    fn read(form: Self::Form) -> Option<Self>;
+}
+
+/// A float as its shortest exact decimal: JSON has no word for infinities, and its readers may round.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Exact(String);
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StepForm {
+    after: u64,
+    to: Vec<String>,
+    unless_acknowledged: bool,
+    severity: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LastForm {
+    at: i64,
+    value: Option<Exact>,
+    threshold: Option<Exact>,
+    summary: String,
+    details: String,
+    link: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RunForm {
+    start: i64,
+    end: i64,
+    rows: u64,
+    signals: u32,
+    took: u64,
+    ended_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FailureForm {
+    at: i64,
+    start: i64,
+    end: i64,
+    message: String,
+    streak: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct IntentForm {
+    id: String,
+    episode: String,
+    rule: String,
+    owner: Option<String>,
+    environment: String,
+    labels: Vec<(String, Option<String>)>,
+    cause: String,
+    severity: String,
+    at: i64,
+    since: i64,
+    value: Option<Exact>,
+    threshold: Option<Exact>,
+    title: String,
+    body: String,
+    summary: String,
+    details: String,
+    link: Option<String>,
+    attempt: u32,
+    maybe_repeated: bool,
+}
+
+impl Exact {
+    fn of(value: f64) -> Self {
+        Self(format!("{value:?}"))
+    }
+
+    fn value(&self) -> Option<f64> {
+        self.0.parse().ok()
+    }
+}
+
+fn read_exact(form: Option<Exact>) -> Option<Option<f64>> {
+    form.map_or(Some(None), |exact| exact.value().map(Some))
+}
+
+impl Column for Vec<Label> {
+    type Form = Vec<(String, Option<String>)>;
+    fn form(&self) -> Self::Form {
+        self.iter().map(|label| (label.name.clone(), label.value.clone())).collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(form.into_iter().map(|(name, value)| Label { name, value }).collect())
+    }
+}
+
+impl Column for Vec<Told> {
+    type Form = Vec<(i64, u64)>;
+    fn form(&self) -> Self::Form {
+        self.iter().map(|told| (told.at.0, told.signal)).collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(form.into_iter().map(|(at, signal)| Told { at: Timestamp(at), signal }).collect())
+    }
+}
+
+impl Column for Vec<DestinationName> {
+    type Form = Vec<String>;
+    fn form(&self) -> Self::Form {
+        self.iter().map(|name| name.0.clone()).collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(form.into_iter().map(DestinationName).collect())
+    }
+}
+
+impl Column for Vec<Step> {
+    type Form = Vec<StepForm>;
+    fn form(&self) -> Self::Form {
+        self.iter()
+            .map(|step| StepForm {
+                after: step.after.0,
+                to: step.to.form(),
+                unless_acknowledged: step.unless_acknowledged,
+                severity: step.severity.map(|severity| severity.as_str().to_owned()),
+            })
+            .collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        form.into_iter()
+            .map(|step| {
+                let from = match step.severity {
+                    Some(name) => Some(severity(&name)?),
+                    None => None,
+                };
+                Some(Step {
+                    after: Duration(step.after),
+                    to: Column::read(step.to)?,
+                    unless_acknowledged: step.unless_acknowledged,
+                    severity: from,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Column for LastSignal {
+    type Form = LastForm;
+    fn form(&self) -> Self::Form {
+        LastForm {
+            at: self.at.0,
+            value: self.value.map(Exact::of),
+            threshold: self.threshold.map(Exact::of),
+            summary: self.summary.clone(),
+            details: self.details.clone(),
+            link: self.link.clone(),
+        }
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(Self {
+            at: Timestamp(form.at),
+            value: read_exact(form.value)?,
+            threshold: read_exact(form.threshold)?,
+            summary: form.summary,
+            details: form.details,
+            link: form.link,
+        })
+    }
+}
+
+impl Column for RunSummary {
+    type Form = RunForm;
+    fn form(&self) -> Self::Form {
+        RunForm {
+            start: self.window.start.0,
+            end: self.window.end.0,
+            rows: self.rows,
+            signals: self.signals,
+            took: self.took.0,
+            ended_at: self.ended_at.0,
+        }
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(Self {
+            window: Range::new(Timestamp(form.start), Timestamp(form.end)),
+            rows: form.rows,
+            signals: form.signals,
+            took: Duration(form.took),
+            ended_at: Timestamp(form.ended_at),
+        })
+    }
+}
+
+impl Column for Failure {
+    type Form = FailureForm;
+    fn form(&self) -> Self::Form {
+        FailureForm {
+            at: self.at.0,
+            start: self.window.start.0,
+            end: self.window.end.0,
+            message: self.message.clone(),
+            streak: self.streak,
+        }
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(Self {
+            at: Timestamp(form.at),
+            window: Range::new(Timestamp(form.start), Timestamp(form.end)),
+            message: form.message,
+            streak: form.streak,
+        })
+    }
+}
+
+impl Column for Intent {
+    type Form = IntentForm;
+    fn form(&self) -> Self::Form {
+        IntentForm {
+            id: self.id.clone(),
+            episode: self.episode.clone(),
+            rule: self.rule.clone(),
+            owner: self.owner.clone(),
+            environment: self.environment.clone(),
+            labels: self.labels.form(),
+            cause: self.cause.as_str().to_owned(),
+            severity: self.severity.as_str().to_owned(),
+            at: self.at.0,
+            since: self.since.0,
+            value: self.value.map(Exact::of),
+            threshold: self.threshold.map(Exact::of),
+            title: self.title.clone(),
+            body: self.body.clone(),
+            summary: self.summary.clone(),
+            details: self.details.clone(),
+            link: self.link.clone(),
+            attempt: self.attempt,
+            maybe_repeated: self.maybe_repeated,
+        }
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(Self {
+            id: form.id,
+            episode: form.episode,
+            rule: form.rule,
+            owner: form.owner,
+            environment: form.environment,
+            labels: Column::read(form.labels)?,
+            cause: cause(&form.cause)?,
+            severity: severity(&form.severity)?,
+            at: Timestamp(form.at),
+            since: Timestamp(form.since),
+            value: read_exact(form.value)?,
+            threshold: read_exact(form.threshold)?,
+            title: form.title,
+            body: form.body,
+            summary: form.summary,
+            details: form.details,
+            link: form.link,
+            attempt: form.attempt,
+            maybe_repeated: form.maybe_repeated,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::open::OpenError;
+
+/// Takes the lock beside the store; it lasts until the file is closed, however the process ends.
+///
+/// The lock is on a file of its own: closing any handle on the store itself would drop the locks by which SQLite
+/// keeps its readers and this writer apart.
+pub(crate) fn take(store: &Path) -> Result<File, OpenError> {
+    let path = beside(store, ".lock");
+    let unwritable = |source| OpenError::Unwritable { store: store.to_owned(), file: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path).map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(OpenError::Locked { store: store.to_owned(), holder: holder(&mut file) });
+        }
+        Err(TryLockError::Error(source)) => return Err(unwritable(source)),
+    }
+    // For the message of whoever finds it taken; the lock does not depend on it.
+    sign(&mut file).map_err(unwritable)?;
+    Ok(file)
+}
+
+/// `store` with `ending` after its file name.
+pub(crate) fn beside(store: &Path, ending: &str) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

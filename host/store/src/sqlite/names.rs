@@ -1,0 +1,34 @@
+use watchbell_contract::{Cause, Severity};
+use watchbell_pipeline::record::{Ending, GapReason};
+
+pub(crate) fn severity(name: &str) -> Option<Severity> {
+    [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|it| it.as_str() == name)
+}
+
+pub(crate) fn cause(name: &str) -> Option<Cause> {
+    use Cause::{Escalated, Event, Opened, Repeat, Resolved, Test, Was, Worse};
+    [Opened, Worse, Repeat, Escalated, Resolved, Event, Was, Test].into_iter().find(|it| it.as_str() == name)
+}
+
+pub(crate) fn ending_name(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Cleared => "cleared",
+        Ending::Lapsed => "lapsed",
+        Ending::RuleEnded => "rule-ended",
+    }
+}
+
+pub(crate) fn ending(name: &str) -> Option<Ending> {
+    [Ending::Cleared, Ending::Lapsed, Ending::RuleEnded].into_iter().find(|it| ending_name(*it) == name)
+}
+
+pub(crate) fn gap_reason_name(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Skipped => "skipped",
+        GapReason::Poisoned => "poisoned",
+    }
+}
+
+pub(crate) fn gap_reason(name: &str) -> Option<GapReason> {
+    [GapReason::Skipped, GapReason::Poisoned].into_iter().find(|it| gap_reason_name(*it) == name)
+}

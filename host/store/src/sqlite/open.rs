@@ -1,0 +1,269 @@
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::lock::{self, beside};
+use crate::store::Cause;
+
+/// `WBEL`, in the file's header: `file store.db` and every SQLite tool show it.
+const APPLICATION_ID: i32 = 0x5742_454c;
+
+/// Each brings a store from the layout of its place in the list to the next. Never edited once released.
+const LAYOUTS: &[&str] = &[include_str!("schema.sql")];
+
+/// How long another program's transaction is waited for.
+const BUSY_MAX: Duration = Duration::from_secs(5);
+
+/// The log is cut back to this after it was written into the store.
+const LOG_BYTES_MAX: i64 = 64 << 20;
+
+/// What must fit at start.
+const PROBE_BYTES: i32 = 64 << 10;
+
+/// Why a store was not opened. Nothing has been changed in it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the store `{}` is in use by {}: stop that host, or give this one a store of its own",
+            store.display(), Holder(*holder))]
+    Locked { store: PathBuf, holder: Option<u32> },
+    #[error("the store `{0}` is a directory: name a file in it, for example `{0}/watchbell.db`", store.display())]
+    Directory { store: PathBuf },
+    #[error("cannot write `{}`, which the store `{}` needs: let the host's user write in that directory",
+            file.display(), store.display())]
+    Unwritable { store: PathBuf, file: PathBuf, source: io::Error },
+    #[error("the store `{}` is read-only: let the host's user write it", store.display())]
+    ReadOnly { store: PathBuf },
+    #[error("the store `{}` is full: free space on its volume, or move it to a larger one", store.display())]
+    Full { store: PathBuf, source: Cause },
+    #[error("the store `{0}` is an empty file, which a store never is: put a backup in its place, or remove it \
+             to begin anew (rules then start from now, and open episodes are forgotten)", store.display())]
+    Empty { store: PathBuf },
+    #[error("the store `{0}` is missing, but its log `{0}-wal` is there: bring the store back, or remove the log \
+             to begin anew", store.display())]
+    LogWithoutStore { store: PathBuf },
+    #[error("`{}` is not a store: it is {what}; name another file", store.display())]
+    Foreign { store: PathBuf, what: &'static str },
+    #[error("the store `{}` is damaged: {what}; put a backup in its place", store.display())]
+    Damaged { store: PathBuf, what: String },
+    #[error("the store `{}` has layout {found}, and this version knows layouts up to {known}: run the version \
+             that wrote it, or a later one", store.display())]
+    Newer { store: PathBuf, found: i32, known: i32 },
+    #[error("the store `{}` has layout {found}, and this version reads {known}: start a host of this version \
+             once, which brings it up to date", store.display())]
+    Older { store: PathBuf, found: i32, known: i32 },
+    #[error("there is no store at `{}`: check the path, or start a host, which creates it", store.display())]
+    Missing { store: PathBuf },
+    #[error("the store `{}` is locked by another program: end whatever holds a transaction on it", store.display())]
+    Busy { store: PathBuf, source: Cause },
+    #[error("the volume of the store `{}` cannot hold a write-ahead log (journal mode `{mode}`): put it on a \
+             local file system", store.display())]
+    NoLog { store: PathBuf, mode: String },
+    #[error("the store `{}` cannot be opened", store.display())]
+    Failed { store: PathBuf, source: Cause },
+}
+
+pub(crate) struct Opened {
+    pub(crate) db: Connection,
+    pub(crate) lock: File,
+    pub(crate) is_new: bool,
+}
+
+pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
+    let failed = |error| failure(path, error);
+    create_folder(path)?;
+    if path.is_dir() {
+        return Err(OpenError::Directory { store: path.to_owned() });
+    }
+    let lock = lock::take(path)?;
+    let is_new = !examine_file(path)?;
+    if is_new {
+        create(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let layout = identify(path, &db)?;
+    if db.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
+        return Err(OpenError::ReadOnly { store: path.to_owned() });
+    }
+    check(path, &db)?;
+    let mode: String =
+        db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" {
+        return Err(OpenError::NoLog { store: path.to_owned(), mode });
+    }
+    settle(&db, bytes_max).map_err(failed)?;
+    migrate(&mut db, layout).map_err(failed)?;
+    probe(&db).map_err(failed)?;
+    Ok(Opened { db, lock, is_new })
+}
+
+pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::Directory { store: path.to_owned() });
+    }
+    if !examine_file(path)? {
+        return Err(OpenError::Missing { store: path.to_owned() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
+    let (found, known) = (identify(path, &db)?, newest_layout());
+    if found < known {
+        return Err(OpenError::Older { store: path.to_owned(), found, known });
+    }
+    Ok(db)
+}
+
+/// Whether there is a file, by looking at it from outside.
+fn examine_file(path: &Path) -> Result<bool, OpenError> {
+    let store = path.to_owned();
+    match fs::metadata(path) {
+        Ok(file) if file.len() == 0 => Err(OpenError::Empty { store }),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(OpenError::Failed { store, source: error.into() })
+        }
+        // A new store beside an old log would take the log for its own.
+        Err(_) if beside(path, "-wal").exists() => Err(OpenError::LogWithoutStore { store }),
+        Err(_) => Ok(false),
+    }
+}
+
+fn create_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| OpenError::Unwritable {
+        store: path.to_owned(),
+        file: folder.to_owned(),
+        source,
+    })
+}
+
+/// Makes a whole store under another name first: a process that ends half-way leaves none, not half of one.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let draft = beside(path, ".new");
+    let unwritable = |source| OpenError::Unwritable { store: path.to_owned(), file: draft.clone(), source };
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(&draft).map_err(unwritable)?);
+    write_layout(&draft).map_err(|error| failure(path, error))?;
+    fs::rename(&draft, path).map_err(unwritable)?;
+    // The name itself must outlast a power cut too.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)
+}
+
+fn write_layout(draft: &Path) -> rusqlite::Result<()> {
+    let mut db = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    migrate(&mut db, 0)?;
+    db.close().map_err(|(_, error)| error)
+}
+
+/// The layout of the store, once it is known to be one.
+fn identify(path: &Path, db: &Connection) -> Result<i32, OpenError> {
+    let store = path.to_owned();
+    let failed = |error| failure(path, error);
+    db.busy_timeout(BUSY_MAX).map_err(failed)?;
+    let application: i32 = match db.pragma_query_value(None, "application_id", |row| row.get(0)) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            return Err(OpenError::Foreign { store, what: "not an SQLite file, or its header is damaged" });
+        }
+        application => application.map_err(failed)?,
+    };
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign { store, what: "an SQLite file of another program" });
+    }
+    let found: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let known = newest_layout();
+    if found > known {
+        return Err(OpenError::Newer { store, found, known });
+    }
+    if found < 1 {
+        return Err(OpenError::Damaged { store, what: format!("it says to have layout {found}") });
+    }
+    Ok(found)
+}
+
+fn check(path: &Path, db: &Connection) -> Result<(), OpenError> {
+    let damaged = |what| Err(OpenError::Damaged { store: path.to_owned(), what });
+    match db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => damaged(verdict.trim().replace('\n', ", ")),
+        Err(error) => Err(failure(path, error)),
+    }
+}
+
+fn settle(db: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |_| Ok(()))?;
+    let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = i64::try_from(bytes_max).unwrap_or(i64::MAX) / page;
+    // SQLite's own limit; more is an error there.
+    let pages = pages.clamp(1, 4_294_967_294);
+    db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+fn migrate(db: &mut Connection, layout: i32) -> rusqlite::Result<()> {
+    for (from, step) in (0..).zip(LAYOUTS).skip(usize::try_from(layout).unwrap_or(0)) {
+        let tx = db.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", from + 1)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+fn probe(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("INSERT OR REPLACE INTO probe (id, bytes) VALUES (1, zeroblob(?1))", [PROBE_BYTES])?;
+    db.execute("DELETE FROM probe", [])?;
+    Ok(())
+}
+
+fn newest_layout() -> i32 {
+    i32::try_from(LAYOUTS.len()).unwrap_or(i32::MAX)
+}
+
+fn failure(path: &Path, error: rusqlite::Error) -> OpenError {
+    let store = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => OpenError::Full { store, source: error.into() },
+        Some(ErrorCode::ReadOnly) => OpenError::ReadOnly { store },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            OpenError::Busy { store, source: error.into() }
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Damaged { store, what: error.to_string() }
+        }
+        _ => OpenError::Failed { store, source: error.into() },
+    }
+}
+
+/// `process 123`, or what can be said without a number.
+struct Holder(Option<u32>);
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}

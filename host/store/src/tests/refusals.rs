@@ -1,0 +1,203 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::fixtures::{PARTITION, commit, host, rule};
+use crate::{OpenError, Sqlite, Store};
+
+/// What an operator reads, the folder's name left out.
+fn refusal(folder: &Path, opened: Result<Sqlite, OpenError>) -> String {
+    match opened {
+        Ok(_) => panic!("it opened"),
+        Err(error) => error.to_string().replace(&folder.display().to_string(), "DIR"),
+    }
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    (folder, path)
+}
+
+/// A store with a megabyte in it, closed again.
+fn filled() -> (TempDir, PathBuf) {
+    let (folder, path) = folder();
+    let mut store = Sqlite::open(&path).unwrap();
+    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+    let mut heavy = rule("heavy", 60);
+    heavy.state.as_mut().unwrap().bytes = vec![7; 1 << 20];
+    let mut commit = commit(epoch, 1);
+    commit.rules = vec![heavy];
+    store.commit(&commit).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_missing_store_is_created_for_its_owner_alone() {
+    let (folder, _) = folder();
+    let path = folder.path().join("state/watchbell/store.db");
+    assert!(Sqlite::open(&path).unwrap().is_new());
+    assert!(!Sqlite::open(&path).unwrap().is_new());
+    assert!(!path.with_extension("db.new").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_creation_that_was_cut_short_is_begun_again() {
+    let (_folder, path) = folder();
+    fs::write(path.with_extension("db.new"), "half of a store").unwrap();
+    assert!(Sqlite::open(&path).unwrap().is_new());
+}
+
+#[test]
+fn a_store_that_is_in_use() {
+    let (folder, path) = folder();
+    let _held = Sqlite::open(&path).unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path)),
+        format!(
+            "the store `DIR/store.db` is in use by process {}: stop that host, or give this one a store of its own",
+            std::process::id()
+        )
+    );
+    drop(_held);
+    Sqlite::open(&path).unwrap();
+}
+
+#[test]
+fn a_directory() {
+    let (folder, path) = folder();
+    fs::create_dir(&path).unwrap();
+    let expected =
+        "the store `DIR/store.db` is a directory: name a file in it, for example `DIR/store.db/watchbell.db`";
+    assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+}
+
+#[test]
+fn a_place_where_nothing_can_be_written() {
+    let (folder, path) = folder();
+    fs::write(&path, "a file in the way").unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path.join("store.db"))),
+        "cannot write `DIR/store.db`, which the store `DIR/store.db/store.db` needs: let the host's user write in \
+         that directory"
+    );
+    // Nobody may create files here, not even the superuser.
+    let error = Sqlite::open(Path::new("/proc/store.db")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot write `/proc/store.db.lock`, which the store `/proc/store.db` needs: let the host's user write in \
+         that directory"
+    );
+}
+
+#[test]
+fn a_full_store() {
+    let (folder, path) = filled();
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open_within(&path, bytes)),
+        "the store `DIR/store.db` is full: free space on its volume, or move it to a larger one"
+    );
+    Sqlite::open_within(&path, bytes + (1 << 20)).unwrap();
+}
+
+#[test]
+fn an_empty_file() {
+    let (folder, path) = folder();
+    fs::write(&path, "").unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path)),
+        "the store `DIR/store.db` is an empty file, which a store never is: put a backup in its place, or remove it \
+         to begin anew (rules then start from now, and open episodes are forgotten)"
+    );
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+}
+
+#[test]
+fn a_log_without_its_store() {
+    let (folder, path) = folder();
+    fs::write(path.with_extension("db-wal"), "frames").unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path)),
+        "the store `DIR/store.db` is missing, but its log `DIR/store.db-wal` is there: bring the store back, or \
+         remove the log to begin anew"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_that_is_no_database() {
+    let (folder, path) = folder();
+    let text = "not a database\n".repeat(1_000);
+    fs::write(&path, &text).unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path)),
+        "`DIR/store.db` is not a store: it is not an SQLite file, or its header is damaged; name another file"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_database_of_another_program() {
+    let (folder, path) = folder();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
+    assert_eq!(
+        refusal(folder.path(), Sqlite::open(&path)),
+        "`DIR/store.db` is not a store: it is an SQLite file of another program; name another file"
+    );
+}
+
+#[test]
+fn a_damaged_store() {
+    let (folder, path) = filled();
+    let mut bytes = fs::read(&path).unwrap();
+    // Past the header, so that only a look at the whole file can tell.
+    for byte in &mut bytes[4_096..40_960] {
+        *byte = 0xa5;
+    }
+    fs::write(&path, &bytes).unwrap();
+    let told = refusal(folder.path(), Sqlite::open(&path));
+    assert!(told.starts_with("the store `DIR/store.db` is damaged: "), "{told}");
+    assert!(told.ends_with("; put a backup in its place"), "{told}");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn a_store_that_was_cut_off() {
+    let (folder, path) = filled();
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let told = refusal(folder.path(), Sqlite::open(&path));
+    assert!(told.starts_with("the store `DIR/store.db` is damaged: "), "{told}");
+}
+
+#[test]
+fn a_store_from_a_newer_version() {
+    let (folder, path) = filled();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    let expected = "the store `DIR/store.db` has layout 7, and this version knows layouts up to 1: run the version \
+                    that wrote it, or a later one";
+    assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
+    let error = Sqlite::open_reader(&path).unwrap_err();
+    assert_eq!(error.to_string().replace(&folder.path().display().to_string(), "DIR"), expected);
+}
+
+#[test]
+fn a_reader_creates_nothing() {
+    let (folder, path) = folder();
+    let error = Sqlite::open_reader(&path).unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&folder.path().display().to_string(), "DIR"),
+        "there is no store at `DIR/store.db`: check the path, or start a host, which creates it"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
