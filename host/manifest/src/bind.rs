@@ -1,0 +1,11 @@
+//! Documents become what they mean.
+pub(crate) mod doc; // a document on its way
+mod target; // what a rule asks, and whether it may
+mod alert; // what it says, and to whom
+mod rule; // a manifest's document → a bound rule
+mod environment; // an environment's document → where rules run
+mod digest; // what a value says, as one short name
+
+pub(crate) use digest::digest;
+pub(crate) use environment::environment;
+pub(crate) use rule::Bench;

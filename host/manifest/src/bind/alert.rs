@@ -1,0 +1,157 @@
+//! What is said, and to whom.
+use watchbell_contract::{Duration, Severity};
+use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Worse};
+use watchbell_pipeline::text::check_template;
+
+use super::doc::Doc;
+use crate::report::suggest;
+use crate::{Environment, raw};
+
+const TITLE: &str = "{{ rule }}: {{ summary }}";
+const BODY: &str = "{{ summary }}";
+
+pub(crate) fn alert(
+    doc: &mut Doc<'_>,
+    typed: Option<raw::Alert>,
+    base: Severity,
+    environment: Option<&Environment>,
+) -> AlertSpec {
+    let typed = typed.unwrap_or_default();
+    for (pointer, text) in [("/alert/title", &typed.title), ("/alert/body", &typed.body)] {
+        if let Some(text) = text {
+            template(doc, pointer, text);
+        }
+    }
+    let steps = match (typed.to, typed.escalate) {
+        (Some(_), Some(_)) => {
+            doc.fault("/alert/to", "`alert.to` and `alert.escalate` cannot stand together")
+                .hint("make `to` the first step: `- { after: 0s, to: […] }`")
+                .push(doc);
+            Vec::new()
+        }
+        (Some(to), None) => {
+            let to = destinations(doc, "/alert/to", to, environment);
+            vec![Step { after: Duration::ZERO, to, unless_acknowledged: false, severity: None }]
+        }
+        (None, Some(steps)) => escalation(doc, steps, environment),
+        (None, None) if ["/alert/to", "/alert/escalate"].iter().any(|at| doc.was_wrong(at)) => Vec::new(),
+        (None, None) => {
+            doc.warn("/alert", "the rule tells nobody", "name destinations: `alert: { to: […] }`");
+            Vec::new()
+        }
+    };
+    // Nothing that a step waits for can come if the severity never rises to it.
+    let highest = if doc.value.get("worse").is_some() { Severity::Critical } else { base };
+    for (index, step) in steps.iter().enumerate() {
+        if step.severity.is_some_and(|severity| severity > highest) {
+            let pointer = format!("/alert/escalate/{index}/severity");
+            doc.warn(
+                &pointer,
+                format!("this step is never taken: the rule is never worse than `{}`", highest.as_str()),
+                "raise `severity`, or say when it gets worse: `worse: { critical: \">= 5\" }`",
+            );
+        }
+    }
+    let repeat = typed.repeat.map(|_| doc.positive("/alert/repeat", typed.repeat, Duration::ZERO));
+    AlertSpec {
+        title: typed.title.unwrap_or_else(|| TITLE.into()),
+        body: typed.body.unwrap_or_else(|| BODY.into()),
+        steps,
+        repeat,
+        hold: doc.span("/alert/for", typed.hold, Duration::ZERO),
+        resolve_after: doc.span("/alert/resolve_after", typed.resolve_after, Duration::ZERO),
+    }
+}
+
+/// `worse:`, in rising order of severity.
+pub(crate) fn worse(doc: &mut Doc<'_>, typed: Option<raw::Worse>, base: Severity) -> Vec<Worse> {
+    let Some(typed) = typed else { return Vec::new() };
+    let mut found = Vec::new();
+    for (severity, text) in [(Severity::Warning, typed.warning), (Severity::Critical, typed.critical)] {
+        let Some(text) = text else { continue };
+        let pointer = format!("/worse/{}", severity.as_str());
+        if severity <= base {
+            doc.fault(
+                &pointer,
+                format!("`{}` is not worse than the rule's severity `{}`", severity.as_str(), base.as_str()),
+            )
+            .hint("lower `severity`, or remove this")
+            .push(doc);
+        }
+        match comparison(&text) {
+            Some(when) => found.push(Worse { severity, when }),
+            None => doc.fault(&pointer, format!("`{text}` is not a comparison with a number")).push(doc),
+        }
+    }
+    found
+}
+
+fn comparison(text: &str) -> Option<Comparison> {
+    let text = text.trim();
+    let number = text.trim_start_matches(['<', '>', '=']);
+    let bound = number.trim().parse().ok()?;
+    match &text[..text.len() - number.len()] {
+        ">=" => Some(Comparison::AtLeast(bound)),
+        ">" => Some(Comparison::Above(bound)),
+        "<=" => Some(Comparison::AtMost(bound)),
+        "<" => Some(Comparison::Below(bound)),
+        _ => None,
+    }
+}
+
+fn escalation(doc: &mut Doc<'_>, steps: Vec<raw::Step>, environment: Option<&Environment>) -> Vec<Step> {
+    let mut found: Vec<Step> = Vec::new();
+    for (index, step) in steps.into_iter().enumerate() {
+        let pointer = format!("/alert/escalate/{index}");
+        let after = doc.span(&format!("{pointer}/after"), step.after, Duration::ZERO);
+        if let Some(earlier) = found.last()
+            && earlier.after > after
+        {
+            let message = format!("this step comes before the one above it: {after} after {}", earlier.after);
+            doc.fault(&pointer, message).hint("write the steps in order of `after`").push(doc);
+        }
+        let to = destinations(doc, &format!("{pointer}/to"), step.to, environment);
+        found.push(Step {
+            after,
+            to,
+            unless_acknowledged: matches!(step.unless, Some(raw::Unless::Acknowledged)),
+            severity: step.severity.map(Severity::from),
+        });
+    }
+    found
+}
+
+fn destinations(
+    doc: &mut Doc<'_>,
+    pointer: &str,
+    names: Vec<String>,
+    environment: Option<&Environment>,
+) -> Vec<DestinationName> {
+    if let Some(environment) = environment {
+        let known: Vec<&str> = environment.destinations.keys().map(String::as_str).collect();
+        for (index, name) in names.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let hint = suggest(name, &known)
+                    .unwrap_or_else(|| "define it under `destinations:` of the environment".into());
+                doc.fault(
+                    &format!("{pointer}/{index}"),
+                    format!("environment `{}` has no destination `{name}`", environment.name),
+                )
+                .hint(hint)
+                .push(doc);
+            }
+        }
+    }
+    names.into_iter().map(DestinationName).collect()
+}
+
+fn template(doc: &mut Doc<'_>, pointer: &str, text: &str) {
+    if let Err(fault) = check_template(text) {
+        // A fault at the end of the text may be told on the line after it.
+        let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+        let place = doc.spans.line(pointer, text, fault.line.min(lines.max(1)));
+        let name = crate::schema::path(pointer);
+        let message = format!("`{name}` is not a template: {}", fault.message);
+        crate::Diagnostic::error(&place, message).push(doc);
+    }
+}

@@ -1,0 +1,145 @@
+//! A document on its way from what was typed to what it means.
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use watchbell_contract::Duration;
+
+use crate::overlay::Spans;
+use crate::report::{Diagnostic, Level};
+use crate::schema::{Schema, path};
+use crate::units::DURATION_MAX;
+use crate::{RuleLimits, raw};
+
+pub(crate) struct Doc<'a> {
+    pub(crate) value: Value,
+    pub(crate) spans: &'a Spans,
+    pub(crate) faults: &'a mut Vec<Diagnostic>,
+    /// What was taken out of `value` because it is wrong: not to be told as missing as well.
+    pub(crate) pruned: Vec<String>,
+}
+
+/// How often what a pruned value leaves behind may be wrong in turn.
+const ROUNDS_MAX: usize = 4;
+
+impl Doc<'_> {
+    /// Checks the document and reads what is right of it, so that the rest of the checks still speak. `None`: what
+    /// cannot be missing is wrong.
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, schema: &Schema) -> Option<T> {
+        let mut wrong = schema.check(&self.value, "", self.spans, self.faults);
+        wrong.extend(self.spans.bad());
+        for _ in 0..ROUNDS_MAX {
+            for pointer in std::mem::take(&mut wrong) {
+                self.prune(&pointer)?;
+            }
+            // Told in the first round; now only what pruning left incomplete.
+            wrong = schema.check(&self.value, "", self.spans, &mut Vec::new());
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        if !wrong.is_empty() {
+            return None;
+        }
+        match T::deserialize(&self.value) {
+            Ok(raw) => Some(raw),
+            Err(error) => {
+                // Schema and types are ours alike: that they disagree is a bug, but not one to stop a host for.
+                self.fault("", format!("cannot be understood: {error}")).push(self);
+                None
+            }
+        }
+    }
+
+    /// Takes the value at `pointer` out of the map that holds it; with a list's item goes the list, for the places
+    /// of the items go by their position. `None`: that is the document itself.
+    fn prune(&mut self, pointer: &str) -> Option<()> {
+        let mut pointer = pointer;
+        loop {
+            let (parent, key) = pointer.rsplit_once('/')?;
+            match self.value.pointer_mut(parent) {
+                Some(Value::Object(map)) => {
+                    // Shifting keeps the order of what stays.
+                    map.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
+                    self.pruned.push(pointer.to_string());
+                    return Some(());
+                }
+                // Gone with something around it.
+                None => return Some(()),
+                Some(_) => pointer = parent,
+            }
+        }
+    }
+
+    /// Whether the value at `pointer` is missing only because it was wrong.
+    pub(crate) fn was_wrong(&self, pointer: &str) -> bool {
+        self.pruned.iter().any(|pruned| {
+            pointer.strip_prefix(pruned.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    pub(crate) fn fault(&self, pointer: &str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(self.spans.value(pointer), message)
+    }
+
+    pub(crate) fn warn(&mut self, pointer: &str, message: impl Into<String>, hint: &str) {
+        self.faults.push(Diagnostic::warning(self.spans.key(pointer), message).hint(hint));
+    }
+
+    /// Errors so far; a warning stops nothing.
+    pub(crate) fn errors(&self) -> usize {
+        self.faults.iter().filter(|fault| fault.level == Level::Error).count()
+    }
+
+    /// A duration that may be zero.
+    pub(crate) fn span(&mut self, pointer: &str, typed: Option<raw::Span>, default: Duration) -> Duration {
+        let Some(raw::Span(span)) = typed else { return default };
+        if span > DURATION_MAX {
+            let name = path(pointer);
+            self.fault(pointer, format!("`{name}` must be at most ten years")).push(self);
+        }
+        span
+    }
+
+    /// A duration that must not be zero.
+    pub(crate) fn positive(
+        &mut self,
+        pointer: &str,
+        typed: Option<raw::Span>,
+        default: Duration,
+    ) -> Duration {
+        let span = self.span(pointer, typed, default);
+        if span.is_zero() {
+            let name = path(pointer);
+            self.fault(pointer, format!("`{name}` must be longer than 0s")).push(self);
+        }
+        span
+    }
+
+    pub(crate) fn limits(&mut self, pointer: &str, typed: &raw::Limits) -> RuleLimits {
+        let mut size = |name: &str, typed: Option<raw::Size>| {
+            let raw::Size(bytes) = typed?;
+            if bytes == 0 {
+                let at = format!("{pointer}/{name}");
+                self.fault(&at, format!("`{}` must be more than 0", path(&at))).push(self);
+            }
+            Some(bytes)
+        };
+        let (memory_bytes, state_bytes, output_bytes) =
+            (size("memory", typed.memory), size("state", typed.state), size("output", typed.output));
+        let mut time = |name: &str, typed: Option<raw::Span>| {
+            typed.map(|_| self.positive(&format!("{pointer}/{name}"), typed, Duration::ZERO))
+        };
+        RuleLimits {
+            memory_bytes,
+            state_bytes,
+            output_bytes,
+            time: time("time", typed.time),
+            deadline: time("deadline", typed.deadline),
+        }
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn push(self, doc: &mut Doc<'_>) {
+        doc.faults.push(self);
+    }
+}

@@ -1,0 +1,335 @@
+//! A manifest's document becomes a bound rule.
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use watchbell_contract::{Duration, Plan, Severity};
+use watchbell_pipeline::schedule::{Cron, CronFault};
+use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
+
+use super::doc::Doc;
+use super::target::{Asked, target};
+use super::{alert, digest};
+use crate::limits::MODULE_BYTES_MAX;
+use crate::report::suggest;
+use crate::schema::{Schema, lower};
+use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
+
+const DELAY: Duration = Duration::from_secs(10);
+const LATENESS: Duration = Duration::from_mins(2);
+const WINDOW_MAX: Duration = Duration::from_hours(1);
+
+/// What rules are bound against.
+pub(crate) struct Bench<'a> {
+    /// `None`: at fault itself; what depends on it is not judged.
+    pub(crate) environment: Option<&'a Environment>,
+    pub(crate) modules: &'a dyn Modules,
+    /// Compiled once per module.
+    pub(crate) schemas: BTreeMap<ModuleRef, Schema>,
+}
+
+impl Bench<'_> {
+    /// `None`: at fault.
+    pub(crate) fn rule(&mut self, doc: &mut Doc<'_>, source: &Path) -> Option<BoundRule> {
+        let before = doc.errors();
+        let raw: raw::Rule = doc.read(crate::schema::rule())?;
+        let params = raw.params.unwrap_or_else(|| Value::Object(Map::new()));
+        let module = module_ref(doc, &raw.module, raw.sha256.as_deref(), source);
+        let judged = module.and_then(|module| {
+            let info = self.module(doc, &module, &raw.module)?;
+            let plan = self.params(doc, &module, &info, &params, &raw.key);
+            Some((module, info, plan))
+        });
+
+        let target = target(
+            doc,
+            Asked {
+                cluster: raw.cluster,
+                index: raw.index,
+                time_field: raw.time_field,
+                filter: raw.filter,
+                ignore_unavailable: raw.ignore_unavailable,
+            },
+            self.environment,
+        );
+        let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
+        let delay = doc.span("/delay", raw.delay, DELAY);
+        let lateness = doc.span("/lateness", raw.lateness, LATENESS);
+        let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
+        let severity = raw.severity.map_or_else(Severity::default, Severity::from);
+        let worse = alert::worse(doc, raw.worse, severity);
+        let alert = alert::alert(doc, raw.alert, severity, self.environment);
+        let own = doc.limits("/limits", &raw.limits);
+        let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
+
+        let (module, info, plan) = judged?;
+        let (schedule, plan) = (schedule?, plan?);
+        let grid = grid(&schedule, plan);
+        let window_max = doc.positive("/window_max", raw.window_max, WINDOW_MAX.max(grid));
+        if window_max < grid {
+            doc.fault(
+                "/window_max",
+                format!("`window_max` must be at least {grid}, the time between two windows"),
+            )
+            .push(doc);
+        }
+        let spec = RuleSpec {
+            meaning: meaning(&info, &params, &target, &raw.key),
+            state_version: info.state_version,
+            name: RuleName(raw.name),
+            owner: raw.owner,
+            enabled: raw.enabled.unwrap_or(true),
+            cluster: target.cluster.clone(),
+            schedule,
+            grid,
+            history: plan.history,
+            delay,
+            lateness,
+            lookback,
+            catch_up: match raw.catch_up {
+                Some(raw::CatchUp::All) => CatchUp::All,
+                Some(raw::CatchUp::Merge) | None => CatchUp::Merge,
+                Some(raw::CatchUp::Latest) => CatchUp::Latest,
+            },
+            window_max,
+            key: raw.key,
+            severity,
+            worse,
+            no_data: match raw.no_data {
+                Some(raw::NoData::Ignore) | None => NoData::Ignore,
+                Some(raw::NoData::Hold) => NoData::Hold,
+                Some(raw::NoData::Alert) => NoData::Alert,
+            },
+            alert,
+        };
+        let effective = effective(&doc.value, &spec, &target);
+        (doc.errors() == before).then(|| BoundRule {
+            spec,
+            module,
+            module_digest: info.digest,
+            params,
+            target,
+            limits,
+            description: raw.description,
+            links: raw.links,
+            source: source.to_path_buf(),
+            effective,
+        })
+    }
+
+    fn module(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<RuleModuleInfo> {
+        match self.modules.rule(module) {
+            Ok(info) => Some(info),
+            Err(ModuleFault::Unknown) => {
+                let known = self.modules.rules();
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                doc.fault("/use", format!("unknown module `{typed}`"))
+                    .maybe_hint(suggest(typed, &known))
+                    .push(doc);
+                None
+            }
+            Err(ModuleFault::Unusable(why)) => {
+                doc.fault("/use", format!("the module `{typed}` cannot be used: {why}")).push(doc);
+                None
+            }
+        }
+    }
+
+    fn params(
+        &mut self,
+        doc: &mut Doc<'_>,
+        module: &ModuleRef,
+        info: &RuleModuleInfo,
+        params: &Value,
+        key: &[String],
+    ) -> Option<Plan> {
+        if !self.schemas.contains_key(module) {
+            match Schema::new(info.params_schema.clone()) {
+                Ok(schema) => self.schemas.insert(module.clone(), schema),
+                Err(message) => {
+                    doc.fault("/use", format!("the module `{module}` has no usable schema: {message}"))
+                        .push(doc);
+                    return None;
+                }
+            };
+        }
+        let before = doc.faults.len();
+        self.schemas.get(module)?.check(params, "/params", doc.spans, doc.faults);
+        if doc.faults.len() > before {
+            return None;
+        }
+        match self.modules.prepare(module, params, key) {
+            Ok(plan) => Some(plan),
+            Err(faults) => {
+                for fault in faults {
+                    let pointer = format!("/params{}", fault.path);
+                    let name = crate::schema::path(&pointer);
+                    doc.fault(&pointer, format!("`{name}`: {}", fault.message)).push(doc);
+                }
+                None
+            }
+        }
+    }
+}
+
+fn module_ref(doc: &mut Doc<'_>, typed: &str, sha256: Option<&str>, source: &Path) -> Option<ModuleRef> {
+    if typed.starts_with("oci://") {
+        doc.fault("/use", "modules from a registry are not supported yet")
+            .hint("download the module beside the manifest and write `use: ./module.wasm` with its `sha256`")
+            .push(doc);
+        return None;
+    }
+    if !typed.contains('/') && !typed.ends_with(".wasm") {
+        if sha256.is_some() {
+            doc.fault("/sha256", format!("`sha256` belongs to a file, and `{typed}` is built in"))
+                .hint("remove it, or write `use: ./module.wasm`")
+                .push(doc);
+        }
+        return Some(ModuleRef::Builtin(typed.to_string()));
+    }
+    let path = source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed));
+    let actual = match file_digest(&path) {
+        Ok(actual) => actual,
+        Err(why) => {
+            doc.fault("/use", format!("the module `{typed}` cannot be read: {why}"))
+                .hint("the path is relative to the manifest")
+                .push(doc);
+            return None;
+        }
+    };
+    match sha256.map(str::to_lowercase) {
+        Some(named) if named == actual => Some(ModuleRef::File { path, sha256: actual }),
+        Some(named) => {
+            doc.fault("/sha256", format!("the digest of `{typed}` does not match"))
+                .note(format!("the file has  {actual}"))
+                .note(format!("sha256: says  {named}"))
+                .hint("see why the file changed; if it was meant to, write the file's digest here")
+                .push(doc);
+            None
+        }
+        None if doc.was_wrong("/sha256") => None,
+        None => {
+            doc.fault("/use", format!("`sha256` is missing: `{typed}` is a file"))
+                .hint(format!("add `sha256: {actual}`"))
+                .push(doc);
+            None
+        }
+    }
+}
+
+fn file_digest(path: &PathBuf) -> Result<String, String> {
+    use std::io::Read;
+    let told = |error: std::io::Error| crate::files::words(&error);
+    let file = std::fs::File::open(path).map_err(told)?;
+    if !file.metadata().map_err(told)?.is_file() {
+        return Err("it is not a file".into());
+    }
+    let mut file = file.take(MODULE_BYTES_MAX + 1);
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut total = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(told)?;
+        if read == 0 {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        total += read as u64;
+        if total > MODULE_BYTES_MAX {
+            return Err("it is larger than 64 MiB".into());
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+fn schedule(
+    doc: &mut Doc<'_>,
+    every: Option<raw::Span>,
+    cron: Option<String>,
+    timezone: Option<String>,
+) -> Option<Schedule> {
+    if cron.is_none() && timezone.is_some() && !doc.was_wrong("/cron") {
+        doc.fault("/timezone", "`timezone` belongs to `cron`").hint("remove it").push(doc);
+    }
+    match (every, cron) {
+        (Some(_), Some(_)) => {
+            doc.fault("/cron", "`every` and `cron` cannot stand together").hint("keep one of them").push(doc);
+            None
+        }
+        (None, None) if doc.was_wrong("/every") || doc.was_wrong("/cron") => None,
+        (None, None) => {
+            doc.fault("", "`every` or `cron` is missing").hint("for example `every: 1m`").push(doc);
+            None
+        }
+        (Some(_), None) => Some(Schedule::Every(doc.positive("/every", every, Duration::ZERO))),
+        (None, Some(expression)) => {
+            let timezone = timezone.unwrap_or_else(|| "UTC".into());
+            if let Err(fault) = Cron::parse(&expression, &timezone) {
+                let (pointer, message) = match &fault {
+                    CronFault::Timezone { .. } => ("/timezone", fault.to_string()),
+                    // Of a message of many lines, the first ones repeat the expression.
+                    CronFault::Syntax { message, .. } => {
+                        let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
+                        ("/cron", format!("cron expression `{expression}`: {}", lower(last)))
+                    }
+                    _ => ("/cron", fault.to_string()),
+                };
+                doc.fault(pointer, message).push(doc);
+                return None;
+            }
+            Some(Schedule::Cron { expression, timezone })
+        }
+    }
+}
+
+/// How far apart checks are. Cron's windows end on minutes, or on seconds if it names them.
+fn grid(schedule: &Schedule, plan: Plan) -> Duration {
+    match schedule {
+        _ if !plan.grid.is_zero() => plan.grid,
+        Schedule::Every(every) => *every,
+        Schedule::Cron { expression, .. } if expression.split_whitespace().count() == 6 => {
+            Duration::from_secs(1)
+        }
+        Schedule::Cron { .. } => Duration::from_mins(1),
+    }
+}
+
+fn meaning(info: &RuleModuleInfo, params: &Value, target: &crate::TargetSpec, key: &[String]) -> Meaning {
+    Meaning(digest(&json!({
+        "module": info.about_name,
+        "state_version": info.state_version,
+        "params": params,
+        "index": target.indices,
+        "filter": target.filter,
+        "time_field": target.time_field,
+        "key": key,
+    })))
+}
+
+/// The manifest with its defaults written out.
+fn effective(typed: &Value, spec: &RuleSpec, target: &crate::TargetSpec) -> Value {
+    let mut out = typed.as_object().cloned().unwrap_or_default();
+    let defaults = json!({
+        "enabled": spec.enabled,
+        "cluster": target.cluster,
+        "time_field": target.time_field,
+        "delay": spec.delay.to_string(),
+        "lateness": spec.lateness.to_string(),
+        "catch_up": match spec.catch_up {
+            CatchUp::All => "all",
+            CatchUp::Merge => "merge",
+            CatchUp::Latest => "latest",
+        },
+        "window_max": spec.window_max.to_string(),
+        "severity": spec.severity.as_str(),
+        "no_data": match spec.no_data {
+            NoData::Ignore => "ignore",
+            NoData::Hold => "hold",
+            NoData::Alert => "alert",
+        },
+    });
+    for (key, value) in defaults.as_object().into_iter().flatten() {
+        out.entry(key).or_insert_with(|| value.clone());
+    }
+    Value::Object(out)
+}

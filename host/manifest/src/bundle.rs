@@ -1,0 +1,90 @@
+//! What a rule is, once manifest, environment and module agree.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use watchbell_contract::Duration;
+use watchbell_pipeline::spec::RuleSpec;
+
+use crate::{Diagnostic, Environment, ModuleRef};
+
+/// The manifests, environment and modules in force together.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// SHA-256 in hex over everything that the bundle says; comments and file names are no part of it.
+    pub digest: String,
+    pub environment: Environment,
+    /// Ordered by name.
+    pub rules: Vec<BoundRule>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A rule, ready to run.
+#[derive(Clone, Debug)]
+pub struct BoundRule {
+    pub spec: RuleSpec,
+    pub module: ModuleRef,
+    /// SHA-256 in hex of the module.
+    pub module_digest: String,
+    /// Valid by the module's schema and accepted by its `prepare`.
+    pub params: Value,
+    pub target: TargetSpec,
+    /// The manifest's over the environment's; `None` leaves the host's own default.
+    pub limits: RuleLimits,
+    pub description: Option<String>,
+    /// Name to address, for texts and people.
+    pub links: BTreeMap<String, String>,
+    pub source: PathBuf,
+    /// The manifest as it is in force: overrides and tokens applied, defaults written out.
+    pub effective: Value,
+}
+
+/// What a rule asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetSpec {
+    /// A key of `Environment::clusters`.
+    pub cluster: String,
+    /// Never empty; every one lies within the cluster's allowance.
+    pub indices: Vec<String>,
+    pub time_field: String,
+    /// Query DSL.
+    pub filter: Option<Value>,
+    /// Missing indices are no fault.
+    pub ignore_unavailable: bool,
+}
+
+/// Limits on a rule's module and runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleLimits {
+    pub memory_bytes: Option<u64>,
+    pub state_bytes: Option<u64>,
+    pub output_bytes: Option<u64>,
+    /// The module's own time in one call.
+    pub time: Option<Duration>,
+    /// Wall-clock time of a whole run, questions included.
+    pub deadline: Option<Duration>,
+}
+
+impl RuleLimits {
+    /// What `self` says, and where it is silent, what `under` says.
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            memory_bytes: self.memory_bytes.or(under.memory_bytes),
+            state_bytes: self.state_bytes.or(under.state_bytes),
+            output_bytes: self.output_bytes.or(under.output_bytes),
+            time: self.time.or(under.time),
+            deadline: self.deadline.or(under.deadline),
+        }
+    }
+}
+
+impl Bundle {
+    pub fn rule(&self, name: &str) -> Option<&BoundRule> {
+        self.rules.iter().find(|rule| rule.spec.name.0 == name)
+    }
+
+    /// What the outbox needs to know of every destination.
+    pub fn outbox(&self) -> Vec<watchbell_pipeline::spec::DestinationSpec> {
+        self.environment.destinations.values().map(|destination| destination.outbox.clone()).collect()
+    }
+}

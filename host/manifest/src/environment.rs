@@ -1,0 +1,157 @@
+//! Where rules run: clusters, store, destinations.
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use watchbell_contract::Duration;
+
+use crate::{Place, RuleLimits, SecretRef};
+
+/// `default.yaml` with `NAME.yaml` over it.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    pub name: String,
+    /// By name; a rule that names none asks `main`.
+    pub clusters: BTreeMap<String, ClusterSpec>,
+    pub store: StoreSpec,
+    pub destinations: BTreeMap<String, DestinationSpec>,
+    /// Where health, metrics and status are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// What rules may use unless their manifest says otherwise.
+    pub limits: RuleLimits,
+    /// As it is in force: merged, tokens applied, secrets by name.
+    pub effective: Value,
+    /// Where each part was written, by JSON pointer.
+    pub(crate) places: HashMap<String, Place>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSpec {
+    /// Never empty; `http` or `https`, without credentials.
+    pub nodes: Vec<String>,
+    pub auth: ClusterAuth,
+    /// A PEM file that holds the certificate authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    pub client_certificate: Option<ClientCertificate>,
+    pub gzip: bool,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Hits per page, 1..=10,000.
+    pub page_hits: usize,
+    /// Of one request.
+    pub timeout: Duration,
+    /// Patterns that rules may ask; `None`: any.
+    pub indices: Option<Vec<String>>,
+    /// Kibana's or OpenSearch Dashboards' address, for links.
+    pub kibana: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClusterAuth {
+    None,
+    Basic { username: String, password: SecretRef },
+    ApiKey(SecretRef),
+    Bearer(SecretRef),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: SecretRef,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSpec {
+    /// The SQLite file, relative to the working directory.
+    pub sqlite: PathBuf,
+}
+
+/// A configured alerter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DestinationSpec {
+    /// What the outbox needs to know of it.
+    pub outbox: watchbell_pipeline::spec::DestinationSpec,
+    /// A product that a built-in alerter speaks to, for example `slack`.
+    pub product: String,
+    pub url: SecretOr<String>,
+    pub auth: Auth,
+    /// Valid by the product's schema and accepted by its `prepare`.
+    pub params: Value,
+    pub grants: Grants,
+    /// Of one request.
+    pub timeout: Duration,
+}
+
+/// A value, or where to find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretOr<T> {
+    Plain(T),
+    Secret(SecretRef),
+}
+
+/// How the host proves to a destination who it is. The alerter never sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    None,
+    Bearer(SecretRef),
+    Basic {
+        username: String,
+        password: SecretRef,
+    },
+    Header {
+        name: String,
+        value: SecretRef,
+    },
+    Query {
+        name: String,
+        value: SecretRef,
+    },
+    /// HMAC-SHA256 of the body in hex, after `prefix`, in the header `header`.
+    Hmac {
+        header: String,
+        prefix: String,
+        secret: SecretRef,
+    },
+}
+
+/// What a destination may do that is refused by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Connect to loopback, private and link-local addresses.
+    pub private_addresses: bool,
+}
+
+impl Environment {
+    /// Every secret that is named, with where: `clusters.main.auth`, `destinations.ops-chat.url`.
+    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
+        let mut found = Vec::new();
+        for (name, cluster) in &self.clusters {
+            match &cluster.auth {
+                ClusterAuth::None => {}
+                ClusterAuth::Basic { password: secret, .. }
+                | ClusterAuth::ApiKey(secret)
+                | ClusterAuth::Bearer(secret) => found.push((format!("clusters.{name}.auth"), secret)),
+            }
+            if let Some(certificate) = &cluster.client_certificate {
+                found.push((format!("clusters.{name}.client_certificate.key"), &certificate.key));
+            }
+        }
+        for (name, destination) in &self.destinations {
+            if let SecretOr::Secret(secret) = &destination.url {
+                found.push((format!("destinations.{name}.url"), secret));
+            }
+            match &destination.auth {
+                Auth::None => {}
+                Auth::Bearer(secret)
+                | Auth::Basic { password: secret, .. }
+                | Auth::Header { value: secret, .. }
+                | Auth::Query { value: secret, .. }
+                | Auth::Hmac { secret, .. } => found.push((format!("destinations.{name}.auth"), secret)),
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,155 @@
+//! Which files there are, and their text.
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
+use crate::report::{Diagnostic, Place};
+
+/// Every manifest below `root`, in order of path. What cannot be looked at is a fault, not a gap.
+pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let mut walk = Walk { root, above: Vec::new(), found: Vec::new(), faults };
+    walk.folder(root);
+    let mut found = walk.found;
+    if found.len() > FILES_MAX {
+        faults.push(
+            fault(root, format!("{} manifests; a bundle holds at most {FILES_MAX}", found.len()))
+                .hint("split the rules over several hosts"),
+        );
+        found.truncate(FILES_MAX);
+    }
+    found.sort();
+    found
+}
+
+/// Reads a whole file of text.
+pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
+    let unreadable = |error: std::io::Error| fault(path, format!("cannot be read: {}", words(&error)));
+    let about = fs::metadata(path).map_err(unreadable)?;
+    if !about.is_file() {
+        return Err(fault(path, "is not a file"));
+    }
+    if about.len() > FILE_BYTES_MAX {
+        return Err(too_large(path, Some(about.len())));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0));
+    // The file may grow between the look and the reading.
+    let file = fs::File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(too_large(path, None));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..offset];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        let place = Place { file: shown(path), line: line as u32, column: column as u32 };
+        Diagnostic::error(
+            &place,
+            format!("is not UTF-8: byte {offset} is 0x{:02x}", error.as_bytes()[offset]),
+        )
+        .hint("save the file as UTF-8")
+    })
+}
+
+/// A path as reports show it.
+pub(crate) fn shown(path: &Path) -> std::sync::Arc<str> {
+    path.display().to_string().into()
+}
+
+pub(crate) fn fault(path: &Path, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(&Place::file(&shown(path)), message)
+}
+
+/// An IO error in our own words, without the number of the operating system.
+pub(crate) fn words(error: &std::io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_string(),
+        None => text,
+    }
+}
+
+fn too_large(path: &Path, bytes: Option<u64>) -> Diagnostic {
+    let size = bytes.map_or_else(String::new, |bytes| format!(" ({} MiB)", bytes / (1024 * 1024)));
+    fault(path, format!("is larger than 1 MiB{size}"))
+        .hint("a manifest holds one rule; keep other files out of the folder of rules")
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    /// The folders we are in, as they are on disk: a link to one of them would never end.
+    above: Vec<PathBuf>,
+    found: Vec<PathBuf>,
+    faults: &'a mut Vec<Diagnostic>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path) {
+        let real = match folder.canonicalize() {
+            Ok(real) => real,
+            Err(error) => return self.unreadable(folder, &error),
+        };
+        if self.above.contains(&real) {
+            self.faults.push(
+                fault(folder, "is a link to a folder that holds it")
+                    .hint("remove the link; a folder of rules must not contain itself"),
+            );
+            return;
+        }
+        if self.above.len() >= FOLDERS_MAX {
+            self.faults.push(fault(folder, format!("lies more than {FOLDERS_MAX} folders deep")));
+            return;
+        }
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable(folder, &error),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                Err(error) => self.unreadable(folder, &error),
+            }
+        }
+        paths.sort();
+        self.above.push(real);
+        for path in paths {
+            self.entry(&path);
+        }
+        self.above.pop();
+    }
+
+    fn entry(&mut self, path: &Path) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // Editors and Kubernetes' mounted folders keep their own things in hidden entries.
+        if name.starts_with('.') || path == self.root.join("environments") {
+            return;
+        }
+        let manifest = (name.ends_with(".yaml") || name.ends_with(".yml"))
+            && !name.ends_with(".test.yaml")
+            && !name.ends_with(".test.yml");
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => self.folder(path),
+            Ok(_) if manifest => self.found.push(path.to_path_buf()),
+            Ok(_) => {}
+            Err(error) if manifest || is_loop(&error) => self.unreadable(path, &error),
+            Err(_) => {}
+        }
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
+        self.faults.push(if is_loop(error) {
+            fault(path, "is a symbolic link that leads back to itself").hint("remove the link")
+        } else {
+            fault(path, format!("cannot be read: {}", words(error)))
+        });
+    }
+}
+
+fn is_loop(error: &std::io::Error) -> bool {
+    const ELOOP: i32 = 40;
+    error.raw_os_error() == Some(ELOOP) || error.to_string().contains("symbolic link")
+}

@@ -1,0 +1,325 @@
+//! What may stand in `filter:`: Lucene query-string syntax, a Query DSL map, or a list of both.
+use serde_json::{Value, json};
+
+use crate::overlay::{Spans, join};
+use crate::report::{Diagnostic, list, nearest};
+
+/// Queries of Elasticsearch and OpenSearch that select documents.
+const QUERIES: &[&str] = &[
+    "bool",
+    "boosting",
+    "combined_fields",
+    "constant_score",
+    "dis_max",
+    "distance_feature",
+    "exists",
+    "function_score",
+    "fuzzy",
+    "geo_bounding_box",
+    "geo_distance",
+    "geo_polygon",
+    "geo_shape",
+    "has_child",
+    "has_parent",
+    "ids",
+    "intervals",
+    "match",
+    "match_all",
+    "match_bool_prefix",
+    "match_none",
+    "match_phrase",
+    "match_phrase_prefix",
+    "more_like_this",
+    "multi_match",
+    "nested",
+    "parent_id",
+    "percolate",
+    "prefix",
+    "query_string",
+    "range",
+    "rank_feature",
+    "regexp",
+    "script",
+    "script_score",
+    "semantic",
+    "shape",
+    "simple_query_string",
+    "span_containing",
+    "span_first",
+    "span_multi",
+    "span_near",
+    "span_not",
+    "span_or",
+    "span_term",
+    "span_within",
+    "term",
+    "terms",
+    "terms_set",
+    "wildcard",
+    "wrapper",
+];
+
+/// Checks a filter and turns it into Query DSL. `None`: at fault, or nothing.
+pub(crate) fn read(
+    filter: &Value,
+    pointer: &str,
+    spans: &Spans,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Value> {
+    if spans.is_bad(pointer) {
+        return None;
+    }
+    match filter {
+        Value::String(text) => {
+            if let Err((message, hint)) = lucene(text) {
+                faults.push(
+                    Diagnostic::error(spans.value(pointer), format!("the filter {message}")).hint(hint),
+                );
+                return None;
+            }
+            Some(json!({ "query_string": { "query": text } }))
+        }
+        Value::Object(_) => {
+            let before = faults.len();
+            query(filter, pointer, spans, faults);
+            (faults.len() == before).then(|| filter.clone())
+        }
+        Value::Array(items) => {
+            let clauses: Vec<Value> = (items.iter().enumerate())
+                .filter_map(|(index, item)| match item {
+                    // The schema has told that a list holds no lists.
+                    Value::Array(_) => None,
+                    item => read(item, &format!("{pointer}/{index}"), spans, faults),
+                })
+                .collect();
+            match clauses.len() {
+                0 => None,
+                1 => clauses.into_iter().next(),
+                _ => Some(json!({ "bool": { "filter": clauses } })),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// A map that must be one query, and the queries inside it where their place is known.
+fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnostic>) {
+    let Value::Object(map) = value else {
+        faults.push(
+            Diagnostic::error(
+                spans.value(pointer),
+                "the filter is not a query: a map such as `{ term: { … } }` is expected",
+            )
+            .hint("inside Query DSL, write Lucene syntax as `query_string: { query: \"…\" }`"),
+        );
+        return;
+    };
+    let Some((name, inner)) = map.iter().next() else {
+        faults.push(
+            Diagnostic::error(spans.value(pointer), "the filter is not a query: the map is empty")
+                .hint("write a query such as `term: { status: 500 }`, or leave `filter` out"),
+        );
+        return;
+    };
+    if map.len() > 1 {
+        let names = list(map.keys());
+        let unknown = map.keys().any(|key| !QUERIES.contains(&key.as_str()));
+        let hint = if unknown {
+            "write one query, for example `term: { status: 500 }`, or Lucene syntax in quotes"
+        } else {
+            "write them as a list: all must hold"
+        };
+        faults.push(
+            Diagnostic::error(
+                spans.key(&join(pointer, name)),
+                format!("the filter is not a query: one query is expected, found {names}"),
+            )
+            .hint(hint),
+        );
+        return;
+    }
+    let below = join(pointer, name);
+    if !QUERIES.contains(&name.as_str()) {
+        let hint = match (name.as_str(), nearest(name, QUERIES.iter().copied())) {
+            ("query", _) => "leave `query:` out and write what stands below it".to_string(),
+            (_, Some(near)) => format!("did you mean `{near}`?"),
+            (field, None) => format!("to compare the field `{field}`, write `term: {{ {field}: … }}`"),
+        };
+        faults.push(
+            Diagnostic::error(
+                spans.key(&below),
+                format!("the filter is not a query: there is no query `{name}`"),
+            )
+            .hint(hint),
+        );
+        return;
+    }
+    if !inner.is_object() {
+        faults.push(
+            Diagnostic::error(
+                spans.value(&below),
+                format!("the filter is not a query: `{name}` needs a map"),
+            )
+            .hint(format!("for example `{name}: {{ FIELD: VALUE }}`")),
+        );
+        return;
+    }
+    match name.as_str() {
+        "bool" => {
+            const CLAUSES: [&str; 4] = ["must", "filter", "should", "must_not"];
+            for (clause, held) in inner.as_object().into_iter().flatten() {
+                let at = join(&below, clause);
+                match (CLAUSES.contains(&clause.as_str()), held) {
+                    (true, Value::Array(items)) => items.iter().enumerate().for_each(|(index, item)| {
+                        query(item, &format!("{at}/{index}"), spans, faults);
+                    }),
+                    (true, one) => query(one, &at, spans, faults),
+                    (false, _) if matches!(clause.as_str(), "minimum_should_match" | "boost" | "_name") => {}
+                    (false, _) => {
+                        let near = nearest(clause, CLAUSES);
+                        faults.push(
+                            Diagnostic::error(spans.key(&at), format!("`bool` knows no clause `{clause}`"))
+                                .hint(
+                                    near.map_or_else(
+                                        || list(CLAUSES),
+                                        |near| format!("did you mean `{near}`?"),
+                                    ),
+                                ),
+                        );
+                    }
+                }
+            }
+        }
+        "constant_score" | "nested" => {
+            let part = if name == "nested" { "query" } else { "filter" };
+            match inner.get(part) {
+                Some(one) => query(one, &join(&below, part), spans, faults),
+                None => faults.push(Diagnostic::error(
+                    spans.key(&below),
+                    format!("the filter is not a query: `{name}` needs `{part}`"),
+                )),
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What can be told of Lucene syntax without a server: that nothing is left open or hanging.
+fn lucene(text: &str) -> Result<(), (String, String)> {
+    let fault = |message: &str, hint: &str| Err((message.to_string(), hint.to_string()));
+    if text.trim().is_empty() {
+        return fault("is empty", "leave `filter` out to take every document");
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let mut open: Vec<char> = Vec::new();
+    let mut at = 0;
+    // Whether a term may begin here: only there does `/` open a regular expression.
+    let mut fresh = true;
+    while at < chars.len() {
+        match chars[at] {
+            '\\' if at + 1 == chars.len() => {
+                return fault("ends in a lone `\\`", "write `\\\\` for a backslash");
+            }
+            '\\' => {
+                at += 2;
+                fresh = false;
+                continue;
+            }
+            quote @ ('"' | '/') if quote == '"' || fresh => {
+                let Some(end) = closing(&chars, at + 1, quote) else {
+                    let hint = format!("close it, or write `\\{quote}` for the character itself");
+                    return Err((format!("has a `{quote}` that is not closed"), hint));
+                };
+                at = end;
+                fresh = false;
+            }
+            bracket @ ('(' | '[' | '{') => {
+                open.push(bracket);
+                fresh = true;
+            }
+            bracket @ (')' | ']' | '}') => {
+                let fits = match (open.pop(), bracket) {
+                    (Some('('), ')') => true,
+                    // Ranges may be half open: `[1 TO 5}`.
+                    (Some('[' | '{'), ']' | '}') => true,
+                    (_, _) => false,
+                };
+                if !fits {
+                    let hint = format!("open it, or write `\\{bracket}` for the character itself");
+                    return Err((format!("has a `{bracket}` that closes nothing"), hint));
+                }
+                fresh = false;
+            }
+            c => fresh = c.is_whitespace() || matches!(c, ':' | '+' | '-' | '!'),
+        }
+        at += 1;
+    }
+    if let Some(bracket) = open.pop() {
+        let hint = format!("close it, or write `\\{bracket}` for the character itself");
+        return Err((format!("has a `{bracket}` that is not closed"), hint));
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match (words.first(), words.last()) {
+        (_, Some(last)) if matches!(*last, "AND" | "OR" | "NOT" | "&&" | "||") => {
+            Err((format!("ends in `{last}`"), "write what is to follow, or remove it".into()))
+        }
+        (Some(first), _) if matches!(*first, "AND" | "OR" | "&&" | "||") => {
+            Err((format!("begins with `{first}`"), "write what is to stand before it, or remove it".into()))
+        }
+        (_, Some(last)) if last.ends_with(':') && !last.ends_with("\\:") => {
+            Err((format!("has no value after `{last}`"), "write a value, or `field:*` for any".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn closing(chars: &[char], mut at: usize, quote: char) -> Option<usize> {
+    while at < chars.len() {
+        match chars[at] {
+            '\\' => at += 1,
+            c if c == quote => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lucene;
+
+    #[test]
+    fn what_people_write_passes() {
+        for text in [
+            "Status: [500 TO 599]",
+            "status:[1 TO 5}",
+            r#"message:"a (broken [text" AND NOT host.name:web-*"#,
+            r"path:\/api\/v1 OR path:/ap[i(]+/",
+            "path:a/b",
+            "url:http\\://x",
+            "NOT a:b",
+            "*",
+        ] {
+            assert_eq!(lucene(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_open_is_told() {
+        for (text, message) in [
+            ("status:[500 TO 599", "has a `[` that is not closed"),
+            ("(a OR b", "has a `(` that is not closed"),
+            ("a)", "has a `)` that closes nothing"),
+            ("m:\"x", "has a `\"` that is not closed"),
+            ("path:/x", "has a `/` that is not closed"),
+            ("a AND", "ends in `AND`"),
+            ("OR a", "begins with `OR`"),
+            ("status:", "has no value after `status:`"),
+            ("x\\", "ends in a lone `\\`"),
+            ("  ", "is empty"),
+        ] {
+            assert_eq!(lucene(text).unwrap_err().0, message, "{text}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Manifests and environments, from files to a checked bundle. Reads files; asks `Modules` about modules; nothing else.
+mod limits; // how large, how deep, how many
+mod report; // what is wrong, where, and what to do
+mod files; // which files there are, and their text
+mod source; // text → events, tokens kept aside
+mod tree; // events → nodes that know where they stand
+mod tokens; // `@@KEY@@`
+mod overlay; // one tree over another; a tree as JSON with its places
+mod schema; // what a document may hold; every fault at once
+mod units; // durations and sizes
+mod filter; // what may stand in `filter:`
+mod modules; // what the host tells of modules and products
+mod secret; // named, never written
+mod raw; // what was typed
+mod environment; // where rules run
+mod bundle; // what a rule is, checked
+mod bind; // documents → what they mean
+mod load; // all of it, in order
+mod render; // the bundle in force, for people
+
+pub use bundle::{BoundRule, Bundle, RuleLimits, TargetSpec};
+pub use environment::{
+    Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, SecretOr,
+    StoreSpec,
+};
+pub use load::{Options, load};
+pub use modules::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+pub use render::{Difference, diff, differences, render};
+pub use report::{Diagnostic, Level, Place, Report};
+pub use schema::{schema_environment, schema_rule};
+pub use secret::{Secret, SecretFault, SecretRef};

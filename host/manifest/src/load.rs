@@ -1,0 +1,234 @@
+//! All of it, in order: files, trees, tokens, schema, meaning.
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::bind::doc::Doc;
+use crate::bind::{self, Bench};
+use crate::overlay::{json as to_json, overlay};
+use crate::report::{Diagnostic, Level, Place, nearest, suggest};
+use crate::tokens::Tokens;
+use crate::tree::{Data, Entry, Node, parse};
+use crate::{Bundle, Environment, Modules, Report, files};
+
+/// What to load, beside the files.
+pub struct Options<'a> {
+    /// The name of the file that is laid over `default.yaml`.
+    pub environment: &'a str,
+    /// Values that stand in for tokens of the environment, read as a plain YAML scalar would be.
+    pub token_overrides: &'a [(String, String)],
+    /// Variables of the process: for secrets only.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a secret that is not there is a fault. Off where only manifests are looked at.
+    pub check_secrets: bool,
+}
+
+/// Loads every manifest below `root`, and the environment from `root/environments`.
+///
+/// # Errors
+/// Every fault of every file; warnings among them.
+pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result<Bundle, Report> {
+    let mut faults = Vec::new();
+    let mut tokens = Tokens::default();
+    let home = root.join("environments");
+    let layers = layers(&home, options, &mut faults);
+    let complete = layers.is_some();
+    let (environment, mut overrides) = match layers {
+        Some(layers) => place(layers, &home, options, modules, &mut tokens, &mut faults),
+        None => (None, None),
+    };
+
+    let mut manifests = Vec::new();
+    for path in files::manifests(root, &mut faults) {
+        match files::read(&path) {
+            Err(fault) => faults.push(fault),
+            Ok(text) => {
+                if let Some(node) = parse(&files::shown(&path), &text, &mut faults) {
+                    tokens.mention(&node);
+                    manifests.push((path, node));
+                }
+            }
+        }
+    }
+
+    let mut bench = Bench { environment: environment.as_ref(), modules, schemas: BTreeMap::new() };
+    let mut names: BTreeMap<String, Place> = BTreeMap::new();
+    let mut rules = Vec::new();
+    for (path, node) in manifests {
+        if let Some(name) = own_name(&node, &mut names, &mut faults)
+            && let Some(entry) = overrides.as_mut().and_then(|overrides| overrides.take(&name))
+        {
+            rules.push((path, overridden(node, entry, &mut faults)));
+        } else {
+            rules.push((path, node));
+        }
+    }
+    unknown_overrides(overrides.as_ref(), &names, &mut faults);
+    let mut bound = Vec::new();
+    for (path, mut node) in rules {
+        // Without an environment every token would be unknown: one fault tells more than a hundred.
+        if complete {
+            tokens.apply(&mut node, &mut faults);
+        }
+        let (value, spans) = to_json(&node);
+        let mut doc = Doc { value, spans: &spans, faults: &mut faults, pruned: Vec::new() };
+        bound.extend(bench.rule(&mut doc, &path));
+    }
+    if complete {
+        tokens.unused(&mut faults);
+    }
+
+    let warnings: Vec<Diagnostic> =
+        faults.iter().filter(|fault| fault.level == Level::Warning).cloned().collect();
+    match environment {
+        Some(environment) if warnings.len() == faults.len() => {
+            bound.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+            let whole = json!({
+                "environment": environment.effective,
+                "name": environment.name,
+                "rules": bound.iter().map(|rule| json!([rule.effective, rule.module_digest])).collect::<Vec<_>>(),
+            });
+            let digest = bind::digest(&whole);
+            Ok(Bundle { digest, environment, rules: bound, warnings: Report::new(warnings).diagnostics })
+        }
+        _ => Err(Report::new(faults)),
+    }
+}
+
+/// `default.yaml` and what is laid over it. `None`: one of them cannot be had.
+fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
+    let file = |name: &str| -> Option<PathBuf> {
+        ["yaml", "yml"].iter().map(|end| home.join(format!("{name}.{end}"))).find(|path| path.exists())
+    };
+    let before = faults.len();
+    let mut names = vec!["default"];
+    if options.environment != "default" {
+        names.push(options.environment);
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let named = crate::source::is_name(name) && !name.starts_with('.');
+        let Some(path) = named.then(|| file(name)).flatten() else {
+            faults.push(missing(home, name));
+            continue;
+        };
+        match files::read(&path) {
+            Err(fault) => faults.push(fault),
+            Ok(text) => found.extend(parse(&files::shown(&path), &text, faults)),
+        }
+    }
+    // A layer that was read in part would blame manifests for what it lacks.
+    (faults.len() == before && !found.is_empty()).then_some(found)
+}
+
+fn missing(home: &Path, name: &str) -> Diagnostic {
+    let mut known: Vec<String> = std::fs::read_dir(home)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).map(str::to_string)
+        })
+        .collect();
+    known.sort();
+    let fault = files::fault(&home.join(format!("{name}.yaml")), format!("there is no environment `{name}`"));
+    if name == "default" {
+        return fault.hint("`default.yaml` is always loaded: put what all environments share there");
+    }
+    fault.maybe_hint(suggest(name, &known.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// Merges the layers, takes tokens and overrides out, and checks the rest.
+fn place(
+    layers: Vec<Node>,
+    home: &Path,
+    options: &Options<'_>,
+    modules: &dyn Modules,
+    tokens: &mut Tokens,
+    faults: &mut Vec<Diagnostic>,
+) -> (Option<Environment>, Option<Node>) {
+    let mut merged: Option<Node> = None;
+    for mut layer in layers {
+        if !matches!(layer.data, Data::Map(_)) {
+            faults.push(Diagnostic::error(&layer.place, "an environment must be a map"));
+            continue;
+        }
+        // Each layer's own, so that `a.b: 1` in one replaces `a: { b: 2 }` in another.
+        if let Some(entry) = layer.take("tokens") {
+            tokens.define(&entry, faults);
+        }
+        tokens.mention(&layer);
+        merged = Some(match merged {
+            None => layer,
+            Some(under) => overlay(under, layer),
+        });
+    }
+    tokens.override_with(options.token_overrides, faults);
+    let Some(mut merged) = merged else { return (None, None) };
+    let overrides = merged.take("rules").and_then(|entry| match entry.value.data {
+        Data::Map(_) => Some(entry.value),
+        Data::Scalar(Value::Null) | Data::Bad => None,
+        _ => {
+            faults.push(Diagnostic::error(&entry.value.place, "`rules` must be a map of names to overrides"));
+            None
+        }
+    });
+    tokens.apply(&mut merged, faults);
+    let (value, spans) = to_json(&merged);
+    let mut doc = Doc { value, spans: &spans, faults, pruned: Vec::new() };
+    (bind::environment(&mut doc, home, options, modules), overrides)
+}
+
+/// A rule's name as its manifest writes it; a name that another has is told.
+fn own_name(
+    node: &Node,
+    names: &mut BTreeMap<String, Place>,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<String> {
+    let entry = node.entries().iter().find(|entry| entry.key == "name")?;
+    let Data::Scalar(Value::String(name)) = &entry.value.data else { return None };
+    if let Some(first) = names.get(name) {
+        faults.push(
+            Diagnostic::error(&entry.value.place, format!("another rule is called `{name}`"))
+                .note(format!("{} has the same name", first.short()))
+                .hint("give one of them another name; what is kept of a rule goes by its name"),
+        );
+        return None;
+    }
+    names.insert(name.clone(), entry.value.place.clone());
+    Some(name.clone())
+}
+
+fn overridden(node: Node, entry: Entry, faults: &mut Vec<Diagnostic>) -> Node {
+    if !matches!(entry.value.data, Data::Map(_)) {
+        faults.push(Diagnostic::error(
+            &entry.value.place,
+            format!("the override of `{}` must be a map", entry.key),
+        ));
+        return node;
+    }
+    if let Some(name) = entry.value.entries().iter().find(|below| below.key == "name") {
+        faults.push(Diagnostic::error(&name.place, "an override cannot change a rule's name"));
+        return node;
+    }
+    overlay(node, entry.value)
+}
+
+fn unknown_overrides(left: Option<&Node>, names: &BTreeMap<String, Place>, faults: &mut Vec<Diagnostic>) {
+    for entry in left.into_iter().flat_map(Node::entries) {
+        if names.contains_key(&entry.key) {
+            continue; // Two manifests of one name, which is told.
+        }
+        let near = nearest(&entry.key, names.keys().map(String::as_str));
+        let hint = near.map_or_else(
+            || "remove it, or add the rule".to_string(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        faults.push(
+            Diagnostic::error(&entry.place, format!("there is no rule `{}` to override", entry.key))
+                .hint(hint),
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! One tree over another, and a tree as JSON that remembers its places.
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::report::Place;
+use crate::tree::{Data, Node};
+
+/// Lays `over` on `base`: maps merge, all else replaces. Every node keeps the place it came from.
+pub(crate) fn overlay(base: Node, over: Node) -> Node {
+    match (base, over) {
+        (
+            Node { data: Data::Map(mut under), place, literal, written },
+            Node { data: Data::Map(upper), .. },
+        ) => {
+            for entry in upper {
+                match under.iter().position(|known| known.key == entry.key) {
+                    Some(at) => {
+                        let known = under.remove(at);
+                        let value = overlay(known.value, entry.value);
+                        under.insert(at, crate::tree::Entry { key: entry.key, place: entry.place, value });
+                    }
+                    None => under.push(entry),
+                }
+            }
+            Node { data: Data::Map(under), place, literal, written }
+        }
+        (_, over) => over,
+    }
+}
+
+/// Where the parts of a JSON document were written.
+pub(crate) struct Spans {
+    /// By JSON pointer.
+    spots: HashMap<String, Spot>,
+    root: Place,
+}
+
+struct Spot {
+    value: Place,
+    key: Option<Place>,
+    literal: bool,
+    bad: bool,
+}
+
+/// The tree as JSON. Tokens must have been applied.
+pub(crate) fn json(node: &Node) -> (Value, Spans) {
+    let mut spans = Spans { spots: HashMap::new(), root: node.place.clone() };
+    let value = convert(node, None, String::new(), &mut spans);
+    (value, spans)
+}
+
+fn convert(node: &Node, key: Option<&Place>, pointer: String, spans: &mut Spans) -> Value {
+    let value = match &node.data {
+        Data::Scalar(value) => value.clone(),
+        Data::Template(_) | Data::Bad => Value::Null,
+        Data::List(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| convert(item, None, format!("{pointer}/{index}"), spans))
+            .collect(),
+        Data::Map(entries) => {
+            let mut map = Map::new();
+            for entry in entries {
+                let below = join(&pointer, &entry.key);
+                map.insert(entry.key.clone(), convert(&entry.value, Some(&entry.place), below, spans));
+            }
+            Value::Object(map)
+        }
+    };
+    spans.spots.insert(
+        pointer,
+        Spot {
+            value: node.place.clone(),
+            key: key.cloned(),
+            literal: node.literal,
+            bad: node.data == Data::Bad,
+        },
+    );
+    value
+}
+
+/// A pointer one key further down.
+pub(crate) fn join(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+impl Spans {
+    /// The value at `pointer`, or the nearest thing around it.
+    pub(crate) fn value(&self, pointer: &str) -> &Place {
+        self.nearest(pointer).map_or(&self.root, |spot| &spot.value)
+    }
+
+    /// The key that holds the value at `pointer`.
+    pub(crate) fn key(&self, pointer: &str) -> &Place {
+        self.nearest(pointer).map_or(&self.root, |spot| spot.key.as_ref().unwrap_or(&spot.value))
+    }
+
+    /// Whether the value at `pointer` was found at fault before.
+    pub(crate) fn is_bad(&self, pointer: &str) -> bool {
+        self.spots.get(pointer).is_some_and(|spot| spot.bad)
+    }
+
+    /// Everything that was found at fault before.
+    pub(crate) fn bad(&self) -> impl Iterator<Item = String> {
+        self.spots.iter().filter(|(_, spot)| spot.bad).map(|(pointer, _)| pointer.clone())
+    }
+
+    /// Every value's place, by pointer.
+    pub(crate) fn values(&self) -> HashMap<String, Place> {
+        self.spots.iter().map(|(pointer, spot)| (pointer.clone(), spot.value.clone())).collect()
+    }
+
+    /// A line of `text`, from 1, where `text` stands at `pointer`. Only a `|` block keeps the lines of its file; of
+    /// other texts it is the place where they begin.
+    pub(crate) fn line(&self, pointer: &str, text: &str, line: u32) -> Place {
+        let mut place = self.value(pointer).clone();
+        // The parser says where a block's first line with anything on it stands.
+        let empty = text.len() - text.trim_start_matches('\n').len();
+        let below = line.saturating_sub(1 + empty as u32);
+        if below > 0 && self.spots.get(pointer).is_some_and(|spot| spot.literal) {
+            place.line += below;
+            place.column = 1;
+        }
+        place
+    }
+
+    fn nearest(&self, pointer: &str) -> Option<&Spot> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(spot) = self.spots.get(pointer) {
+                return Some(spot);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+}

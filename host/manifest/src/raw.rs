@@ -1,0 +1,281 @@
+//! What was typed. Every document has passed its schema before it comes here; nothing past `bind` sees these.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use watchbell_contract::{Duration, Severity};
+
+use crate::units;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) enabled: Option<bool>,
+    #[serde(rename = "use")]
+    pub(crate) module: String,
+    pub(crate) sha256: Option<String>,
+    pub(crate) cluster: Option<String>,
+    pub(crate) index: OneOrMany,
+    pub(crate) time_field: Option<String>,
+    pub(crate) ignore_unavailable: Option<bool>,
+    pub(crate) filter: Option<Value>,
+    pub(crate) every: Option<Span>,
+    pub(crate) cron: Option<String>,
+    pub(crate) timezone: Option<String>,
+    pub(crate) delay: Option<Span>,
+    pub(crate) lateness: Option<Span>,
+    pub(crate) lookback: Option<Span>,
+    pub(crate) catch_up: Option<CatchUp>,
+    pub(crate) window_max: Option<Span>,
+    #[serde(default)]
+    pub(crate) key: Vec<String>,
+    pub(crate) params: Option<Value>,
+    pub(crate) severity: Option<Level>,
+    pub(crate) worse: Option<Worse>,
+    pub(crate) no_data: Option<NoData>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) links: BTreeMap<String, String>,
+    pub(crate) alert: Option<Alert>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) memory: Option<Size>,
+    pub(crate) state: Option<Size>,
+    pub(crate) output: Option<Size>,
+    pub(crate) time: Option<Span>,
+    pub(crate) deadline: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worse {
+    pub(crate) warning: Option<String>,
+    pub(crate) critical: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alert {
+    pub(crate) title: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) to: Option<Vec<String>>,
+    pub(crate) escalate: Option<Vec<Step>>,
+    pub(crate) repeat: Option<Span>,
+    #[serde(rename = "for")]
+    pub(crate) hold: Option<Span>,
+    pub(crate) resolve_after: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    pub(crate) after: Option<Span>,
+    pub(crate) to: Vec<String>,
+    pub(crate) unless: Option<Unless>,
+    pub(crate) severity: Option<Level>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Unless {
+    Acknowledged,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CatchUp {
+    All,
+    Merge,
+    Latest,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NoData {
+    Ignore,
+    Hold,
+    Alert,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Info,
+    Warning,
+    Critical,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Environment {
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) store: Option<Store>,
+    #[serde(default)]
+    pub(crate) destinations: BTreeMap<String, Destination>,
+    pub(crate) listen: Option<String>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<String>,
+    pub(crate) auth: Option<ClusterAuth>,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    pub(crate) gzip: Option<bool>,
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) page_hits: Option<usize>,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) indices: Option<Vec<String>>,
+    pub(crate) kibana: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClusterAuth {
+    Basic(Basic),
+    ApiKey(Secret),
+    Bearer(Secret),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientCertificate {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    pub(crate) sqlite: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Destination {
+    #[serde(rename = "use")]
+    pub(crate) product: String,
+    pub(crate) url: TextOrSecret,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) params: Option<Value>,
+    #[serde(default)]
+    pub(crate) grants: Grants,
+    #[serde(default)]
+    pub(crate) retry: Retry,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) concurrency: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum TextOrSecret {
+    Text(String),
+    Secret(Secret),
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Secret {
+    Env(String),
+    File(PathBuf),
+    Exec(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Auth {
+    Bearer(Secret),
+    Basic(Basic),
+    Header(NamedSecret),
+    Query(NamedSecret),
+    Hmac(Hmac),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Basic {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedSecret {
+    pub(crate) name: String,
+    pub(crate) value: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hmac {
+    pub(crate) header: String,
+    #[serde(default)]
+    pub(crate) prefix: String,
+    pub(crate) secret: Secret,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grants {
+    #[serde(default)]
+    pub(crate) private_addresses: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    pub(crate) first: Option<Span>,
+    pub(crate) max: Option<Span>,
+    pub(crate) deadline: Option<Span>,
+}
+
+/// A duration; the schema has seen that it is one.
+#[derive(Clone, Copy)]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// A number of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        units::duration(&text).map(Self).ok_or_else(|| D::Error::custom("not a duration"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        units::size(&text).map(Self).ok_or_else(|| D::Error::custom("not a size"))
+    }
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Info => Self::Info,
+            Level::Warning => Self::Warning,
+            Level::Critical => Self::Critical,
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What a document may hold. One JSON Schema reports every fault at once; this room gives them words and places.
+use std::sync::OnceLock;
+
+use jsonschema::Validator;
+use jsonschema::error::{ValidationError, ValidationErrorKind};
+use serde_json::Value;
+
+use crate::overlay::{Spans, join};
+use crate::report::{Diagnostic, list, nearest, suggest};
+use crate::units;
+
+/// The JSON Schema of a rule's manifest, for editors.
+pub fn schema_rule() -> &'static Value {
+    &rule().document
+}
+
+/// The JSON Schema of an environment, for editors.
+pub fn schema_environment() -> &'static Value {
+    &environment().document
+}
+
+pub(crate) fn rule() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| Schema::shipped(include_str!("../schema/rule.json")))
+}
+
+pub(crate) fn environment() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| Schema::shipped(include_str!("../schema/environment.json")))
+}
+
+pub(crate) struct Schema {
+    document: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// # Errors
+    /// It is not a JSON Schema; in words.
+    pub(crate) fn new(document: Value) -> Result<Self, String> {
+        let validator = jsonschema::draft202012::new(&document).map_err(|error| error.to_string())?;
+        Ok(Self { document, validator })
+    }
+
+    fn shipped(text: &str) -> Self {
+        let document = serde_json::from_str(text).expect("a shipped schema is JSON");
+        Self::new(document).expect("a shipped schema is a schema")
+    }
+
+    /// Reports all that is wrong with `value`, which stands at `prefix` of the document that `spans` knows.
+    /// Gives back where: what must go for the rest to be right.
+    pub(crate) fn check(
+        &self,
+        value: &Value,
+        prefix: &str,
+        spans: &Spans,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for error in self.validator.iter_errors(value) {
+            self.tell(&error, prefix, spans, faults, &mut wrong);
+        }
+        wrong
+    }
+
+    fn tell(
+        &self,
+        error: &ValidationError<'_>,
+        prefix: &str,
+        spans: &Spans,
+        faults: &mut Vec<Diagnostic>,
+        wrong: &mut Vec<String>,
+    ) {
+        let pointer = format!("{prefix}{}", error.instance_path().as_str());
+        if spans.is_bad(&pointer) {
+            wrong.push(pointer); // Told when it was read.
+            return;
+        }
+        let schema = self.around(error.schema_path().as_str());
+        let title = schema.get("title").and_then(Value::as_str).unwrap_or_default();
+        let what = match path(&pointer) {
+            at if at.is_empty() => "the document".to_string(),
+            at => format!("`{at}`"),
+        };
+        let here = spans.value(&pointer);
+        let must = |message: String| Diagnostic::error(here, format!("{what} must {message}"));
+        let instance = error.instance().as_ref();
+        let fault = match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                for name in unexpected {
+                    let inside = if pointer.is_empty() { String::new() } else { format!(" in {what}") };
+                    let below = join(&pointer, name);
+                    let place = spans.key(&below);
+                    wrong.push(below.clone());
+                    faults.push(
+                        Diagnostic::error(place, format!("unknown key `{name}`{inside}"))
+                            .maybe_hint(known_key(schema, name)),
+                    );
+                }
+                return;
+            }
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                let inside = if pointer.is_empty() { String::new() } else { format!(" in {what}") };
+                let about = schema["properties"][name]["description"].as_str();
+                if spans.is_bad(&join(&pointer, name)) {
+                    return;
+                }
+                let mut fault =
+                    Diagnostic::error(spans.key(&pointer), format!("`{name}` is missing{inside}"));
+                fault.notes.extend(about.map(|about| format!("{name}: {about}")));
+                fault
+            }
+            ValidationErrorKind::Type { .. } => {
+                must(format!("be {}, found {}", expected(schema, title), found(instance, title)))
+                    .maybe_hint(meant(schema, title, instance))
+            }
+            ValidationErrorKind::Pattern { .. } => {
+                must(format!("be {}, found {}", expected(schema, title), found(instance, title)))
+                    .maybe_hint(meant(schema, title, instance))
+            }
+            ValidationErrorKind::Enum { options } => {
+                let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
+                let near =
+                    instance.as_str().and_then(|typed| nearest(typed, options.iter().map(String::as_str)));
+                must(format!("be one of {}, found {}", list(&options), found(instance, title)))
+                    .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
+            }
+            ValidationErrorKind::Constant { expected_value } => {
+                must(format!("be `{}`, found {}", plain(expected_value), found(instance, title)))
+            }
+            ValidationErrorKind::Minimum { limit } => must(format!("be at least {limit}, found {instance}")),
+            ValidationErrorKind::Maximum { limit } => must(format!("be at most {limit}, found {instance}")),
+            ValidationErrorKind::ExclusiveMinimum { limit } => {
+                must(format!("be above {limit}, found {instance}"))
+            }
+            ValidationErrorKind::ExclusiveMaximum { limit } => {
+                must(format!("be below {limit}, found {instance}"))
+            }
+            ValidationErrorKind::MinLength { limit: 1 } | ValidationErrorKind::MinItems { limit: 1 } => {
+                must("not be empty".into())
+            }
+            ValidationErrorKind::MinItems { limit } => must(format!("hold at least {limit} items")),
+            ValidationErrorKind::MaxItems { limit } => must(format!("hold at most {limit} items")),
+            ValidationErrorKind::UniqueItems => must("not hold the same item twice".into()),
+            ValidationErrorKind::MinProperties { limit: 1 } if keys(schema).is_empty() => {
+                must("not be empty".into())
+            }
+            ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { limit: 1 } => {
+                must(format!("hold exactly one of {}", list(keys(schema))))
+            }
+            ValidationErrorKind::PropertyNames { error } => {
+                let name = plain(error.instance());
+                let below = join(&pointer, &name);
+                wrong.push(below.clone());
+                faults.push(
+                    Diagnostic::error(spans.key(&below), format!("`{name}` is not a name"))
+                        .hint("use letters, digits, `_`, `.` and `-`, at most 128 of them"),
+                );
+                return;
+            }
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                // The branch that came furthest is the one that was meant.
+                let depth = |branch: &&Vec<ValidationError<'static>>| {
+                    let deepest = branch.iter().map(|error| error.instance_path().as_str().len()).max();
+                    let typed =
+                        branch.iter().any(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }));
+                    (deepest, !typed)
+                };
+                // Of equals the first: `null` stands last in an optional parameter.
+                match context.iter().rev().max_by_key(depth) {
+                    Some(branch) if !branch.is_empty() => {
+                        for error in branch {
+                            self.tell(error, prefix, spans, faults, wrong);
+                        }
+                        return;
+                    }
+                    _ => must(lower(&error.to_string())),
+                }
+            }
+            _ => Diagnostic::error(here, format!("{what}: {}", lower(&error.to_string()))),
+        };
+        faults.push(fault);
+        wrong.push(pointer);
+    }
+
+    /// The schema that holds the keyword at `path`.
+    fn around(&self, path: &str) -> &Value {
+        let parent = path.rfind('/').map_or("", |end| &path[..end]);
+        self.document.pointer(parent).unwrap_or(&Value::Null)
+    }
+}
+
+/// `/alert/escalate/1/after` as `alert.escalate[1].after`.
+pub(crate) fn path(pointer: &str) -> String {
+    let mut out = String::new();
+    for part in pointer.split('/').skip(1) {
+        if !out.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            out.push_str(&format!("[{part}]"));
+            continue;
+        }
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(&part.replace("~1", "/").replace("~0", "~"));
+    }
+    out
+}
+
+fn keys(schema: &Value) -> Vec<&str> {
+    schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+fn known_key(schema: &Value, name: &str) -> Option<String> {
+    if let Some(now) = schema["x-renamed"][name].as_str() {
+        return Some(format!("it is called `{now}` here"));
+    }
+    suggest(name, &keys(schema))
+}
+
+fn is_duration(schema: &Value, title: &str) -> bool {
+    title.eq_ignore_ascii_case("duration")
+        || schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("(ms|["))
+}
+
+fn expected(schema: &Value, title: &str) -> String {
+    if is_duration(schema, title) {
+        return "a duration".into();
+    }
+    if !title.is_empty() && title.starts_with(|c: char| c.is_lowercase()) || title.starts_with("SHA") {
+        let article = if title.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        return format!("{article} {title}");
+    }
+    if let Some(pattern) = schema["pattern"].as_str() {
+        return format!("text like `{pattern}`");
+    }
+    let name = |kind: &Value| match kind.as_str().unwrap_or_default() {
+        "string" => "a text",
+        "object" => "a map",
+        "array" => "a list",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "`true` or `false`",
+        "null" => "nothing",
+        _ => "something else",
+    };
+    match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().map(name).collect::<Vec<_>>().join(" or "),
+        kind => name(kind).into(),
+    }
+}
+
+/// What stands there, shortened. Never the text itself where a secret may have been written.
+fn found(value: &Value, title: &str) -> String {
+    match value {
+        Value::Null => "nothing".into(),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "a map".into(),
+        Value::Bool(value) => format!("`{value}`"),
+        _ if title == "secret" || title.starts_with("address") => "something else".into(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) if text.chars().count() > 60 => {
+            format!("`{}…`", text.chars().take(60).collect::<String>())
+        }
+        Value::String(text) => format!("`{text}`"),
+    }
+}
+
+fn meant(schema: &Value, title: &str, value: &Value) -> Option<String> {
+    if is_duration(schema, title) {
+        return Some(match value {
+            Value::Number(number) => format!("say the unit: `{number}s`, `{number}m`, `{number}h`"),
+            Value::String(text) => match units::meant_duration(text) {
+                Some(text) => format!("write `{text}`"),
+                None => "write a number and a unit: `30s`, `5m`, `1h30m`".into(),
+            },
+            _ => "write a number and a unit: `30s`, `5m`, `1h30m`".into(),
+        });
+    }
+    match (title, value) {
+        ("size", Value::Number(number)) => return Some(format!("say the unit: `{number}MiB`")),
+        ("size", value) => {
+            let meant = value.as_str().and_then(units::meant_size);
+            return Some(format!("write `{}`", meant.as_deref().unwrap_or("64MiB")));
+        }
+        ("secret", Value::String(_) | Value::Number(_)) => {
+            return Some("secrets are named, never written: `{ env: NAME }`, `{ file: PATH }` or `{ exec: [PROGRAM] }`".into());
+        }
+        ("comparison", _) => return Some("write `\">= 5\"`, with `>=`, `>`, `<=` or `<`".into()),
+        _ => {}
+    }
+    match (schema["type"].as_str().unwrap_or_default(), value) {
+        ("string", Value::Number(_) | Value::Bool(_)) => Some(format!("put it in quotes: \"{value}\"")),
+        ("array", Value::String(text)) if !text.contains([',', '[', '\n']) => {
+            Some(format!("write a list: `[{text}]`"))
+        }
+        ("array", Value::String(_) | Value::Number(_)) => Some("write a list: `[…]`".into()),
+        ("boolean", Value::String(text)) => match text.to_lowercase().as_str() {
+            "yes" | "on" | "y" => Some("write `true`".into()),
+            "no" | "off" | "n" => Some("write `false`".into()),
+            _ => None,
+        },
+        ("integer" | "number", Value::String(text)) if text.parse::<f64>().is_ok() => {
+            Some(format!("write it without quotes: `{text}`"))
+        }
+        _ => None,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+/// Messages begin in lower case, names and values aside.
+pub(crate) fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_string(),
+    }
+}

@@ -1,0 +1,178 @@
+//! Secrets are named in an environment, never written.
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use crate::limits::{SECRET_BYTES_MAX, SECRET_WAIT_MAX};
+
+/// Where a secret is to be found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretRef {
+    /// A variable of the process.
+    Env(String),
+    /// Docker, Kubernetes and systemd hand out secrets as files. One line break at the end is no part of it.
+    File(PathBuf),
+    /// A program and its arguments; its output, without one line break at the end.
+    Exec(Vec<String>),
+}
+
+/// A secret's value. It shows itself to nobody who does not say `expose`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFault {
+    #[error("the variable `{0}` is not set")]
+    NotSet(String),
+    #[error("cannot read `{path}`")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("cannot run `{program}`")]
+    NotRun { program: String, source: std::io::Error },
+    #[error("`{program}` failed: {status}")]
+    Failed { program: String, status: String },
+    #[error("{0} is empty")]
+    Empty(String),
+    #[error("{0} is larger than 64 KiB")]
+    TooLarge(String),
+    #[error("{0} is not UTF-8")]
+    NotText(String),
+}
+
+impl SecretRef {
+    /// Fetches the value. An `Exec` runs for at most 10 seconds.
+    ///
+    /// # Errors
+    /// It is not there, empty, larger than 64 KiB, or not UTF-8.
+    pub fn reveal(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Secret, SecretFault> {
+        let bytes = match self {
+            Self::Env(name) => env(name).ok_or_else(|| SecretFault::NotSet(name.clone()))?.into_bytes(),
+            Self::File(path) => {
+                let unreadable = |source| SecretFault::Unreadable { path: path.clone(), source };
+                let file = File::open(path).map_err(unreadable)?;
+                let mut bytes = Vec::new();
+                file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+                bytes
+            }
+            Self::Exec(command) => output(command)?,
+        };
+        if bytes.len() as u64 > SECRET_BYTES_MAX {
+            return Err(SecretFault::TooLarge(self.to_string()));
+        }
+        let mut text = String::from_utf8(bytes).map_err(|_| SecretFault::NotText(self.to_string()))?;
+        if text.ends_with('\n') {
+            text.pop();
+            if text.ends_with('\r') {
+                text.pop();
+            }
+        }
+        if text.is_empty() {
+            return Err(SecretFault::Empty(self.to_string()));
+        }
+        Ok(Secret(text))
+    }
+
+    /// Whether it is there, without running anything.
+    ///
+    /// # Errors
+    /// As `reveal`; a program is only looked at when it is run.
+    pub fn check(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretFault> {
+        match self {
+            Self::Exec(_) => Ok(()),
+            _ => self.reveal(env).map(|_| ()),
+        }
+    }
+}
+
+fn output(command: &[String]) -> Result<Vec<u8>, SecretFault> {
+    let program = command.first().cloned().unwrap_or_default();
+    let not_run = |source| SecretFault::NotRun { program: program.clone(), source };
+    let mut child = Command::new(&program)
+        .args(command.get(1..).unwrap_or_default())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(not_run)?;
+    let stdout = child.stdout.take();
+    let (send, receive) = mpsc::channel();
+    // A thread reads, so that a program that hangs costs the wait and no more.
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.map_or(Ok(0), |out| out.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes));
+        // Nobody listens any more if the wait is over.
+        let _ = send.send(read.map(|_| bytes));
+    });
+    let Ok(bytes) = receive.recv_timeout(SECRET_WAIT_MAX) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(SecretFault::Failed { program, status: "no answer within 10 s".into() });
+    };
+    let bytes = bytes.map_err(not_run)?;
+    if bytes.len() as u64 > SECRET_BYTES_MAX {
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(not_run)?;
+    if !status.success() && bytes.len() as u64 <= SECRET_BYTES_MAX {
+        return Err(SecretFault::Failed { program, status: status.to_string() });
+    }
+    Ok(bytes)
+}
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// By name: `env:OPS_TOKEN`, `file:/run/secrets/x`, `exec:vault …`.
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Exec(command) => write!(f, "exec:{}", command.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn a_secret_is_found_where_it_is_named() {
+        let env = |name: &str| (name == "TOKEN").then(|| "abc".to_string());
+        assert_eq!(SecretRef::Env("TOKEN".into()).reveal(&env).unwrap().expose(), "abc");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from-file\n").unwrap();
+        assert_eq!(SecretRef::File(file.path().into()).reveal(&none).unwrap().expose(), "from-file");
+        let exec = SecretRef::Exec(vec!["sh".into(), "-c".into(), "echo from-exec".into()]);
+        assert_eq!(exec.reveal(&none).unwrap().expose(), "from-exec");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_is_there_is_not_shown() {
+        assert_eq!(
+            SecretRef::Env("TOKEN".into()).reveal(&none).unwrap_err().to_string(),
+            "the variable `TOKEN` is not set"
+        );
+        let failing = SecretRef::Exec(vec!["false".into()]);
+        assert!(failing.reveal(&none).unwrap_err().to_string().starts_with("`false` failed"));
+        let empty = |_: &str| Some(String::new());
+        assert!(matches!(SecretRef::Env("E".into()).reveal(&empty), Err(SecretFault::Empty(_))));
+        assert_eq!(format!("{:?}", Secret("hunter2".into())), "Secret(…)");
+    }
+}

@@ -1,0 +1,89 @@
+//! Every folder below `tests/cases/manifest` is a bundle, and says what loading it must tell.
+//!
+//! - Manifests and `environments/` as in `rules/`; without `environments/default.yaml` a small one is used.
+//! - A second environment in the folder is the one that is loaded.
+//! - `expected.err` holds the report, `expected.out` the rendered rules of a bundle that loads.
+//! - `BLESS=1 cargo test -p watchbell-manifest` accepts what is told now.
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use watchbell_manifest::{Options, load, render};
+
+mod fake;
+
+const ENVIRONMENT: &str = "\
+clusters: { main: { nodes: [\"http://127.0.0.1:9200\"] } }
+destinations: { ops-chat: { use: slack, url: \"http://127.0.0.1:9300/chat\" } }
+";
+
+#[test]
+fn every_case_tells_what_it_expects() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/manifest");
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut wrong = String::new();
+    let mut folders: Vec<_> = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 40, "only {} cases were found", folders.len());
+    for case in folders {
+        let (told, name) = tell(&case);
+        let other = if name == "expected.err" { "expected.out" } else { "expected.err" };
+        if bless {
+            fs::write(case.join(name), &told).unwrap();
+            if case.join(other).exists() {
+                fs::remove_file(case.join(other)).unwrap();
+            }
+            continue;
+        }
+        let expected = fs::read_to_string(case.join(name)).unwrap_or_default();
+        if expected != told || case.join(other).exists() {
+            let diff = similar::TextDiff::from_lines(&expected, &told);
+            let diff = diff.unified_diff().header("expected", "told").to_string();
+            write!(wrong, "\n{}/{name}:\n{diff}", case.display()).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}\nto accept: BLESS=1 cargo test -p watchbell-manifest --test cases");
+}
+
+/// What loading the case tells, and the file that expects it.
+fn tell(case: &Path) -> (String, &'static str) {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("rules");
+    copy(case, &root);
+    let environments = root.join("environments");
+    fs::create_dir_all(&environments).unwrap();
+    if !environments.join("default.yaml").exists() {
+        fs::write(environments.join("default.yaml"), ENVIRONMENT).unwrap();
+    }
+    let environment = fs::read_dir(&environments)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .find(|name| name != "default")
+        .unwrap_or_else(|| "default".into());
+    let env = |name: &str| (name == "PRESENT").then(|| "secret".to_string());
+    let options = Options { environment: &environment, token_overrides: &[], env: &env, check_secrets: true };
+    let shorten = |text: String| text.replace(&format!("{}/", place.path().display()), "") + "\n";
+    match load(&root, &options, &fake::Fake) {
+        Err(report) => (shorten(report.to_string()), "expected.err"),
+        Ok(bundle) => {
+            let mut text = render(&bundle);
+            for warning in &bundle.warnings {
+                write!(text, "\n{warning}").unwrap();
+            }
+            (shorten(text), "expected.out")
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(name));
+        } else if !name.to_string_lossy().starts_with("expected.") {
+            fs::copy(entry.path(), to.join(name)).unwrap();
+        }
+    }
+}

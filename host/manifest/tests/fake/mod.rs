@@ -1,0 +1,90 @@
+//! Modules and products as a table, with schemas as small as the tests need.
+use serde_json::{Value, json};
+use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
+use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+
+pub(crate) struct Fake;
+
+fn duration() -> Value {
+    json!({ "type": "string", "pattern": "^([0-9]+(ms|[smhdw]))+$", "examples": ["5m"] })
+}
+
+impl Modules for Fake {
+    fn rules(&self) -> Vec<String> {
+        vec!["any".into(), "frequency".into(), "spike".into()]
+    }
+
+    fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault> {
+        let name = match module {
+            ModuleRef::Builtin(name) => name.as_str(),
+            ModuleRef::File { path, .. } if path.ends_with("broken.wasm") => {
+                return Err(ModuleFault::Unusable("built for SDK 0.4; this host offers 0.1–0.3".into()));
+            }
+            ModuleRef::File { .. } => "any",
+        };
+        let params_schema = match name {
+            "any" => json!({ "type": "object", "additionalProperties": false, "properties": {} }),
+            "frequency" => json!({
+                "type": "object", "additionalProperties": false,
+                "required": ["count", "timeframe"],
+                "properties": { "count": { "type": "integer", "minimum": 1 }, "timeframe": duration() },
+            }),
+            "spike" => json!({
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "type": "object", "additionalProperties": false,
+                "required": ["timeframe", "height"],
+                "properties": {
+                    "timeframe": duration(),
+                    "height": { "type": "number", "exclusiveMinimum": 0 },
+                    "direction": { "$ref": "#/$defs/Direction" },
+                    "threshold_cur": { "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "null" }] },
+                },
+                "$defs": { "Direction": { "type": "string", "enum": ["up", "down", "both"] } },
+            }),
+            _ => return Err(ModuleFault::Unknown),
+        };
+        Ok(RuleModuleInfo {
+            about_name: name.into(),
+            state_version: 1,
+            params_schema,
+            digest: format!("digest-of-{name}"),
+        })
+    }
+
+    fn prepare(&self, _: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+        if params["timeframe"] == "0s" {
+            let message = "must be longer than 0s".into();
+            return Err(vec![Fault { path: "/timeframe".into(), message }]);
+        }
+        if key.len() > 2 {
+            return Err(vec![Fault { path: String::new(), message: "at most two key fields".into() }]);
+        }
+        Ok(Plan { history: Duration::from_mins(10), grid: Duration::ZERO })
+    }
+
+    fn products(&self) -> Vec<String> {
+        vec!["slack".into(), "webhook".into()]
+    }
+
+    fn product(&self, name: &str) -> Option<ProductInfo> {
+        let format = match name {
+            "slack" => TextFormat::Mrkdwn,
+            "webhook" => TextFormat::Plain,
+            _ => return None,
+        };
+        Some(ProductInfo {
+            params_schema: json!({
+                "type": "object", "additionalProperties": false,
+                "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" } },
+            }),
+            text: AlertText { format, title_max: 150, body_max: 3_000 },
+        })
+    }
+
+    fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
+        if product == "slack" && params["channel"] == "" {
+            return Err(vec![Fault { path: "/channel".into(), message: "names no channel".into() }]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Files that no repository should hold: too large, not text, links in a circle. Made here, told as a user reads it.
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use tempfile::TempDir;
+use watchbell_manifest::{Options, load};
+
+mod fake;
+
+const RULE: &str = "name: a\nuse: any\nindex: logs\nevery: 1m\nalert: { to: [ops-chat] }\n";
+const ENVIRONMENT: &str = "\
+clusters: { main: { nodes: [\"http://127.0.0.1:9200\"] } }
+destinations: { ops-chat: { use: slack, url: \"http://127.0.0.1:9300/chat\" } }
+";
+
+fn bundle() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("environments")).unwrap();
+    fs::write(root.path().join("environments/default.yaml"), ENVIRONMENT).unwrap();
+    fs::write(root.path().join("rule.yaml"), RULE).unwrap();
+    root
+}
+
+fn told(root: &Path, environment: &str) -> String {
+    let options = Options { environment, token_overrides: &[], env: &|_| None, check_secrets: true };
+    match load(root, &options, &fake::Fake) {
+        Ok(bundle) => format!("{} rules", bundle.rules.len()),
+        Err(report) => report.to_string().replace(&root.display().to_string(), "rules"),
+    }
+}
+
+#[test]
+fn a_file_of_100_mb_is_refused_by_its_size() {
+    let root = bundle();
+    File::create(root.path().join("large.yaml")).unwrap().set_len(100 * 1024 * 1024).unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/large.yaml: is larger than 1 MiB (100 MiB)\n\n\
+         hint: a manifest holds one rule; keep other files out of the folder of rules"
+    );
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_told_with_their_offset() {
+    let root = bundle();
+    fs::write(root.path().join("latin.yaml"), b"name: a\nowner: caf\xe9\n").unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/latin.yaml:2:11: is not UTF-8: byte 18 is 0xe9\n\nhint: save the file as UTF-8"
+    );
+}
+
+#[test]
+fn links_in_a_circle_are_told() {
+    let root = bundle();
+    fs::create_dir(root.path().join("web")).unwrap();
+    symlink(root.path(), root.path().join("web/again")).unwrap();
+    symlink(root.path().join("self.yaml"), root.path().join("self.yaml")).unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/self.yaml: is a symbolic link that leads back to itself\n\n\
+         hint: remove the link\n\n\
+         error: rules/web/again: is a link to a folder that holds it\n\n\
+         hint: remove the link; a folder of rules must not contain itself"
+    );
+}
+
+#[test]
+fn links_that_lead_somewhere_are_followed() {
+    let root = bundle();
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("b.yaml"), RULE.replace("name: a", "name: b")).unwrap();
+    symlink(other.path(), root.path().join("shared")).unwrap();
+    assert_eq!(told(root.path(), "default"), "2 rules");
+}
+
+#[test]
+fn a_folder_and_a_dead_link_named_like_manifests_are_no_surprise() {
+    let root = bundle();
+    fs::create_dir(root.path().join("folder.yaml")).unwrap();
+    fs::write(root.path().join("rule.test.yaml"), "not: a rule").unwrap();
+    fs::write(root.path().join(".hidden.yaml"), "not: a rule").unwrap();
+    assert_eq!(told(root.path(), "default"), "1 rules");
+    symlink("/nowhere/at-all.yaml", root.path().join("dead.yaml")).unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/dead.yaml: cannot be read: no such file or directory"
+    );
+}
+
+#[test]
+fn an_environment_that_is_not_there_is_told_with_those_that_are() {
+    let root = bundle();
+    fs::write(root.path().join("environments/production.yaml"), "listen: 127.0.0.1:1\n").unwrap();
+    assert_eq!(
+        told(root.path(), "prodution"),
+        "error: rules/environments/prodution.yaml: there is no environment `prodution`\n\n\
+         hint: did you mean `production`?"
+    );
+    assert!(told(root.path(), "../../etc/passwd").contains("there is no environment"));
+}
+
+#[test]
+fn a_thousand_faulty_rules_are_all_told_and_the_rest_counted() {
+    let root = bundle();
+    for index in 0..1_100 {
+        fs::write(root.path().join(format!("r{index}.yaml")), format!("name: r{index}\nuse: any\n")).unwrap();
+    }
+    let text = told(root.path(), "default");
+    assert_eq!(text.matches("`index` is missing").count(), 1_000);
+    assert!(text.ends_with("and 100 more"), "{}", &text[text.len() - 60..]);
+}
