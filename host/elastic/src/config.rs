@@ -1,0 +1,197 @@
+use std::{fmt, time::Duration};
+
+use url::Url;
+
+/// Where a cluster is, how it is entered, and how much is asked of it.
+#[derive(Clone)]
+pub struct ClusterConfig {
+    /// As environments call it; named in every error.
+    pub name: String,
+    /// Tried in turn; one that fails is set aside for a while.
+    pub nodes: Vec<Url>,
+    pub auth: Auth,
+    /// PEM, trusted beside the system's own authorities.
+    pub ca: Option<Vec<u8>>,
+    /// PEM: the certificate chain and its private key.
+    pub client_identity: Option<Vec<u8>>,
+    /// An HTTP proxy; the process's own proxy variables are not looked at.
+    pub proxy: Option<Url>,
+    /// Whether servers may compress their answers. Costs more time than it saves on a fast network.
+    pub gzip: bool,
+    /// Requests under way at once; the rest wait in order of arrival.
+    pub concurrency: usize,
+    /// Hits per request, 1..=10_000 (the default of `index.max_result_window`).
+    pub page_hits: usize,
+    /// Buckets per request, 1..=65_535 (the default of `search.max_buckets`; 10_000 on older servers).
+    pub page_buckets: usize,
+    /// Bytes of one answer. One that says beforehand that it is larger is not read; others are refused once read.
+    pub page_bytes_max: usize,
+    /// Rows of one instant that are held back to be put in order; more are released in the order they came in.
+    pub tie_rows_max: usize,
+    /// Of one request, from connecting to the last byte of its answer.
+    pub request_timeout: Duration,
+    /// How often a failed request is sent again.
+    pub retry_max: u32,
+    /// The pause before the first repetition; doubled each time up to `retry_pause_max`, with jitter.
+    pub retry_first: Duration,
+    pub retry_pause_max: Duration,
+    /// How long what was learnt of field types is believed.
+    pub mapping_ttl: Duration,
+}
+
+#[derive(Clone, Default)]
+pub enum Auth {
+    #[default]
+    None,
+    Basic {
+        user: String,
+        password: String,
+    },
+    /// The encoded form, `base64(id:key)`.
+    ApiKey(String),
+    Bearer(String),
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    #[error("cluster `{cluster}` names no node")]
+    NoNode { cluster: String },
+    #[error("cluster `{cluster}`: `{node}` is not an http or https url")]
+    Node { cluster: String, node: String },
+    #[error("cluster `{cluster}`: `{key}` must lie between {least} and {most}")]
+    OutOfBounds { cluster: String, key: &'static str, least: usize, most: usize },
+    #[error("cluster `{cluster}`: the credentials hold characters that no header may hold")]
+    Credentials { cluster: String },
+    #[error("cluster `{cluster}`: the certificate authority is not a pem certificate: {reason}")]
+    Ca { cluster: String, reason: String },
+    #[error("cluster `{cluster}`: the client identity is not a pem certificate with its key: {reason}")]
+    Identity { cluster: String, reason: String },
+    #[error("cluster `{cluster}`: {reason}")]
+    Client { cluster: String, reason: String },
+}
+
+impl ClusterConfig {
+    pub fn new(name: impl Into<String>, nodes: Vec<Url>) -> Self {
+        Self {
+            name: name.into(),
+            nodes,
+            auth: Auth::None,
+            ca: None,
+            client_identity: None,
+            proxy: None,
+            gzip: false,
+            concurrency: 5,
+            page_hits: 10_000,
+            page_buckets: 5_000,
+            page_bytes_max: 64 << 20,
+            tie_rows_max: 100_000,
+            request_timeout: Duration::from_secs(30),
+            retry_max: 4,
+            retry_first: Duration::from_millis(200),
+            retry_pause_max: Duration::from_secs(10),
+            mapping_ttl: Duration::from_secs(300),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let cluster = || self.name.clone();
+        if self.nodes.is_empty() {
+            return Err(ConfigError::NoNode { cluster: cluster() });
+        }
+        for node in &self.nodes {
+            if !matches!(node.scheme(), "http" | "https") || node.host().is_none() {
+                return Err(ConfigError::Node { cluster: cluster(), node: shown(node) });
+            }
+        }
+        let bounds = [
+            ("concurrency", self.concurrency, 1, 10_000),
+            ("page_hits", self.page_hits, 1, 10_000),
+            ("page_buckets", self.page_buckets, 1, 65_535),
+            ("page_bytes_max", self.page_bytes_max, 1_024, 1 << 31),
+        ];
+        for (key, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::OutOfBounds { cluster: cluster(), key, least, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A node's address without the password that somebody may have written into it.
+pub(crate) fn shown(node: &Url) -> String {
+    let mut node = node.clone();
+    if !node.username().is_empty() || node.password().is_some() {
+        // Both fail only for urls that cannot hold either.
+        _ = node.set_username("");
+        _ = node.set_password(None);
+    }
+    node.to_string()
+}
+
+impl fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterConfig")
+            .field("name", &self.name)
+            .field("nodes", &self.nodes.iter().map(shown).collect::<Vec<_>>())
+            .field("auth", &self.auth)
+            .field("ca", &self.ca.is_some())
+            .field("client_identity", &self.client_identity.is_some())
+            .field("proxy", &self.proxy.as_ref().map(shown))
+            .field("gzip", &self.gzip)
+            .field("concurrency", &self.concurrency)
+            .field("page_hits", &self.page_hits)
+            .field("request_timeout", &self.request_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Basic { .. } => "Basic(redacted)",
+            Self::ApiKey(_) => "ApiKey(redacted)",
+            Self::Bearer(_) => "Bearer(redacted)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(node: &str) -> ClusterConfig {
+        ClusterConfig::new("main", vec![Url::parse(node).unwrap()])
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug() {
+        let mut config = config("https://u:hunter2@es:9200");
+        config.auth = Auth::Basic { user: "elastic".into(), password: "hunter2".into() };
+        config.client_identity = Some(b"hunter2".to_vec());
+        let text =
+            format!("{config:?} {:?} {:?}", Auth::ApiKey("hunter2".into()), Auth::Bearer("hunter2".into()));
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("https://es:9200/"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_at_once() {
+        let none = ClusterConfig::new("main", vec![]);
+        assert_eq!(none.check().unwrap_err().to_string(), "cluster `main` names no node");
+        let ftp = config("ftp://es/");
+        assert_eq!(
+            ftp.check().unwrap_err().to_string(),
+            "cluster `main`: `ftp://es/` is not an http or https url"
+        );
+        let mut wide = config("http://es/");
+        wide.page_hits = 10_001;
+        assert_eq!(
+            wide.check().unwrap_err().to_string(),
+            "cluster `main`: `page_hits` must lie between 1 and 10000"
+        );
+    }
+}

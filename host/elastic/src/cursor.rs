@@ -1,0 +1,397 @@
+//! Reads all hits of a question, oldest first. Most answers fit one page, and those cost one plain search. A longer
+//! one is continued in a context that stands still: a point in time where the server has them, else a scroll.
+//! `search_after` alone would lose documents of the same instant.
+use std::{
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use elasticsearch::http::Method;
+use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
+use watchbell_contract::{Range, Rows, Timestamp};
+
+use crate::{
+    cluster::{Inner, Paging},
+    error::Cause,
+    hits::{self, Envelope, Last, PageFault},
+    page::PageBuilder,
+    plan::FieldPlan,
+    query,
+    target::Target,
+    transport::{Request, index_path},
+};
+
+/// How long servers keep a context between two pages.
+const KEEP_ALIVE: &str = "5m";
+/// An answer of this size is read away from the threads that wait for the network.
+const READ_INLINE_MAX: usize = 1 << 20;
+/// Pages are not made smaller than this to make them fit.
+const PAGE_HITS_MIN: usize = 100;
+
+pub(crate) struct HitsCursor {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) target: Target,
+    pub(crate) over: Range,
+    /// All filters; the first is the range.
+    pub(crate) filters: Vec<Value>,
+    pub(crate) named: Vec<watchbell_contract::NamedFilter>,
+    pub(crate) plan: Arc<FieldPlan>,
+    pub(crate) deadline: Instant,
+    context: Context,
+    /// Hits asked per page.
+    size: usize,
+    after: Option<Last>,
+    /// Rows of the last instant read so far: more of them may follow.
+    held: Option<PageBuilder>,
+    warned: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Context {
+    /// Nothing was asked yet.
+    Unasked,
+    Pit(Paging, String),
+    Scroll(String),
+    Ended,
+}
+
+impl HitsCursor {
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        target: Target,
+        over: Range,
+        filters: Vec<Value>,
+        named: Vec<watchbell_contract::NamedFilter>,
+        plan: FieldPlan,
+        deadline: Instant,
+    ) -> Self {
+        let size = inner.config().page_hits;
+        let (context, plan) = (Context::Unasked, Arc::new(plan));
+        Self {
+            inner,
+            target,
+            over,
+            filters,
+            named,
+            plan,
+            deadline,
+            context,
+            size,
+            after: None,
+            held: None,
+            warned: false,
+        }
+    }
+
+    /// The next page, never empty; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+        loop {
+            let page = match self.context {
+                Context::Ended => return Ok(None),
+                Context::Unasked => self.first().await?,
+                Context::Pit(..) | Context::Scroll(_) => self.further().await?,
+            };
+            if page.len() > 0 {
+                return Ok(Some(page.finish(&self.plan)));
+            }
+        }
+    }
+
+    /// One plain search; if that was not all of it, a context from the last instant on.
+    async fn first(&mut self) -> Result<PageBuilder, Cause> {
+        let known_long = self.inner.is_long(self.key());
+        if known_long {
+            self.open().await?;
+            return Ok(PageBuilder::new(&self.plan));
+        }
+        let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
+        let (mut page, envelope) = self.search(Method::Post, path, |cursor| cursor.body(false)).await?;
+        if envelope.hits == 0 && envelope.shards.total == 0 && !self.target.ignore_unavailable {
+            return Err(Cause::NoIndex { reason: String::new() });
+        }
+        if envelope.hits < self.size {
+            self.context = Context::Ended;
+            page.settle_ties();
+            return Ok(page);
+        }
+        self.inner.set_long(self.key(), true);
+        // The last instant is read again within the context: how many more documents it has is not known.
+        let unit = if self.plan.nanos { 1_000_000 } else { 1 };
+        let last = page.last_instant(unit);
+        self.over.start = Timestamp(page.keys[last].div_euclid(unit));
+        self.filters[0] = query::range(&self.target.time_field, self.over);
+        page.truncate(last);
+        page.settle_ties();
+        self.open().await?;
+        Ok(page)
+    }
+
+    /// Opens a context over `self.over`; nothing is read but, of a scroll, its first page into `held`.
+    async fn open(&mut self) -> Result<(), Cause> {
+        let index = index_path(&self.target.indices);
+        let mut paging = self.inner.paging();
+        if matches!(paging, Paging::Unknown | Paging::Pit) {
+            let path = format!("{index}/_pit?keep_alive={KEEP_ALIVE}{}", ignoring(&self.target, '&'));
+            match self.send(Method::Post, path, None).await {
+                Ok(body) => {
+                    self.inner.learn(Paging::Pit);
+                    self.context = Context::Pit(Paging::Pit, text_of(&body, "id")?);
+                    return Ok(());
+                }
+                Err(cause) if paging == Paging::Unknown && is_unknown_route(&cause) => {
+                    paging = Paging::PointInTime;
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        if paging == Paging::PointInTime {
+            let path = format!(
+                "{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}{}",
+                ignoring(&self.target, '&')
+            );
+            match self.send(Method::Post, path, None).await {
+                Ok(body) => {
+                    self.context = Context::Pit(Paging::PointInTime, text_of(&body, "pit_id")?);
+                    return Ok(());
+                }
+                Err(cause) if self.inner.paging() == Paging::Unknown && is_unknown_route(&cause) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        self.inner.learn(Paging::Scroll);
+        self.context = Context::Scroll(String::new());
+        Ok(())
+    }
+
+    async fn further(&mut self) -> Result<PageBuilder, Cause> {
+        let (mut page, envelope) = match &self.context {
+            Context::Pit(kind, _) => {
+                let kind = *kind;
+                let unproven = kind == Paging::PointInTime && self.inner.paging() == Paging::Unknown;
+                match self.search(Method::Post, "/_search".into(), |cursor| cursor.body(true)).await {
+                    // A point in time, but nothing that tells documents of one instant apart (OpenSearch before
+                    // 3.3): without it paging would lose some.
+                    Err(Cause::Refused { status: 400, reason, .. })
+                        if unproven && reason.contains("_shard_doc") =>
+                    {
+                        self.close().await;
+                        self.inner.learn(Paging::Scroll);
+                        self.context = Context::Scroll(String::new());
+                        return Ok(self.nothing());
+                    }
+                    answer => {
+                        if answer.is_ok() && unproven {
+                            self.inner.learn(Paging::PointInTime);
+                        }
+                        answer?
+                    }
+                }
+            }
+            Context::Scroll(id) if id.is_empty() => {
+                let path = format!(
+                    "{}/_search?scroll={KEEP_ALIVE}{}",
+                    index_path(&self.target.indices),
+                    ignoring(&self.target, '&')
+                );
+                self.search(Method::Post, path, |cursor| cursor.body(false)).await?
+            }
+            Context::Scroll(id) => {
+                let body = json!({ "scroll": KEEP_ALIVE, "scroll_id": id });
+                self.search(Method::Post, "/_search/scroll".into(), |_| body.clone()).await?
+            }
+            Context::Unasked | Context::Ended => return Ok(self.nothing()),
+        };
+        let is_scroll = matches!(self.context, Context::Scroll(_));
+        match &mut self.context {
+            Context::Pit(_, id) => {
+                if let Some(newer) = envelope.pit_id {
+                    *id = newer;
+                }
+            }
+            Context::Scroll(id) => match envelope.scroll_id {
+                Some(newer) => *id = newer,
+                None if id.is_empty() => {
+                    return Err(Cause::Malformed { reason: "no `_scroll_id` in the answer".into() });
+                }
+                None => {}
+            },
+            Context::Unasked | Context::Ended => {}
+        }
+        // A scroll ends with an empty page, everything else with one that is not full.
+        let ended = envelope.hits == 0 || (!is_scroll && envelope.hits < self.size);
+        if ended {
+            self.inner.set_long(self.key(), self.after.is_some());
+            self.close().await;
+        } else {
+            if !is_scroll && envelope.last.as_ref().is_none_or(|last| last.tie.is_none()) {
+                return Err(Cause::Malformed {
+                    reason: "hits without the tiebreaker that was asked for".into(),
+                });
+            }
+            self.after = envelope.last;
+            self.hold_back(&mut page);
+        }
+        page.settle_ties();
+        Ok(page)
+    }
+
+    /// Keeps the last instant's rows until the next page shows whether there are more of them.
+    fn hold_back(&mut self, page: &mut PageBuilder) {
+        let last = page.last_instant(1);
+        let max = self.inner.config().tie_rows_max;
+        if page.len() - last > max {
+            if !self.warned {
+                self.warned = true;
+                tracing::warn!(
+                    rule = self.target.rule,
+                    cluster = self.inner.config().name,
+                    rows = page.len() - last,
+                    "one instant has more documents than are held back to be ordered; they come as the server returns them"
+                );
+            }
+            return;
+        }
+        let mut held = self.nothing();
+        held.adopt(page, last..page.len());
+        page.truncate(last);
+        self.held = Some(held);
+    }
+
+    fn nothing(&self) -> PageBuilder {
+        PageBuilder::new(&self.plan)
+    }
+
+    /// Sends a search and reads its answer behind what was held back. A page that is too large is asked again in
+    /// smaller parts, except of a scroll, whose size is fixed.
+    async fn search(
+        &mut self,
+        method: Method,
+        path: String,
+        body: impl Fn(&Self) -> Value,
+    ) -> Result<(PageBuilder, Envelope), Cause> {
+        loop {
+            let bytes = match self.send(method, path.clone(), Some(&body(self))).await {
+                Err(Cause::PageTooLarge { .. })
+                    if self.size > PAGE_HITS_MIN && !matches!(self.context, Context::Scroll(_)) =>
+                {
+                    self.size = (self.size / 4).max(PAGE_HITS_MIN);
+                    continue;
+                }
+                answer => answer?,
+            };
+            let mut builder = self.held.take().unwrap_or_else(|| self.nothing());
+            let plan = Arc::clone(&self.plan);
+            let large = bytes.len() > READ_INLINE_MAX;
+            let read = move || hits::read(&bytes, &plan, &mut builder).map(|envelope| (builder, envelope));
+            let (builder, envelope) = apart(large, read).await?;
+            envelope.check()?;
+            return Ok((builder, envelope));
+        }
+    }
+
+    async fn send(&self, method: Method, path: String, body: Option<&Value>) -> Result<Bytes, Cause> {
+        let repeatable = path != "/_search/scroll";
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        self.inner.send(&Request { method, path, body, repeatable, deadline: self.deadline }).await
+    }
+
+    /// The body of a search. `in_pit`: within a point in time, after what was read.
+    fn body(&self, in_pit: bool) -> Value {
+        let (doc_values, fields) = self.plan.asked();
+        // Nanoseconds are asked for only where some index has them: they end in 2262.
+        let mut time =
+            json!({ "order": "asc", "unmapped_type": if self.plan.nanos { "date_nanos" } else { "date" } });
+        if self.plan.nanos {
+            time["numeric_type"] = "date_nanos".into();
+        }
+        let mut sort = vec![json!({ &self.target.time_field: time })];
+        let mut body = json!({
+            "size": self.size,
+            "_source": false,
+            "query": query::query(self.filters.clone(), &self.named),
+        });
+        if in_pit && let Context::Pit(kind, id) = &self.context {
+            // In OpenSearch 3.8 shards of one number in two indices share their `_shard_doc`s: without the index
+            // before it, 9 of 600 documents were lost (tried). Elasticsearch numbers all shards of a search.
+            let by_index = *kind == Paging::PointInTime;
+            if by_index {
+                sort.push(json!({ "_index": "asc" }));
+            }
+            sort.push(json!({ "_shard_doc": "asc" }));
+            body["pit"] = json!({ "id": id, "keep_alive": KEEP_ALIVE });
+            if let Some(Last { time, tie, index }) = &self.after {
+                body["search_after"] = if by_index { json!([time, index, tie]) } else { json!([time, tie]) };
+            }
+        }
+        // Counting is work for nothing, but servers insist on it in a scroll.
+        if !matches!(self.context, Context::Scroll(_)) {
+            body["track_total_hits"] = false.into();
+        }
+        body["sort"] = sort.into();
+        if !doc_values.is_empty() {
+            body["docvalue_fields"] = doc_values.into();
+        }
+        if !fields.is_empty() {
+            body["fields"] = fields.into();
+        }
+        body
+    }
+
+    /// Gives the context back. Best effort: servers forget it after a while.
+    pub(crate) async fn close(&mut self) {
+        let (path, body) = match std::mem::replace(&mut self.context, Context::Ended) {
+            Context::Pit(Paging::PointInTime, id) => ("/_search/point_in_time", json!({ "pit_id": [id] })),
+            Context::Pit(_, id) => ("/_pit", json!({ "id": id })),
+            Context::Scroll(id) if !id.is_empty() => ("/_search/scroll", json!({ "scroll_id": [id] })),
+            _ => return,
+        };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let body = Some(Bytes::from(body.to_string()));
+        let request =
+            Request { method: Method::Delete, path: path.into(), body, repeatable: false, deadline };
+        if let Err(cause) = self.inner.send(&request).await {
+            tracing::debug!(cluster = self.inner.config().name, %cause, "a search context was left to expire");
+        }
+    }
+
+    /// What stands for this question from run to run.
+    fn key(&self) -> u64 {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        hasher.hash_one((&self.target.rule, &self.target.indices, self.plan.columns.len()))
+    }
+}
+
+/// Reads a large answer where it keeps nobody waiting.
+async fn apart<T: Send + 'static>(
+    large: bool,
+    read: impl FnOnce() -> Result<T, PageFault> + Send + 'static,
+) -> Result<T, Cause> {
+    let malformed = |reason: String| Cause::Malformed { reason };
+    if !large {
+        return read().map_err(|fault| malformed(fault.0));
+    }
+    match tokio::task::spawn_blocking(read).await {
+        Ok(page) => page.map_err(|fault| malformed(fault.0)),
+        Err(lost) => Err(malformed(lost.to_string())),
+    }
+}
+
+pub(crate) fn ignoring(target: &Target, separator: char) -> String {
+    match target.ignore_unavailable {
+        true => format!("{separator}ignore_unavailable=true"),
+        false => String::new(),
+    }
+}
+
+/// How servers say that they have no such endpoint; older ones take `_pit` for a document type and refuse its name.
+fn is_unknown_route(cause: &Cause) -> bool {
+    matches!(cause, Cause::Refused { status: 400 | 404 | 405 | 501, .. })
+}
+
+fn text_of(body: &[u8], key: &str) -> Result<String, Cause> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = body.get(key).and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the answer") })
+}

@@ -1,0 +1,121 @@
+use std::fmt;
+
+use crate::target::Target;
+
+/// Why a question has no answer: the place, and the cause.
+#[derive(Debug)]
+pub struct AskError {
+    /// Empty where no rule asked.
+    pub rule: String,
+    /// Empty where no index was asked.
+    pub index: String,
+    pub cluster: String,
+    pub cause: Cause,
+}
+
+/// What the pipeline is to make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The same again, later.
+    Outside,
+    /// Too much for one run: less of it.
+    TooLarge,
+}
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    #[error("cannot connect to {node}: {reason}")]
+    Connect { node: String, reason: String },
+    #[error("the connection to {node} broke before the answer was complete: {reason}")]
+    Cut { node: String, reason: String },
+    #[error("{node} did not answer within {millis} ms")]
+    Timeout { node: String, millis: u128 },
+    #[error("the run's time is over{}", after(.last))]
+    Deadline { last: Option<Box<Cause>> },
+    #[error(
+        "all {concurrency} requests that the cluster is asked at once were under way until the run's time was over"
+    )]
+    Busy { concurrency: usize },
+    #[error("access denied ({status}): {reason}")]
+    Denied { status: u16, reason: String },
+    #[error("no such index{}", suffix(.reason))]
+    NoIndex { reason: String },
+    #[error("refused ({status} {kind}): {reason}")]
+    Refused { status: u16, kind: String, reason: String },
+    #[error("unavailable ({status}): {reason}")]
+    Unavailable { status: u16, reason: String },
+    #[error("{failed} of {total} shards failed: {reason}")]
+    PartialShards { failed: u64, total: u64, reason: String },
+    #[error("the search timed out on the server, its answer is partial")]
+    ServerTimedOut,
+    #[error("too much for the server ({kind}): {reason}")]
+    ServerLimit { kind: String, reason: String },
+    #[error("the answer of {bytes} bytes is larger than {max}; lower `page_hits` or ask for fewer fields")]
+    PageTooLarge { bytes: u64, max: usize },
+    #[error("the answer is not json but {content_type}: {excerpt}")]
+    NotJson { content_type: String, excerpt: String },
+    #[error("the answer is not what was asked for: {reason}")]
+    Malformed { reason: String },
+    #[error("field `{field}` is {types} in the indices asked; ask for indices that agree")]
+    MappingConflict { field: String, types: String },
+    #[error("field `{field}` is of type {kind}, which {cannot}")]
+    FieldType { field: String, kind: String, cannot: &'static str },
+    #[error("time field `{field}` {problem}")]
+    TimeField { field: String, problem: String },
+    #[error("the search's context expired between two pages")]
+    Expired,
+    #[error("the question cannot be asked: {reason}")]
+    Question { reason: String },
+}
+
+impl AskError {
+    pub(crate) fn new(cluster: &str, target: &Target, cause: Cause) -> Self {
+        Self { rule: target.rule.clone(), index: target.index(), cluster: cluster.into(), cause }
+    }
+
+    pub(crate) fn of_cluster(cluster: &str, cause: Cause) -> Self {
+        Self { rule: String::new(), index: String::new(), cluster: cluster.into(), cause }
+    }
+
+    pub fn class(&self) -> Class {
+        self.cause.class()
+    }
+}
+
+impl Cause {
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Timeout { .. }
+            | Self::ServerTimedOut
+            | Self::ServerLimit { .. }
+            | Self::PageTooLarge { .. }
+            | Self::Deadline { last: None } => Class::TooLarge,
+            Self::Deadline { last: Some(last) } => last.class(),
+            _ => Class::Outside,
+        }
+    }
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.rule.is_empty() {
+            write!(f, "rule `{}`, ", self.rule)?;
+        }
+        if !self.index.is_empty() {
+            write!(f, "index `{}`, ", self.index)?;
+        }
+        write!(f, "cluster `{}`: {}", self.cluster, self.cause)
+    }
+}
+
+/// `Display` tells all; the cause is a part of it rather than a layer below.
+impl std::error::Error for AskError {}
+
+fn after(last: &Option<Box<Cause>>) -> String {
+    last.as_ref().map(|last| format!("; the last attempt: {last}")).unwrap_or_default()
+}
+
+fn suffix(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}

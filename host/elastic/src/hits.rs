@@ -1,0 +1,457 @@
+//! Reads the answer to a search in one pass: no hit is ever a tree.
+use std::{cell::Cell, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+use watchbell_contract::Rows;
+
+use crate::{
+    columns::{ColumnBuilder, Misfit},
+    error::Cause,
+    page::PageBuilder,
+    plan::{FieldPlan, Source},
+    refusal,
+};
+
+/// One answer, read on its own. Rows of one instant are in order of (`_index`, `_id`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct HitsPage {
+    pub rows: Rows,
+}
+
+/// Why bytes are no answer to a search.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PageFault(pub String);
+
+/// Reads one answer to a search for `plan`'s fields.
+///
+/// # Errors
+/// What is wrong with the bytes. No bytes panic.
+pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault> {
+    let mut builder = PageBuilder::new(plan);
+    read(bytes, plan, &mut builder)?;
+    builder.settle_ties();
+    Ok(HitsPage { rows: builder.finish(plan) })
+}
+
+/// What an answer says beside its hits.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    timed_out: bool,
+    pub(crate) shards: Shards,
+    pub(crate) pit_id: Option<String>,
+    pub(crate) scroll_id: Option<String>,
+    /// How many hits this answer brought.
+    pub(crate) hits: usize,
+    pub(crate) last: Option<Last>,
+}
+
+/// Where the next page begins: the last hit's time, index, and what breaks ties if it was asked.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) time: i64,
+    pub(crate) tie: Option<i64>,
+    pub(crate) index: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shards {
+    #[serde(default)]
+    pub(crate) total: u64,
+    #[serde(default)]
+    failed: u64,
+    #[serde(default)]
+    failures: Vec<Value>,
+}
+
+impl Envelope {
+    /// # Errors
+    /// If the answer is partial: some shards failed, or time ran out on the server.
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        self.shards.check()?;
+        if self.timed_out { Err(Cause::ServerTimedOut) } else { Ok(()) }
+    }
+}
+
+impl Shards {
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        if self.failed == 0 {
+            return Ok(());
+        }
+        let told = self.failures.first().map(|failure| {
+            let (kind, reason) = refusal::innermost(failure.get("reason").unwrap_or(failure));
+            match failure.get("index").and_then(Value::as_str) {
+                Some(index) => format!("`{index}`: {kind}: {reason}"),
+                None => format!("{kind}: {reason}"),
+            }
+        });
+        let reason = told.unwrap_or_else(|| "the server does not say why".into());
+        if reason.contains("too_many_buckets") {
+            return Err(Cause::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
+        }
+        Err(Cause::PartialShards { failed: self.failed, total: self.total, reason })
+    }
+}
+
+/// Appends the hits of `bytes` to `builder`.
+pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<Envelope, PageFault> {
+    // Checked once as a whole, which is quicker than string by string.
+    let text = std::str::from_utf8(bytes).map_err(|error| PageFault(format!("not utf-8: {error}")))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let misfit = Cell::new(None);
+    let mut envelope = Envelope::default();
+    let answer = AnswerSeed { plan, builder, envelope: &mut envelope, misfit: &misfit };
+    let read = answer.deserialize(&mut reader).and_then(|()| reader.end());
+    match (misfit.get(), read) {
+        (Some((column, Misfit(what))), _) => {
+            Err(PageFault(format!("field `{}`: {what}", plan.columns.get(column).map_or("", |c| &c.name))))
+        }
+        (None, Err(error)) => Err(PageFault(error.to_string())),
+        (None, Ok(())) => Ok(envelope),
+    }
+}
+
+pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
+
+struct AnswerSeed<'a> {
+    plan: &'a FieldPlan,
+    builder: &'a mut PageBuilder,
+    envelope: &'a mut Envelope,
+    misfit: &'a Misfits,
+}
+
+impl<'de> DeserializeSeed<'de> for AnswerSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnswerSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer to a search")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = false;
+        while let Some(key) = map.next_key_seed(KeySeed(&ANSWER_KEYS))? {
+            match key {
+                0 => self.envelope.timed_out = map.next_value()?,
+                1 => self.envelope.shards = map.next_value()?,
+                2 => self.envelope.pit_id = map.next_value()?,
+                3 => self.envelope.scroll_id = map.next_value()?,
+                4 if !seen => {
+                    seen = true;
+                    map.next_value_seed(HitsSeed {
+                        plan: self.plan,
+                        builder: &mut *self.builder,
+                        envelope: &mut *self.envelope,
+                        misfit: self.misfit,
+                    })?;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        if seen { Ok(()) } else { Err(A::Error::custom("no `hits` in the answer")) }
+    }
+}
+
+const ANSWER_KEYS: [&str; 5] = ["timed_out", "_shards", "pit_id", "_scroll_id", "hits"];
+const HIT_KEYS: [&str; 5] = ["_index", "_id", "fields", "sort", "matched_queries"];
+
+/// A key's place in a short list; its length if it is none of them.
+struct KeySeed<'a>(&'a [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = usize;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = usize;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E>(self, key: &str) -> Result<usize, E> {
+        Ok(self.0.iter().position(|known| *known == key).unwrap_or(self.0.len()))
+    }
+}
+
+/// `hits`: once the object that holds the array, once the array itself.
+struct HitsSeed<'a> {
+    plan: &'a FieldPlan,
+    builder: &'a mut PageBuilder,
+    envelope: &'a mut Envelope,
+    misfit: &'a Misfits,
+}
+
+impl<'de> DeserializeSeed<'de> for HitsSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for HitsSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `hits`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = false;
+        while let Some(key) = map.next_key_seed(KeySeed(&["hits"]))? {
+            if key == 0 && !seen {
+                seen = true;
+                map.next_value_seed(HitArraySeed(HitsSeed {
+                    plan: self.plan,
+                    builder: &mut *self.builder,
+                    envelope: &mut *self.envelope,
+                    misfit: self.misfit,
+                }))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if seen { Ok(()) } else { Err(A::Error::custom("no `hits.hits` in the answer")) }
+    }
+}
+
+struct HitArraySeed<'a>(HitsSeed<'a>);
+
+impl<'de> DeserializeSeed<'de> for HitArraySeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for HitArraySeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of hits")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let HitsSeed { plan, builder, envelope, misfit } = self.0;
+        let mut scratch = Scratch::new(plan);
+        let mut last: Option<(i64, Option<i64>)> = None;
+        while let Some(sort) =
+            seq.next_element_seed(HitSeed { plan, builder, misfit, scratch: &mut scratch })?
+        {
+            if last.is_some_and(|(before, _)| before > sort.0) {
+                return Err(A::Error::custom("hits are not in order of time"));
+            }
+            last = Some(sort);
+            envelope.hits += 1;
+        }
+        envelope.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
+        Ok(())
+    }
+}
+
+/// What is kept from hit to hit so that nothing is allocated per hit.
+struct Scratch {
+    index: String,
+    id: String,
+    /// Positions of named filters' columns that matched.
+    matched: Vec<usize>,
+    filters: Vec<usize>,
+    /// Columns read from `_index` and `_id`.
+    own: Vec<(usize, bool)>,
+    nested: bool,
+}
+
+impl Scratch {
+    fn new(plan: &FieldPlan) -> Self {
+        let at = |wanted: &dyn Fn(&Source) -> bool| -> Vec<usize> {
+            (0..plan.columns.len()).filter(|&column| wanted(&plan.columns[column].source)).collect()
+        };
+        let mut own: Vec<_> = at(&|s| *s == Source::Index).into_iter().map(|column| (column, true)).collect();
+        own.extend(at(&|s| *s == Source::Id).into_iter().map(|column| (column, false)));
+        Self {
+            index: String::new(),
+            id: String::new(),
+            matched: vec![],
+            filters: at(&|s| *s == Source::Matched),
+            own,
+            nested: !at(&|s| matches!(s, Source::Nested { .. })).is_empty(),
+        }
+    }
+}
+
+struct HitSeed<'a> {
+    plan: &'a FieldPlan,
+    builder: &'a mut PageBuilder,
+    misfit: &'a Misfits,
+    scratch: &'a mut Scratch,
+}
+
+impl<'de> DeserializeSeed<'de> for HitSeed<'_> {
+    type Value = (i64, Option<i64>);
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for HitSeed<'_> {
+    type Value = (i64, Option<i64>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a hit")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Self { plan, builder, misfit, scratch } = self;
+        scratch.index.clear();
+        scratch.id.clear();
+        scratch.matched.clear();
+        let mut sort = None;
+        while let Some(key) = map.next_key_seed(KeySeed(&HIT_KEYS))? {
+            match key {
+                0 => map.next_value_seed(TextSeed(&mut scratch.index))?,
+                1 => map.next_value_seed(TextSeed(&mut scratch.id))?,
+                2 => {
+                    let row = builder.len();
+                    let nested = scratch.nested;
+                    map.next_value_seed(FieldsSeed {
+                        plan,
+                        columns: &mut builder.columns,
+                        row,
+                        misfit,
+                        nested,
+                    })?;
+                }
+                3 => sort = Some(map.next_value_seed(SortSeed)?),
+                4 => map.next_value_seed(MatchedSeed {
+                    plan,
+                    filters: &scratch.filters,
+                    to: &mut scratch.matched,
+                })?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        let Some(sort) = sort else { return Err(A::Error::custom("a hit without `sort`")) };
+        for &(column, is_index) in &scratch.own {
+            let text = if is_index { &scratch.index } else { &scratch.id };
+            fill(&mut builder.columns[column], |column| column.text(text));
+        }
+        for &column in &scratch.filters {
+            let matched = scratch.matched.contains(&column);
+            fill(&mut builder.columns[column], |column| column.boolean(matched));
+        }
+        builder.end_row(sort.0, scratch.index.as_bytes(), scratch.id.as_bytes());
+        Ok(sort)
+    }
+}
+
+/// Gives a row its one value; neither words nor booleans refuse theirs.
+fn fill(column: &mut ColumnBuilder, push: impl FnOnce(&mut ColumnBuilder) -> Result<(), Misfit>) {
+    let start = column.begin();
+    _ = push(column);
+    column.end(start);
+}
+
+/// Copies a string, whether it was borrowed or had escapes.
+struct TextSeed<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for TextSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for TextSeed<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.clear();
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+struct MatchedSeed<'a> {
+    plan: &'a FieldPlan,
+    filters: &'a [usize],
+    to: &'a mut Vec<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for MatchedSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MatchedSeed<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names of filters")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut name = String::new();
+        while seq.next_element_seed(TextSeed(&mut name))?.is_some() {
+            let same = self.filters.iter().filter(|&&column| self.plan.columns[column].name == name);
+            self.to.extend(same);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sorted {
+    Number(i64),
+    Other(IgnoredAny),
+}
+
+/// `"sort": [1700000000000, 5]` or `"sort": [1700000000000, "logs-1", 5]`
+struct SortSeed;
+
+impl<'de> DeserializeSeed<'de> for SortSeed {
+    type Value = (i64, Option<i64>);
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SortSeed {
+    type Value = (i64, Option<i64>);
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sort values")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let Some(time) = seq.next_element::<i64>()? else {
+            return Err(A::Error::custom("a hit without a sort value"));
+        };
+        // The tiebreaker is the only other number; an index may stand between.
+        let mut tie = None;
+        while let Some(value) = seq.next_element::<Sorted>()? {
+            if let Sorted::Number(value) = value {
+                tie = Some(value);
+            }
+        }
+        Ok((time, tie))
+    }
+}
+
+mod fields;
+use fields::FieldsSeed;
+pub(crate) use fields::ValueSeed;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Asks Elasticsearch and OpenSearch: questions become requests, response bytes become columns. The official client
+//! carries every request; nothing here keeps anything but what it learnt of a cluster.
+mod config; // where a cluster is and how it is entered
+mod error; // why there is no answer
+mod target; // what of a cluster a rule may see
+mod transport; // nodes, failover, retries, concurrency
+mod refusal; // the servers' own error bodies
+mod mapping; // what each field is
+mod query; // the Query DSL that every request shares
+mod columns; // values side by side
+mod page; // rows in order of time, equal times included
+mod hits; // the answer to a search, in one pass
+mod plan; // how each asked field is fetched and kept
+mod cursor; // from the first hit to the last: one page, point in time or scroll
+mod buckets; // composite aggregations, to the last bucket
+mod raw; // searches as their author wrote them
+mod view; // the cluster's own state
+mod evidence; // the few documents behind a signal
+mod pages; // answers, one page ahead of their reader
+mod cluster; // the door
+
+pub use cluster::{Cluster, FieldInfo, Flavor, ServerInfo};
+pub use config::{Auth, ClusterConfig, ConfigError};
+pub use error::{AskError, Cause, Class};
+pub use evidence::{EvidenceDoc, EvidenceDocs};
+pub use hits::{HitsPage, PageFault, parse_hits};
+pub use pages::Pages;
+pub use plan::{FieldPlan, Kind};
+pub use target::Target;

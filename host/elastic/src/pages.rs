@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use tokio::{sync::mpsc, task::JoinHandle};
+use watchbell_contract::Rows;
+
+use crate::{
+    buckets::BucketsCursor,
+    cluster::Inner,
+    cursor::HitsCursor,
+    error::{AskError, Cause},
+    target::Target,
+};
+
+/// An answer, page by page in order of time. While its reader works on one page, the next is fetched; there are never
+/// more than two. Dropped early, it gives its search context back in the background.
+#[derive(Debug)]
+pub struct Pages {
+    pages: mpsc::Receiver<Result<Rows, AskError>>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// Where pages come from.
+pub(crate) enum Source {
+    Hits(Box<HitsCursor>),
+    Buckets(Box<BucketsCursor>),
+}
+
+impl Pages {
+    /// The next page, never empty; `None` after the last.
+    ///
+    /// # Errors
+    /// Why there is no next page. The answer ends with it, and what came before is not to be judged.
+    pub async fn next(&mut self) -> Result<Option<Rows>, AskError> {
+        self.pages.recv().await.transpose()
+    }
+
+    /// Waits until the search context was given back.
+    pub async fn close(mut self) {
+        self.pages.close();
+        if let Some(task) = self.task.take() {
+            // It fails only if the runtime goes down, and then nobody waits.
+            _ = task.await;
+        }
+    }
+
+    /// A single page that is known already.
+    pub(crate) fn ready(rows: Option<Rows>) -> Self {
+        let (to, pages) = mpsc::channel(1);
+        if let Some(rows) = rows {
+            // There is room for one.
+            _ = to.try_send(Ok(rows));
+        }
+        Self { pages, task: None }
+    }
+
+    pub(crate) fn start(inner: Arc<Inner>, target: Target, mut source: Source) -> Self {
+        let (to, pages) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            // A place first, then the page: else a third one would be waiting at the door.
+            while let Ok(place) = to.reserve().await {
+                let page = tokio::select! {
+                    biased;
+                    () = to.closed() => break,
+                    page = source.next() => page,
+                };
+                match page {
+                    Ok(Some(rows)) => place.send(Ok(rows)),
+                    Ok(None) => break,
+                    Err(cause) => {
+                        inner.forget(&target, &cause);
+                        place.send(Err(AskError::new(&inner.config().name, &target, cause)));
+                        break;
+                    }
+                }
+            }
+            drop(to);
+            source.close().await;
+        });
+        Self { pages, task: Some(task) }
+    }
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+        match self {
+            Self::Hits(cursor) => cursor.next().await,
+            Self::Buckets(cursor) => cursor.next().await,
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Self::Hits(cursor) = self {
+            cursor.close().await;
+        }
+    }
+}

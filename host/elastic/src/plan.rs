@@ -1,0 +1,254 @@
+use serde_json::{Value, json};
+use watchbell_contract::{Hits, NamedFilter};
+
+use crate::{
+    error::Cause,
+    mapping::{Caps, Mapping},
+};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Integers,
+    Numbers,
+    Booleans,
+    Words,
+}
+
+/// How each asked field is fetched and kept: made once per question, read once per hit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldPlan {
+    pub(crate) columns: Vec<Planned>,
+    /// Whether sort values are nanoseconds.
+    pub(crate) nanos: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Planned {
+    /// As the question named it.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) source: Source,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// Doc values: quick. Arrays come sorted, numbers with all and words without repeated values.
+    DocValues {
+        date: bool,
+    },
+    /// The `fields` option, read from the source: slow, but as it was sent. The only way for `text`.
+    Fields {
+        date: bool,
+    },
+    /// A field below the nested object `root`, by `fields`; the rest of its path.
+    Nested {
+        root: String,
+        rest: String,
+        date: bool,
+    },
+    Index,
+    Id,
+    /// Whether a named filter matched.
+    Matched,
+    /// No index asked has the field.
+    Absent,
+    /// Asked twice; filled once.
+    SameAs(usize),
+}
+
+impl FieldPlan {
+    /// A plan without a mapping, every field from doc values; for benchmarks and tests.
+    pub fn of(fields: &[(&str, Kind)]) -> Self {
+        let columns = fields.iter().map(|&(name, kind)| Planned {
+            name: name.into(),
+            kind,
+            source: match name {
+                "_index" => Source::Index,
+                "_id" => Source::Id,
+                _ => Source::DocValues { date: false },
+            },
+        });
+        Self { columns: columns.collect(), nanos: false }
+    }
+
+    pub(crate) fn new(hits: &Hits, mapping: &Mapping, time_field: &str) -> Result<Self, Cause> {
+        let mut columns: Vec<Planned> = Vec::with_capacity(hits.fields.len() + hits.filters.len());
+        for name in &hits.fields {
+            let (kind, source) = match columns.iter().position(|column| column.name == *name) {
+                Some(first) => (columns[first].kind, Source::SameAs(first)),
+                None => source(name, mapping)?,
+            };
+            columns.push(Planned { name: name.clone(), kind, source });
+        }
+        for NamedFilter { name, .. } in &hits.filters {
+            columns.push(Planned { name: name.clone(), kind: Kind::Booleans, source: Source::Matched });
+        }
+        Ok(Self { columns, nanos: mapping.is_nanos(time_field) })
+    }
+
+    /// Fields for `docvalue_fields`, and for `fields`.
+    pub(crate) fn asked(&self) -> (Vec<Value>, Vec<Value>) {
+        let mut doc_values = vec![];
+        let mut fields = vec![];
+        let entry = |name: &str, date| match date {
+            true => json!({ "field": name, "format": "epoch_millis" }),
+            false => json!({ "field": name }),
+        };
+        for Planned { name, source, .. } in &self.columns {
+            match source {
+                Source::DocValues { date } => doc_values.push(entry(name, *date)),
+                Source::Fields { date } | Source::Nested { date, .. } => fields.push(entry(name, *date)),
+                _ => {}
+            }
+        }
+        (doc_values, fields)
+    }
+}
+
+fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
+    match name {
+        "_index" => return Ok((Kind::Words, Source::Index)),
+        "_id" => return Ok((Kind::Words, Source::Id)),
+        _ => {}
+    }
+    let Some(caps) = mapping.field(name) else {
+        // Keys below a `flattened` object are in no mapping, but have doc values.
+        let source = match mapping.parents(name).any(|(_, caps)| caps.is("flattened")) {
+            true => Source::DocValues { date: false },
+            false => Source::Absent,
+        };
+        return Ok((Kind::Words, source));
+    };
+    let kind = kind(name, caps)?;
+    let date = caps.is("date") || caps.is("date_nanos");
+    let nested = mapping.parents(name).find(|(_, caps)| caps.is("nested"));
+    let source = match nested {
+        Some((root, _)) => Source::Nested { root: root.into(), rest: name[root.len() + 1..].into(), date },
+        None if caps.has_doc_values() => Source::DocValues { date },
+        None => Source::Fields { date },
+    };
+    Ok((kind, source))
+}
+
+/// What a field's values become. `unsigned_long` becomes numbers, exact up to 2^53: its upper half has no place in 64
+/// signed bits, and a column's kind may not depend on what a page happens to hold.
+pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
+    let mut kinds = caps.types.iter().map(|kind| {
+        Ok(match kind.as_str() {
+            "long" | "integer" | "short" | "byte" | "date" | "date_nanos" | "token_count" => Kind::Integers,
+            "double" | "float" | "half_float" | "scaled_float" | "unsigned_long" => Kind::Numbers,
+            "boolean" => Kind::Booleans,
+            "object" | "nested" => {
+                let cannot = "has no values of its own; ask for a field below it";
+                return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
+            }
+            "geo_point"
+            | "geo_shape"
+            | "point"
+            | "shape"
+            | "histogram"
+            | "dense_vector"
+            | "sparse_vector"
+            | "aggregate_metric_double"
+            | "completion"
+            | "integer_range"
+            | "long_range"
+            | "float_range"
+            | "double_range"
+            | "date_range"
+            | "ip_range"
+            | "binary"
+            | "knn_vector"
+            | "flattened" => {
+                let cannot = "cannot become a column";
+                return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
+            }
+            _ => Kind::Words,
+        })
+    });
+    let first = kinds.next().unwrap_or(Ok(Kind::Words))?;
+    let is_date = |kind: &String| kind.starts_with("date");
+    let mixed_dates = caps.types.iter().any(is_date) && !caps.types.iter().all(is_date);
+    let kind = kinds.try_fold(first, |kind, next| match (kind, next?) {
+        (a, b) if a == b => Ok(a),
+        (Kind::Integers, Kind::Numbers) | (Kind::Numbers, Kind::Integers) => Ok(Kind::Numbers),
+        _ => Err(caps.conflict(name)),
+    })?;
+    if mixed_dates { Err(caps.conflict(name)) } else { Ok(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(fields: Value) -> Mapping {
+        Mapping::parse(json!({ "indices": ["x"], "fields": fields }).to_string().as_bytes()).unwrap()
+    }
+
+    fn caps(kind: &str) -> Value {
+        json!({ kind: { "type": kind, "searchable": true, "aggregatable": kind != "text" } })
+    }
+
+    fn plan(fields: &[&str], mapping: &Mapping) -> Result<FieldPlan, Cause> {
+        let hits = Hits { fields: fields.iter().map(|&name| name.into()).collect(), filters: vec![] };
+        FieldPlan::new(&hits, mapping, "@timestamp")
+    }
+
+    #[test]
+    fn each_type_has_its_way() {
+        let mapping = mapping(json!({
+            "@timestamp": caps("date_nanos"), "host": caps("keyword"), "ip": caps("ip"), "n": caps("long"),
+            "d": caps("date"), "msg": caps("text"), "x": caps("scaled_float"), "u": caps("unsigned_long"),
+            "ok": caps("boolean"), "c": {"nested": {"type": "nested", "aggregatable": false}},
+            "c.author": caps("keyword"), "labels": caps("flattened"),
+        }));
+        let names =
+            ["host", "ip", "n", "d", "msg", "x", "u", "ok", "c.author", "labels.a", "gone", "_id", "host"];
+        let plan = plan(&names, &mapping).unwrap();
+        let kinds: Vec<_> = plan.columns.iter().map(|column| column.kind).collect();
+        use Kind::*;
+        let expected = [
+            Words, Words, Integers, Integers, Words, Numbers, Numbers, Booleans, Words, Words, Words, Words,
+            Words,
+        ];
+        assert_eq!(kinds, expected);
+        let (doc_values, fields) = plan.asked();
+        let names = |list: &[Value]| -> Vec<String> {
+            list.iter().map(|entry| entry["field"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names(&doc_values), ["host", "ip", "n", "d", "x", "u", "ok", "labels.a"]);
+        assert_eq!(doc_values[3]["format"], "epoch_millis");
+        assert_eq!(names(&fields), ["msg", "c.author"]);
+        assert_eq!(
+            plan.columns[8].source,
+            Source::Nested { root: "c".into(), rest: "author".into(), date: false }
+        );
+        assert_eq!(plan.columns[10].source, Source::Absent);
+        assert_eq!(plan.columns[12].source, Source::SameAs(0));
+        assert!(plan.nanos);
+    }
+
+    #[test]
+    fn indices_that_disagree_are_named() {
+        let mapping = mapping(json!({
+            "a": {"keyword": {"type": "keyword", "aggregatable": true, "indices": ["x-1"]},
+                  "long": {"type": "long", "aggregatable": true, "indices": ["x-2", "x-3"]}},
+            "n": {"long": {"type": "long", "aggregatable": true, "indices": ["x-1"]},
+                  "double": {"type": "double", "aggregatable": true, "indices": ["x-2"]}},
+            "t": {"keyword": {"type": "keyword", "aggregatable": true, "indices": ["x-1"]},
+                  "text": {"type": "text", "aggregatable": false, "indices": ["x-2"]}},
+            "g": caps("geo_point"),
+        }));
+        assert_eq!(
+            plan(&["a"], &mapping).unwrap_err().to_string(),
+            "field `a` is keyword in `x-1`, long in `x-2`, `x-3` in the indices asked; ask for indices that agree"
+        );
+        assert_eq!(plan(&["n"], &mapping).unwrap().columns[0].kind, Kind::Numbers);
+        assert_eq!(plan(&["t"], &mapping).unwrap().columns[0].source, Source::Fields { date: false });
+        assert_eq!(
+            plan(&["g"], &mapping).unwrap_err().to_string(),
+            "field `g` is of type geo_point, which cannot become a column"
+        );
+    }
+}

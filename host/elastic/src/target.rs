@@ -1,0 +1,31 @@
+use serde_json::Value;
+
+/// What a rule reads: set by its manifest, the same for all of its questions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Named in every error.
+    pub rule: String,
+    /// Names, aliases, data streams or wildcards.
+    pub indices: Vec<String>,
+    pub time_field: String,
+    /// A Query DSL object, ANDed with what a question asks.
+    pub filter: Option<Value>,
+    /// Whether missing indices, and wildcards that match none, are an empty answer instead of an error.
+    pub ignore_unavailable: bool,
+}
+
+impl Target {
+    pub fn new(rule: impl Into<String>, index: impl Into<String>) -> Self {
+        Self {
+            rule: rule.into(),
+            indices: vec![index.into()],
+            time_field: "@timestamp".into(),
+            filter: None,
+            ignore_unavailable: false,
+        }
+    }
+
+    pub(crate) fn index(&self) -> String {
+        self.indices.join(",")
+    }
+}

@@ -1,0 +1,350 @@
+//! Sends one request to some node and brings back its bytes, or says why not.
+use std::{
+    error::Error as _,
+    sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use elasticsearch::{
+    Elasticsearch, SearchParts,
+    auth::{ClientCertificate, Credentials},
+    cert::{Certificate, CertificateValidation},
+    http::{
+        Method,
+        headers::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+        transport::{SingleNodeConnectionPool, TransportBuilder},
+    },
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until, timeout_at},
+};
+use url::Url;
+
+use crate::{
+    config::{Auth, ClusterConfig, ConfigError, shown},
+    error::Cause,
+    refusal,
+};
+
+/// A node that failed rests this long, doubled with each failure in a row.
+const ASIDE_FIRST: Duration = Duration::from_secs(1);
+const ASIDE_MAX: Duration = Duration::from_secs(60);
+/// How long a node that did not answer has to accept a connection, to tell a slow search from a dead node.
+const PROBE_MAX: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(crate) struct Transport {
+    config: ClusterConfig,
+    nodes: Vec<Node>,
+    next: AtomicUsize,
+    permits: Semaphore,
+}
+
+#[derive(Debug)]
+struct Node {
+    url: Url,
+    shown: String,
+    client: Elasticsearch,
+    health: Mutex<Health>,
+}
+
+#[derive(Debug, Default)]
+struct Health {
+    failures: u32,
+    aside_until: Option<Instant>,
+}
+
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// With its query string, if any.
+    pub(crate) path: String,
+    pub(crate) body: Option<Bytes>,
+    /// Whether it may be sent again though an earlier attempt may have been carried out. Reading the next page of
+    /// a scroll may not: the page of a lost answer would be passed over.
+    pub(crate) repeatable: bool,
+    pub(crate) deadline: Instant,
+}
+
+struct Failure {
+    cause: Cause,
+    retry: Retry,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Retry {
+    Never,
+    /// Nothing was received by the node.
+    Unsent,
+    /// The node may have carried it out. Not before the given pause.
+    Repeat(Option<Duration>),
+    /// Worth one attempt at another node.
+    Elsewhere,
+}
+
+impl Transport {
+    pub(crate) fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let nodes = config.nodes.iter().map(|url| Node::new(&config, url)).collect::<Result<_, _>>()?;
+        let permits = Semaphore::new(config.concurrency);
+        Ok(Self { config, nodes, next: AtomicUsize::new(0), permits })
+    }
+
+    pub(crate) fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
+    /// Sends `request` until it is answered, repeating what is worth repeating, never past its deadline.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
+        let mut attempts = 0;
+        let mut failovers = self.nodes.len() - 1;
+        loop {
+            let failure = match self.attempt(request).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            let pause = match failure.retry {
+                Retry::Never => return Err(failure.cause),
+                Retry::Unsent | Retry::Elsewhere | Retry::Repeat(None)
+                    if failovers > 0 && self.repeats(request, &failure) =>
+                {
+                    failovers -= 1;
+                    tracing::debug!(cluster = self.config.name, cause = %failure.cause, "trying another node");
+                    continue;
+                }
+                Retry::Elsewhere => return Err(failure.cause),
+                Retry::Unsent => self.pause(attempts, None),
+                Retry::Repeat(_) if !request.repeatable => return Err(failure.cause),
+                Retry::Repeat(after) => self.pause(attempts, after),
+            };
+            if attempts >= self.config.retry_max {
+                return Err(failure.cause);
+            }
+            attempts += 1;
+            let until = Instant::now() + pause;
+            if until >= request.deadline {
+                return Err(Cause::Deadline { last: Some(Box::new(failure.cause)) });
+            }
+            tracing::debug!(cluster = self.config.name, cause = %failure.cause, ?pause, attempts, "trying again");
+            sleep_until(until).await;
+        }
+    }
+
+    fn repeats(&self, request: &Request, failure: &Failure) -> bool {
+        (request.repeatable || failure.retry == Retry::Unsent) && self.nodes.iter().any(Node::is_live)
+    }
+
+    fn pause(&self, attempts: u32, after: Option<Duration>) -> Duration {
+        let doubled = self.config.retry_first.saturating_mul(1 << attempts.min(20));
+        let pause = doubled.min(self.config.retry_pause_max).mul_f64(rand::random_range(0.5..=1.0));
+        pause.max(after.unwrap_or_default())
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Bytes, Failure> {
+        let Ok(permit) = timeout_at(request.deadline, self.permits.acquire()).await else {
+            let cause = Cause::Busy { concurrency: self.config.concurrency };
+            return Err(Failure { cause, retry: Retry::Never });
+        };
+        let node = self.pick();
+        let start = Instant::now();
+        let until = request.deadline.min(start + self.config.request_timeout);
+        let answer = timeout_at(until, self.exchange(node, request)).await;
+        drop(permit);
+        match answer {
+            Ok(Ok(body)) => {
+                node.succeeded();
+                Ok(body)
+            }
+            Ok(Err(failure)) => {
+                match failure.cause {
+                    Cause::Connect { .. } | Cause::Cut { .. } => node.failed(),
+                    Cause::Unavailable { status: 502..=504, .. } => node.failed(),
+                    _ => node.succeeded(),
+                }
+                Err(failure)
+            }
+            Err(_) => {
+                let millis = (Instant::now() - start).as_millis();
+                let over = Instant::now() >= request.deadline;
+                let cause = match self.probe(node, request.deadline).await {
+                    Err(reason) => Cause::Connect { node: node.shown.clone(), reason },
+                    Ok(()) if over => Cause::Deadline { last: None },
+                    Ok(()) => Cause::Timeout { node: node.shown.clone(), millis },
+                };
+                node.failed();
+                Err(Failure { cause, retry: if over { Retry::Never } else { Retry::Elsewhere } })
+            }
+        }
+    }
+
+    async fn exchange(&self, node: &Node, request: &Request) -> Result<Bytes, Failure> {
+        let response = node
+            .client
+            .transport()
+            .send(request.method, &request.path, HeaderMap::new(), None::<&()>, request.body.clone(), None)
+            .await
+            .map_err(|error| node.broken(&error))?;
+        let status = response.status_code().as_u16();
+        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let content_type = header(CONTENT_TYPE).unwrap_or_default().to_owned();
+        let after = header(elasticsearch::http::headers::HeaderName::from_static("retry-after"))
+            .and_then(|seconds| seconds.trim().parse().ok())
+            .map(Duration::from_secs);
+        let max = self.config.page_bytes_max;
+        let never = |cause| Failure { cause, retry: Retry::Never };
+        if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
+            return Err(never(Cause::PageTooLarge { bytes, max }));
+        }
+        let body = response.bytes().await.map_err(|error| node.broken(&error))?;
+        if body.len() > max {
+            return Err(never(Cause::PageTooLarge { bytes: body.len() as u64, max }));
+        }
+        if !(200..300).contains(&status) {
+            let cause = refusal::cause(status, &content_type, &body);
+            let retry = match status {
+                429 | 502..=504 => Retry::Repeat(after.or((status == 429).then_some(Duration::ZERO))),
+                _ => Retry::Never,
+            };
+            return Err(Failure { cause, retry });
+        }
+        if !content_type.is_empty() && !content_type.contains("json") {
+            return Err(never(Cause::NotJson { content_type, excerpt: refusal::excerpt(&body) }));
+        }
+        Ok(body)
+    }
+
+    /// The next node in turn that is not set aside; if all are, the one that rests the shortest.
+    fn pick(&self) -> &Node {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let turn =
+            || (0..self.nodes.len()).map(|step| &self.nodes[first.wrapping_add(step) % self.nodes.len()]);
+        turn()
+            .find(|node| node.is_live())
+            .or_else(|| turn().min_by_key(|node| node.health().aside_until))
+            .unwrap_or(&self.nodes[0])
+    }
+
+    /// Whether the node accepts connections at all. Behind a proxy nobody can tell.
+    async fn probe(&self, node: &Node, deadline: Instant) -> Result<(), String> {
+        let (None, Some(host), Some(port)) =
+            (&self.config.proxy, node.url.host_str(), node.url.port_or_known_default())
+        else {
+            return Ok(());
+        };
+        // Past the deadline there is still a moment for it: the run has failed, and only its cause is looked for.
+        let until =
+            deadline.max(Instant::now()).min(Instant::now() + PROBE_MAX).max(Instant::now() + PROBE_MAX / 4);
+        match timeout_at(until, tokio::net::TcpStream::connect((host.trim_matches(['[', ']']), port))).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("it does not accept connections".into()),
+        }
+    }
+}
+
+impl Node {
+    fn new(config: &ClusterConfig, url: &Url) -> Result<Self, ConfigError> {
+        let cluster = || config.name.clone();
+        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url.clone()));
+        builder = match &config.proxy {
+            Some(proxy) => builder.proxy(proxy.clone(), None, None),
+            None => builder.disable_proxy(),
+        };
+        // A header instead of the client's own credentials: of these there can be only one kind, and a certificate
+        // may well come beside a key.
+        let value = match &config.auth {
+            Auth::None => None,
+            Auth::Basic { user, password } => {
+                Some(format!("Basic {}", base64(&format!("{user}:{password}"))))
+            }
+            Auth::ApiKey(key) => Some(format!("ApiKey {key}")),
+            Auth::Bearer(token) => Some(format!("Bearer {token}")),
+        };
+        if let Some(value) = value {
+            let mut value =
+                HeaderValue::from_str(&value).map_err(|_| ConfigError::Credentials { cluster: cluster() })?;
+            value.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, value);
+        }
+        if !config.gzip {
+            builder = builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if let Some(pem) = &config.ca {
+            let ca = Certificate::from_pem(pem)
+                .map_err(|error| ConfigError::Ca { cluster: cluster(), reason: deepest(&error) })?;
+            builder = builder.cert_validation(CertificateValidation::Full(ca));
+        }
+        if let Some(pem) = &config.client_identity {
+            reqwest::Identity::from_pem(pem)
+                .map_err(|error| ConfigError::Identity { cluster: cluster(), reason: deepest(&error) })?;
+            builder = builder.auth(Credentials::Certificate(ClientCertificate::Pem(pem.clone())));
+        }
+        let transport = builder
+            .build()
+            .map_err(|error| ConfigError::Client { cluster: cluster(), reason: error.to_string() })?;
+        Ok(Self {
+            url: url.clone(),
+            shown: shown(url),
+            client: Elasticsearch::new(transport),
+            health: Mutex::default(),
+        })
+    }
+
+    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_live(&self) -> bool {
+        self.health().aside_until.is_none_or(|until| until <= Instant::now())
+    }
+
+    fn succeeded(&self) {
+        *self.health() = Health::default();
+    }
+
+    fn failed(&self) {
+        let mut health = self.health();
+        let rest = ASIDE_FIRST.saturating_mul(1 << health.failures.min(10)).min(ASIDE_MAX);
+        health.failures = health.failures.saturating_add(1);
+        health.aside_until = Some(Instant::now() + rest);
+    }
+
+    fn broken(&self, error: &elasticsearch::Error) -> Failure {
+        let http = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
+        let (node, reason) = (self.shown.clone(), deepest(error));
+        match http {
+            Some(http) if http.is_connect() => {
+                Failure { cause: Cause::Connect { node, reason }, retry: Retry::Unsent }
+            }
+            Some(http) if http.is_builder() => {
+                Failure { cause: Cause::Question { reason }, retry: Retry::Never }
+            }
+            _ => Failure { cause: Cause::Cut { node, reason }, retry: Retry::Repeat(None) },
+        }
+    }
+}
+
+/// `/a,b*`, encoded as the official client encodes it; empty for no index.
+pub(crate) fn index_path(indices: &[String]) -> String {
+    if indices.is_empty() {
+        return String::new();
+    }
+    let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+    let url = SearchParts::Index(&indices).url();
+    url.strip_suffix("/_search").unwrap_or(&url).to_owned()
+}
+
+/// The innermost sentence of an error: the layers around it say "error sending request".
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

@@ -1,0 +1,128 @@
+use serde_json::json;
+use watchbell_contract::{AnyOf, Ask, ClusterView, Evidence, Range, RawSearch, Timestamp, Values};
+use watchbell_elastic::Flavor;
+
+use crate::{
+    cluster, deadline,
+    fake::{Fake, Reply},
+    library::{caps, envelope},
+    pages, question, target,
+};
+
+#[tokio::test]
+async fn servers_say_what_they_are_or_are_asked_otherwise() {
+    let told = [
+        (json!({ "cluster_name": "c", "version": { "number": "9.5.3" } }), Flavor::Elasticsearch),
+        (
+            json!({ "cluster_name": "c", "version": { "number": "3.8.0", "distribution": "opensearch" } }),
+            Flavor::OpenSearch,
+        ),
+    ];
+    for (body, flavor) in told {
+        let fake = Fake::start(move |_| Reply::Json(200, body.clone())).await;
+        let info = cluster(&fake).info().await.unwrap();
+        assert_eq!((info.flavor, info.cluster_name.as_str()), (flavor, "c"));
+    }
+    let mute = Fake::start(|seen| match seen.path.as_str() {
+        "/" => Reply::Json(405, json!({ "error": "Incorrect HTTP method for uri [/]", "status": 405 })),
+        _ => Reply::Json(200, json!({ "cluster_name": "m", "nodes": { "x": { "version": "9.5.3" } } })),
+    })
+    .await;
+    let info = cluster(&mute).info().await.unwrap();
+    assert_eq!(
+        (info.flavor, info.version.as_str(), info.cluster_name.as_str()),
+        (Flavor::Unknown, "9.5.3", "m")
+    );
+}
+
+#[tokio::test]
+async fn evidence_is_the_newest_few() {
+    let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
+        true => Reply::Json(200, caps()),
+        false => {
+            let hit = json!({ "_index": "logs-1", "_id": "1", "_source": { "m": "x" }, "sort": [7] });
+            Reply::Json(200, envelope(vec![hit], json!({})))
+        }
+    })
+    .await;
+    let only = vec![AnyOf { field: "host".into(), values: vec![Some("a".into())] }];
+    let over = Range::new(Timestamp(1), Timestamp(9));
+    let evidence = Evidence { over, only, filter: Some("m:x".into()), newest: 99 };
+    let found = cluster(&fake).evidence(&target(), &evidence, deadline()).await.unwrap();
+    assert_eq!((found.docs[0].source.as_str(), found.docs[0].at), (r#"{"m":"x"}"#, Some(Timestamp(7))));
+    let body = &fake.seen()[1].body;
+    assert_eq!((&body["size"], &body["sort"][0]["@timestamp"]["order"]), (&json!(10), &json!("desc")));
+    assert_eq!(body["query"]["bool"]["filter"][2], json!({ "terms": { "host": ["a"] } }));
+}
+
+#[tokio::test]
+async fn no_data_is_counted_without_the_filter() {
+    let fake = Fake::start(|_| {
+        let hits = json!({ "total": { "value": 42, "relation": "eq" }, "hits": [] });
+        Reply::Json(200, envelope(vec![], json!({ "hits": hits })))
+    })
+    .await;
+    let mut filtered = target();
+    filtered.filter = Some(json!({ "term": { "a": "b" } }));
+    let over = Range::new(Timestamp(1), Timestamp(9));
+    assert_eq!(cluster(&fake).count_without_filter(&filtered, over, deadline()).await.unwrap(), 42);
+    let filters = fake.seen()[0].body["query"]["bool"]["filter"].clone();
+    assert_eq!(
+        filters,
+        json!([{ "range": { "@timestamp": { "gte": 1, "lt": 9, "format": "epoch_millis" } } }])
+    );
+}
+
+#[tokio::test]
+async fn fields_are_told_with_what_to_beware_of() {
+    let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
+        true => {
+            let caps = |kind: &str| json!({ kind: { "type": kind, "aggregatable": kind != "text" } });
+            let fields = json!({ "m": caps("text"), "m.keyword": caps("keyword"), "g": caps("geo_point") });
+            Reply::Json(200, json!({ "indices": ["x"], "fields": fields }))
+        }
+        false => {
+            let mapping = |above: u64| {
+                json!({ "mappings": { "m.keyword": { "full_name": "m.keyword",
+                "mapping": { "keyword": { "type": "keyword", "ignore_above": above } } } } })
+            };
+            Reply::Json(200, json!({ "x-1": mapping(1_024), "x-2": mapping(256), "x-3": { "mappings": {} } }))
+        }
+    })
+    .await;
+    let names = ["m", "m.keyword", "g", "gone"].map(String::from);
+    let fields = cluster(&fake).fields(&target(), &names, deadline()).await.unwrap();
+    assert_eq!((fields[0].text, fields[0].keyword.as_deref()), (true, Some("m.keyword")));
+    assert_eq!((fields[1].text, fields[1].ignore_above), (false, Some(256)));
+    let problem = "field `g` is of type geo_point, which cannot become a column";
+    assert_eq!(fields[2].problem.as_deref(), Some(problem));
+    assert!(fields[3].types.is_empty());
+}
+
+#[tokio::test]
+async fn a_written_search_becomes_one_row() {
+    let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
+        true => Reply::Json(200, caps()),
+        false => Reply::Json(200, envelope(vec![], json!({ "aggregations": { "a": { "value": 2.5 } } }))),
+    })
+    .await;
+    let mut question = question(&[]);
+    let body = r#"{"size":0,"query":{"term":{"a":1}},"aggs":{"a":{"avg":{"field":"n"}}}}"#.into();
+    let pick = vec![("mean".into(), "/aggregations/a/value".into()), ("none".into(), "/nothing".into())];
+    question.ask = Ask::Search(RawSearch { body, pick });
+    let pages = pages(&cluster(&fake), &question).await.unwrap();
+    assert_eq!(pages[0].times, [999_999]);
+    assert_eq!(pages[0].columns[0].values, Values::Numbers(vec![2.5]));
+    assert!(!pages[0].columns[1].has(0));
+    assert_eq!(fake.seen()[1].body["query"]["bool"]["filter"][1], json!({ "term": { "a": 1 } }));
+}
+
+#[tokio::test]
+async fn the_clusters_health_is_one_row() {
+    let fake = Fake::start(|_| Reply::Json(200, json!({ "status": "yellow", "number_of_nodes": 3 }))).await;
+    let mut question = question(&[]);
+    question.ask = Ask::Cluster(ClusterView::Health);
+    let pages = pages(&cluster(&fake), &question).await.unwrap();
+    assert_eq!(pages[0].column("number_of_nodes").unwrap().values, Values::Integers(vec![3]));
+    assert_eq!(fake.lines(), ["GET /_cluster/health"]);
+}
