@@ -1,0 +1,93 @@
+//! The attributes `#[watchbell_sdk::rule(…)]` and `#[watchbell_sdk::alerter(…)]`.
+use proc_macro::TokenStream;
+use proc_macro2::Span;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::{Ident, ItemImpl, LitInt, LitStr, Token, parse_macro_input, parse_quote};
+
+/// Exports `impl Rule for …` from the module, as the rule that manifests call `name`.
+///
+/// - `name`: what manifests write after `use:`.
+/// - `summary`: one sentence for people.
+/// - `state_version`: a number, 1 by default; raise it when the state's layout changes.
+///
+/// The version is the crate's own.
+#[proc_macro_attribute]
+pub fn rule(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as Arguments);
+    let mut item = parse_macro_input!(item as ItemImpl);
+    let name = match arguments.required("name") {
+        Ok(name) => name,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let summary = match arguments.required("summary") {
+        Ok(summary) => summary,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let state_version = arguments.state_version.unwrap_or_else(|| LitInt::new("1", Span::call_site()));
+    let rule = &item.self_ty;
+    let export = quote!(::watchbell_sdk::export_rule!(#rule););
+    item.items.push(parse_quote!(const NAME: &'static str = #name;));
+    item.items.push(parse_quote!(
+        const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    ));
+    item.items.push(parse_quote!(const SUMMARY: &'static str = #summary;));
+    item.items.push(parse_quote!(const STATE_VERSION: u32 = #state_version;));
+    quote!(#item #export).into()
+}
+
+/// Exports `impl Alerter for …` from the module, as the alerter called `name`.
+///
+/// The version is the crate's own.
+#[proc_macro_attribute]
+pub fn alerter(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as Arguments);
+    let mut item = parse_macro_input!(item as ItemImpl);
+    let name = match arguments.required("name") {
+        Ok(name) => name,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let alerter = &item.self_ty;
+    let export = quote!(::watchbell_sdk::export_alerter!(#alerter););
+    item.items.push(parse_quote!(const NAME: &'static str = #name;));
+    item.items.push(parse_quote!(
+        const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    ));
+    quote!(#item #export).into()
+}
+
+#[derive(Default)]
+struct Arguments {
+    texts: Vec<(Ident, LitStr)>,
+    state_version: Option<LitInt>,
+}
+
+impl Arguments {
+    fn required(&self, wanted: &str) -> syn::Result<LitStr> {
+        let text = self.texts.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.clone());
+        text.ok_or_else(|| syn::Error::new(Span::call_site(), format!("missing `{wanted} = \"…\"`")))
+    }
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut arguments = Self::default();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            match name.to_string().as_str() {
+                "name" | "summary" => arguments.texts.push((name, input.parse()?)),
+                "state_version" => arguments.state_version = Some(input.parse()?),
+                other => {
+                    let message =
+                        format!("unknown `{other}`: there are `name`, `summary` and `state_version`");
+                    return Err(syn::Error::new(name.span(), message));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(arguments)
+    }
+}

@@ -1,0 +1,148 @@
+//! What the author of an alerter writes.
+use crate::Fault;
+use crate::http::Failure;
+use crate::wire::alerter::exports::watchbell::plugin::alerter as wire;
+pub use crate::wire::alerter::exports::watchbell::plugin::alerter::{
+    Cause, Intent, Receipt, Severity, TextFormat,
+};
+
+/// Delivers messages to the products it describes.
+///
+/// [`alerter`](crate::alerter) fills in the constants and exports it from the module:
+///
+/// ```
+/// use watchbell_sdk::http::{Request, send};
+/// use watchbell_sdk::{AlertRefusal, Alerter, Fault, Intent, Product, Receipt};
+///
+/// struct Hook;
+///
+/// #[watchbell_sdk::alerter(name = "hook")]
+/// impl Alerter for Hook {
+///     fn products() -> Vec<Product> {
+///         vec![Product::new("hook", "A POST of the title")]
+///     }
+///
+///     fn prepare(_product: &str, _params: &str) -> Result<(), Vec<Fault>> {
+///         Ok(())
+///     }
+///
+///     fn deliver(_product: &str, _params: &str, intent: Intent) -> Result<Receipt, AlertRefusal> {
+///         let body = watchbell_sdk::json!({ "title": intent.title }).to_string();
+///         let response = send(&Request::post_json(body).header("Idempotency-Key", &intent.id))?;
+///         if response.is_success() {
+///             Ok(Receipt { reference: None })
+///         } else {
+///             Err(AlertRefusal::refused(format!("answered {}", response.status)))
+///         }
+///     }
+/// }
+/// ```
+pub trait Alerter: 'static {
+    const NAME: &'static str;
+    const VERSION: &'static str;
+
+    /// What it speaks to. Called once, when the module is loaded.
+    fn products() -> Vec<Product>;
+
+    /// Checks a destination's parameters: a JSON object, valid by the product's schema.
+    ///
+    /// # Errors
+    /// Every fault at once, each with the parameter's JSON pointer.
+    fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
+
+    /// Delivers one message, in as many requests as it takes.
+    ///
+    /// # Errors
+    /// `Refused` ends the delivery, `Unavailable` puts it off.
+    fn deliver(product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal>;
+}
+
+/// One product, for example `slack`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Product {
+    pub name: String,
+    pub summary: String,
+    /// JSON Schema of a destination's `params`, as text.
+    pub params_schema: String,
+    pub text: AlertText,
+}
+
+/// The form of text that a product takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AlertText {
+    pub format: TextFormat,
+    /// In characters; the host shortens what is longer.
+    pub title_max: u32,
+    /// In characters.
+    pub body_max: u32,
+}
+
+/// Why a delivery did not happen; the variant decides what comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertRefusal {
+    /// Trying again changes nothing: a dead letter.
+    Refused(String),
+    /// Later, after `retry_after` milliseconds if the receiver named a time.
+    Unavailable { reason: String, retry_after: Option<u64> },
+}
+
+impl Product {
+    /// A product without parameters that takes plain text.
+    pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            summary: summary.into(),
+            params_schema: r#"{"type":"object","additionalProperties":false}"#.into(),
+            text: AlertText { format: TextFormat::Plain, title_max: 256, body_max: 16_384 },
+        }
+    }
+
+    /// Takes the schema of its parameters from their type.
+    pub fn params<P: schemars::JsonSchema>(mut self) -> Self {
+        self.params_schema = crate::export::schema::<P>();
+        self
+    }
+
+    pub fn text(mut self, format: TextFormat, title_max: u32, body_max: u32) -> Self {
+        self.text = AlertText { format, title_max, body_max };
+        self
+    }
+
+    pub(crate) fn into_wire(self) -> wire::Product {
+        wire::Product {
+            name: self.name,
+            summary: self.summary,
+            params_schema: self.params_schema,
+            format: self.text.format,
+            title_max: self.text.title_max,
+            body_max: self.text.body_max,
+        }
+    }
+}
+
+impl AlertRefusal {
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), retry_after: None }
+    }
+
+    pub(crate) fn into_wire(self) -> wire::Refusal {
+        match self {
+            Self::Refused(reason) => wire::Refusal::Refused(reason),
+            Self::Unavailable { reason, retry_after } => wire::Refusal::Unavailable((reason, retry_after)),
+        }
+    }
+}
+
+/// What the grants forbid stays forbidden; a cut line may be mended.
+impl From<Failure> for AlertRefusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Denied(reason) | Failure::Invalid(reason) => Self::refused(reason),
+            Failure::Unreachable(reason) | Failure::Interrupted(reason) => Self::unavailable(reason),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the macros expand to: a rule or an alerter behind the contract's exports.
+use std::cell::RefCell;
+use std::marker::PhantomData;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+
+use crate::run::parse;
+use crate::wire::alerter::exports::watchbell::plugin::alerter as alerter_wire;
+use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
+use crate::wire::types as wire;
+use crate::{Alerter, Fault, Problem, Rule, Run, Timestamp, VERSION, Window, log};
+
+/// The content of the `watchbell:sdk` section.
+pub const VERSION_SECTION: [u8; VERSION.len()] = {
+    let mut bytes = [0; VERSION.len()];
+    let mut index = 0;
+    while index < bytes.len() {
+        bytes[index] = VERSION.as_bytes()[index];
+        index += 1;
+    }
+    bytes
+};
+
+/// A rule, as the contract's `rule` interface.
+pub struct RuleModule<R>(PhantomData<R>);
+
+/// A rule's run, as the contract's `run` resource.
+pub struct RunResource<R: Rule>(RefCell<RunState<R>>);
+
+enum RunState<R: Rule> {
+    Open(Box<Run<R>>),
+    /// Answers could not be merged; told at `finish`, for `questions` has no way to.
+    Failed(Problem),
+    Finished,
+}
+
+impl<R: Rule> rule_wire::Guest for RuleModule<R> {
+    type Run = RunResource<R>;
+
+    fn describe() -> wire::About {
+        log::panics();
+        about::<R>()
+    }
+
+    fn prepare(params: String, key: Vec<String>) -> Result<wire::Plan, Vec<wire::Fault>> {
+        log::panics();
+        let plan = parse::<R>(&params).map_err(Vec::from).and_then(|rule| rule.plan(&key));
+        match plan {
+            Ok(plan) => Ok(wire::Plan { history: plan.history.millis(), grid: plan.grid.millis() }),
+            Err(faults) => Err(faults.into_iter().map(Fault::into_wire).collect()),
+        }
+    }
+}
+
+impl<R: Rule> rule_wire::GuestRun for RunResource<R> {
+    fn start(
+        params: String,
+        key: Vec<String>,
+        state: Option<Vec<u8>>,
+        window: wire::Window,
+    ) -> Result<rule_wire::Run, wire::Problem> {
+        log::panics();
+        let window = Window {
+            start: Timestamp(window.start),
+            settled: Timestamp(window.settled),
+            end: Timestamp(window.end),
+        };
+        let run = Run::<R>::start(&params, key, state.as_deref(), window).map_err(Problem::into_wire)?;
+        Ok(rule_wire::Run::new(Self(RefCell::new(RunState::Open(Box::new(run))))))
+    }
+
+    fn questions(&self) -> Vec<wire::Question> {
+        let mut state = self.0.borrow_mut();
+        let RunState::Open(run) = &mut *state else { return vec![] };
+        match run.questions() {
+            Ok(questions) => questions.into_iter().map(crate::Question::into_wire).collect(),
+            Err(problem) => {
+                *state = RunState::Failed(problem);
+                vec![]
+            }
+        }
+    }
+
+    fn answer(&self, question: u32, page: wire::Rows) -> Result<(), wire::Problem> {
+        match &mut *self.0.borrow_mut() {
+            RunState::Open(run) => run.answer(question as usize, page).map_err(Problem::into_wire),
+            RunState::Failed(problem) => Err(problem.clone().into_wire()),
+            RunState::Finished => Err(finished()),
+        }
+    }
+
+    fn finish(&self) -> Result<wire::Finding, wire::Problem> {
+        match self.0.replace(RunState::Finished) {
+            RunState::Open(run) => {
+                let key = run.key().to_vec();
+                let finding = run.finish().map_err(Problem::into_wire)?;
+                let signals = finding.signals.into_iter().map(|signal| signal.into_wire(&key)).collect();
+                Ok(wire::Finding { signals, state: finding.state })
+            }
+            RunState::Failed(problem) => Err(problem.into_wire()),
+            RunState::Finished => Err(finished()),
+        }
+    }
+}
+
+fn finished() -> wire::Problem {
+    wire::Problem::Other("the run is finished".into())
+}
+
+pub(crate) fn about<R: Rule>() -> wire::About {
+    wire::About {
+        name: R::NAME.into(),
+        version: R::VERSION.into(),
+        summary: R::SUMMARY.into(),
+        params_schema: schema::<R>(),
+        state_version: R::STATE_VERSION,
+    }
+}
+
+/// The JSON Schema of a type, closed at its root: a parameter nobody reads is a mistake worth telling.
+pub(crate) fn schema<T: JsonSchema>() -> String {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    if let Some(object) = schema.as_object_mut()
+        && !object.contains_key("unevaluatedProperties")
+    {
+        object.entry("additionalProperties").or_insert(false.into());
+    }
+    schema.as_value().to_string()
+}
+
+impl Fault {
+    pub(crate) fn into_wire(self) -> wire::Fault {
+        wire::Fault { path: self.path, message: self.message }
+    }
+}
+
+impl Problem {
+    pub(crate) fn into_wire(self) -> wire::Problem {
+        match self {
+            Self::Rows(message) => wire::Problem::Rows(message),
+            Self::State(message) => wire::Problem::State(message),
+            Self::Other(message) => wire::Problem::Other(message),
+        }
+    }
+}
+
+/// An alerter, as the contract's `alerter` interface.
+pub struct AlerterModule<A>(PhantomData<A>);
+
+impl<A: Alerter> alerter_wire::Guest for AlerterModule<A> {
+    fn describe() -> alerter_wire::About {
+        log::panics();
+        alerter_wire::About {
+            name: A::NAME.into(),
+            version: A::VERSION.into(),
+            products: A::products().into_iter().map(crate::Product::into_wire).collect(),
+        }
+    }
+
+    fn prepare(product: String, params: String) -> Result<(), Vec<wire::Fault>> {
+        log::panics();
+        A::prepare(&product, &params).map_err(|faults| faults.into_iter().map(Fault::into_wire).collect())
+    }
+
+    fn deliver(
+        product: String,
+        params: String,
+        intent: alerter_wire::Intent,
+    ) -> Result<alerter_wire::Receipt, alerter_wire::Refusal> {
+        log::panics();
+        A::deliver(&product, &params, intent).map_err(crate::AlertRefusal::into_wire)
+    }
+}
+
+/// Exports a rule from its module. [`rule`](macro@crate::rule) does it for you.
+#[macro_export]
+macro_rules! export_rule {
+    ($rule:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "exports and custom sections are declared with unsafe attributes")]
+        const _: () = {
+            type Module = $crate::export::RuleModule<$rule>;
+    $crate::wire::rule::export_rule_component!(Module with_types_in $crate::wire::rule);
+            $crate::sdk_section!();
+        };
+    };
+}
+
+/// Exports an alerter from its module. [`alerter`](macro@crate::alerter) does it for you.
+#[macro_export]
+macro_rules! export_alerter {
+    ($alerter:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "exports and custom sections are declared with unsafe attributes")]
+        const _: () = {
+            type Module = $crate::export::AlerterModule<$alerter>;
+    $crate::wire::alerter::export_alerter_component!(Module with_types_in $crate::wire::alerter);
+            $crate::sdk_section!();
+        };
+    };
+}
+
+/// The SDK's version, where the host reads it before it compiles the module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! sdk_section {
+    () => {
+        #[used]
+        #[unsafe(link_section = "watchbell:sdk")]
+        static SDK_VERSION: [u8; $crate::VERSION.len()] = $crate::export::VERSION_SECTION;
+    };
+}

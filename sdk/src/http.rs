@@ -1,0 +1,58 @@
+//! Requests to the destination that an alerter delivers to.
+//!
+//! The host owns the base URL, the credentials and the connection; a plugin gives a path below that URL and never
+//! holds a secret. Only alerters may send: a rule that does is refused when it is loaded.
+use crate::host::{Host, host};
+pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
+
+/// Sends a request and waits for its answer, whatever the status.
+///
+/// # Errors
+/// `Denied` and `Invalid`: trying again changes nothing. `Unreachable`: nothing was received. `Interrupted`: it may
+/// have been received.
+pub fn send(request: &Request) -> Result<Response, Failure> {
+    host().send(request)
+}
+
+impl Request {
+    /// A POST of a JSON document to the destination's own URL.
+    pub fn post_json(json: impl Into<String>) -> Self {
+        Self::new("POST", Body::Json(json.into()))
+    }
+
+    pub fn new(method: impl Into<String>, body: Body) -> Self {
+        Self { method: method.into(), path: String::new(), query: vec![], headers: vec![], body }
+    }
+
+    /// Below the destination's URL; begins with `/`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl Response {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The first header of this name, which is given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}

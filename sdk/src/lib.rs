@@ -1,0 +1,87 @@
+//! The Rust SDK for Watchbell plugins: everything a rule or an alerter needs besides `serde` and `schemars`.
+//!
+//! A **rule** is a struct of parameters with a few small functions. It sees rows in order of time and may be asked
+//! to judge at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
+//!
+//! ```
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use watchbell_sdk::prelude::*;
+//!
+//! /// Fires for a key whose events come `at_least` times `within` a span.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct Burst {
+//!     at_least: u64,
+//!     within: Duration,
+//! }
+//!
+//! #[watchbell_sdk::rule(name = "burst", summary = "Fires when events of a key come in a burst")]
+//! impl Rule for Burst {
+//!     type State = KeyMap<EventWindow>;
+//!
+//!     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+//!         Ok(Plan::rows(self.within))
+//!     }
+//!
+//!     fn row(&self, row: &Row<'_>, seen: &mut Self::State, out: &mut Signals) {
+//!         let window = seen.entry(row.key());
+//!         window.push(row.time(), self.within);
+//!         if window.count() >= self.at_least {
+//!             let signal = Signal::firing(row.labels(), row.time()).until(row.time() + self.within);
+//!             out.push(signal.summary(format!("{} events within {}", window.count(), self.within)));
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! An **alerter** is a type that describes its products and delivers one message at a time: [`Alerter`].
+//!
+//! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. There is no
+//! clock, no thread, no randomness and no file system in a plugin: time is what rows and checks carry.
+extern crate self as watchbell_sdk;
+
+mod time; // instants and spans
+pub mod wire; // the bindings, generated from the contract
+mod key; // which group a row belongs to
+mod page; // an answer's columns, checked once
+mod row; // one row of them, typed and borrowed
+mod question; // what a rule asks
+mod signal; // what it finds
+mod rule; // what an author writes
+mod run; // one evaluation of one window: rows, checks, snapshot
+mod state; // what lasts from run to run, as bytes
+mod key_map; // something per key
+mod event_window; // events of the last while
+mod host; // the calls a plugin may make
+pub mod log; // the one import of every plugin
+pub mod http; // requests of an alerter
+mod alerter; // what an alerter's author writes
+#[doc(hidden)]
+pub mod export; // what the macros expand to
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing; // rules and alerters in `cargo test`
+
+pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
+pub use event_window::{EventWindow, Tally};
+pub use key::{Key, Labels};
+pub use key_map::{Aged, KEYS_MAX, KeyMap};
+pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
+pub use row::{Row, Value};
+pub use rule::{Fault, Plan, Problem, Rule};
+pub use run::{Finding, Run, Window};
+pub use serde_json::json;
+pub use signal::{Evidence, Kind, Signal, Signals};
+pub use time::{Duration, Range, Timestamp};
+pub use watchbell_sdk_macros::{alerter, rule};
+
+/// The SDK's version, which every module carries in its `watchbell:sdk` section.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What most rules need.
+pub mod prelude {
+    pub use crate::{
+        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, Plan, Question, Range, Row, Rule,
+        Signal, Signals, Tally, Timestamp, Value, json,
+    };
+}

@@ -1,0 +1,41 @@
+//! Lines for the host's log, beside the rule or destination they belong to. Lines beyond the host's limit are
+//! counted and dropped.
+use std::fmt::Display;
+
+use crate::host::{Host, host};
+
+pub fn error(message: impl Display) {
+    write(0, &message);
+}
+
+pub fn warn(message: impl Display) {
+    write(1, &message);
+}
+
+pub fn info(message: impl Display) {
+    write(2, &message);
+}
+
+pub fn debug(message: impl Display) {
+    write(3, &message);
+}
+
+fn write(level: u8, message: &dyn Display) {
+    host().log(level, &message.to_string());
+}
+
+/// Sends panics to the log, where a trap alone would say `unreachable`.
+pub(crate) fn panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let message = panic.payload_as_str().unwrap_or("a panic without a message");
+            match panic.location() {
+                Some(place) => {
+                    error(format_args!("panicked at {}:{}: {message}", place.file(), place.line()))
+                }
+                None => error(format_args!("panicked: {message}")),
+            }
+        }));
+    });
+}

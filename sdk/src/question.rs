@@ -1,0 +1,205 @@
+//! What a rule asks. The manifest's index and filter always apply as well.
+use crate::wire::types as wire;
+use crate::{Duration, Range};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub over: Range,
+    /// ANDed: each keeps documents whose field has one of its values.
+    pub only: Vec<AnyOf>,
+    /// Lucene query-string syntax.
+    pub filter: Option<String>,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnyOf {
+    pub field: String,
+    /// `None` stands for documents without the field.
+    pub values: Vec<Option<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    Hits(Hits),
+    Buckets(Buckets),
+    Search(RawSearch),
+    Cluster(ClusterView),
+}
+
+/// Documents, reduced to these fields. The SDK puts the key fields before them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hits {
+    pub fields: Vec<String>,
+    pub filters: Vec<NamedFilter>,
+}
+
+/// Counts and metrics per key and per `every`. The SDK puts the key fields before `by`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buckets {
+    pub by: Vec<String>,
+    pub every: Option<Duration>,
+    pub metrics: Vec<Metric>,
+    pub filters: Vec<NamedFilter>,
+}
+
+/// A search as its author wrote it; each pick is a column's name and a JSON pointer into the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawSearch {
+    pub body: String,
+    pub pick: Vec<(String, String)>,
+}
+
+/// A boolean column (hits) or a count column (buckets) called `name`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedFilter {
+    pub name: String,
+    pub filter: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    pub name: String,
+    pub field: String,
+    pub calc: Calc,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Calc {
+    Minimum,
+    Maximum,
+    Average,
+    Sum,
+    ValueCount,
+    Cardinality,
+    Percentile(f64),
+    Script(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterView {
+    Health,
+    UnassignedShards,
+    PendingTasks,
+    Disks,
+}
+
+impl Question {
+    /// Every document of `over`, with its key.
+    pub fn hits(over: Range) -> Self {
+        Self { over, only: vec![], filter: None, ask: Ask::Hits(Hits::default()) }
+    }
+
+    /// A count for each key and each `every`.
+    pub fn buckets(over: Range, every: Option<Duration>) -> Self {
+        Self { over, only: vec![], filter: None, ask: Ask::Buckets(Buckets { every, ..Buckets::default() }) }
+    }
+
+    /// Asks for a field of each document, or for a group of its own per value of it.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        match &mut self.ask {
+            Ask::Hits(hits) => hits.fields.push(field.into()),
+            Ask::Buckets(buckets) => buckets.by.push(field.into()),
+            Ask::Search(_) | Ask::Cluster(_) => {}
+        }
+        self
+    }
+
+    /// Asks whether a document matches `filter`, or how many of a bucket do: a column called `name`.
+    pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
+        let filter = NamedFilter { name: name.into(), filter: filter.into() };
+        match &mut self.ask {
+            Ask::Hits(hits) => hits.filters.push(filter),
+            Ask::Buckets(buckets) => buckets.filters.push(filter),
+            Ask::Search(_) | Ask::Cluster(_) => {}
+        }
+        self
+    }
+
+    /// Keeps only documents that match a Lucene query string.
+    pub fn filter(mut self, filter: impl Into<String>) -> Self {
+        self.filter = Some(filter.into());
+        self
+    }
+
+    /// Keeps only documents whose `field` has one of `values`.
+    pub fn only(mut self, field: impl Into<String>, values: Vec<Option<String>>) -> Self {
+        self.only.push(AnyOf { field: field.into(), values });
+        self
+    }
+
+    /// Puts the key fields first, each once.
+    pub(crate) fn with_key(mut self, key: &[String]) -> Self {
+        let fields = match &mut self.ask {
+            Ask::Hits(hits) => &mut hits.fields,
+            Ask::Buckets(buckets) => &mut buckets.by,
+            Ask::Search(_) | Ask::Cluster(_) => return self,
+        };
+        fields.retain(|field| !key.contains(field));
+        fields.splice(0..0, key.iter().cloned());
+        self
+    }
+
+    pub(crate) fn into_wire(self) -> wire::Question {
+        wire::Question {
+            over: self.over.into_wire(),
+            only: self.only.into_iter().map(AnyOf::into_wire).collect(),
+            filter: self.filter,
+            ask: match self.ask {
+                Ask::Hits(hits) => {
+                    wire::Ask::Hits(wire::Hits { fields: hits.fields, filters: filters(hits.filters) })
+                }
+                Ask::Buckets(buckets) => wire::Ask::Buckets(wire::Buckets {
+                    by: buckets.by,
+                    every: buckets.every.map(Duration::millis),
+                    metrics: buckets
+                        .metrics
+                        .into_iter()
+                        .map(|m| wire::Metric { name: m.name, field: m.field, calc: m.calc.into_wire() })
+                        .collect(),
+                    filters: filters(buckets.filters),
+                }),
+                Ask::Search(search) => {
+                    wire::Ask::Search(wire::RawSearch { body: search.body, pick: search.pick })
+                }
+                Ask::Cluster(view) => wire::Ask::Cluster(match view {
+                    ClusterView::Health => wire::ClusterView::Health,
+                    ClusterView::UnassignedShards => wire::ClusterView::UnassignedShards,
+                    ClusterView::PendingTasks => wire::ClusterView::PendingTasks,
+                    ClusterView::Disks => wire::ClusterView::Disks,
+                }),
+            },
+        }
+    }
+}
+
+impl AnyOf {
+    pub(crate) fn into_wire(self) -> wire::AnyOf {
+        wire::AnyOf { field: self.field, values: self.values }
+    }
+}
+
+impl Calc {
+    fn into_wire(self) -> wire::Calc {
+        match self {
+            Self::Minimum => wire::Calc::Minimum,
+            Self::Maximum => wire::Calc::Maximum,
+            Self::Average => wire::Calc::Average,
+            Self::Sum => wire::Calc::Sum,
+            Self::ValueCount => wire::Calc::ValueCount,
+            Self::Cardinality => wire::Calc::Cardinality,
+            Self::Percentile(percent) => wire::Calc::Percentile(percent),
+            Self::Script(source) => wire::Calc::Script(source),
+        }
+    }
+}
+
+impl Range {
+    pub(crate) fn into_wire(self) -> wire::Range {
+        wire::Range { start: self.start.0, end: self.end.0 }
+    }
+}
+
+fn filters(filters: Vec<NamedFilter>) -> Vec<wire::NamedFilter> {
+    filters.into_iter().map(|f| wire::NamedFilter { name: f.name, filter: f.filter }).collect()
+}

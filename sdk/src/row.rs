@@ -1,0 +1,168 @@
+//! One row: its time, its key and the fields that were asked for, borrowed from the page.
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::page::{Column, MISSING, Page};
+use crate::{Key, Labels, Timestamp};
+
+/// A document or a bucket. Where key fields hold several values, the rule sees the row once for each combination of
+/// them, at most 64 times.
+///
+/// Fields are read by name; a name that was not asked for, or a type that the column does not have, fails the run
+/// with a message that says so. `None` always means that the document has no value there.
+pub struct Row<'p> {
+    pub(crate) page: &'p Page<'p>,
+    pub(crate) index: usize,
+    pub(crate) key: Key,
+    /// For each key field, which value of its column: `MISSING` if none.
+    pub(crate) slots: &'p [u32],
+}
+
+/// A field's value. Dates are integers (milliseconds since 1970), addresses are words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'p> {
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    Word(&'p str),
+}
+
+impl<'p> Row<'p> {
+    #[inline]
+    pub fn time(&self) -> Timestamp {
+        Timestamp(self.page.times[self.index])
+    }
+
+    /// Which group the row belongs to; the same for all rows of a rule without key fields.
+    #[inline]
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The key's values, for a signal. Allocates: ask for it when there is something to say.
+    pub fn labels(&self) -> Labels {
+        let value = |(column, &slot): (&Column<'p>, &u32)| {
+            (slot != MISSING).then(|| column.value(slot as usize).to_string())
+        };
+        Labels(self.page.columns.iter().zip(self.slots).map(value).collect())
+    }
+
+    /// Which of the rule's questions the row answers, counted from 0.
+    pub fn question(&self) -> usize {
+        self.page.question
+    }
+
+    /// Whether the row has a value in `field`.
+    pub fn has(&self, field: &str) -> bool {
+        self.value(field).is_some()
+    }
+
+    /// The first value of `field`, whatever its type.
+    #[inline]
+    pub fn value(&self, field: &str) -> Option<Value<'p>> {
+        let column = self.column(field)?;
+        let slots = column.slots(self.index);
+        (!slots.is_empty()).then(|| column.value(slots.start))
+    }
+
+    /// All values of `field`, in the order in which the cluster gave them.
+    pub fn values(&self, field: &str) -> impl Iterator<Item = Value<'p>> + use<'p> {
+        let column = self.column(field);
+        let slots = column.map_or(0..0, |column| column.slots(self.index));
+        slots.filter_map(move |slot| Some(column?.value(slot)))
+    }
+
+    /// The first value of a field of words.
+    #[inline]
+    pub fn text(&self, field: &str) -> Option<&'p str> {
+        match self.value(field)? {
+            Value::Word(word) => Some(word),
+            other => self.blame(field, "words", other),
+        }
+    }
+
+    /// All values of a field of words.
+    pub fn texts(&self, field: &str) -> impl Iterator<Item = &'p str> {
+        self.values(field).filter_map(move |value| match value {
+            Value::Word(word) => Some(word),
+            other => self.blame(field, "words", other),
+        })
+    }
+
+    #[inline]
+    pub fn integer(&self, field: &str) -> Option<i64> {
+        match self.value(field)? {
+            Value::Integer(number) => Some(number),
+            other => self.blame(field, "integers", other),
+        }
+    }
+
+    /// The first value of a field of numbers, integers included.
+    #[inline]
+    pub fn number(&self, field: &str) -> Option<f64> {
+        match self.value(field)? {
+            Value::Number(number) => Some(number),
+            Value::Integer(number) => Some(number as f64),
+            other => self.blame(field, "numbers", other),
+        }
+    }
+
+    #[inline]
+    pub fn boolean(&self, field: &str) -> Option<bool> {
+        match self.value(field)? {
+            Value::Boolean(truth) => Some(truth),
+            other => self.blame(field, "booleans", other),
+        }
+    }
+
+    #[inline]
+    fn column(&self, field: &str) -> Option<&'p Column<'p>> {
+        let column = self.page.columns.iter().find(|column| column.field == field);
+        if column.is_none() {
+            self.page.blame(|| format!("no column `{field}`: ask for the field in `ask`"));
+        }
+        column
+    }
+
+    #[cold]
+    fn blame<T>(&self, field: &str, wanted: &str, got: Value<'_>) -> Option<T> {
+        let got = match got {
+            Value::Integer(_) => "integers",
+            Value::Number(_) => "numbers",
+            Value::Boolean(_) => "booleans",
+            Value::Word(_) => "words",
+        };
+        self.page.blame(|| {
+            format!("column `{field}` holds {got} where the rule reads {wanted}: check the field's mapping")
+        });
+        None
+    }
+}
+
+/// As a label reads.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Integer(number) => number.fmt(f),
+            // Debug turns to exponents where Display would write hundreds of zeros.
+            Self::Number(number) if number.abs() >= 1e15 || (number != 0.0 && number.abs() < 1e-5) => {
+                write!(f, "{number:?}")
+            }
+            Self::Number(number) => number.fmt(f),
+            Self::Boolean(truth) => truth.fmt(f),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Integer(number) => serializer.serialize_i64(number),
+            Self::Number(number) => serializer.serialize_f64(number),
+            Self::Boolean(truth) => serializer.serialize_bool(truth),
+            Self::Word(word) => serializer.serialize_str(word),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the author of a rule writes.
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Duration, Question, Range, Row, Signals, Timestamp};
+
+/// A rule: a struct of parameters, and what to do with rows.
+///
+/// The SDK calls [`row`](Self::row) for every row in order of time, and [`check`](Self::check) at every multiple
+/// of the plan's grid; a check at an instant sees exactly the rows before it. Both only change the state and push
+/// signals. The verdict must not depend on anything else: then windows may be split, merged and repeated, and
+/// processes restarted, without changing it.
+///
+/// [`rule`](crate::rule) fills in the constants and exports the rule from the module.
+pub trait Rule: DeserializeOwned + JsonSchema + 'static {
+    const NAME: &'static str;
+    const VERSION: &'static str;
+    const SUMMARY: &'static str;
+    /// Raised when `State` changes its layout: the host then builds it anew from the past.
+    const STATE_VERSION: u32;
+
+    /// What lasts from run to run. Written by postcard: it must not need field names or `#[serde(flatten)]`.
+    type State: Default + Serialize + DeserializeOwned;
+
+    /// Checks the parameters against each other and the key fields, and says what the rule needs.
+    ///
+    /// # Errors
+    /// Every fault at once, each with the parameter's JSON pointer.
+    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>>;
+
+    /// What to ask about `over`. By default every document, with its key fields and nothing else.
+    ///
+    /// The rows of one question come page by page. With several questions they are merged by time, for which the
+    /// SDK holds all their pages in memory.
+    fn ask(&self, over: Range) -> Vec<Question> {
+        vec![Question::hits(over)]
+    }
+
+    /// Takes in one row.
+    fn row(&self, row: &Row<'_>, state: &mut Self::State, out: &mut Signals);
+
+    /// Judges at a grid point. Called only if the plan has a grid.
+    fn check(&self, at: Timestamp, state: &mut Self::State, out: &mut Signals) {
+        let _ = (at, state, out);
+    }
+
+    /// Drops from the state what no row or check after `at` can need. Called before the state is kept.
+    fn settle(&self, at: Timestamp, state: &mut Self::State) {
+        let _ = (at, state);
+    }
+}
+
+/// What a rule needs of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How much time before its first window a rule must read to judge it rightly.
+    pub history: Duration,
+    /// How far apart checks are; windows end on multiples of it. Zero: no checks, and windows as the manifest
+    /// says.
+    pub grid: Duration,
+}
+
+/// A parameter that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A JSON pointer into the parameters, such as `/timeframe`; empty for the whole.
+    pub path: String,
+    pub message: String,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The answer does not hold what the rule needs.
+    Rows(String),
+    /// The handed-in state cannot be read: the host primes the rule again.
+    State(String),
+    Other(String),
+}
+
+impl Plan {
+    /// A rule that judges when rows come.
+    pub fn rows(history: Duration) -> Self {
+        Self { history, grid: Duration::ZERO }
+    }
+
+    /// A rule that also judges every `grid`, which must not be zero.
+    pub fn checks(history: Duration, grid: Duration) -> Self {
+        Self { history, grid }
+    }
+}
+
+impl Fault {
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+/// One fault is a list of faults, so that `Err(fault.into())` reads well.
+impl From<Fault> for Vec<Fault> {
+    fn from(fault: Fault) -> Self {
+        vec![fault]
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows(message) | Self::State(message) | Self::Other(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}

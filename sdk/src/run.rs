@@ -1,0 +1,233 @@
+//! One evaluation of one window: rows and checks interleaved in time, and the state's snapshot on the way.
+use std::mem;
+
+use crate::page::Page;
+use crate::wire::types as wire;
+use crate::{Plan, Problem, Question, Range, Rule, Signal, Signals, Timestamp, state};
+
+#[cfg(test)]
+mod tests;
+
+/// The slice of time of one run, `start <= settled <= end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The state is the fold of all rows before this, checks at it included.
+    pub start: Timestamp,
+    /// So is the state that the run returns, for this instant.
+    pub settled: Timestamp,
+    /// Rows from here on belong to the next window, a check at it to this one.
+    pub end: Timestamp,
+}
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// In order of time.
+    pub signals: Vec<Signal>,
+    pub state: Vec<u8>,
+}
+
+/// A run of a rule on a window. The module's exports drive it; so does the native test harness.
+pub struct Run<R: Rule> {
+    rule: R,
+    key: Vec<String>,
+    window: Window,
+    plan: Plan,
+    state: R::State,
+    out: Signals,
+    snapshot: Option<Vec<u8>>,
+    /// The next grid point at which to check, `i64::MAX` if none is left.
+    next_check: i64,
+    /// The first instant that a row may not pass before a check or the snapshot is due.
+    barrier: i64,
+    /// How many questions were asked; `None` before they were.
+    asked: Option<usize>,
+    /// Pages held back until all questions are answered, where there are several.
+    held: Vec<(usize, wire::Rows)>,
+    newest: i64,
+    failed: Option<Problem>,
+}
+
+impl<R: Rule> Run<R> {
+    /// # Errors
+    /// `State` if the state is not this rule's, `Other` if parameters or window make no sense.
+    pub fn start(
+        params: &str,
+        key: Vec<String>,
+        state: Option<&[u8]>,
+        window: Window,
+    ) -> Result<Self, Problem> {
+        let rule = parse::<R>(params).map_err(|fault| Problem::Other(fault.message))?;
+        let plan = rule.plan(&key).map_err(|faults| {
+            let told = faults.iter().map(|f| format!("{} {}", f.path, f.message).trim().to_owned());
+            Problem::Other(told.collect::<Vec<_>>().join("; "))
+        })?;
+        if window.settled < window.start || window.end < window.settled {
+            return Err(Problem::Other(format!(
+                "the window {}..{} settles at {}, outside itself",
+                window.start, window.end, window.settled
+            )));
+        }
+        let state = match state {
+            Some(bytes) => state::read(R::STATE_VERSION, bytes)?,
+            None => R::State::default(),
+        };
+        let grid = plan.grid.signed();
+        let next_check = match grid {
+            0 => i64::MAX,
+            grid => window.start.0 - window.start.0.rem_euclid(grid) + grid,
+        };
+        Ok(Self {
+            rule,
+            key,
+            window,
+            plan,
+            state,
+            out: Signals::default(),
+            snapshot: None,
+            next_check,
+            barrier: next_check.min(window.settled.0),
+            asked: None,
+            held: vec![],
+            newest: window.start.0,
+            failed: None,
+        })
+    }
+
+    /// The questions of the next round; none when there is nothing left to ask.
+    ///
+    /// # Errors
+    /// `Rows` if the answers to the last round do not fit.
+    pub fn questions(&mut self) -> Result<Vec<Question>, Problem> {
+        if self.asked.is_some() {
+            self.merge_held()?;
+            return Ok(vec![]);
+        }
+        let over = Range::new(self.window.start, self.window.end);
+        let questions: Vec<_> = self.rule.ask(over).into_iter().map(|q| q.with_key(&self.key)).collect();
+        self.asked = Some(questions.len());
+        Ok(questions)
+    }
+
+    /// Takes in a page of an answer.
+    ///
+    /// # Errors
+    /// `Rows` if the page is malformed, out of order, outside the window, or not what the rule asked for.
+    pub fn answer(&mut self, question: usize, rows: wire::Rows) -> Result<(), Problem> {
+        match self.asked {
+            Some(1) if question == 0 => self.fold(question, &rows),
+            Some(asked) if question < asked => {
+                self.held.push((question, rows));
+                Ok(())
+            }
+            _ => Err(Problem::Rows(format!("an answer to question {question}, which was not asked"))),
+        }
+    }
+
+    /// Runs the checks that are left and hands out what was found.
+    ///
+    /// # Errors
+    /// `Rows` if held answers do not fit, `Other` if the state cannot be written.
+    pub fn finish(mut self) -> Result<Finding, Problem> {
+        self.merge_held()?;
+        self.pass(self.window.end.0);
+        match (self.failed, self.snapshot) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(state)) => Ok(Finding { signals: self.out.into_sorted(), state }),
+            (None, None) => Err(Problem::Other("the state was not kept".into())),
+        }
+    }
+
+    pub(crate) fn key(&self) -> &[String] {
+        &self.key
+    }
+
+    fn fold(&mut self, question: usize, rows: &wire::Rows) -> Result<(), Problem> {
+        let page = self.page(question, rows)?;
+        let mut slots = Vec::new();
+        for index in 0..page.times.len() {
+            self.fold_row(&page, index, &mut slots)?;
+        }
+        page.into_fault().map_or(Ok(()), |fault| Err(Problem::Rows(fault)))
+    }
+
+    fn page<'p>(&self, question: usize, rows: &'p wire::Rows) -> Result<Page<'p>, Problem> {
+        // Answers that are not made of documents or groups have no key columns.
+        let key_fields =
+            if rows.columns.iter().zip(&self.key).all(|(c, k)| c.field == *k) { self.key.len() } else { 0 };
+        Page::new(rows, key_fields, question).map_err(Problem::Rows)
+    }
+
+    #[inline]
+    fn fold_row(&mut self, page: &Page<'_>, index: usize, slots: &mut Vec<u32>) -> Result<(), Problem> {
+        let time = page.times[index];
+        if time < self.newest || time >= self.window.end.0 {
+            return Err(self.misplaced(time));
+        }
+        self.newest = time;
+        if time >= self.barrier {
+            self.pass(time);
+        }
+        let (rule, state, out) = (&self.rule, &mut self.state, &mut self.out);
+        page.each_key(index, slots, |row| rule.row(row, state, out));
+        Ok(())
+    }
+
+    #[cold]
+    fn misplaced(&self, time: i64) -> Problem {
+        let (time, newest) = (Timestamp(time), Timestamp(self.newest));
+        Problem::Rows(if time < newest && newest > self.window.start {
+            format!("a row of {time} came after one of {newest}")
+        } else {
+            format!("a row of {time} is outside the window {}..{}", self.window.start, self.window.end)
+        })
+    }
+
+    /// Does all that is due up to and including `time`: checks see the rows before them, and the snapshot at
+    /// `settled` comes after a check at it and before a row at it.
+    #[cold]
+    fn pass(&mut self, time: i64) {
+        let settled = self.window.settled.0;
+        while self.barrier <= time {
+            if self.snapshot.is_none() && self.next_check > settled {
+                self.rule.settle(self.window.settled, &mut self.state);
+                match state::write(R::STATE_VERSION, &self.state) {
+                    Ok(bytes) => self.snapshot = Some(bytes),
+                    Err(problem) => {
+                        self.failed.get_or_insert(problem);
+                        self.snapshot = Some(vec![]);
+                    }
+                }
+            } else {
+                self.rule.check(Timestamp(self.next_check), &mut self.state, &mut self.out);
+                self.next_check = self.next_check.saturating_add(self.plan.grid.signed());
+            }
+            self.barrier =
+                if self.snapshot.is_none() { self.next_check.min(settled) } else { self.next_check };
+        }
+    }
+
+    /// Merges the pages of several questions by time; of one instant, the earlier question first.
+    fn merge_held(&mut self) -> Result<(), Problem> {
+        let held = mem::take(&mut self.held);
+        let pages = held.iter().map(|(q, rows)| self.page(*q, rows)).collect::<Result<Vec<_>, _>>()?;
+        let mut order: Vec<(i64, usize, usize, usize)> = pages
+            .iter()
+            .enumerate()
+            .flat_map(|(p, page)| {
+                page.times.iter().enumerate().map(move |(i, &time)| (time, page.question, p, i))
+            })
+            .collect();
+        order.sort_unstable();
+        let mut slots = Vec::new();
+        for (_, _, page, index) in order {
+            self.fold_row(&pages[page], index, &mut slots)?;
+        }
+        pages.into_iter().find_map(Page::into_fault).map_or(Ok(()), |fault| Err(Problem::Rows(fault)))
+    }
+}
+
+/// Reads a rule's parameters.
+pub(crate) fn parse<R: Rule>(params: &str) -> Result<R, crate::Fault> {
+    serde_json::from_str(params).map_err(|error| crate::Fault::new("", format!("params: {error}")))
+}

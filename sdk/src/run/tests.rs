@@ -1,0 +1,219 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+use crate::testing::Case;
+use crate::testing::case::ORIGIN;
+use crate::wire::types::{Column, Dictionary, Rows, Values};
+use crate::{Duration, Fault, Row, json};
+
+/// Writes down what it is called with.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Diary {
+    #[serde(default)]
+    read: Option<String>,
+}
+
+#[crate::rule(name = "diary", summary = "Writes down what it is called with", state_version = 7)]
+impl Rule for Diary {
+    type State = Vec<String>;
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        Ok(Plan::checks(Duration::ZERO, Duration(10)))
+    }
+
+    fn ask(&self, over: Range) -> Vec<Question> {
+        vec![Question::hits(over).field("f")]
+    }
+
+    fn row(&self, row: &Row<'_>, diary: &mut Vec<String>, _out: &mut Signals) {
+        let read = match self.read.as_deref() {
+            Some("number") => row.number("f").map(|n| n.to_string()),
+            Some("text") => row.text("f").map(str::to_owned),
+            Some(other) => row.value(other).map(|v| v.to_string()),
+            None => None,
+        };
+        diary.push(format!("row {}{}", row.time().0, read.map_or(String::new(), |read| format!("={read}"))));
+    }
+
+    fn check(&self, at: Timestamp, diary: &mut Vec<String>, out: &mut Signals) {
+        diary.push(format!("check {}", at.0));
+        out.push(Signal::event(crate::Labels::default(), at).summary(diary.join(" ")));
+    }
+
+    fn settle(&self, at: Timestamp, diary: &mut Vec<String>) {
+        diary.push(format!("settle {}", at.0));
+    }
+}
+
+fn page(times: &[i64], values: Values) -> Rows {
+    let column = Column { field: "f".into(), values, present: vec![], offsets: vec![] };
+    Rows { times: times.to_vec(), columns: vec![column] }
+}
+
+fn numbers(times: &[i64]) -> Rows {
+    page(times, Values::Integers(times.to_vec()))
+}
+
+fn start(params: &str, state: Option<&[u8]>, window: (i64, i64, i64)) -> Result<Run<Diary>, Problem> {
+    let window =
+        Window { start: Timestamp(window.0), settled: Timestamp(window.1), end: Timestamp(window.2) };
+    let mut run = Run::start(params, vec![], state, window)?;
+    assert_eq!(run.questions().unwrap().len(), 1);
+    Ok(run)
+}
+
+fn kept(finding: &Finding) -> Vec<String> {
+    state::read(7, &finding.state).unwrap()
+}
+
+#[test]
+fn a_check_sees_the_rows_before_it_and_the_snapshot_what_is_settled() {
+    let mut run = start("{}", None, (5, 20, 30)).unwrap();
+    run.answer(0, numbers(&[5, 9, 10])).unwrap();
+    run.answer(0, numbers(&[19, 20, 29])).unwrap();
+    let finding = run.finish().unwrap();
+    let expected = ["row 5", "row 9", "check 10", "row 10", "row 19", "check 20", "settle 20"];
+    assert_eq!(kept(&finding), expected);
+    let checks: Vec<_> = finding.signals.iter().map(|signal| signal.at.0).collect();
+    assert_eq!(checks, [10, 20, 30], "not at the start, but at the end");
+    assert!(finding.signals[2].summary.ends_with("settle 20 row 20 row 29 check 30"));
+}
+
+#[test]
+fn a_run_without_rows_checks_and_keeps_its_state() {
+    let finding = start("{}", None, (0, 0, 20)).unwrap().finish().unwrap();
+    assert_eq!(kept(&finding), ["settle 0"]);
+    let finding = start("{}", Some(&finding.state), (0, 25, 25)).unwrap().finish().unwrap();
+    assert_eq!(kept(&finding), ["settle 0", "check 10", "check 20", "settle 25"]);
+    let finding = start("{}", Some(&finding.state), (25, 25, 25)).unwrap().finish().unwrap();
+    assert_eq!((kept(&finding).len(), finding.signals.len()), (5, 0));
+}
+
+#[test]
+fn rows_out_of_place_are_refused() {
+    for (times, says) in [
+        (vec![4], "outside the window"),
+        (vec![30], "outside the window"),
+        (vec![12, 11], "came after one of 1970-01-01T00:00:00.012Z"),
+    ] {
+        let mut run = start("{}", None, (5, 20, 30)).unwrap();
+        let Err(Problem::Rows(message)) = run.answer(0, numbers(&times)) else { panic!("{times:?}") };
+        assert!(message.contains(says), "{message}");
+    }
+    let mut run = start("{}", None, (5, 20, 30)).unwrap();
+    assert!(matches!(run.answer(1, numbers(&[5])), Err(Problem::Rows(_))));
+}
+
+#[test]
+fn malformed_pages_are_refused_in_words() {
+    let words = |codes: &[u32], ends: &[u32], bytes: &[u8]| {
+        Values::Words(Dictionary { codes: codes.to_vec(), ends: ends.to_vec(), bytes: bytes.to_vec() })
+    };
+    for (values, says) in [
+        (Values::Integers(vec![1]), "not one value per row"),
+        (words(&[0, 2], &[1, 2], b"ab"), "a code without a word"),
+        (words(&[0, 0], &[], b""), "a code without a word"),
+        (words(&[0, 1], &[2, 1], b"ab"), "words overlap"),
+        (words(&[0, 1], &[1, 2], "é".as_bytes()), "within a character"),
+        (words(&[0, 0], &[1], &[0xff]), "not UTF-8"),
+    ] {
+        let mut run = start("{}", None, (0, 20, 30)).unwrap();
+        let Err(Problem::Rows(message)) = run.answer(0, page(&[1, 2], values)) else { panic!("{says}") };
+        assert!(message.starts_with("column `f`: ") && message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn a_wrong_type_or_an_unasked_field_fails_the_run_in_words() {
+    for (read, says) in [
+        ("text", "column `f` holds integers where the rule reads words: check the field's mapping"),
+        ("g", "no column `g`: ask for the field in `ask`"),
+    ] {
+        let mut run = start(&json!({ "read": read }).to_string(), None, (0, 20, 30)).unwrap();
+        assert_eq!(run.answer(0, numbers(&[1])), Err(Problem::Rows(says.into())));
+    }
+}
+
+#[test]
+fn values_read_back_and_missing_ones_are_none() {
+    let read = |read: &str, values, present: &[u8]| {
+        let mut run = start(&json!({ "read": read }).to_string(), None, (0, 9, 9)).unwrap();
+        let mut rows = page(&[1, 2], values);
+        rows.columns[0].present = present.to_vec();
+        run.answer(0, rows).unwrap();
+        kept(&run.finish().unwrap())[..2].join(" ")
+    };
+    assert_eq!(read("number", Values::Integers(vec![5, 6]), &[0b10]), "row 1 row 2=6");
+    assert_eq!(read("number", Values::Numbers(vec![0.5, 1e300]), &[]), format!("row 1=0.5 row 2={}", 1e300));
+    assert_eq!(read("f", Values::Booleans(vec![1, 0]), &[]), "row 1=true row 2=false");
+    let empty = Values::Words(Dictionary { codes: vec![0, 0], ends: vec![], bytes: vec![] });
+    assert_eq!(read("text", empty, &[0]), "row 1 row 2");
+}
+
+#[test]
+fn another_version_of_the_state_is_refused() {
+    let bytes = state::write(6, &Vec::<String>::new()).unwrap();
+    assert!(matches!(start("{}", Some(&bytes), (0, 0, 1)), Err(Problem::State(_))));
+    assert!(matches!(start("{\"rede\":1}", None, (0, 0, 1)), Err(Problem::Other(_))));
+    assert!(matches!(start("{}", None, (0, 2, 1)), Err(Problem::Other(_))));
+}
+
+#[test]
+fn a_rule_says_who_it_is() {
+    let about = crate::export::about::<Diary>();
+    assert_eq!((about.name.as_str(), about.state_version), ("diary", 7));
+    assert_eq!(about.version, env!("CARGO_PKG_VERSION"));
+    let schema: serde_json::Value = serde_json::from_str(&about.params_schema).unwrap();
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(schema["properties"]["read"].is_object());
+}
+
+#[test]
+fn a_case_reads_from_json_and_tells_what_differs() {
+    let case: Case = serde_json::from_value(json!({
+        "name": "diary", "until": "20ms", "every": "10ms",
+        "documents": [{ "at": "3ms", "fields": { "f": 1 }, "repeat": { "count": 2, "every": "1ms" } }],
+        "expect": [{ "at": "10ms", "kind": "event" }, { "at": "19ms" }],
+    }))
+    .unwrap();
+    let differences = case.check_with(&mut crate::testing::Native::<Diary>::default()).unwrap_err();
+    assert!(
+        differences
+            .starts_with("case `diary`:\nsignal 2: expected {\"at\":\"19ms\"}\n     got {\"at\":\"20ms\"")
+    );
+    assert_eq!(case.run::<Diary>()[0].summary.matches("row").count(), 2);
+    assert_eq!(case.run::<Diary>()[0].at, ORIGIN + Duration(10));
+}
+
+/// Counts the groups it sees.
+#[derive(Deserialize, JsonSchema)]
+struct Groups {}
+
+#[crate::rule(name = "groups", summary = "Counts the groups it sees")]
+impl Rule for Groups {
+    type State = ();
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        Ok(Plan::rows(Duration::ZERO))
+    }
+
+    fn row(&self, row: &Row<'_>, (): &mut (), out: &mut Signals) {
+        out.push(Signal::event(row.labels(), row.time()));
+    }
+}
+
+#[test]
+fn a_row_belongs_to_the_product_of_its_key_values_up_to_a_limit() {
+    let count = |a: Vec<u32>, b: Vec<u32>| {
+        let case = Case::new(json!({})).key(["a", "b"]).document(Duration::ZERO, json!({ "a": a, "b": b }));
+        case.run::<Groups>().len()
+    };
+    assert_eq!(count(vec![1, 2], vec![3, 4, 5]), 6);
+    assert_eq!(count(vec![1, 2], vec![]), 2);
+    assert_eq!(count((0..8).collect(), (0..8).collect()), 64);
+    assert!(crate::testing::take_logs().is_empty());
+    assert_eq!(count((0..8).collect(), (0..9).collect()), 64);
+    assert!(crate::testing::take_logs()[0].1.contains("more than 64 combinations"));
+}

@@ -1,0 +1,53 @@
+//! What lasts from run to run, as bytes: the SDK's layout, the rule's version, then postcard.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Problem;
+
+/// Raised when the SDK's own parts of a state (keys, windows) change their form.
+const LAYOUT: u8 = 1;
+
+pub(crate) fn write<S: Serialize>(version: u32, state: &S) -> Result<Vec<u8>, Problem> {
+    let mut bytes = vec![LAYOUT];
+    bytes.extend(version.to_le_bytes());
+    postcard::to_extend(state, bytes)
+        .map_err(|error| Problem::Other(format!("the state cannot be written: {error}")))
+}
+
+pub(crate) fn read<S: DeserializeOwned>(version: u32, bytes: &[u8]) -> Result<S, Problem> {
+    let (head, body) =
+        bytes.split_at_checked(5).ok_or_else(|| Problem::State("the state is cut short".into()))?;
+    if head[0] != LAYOUT {
+        return Err(Problem::State(format!("the state has layout {}, this module reads {LAYOUT}", head[0])));
+    }
+    let found = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+    if found != version {
+        return Err(Problem::State(format!("the state has version {found}, this module reads {version}")));
+    }
+    match postcard::take_from_bytes(body) {
+        Ok((state, [])) => Ok(state),
+        Ok((_, rest)) => Err(Problem::State(format!("the state has {} bytes too many", rest.len()))),
+        Err(error) => Err(Problem::State(format!("the state cannot be read: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_reads_back_and_nothing_else_does() {
+        let bytes = write(3, &vec![1_u64, 2, 300]).unwrap();
+        assert_eq!(read::<Vec<u64>>(3, &bytes), Ok(vec![1, 2, 300]));
+        for (version, bytes, says) in [
+            (4, bytes.clone(), "version 3"),
+            (3, bytes[..4].to_vec(), "cut short"),
+            (3, bytes[..bytes.len() - 1].to_vec(), "cannot be read"),
+            (3, [bytes.clone(), vec![0]].concat(), "1 bytes too many"),
+            (3, [vec![9], bytes[1..].to_vec()].concat(), "layout 9"),
+        ] {
+            let Err(Problem::State(message)) = read::<Vec<u64>>(version, &bytes) else { panic!("{says}") };
+            assert!(message.contains(says), "{message}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What a test says: documents on a timeline, and what must be found. Plain data, so that one case runs on the rule
+//! natively and on the component made from it.
+//!
+//! ```yaml
+//! name: two of one host
+//! params: { num_events: 2, timeframe: 1m }
+//! key: [host]
+//! until: 2m                                   # windows of `every` (1m) from `from` (0s) to here
+//! documents:
+//!   - { at: 10s, fields: { host: a } }
+//!   - { at: 20s, fields: { host: a }, arrives: 80s }
+//!   - { at: 30s, fields: { host: b }, repeat: { count: 5, every: 1m } }
+//! expect:
+//!   - { at: 20s, labels: { host: a }, until: 80s, value: 2 }
+//! ```
+//!
+//! All times count from midnight of 2024-01-01 UTC.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::pages;
+use super::runner::{Native, Runner};
+use super::timeline::{Timeline, Told};
+use crate::signal::Kind;
+use crate::{Duration, Rule, Signal, Timestamp};
+
+/// Where a case's time begins: 2024-01-01T00:00:00Z, a multiple of every likely grid.
+pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Case {
+    pub name: String,
+    pub params: Value,
+    pub key: Vec<String>,
+    /// Where the first window begins; documents before it prime the rule.
+    pub from: Duration,
+    /// Where the last window ends.
+    pub until: Duration,
+    /// The length of the windows, the last one shorter if need be.
+    pub every: Duration,
+    /// The ends of the windows instead, in order; `until` is added.
+    pub ends: Vec<Duration>,
+    /// How late a document may come and still be judged.
+    pub lateness: Duration,
+    /// How many rows a page holds.
+    pub page_rows: usize,
+    pub documents: Vec<Document>,
+    pub expect: Vec<Expected>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Document {
+    pub at: Duration,
+    /// When the cluster returns it; at once by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrives: Option<Duration>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+    /// More of the same; those arrive at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// How many in all.
+    pub count: u32,
+    pub every: Duration,
+}
+
+/// A signal that must be told. What is left out may be anything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expected {
+    pub at: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ExpectedKind>,
+    /// Null: the field is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, Option<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// These members must be there, with these values.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpectedKind {
+    Firing,
+    Clear,
+    Event,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            params: Value::Object(Map::new()),
+            key: vec![],
+            from: Duration::ZERO,
+            until: Duration::from_mins(10),
+            every: Duration::from_mins(1),
+            ends: vec![],
+            lateness: Duration::ZERO,
+            page_rows: 1_000,
+            documents: vec![],
+            expect: vec![],
+        }
+    }
+}
+
+impl Case {
+    pub fn new(params: Value) -> Self {
+        Self { params, ..Self::default() }
+    }
+
+    /// The same with other parameters.
+    pub fn with(mut self, params: Value) -> Self {
+        self.params = params;
+        self
+    }
+
+    pub fn key<'a>(mut self, key: impl IntoIterator<Item = &'a str>) -> Self {
+        self.key = key.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Where the last window ends.
+    pub fn until(mut self, until: Duration) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// The length of the windows.
+    pub fn every(mut self, every: Duration) -> Self {
+        self.every = every;
+        self
+    }
+
+    pub fn lateness(mut self, lateness: Duration) -> Self {
+        self.lateness = lateness;
+        self
+    }
+
+    /// Adds a document; `fields` is a JSON object.
+    pub fn document(mut self, at: Duration, fields: Value) -> Self {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        self.documents.push(Document { at, fields, ..Document::default() });
+        self
+    }
+
+    /// Adds `count` documents, the first at `at`, each `every` after the one before.
+    pub fn documents(mut self, at: Duration, count: u32, every: Duration, fields: Value) -> Self {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        self.documents.push(Document {
+            at,
+            fields,
+            repeat: Some(Repeat { count, every }),
+            ..Document::default()
+        });
+        self
+    }
+
+    /// Runs the case natively and returns all that was told, in the order of telling.
+    ///
+    /// # Panics
+    /// If the rule fails.
+    pub fn run<R: Rule>(&self) -> Vec<Signal> {
+        let told = self.run_with(&mut Native::<R>::default());
+        told.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
+            .into_iter()
+            .map(|t| t.signal)
+            .collect()
+    }
+
+    /// Runs the case with any runner.
+    ///
+    /// # Errors
+    /// What the rule failed with, as text.
+    pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<Told>, String> {
+        let mut timeline = self.timeline(runner)?;
+        let mut told = Vec::new();
+        for end in self.window_ends() {
+            told.extend(timeline.advance(ORIGIN + end)?);
+        }
+        Ok(told)
+    }
+
+    /// The timeline at `from`, primed, with nothing told yet.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters, as text.
+    pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
+        let documents = self.documents.iter().flat_map(Document::placed).collect();
+        let (key, from) = (self.key.clone(), ORIGIN + self.from);
+        Timeline::start(runner, self.params.to_string(), key, self.lateness, self.page_rows, documents, from)
+    }
+
+    /// Compares what is told with what is expected, both in order of time.
+    ///
+    /// # Errors
+    /// A line for each difference.
+    pub fn check_with(&self, runner: &mut dyn Runner) -> Result<(), String> {
+        let mut told = self.run_with(runner)?;
+        told.sort_by_key(|told| told.signal.at);
+        let mut faults = String::new();
+        for index in 0..told.len().max(self.expect.len()) {
+            let got = told.get(index).map(|told| Expected::of(&told.signal, &self.key));
+            let fault = match (self.expect.get(index), &got) {
+                (Some(expected), Some(got)) if expected.fits(got) => continue,
+                (Some(expected), Some(got)) => format!("expected {}\n     got {}", line(expected), line(got)),
+                (Some(expected), None) => format!("expected {}\n     got nothing more", line(expected)),
+                (None, got) => {
+                    format!("expected nothing more\n     got {}", got.as_ref().map_or(String::new(), line))
+                }
+            };
+            faults.push_str(&format!("signal {}: {fault}\n", index + 1));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(format!("case `{}`:\n{faults}", self.name)) }
+    }
+
+    /// Compares natively.
+    ///
+    /// # Panics
+    /// With the differences, if there are any.
+    pub fn check<R: Rule>(&self) {
+        if let Err(differences) = self.check_with(&mut Native::<R>::default()) {
+            panic!("{differences}");
+        }
+    }
+
+    fn window_ends(&self) -> Vec<Duration> {
+        let mut ends = self.ends.clone();
+        if ends.is_empty() && !self.every.is_zero() {
+            let mut end = self.from + self.every;
+            while end < self.until {
+                ends.push(end);
+                end = end + self.every;
+            }
+        }
+        ends.push(self.until);
+        ends
+    }
+}
+
+impl Document {
+    fn placed(&self) -> impl Iterator<Item = pages::Document> + use<'_> {
+        let (count, every) = self.repeat.map_or((1, Duration::ZERO), |repeat| (repeat.count, repeat.every));
+        (0..count).map(move |n| {
+            let time = ORIGIN + self.at + every * u64::from(n);
+            let arrives = if n == 0 { self.arrives.map_or(time, |arrives| ORIGIN + arrives) } else { time };
+            pages::Document { time: time.0, arrives: arrives.0, fields: self.fields.clone() }
+        })
+    }
+}
+
+impl Expected {
+    /// A told signal as a case would write it.
+    pub fn of(signal: &Signal, key: &[String]) -> Self {
+        Self {
+            at: signal.at.since(ORIGIN),
+            kind: Some(match signal.kind {
+                Kind::Firing => ExpectedKind::Firing,
+                Kind::Clear => ExpectedKind::Clear,
+                Kind::Event => ExpectedKind::Event,
+            }),
+            labels: Some(key.iter().cloned().zip(signal.labels.0.iter().cloned()).collect()),
+            until: signal.until.map(|until| until.since(ORIGIN)),
+            value: signal.value,
+            summary: Some(signal.summary.clone()),
+            details: serde_json::from_str(&signal.details).unwrap_or_default(),
+        }
+    }
+
+    fn fits(&self, got: &Self) -> bool {
+        fn free<T: PartialEq>(wanted: &Option<T>, got: &Option<T>) -> bool {
+            wanted.is_none() || wanted == got
+        }
+        self.at == got.at
+            && free(&self.kind, &got.kind)
+            && free(&self.labels, &got.labels)
+            && free(&self.until, &got.until)
+            && free(&self.value, &got.value)
+            && free(&self.summary, &got.summary)
+            && self.details.iter().all(|(name, value)| got.details.get(name) == Some(value))
+    }
+}
+
+fn line(expected: &Expected) -> String {
+    serde_json::to_string(expected).unwrap_or_default()
+}

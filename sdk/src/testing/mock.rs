@@ -1,0 +1,79 @@
+//! What stands in for the host's calls: one per thread, so that tests do not meet.
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crate::host::Host;
+use crate::http::{Failure, Request, Response};
+
+thread_local! {
+    static LOGS: RefCell<Vec<(u8, String)>> = const { RefCell::new(Vec::new()) };
+    static HTTP: RefCell<Option<Script>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Script {
+    answers: VecDeque<Result<Response, Failure>>,
+    requests: Vec<Request>,
+}
+
+pub(crate) struct Mock;
+
+impl Host for Mock {
+    fn log(&self, level: u8, message: &str) {
+        LOGS.with_borrow_mut(|logs| logs.push((level, message.to_owned())));
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, Failure> {
+        HTTP.with_borrow_mut(|script| {
+            let script =
+                script.as_mut().ok_or(Failure::Denied("no receiver: make a `MockHttp` first".into()))?;
+            script.requests.push(request.clone());
+            script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script is at its end".into())))
+        })
+    }
+}
+
+/// The lines logged on this thread since the last call, with their levels.
+pub fn take_logs() -> Vec<(u8, String)> {
+    LOGS.take()
+}
+
+/// Answers this thread's requests from a script, until it is dropped.
+///
+/// ```
+/// use watchbell_sdk::http::{Request, send};
+/// use watchbell_sdk::testing::MockHttp;
+///
+/// let receiver = MockHttp::answering([(200, "ok")]);
+/// assert!(send(&Request::post_json("{}")).unwrap().is_success());
+/// assert_eq!(receiver.requests()[0].method, "POST");
+/// ```
+pub struct MockHttp(());
+
+impl MockHttp {
+    /// Answers with these, in order; after the last one it is unreachable.
+    pub fn script(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
+        HTTP.set(Some(Script { answers: answers.into_iter().collect(), requests: vec![] }));
+        Self(())
+    }
+
+    /// Answers with these statuses and bodies.
+    pub fn answering<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> Self {
+        Self::script(
+            answers
+                .into_iter()
+                .map(|(status, body)| Ok(Response { status, headers: vec![], body: body.into() })),
+        )
+    }
+
+    /// What was sent so far.
+    pub fn requests(&self) -> Vec<Request> {
+        HTTP.with_borrow(|script| script.as_ref().map_or_else(Vec::new, |script| script.requests.clone()))
+    }
+}
+
+impl Drop for MockHttp {
+    fn drop(&mut self) {
+        HTTP.set(None);
+    }
+}

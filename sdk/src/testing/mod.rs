@@ -1,0 +1,12 @@
+//! Rules and alerters in `cargo test`: a virtual timeline, a scripted receiver, captured logs.
+pub mod case; // what a test says: documents, and what must be found
+mod timeline; // documents in time, windows over them, a host's bookkeeping
+mod pages; // documents as columns
+mod runner; // who evaluates: the rule itself, or a component elsewhere
+pub(crate) mod mock; // what stands in for the host's calls
+
+pub use case::Case;
+pub use mock::{MockHttp, take_logs};
+pub use runner::{Answer, Call, Native, Runner};
+pub use serde_json::Value as Json;
+pub use timeline::{Timeline, Told};

@@ -1,0 +1,60 @@
+//! Who evaluates a case: the rule itself, or, elsewhere, the component made from it.
+use std::marker::PhantomData;
+
+use crate::run::parse;
+use crate::wire::types::Rows;
+use crate::{Fault, Finding, Plan, Problem, Question, Rule, Run, Window};
+
+/// One evaluation of one window.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// A JSON object.
+    pub params: &'a str,
+    pub key: &'a [String],
+    pub state: Option<&'a [u8]>,
+    pub window: Window,
+}
+
+/// Answers a question, page by page.
+pub type Answer<'a> = dyn FnMut(&Question) -> Result<Vec<Rows>, String> + 'a;
+
+/// The seam between a case and what evaluates it: native here, the component in the host's own tests.
+pub trait Runner {
+    /// # Errors
+    /// What the rule says is wrong with its parameters.
+    fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>>;
+
+    /// # Errors
+    /// What the rule says, or why it could not run.
+    fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem>;
+}
+
+/// Runs the rule in the test's own process.
+pub struct Native<R>(PhantomData<R>);
+
+impl<R> Default for Native<R> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R: Rule> Runner for Native<R> {
+    fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
+        parse::<R>(params).map_err(Vec::from)?.plan(key)
+    }
+
+    fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem> {
+        let mut run = Run::<R>::start(call.params, call.key.to_vec(), call.state, call.window)?;
+        loop {
+            let questions = run.questions()?;
+            if questions.is_empty() {
+                return run.finish();
+            }
+            for (index, question) in questions.iter().enumerate() {
+                for page in answer(question).map_err(Problem::Other)? {
+                    run.answer(index, page)?;
+                }
+            }
+        }
+    }
+}

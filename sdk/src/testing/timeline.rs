@@ -1,0 +1,114 @@
+//! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
+use super::pages::{Document, answer};
+use super::runner::{Call, Runner};
+use crate::{Duration, Signal, Timestamp, Window};
+
+/// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
+///
+/// As on the host, a run starts from the state at `settled`, which lies `lateness` before the window's end, and what
+/// was told of that span before is not told again.
+pub struct Timeline<'r> {
+    runner: &'r mut dyn Runner,
+    params: String,
+    key: Vec<String>,
+    lateness: Duration,
+    page_rows: usize,
+    documents: Vec<Document>,
+    state: Option<Vec<u8>>,
+    settled: Timestamp,
+    cursor: Timestamp,
+    told: Vec<Told>,
+}
+
+/// A signal that was told, and what a host knows it by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub signal: Signal,
+    /// The end of the window that told it.
+    pub window_end: Timestamp,
+}
+
+impl<'r> Timeline<'r> {
+    /// Starts at `from`, after priming with as much history as the rule's plan wants.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters, as text.
+    pub(super) fn start(
+        runner: &'r mut dyn Runner,
+        params: String,
+        key: Vec<String>,
+        lateness: Duration,
+        page_rows: usize,
+        mut documents: Vec<Document>,
+        from: Timestamp,
+    ) -> Result<Self, String> {
+        documents.sort_by_key(|document| document.time);
+        let plan = runner.prepare(&params, &key).map_err(|faults| {
+            faults.iter().map(|f| format!("{}: {}", f.path, f.message)).collect::<Vec<_>>().join("\n")
+        })?;
+        let mut beginning = from - plan.history;
+        if !plan.grid.is_zero() {
+            beginning = Timestamp(beginning.0 - beginning.0.rem_euclid(plan.grid.signed()));
+        }
+        let mut timeline = Self {
+            runner,
+            params,
+            key,
+            lateness,
+            page_rows,
+            documents,
+            state: None,
+            settled: beginning,
+            cursor: beginning,
+            told: vec![],
+        };
+        if beginning < from {
+            timeline.advance(from)?;
+        }
+        Ok(timeline)
+    }
+
+    /// Runs the window from where the last one ended to `end`, and returns what it tells anew.
+    ///
+    /// # Errors
+    /// What the rule failed with, as text.
+    pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
+        let window = Window { start: self.settled, settled: self.settled.max(end - self.lateness), end };
+        let visible = self.documents.iter().filter(|document| document.arrives <= end.0);
+        let call = Call { params: &self.params, key: &self.key, state: self.state.as_deref(), window };
+        let page_rows = self.page_rows;
+        let finding = self
+            .runner
+            .run(call, &mut |question| answer(question, visible.clone(), page_rows))
+            .map_err(|problem| format!("{}..{}: {problem}", window.start, window.end))?;
+        let before = std::mem::take(&mut self.told);
+        let is_new = |signal: &Signal| {
+            !before.iter().any(|told| {
+                let told = &told.signal;
+                told.at == signal.at && told.kind == signal.kind && told.labels == signal.labels
+            })
+        };
+        let anew: Vec<_> = finding
+            .signals
+            .into_iter()
+            .filter(|signal| is_new(signal))
+            .map(|signal| Told { signal, window_end: end })
+            .collect();
+        self.told =
+            before.into_iter().chain(anew.clone()).filter(|told| told.signal.at >= window.settled).collect();
+        self.state = Some(finding.state);
+        self.settled = window.settled;
+        self.cursor = end;
+        Ok(anew)
+    }
+
+    /// The kept state, as the host would store it.
+    pub fn state(&self) -> Option<&[u8]> {
+        self.state.as_deref()
+    }
+
+    /// Where the last window ended.
+    pub fn cursor(&self) -> Timestamp {
+        self.cursor
+    }
+}
