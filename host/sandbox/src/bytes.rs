@@ -1,0 +1,31 @@
+use std::fmt;
+
+/// A size, as a manifest writes it: `64MiB`, `512KiB`, `100B`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, bytes) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+            if self.0 >= bytes {
+                let tenths = self.0 * 10 / bytes;
+                return match tenths % 10 {
+                    0 => write!(f, "{}{unit}", tenths / 10),
+                    tenth => write!(f, "{}.{tenth}{unit}", tenths / 10),
+                };
+            }
+        }
+        write!(f, "{}B", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Size;
+
+    #[test]
+    fn a_size_reads_as_a_manifest_writes_it() {
+        let text = |bytes| Size(bytes).to_string();
+        assert_eq!([text(64 << 20), text(1536), text(7), text(3 << 30)], ["64MiB", "1.5KiB", "7B", "3GiB"]);
+    }
+}

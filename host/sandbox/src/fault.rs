@@ -1,0 +1,143 @@
+//! Why a run failed, in an operator's words: each limit by its name and the manifest key that raises it.
+use std::fmt;
+use std::time::Duration;
+
+use watchbell_contract::Problem;
+
+use crate::bytes::Size;
+use crate::limits::STACK_BYTES_MAX;
+
+/// A run or delivery that the module did not survive, and what it wrote to its log before.
+#[derive(Debug)]
+pub struct RunError {
+    pub fault: GuestFault,
+    pub logs: Vec<LogLine>,
+    /// Lines beyond the limit.
+    pub logs_dropped: u64,
+    /// The module's own time, up to the fault.
+    pub guest_time: Duration,
+}
+
+/// The lines a module wrote, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Logs {
+    pub(crate) lines: Vec<LogLine>,
+    /// Lines beyond the limit.
+    pub(crate) dropped: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// 0 error, 1 warn, 2 info, 3 debug, 4 trace.
+    pub level: u8,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GuestFault {
+    #[error("the module trapped: {message}{}", Frames(frames))]
+    Trap {
+        message: String,
+        /// Innermost first, `function at file:line` where the module has names.
+        frames: Vec<String>,
+    },
+    #[error("the module panicked{}: {message}", At(location))]
+    Panic { message: String, location: Option<String> },
+    #[error(
+        "the module computed longer than it may (limits.time: {}); raise the limit, or give the rule less to do",
+        watchbell_contract::Duration::from(*limit)
+    )]
+    OutOfTime { limit: Duration },
+    #[error(
+        "the module needs more memory than it may have (limits.memory: {}); raise the limit, or let the rule keep less",
+        Size(*limit)
+    )]
+    OutOfMemory { limit: usize },
+    #[error(
+        "the module's call stack is deeper than {}, which is fixed: does a function call itself without end?{}",
+        Size(STACK_BYTES_MAX),
+        Frames(frames)
+    )]
+    StackOverflow { frames: Vec<String> },
+    #[error(
+        "the module returned more than it may (limits.output: {}); raise the limit, or report fewer signals",
+        Size(*limit)
+    )]
+    OutputTooLarge { limit: usize },
+    #[error(
+        "the module's state has {}, more than it may keep (limits.state: {}); raise the limit, or let the rule keep less",
+        Size(*bytes), Size(*limit)
+    )]
+    StateTooLarge { bytes: usize, limit: usize },
+    #[error("the module returned what the contract does not allow: {0}")]
+    BadOutput(String),
+    #[error("{}", Reported(.0))]
+    Problem(Problem),
+    #[error("the host could not run the module: {0}")]
+    Host(String),
+}
+
+impl RunError {
+    /// Whether a smaller window may help: time, memory, output or state ran out.
+    pub fn is_size(&self) -> bool {
+        matches!(
+            self.fault,
+            GuestFault::OutOfTime { .. }
+                | GuestFault::OutOfMemory { .. }
+                | GuestFault::OutputTooLarge { .. }
+                | GuestFault::StateTooLarge { .. }
+        )
+    }
+
+    /// Whether the module cannot read the state it was given, so that it must be primed again.
+    pub fn is_state(&self) -> bool {
+        matches!(self.fault, GuestFault::Problem(Problem::State(_)))
+    }
+
+    /// Whether the same call may succeed later without anything being changed.
+    pub fn is_host(&self) -> bool {
+        matches!(self.fault, GuestFault::Host(_))
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+impl std::error::Error for RunError {}
+
+struct At<'a>(&'a Option<String>);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(location) => write!(f, " at {location}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Frames<'a>(&'a [String]);
+
+impl fmt::Display for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => Ok(()),
+            frames => write!(f, " (in {})", frames.join(", from ")),
+        }
+    }
+}
+
+struct Reported<'a>(&'a Problem);
+
+impl fmt::Display for Reported<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Problem::Rows(message) => write!(f, "the rule cannot use the answer it got: {message}"),
+            Problem::State(message) => write!(f, "the rule cannot read its state: {message}"),
+            Problem::Other(message) => write!(f, "the rule reports: {message}"),
+        }
+    }
+}

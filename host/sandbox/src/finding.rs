@@ -1,0 +1,197 @@
+//! What a rule returned, checked before anything is built on it. Each message names the place.
+use serde::de::IgnoredAny;
+use watchbell_contract::{Finding, Question, Signal, Timestamp, Window};
+
+use crate::bytes::Size;
+use crate::fault::GuestFault;
+use crate::limits::{
+    DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, LABEL_BYTES_MAX, Limits, QUESTIONS_MAX, SIGNALS_MAX,
+    SUMMARY_BYTES_MAX,
+};
+
+pub(crate) fn check_finding(
+    finding: &Finding,
+    window: Window,
+    key: &[String],
+    limits: &Limits,
+) -> Result<(), GuestFault> {
+    if finding.state.len() > limits.state_bytes_max {
+        return Err(GuestFault::StateTooLarge { bytes: finding.state.len(), limit: limits.state_bytes_max });
+    }
+    if finding.signals.len() > SIGNALS_MAX {
+        return bad(format!("{} signals, more than the {SIGNALS_MAX} of one run", finding.signals.len()));
+    }
+    if finding.signals.iter().map(bytes).sum::<usize>() > limits.output_bytes_max {
+        return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
+    }
+    let mut last = Timestamp::MIN;
+    for (number, signal) in finding.signals.iter().enumerate() {
+        check_signal(signal, window, key).or_else(|what| bad(format!("signal {number}: {what}")))?;
+        if signal.at < last {
+            return bad(format!(
+                "signal {number}: at {}, before the one ahead of it at {}",
+                signal.at.0, last.0
+            ));
+        }
+        last = signal.at;
+    }
+    Ok(())
+}
+
+fn bad<T>(what: String) -> Result<T, GuestFault> {
+    Err(GuestFault::BadOutput(what))
+}
+
+fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), String> {
+    if signal.at < window.start || signal.at > window.end {
+        let (at, start, end) = (signal.at.0, window.start.0, window.end.0);
+        return Err(format!("at {at}, outside the window {start} to {end}"));
+    }
+    if signal.until.is_some_and(|until| until < signal.at) {
+        return Err("`until` lies before `at`".into());
+    }
+    if !signal.labels.iter().map(|label| &label.name).eq(key) {
+        let found: Vec<&str> = signal.labels.iter().map(|label| label.name.as_str()).take(8).collect();
+        return Err(format!("labels are [{}], but the key is [{}]", found.join(", "), key.join(", ")));
+    }
+    let label = signal.labels.iter().filter_map(|label| label.value.as_deref()).map(str::len).max();
+    let sizes = [
+        ("a label's value", label.unwrap_or(0), LABEL_BYTES_MAX),
+        ("the summary", signal.summary.len(), SUMMARY_BYTES_MAX),
+        ("the details", signal.details.len(), DETAILS_BYTES_MAX),
+    ];
+    for (what, bytes, limit) in sizes {
+        if bytes > limit {
+            return Err(format!("{what} has {}, more than {}", Size(bytes), Size(limit)));
+        }
+    }
+    if let Some(newest) = signal.evidence.as_ref().map(|evidence| evidence.newest)
+        && newest > EVIDENCE_NEWEST_MAX
+    {
+        return Err(format!("evidence asks for {newest} documents, more than {EVIDENCE_NEWEST_MAX}"));
+    }
+    match serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(&signal.details) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("the details are not a JSON object: {error}")),
+    }
+}
+
+fn bytes(signal: &Signal) -> usize {
+    let labels =
+        signal.labels.iter().map(|label| label.name.len() + label.value.as_ref().map_or(0, String::len));
+    let evidence = signal.evidence.as_ref().map_or(0, |evidence| {
+        let values = evidence.only.iter().flat_map(|any| &any.values).flatten().map(String::len);
+        evidence.filter.as_ref().map_or(0, String::len) + values.sum::<usize>()
+    });
+    signal.summary.len() + signal.details.len() + labels.sum::<usize>() + evidence
+}
+
+/// Numbers that no JSON can carry are left out of a signal, and how many were is returned: better a message without
+/// its value than none.
+pub(crate) fn drop_infinities(finding: &mut Finding) -> usize {
+    let mut dropped = 0;
+    for signal in &mut finding.signals {
+        for number in [&mut signal.value, &mut signal.threshold] {
+            if number.is_some_and(|number| !number.is_finite()) {
+                *number = None;
+                dropped += 1;
+            }
+        }
+    }
+    dropped
+}
+
+pub(crate) fn check_questions(questions: &[Question]) -> Result<(), GuestFault> {
+    if questions.len() > QUESTIONS_MAX {
+        return bad(format!("{} questions, more than the {QUESTIONS_MAX} of one round", questions.len()));
+    }
+    for (number, question) in questions.iter().enumerate() {
+        if question.over.start > question.over.end {
+            return bad(format!("question {number}: its range ends before it starts"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contract::{Evidence, Label, Range, SignalKind};
+
+    fn window() -> Window {
+        Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
+    }
+
+    fn signal(at: i64) -> Signal {
+        Signal {
+            labels: vec![Label { name: "host".into(), value: None }],
+            at: Timestamp(at),
+            until: None,
+            kind: SignalKind::Event,
+            value: Some(1.0),
+            threshold: None,
+            summary: "s".into(),
+            details: "{}".into(),
+            evidence: None,
+        }
+    }
+
+    fn check(signals: Vec<Signal>) -> Result<(), String> {
+        let finding = Finding { signals, state: vec![] };
+        check_finding(&finding, window(), &["host".into()], &Limits::default())
+            .map_err(|fault| fault.to_string())
+    }
+
+    fn refused(change: impl Fn(&mut Signal)) -> String {
+        let mut changed = signal(10);
+        change(&mut changed);
+        let text = check(vec![changed]).unwrap_err();
+        text.strip_prefix("the module returned what the contract does not allow: signal 0: ")
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn signals_of_the_window_in_order_pass() {
+        assert_eq!(check(vec![signal(0), signal(50), signal(50), signal(100)]), Ok(()));
+    }
+
+    #[test]
+    fn a_signal_out_of_place_is_refused() {
+        assert_eq!(refused(|signal| signal.at = Timestamp(101)), "at 101, outside the window 0 to 100");
+        assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` lies before `at`");
+        assert_eq!(refused(|signal| signal.labels.clear()), "labels are [], but the key is [host]");
+        assert_eq!(
+            check(vec![signal(9), signal(8)]).unwrap_err(),
+            "the module returned what the contract does not allow: signal 1: at 8, before the one ahead of it at 9"
+        );
+    }
+
+    #[test]
+    fn texts_have_limits_and_details_are_an_object() {
+        assert_eq!(
+            refused(|signal| signal.summary = "x".repeat(20 << 10)),
+            "the summary has 20KiB, more than 16KiB"
+        );
+        assert!(
+            refused(|signal| signal.details = "[]".into()).starts_with("the details are not a JSON object: ")
+        );
+        assert!(
+            refused(|signal| signal.details.clear()).starts_with("the details are not a JSON object: EOF")
+        );
+        let over = Range::new(Timestamp(0), Timestamp(1));
+        let evidence = Evidence { over, only: vec![], filter: None, newest: 11 };
+        assert_eq!(
+            refused(|signal| signal.evidence = Some(evidence.clone())),
+            "evidence asks for 11 documents, more than 10"
+        );
+    }
+
+    #[test]
+    fn what_json_cannot_carry_is_left_out() {
+        let mut finding = Finding { signals: vec![signal(1)], state: vec![] };
+        finding.signals[0].value = Some(f64::INFINITY);
+        assert_eq!(drop_infinities(&mut finding), 1);
+        assert_eq!(finding.signals[0].value, None);
+    }
+}

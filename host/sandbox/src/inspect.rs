@@ -1,0 +1,298 @@
+//! What a module says before any of it runs: its kind, its version, what it wants and gives.
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::bytes::Size;
+
+/// The version of the contract that this host speaks, `major.minor`.
+pub const CONTRACT: &str = "0.1";
+const PACKAGE: &str = "watchbell:plugin/";
+/// Where the SDK leaves its version.
+const SDK_SECTION: &str = "watchbell:sdk";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Rule,
+    Alerter,
+}
+
+/// A module, as read and not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    pub kind: Kind,
+    /// The version of the Rust SDK it was built with, if it was.
+    pub sdk: Option<String>,
+    /// The contract's version that it exports.
+    pub contract: String,
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+    /// SHA-256, in hexadecimal.
+    pub digest: String,
+    pub bytes: usize,
+    /// Calls that compile, but cannot work in the sandbox.
+    pub misuses: Vec<Misuse>,
+}
+
+/// A call that compiles for this target, but fails when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misuse {
+    pub what: &'static str,
+    pub instead: &'static str,
+}
+
+/// Why a module is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadFault {
+    #[error("has {}, more than the {} a module may have", Size(*bytes), Size(*limit))]
+    TooLarge { bytes: usize, limit: usize },
+    #[error("is empty")]
+    Empty,
+    #[error("is not WebAssembly")]
+    NotWasm,
+    #[error("is cut short at byte {at}: fetch or build it again")]
+    Truncated { at: u64 },
+    #[error("is not valid WebAssembly at byte {at}: {message}")]
+    Invalid { at: u64, message: String },
+    #[error("is compiled machine code, which nobody can check: give the `.wasm` component it was made from")]
+    Precompiled,
+    #[error(
+        "is a core module, not a component{}: make it one with `wasm-tools component new`, or let `cargo xtask plugins` build it",
+        hints(imports)
+    )]
+    CoreModule { imports: Vec<String> },
+    #[error("was built for SDK {built}; this host offers {CONTRACT}: {}", if newer(built) {
+        "update Watchbell, or build the module with its SDK"
+    } else {
+        "build the module with a newer SDK"
+    })]
+    Version { built: String },
+    #[error("imports {}{}", listed(imports), allowance(*kind, imports))]
+    Imports { kind: Kind, imports: Vec<String> },
+    #[error(
+        "exports neither `watchbell:plugin/rule` nor `watchbell:plugin/alerter`: was the SDK's export macro used, and were custom sections stripped before it became a component?"
+    )]
+    NoExport,
+    #[error("is {}, not {}", named(*found), named(match found { Kind::Rule => Kind::Alerter, Kind::Alerter => Kind::Rule }))]
+    OtherKind { found: Kind },
+    #[error("does not fit the contract {CONTRACT}: {0}")]
+    Contract(String),
+    #[error("cannot be compiled: {0}")]
+    Compile(String),
+    #[error("failed when it was asked what it is: {0}")]
+    Describe(crate::GuestFault),
+    #[error("says of itself what the contract does not allow: {0}")]
+    About(String),
+}
+
+/// Reads `bytes` to the end, so that a file cut short is told as such.
+pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, LoadFault> {
+    if bytes.len() > bytes_max {
+        return Err(LoadFault::TooLarge { bytes: bytes.len(), limit: bytes_max });
+    }
+    if bytes.is_empty() {
+        return Err(LoadFault::Empty);
+    }
+    if wasmtime::Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
+        return Err(LoadFault::Precompiled);
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadFault::NotWasm);
+    }
+    let outline = Outline::read(bytes)?;
+    if let Some(built) = outline.foreign_version() {
+        return Err(LoadFault::Version { built });
+    }
+    if outline.is_core {
+        return Err(LoadFault::CoreModule { imports: outline.imports });
+    }
+    let (kind, contract) = outline.kind().ok_or(LoadFault::NoExport)?;
+    let denied = outline.denied(kind);
+    if !denied.is_empty() {
+        return Err(LoadFault::Imports { kind, imports: denied });
+    }
+    Ok(Inspection {
+        kind,
+        sdk: outline.sdk,
+        contract,
+        imports: outline.imports,
+        exports: outline.exports,
+        digest: hex::encode(Sha256::digest(bytes)),
+        bytes: bytes.len(),
+        misuses: misuses(bytes),
+    })
+}
+
+#[derive(Default)]
+struct Outline {
+    is_core: bool,
+    sdk: Option<String>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Outline {
+    fn read(bytes: &[u8]) -> Result<Self, LoadFault> {
+        let mut outline = Self::default();
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload.map_err(unreadable)? {
+                Payload::Version { encoding, .. } => {
+                    outline.is_core |= depth == 0 && encoding == Encoding::Module;
+                    depth += 1;
+                }
+                Payload::End(_) => depth -= 1,
+                Payload::CustomSection(section) if section.name() == SDK_SECTION => {
+                    outline.sdk =
+                        Some(String::from_utf8_lossy(section.data()).trim().chars().take(32).collect());
+                }
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    for import in section {
+                        outline.imports.push(import.map_err(unreadable)?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    for export in section {
+                        outline.exports.push(export.map_err(unreadable)?.name.name.to_owned());
+                    }
+                }
+                Payload::ImportSection(section) if depth == 1 => {
+                    for import in section.into_imports() {
+                        let module = import.map_err(unreadable)?.module.to_owned();
+                        if !outline.imports.contains(&module) {
+                            outline.imports.push(module);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(outline)
+    }
+
+    /// The version it was built for, if this host does not speak it.
+    fn foreign_version(&self) -> Option<String> {
+        let versions = self.imports.iter().chain(&self.exports).filter_map(|name| plugin_version(name));
+        self.sdk.iter().map(|sdk| track(sdk)).chain(versions.map(track)).find(|version| version != CONTRACT)
+    }
+
+    fn kind(&self) -> Option<(Kind, String)> {
+        self.exports.iter().find_map(|name| {
+            let kind = match interface(name)? {
+                "rule" => Kind::Rule,
+                "alerter" => Kind::Alerter,
+                _ => return None,
+            };
+            Some((kind, plugin_version(name)?.to_owned()))
+        })
+    }
+
+    fn denied(&self, kind: Kind) -> Vec<String> {
+        let allowed: &[&str] = match kind {
+            Kind::Rule => &["types", "log"],
+            Kind::Alerter => &["types", "log", "http"],
+        };
+        let denied = |name: &&String| !interface(name).is_some_and(|interface| allowed.contains(&interface));
+        self.imports.iter().filter(denied).cloned().collect()
+    }
+}
+
+fn unreadable(error: wasmparser::BinaryReaderError) -> LoadFault {
+    // wasmparser has no kind for it, only this text.
+    if error.message().starts_with("unexpected end") {
+        return LoadFault::Truncated { at: error.offset() };
+    }
+    LoadFault::Invalid { at: error.offset(), message: error.message().to_owned() }
+}
+
+/// `rule` of `watchbell:plugin/rule@0.1.0`.
+fn interface(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix(PACKAGE)?;
+    Some(rest.split_once('@').map_or(rest, |(interface, _)| interface))
+}
+
+fn plugin_version(name: &str) -> Option<&str> {
+    Some(name.strip_prefix(PACKAGE)?.split_once('@')?.1)
+}
+
+/// `0.4` of `0.4.2`: what must agree.
+fn track(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+fn newer(built: &str) -> bool {
+    let parts = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
+    parts(built) > parts(CONTRACT)
+}
+
+fn named(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Rule => "a rule",
+        Kind::Alerter => "an alerter",
+    }
+}
+
+fn listed(imports: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> =
+        imports.iter().take(SHOWN).map(|name| format!("`{}`", unversioned(name))).collect();
+    match imports.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn unversioned(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(name, _)| name)
+}
+
+fn allowance(kind: Kind, imports: &[String]) -> String {
+    let allowed = match kind {
+        Kind::Rule => "a rule may import only `watchbell:plugin/log`",
+        Kind::Alerter => "an alerter may import only `watchbell:plugin/log` and `watchbell:plugin/http`",
+    };
+    format!(": {allowed}{}", hints(imports))
+}
+
+/// Who brings in an import, and what to do instead; told once each.
+fn hints(imports: &[String]) -> String {
+    const KNOWN: &[(&str, &str)] = &[
+        ("wasi:random", "a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"),
+        (
+            "wasi:clocks",
+            "a crate reads the clock (chrono's `clock`, `Instant::now`): take the window's or the rows' times",
+        ),
+        ("wasi:http", "requests go through `watchbell:plugin/http`, in an alerter"),
+        ("wasi:sockets", "requests go through `watchbell:plugin/http`, in an alerter"),
+        ("wasi:", "it was built for WASI: build for the target wasm32-unknown-unknown"),
+        ("wasi_snapshot_preview1", "it was built for WASI: build for the target wasm32-unknown-unknown"),
+        (
+            "__wbindgen",
+            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off",
+        ),
+        (
+            "wbg",
+            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off",
+        ),
+        ("env", "C code is linked in that expects a C library: use a crate in Rust alone"),
+    ];
+    let mut hints: Vec<&str> = Vec::new();
+    for import in imports {
+        let hint = KNOWN.iter().find(|(prefix, _)| import.starts_with(prefix)).map(|&(_, hint)| hint);
+        hints.extend(hint.filter(|hint| !hints.contains(hint)));
+    }
+    hints.iter().map(|hint| format!("; {hint}")).collect()
+}
+
+/// Looks for the texts with which Rust's standard library fails on this target. They are linked in only where the
+/// call is.
+fn misuses(bytes: &[u8]) -> Vec<Misuse> {
+    const KNOWN: &[(&str, Misuse)] = &[(
+        "time not implemented on this platform",
+        Misuse {
+            what: "`Instant::now` or `SystemTime::now`",
+            instead: "the window's times (`window.end`) or the rows' own",
+        },
+    )];
+    let contains = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+    KNOWN.iter().filter(|(text, _)| contains(text)).map(|(_, misuse)| misuse.clone()).collect()
+}

@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+/// What one run of a rule, or one delivery of an alerter, may cost. Defaults are the product's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The module's own computing time, over all calls of the run; time in the host does not count.
+    pub time_max: Duration,
+    /// Linear memory, all memories together.
+    pub memory_bytes_max: usize,
+    /// The state that a rule returns.
+    pub state_bytes_max: usize,
+    /// All that a call returns beside the state.
+    pub output_bytes_max: usize,
+    /// Further lines are counted and dropped.
+    pub log_lines_max: usize,
+    /// A longer line is cut.
+    pub log_line_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time_max: Duration::from_secs(2),
+            memory_bytes_max: 64 << 20,
+            state_bytes_max: 16 << 20,
+            output_bytes_max: 4 << 20,
+            log_lines_max: 1_000,
+            log_line_bytes_max: 4 << 10,
+        }
+    }
+}
+
+/// Signals of one run.
+pub(crate) const SIGNALS_MAX: usize = 10_000;
+/// Questions of one round.
+pub(crate) const QUESTIONS_MAX: usize = 64;
+/// How often a rule may ask further questions after an answer.
+pub(crate) const ROUNDS_MAX: u32 = 4;
+/// Documents that evidence may ask for.
+pub(crate) const EVIDENCE_NEWEST_MAX: u32 = 10;
+/// One label's name or value.
+pub(crate) const LABEL_BYTES_MAX: usize = 8 << 10;
+/// A signal's summary.
+pub(crate) const SUMMARY_BYTES_MAX: usize = 16 << 10;
+/// A signal's details.
+pub(crate) const DETAILS_BYTES_MAX: usize = 256 << 10;
+/// A name, version or summary in what a module says of itself.
+pub(crate) const ABOUT_TEXT_BYTES_MAX: usize = 4 << 10;
+/// A parameter schema.
+pub(crate) const SCHEMA_BYTES_MAX: usize = 256 << 10;
+/// Products of one alerter.
+pub(crate) const PRODUCTS_MAX: usize = 256;
+/// Table entries of a module: function pointers, mostly.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Core instances of one component: the module itself and what the encoder puts around it.
+pub(crate) const CORE_INSTANCES_MAX: usize = 50;
+/// A module's call stack. Not settable: it is part of the host's own stack.
+pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
+/// Frames shown of a trap.
+pub(crate) const FRAMES_MAX: usize = 4;
+/// Requests of one delivery.
+pub(crate) const REQUESTS_MAX: u32 = 16;
+/// Redirects followed, on the same host.
+pub(crate) const REDIRECTS_MAX: u32 = 3;
+/// Headers of one request, its query parameters, its form fields.
+pub(crate) const PAIRS_MAX: usize = 256;

@@ -1,0 +1,236 @@
+//! Rule modules and their runs.
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+use watchbell_contract::{About, Fault, Finding, Plan, Question, Rows, Window};
+
+use crate::bindings::RuleComponent;
+use crate::bindings::rule::RuleComponentPre;
+use crate::call::{self, Step};
+use crate::convert;
+use crate::fault::{GuestFault, LogLine, RunError};
+use crate::finding::{check_finding, check_questions, drop_infinities};
+use crate::guest::Guest;
+use crate::inspect::Inspection;
+use crate::limits::{Limits, ROUNDS_MAX};
+
+/// A rule, compiled and linked. Cheap to clone; runs of it share nothing but code.
+#[derive(Clone)]
+pub struct RuleModule(pub(crate) Arc<Compiled>);
+
+pub(crate) struct Compiled {
+    pub(crate) pre: RuleComponentPre<Guest>,
+    pub(crate) tick: Duration,
+    pub(crate) about: About,
+    pub(crate) inspection: Inspection,
+}
+
+/// One run of a rule over one window, in an instance of its own. Calls are synchronous and compute: make them on a
+/// thread that may block. After an error the run is over; drop it.
+pub struct RuleRun {
+    guest: Instance,
+    run: ResourceAny,
+    rounds: u32,
+    asked: u32,
+    window: Window,
+    key: Vec<String>,
+    limits: Limits,
+}
+
+/// What a run cost, and what it wrote to its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunReport {
+    pub logs: Vec<LogLine>,
+    /// Lines beyond the limit.
+    pub logs_dropped: u64,
+    /// The module's own time, over all calls.
+    pub guest_time: Duration,
+    /// The module's memory at its largest.
+    pub memory_bytes: usize,
+}
+
+impl RuleModule {
+    pub fn about(&self) -> &About {
+        &self.0.about
+    }
+
+    /// SHA-256 of the module's bytes, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.0.inspection.digest
+    }
+
+    pub fn inspection(&self) -> &Inspection {
+        &self.0.inspection
+    }
+
+    /// Checks parameters (a JSON object that the module's schema allows) against the key.
+    ///
+    /// # Errors
+    /// The inner error is the module's verdict on the parameters, the outer one a failure of the module itself.
+    pub fn prepare(&self, params: &str, key: &[String]) -> Result<Result<Plan, Vec<Fault>>, RunError> {
+        let mut guest = Instance::new(&self.0.pre, self.0.tick, &Limits::default())?;
+        let outcome = guest
+            .call(|bindings, store| bindings.watchbell_plugin_rule().call_prepare(store, params, key))
+            .map_err(|fault| guest.end(fault))?;
+        Ok(outcome.map(convert::plan).map_err(convert::faults))
+    }
+
+    /// Begins a run in a fresh instance.
+    ///
+    /// # Errors
+    /// What the module did, or what it said of the parameters or the state.
+    pub fn start(
+        &self,
+        params: &str,
+        key: &[String],
+        state: Option<&[u8]>,
+        window: Window,
+        limits: &Limits,
+    ) -> Result<RuleRun, RunError> {
+        let mut guest = Instance::new(&self.0.pre, self.0.tick, limits)?;
+        let span = convert::window(window);
+        let run = guest
+            .call(|bindings, store| {
+                bindings.watchbell_plugin_rule().run().call_start(store, params, key, state, span)
+            })
+            .and_then(|started| started.map_err(reported))
+            .map_err(|fault| guest.end(fault))?;
+        Ok(RuleRun { guest, run, rounds: 0, asked: 0, window, key: key.to_vec(), limits: *limits })
+    }
+}
+
+impl std::fmt::Debug for RuleModule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RuleModule").field(&self.about().name).field(&self.digest()).finish()
+    }
+}
+
+impl RuleRun {
+    /// What the rule wants to know next; empty when it knows enough.
+    ///
+    /// # Errors
+    /// What the module did; also a fifth round of questions.
+    pub fn questions(&mut self) -> Result<Vec<Question>, RunError> {
+        let run = self.run;
+        let questions = self
+            .guest
+            .call(|bindings, store| bindings.watchbell_plugin_rule().run().call_questions(store, run))
+            .map(|questions| questions.into_iter().map(convert::question).collect::<Vec<_>>())
+            .and_then(|questions| check_questions(&questions).map(|()| questions))
+            .and_then(|questions| self.count_round(questions));
+        questions.map_err(|fault| self.guest.end(fault))
+    }
+
+    fn count_round(&mut self, questions: Vec<Question>) -> Result<Vec<Question>, GuestFault> {
+        if !questions.is_empty() {
+            self.rounds += 1;
+            self.asked = u32::try_from(questions.len()).unwrap_or(u32::MAX);
+        }
+        if self.rounds > ROUNDS_MAX {
+            let what = format!("questions in a fifth round, though {ROUNDS_MAX} are the most");
+            return Err(GuestFault::BadOutput(what));
+        }
+        Ok(questions)
+    }
+
+    /// Hands in a page of the answer to a question, numbered from 0 within the round; pages in order of time.
+    ///
+    /// # Errors
+    /// What the module did, or what it said of the page.
+    pub fn answer(&mut self, question: u32, page: Rows) -> Result<(), RunError> {
+        debug_assert!(question < self.asked, "an answer to a question that was not asked");
+        let (run, page) = (self.run, convert::rows(page));
+        self.guest
+            .call(|bindings, store| {
+                bindings.watchbell_plugin_rule().run().call_answer(store, run, question, &page)
+            })
+            .and_then(|answered| answered.map_err(reported))
+            .map_err(|fault| self.guest.end(fault))
+    }
+
+    /// Ends the run and takes what it found, checked: signals in order inside the window, labels as the key, sizes
+    /// within their limits, details a JSON object.
+    ///
+    /// # Errors
+    /// What the module did or said, or what is wrong with its finding.
+    pub fn finish(mut self) -> Result<(Finding, RunReport), RunError> {
+        let run = self.run;
+        let finding = self
+            .guest
+            .call(|bindings, store| bindings.watchbell_plugin_rule().run().call_finish(store, run))
+            .and_then(|finished| finished.map_err(reported))
+            .map(convert::finding)
+            .and_then(|finding| {
+                check_finding(&finding, self.window, &self.key, &self.limits).map(|()| finding)
+            });
+        let mut finding = finding.map_err(|fault| self.guest.end(fault))?;
+        let dropped = drop_infinities(&mut finding);
+        if dropped > 0 {
+            let note = format!("{dropped} values that are no finite numbers were left out of the signals");
+            self.guest.store.data_mut().logs.write(1, note);
+        }
+        Ok((finding, self.guest.report()))
+    }
+}
+
+impl std::fmt::Debug for RuleRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleRun")
+            .field("window", &self.window)
+            .field("rounds", &self.rounds)
+            .finish_non_exhaustive()
+    }
+}
+
+fn reported(problem: crate::bindings::types::Problem) -> GuestFault {
+    GuestFault::Problem(convert::problem(problem))
+}
+
+/// A store and the one instance in it.
+pub(crate) struct Instance {
+    store: Store<Guest>,
+    bindings: RuleComponent,
+    tick: Duration,
+}
+
+impl Instance {
+    pub(crate) fn new(
+        pre: &RuleComponentPre<Guest>,
+        tick: Duration,
+        limits: &Limits,
+    ) -> Result<Self, RunError> {
+        let mut store = call::store(pre.engine(), tick, limits, Guest::new(limits, None));
+        call::enter(&mut store, tick);
+        let bindings = pre.instantiate(&mut store);
+        match call::leave(&mut store, bindings, Step::Start) {
+            Ok(bindings) => Ok(Self { store, bindings, tick }),
+            Err(fault) => Err(call::end(&mut store, fault)),
+        }
+    }
+
+    pub(crate) fn call<T>(
+        &mut self,
+        call: impl FnOnce(&RuleComponent, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, GuestFault> {
+        call::enter(&mut self.store, self.tick);
+        let outcome = call(&self.bindings, &mut self.store);
+        call::leave(&mut self.store, outcome, Step::Call)
+    }
+
+    pub(crate) fn end(&mut self, fault: GuestFault) -> RunError {
+        call::end(&mut self.store, fault)
+    }
+
+    fn report(&mut self) -> RunReport {
+        let guest = self.store.data_mut();
+        let logs = guest.logs.take();
+        RunReport {
+            logs: logs.lines,
+            logs_dropped: logs.dropped,
+            guest_time: guest.clock.used(),
+            memory_bytes: guest.memory.bytes,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The door: modules in, callable rules and alerters out.
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::alerter::{self, AlerterModule};
+use crate::bindings::alerter::AlerterComponentPre;
+use crate::bindings::rule::RuleComponentPre;
+use crate::bindings::{AlerterComponent, RuleComponent};
+use crate::cache::Cache;
+use crate::convert;
+use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
+use crate::fault::RunError;
+use crate::guest::Guest;
+use crate::inspect::{Inspection, Kind, LoadFault, inspect};
+use crate::limits::{ABOUT_TEXT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
+use crate::rule::{self, RuleModule};
+
+/// Runs modules. Cheap to clone; make one per process.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    pooled: bool,
+    tick: Duration,
+    module_bytes_max: usize,
+    cache: Option<Cache>,
+    rules: Linker<Guest>,
+    alerters: Linker<Guest>,
+    loaded: Mutex<Loaded>,
+}
+
+/// Modules in use, by digest: rules with the same module share its code.
+#[derive(Default)]
+struct Loaded {
+    rules: HashMap<String, Weak<rule::Compiled>>,
+    alerters: HashMap<String, Weak<alerter::Compiled>>,
+}
+
+/// A module that is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("module `{module}` {fault}")]
+pub struct LoadError {
+    pub module: String,
+    pub fault: LoadFault,
+}
+
+impl Sandbox {
+    /// # Errors
+    /// The machine cannot run WebAssembly at all. A pool that does not fit and a cache that is not private are told in
+    /// the log and done without.
+    pub fn new(config: Config) -> Result<Self, SandboxError> {
+        let (engine, pooled) = engine::open(&config)?;
+        let fatal = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let mut rules = Linker::new(&engine);
+        RuleComponent::add_to_linker::<_, HasSelf<Guest>>(&mut rules, |guest| guest).map_err(fatal)?;
+        let mut alerters = Linker::new(&engine);
+        AlerterComponent::add_to_linker::<_, HasSelf<Guest>>(&mut alerters, |guest| guest).map_err(fatal)?;
+        let cache =
+            config.cache_dir.as_deref().and_then(|folder| Cache::open(folder, compatibility(&engine)));
+        Ok(Self(Arc::new(Inner {
+            engine,
+            pooled,
+            tick: config.tick,
+            module_bytes_max: config.module_bytes_max,
+            cache,
+            rules,
+            alerters,
+            loaded: Mutex::default(),
+        })))
+    }
+
+    /// Whether instances come from a pool set aside at the start.
+    pub fn is_pooled(&self) -> bool {
+        self.0.pooled
+    }
+
+    /// Reads a module without running any of it.
+    ///
+    /// # Errors
+    /// Why it would not be loaded.
+    pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
+        inspect(bytes, MODULE_BYTES_MAX)
+    }
+
+    /// Compiles (or finds compiled) and links a rule, and asks it what it is. `name` is for messages.
+    ///
+    /// # Errors
+    /// What is wrong with the module, in words for its author and its operator.
+    pub fn load_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
+        self.0.load_rule(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// As `load_rule`, for an alerter.
+    ///
+    /// # Errors
+    /// As `load_rule`.
+    pub fn load_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
+        self.0.load_alerter(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("pooled", &self.0.pooled).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn load_rule(&self, bytes: &[u8]) -> Result<RuleModule, LoadFault> {
+        let inspection = self.inspect(bytes, Kind::Rule)?;
+        let known = self.loaded().rules.get(&inspection.digest).and_then(Weak::upgrade);
+        if let Some(known) = known {
+            return Ok(RuleModule(known));
+        }
+        let component = self.component(bytes, &inspection)?;
+        let pre = self.rules.instantiate_pre(&component).and_then(RuleComponentPre::new).map_err(misfit)?;
+        let about = rule::Instance::new(&pre, self.tick, &Limits::default())
+            .and_then(|mut guest| {
+                guest
+                    .call(|bindings, store| bindings.watchbell_plugin_rule().call_describe(store))
+                    .map_err(|fault| guest.end(fault))
+            })
+            .map_err(describe)?;
+        let about = convert::about(about);
+        check_text("name", &about.name, 1, ABOUT_TEXT_BYTES_MAX)?;
+        check_text("version", &about.version, 0, ABOUT_TEXT_BYTES_MAX)?;
+        check_text("summary", &about.summary, 0, ABOUT_TEXT_BYTES_MAX)?;
+        check_schema(&about.params_schema)?;
+        let compiled = Arc::new(rule::Compiled { pre, tick: self.tick, about, inspection });
+        let mut loaded = self.loaded();
+        loaded.rules.retain(|_, module| module.strong_count() > 0);
+        loaded.rules.insert(compiled.inspection.digest.clone(), Arc::downgrade(&compiled));
+        Ok(RuleModule(compiled))
+    }
+
+    fn load_alerter(&self, bytes: &[u8]) -> Result<AlerterModule, LoadFault> {
+        let inspection = self.inspect(bytes, Kind::Alerter)?;
+        let known = self.loaded().alerters.get(&inspection.digest).and_then(Weak::upgrade);
+        if let Some(known) = known {
+            return Ok(AlerterModule(known));
+        }
+        let component = self.component(bytes, &inspection)?;
+        let pre =
+            self.alerters.instantiate_pre(&component).and_then(AlerterComponentPre::new).map_err(misfit)?;
+        let about = alerter::without_waiting(async {
+            let mut guest = alerter::Instance::new(&pre, self.tick, &Limits::default(), None).await?;
+            crate::call::enter(&mut guest.store, guest.tick);
+            let about = guest.bindings.watchbell_plugin_alerter().call_describe(&mut guest.store).await;
+            guest.leave(about)
+        });
+        let about = convert::alerter_about(about.map_err(describe)?);
+        check_text("name", &about.name, 1, ABOUT_TEXT_BYTES_MAX)?;
+        check_text("version", &about.version, 0, ABOUT_TEXT_BYTES_MAX)?;
+        if about.products.is_empty() || about.products.len() > PRODUCTS_MAX {
+            let count = about.products.len();
+            return Err(LoadFault::About(format!("{count} products, not between 1 and {PRODUCTS_MAX}")));
+        }
+        for product in &about.products {
+            check_text("product's name", &product.name, 1, ABOUT_TEXT_BYTES_MAX)?;
+            check_schema(&product.params_schema)?;
+        }
+        let compiled = Arc::new(alerter::Compiled { pre, tick: self.tick, about, inspection });
+        let mut loaded = self.loaded();
+        loaded.alerters.retain(|_, module| module.strong_count() > 0);
+        loaded.alerters.insert(compiled.inspection.digest.clone(), Arc::downgrade(&compiled));
+        Ok(AlerterModule(compiled))
+    }
+
+    fn inspect(&self, bytes: &[u8], wanted: Kind) -> Result<Inspection, LoadFault> {
+        let inspection = inspect(bytes, self.module_bytes_max)?;
+        if inspection.kind != wanted {
+            return Err(LoadFault::OtherKind { found: inspection.kind });
+        }
+        Ok(inspection)
+    }
+
+    fn component(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, LoadFault> {
+        if let Some(component) = self.cached(&inspection.digest) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| LoadFault::Compile(format!("{error:#}")))?;
+        if let Some(cache) = &self.cache {
+            match component.serialize() {
+                Ok(code) => cache.put(&inspection.digest, &code),
+                Err(error) => tracing::warn!(%error, "a compiled module could not be kept"),
+            }
+        }
+        Ok(component)
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "compiled code is taken from the private cache alone, whole and from this engine"
+    )]
+    fn cached(&self, digest: &str) -> Option<Component> {
+        let entry = self.cache.as_ref()?.get(digest)?;
+        // SAFETY: the entry's digest was checked, and only this user may write to its folder; wasmtime checks that
+        // the code was made by this version with these settings.
+        let component = unsafe { Component::deserialize(&self.engine, Cache::code(&entry)) };
+        component
+            .inspect_err(|error| tracing::warn!(%error, "a compiled module does not fit and is made again"))
+            .ok()
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells engines apart whose compiled code must not be mixed up.
+fn compatibility(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn misfit(error: wasmtime::Error) -> LoadFault {
+    LoadFault::Contract(format!("{error:#}"))
+}
+
+fn describe(error: RunError) -> LoadFault {
+    LoadFault::Describe(error.fault)
+}
+
+fn check_text(what: &str, text: &str, bytes_min: usize, bytes_max: usize) -> Result<(), LoadFault> {
+    if text.len() < bytes_min || text.len() > bytes_max {
+        let message = format!("its {what} has {} bytes, not {bytes_min} to {bytes_max}", text.len());
+        return Err(LoadFault::About(message));
+    }
+    Ok(())
+}
+
+fn check_schema(schema: &str) -> Result<(), LoadFault> {
+    check_text("parameter schema", schema, 1, SCHEMA_BYTES_MAX)?;
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(schema) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(LoadFault::About(format!("its parameter schema is not a JSON object: {error}"))),
+    }
+}

@@ -1,0 +1,63 @@
+use std::sync::LazyLock;
+
+use watchbell_contract::{Cause, Finding, Intent, Label, Rows, Severity, Timestamp, Window};
+use watchbell_sandbox::{Config, Limits, RuleModule, RunError, RunReport, Sandbox};
+
+use crate::wat;
+
+/// One for all tests, as one serves all rules of a host.
+pub(crate) static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(Config::default()));
+/// The rule that must not notice what others do.
+static BYSTANDER: LazyLock<RuleModule> =
+    LazyLock::new(|| SANDBOX.load_rule("bystander", &wat::rule(wat::HARMLESS)).unwrap());
+
+pub(crate) fn sandbox(config: Config) -> Sandbox {
+    Sandbox::new(config).unwrap()
+}
+
+pub(crate) const WINDOW: Window =
+    Window { start: Timestamp(0), settled: Timestamp(900), end: Timestamp(1_000) };
+
+/// A whole run: one page of one row for each question.
+pub(crate) fn run(
+    rule: &RuleModule,
+    params: &str,
+    limits: &Limits,
+) -> Result<(Finding, RunReport), RunError> {
+    let mut run = rule.start(params, &[], None, WINDOW, limits)?;
+    for number in 0..run.questions()?.len() {
+        run.answer(u32::try_from(number).unwrap(), Rows { times: vec![500], columns: vec![] })?;
+    }
+    assert_eq!(run.questions()?, []);
+    run.finish()
+}
+
+/// What lasts after a fault: nothing. The same module runs, and so does another.
+pub(crate) fn unharmed(rule: &RuleModule, params: &str) {
+    run(rule, params, &Limits::default()).expect("the next run of the same module");
+    run(&BYSTANDER, "{}", &Limits::default()).expect("a run of another rule");
+}
+
+pub(crate) fn intent() -> Intent {
+    Intent {
+        id: "i1".into(),
+        episode: "e1".into(),
+        rule: "r".into(),
+        owner: None,
+        environment: "test".into(),
+        labels: vec![Label { name: "host".into(), value: Some("a".into()) }],
+        cause: Cause::Opened,
+        severity: Severity::Warning,
+        at: Timestamp(500),
+        since: Timestamp(500),
+        value: Some(1.0),
+        threshold: None,
+        title: "title".into(),
+        body: "body".into(),
+        summary: "summary".into(),
+        details: "{}".into(),
+        link: None,
+        attempt: 1,
+        maybe_repeated: false,
+    }
+}

@@ -1,0 +1,6 @@
+//! Posts to a receiver whose answer has no end.
+use watchbell_sdk::http::{Request, send};
+
+watchbell_guests::alerter!("endless-response", |_intent| {
+    watchbell_guests::judged(&send(&Request::post_json("{}").path("/endless"))?)
+});
