@@ -1,0 +1,184 @@
+use serde::Deserialize;
+use serde_json::Value as Json;
+use watchbell_sdk::http::Response;
+
+use crate::calendar;
+use crate::vendor::Vendor;
+
+/// One line of the table that tells what answers mean.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    /// Numbers (`429`) and hundreds (`"5xx"`).
+    status: Vec<Statuses>,
+    /// What must hold of a JSON body as well.
+    body: Option<BodyTest>,
+    is: Is,
+    /// Where the body says what the receiver calls the message.
+    reference: Option<String>,
+    /// Where the body says in how many seconds to come again, if no `Retry-After` does.
+    after: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "Json")]
+enum Statuses {
+    One(u16),
+    Hundred(u16),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BodyTest {
+    pointer: String,
+    equals: Json,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Is {
+    Delivered,
+    Unavailable,
+    Refused,
+}
+
+/// What becomes of the delivery.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Meaning {
+    Delivered { reference: Option<String> },
+    Refused,
+    Unavailable { retry_after: Option<u64> },
+}
+
+/// A receiver that asks for more is asked again after this, in milliseconds.
+const RETRY_AFTER_MAX: u64 = 24 * 3_600_000;
+
+/// How much of an answer is quoted, in characters.
+const QUOTE_MAX: usize = 200;
+
+impl Answer {
+    /// Whether an answer of this status always fits.
+    #[cfg(test)]
+    pub(crate) fn is_about(&self, status: u16) -> bool {
+        self.body.is_none() && self.status.iter().any(|statuses| statuses.hold(status))
+    }
+
+    fn fits(&self, status: u16, body: Option<&Json>) -> bool {
+        let body_fits = match &self.body {
+            None => true,
+            Some(test) => body.and_then(|body| body.pointer(&test.pointer)) == Some(&test.equals),
+        };
+        body_fits && self.status.iter().any(|statuses| statuses.hold(status))
+    }
+}
+
+/// What an answer means by the first line that fits it.
+pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
+    let body: Option<Json> = serde_json::from_slice(&response.body).ok();
+    let at = |pointer: &Option<String>| body.as_ref()?.pointer(pointer.as_deref()?);
+    match answers.iter().find(|answer| answer.fits(response.status, body.as_ref())) {
+        Some(answer) => match answer.is {
+            Is::Delivered => Meaning::Delivered {
+                reference: at(&answer.reference).map(|value| match value {
+                    Json::String(text) => text.clone(),
+                    other => other.to_string(),
+                }),
+            },
+            Is::Refused => Meaning::Refused,
+            Is::Unavailable => Meaning::Unavailable {
+                retry_after: retry_after(response).or_else(|| at(&answer.after)?.as_f64().and_then(millis)),
+            },
+        },
+        None => Meaning::Refused,
+    }
+}
+
+/// An answer in words, for the log and for the dead letter.
+pub(crate) fn told(vendor: &Vendor, product: &str, response: &Response) -> String {
+    let body: Option<Json> = serde_json::from_slice(&response.body).ok();
+    let reason = vendor.reason.as_deref().and_then(|pointer| body.as_ref()?.pointer(pointer)?.as_str());
+    let text = response.text();
+    let reason = reason.unwrap_or(&text);
+    let mut quote: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = quote.char_indices().nth(QUOTE_MAX) {
+        quote.truncate(end);
+        quote.push('…');
+    }
+    if quote.is_empty() {
+        return format!("{product} answered {}", response.status);
+    }
+    format!("{product} answered {}: {quote}", response.status)
+}
+
+/// `Retry-After`, which is seconds or a date; the latter is read against the receiver's own clock.
+fn retry_after(response: &Response) -> Option<u64> {
+    let value = response.header("retry-after")?.trim();
+    if let Ok(seconds) = value.parse() {
+        return millis(seconds);
+    }
+    let (then, now) = (calendar::http_date(value)?, calendar::http_date(response.header("date")?)?);
+    Some(u64::try_from(then - now).unwrap_or(0).min(RETRY_AFTER_MAX))
+}
+
+fn millis(seconds: f64) -> Option<u64> {
+    // A float's cast stops at the bounds of the integer.
+    (seconds >= 0.0).then(|| ((seconds * 1_000.0).ceil() as u64).min(RETRY_AFTER_MAX))
+}
+
+impl Statuses {
+    fn hold(self, status: u16) -> bool {
+        match self {
+            Self::One(one) => status == one,
+            Self::Hundred(hundred) => status / 100 == hundred,
+        }
+    }
+}
+
+impl TryFrom<Json> for Statuses {
+    type Error = String;
+
+    fn try_from(json: Json) -> Result<Self, String> {
+        let one = json.as_u64().and_then(|number| u16::try_from(number).ok());
+        let hundred = json.as_str().and_then(|text| text.strip_suffix("xx")?.parse().ok());
+        match (one, hundred) {
+            (Some(one @ 100..=599), _) => Ok(Self::One(one)),
+            (_, Some(hundred @ 1..=5)) => Ok(Self::Hundred(hundred)),
+            _ => Err(format!("{json} is not a status: write a number such as 429, or `5xx`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(headers: &[(&str, &str)]) -> Response {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Response { status: 429, headers, body: vec![] }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after(&response(&[("retry-after", "30")])), Some(30_000));
+        assert_eq!(retry_after(&response(&[("retry-after", "0.2")])), Some(200));
+        assert_eq!(retry_after(&response(&[("retry-after", "-1")])), None);
+        assert_eq!(retry_after(&response(&[("retry-after", "1e300")])), Some(RETRY_AFTER_MAX));
+        let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:07 GMT");
+        assert_eq!(retry_after(&response(&[("retry-after", then), ("date", now)])), Some(30_000));
+        assert_eq!(retry_after(&response(&[("retry-after", now), ("date", then)])), Some(0));
+        assert_eq!(retry_after(&response(&[("retry-after", then)])), None);
+        assert_eq!(retry_after(&response(&[])), None);
+    }
+
+    #[test]
+    fn a_status_is_a_number_or_a_hundred() {
+        let parse = |text: &str| serde_json::from_str::<Statuses>(text).map_err(|error| error.to_string());
+        assert!(parse("429").unwrap().hold(429));
+        assert!(parse("\"5xx\"").unwrap().hold(503));
+        assert!(!parse("\"5xx\"").unwrap().hold(499));
+        assert_eq!(
+            parse("\"9xx\"").err().unwrap(),
+            "\"9xx\" is not a status: write a number such as 429, or `5xx`"
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! One alerter for every product that takes its messages over HTTP. What sets one product apart from another is a
+//! folder of data under `vendors/`; this code knows none of them by name.
+mod vendors; // the list of products
+mod vendor; // what the data of one says
+mod facts; // what templates may name
+mod calendar; // instants as people and HTTP write them
+mod words; // one template string: minijinja, typed
+mod tree; // a JSON tree of them, whose shape no value can change
+mod request; // the tree, as a request
+mod answer; // what the receiver's answer means
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use watchbell_sdk::http::send;
+use watchbell_sdk::{AlertRefusal, Alerter, Fault, Intent, Product, Receipt};
+
+use answer::Meaning;
+use facts::Facts;
+use tree::Tree;
+
+pub struct AlerterHttp;
+
+#[watchbell_sdk::alerter(name = "http")]
+impl Alerter for AlerterHttp {
+    fn products() -> Vec<Product> {
+        vendors::names().filter_map(|name| Some(vendors::find(name).ok()?.product(name))).collect()
+    }
+
+    fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>> {
+        let whole = |message: String| vec![Fault::new("", message)];
+        let vendor = vendors::find(product).map_err(whole)?;
+        let params: Json =
+            serde_json::from_str(params).map_err(|error| whole(format!("not JSON: {error}")))?;
+        let mut faults = BTreeSet::new();
+        for (pointer, template) in vendor.templates(&params) {
+            Tree::from_params(template).check(pointer, &mut faults);
+        }
+        if let Some((body, form)) = vendor.clash(&params) {
+            faults.insert((form.to_owned(), format!("a form takes the place of `{body}`: give one of them")));
+        }
+        if let Err(message) = vendor.answers(&params) {
+            faults.insert(("/answers".to_owned(), message));
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(faults.into_iter().map(|(path, message)| Fault::new(path, message)).collect())
+    }
+
+    fn deliver(product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal> {
+        let vendor = vendors::find(product).map_err(AlertRefusal::refused)?;
+        let params: Json = serde_json::from_str(params)
+            .map_err(|error| AlertRefusal::refused(format!("the parameters are not JSON: {error}")))?;
+        let facts = Facts::of(&intent, &params);
+        let request = request::build(&vendor, &params, &facts).map_err(|(path, message)| {
+            AlertRefusal::refused(format!("the template at `{path}` of `{product}` failed: {message}"))
+        })?;
+        let bytes = request::body_bytes(&request);
+        if bytes > vendor.bytes_max {
+            let reason = format!("a body of {bytes} bytes; `{product}` takes {} at most", vendor.bytes_max);
+            return Err(AlertRefusal::refused(reason));
+        }
+        let answers = vendor.answers(&params).map_err(AlertRefusal::refused)?;
+        let response = send(&request)?;
+        match answer::read(&answers, &response) {
+            Meaning::Delivered { reference } => Ok(Receipt { reference }),
+            Meaning::Refused => Err(AlertRefusal::Refused(answer::told(&vendor, product, &response))),
+            Meaning::Unavailable { retry_after } => Err(AlertRefusal::Unavailable {
+                reason: answer::told(&vendor, product, &response),
+                retry_after,
+            }),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json};
+
+use crate::facts::Facts;
+use crate::words::Words;
+
+/// A JSON tree whose strings are templates. They are rendered within the parsed tree, so that no value, whatever
+/// it holds, can change the tree's shape. Three objects stand for something else:
+///
+/// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two, or nothing.
+/// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is `item` in it.
+/// - `{"$template": POINTER, "$else": TREE}`: the parameter there, a tree itself. In vendors' data only.
+///
+/// A member or an item that comes to nothing is left out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tree<'a> {
+    tree: &'a Json,
+    origin: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Origin {
+    Vendor,
+    Params,
+}
+
+/// What a tree is rendered with.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) words: &'a Words,
+    /// Where `$template` looks.
+    pub(crate) params: &'a Json,
+    pub(crate) facts: &'a Facts,
+}
+
+/// A JSON pointer into the template, and what is wrong there.
+pub(crate) type Failure = (String, String);
+
+/// How many items an `$each` may have.
+const ITEMS_MAX: usize = 1_000;
+
+const IF: &str = "$if";
+const THEN: &str = "$then";
+const ELSE: &str = "$else";
+const EACH: &str = "$each";
+const ITEM: &str = "$item";
+
+impl<'a> Tree<'a> {
+    pub(crate) const TEMPLATE: &'static str = "$template";
+
+    pub(crate) fn from_vendor(tree: &'a Json) -> Self {
+        Self { tree, origin: Origin::Vendor }
+    }
+
+    pub(crate) fn from_params(tree: &'a Json) -> Self {
+        Self { tree, origin: Origin::Params }
+    }
+
+    /// What the tree comes to. `None`: nothing.
+    pub(crate) fn render(self, scene: Scene<'_>) -> Result<Option<Json>, Failure> {
+        self.render_at(scene, &mut String::new())
+    }
+
+    fn render_at(self, scene: Scene<'_>, at: &mut String) -> Result<Option<Json>, Failure> {
+        let Scene { words, params, facts } = scene;
+        match self.tree {
+            Json::String(source) => words.value(source, facts).map_err(|message| (at.clone(), message)),
+            Json::Array(items) => {
+                let mut rendered = Vec::with_capacity(items.len());
+                for (number, item) in items.iter().enumerate() {
+                    let item_tree = self.inner(item);
+                    let item = deeper(at, &number.to_string(), |at| item_tree.render_at(scene, at))?;
+                    match item {
+                        // The items of an `$each` in a list are items of that list.
+                        Some(Json::Array(inner)) if item_tree.is_each() => rendered.extend(inner),
+                        Some(item) => rendered.push(item),
+                        None => {}
+                    }
+                }
+                Ok(Some(Json::Array(rendered)))
+            }
+            Json::Object(members) => match operator(members) {
+                Some(IF) => {
+                    let condition = text(members, IF);
+                    let holds =
+                        words.holds(condition, facts).map_err(|message| (format!("{at}/{IF}"), message))?;
+                    let branch = if holds { THEN } else { ELSE };
+                    self.branch(members, branch, scene, at)
+                }
+                Some(EACH) => self.each(members, scene, at).map(Some),
+                Some(Self::TEMPLATE) if self.origin == Origin::Vendor => {
+                    let pointer = text(members, Self::TEMPLATE);
+                    match params.pointer(pointer) {
+                        Some(own) => Tree::from_params(own).render_at(scene, &mut pointer.to_owned()),
+                        None => self.branch(members, ELSE, scene, at),
+                    }
+                }
+                Some(other) => Err((at.clone(), unknown_operator(other))),
+                None => {
+                    let mut rendered = Map::new();
+                    for (name, member) in members {
+                        let member = deeper(at, name, |at| self.inner(member).render_at(scene, at))?;
+                        if let Some(member) = member {
+                            rendered.insert(name.clone(), member);
+                        }
+                    }
+                    Ok(Some(Json::Object(rendered)))
+                }
+            },
+            plain => Ok(Some(plain.clone())),
+        }
+    }
+
+    fn branch(
+        self,
+        members: &'a Map<String, Json>,
+        name: &str,
+        scene: Scene<'_>,
+        at: &mut String,
+    ) -> Result<Option<Json>, Failure> {
+        match members.get(name) {
+            Some(tree) => deeper(at, name, |at| self.inner(tree).render_at(scene, at)),
+            None => Ok(None),
+        }
+    }
+
+    fn each(
+        self,
+        members: &'a Map<String, Json>,
+        scene: Scene<'_>,
+        at: &mut String,
+    ) -> Result<Json, Failure> {
+        let items = scene
+            .words
+            .expression(text(members, EACH), scene.facts)
+            .map_err(|message| (format!("{at}/{EACH}"), message))?;
+        let items = match items {
+            Some(Json::Array(items)) => items,
+            None | Some(Json::Null) => vec![],
+            Some(_) => return Err((format!("{at}/{EACH}"), "not a list".to_owned())),
+        };
+        let mut rendered = Vec::new();
+        for item in items.into_iter().take(ITEMS_MAX) {
+            let facts = scene.facts.with_item(item);
+            rendered.extend(self.branch(members, ITEM, Scene { facts: &facts, ..scene }, at)?);
+        }
+        Ok(Json::Array(rendered))
+    }
+
+    /// Tells all that is wrong with the tree, where it stands below `at`.
+    pub(crate) fn check(self, at: &str, faults: &mut BTreeSet<Failure>) {
+        self.check_at(&Words::new(), false, &mut at.to_owned(), faults);
+    }
+
+    fn check_at(self, words: &Words, within_each: bool, at: &mut String, faults: &mut BTreeSet<Failure>) {
+        match self.tree {
+            Json::String(source) => words.check(source, within_each, &mut |message| {
+                faults.insert((at.clone(), message));
+            }),
+            Json::Array(items) => {
+                for (number, item) in items.iter().enumerate() {
+                    deeper(at, &number.to_string(), |at| {
+                        self.inner(item).check_at(words, within_each, at, faults);
+                    });
+                }
+            }
+            Json::Object(members) => {
+                let operator = operator(members);
+                let belonging: &[&str] = match operator {
+                    Some(IF) => &[IF, THEN, ELSE],
+                    Some(EACH) => &[EACH, ITEM],
+                    Some(Self::TEMPLATE) if self.origin == Origin::Vendor => &[Self::TEMPLATE, ELSE],
+                    Some(other) => {
+                        faults.insert((at.clone(), unknown_operator(other)));
+                        return;
+                    }
+                    None => &[],
+                };
+                for (name, member) in members {
+                    if operator.is_some() && !belonging.contains(&name.as_str()) {
+                        let message =
+                            format!("`{name}` does not belong here: there are `{}`", belonging.join("`, `"));
+                        faults.insert((at.clone(), message));
+                        continue;
+                    }
+                    let within_each = within_each || name == ITEM && operator == Some(EACH);
+                    deeper(at, name, |at| match operator {
+                        Some(it) if it == name => match member.as_str() {
+                            Some(_) if it == Self::TEMPLATE => {}
+                            Some(source) => words.check_expression(source, within_each, &mut |message| {
+                                faults.insert((at.clone(), message));
+                            }),
+                            None => {
+                                faults.insert((at.clone(), "not a string".to_owned()));
+                            }
+                        },
+                        _ => self.inner(member).check_at(words, within_each, at, faults),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn inner(self, tree: &'a Json) -> Self {
+        Self { tree, ..self }
+    }
+
+    fn is_each(self) -> bool {
+        self.tree.get(EACH).is_some()
+    }
+}
+
+/// The first member that names an operator.
+fn operator(members: &Map<String, Json>) -> Option<&str> {
+    let first =
+        |names: &[&str]| members.keys().find(|name| names.contains(&name.as_str())).map(String::as_str);
+    first(&[IF, EACH, Tree::TEMPLATE])
+        .or_else(|| members.keys().find(|name| name.starts_with('$')).map(String::as_str))
+}
+
+fn unknown_operator(name: &str) -> String {
+    format!("`{name}` is not known here: there are `{IF}` and `{EACH}`")
+}
+
+fn text<'a>(members: &'a Map<String, Json>, name: &str) -> &'a str {
+    members.get(name).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// Does something one step further down, `at` naming the place meanwhile.
+fn deeper<T>(at: &mut String, step: &str, what: impl FnOnce(&mut String) -> T) -> T {
+    let length = at.len();
+    at.push('/');
+    at.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    let result = what(at);
+    at.truncate(length);
+    result
+}

@@ -1,0 +1,53 @@
+use crate::vendor::Vendor;
+
+macro_rules! vendors {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../vendors/", $name, "/vendor.json")))),*]
+    };
+}
+
+/// Every product: a name in this list and a folder of that name.
+const VENDORS: &[(&str, &str)] = vendors! {
+    "slack"
+    "webhook"
+};
+
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    VENDORS.iter().map(|(name, _)| *name)
+}
+
+pub(crate) fn find(product: &str) -> Result<Vendor, String> {
+    let Some((_, data)) = VENDORS.iter().find(|(name, _)| *name == product) else {
+        let known: Vec<_> = names().collect();
+        return Err(format!("unknown product `{product}`: there are `{}`", known.join("`, `")));
+    };
+    serde_json::from_str(data).map_err(|error| format!("vendors/{product}/vendor.json: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_list_and_the_folders_agree() {
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/vendors")).unwrap();
+        let folders: BTreeSet<String> =
+            folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(names().map(str::to_owned).collect::<BTreeSet<_>>(), folders);
+    }
+
+    #[test]
+    fn the_data_of_each_product_can_be_used() {
+        for name in names() {
+            let vendor = find(name).unwrap();
+            vendor.check().unwrap_or_else(|faults| panic!("vendors/{name}/vendor.json: {faults:#?}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_product_is_told_with_those_there_are() {
+        assert_eq!(find("slak").err().unwrap(), "unknown product `slak`: there are `slack`, `webhook`");
+    }
+}

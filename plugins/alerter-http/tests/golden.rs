@@ -1,0 +1,202 @@
+//! Every file in `vendors/*/golden/`: a message and parameters in, the exact request and the outcome out.
+//!
+//! `BLESS=1 cargo test -p alerter-http` accepts what comes out.
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alerter_http::AlerterHttp;
+use serde_json::{Map, Value as Json, json};
+use similar::TextDiff;
+use watchbell_sdk::http::{Body, Failure, Request, Response};
+use watchbell_sdk::testing::MockHttp;
+use watchbell_sdk::{AlertRefusal, Alerter, Cause, Fault, Intent, Receipt, Severity};
+
+#[test]
+fn every_golden_file_holds() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut wrong = String::new();
+    let mut seen = 0;
+    for product in AlerterHttp::products() {
+        for path in golden_files(&product.name) {
+            seen += 1;
+            let written = fs::read_to_string(&path).unwrap();
+            let case: Json =
+                serde_json::from_str(&written).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let came = pretty(&play(&product.name, &product.params_schema, &case));
+            if bless {
+                fs::write(&path, came).unwrap();
+            } else if came != written {
+                let diff = TextDiff::from_lines(&written, &came);
+                wrong.push_str(
+                    &diff.unified_diff().header(&path.display().to_string(), "what came").to_string(),
+                );
+            }
+        }
+    }
+    assert!(seen > 0);
+    assert!(wrong.is_empty(), "{wrong}\naccept it with: BLESS=1 cargo test -p alerter-http");
+}
+
+fn golden_files(product: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vendors").join(product).join("golden");
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{} holds no case", folder.display());
+    files
+}
+
+/// The case with what comes of it in place of what was written.
+fn play(product: &str, schema: &str, case: &Json) -> Json {
+    let mut played = Map::new();
+    for member in ["about", "params", "intent", "response"] {
+        played.insert(member.to_owned(), case[member].clone());
+    }
+    let params = case["params"].to_string();
+    let schema: Json = serde_json::from_str(schema).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let unfit: Vec<Json> = schema
+        .iter_errors(&case["params"])
+        .map(|error| json!({ "path": error.instance_path().to_string(), "message": error.to_string() }))
+        .collect();
+    if !unfit.is_empty() {
+        played.insert("unfit".to_owned(), json!(unfit));
+        return Json::Object(played);
+    }
+    if let Err(faults) = AlerterHttp::prepare(product, &params) {
+        let told = |fault: Fault| json!({ "path": fault.path, "message": fault.message });
+        played.insert("faults".to_owned(), faults.into_iter().map(told).collect());
+        return Json::Object(played);
+    }
+    let receiver = MockHttp::script([response(&case["response"])]);
+    let outcome = AlerterHttp::deliver(product, &params, intent(&case["intent"]));
+    played.insert("requests".to_owned(), receiver.requests().iter().map(request).collect());
+    played.insert("outcome".to_owned(), told(outcome));
+    Json::Object(played)
+}
+
+/// A message, as the case changes it.
+fn intent(changes: &Json) -> Intent {
+    let mut message = json!({
+        "id": "5f2c9a",
+        "episode": "e81d07",
+        "rule": "spike-in-5xxs",
+        "owner": "web-team",
+        "environment": "production",
+        "labels": [["host.name", "web-1"]],
+        "cause": "opened",
+        "severity": "warning",
+        "at": 1_795_479_000_000_i64,
+        "since": 1_795_478_940_000_i64,
+        "value": 3.0,
+        "threshold": 2.0,
+        "title": "5xxs spiked 3x",
+        "body": "Was 30, compared to 10",
+        "summary": "30 events, 10 before",
+        "details": "{\"current\":30,\"reference\":10}",
+        "link": "https://kibana.example/app/discover",
+        "attempt": 1,
+        "maybe_repeated": false,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        let member = message.get_mut(name).unwrap_or_else(|| panic!("a message has no `{name}`"));
+        *member = value.clone();
+    }
+    let text = |name: &str| message[name].as_str().unwrap().to_owned();
+    let text_or_none = |name: &str| message[name].as_str().map(str::to_owned);
+    let labels = message["labels"].as_array().unwrap().iter();
+    Intent {
+        id: text("id"),
+        episode: text("episode"),
+        rule: text("rule"),
+        owner: text_or_none("owner"),
+        environment: text("environment"),
+        labels: labels
+            .map(|label| watchbell_sdk::wire::types::Label {
+                name: label[0].as_str().unwrap().to_owned(),
+                value: label[1].as_str().map(str::to_owned),
+            })
+            .collect(),
+        cause: match &*text("cause") {
+            "opened" => Cause::Opened,
+            "worse" => Cause::Worse,
+            "resolved" => Cause::Resolved,
+            other => panic!("no case needed `{other}` yet"),
+        },
+        severity: match &*text("severity") {
+            "info" => Severity::Info,
+            "warning" => Severity::Warning,
+            "critical" => Severity::Critical,
+            other => panic!("there is no severity `{other}`"),
+        },
+        at: message["at"].as_i64().unwrap(),
+        since: message["since"].as_i64().unwrap(),
+        value: message["value"].as_f64(),
+        threshold: message["threshold"].as_f64(),
+        title: text("title"),
+        body: text("body"),
+        summary: text("summary"),
+        details: text("details"),
+        link: text_or_none("link"),
+        attempt: message["attempt"].as_u64().unwrap() as u32,
+        maybe_repeated: message["maybe_repeated"].as_bool().unwrap(),
+    }
+}
+
+fn response(case: &Json) -> Result<Response, Failure> {
+    if let Some(failure) = case["failure"].as_str() {
+        let message = case["message"].as_str().unwrap().to_owned();
+        return Err(match failure {
+            "denied" => Failure::Denied(message),
+            "invalid" => Failure::Invalid(message),
+            "unreachable" => Failure::Unreachable(message),
+            "interrupted" => Failure::Interrupted(message),
+            other => panic!("there is no failure `{other}`"),
+        });
+    }
+    let headers = case["headers"].as_object().unwrap();
+    Ok(Response {
+        status: case["status"].as_u64().unwrap() as u16,
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+            .collect(),
+        body: case["body"].as_str().unwrap().into(),
+    })
+}
+
+fn request(request: &Request) -> Json {
+    let pairs = |pairs: &[(String, String)]| -> Json {
+        pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>().into()
+    };
+    let body = match &request.body {
+        Body::Empty => json!("empty"),
+        Body::Json(text) => json!({ "json": serde_json::from_str::<Json>(text).unwrap() }),
+        Body::Form(fields) => json!({ "form": pairs(fields) }),
+        Body::Text(text) => json!({ "text": text }),
+        Body::Multipart(parts) => json!({ "multipart": pairs(parts) }),
+    };
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "query": pairs(&request.query),
+        "headers": pairs(&request.headers),
+        "body": body,
+    })
+}
+
+fn told(outcome: Result<Receipt, AlertRefusal>) -> Json {
+    match outcome {
+        Ok(receipt) => json!({ "delivered": { "reference": receipt.reference } }),
+        Err(AlertRefusal::Refused(reason)) => json!({ "refused": reason }),
+        Err(AlertRefusal::Unavailable { reason, retry_after }) => {
+            json!({ "unavailable": reason, "retry_after": retry_after })
+        }
+    }
+}
+
+fn pretty(json: &Json) -> String {
+    serde_json::to_string_pretty(json).unwrap() + "\n"
+}

@@ -1,0 +1,57 @@
+//! `any`: every document is a signal.
+use schemars::JsonSchema;
+use serde::Deserialize;
+use watchbell_sdk::prelude::*;
+
+#[cfg(test)]
+mod tests;
+
+/// Announces every document that matches the manifest's filter.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Any {
+    /// Fields to show: the first value of each goes to the summary, all of them to `details`.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    fields: Vec<String>,
+}
+
+#[watchbell_sdk::rule(name = "any", summary = "Announces every matching document")]
+impl Rule for Any {
+    type State = ();
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        Ok(Plan::rows(Duration::ZERO))
+    }
+
+    fn ask(&self, over: Range) -> Vec<Question> {
+        vec![self.fields.iter().fold(Question::hits(over), Question::field)]
+    }
+
+    fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
+        let mut summary = String::new();
+        let mut details = json!({});
+        for field in &self.fields {
+            let mut values: Vec<_> = row.values(field).map(|value| json!(value)).collect();
+            if let Some(first) = row.value(field) {
+                let comma = if summary.is_empty() { "" } else { ", " };
+                summary.push_str(&format!("{comma}{field}: {first}"));
+            }
+            details[field] = match values.len() {
+                0 => json!(null),
+                1 => values.remove(0),
+                _ => json!(values),
+            };
+        }
+        if summary.is_empty() {
+            summary = "a document matched".into();
+        }
+        let at = row.time();
+        out.push(
+            Signal::event(row.labels(), at)
+                .summary(summary)
+                .details(&details)
+                .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
+        );
+    }
+}
