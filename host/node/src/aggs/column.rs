@@ -1,0 +1,108 @@
+//! The values of one field, over several indices.
+use serde_json::{Map, Value as Json};
+
+use super::{Context, Entry};
+use crate::dates::{Formats, Zone};
+use crate::errors::{Answer, Refusal};
+use crate::mapping::{Field, FieldId, Kind};
+use crate::search::{doc_value, no_field_data};
+use crate::value::Value;
+
+pub(super) struct Column<'a> {
+    /// Per index; `None` where the field is not mapped.
+    ids: Vec<Option<FieldId>>,
+    /// The first mapping's field stands for all.
+    pub(super) field: Option<&'a Field>,
+    /// What documents without the field count as.
+    missing: Option<Value>,
+}
+
+impl<'a> Column<'a> {
+    pub(super) fn new(context: &Context<'a>, path: &str, missing: Option<&Json>) -> Answer<Self> {
+        let mut column = Self { ids: Vec::new(), field: None, missing: None };
+        for shard in context.shards {
+            let found = shard.snapshot.mapping.field(path);
+            if let Some((_, field)) = found {
+                if !field.doc_values {
+                    return Err(no_field_data(path, field.kind));
+                }
+                if let Some(first) = column.field
+                    && family(first.kind) != family(field.kind)
+                {
+                    return Err(Refusal::shard(format!(
+                        "Failed trying to format bytes or numbers: [{path}] is of type [{}] in one index and [{}] in another",
+                        first.kind.name(),
+                        field.kind.name()
+                    )));
+                }
+                column.field = column.field.or(Some(field));
+            }
+            column.ids.push(found.map(|(id, _)| id));
+        }
+        if let (Some(json), Some(field)) = (missing, column.field) {
+            column.missing = Some(field.coerce(json).map_err(Refusal::illegal)?);
+        }
+        Ok(column)
+    }
+
+    /// The values of a document, in the order of doc values.
+    pub(super) fn values<'d>(&'d self, entry: &Entry<'d>) -> &'d [Value] {
+        let values = self.ids[entry.shard as usize].map_or(&[][..], |id| entry.document.values(id));
+        match &self.missing {
+            Some(missing) if values.is_empty() => std::slice::from_ref(missing),
+            _ => values,
+        }
+    }
+
+    /// Numbers, or a refusal in the words of that aggregation.
+    pub(super) fn numeric(self, path: &str, agg: &str) -> Answer<Self> {
+        match self.field.map(|field| field.kind) {
+            Some(kind @ (Kind::Keyword { .. } | Kind::Ip | Kind::Text { .. })) => Err(Refusal::illegal(
+                format!("Field [{path}] of type [{}] is not supported for aggregation [{agg}]", kind.name()),
+            )),
+            _ => Ok(self),
+        }
+    }
+
+    /// `key`, and `key_as_string` for what is a number inside and text outside.
+    pub(super) fn key(&self, value: &Value, format: Option<&Formats>) -> Map<String, Json> {
+        let mut key = Map::new();
+        let shown = self.field.map_or(Json::Null, |field| doc_value(field, value, format));
+        match (value, self.field.map(|field| field.kind)) {
+            (Value::Long(n), Some(kind @ (Kind::Boolean | Kind::Date | Kind::DateNanos))) => {
+                let number = if kind == Kind::DateNanos { n.div_euclid(1_000_000) } else { *n };
+                key.insert("key".into(), number.into());
+                let text = shown.as_str().map_or_else(|| shown.to_string(), str::to_owned);
+                key.insert("key_as_string".into(), text.into());
+            }
+            _ => drop(key.insert("key".into(), shown)),
+        }
+        key
+    }
+
+    /// Milliseconds of a date value.
+    pub(super) fn millis(&self, value: &Value) -> Option<i64> {
+        match (value, self.field?.kind) {
+            (Value::Long(n), Kind::DateNanos) => Some(n.div_euclid(1_000_000)),
+            (Value::Long(n), _) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// What a metric shows beside a number that stands for a date.
+    pub(super) fn as_string(&self, number: f64) -> Option<String> {
+        let field = self.field.filter(|field| field.kind.is_date())?;
+        Some(field.formats.print(field.nanos(number as i64), &Zone::UTC))
+    }
+}
+
+fn family(kind: Kind) -> u8 {
+    match kind {
+        Kind::Whole { .. } => 0,
+        Kind::Real { .. } => 0,
+        Kind::Keyword { .. } | Kind::Text { .. } => 1,
+        Kind::Boolean => 2,
+        Kind::Date | Kind::DateNanos => 3,
+        Kind::Ip => 4,
+    }
+}

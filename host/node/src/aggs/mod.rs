@@ -1,0 +1,145 @@
+//! Aggregations: read from JSON, run over the documents that the query left.
+//!
+//! Each is a function from documents to JSON; a bucket hands its own documents to its sub-aggregations.
+mod parse; // from JSON
+mod column; // the values of one field, over several indices
+mod metric; // one number, or a few
+mod terms; // a bucket per value
+mod histogram; // a bucket per slice of time or of numbers
+mod range; // a bucket per given range, filter, or absence
+mod composite; // buckets in pages
+mod sorted; // the order of buckets
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::document::Document;
+use crate::errors::{Answer, Refusal};
+use crate::query::Query;
+use crate::search::Shard;
+
+pub(crate) use parse::parse;
+
+/// As `search.max_buckets`.
+const BUCKETS_MAX: usize = 65_536;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Agg {
+    name: String,
+    kind: Kind,
+    subs: Vec<Agg>,
+}
+
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a request holds a handful of these")]
+enum Kind {
+    Metric(metric::Metric),
+    Terms(terms::Terms),
+    DateHistogram(histogram::DateHistogram),
+    Histogram(histogram::Histogram),
+    Range(range::Ranges),
+    Filter(Query),
+    Filters { filters: Vec<(Option<String>, Query)>, other: Option<String> },
+    Missing(String),
+    Composite(composite::Composite),
+}
+
+/// A document in a bucket.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) shard: u32,
+    pub(crate) document: &'a Document,
+}
+
+pub(crate) fn run(aggs: &[Agg], shards: &[Shard], entries: &[Entry<'_>], now: i64) -> Answer<Json> {
+    let context = Context { shards, now, buckets: std::cell::Cell::new(0) };
+    context.all(aggs, entries).map(Json::Object)
+}
+
+/// What every aggregation of one search shares.
+struct Context<'a> {
+    shards: &'a [Shard],
+    now: i64,
+    buckets: std::cell::Cell<usize>,
+}
+
+impl Context<'_> {
+    fn all(&self, aggs: &[Agg], entries: &[Entry<'_>]) -> Answer<Map<String, Json>> {
+        aggs.iter().map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
+    }
+
+    fn one(&self, agg: &Agg, entries: &[Entry<'_>]) -> Answer<Json> {
+        match &agg.kind {
+            Kind::Metric(metric) => metric.run(self, entries),
+            Kind::Terms(terms) => terms.run(self, &agg.subs, entries),
+            Kind::DateHistogram(histogram) => histogram.run(self, &agg.subs, entries),
+            Kind::Histogram(histogram) => histogram.run(self, &agg.subs, entries),
+            Kind::Range(ranges) => ranges.run(self, &agg.subs, entries),
+            Kind::Filter(query) => {
+                let kept = self.filtered(query, entries)?;
+                self.bucket(Map::new(), &agg.subs, &kept).map(Json::Object)
+            }
+            Kind::Filters { filters, other } => {
+                range::filters(self, filters, other.as_deref(), &agg.subs, entries)
+            }
+            Kind::Missing(field) => range::missing(self, field, &agg.subs, entries),
+            Kind::Composite(composite) => composite.run(self, &agg.subs, entries),
+        }
+    }
+
+    fn filtered<'d>(&self, query: &Query, entries: &[Entry<'d>]) -> Answer<Vec<Entry<'d>>> {
+        let predicates = self
+            .shards
+            .iter()
+            .map(|shard| {
+                let snapshot = &shard.snapshot;
+                let scope =
+                    crate::query::Scope { mapping: &snapshot.mapping, index: &snapshot.name, now: self.now };
+                crate::query::compile(query, &scope).map(|compiled| compiled.predicate)
+            })
+            .collect::<Answer<Vec<_>>>()?;
+        Ok(entries
+            .iter()
+            .filter(|entry| predicates[entry.shard as usize].hit(entry.document))
+            .copied()
+            .collect())
+    }
+
+    /// A bucket's object: its key first, then its count, then what its sub-aggregations say.
+    fn bucket(
+        &self,
+        mut key: Map<String, Json>,
+        subs: &[Agg],
+        entries: &[Entry<'_>],
+    ) -> Answer<Map<String, Json>> {
+        self.count(1)?;
+        key.insert("doc_count".into(), entries.len().into());
+        key.extend(self.all(subs, entries)?);
+        Ok(key)
+    }
+
+    fn count(&self, buckets: usize) -> Answer<()> {
+        let count = self.buckets.get().saturating_add(buckets);
+        self.buckets.set(count);
+        if count > BUCKETS_MAX {
+            return Err(Refusal::new(
+                400,
+                "too_many_buckets_exception",
+                format!(
+                    "Trying to create too many buckets. Must be less than or equal to: [{BUCKETS_MAX}] but was [{count}]. \
+                     This limit can be set by changing the [search.max_buckets] cluster level setting."
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// `buckets`, as a list, or as an object where keys were asked for.
+fn shown(buckets: Vec<(String, Map<String, Json>)>, keyed: bool) -> Json {
+    if keyed {
+        let object: Map<String, Json> =
+            buckets.into_iter().map(|(key, bucket)| (key, Json::Object(bucket))).collect();
+        return json!({ "buckets": object });
+    }
+    json!({"buckets": buckets.into_iter().map(|(_, bucket)| Json::Object(bucket)).collect::<Vec<_>>()})
+}

@@ -1,0 +1,24 @@
+//! Dates as Elasticsearch reads and writes them: calendar, zones, formats, maths.
+mod civil; // days, months, and what a unit of the calendar is
+mod zone; // where a local time lies
+mod format; // text to instant and back
+mod math; // `now-5m/d`, `2024-01-01||+1M`
+
+pub(crate) use civil::Unit;
+pub(crate) use format::Formats;
+pub(crate) use math::parse_math;
+pub(crate) use zone::Zone;
+
+/// Nanoseconds since the epoch; wide enough for every year that a format accepts.
+pub(crate) type Nanos = i128;
+
+pub(crate) const NANOS_PER_MILLI: Nanos = 1_000_000;
+pub(crate) const NANOS_PER_SECOND: Nanos = 1_000_000_000;
+
+pub(crate) fn to_millis(nanos: Nanos) -> i64 {
+    i64::try_from(nanos.div_euclid(NANOS_PER_MILLI)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+pub(crate) fn from_millis(millis: i64) -> Nanos {
+    Nanos::from(millis) * NANOS_PER_MILLI
+}

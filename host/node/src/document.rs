@@ -1,0 +1,287 @@
+//! One document: its source as it came, and its fields as the mapping reads them.
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::errors::{Answer, Refusal};
+use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Kind, Mapping, infer};
+use crate::text;
+use crate::value::{Value, scalar_text};
+
+/// Lucene's longest term.
+const TERM_BYTES_MAX: usize = 32_766;
+
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) id: Box<str>,
+    pub(crate) seq_no: u64,
+    pub(crate) version: u64,
+    pub(crate) source: Box<str>,
+    /// Sorted by field, values in the order of doc values.
+    fields: Box<[(FieldId, Box<[Value]>)]>,
+    /// Paths whose value was left out of the index, as `_ignored` has them.
+    pub(crate) ignored: Box<[Box<str>]>,
+}
+
+impl Document {
+    /// Reads a source against the mapping, which grows by what it does not know yet and may.
+    pub(crate) fn parse(id: &str, source: &str, mapping: &mut Arc<Mapping>) -> Answer<Self> {
+        let json: Json = serde_json::from_str(source).map_err(|error| {
+            Refusal::mapper_parsing("failed to parse").caused_by("json_parse_exception", error.to_string())
+        })?;
+        if !json.is_object() {
+            return Err(Refusal::mapper_parsing("Malformed content, must start with an object"));
+        }
+        let mut reader = Reader { id, mapping, fields: Vec::new(), ignored: Vec::new() };
+        reader.object("", &json, 0)?;
+        let Reader { mut fields, mut ignored, mapping, .. } = reader;
+        fields.sort_by_key(|(id, _)| *id);
+        ignored.sort();
+        ignored.dedup();
+        let mut merged: Vec<(FieldId, Vec<Value>)> = Vec::with_capacity(fields.len());
+        for (id, value) in fields {
+            match merged.last_mut() {
+                Some((last, values)) if *last == id => values.push(value),
+                _ => merged.push((id, vec![value])),
+            }
+        }
+        let fields = merged.into_iter().map(|(id, mut values)| {
+            let kind = mapping.get(id).kind;
+            if !kind.is_text() {
+                values.sort_by(Value::order);
+            }
+            // Sets keep one of each; numbers keep all of them, as sorted numeric doc values do.
+            if matches!(kind, Kind::Keyword { .. } | Kind::Ip) {
+                values.dedup();
+            }
+            (id, values.into_boxed_slice())
+        });
+        Ok(Self {
+            id: id.into(),
+            seq_no: 0,
+            version: 1,
+            source: source.trim().into(),
+            fields: fields.collect(),
+            ignored: ignored.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// The values of a field; empty where the document has none.
+    pub(crate) fn values(&self, field: FieldId) -> &[Value] {
+        match self.fields.binary_search_by_key(&field, |(id, _)| *id) {
+            Ok(at) => &self.fields[at].1,
+            Err(_) => &[],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        // What the fields hold is close to a second copy of the source.
+        2 * self.source.len() + 48 * self.fields.len() + 128
+    }
+}
+
+struct Reader<'a> {
+    id: &'a str,
+    mapping: &'a mut Arc<Mapping>,
+    fields: Vec<(FieldId, Value)>,
+    ignored: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn object(&mut self, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        if depth > DEPTH_MAX {
+            return Err(Refusal::illegal(format!("Limit of mapping depth [{DEPTH_MAX}] has been exceeded")));
+        }
+        for (name, value) in json.as_object().into_iter().flatten() {
+            if name.split('.').any(|part| part.trim().is_empty()) {
+                return Err(Refusal::mapper_parsing("failed to parse").caused_by(
+                    "illegal_argument_exception",
+                    format!("field name cannot contain only whitespace or empty parts: ['{name}']"),
+                ));
+            }
+            if path.is_empty()
+                && matches!(name.as_str(), "_id" | "_index" | "_source" | "_ignored" | "_routing")
+            {
+                return Err(Refusal::mapper_parsing(format!(
+                    "Field [{name}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
+                )));
+            }
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            self.value(&path, value, depth)?;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        if let Some((id, _)) = self.mapping.field(path) {
+            return self.leaf(id, json);
+        }
+        if self.mapping.object(path).is_some_and(|object| object.disabled) {
+            return Ok(());
+        }
+        match json {
+            Json::Null => Ok(()),
+            Json::Array(items) => {
+                // Nested arrays are one flat list of values.
+                if depth > DEPTH_MAX {
+                    return Err(Refusal::mapper_parsing("arrays are nested too deeply"));
+                }
+                items.iter().try_for_each(|item| self.value(path, item, depth + 1))
+            }
+            Json::Object(_) => {
+                if self.mapping.object(path).is_none() {
+                    match self.mapping.dynamic_at(parent(path)) {
+                        Dynamic::Yes => Arc::make_mut(self.mapping).add_object(path.to_owned(), Default::default()),
+                        Dynamic::No => return Ok(()),
+                        Dynamic::Strict => return Err(self.strict(path)),
+                    }
+                }
+                self.object(path, json, depth + 1)
+            }
+            scalar if self.mapping.object(path).is_some() => Err(Refusal::new(
+                400,
+                "mapper_parsing_exception",
+                format!("object mapping for [{path}] tried to parse field [{path}] as object, but found a concrete value"),
+            )
+            .with("value", scalar.to_string())),
+            scalar => {
+                match self.mapping.dynamic_at(parent(path)) {
+                    Dynamic::Yes => {}
+                    Dynamic::No => return Ok(()),
+                    Dynamic::Strict => return Err(self.strict(path)),
+                }
+                let Some(inferred) = infer(scalar, !self.mapping.no_date_detection) else { return Ok(()) };
+                let id = Arc::make_mut(self.mapping).add_inferred(path, inferred)?;
+                self.leaf(id, scalar)
+            }
+        }
+    }
+
+    fn strict(&self, path: &str) -> Refusal {
+        let (parent, name) = path.rsplit_once('.').unwrap_or(("_doc", path));
+        Refusal::new(
+            400,
+            "strict_dynamic_mapping_exception",
+            format!(
+                "mapping set to strict, dynamic introduction of [{name}] within [{parent}] is not allowed"
+            ),
+        )
+    }
+
+    fn leaf(&mut self, id: FieldId, json: &Json) -> Answer<()> {
+        if let Json::Array(items) = json {
+            return items.iter().try_for_each(|item| self.leaf(id, item));
+        }
+        self.one(id, json)?;
+        for at in 0..self.mapping.get(id).subs.len() {
+            self.one(self.mapping.get(id).subs[at], json)?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, id: FieldId, json: &Json) -> Answer<()> {
+        let field = self.mapping.get(id);
+        let json = match (json, &field.null_value) {
+            (Json::Null, None) => return Ok(()),
+            (Json::Null, Some(value)) => value,
+            (json, _) => json,
+        };
+        let failed = |kind: &'static str, reason: String| {
+            let (path, name) = (&field.path, field.kind.name());
+            Refusal::mapper_parsing(format!(
+                "failed to parse field [{path}] of type [{name}] in document with id '{}'. Preview of field's value: '{}'",
+                self.id,
+                scalar_text(json).unwrap_or_else(|| json.to_string())
+            ))
+            .caused_by(kind, reason)
+        };
+        let value = match field.kind {
+            Kind::Text { .. } | Kind::Keyword { .. } => {
+                let Some(text) = scalar_text(json) else {
+                    return Err(failed("illegal_state_exception", "Can't get text on a START_OBJECT".into()));
+                };
+                if field.kind.is_text() {
+                    Value::Tokens(text::analyze(&text).into())
+                } else if text.chars().count() > field.ignore_above {
+                    self.ignored.push(field.path.clone());
+                    return Ok(());
+                } else {
+                    let text = if field.lowercase { text.to_lowercase() } else { text };
+                    if text.len() > TERM_BYTES_MAX && matches!(field.kind, Kind::Keyword { wildcard: false })
+                    {
+                        return Err(Refusal::illegal(format!(
+                            "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {TERM_BYTES_MAX})",
+                            field.path
+                        )));
+                    }
+                    Value::Str(text.into())
+                }
+            }
+            _ => match field.coerce(json) {
+                // An empty string has no number and no date in it.
+                Err(_) if field.ignore_malformed => {
+                    self.ignored.push(field.path.clone());
+                    return Ok(());
+                }
+                Err(reason) => return Err(failed("illegal_argument_exception", reason)),
+                Ok(value) => value,
+            },
+        };
+        self.fields.push((id, value));
+        Ok(())
+    }
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(source: &str, mapping: &mut Arc<Mapping>) -> Answer<Document> {
+        Document::parse("1", source, mapping)
+    }
+
+    #[test]
+    fn dynamic_mapping_infers_as_elasticsearch_does() {
+        let mut mapping = Arc::new(Mapping::default());
+        let source = r#"{"a.b": 1, "c": {"d": [null, 1.5]}, "e": "2024-01-01", "f": "text", "g": "2024", "h": true, "i": [], "j": null}"#;
+        parse(source, &mut mapping).unwrap();
+        let kind = |path: &str| mapping.field(path).map(|(_, field)| field.kind.name());
+        assert_eq!(kind("a.b"), Some("long"));
+        assert_eq!(kind("c.d"), Some("float"));
+        assert_eq!(kind("e"), Some("date"));
+        assert_eq!((kind("f"), kind("f.keyword")), (Some("text"), Some("keyword")));
+        assert_eq!(kind("g"), Some("text"));
+        assert_eq!(kind("h"), Some("boolean"));
+        assert_eq!((kind("i"), kind("j")), (None, None));
+    }
+
+    #[test]
+    fn values_are_kept_as_doc_values_keep_them() {
+        let mut mapping = Arc::new(Mapping::default());
+        let long = "x".repeat(300);
+        let document =
+            parse(&format!(r#"{{"n": [3,1,3], "s": ["b","a","b","{long}"]}}"#), &mut mapping).unwrap();
+        let of = |path: &str| document.values(mapping.field(path).unwrap().0);
+        assert_eq!(of("n"), [Value::Long(1), Value::Long(3), Value::Long(3)]);
+        assert_eq!(of("s.keyword"), [Value::Str("a".into()), Value::Str("b".into())]);
+        assert_eq!(&*document.ignored, ["s.keyword".into()]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut mapping = Arc::new(Mapping::default());
+        Arc::make_mut(&mut mapping)
+            .merge(&serde_json::json!({"dynamic": "strict", "properties": {"n": {"type": "byte"}, "o": {"properties": {}}}}))
+            .unwrap();
+        let mut reason = |source: &str| parse(source, &mut mapping).unwrap_err();
+        assert_eq!(reason(r#"{"x": 1}"#).kind, "strict_dynamic_mapping_exception");
+        assert!(reason(r#"{"n": 300}"#).cause.unwrap().1.contains("out of range for a byte"));
+        assert!(reason(r#"{"o": 3}"#).reason.starts_with("object mapping for [o]"));
+        assert!(reason(r#"{"": 3}"#).cause.is_some());
+        assert_eq!(reason("[1]").kind, "mapper_parsing_exception");
+    }
+}

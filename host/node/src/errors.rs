@@ -1,0 +1,121 @@
+//! What the node refuses, in the shape in which Elasticsearch refuses it.
+use serde_json::{Map, Value, json};
+
+/// One refusal: `type` and `reason` as Elasticsearch words them, and the HTTP status that goes with them.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{kind}: {reason}")]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: String,
+    /// Extra keys of the error object, such as `index`.
+    pub(crate) more: Vec<(&'static str, String)>,
+    /// The inner exception, where Elasticsearch wraps one.
+    pub(crate) cause: Option<(&'static str, String)>,
+}
+
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+impl Refusal {
+    pub(crate) fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> Self {
+        Self { status, kind, reason: reason.into(), more: Vec::new(), cause: None }
+    }
+
+    pub(crate) fn parsing(reason: impl Into<String>) -> Self {
+        Self::new(400, "parsing_exception", reason)
+    }
+
+    pub(crate) fn illegal(reason: impl Into<String>) -> Self {
+        Self::new(400, "illegal_argument_exception", reason)
+    }
+
+    pub(crate) fn mapper_parsing(reason: impl Into<String>) -> Self {
+        Self::new(400, "mapper_parsing_exception", reason)
+    }
+
+    /// A query that parsed, but has no meaning on this index.
+    pub(crate) fn shard(reason: impl Into<String>) -> Self {
+        Self::new(400, "query_shard_exception", reason)
+    }
+
+    /// Known to Elasticsearch, not modelled here. Said so, rather than answered wrongly.
+    pub(crate) fn unmodelled(what: impl std::fmt::Display) -> Self {
+        Self::new(400, "illegal_argument_exception", format!("{what} is not modelled by the embedded node"))
+    }
+
+    pub(crate) fn missing_index(name: &str) -> Self {
+        Self::new(404, "index_not_found_exception", format!("no such index [{name}]"))
+            .with("resource.type", "index_or_alias")
+            .with("resource.id", name)
+            .with("index_uuid", "_na_")
+            .with("index", name)
+    }
+
+    pub(crate) fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.more.push((key, value.into()));
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, kind: &'static str, reason: impl Into<String>) -> Self {
+        self.cause = Some((kind, reason.into()));
+        self
+    }
+
+    /// The object under `error` of a bulk item, and under `root_cause` of a whole response.
+    pub(crate) fn object(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("type".into(), self.kind.into());
+        object.insert("reason".into(), self.reason.clone().into());
+        for (key, value) in &self.more {
+            object.insert((*key).into(), value.clone().into());
+        }
+        Value::Object(object)
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        let root = self.object();
+        // What fails while a shard runs the query reaches the client wrapped by the phase that ran it.
+        let mut error = if self.kind == "query_shard_exception" || self.kind == "too_many_clauses" {
+            let mut cause = root.clone();
+            self.put_cause(&mut cause);
+            json!({
+                "root_cause": [root],
+                "type": "search_phase_execution_exception",
+                "reason": "all shards failed",
+                "phase": "query",
+                "grouped": true,
+                "failed_shards": [{"shard": 0, "node": "watchbell-node", "reason": cause}],
+            })
+        } else {
+            let mut error = json!({ "root_cause": [root.clone()] });
+            if let (Some(into), Value::Object(from)) = (error.as_object_mut(), root) {
+                into.extend(from);
+            }
+            error
+        };
+        self.put_cause(&mut error);
+        json!({ "error": error, "status": self.status })
+    }
+
+    fn put_cause(&self, object: &mut Value) {
+        if let (Some((kind, reason)), Some(object)) = (&self.cause, object.as_object_mut()) {
+            object.insert("caused_by".into(), json!({"type": kind, "reason": reason}));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_shape_of_elasticsearch() {
+        let body = Refusal::parsing("unknown query [foo]").body();
+        assert_eq!(body["status"], 400);
+        assert_eq!(body["error"]["type"], "parsing_exception");
+        assert_eq!(body["error"]["root_cause"][0]["reason"], "unknown query [foo]");
+        let body = Refusal::shard("failed to create query: x").body();
+        assert_eq!(body["error"]["type"], "search_phase_execution_exception");
+        assert_eq!(body["error"]["failed_shards"][0]["reason"]["type"], "query_shard_exception");
+    }
+}

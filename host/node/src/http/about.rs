@@ -1,0 +1,82 @@
+//! What the node says of itself.
+use serde_json::json;
+
+use super::{Reply, Request};
+use crate::cluster::Index;
+use crate::errors::{Answer, Refusal};
+use crate::names::Lookup;
+use crate::server::Shared;
+
+pub(super) fn info(request: &Request) -> Answer<Reply> {
+    request.finish()?;
+    Ok(Reply::ok(json!({
+        "name": "watchbell-node",
+        "cluster_name": "watchbell-node",
+        "cluster_uuid": "watchbell-node-in-memory",
+        "version": {
+            "number": "8.17.0",
+            "build_flavor": "watchbell-node",
+            "build_type": "embedded",
+            "build_snapshot": false,
+            "lucene_version": "none",
+            "minimum_wire_compatibility_version": "7.17.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "You Know, for Search",
+    })))
+}
+
+pub(super) fn health(shared: &Shared, request: &Request) -> Answer<Reply> {
+    request.ignore(&["wait_for_status", "wait_for_no_relocating_shards", "wait_for_nodes", "level", "local"]);
+    request.ignore(&["wait_for_active_shards", "wait_for_no_initializing_shards", "wait_for_events"]);
+    request.finish()?;
+    let indices = shared.lock().indices.len();
+    Ok(Reply::ok(json!({
+        "cluster_name": "watchbell-node", "status": "green", "timed_out": false,
+        "number_of_nodes": 1, "number_of_data_nodes": 1,
+        "active_primary_shards": indices, "active_shards": indices,
+        "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0, "delayed_unassigned_shards": 0,
+        "number_of_pending_tasks": 0, "number_of_in_flight_fetch": 0, "task_max_waiting_in_queue_millis": 0,
+        "active_shards_percent_as_number": 100.0,
+    })))
+}
+
+pub(super) fn cat_indices(shared: &Shared, request: &Request) -> Answer<Reply> {
+    request.ignore(&["v", "s", "bytes"]);
+    let as_json = match request.parameter("format") {
+        Some("json") => true,
+        None | Some("text") => false,
+        Some(other) => return Err(Refusal::unmodelled(format!("format [{other}]"))),
+    };
+    let header = request.flag("v", false)?;
+    if request.parameter("h").is_some() {
+        return Err(Refusal::unmodelled("parameter [h] of _cat"));
+    }
+    request.finish()?;
+    let cluster = shared.lock();
+    let expression = request.path.get(2).map_or("*", String::as_str);
+    let names = cluster.resolve(expression, Lookup::default())?;
+    let row = |name: &String, index: &Index| {
+        json!({
+            "health": "green", "status": "open", "index": name, "uuid": index.uuid, "pri": "1", "rep": "0",
+            "docs.count": index.len().to_string(), "docs.deleted": "0", "store.size": format!("{}b", index.bytes),
+            "pri.store.size": format!("{}b", index.bytes),
+        })
+    };
+    let rows: Vec<_> =
+        names.iter().filter_map(|name| cluster.indices.get(name).map(|index| row(name, index))).collect();
+    if as_json {
+        return Ok(Reply::ok(rows.into()));
+    }
+    let mut out = String::new();
+    if header {
+        out.push_str("health status index uuid pri rep docs.count docs.deleted store.size pri.store.size\n");
+    }
+    for row in &rows {
+        let cells: Vec<&str> =
+            row.as_object().into_iter().flatten().filter_map(|(_, cell)| cell.as_str()).collect();
+        out.push_str(&cells.join(" "));
+        out.push('\n');
+    }
+    Ok(Reply::text(out))
+}

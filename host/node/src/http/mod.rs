@@ -1,0 +1,107 @@
+//! Requests to answers: one function per endpoint, and a refusal for every other.
+mod request; // path, parameters, body
+mod bulk; // `_bulk`
+mod documents; // single documents
+mod indices; // indices, mappings, templates, aliases
+mod search; // `_search`, `_count`, scrolls, points in time
+mod fields; // `_field_caps`
+mod about; // `/`, `_cluster/health`, `_cat`
+
+use serde_json::Value as Json;
+
+use crate::errors::{Answer, Refusal};
+use crate::server::Shared;
+
+pub(crate) use request::Request;
+
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    pub(crate) content_type: &'static str,
+}
+
+const JSON: &str = "application/json";
+
+impl Reply {
+    pub(crate) fn ok(body: Json) -> Self {
+        Self::with(200, body)
+    }
+
+    pub(crate) fn with(status: u16, body: Json) -> Self {
+        Self { status, body: body.to_string(), content_type: JSON }
+    }
+
+    pub(crate) fn raw(body: String) -> Self {
+        Self { status: 200, body, content_type: JSON }
+    }
+
+    pub(crate) fn text(body: String) -> Self {
+        Self { status: 200, body, content_type: "text/plain; charset=UTF-8" }
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, body: String::new(), content_type: JSON }
+    }
+
+    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+        Self::with(refusal.status, refusal.body())
+    }
+}
+
+pub(crate) fn handle(shared: &Shared, request: Request) -> Reply {
+    let head = request.method == "HEAD";
+    match route(shared, &request) {
+        Ok(reply) if head => Reply { body: String::new(), ..reply },
+        Ok(reply) => reply,
+        Err(refusal) if head => Reply::empty(refusal.status),
+        Err(refusal) => Reply::refusal(&refusal),
+    }
+}
+
+fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match (request.method.as_str(), path.as_slice()) {
+        ("GET" | "HEAD", []) => about::info(request),
+        ("GET", ["_cluster", "health"] | ["_cluster", "health", _]) => about::health(shared, request),
+        ("GET", ["_cat", "indices"] | ["_cat", "indices", _]) => about::cat_indices(shared, request),
+        ("POST" | "PUT", ["_bulk"]) => bulk::bulk(shared, request, None),
+        ("GET" | "POST", ["_search"]) => search::search(shared, request, None),
+        ("GET" | "POST", ["_count"]) => search::count(shared, request, "*"),
+        ("GET" | "POST", ["_search", "scroll"]) => search::scroll(shared, request, None),
+        ("GET" | "POST", ["_search", "scroll", id]) => search::scroll(shared, request, Some(id)),
+        ("DELETE", ["_search", "scroll"]) => search::close_scroll(shared, request, None),
+        ("DELETE", ["_search", "scroll", ids]) => search::close_scroll(shared, request, Some(ids)),
+        ("DELETE", ["_pit"]) => search::close_point(shared, request),
+        ("GET" | "POST", ["_field_caps"]) => fields::field_caps(shared, request, "*"),
+        ("GET" | "POST", ["_refresh" | "_flush"]) => indices::refresh(shared, request, "*"),
+        ("GET", ["_mapping"]) => indices::mapping(shared, request, "*"),
+        ("POST", ["_aliases"]) => indices::aliases(shared, request),
+        ("PUT" | "POST", ["_index_template", name]) => indices::put_template(shared, request, name),
+        ("GET" | "HEAD", ["_index_template", name]) => indices::get_template(shared, request, name),
+        ("DELETE", ["_index_template", name]) => indices::delete_template(shared, request, name),
+        ("PUT", [index]) if !index.starts_with('_') => indices::create(shared, request, index),
+        ("DELETE", [index]) if !index.starts_with('_') => indices::delete(shared, request, index),
+        ("GET" | "HEAD", [index]) if !index.starts_with('_') => indices::get(shared, request, index),
+        ("GET", [index, "_mapping"]) => indices::mapping(shared, request, index),
+        ("PUT" | "POST", [index, "_mapping"]) => indices::put_mapping(shared, request, index),
+        ("GET", [index, "_settings"]) => indices::settings(shared, request, index),
+        ("PUT" | "POST", [index, "_alias" | "_aliases", alias]) => {
+            indices::put_alias(shared, request, index, alias)
+        }
+        ("GET" | "POST", [index, "_refresh" | "_flush"]) => indices::refresh(shared, request, index),
+        ("POST" | "PUT", [index, "_bulk"]) => bulk::bulk(shared, request, Some(index)),
+        ("POST", [index, "_doc"]) => documents::write(shared, request, index, None),
+        ("POST" | "PUT", [index, "_doc" | "_create", id]) => {
+            documents::write(shared, request, index, Some(id))
+        }
+        ("GET" | "HEAD", [index, "_doc" | "_source", id]) => documents::get(shared, request, index, id),
+        ("DELETE", [index, "_doc", id]) => documents::delete(shared, request, index, id),
+        ("GET" | "POST", [index, "_search"]) => search::search(shared, request, Some(index)),
+        ("GET" | "POST", [index, "_count"]) => search::count(shared, request, index),
+        ("POST", [index, "_pit"]) => search::open_point(shared, request, index),
+        ("GET" | "POST", [index, "_field_caps"]) => fields::field_caps(shared, request, index),
+        (method, _) => {
+            Err(Refusal::illegal(format!("no handler found for uri [{}] and method [{method}]", request.uri)))
+        }
+    }
+}

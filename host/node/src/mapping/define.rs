@@ -1,0 +1,282 @@
+//! Reads `{"properties": …}`. A type or a parameter that is not modelled is refused, never passed over.
+use serde_json::{Map, Value as Json};
+
+use super::{Dynamic, Field, Kind, Mapping, Object};
+use crate::dates::Formats;
+use crate::errors::{Answer, Refusal};
+
+type Body = Map<String, Json>;
+
+impl Mapping {
+    /// Adds what a mapping body says. A field that is already there must keep its type.
+    pub(crate) fn merge(&mut self, body: &Json) -> Answer<()> {
+        let body = body.as_object().ok_or_else(|| Refusal::mapper_parsing("mapping must be an object"))?;
+        for (key, value) in body {
+            match key.as_str() {
+                "properties" => self.properties("", value)?,
+                "dynamic" => self.dynamic = dynamic(value)?,
+                "date_detection" => self.no_date_detection = !flag(key, value)?,
+                "numeric_detection" if value == &Json::Bool(false) => {}
+                "_source" if value.get("enabled") != Some(&Json::Bool(false)) => {}
+                "_meta" => {}
+                "dynamic_templates" if value.as_array().is_some_and(Vec::is_empty) => {}
+                other => {
+                    return Err(Refusal::mapper_parsing(format!(
+                        "Root mapping definition has unsupported parameters:  [{other} : {value}]"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn properties(&mut self, parent: &str, properties: &Json) -> Answer<()> {
+        let properties = properties
+            .as_object()
+            .ok_or_else(|| Refusal::mapper_parsing("Expected map for property [properties]"))?;
+        for (name, definition) in properties {
+            if name.is_empty() || name.split('.').any(str::is_empty) {
+                return Err(Refusal::mapper_parsing("field name cannot be an empty string"));
+            }
+            let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
+            let definition = definition.as_object().ok_or_else(|| {
+                Refusal::mapper_parsing(format!(
+                    "Expected map for property [fields] on field [{name}] but got a {definition}"
+                ))
+            })?;
+            match definition.get("type").and_then(Json::as_str) {
+                Some("object") | None => self.define_object(path, definition)?,
+                Some(kind) => self.define_field(path, kind, definition)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn define_object(&mut self, path: String, definition: &Body) -> Answer<()> {
+        if path.split('.').count() > super::DEPTH_MAX {
+            return Err(Refusal::illegal(format!(
+                "Limit of mapping depth [{}] has been exceeded",
+                super::DEPTH_MAX
+            )));
+        }
+        if self.by_path.contains_key(&path) {
+            return Err(Refusal::illegal(format!(
+                "can't merge a non object mapping [{path}] with an object mapping"
+            )));
+        }
+        let mut object = Object::default();
+        for (key, value) in definition {
+            match key.as_str() {
+                "type" | "properties" => {}
+                "dynamic" => object.dynamic = Some(dynamic(value)?),
+                "enabled" => object.disabled = !flag(key, value)?,
+                other => return Err(unsupported(&path, other, value)),
+            }
+        }
+        self.add_object(path.clone(), object);
+        match definition.get("properties") {
+            Some(properties) => self.properties(&path, properties),
+            None => Ok(()),
+        }
+    }
+
+    fn define_field(&mut self, path: String, kind: &str, definition: &Body) -> Answer<()> {
+        if self.objects.contains_key(&path) {
+            return Err(Refusal::illegal(format!(
+                "can't merge an object mapping [{path}] with a non object mapping"
+            )));
+        }
+        let field = Field::define(path.clone(), kind, definition)?;
+        let id = match self.by_path.get(&path) {
+            Some(id) if self.get(*id).kind != field.kind => {
+                let (old, new) = (self.get(*id).kind.name(), field.kind.name());
+                return Err(Refusal::illegal(format!(
+                    "mapper [{path}] cannot be changed from type [{old}] to [{new}]"
+                )));
+            }
+            Some(id) => *id,
+            None => self.add(field)?,
+        };
+        let Some(subs) = definition.get("fields") else { return Ok(()) };
+        let subs =
+            subs.as_object().ok_or_else(|| Refusal::mapper_parsing("expected map for property [fields]"))?;
+        for (name, definition) in subs {
+            let path = format!("{path}.{name}");
+            if self.by_path.contains_key(&path) {
+                continue;
+            }
+            let definition =
+                definition.as_object().ok_or_else(|| Refusal::mapper_parsing("expected a map"))?;
+            let kind = definition.get("type").and_then(Json::as_str);
+            let kind = kind
+                .ok_or_else(|| Refusal::mapper_parsing(format!("no type specified for property [{name}]")))?;
+            let mut field = Field::define(path, kind, definition)?;
+            field.parent = Some(id);
+            let sub = self.add(field)?;
+            self.fields[id as usize].subs.push(sub);
+        }
+        Ok(())
+    }
+}
+
+impl Field {
+    /// A field with the defaults of its kind.
+    pub(crate) fn plain(path: String, kind: Kind) -> Self {
+        let mut definition = Body::new();
+        definition.insert("type".into(), kind.name().into());
+        Self {
+            path,
+            kind,
+            index: true,
+            doc_values: !kind.is_text(),
+            ignore_above: usize::MAX,
+            ignore_malformed: false,
+            lowercase: false,
+            formats: Formats::default(),
+            null_value: None,
+            subs: Vec::new(),
+            parent: None,
+            definition,
+        }
+    }
+
+    fn define(path: String, kind: &str, definition: &Body) -> Answer<Self> {
+        let scaling = || {
+            definition.get("scaling_factor").and_then(Json::as_f64).filter(|factor| *factor > 0.0).ok_or_else(
+                || {
+                    Refusal::mapper_parsing(format!(
+                        "Field [{path}] misses required parameter [scaling_factor]"
+                    ))
+                },
+            )
+        };
+        let whole = |name, min, max| Kind::Whole { name, min, max };
+        let real = |name, single, scaling| Kind::Real { name, single, scaling };
+        let kind = match kind {
+            "keyword" => Kind::Keyword { wildcard: false },
+            "wildcard" => Kind::Keyword { wildcard: true },
+            "text" => Kind::Text { match_only: false },
+            "match_only_text" => Kind::Text { match_only: true },
+            "long" => whole("long", i64::MIN, i64::MAX),
+            "integer" => whole("integer", i32::MIN.into(), i32::MAX.into()),
+            "short" => whole("short", i16::MIN.into(), i16::MAX.into()),
+            "byte" => whole("byte", i8::MIN.into(), i8::MAX.into()),
+            "double" => real("double", false, None),
+            "float" => real("float", true, None),
+            // Kept in single precision: sixteen bits only differ in the digits that nobody compares.
+            "half_float" => real("half_float", true, None),
+            "scaled_float" => real("scaled_float", false, Some(scaling()?)),
+            "boolean" => Kind::Boolean,
+            "date" => Kind::Date,
+            "date_nanos" => Kind::DateNanos,
+            "ip" => Kind::Ip,
+            other => {
+                return Err(Refusal::mapper_parsing(format!(
+                    "No handler for type [{other}] declared on field [{path}]"
+                )));
+            }
+        };
+        let mut field = Self::plain(path, kind);
+        field.definition = definition.clone();
+        field.definition.shift_remove("fields");
+        for (key, value) in definition {
+            match (key.as_str(), kind) {
+                ("type" | "fields" | "meta" | "boost", _) => {}
+                ("store", _) if value == &Json::Bool(false) => {}
+                ("index", _) => field.index = flag(key, value)?,
+                ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
+                ("null_value", _) if !kind.is_text() => field.null_value = Some(value.clone()),
+                ("ignore_above", Kind::Keyword { .. }) => {
+                    let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
+                    field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
+                }
+                ("normalizer", Kind::Keyword { wildcard: false }) if value == "lowercase" => {
+                    field.lowercase = true
+                }
+                (
+                    "norms" | "eager_global_ordinals" | "index_options" | "similarity",
+                    Kind::Keyword { .. },
+                ) => {}
+                ("norms" | "index_options" | "similarity", Kind::Text { .. }) => {}
+                ("fielddata", Kind::Text { .. }) if value == &Json::Bool(false) => {}
+                ("analyzer" | "search_analyzer", Kind::Text { .. }) if value == "standard" => {}
+                ("format", Kind::Date | Kind::DateNanos) => {
+                    let text = value.as_str().ok_or_else(|| unsupported(&field.path, key, value))?;
+                    field.formats = Formats::new(text).map_err(Refusal::mapper_parsing)?;
+                }
+                ("coerce", Kind::Whole { .. } | Kind::Real { .. }) if value == &Json::Bool(true) => {}
+                ("scaling_factor", Kind::Real { scaling: Some(_), .. }) => {}
+                ("ignore_malformed", _) if !kind.is_text() => field.ignore_malformed = flag(key, value)?,
+                (other, _) => return Err(unsupported(&field.path, other, value)),
+            }
+        }
+        Ok(field)
+    }
+}
+
+fn unsupported(path: &str, key: &str, value: &Json) -> Refusal {
+    Refusal::mapper_parsing(format!(
+        "Mapping definition for [{path}] has unsupported parameters:  [{key} : {value}]"
+    ))
+}
+
+fn dynamic(value: &Json) -> Answer<Dynamic> {
+    match value {
+        Json::Bool(true) => Ok(Dynamic::Yes),
+        Json::Bool(false) => Ok(Dynamic::No),
+        Json::String(text) if text == "true" => Ok(Dynamic::Yes),
+        Json::String(text) if text == "false" => Ok(Dynamic::No),
+        Json::String(text) if text == "strict" => Ok(Dynamic::Strict),
+        other => Err(Refusal::mapper_parsing(format!("unsupported value [{other}] of parameter [dynamic]"))),
+    }
+}
+
+fn flag(key: &str, value: &Json) -> Answer<bool> {
+    match value {
+        Json::Bool(flag) => Ok(*flag),
+        Json::String(text) if text == "true" || text == "false" => Ok(text == "true"),
+        other => Err(Refusal::mapper_parsing(format!(
+            "Failed to parse value [{other}] of parameter [{key}] as only [true] or [false] are allowed."
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(body: Json) -> String {
+        Mapping::default().merge(&body).unwrap_err().reason
+    }
+
+    #[test]
+    fn what_is_not_modelled_is_refused() {
+        assert!(
+            refusal(json!({"properties": {"a": {"type": "geo_point"}}}))
+                .contains("No handler for type [geo_point]")
+        );
+        assert!(
+            refusal(json!({"properties": {"a": {"type": "text", "analyzer": "german"}}}))
+                .contains("[analyzer")
+        );
+        assert!(
+            refusal(json!({"properties": {"a": {"type": "keyword", "copy_to": "b"}}})).contains("[copy_to")
+        );
+        assert!(refusal(json!({"runtime": {"a": {"type": "long"}}})).contains("[runtime"));
+    }
+
+    #[test]
+    fn a_type_cannot_change_and_multi_fields_have_paths() {
+        let mut mapping = Mapping::default();
+        let body = json!({"properties": {"a.b": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}});
+        mapping.merge(&body).unwrap();
+        mapping.merge(&body).unwrap();
+        assert_eq!(mapping.fields.len(), 2);
+        assert!(mapping.field("a.b.raw").is_some() && mapping.object("a").is_some());
+        let refusal = mapping
+            .merge(&json!({"properties": {"a": {"properties": {"b": {"type": "long"}}}}}))
+            .unwrap_err();
+        assert_eq!(refusal.reason, "mapper [a.b] cannot be changed from type [text] to [long]");
+    }
+}

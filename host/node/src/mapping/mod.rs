@@ -1,0 +1,197 @@
+//! What an index knows of its fields.
+mod define; // from a mapping's JSON
+mod print; // and back
+mod infer; // from the first value seen
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::dates::Formats;
+use crate::errors::{Answer, Refusal};
+
+pub(crate) use infer::infer;
+
+/// A field's place in its mapping; stable for the life of the index.
+pub(crate) type FieldId = u32;
+
+/// As `index.mapping.total_fields.limit`.
+pub(crate) const FIELDS_MAX: usize = 1_000;
+/// As `index.mapping.depth.limit`.
+pub(crate) const DEPTH_MAX: usize = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Keyword { wildcard: bool },
+    Text { match_only: bool },
+    Whole { name: &'static str, min: i64, max: i64 },
+    Real { name: &'static str, single: bool, scaling: Option<f64> },
+    Boolean,
+    Date,
+    DateNanos,
+    Ip,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
+    pub(crate) index: bool,
+    pub(crate) doc_values: bool,
+    /// In characters; longer values are left out of the index and of doc values.
+    pub(crate) ignore_above: usize,
+    pub(crate) ignore_malformed: bool,
+    /// The normalizer `lowercase`.
+    pub(crate) lowercase: bool,
+    pub(crate) formats: Formats,
+    pub(crate) null_value: Option<serde_json::Value>,
+    /// Multi-fields, which see the same values.
+    pub(crate) subs: Vec<FieldId>,
+    /// The field that this multi-field belongs to.
+    pub(crate) parent: Option<FieldId>,
+    /// The definition as it was written, without `fields`.
+    pub(crate) definition: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Dynamic {
+    #[default]
+    Yes,
+    No,
+    Strict,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mapping {
+    pub(crate) fields: Vec<Field>,
+    by_path: HashMap<String, FieldId>,
+    objects: BTreeMap<String, Object>,
+    pub(crate) dynamic: Dynamic,
+    pub(crate) no_date_detection: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Object {
+    /// `None`: as the parent.
+    pub(crate) dynamic: Option<Dynamic>,
+    pub(crate) disabled: bool,
+}
+
+impl Mapping {
+    pub(crate) fn field(&self, path: &str) -> Option<(FieldId, &Field)> {
+        let id = *self.by_path.get(path)?;
+        Some((id, &self.fields[id as usize]))
+    }
+
+    pub(crate) fn get(&self, id: FieldId) -> &Field {
+        &self.fields[id as usize]
+    }
+
+    pub(crate) fn object(&self, path: &str) -> Option<Object> {
+        self.objects.get(path).copied()
+    }
+
+    /// What to do with an unknown field right below this object.
+    pub(crate) fn dynamic_at(&self, mut path: &str) -> Dynamic {
+        loop {
+            if let Some(Object { dynamic: Some(dynamic), .. }) = self.objects.get(path) {
+                return *dynamic;
+            }
+            match path.rsplit_once('.') {
+                Some((parent, _)) => path = parent,
+                None => return self.dynamic,
+            }
+        }
+    }
+
+    /// Every field below an object.
+    pub(crate) fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = FieldId> + 'a {
+        self.fields.iter().zip(0..).filter_map(move |(field, id)| {
+            let rest = field.path.strip_prefix(path)?;
+            rest.starts_with('.').then_some(id)
+        })
+    }
+
+    /// The fields that a pattern such as `http.*` names, in the order of their paths.
+    pub(crate) fn matching(&self, pattern: &str) -> Vec<FieldId> {
+        if !pattern.contains('*') {
+            return self.by_path.get(pattern).copied().into_iter().collect();
+        }
+        let mut found: Vec<FieldId> = (0..self.fields.len() as FieldId)
+            .filter(|id| crate::names::glob(pattern, &self.fields[*id as usize].path))
+            .collect();
+        found.sort_by(|a, b| self.get(*a).path.cmp(&self.get(*b).path));
+        found
+    }
+
+    pub(crate) fn add(&mut self, field: Field) -> Answer<FieldId> {
+        if self.fields.len() >= FIELDS_MAX {
+            return Err(Refusal::illegal(format!("Limit of total fields [{FIELDS_MAX}] has been exceeded")));
+        }
+        if field.path.split('.').count() > DEPTH_MAX {
+            return Err(Refusal::illegal(format!("Limit of mapping depth [{DEPTH_MAX}] has been exceeded")));
+        }
+        let id = self.fields.len() as FieldId;
+        if field.parent.is_none() {
+            let mut path = field.path.as_str();
+            while let Some((parent, _)) = path.rsplit_once('.') {
+                if self.by_path.contains_key(parent) {
+                    return Err(Refusal::illegal(format!(
+                        "can't merge a non object mapping [{parent}] with an object mapping"
+                    )));
+                }
+                self.objects.entry(parent.to_owned()).or_default();
+                path = parent;
+            }
+        }
+        self.by_path.insert(field.path.clone(), id);
+        self.fields.push(field);
+        Ok(id)
+    }
+
+    pub(crate) fn add_object(&mut self, path: String, object: Object) {
+        let mut parent = path.as_str();
+        while let Some((up, _)) = parent.rsplit_once('.') {
+            self.objects.entry(up.to_owned()).or_default();
+            parent = up;
+        }
+        let slot = self.objects.entry(path).or_default();
+        if object.dynamic.is_some() {
+            slot.dynamic = object.dynamic;
+        }
+        slot.disabled |= object.disabled;
+    }
+
+    pub(crate) fn object_paths(&self) -> impl Iterator<Item = (&String, &Object)> {
+        self.objects.iter()
+    }
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Keyword { wildcard: false } => "keyword",
+            Self::Keyword { wildcard: true } => "wildcard",
+            Self::Text { match_only: false } => "text",
+            Self::Text { match_only: true } => "match_only_text",
+            Self::Whole { name, .. } | Self::Real { name, .. } => name,
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::DateNanos => "date_nanos",
+            Self::Ip => "ip",
+        }
+    }
+
+    pub(crate) fn article(self) -> String {
+        match self.name() {
+            name @ "integer" => format!("an {name}"),
+            name => format!("a {name}"),
+        }
+    }
+
+    pub(crate) fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateNanos)
+    }
+
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::Text { .. })
+    }
+}

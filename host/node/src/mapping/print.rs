@@ -1,0 +1,69 @@
+//! Writes a mapping as `GET /INDEX/_mapping` shows it.
+use serde_json::{Map, Value as Json, json};
+
+use super::{Dynamic, Field, Mapping};
+
+impl Mapping {
+    pub(crate) fn print(&self) -> Json {
+        let mut root = Map::new();
+        match self.dynamic {
+            Dynamic::Yes => {}
+            Dynamic::No => drop(root.insert("dynamic".into(), "false".into())),
+            Dynamic::Strict => drop(root.insert("dynamic".into(), "strict".into())),
+        }
+        if self.no_date_detection {
+            root.insert("date_detection".into(), false.into());
+        }
+        for (path, object) in self.object_paths() {
+            let slot = descend(&mut root, path);
+            match object.dynamic {
+                None => {}
+                Some(Dynamic::Yes) => drop(slot.insert("dynamic".into(), "true".into())),
+                Some(Dynamic::No) => drop(slot.insert("dynamic".into(), "false".into())),
+                Some(Dynamic::Strict) => drop(slot.insert("dynamic".into(), "strict".into())),
+            }
+            if object.disabled {
+                slot.insert("enabled".into(), false.into());
+            }
+            if object.disabled || object.dynamic.is_some() {
+                slot.insert("type".into(), "object".into());
+            }
+        }
+        let mut fields: Vec<&Field> = self.fields.iter().filter(|field| field.parent.is_none()).collect();
+        fields.sort_by(|a, b| a.path.cmp(&b.path));
+        for field in fields {
+            let mut definition = field.definition.clone();
+            if !field.subs.is_empty() {
+                let subs = field.subs.iter().map(|sub| self.get(*sub)).map(|sub| {
+                    let name =
+                        sub.path.strip_prefix(&field.path).unwrap_or(&sub.path).trim_start_matches('.');
+                    (name.to_owned(), Json::Object(sub.definition.clone()))
+                });
+                definition.insert("fields".into(), Json::Object(subs.collect()));
+            }
+            descend(&mut root, &field.path).extend(definition);
+        }
+        Json::Object(root)
+    }
+}
+
+/// The definition at a path, made where it is missing.
+fn descend<'a>(mut at: &'a mut Map<String, Json>, path: &str) -> &'a mut Map<String, Json> {
+    for name in path.split('.') {
+        let properties = entry(at, "properties");
+        at = entry(properties, name);
+    }
+    at
+}
+
+fn entry<'a>(map: &'a mut Map<String, Json>, key: &str) -> &'a mut Map<String, Json> {
+    let slot = map.entry(key.to_owned()).or_insert_with(|| json!({}));
+    if !slot.is_object() {
+        *slot = json!({});
+    }
+    match slot {
+        Json::Object(map) => map,
+        // It was made an object two lines above.
+        _ => unreachable!("a definition is an object"),
+    }
+}

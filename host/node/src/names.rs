@@ -1,0 +1,129 @@
+//! Names of indices: what may be one, and what an expression of them stands for.
+use crate::errors::{Answer, Refusal};
+
+/// `*` stands for any run of characters; nothing else is special.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return text.is_empty() };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Refuses what Elasticsearch would not let an index be called.
+pub(crate) fn check(name: &str) -> Answer<()> {
+    let refuse = |why: &str| {
+        Err(Refusal::new(400, "invalid_index_name_exception", format!("Invalid index name [{name}], {why}"))
+            .with("index", name))
+    };
+    if name.is_empty() || name == "." || name == ".." {
+        return refuse("must not be empty, '.' or '..'");
+    }
+    if name.starts_with(['_', '-', '+']) {
+        return refuse("must not start with '_', '-', or '+'");
+    }
+    if name.contains(|c: char| " \"*\\<|,>/?#:".contains(c) || c.is_control()) {
+        return refuse(
+            "must not contain the following characters [' ','\"','*','\\','<','|',',','>','/','?','#',':']",
+        );
+    }
+    if name.to_lowercase() != name {
+        return refuse("must be lowercase");
+    }
+    if name.len() > 255 {
+        return refuse("index name is too long");
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookup {
+    pub(crate) ignore_unavailable: bool,
+    pub(crate) allow_no_indices: bool,
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self { ignore_unavailable: false, allow_no_indices: true }
+    }
+}
+
+/// The indices that `a,b-*,-b-old` stands for, in the order of their names.
+///
+/// `known` lists every index with its aliases.
+pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Lookup) -> Answer<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    let mut wildcards = false;
+    for part in expression.split(',').map(str::trim) {
+        // `-x` takes away only after a wildcard; before one it would be an index of that name.
+        if let Some(part) = part.strip_prefix('-').filter(|_| wildcards) {
+            found.retain(|name| !glob(part, name));
+            continue;
+        }
+        let part = if part == "_all" || part.is_empty() { "*" } else { part };
+        let before = found.len();
+        for (name, aliases) in known {
+            let hit = glob(part, name) || aliases.iter().any(|alias| glob(part, alias));
+            // Names that begin with a dot are hidden from wildcards that do not.
+            let hidden = part.contains('*') && name.starts_with('.') && !part.starts_with('.');
+            if hit && !hidden && !found.iter().any(|known| known == name) {
+                found.push((*name).to_owned());
+            }
+        }
+        let exists = known.iter().any(|(name, aliases)| *name == part || aliases.contains(&part));
+        if part.contains('*') {
+            wildcards = true;
+            if found.len() == before && !lookup.allow_no_indices {
+                return Err(Refusal::missing_index(part));
+            }
+        } else if !exists && !lookup.ignore_unavailable {
+            return Err(Refusal::missing_index(part));
+        }
+    }
+    if found.is_empty() && !lookup.allow_no_indices {
+        return Err(Refusal::missing_index(expression));
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, hit) in [
+            ("*", "", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*b*c", "a-b-c", true),
+            ("ab*bc", "abc", false),
+            ("abc", "abcd", false),
+        ] {
+            assert_eq!(glob(pattern, text), hit, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn expressions_of_indices() {
+        let known = [("logs-1", vec!["all"]), ("logs-2", vec![]), (".kibana", vec![]), ("web", vec!["all"])];
+        let ask = |text: &str| resolve(text, &known, Lookup::default()).map(|names| names.join(" "));
+        assert_eq!(ask("logs-*").unwrap(), "logs-1 logs-2");
+        assert_eq!(ask("*,-logs-1").unwrap(), "logs-2 web");
+        assert_eq!(ask("all").unwrap(), "logs-1 web");
+        assert_eq!(ask("nothing-*").unwrap(), "");
+        assert_eq!(ask("gone,web").unwrap_err().status, 404);
+        let ignoring = Lookup { ignore_unavailable: true, allow_no_indices: true };
+        assert_eq!(resolve("gone,web", &known, ignoring).unwrap(), ["web"]);
+        let strict = Lookup { ignore_unavailable: true, allow_no_indices: false };
+        assert_eq!(resolve("nothing-*", &known, strict).unwrap_err().kind, "index_not_found_exception");
+    }
+}

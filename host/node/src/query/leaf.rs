@@ -1,0 +1,325 @@
+//! How one value is asked of one field, by the field's kind.
+use serde_json::Value as Json;
+
+use super::ast::{Bound, Range};
+use super::compile::Scope;
+use super::predicate::Predicate;
+use super::strings::{Glob, StringTest};
+use crate::dates::{Formats, Zone, parse_math, to_millis};
+use crate::errors::{Answer, Refusal};
+use crate::mapping::{Field, FieldId, Kind};
+use crate::text;
+use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
+
+fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
+    let reason = reason.into();
+    Refusal::shard(format!("failed to create query: {reason}")).caused_by(kind, reason)
+}
+
+fn number_format(text: &str) -> Refusal {
+    failed(format!("For input string: \"{text}\""), "number_format_exception")
+}
+
+/// The exact term: no analysis of the value.
+pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> Answer<Predicate> {
+    let field = scope.mapping.get(id);
+    searchable(field)?;
+    let text = scalar_text(value)
+        .ok_or_else(|| Refusal::parsing("a term must be a string, a number or a boolean"))?;
+    let string = |text: String| {
+        let test = if fold { StringTest::EqualsFolded(text.into()) } else { StringTest::Equals(text.into()) };
+        Predicate::String { field: id, test }
+    };
+    match field.kind {
+        Kind::Keyword { .. } if field.lowercase => Ok(string(text.to_lowercase())),
+        Kind::Keyword { .. } | Kind::Text { .. } => Ok(string(text)),
+        _ if fold => Err(failed(
+            format!(
+                "[{}] field which is of type [{}], does not support case insensitive term queries",
+                field.path,
+                field.kind.name()
+            ),
+            "illegal_argument_exception",
+        )),
+        Kind::Whole { .. } => Ok(match whole(value, &text)? {
+            Some(number) => Predicate::Long { field: id, low: number, high: number },
+            None => Predicate::Nothing,
+        }),
+        Kind::Real { .. } => {
+            let number = field.round(real(value, &text)?);
+            Ok(Predicate::Double { field: id, low: number, high: number })
+        }
+        Kind::Boolean => match field.parse_bool(&text) {
+            Ok(Value::Long(flag)) => Ok(Predicate::Long { field: id, low: flag, high: flag }),
+            _ => Err(failed(
+                format!("Can't parse boolean value [{text}], expected [true] or [false]"),
+                "illegal_argument_exception",
+            )),
+        },
+        Kind::Date | Kind::DateNanos => {
+            let bound = Some(Bound { value: value.clone(), inclusive: true });
+            range(scope, id, &Range { low: bound.clone(), high: bound, ..Range::default() })
+        }
+        Kind::Ip => match parse_cidr(&text).or_else(|| parse_ip(&text).map(|ip| (ip, ip))) {
+            Some((low, high)) => Ok(Predicate::Ip { field: id, low, high }),
+            None => {
+                Err(failed(format!("'{text}' is not an IP string literal."), "illegal_argument_exception"))
+            }
+        },
+    }
+}
+
+/// A whole number to look for; `None` where no whole number can equal it.
+fn whole(value: &Json, text: &str) -> Answer<Option<i64>> {
+    if let Some(number) = value.as_i64().or_else(|| text.trim().parse().ok()) {
+        return Ok(Some(number));
+    }
+    let number = real(value, text)?;
+    Ok((number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64))
+}
+
+fn real(value: &Json, text: &str) -> Answer<f64> {
+    if value.is_boolean() {
+        return Err(number_format(text));
+    }
+    text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| number_format(text))
+}
+
+pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Predicate> {
+    let field = scope.mapping.get(id);
+    searchable(field)?;
+    let Range { low, high, .. } = range;
+    let text = |bound: &Bound| {
+        scalar_text(&bound.value)
+            .ok_or_else(|| Refusal::parsing("a bound must be a string, a number or a boolean"))
+    };
+    if !field.kind.is_date() && range.format.is_some() {
+        return Err(failed(
+            format!("Field [{}] of type [{}] does not support DATE ranges", field.path, field.kind.name()),
+            "illegal_argument_exception",
+        ));
+    }
+    match field.kind {
+        Kind::Date | Kind::DateNanos => dates(scope, id, field, range),
+        Kind::Whole { .. } => {
+            let edge = |bound: &Bound, up: bool| -> Answer<Option<i64>> {
+                let text = text(bound)?;
+                // Exact for whole numbers; others move to the next whole number inside the range.
+                if let Some(number) = bound.value.as_i64().or_else(|| text.trim().parse().ok()) {
+                    return Ok(match (bound.inclusive, up) {
+                        (true, _) => Some(number),
+                        (false, true) => number.checked_add(1),
+                        (false, false) => number.checked_sub(1),
+                    });
+                }
+                let number = real(&bound.value, &text)?;
+                let edge = if up { number.ceil() } else { number.floor() };
+                let step = if !bound.inclusive && edge == number { if up { 1 } else { -1 } } else { 0 };
+                // The cast saturates, as the bounds of the type do.
+                Ok((edge as i64).checked_add(step))
+            };
+            let low = low.as_ref().map_or(Ok(Some(i64::MIN)), |bound| edge(bound, true))?;
+            let high = high.as_ref().map_or(Ok(Some(i64::MAX)), |bound| edge(bound, false))?;
+            Ok(match (low, high) {
+                (Some(low), Some(high)) if low <= high => Predicate::Long { field: id, low, high },
+                _ => Predicate::Nothing,
+            })
+        }
+        Kind::Real { single, .. } => {
+            let edge = |bound: &Bound, up: bool| -> Answer<f64> {
+                let number = field.round(real(&bound.value, &text(bound)?)?);
+                Ok(match (bound.inclusive, up, single) {
+                    (true, ..) => number,
+                    (false, true, true) => f64::from((number as f32).next_up()),
+                    (false, false, true) => f64::from((number as f32).next_down()),
+                    (false, true, false) => number.next_up(),
+                    (false, false, false) => number.next_down(),
+                })
+            };
+            let low = low.as_ref().map_or(Ok(f64::NEG_INFINITY), |bound| edge(bound, true))?;
+            let high = high.as_ref().map_or(Ok(f64::INFINITY), |bound| edge(bound, false))?;
+            Ok(Predicate::Double { field: id, low, high })
+        }
+        Kind::Boolean => {
+            let flag = |bound: &Bound| match field.parse_bool(&text(bound)?) {
+                Ok(Value::Long(flag)) => Ok(flag),
+                _ => Err(failed(
+                    "Can't parse boolean value, expected [true] or [false]",
+                    "illegal_argument_exception",
+                )),
+            };
+            let low = low.as_ref().map_or(Ok(0), |b| flag(b).map(|n| n + i64::from(!b.inclusive)))?;
+            let high = high.as_ref().map_or(Ok(1), |b| flag(b).map(|n| n - i64::from(!b.inclusive)))?;
+            Ok(Predicate::Long { field: id, low, high })
+        }
+        Kind::Ip => {
+            let ip = |bound: &Bound| {
+                let text = text(bound)?;
+                parse_ip(&text).ok_or_else(|| {
+                    failed(format!("'{text}' is not an IP string literal."), "illegal_argument_exception")
+                })
+            };
+            let low = low
+                .as_ref()
+                .map_or(Ok(Some(0)), |b| ip(b).map(|ip| ip.checked_add((!b.inclusive).into())))?;
+            let high = high
+                .as_ref()
+                .map_or(Ok(Some(u128::MAX)), |b| ip(b).map(|ip| ip.checked_sub((!b.inclusive).into())))?;
+            Ok(match (low, high) {
+                (Some(low), Some(high)) if low <= high => Predicate::Ip { field: id, low, high },
+                _ => Predicate::Nothing,
+            })
+        }
+        Kind::Keyword { .. } | Kind::Text { .. } => {
+            let edge = |bound: &Bound| -> Answer<(Box<str>, bool)> {
+                let text = text(bound)?;
+                Ok((if field.lowercase { text.to_lowercase() } else { text }.into(), bound.inclusive))
+            };
+            let (low, high) = (low.as_ref().map(edge).transpose()?, high.as_ref().map(edge).transpose()?);
+            Ok(Predicate::String { field: id, test: StringTest::Between { low, high } })
+        }
+    }
+}
+
+fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer<Predicate> {
+    let formats = match &range.format {
+        Some(text) => &Formats::new(text).map_err(|reason| failed(reason, "illegal_argument_exception"))?,
+        None => &field.formats,
+    };
+    let zone = match &range.time_zone {
+        Some(text) => Zone::parse(text)
+            .ok_or_else(|| failed(format!("Unknown time-zone ID: {text}"), "date_time_exception"))?,
+        None => Zone::UTC,
+    };
+    let edge = |bound: &Bound, round_up: bool| -> Answer<i64> {
+        let text = scalar_text(&bound.value)
+            .ok_or_else(|| Refusal::parsing("a date must be a string or a number"))?;
+        let at = parse_math(&text, formats, scope.now, round_up, &zone)
+            .map_err(|reason| failed(reason, "parse_exception"))?;
+        Ok(match field.kind {
+            Kind::DateNanos => i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX }),
+            _ => to_millis(at),
+        })
+    };
+    let low = match &range.low {
+        None => i64::MIN,
+        Some(bound) => edge(bound, !bound.inclusive)?.saturating_add((!bound.inclusive).into()),
+    };
+    let high = match &range.high {
+        None => i64::MAX,
+        Some(bound) => edge(bound, bound.inclusive)?.saturating_sub((!bound.inclusive).into()),
+    };
+    Ok(if low <= high { Predicate::Long { field: id, low, high } } else { Predicate::Nothing })
+}
+
+pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Predicate {
+    if matches!(name, "_id" | "_index" | "_source") {
+        return Predicate::All;
+    }
+    let mut fields: Vec<FieldId> = Vec::new();
+    for id in scope.mapping.matching(name) {
+        fields.push(id);
+    }
+    if fields.is_empty() && scope.mapping.object(name).is_some() {
+        fields.extend(scope.mapping.below(name));
+    }
+    // What is in neither the index nor doc values was never written down as present.
+    fields.retain(|id| {
+        let field = scope.mapping.get(*id);
+        field.index || field.doc_values
+    });
+    if fields.is_empty() { Predicate::Nothing } else { Predicate::Exists(fields) }
+}
+
+/// Prefix, wildcard and regexp have a meaning on strings alone.
+pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
+    searchable(field)?;
+    match field.kind {
+        Kind::Keyword { .. } | Kind::Text { .. } => Ok(()),
+        kind => Err(failed(
+            format!(
+                "Can only use {what} queries on keyword, text and wildcard fields - not on [{}] which is of type [{}]",
+                field.path,
+                kind.name()
+            ),
+            "illegal_argument_exception",
+        )),
+    }
+}
+
+fn searchable(field: &Field) -> Answer<()> {
+    if field.index || field.doc_values {
+        return Ok(());
+    }
+    Err(failed(
+        format!("Cannot search on field [{}] since it is not indexed.", field.path),
+        "illegal_argument_exception",
+    ))
+}
+
+/// `normalized`: the pattern goes through what the field does to its values, as `query_string` does.
+pub(crate) fn wildcard(
+    scope: &Scope<'_>,
+    id: FieldId,
+    pattern: &str,
+    fold: bool,
+    normalized: bool,
+) -> Answer<Predicate> {
+    let field = scope.mapping.get(id);
+    strings_only(field, "wildcard")?;
+    let lowercase = field.lowercase || (normalized && field.kind.is_text());
+    Ok(Predicate::String { field: id, test: StringTest::Glob(Glob::new(pattern, fold, lowercase)) })
+}
+
+pub(crate) fn prefix(
+    scope: &Scope<'_>,
+    id: FieldId,
+    text: &str,
+    fold: bool,
+    normalized: bool,
+) -> Answer<Predicate> {
+    let field = scope.mapping.get(id);
+    strings_only(field, "prefix")?;
+    let lowercase = field.lowercase || (normalized && field.kind.is_text());
+    let glob = if lowercase { Glob::prefix(&text.to_lowercase(), fold) } else { Glob::prefix(text, fold) };
+    Ok(Predicate::String { field: id, test: StringTest::Glob(glob) })
+}
+
+pub(crate) fn regexp(scope: &Scope<'_>, id: FieldId, pattern: &str, fold: bool) -> Answer<Predicate> {
+    strings_only(scope.mapping.get(id), "regexp")?;
+    let regex = super::regexp::compile(pattern, fold)
+        .map_err(|reason| failed(reason, "illegal_argument_exception"))?;
+    Ok(Predicate::String { field: id, test: StringTest::Regexp(Box::new(regex)) })
+}
+
+/// A value through the field's analysis. `None` if nothing was left of it.
+pub(crate) fn matching(
+    scope: &Scope<'_>,
+    id: FieldId,
+    value: &Json,
+    combine: impl FnOnce(Vec<Predicate>) -> Predicate,
+) -> Answer<Option<Predicate>> {
+    if !scope.mapping.get(id).kind.is_text() {
+        return term(scope, id, value, false).map(Some);
+    }
+    let text = scalar_text(value)
+        .ok_or_else(|| Refusal::parsing("a text must be a string, a number or a boolean"))?;
+    let tokens = text::analyze(&text);
+    scope.count(tokens.len())?;
+    let one = |token| Predicate::String { field: id, test: StringTest::Equals(token) };
+    Ok((!tokens.is_empty()).then(|| combine(tokens.into_iter().map(one).collect())))
+}
+
+pub(crate) fn phrase(scope: &Scope<'_>, id: FieldId, value: &Json) -> Answer<Option<Predicate>> {
+    if !scope.mapping.get(id).kind.is_text() {
+        return term(scope, id, value, false).map(Some);
+    }
+    let text = scalar_text(value)
+        .ok_or_else(|| Refusal::parsing("a phrase must be a string, a number or a boolean"))?;
+    let mut tokens = text::analyze(&text);
+    Ok(match tokens.len() {
+        0 => None,
+        1 => Some(Predicate::String { field: id, test: StringTest::Equals(tokens.remove(0)) }),
+        _ => Some(Predicate::Phrase { field: id, tokens }),
+    })
+}

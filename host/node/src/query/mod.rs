@@ -1,0 +1,18 @@
+//! Queries: read from JSON, bound to one index's mapping, tested against documents.
+mod ast; // what was asked
+mod parse; // from JSON
+pub(crate) mod lucene; // the language inside `query_string`
+mod compile; // to a predicate of one index
+mod leaf; // how one value is asked of one field
+mod strings; // what can be asked of a string
+mod regexp; // Lucene's regular expressions
+mod predicate; // what a document is tested with
+
+pub(crate) use ast::Query;
+pub(crate) use compile::{Compiled, Scope, compile};
+pub(crate) use parse::parse;
+
+/// A regular expression in Lucene's dialect, for what else takes one.
+pub(crate) fn regexp(pattern: &str) -> Result<regex::Regex, String> {
+    regexp::compile(pattern, false)
+}

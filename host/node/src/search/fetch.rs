@@ -1,0 +1,90 @@
+//! What of each hit is shown, written straight into the response.
+use serde_json::Value as Json;
+
+use super::fields::{self, Shown};
+use super::run::{Hit, Plan};
+use crate::errors::Answer;
+
+/// Writes the list of hits, brackets included.
+pub(crate) fn write_hits(plan: &Plan, hits: &[Hit], out: &mut String) -> Answer<()> {
+    let request = &plan.request;
+    // Bound for every index, so that a wrong field is refused even when no document is hit.
+    let mut shown: Vec<Vec<Shown>> = Vec::new();
+    for shard in &plan.shards {
+        let mapping = &shard.snapshot.mapping;
+        let mut fields = fields::bind(&request.doc_values, mapping, false)?;
+        for field in fields::bind(&request.fields, mapping, true)? {
+            fields.retain(|old| old.path != field.path);
+            fields.push(field);
+        }
+        shown.push(fields);
+    }
+    let sorted = !request.sort.is_empty();
+    let parse = !request.fields.is_empty() || !request.source.is_whole();
+    out.push('[');
+    for (at, hit) in hits.iter().enumerate() {
+        let shard = &plan.shards[hit.shard as usize];
+        let document = &hit.document;
+        if at > 0 {
+            out.push(',');
+        }
+        out.push_str("{\"_index\":");
+        string(&shard.snapshot.name, out);
+        out.push_str(",\"_id\":");
+        string(&document.id, out);
+        if request.version {
+            out.push_str(&format!(",\"_version\":{}", document.version));
+        }
+        if request.seq_no {
+            out.push_str(&format!(",\"_seq_no\":{},\"_primary_term\":1", document.seq_no));
+        }
+        out.push_str(if sorted { ",\"_score\":null" } else { ",\"_score\":1.0" });
+        if !document.ignored.is_empty() {
+            out.push_str(",\"_ignored\":");
+            json(&document.ignored.iter().map(|path| &**path).collect::<Vec<_>>().into(), out);
+        }
+        let source: Option<Json> = if parse { serde_json::from_str(&document.source).ok() } else { None };
+        if !request.source.hidden {
+            out.push_str(",\"_source\":");
+            match &source {
+                Some(source) if !request.source.is_whole() => json(&request.source.apply(source), out),
+                _ => out.push_str(&document.source),
+            }
+        }
+        let mut any = false;
+        for field in &shown[hit.shard as usize] {
+            let values = field.values(&shard.snapshot.mapping, document, source.as_ref());
+            if values.is_empty() {
+                continue;
+            }
+            out.push_str(if any { "," } else { ",\"fields\":{" });
+            any = true;
+            string(&field.path, out);
+            out.push(':');
+            json(&Json::Array(values), out);
+        }
+        if any {
+            out.push('}');
+        }
+        if sorted {
+            out.push_str(",\"sort\":");
+            json(&Json::Array(hit.sort.clone()), out);
+        }
+        let mut matched = shard.compiled.named.iter().filter(|(_, named)| named.hit(document)).peekable();
+        if matched.peek().is_some() {
+            out.push_str(",\"matched_queries\":");
+            json(&matched.map(|(name, _)| name.as_str()).collect::<Vec<_>>().into(), out);
+        }
+        out.push('}');
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn string(text: &str, out: &mut String) {
+    json(&Json::from(text), out);
+}
+
+fn json(value: &Json, out: &mut String) {
+    out.push_str(&value.to_string());
+}

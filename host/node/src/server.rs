@@ -1,0 +1,166 @@
+//! The node itself: starts, listens, stops.
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::cluster::Cluster;
+use crate::errors::Refusal;
+use crate::http;
+
+/// Milliseconds since the epoch: what `now` means in date maths, and when views expire.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Config {
+    pub clock: Clock,
+    pub limits: Limits,
+    pub retention: Retention,
+}
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub indices_max: usize,
+    /// Over all indices. Beyond it, writes are refused with 429, as by Elasticsearch's circuit breaker.
+    pub documents_max: usize,
+    /// Over all indices, in memory, about; refused as above.
+    pub bytes_max: usize,
+    /// Of one request; as `http.max_content_length`.
+    pub body_bytes_max: usize,
+}
+
+/// What each index forgets, oldest first. By default nothing.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    pub age_max: Option<Duration>,
+    pub documents_max: Option<usize>,
+    pub time_field: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { clock: Arc::new(wall_clock), limits: Limits::default(), retention: Retention::default() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { indices_max: 1_000, documents_max: 2_000_000, bytes_max: 4 << 30, body_bytes_max: 100 << 20 }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age_max: None, documents_max: None, time_field: "@timestamp".into() }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the default clock; tests pass their own")]
+fn wall_clock() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A running node. Dropping it stops listening; `stop` also waits for the last answers.
+pub struct Node {
+    addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+pub(crate) struct Shared {
+    cluster: Mutex<Cluster>,
+    pub(crate) clock: Clock,
+    body_bytes_max: usize,
+}
+
+impl Shared {
+    /// A request that panicked has left the documents whole: every write is one push.
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Cluster> {
+        self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Node {
+    /// Listens on `addr` (port 0: any free one) and answers until stopped.
+    pub async fn start(addr: SocketAddr, config: Config) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        let Config { clock, limits, retention } = config;
+        let shared = Arc::new(Shared {
+            body_bytes_max: limits.body_bytes_max,
+            cluster: Mutex::new(Cluster::new(limits, retention)),
+            clock,
+        });
+        let router =
+            Router::new().fallback(move |request: Request<Body>| answer(Arc::clone(&shared), request));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let serve = axum::serve(listener, router).with_graceful_shutdown(async {
+                // A dropped sender is a dropped node.
+                let _ = stopped.await;
+            });
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "embedded node stopped listening");
+            }
+        });
+        Ok(Self { addr, stop: Some(stop), task })
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // Idle connections of a client's pool would hold a graceful end for ever.
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.task).await;
+        self.task.abort();
+    }
+}
+
+async fn answer(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let reply = match to_bytes(body, shared.body_bytes_max).await {
+        Ok(body) => {
+            // A search over many documents takes its time: not on the thread that listens.
+            let handled = tokio::task::spawn_blocking(move || {
+                let request =
+                    http::Request::new(head.method.as_str(), head.uri.path(), head.uri.query(), &body);
+                http::handle(&shared, request)
+            });
+            handled.await.unwrap_or_else(|_| {
+                http::Reply::refusal(&Refusal::new(
+                    500,
+                    "exception",
+                    "the embedded node failed on this request",
+                ))
+            })
+        }
+        Err(_) => http::Reply::refusal(&Refusal::new(
+            413,
+            "content_too_large",
+            "the body is larger than the limit or was cut",
+        )),
+    };
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    headers.insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
+    response
+}
