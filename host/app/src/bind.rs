@@ -1,0 +1,236 @@
+//! A bundle, bound to what it names: modules loaded, clusters and destinations ready, secrets revealed.
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use url::Url;
+use watchbell_contract::Signal;
+use watchbell_elastic::{Cluster, ClusterConfig, Target};
+use watchbell_manifest as manifest;
+use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
+use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
+use watchbell_sandbox as sandbox;
+use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
+
+use crate::catalog::Catalog;
+use crate::discover;
+
+/// Everything that runs and deliveries need, in force together.
+pub struct Bindings {
+    pub digest: String,
+    pub environment: String,
+    pub specs: Vec<RuleSpec>,
+    pub destination_specs: Vec<DestinationSpec>,
+    pub cluster_concurrency: BTreeMap<String, usize>,
+    pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
+    pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
+}
+
+/// A rule with all that a run of it needs.
+pub(crate) struct Bound {
+    pub(crate) name: RuleName,
+    pub(crate) module: RuleModule,
+    /// A JSON object as text.
+    pub(crate) params: String,
+    pub(crate) key: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) cluster: Cluster,
+    pub(crate) target: Target,
+    pub(crate) no_data: NoData,
+    kibana: Option<String>,
+}
+
+/// A destination with all that a delivery needs.
+pub(crate) struct Destination {
+    pub(crate) module: AlerterModule,
+    pub(crate) product: String,
+    pub(crate) params: String,
+    pub(crate) endpoint: sandbox::Destination,
+    pub(crate) limits: Limits,
+}
+
+impl Bindings {
+    /// # Errors
+    /// A secret that cannot be had, a certificate that cannot be read, an address that is none; the message names it.
+    pub fn new(bundle: &Bundle, catalog: &Catalog) -> Result<Self> {
+        let environment = &bundle.environment;
+        let clusters = clusters(environment)?;
+        let mut rules = BTreeMap::new();
+        for rule in &bundle.rules {
+            let name = rule.spec.name.clone();
+            let module = catalog.rule_module(&rule.module).with_context(|| format!("rule `{name}`"))?;
+            let cluster = clusters.get(&rule.target.cluster).with_context(|| {
+                format!(
+                    "rule `{name}` names the cluster `{}`, which the environment lacks",
+                    rule.target.cluster
+                )
+            })?;
+            let bound = Bound {
+                module,
+                params: rule.params.to_string(),
+                key: rule.spec.key.clone(),
+                limits: limits(rule.limits),
+                cluster: cluster.clone(),
+                target: target(rule),
+                no_data: rule.spec.no_data,
+                kibana: environment.clusters.get(&rule.target.cluster).and_then(|spec| spec.kibana.clone()),
+                name: name.clone(),
+            };
+            rules.insert(name, Arc::new(bound));
+        }
+        let mut destinations = BTreeMap::new();
+        for (name, spec) in &environment.destinations {
+            let destination = destination(spec, catalog).with_context(|| format!("destination `{name}`"))?;
+            destinations.insert(DestinationName(name.clone()), Arc::new(destination));
+        }
+        Ok(Self {
+            digest: bundle.digest.clone(),
+            environment: environment.name.clone(),
+            specs: bundle.rules.iter().map(|rule| rule.spec.clone()).collect(),
+            destination_specs: bundle.outbox(),
+            cluster_concurrency: environment
+                .clusters
+                .iter()
+                .map(|(name, spec)| (name.clone(), spec.concurrency))
+                .collect(),
+            rules,
+            destinations,
+        })
+    }
+}
+
+impl Bound {
+    /// A link to the documents behind `signal`, where the environment names a Kibana.
+    pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
+        Some(discover::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?))
+    }
+}
+
+/// The clients of all clusters of an environment. No IO but reading certificates and secrets.
+///
+/// # Errors
+/// As `Bindings::new`.
+pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, Cluster>> {
+    environment
+        .clusters
+        .iter()
+        .map(|(name, spec)| {
+            let cluster = cluster(name, spec).with_context(|| format!("cluster `{name}`"))?;
+            Ok((name.clone(), cluster))
+        })
+        .collect()
+}
+
+/// What of its cluster `rule` reads.
+pub(crate) fn target(rule: &BoundRule) -> Target {
+    Target {
+        rule: rule.spec.name.0.clone(),
+        indices: rule.target.indices.clone(),
+        time_field: rule.target.time_field.clone(),
+        filter: rule.target.filter.clone(),
+        ignore_unavailable: rule.target.ignore_unavailable,
+    }
+}
+
+fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
+    use watchbell_elastic::Auth;
+    let nodes: Result<Vec<Url>> =
+        spec.nodes.iter().map(|node| Url::parse(node).with_context(|| format!("node `{node}`"))).collect();
+    let auth = match &spec.auth {
+        ClusterAuth::None => Auth::None,
+        ClusterAuth::Basic { username, password } => {
+            Auth::Basic { user: username.clone(), password: reveal(password)? }
+        }
+        ClusterAuth::ApiKey(key) => Auth::ApiKey(reveal(key)?),
+        ClusterAuth::Bearer(token) => Auth::Bearer(reveal(token)?),
+    };
+    let mut config = ClusterConfig::new(name, nodes?);
+    config.auth = auth;
+    config.ca = spec.ca.as_deref().map(read).transpose()?;
+    config.client_identity = match &spec.client_certificate {
+        Some(certificate) => {
+            let mut pem = read(&certificate.certificate)?;
+            pem.push(b'\n');
+            pem.extend_from_slice(reveal(&certificate.key)?.as_bytes());
+            Some(pem)
+        }
+        None => None,
+    };
+    config.gzip = spec.gzip;
+    config.concurrency = spec.concurrency;
+    config.page_hits = spec.page_hits;
+    config.request_timeout = spec.timeout.std();
+    Ok(Cluster::new(config)?)
+}
+
+fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
+    let module = catalog
+        .alerter(&spec.product)
+        .with_context(|| format!("no alerter speaks to `{}`", spec.product))?
+        .clone();
+    let url = match &spec.url {
+        SecretOr::Plain(url) => url.clone(),
+        SecretOr::Secret(secret) => reveal(secret)?,
+    };
+    let secret = |named: &SecretRef| reveal(named).map(sandbox::Secret::new);
+    let auth = match &spec.auth {
+        manifest::Auth::None => sandbox::Auth::None,
+        manifest::Auth::Bearer(token) => sandbox::Auth::Bearer(secret(token)?),
+        manifest::Auth::Basic { username, password } => {
+            sandbox::Auth::Basic { user: username.clone(), password: secret(password)? }
+        }
+        manifest::Auth::Header { name, value } => {
+            sandbox::Auth::Header { name: name.clone(), value: secret(value)? }
+        }
+        manifest::Auth::Query { name, value } => {
+            sandbox::Auth::Query { name: name.clone(), value: secret(value)? }
+        }
+        manifest::Auth::Hmac { header, prefix, secret: key } => sandbox::Auth::Hmac {
+            header: header.clone(),
+            secret: secret(key)?,
+            algorithm: sandbox::Algorithm::Sha256,
+            prefix: prefix.clone(),
+        },
+    };
+    let mut settings = DestinationSettings::new(sandbox::Secret::new(url));
+    settings.auth = auth;
+    settings.grants = sandbox::Grants { private_addresses: spec.grants.private_addresses };
+    settings.timeout = spec.timeout.std();
+    let endpoint = sandbox::Destination::new(settings)?;
+    Ok(Destination {
+        module,
+        product: spec.product.clone(),
+        params: spec.params.to_string(),
+        endpoint,
+        limits: Limits::default(),
+    })
+}
+
+fn limits(of: RuleLimits) -> Limits {
+    let mut limits = Limits::default();
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    if let Some(memory) = of.memory_bytes {
+        limits.memory_bytes_max = bytes(memory);
+    }
+    if let Some(state) = of.state_bytes {
+        limits.state_bytes_max = bytes(state);
+    }
+    if let Some(output) = of.output_bytes {
+        limits.output_bytes_max = bytes(output);
+    }
+    if let Some(time) = of.time {
+        limits.time_max = time.std();
+    }
+    limits
+}
+
+fn reveal(secret: &SecretRef) -> Result<String> {
+    let env = |name: &str| std::env::var(name).ok();
+    let revealed = secret.reveal(&env).with_context(|| format!("the secret `{secret}`"))?;
+    Ok(revealed.expose().to_owned())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+}

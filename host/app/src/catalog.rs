@@ -1,0 +1,144 @@
+//! The modules at hand: those built into this program, and those a manifest names by path.
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use watchbell_contract::{Fault, Plan};
+use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
+
+use crate::chain;
+
+include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
+
+/// What to do when nothing is built in.
+pub const WITHOUT_PLUGINS: &str = "this watchbell was built without its plugins, so no built-in rule or alerter is \
+     known\n\nhint: build it with `cargo xtask build`, or run `cargo xtask plugins` and set WATCHBELL_PLUGINS to the \
+     folder it prints";
+
+/// Loads modules through the sandbox and keeps them.
+pub struct Catalog {
+    sandbox: Sandbox,
+    rules: BTreeMap<String, RuleModule>,
+    alerters: Vec<AlerterModule>,
+    files: Mutex<BTreeMap<String, RuleModule>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the built-in module `{name}` does not load")]
+pub struct BuiltinFault {
+    pub name: &'static str,
+    pub source: LoadError,
+}
+
+impl Catalog {
+    /// Loads everything that is built in.
+    ///
+    /// # Errors
+    /// The first module that the sandbox refuses: this program was built wrong.
+    pub fn new(sandbox: Sandbox) -> Result<Self, BuiltinFault> {
+        let mut rules = BTreeMap::new();
+        let mut alerters = Vec::new();
+        for &(name, bytes) in BUILTIN {
+            let refused = |source| BuiltinFault { name, source };
+            if name.starts_with("alerter-") {
+                alerters.push(sandbox.load_alerter(name, bytes).map_err(refused)?);
+            } else {
+                let module = sandbox.load_rule(name, bytes).map_err(refused)?;
+                rules.insert(module.about().name.clone(), module);
+            }
+        }
+        Ok(Self { sandbox, rules, alerters, files: Mutex::default() })
+    }
+
+    /// Whether anything is built in.
+    pub fn has_plugins() -> bool {
+        !BUILTIN.is_empty()
+    }
+
+    pub fn rule_module(&self, module: &ModuleRef) -> Result<RuleModule, ModuleFault> {
+        match module {
+            ModuleRef::Builtin(name) => self.rules.get(name).cloned().ok_or_else(|| {
+                if Self::has_plugins() {
+                    ModuleFault::Unknown
+                } else {
+                    ModuleFault::Unusable(WITHOUT_PLUGINS.into())
+                }
+            }),
+            ModuleRef::File { path, sha256 } => {
+                let mut files = self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if let Some(module) = files.get(sha256) {
+                    return Ok(module.clone());
+                }
+                let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
+                let bytes = std::fs::read(path).map_err(|error| unusable(&error))?;
+                let name = path.display().to_string();
+                let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
+                files.insert(sha256.clone(), module.clone());
+                Ok(module)
+            }
+        }
+    }
+
+    /// The alerter that speaks to `product`.
+    pub fn alerter(&self, product: &str) -> Option<&AlerterModule> {
+        self.alerters
+            .iter()
+            .find(|alerter| alerter.about().products.iter().any(|known| known.name == product))
+    }
+
+    pub fn rule_modules(&self) -> impl Iterator<Item = &RuleModule> {
+        self.rules.values()
+    }
+
+    pub fn alerter_modules(&self) -> impl Iterator<Item = &AlerterModule> {
+        self.alerters.iter()
+    }
+}
+
+impl Modules for Catalog {
+    fn rules(&self) -> Vec<String> {
+        self.rules.keys().cloned().collect()
+    }
+
+    fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault> {
+        let module = self.rule_module(module)?;
+        let about = module.about();
+        let params_schema = serde_json::from_str(&about.params_schema).map_err(|error| {
+            ModuleFault::Unusable(format!("its `describe` returns a params schema that is not JSON: {error}"))
+        })?;
+        Ok(RuleModuleInfo {
+            about_name: about.name.clone(),
+            state_version: about.state_version,
+            params_schema,
+            digest: module.digest().to_owned(),
+        })
+    }
+
+    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+        let whole = |message: String| vec![Fault { path: String::new(), message }];
+        let module = self.rule_module(module).map_err(|fault| whole(fault.to_string()))?;
+        module.prepare(&params.to_string(), key).map_err(|error| whole(chain(&error)))?
+    }
+
+    fn products(&self) -> Vec<String> {
+        self.alerters
+            .iter()
+            .flat_map(|alerter| alerter.about().products.iter().map(|product| product.name.clone()))
+            .collect()
+    }
+
+    fn product(&self, name: &str) -> Option<ProductInfo> {
+        let about = self.alerter(name)?.about();
+        let product = about.products.iter().find(|product| product.name == name)?;
+        let params_schema = serde_json::from_str(&product.params_schema).ok()?;
+        Some(ProductInfo { params_schema, text: product.text })
+    }
+
+    fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
+        let whole = |message: String| vec![Fault { path: String::new(), message }];
+        let alerter =
+            self.alerter(product).ok_or_else(|| whole(format!("no alerter speaks to `{product}`")))?;
+        alerter.prepare(product, &params.to_string()).map_err(|error| whole(chain(&error)))?
+    }
+}

@@ -1,0 +1,104 @@
+//! One room per command.
+mod args; // what can be typed
+mod place; // which manifests, in which environment
+mod run;
+mod check;
+mod online; // what `check --online` asks
+mod render;
+mod status;
+mod explain;
+mod plugin;
+mod node;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+pub use args::{Cli, Command, Place, Plugin, SchemaOf};
+
+/// Why a command ends with something else than 0. The numbers stand in `--help`.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Exit code 1, with a message.
+    Faults(anyhow::Error),
+    /// Exit code 1; everything was printed already.
+    Told,
+    /// Exit code 3.
+    Store(anyhow::Error),
+    /// Exit code 4.
+    Superseded(String),
+    /// Exit code 5.
+    Abandoned(usize),
+}
+
+pub fn main(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Render(args) => render::render(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Plugin(command) => plugin::plugin(&command),
+        Command::Node(args) => node::node(&args),
+        Command::Schema { of } => {
+            let schema = match of {
+                SchemaOf::Rule => watchbell_manifest::schema_rule(),
+                SchemaOf::Environment => watchbell_manifest::schema_environment(),
+            };
+            print(&format!("{schema:#}"))
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "watchbell", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Failure {
+    fn report(self) -> ExitCode {
+        let (code, message) = match self {
+            Self::Told => return ExitCode::from(1),
+            Self::Faults(error) => (1, crate::chain(error.as_ref())),
+            Self::Store(error) => (3, crate::chain(error.as_ref())),
+            Self::Superseded(by) => (4, by),
+            Self::Abandoned(count) => (5, format!("{count} runs or deliveries had to be abandoned")),
+        };
+        eprintln!("{} {message}", paint("error:", RED, &std::io::stderr()));
+        ExitCode::from(code)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Faults(error.into())
+    }
+}
+
+pub(crate) const RED: &str = "1;31";
+pub(crate) const GREEN: &str = "32";
+pub(crate) const YELLOW: &str = "33";
+pub(crate) const BOLD: &str = "1";
+
+/// `text` in a colour, if `stream` is a terminal and nobody asked for none.
+pub(crate) fn paint(text: &str, colour: &str, stream: &impl IsTerminal) -> String {
+    if stream.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        format!("\x1b[{colour}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Writes to standard output; a reader that has gone (`| head`) is no fault.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}

@@ -1,0 +1,175 @@
+//! What can be typed. Everything a person needs to know stands in the help texts.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Evaluates rules over Elasticsearch and OpenSearch, and delivers what they find.
+///
+/// Rules are YAML files; what they compute is a sandboxed WebAssembly module. Start with `watchbell check`, then
+/// `watchbell run`. While it runs, `watchbell status` and `watchbell explain RULE` tell what it does and why.
+#[derive(Debug, Parser)]
+#[command(name = "watchbell", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done; for `run`: stopped as asked
+  1  the manifests, the module or the host's answer have faults, all of which were printed
+  2  the command line is wrong
+  3  the store refuses to open (locked, full, corrupt, from a newer version)
+  4  another host has taken over the store's partition
+  5  stopped, but some runs or deliveries had to be abandoned";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Evaluate the rules until told to stop (SIGTERM or Ctrl-C; SIGHUP reads the manifests again).
+    Run(Run),
+    /// Report every fault of every manifest at once, with file, line and column.
+    Check(Check),
+    /// Print the rules as they are in force in an environment, or what differs between two.
+    Render(Render),
+    /// Show, for each rule, what was evaluated last, what comes next, and what is open.
+    Status(Status),
+    /// Tell why a rule did, or did not, fire or send.
+    Explain(Explain),
+    /// Look into a plugin module.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Start the embedded search node: an Elasticsearch subset in memory, for trials and tests.
+    Node(NodeArgs),
+    /// Write the JSON Schema of manifests or environments, for editors.
+    Schema {
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+    /// Write shell completions to standard output.
+    Completions { shell: clap_complete::Shell },
+}
+
+/// Which manifests, and where they run.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The folder of rule manifests; `environments/` lies inside it.
+    #[arg(long, value_name = "DIR", default_value = "rules", env = "WATCHBELL_RULES")]
+    pub rules: PathBuf,
+    /// The environment laid over `default`.
+    #[arg(short, long, value_name = "NAME", default_value = "default", env = "ENVIRONMENT")]
+    pub environment: String,
+    /// Set a token of the environment for this call; may be given several times.
+    #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub tokens: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where the store lies, instead of where the environment says.
+    #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
+    pub store: Option<PathBuf>,
+    /// Where to answer /livez, /readyz, /metrics and /status, instead of where the environment says.
+    #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Where compiled modules are kept; only this user may be able to write there.
+    #[arg(long, value_name = "DIR", env = "WATCHBELL_CACHE")]
+    pub cache: Option<PathBuf>,
+    /// Log lines as JSON even on a terminal.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub place: Place,
+    /// Also ask the clusters: do the indices exist, can the fields be read as the rules need them?
+    #[arg(long)]
+    pub online: bool,
+    /// Print the faults as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print what differs from this environment.
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+    /// Only this rule.
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub place: Place,
+    /// The store to read when no host answers.
+    #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
+    pub store: Option<PathBuf>,
+    /// The address of the host to ask.
+    #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The rule's name.
+    pub rule: String,
+    #[command(flatten)]
+    pub status: Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// Say whether a module would be accepted, and if not, why and what to do.
+    Check {
+        file: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the modules built into this program.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct NodeArgs {
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9200")]
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SchemaOf {
+    Rule,
+    Environment,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write KEY=VALUE".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_keeps_what_follows_its_first_equals_sign() {
+        assert_eq!(super::key_value("url=http://a/?b=c"), Ok(("url".into(), "http://a/?b=c".into())));
+        assert!(super::key_value("=x").is_err());
+    }
+}

@@ -1,0 +1,32 @@
+use super::args::Render;
+use super::place::{catalog, tell};
+use super::{Failure, print};
+
+pub(crate) fn render(args: &Render) -> Result<(), Failure> {
+    let catalog = catalog(None)?;
+    // What is in force somewhere can be looked at without that place's secrets.
+    let mut bundle = args.place.load_as(&args.place.environment, &catalog, false).map_err(|report| {
+        tell(&report);
+        Failure::Told
+    })?;
+    if let Some(name) = &args.rule {
+        if bundle.rule(name).is_none() {
+            let known: Vec<&str> = bundle.rules.iter().map(|rule| rule.spec.name.0.as_str()).collect();
+            return Err(Failure::Faults(anyhow::anyhow!(
+                "no rule `{name}` in environment `{}`\n\nhint: there are {}",
+                args.place.environment,
+                known.join(", ")
+            )));
+        }
+        bundle.rules.retain(|rule| rule.spec.name.0 == *name);
+    }
+    let Some(against) = &args.against else { return print(&watchbell_manifest::render(&bundle)) };
+    let mut other = args.place.load_as(against, &catalog, false).map_err(|report| {
+        tell(&report);
+        Failure::Told
+    })?;
+    if let Some(name) = &args.rule {
+        other.rules.retain(|rule| rule.spec.name.0 == *name);
+    }
+    print(&watchbell_manifest::diff(&bundle, &other))
+}

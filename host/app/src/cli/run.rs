@@ -1,0 +1,74 @@
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::Failure;
+use super::args::Run;
+use super::place::{catalog, tell};
+use crate::bind::Bindings;
+use crate::catalog::{Catalog, WITHOUT_PLUGINS};
+use crate::host::{self, Host, StartFault};
+use crate::{End, Wish, logs};
+
+pub(crate) fn run(args: &Run) -> Result<(), Failure> {
+    logs::start(args.json);
+    if !Catalog::has_plugins() {
+        return Err(Failure::Faults(anyhow::anyhow!(WITHOUT_PLUGINS)));
+    }
+    let catalog = catalog(args.cache.as_deref())?;
+    let bundle = args.place.load_or_tell(&catalog)?;
+    let bindings = Bindings::new(&bundle, &catalog)?;
+    let store = args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone());
+    let listen = args.listen.or(bundle.environment.listen);
+    let place = args.place.clone();
+    let reload = Box::new(move || reload(&place, &catalog));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let end = runtime.block_on(async {
+        let (wishes, wished) = mpsc::channel(4);
+        watch_signals(wishes)?;
+        let host = Host { bindings, store, listen, wishes: wished, reload };
+        host::run(host).await.map_err(|fault| match fault {
+            StartFault::Store(_) => Failure::Store(fault.into()),
+            _ => Failure::Faults(fault.into()),
+        })
+    })?;
+    // What is still under way must not hold the process: it was abandoned, and the store is closed.
+    runtime.shutdown_background();
+    match end {
+        End::Drained => Ok(()),
+        End::Abandoned(0) => Ok(()),
+        End::Abandoned(count) => Err(Failure::Abandoned(count)),
+        End::Superseded(by) => Err(Failure::Superseded(by)),
+    }
+}
+
+fn reload(place: &super::Place, catalog: &Catalog) -> Option<Bindings> {
+    let bundle = place.load(catalog).inspect_err(tell).ok()?;
+    Bindings::new(&bundle, catalog)
+        .inspect_err(|error| tracing::error!("{}", crate::chain(error.as_ref())))
+        .ok()
+}
+
+fn watch_signals(wishes: mpsc::Sender<Wish>) -> Result<(), Failure> {
+    let mut signals = Vec::new();
+    for (kind, wish) in [
+        (SignalKind::terminate(), Wish::Stop),
+        (SignalKind::interrupt(), Wish::Stop),
+        (SignalKind::hangup(), Wish::Reload),
+    ] {
+        signals.push((signal(kind).context("cannot listen to signals")?, wish));
+    }
+    for (mut signal, wish) in signals {
+        let wishes = wishes.clone();
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                // The host has ended if nobody listens.
+                if wishes.send(wish).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    Ok(())
+}

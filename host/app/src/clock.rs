@@ -1,0 +1,48 @@
+//! The one clock. The engine's time is the wall clock at start plus the monotonic clock since, so that a wall clock
+//! that is set while the host runs moves no window.
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use watchbell_contract::{Duration, Timestamp};
+
+/// How far the wall clock may stray from the engine's time before windows are held.
+pub const DRIFT_MAX: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    wall_at_start: Timestamp,
+    started: Instant,
+}
+
+/// The wall clock, in milliseconds.
+#[expect(clippy::disallowed_methods, reason = "the one clock")]
+pub fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A point to measure from; never the source of a window.
+#[expect(clippy::disallowed_methods, reason = "the one clock")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        Self { wall_at_start: wall(), started: monotonic() }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.wall_at_start + Duration::from(self.started.elapsed())
+    }
+
+    /// How far the wall clock is from the engine's time, in either direction.
+    pub fn drift(&self) -> Duration {
+        let (now, wall) = (self.now(), wall());
+        if wall > now { wall.since(now) } else { now.since(wall) }
+    }
+}
+
+/// `2026-11-23T10:00:00Z`, with milliseconds only where there are some.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
+}

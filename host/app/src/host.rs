@@ -1,0 +1,122 @@
+//! A host from start to end: store, engine, shell, web.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use watchbell_pipeline::record::{HostId, Partition};
+use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_store::{OpenError, Sqlite, Store, StoreError};
+
+use crate::bind::Bindings;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::scribe::Scribe;
+use crate::shell::{End, Shell, Wish};
+use crate::web;
+
+/// Everything a host starts from.
+pub struct Host {
+    pub bindings: Bindings,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// Where health, metrics and status are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    pub wishes: mpsc::Receiver<Wish>,
+    /// Reads the manifests again. `None`: they have faults, which were reported.
+    pub reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+}
+
+/// Why a host did not start. Nothing was evaluated or sent.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    #[error("cannot listen on {address} for health and metrics")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("cannot start the store's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    TakeOver(#[from] StoreError),
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// As `StartFault`; once started, a host ends with an `End`.
+pub async fn run(host: Host) -> Result<End, StartFault> {
+    let clock = Clock::start();
+    let id = HostId(host_id());
+    let mut store = Sqlite::open(&host.store).map_err(StoreFault::from)?;
+    let snapshot = store.take_over(Partition(0), &id).map_err(StoreFault::from)?;
+    let listener = match host.listen {
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(|source| StartFault::Listen { address, source })?)
+        }
+        None => None,
+    };
+    tracing::info!(
+        host = id.0,
+        store = %host.store.display(),
+        epoch = snapshot.epoch.0,
+        rules = snapshot.rules.len(),
+        episodes = snapshot.episodes.len(),
+        owed = snapshot.intents.len(),
+        "took over the store"
+    );
+    let config = EngineConfig {
+        environment: host.bindings.environment.clone(),
+        cluster_concurrency: host.bindings.cluster_concurrency.clone(),
+        seed: u64::try_from(clock.now().0).unwrap_or(0) ^ u64::from(std::process::id()),
+        ..EngineConfig::new(id.clone())
+    };
+    let engine = Engine::new(config, clock.now(), snapshot);
+    let metrics = Arc::new(Metrics::new());
+    let (facts, inbox) = mpsc::unbounded_channel();
+    let scribe = Scribe::start(Box::new(store), clock, Arc::clone(&metrics), facts.clone())
+        .map_err(StartFault::Thread)?;
+    let (asks, asked) = mpsc::channel(16);
+    let web = listener.map(|listener| {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status)");
+        }
+        let metrics = Arc::clone(&metrics);
+        tokio::spawn(async move {
+            if let Err(error) = web::serve(listener, asks, metrics).await {
+                tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
+            }
+        })
+    });
+    let shell = Shell::new(
+        clock,
+        engine,
+        host.bindings,
+        scribe,
+        metrics,
+        (facts, inbox),
+        asked,
+        host.wishes,
+        host.reload,
+        id.0,
+    );
+    let end = shell.run().await;
+    if let Some(web) = web {
+        web.abort();
+    }
+    tracing::info!(?end, "stopped");
+    Ok(end)
+}
+
+/// The machine's name and the process's number: told to people, never compared across restarts.
+fn host_id() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = if name.trim().is_empty() { "host" } else { name.trim() };
+    format!("{name}-{}", std::process::id())
+}

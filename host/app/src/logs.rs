@@ -1,0 +1,20 @@
+//! Log lines: for people on a terminal, JSON otherwise. `RUST_LOG` sets what is shown.
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+pub fn start(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start (in tests) keeps the first; it is not worth an error.
+    let _ = if json || !terminal {
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    } else {
+        lines
+            .compact()
+            .with_target(false)
+            .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none())
+            .try_init()
+    };
+}

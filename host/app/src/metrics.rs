@@ -1,0 +1,163 @@
+//! What is counted, in Prometheus naming. Gauges that follow from a rule's status are set when they are asked for.
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::view::View;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfRule {
+    rule: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfRun {
+    rule: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfDelivery {
+    destination: String,
+    outcome: &'static str,
+}
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+pub struct Metrics {
+    registry: Registry,
+    window_age: Family<OfRule, Seconds>,
+    lag: Family<OfRule, Seconds>,
+    open_episodes: Family<OfRule, Gauge>,
+    owed: Gauge,
+    drift: Seconds,
+    runs: Family<OfRun, Counter>,
+    run_seconds: Family<OfRule, Histogram>,
+    rows: Family<OfRule, Counter>,
+    signals: Family<OfRule, Counter>,
+    faults: Family<OfRule, Counter>,
+    deliveries: Family<OfDelivery, Counter>,
+    store_seconds: Histogram,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let seconds = || Histogram::new(exponential_buckets(0.001, 4.0, 9));
+        let this = Self {
+            registry: Registry::with_prefix("watchbell"),
+            window_age: Family::default(),
+            lag: Family::default(),
+            open_episodes: Family::default(),
+            owed: Gauge::default(),
+            drift: Seconds::default(),
+            runs: Family::default(),
+            run_seconds: Family::new_with_constructor(seconds),
+            rows: Family::default(),
+            signals: Family::default(),
+            faults: Family::default(),
+            deliveries: Family::default(),
+            store_seconds: seconds(),
+        };
+        this.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "window_age",
+            "Time since the end of the rule's last committed window",
+            Unit::Seconds,
+            self.window_age.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "How far the rule is behind what could be evaluated by now",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+        registry.register("open_episodes", "Episodes that have not ended", self.open_episodes.clone());
+        registry.register("outbox_owed", "Deliveries owed or under way", self.owed.clone());
+        registry.register_with_unit(
+            "clock_drift",
+            "How far the wall clock is from the engine's time",
+            Unit::Seconds,
+            self.drift.clone(),
+        );
+        registry.register("runs", "Runs by outcome", self.runs.clone());
+        registry.register_with_unit(
+            "run_duration",
+            "How long runs took, queries included",
+            Unit::Seconds,
+            self.run_seconds.clone(),
+        );
+        registry.register("rows", "Rows handed to rules", self.rows.clone());
+        registry.register("signals", "Signals that rules emitted", self.signals.clone());
+        registry.register(
+            "sandbox_faults",
+            "Runs that the sandbox ended or the rule refused",
+            self.faults.clone(),
+        );
+        registry.register("deliveries", "Delivery attempts by outcome", self.deliveries.clone());
+        registry.register_with_unit(
+            "store_commit",
+            "How long commits took",
+            Unit::Seconds,
+            self.store_seconds.clone(),
+        );
+        self
+    }
+
+    pub fn run_ended(&self, rule: &str, outcome: &'static str, took: std::time::Duration) {
+        self.runs.get_or_create(&OfRun { rule: rule.into(), outcome }).inc();
+        self.run_seconds.get_or_create(&OfRule { rule: rule.into() }).observe(took.as_secs_f64());
+    }
+
+    pub fn evaluated(&self, rule: &str, rows: u64, signals: u64) {
+        self.rows.get_or_create(&OfRule { rule: rule.into() }).inc_by(rows);
+        self.signals.get_or_create(&OfRule { rule: rule.into() }).inc_by(signals);
+    }
+
+    pub fn sandbox_fault(&self, rule: &str) {
+        self.faults.get_or_create(&OfRule { rule: rule.into() }).inc();
+    }
+
+    pub fn delivery_ended(&self, destination: &str, outcome: &'static str) {
+        self.deliveries.get_or_create(&OfDelivery { destination: destination.into(), outcome }).inc();
+    }
+
+    pub fn committed(&self, took: std::time::Duration) {
+        self.store_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Everything, in the text format that Prometheus reads.
+    pub fn render(&self, view: &View) -> String {
+        // Rules come and go with bundles: a gauge of a rule that is gone must not stand still for ever.
+        self.window_age.clear();
+        self.lag.clear();
+        self.open_episodes.clear();
+        for rule in view.rules.iter().filter(|rule| rule.enabled) {
+            let of = OfRule { rule: rule.name.clone() };
+            self.window_age.get_or_create(&of).set(rule.window_age_seconds);
+            self.lag.get_or_create(&of).set(rule.lag_seconds);
+            self.open_episodes.get_or_create(&of).set(i64::try_from(rule.open_episodes).unwrap_or(i64::MAX));
+        }
+        self.owed.set(i64::try_from(view.owed).unwrap_or(i64::MAX));
+        self.drift.set(view.clock_drift_seconds);
+        let mut text = String::new();
+        // Writing into a `String` cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

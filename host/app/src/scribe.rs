@@ -1,0 +1,101 @@
+//! The thread that owns the store. Commits are written one after the other, off the engine's loop.
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::mpsc::UnboundedSender;
+use watchbell_contract::{Duration, Timestamp};
+use watchbell_pipeline::order::Event;
+use watchbell_pipeline::record::Commit;
+use watchbell_store::{CommitError, Store};
+
+use crate::clock::{self, Clock};
+use crate::crash::{self, Step};
+use crate::metrics::Metrics;
+use crate::shell::Fact;
+
+/// Episodes that ended and deliveries that were made stay readable for this long.
+const HISTORY: Duration = Duration::from_hours(24 * 30);
+/// How many rows of a kind one sweep takes.
+const SWEEP_ROWS_MAX: u32 = 1_000;
+/// How often what is older is swept.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+pub(crate) struct Scribe {
+    commits: Sender<Box<Commit>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Scribe {
+    pub(crate) fn start(
+        store: Box<dyn Store>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        facts: UnboundedSender<Fact>,
+    ) -> std::io::Result<Self> {
+        let (commits, inbox) = channel();
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_all(store, &inbox, clock, &metrics, &facts))?;
+        Ok(Self { commits, thread: Some(thread) })
+    }
+
+    pub(crate) fn write(&self, commit: Box<Commit>) {
+        // The thread ends only after this sender: it cannot be gone.
+        let _ = self.commits.send(commit);
+    }
+}
+
+impl Drop for Scribe {
+    /// Closes the store: the last commit is written and the lock released when this returns.
+    fn drop(&mut self) {
+        let (closed, _) = channel();
+        self.commits = closed;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_all(
+    mut store: Box<dyn Store>,
+    inbox: &Receiver<Box<Commit>>,
+    clock: Clock,
+    metrics: &Metrics,
+    facts: &UnboundedSender<Fact>,
+) {
+    let mut swept = Timestamp::MIN;
+    while let Ok(commit) = inbox.recv() {
+        crash::point(Step::Writing);
+        let began = clock::monotonic();
+        let outcome = store.commit(&commit);
+        metrics.committed(began.elapsed());
+        let fact = match outcome {
+            Ok(()) => {
+                crash::point(Step::Written);
+                Fact::Event(Event::Persisted { nonce: commit.nonce, written: true })
+            }
+            Err(superseded @ CommitError::Superseded { .. }) => Fact::Superseded(superseded.to_string()),
+            Err(error) => {
+                tracing::error!(
+                    error = crate::chain(&error),
+                    "the store did not take a commit; it is tried again"
+                );
+                Fact::Event(Event::Persisted { nonce: commit.nonce, written: false })
+            }
+        };
+        if facts.send(fact).is_err() {
+            return;
+        }
+        let now = clock.now();
+        if now.since(swept) >= SWEEP_EVERY {
+            match store.prune(now - HISTORY, SWEEP_ROWS_MAX) {
+                // More to sweep: go on after the next commit, so that none waits for long.
+                Ok(pruned) => swept = if pruned.more { swept } else { now },
+                Err(error) => {
+                    swept = now;
+                    tracing::warn!(error = crate::chain(&error), "old records could not be swept");
+                }
+            }
+        }
+    }
+}

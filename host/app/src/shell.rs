@@ -1,0 +1,310 @@
+//! The shell: the only `select!`. It carries out the engine's orders and tells it what happened.
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use watchbell_contract::{Duration, Receipt, Refusal};
+use watchbell_pipeline::Engine;
+use watchbell_pipeline::order::{Action, Event, Note, Run, RunFault};
+use watchbell_pipeline::record::IntentId;
+use watchbell_pipeline::spec::{DestinationName, RuleName};
+
+use crate::bind::Bindings;
+use crate::clock::{Clock, DRIFT_MAX};
+use crate::crash::{self, Step};
+use crate::deliver::deliver;
+use crate::evaluate::evaluate;
+use crate::health;
+use crate::metrics::Metrics;
+use crate::scribe::Scribe;
+use crate::view::{Explanation, View};
+use crate::web::Ask;
+
+/// After being told to stop, runs and deliveries under way get this long.
+pub const DRAIN_MAX: Duration = Duration::from_secs(9);
+/// Without any fact the shell looks around this often: for the wall clock, above all.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+
+/// What reaches the shell.
+pub(crate) enum Fact {
+    Event(Event),
+    /// Another host owns the partition now.
+    Superseded(String),
+}
+
+/// What a person asks of a running host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Stop,
+    Reload,
+}
+
+/// How a host ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As asked, nothing left under way.
+    Drained,
+    /// As asked, but this many runs and deliveries were still under way.
+    Abandoned(usize),
+    /// Another host took over.
+    Superseded(String),
+}
+
+pub(crate) struct Shell {
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+    pub(crate) bindings: Arc<Bindings>,
+    pub(crate) scribe: Scribe,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) facts: mpsc::UnboundedSender<Fact>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
+    /// Reads the manifests again. `None`: they have faults, which were reported.
+    pub(crate) reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+    pub(crate) host: String,
+    pub(crate) generation: u64,
+    /// Rules that may compute at once.
+    guests: Arc<Semaphore>,
+    /// Runs ordered while the wall clock disagrees.
+    held: Vec<Run>,
+    /// What is under way: runs and deliveries, by count.
+    under_way: usize,
+    pub(crate) progress: health::Progress,
+}
+
+impl Shell {
+    #[expect(clippy::too_many_arguments, reason = "the shell is where everything meets")]
+    pub(crate) fn new(
+        clock: Clock,
+        engine: Engine,
+        bindings: Bindings,
+        scribe: Scribe,
+        metrics: Arc<Metrics>,
+        (facts, inbox): (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
+        asks: mpsc::Receiver<Ask>,
+        wishes: mpsc::Receiver<Wish>,
+        reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+        host: String,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let progress = health::Progress::starting(clock.now());
+        Self {
+            clock,
+            engine,
+            bindings: Arc::new(bindings),
+            scribe,
+            metrics,
+            facts,
+            inbox,
+            asks,
+            wishes,
+            reload,
+            host,
+            generation: 0,
+            guests: Arc::new(Semaphore::new(cores)),
+            held: Vec::new(),
+            under_way: 0,
+            progress,
+        }
+    }
+
+    /// Runs until told to stop, and returns how that went.
+    pub(crate) async fn run(mut self) -> End {
+        self.put_in_force();
+        let mut stopping = None;
+        loop {
+            self.release_held();
+            while let Some(action) = self.engine.poll_action() {
+                self.start(action);
+            }
+            if let Some(since) = stopping {
+                if self.engine.is_drained() {
+                    return End::Drained;
+                }
+                if self.clock.now().since(since) >= DRAIN_MAX {
+                    return End::Abandoned(self.under_way);
+                }
+            }
+            let pause = self.pause();
+            tokio::select! {
+                biased;
+                Some(wish) = self.wishes.recv() => match wish {
+                    Wish::Reload => self.reload(),
+                    Wish::Stop if stopping.is_some() => return End::Abandoned(self.under_way),
+                    Wish::Stop => {
+                        stopping = Some(self.clock.now());
+                        self.handle(Event::Drain);
+                    }
+                },
+                Some(ask) = self.asks.recv() => self.answer(ask),
+                Some(fact) = self.inbox.recv() => match fact {
+                    Fact::Event(event) => self.handle(event),
+                    Fact::Superseded(by) => return End::Superseded(by),
+                },
+                () = pause => self.handle(Event::Tick),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.clock.now();
+        match &event {
+            Event::Evaluated { .. } => {
+                self.under_way -= 1;
+                self.progress.run_ended(now);
+            }
+            Event::Delivered { .. } => self.under_way -= 1,
+            Event::Persisted { written: true, .. } => self.progress.committed(now),
+            _ => {}
+        }
+        let step = match &event {
+            Event::Evaluated { .. } => Some(Step::Evaluated),
+            Event::Persisted { written: true, .. } => Some(Step::Acknowledged),
+            Event::Delivered { .. } => Some(Step::Answered),
+            _ => None,
+        };
+        self.engine.handle(now, event);
+        step.into_iter().for_each(crash::point);
+    }
+
+    fn start(&mut self, action: Action) {
+        match action {
+            Action::Evaluate(run) if self.clock.drift() > DRIFT_MAX => self.held.push(run),
+            Action::Evaluate(run) => self.start_run(run),
+            Action::Persist(commit) => {
+                self.progress.commit_began(self.clock.now());
+                self.scribe.write(commit);
+            }
+            Action::Deliver { id, destination, intent } => self.start_delivery(id, destination, *intent),
+            Action::Note(note) => self.note(note),
+        }
+    }
+
+    fn start_run(&mut self, run: Run) {
+        self.under_way += 1;
+        let facts = self.facts.clone();
+        let Some(rule) = self.bindings.rules.get(&run.rule).cloned() else {
+            let fault = RunFault::Outside(format!("rule `{}` is not part of the bundle in force", run.rule));
+            let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
+            return;
+        };
+        let (guests, metrics) = (Arc::clone(&self.guests), Arc::clone(&self.metrics));
+        tokio::spawn(async move {
+            let began = crate::clock::monotonic();
+            let outcome = evaluate(&run, &rule, &guests).await;
+            let name = &run.rule.0;
+            metrics.run_ended(name, outcome_name(&outcome), began.elapsed());
+            match &outcome {
+                Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
+                Err(RunFault::Rule(_) | RunFault::State(_)) => metrics.sandbox_fault(name),
+                Err(RunFault::Outside(_) | RunFault::TooLarge(_)) => {}
+            }
+            // The shell may have ended meanwhile; then nobody waits for this.
+            let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
+        });
+    }
+
+    fn start_delivery(&mut self, id: IntentId, name: DestinationName, intent: watchbell_contract::Intent) {
+        self.under_way += 1;
+        let facts = self.facts.clone();
+        let metrics = Arc::clone(&self.metrics);
+        let destination = self.bindings.destinations.get(&name).cloned();
+        crash::point(Step::Sending);
+        tokio::spawn(async move {
+            let outcome = match destination {
+                Some(destination) => deliver(&intent, &destination).await,
+                None => Err(Refusal::Refused(format!("destination `{name}` is not part of the environment"))),
+            };
+            crash::point(Step::Sent);
+            metrics.delivery_ended(&name.0, delivery_name(&outcome));
+            let _ = facts.send(Fact::Event(Event::Delivered { intent: id, outcome }));
+        });
+    }
+
+    /// Runs that were held because the clocks disagreed start when they agree again.
+    fn release_held(&mut self) {
+        if !self.held.is_empty() && self.clock.drift() <= DRIFT_MAX {
+            for run in std::mem::take(&mut self.held) {
+                self.start_run(run);
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        match (self.reload)() {
+            Some(bindings) => {
+                self.bindings = Arc::new(bindings);
+                self.put_in_force();
+            }
+            None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
+        }
+    }
+
+    fn put_in_force(&mut self) {
+        self.generation += 1;
+        let bindings = &self.bindings;
+        tracing::info!(
+            bundle = bindings.digest,
+            rules = bindings.specs.len(),
+            environment = bindings.environment,
+            "bundle in force"
+        );
+        let event = Event::Bundle {
+            digest: bindings.digest.clone(),
+            rules: bindings.specs.clone(),
+            destinations: bindings.destination_specs.clone(),
+        };
+        self.handle(event);
+    }
+
+    fn pause(&self) -> impl Future<Output = ()> + use<> {
+        let now = self.clock.now();
+        let span = self.engine.next_wakeup().map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX);
+        wait(span)
+    }
+
+    fn answer(&self, ask: Ask) {
+        // Whoever asked may have gone: then the answer is nobody's loss.
+        match ask {
+            Ask::View(answer) => drop(answer.send(self.view())),
+            Ask::Explain(rule, answer) => drop(answer.send(self.explain(&rule))),
+        }
+    }
+
+    fn view(&self) -> View {
+        health::view(self)
+    }
+
+    fn explain(&self, rule: &str) -> Option<Explanation> {
+        let view = self.view().rules.into_iter().find(|view| view.name == rule)?;
+        let decisions = self.engine.explain(&RuleName(rule.to_owned()));
+        Some(Explanation { rule: view, decisions: decisions.iter().map(ToString::to_string).collect() })
+    }
+
+    fn note(&self, note: Note) {
+        crate::notes::log(note);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that waits")]
+async fn wait(span: Duration) {
+    tokio::time::sleep(span.std()).await;
+}
+
+fn outcome_name<T>(outcome: &Result<T, RunFault>) -> &'static str {
+    match outcome {
+        Ok(_) => "evaluated",
+        Err(RunFault::Outside(_)) => "outside",
+        Err(RunFault::TooLarge(_)) => "too_large",
+        Err(RunFault::Rule(_)) => "rule",
+        Err(RunFault::State(_)) => "state",
+    }
+}
+
+fn delivery_name(outcome: &Result<Receipt, Refusal>) -> &'static str {
+    match outcome {
+        Ok(_) => "delivered",
+        Err(Refusal::Refused(_)) => "refused",
+        Err(Refusal::Unavailable { .. }) => "unavailable",
+    }
+}

@@ -1,0 +1,67 @@
+//! What the host says of itself: the same for `/status`, for `watchbell status` and for health.
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    pub environment: String,
+    pub host: String,
+    /// RFC 3339.
+    pub at: String,
+    pub bundle: Option<String>,
+    pub generation: u64,
+    pub rules: Vec<RuleView>,
+    /// Deliveries owed or under way.
+    pub owed: u64,
+    pub clock_drift_seconds: f64,
+    pub alive: Health,
+    pub ready: Health,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleView {
+    pub name: String,
+    pub enabled: bool,
+    /// The end of the last committed window, RFC 3339.
+    pub evaluated_until: Option<String>,
+    pub window_age_seconds: f64,
+    /// How far the rule is behind what could be evaluated by now.
+    pub lag_seconds: f64,
+    pub next_due: Option<String>,
+    pub running: bool,
+    /// How far priming has come, while it lasts.
+    pub priming: Option<String>,
+    pub last_error: Option<String>,
+    pub failures_in_a_row: u32,
+    pub open_episodes: u64,
+    pub last_run: Option<LastRun>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LastRun {
+    pub window_start: String,
+    pub window_end: String,
+    pub rows: u64,
+    pub signals: u32,
+    pub took_ms: u64,
+    pub ended_at: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    pub ok: bool,
+    /// What is wrong, one cause a line; empty if nothing is.
+    pub why: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub rule: RuleView,
+    /// One decision a line, with its reason.
+    pub decisions: Vec<String>,
+}
+
+impl Health {
+    pub fn of(why: Vec<String>) -> Self {
+        Self { ok: why.is_empty(), why }
+    }
+}

@@ -1,0 +1,48 @@
+import com.carrotsearch.randomizedtesting.RandomizedRunner;
+import com.carrotsearch.randomizedtesting.annotations.ThreadLeakScope;
+import com.carrotsearch.randomizedtesting.annotations.Timeout;
+import com.carrotsearch.randomizedtesting.annotations.TimeoutSuite;
+import java.util.List;
+import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.node.MockNode;
+import org.elasticsearch.transport.netty4.Netty4Plugin;
+import org.junit.Test;
+import org.junit.runner.JUnitCore;
+import org.junit.runner.Result;
+import org.junit.runner.RunWith;
+import org.junit.runner.notification.Failure;
+
+/** Elasticsearch 9.5.3, one node. Its test framework draws random values, which only its runner allows. */
+@RunWith(RandomizedRunner.class)
+@ThreadLeakScope(ThreadLeakScope.Scope.NONE)
+@TimeoutSuite(millis = 0)
+public class Server {
+    private static Launch launch;
+
+    public static void main(String[] arguments) throws Exception {
+        launch = new Launch(arguments);
+        Result result = JUnitCore.runClasses(Server.class);
+        for (Failure failure : result.getFailures()) System.err.println(failure.getTrace());
+        System.exit(1);
+    }
+
+    @Test
+    @Timeout(millis = 0)
+    public void run() throws Exception {
+        Settings settings = Settings.builder()
+            .put("cluster.name", "watchbell-es9")
+            .put("node.name", "es9")
+            .put("path.home", launch.home.toString())
+            .put("path.data", launch.home.resolve("data").toString())
+            .put("http.type", "netty4")
+            .put("transport.type", "netty4")
+            .put("network.host", "127.0.0.1")
+            .put("http.port", launch.httpPort)
+            .put("transport.port", launch.transportPort)
+            .put("discovery.type", "single-node")
+            .put("cluster.routing.allocation.disk.threshold_enabled", false)
+            .build();
+        new MockNode(settings, List.of(Netty4Plugin.class)).start();
+        launch.serve();
+    }
+}

@@ -1,0 +1,8 @@
+//! Everything that needs the real program: one binary, so that it links once.
+mod world; // a cluster, a receiver, manifests, and hosts that come and go
+mod tidy; // what no linter knows
+mod journey; // from document to delivery
+mod crash; // kill -9 at every numbered step
+mod refusal; // what the program says when it cannot go on
+mod signals; // SIGTERM and SIGHUP
+mod servers; // the same rule on four servers

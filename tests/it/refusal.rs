@@ -1,0 +1,73 @@
+//! What the program says when it cannot go on, and with which exit code.
+use serde_json::json;
+
+use crate::journey::{FAILED_LOGINS, with_failed_logins};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_on_the_same_store_is_refused() {
+    let world = with_failed_logins().await;
+    let mut first = world.start();
+    first.until("a window", |line| line["outcome"] == "committed").await;
+    let mut second = world.start();
+    assert_eq!(second.ended().await, Some(3));
+    let said = second.said.join("\n");
+    assert!(said.contains("store.sqlite") && said.contains("is in use by process"), "{said}");
+    assert_eq!(first.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_none_is_refused_and_left_as_it_was() {
+    let world = with_failed_logins().await;
+    std::fs::write(world.store(), "these are not the pages of a database, but somebody wrote them").unwrap();
+    let mut host = world.start();
+    assert_eq!(host.ended().await, Some(3));
+    assert!(host.said.join("\n").contains("store.sqlite"), "{:?}", host.said);
+    let kept = std::fs::read_to_string(world.store()).unwrap();
+    assert!(kept.starts_with("these are not"), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_manifests_end_check_and_run_with_1() {
+    let world = World::new().await;
+    world.write(
+        "bad.yaml",
+        &FAILED_LOGINS.replace("num_events: 3", "num_event: 3").replace("every: 1s", "every: 1 sec"),
+    );
+    let rules = world.rules().display().to_string();
+    let (code, _, err) = world.call(&["check", "--rules", &rules]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("bad.yaml:") && err.contains("num_event") && err.contains("every"), "{err}");
+    let mut host = world.start();
+    assert_eq!(host.ended().await, Some(1));
+    let (code, out, _) = world.call(&["check", "--json", "--rules", &rules]).await;
+    assert_eq!(code, 1);
+    assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_down_fails_readiness_and_not_liveness() {
+    let world = with_failed_logins().await;
+    // Nobody listens on port 1.
+    world.environment(&json!({ "clusters": { "main": { "nodes": ["http://127.0.0.1:1"] } } }));
+    let mut host = world.start();
+    let failed = host.until("a failed run", |line| line["outcome"] == "failed").await;
+    let message = failed["message"].as_str().unwrap();
+    for part in ["failed-logins", "logs-auth", "main", "127.0.0.1:1"] {
+        assert!(message.contains(part), "{part} is missing in: {message}");
+    }
+    assert_eq!(host.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_is_none_is_told_in_words() {
+    let world = World::new().await;
+    let file = world.scratch.path().join("x.wasm");
+    std::fs::write(&file, b"\0asm\x01").unwrap();
+    let (code, _, err) = world.call(&["plugin", "check", &file.display().to_string()]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("x.wasm") && err.contains("cut short"), "{err}");
+    let (code, _, err) = world.call(&["plugin", "check", "/nowhere.wasm"]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("/nowhere.wasm"), "{err}");
+}

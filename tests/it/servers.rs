@@ -1,0 +1,73 @@
+//! The shipped spike rule on the embedded node and on every real server gives the same signals.
+use serde_json::{Value, json};
+
+use crate::world::{World, hit, now, repository};
+
+const INDEX: &str = "logstash-servers-test";
+
+/// A quiet half hour, then 5xx responses rising fourfold for five minutes, then calm; and what must not count.
+fn documents(start: i64) -> Vec<Value> {
+    let mut documents = Vec::new();
+    for second in 0..2_400 {
+        let at = start + second * 1_000;
+        documents.push(hit(at, 200, "web-1"));
+        let spiking = (1_500..1_800).contains(&second);
+        if second % 12 == 0 {
+            for _ in 0..if spiking { 4 } else { 1 } {
+                documents.push(hit(at, 503, "web-2"));
+            }
+        }
+    }
+    documents
+}
+
+/// What the real host tells its receiver about these documents on `cluster`, without what differs by run.
+async fn told(mut world: World, start: i64) -> Vec<Value> {
+    world.index(INDEX).await;
+    world.documents(INDEX, &documents(start)).await;
+    // The shipped rule itself; its environment is this world's.
+    let rule =
+        std::fs::read_to_string(repository().join("rules/web/spike-in-5xxs.yaml")).expect("the shipped rule");
+    world.write("spike-in-5xxs.yaml", &rule);
+    let hook =
+        json!({ "use": "webhook", "url": world.receiver.url, "grants": { "private_addresses": true } });
+    world.environment(&json!({
+        "destinations": { "ops-chat": hook, "ops-mail": hook, "ops-sms": hook },
+        "tokens": { "KIBANA_URL": "http://kibana", "spike-in-5xxs": { "threshold_cur": 90 } },
+        "rules": { "spike-in-5xxs": { "every": "1m", "lookback": "90m", "window_max": "3h", "delay": "0s", "index": INDEX } },
+    }));
+    let mut host = world.start();
+    host.until("a delivery", |line| line["message"] == "delivered").await;
+    assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
+    let got = world.receiver.until("the alert", |got| !got.is_empty()).await;
+    got.into_iter()
+        .map(|arrival| {
+            let body = &arrival.body;
+            json!({
+                "labels": body["labels"], "at": body["at"], "value": body["value"], "threshold": body["threshold"],
+                "summary": body["summary"], "details": body["details"], "title": body["title"], "body": body["body"],
+            })
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spike_rule_gives_the_same_signals_on_four_servers() {
+    let start = (now() - 3_600_000) / 60_000 * 60_000;
+    let expected = told(World::new().await, start).await;
+    assert_eq!(expected.len(), 1, "{expected:#?}");
+    assert!(expected[0]["value"].as_f64().is_some_and(|value| value >= 2.0), "{expected:#?}");
+    let servers = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
+    for name in ["es7", "es9", "os3"] {
+        let Some(url) = servers.split(',').find_map(|server| server.strip_prefix(name)?.strip_prefix('='))
+        else {
+            println!("skipped: the spike rule on {name}");
+            continue;
+        };
+        assert_eq!(
+            told(World::on(url).await, start).await,
+            expected,
+            "{name} differs from the embedded node"
+        );
+    }
+}
