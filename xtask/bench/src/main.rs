@@ -1,0 +1,86 @@
+//! `cargo xtask bench`: the figures that matter, as ratios within one run, with the machine's noise beside them.
+mod table; // min, median, max
+mod parse; // response bytes to columns
+mod rows; // rows into a rule: native, and as a component
+mod sandbox; // fresh sandboxes and cached modules
+mod corpus; // documents for a real server
+mod process; // what a process cost
+mod host; // the whole host on raw hits
+mod elastalert; // ElastAlert2 at the same work
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Measures; prints tables of min, median and max. Numbers of one run may be compared with each other, and with
+/// nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Repetitions of each measurement.
+    #[arg(long, default_value_t = 7, global = true)]
+    runs: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Response bytes to columns, against serde_json's tree and simd-json's tape.
+    Parse,
+    /// Rows into a rule, native against component.
+    Rows,
+    /// A fresh sandbox and one call; a compiled module from the cache.
+    Sandbox,
+    /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
+    Host(Work),
+    /// The same beside ElastAlert2, installed into a Python 3.12 environment of its own.
+    Elastalert(Work),
+}
+
+/// The work that whole programs are measured at.
+#[derive(Clone, Debug, clap::Args)]
+struct Work {
+    #[arg(long, default_value_t = 500_000)]
+    documents: u64,
+    /// A running Elasticsearch, instead of the one that `cargo xtask bench` starts.
+    #[arg(long, value_name = "URL")]
+    cluster: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let runs = args.runs.max(1);
+    match args.what {
+        Some(What::Parse) => parse::bench(runs),
+        Some(What::Rows) => rows::bench(runs),
+        Some(What::Sandbox) => sandbox::bench(runs),
+        Some(What::Host(work)) => host::bench(&work).map(drop),
+        Some(What::Elastalert(work)) => elastalert::bench(&work),
+        None => {
+            parse::bench(runs)?;
+            rows::bench(runs)?;
+            sandbox::bench(runs)
+        }
+    }
+}
+
+impl Work {
+    /// The server to ask: the one named, or Elasticsearch 7.10.2 among those that were started for this.
+    fn server(&self) -> Result<String> {
+        if let Some(url) = &self.cluster {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        let servers = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
+        let url = servers.split(',').find_map(|server| server.strip_prefix("es7="));
+        url.map(str::to_owned)
+            .context("no Elasticsearch: start this by `cargo xtask bench`, or give `--cluster URL`")
+    }
+}
+
+/// A path that `cargo xtask bench` hands over.
+fn given(variable: &str) -> Result<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    path.with_context(|| format!("{variable} is not set: start this by `cargo xtask bench`"))
+}

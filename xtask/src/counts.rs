@@ -1,0 +1,187 @@
+//! What the output of `cargo test` says of its tests.
+
+/// Tests by what became of them.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    /// By name, with the reason where one was given.
+    pub(crate) skipped: Vec<String>,
+    /// By name; may be fewer than `failed` where a test binary died.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Tests that need real servers find them in this variable: `es7=http://…,es9=…,os3=…`.
+pub(crate) const SERVERS: &str = "WATCHBELL_SERVERS";
+
+impl Counts {
+    /// Reads libtest's lines, and those of tests that could not do their work: they print `skipped: NAME`, with a
+    /// reason in parentheses. libtest counts such a test as passed, this does not. A test that does its work on each
+    /// of several servers prints `skipped: NAME on es9` for each that is missing, and still passes for the others.
+    pub(crate) fn parse(output: &str) -> Counts {
+        let mut counts = Counts::default();
+        let mut skipping = 0;
+        for line in output.lines() {
+            if let Some(summary) = line.strip_prefix("test result: ") {
+                counts.passed += number_before(summary, " passed");
+                counts.failed += number_before(summary, " failed");
+            } else if let Some(skipped) = skipped(line) {
+                skipping += usize::from(server_of(skipped).is_none());
+                counts.skipped.push(skipped.to_owned());
+            } else if let Some((name, outcome)) =
+                line.strip_prefix("test ").and_then(|l| l.split_once(" ... "))
+            {
+                if outcome.starts_with("FAILED") {
+                    counts.failures.push(name.to_owned());
+                } else if let Some(reason) = outcome.strip_prefix("ignored") {
+                    let reason = reason.trim_start_matches(", ");
+                    counts
+                        .skipped
+                        .push(format!("{name} ({})", if reason.is_empty() { "ignored" } else { reason }));
+                }
+            }
+        }
+        counts.passed = counts.passed.saturating_sub(skipping);
+        counts
+    }
+
+    /// One that passed and is no test of libtest's.
+    pub(crate) fn check() -> Counts {
+        Counts { passed: 1, ..Counts::default() }
+    }
+
+    pub(crate) fn add(&mut self, other: Counts) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped.extend(other.skipped);
+        self.failures.extend(other.failures);
+    }
+
+    /// The last line of `cargo xtask test`.
+    pub(crate) fn line(&self) -> String {
+        format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped.len())
+    }
+}
+
+/// The part of a failing run that is worth reading: libtest's accounts of failures, else the end.
+pub(crate) fn excerpt(output: &str) -> String {
+    const LINES_MAX: usize = 300;
+    let mut accounts = Vec::new();
+    let mut inside = false;
+    for line in output.lines() {
+        // The accounts stand between the first `failures:` and the list of names, which repeats that word.
+        inside = (inside || line == "failures:") && !line.starts_with("test result:");
+        if inside {
+            accounts.push(line);
+        }
+    }
+    if accounts.is_empty() {
+        accounts =
+            output.lines().filter(|line| !line.starts_with("test ") || !line.ends_with(" ok")).collect();
+        accounts.drain(..accounts.len().saturating_sub(LINES_MAX));
+    }
+    accounts.truncate(LINES_MAX);
+    accounts.join("\n")
+}
+
+/// The server whose absence made a test skip a part of its work.
+pub(crate) fn server_of(skipped: &str) -> Option<&str> {
+    let (_, server) = skipped.split(" (").next()?.rsplit_once(" on ")?;
+    let server = server.trim();
+    ["es7", "es9", "os3"].into_iter().find(|key| *key == server)
+}
+
+fn skipped(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    // With one thread libtest writes the name before the test runs, and what it prints follows on that line.
+    let line = line.strip_prefix("test ").and_then(|l| l.split_once(" ... ")).map_or(line, |(_, rest)| rest);
+    line.strip_prefix("skipped: ").map(str::trim)
+}
+
+fn number_before(text: &str, word: &str) -> usize {
+    let Some((before, _)) = text.split_once(word) else { return 0 };
+    let digits = before.rsplit(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "\
+running 4 tests
+test window::covers ... ok
+test engine::kill ... FAILED
+test slow::one ... ignored, takes an hour
+test mail::sends ... ok
+
+successes:
+
+---- mail::sends stdout ----
+skipped: mail::sends (no mail server)
+
+failures:
+
+---- engine::kill stdout ----
+thread 'engine::kill' panicked at x.rs:1:1:
+left != right
+
+failures:
+    engine::kill
+
+test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
+
+running 2 tests
+test servers::spike ... ok
+test a ... ok
+skipped: the spike rule on es9
+test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.02s
+";
+
+    #[test]
+    fn all_results_are_added_up() {
+        let counts = Counts::parse(OUTPUT);
+        assert_eq!(counts.passed, 13, "one of fourteen skipped itself, one a part of its work");
+        assert_eq!(counts.failed, 1);
+        assert_eq!(counts.failures, ["engine::kill"]);
+        assert_eq!(
+            counts.skipped,
+            ["slow::one (takes an hour)", "mail::sends (no mail server)", "the spike rule on es9"]
+        );
+        assert_eq!(counts.line(), "13 passed, 1 failed, 3 skipped");
+    }
+
+    #[test]
+    fn a_part_left_out_names_its_server() {
+        assert_eq!(server_of("the spike rule on es9"), Some("es9"));
+        assert_eq!(server_of("paging on os3 (needs JDK 21 or later)"), Some("os3"));
+        assert_eq!(server_of("guests (run on es9)"), None);
+        assert_eq!(server_of("built on sand"), None);
+    }
+
+    #[test]
+    fn one_thread_writes_the_name_first() {
+        let counts = Counts::parse(
+            "test a ... skipped: a (no tool)\nok\ntest result: ok. 1 passed; 0 failed; 0 ignored",
+        );
+        assert_eq!((counts.passed, counts.skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_run_without_results_counts_nothing() {
+        assert_eq!(Counts::parse("error[E0433]: failed to resolve\n3 passed; 4 failed"), Counts::default());
+    }
+
+    #[test]
+    fn an_excerpt_is_the_account_of_the_failures() {
+        let excerpt = excerpt(OUTPUT);
+        assert!(excerpt.starts_with("failures:\n\n---- engine::kill stdout ----\n"), "{excerpt}");
+        assert!(excerpt.ends_with("    engine::kill\n"), "{excerpt}");
+    }
+
+    #[test]
+    fn without_failures_the_excerpt_is_the_end() {
+        let output = "test a ... ok\nerror: could not compile";
+        assert_eq!(excerpt(output), "error: could not compile");
+    }
+}

@@ -1,0 +1,117 @@
+//! A command with everything it starts: one process group, which ends with this program however that ends.
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result};
+
+pub(crate) struct Group {
+    child: Child,
+    /// A shell that waits for the end of its input, which only this program holds, and then kills the group.
+    /// It works for Ctrl-C and for SIGKILL alike, and needs no signal handler.
+    leash: Child,
+}
+
+/// `$1` is the group, `$2` a folder that goes with it (or nothing).
+const LEASH: &str = r#"cat; kill -s KILL -- "-$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2""#;
+
+impl Group {
+    /// Starts `command` in a group of its own. `scratch` is removed with it where this program dies first.
+    pub(crate) fn start(command: &mut Command, scratch: Option<&Path>) -> Result<Group> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.process_group(0).spawn().with_context(|| format!("cannot start `{name}`"))?;
+        let leash = Command::new("sh")
+            .args(["-c", LEASH, "leash", &child.id().to_string()])
+            .arg(scratch.unwrap_or(Path::new("")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match leash {
+            Ok(leash) => Ok(Group { child, leash }),
+            Err(error) => {
+                kill(child.id());
+                Err(error).context("cannot start `sh`")
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot wait for a process")
+    }
+
+    /// Ends it with everything it started.
+    pub(crate) fn stop(&mut self) {
+        // The leash first: afterwards the number of the group may belong to somebody else.
+        let _ = self.leash.kill();
+        let _ = self.leash.wait();
+        kill(self.child.id());
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn kill(group: u32) {
+    let _ = Command::new("sh")
+        .args(["-c", r#"kill -s KILL -- "-$1" 2>/dev/null"#, "kill", &group.to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// Whether any process of the group is left; a moment may pass between a kill and the end.
+    fn is_alive(group: u32) -> bool {
+        let probe = || {
+            Command::new("sh")
+                .args(["-c", "kill -s 0 -- \"-$1\" 2>/dev/null", "probe"])
+                .arg(group.to_string())
+                .status()
+        };
+        for _ in 0..100 {
+            if !probe().is_ok_and(|status| status.success()) {
+                return false;
+            }
+            clock::pause();
+        }
+        true
+    }
+
+    #[test]
+    fn what_a_command_started_ends_with_it() {
+        let mut group = Group::start(Command::new("sh").args(["-c", "sleep 300 & sleep 300"]), None).unwrap();
+        assert!(group.ended().unwrap().is_none());
+        let id = group.id();
+        group.stop();
+        assert!(!is_alive(id));
+    }
+
+    #[test]
+    fn the_leash_holds_when_its_owner_dies() {
+        let scratch = std::env::temp_dir().join(format!("watchbell-leash-{}", std::process::id()));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let mut group = Group::start(Command::new("sleep").arg("300"), Some(&scratch)).unwrap();
+        let id = group.id();
+        // The kernel closes the pipe of a program that died; here the test does.
+        drop(group.leash.stdin.take());
+        let _ = group.leash.wait();
+        let _ = group.child.wait();
+        assert!(!is_alive(id));
+        assert!(!scratch.exists());
+    }
+}

@@ -1,0 +1,128 @@
+//! `demo`, `bench`, `servers`: the programs that need something built or started first.
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::cargo;
+use crate::clock;
+use crate::counts::{self, SERVERS};
+use crate::plugins;
+use crate::servers::{Fleet, KINDS, Kind};
+use crate::setup::{self, Tools};
+use crate::stage::Stage;
+
+/// The first build of everything on a slow machine.
+const BUILD_MAX: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+/// Builds what `name` needs and runs it in the foreground, with the rest of the command line.
+pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let tools = prepare(cache)?;
+    build_plugins(cache, &tools)?;
+    let folder = build(cache, name)?;
+    let mut command = cargo::plain(folder.join(name));
+    command
+        .args(arguments)
+        .env("WATCHBELL_BIN", folder.join("watchbell"))
+        .env("WATCHBELL_PLUGINS", cache.plugins())
+        .env("WATCHBELL_CACHE_DIR", cache.root());
+    // Whole programs are measured at a real server, unless one is named.
+    let mut fleet = None;
+    let named = arguments.iter().any(|word| word.starts_with("--cluster"));
+    if name == "watchbell-bench"
+        && !named
+        && arguments.iter().any(|word| word == "host" || word == "elastalert")
+    {
+        let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
+        let started = Fleet::start(cache, &mut stage, &tools.java, &[&KINDS[0]], "1g")?;
+        if let Some((kind, why)) = started.missing.first() {
+            bail!("{} cannot be started: it {why}", kind.title);
+        }
+        command.env(SERVERS, started.variable());
+        fleet = Some(started);
+    }
+    let code = foreground(&mut command)?;
+    drop(fleet);
+    Ok(code)
+}
+
+/// Sets up, and tells what was found where it took a while.
+pub(crate) fn prepare(cache: &Cache) -> Result<Tools> {
+    let mut stage = Stage::start(cache, "setup", setup::BUDGET)?;
+    setup::run(cache, &mut stage, false)
+}
+
+pub(crate) fn build_plugins(cache: &Cache, tools: &Tools) -> Result<()> {
+    let mut stage = Stage::start(cache, "plugins", plugins::BUDGET)?;
+    plugins::build(cache, &mut stage, &tools.wasm)
+}
+
+/// Starts real servers and keeps them until Ctrl-C. `[--heap 1g] [es7] [es9] [os3]`
+pub(crate) fn servers(cache: &Cache, words: &[String]) -> Result<ExitCode> {
+    let mut heap = "512m".to_owned();
+    let mut kinds: Vec<&'static Kind> = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--heap" {
+            heap = words.next().context("`--heap` takes a size, for example `1g`")?.clone();
+        } else if let Some(kind) = KINDS.iter().find(|kind| kind.key == word) {
+            kinds.push(kind);
+        } else {
+            bail!("unknown server `{word}`: es7, es9 and os3 are known");
+        }
+    }
+    if kinds.is_empty() {
+        kinds = KINDS.iter().collect();
+    }
+    let tools = prepare(cache)?;
+    let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
+    let mut fleet = Fleet::start(cache, &mut stage, &tools.java, &kinds, &heap)?;
+    for server in &fleet.servers {
+        let memory = server.resident_mib().map_or_else(String::new, |mib| format!(", {mib} MiB"));
+        stage.say(&format!(
+            "{:<22} {}  (up in {}{memory})",
+            server.kind.title,
+            server.url,
+            clock::short(server.took)
+        ));
+    }
+    for (kind, why) in &fleet.missing {
+        stage.say(&format!("{:<22} not here: it {why}", kind.title));
+    }
+    if fleet.servers.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    stage.say(&format!("\nexport {SERVERS}={}\n\nCtrl-C ends them.", fleet.variable()));
+    drop(stage);
+    loop {
+        for server in &mut fleet.servers {
+            if !server.is_running() {
+                bail!("{} ended by itself", server.kind.title);
+            }
+        }
+        clock::pause();
+    }
+}
+
+/// The host and the program `name`; returns the folder they are in.
+fn build(cache: &Cache, name: &str) -> Result<PathBuf> {
+    let mut stage = Stage::start(cache, "build", BUILD_MAX)?;
+    // The workspace is named for its features: the tests use the same ones, and find everything built.
+    let mut command = cargo::native(cache);
+    command.args(["build", "--workspace", "--bin", "watchbell", "--bin", name]);
+    let ended = stage.run(&mut command)?;
+    if !ended.success {
+        stage.say(&counts::excerpt(&ended.output));
+        bail!("the host could not be built (log: {})", stage.log().display());
+    }
+    Ok(cache.target().join("debug"))
+}
+
+/// Ctrl-C reaches it as it would on its own command line.
+fn foreground(command: &mut Command) -> Result<ExitCode> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot start {name}"))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}

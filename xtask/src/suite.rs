@@ -1,0 +1,256 @@
+//! `cargo xtask test`: every check there is, in stages with a budget each.
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::cache::Cache;
+use crate::cargo;
+use crate::clock;
+use crate::counts::{self, Counts, SERVERS, server_of};
+use crate::plugins;
+use crate::servers::{Fleet, KINDS};
+use crate::setup::{self, Tools};
+use crate::stage::Stage;
+use crate::terminal::{green, red, yellow};
+
+/// In the order in which they run. The budgets add up to an hour; a cold machine with two cores needs two thirds.
+const STAGES: &[Room] = &[
+    Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
+    Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
+    Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
+    Room { name: "clippy", budget: minutes(12), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(23), run: |suite, stage| suite.tests(stage) },
+    Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
+];
+
+/// The tests that talk to real servers: a test binary, and a part of the names of its tests (empty: all).
+const ON_SERVERS: &[(&str, &str)] = &[("differential", ""), ("it", "servers")];
+
+struct Room {
+    name: &'static str,
+    budget: Duration,
+    run: fn(&mut Suite, &mut Stage) -> Result<Counts>,
+}
+
+#[derive(Default)]
+pub(crate) struct Options {
+    only: Vec<String>,
+    keep_going: bool,
+}
+
+impl Options {
+    /// `[--only STAGE]… [--keep-going]`
+    pub(crate) fn parse(words: &[String]) -> Result<Options> {
+        let mut options = Options::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--keep-going" => options.keep_going = true,
+                "--only" => match words.next() {
+                    Some(name) if STAGES.iter().any(|room| room.name == name) => {
+                        options.only.push(name.clone())
+                    }
+                    _ => {
+                        let names: Vec<&str> = STAGES.iter().map(|room| room.name).collect();
+                        bail!("`--only` takes one of {}", names.join(", "))
+                    }
+                },
+                _ => bail!("unknown option `{word}`: `--only STAGE` and `--keep-going` are known"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs the stages; the last line is `N passed, N failed, N skipped`.
+pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode> {
+    let mut suite = Suite { cache, ci, tools: None };
+    let mut total = Counts::default();
+    let started = clock::now();
+    for room in
+        STAGES.iter().filter(|room| options.only.is_empty() || options.only.iter().any(|o| o == room.name))
+    {
+        println!("{:<8} (at most {})", room.name, clock::short(room.budget));
+        let mut stage = Stage::start(&suite.cache, room.name, room.budget)?;
+        let counts = (room.run)(&mut suite, &mut stage).unwrap_or_else(|error| {
+            let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+            stage.say(&chain.join("\n  because "));
+            Counts { failed: 1, failures: vec![format!("the stage `{}`", room.name)], ..Counts::default() }
+        });
+        let outcome = if counts.failed > 0 { red("failed") } else { green("ok") };
+        let log = stage.log().display().to_string();
+        let took = clock::short(stage.elapsed());
+        stage.say(&format!("  {outcome} in {took}: {} (log: {log})", counts.line()));
+        let stop = counts.failed > 0 && !options.keep_going;
+        total.add(counts);
+        if stop {
+            break;
+        }
+    }
+    println!();
+    for name in &total.failures {
+        println!("{} {name}", red("failed:"));
+    }
+    for name in &total.skipped {
+        println!("{} {name}", yellow("skipped:"));
+    }
+    let refused = suite.ci && !total.skipped.is_empty();
+    if refused {
+        println!("with CI=true a skipped test is a failure");
+    }
+    println!("in {}", clock::short(started.elapsed()));
+    println!("{}", total.line());
+    Ok(if total.failed > 0 || refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+struct Suite {
+    cache: Cache,
+    ci: bool,
+    tools: Option<Tools>,
+}
+
+impl Suite {
+    fn setup(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let tools = setup::run(&self.cache, stage, self.ci)?;
+        stage.say(&setup::report(&tools, &self.cache));
+        self.tools = Some(tools);
+        Ok(Counts::check())
+    }
+
+    fn fmt(&mut self, stage: &mut Stage) -> Result<Counts> {
+        self.check(stage, &["fmt", "--all", "--check", "--", "--color", "never"])
+    }
+
+    fn plugins(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let (cache, tools) = self.parts(stage)?;
+        plugins::build(cache, stage, &tools.wasm)?;
+        Ok(Counts::check())
+    }
+
+    fn clippy(&mut self, stage: &mut Stage) -> Result<Counts> {
+        self.check(stage, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+    }
+
+    fn tests(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let mut counts = self.libtest(stage, &["--no-fail-fast"], "", "")?;
+        // No server runs yet: what waits for one is the next stage's.
+        counts.skipped.retain(|name| server_of(name).is_none());
+        Ok(counts)
+    }
+
+    /// Everything is built by now, so that the servers have the machine to themselves.
+    fn servers(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let (cache, tools) = self.parts(stage)?;
+        let kinds: Vec<_> = KINDS.iter().collect();
+        let fleet = Fleet::start(cache, stage, &tools.java, &kinds, "512m")?;
+        let mut counts = Counts::default();
+        for server in &fleet.servers {
+            let memory = server.resident_mib().map_or_else(String::new, |mib| format!(", {mib} MiB"));
+            let (title, took) = (server.kind.title, clock::short(server.took));
+            stage.say(&format!("  {title} answers after {took}{memory}: {}", server.url));
+        }
+        for (binary, part) in ON_SERVERS {
+            // The whole workspace is named for its features: with another set half of it would be built again.
+            let arguments = ["--test", binary, "--no-fail-fast"];
+            let mut found = self.libtest(stage, &arguments, part, &fleet.variable())?;
+            for (kind, why) in &fleet.missing {
+                let mut told = false;
+                for skipped in found.skipped.iter_mut().filter(|name| server_of(name) == Some(kind.key)) {
+                    *skipped = format!("{skipped} ({}: it {why})", kind.title);
+                    told = true;
+                }
+                if !told {
+                    found.skipped.push(format!("{binary} on {} ({}: it {why})", kind.key, kind.title));
+                }
+            }
+            counts.add(found);
+        }
+        Ok(counts)
+    }
+
+    /// A cargo command that passes or fails as a whole.
+    fn check(&self, stage: &mut Stage, arguments: &[&str]) -> Result<Counts> {
+        let ended = stage.run(cargo::native(&self.cache).args(arguments))?;
+        if !ended.success {
+            stage.say(&counts::excerpt(&ended.output));
+            bail!("`cargo {}` failed", arguments.join(" "));
+        }
+        Ok(Counts::check())
+    }
+
+    fn libtest(&self, stage: &mut Stage, arguments: &[&str], part: &str, servers: &str) -> Result<Counts> {
+        let mut command = cargo::native(&self.cache);
+        // Guests export raw names that only a linker for wasm accepts.
+        command
+            .args(["test", "--workspace", "--exclude", "watchbell-guests"])
+            .args(arguments)
+            .arg("--")
+            .arg("--show-output");
+        if !part.is_empty() {
+            command.arg(part);
+        }
+        // Absent and empty would be two different environments for cargo, so it is one of them for good.
+        command.env_remove(SERVERS);
+        if !servers.is_empty() {
+            command.env(SERVERS, servers);
+        }
+        let ended = stage.run(&mut command)?;
+        let mut counts = Counts::parse(&ended.output);
+        if !ended.success {
+            stage.say(&counts::excerpt(&ended.output));
+            if counts.failed == 0 {
+                counts.failed = 1;
+                counts
+                    .failures
+                    .push(format!("`cargo test {}`, for another reason than a test", arguments.join(" ")));
+            }
+        }
+        Ok(counts)
+    }
+
+    /// With the setup made up for where only another stage was asked for.
+    fn parts(&mut self, stage: &mut Stage) -> Result<(&Cache, &Tools)> {
+        let tools = match self.tools.take() {
+            Some(tools) => tools,
+            None => setup::run(&self.cache, stage, self.ci)?,
+        };
+        Ok((&self.cache, self.tools.insert(tools)))
+    }
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_budgets_add_up_to_an_hour_at_most() {
+        let total: Duration = STAGES.iter().map(|room| room.budget).sum();
+        assert!(total <= minutes(60), "{total:?}");
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = Options::parse(&words("--only fmt --keep-going --only tests")).unwrap();
+        assert_eq!(options.only, ["fmt", "tests"]);
+        assert!(options.keep_going);
+    }
+
+    #[test]
+    fn unknown_options_and_stages_are_refused() {
+        for (text, said) in
+            [("--only", "takes one of setup"), ("--only x", "takes one of"), ("-v", "unknown option `-v`")]
+        {
+            let error = Options::parse(&words(text)).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}
