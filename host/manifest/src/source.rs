@@ -139,6 +139,12 @@ pub(crate) fn unmask(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
+/// The line `number`, from 1, as the parser and [`mask`] count: a line ends at \n, at \r\n, and at \r alone.
+pub(crate) fn line(text: &str, number: u32) -> Option<&str> {
+    let mut lines = text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
+    lines.nth(number.checked_sub(1)? as usize)
+}
+
 /// Whether a token may have this name: letters, digits, `_`, `.` and `-`.
 pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_name_byte)
@@ -172,5 +178,17 @@ fn show(c: char) -> char {
     match u32::from(c) {
         hidden @ 0xE000..=0xE07F => char::from_u32(hidden - BASE).unwrap_or(c),
         _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_as_the_parser_counts() {
+        let text = "a\nb\r\nc\rd";
+        let found: Vec<_> = (0..=5).map(|number| line(text, number)).collect();
+        assert_eq!(found, [None, Some("a"), Some("b"), Some("c"), Some("d"), None]);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::limits::{DEPTH_MAX, NODES_MAX};
 use crate::report::{Diagnostic, Place};
-use crate::source::{Masked, Piece, mask, unmask};
+use crate::source::{Masked, Piece, line, mask, unmask};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
@@ -111,7 +111,7 @@ fn at(file: &Arc<str>, line: usize, column: usize) -> Place {
 fn syntax(place: &Place, info: &str, text: &str) -> Diagnostic {
     let info = unmask(info);
     let fault = Diagnostic::error(place, format!("is not YAML: {info}"));
-    let line = text.lines().nth(place.line as usize - 1).unwrap_or_default();
+    let line = line(text, place.line).unwrap_or_default();
     let value = line.split_once(": ").map_or(line, |(_, value)| value).trim_start();
     if line.trim_start_matches(' ').starts_with('\t') {
         return fault.hint("indent with spaces");
@@ -212,8 +212,7 @@ impl Builder<'_> {
     /// The `[` or `{` that the last value stands in, and where.
     fn bracket(&self, text: &str) -> Option<(char, Place)> {
         let (Open::List { place, .. } | Open::Map { place, .. }) = self.open.last()?;
-        let line = text.lines().nth(place.line as usize - 1)?;
-        let first = line.chars().nth(place.column as usize - 1)?;
+        let first = line(text, place.line)?.chars().nth(place.column as usize - 1)?;
         matches!(first, '[' | '{').then(|| (first, place.clone()))
     }
 
