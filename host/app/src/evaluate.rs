@@ -34,7 +34,7 @@ pub(crate) async fn evaluate(
     let deadline = Instant::from_std(began + run.deadline.std());
     let work = answer_all(run, rule, guests, deadline);
     let (finding, rows) = tokio::time::timeout_at(deadline, work).await.map_err(|_| {
-        RunFault::TooLarge(format!(
+        RunFault::Slow(format!(
             "rule `{}`: the run took longer than {}; the window is halved",
             run.rule, run.deadline
         ))
@@ -129,7 +129,7 @@ fn faulted(run: &Run, error: &RunError) -> RunFault {
     }
     match error {
         error if error.is_state() => RunFault::State(message),
-        error if error.is_size() => RunFault::TooLarge(message),
+        error if error.is_size() => RunFault::Limit(message),
         error if error.is_host() => RunFault::Outside(message),
         _ => RunFault::Rule(message),
     }
@@ -139,6 +139,7 @@ fn asked(error: AskError) -> RunFault {
     let message = chain(&error);
     match error.class() {
         Class::TooLarge => RunFault::TooLarge(message),
+        Class::Slow => RunFault::Slow(message),
         Class::Outside => RunFault::Outside(message),
     }
 }

@@ -196,8 +196,8 @@ impl Shell {
             metrics.run_ended(name, outcome_name(&outcome), began.elapsed());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
-                Err(RunFault::Rule(_) | RunFault::State(_)) => metrics.sandbox_fault(name),
-                Err(RunFault::Outside(_) | RunFault::TooLarge(_)) => {}
+                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => metrics.sandbox_fault(name),
+                Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
@@ -295,7 +295,9 @@ fn outcome_name<T>(outcome: &Result<T, RunFault>) -> &'static str {
     match outcome {
         Ok(_) => "evaluated",
         Err(RunFault::Outside(_)) => "outside",
+        Err(RunFault::Slow(_)) => "slow",
         Err(RunFault::TooLarge(_)) => "too_large",
+        Err(RunFault::Limit(_)) => "limit",
         Err(RunFault::Rule(_)) => "rule",
         Err(RunFault::State(_)) => "state",
     }

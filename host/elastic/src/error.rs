@@ -18,7 +18,9 @@ pub struct AskError {
 pub enum Class {
     /// The same again, later.
     Outside,
-    /// Too much for one run: less of it.
+    /// No answer in time: less of it, or the same again.
+    Slow,
+    /// Too much for one answer: less of it.
     TooLarge,
 }
 
@@ -86,11 +88,8 @@ impl AskError {
 impl Cause {
     pub fn class(&self) -> Class {
         match self {
-            Self::Timeout { .. }
-            | Self::ServerTimedOut
-            | Self::ServerLimit { .. }
-            | Self::PageTooLarge { .. }
-            | Self::Deadline { last: None } => Class::TooLarge,
+            Self::ServerLimit { .. } | Self::PageTooLarge { .. } => Class::TooLarge,
+            Self::Timeout { .. } | Self::ServerTimedOut | Self::Deadline { last: None } => Class::Slow,
             Self::Deadline { last: Some(last) } => last.class(),
             _ => Class::Outside,
         }

@@ -69,6 +69,8 @@ pub struct Evaluation {
     pub took: Duration,
     /// Per signal of `finding`, a link to its documents, if one could be made.
     pub links: Vec<Option<String>>,
+    /// Per signal, its newest documents as a JSON array, where they were fetched.
+    pub documents: Vec<Option<String>>,
     /// The index without the rule's filter had no document in the window. Looked at only where the rule cares.
     pub no_data: bool,
 }
@@ -78,8 +80,13 @@ pub struct Evaluation {
 pub enum RunFault {
     /// Outside cause (cluster down, refused, partial shards): the same window again, with backoff.
     Outside(String),
-    /// Too much for one run (deadline, size): half the window.
+    /// No answer in time: half the window; one step of the grid is tried again with backoff, for as long as it takes.
+    Slow(String),
+    /// The cluster says that this is too much for one answer: half the window.
     TooLarge(String),
+    /// The module exceeded a limit of its own (time, memory, output, state): half the window, and a gap where that
+    /// does not help.
+    Limit(String),
     /// The module failed on these rows and will again (trap, returned problem): bisected after a few attempts.
     Rule(String),
     /// The module cannot read its state: prime again.

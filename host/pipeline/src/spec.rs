@@ -37,6 +37,8 @@ pub struct RuleSpec {
     pub catch_up: CatchUp,
     /// No window is longer.
     pub window_max: Duration,
+    /// A run's wall-clock budget.
+    pub deadline: Duration,
     pub key: Vec<String>,
     pub severity: Severity,
     /// In rising order of severity.

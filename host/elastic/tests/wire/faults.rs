@@ -60,7 +60,7 @@ async fn a_search_that_timed_out_is_too_large() {
         error.to_string(),
         format!("{PLACE}the search timed out on the server, its answer is partial")
     );
-    assert_eq!(error.class(), Class::TooLarge);
+    assert_eq!(error.class(), Class::Slow);
 }
 
 #[tokio::test]
@@ -215,12 +215,12 @@ async fn silence_ends_with_the_request_or_the_run() {
     let error =
         pages(&Cluster::new(short(config(&[&fake]))).unwrap(), &question(&["host"])).await.unwrap_err();
     assert!(matches!(error.cause, Cause::Timeout { .. }), "{error}");
-    assert_eq!(error.class(), Class::TooLarge);
+    assert_eq!(error.class(), Class::Slow);
 
     let soon = tokio::time::Instant::now() + std::time::Duration::from_millis(300);
     let mut answer = cluster(&fake).ask(&target(), &question(&["host"]), soon).await.unwrap();
     let error = answer.next().await.unwrap_err();
     assert_eq!(error.to_string(), format!("{PLACE}the run's time is over"));
-    assert_eq!(error.class(), Class::TooLarge);
+    assert_eq!(error.class(), Class::Slow);
     assert_eq!(answer.next().await.unwrap(), None, "an error ends the answer");
 }

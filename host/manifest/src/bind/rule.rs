@@ -19,6 +19,7 @@ use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleI
 const DELAY: Duration = Duration::from_secs(10);
 const LATENESS: Duration = Duration::from_mins(2);
 const WINDOW_MAX: Duration = Duration::from_hours(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What rules are bound against.
 pub(crate) struct Bench<'a> {
@@ -93,6 +94,7 @@ impl Bench<'_> {
                 Some(raw::CatchUp::Latest) => CatchUp::Latest,
             },
             window_max,
+            deadline: limits.deadline.unwrap_or(DEADLINE),
             key: raw.key,
             severity,
             worse,

@@ -20,8 +20,6 @@ pub struct EngineConfig {
     pub priming_max: usize,
     /// Commits begin at least this far apart.
     pub commit_interval: Duration,
-    /// A run's wall-clock budget.
-    pub run_deadline: Duration,
     /// Runs begin up to this long after they are due (at most a quarter of `every`), to spread load.
     pub jitter_max: Duration,
     /// The first pause after a failed run; doubled each time up to `backoff_max`, with jitter.
@@ -45,7 +43,6 @@ impl EngineConfig {
             runs_max: 64,
             priming_max: 2,
             commit_interval: Duration(200),
-            run_deadline: Duration::from_secs(60),
             jitter_max: Duration::from_secs(15),
             backoff_first: Duration::from_secs(1),
             backoff_max: Duration::from_secs(60),

@@ -114,7 +114,7 @@ impl Engine {
             judged: rule.record.cursor,
             state: rule.record.state.clone(),
             attempt,
-            deadline: self.config.run_deadline,
+            deadline: rule.spec.deadline,
         };
         let underway =
             Underway { rule: name.clone(), line, purpose, window, since: now, attempt, abandoned: false };
@@ -146,7 +146,7 @@ impl Engine {
         let window = underway.window;
         let Some(rule) = self.rules.get_mut(name) else { return };
         let before = rule.record.cursor;
-        let Evaluation { finding, rows, took, links, no_data } = evaluation;
+        let Evaluation { finding, rows, took, links, no_data, .. } = evaluation;
         let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
         let fresh = fresh_signals(&mut rule.record.told, finding.signals, links, window);
         rule.record.state = Some(StateRecord {
@@ -246,10 +246,11 @@ impl Engine {
         let attempts_max = self.config.poison_attempts.max(1);
         let Some(rule) = self.rules.get_mut(name) else { return };
         let (message, of_rule) = match &fault {
-            RunFault::Outside(message) | RunFault::TooLarge(message) | RunFault::State(message) => {
-                (message, false)
-            }
-            RunFault::Rule(message) => (message, true),
+            RunFault::Outside(message)
+            | RunFault::Slow(message)
+            | RunFault::TooLarge(message)
+            | RunFault::State(message) => (message, false),
+            RunFault::Limit(message) | RunFault::Rule(message) => (message, true),
         };
         let message = message.clone();
         let streak = rule.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
@@ -269,7 +270,7 @@ impl Engine {
         };
         let cure = match &fault {
             RunFault::Outside(_) => Cure::Retry,
-            RunFault::TooLarge(_) => window::too_large(&rule.spec, window, cursor, rule.cut),
+            RunFault::Slow(_) | RunFault::TooLarge(_) | RunFault::Limit(_) => window::too_large(&rule.spec, window, cursor, rule.cut),
             RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, rule_failures, attempts_max),
             RunFault::State(_) => {
                 rule.record.state = None;

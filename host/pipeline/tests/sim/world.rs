@@ -109,6 +109,7 @@ fn rule(name: &str) -> RuleSpec {
         lookback: (name == "each").then_some(Duration::from_mins(7)),
         catch_up: if level { CatchUp::All } else { CatchUp::Merge },
         window_max: Duration::from_mins(10),
+        deadline: Duration::from_secs(60),
         key: vec!["host".into()],
         severity: Severity::Warning,
         worse: Vec::new(),
