@@ -29,15 +29,11 @@ pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<Exi
         .env("WATCHBELL_CACHE_DIR", cache.root());
     // Whole programs are measured at a real server, unless one is named.
     let mut fleet = None;
-    let named = arguments.iter().any(|word| word.starts_with("--cluster"));
-    if name == "watchbell-bench"
-        && !named
-        && arguments.iter().any(|word| word == "host" || word == "elastalert")
-    {
+    if name == "watchbell-bench" && needs_server(arguments) {
         let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
         let started = Fleet::start(cache, &mut stage, &tools.java, &[&KINDS[0]], "1g")?;
-        if let Some((kind, why)) = started.missing.first() {
-            bail!("{} cannot be started: it {why}", kind.title);
+        for (kind, why) in &started.missing {
+            stage.say(&format!("{} cannot be started: it {why}", kind.title));
         }
         command.env(SERVERS, started.variable());
         fleet = Some(started);
@@ -45,6 +41,13 @@ pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<Exi
     let code = foreground(&mut command)?;
     drop(fleet);
     Ok(code)
+}
+
+/// Whether the benchmarks that `arguments` name measure at a server, and none is named there.
+fn needs_server(arguments: &[String]) -> bool {
+    let is = |words: &[&str]| arguments.iter().any(|argument| words.contains(&argument.as_str()));
+    let named = arguments.iter().any(|word| word.starts_with("--cluster"));
+    !named && !is(&["parse", "rows", "sandbox", "help", "--help", "-h"])
 }
 
 /// Sets up, and tells what was found where it took a while.

@@ -9,6 +9,9 @@ const QUIET: Duration = Duration::from_secs(2);
 /// How often a log without a terminal hears that the work goes on.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
+/// Of a line of progress, in characters.
+const LINE_MAX: usize = 99;
+
 /// The line of one piece of work.
 pub(crate) struct Progress {
     name: String,
@@ -35,14 +38,14 @@ impl Progress {
         }
         self.shown = Some(clock::now());
         let seconds = self.elapsed().as_secs();
-        let detail = detail();
+        // What is going on may be a command line of several kilobytes.
+        let line: String =
+            format!("  {:<10} {seconds:>4} s  {}", self.name, detail()).chars().take(LINE_MAX).collect();
         let mut err = std::io::stderr().lock();
         let _ = if self.moving {
-            let line: String =
-                format!("  {:<10} {seconds:>4} s  {detail}", self.name).chars().take(99).collect();
             write!(err, "\r\x1b[K{line}").and_then(|()| err.flush())
         } else {
-            writeln!(err, "  {:<10} {seconds:>4} s  {detail}", self.name)
+            writeln!(err, "{line}")
         };
     }
 

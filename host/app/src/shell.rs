@@ -196,7 +196,9 @@ impl Shell {
             metrics.run_ended(name, outcome_name(&outcome), began.elapsed());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
-                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => metrics.sandbox_fault(name),
+                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => {
+                    metrics.sandbox_fault(name)
+                }
                 Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.

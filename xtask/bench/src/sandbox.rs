@@ -1,10 +1,12 @@
+use std::hint::black_box;
+
 use anyhow::Result;
 use watchbell_contract::{Timestamp, Window};
 use watchbell_sandbox::{Config, Limits, Sandbox};
 
 use crate::given;
 use crate::rows::module;
-use crate::table::{head, measure};
+use crate::table::{head, measure, timed};
 
 /// Calls of one measurement.
 const CALLS: usize = 2_000;
@@ -18,23 +20,29 @@ pub(crate) fn bench(runs: usize) -> Result<()> {
     let window = Window { start: Timestamp(0), settled: Timestamp(0), end: Timestamp(60_000) };
     let params = r#"{"num_events": 5, "timeframe": "1m"}"#;
     let mut fresh = || {
-        for _ in 0..CALLS {
-            drop(std::hint::black_box(frequency.start(params, &[], None, window, &Limits::default())));
-        }
+        timed(|| {
+            for _ in 0..CALLS {
+                drop(black_box(frequency.start(params, &[], None, window, &Limits::default())));
+            }
+        })
     };
     let mut whole = || {
-        for _ in 0..CALLS {
-            if let Ok(mut run) = frequency.start(params, &[], None, window, &Limits::default()) {
-                let _ = std::hint::black_box(run.questions());
-                let _ = std::hint::black_box(run.finish());
+        timed(|| {
+            for _ in 0..CALLS {
+                if let Ok(mut run) = frequency.start(params, &[], None, window, &Limits::default()) {
+                    let _ = black_box(run.questions());
+                    let _ = black_box(run.finish());
+                }
             }
-        }
+        })
     };
     let bytes = std::fs::read(given("WATCHBELL_PLUGINS")?.join("rule-frequency.wasm"))?;
     let mut load = || {
-        for _ in 0..LOADS {
-            drop(std::hint::black_box(sandbox.load_rule("rule-frequency", &bytes)));
-        }
+        timed(|| {
+            for _ in 0..LOADS {
+                drop(black_box(sandbox.load_rule("rule-frequency", &bytes)));
+            }
+        })
     };
     let measured = measure(
         runs,

@@ -1,5 +1,5 @@
 //! Several runs of each measurement, interleaved so that a drift of the machine's speed meets all alike.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What one measurement gave, in seconds, one entry per run.
 #[derive(Clone, Debug)]
@@ -8,16 +8,25 @@ pub(crate) struct Runs {
     pub(crate) seconds: Vec<f64>,
 }
 
+/// What is measured, by name. It returns what counts of its time, so that what it prepares does not.
+pub(crate) type Case<'a> = (&'a str, &'a mut dyn FnMut() -> Duration);
+
+/// How long `work` takes.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> Duration {
+    let began = Instant::now();
+    std::hint::black_box(work());
+    began.elapsed()
+}
+
 /// Runs each of `cases` `runs` times in turn, after one turn that does not count.
-pub(crate) fn measure(runs: usize, cases: &mut [(&str, &mut dyn FnMut())]) -> Vec<Runs> {
+pub(crate) fn measure(runs: usize, cases: &mut [Case<'_>]) -> Vec<Runs> {
     let mut measured: Vec<Runs> =
         cases.iter().map(|(name, _)| Runs { name: (*name).to_owned(), seconds: Vec::new() }).collect();
     for round in 0..=runs {
         for ((_, case), runs) in cases.iter_mut().zip(&mut measured) {
-            let began = Instant::now();
-            case();
+            let took = case();
             if round > 0 {
-                runs.seconds.push(began.elapsed().as_secs_f64());
+                runs.seconds.push(took.as_secs_f64());
             }
         }
     }
@@ -33,6 +42,10 @@ impl Runs {
             (Some(&first), Some(&last)) => [first, figures[figures.len() / 2], last],
             _ => [f64::NAN; 3],
         }
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.spread(|figure| figure)[1]
     }
 
     pub(crate) fn row(&self, unit: &str, of: impl Fn(f64) -> f64) {
@@ -51,6 +64,16 @@ pub(crate) fn ratio(name: &str, over: &Runs, under: &Runs) {
     let pairs = over.seconds.iter().zip(&under.seconds).map(|(over, under)| over / under).collect();
     let pairs = Runs { name: name.to_owned(), seconds: pairs };
     pairs.row("x", |ratio| ratio);
+}
+
+/// Says how far `figure`, of which more is better, is from what is aimed at.
+pub(crate) fn goal(name: &str, figure: f64, goal: f64) {
+    let left = goal / figure;
+    if left <= 1.0 {
+        println!("  {name}: the goal of {goal} is reached");
+    } else {
+        println!("  {name}: {left:.2} times short of the goal of {goal}");
+    }
 }
 
 pub(crate) fn nanos_per(count: usize) -> impl Fn(f64) -> f64 {

@@ -26,7 +26,8 @@ struct Args {
     /// End with 0 as soon as the alert has arrived, with 1 if it has not within 120 s.
     #[arg(long)]
     once: bool,
-    /// Stream into this Elasticsearch or OpenSearch instead of the embedded node. The demo creates the index
+    /// Stream into this Elasticsearch or OpenSearch, which must ask for no credentials, instead of the embedded node.
+    /// The demo creates the index
     /// `logstash-watchbell-demo` there and deletes it at the end.
     #[arg(long, value_name = "URL")]
     cluster: Option<String>,
@@ -44,11 +45,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     match tell(Args::parse()).await {
-        Ok(true) => std::process::ExitCode::SUCCESS,
-        Ok(false) => {
+        Ok(Ending::Arrived) => std::process::ExitCode::SUCCESS,
+        Ok(Ending::Missing) => {
             eprintln!("error: no alert arrived within {} s", PATIENCE.as_secs());
             std::process::ExitCode::from(1)
         }
+        // As a shell counts a program that Ctrl-C ended.
+        Ok(Ending::Interrupted) => std::process::ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");
             std::process::ExitCode::from(1)
@@ -56,8 +59,21 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-/// Whether the alert arrived.
-async fn tell(args: Args) -> Result<bool> {
+/// How a demo ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Arrived,
+    Missing,
+    Interrupted,
+}
+
+impl Ending {
+    fn of(arrived: bool) -> Self {
+        if arrived { Self::Arrived } else { Self::Missing }
+    }
+}
+
+async fn tell(args: Args) -> Result<Ending> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let (node, url) = match &args.cluster {
         Some(url) => (None, url.trim_end_matches('/').to_owned()),
@@ -87,17 +103,17 @@ async fn tell(args: Args) -> Result<bool> {
             }
         }
     });
-    let arrived = play(&args, &mut traffic, &cluster, &mut host, &mut log, &mut heard).await;
+    let ending = play(&args, &mut traffic, &cluster, &mut host, &mut log, &mut heard).await;
     stop(&mut host).await;
     if args.cluster.is_some() {
         cluster.remove().await?;
     }
     drop(node);
-    let arrived = arrived?;
-    if arrived && !args.once {
+    let ending = ending?;
+    if ending == Ending::Arrived {
         story::look_further(&args.rules, &store);
     }
-    Ok(arrived)
+    Ok(ending)
 }
 
 /// Streams until the story is over: the alert and the calm after it, or patience.
@@ -108,7 +124,7 @@ async fn play(
     host: &mut Child,
     log: &mut mpsc::UnboundedReceiver<String>,
     heard: &mut mpsc::UnboundedReceiver<receiver::Alert>,
-) -> Result<bool> {
+) -> Result<Ending> {
     let mut beat = tokio::time::interval(traffic::BEAT);
     let mut arrived = false;
     let end = tokio::time::Instant::now() + if args.once { PATIENCE } else { traffic::STORY.max(PATIENCE) };
@@ -121,7 +137,7 @@ async fn play(
                 }
                 cluster.write(&batch).await?;
                 if traffic.is_over() && arrived {
-                    return Ok(true);
+                    return Ok(Ending::Arrived);
                 }
             }
             Some(line) = log.recv() => story::retell(&line),
@@ -129,7 +145,7 @@ async fn play(
                 story::say_loud("chat", &alert.to_string());
                 arrived |= alert.is_about("5xxs spiked");
                 if arrived && args.once {
-                    return Ok(true);
+                    return Ok(Ending::Arrived);
                 }
             }
             status = host.wait() => {
@@ -138,8 +154,8 @@ async fn play(
                 }
                 bail!("the host has ended by itself ({})", status?);
             }
-            () = tokio::time::sleep_until(end) => return Ok(arrived),
-            _ = tokio::signal::ctrl_c() => return Ok(arrived),
+            () = tokio::time::sleep_until(end) => return Ok(Ending::of(arrived)),
+            _ = tokio::signal::ctrl_c() => return Ok(if arrived { Ending::Arrived } else { Ending::Interrupted }),
         }
     }
 }

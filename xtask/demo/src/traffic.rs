@@ -47,14 +47,14 @@ impl Traffic {
         let elapsed = BEAT * self.beats;
         let spiking = elapsed >= SPIKE_AT && elapsed < SPIKE_AT + SPIKE_FOR;
         self.turn = match (self.spiking, spiking) {
-            (false, true) => Some("a deployment goes wrong: 5xx responses rise threefold and more"),
+            (false, true) => Some("a deployment goes wrong: 5xx responses rise threefold"),
             (true, false) => Some("it was rolled back: traffic is as before"),
             _ => None,
         };
         self.spiking = spiking;
         self.beats += 1;
         let now = jiff::Timestamp::now().as_millisecond();
-        self.requests(now, self.beats, if spiking { 5 } else { 1 })
+        self.requests(now, self.beats, if spiking { 3 } else { 1 })
     }
 
     /// What has just changed, if anything has.

@@ -270,7 +270,9 @@ impl Engine {
         };
         let cure = match &fault {
             RunFault::Outside(_) => Cure::Retry,
-            RunFault::Slow(_) | RunFault::TooLarge(_) | RunFault::Limit(_) => window::too_large(&rule.spec, window, cursor, rule.cut),
+            RunFault::Slow(_) | RunFault::TooLarge(_) | RunFault::Limit(_) => {
+                window::too_large(&rule.spec, window, cursor, rule.cut)
+            }
             RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, rule_failures, attempts_max),
             RunFault::State(_) => {
                 rule.record.state = None;
