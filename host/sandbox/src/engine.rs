@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use wasmtime::{
-    Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
 use crate::limits::{STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
@@ -93,7 +93,9 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
         .max_unused_warm_slots(32)
         // What a light run dirties: less would fault its pages in anew each time, more would be cleared for nothing.
         .linear_memory_keep_resident(256 << 10)
-        .table_keep_resident(16 << 10);
+        .table_keep_resident(16 << 10)
+        // Where the kernel tells which pages a run wrote to, those alone are put back, wherever they lie.
+        .pagemap_scan(Enabled::Auto);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

@@ -45,11 +45,11 @@ pub(crate) async fn write(url: &str, documents: u64) -> Result<Corpus> {
     while written < documents {
         let mut bulk = String::new();
         for number in written..(written + BULK).min(documents) {
-            let at = start + (number as i64 * SPAN) / documents as i64;
+            let at = iso(start + (number as i64 * SPAN) / documents as i64);
             let host = number.wrapping_mul(7_919) % HOSTS;
             let _ = write!(
                 bulk,
-                "{{\"index\":{{}}}}\n{{\"@timestamp\":{at},\"host\":{{\"name\":\"web-{host:04}.example.com\"}},\"status\":{},\
+                "{{\"index\":{{}}}}\n{{\"@timestamp\":\"{at}\",\"host\":{{\"name\":\"web-{host:04}.example.com\"}},\"status\":{},\
                  \"method\":\"GET\",\"path\":\"/api/orders/{number}\",\"message\":\"{filler}\"}}\n",
                 200 + number % 5
             );
@@ -67,6 +67,13 @@ pub(crate) async fn write(url: &str, documents: u64) -> Result<Corpus> {
     }
     http.post(format!("{url}/{INDEX}/_refresh")).send().await?.error_for_status()?;
     Ok(Corpus { start })
+}
+
+/// As logs usually have it; ElastAlert2 reads nothing else.
+fn iso(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        .unwrap_or_default()
 }
 
 pub(crate) fn client() -> Result<reqwest::Client> {

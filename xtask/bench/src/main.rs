@@ -9,6 +9,7 @@ mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -51,8 +52,17 @@ struct Work {
     cluster: Option<String>,
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match bench(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(args: &Args) -> Result<()> {
     let runs = args.runs.max(1);
     match args.what {
         Some(What::Parse) => parse::bench(runs),
