@@ -85,6 +85,9 @@ impl Schema {
         let here = spans.value(&pointer);
         let must = |message: String| Diagnostic::error(here, format!("{what} must {message}"));
         let instance = error.instance().as_ref();
+        let secret = is_secret(&pointer);
+        let found = |value: &Value| if secret { kind_of(value).into() } else { found(value, title) };
+        let meant = || if secret { meant_secret(instance) } else { meant(schema, title, instance) };
         let fault = match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
@@ -93,10 +96,12 @@ impl Schema {
                     let below = join(&pointer, name);
                     let place = spans.key(&below);
                     wrong.push(below.clone());
-                    faults.push(
-                        Diagnostic::error(place, format!("unknown key `{name}`{inside}"))
-                            .maybe_hint(known_key(schema, name)),
-                    );
+                    // In `{ user:secret }` the secret is a key.
+                    let told = match secret && !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_')) {
+                        true => format!("unknown key{inside}"),
+                        false => format!("unknown key `{name}`{inside}"),
+                    };
+                    faults.push(Diagnostic::error(place, told).maybe_hint(known_key(schema, name)));
                 }
                 return;
             }
@@ -105,6 +110,7 @@ impl Schema {
                 let inside = if pointer.is_empty() { String::new() } else { format!(" in {what}") };
                 let about = schema["properties"][name]["description"].as_str();
                 if spans.is_bad(&join(&pointer, name)) {
+                    wrong.push(pointer); // Told when it was read; what needs it cannot be.
                     return;
                 }
                 let mut fault =
@@ -113,22 +119,20 @@ impl Schema {
                 fault
             }
             ValidationErrorKind::Type { .. } => {
-                must(format!("be {}, found {}", expected(schema, title), found(instance, title)))
-                    .maybe_hint(meant(schema, title, instance))
+                must(format!("be {}, found {}", expected(schema, title), found(instance))).maybe_hint(meant())
             }
             ValidationErrorKind::Pattern { .. } => {
-                must(format!("be {}, found {}", expected(schema, title), found(instance, title)))
-                    .maybe_hint(meant(schema, title, instance))
+                must(format!("be {}, found {}", expected(schema, title), found(instance))).maybe_hint(meant())
             }
             ValidationErrorKind::Enum { options } => {
                 let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
                 let near =
                     instance.as_str().and_then(|typed| nearest(typed, options.iter().map(String::as_str)));
-                must(format!("be one of {}, found {}", list(&options), found(instance, title)))
+                must(format!("be one of {}, found {}", list(&options), found(instance)))
                     .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
             }
             ValidationErrorKind::Constant { expected_value } => {
-                must(format!("be `{}`, found {}", plain(expected_value), found(instance, title)))
+                must(format!("be `{}`, found {}", plain(expected_value), found(instance)))
             }
             ValidationErrorKind::Minimum { limit } => must(format!("be at least {limit}, found {instance}")),
             ValidationErrorKind::Maximum { limit } => must(format!("be at most {limit}, found {instance}")),
@@ -176,9 +180,11 @@ impl Schema {
                         }
                         return;
                     }
+                    _ if secret => must("be something else".into()),
                     _ => must(lower(&error.to_string())),
                 }
             }
+            _ if secret => must("be something else".into()),
             _ => Diagnostic::error(here, format!("{what}: {}", lower(&error.to_string()))),
         };
         faults.push(fault);
@@ -251,14 +257,50 @@ fn expected(schema: &Value, title: &str) -> String {
     }
 }
 
+/// Whether somebody may have written a secret at `pointer`, instead of its name or around it.
+fn is_secret(pointer: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "auth",
+        "secret",
+        "password",
+        "passwd",
+        "token",
+        "api_key",
+        "apikey",
+        "credential",
+        "certificate",
+        "bearer",
+        "hmac",
+        "signature",
+    ];
+    pointer.split('/').skip(1).any(|part| {
+        let part = part.to_ascii_lowercase();
+        WORDS.iter().any(|word| part.contains(word)) || matches!(part.as_str(), "url" | "nodes")
+    })
+}
+
+/// What kind of thing stands there, and nothing of what it says.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => "something else",
+    }
+}
+
+fn meant_secret(value: &Value) -> Option<String> {
+    matches!(value, Value::String(_) | Value::Number(_)).then(|| {
+        "secrets are named, never written: `{ env: NAME }`, `{ file: PATH }` or `{ exec: [PROGRAM] }`".into()
+    })
+}
+
 /// What stands there, shortened. Never the text itself where a secret may have been written.
 fn found(value: &Value, title: &str) -> String {
     match value {
-        Value::Null => "nothing".into(),
-        Value::Array(_) => "a list".into(),
-        Value::Object(_) => "a map".into(),
+        Value::Null | Value::Array(_) | Value::Object(_) => kind_of(value).into(),
         Value::Bool(value) => format!("`{value}`"),
-        _ if title == "secret" || title.starts_with("address") => "something else".into(),
+        _ if title == "secret" || title.starts_with("address") => kind_of(value).into(),
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) if text.chars().count() > 60 => {
             format!("`{}…`", text.chars().take(60).collect::<String>())
@@ -284,9 +326,7 @@ fn meant(schema: &Value, title: &str, value: &Value) -> Option<String> {
             let meant = value.as_str().and_then(units::meant_size);
             return Some(format!("write `{}`", meant.as_deref().unwrap_or("64MiB")));
         }
-        ("secret", Value::String(_) | Value::Number(_)) => {
-            return Some("secrets are named, never written: `{ env: NAME }`, `{ file: PATH }` or `{ exec: [PROGRAM] }`".into());
-        }
+        ("secret", _) => return meant_secret(value),
         ("comparison", _) => return Some("write `\">= 5\"`, with `>=`, `>`, `<=` or `<`".into()),
         _ => {}
     }

@@ -235,8 +235,8 @@ impl Builder<'_> {
             && !(tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "str" | "seq" | "map"))
         {
             self.faults.push(
-                Diagnostic::error(place, format!("the tag `{}` is not supported", unmask(&tag.to_string())))
-                    .hint("remove it; quote a value that is to be text"),
+                Diagnostic::error(place, "tags are not supported")
+                    .hint("remove it, or put a text that begins with `!` in quotes"),
             );
         }
     }
@@ -395,6 +395,7 @@ pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
 }
 
 fn too_large(text: &str) -> String {
-    let shown: String = text.chars().take(40).collect();
-    format!("the number `{shown}` is too large; put it in quotes if it is a text")
+    // Not the number itself: it may be a secret that somebody wrote.
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    format!("a number of {digits} digits is too large; put it in quotes if it is a text")
 }

@@ -52,6 +52,23 @@ fn bytes_that_are_not_utf8_are_told_with_their_offset() {
 }
 
 #[test]
+fn an_environment_is_no_better_than_a_manifest() {
+    let root = bundle();
+    let path = root.path().join("environments/default.yaml");
+    File::create(&path).unwrap().set_len(100 * 1024 * 1024).unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/environments/default.yaml: is larger than 1 MiB (100 MiB)\n\n\
+         hint: a manifest holds one rule; keep other files out of the folder of rules"
+    );
+    fs::write(&path, b"clusters:\n  main: \xff\n").unwrap();
+    assert_eq!(
+        told(root.path(), "default"),
+        "error: rules/environments/default.yaml:2:9: is not UTF-8: byte 18 is 0xff\n\nhint: save the file as UTF-8"
+    );
+}
+
+#[test]
 fn links_in_a_circle_are_told() {
     let root = bundle();
     fs::create_dir(root.path().join("web")).unwrap();
