@@ -2,9 +2,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::limits::{SECRET_BYTES_MAX, SECRET_WAIT_MAX};
 
@@ -56,7 +57,7 @@ impl SecretRef {
                 file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
                 bytes
             }
-            Self::Exec(command) => output(command)?,
+            Self::Exec(command) => output(command, SECRET_WAIT_MAX)?,
         };
         if bytes.len() as u64 > SECRET_BYTES_MAX {
             return Err(SecretFault::TooLarge(self.to_string()));
@@ -77,16 +78,30 @@ impl SecretRef {
     /// Whether it is there, without running anything.
     ///
     /// # Errors
-    /// As `reveal`; a program is only looked at when it is run.
+    /// As `reveal`; of a program, only that it is not there.
     pub fn check(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretFault> {
         match self {
-            Self::Exec(_) => Ok(()),
+            Self::Exec(command) => {
+                let program = command.first().map_or("", String::as_str);
+                let there = match (program.contains('/'), env("PATH")) {
+                    (true, _) => Path::new(program).is_file(),
+                    (false, Some(path)) => std::env::split_paths(&path).any(|at| at.join(program).is_file()),
+                    (false, None) => true,
+                };
+                let source = std::io::Error::from_raw_os_error(ENOENT);
+                there.then_some(()).ok_or_else(|| SecretFault::NotRun { program: program.into(), source })
+            }
             _ => self.reveal(env).map(|_| ()),
         }
     }
 }
 
-fn output(command: &[String]) -> Result<Vec<u8>, SecretFault> {
+/// No such file or directory.
+const ENOENT: i32 = 2;
+/// How often a program that says no more is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+fn output(command: &[String], wait: Duration) -> Result<Vec<u8>, SecretFault> {
     let program = command.first().cloned().unwrap_or_default();
     let not_run = |source| SecretFault::NotRun { program: program.clone(), source };
     let mut child = Command::new(&program)
@@ -98,6 +113,8 @@ fn output(command: &[String]) -> Result<Vec<u8>, SecretFault> {
         .map_err(not_run)?;
     let stdout = child.stdout.take();
     let (send, receive) = mpsc::channel();
+    // Dropped at the end of this function; until then it has nothing to say.
+    let (_open, pause) = mpsc::channel::<()>();
     // A thread reads, so that a program that hangs costs the wait and no more.
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -105,16 +122,29 @@ fn output(command: &[String]) -> Result<Vec<u8>, SecretFault> {
         // Nobody listens any more if the wait is over.
         let _ = send.send(read.map(|_| bytes));
     });
-    let Ok(bytes) = receive.recv_timeout(SECRET_WAIT_MAX) else {
+    let late = |mut child: Child, program| {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(SecretFault::Failed { program, status: "no answer within 10 s".into() });
+        let status = format!("no answer within {} s", wait.as_secs_f32());
+        Err(SecretFault::Failed { program, status })
     };
+    let Ok(bytes) = receive.recv_timeout(wait) else { return late(child, program) };
     let bytes = bytes.map_err(not_run)?;
     if bytes.len() as u64 > SECRET_BYTES_MAX {
         let _ = child.kill();
     }
-    let status = child.wait().map_err(not_run)?;
+    // It may close its output and go on.
+    let mut looks = wait.as_millis() / LOOK.as_millis();
+    let status = loop {
+        match child.try_wait().map_err(not_run)? {
+            Some(status) => break status,
+            None if looks == 0 => return late(child, program),
+            None => {
+                looks -= 1;
+                _ = pause.recv_timeout(LOOK);
+            }
+        }
+    };
     if !status.success() && bytes.len() as u64 <= SECRET_BYTES_MAX {
         return Err(SecretFault::Failed { program, status: status.to_string() });
     }
@@ -161,6 +191,15 @@ mod tests {
         assert_eq!(SecretRef::File(file.path().into()).reveal(&none).unwrap().expose(), "from-file");
         let exec = SecretRef::Exec(vec!["sh".into(), "-c".into(), "echo from-exec".into()]);
         assert_eq!(exec.reveal(&none).unwrap().expose(), "from-exec");
+    }
+
+    #[test]
+    fn a_program_that_never_ends_is_ended() {
+        for script in ["exec sleep 600", "exec >&-; exec sleep 600"] {
+            let command = ["sh", "-c", script].map(String::from);
+            let fault = output(&command, Duration::from_millis(200)).unwrap_err();
+            assert_eq!(fault.to_string(), "`sh` failed: no answer within 0.2 s");
+        }
     }
 
     #[test]
