@@ -31,7 +31,7 @@ pub struct ClusterSpec {
     /// Never empty; `http` or `https`, without credentials.
     pub nodes: Vec<String>,
     pub auth: ClusterAuth,
-    /// A PEM file that holds the certificate authorities to trust instead of the system's.
+    /// A PEM file that holds the certificate authorities to trust beside the system's.
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub gzip: bool,

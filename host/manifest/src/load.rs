@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bind::doc::Doc;
 use crate::bind::{self, Bench};
-use crate::overlay::{json as to_json, overlay};
+use crate::overlay::{self, json as to_json};
 use crate::report::{Diagnostic, Level, Place, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
@@ -55,8 +55,8 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
     let mut bench = Bench { environment: environment.as_ref(), modules, schemas: BTreeMap::new() };
     let mut names: BTreeMap<String, Place> = BTreeMap::new();
     let mut rules = Vec::new();
-    for (path, node) in manifests {
-        if let Some(name) = own_name(&node, &mut names, &mut faults)
+    for (path, mut node) in manifests {
+        if let Some(name) = own_name(&mut node, &mut names, &mut faults)
             && let Some(entry) = overrides.as_mut().and_then(|overrides| overrides.take(&name))
         {
             rules.push((path, overridden(node, entry, &mut faults)));
@@ -162,7 +162,7 @@ fn place(
         tokens.mention(&layer);
         merged = Some(match merged {
             None => layer,
-            Some(under) => overlay(under, layer),
+            Some(under) => overlay::environment(under, layer),
         });
     }
     tokens.override_with(options.token_overrides, faults);
@@ -183,11 +183,21 @@ fn place(
 
 /// A rule's name as its manifest writes it; a name that another has is told.
 fn own_name(
-    node: &Node,
+    node: &mut Node,
     names: &mut BTreeMap<String, Place>,
     faults: &mut Vec<Diagnostic>,
 ) -> Option<String> {
-    let entry = node.entries().iter().find(|entry| entry.key == "name")?;
+    let Data::Map(entries) = &mut node.data else { return None };
+    let entry = entries.iter_mut().find(|entry| entry.key == "name")?;
+    if let Data::Template(_) = entry.value.data {
+        // Overrides are found, and two rules of one name told apart, before any token has its value.
+        faults.push(
+            Diagnostic::error(&entry.value.place, "`name` cannot hold a token")
+                .hint("write the name out: what is kept of a rule goes by it, in every environment"),
+        );
+        entry.value.data = Data::Bad;
+        return None;
+    }
     let Data::Scalar(Value::String(name)) = &entry.value.data else { return None };
     if let Some(first) = names.get(name) {
         faults.push(
@@ -213,7 +223,7 @@ fn overridden(node: Node, entry: Entry, faults: &mut Vec<Diagnostic>) -> Node {
         faults.push(Diagnostic::error(&name.place, "an override cannot change a rule's name"));
         return node;
     }
-    overlay(node, entry.value)
+    overlay::rule(node, entry.value)
 }
 
 fn unknown_overrides(left: Option<&Node>, names: &BTreeMap<String, Place>, faults: &mut Vec<Diagnostic>) {

@@ -4,21 +4,68 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::report::Place;
-use crate::tree::{Data, Node};
+use crate::tree::{Data, Entry, Node};
 
-/// Lays `over` on `base`: maps merge, all else replaces. Every node keeps the place it came from.
-pub(crate) fn overlay(base: Node, over: Node) -> Node {
+/// Lays one environment on another: maps merge, all else replaces, and of alternatives the upper one stays. Every node
+/// keeps the place it came from.
+pub(crate) fn environment(base: Node, over: Node) -> Node {
+    lay(base, over, &mut Vec::new())
+}
+
+/// Lays an environment's override on a manifest, in the same way.
+pub(crate) fn rule(base: Node, over: Node) -> Node {
+    lay(base, over, &mut vec!["rules".into(), String::new()])
+}
+
+const SECRETS: &[&str] = &["env", "file", "exec"];
+const CREDENTIALS: &[&str] = &["bearer", "basic", "api_key", "header", "query", "hmac"];
+
+/// Keys that go when `upper` says otherwise: merged with it, they would contradict it.
+fn ousted(path: &[String], key: &str, upper: &[Entry]) -> bool {
+    let says = |key: &str| upper.iter().any(|entry| entry.key == key);
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let instead = match path.as_slice() {
+        ["rules", _] => match key {
+            "every" => says("cron"),
+            "cron" | "timezone" => says("every"),
+            "sha256" => says("use"),
+            _ => false,
+        },
+        ["rules", _, "alert"] => match key {
+            "to" => says("escalate"),
+            "escalate" => says("to"),
+            _ => false,
+        },
+        ["clusters" | "destinations", _, "auth"] => {
+            CREDENTIALS.contains(&key) && CREDENTIALS.iter().any(|other| says(other))
+        }
+        ["destinations", _, "url"]
+        | ["clusters", _, "client_certificate", "key"]
+        | ["clusters" | "destinations", _, "auth", ..] => {
+            SECRETS.contains(&key) && SECRETS.iter().any(|other| says(other))
+        }
+        _ => false,
+    };
+    instead && !says(key)
+}
+
+fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
+    // Two queries in one map are no query.
+    let whole = matches!(path.as_slice(), [rules, _, filter] if rules == "rules" && filter == "filter");
     match (base, over) {
         (
             Node { data: Data::Map(mut under), place, literal, written },
             Node { data: Data::Map(upper), .. },
-        ) => {
+        ) if !whole => {
+            under.retain(|known| !ousted(path, &known.key, &upper));
             for entry in upper {
                 match under.iter().position(|known| known.key == entry.key) {
                     Some(at) => {
                         let known = under.remove(at);
-                        let value = overlay(known.value, entry.value);
-                        under.insert(at, crate::tree::Entry { key: entry.key, place: entry.place, value });
+                        path.push(entry.key.clone());
+                        let value = lay(known.value, entry.value, path);
+                        path.pop();
+                        under.insert(at, Entry { key: entry.key, place: entry.place, value });
                     }
                     None => under.push(entry),
                 }
