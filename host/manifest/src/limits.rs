@@ -1,4 +1,5 @@
 //! How large, how deep, how many. What passes a limit is a fault of that file, never a partial read.
+use watchbell_contract::Duration;
 
 /// A manifest or environment file, in bytes. A larger file is not read at all.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -12,6 +13,18 @@ pub(crate) const FILES_MAX: usize = 20_000;
 pub(crate) const FOLDERS_MAX: usize = 16;
 /// A module that a manifest names by path, in bytes.
 pub(crate) const MODULE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A rule runs no more often.
+pub(crate) const EVERY_MIN: Duration = Duration::from_secs(1);
+/// How far back a module's plan may make a first run read.
+pub(crate) const HISTORY_MAX: Duration = Duration::from_hours(24 * 400);
+/// How far apart a module's plan may put its checks.
+pub(crate) const GRID_MAX: Duration = Duration::from_hours(24 * 7);
+/// What a manifest may allow a module: as much as 32 bits can address.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 4 << 30;
+/// What a manifest may allow a rule to keep, and to hand back in one run.
+pub(crate) const KEPT_BYTES_MAX: u64 = 512 << 20;
+/// What a manifest may allow one run, or one call of a module.
+pub(crate) const RUN_MAX: Duration = Duration::from_hours(24);
 /// Faults that one report shows; the rest is counted.
 pub(crate) const DIAGNOSTICS_MAX: usize = 1_000;
 /// A secret, in bytes.

@@ -24,7 +24,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(Duration(total))
 }
 
-/// `64MiB`, in bytes.
+/// `64MiB`, in bytes. Beyond what fits, the most there is.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -35,7 +35,10 @@ pub(crate) fn size(text: &str) -> Option<u64> {
         "GiB" => 1024 * 1024 * 1024,
         _ => return None,
     };
-    Some(number.parse::<u64>().ok()?.saturating_mul(factor))
+    if number.is_empty() {
+        return None;
+    }
+    Some(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(factor))
 }
 
 /// What somebody who wrote `5 minutes` or `1 h 30` meant.
@@ -98,7 +101,8 @@ mod tests {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
         assert_eq!(size("64MiB"), Some(64 << 20));
-        assert_eq!(size("64MB"), None);
+        assert_eq!((size("64MB"), size("MiB")), (None, None));
+        assert_eq!(size("99999999999999999999999GiB"), Some(u64::MAX));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use watchbell_contract::Duration;
 
+use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, RUN_MAX};
 use crate::overlay::Spans;
 use crate::report::{Diagnostic, Level};
 use crate::schema::{Schema, path};
@@ -115,18 +116,27 @@ impl Doc<'_> {
     }
 
     pub(crate) fn limits(&mut self, pointer: &str, typed: &raw::Limits) -> RuleLimits {
-        let mut size = |name: &str, typed: Option<raw::Size>| {
+        let mut size = |name: &str, typed: Option<raw::Size>, max: u64| {
             let raw::Size(bytes) = typed?;
+            let at = format!("{pointer}/{name}");
             if bytes == 0 {
-                let at = format!("{pointer}/{name}");
                 self.fault(&at, format!("`{}` must be more than 0", path(&at))).push(self);
+            } else if bytes > max {
+                let message = format!("`{}` must be at most {}MiB", path(&at), max >> 20);
+                self.fault(&at, message).push(self);
             }
             Some(bytes)
         };
-        let (memory_bytes, state_bytes, output_bytes) =
-            (size("memory", typed.memory), size("state", typed.state), size("output", typed.output));
+        let memory_bytes = size("memory", typed.memory, MEMORY_BYTES_MAX);
+        let state_bytes = size("state", typed.state, KEPT_BYTES_MAX);
+        let output_bytes = size("output", typed.output, KEPT_BYTES_MAX);
         let mut time = |name: &str, typed: Option<raw::Span>| {
-            typed.map(|_| self.positive(&format!("{pointer}/{name}"), typed, Duration::ZERO))
+            let at = format!("{pointer}/{name}");
+            let span = typed.map(|_| self.positive(&at, typed, Duration::ZERO));
+            if span.is_some_and(|span| span > RUN_MAX) {
+                self.fault(&at, format!("`{}` must be at most {RUN_MAX}", path(&at))).push(self);
+            }
+            span
         };
         RuleLimits {
             memory_bytes,

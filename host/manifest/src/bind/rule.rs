@@ -11,7 +11,7 @@ use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Sch
 use super::doc::Doc;
 use super::target::{Asked, target};
 use super::{alert, digest};
-use crate::limits::MODULE_BYTES_MAX;
+use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX, MODULE_BYTES_MAX};
 use crate::report::suggest;
 use crate::schema::{Schema, lower};
 use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
@@ -162,7 +162,7 @@ impl Bench<'_> {
             return None;
         }
         match self.modules.prepare(module, params, key) {
-            Ok(plan) => Some(plan),
+            Ok(plan) => within(doc, plan),
             Err(faults) => {
                 for fault in faults {
                     let pointer = format!("/params{}", fault.path);
@@ -173,6 +173,26 @@ impl Bench<'_> {
             }
         }
     }
+}
+
+/// A plan that a host can keep: a parameter of centuries would read all there is before the first verdict.
+fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
+    let bounds = [
+        ("read back", plan.history, HISTORY_MAX, "400 days"),
+        ("put between two checks", plan.grid, GRID_MAX, "7 days"),
+    ];
+    let before = doc.errors();
+    for (what, asked, max, named) in bounds {
+        if asked > max {
+            doc.fault(
+                "/params",
+                format!("`params` make the module {what} {asked}, and {named} are the most"),
+            )
+            .hint("shorten its time frames")
+            .push(doc);
+        }
+    }
+    (doc.errors() == before).then_some(plan)
 }
 
 fn module_ref(doc: &mut Doc<'_>, typed: &str, sha256: Option<&str>, source: &Path) -> Option<ModuleRef> {
@@ -263,7 +283,13 @@ fn schedule(
             doc.fault("", "`every` or `cron` is missing").hint("for example `every: 1m`").push(doc);
             None
         }
-        (Some(_), None) => Some(Schedule::Every(doc.positive("/every", every, Duration::ZERO))),
+        (Some(_), None) => {
+            let every = doc.positive("/every", every, Duration::ZERO);
+            if !every.is_zero() && every < EVERY_MIN {
+                doc.fault("/every", format!("`every` must be at least {EVERY_MIN}")).push(doc);
+            }
+            Some(Schedule::Every(every))
+        }
         (None, Some(expression)) => {
             let timezone = timezone.unwrap_or_else(|| "UTC".into());
             if let Err(fault) = Cron::parse(&expression, &timezone) {

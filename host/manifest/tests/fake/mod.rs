@@ -59,7 +59,11 @@ impl Modules for Fake {
         if key.len() > 2 {
             return Err(vec![Fault { path: String::new(), message: "at most two key fields".into() }]);
         }
-        Ok(Plan { history: Duration::from_mins(10), grid: Duration::ZERO })
+        let (history, grid) = match params["timeframe"].as_str() {
+            Some("500d") => (Duration::from_hours(24 * 500), Duration::from_hours(24 * 8)),
+            _ => (Duration::from_mins(10), Duration::ZERO),
+        };
+        Ok(Plan { history, grid })
     }
 
     fn products(&self) -> Vec<String> {
