@@ -7,7 +7,7 @@ use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 use watchbell_contract::{Buckets, Calc, Metric, Range, Rows};
 
@@ -16,7 +16,7 @@ use crate::{
     columns::{ColumnBuilder, Misfit},
     cursor::ignoring,
     error::Cause,
-    hits::{Misfits, Shards, ValueSeed},
+    hits::{Clusters, Misfits, Shards, ValueSeed},
     mapping::Mapping,
     plan::{Kind, kind},
     query,
@@ -31,6 +31,8 @@ pub(crate) struct BucketsCursor {
     shape: Shape,
     /// The request without `after`.
     body: Value,
+    /// As the server wrote it: a double that was read and written again may be another one.
+    after: Option<Box<RawValue>>,
     size: usize,
     ended: bool,
 }
@@ -60,7 +62,7 @@ impl BucketsCursor {
         let size = inner.config().page_buckets;
         let shape = Shape::new(over, buckets, mapping)?;
         let body = shape.body(&target.time_field, filters, buckets, mapping, size)?;
-        Ok(Self { inner, target, deadline, shape, body, size, ended: false })
+        Ok(Self { inner, target, deadline, shape, body, after: None, size, ended: false })
     }
 
     /// The next page, never empty; `None` after the last.
@@ -69,11 +71,12 @@ impl BucketsCursor {
             return Ok(None);
         }
         let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
-        let body = Some(Bytes::from(self.body.to_string()));
+        let body = Some(Bytes::from(self.asked()));
         let request = Request { method: Method::Post, path, body, repeatable: true, deadline: self.deadline };
         let answer = self.inner.send(&request).await?;
         let page = self.shape.read(&answer)?;
         page.shards.check()?;
+        page.clusters.check(self.target.ignore_unavailable)?;
         if page.timed_out {
             return Err(Cause::ServerTimedOut);
         }
@@ -82,11 +85,26 @@ impl BucketsCursor {
         }
         match page.after {
             Some(after) if page.rows.len() >= self.size && !self.shape.whole => {
-                self.body["aggs"]["page"]["composite"]["after"] = after;
+                self.after = Some(after);
             }
             _ => self.ended = true,
         }
         Ok((!page.rows.is_empty()).then_some(page.rows))
+    }
+}
+
+impl BucketsCursor {
+    /// The request, from where the last page ended.
+    fn asked(&self) -> String {
+        let mut text = self.body.to_string();
+        if let Some(after) = &self.after {
+            // The aggregation stands last, and in it its own parts, `composite` first.
+            let composite = self.body["aggs"]["page"]["composite"].to_string();
+            if let Some(at) = text.rfind(&composite) {
+                text.insert_str(at + 1, &format!("\"after\":{},", after.get()));
+            }
+        }
+        text
     }
 }
 
@@ -194,8 +212,9 @@ fn calc(metric: &Metric, mapping: &Mapping) -> Result<Value, Cause> {
 
 struct BucketsPage {
     rows: Rows,
-    after: Option<Value>,
+    after: Option<Box<RawValue>>,
     shards: Shards,
+    clusters: Clusters,
     timed_out: bool,
 }
 
@@ -206,8 +225,9 @@ struct PageOfBuckets<'a> {
     counts: ColumnBuilder,
     metrics: Vec<ColumnBuilder>,
     filters: Vec<ColumnBuilder>,
-    after: Option<Value>,
+    after: Option<Box<RawValue>>,
     shards: Shards,
+    clusters: Clusters,
     timed_out: bool,
     total: i64,
     /// Of the bucket being read.
@@ -227,6 +247,7 @@ impl<'a> PageOfBuckets<'a> {
             filters: columns(shape.filters.len(), Kind::Integers),
             after: None,
             shards: Shards::default(),
+            clusters: Clusters::default(),
             timed_out: false,
             total: 0,
             time: shape.start,
@@ -261,7 +282,13 @@ impl<'a> PageOfBuckets<'a> {
         columns
             .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
         let rows = Rows { times: self.times, columns };
-        BucketsPage { rows, after: self.after, shards: self.shards, timed_out: self.timed_out }
+        BucketsPage {
+            rows,
+            after: self.after,
+            shards: self.shards,
+            clusters: self.clusters,
+            timed_out: self.timed_out,
+        }
     }
 }
 
@@ -352,6 +379,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
             match &*key {
                 "timed_out" => page.timed_out = map.next_value()?,
                 "_shards" => page.shards = map.next_value()?,
+                "_clusters" => page.clusters = map.next_value()?,
                 "hits" => {
                     let hits: Total = map.next_value()?;
                     page.total = match hits.total {

@@ -256,8 +256,7 @@ impl Cluster {
                 "track_total_hits": true,
                 "query": query::query(vec![query::range(&target.time_field, over)], &[]),
             });
-            let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
-            let answer = self.inner.search(path, &body, deadline).await?;
+            let answer = self.inner.search(target, &body, deadline).await?;
             if answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0)
                 && !target.ignore_unavailable
             {
@@ -324,7 +323,13 @@ impl Inner {
     }
 
     /// A search whose answer is small enough to be a tree, checked for being whole.
-    pub(crate) async fn search(&self, path: String, body: &Value, deadline: Instant) -> Result<Value, Cause> {
+    pub(crate) async fn search(
+        &self,
+        target: &Target,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<Value, Cause> {
+        let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
         let body = Some(Bytes::from(body.to_string()));
         let body =
             self.send(&Request { method: Method::Post, path, body, repeatable: true, deadline }).await?;
@@ -332,6 +337,11 @@ impl Inner {
         let answer: Value = serde_json::from_slice(&body).map_err(malformed)?;
         if let Some(shards) = answer.get("_shards") {
             serde_json::from_value::<crate::hits::Shards>(shards.clone()).map_err(malformed)?.check()?;
+        }
+        if let Some(clusters) = answer.get("_clusters") {
+            let clusters: crate::hits::Clusters =
+                serde_json::from_value(clusters.clone()).map_err(malformed)?;
+            clusters.check(target.ignore_unavailable)?;
         }
         if answer.get("timed_out") == Some(&Value::Bool(true)) {
             return Err(Cause::ServerTimedOut);

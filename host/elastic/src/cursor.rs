@@ -46,6 +46,11 @@ pub(crate) struct HitsCursor {
     /// Rows of the last instant read so far: more of them may follow.
     held: Option<PageBuilder>,
     warned: bool,
+    /// Where the question begins; `over` begins later once a page was read.
+    asked_from: Timestamp,
+    /// Rows with a smaller key were read before the context was opened. A document of several times is found by any
+    /// of them, and sorted by its first.
+    read_to: Option<i64>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -82,6 +87,8 @@ impl HitsCursor {
             after: None,
             held: None,
             warned: false,
+            asked_from: over.start,
+            read_to: None,
         }
     }
 
@@ -94,7 +101,11 @@ impl HitsCursor {
                 Context::Pit(..) | Context::Scroll(_) => self.further().await?,
             };
             if page.len() > 0 {
-                return Ok(Some(page.finish(&self.plan)));
+                let mut rows = page.finish(&self.plan);
+                // Of a document of several times the first may lie before the range: then it counts where that begins.
+                let early = rows.times.iter_mut().take_while(|time| **time < self.asked_from.0);
+                early.for_each(|time| *time = self.asked_from.0);
+                return Ok(Some(rows));
             }
         }
     }
@@ -108,8 +119,8 @@ impl HitsCursor {
         }
         let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
         let (mut page, envelope) = self.search(Method::Post, path, |cursor| cursor.body(false)).await?;
-        if envelope.hits == 0 && envelope.shards.total == 0 && !self.target.ignore_unavailable {
-            return Err(Cause::NoIndex { reason: String::new() });
+        if envelope.hits == 0 && envelope.shards.total == 0 {
+            self.vanished()?;
         }
         if envelope.hits < self.size {
             self.context = Context::Ended;
@@ -122,6 +133,7 @@ impl HitsCursor {
         let last = page.last_instant(unit);
         self.over.start = Timestamp(page.keys[last].div_euclid(unit));
         self.filters[0] = query::range(&self.target.time_field, self.over);
+        self.read_to = Some(self.over.start.0.saturating_mul(unit));
         page.truncate(last);
         page.settle_ties();
         self.open().await?;
@@ -156,6 +168,11 @@ impl HitsCursor {
                     self.context = Context::Pit(Paging::PointInTime, text_of(&body, "pit_id")?);
                     return Ok(());
                 }
+                // What OpenSearch says of a point in time over no index at all (tried on 3.8).
+                Err(Cause::Refused { reason, .. }) if reason.contains("invalid id: [null]") => {
+                    self.context = Context::Ended;
+                    return self.vanished();
+                }
                 Err(cause) if self.inner.paging() == Paging::Unknown && is_unknown_route(&cause) => {}
                 Err(cause) => return Err(cause),
             }
@@ -163,6 +180,14 @@ impl HitsCursor {
         self.inner.learn(Paging::Scroll);
         self.context = Context::Scroll(String::new());
         Ok(())
+    }
+
+    /// The pattern matches no index any more: no answer, unless that was asked to be one.
+    fn vanished(&self) -> Result<(), Cause> {
+        match self.target.ignore_unavailable {
+            true => Ok(()),
+            false => Err(Cause::NoIndex { reason: String::new() }),
+        }
     }
 
     async fn further(&mut self) -> Result<PageBuilder, Cause> {
@@ -203,6 +228,21 @@ impl HitsCursor {
             }
             Context::Unasked | Context::Ended => return Ok(self.nothing()),
         };
+        if let Some(read_to) = self.read_to {
+            let again = page.keys.partition_point(|&key| key < read_to);
+            if again > 0 {
+                let mut rest = self.nothing();
+                rest.adopt(&page, again..page.len());
+                page = rest;
+            }
+        }
+        // A context opens over no index without a word, and Elasticsearch 7 gives such a scroll no id.
+        if envelope.hits == 0 && envelope.shards.total == 0 {
+            self.inner.set_long(self.key(), false);
+            self.close().await;
+            page.settle_ties();
+            return self.vanished().map(|()| page);
+        }
         let is_scroll = matches!(self.context, Context::Scroll(_));
         match &mut self.context {
             Context::Pit(_, id) => {
@@ -286,7 +326,7 @@ impl HitsCursor {
             let large = bytes.len() > READ_INLINE_MAX;
             let read = move || hits::read(&bytes, &plan, &mut builder).map(|envelope| (builder, envelope));
             let (builder, envelope) = apart(large, read).await?;
-            envelope.check()?;
+            envelope.check(self.target.ignore_unavailable)?;
             return Ok((builder, envelope));
         }
     }

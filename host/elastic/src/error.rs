@@ -49,6 +49,8 @@ pub enum Cause {
     Unavailable { status: u16, reason: String },
     #[error("{failed} of {total} shards failed: {reason}")]
     PartialShards { failed: u64, total: u64, reason: String },
+    #[error("{skipped} of {total} clusters were passed over, the answer is partial")]
+    SkippedClusters { skipped: u64, total: u64 },
     #[error("the search timed out on the server, its answer is partial")]
     ServerTimedOut,
     #[error("too much for the server ({kind}): {reason}")]

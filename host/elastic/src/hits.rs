@@ -43,6 +43,7 @@ pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault>
 pub(crate) struct Envelope {
     timed_out: bool,
     pub(crate) shards: Shards,
+    clusters: Clusters,
     pub(crate) pit_id: Option<String>,
     pub(crate) scroll_id: Option<String>,
     /// How many hits this answer brought.
@@ -68,11 +69,32 @@ pub(crate) struct Shards {
     failures: Vec<Value>,
 }
 
+/// What became of the clusters of a cross-cluster search.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Clusters {
+    #[serde(default)]
+    total: u64,
+    #[serde(default)]
+    skipped: u64,
+}
+
+impl Clusters {
+    pub(crate) fn check(self, ignore_unavailable: bool) -> Result<(), Cause> {
+        let Self { total, skipped } = self;
+        if skipped == 0 || ignore_unavailable {
+            Ok(())
+        } else {
+            Err(Cause::SkippedClusters { skipped, total })
+        }
+    }
+}
+
 impl Envelope {
     /// # Errors
-    /// If the answer is partial: some shards failed, or time ran out on the server.
-    pub(crate) fn check(&self) -> Result<(), Cause> {
+    /// If the answer is partial: some shards failed, a remote cluster was passed over, or time ran out on the server.
+    pub(crate) fn check(&self, ignore_unavailable: bool) -> Result<(), Cause> {
         self.shards.check()?;
+        self.clusters.check(ignore_unavailable)?;
         if self.timed_out { Err(Cause::ServerTimedOut) } else { Ok(()) }
     }
 }
@@ -146,6 +168,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
                 1 => self.envelope.shards = map.next_value()?,
                 2 => self.envelope.pit_id = map.next_value()?,
                 3 => self.envelope.scroll_id = map.next_value()?,
+                5 => self.envelope.clusters = map.next_value()?,
                 4 if !seen => {
                     seen = true;
                     map.next_value_seed(HitsSeed {
@@ -162,7 +185,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
     }
 }
 
-const ANSWER_KEYS: [&str; 5] = ["timed_out", "_shards", "pit_id", "_scroll_id", "hits"];
+const ANSWER_KEYS: [&str; 6] = ["timed_out", "_shards", "pit_id", "_scroll_id", "hits", "_clusters"];
 const HIT_KEYS: [&str; 5] = ["_index", "_id", "fields", "sort", "matched_queries"];
 
 /// A key's place in a short list; its length if it is none of them.

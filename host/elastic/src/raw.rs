@@ -7,12 +7,10 @@ use watchbell_contract::{Column, Range, RawSearch, Rows};
 use crate::{
     cluster::Inner,
     columns::{ColumnBuilder, Misfit},
-    cursor::ignoring,
     error::Cause,
     plan::Kind,
     query,
     target::Target,
-    transport::index_path,
 };
 
 pub(crate) async fn ask(
@@ -24,8 +22,7 @@ pub(crate) async fn ask(
     deadline: Instant,
 ) -> Result<Rows, Cause> {
     let body = body(&search.body, filters)?;
-    let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
-    let answer = inner.search(path, &body, deadline).await?;
+    let answer = inner.search(target, &body, deadline).await?;
     let picked = search.pick.iter().map(|(name, pointer)| column(name, [answer.pointer(pointer)]));
     Ok(Rows { times: vec![over.end.0.saturating_sub(1)], columns: picked.collect() })
 }
@@ -36,11 +33,107 @@ fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, Cause> {
     if !body.is_object() {
         return Err(Cause::Question { reason: "its search is not a json object".into() });
     }
+    confined(&body)?;
     if let Some(own) = body.get_mut("query").map(Value::take) {
         filters.push(own);
     }
     body["query"] = query::query(filters, &[]);
     Ok(body)
+}
+
+/// What a search may say beside its query. Of the rest, some would pick its documents past the query (`knn`,
+/// `retriever`, `pit`, `suggest`), and some would give the filters' fields another meaning (`runtime_mappings`,
+/// `derived`).
+const PARTS: [&str; 22] = [
+    "query",
+    "aggs",
+    "aggregations",
+    "size",
+    "from",
+    "sort",
+    "_source",
+    "fields",
+    "docvalue_fields",
+    "stored_fields",
+    "script_fields",
+    "track_total_hits",
+    "track_scores",
+    "timeout",
+    "min_score",
+    "post_filter",
+    "rescore",
+    "collapse",
+    "highlight",
+    "explain",
+    "version",
+    "seq_no_primary_term",
+];
+
+/// Refuses what would reach past the rule's index and filters: both always apply.
+fn confined(body: &Value) -> Result<(), Cause> {
+    let wide = |path: &str| {
+        let reason =
+            format!("its search may not hold `{path}`, which reaches past the rule's index or filter");
+        Cause::Question { reason }
+    };
+    if let Some(part) = body.as_object().into_iter().flatten().find(|(key, _)| !PARTS.contains(&key.as_str()))
+    {
+        return Err(wide(part.0));
+    }
+    match escape(body, &mut vec![]) {
+        Some(path) => Err(wide(&path)),
+        None => Ok(()),
+    }
+}
+
+/// The path of the first thing that reads other documents than those asked.
+fn escape<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
+    match value {
+        Value::Array(items) => items.iter().find_map(|item| escape(item, path)),
+        Value::Object(map) => map.iter().find_map(|(key, held)| {
+            path.push(key);
+            if reaches_out(key, held) {
+                return Some(path.join("."));
+            }
+            if matches!(key.as_str(), "aggs" | "aggregations") {
+                for (name, agg) in held.as_object().into_iter().flatten() {
+                    const WIDE: [&str; 5] =
+                        ["global", "children", "parent", "significant_terms", "significant_text"];
+                    if let Some(kind) = WIDE.iter().find(|kind| agg.get(kind).is_some()) {
+                        return Some(format!("{}.{name}.{kind}", path.join(".")));
+                    }
+                }
+            }
+            let found = escape(held, path);
+            path.pop();
+            found
+        }),
+        _ => None,
+    }
+}
+
+fn reaches_out(key: &str, held: &Value) -> bool {
+    let has = |value: &Value, key: &str| value.get(key).is_some();
+    match key {
+        // Base64 that nobody here looks into.
+        "wrapper" => held.get("query").is_some_and(Value::is_string),
+        "indexed_shape" => held.is_object(),
+        "percolate" => has(held, "index") || has(held, "id"),
+        // Values that a document of some index holds.
+        "terms" => held
+            .as_object()
+            .into_iter()
+            .flatten()
+            .any(|(_, of)| has(of, "index") && (has(of, "id") || has(of, "path") || has(of, "query"))),
+        "more_like_this" => ["like", "unlike", "docs", "ids"].iter().any(|part| match held.get(part) {
+            Some(Value::Array(items)) => {
+                *part == "ids" || items.iter().any(|item| has(item, "_index") || has(item, "_id"))
+            }
+            Some(item) => has(item, "_index") || has(item, "_id"),
+            None => false,
+        }),
+        _ => false,
+    }
 }
 
 /// A column of values as they come: of one kind if they all are, else words.
@@ -99,6 +192,55 @@ mod tests {
         assert_eq!(body, expected);
         let error = super::body("[", vec![]).unwrap_err().to_string();
         assert!(error.starts_with("the question cannot be asked: its search is not json: "), "{error}");
+    }
+
+    #[test]
+    fn a_search_stays_within_its_index_and_filter() {
+        for (written, path) in [
+            (json!({ "pit": { "id": "x" } }), "pit"),
+            (json!({ "knn": { "field": "v" } }), "knn"),
+            (json!({ "runtime_mappings": { "@timestamp": { "type": "date" } } }), "runtime_mappings"),
+            (json!({ "indices_boost": [{ "a": 2 }] }), "indices_boost"),
+            (
+                json!({ "query": { "bool": { "must": [{ "terms": { "u": { "index": "users", "id": "2", "path": "f" } } }] } } }),
+                "query.bool.must.terms",
+            ),
+            (
+                json!({ "query": { "more_like_this": { "like": [{ "_index": "other", "_id": "1" }] } } }),
+                "query.more_like_this",
+            ),
+            (
+                json!({ "query": { "geo_shape": { "at": { "indexed_shape": { "index": "s", "id": "d" } } } } }),
+                "query.geo_shape.at.indexed_shape",
+            ),
+            (
+                json!({ "query": { "percolate": { "field": "q", "index": "i", "id": "1" } } }),
+                "query.percolate",
+            ),
+            (json!({ "query": { "wrapper": { "query": "e30=" } } }), "query.wrapper"),
+            (
+                json!({ "aggs": { "a": { "terms": { "field": "h" }, "aggs": { "all": { "global": {} } } } } }),
+                "aggs.a.aggs.all.global",
+            ),
+        ] {
+            let error = body(&written.to_string(), vec![]).unwrap_err().to_string();
+            let expected = format!(
+                "the question cannot be asked: its search may not hold `{path}`, which reaches past the rule's index or filter"
+            );
+            assert_eq!(error, expected);
+        }
+        // Words alone are no escape: fields and aggregations may be called so.
+        let fine = json!({
+            "size": 0,
+            "query": { "bool": { "filter": [
+                { "terms": { "index": ["a", "b"] } },
+                { "term": { "global": "x" } },
+                { "more_like_this": { "fields": ["m"], "like": "text" } },
+            ] } },
+            "aggs": { "global": { "terms": { "field": "h", "order": { "index": "asc" } },
+                "aggs": { "index": { "avg": { "field": "n" } } } } },
+        });
+        body(&fine.to_string(), vec![]).unwrap();
     }
 
     #[test]

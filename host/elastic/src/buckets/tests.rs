@@ -99,7 +99,7 @@ fn buckets_become_rows() {
     assert_eq!(integers(&rows.columns[1]), [500, 200]);
     assert_eq!(integers(&rows.columns[2]), [4, 1]);
     assert!(rows.columns[3].has(0) && !rows.columns[3].has(1) && !rows.columns[4].has(1));
-    assert_eq!(page.after.unwrap()["b0"], "b");
+    assert_eq!(page.after.unwrap().get(), r#"{"t":60000,"b0":"b","b1":200}"#);
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) headers: HashMap<String, String>,
     /// Null where there was none.
     pub(crate) body: Value,
+    /// The body as it was written.
+    pub(crate) text: String,
 }
 
 pub(crate) enum Reply {
@@ -117,7 +119,9 @@ async fn serve(
         let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
-        let seen = Seen { method, path, headers, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let body = serde_json::from_slice(&body).unwrap_or_default();
+        let seen = Seen { method, path, headers, body, text };
         notes.lock().unwrap().push(seen.clone());
         let (status, headers, body) = match handler(&seen) {
             Reply::Json(status, body) => {

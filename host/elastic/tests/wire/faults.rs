@@ -94,6 +94,52 @@ async fn missing_indices_must_be_asked_to_be_ignored() {
 }
 
 #[tokio::test]
+async fn an_index_that_vanished_is_no_empty_answer_in_a_context_either() {
+    for server in [Server::Elasticsearch, Server::OpenSearch, Server::Old] {
+        for lenient in [false, true] {
+            let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let vanished = std::sync::Arc::clone(&gone);
+            let fake = crate::library::vanishing(server, docs(0..30), vanished).await;
+            let mut config = config(&[&fake]);
+            config.page_hits = 10;
+            let cluster = Cluster::new(config).unwrap();
+            // Now the answer is known to be long, and begins with a context.
+            assert_eq!(
+                pages(&cluster, &question(&["_id"])).await.unwrap().iter().map(|p| p.len()).sum::<usize>(),
+                30
+            );
+            gone.store(true, std::sync::atomic::Ordering::SeqCst);
+            let mut target = target();
+            target.ignore_unavailable = lenient;
+            let mut answer = cluster.ask(&target, &question(&["_id"]), deadline()).await.unwrap();
+            match lenient {
+                true => assert_eq!(answer.next().await.unwrap(), None),
+                false => {
+                    let error = answer.next().await.unwrap_err();
+                    assert_eq!(error.to_string(), format!("{PLACE}no such index"));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_passed_over_is_a_partial_answer() {
+    let clusters = || json!({ "_clusters": { "total": 2, "successful": 1, "skipped": 1 } });
+    let fake = searches(move || Reply::Json(200, envelope(vec![], clusters()))).await;
+    let expected = "1 of 2 clusters were passed over, the answer is partial";
+    assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}{expected}"));
+    let mut counted = question(&[]);
+    counted.ask = Ask::Buckets(Buckets::default());
+    let error = pages(&cluster(&fake), &counted).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("{PLACE}{expected}"));
+    let mut lenient = target();
+    lenient.ignore_unavailable = true;
+    let mut answer = cluster(&fake).ask(&lenient, &question(&["host"]), deadline()).await.unwrap();
+    assert_eq!(answer.next().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn mappings_that_disagree_are_told_before_a_search() {
     let fake = Fake::start(|_| {
         let of = |kind: &str, index: &str| json!({ "type": kind, "aggregatable": true, "indices": [index] });

@@ -1,4 +1,7 @@
-use std::sync::Mutex;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use serde_json::{Value, json};
 
@@ -52,6 +55,24 @@ pub(crate) fn caps() -> Value {
 pub(crate) async fn library(server: Server, docs: Vec<Doc>) -> Fake {
     let scroll = Mutex::default();
     Fake::start(move |seen| answer(server, &docs, &scroll, seen)).await
+}
+
+/// A library whose indices are all gone once `gone` says so. What each server then says was tried on
+/// Elasticsearch 9.5.3, OpenSearch 3.8 and Elasticsearch 7.10.2.
+pub(crate) async fn vanishing(server: Server, docs: Vec<Doc>, gone: Arc<AtomicBool>) -> Fake {
+    let scroll = Mutex::default();
+    let nothing = || envelope(vec![], json!({ "_shards": { "total": 0, "failed": 0 } }));
+    Fake::start(move |seen| match gone.load(Ordering::SeqCst) {
+        false => answer(server, &docs, &scroll, seen),
+        true if seen.path.contains("_field_caps") => Reply::Json(200, caps()),
+        true if seen.path.contains("/_pit?") => Reply::Json(200, json!({ "id": "pit-0" })),
+        true if seen.path.contains("/point_in_time?") => {
+            let error = json!({ "type": "illegal_argument_exception", "reason": "invalid id: [null]" });
+            Reply::Json(400, json!({ "error": error, "status": 400 }))
+        }
+        true => Reply::Json(200, nothing()),
+    })
+    .await
 }
 
 /// What a scroll has yet to return, and how many at a time.

@@ -201,3 +201,54 @@ async fn buckets_are_paged_to_the_last() {
     assert_eq!(times, (0..7).map(|n| n * 1_000).collect::<Vec<_>>());
     assert_eq!(fake.lines().len(), 4);
 }
+
+#[tokio::test]
+async fn the_key_after_which_buckets_go_on_is_sent_as_it_came() {
+    // Read as a double, it would be written again as `1.7976931348623157e308`, and others as a neighbour.
+    const KEY: &str = r#"{"b0":1.7976931348623157E308}"#;
+    let fake = Fake::start(|seen| {
+        if seen.path.contains("_field_caps") {
+            return Reply::Json(200, caps());
+        }
+        let buckets = match seen.body["aggs"]["page"]["composite"].get("after") {
+            None => format!(r#""after_key":{KEY},"buckets":[{{"key":{{"b0":"x"}},"doc_count":1}}]"#),
+            Some(_) => r#""buckets":[]"#.to_owned(),
+        };
+        let body = format!(
+            r#"{{"timed_out":false,"_shards":{{"total":1,"failed":0}},"aggregations":{{"page":{{{buckets}}}}}}}"#
+        );
+        Reply::Full(200, vec![("content-type", "application/json".into())], body.into_bytes())
+    })
+    .await;
+    let mut config = config(&[&fake]);
+    config.page_buckets = 1;
+    let mut question = question(&[]);
+    let buckets = watchbell_contract::Buckets { by: vec!["host".into()], ..Default::default() };
+    question.ask = watchbell_contract::Ask::Buckets(buckets);
+    pages(&Cluster::new(config).unwrap(), &question).await.unwrap();
+    let sent = &fake.seen()[2].text;
+    assert!(sent.contains(&format!(r#""composite":{{"after":{KEY},"size":1"#)), "{sent}");
+}
+
+#[tokio::test]
+async fn a_document_of_several_times_is_one_row_within_the_range() {
+    let fake = Fake::start(|seen| {
+        let hit = |id: &str, sort: serde_json::Value| json!({ "_index": "logs-1", "_id": id, "sort": sort });
+        let page = |hits| Reply::Json(200, envelope(hits, json!({ "pit_id": "pit-1" })));
+        if seen.path.contains("_field_caps") {
+            return Reply::Json(200, caps());
+        }
+        if seen.method == "DELETE" || seen.path.contains("/_pit?") {
+            return Reply::Json(200, json!({ "id": "pit-1" }));
+        }
+        // `a` is of -5 and 15: found again by its second time, sorted by its first.
+        match (seen.body.get("pit"), seen.body.get("search_after")) {
+            (None, _) => page(vec![hit("a", json!([-5])), hit("b", json!([10]))]),
+            (Some(_), None) => page(vec![hit("a", json!([-5, 0])), hit("b", json!([10, 1]))]),
+            (Some(_), Some(_)) => page(vec![hit("c", json!([20, 2]))]),
+        }
+    })
+    .await;
+    let found = pages(&paged(&fake, 2).await, &question(&["_id"])).await.unwrap();
+    assert_eq!(told(&found), [(0, "a".into()), (10, "b".into()), (20, "c".into())]);
+}
