@@ -34,6 +34,11 @@ pub(crate) struct Words {
     hasher: DefaultHashBuilder,
 }
 
+/// Doubles are written with a point or an exponent; a larger integer is one of `unsigned_long`, and would be read as
+/// one of its neighbours.
+const EXACT_MAX: u64 = 1 << 53;
+const INEXACT: Misfit = Misfit("an integer beyond 2^53, which a number cannot hold exactly");
+
 /// Why a value has no place in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit(pub(crate) &'static str);
@@ -90,6 +95,7 @@ impl ColumnBuilder {
     pub(crate) fn integer(&mut self, value: i64) -> Result<(), Misfit> {
         match &mut self.values {
             Slots::Integers(values) => values.push(value),
+            Slots::Numbers(_) if value.unsigned_abs() > EXACT_MAX => return Err(INEXACT),
             Slots::Numbers(values) => values.push(value as f64),
             Slots::Booleans(values) if matches!(value, 0 | 1) => values.push(value as u8),
             Slots::Booleans(_) => return Err(Misfit("a number where a boolean was expected")),
@@ -101,10 +107,7 @@ impl ColumnBuilder {
     pub(crate) fn unsigned(&mut self, value: u64) -> Result<(), Misfit> {
         match (&mut self.values, i64::try_from(value)) {
             (_, Ok(value)) => self.integer(value),
-            (Slots::Numbers(values), Err(_)) => {
-                values.push(value as f64);
-                Ok(())
-            }
+            (Slots::Numbers(_), Err(_)) => Err(INEXACT),
             (Slots::Words { .. }, Err(_)) => self.text(&value.to_string()),
             _ => Err(Misfit("an integer beyond 64 signed bits")),
         }

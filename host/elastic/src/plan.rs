@@ -131,7 +131,7 @@ fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
     Ok((kind, source))
 }
 
-/// What a field's values become. `unsigned_long` becomes numbers, exact up to 2^53: its upper half has no place in 64
+/// What a field's values become. `unsigned_long` becomes numbers up to 2^53, and beyond that an error: its upper half has no place in 64
 /// signed bits, and a column's kind may not depend on what a page happens to hold.
 pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
     let mut kinds = caps.types.iter().map(|kind| {

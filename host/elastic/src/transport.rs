@@ -100,7 +100,7 @@ impl Transport {
         let mut attempts = 0;
         let mut failovers = self.nodes.len() - 1;
         loop {
-            let failure = match self.attempt(request).await {
+            let failure = match self.attempt(request, failovers > 0 && self.live() > 1).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
@@ -141,14 +141,22 @@ impl Transport {
         pause.max(after.unwrap_or_default())
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Bytes, Failure> {
+    fn live(&self) -> usize {
+        self.nodes.iter().filter(|node| node.is_live()).count()
+    }
+
+    /// `spare`: another node could answer as well, and must be left the time for it.
+    async fn attempt(&self, request: &Request, spare: bool) -> Result<Bytes, Failure> {
         let Ok(permit) = timeout_at(request.deadline, self.permits.acquire()).await else {
             let cause = Cause::Busy { concurrency: self.config.concurrency };
             return Err(Failure { cause, retry: Retry::Never });
         };
         let node = self.pick();
         let start = Instant::now();
-        let until = request.deadline.min(start + self.config.request_timeout);
+        let mut until = request.deadline.min(start + self.config.request_timeout);
+        if spare && request.repeatable {
+            until = until.min(start + request.deadline.saturating_duration_since(start) / 2);
+        }
         let answer = timeout_at(until, self.exchange(node, request)).await;
         drop(permit);
         match answer {
@@ -196,6 +204,8 @@ impl Transport {
         if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
             return Err(never(Cause::PageTooLarge { bytes, max }));
         }
+        // The official client hands a body over only as a whole. One whose length is not announced (a proxy's chunks, or
+        // gzip) is bounded by `page_hits`, `page_buckets` and the request's time alone until it has been read.
         let body = response.bytes().await.map_err(|error| node.broken(&error))?;
         if body.len() > max {
             return Err(never(Cause::PageTooLarge { bytes: body.len() as u64, max }));

@@ -94,6 +94,23 @@ async fn a_node_that_answers_502_is_left_for_another() {
 }
 
 #[tokio::test]
+async fn a_node_that_hangs_leaves_another_the_time_to_answer() {
+    let hangs = Fake::start(|_| Reply::Silence).await;
+    let docs = docs([1, 2]);
+    let well = library(Server::Elasticsearch, docs.clone()).await;
+    // A request may take as long as the whole run.
+    let cluster = Cluster::new(config(&[&hangs, &well])).unwrap();
+    let soon = Instant::now() + Duration::from_secs(3);
+    let mut answer = cluster.ask(&target(), &question(&["_id"]), soon).await.unwrap();
+    let mut pages = vec![];
+    while let Some(rows) = answer.next().await.unwrap() {
+        pages.push(rows);
+    }
+    assert_eq!(told(&pages), in_order(&docs));
+    assert_eq!(hangs.lines().len(), 1, "set aside once it did not answer");
+}
+
+#[tokio::test]
 async fn no_more_requests_are_under_way_than_allowed() {
     let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
         true => Reply::Json(200, caps()),
