@@ -19,9 +19,23 @@ impl fmt::Display for Size {
     }
 }
 
+/// A copy of at most `bytes_max` bytes of `text`, whole characters, with a mark where it was cut. A copy, for what is
+/// cut off must not stay in memory.
+pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(bytes_max)])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Size;
+    use super::{Size, shortened};
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!([shortened("äöü", 6), shortened("äöü", 5), shortened("äöü", 1)], ["äöü", "äö…", "…"]);
+    }
 
     #[test]
     fn a_size_reads_as_a_manifest_writes_it() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::fault::{GuestFault, RunError};
-use crate::guest::{Guest, MemoryRefused};
-use crate::limits::{FRAMES_MAX, Limits};
+use crate::guest::{Guest, MemoryRefused, TableRefused};
+use crate::limits::{FRAMES_MAX, Limits, NAME_BYTES_MAX, TABLE_ELEMENTS_MAX};
 
 /// A store for one run, with every limit in place.
 pub(crate) fn store(engine: &Engine, tick: Duration, limits: &Limits, guest: Guest) -> Store<Guest> {
@@ -69,6 +69,9 @@ fn fault(error: &wasmtime::Error, guest: &Guest, at: Step) -> GuestFault {
     }
     if let Some(refused) = error.downcast_ref::<MemoryRefused>() {
         return GuestFault::OutOfMemory { limit: refused.limit };
+    }
+    if let Some(refused) = error.downcast_ref::<TableRefused>() {
+        return GuestFault::TableTooLarge { wanted: refused.wanted, limit: TABLE_ELEMENTS_MAX };
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return GuestFault::Host(
@@ -140,7 +143,7 @@ fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<String> {
         }
     }
     named.truncate(FRAMES_MAX);
-    named
+    named.iter().map(|name| crate::bytes::shortened(name, NAME_BYTES_MAX)).collect()
 }
 
 /// A source path from its crate's `src` on, else the file alone: where it was built tells an operator nothing.

@@ -4,6 +4,8 @@ use watchbell_contract::{Duration, Timestamp};
 
 use crate::bindings::alerter_types as alerter;
 use crate::bindings::types as wit;
+use crate::bytes::shortened;
+use crate::limits::{FAULTS_MAX, GRID_MAX, HISTORY_MAX, TEXT_BYTES_MAX};
 
 pub(crate) fn window(window: contract::Window) -> wit::Window {
     wit::Window { start: window.start.0, settled: window.settled.0, end: window.end.0 }
@@ -38,20 +40,45 @@ pub(crate) fn about(about: wit::About) -> contract::About {
     }
 }
 
-pub(crate) fn plan(plan: wit::Plan) -> contract::Plan {
-    contract::Plan { history: Duration(plan.history), grid: Duration(plan.grid) }
+/// What the rule plans, or what of it no host can keep.
+pub(crate) fn plan(plan: wit::Plan) -> Result<contract::Plan, Vec<contract::Fault>> {
+    let plan = contract::Plan { history: Duration(plan.history), grid: Duration(plan.grid) };
+    let spans = [
+        ("reads a history of", plan.history, HISTORY_MAX, "400d"),
+        ("checks on a grid of", plan.grid, GRID_MAX, "7d"),
+    ];
+    let faults: Vec<_> = spans
+        .into_iter()
+        .filter(|(_, span, most, _)| span > most)
+        .map(|(does, span, _, most)| contract::Fault {
+            path: String::new(),
+            message: format!("with these parameters the rule {does} {span}, more than the {most} allowed"),
+        })
+        .collect();
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
 
 pub(crate) fn faults(faults: Vec<wit::Fault>) -> Vec<contract::Fault> {
-    faults.into_iter().map(|fault| contract::Fault { path: fault.path, message: fault.message }).collect()
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    let fault = |fault: wit::Fault| contract::Fault { path: text(fault.path), message: text(fault.message) };
+    let mut faults: Vec<_> = faults.into_iter().take(FAULTS_MAX).map(fault).collect();
+    if more > 0 {
+        faults.push(contract::Fault { path: String::new(), message: format!("and {more} more faults") });
+    }
+    faults
 }
 
 pub(crate) fn problem(problem: wit::Problem) -> contract::Problem {
     match problem {
-        wit::Problem::Rows(message) => contract::Problem::Rows(message),
-        wit::Problem::State(message) => contract::Problem::State(message),
-        wit::Problem::Other(message) => contract::Problem::Other(message),
+        wit::Problem::Rows(message) => contract::Problem::Rows(text(message)),
+        wit::Problem::State(message) => contract::Problem::State(text(message)),
+        wit::Problem::Other(message) => contract::Problem::Other(text(message)),
     }
+}
+
+/// What a module says in passing ends up in logs, stored rows and messages: all of them keep it for long.
+fn text(text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX { shortened(&text, TEXT_BYTES_MAX) } else { text }
 }
 
 pub(crate) fn question(question: wit::Question) -> contract::Question {
@@ -202,14 +229,55 @@ pub(crate) fn intent(intent: &contract::Intent) -> alerter::Intent {
 }
 
 pub(crate) fn receipt(receipt: alerter::Receipt) -> contract::Receipt {
-    contract::Receipt { reference: receipt.reference }
+    contract::Receipt { reference: receipt.reference.map(text) }
 }
 
 pub(crate) fn refusal(refusal: alerter::Refusal) -> contract::Refusal {
     match refusal {
-        alerter::Refusal::Refused(reason) => contract::Refusal::Refused(reason),
+        alerter::Refusal::Refused(reason) => contract::Refusal::Refused(text(reason)),
         alerter::Refusal::Unavailable((reason, retry_after)) => {
-            contract::Refusal::Unavailable { reason, retry_after: retry_after.map(Duration) }
+            contract::Refusal::Unavailable { reason: text(reason), retry_after: retry_after.map(Duration) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_has_bounds_and_the_fault_says_the_value() {
+        let day = 24 * 3_600_000;
+        let at_most = wit::Plan { history: 400 * day, grid: 7 * day };
+        let plan = contract::Plan { history: Duration(400 * day), grid: Duration(7 * day) };
+        assert_eq!(self::plan(at_most), Ok(plan));
+        let faults = self::plan(wit::Plan { history: 400 * day + 1, grid: 8 * day }).unwrap_err();
+        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "with these parameters the rule reads a history of 34560000001ms, more than the 400d allowed",
+                "with these parameters the rule checks on a grid of 8d, more than the 7d allowed",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_module_says_in_passing_is_cut() {
+        let long = || "ä".repeat(TEXT_BYTES_MAX);
+        let most = TEXT_BYTES_MAX + "…".len();
+        let fault = || wit::Fault { path: long(), message: long() };
+        let found = faults((0..FAULTS_MAX + 5).map(|_| fault()).collect());
+        assert_eq!((found.len(), found[0].message.len(), found[0].path.len()), (FAULTS_MAX + 1, most, most));
+        assert_eq!(found[FAULTS_MAX].message, "and 5 more faults");
+        let contract::Problem::Other(text) = problem(wit::Problem::Other(long())) else { panic!() };
+        assert_eq!(text.len(), most);
+        let contract::Refusal::Refused(text) = refusal(alerter::Refusal::Refused(long())) else { panic!() };
+        assert_eq!(text.len(), most);
+        let unavailable = refusal(alerter::Refusal::Unavailable((long(), Some(5))));
+        let contract::Refusal::Unavailable { reason, .. } = unavailable else { panic!() };
+        assert_eq!(reason.len(), most);
+        let reference = receipt(alerter::Receipt { reference: Some(long()) }).reference;
+        assert_eq!(reference.unwrap().len(), most);
     }
 }

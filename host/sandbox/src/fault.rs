@@ -65,10 +65,16 @@ pub enum GuestFault {
     )]
     OutputTooLarge { limit: usize },
     #[error(
+        "the module returned {count} signals, more than the {limit} of one run; let the rule report less, or give it a smaller window"
+    )]
+    TooManySignals { count: usize, limit: usize },
+    #[error(
         "the module's state has {}, more than it may keep (limits.state: {}); raise the limit, or let the rule keep less",
         Size(*bytes), Size(*limit)
     )]
     StateTooLarge { bytes: usize, limit: usize },
+    #[error("the module's table would have {wanted} entries, more than the {limit} allowed")]
+    TableTooLarge { wanted: usize, limit: usize },
     #[error("the module returned what the contract does not allow: {0}")]
     BadOutput(String),
     #[error("{}", Reported(.0))]
@@ -78,13 +84,14 @@ pub enum GuestFault {
 }
 
 impl RunError {
-    /// Whether a smaller window may help: time, memory, output or state ran out.
+    /// Whether a smaller window may help: time, memory, output, signals or state were too much.
     pub fn is_size(&self) -> bool {
         matches!(
             self.fault,
             GuestFault::OutOfTime { .. }
                 | GuestFault::OutOfMemory { .. }
                 | GuestFault::OutputTooLarge { .. }
+                | GuestFault::TooManySignals { .. }
                 | GuestFault::StateTooLarge { .. }
         )
     }

@@ -1,12 +1,12 @@
 //! What a rule returned, checked before anything is built on it. Each message names the place.
 use serde::de::IgnoredAny;
-use watchbell_contract::{Finding, Question, Signal, Timestamp, Window};
+use watchbell_contract::{AnyOf, Ask, Calc, Finding, NamedFilter, Question, Signal, Timestamp, Window};
 
-use crate::bytes::Size;
+use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
 use crate::limits::{
-    DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, LABEL_BYTES_MAX, Limits, QUESTIONS_MAX, SIGNALS_MAX,
-    SUMMARY_BYTES_MAX,
+    DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX, QUESTIONS_MAX,
+    SIGNALS_MAX, SUMMARY_BYTES_MAX,
 };
 
 pub(crate) fn check_finding(
@@ -19,7 +19,7 @@ pub(crate) fn check_finding(
         return Err(GuestFault::StateTooLarge { bytes: finding.state.len(), limit: limits.state_bytes_max });
     }
     if finding.signals.len() > SIGNALS_MAX {
-        return bad(format!("{} signals, more than the {SIGNALS_MAX} of one run", finding.signals.len()));
+        return Err(GuestFault::TooManySignals { count: finding.signals.len(), limit: SIGNALS_MAX });
     }
     if finding.signals.iter().map(bytes).sum::<usize>() > limits.output_bytes_max {
         return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
@@ -51,7 +51,8 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
         return Err("`until` lies before `at`".into());
     }
     if !signal.labels.iter().map(|label| &label.name).eq(key) {
-        let found: Vec<&str> = signal.labels.iter().map(|label| label.name.as_str()).take(8).collect();
+        let found: Vec<String> =
+            signal.labels.iter().take(8).map(|label| shortened(&label.name, NAME_BYTES_MAX)).collect();
         return Err(format!("labels are [{}], but the key is [{}]", found.join(", "), key.join(", ")));
     }
     let label = signal.labels.iter().filter_map(|label| label.value.as_deref()).map(str::len).max();
@@ -77,13 +78,60 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
 }
 
 fn bytes(signal: &Signal) -> usize {
-    let labels =
-        signal.labels.iter().map(|label| label.name.len() + label.value.as_ref().map_or(0, String::len));
-    let evidence = signal.evidence.as_ref().map_or(0, |evidence| {
-        let values = evidence.only.iter().flat_map(|any| &any.values).flatten().map(String::len);
-        evidence.filter.as_ref().map_or(0, String::len) + values.sum::<usize>()
-    });
-    signal.summary.len() + signal.details.len() + labels.sum::<usize>() + evidence
+    let labels = signal.labels.iter().map(|label| text(&label.name) + optional(label.value.as_ref()));
+    let evidence = signal
+        .evidence
+        .as_ref()
+        .map_or(0, |evidence| optional(evidence.filter.as_ref()) + only_bytes(&evidence.only));
+    ENTRY_BYTES + signal.summary.len() + signal.details.len() + labels.sum::<usize>() + evidence
+}
+
+fn question_bytes(question: &Question) -> usize {
+    let filters = |filters: &[NamedFilter]| -> usize {
+        filters.iter().map(|named| text(&named.name) + text(&named.filter)).sum()
+    };
+    let ask = match &question.ask {
+        Ask::Hits(hits) => texts(&hits.fields) + filters(&hits.filters),
+        Ask::Buckets(buckets) => {
+            let metric = |metric: &watchbell_contract::Metric| {
+                let script = match &metric.calc {
+                    Calc::Script(source) => text(source),
+                    _ => 0,
+                };
+                text(&metric.name) + text(&metric.field) + script
+            };
+            let metrics: usize = buckets.metrics.iter().map(metric).sum();
+            texts(&buckets.by) + metrics + filters(&buckets.filters)
+        }
+        Ask::Search(search) => {
+            let picks: usize = search.pick.iter().map(|(name, pointer)| text(name) + text(pointer)).sum();
+            text(&search.body) + picks
+        }
+        Ask::Cluster(_) => 0,
+    };
+    ENTRY_BYTES + only_bytes(&question.only) + optional(question.filter.as_ref()) + ask
+}
+
+/// What an entry of a list counts beside its text: one that is empty or missing takes place as well.
+const ENTRY_BYTES: usize = 8;
+
+fn text(text: &str) -> usize {
+    ENTRY_BYTES + text.len()
+}
+
+fn texts(texts: &[String]) -> usize {
+    texts.iter().map(|entry| text(entry)).sum()
+}
+
+fn optional(value: Option<&String>) -> usize {
+    ENTRY_BYTES + value.map_or(0, String::len)
+}
+
+fn only_bytes(only: &[AnyOf]) -> usize {
+    let any = |any: &AnyOf| -> usize {
+        text(&any.field) + any.values.iter().map(|value| optional(value.as_ref())).sum::<usize>()
+    };
+    only.iter().map(any).sum()
 }
 
 /// Numbers that no JSON can carry are left out of a signal, and how many were is returned: better a message without
@@ -101,9 +149,12 @@ pub(crate) fn drop_infinities(finding: &mut Finding) -> usize {
     dropped
 }
 
-pub(crate) fn check_questions(questions: &[Question]) -> Result<(), GuestFault> {
+pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result<(), GuestFault> {
     if questions.len() > QUESTIONS_MAX {
         return bad(format!("{} questions, more than the {QUESTIONS_MAX} of one round", questions.len()));
+    }
+    if questions.iter().map(question_bytes).sum::<usize>() > limits.output_bytes_max {
+        return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
     }
     for (number, question) in questions.iter().enumerate() {
         if question.over.start > question.over.end {
@@ -185,6 +236,67 @@ mod tests {
             refused(|signal| signal.evidence = Some(evidence.clone())),
             "evidence asks for 11 documents, more than 10"
         );
+    }
+
+    #[test]
+    fn more_signals_than_a_run_may_have_are_a_matter_of_size() {
+        let finding = Finding { signals: vec![signal(1); SIGNALS_MAX + 1], state: vec![] };
+        let fault = check_finding(&finding, window(), &["host".into()], &Limits::default()).unwrap_err();
+        let error =
+            crate::RunError { fault, logs: vec![], logs_dropped: 0, guest_time: std::time::Duration::ZERO };
+        assert!(error.is_size());
+        assert_eq!(
+            error.to_string(),
+            "the module returned 10001 signals, more than the 10000 of one run; let the rule report less, or give it a smaller window"
+        );
+    }
+
+    #[test]
+    fn evidence_counts_its_fields_and_what_is_missing() {
+        let limits = Limits { output_bytes_max: 1_000, ..Limits::default() };
+        let too_large = |only: Vec<AnyOf>| {
+            let over = Range::new(Timestamp(0), Timestamp(1));
+            let evidence = Some(Evidence { over, only, filter: None, newest: 1 });
+            let finding = Finding { signals: vec![Signal { evidence, ..signal(1) }], state: vec![] };
+            check_finding(&finding, window(), &["host".into()], &limits)
+        };
+        assert_eq!(too_large(vec![AnyOf { field: "a".into(), values: vec![None] }]), Ok(()));
+        let fault = Err(GuestFault::OutputTooLarge { limit: 1_000 });
+        assert_eq!(too_large(vec![AnyOf { field: "x".repeat(1_000), values: vec![] }]), fault);
+        assert_eq!(too_large(vec![AnyOf { field: "a".into(), values: vec![None; 1_000] }]), fault);
+    }
+
+    #[test]
+    fn questions_count_as_output_wherever_their_text_is() {
+        let limits = Limits { output_bytes_max: 1_000, ..Limits::default() };
+        let hits = || Ask::Hits(watchbell_contract::Hits { fields: vec!["host".into()], filters: vec![] });
+        let question = || Question {
+            over: Range::new(Timestamp(0), Timestamp(1)),
+            only: vec![],
+            filter: None,
+            ask: hits(),
+        };
+        assert_eq!(check_questions(&[question()], &limits), Ok(()));
+        let long = || "x".repeat(1_000);
+        let search = watchbell_contract::RawSearch { body: long(), pick: vec![] };
+        let fields = watchbell_contract::Hits { fields: vec![long()], filters: vec![] };
+        let named = NamedFilter { name: "n".into(), filter: long() };
+        let metric =
+            watchbell_contract::Metric { name: "m".into(), field: "f".into(), calc: Calc::Script(long()) };
+        let buckets =
+            watchbell_contract::Buckets { by: vec![], every: None, metrics: vec![metric], filters: vec![] };
+        let filtered = watchbell_contract::Hits { fields: vec![], filters: vec![named] };
+        for large in [
+            Question { filter: Some(long()), ..question() },
+            Question { only: vec![AnyOf { field: long(), values: vec![] }], ..question() },
+            Question { ask: Ask::Search(search), ..question() },
+            Question { ask: Ask::Hits(fields), ..question() },
+            Question { ask: Ask::Hits(filtered), ..question() },
+            Question { ask: Ask::Buckets(buckets), ..question() },
+        ] {
+            let fault = GuestFault::OutputTooLarge { limit: 1_000 };
+            assert_eq!(check_questions(&[large], &limits), Err(fault));
+        }
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 use crate::bindings::{log, types};
-use crate::bytes::Size;
+use crate::bytes::{Size, shortened};
 use crate::fault::{LogLine, Logs};
 use crate::http::Capability;
-use crate::limits::{CORE_INSTANCES_MAX, Limits, TABLE_ELEMENTS_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, LOG_BYTES_MAX, Limits, TABLE_ELEMENTS_MAX};
 use crate::os;
 
 /// The data of a store.
@@ -84,7 +84,7 @@ pub(crate) struct MemoryRefused {
 #[derive(Debug, thiserror::Error)]
 #[error("the module's table would have {wanted} entries, more than the {TABLE_ELEMENTS_MAX} allowed")]
 pub(crate) struct TableRefused {
-    wanted: usize,
+    pub(crate) wanted: usize,
 }
 
 impl ResourceLimiter for Guest {
@@ -123,6 +123,8 @@ pub(crate) struct LogBook {
     logs: Logs,
     lines_max: usize,
     line_bytes_max: usize,
+    /// What further lines may still take, all together.
+    bytes_left: usize,
     /// The last error line, kept even when the log is full: a panic's text arrives as one.
     last_error: Option<String>,
 }
@@ -133,19 +135,22 @@ impl LogBook {
             logs: Logs::default(),
             lines_max: limits.log_lines_max,
             line_bytes_max: limits.log_line_bytes_max,
+            bytes_left: LOG_BYTES_MAX,
             last_error: None,
         }
     }
 
-    pub(crate) fn write(&mut self, level: u8, mut message: String) {
-        if message.len() > self.line_bytes_max {
-            message.truncate(message.floor_char_boundary(self.line_bytes_max));
-            message.push('…');
-        }
+    pub(crate) fn write(&mut self, level: u8, message: String) {
+        // A copy where it is too long: a string that is merely cut keeps all the memory it came with.
+        let message = match message.len() > self.line_bytes_max {
+            true => shortened(&message, self.line_bytes_max),
+            false => message,
+        };
         if level == 0 {
             self.last_error = Some(message.clone());
         }
-        if self.logs.lines.len() < self.lines_max {
+        if self.logs.lines.len() < self.lines_max && message.len() <= self.bytes_left {
+            self.bytes_left -= message.len();
             self.logs.lines.push(LogLine { level: level.min(4), message });
         } else {
             self.logs.dropped += 1;
@@ -185,5 +190,30 @@ mod tests {
         let logs = book.take();
         assert_eq!(logs.dropped, 2);
         assert_eq!(logs.lines[1], LogLine { level: 4, message: "tää…".into() });
+    }
+
+    #[test]
+    fn a_cut_line_keeps_no_memory_of_what_was_cut() {
+        let mut book = LogBook::new(&Limits::default());
+        for _ in 0..10 {
+            book.write(0, "x".repeat(8 << 20));
+        }
+        let kept: usize = book.take().lines.iter().map(|line| line.message.capacity()).sum();
+        let last = book.last_error.map_or(0, |line| line.capacity());
+        assert!(kept + last < 11 * (5 << 10), "{kept} and {last}");
+    }
+
+    #[test]
+    fn all_lines_together_have_a_limit_whatever_a_line_may_have() {
+        let limits = Limits { log_line_bytes_max: usize::MAX, ..Limits::default() };
+        let mut book = LogBook::new(&limits);
+        for _ in 0..10 {
+            book.write(2, "x".repeat(1 << 20));
+        }
+        book.write(2, "the last of them".into());
+        let logs = book.take();
+        let kept: usize = logs.lines.iter().map(|line| line.message.len()).sum();
+        assert!(kept <= LOG_BYTES_MAX, "{kept}");
+        assert_eq!((logs.lines.len(), logs.dropped), (8, 3));
     }
 }

@@ -1,8 +1,11 @@
 //! What a module says before any of it runs: its kind, its version, what it wants and gives.
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::bytes::Size;
+use crate::bytes::{Size, shortened};
+use crate::limits::{NAME_BYTES_MAX, PORTS_MAX};
 
 /// The version of the contract that this host speaks, `major.minor`.
 pub const CONTRACT: &str = "0.1";
@@ -66,6 +69,8 @@ pub enum LoadFault {
         "build the module with a newer SDK"
     })]
     Version { built: String },
+    #[error("has more than the {PORTS_MAX} {what} a module may have")]
+    TooMany { what: &'static str },
     #[error("imports {}{}", listed(imports), allowance(*kind, imports))]
     Imports { kind: Kind, imports: Vec<String> },
     #[error(
@@ -128,6 +133,8 @@ struct Outline {
     sdk: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
+    /// The imports again, to find one at once however many there are.
+    seen: HashSet<String>,
 }
 
 impl Outline {
@@ -147,26 +154,33 @@ impl Outline {
                 }
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
-                        outline.imports.push(import.map_err(unreadable)?.name.name.to_owned());
+                        outline.add_import(import.map_err(unreadable)?.name.name)?;
                     }
                 }
                 Payload::ComponentExportSection(section) if depth == 1 => {
                     for export in section {
-                        outline.exports.push(export.map_err(unreadable)?.name.name.to_owned());
+                        let export = export.map_err(unreadable)?.name.name.to_owned();
+                        outline.exports.push(export);
+                        at_most(outline.exports.len(), "exports")?;
                     }
                 }
                 Payload::ImportSection(section) if depth == 1 => {
                     for import in section.into_imports() {
-                        let module = import.map_err(unreadable)?.module.to_owned();
-                        if !outline.imports.contains(&module) {
-                            outline.imports.push(module);
-                        }
+                        outline.add_import(import.map_err(unreadable)?.module)?;
                     }
                 }
                 _ => {}
             }
         }
         Ok(outline)
+    }
+
+    /// Takes in each name once: a core module names the same module for each of its functions.
+    fn add_import(&mut self, name: &str) -> Result<(), LoadFault> {
+        if self.seen.insert(name.to_owned()) {
+            self.imports.push(name.to_owned());
+        }
+        at_most(self.imports.len(), "imports")
     }
 
     /// The version it was built for, if this host does not speak it.
@@ -194,6 +208,10 @@ impl Outline {
         let denied = |name: &&String| !interface(name).is_some_and(|interface| allowed.contains(&interface));
         self.imports.iter().filter(denied).cloned().collect()
     }
+}
+
+fn at_most(count: usize, what: &'static str) -> Result<(), LoadFault> {
+    if count > PORTS_MAX { Err(LoadFault::TooMany { what }) } else { Ok(()) }
 }
 
 fn unreadable(error: wasmparser::BinaryReaderError) -> LoadFault {
@@ -233,8 +251,11 @@ fn named(kind: Kind) -> &'static str {
 
 fn listed(imports: &[String]) -> String {
     const SHOWN: usize = 3;
-    let shown: Vec<String> =
-        imports.iter().take(SHOWN).map(|name| format!("`{}`", unversioned(name))).collect();
+    let shown: Vec<String> = imports
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", shortened(unversioned(name), NAME_BYTES_MAX)))
+        .collect();
     match imports.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

@@ -30,6 +30,21 @@ impl Default for Limits {
     }
 }
 
+/// What a run's log lines take together, whatever one line may have; further lines are counted and dropped.
+pub(crate) const LOG_BYTES_MAX: usize = 8 << 20;
+/// A reason, a problem, a receipt's reference: what a module says in passing. A longer one is cut.
+pub(crate) const TEXT_BYTES_MAX: usize = 4 << 10;
+/// A name in a message: a function's, an import's, a label's. A longer one is cut.
+pub(crate) const NAME_BYTES_MAX: usize = 200;
+/// Faults of one set of parameters; the rest is counted.
+pub(crate) const FAULTS_MAX: usize = 100;
+/// How far back a rule may ask to read before its first window.
+pub(crate) const HISTORY_MAX: watchbell_contract::Duration =
+    watchbell_contract::Duration::from_hours(400 * 24);
+/// How far apart a rule's checks may be.
+pub(crate) const GRID_MAX: watchbell_contract::Duration = watchbell_contract::Duration::from_hours(7 * 24);
+/// Imports of a module, and its exports.
+pub(crate) const PORTS_MAX: usize = 1_000;
 /// Signals of one run.
 pub(crate) const SIGNALS_MAX: usize = 10_000;
 /// Questions of one round.

@@ -68,13 +68,14 @@ impl RuleModule {
     /// Checks parameters (a JSON object that the module's schema allows) against the key.
     ///
     /// # Errors
-    /// The inner error is the module's verdict on the parameters, the outer one a failure of the module itself.
+    /// The inner error is the module's verdict on the parameters, or that its plan reads back more than 400 days or
+    /// checks less often than every 7 days; the outer one is a failure of the module itself.
     pub fn prepare(&self, params: &str, key: &[String]) -> Result<Result<Plan, Vec<Fault>>, RunError> {
         let mut guest = Instance::new(&self.0.pre, self.0.tick, &Limits::default())?;
         let outcome = guest
             .call(|bindings, store| bindings.watchbell_plugin_rule().call_prepare(store, params, key))
             .map_err(|fault| guest.end(fault))?;
-        Ok(outcome.map(convert::plan).map_err(convert::faults))
+        Ok(outcome.map_err(convert::faults).and_then(convert::plan))
     }
 
     /// Begins a run in a fresh instance.
@@ -113,12 +114,12 @@ impl RuleRun {
     /// # Errors
     /// What the module did; also a fifth round of questions.
     pub fn questions(&mut self) -> Result<Vec<Question>, RunError> {
-        let run = self.run;
+        let (run, limits) = (self.run, self.limits);
         let questions = self
             .guest
             .call(|bindings, store| bindings.watchbell_plugin_rule().run().call_questions(store, run))
             .map(|questions| questions.into_iter().map(convert::question).collect::<Vec<_>>())
-            .and_then(|questions| check_questions(&questions).map(|()| questions))
+            .and_then(|questions| check_questions(&questions, &limits).map(|()| questions))
             .and_then(|questions| self.count_round(questions));
         questions.map_err(|fault| self.guest.end(fault))
     }

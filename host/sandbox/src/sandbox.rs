@@ -163,6 +163,7 @@ impl Inner {
         }
         for product in &about.products {
             check_text("product's name", &product.name, 1, ABOUT_TEXT_BYTES_MAX)?;
+            check_text("product's summary", &product.summary, 0, ABOUT_TEXT_BYTES_MAX)?;
             check_schema(&product.params_schema)?;
         }
         let compiled = Arc::new(alerter::Compiled { pre, tick: self.tick, about, inspection });
