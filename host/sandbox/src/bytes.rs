@@ -25,7 +25,11 @@ pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text.to_owned();
     }
-    format!("{}…", &text[..text.floor_char_boundary(bytes_max)])
+    let cut = text.floor_char_boundary(bytes_max);
+    let mut short = String::with_capacity(cut + '…'.len_utf8());
+    short.push_str(&text[..cut]);
+    short.push('…');
+    short
 }
 
 #[cfg(test)]

@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "with these parameters the rule reads a history of 34560000001ms, more than the 400d allowed",
+                "with these parameters the rule reads a history of 400d1ms, more than the 400d allowed",
                 "with these parameters the rule checks on a grid of 8d, more than the 7d allowed",
             ]
         );

@@ -79,3 +79,5 @@ pub(crate) const REQUESTS_MAX: u32 = 16;
 pub(crate) const REDIRECTS_MAX: u32 = 3;
 /// Headers of one request, its query parameters, its form fields.
 pub(crate) const PAIRS_MAX: usize = 256;
+/// The body of one request, as sent.
+pub(crate) const REQUEST_BYTES_MAX: usize = 8 << 20;

@@ -21,7 +21,7 @@ impl Secret {
     }
 
     /// `text` without the value in any of the forms in which it may come back: as it is, escaped for JSON,
-    /// percent-encoded, in base64.
+    /// for HTML, percent-encoded, in base64, in hexadecimal.
     pub fn scrub(&self, text: &str) -> String {
         Scrubber::new([self]).text(text)
     }
@@ -64,13 +64,29 @@ impl Scrubber {
         }
     }
 
-    pub(crate) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        match &self.forms {
-            Some(forms) if forms.is_match(&bytes) => {
-                forms.replace_all_bytes(&bytes, &vec![REDACTED; forms.patterns_len()])
-            }
-            _ => bytes,
+    /// The length of the longest form of a secret.
+    pub(crate) fn longest(&self) -> usize {
+        self.forms.as_ref().map_or(0, AhoCorasick::max_pattern_len)
+    }
+
+    /// The first `bytes_max` bytes, without secrets. `bytes` reach further by `longest`, so that a secret that begins
+    /// before the cut is seen whole; of what begins behind it nothing is kept, however much shorter the text became.
+    pub(crate) fn cut(&self, mut bytes: Vec<u8>, bytes_max: usize) -> Vec<u8> {
+        let Some(forms) = self.forms.as_ref().filter(|forms| forms.is_match(&bytes)) else {
+            bytes.truncate(bytes_max);
+            return bytes;
+        };
+        let end = bytes.len().min(bytes_max);
+        let mut kept = Vec::with_capacity(end);
+        let mut from = 0;
+        for found in forms.find_iter(&bytes).take_while(|found| found.start() < end) {
+            kept.extend_from_slice(&bytes[from..found.start()]);
+            kept.extend_from_slice(REDACTED.as_bytes());
+            from = found.end();
         }
+        kept.extend_from_slice(&bytes[from.min(end)..end]);
+        kept.truncate(bytes_max);
+        kept
     }
 }
 
@@ -83,15 +99,67 @@ fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
         json.replace('/', "\\/"),
+        // As Python writes JSON: all that is not ASCII escaped; as Go does: also what HTML would take for markup.
+        unicode_escaped(&json, |character| !character.is_ascii()),
+        unicode_escaped(&json, |character| "<>&'".contains(character)),
+        unicode_escaped(&json, |character| !character.is_ascii() || "<>&'".contains(character)),
         json,
-        form.to_ascii_lowercase(),
+        html_escaped(secret, "&quot;", "&#39;"),
+        html_escaped(secret, "&#34;", "&#x27;"),
+        html_escaped(secret, "&quot;", "'"),
+        html_escaped(secret, "\"", "'"),
+        lower_escapes(&form),
         form,
-        percent.to_ascii_lowercase(),
+        lower_escapes(&percent),
         percent,
+        lower_escapes(&path),
         path,
+        hex::encode(secret),
+        hex::encode_upper(secret),
     ];
+    forms.extend(forms[2..5].to_vec().iter().map(|escaped| lower_unicode_escapes(escaped)));
     forms.extend([STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|base64| base64.encode(secret)));
     forms
+}
+
+fn unicode_escaped(text: &str, escape: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if escape(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04X}"));
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+fn html_escaped(text: &str, double: &str, single: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    escaped.replace('"', double).replace('\'', single)
+}
+
+/// The digits of `%2F` in lower case, and nothing else: the secret's own letters stay.
+fn lower_escapes(text: &str) -> String {
+    lowered(text, "%", 2)
+}
+
+fn lower_unicode_escapes(text: &str) -> String {
+    lowered(text, "\\u", 4)
+}
+
+fn lowered(text: &str, mark: &str, digits: usize) -> String {
+    let mut parts = text.split(mark);
+    let mut lowered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(digits).unwrap_or((part, ""));
+        lowered.push_str(mark);
+        lowered.push_str(&digits.to_ascii_lowercase());
+        lowered.push_str(rest);
+    }
+    lowered
 }
 
 fn percent_encoded(text: &str, plain: impl Fn(u8) -> bool) -> String {
@@ -121,11 +189,43 @@ mod tests {
             "p%22a%2Fss+w%C3%B6rd%2B1",
             "p%22a/ss%20w%C3%B6rd+1",
             &STANDARD.encode("p\"a/ss wörd+1"),
+            "p%22a%2fss%20w%c3%b6rd%2b1",
+            r#"p\"a/ss w\u00f6rd+1"#,
+            r#"p\"a/ss w\u00F6rd+1"#,
+            "p&quot;a/ss wörd+1",
+            "p&#34;a/ss wörd+1",
+            &hex::encode("p\"a/ss wörd+1"),
+            &hex::encode_upper("p\"a/ss wörd+1"),
             &URL_SAFE_NO_PAD.encode("p\"a/ss wörd+1"),
         ] {
             assert_eq!(secret.scrub(&format!("<{shown}>")), "<[redacted]>", "{shown}");
         }
         assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn markup_in_a_secret_is_known_as_go_and_html_write_it() {
+        let secret = Secret::new("Ab<c>&D'e%3F");
+        for shown in [
+            r"Ab\u003cc\u003e\u0026D\u0027e%3F",
+            "Ab&lt;c&gt;&amp;D&#39;e%3F",
+            "Ab&lt;c&gt;&amp;D&#x27;e%3F",
+            "Ab%3Cc%3E%26D%27e%253F",
+            "Ab%3cc%3e%26D%27e%253F",
+        ] {
+            assert_eq!(secret.scrub(&format!("<{shown}>")), "<[redacted]>", "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_cut_shows_no_part_of_a_secret() {
+        let scrubber = Scrubber::new([&Secret::new("a-long-secret")]);
+        let cut = |text: &str, most| String::from_utf8(scrubber.cut(text.into(), most)).unwrap();
+        assert_eq!(cut("123 a-long-secret", 9), "123 [reda");
+        assert_eq!(cut("123 a-long-secret", 40), "123 [redacted]");
+        // The second one ends behind what was read: its beginning lies behind the cut, and must not move before it.
+        assert_eq!(cut("a-long-secret23456a-long-", 18), "[redacted]23456");
+        assert_eq!(cut("nothing to hide", 7), "nothing");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::bindings::http::{self, Failure, Request, Response};
 use crate::guest::Guest;
 use crate::http::address::AddressRefused;
 use crate::http::destination::{Destination, Inner};
-use crate::http::request::{Prepared, prepare};
+use crate::http::request::{Prepared, is_below, prepare};
 use crate::limits::{REDIRECTS_MAX, REQUESTS_MAX};
 
 /// One delivery's way to its destination.
@@ -75,7 +75,7 @@ async fn exchange(to: &Inner, mut request: Prepared) -> Result<Response, Failure
             .map_err(|error| failed(&error, to))?;
         if request.method == Method::GET
             && redirects < REDIRECTS_MAX
-            && let Some(next) = redirected(response.status(), response.headers(), &request.url)
+            && let Some(next) = redirected(response.status(), response.headers(), &request.url, to)
         {
             redirects += 1;
             request.url = next;
@@ -85,13 +85,13 @@ async fn exchange(to: &Inner, mut request: Prepared) -> Result<Response, Failure
     }
 }
 
-/// Where a redirect leads, if it stays on the same host: elsewhere the destination's credentials have no business.
-fn redirected(status: StatusCode, headers: &HeaderMap, from: &Url) -> Option<Url> {
+/// Where a redirect leads, if it stays below the destination's URL: elsewhere its credentials have no business.
+fn redirected(status: StatusCode, headers: &HeaderMap, from: &Url, to: &Inner) -> Option<Url> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let next = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
-    (next.origin() == from.origin()).then_some(next)
+    is_below(&to.base, &next).then_some(next)
 }
 
 /// Reads a response up to the limit. What the receiver did is told by the status; a body without end is cut, not an
@@ -103,15 +103,18 @@ async fn read(to: &Inner, mut response: reqwest::Response) -> Result<Response, F
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), to.scrubber.text(value.to_str().ok()?))))
         .collect();
+    // Read on by the length of the longest secret: cut first and scrubbed then, the beginning of a secret that lies
+    // across the limit would pass.
+    let most = to.response_bytes_max.saturating_add(to.scrubber.longest());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error, to))? {
-        let room = to.response_bytes_max - body.len();
+        let room = most - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() >= room {
             break;
         }
     }
-    Ok(Response { status, headers, body: to.scrubber.bytes(body) })
+    Ok(Response { status, headers, body: to.scrubber.cut(body, to.response_bytes_max) })
 }
 
 fn failed(error: &reqwest::Error, to: &Inner) -> Failure {

@@ -11,6 +11,7 @@ use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
 use crate::http::address::{AddressRefused, CheckedResolver, private};
+use crate::http::request::percent_decoded;
 use crate::secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, as whom and how. Cheap to clone; owns its connections.
@@ -102,6 +103,8 @@ pub enum DestinationError {
     Url(#[from] url::ParseError),
     #[error("the URL must begin with `https://` or `http://`, not `{0}:`")]
     Scheme(String),
+    #[error("the URL must not carry a user or a password: set `auth` on the destination instead")]
+    Userinfo,
     #[error("`{0}` cannot be the name of a header")]
     HeaderName(String),
     #[error("the value of `{0}` has characters that a header cannot carry")]
@@ -119,6 +122,10 @@ impl Destination {
         let base = Url::parse(settings.base.expose().trim())?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(DestinationError::Scheme(base.scheme().to_owned()));
+        }
+        // The client would send it in a form of its own making, which nothing here could keep from an answer.
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(DestinationError::Userinfo);
         }
         settings.auth.check()?;
         let mut client = Client::builder()
@@ -231,14 +238,23 @@ fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
             secrets.push(Secret::new(format!("{user}:{}", password.expose())));
         }
     }
-    secrets.extend(base.password().map(Secret::new));
     // Only what looks like a credential: `/services` or `/api` in an error text is a help, and no secret.
-    let parts = base.path_segments().into_iter().flatten().map(str::to_owned);
-    let values = base.query_pairs().map(|(_, value)| value.into_owned());
-    let long = parts.chain(values).filter(|part| part.len() >= 12);
-    secrets.extend(long.map(Secret::new));
+    let parts =
+        base.path_segments().into_iter().flatten().filter(|part| {
+            part.len() >= 12 || part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit())
+        });
+    // A receiver may show a part as it was written, or as it is read.
+    let read = |part: &str| String::from_utf8_lossy(&percent_decoded(part)).into_owned();
+    secrets.extend(parts.flat_map(|part| [part.to_owned(), read(part)]).map(Secret::new));
     if base.path().len() >= 12 {
-        secrets.push(Secret::new(base.path().trim_end_matches('/')));
+        let path = base.path().trim_end_matches('/');
+        secrets.extend([path.to_owned(), read(path)].map(Secret::new));
     }
+    for (name, value) in base.query_pairs() {
+        // A parameter without a value may be the credential itself.
+        let part = if value.is_empty() { name } else { value };
+        secrets.extend((part.len() >= 6).then(|| Secret::new(part)));
+    }
+    secrets.extend(base.query().filter(|query| query.len() >= 6).map(Secret::new));
     secrets
 }

@@ -5,11 +5,15 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::bindings::http::{Body, Failure, Request};
+use crate::bytes::Size;
 use crate::http::destination::{Auth, Inner};
-use crate::limits::PAIRS_MAX;
+use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
 
-/// Headers that belong to the host: where the request goes, as whom, and how it is framed.
+/// Headers that belong to the host: where the request goes, as whom, how it is framed, and what of the answer comes
+/// back in which form: a part of it, or one the host cannot read, would hide a secret from the scrubber.
 const RESERVED: &[&str] = &[
+    "accept-charset",
+    "accept-encoding",
     "authorization",
     "connection",
     "content-length",
@@ -17,17 +21,28 @@ const RESERVED: &[&str] = &[
     "expect",
     "forwarded",
     "host",
+    "if-range",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "x-forwarded-for",
-    "x-forwarded-host",
+    "via",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
 ];
+/// What proxies write before a name.
+const RESERVED_PREFIXES: &[&str] = &["proxy-", "x-forwarded-"];
 
 pub(crate) struct Prepared {
     pub(crate) method: Method,
@@ -77,7 +92,9 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure>
     let Ok(parsed) = name.parse::<HeaderName>() else {
         return invalid(format!("`{}` cannot be the name of a header", name.escape_debug()));
     };
-    if RESERVED.contains(&parsed.as_str()) {
+    if RESERVED.contains(&parsed.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| parsed.as_str().starts_with(prefix))
+    {
         return invalid(format!("header `{parsed}` is the host's: set `auth` on the destination instead"));
     }
     match HeaderValue::from_str(value) {
@@ -98,13 +115,70 @@ fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Resu
         url.query_pairs_mut().extend_pairs(query);
     }
     if let Auth::Query { name, value } = auth {
+        // Receivers differ in which of two they believe, and one of the guest's would then stand for the host's.
+        if query.iter().any(|(given, _)| given.trim().eq_ignore_ascii_case(name)) {
+            return invalid(format!(
+                "parameter `{}` is the host's: it carries the credential",
+                name.escape_debug()
+            ));
+        }
         url.query_pairs_mut().append_pair(name, value.expose());
     }
-    let below = url.path().starts_with(base.path().trim_end_matches('/'));
-    if url.origin() != base.origin() || !below {
+    if !is_below(base, &url) {
         return invalid(format!("path `{}` leads out of the destination", path.escape_debug()));
     }
     Ok(url)
+}
+
+/// Whether `url` lies below the destination's own, whatever a receiver may decode in its path.
+pub(crate) fn is_below(base: &Url, url: &Url) -> bool {
+    let root = base.path().trim_end_matches('/');
+    let rest = url.path().strip_prefix(root);
+    url.origin() == base.origin()
+        && rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !leads_up(rest))
+}
+
+/// Whether a path has a segment that some receiver takes for `.` or `..`: written plainly, percent-encoded once or
+/// several times, with a backslash, or with the parameters (`..;x`) that servlet containers cut off.
+fn leads_up(path: &str) -> bool {
+    let mut path = path.to_owned();
+    // Every pass makes an encoded path shorter; what was encoded more often than this is no honest path.
+    for _ in 0..DECODINGS_MAX {
+        let segments = path.split(['/', '\\']);
+        if segments
+            .map(|segment| segment.split(';').next().unwrap_or_default())
+            .any(|s| s == "." || s == "..")
+        {
+            return true;
+        }
+        let decoded = String::from_utf8_lossy(&percent_decoded(&path)).into_owned();
+        if decoded == path {
+            return false;
+        }
+        path = decoded;
+    }
+    true
+}
+
+const DECODINGS_MAX: usize = 4;
+
+pub(crate) fn percent_decoded(path: &str) -> Vec<u8> {
+    let bytes = path.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let mut byte = [0];
+        if bytes[at] == b'%'
+            && bytes.get(at + 1..at + 3).is_some_and(|digits| hex::decode_to_slice(digits, &mut byte).is_ok())
+        {
+            decoded.push(byte[0]);
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
+        }
+    }
+    decoded
 }
 
 fn check_path(path: &str) -> Result<(), Failure> {
@@ -117,21 +191,29 @@ fn check_path(path: &str) -> Result<(), Failure> {
     if path.contains(['?', '#', '\\']) || path.chars().any(char::is_control) {
         return invalid(format!("path `{shown}` must be a path alone: parameters go into `query`"));
     }
-    let dots = |segment: &str| matches!(segment.replace("%2E", ".").replace("%2e", ".").as_str(), "." | "..");
-    if path
-        .replace("%2F", "/")
-        .replace("%2f", "/")
-        .replace("%5C", "/")
-        .replace("%5c", "/")
-        .split('/')
-        .any(dots)
-    {
+    if leads_up(path) {
         return invalid(format!("path `{shown}` must not contain `..`"));
     }
     Ok(())
 }
 
 fn encode(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
+    let pairs = match &body {
+        Body::Form(fields) | Body::Multipart(fields) => fields.len(),
+        _ => 0,
+    };
+    if pairs > PAIRS_MAX {
+        return invalid(format!("{pairs} fields: more than {PAIRS_MAX}"));
+    }
+    let (content_type, body) = encoded(body)?;
+    if body.len() > REQUEST_BYTES_MAX {
+        let (found, most) = (Size(body.len()), Size(REQUEST_BYTES_MAX));
+        return invalid(format!("the body has {found}, more than the {most} of one request"));
+    }
+    Ok((content_type, body))
+}
+
+fn encoded(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
     Ok(match body {
         Body::Empty => (None, Vec::new()),
         Body::Json(text) => {
@@ -214,6 +296,13 @@ mod tests {
             "/\\b",
             "/a?b",
             "/a\nb",
+            "/..;/b",
+            "/..;jsession=1/b",
+            "/%2e%2e;/b",
+            "/%252e%252e/b",
+            "/a%252f..%252fb",
+            "/a%255c..%255cb",
+            "/%25252e%25252e/b",
         ] {
             assert!(joined("https://a.example/hook", path).is_err(), "{path}");
         }
@@ -225,7 +314,20 @@ mod tests {
 
     #[test]
     fn the_hosts_own_headers_are_refused() {
-        for name in ["Host", "authorization", "Transfer-Encoding", "Proxy-Authorization", "a b", ""] {
+        for name in [
+            "Accept-Encoding",
+            "Range",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-Forwarded-Proto",
+            "X-HTTP-Method-Override",
+            "Host",
+            "authorization",
+            "Transfer-Encoding",
+            "Proxy-Authorization",
+            "a b",
+            "",
+        ] {
             assert!(header(name, "x").is_err(), "{name}");
         }
         assert!(header("Idempotency-Key", "7").is_ok());
@@ -244,6 +346,40 @@ mod tests {
         let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[("q".into(), "1".into())], &auth)
             .unwrap();
         assert_eq!(url.as_str(), "https://a.example/x?q=1&key=a%26b");
+    }
+
+    #[test]
+    fn a_guest_cannot_name_the_parameter_that_carries_the_credential() {
+        let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
+        for name in ["key", "KEY", " key"] {
+            let query = [(name.to_owned(), "mine".to_owned())];
+            let refused = join(&Url::parse("https://a.example/").unwrap(), "/x", &query, &auth).unwrap_err();
+            assert_eq!(text(refused), "parameter `key` is the host's: it carries the credential");
+        }
+    }
+
+    #[test]
+    fn a_path_below_is_more_than_one_with_the_same_beginning() {
+        let base = Url::parse("https://a.example/hook").unwrap();
+        let below = |url: &str| is_below(&base, &Url::parse(url).unwrap());
+        assert!(below("https://a.example/hook") && below("https://a.example/hook/x?y"));
+        for url in ["https://a.example/hooks", "https://a.example/", "https://a.example:444/hook/x"] {
+            assert!(!below(url), "{url}");
+        }
+        assert!(!below("https://a.example/hook/..;/admin"));
+    }
+
+    #[test]
+    fn a_request_has_limits() {
+        let fields = |count| vec![("a".to_owned(), "b".to_owned()); count];
+        let refused = |body| text(encode(body).unwrap_err());
+        assert_eq!(refused(Body::Form(fields(257))), "257 fields: more than 256");
+        assert_eq!(refused(Body::Multipart(fields(257))), "257 fields: more than 256");
+        assert!(encode(Body::Form(fields(256))).is_ok());
+        assert_eq!(
+            refused(Body::Text("x".repeat(9 << 20))),
+            "the body has 9MiB, more than the 8MiB of one request"
+        );
     }
 
     #[test]

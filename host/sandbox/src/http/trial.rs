@@ -57,6 +57,9 @@ async fn answer(State(seen): State<Seen>, request: Incoming) -> Answer {
     seen.lock().unwrap().push(line.clone());
     let moved = |to: &str| Answer::builder().status(302).header("location", to).body(Body::empty());
     match parts.uri.path() {
+        "/hook/inside" => moved("/hook/there"),
+        "/hook/here" => moved("/there"),
+        "/hook/sideways" => moved("/hook/..;/there"),
         "/again" => moved("/again"),
         "/here" => moved("/there"),
         "/elsewhere" => moved("http://127.0.0.1:1/"),
@@ -133,6 +136,16 @@ async fn a_url_that_is_itself_the_secret_is_never_shown() {
     assert_eq!(text(response.unwrap()), "POST [redacted] auth=- sign=- body=");
 }
 
+#[test]
+fn parts_of_a_url_are_scrubbed_as_written_and_as_read() {
+    let base = Secret::new("https://a.example/services/bot12%3AAbCdEf?sig=s%2Bcret&tokenalone");
+    let destination = Destination::new(DestinationSettings::new(base)).unwrap();
+    for part in ["bot12%3AAbCdEf", "bot12:AbCdEf", "s+cret", "s%2Bcret", "tokenalone"] {
+        assert_eq!(destination.scrub(&format!("<{part}>")), "<[redacted]>");
+    }
+    assert_eq!(destination.scrub("no such path: /services"), "no such path: /services");
+}
+
 #[tokio::test]
 async fn redirects_are_followed_on_the_same_host_for_get_alone() {
     let receiver = Receiver::start().await;
@@ -145,6 +158,30 @@ async fn redirects_are_followed_on_the_same_host_for_get_alone() {
     assert_eq!(receiver.seen().len(), 4);
     assert_eq!(status("GET", "/again").await, 302);
     assert_eq!(receiver.seen().len(), 8, "the first and three more");
+}
+
+#[tokio::test]
+async fn a_redirect_out_of_the_base_path_is_not_followed() {
+    let receiver = Receiver::start().await;
+    for path in ["/inside", "/here", "/sideways"] {
+        let status =
+            send(receiver.settings("/hook"), request("GET", path, Sent::Empty)).await.unwrap().status;
+        assert_eq!(status, if path == "/inside" { 200 } else { 302 }, "{path}");
+    }
+    let paths: Vec<String> =
+        receiver.seen().iter().map(|line| line.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
+    assert_eq!(paths, ["/hook/inside", "/hook/there", "/hook/here", "/hook/sideways"]);
+}
+
+#[tokio::test]
+async fn a_secret_across_the_cut_leaves_no_beginning() {
+    let receiver = Receiver::start().await;
+    for most in 1..40 {
+        let auth = Auth::Bearer(Secret::new("top-secret-token"));
+        let settings = DestinationSettings { auth, response_bytes_max: most, ..receiver.settings("") };
+        let body = text(send(settings, request("POST", "/x", Sent::Empty)).await.unwrap());
+        assert!(body.len() <= most && !body.contains("top"), "{most}: {body}");
+    }
 }
 
 #[tokio::test]
@@ -217,6 +254,10 @@ fn settings_that_cannot_work_are_told_without_the_url() {
     assert_eq!(
         error(plain("ftp://a.example")),
         "the URL must begin with `https://` or `http://`, not `ftp:`"
+    );
+    assert_eq!(
+        error(plain("https://user:password@a.example")),
+        "the URL must not carry a user or a password: set `auth` on the destination instead"
     );
     let auth = Auth::Bearer(Secret::new("a\nb"));
     let settings = DestinationSettings { auth, ..plain("https://a.example") };
