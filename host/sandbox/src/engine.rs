@@ -12,7 +12,8 @@ use crate::limits::{STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
 /// How a sandbox is set up. The default is right for production, but for the folder.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where compiled modules are kept. Created with mode 0700; one that others may write to is not used.
+    /// Where compiled modules are kept, 1 GiB of them at most. Created with mode 0700; one that others may write to is
+    /// not used.
     pub cache_dir: Option<PathBuf>,
     /// How often running guests are looked at: limits on time are exact to one tick.
     pub tick: Duration,

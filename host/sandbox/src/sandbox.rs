@@ -11,7 +11,7 @@ use crate::alerter::{self, AlerterModule};
 use crate::bindings::alerter::AlerterComponentPre;
 use crate::bindings::rule::RuleComponentPre;
 use crate::bindings::{AlerterComponent, RuleComponent};
-use crate::cache::Cache;
+use crate::cache::{CACHE_BYTES_MAX, Cache};
 use crate::convert;
 use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
@@ -61,8 +61,10 @@ impl Sandbox {
         RuleComponent::add_to_linker::<_, HasSelf<Guest>>(&mut rules, |guest| guest).map_err(fatal)?;
         let mut alerters = Linker::new(&engine);
         AlerterComponent::add_to_linker::<_, HasSelf<Guest>>(&mut alerters, |guest| guest).map_err(fatal)?;
-        let cache =
-            config.cache_dir.as_deref().and_then(|folder| Cache::open(folder, compatibility(&engine)));
+        let cache = config
+            .cache_dir
+            .as_deref()
+            .and_then(|folder| Cache::open(folder, compatibility(&engine), CACHE_BYTES_MAX));
         Ok(Self(Arc::new(Inner {
             engine,
             pooled,
