@@ -1,7 +1,10 @@
 //! Alerter modules and deliveries.
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use wasmtime::Store;
 use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, Refusal};
 
@@ -61,11 +64,13 @@ impl AlerterModule {
     /// Delivers one message.
     ///
     /// - `product`: one of `about().products`.
-    /// - The guest computes on the task that polls; while it waits for its receiver nothing is held up, and its clock
-    ///   stands still. Waiting ends with the destination's timeout.
+    /// - Call it on a tokio runtime. The guest computes on threads that may block, never on the task that polls; while
+    ///   it waits for its receiver it holds no thread, and its clock stands still. Waiting ends with the destination's
+    ///   timeout.
+    /// - What the module wrote goes to the log, as warnings after a fault.
     ///
     /// # Errors
-    /// The inner error is the alerter's own word, the outer one a failure of the module itself.
+    /// The inner error is the alerter's own word, the outer one a failure of the module itself, with its lines.
     pub async fn deliver(
         &self,
         product: &str,
@@ -74,21 +79,67 @@ impl AlerterModule {
         destination: &Destination,
         limits: &Limits,
     ) -> Result<Result<Receipt, Refusal>, RunError> {
+        let (module, limits) = (Arc::clone(&self.0), *limits);
+        let (named, params, intent) = (product.to_owned(), params.to_owned(), convert::intent(intent));
         let way = Capability::new(destination.clone());
-        let mut guest = Instance::new(&self.0.pre, self.0.tick, limits, Some(way)).await?;
-        call::enter(&mut guest.store, guest.tick);
-        let intent = convert::intent(intent);
-        let outcome = guest
-            .bindings
-            .watchbell_plugin_alerter()
-            .call_deliver(&mut guest.store, product, params, &intent)
-            .await;
-        let outcome = guest.leave(outcome)?;
-        let logs = guest.store.data_mut().logs.take();
-        for line in &logs.lines {
-            tracing::debug!(product, level = line.level, "{}", line.message);
+        let delivery = async move {
+            let mut guest = Instance::new(&module.pre, module.tick, &limits, Some(way)).await?;
+            call::enter(&mut guest.store, guest.tick);
+            let outcome = guest
+                .bindings
+                .watchbell_plugin_alerter()
+                .call_deliver(&mut guest.store, &named, &params, &intent)
+                .await;
+            let outcome = guest.leave(outcome)?;
+            let logs = guest.store.data_mut().logs.take();
+            Ok((outcome.map(convert::receipt).map_err(convert::refusal), logs))
+        };
+        match off_the_workers(delivery).await {
+            Ok((outcome, logs)) => {
+                for line in &logs.lines {
+                    tracing::debug!(product, level = line.level, "{}", line.message);
+                }
+                Ok(outcome)
+            }
+            Err(error) => {
+                for line in &error.logs {
+                    tracing::warn!(product, level = line.level, "{}", line.message);
+                }
+                Err(error)
+            }
         }
-        Ok(outcome.map(convert::receipt).map_err(convert::refusal))
+    }
+}
+
+/// Polls `work` on threads that may block, each time it has something to do; in between it holds none. On a task of the
+/// runtime, a guest that computes would hold up whatever else the worker serves.
+async fn off_the_workers<T: Send + 'static>(
+    work: impl Future<Output = Result<T, RunError>> + Send + 'static,
+) -> Result<T, RunError> {
+    let woken = Arc::new(Woken(Notify::new()));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut work: Pin<Box<dyn Future<Output = Result<T, RunError>> + Send>> = Box::pin(work);
+    loop {
+        let waker = waker.clone();
+        let step = tokio::task::spawn_blocking(move || {
+            let poll = work.as_mut().poll(&mut Context::from_waker(&waker));
+            (work, poll)
+        });
+        match step.await {
+            Ok((_, Poll::Ready(outcome))) => return outcome,
+            Ok((rest, Poll::Pending)) => work = rest,
+            Err(lost) => return Err(failed(format!("the host failed while it called the alerter: {lost}"))),
+        }
+        woken.0.notified().await;
+    }
+}
+
+/// Remembers a wake that comes before anyone waits for it.
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
     }
 }
 
@@ -132,12 +183,10 @@ impl Instance {
 
 /// Runs a call that never waits: without a destination, every request is answered at once.
 pub(crate) fn without_waiting<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
-    futures::FutureExt::now_or_never(work).unwrap_or_else(|| {
-        Err(RunError {
-            fault: GuestFault::Host("the alerter waited where nothing is to be waited for".into()),
-            logs: Vec::new(),
-            logs_dropped: 0,
-            guest_time: Duration::ZERO,
-        })
-    })
+    futures::FutureExt::now_or_never(work)
+        .unwrap_or_else(|| Err(failed("the alerter waited where nothing is to be waited for".into())))
+}
+
+fn failed(why: String) -> RunError {
+    RunError { fault: GuestFault::Host(why), logs: Vec::new(), logs_dropped: 0, guest_time: Duration::ZERO }
 }
