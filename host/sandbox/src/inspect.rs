@@ -12,6 +12,9 @@ pub const CONTRACT: &str = "0.1";
 const PACKAGE: &str = "watchbell:plugin/";
 /// Where the SDK leaves its version.
 const SDK_SECTION: &str = "watchbell:sdk";
+/// Where an SDK leaves the contract's version, `0.1` or `0.1.0`. Modules without it are judged by what they import and
+/// export alone.
+const CONTRACT_SECTION: &str = "watchbell:contract";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -63,7 +66,7 @@ pub enum LoadFault {
         hints(imports)
     )]
     CoreModule { imports: Vec<String> },
-    #[error("was built for SDK {built}; this host offers {CONTRACT}: {}", if newer(built) {
+    #[error("was built for contract {built}; this host offers {CONTRACT}: {}", if newer(built) {
         "update Watchbell, or build the module with its SDK"
     } else {
         "build the module with a newer SDK"
@@ -131,6 +134,7 @@ pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, Load
 struct Outline {
     is_core: bool,
     sdk: Option<String>,
+    contract: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
     /// The imports again, to find one at once however many there are.
@@ -149,8 +153,10 @@ impl Outline {
                 }
                 Payload::End(_) => depth -= 1,
                 Payload::CustomSection(section) if section.name() == SDK_SECTION => {
-                    outline.sdk =
-                        Some(String::from_utf8_lossy(section.data()).trim().chars().take(32).collect());
+                    outline.sdk = Some(version_text(section.data()));
+                }
+                Payload::CustomSection(section) if section.name() == CONTRACT_SECTION => {
+                    outline.contract = Some(version_text(section.data()));
                 }
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
@@ -186,7 +192,8 @@ impl Outline {
     /// The version it was built for, if this host does not speak it.
     fn foreign_version(&self) -> Option<String> {
         let versions = self.imports.iter().chain(&self.exports).filter_map(|name| plugin_version(name));
-        self.sdk.iter().map(|sdk| track(sdk)).chain(versions.map(track)).find(|version| version != CONTRACT)
+        // The SDK's own version tells nothing: it may rise while the contract stays.
+        self.contract.as_deref().into_iter().chain(versions).map(track).find(|version| version != CONTRACT)
     }
 
     fn kind(&self) -> Option<(Kind, String)> {
@@ -208,6 +215,11 @@ impl Outline {
         let denied = |name: &&String| !interface(name).is_some_and(|interface| allowed.contains(&interface));
         self.imports.iter().filter(denied).cloned().collect()
     }
+}
+
+/// A section is whatever its writer put into it: this much of it is worth showing.
+fn version_text(section: &[u8]) -> String {
+    String::from_utf8_lossy(&section[..section.len().min(64)]).trim().chars().take(32).collect()
 }
 
 fn at_most(count: usize, what: &'static str) -> Result<(), LoadFault> {
@@ -274,6 +286,8 @@ fn allowance(kind: Kind, imports: &[String]) -> String {
     format!(": {allowed}{}", hints(imports))
 }
 
+const BUILT_FOR_WASI: &str = "it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)";
+
 /// Who brings in an import, and what to do instead; told once each.
 fn hints(imports: &[String]) -> String {
     const KNOWN: &[(&str, &str)] = &[
@@ -284,8 +298,8 @@ fn hints(imports: &[String]) -> String {
         ),
         ("wasi:http", "requests go through `watchbell:plugin/http`, in an alerter"),
         ("wasi:sockets", "requests go through `watchbell:plugin/http`, in an alerter"),
-        ("wasi:", "it was built for WASI: build for the target wasm32-unknown-unknown"),
-        ("wasi_snapshot_preview1", "it was built for WASI: build for the target wasm32-unknown-unknown"),
+        ("wasi:", BUILT_FOR_WASI),
+        ("wasi_snapshot_preview1", BUILT_FOR_WASI),
         (
             "__wbindgen",
             "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off",
@@ -307,13 +321,40 @@ fn hints(imports: &[String]) -> String {
 /// Looks for the texts with which Rust's standard library fails on this target. They are linked in only where the
 /// call is.
 fn misuses(bytes: &[u8]) -> Vec<Misuse> {
-    const KNOWN: &[(&str, Misuse)] = &[(
-        "time not implemented on this platform",
-        Misuse {
-            what: "`Instant::now` or `SystemTime::now`",
-            instead: "the window's times (`window.end`) or the rows' own",
-        },
-    )];
+    const KNOWN: &[(&str, Misuse)] = &[
+        (
+            "time not implemented on this platform",
+            Misuse {
+                what: "`Instant::now` or `SystemTime::now`",
+                instead: "the window's times (`window.end`) or the rows' own",
+            },
+        ),
+        (
+            "failed to spawn thread",
+            Misuse {
+                what: "`std::thread::spawn`",
+                instead: "keep to one thread; the host runs many rules at the same time",
+            },
+        ),
+        (
+            "can't sleep",
+            Misuse { what: "`std::thread::sleep`", instead: "return; the host tries again by itself" },
+        ),
+        (
+            "operation not supported on this platform",
+            Misuse {
+                what: "a file, a socket, a thread or a process of the operating system",
+                instead: "take what the contract hands in: parameters, rows, and an alerter's `http`",
+            },
+        ),
+        (
+            "getrandom: this target is not supported",
+            Misuse {
+                what: "random numbers (getrandom, uuid, rand)",
+                instead: "derive them from the rows, so that the same rows give the same finding",
+            },
+        ),
+    ];
     let contains = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
     KNOWN.iter().filter(|(text, _)| contains(text)).map(|(_, misuse)| misuse.clone()).collect()
 }

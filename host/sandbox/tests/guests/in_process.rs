@@ -84,6 +84,15 @@ fn memory_has_a_limit() {
 }
 
 #[test]
+fn a_table_has_a_limit() {
+    let finish = "(drop (table.grow $table (ref.null func) (i32.const 100000))) (i32.const 384)";
+    assert_eq!(
+        ended(Functions { finish, ..HARMLESS }, &quick()),
+        "the module's table would have 100001 entries, more than the 100000 allowed"
+    );
+}
+
+#[test]
 fn a_limit_below_the_modules_first_page_is_told_the_same_way() {
     let limits = Limits { memory_bytes_max: 1_000, ..Limits::default() };
     let text = ended(HARMLESS, &limits);

@@ -3,11 +3,14 @@ use std::os::unix::fs::PermissionsExt;
 
 use watchbell_sandbox::{Config, Kind, Sandbox};
 
-use crate::support::{SANDBOX, run, sandbox};
+use crate::support::{SANDBOX, bystander_unharmed, run, sandbox};
 use crate::wat::{self, Functions, HARMLESS};
 
+/// Why it is refused; what is loaded already does not notice.
 fn refused(bytes: &[u8]) -> String {
-    SANDBOX.load_rule("custom", bytes).unwrap_err().to_string()
+    let text = SANDBOX.load_rule("custom", bytes).unwrap_err().to_string();
+    bystander_unharmed();
+    text
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn imports_beyond_the_log_are_named_with_what_brings_them_in() {
     ";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` imports `wasi:cli/environment`, `wasi:random/random`: a rule may import only `watchbell:plugin/log`; it was built for WASI: build for the target wasm32-unknown-unknown; a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
+        "module `custom` imports `wasi:cli/environment`, `wasi:random/random`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`); a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
     );
 }
 
@@ -104,10 +107,61 @@ fn a_newer_contract_is_told_before_anything_is_compiled() {
     let wit = "package watchbell:plugin@0.4.0; interface rule { x: func(); } world w { export rule; }";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` was built for SDK 0.4; this host offers 0.1: update Watchbell, or build the module with its SDK"
+        "module `custom` was built for contract 0.4; this host offers 0.1: update Watchbell, or build the module with its SDK"
     );
     let older = "package watchbell:plugin@0.0.9; interface rule { x: func(); } world w { export rule; }";
     assert!(refused(&wat::foreign(older)).ends_with("build the module with a newer SDK"));
+}
+
+#[test]
+fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
+    let newer = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.4.2");
+    assert_eq!(
+        refused(&newer),
+        "module `custom` was built for contract 0.4; this host offers 0.1: update Watchbell, or build the module with its SDK"
+    );
+    let same = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.1.7");
+    SANDBOX.load_rule("custom", &same).unwrap();
+    // An SDK may have a newer version of its own and speak the same contract.
+    let sdk = wat::with_section(wat::rule(HARMLESS), "watchbell:sdk", "0.9.0");
+    let rule = SANDBOX.load_rule("custom", &sdk).unwrap();
+    assert_eq!(rule.inspection().sdk.as_deref(), Some("0.9.0"));
+}
+
+#[test]
+fn a_stripped_module_is_told_what_it_lacks() {
+    // As `wasm-strip` leaves it: no section from which an encoder could learn the contract.
+    let core = ::wat::parse_str(wat::core_rule(HARMLESS)).unwrap();
+    let text = refused(&core);
+    assert!(text.starts_with("module `custom` is a core module, not a component: "), "{text}");
+    // An encoder that does not mind makes a component without exports of it.
+    let bare = ::wat::parse_str("(module (memory 1))").unwrap();
+    assert_eq!(
+        refused(&wat::encode(&bare)),
+        "module `custom` exports neither `watchbell:plugin/rule` nor `watchbell:plugin/alerter`: was the SDK's export macro used, and were custom sections stripped before it became a component?"
+    );
+}
+
+#[test]
+fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
+    let wit = "
+        package watchbell:plugin@0.1.0;
+        interface rule { x: func(); }
+        world w { import wasi:io/poll@0.2.0; import wasi:cli/stdin@0.2.0; export rule; }
+        package wasi:io@0.2.0 { interface poll { x: func(); } }
+        package wasi:cli@0.2.0 { interface stdin { x: func(); } }
+    ";
+    assert_eq!(
+        refused(&wat::foreign(wit)),
+        "module `custom` imports `wasi:io/poll`, `wasi:cli/stdin`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)"
+    );
+}
+
+#[test]
+fn imports_without_end_are_refused_in_time() {
+    let imports: String = (0..100_000).map(|n| format!(r#"(import "m{n}" "f" (func))"#)).collect();
+    let text = refused(&::wat::parse_str(format!("(module {imports})")).unwrap());
+    assert_eq!(text, "module `custom` has more than the 1000 imports a module may have");
 }
 
 #[test]

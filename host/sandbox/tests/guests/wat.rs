@@ -30,6 +30,7 @@ pub(crate) fn core_rule(functions: Functions) -> String {
   (import "[export]watchbell:plugin/rule@0.1.0" "[resource-new]run" (func $new (param i32) (result i32)))
   (import "watchbell:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)
+  (table $table 1 funcref)
   (global $heap (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -89,6 +90,16 @@ pub(crate) fn foreign(wit: &str) -> Vec<u8> {
 
 pub(crate) fn encode(module: &[u8]) -> Vec<u8> {
     ComponentEncoder::default().validate(true).module(module).unwrap().encode().unwrap()
+}
+
+/// `component` with a custom section at its end.
+pub(crate) fn with_section(mut component: Vec<u8>, name: &str, content: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).expect("a short text");
+    let section = [&[length(name)], name.as_bytes(), content.as_bytes()].concat();
+    component
+        .extend([0, u8::try_from(section.len()).ok().filter(|&size| size < 128).expect("a short section")]);
+    component.extend(section);
+    component
 }
 
 fn contract(world: &str) -> (Resolve, wit_parser::WorldId) {
