@@ -106,7 +106,11 @@ pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, Load
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadFault::NotWasm);
     }
-    let outline = Outline::read(bytes)?;
+    let outline = Outline::read(bytes).map_err(|fault| match fault {
+        // The reader tells where the part began that is not whole; a person compares the file's length.
+        LoadFault::Truncated { .. } => LoadFault::Truncated { at: bytes.len() as u64 },
+        fault => fault,
+    })?;
     if let Some(built) = outline.foreign_version() {
         return Err(LoadFault::Version { built });
     }
