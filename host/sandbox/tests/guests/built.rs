@@ -8,11 +8,11 @@ use std::{env, fs};
 
 use watchbell_contract::{Receipt, Refusal};
 use watchbell_sandbox::{
-    AlerterModule, Destination, DestinationSettings, Grants, Limits, RuleModule, RunError, Sandbox, Secret,
+    Destination, DestinationSettings, Grants, Limits, LogLine, RuleModule, RunError, Sandbox, Secret,
 };
 
 use crate::receiver::{Receiver, SLOW};
-use crate::support::{SANDBOX, intent, run, unharmed};
+use crate::support::{SANDBOX, bystander_unharmed, intent, run, unharmed};
 
 const SIN: &str = r#"{"sin": true}"#;
 const NO_SIN: &str = r#"{"sin": false}"#;
@@ -46,33 +46,56 @@ fn beside_target() -> Option<PathBuf> {
     Some(target.parent()?.join("guests"))
 }
 
-fn rule(name: &str) -> Option<RuleModule> {
-    let bytes = guest(name)?;
-    let rule = SANDBOX.load_rule(name, &bytes).unwrap();
-    assert_eq!(rule.about().name, name);
-    assert_eq!(rule.inspection().sdk.as_deref(), Some(env!("CARGO_PKG_VERSION")));
-    Some(rule)
+/// A built guest, handed to the test of its name.
+struct Guest {
+    name: &'static str,
+    bytes: Vec<u8>,
 }
 
-fn alerter(name: &str) -> Option<AlerterModule> {
-    let bytes = guest(name)?;
-    let alerter = SANDBOX.load_alerter(name, &bytes).unwrap();
-    assert_eq!(alerter.about().products[0].name, name);
-    Some(alerter)
+/// One line per guest: it makes the test that runs it, and `every_guest_has_a_test` holds the list against the files.
+macro_rules! guests {
+    ($($name:literal => $test:ident,)*) => {
+        const GUESTS: &[&str] = &[$($name),*];
+
+        mod each {
+            $(#[test]
+            fn $test() {
+                if let Some(bytes) = super::guest($name) {
+                    super::$test(&super::Guest { name: $name, bytes });
+                }
+            })*
+        }
+    };
 }
 
-/// What ends the sinful run; a run without the sin and a run of another rule follow it unharmed.
-fn ended(name: &str, limits: &Limits) -> Option<RunError> {
-    let rule = rule(name)?;
-    unharmed(&rule, NO_SIN);
-    let error = run(&rule, SIN, limits).unwrap_err();
-    unharmed(&rule, NO_SIN);
-    Some(error)
-}
-
-fn refused(name: &str) -> Option<String> {
-    let bytes = guest(name)?;
-    Some(SANDBOX.load_rule(name, &bytes).unwrap_err().to_string())
+guests! {
+    "alerter-loop" => alerter_loop,
+    "alerter-trap" => alerter_trap,
+    "draws-at-random" => draws_at_random,
+    "drip-feed" => drip_feed,
+    "endless-loop" => endless_loop,
+    "endless-response" => endless_response,
+    "forbidden-host" => forbidden_host,
+    "huge-lines" => huge_lines,
+    "invalid-strings" => invalid_strings,
+    "log-flood" => log_flood,
+    "loop-after-request" => loop_after_request,
+    "memory-hog" => memory_hog,
+    "missing-export" => missing_export,
+    "oversized-output" => oversized_output,
+    "oversized-state" => oversized_state,
+    "panic-with-message" => panic_with_message,
+    "private-name" => private_name,
+    "reads-a-file" => reads_a_file,
+    "reads-the-clock" => reads_the_clock,
+    "redirect-elsewhere" => redirect_elsewhere,
+    "slow-receiver" => slow_receiver,
+    "spawns-a-thread" => spawns_a_thread,
+    "stack-overflow" => stack_overflow,
+    "too-many-signals" => too_many_signals,
+    "trap" => trap,
+    "wasi-import" => wasi_import,
+    "wrong-world" => wrong_world,
 }
 
 #[test]
@@ -82,22 +105,53 @@ fn every_guest_has_a_test() {
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let calls = ["ended(\"", "refused(\"", "rule(\"", "alerter(\""];
-    let source = include_str!("built.rs");
-    let tested: BTreeSet<String> = calls
-        .iter()
-        .flat_map(|call| source.split(call).skip(1))
-        .filter_map(|rest| rest.split_once('"').map(|(name, _)| name.to_owned()))
-        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
-        .collect();
-    assert!(!found.is_empty());
-    assert_eq!(found.difference(&tested).collect::<Vec<_>>(), Vec::<&String>::new(), "guests without a test");
+    assert_eq!(found, GUESTS.iter().map(|name| (*name).to_owned()).collect());
 }
 
-#[test]
-fn endless_loop() {
+impl Guest {
+    fn rule(&self) -> RuleModule {
+        let rule = SANDBOX.load_rule(self.name, &self.bytes).unwrap();
+        assert_eq!(rule.about().name, self.name);
+        assert_eq!(rule.inspection().sdk.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+        rule
+    }
+
+    /// What ends the sinful run; a run without the sin and a run of another rule follow it unharmed.
+    fn ended(&self, limits: &Limits) -> RunError {
+        let rule = self.rule();
+        unharmed(&rule, NO_SIN);
+        let error = run(&rule, SIN, limits).unwrap_err();
+        unharmed(&rule, NO_SIN);
+        error
+    }
+
+    /// Why it is not loaded; what is loaded already does not notice.
+    fn refused(&self) -> String {
+        let text = SANDBOX.load_rule(self.name, &self.bytes).unwrap_err().to_string();
+        bystander_unharmed();
+        text
+    }
+
+    /// What `plugin check` finds to say of a module that loads.
+    fn misused(&self) -> Vec<String> {
+        unharmed(&self.rule(), NO_SIN);
+        let found = Sandbox::inspect(&self.bytes).unwrap().misuses;
+        found.iter().map(|misuse| format!("{}: {}", misuse.what, misuse.instead)).collect()
+    }
+
+    async fn deliver(&self, to: &Destination, limits: &Limits) -> Result<Result<Receipt, Refusal>, RunError> {
+        let alerter = SANDBOX.load_alerter(self.name, &self.bytes).unwrap();
+        let product = &alerter.about().products[0].name;
+        assert_eq!(product, self.name);
+        let outcome = alerter.deliver(product, "{}", &intent(), to, limits).await;
+        bystander_unharmed();
+        outcome
+    }
+}
+
+fn endless_loop(guest: &Guest) {
     let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
-    let Some(error) = ended("endless-loop", &limits) else { return };
+    let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
         "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
@@ -105,9 +159,8 @@ fn endless_loop() {
     assert!(error.is_size());
 }
 
-#[test]
-fn memory_hog() {
-    let Some(error) = ended("memory-hog", &Limits::default()) else { return };
+fn memory_hog(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
         "the module needs more memory than it may have (limits.memory: 64MiB); raise the limit, or let the rule keep less"
@@ -115,30 +168,28 @@ fn memory_hog() {
     assert!(error.is_size());
 }
 
-#[test]
-fn stack_overflow() {
-    let Some(error) = ended("stack-overflow", &Limits::default()) else { return };
+fn stack_overflow(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
         "the module's call stack is deeper than 1MiB, which is fixed: does a function call itself without end? (in deeper at stack-overflow.rs:8, from deeper at stack-overflow.rs:8)"
     );
 }
 
-#[test]
-fn trap() {
-    let Some(error) = ended("trap", &Limits::default()) else { return };
+fn trap(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
+    // Frames behind the guest's own are the SDK's, and which line of a macro it was is the compiler's choice.
     let text = error.to_string();
-    assert!(
-        text.starts_with(
-            "the module trapped: wasm `unreachable` instruction executed (in row at src/lib.rs:"
-        ),
-        "{text}"
+    let (own, others) = text.split_once(", from ").unwrap();
+    assert_eq!(
+        own.trim_end_matches(|digit: char| digit.is_ascii_digit()),
+        "the module trapped: wasm `unreachable` instruction executed (in row at src/lib.rs:"
     );
+    assert!(others.ends_with(')'), "{text}");
 }
 
-#[test]
-fn panic_with_message() {
-    let Some(error) = ended("panic-with-message", &Limits::default()) else { return };
+fn panic_with_message(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
         "the module panicked at tests/guests/examples/panic-with-message.rs:3: no field called \"host.name\""
@@ -146,9 +197,8 @@ fn panic_with_message() {
     assert_eq!(error.logs.len(), 1);
 }
 
-#[test]
-fn oversized_output() {
-    let Some(error) = ended("oversized-output", &Limits::default()) else { return };
+fn oversized_output(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
         "the module returned more than it may (limits.output: 4MiB); raise the limit, or report fewer signals"
@@ -156,10 +206,9 @@ fn oversized_output() {
     assert!(error.is_size());
 }
 
-#[test]
-fn oversized_state() {
+fn oversized_state(guest: &Guest) {
     let limits = Limits { state_bytes_max: 1 << 20, ..Limits::default() };
-    let Some(error) = ended("oversized-state", &limits) else { return };
+    let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
         "the module's state has 2MiB, more than it may keep (limits.state: 1MiB); raise the limit, or let the rule keep less"
@@ -167,9 +216,8 @@ fn oversized_state() {
     assert!(error.is_size());
 }
 
-#[test]
-fn log_flood() {
-    let Some(rule) = rule("log-flood") else { return };
+fn log_flood(guest: &Guest) {
+    let rule = guest.rule();
     let (finding, report) = run(&rule, SIN, &Limits::default()).unwrap();
     assert_eq!(finding.signals[0].summary, "found");
     assert_eq!((report.logs.len(), report.logs_dropped), (1_000, 4_000));
@@ -177,48 +225,45 @@ fn log_flood() {
     unharmed(&rule, NO_SIN);
 }
 
-#[test]
-fn invalid_strings() {
-    let Some(error) = ended("invalid-strings", &Limits::default()) else { return };
+fn invalid_strings(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
         "the module returned what the contract does not allow: invalid utf-8 sequence of 1 bytes from index 1"
     );
 }
 
-#[test]
-fn wrong_world() {
-    let Some(text) = refused("wrong-world") else { return };
+fn wrong_world(guest: &Guest) {
+    let text = guest.refused();
     assert_eq!(
         text,
         "module `wrong-world` exports neither `watchbell:plugin/rule` nor `watchbell:plugin/alerter`: was the SDK's export macro used, and were custom sections stripped before it became a component?"
     );
 }
 
-#[test]
-fn missing_export() {
-    let Some(text) = refused("missing-export") else { return };
+fn missing_export(guest: &Guest) {
+    let text = guest.refused();
     assert_eq!(
         text,
         "module `missing-export` does not fit the contract 0.1: instance export `watchbell:plugin/rule@0.1.0` does not have export `describe`"
     );
 }
 
-#[test]
-fn wasi_import() {
-    let Some(text) = refused("wasi-import") else { return };
+fn wasi_import(guest: &Guest) {
+    let text = guest.refused();
     assert_eq!(
         text,
-        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: build for the target wasm32-unknown-unknown"
+        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)"
     );
 }
 
 #[test]
 fn a_truncated_file() {
     let Some(bytes) = guest("trap") else { return };
-    let text = SANDBOX.load_rule("cut", &bytes[..bytes.len() * 2 / 3]).unwrap_err().to_string();
-    assert!(text.starts_with("module `cut` is cut short at byte "), "{text}");
-    assert!(text.ends_with(": fetch or build it again"), "{text}");
+    let end = bytes.len() * 2 / 3;
+    let text = SANDBOX.load_rule("cut", &bytes[..end]).unwrap_err().to_string();
+    bystander_unharmed();
+    assert_eq!(text, format!("module `cut` is cut short at byte {end}: fetch or build it again"));
 }
 
 #[test]
@@ -234,7 +279,8 @@ fn a_precompiled_file() {
 
 #[test]
 fn params_that_do_not_parse_are_told_by_the_module() {
-    let Some(rule) = rule("trap") else { return };
+    let Some(bytes) = guest("trap") else { return };
+    let rule = Guest { name: "trap", bytes }.rule();
     let faults = rule.prepare("{}", &[]).unwrap().unwrap_err();
     assert!(faults[0].message.contains("sin"), "{faults:?}");
 }
@@ -245,84 +291,192 @@ fn destination(base: &str, private_addresses: bool) -> Destination {
     Destination::new(settings).unwrap()
 }
 
-async fn delivered(
-    alerter: &AlerterModule,
-    to: &Destination,
-    limits: &Limits,
-) -> Result<Result<Receipt, Refusal>, RunError> {
-    let product = &alerter.about().products[0].name;
-    alerter.deliver(product, "{}", &intent(), to, limits).await
+fn on_runtime<T>(work: impl Future<Output = T>) -> T {
+    // One thread for all that blocks: what the receiver computes is computed by the thread that runs the guest.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().max_blocking_threads(1).build().unwrap().block_on(work)
 }
 
-#[tokio::test]
-async fn forbidden_host() {
-    let Some(alerter) = alerter("forbidden-host") else { return };
-    let receiver = Receiver::start().await;
-    let to = destination(&format!("{}/hook", receiver.url()), true);
-    let Ok(Err(Refusal::Refused(text))) = delivered(&alerter, &to, &Limits::default()).await else {
-        panic!()
-    };
+fn forbidden_host(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let to = destination(&format!("{}/hook", receiver.url()), true);
+        let outcome = guest.deliver(&to, &Limits::default()).await;
+        let Ok(Err(Refusal::Refused(text))) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            [
+                "path `https://other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
+                "path `//other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
+                "path `/../admin` must not contain `..`",
+                "path `/%2e%2e/admin` must not contain `..`",
+                "header `host` is the host's: set `auth` on the destination instead",
+            ]
+        );
+        assert_eq!(receiver.seen(), Vec::<String>::new());
+    });
+}
+
+fn redirect_elsewhere(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let to = destination(&receiver.url(), true);
+        let outcome = guest.deliver(&to, &Limits::default()).await.unwrap();
+        assert_eq!(outcome, Err(Refusal::Refused("the receiver answered 302".into())));
+        assert_eq!(receiver.seen(), ["GET /moved"]);
+    });
+}
+
+fn private_name(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let base = format!("http://localhost:{}", receiver.address.port());
+        let outcome = guest.deliver(&destination(&base, false), &Limits::default()).await.unwrap();
+        let Err(Refusal::Refused(text)) = outcome else { panic!("{outcome:?}") };
+        // Which of the two comes first is the machine's choice.
+        let expected = ["127.0.0.1", "::1"].map(|address| {
+            format!("`localhost` is {address}, a loopback address: grant the destination `private_addresses: true` if it is meant")
+        });
+        assert!(expected.contains(&text), "{text}");
+        assert_eq!(receiver.seen(), Vec::<String>::new());
+        let granted = guest.deliver(&destination(&base, true), &Limits::default()).await.unwrap();
+        assert_eq!(granted, Ok(Receipt { reference: Some("6 bytes".into()) }));
+    });
+}
+
+fn endless_response(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let to = destination(&receiver.url(), true);
+        let outcome = guest.deliver(&to, &Limits::default()).await.unwrap();
+        assert_eq!(outcome, Ok(Receipt { reference: Some(format!("{} bytes", 1 << 20)) }));
+    });
+}
+
+fn drip_feed(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let mut settings = DestinationSettings::new(Secret::new(receiver.url()));
+        settings.grants = Grants { private_addresses: true };
+        settings.timeout = Duration::from_millis(200);
+        let to = Destination::new(settings).unwrap();
+        let outcome = guest.deliver(&to, &Limits::default()).await.unwrap();
+        let reason =
+            "the receiver did not answer in full within the destination's timeout of 200ms".to_owned();
+        assert_eq!(outcome, Err(Refusal::Unavailable { reason, retry_after: None }));
+        assert_eq!(receiver.seen(), ["POST /drip"]);
+    });
+}
+
+/// The receiver computes on the guest's own thread, longer than the guest may: a clock that did not stand still
+/// meanwhile would end the delivery.
+fn slow_receiver(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let mut settings = DestinationSettings::new(Secret::new(receiver.url()));
+        settings.grants = Grants { private_addresses: true };
+        settings.timeout = Duration::from_secs(120);
+        let to = Destination::new(settings).unwrap();
+        let limits = Limits { time_max: SLOW, ..Limits::default() };
+        let outcome = guest.deliver(&to, &limits).await.unwrap();
+        assert_eq!(outcome, Ok(Receipt { reference: Some("4 bytes".into()) }));
+        assert_eq!(receiver.seen().len(), 4);
+    });
+}
+
+fn loop_after_request(guest: &Guest) {
+    on_runtime(async {
+        let receiver = Receiver::start().await;
+        let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
+        let error = guest.deliver(&destination(&receiver.url(), true), &limits).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
+        );
+        assert_eq!(receiver.seen(), ["POST /"]);
+    });
+}
+
+/// The one thread of the runtime serves others while the guest computes.
+fn alerter_loop(guest: &Guest) {
+    on_runtime(async {
+        let to = destination("http://127.0.0.1:9", true);
+        let limits = Limits { time_max: Duration::from_millis(300), ..Limits::default() };
+        let (told, heard) = tokio::sync::oneshot::channel();
+        tokio::spawn(async { told.send(()) });
+        let mut delivery = std::pin::pin!(guest.deliver(&to, &limits));
+        tokio::select! {
+            biased;
+            outcome = &mut delivery => panic!("nobody else was served: {outcome:?}"),
+            heard = heard => heard.unwrap(),
+        }
+        assert_eq!(
+            delivery.await.unwrap_err().to_string(),
+            "the module computed longer than it may (limits.time: 300ms); raise the limit, or give the rule less to do"
+        );
+    });
+}
+
+fn alerter_trap(guest: &Guest) {
+    on_runtime(async {
+        let to = destination("http://127.0.0.1:9", true);
+        let error = guest.deliver(&to, &Limits::default()).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("the module trapped: wasm `unreachable` instruction executed"), "{text}");
+        assert_eq!(error.logs, [LogLine { level: 1, message: "about to fail".into() }]);
+    });
+}
+
+fn huge_lines(guest: &Guest) {
+    let rule = guest.rule();
+    let limits = Limits { time_max: Duration::from_secs(20), ..Limits::default() };
+    let (_, report) = run(&rule, SIN, &limits).unwrap();
+    assert_eq!((report.logs.len(), report.logs_dropped), (100, 0));
+    let kept: usize = report.logs.iter().map(|line| line.message.capacity()).sum();
+    assert!(kept <= 100 * ((4 << 10) + "…".len()), "{kept}");
+    unharmed(&rule, NO_SIN);
+}
+
+fn too_many_signals(guest: &Guest) {
+    let error = guest.ended(&Limits::default());
     assert_eq!(
-        text.lines().collect::<Vec<_>>(),
+        error.to_string(),
+        "the module returned 10001 signals, more than the 10000 of one run; let the rule report less, or give it a smaller window"
+    );
+    assert!(error.is_size());
+}
+
+fn reads_the_clock(guest: &Guest) {
+    assert_eq!(
+        guest.misused(),
+        ["`Instant::now` or `SystemTime::now`: the window's times (`window.end`) or the rows' own"]
+    );
+}
+
+fn spawns_a_thread(guest: &Guest) {
+    assert!(
+        guest.misused().contains(
+            &"`std::thread::spawn`: keep to one thread; the host runs many rules at the same time".into()
+        ),
+        "{:?}",
+        guest.misused()
+    );
+}
+
+fn reads_a_file(guest: &Guest) {
+    assert_eq!(
+        guest.misused(),
         [
-            "path `https://other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
-            "path `//other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
-            "path `/../admin` must not contain `..`",
-            "path `/%2e%2e/admin` must not contain `..`",
-            "header `host` is the host's: set `auth` on the destination instead",
+            "a file, a socket, a thread or a process of the operating system: take what the contract hands in: parameters, rows, and an alerter's `http`"
         ]
     );
-    assert_eq!(receiver.seen(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn redirect_elsewhere() {
-    let Some(alerter) = alerter("redirect-elsewhere") else { return };
-    let receiver = Receiver::start().await;
-    let to = destination(&receiver.url(), true);
-    let outcome = delivered(&alerter, &to, &Limits::default()).await.unwrap();
-    assert_eq!(outcome, Err(Refusal::Refused("the receiver answered 302".into())));
-    assert_eq!(receiver.seen(), ["GET /moved"]);
-}
-
-#[tokio::test]
-async fn private_name() {
-    let Some(alerter) = alerter("private-name") else { return };
-    let receiver = Receiver::start().await;
-    let base = format!("http://localhost:{}", receiver.address.port());
-    let outcome = delivered(&alerter, &destination(&base, false), &Limits::default()).await.unwrap();
-    let Err(Refusal::Refused(text)) = outcome else { panic!("{outcome:?}") };
-    assert!(text.starts_with("`localhost` is "), "{text}");
-    assert!(
-        text.ends_with(
-            ", a loopback address: grant the destination `private_addresses: true` if it is meant"
-        ),
-        "{text}"
+fn draws_at_random(guest: &Guest) {
+    assert_eq!(
+        guest.refused(),
+        "module `draws-at-random` imports `wasi:random/random`: a rule may import only `watchbell:plugin/log`; a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
     );
-    assert_eq!(receiver.seen(), Vec::<String>::new());
-    let granted = delivered(&alerter, &destination(&base, true), &Limits::default()).await.unwrap();
-    assert_eq!(granted, Ok(Receipt { reference: Some("6 bytes".into()) }));
-}
-
-#[tokio::test]
-async fn endless_response() {
-    let Some(alerter) = alerter("endless-response") else { return };
-    let receiver = Receiver::start().await;
-    let to = destination(&receiver.url(), true);
-    let outcome = delivered(&alerter, &to, &Limits::default()).await.unwrap();
-    assert_eq!(outcome, Ok(Receipt { reference: Some(format!("{} bytes", 1 << 20)) }));
-}
-
-#[tokio::test]
-async fn slow_receiver() {
-    let Some(alerter) = alerter("slow-receiver") else { return };
-    let receiver = Receiver::start().await;
-    let to = destination(&receiver.url(), true);
-    // The receiver takes four times this; none of it is the guest's own.
-    let limits = Limits { time_max: SLOW, ..Limits::default() };
-    let outcome = delivered(&alerter, &to, &limits).await.unwrap();
-    assert_eq!(outcome, Ok(Receipt { reference: Some("4 bytes".into()) }));
-    assert_eq!(receiver.seen().len(), 4);
 }
 
 #[test]

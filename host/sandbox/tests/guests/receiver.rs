@@ -13,8 +13,10 @@ pub(crate) struct Receiver {
     seen: Arc<Mutex<Vec<String>>>,
 }
 
-/// How long `/slow` takes.
-pub(crate) const SLOW: Duration = Duration::from_millis(60);
+/// What four requests to `/slow` compute at the very least, on a thread that may block: so many steps take no processor
+/// less.
+pub(crate) const SLOW: Duration = Duration::from_millis(40);
+const SLOW_STEPS: u64 = 100_000_000;
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
@@ -49,8 +51,18 @@ async fn answer(State(seen): State<Arc<Mutex<Vec<String>>>>, request: Request) -
             response.body(Body::from_stream(chunks))
         }
         "/slow" => {
-            let _ = tokio::time::timeout(SLOW, std::future::pending::<()>()).await;
+            tokio::task::spawn_blocking(|| (0..SLOW_STEPS).fold(0, |_, n| std::hint::black_box(n)))
+                .await
+                .unwrap();
             response.body(Body::from("late"))
+        }
+        "/drip" => {
+            let ticks = tokio::time::interval(Duration::from_millis(5));
+            let drops = stream::unfold(ticks, async |mut ticks| {
+                ticks.tick().await;
+                Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ticks))
+            });
+            response.body(Body::from_stream(drops))
         }
         _ => response.body(Body::from("thanks")),
     }
