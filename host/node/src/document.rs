@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Kind, Mapping, infer};
 use crate::text;
-use crate::value::{Value, scalar_text};
+use crate::value::{Value, scalar_text, utf16_units};
 
 /// Lucene's longest term.
 const TERM_BYTES_MAX: usize = 32_766;
@@ -202,7 +202,7 @@ impl Reader<'_> {
                 };
                 if field.kind.is_text() {
                     Value::Tokens(text::analyze(&text).into())
-                } else if text.chars().count() > field.ignore_above {
+                } else if utf16_units(&text) > field.ignore_above {
                     self.ignored.push(field.path.clone());
                     return Ok(());
                 } else {

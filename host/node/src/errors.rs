@@ -16,6 +16,10 @@ pub(crate) struct Refusal {
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
+/// What a shard refuses: a query that can be read and cannot be run.
+const SHARD_KINDS: &[&str] =
+    &["query_shard_exception", "too_many_clauses", "parse_exception", "number_format_exception"];
+
 impl Refusal {
     pub(crate) fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> Self {
         Self { status, kind, reason: reason.into(), more: Vec::new(), cause: None }
@@ -23,6 +27,11 @@ impl Refusal {
 
     pub(crate) fn parsing(reason: impl Into<String>) -> Self {
         Self::new(400, "parsing_exception", reason)
+    }
+
+    /// As `parsing`, of those parts that Elasticsearch reads by a table of their keys.
+    pub(crate) fn content(reason: impl Into<String>) -> Self {
+        Self::new(400, "x_content_parse_exception", reason)
     }
 
     pub(crate) fn illegal(reason: impl Into<String>) -> Self {
@@ -75,7 +84,7 @@ impl Refusal {
     pub(crate) fn body(&self) -> Value {
         let root = self.object();
         // What fails while a shard runs the query reaches the client wrapped by the phase that ran it.
-        let mut error = if self.kind == "query_shard_exception" || self.kind == "too_many_clauses" {
+        let mut error = if SHARD_KINDS.contains(&self.kind) {
             let mut cause = root.clone();
             self.put_cause(&mut cause);
             json!({

@@ -60,6 +60,11 @@ pub(crate) fn scalar_text(json: &Json) -> Option<String> {
     }
 }
 
+/// The length of a text as Java counts it: an emoji is two.
+pub(crate) fn utf16_units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
 pub(crate) fn parse_ip(text: &str) -> Option<u128> {
     match text.trim().parse().ok()? {
         IpAddr::V4(ip) => Some(u128::from(ip.to_ipv6_mapped())),

@@ -2,11 +2,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Context, Entry};
-use crate::dates::{Formats, Zone};
+use crate::dates::{Formats, Zone, to_millis};
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind};
 use crate::search::{doc_value, no_field_data};
-use crate::value::Value;
+use crate::value::{Value, scalar_text};
 
 pub(super) struct Column<'a> {
     /// Per index; `None` where the field is not mapped.
@@ -39,9 +39,12 @@ impl<'a> Column<'a> {
             }
             column.ids.push(found.map(|(id, _)| id));
         }
-        if let (Some(json), Some(field)) = (missing, column.field) {
-            column.missing = Some(field.coerce(json).map_err(Refusal::illegal)?);
-        }
+        column.missing = match (missing, column.field) {
+            (Some(json), Some(field)) => Some(field.coerce(json).map_err(Refusal::illegal)?),
+            // Without a mapping it is a word, until an aggregation asks for more.
+            (Some(json), None) => scalar_text(json).map(|text| Value::Str(text.into())),
+            (None, _) => None,
+        };
         Ok(column)
     }
 
@@ -55,7 +58,13 @@ impl<'a> Column<'a> {
     }
 
     /// Numbers, or a refusal in the words of that aggregation.
-    pub(super) fn numeric(self, path: &str, agg: &str) -> Answer<Self> {
+    pub(super) fn numeric(mut self, path: &str, agg: &str) -> Answer<Self> {
+        if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {
+            let number = text.trim().parse().map_err(|_| {
+                Refusal::new(400, "number_format_exception", format!("For input string: \"{text}\""))
+            })?;
+            self.missing = Some(Value::Double(number));
+        }
         match self.field.map(|field| field.kind) {
             Some(kind @ (Kind::Keyword { .. } | Kind::Ip | Kind::Text { .. })) => Err(Refusal::illegal(
                 format!("Field [{path}] of type [{}] is not supported for aggregation [{agg}]", kind.name()),
@@ -64,10 +73,30 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Dates, or numbers that stand for them.
+    pub(super) fn dates(mut self, path: &str, agg: &str) -> Answer<Self> {
+        if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {
+            let at = match text.parse::<f64>() {
+                Ok(millis) => millis as i64,
+                Err(_) => Formats::default()
+                    .parse(text, false, &Zone::UTC)
+                    .map(to_millis)
+                    .map_err(|reason| Refusal::new(400, "parse_exception", reason))?,
+            };
+            self.missing = Some(Value::Long(at));
+            return Ok(self);
+        }
+        self.numeric(path, agg)
+    }
+
     /// `key`, and `key_as_string` for what is a number inside and text outside.
     pub(super) fn key(&self, value: &Value, format: Option<&Formats>) -> Map<String, Json> {
         let mut key = Map::new();
-        let shown = self.field.map_or(Json::Null, |field| doc_value(field, value, format));
+        let shown = match (self.field, value) {
+            (Some(field), value) => doc_value(field, value, format),
+            (None, Value::Str(text)) => (&**text).into(),
+            (None, _) => Json::Null,
+        };
         match (value, self.field.map(|field| field.kind)) {
             (Value::Long(n), Some(kind @ (Kind::Boolean | Kind::Date | Kind::DateNanos))) => {
                 let number = if kind == Kind::DateNanos { n.div_euclid(1_000_000) } else { *n };
@@ -82,8 +111,8 @@ impl<'a> Column<'a> {
 
     /// Milliseconds of a date value.
     pub(super) fn millis(&self, value: &Value) -> Option<i64> {
-        match (value, self.field?.kind) {
-            (Value::Long(n), Kind::DateNanos) => Some(n.div_euclid(1_000_000)),
+        match (value, self.field.map(|field| field.kind)) {
+            (Value::Long(n), Some(Kind::DateNanos)) => Some(n.div_euclid(1_000_000)),
             (Value::Long(n), _) => Some(*n),
             _ => None,
         }

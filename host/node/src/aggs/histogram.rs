@@ -66,8 +66,8 @@ pub(super) struct DateHistogram {
 
 impl DateHistogram {
     pub(super) fn run(&self, context: &Context<'_>, subs: &[Agg], entries: &[Entry<'_>]) -> Answer<Json> {
-        let column = Column::new(context, &self.field, self.missing.as_ref())?
-            .numeric(&self.field, "date_histogram")?;
+        let column =
+            Column::new(context, &self.field, self.missing.as_ref())?.dates(&self.field, "date_histogram")?;
         let formats =
             self.format.clone().or(column.field.map(|field| field.formats.clone())).unwrap_or_default();
         let bound = |json: &Json, round_up: bool| -> Answer<i64> {

@@ -90,11 +90,7 @@ fn one(name: &str, body: &Json, depth: usize) -> Answer<Agg> {
     let kind =
         kind.ok_or_else(|| Refusal::parsing(format!("Missing definition for aggregation [{name}]")))?;
     if matches!(kind, Kind::Metric(_)) && !subs.is_empty() {
-        return Err(Refusal::new(
-            400,
-            "aggregation_initialization_exception",
-            format!("Aggregator [{name}] cannot accept sub-aggregations"),
-        ));
+        return Err(Refusal::illegal(format!("Aggregator [{name}] cannot accept sub-aggregations")));
     }
     if matches!(kind, Kind::Composite(_)) && depth > 0 {
         return Err(Refusal::illegal("[composite] aggregation cannot be used with a parent aggregation"));
@@ -109,11 +105,9 @@ fn one(name: &str, body: &Json, depth: usize) -> Answer<Agg> {
                     .iter()
                     .any(|agg| agg.name == *sub && matches!(agg.kind, Kind::Metric(_) | Kind::Filter(_)))
             {
-                return Err(Refusal::new(
-                    400,
-                    "aggregation_execution_exception",
-                    format!("Invalid aggregator order path [{sub}]. Unknown aggregation [{sub}]"),
-                ));
+                return Err(Refusal::illegal(format!(
+                    "Invalid aggregation order path [{sub}]. Cannot find aggregation named [{sub}]"
+                )));
             }
         }
     }
@@ -232,7 +226,7 @@ impl Body<'_> {
     fn finish(&self) -> Answer<()> {
         match self.rest.keys().next() {
             None => Ok(()),
-            Some(key) => Err(Refusal::parsing(format!("[{}] unknown field [{key}]", self.kind))),
+            Some(key) => Err(Refusal::content(format!("[{}] unknown field [{key}]", self.kind))),
         }
     }
 }
@@ -284,7 +278,7 @@ fn terms(body: &mut Body<'_>) -> Answer<Terms> {
         return Err(Refusal::unmodelled("min_doc_count [0] of [terms]"));
     }
     if terms.size == 0 || terms.size > BUCKETS_MAX {
-        return Err(Refusal::illegal(format!(
+        return Err(Refusal::content(format!(
             "[size] must be greater than 0 and at most {BUCKETS_MAX}. Found [{}]",
             terms.size
         )));
@@ -326,7 +320,7 @@ fn interval(body: &mut Body<'_>) -> Answer<Interval> {
             "quarter" | "1q" => Unit::Quarter,
             "year" | "1y" => Unit::Year,
             other => {
-                return Err(Refusal::illegal(format!(
+                return Err(Refusal::content(format!(
                     "The supplied interval [{other}] could not be parsed as a calendar interval."
                 )));
             }
@@ -334,7 +328,7 @@ fn interval(body: &mut Body<'_>) -> Answer<Interval> {
         (None, None) => Err(Refusal::illegal(
             "Required one of fields [fixed_interval, calendar_interval], but none were specified.",
         )),
-        _ => Err(Refusal::illegal(
+        _ => Err(Refusal::content(
             "Cannot use [fixed_interval] with [calendar_interval] configuration option.",
         )),
     }

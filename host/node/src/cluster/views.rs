@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use crate::errors::{Answer, Refusal};
+use crate::search::Sorted;
 
 /// As `search.max_open_scroll_context`; points in time count with them.
 const VIEWS_MAX: usize = 500;
@@ -17,6 +18,8 @@ pub(crate) struct Views {
 
 struct Point {
     snapshots: Arc<Vec<Snapshot>>,
+    /// The last question asked, and what it found: the next page most likely continues it.
+    sorted: Option<(String, Arc<Sorted>)>,
     expires: i64,
 }
 
@@ -55,9 +58,21 @@ impl Views {
     pub(crate) fn open_point(&mut self, snapshots: Vec<Snapshot>, now: i64, keep: i64) -> Answer<String> {
         self.sweep(now);
         let id = self.id("pit")?;
-        self.points
-            .insert(id.clone(), Point { snapshots: Arc::new(snapshots), expires: now.saturating_add(keep) });
+        let expires = now.saturating_add(keep);
+        self.points.insert(id.clone(), Point { snapshots: Arc::new(snapshots), sorted: None, expires });
         Ok(id)
+    }
+
+    pub(crate) fn sorted(&self, id: &str, question: &str) -> Option<Arc<Sorted>> {
+        let (known, sorted) = self.points.get(id)?.sorted.as_ref()?;
+        (known == question).then(|| Arc::clone(sorted))
+    }
+
+    /// Keeps what a question found; nothing if the point was closed in the meantime.
+    pub(crate) fn keep_sorted(&mut self, id: &str, question: String, sorted: Arc<Sorted>) {
+        if let Some(point) = self.points.get_mut(id) {
+            point.sorted = Some((question, sorted));
+        }
     }
 
     pub(crate) fn point(&mut self, id: &str, now: i64, keep: Option<i64>) -> Answer<Arc<Vec<Snapshot>>> {
@@ -82,6 +97,9 @@ impl Views {
 
     pub(crate) fn scroll(&mut self, id: &str, now: i64, keep: Option<i64>) -> Answer<&mut Cursor> {
         self.sweep(now);
+        if !id.starts_with("scroll-") {
+            return Err(Refusal::illegal("Cannot parse scroll id"));
+        }
         let scroll = self.scrolls.get_mut(id).ok_or_else(|| gone(id))?;
         if let Some(keep) = keep {
             scroll.expires = scroll.expires.max(now.saturating_add(keep));

@@ -135,7 +135,10 @@ impl Format {
     fn parse(&self, text: &str, round_up: bool, zone: &Zone) -> Option<Nanos> {
         match self {
             Self::OptionalTime { strict } => optional_time(text, *strict)?.resolve(round_up, zone),
-            Self::EpochMillis => decimal(text, 6),
+            Self::EpochMillis => {
+                let at = decimal(text, 6)?;
+                Some(if round_up && !text.contains('.') { at + NANOS_PER_MILLI - 1 } else { at })
+            }
             Self::EpochSecond => {
                 let at = decimal(text, 9)?;
                 Some(if round_up && !text.contains('.') { at + NANOS_PER_SECOND - 1 } else { at })

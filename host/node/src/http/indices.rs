@@ -37,6 +37,16 @@ pub(super) fn mapping(shared: &Shared, request: &Request, expression: &str) -> A
     each(shared, request, expression, |index| json!({"mappings": index.mapping.print()}))
 }
 
+pub(super) fn field_mapping(
+    shared: &Shared,
+    request: &Request,
+    expression: &str,
+    fields: &str,
+) -> Answer<Reply> {
+    let patterns: Vec<&str> = fields.split(',').map(str::trim).collect();
+    each(shared, request, expression, |index| json!({"mappings": index.mapping.print_fields(&patterns)}))
+}
+
 pub(super) fn settings(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
     each(shared, request, expression, |index| json!({"settings": index.settings_json()}))
 }

@@ -83,6 +83,9 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("DELETE", [index]) if !index.starts_with('_') => indices::delete(shared, request, index),
         ("GET" | "HEAD", [index]) if !index.starts_with('_') => indices::get(shared, request, index),
         ("GET", [index, "_mapping"]) => indices::mapping(shared, request, index),
+        ("GET", [index, "_mapping", "field", fields]) => {
+            indices::field_mapping(shared, request, index, fields)
+        }
         ("PUT" | "POST", [index, "_mapping"]) => indices::put_mapping(shared, request, index),
         ("GET", [index, "_settings"]) => indices::settings(shared, request, index),
         ("PUT" | "POST", [index, "_alias" | "_aliases", alias]) => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Reply, Request};
 use crate::cluster::{Cursor, Snapshot};
 use crate::errors::{Answer, Refusal};
-use crate::search::{self, Hit, Plan, bind, keep_alive, run, write_hits};
+use crate::search::{self, Hit, Plan, Sorted, bind, keep_alive, run, sort_all, write_hits};
 use crate::server::Shared;
 
 /// Parameters that change nothing on one node in memory.
@@ -100,7 +100,10 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
         None => Arc::new(shared.lock().snapshots(index.unwrap_or("*"), lookup)?),
     };
     let plan = bind(asked, &snapshots, now)?;
-    let outcome = run(&plan, plan.request.scroll.is_some())?;
+    let outcome = match &plan.request.pit {
+        Some((id, _)) if plan.request.aggs.is_empty() => sorted(shared, id, &plan)?.page(&plan)?,
+        _ => run(&plan, plan.request.scroll.is_some())?,
+    };
     let total = outcome.total(&plan.request);
     let pit = plan.request.pit.as_ref().map(|(id, _)| id.clone());
     let mut out = Page { pit: pit.as_deref(), scroll: None };
@@ -114,6 +117,22 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
     let id = shared.lock().views.open_scroll(cursor, now, keep)?;
     out.scroll = Some(&id);
     Ok(Reply::raw(out.write(&plan, &page, total, aggs.as_ref())?))
+}
+
+/// What the question of a page finds in its point in time. Found once: sorting everything anew for each page would make
+/// reading to the end quadratic.
+fn sorted(shared: &Shared, id: &str, plan: &Plan) -> Answer<Arc<Sorted>> {
+    let mut question = plan.request.question.clone();
+    if question.contains("now") {
+        // It may ask for another slice of time at another instant.
+        question.push_str(&plan.now.to_string());
+    }
+    if let Some(known) = shared.lock().views.sorted(id, &question) {
+        return Ok(known);
+    }
+    let sorted = Arc::new(sort_all(plan)?);
+    shared.lock().views.keep_sorted(id, question, Arc::clone(&sorted));
+    Ok(sorted)
 }
 
 struct Page<'a> {

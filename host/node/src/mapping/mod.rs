@@ -36,7 +36,7 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
     pub(crate) index: bool,
     pub(crate) doc_values: bool,
-    /// In characters; longer values are left out of the index and of doc values.
+    /// In UTF-16 units, as Java counts; longer values are left out of the index and of doc values.
     pub(crate) ignore_above: usize,
     pub(crate) ignore_malformed: bool,
     /// The normalizer `lowercase`.

@@ -32,18 +32,34 @@ impl Mapping {
         let mut fields: Vec<&Field> = self.fields.iter().filter(|field| field.parent.is_none()).collect();
         fields.sort_by(|a, b| a.path.cmp(&b.path));
         for field in fields {
-            let mut definition = field.definition.clone();
-            if !field.subs.is_empty() {
-                let subs = field.subs.iter().map(|sub| self.get(*sub)).map(|sub| {
-                    let name =
-                        sub.path.strip_prefix(&field.path).unwrap_or(&sub.path).trim_start_matches('.');
-                    (name.to_owned(), Json::Object(sub.definition.clone()))
-                });
-                definition.insert("fields".into(), Json::Object(subs.collect()));
-            }
-            descend(&mut root, &field.path).extend(definition);
+            descend(&mut root, &field.path).extend(self.definition(field));
         }
         Json::Object(root)
+    }
+
+    /// The fields that patterns name, as `GET /INDEX/_mapping/field/PATTERNS` shows them.
+    pub(crate) fn print_fields(&self, patterns: &[&str]) -> Json {
+        let mut shown = Map::new();
+        for id in patterns.iter().flat_map(|pattern| self.matching(pattern)) {
+            let field = self.get(id);
+            let leaf = field.path.rsplit('.').next().unwrap_or_default();
+            let mapping = json!({ leaf: self.definition(field) });
+            shown.insert(field.path.clone(), json!({"full_name": field.path, "mapping": mapping}));
+        }
+        Json::Object(shown)
+    }
+
+    /// A field's definition with its multi-fields.
+    fn definition(&self, field: &Field) -> Map<String, Json> {
+        let mut definition = field.definition.clone();
+        if !field.subs.is_empty() {
+            let subs = field.subs.iter().map(|sub| self.get(*sub)).map(|sub| {
+                let name = sub.path.strip_prefix(&field.path).unwrap_or(&sub.path).trim_start_matches('.');
+                (name.to_owned(), Json::Object(sub.definition.clone()))
+            });
+            definition.insert("fields".into(), Json::Object(subs.collect()));
+        }
+        definition
     }
 }
 

@@ -137,17 +137,41 @@ impl Compiler<'_> {
     fn bool(&mut self, bool: &Bool) -> Answer<Predicate> {
         let Bool { must, should, must_not, minimum } = bool;
         self.scope.count(must.len() + should.len() + must_not.len())?;
+        if must.iter().any(|query| self.is_nowhere(query)) {
+            return Ok(Predicate::Nothing);
+        }
         let mut all = must.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         let any = should.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         for query in must_not {
             all.push(self.query(query)?.negate());
         }
-        let asked = minimum.map_or(0, |minimum| minimum.of(should.len()));
+        // A query of exclusions alone has no minimum; one that requires something has, and misses it where nothing is optional.
+        let asked = minimum
+            .filter(|_| !should.is_empty() || !must.is_empty())
+            .map_or(0, |minimum| minimum.of(should.len()));
         let least = if must.is_empty() && !should.is_empty() { asked.max(1) } else { asked };
         if least > 0 {
             all.push(at_least(least, any));
         }
         Ok(Predicate::and(all))
+    }
+
+    /// Whether a clause asks for a field that this index has not. Servers see that before they read the clauses beside
+    /// it, and so refuse none of those.
+    fn is_nowhere(&self, query: &Query) -> bool {
+        match query {
+            Query::Nothing => true,
+            Query::Named { query, .. } => self.is_nowhere(query),
+            Query::Bool(bool) => bool.must.iter().any(|query| self.is_nowhere(query)),
+            Query::Term { field, .. }
+            | Query::Terms { field, .. }
+            | Query::Range { field, .. }
+            | Query::Prefix { field, .. }
+            | Query::Wildcard { field, .. } => {
+                !field.starts_with('_') && self.scope.mapping.field(field).is_none()
+            }
+            _ => false,
+        }
     }
 
     fn text(&self, text: &Text) -> Answer<Predicate> {
@@ -326,6 +350,12 @@ impl TextReader<'_> {
         self.over(field, |id| {
             if quoted {
                 return leaf::phrase(self.scope, id, &value);
+            }
+            if self.scope.mapping.get(id).kind.is_date() && self.text.time_zone.is_some() {
+                let bound = Some(Bound { value: value.clone(), inclusive: true });
+                let time_zone = self.text.time_zone.clone();
+                let range = Range { low: bound.clone(), high: bound, format: None, time_zone };
+                return leaf::range(self.scope, id, &range).map(Some);
             }
             let every = self.text.every;
             leaf::matching(self.scope, id, &value, |tokens| {

@@ -49,7 +49,7 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             let number = field.round(real(value, &text)?);
             Ok(Predicate::Double { field: id, low: number, high: number })
         }
-        Kind::Boolean => match field.parse_bool(&text) {
+        Kind::Boolean => match searched_bool(field, &text) {
             Ok(Value::Long(flag)) => Ok(Predicate::Long { field: id, low: flag, high: flag }),
             _ => Err(failed(
                 format!("Can't parse boolean value [{text}], expected [true] or [false]"),
@@ -67,6 +67,11 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             }
         },
     }
+}
+
+/// As a document's, except that nothing is not false here.
+fn searched_bool(field: &Field, text: &str) -> Result<Value, String> {
+    if text.is_empty() { Err("nothing is neither true nor false".into()) } else { field.parse_bool(text) }
 }
 
 /// A whole number to look for; `None` where no whole number can equal it.
@@ -141,7 +146,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
             Ok(Predicate::Double { field: id, low, high })
         }
         Kind::Boolean => {
-            let flag = |bound: &Bound| match field.parse_bool(&text(bound)?) {
+            let flag = |bound: &Bound| match searched_bool(field, &text(bound)?) {
                 Ok(Value::Long(flag)) => Ok(flag),
                 _ => Err(failed(
                     "Can't parse boolean value, expected [true] or [false]",
@@ -182,20 +187,29 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
 }
 
 fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer<Predicate> {
+    let refused = |reason: String| Refusal::new(400, "parse_exception", reason);
+    // A number is milliseconds whatever the field's format is, and so is then the other edge, as Elasticsearch 9 has it.
+    let edges = [&range.low, &range.high];
+    let number = edges.into_iter().flatten().any(|bound| bound.value.is_number());
     let formats = match &range.format {
         Some(text) => &Formats::new(text).map_err(|reason| failed(reason, "illegal_argument_exception"))?,
+        None if number => &Formats::new("epoch_millis").map_err(Refusal::illegal)?,
         None => &field.formats,
     };
     let zone = match &range.time_zone {
-        Some(text) => Zone::parse(text)
-            .ok_or_else(|| failed(format!("Unknown time-zone ID: {text}"), "date_time_exception"))?,
+        Some(text) => {
+            Zone::parse(text).ok_or_else(|| Refusal::illegal(format!("Unknown time-zone ID: {text}")))?
+        }
         None => Zone::UTC,
     };
     let edge = |bound: &Bound, round_up: bool| -> Answer<i64> {
         let text = scalar_text(&bound.value)
             .ok_or_else(|| Refusal::parsing("a date must be a string or a number"))?;
-        let at = parse_math(&text, formats, scope.now, round_up, &zone)
-            .map_err(|reason| failed(reason, "parse_exception"))?;
+        // Java writes a fraction of this size with an exponent, which no format reads.
+        if bound.value.is_f64() && bound.value.as_f64().is_some_and(|number| number.abs() >= 1e7) {
+            return Err(refused(format!("failed to parse date field [{text}]")));
+        }
+        let at = parse_math(&text, formats, scope.now, round_up, &zone).map_err(refused)?;
         Ok(match field.kind {
             Kind::DateNanos => i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX }),
             _ => to_millis(at),
@@ -215,6 +229,9 @@ fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer
 pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Predicate {
     if matches!(name, "_id" | "_index" | "_source") {
         return Predicate::All;
+    }
+    if name == "_ignored" {
+        return Predicate::Ignored(StringTest::Glob(Glob::new("*", false, false)));
     }
     let mut fields: Vec<FieldId> = Vec::new();
     for id in scope.mapping.matching(name) {

@@ -174,7 +174,7 @@ fn boolean(body: Body, depth: usize) -> Answer<Query> {
             "adjust_pure_negative" if value == &Json::Bool(true) => {}
             "_name" => name = Some(text("bool", key, value)?),
             key if is_boost(key, value) => {}
-            other => return Err(Refusal::parsing(format!("[bool] query does not support [{other}]"))),
+            other => return Err(Refusal::content(format!("[bool] query does not support [{other}]"))),
         }
     }
     Ok(named(name, Query::Bool(Box::new(bool))))

@@ -7,7 +7,7 @@ use crate::dates::{Formats, Zone};
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind, Mapping};
-use crate::value::{Value, print_ip};
+use crate::value::{Value, print_ip, utf16_units};
 
 /// A value as doc values show it.
 pub(crate) fn doc_value(field: &Field, value: &Value, format: Option<&Formats>) -> Json {
@@ -79,7 +79,7 @@ impl Shown {
             let json = if json.is_null() { field.null_value.as_ref()? } else { json };
             let value = field.coerce(json).ok()?;
             match &value {
-                Value::Str(text) if text.chars().count() > field.ignore_above => None,
+                Value::Str(text) if utf16_units(text) > field.ignore_above => None,
                 Value::Str(text) if field.lowercase => Some(text.to_lowercase().into()),
                 value => Some(show(value)),
             }

@@ -9,5 +9,5 @@ mod fields; // doc values and `fields`
 pub(crate) use fetch::write_hits;
 pub(crate) use fields::doc_value;
 pub(crate) use request::{Request, keep_alive};
-pub(crate) use run::{Hit, Plan, Shard, bind, run};
+pub(crate) use run::{Hit, Plan, Shard, Sorted, bind, run, sort_all};
 pub(crate) use sort::no_field_data;

@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) aggs: Vec<Agg>,
     pub(crate) version: bool,
     pub(crate) seq_no: bool,
+    /// What decides which documents come in which order, as it was written.
+    pub(crate) question: String,
     /// How long the scroll stays open.
     pub(crate) scroll: Option<i64>,
 }
@@ -64,6 +66,7 @@ impl Default for Request {
             aggs: Vec::new(),
             version: false,
             seq_no: false,
+            question: String::new(),
             scroll: None,
         }
     }
@@ -72,6 +75,9 @@ impl Default for Request {
 impl Request {
     pub(crate) fn parse(body: &Map<String, Json>) -> Answer<Self> {
         let mut request = Self::default();
+        let deciding = ["query", "post_filter", "sort"].map(|key| body.get(key));
+        request.question =
+            Json::from(deciding.map(|part| part.cloned().unwrap_or_default()).to_vec()).to_string();
         for (key, value) in body {
             match key.as_str() {
                 "query" => request.query = query::parse(value)?,

@@ -76,10 +76,8 @@ struct Found<'a> {
     document: &'a Arc<Document>,
 }
 
-/// Runs a bound search. `all`: every hit, for a scroll, and not the first page alone.
-pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
-    let request = &plan.request;
-    let mut found: Vec<Found<'_>> = Vec::new();
+fn matching(plan: &Plan) -> Vec<Found<'_>> {
+    let mut found = Vec::new();
     for (shard, number) in plan.shards.iter().zip(0u32..) {
         let first = i64::from(number) << 32;
         for (place, document) in shard.snapshot.documents.iter().enumerate() {
@@ -89,6 +87,24 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
             }
         }
     }
+    found
+}
+
+fn post_filtered<'a>(plan: &Plan, mut found: Vec<Found<'a>>) -> Answer<Vec<Found<'a>>> {
+    let Some(filter) = &plan.request.post_filter else { return Ok(found) };
+    let mut predicates = Vec::new();
+    for shard in &plan.shards {
+        let scope = Scope { mapping: &shard.snapshot.mapping, index: &shard.snapshot.name, now: plan.now };
+        predicates.push(compile(filter, &scope)?.predicate);
+    }
+    found.retain(|found| predicates[found.shard as usize].hit(found.document));
+    Ok(found)
+}
+
+/// Runs a bound search. `all`: every hit, for a scroll, and not the first page alone.
+pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
+    let request = &plan.request;
+    let found = matching(plan);
     let aggs = if request.aggs.is_empty() {
         None
     } else {
@@ -96,82 +112,117 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
             found.iter().map(|found| aggs::Entry { shard: found.shard, document: found.document }).collect();
         Some(aggs::run(&request.aggs, &plan.shards, &documents, plan.now)?)
     };
-    if let Some(filter) = &request.post_filter {
-        let mut predicates = Vec::new();
-        for shard in &plan.shards {
-            let scope =
-                Scope { mapping: &shard.snapshot.mapping, index: &shard.snapshot.name, now: plan.now };
-            predicates.push(compile(filter, &scope)?.predicate);
-        }
-        found.retain(|found| predicates[found.shard as usize].hit(found.document));
-    }
+    let found = post_filtered(plan, found)?;
     let matched = found.len();
     let wanted = if all { usize::MAX } else { request.from.saturating_add(request.size) };
     if wanted == 0 {
         return Ok(Outcome { matched, hits: Vec::new(), aggs });
     }
-    let hits = order(plan, found, wanted)?;
-    let skip = if all { 0 } else { request.from };
-    Ok(Outcome { matched, hits: hits.into_iter().skip(skip).collect(), aggs })
-}
-
-fn order(plan: &Plan, found: Vec<Found<'_>>, wanted: usize) -> Answer<Vec<Hit>> {
-    let specs = &plan.request.sort;
-    let keys_of = |found: &Found<'_>| -> Vec<Key> {
-        let shard = &plan.shards[found.shard as usize];
-        let slots = specs.iter().zip(&shard.slots);
-        slots.map(|(spec, slot)| spec.key(slot, found.document, &shard.snapshot.name, found.place)).collect()
-    };
-    let compare = |a: &[Key], b: &[Key]| {
-        let mut orders = specs.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
-        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-    };
-    let mut keyed: Vec<(Vec<Key>, Found<'_>)> =
-        found.into_iter().map(|found| (keys_of(&found), found)).collect();
-    if let Some(values) = &plan.request.search_after {
-        // Ties may be left out, as the point in time adds its own at the end.
-        let implied =
-            specs.last().is_some_and(|spec| spec.by == By::ShardDoc) && values.len() + 1 == specs.len();
-        if values.len() != specs.len() && !implied {
-            return Err(Refusal::illegal(if specs.is_empty() {
-                "Sort must contain at least one field.".to_owned()
-            } else {
-                format!("search_after has {} value(s) but sort has {}.", values.len(), specs.len())
-            }));
-        }
-        let after = specs.iter().zip(values).enumerate().map(|(at, (spec, value))| {
-            let mapped = plan.shards.iter().find(|shard| matches!(shard.slots[at], Slot::Field { .. }));
-            let shard = mapped.or(plan.shards.first());
-            spec.after(
-                value,
-                shard.map(|shard| &shard.slots[at]),
-                shard.map(|shard| &*shard.snapshot.mapping),
-            )
-        });
-        let after = after.collect::<Answer<Vec<Key>>>()?;
-        keyed.retain(|(keys, _)| compare(keys, &after).is_gt());
+    let mut keyed = keyed(plan, found);
+    if let Some(after) = after(plan)? {
+        keyed.retain(|one| compare(plan, &one.keys, &after).is_gt());
     }
-    let full = |a: &(Vec<Key>, Found<'_>), b: &(Vec<Key>, Found<'_>)| {
-        compare(&a.0, &b.0).then_with(|| a.1.place.cmp(&b.1.place))
-    };
     // Without a sort the documents already stand in the order of writing.
-    if !specs.is_empty() {
+    if !request.sort.is_empty() {
         if wanted < keyed.len() / 2 {
-            keyed.select_nth_unstable_by(wanted, full);
+            keyed.select_nth_unstable_by(wanted, |a, b| full(plan, a, b));
             keyed.truncate(wanted);
         }
-        keyed.sort_unstable_by(full);
+        keyed.sort_unstable_by(|a, b| full(plan, a, b));
     }
-    keyed.truncate(wanted);
-    Ok(keyed
-        .into_iter()
-        .map(|(keys, found)| {
-            let slots = &plan.shards[found.shard as usize].slots;
-            let sort =
-                specs.iter().zip(slots).zip(&keys).map(|((spec, slot), key)| spec.show(key, slot)).collect();
-            Hit { shard: found.shard, document: Arc::clone(found.document), sort }
-        })
-        .collect())
+    let skip = if all { 0 } else { request.from };
+    let hits = keyed.iter().take(wanted).skip(skip).map(|one| one.hit(plan)).collect();
+    Ok(Outcome { matched, hits, aggs })
+}
+
+/// Everything that a question found, in its order: what the pages over one point in time are cut from.
+pub(crate) struct Sorted(Vec<Keyed>);
+
+/// Runs a bound search without its page.
+pub(crate) fn sort_all(plan: &Plan) -> Answer<Sorted> {
+    let found = post_filtered(plan, matching(plan))?;
+    let mut keyed = keyed(plan, found);
+    if !plan.request.sort.is_empty() {
+        keyed.sort_unstable_by(|a, b| full(plan, a, b));
+    }
+    Ok(Sorted(keyed))
+}
+
+impl Sorted {
+    /// The page that `plan` asks for; `plan` asks the question that was sorted.
+    pub(crate) fn page(&self, plan: &Plan) -> Answer<Outcome> {
+        let start = match after(plan)? {
+            Some(after) => self.0.partition_point(|one| compare(plan, &one.keys, &after).is_le()),
+            None => plan.request.from,
+        };
+        let hits = self.0.iter().skip(start).take(plan.request.size).map(|one| one.hit(plan)).collect();
+        Ok(Outcome { matched: self.0.len(), hits, aggs: None })
+    }
+}
+
+/// A found document with the keys of its place in the order.
+struct Keyed {
+    keys: Box<[Key]>,
+    shard: u32,
+    place: i64,
+    document: Arc<Document>,
+}
+
+impl Keyed {
+    fn hit(&self, plan: &Plan) -> Hit {
+        let slots = &plan.shards[self.shard as usize].slots;
+        let keys = plan.request.sort.iter().zip(slots).zip(&self.keys);
+        let sort = keys.map(|((spec, slot), key)| spec.show(key, slot)).collect();
+        Hit { shard: self.shard, document: Arc::clone(&self.document), sort }
+    }
+}
+
+fn keyed(plan: &Plan, found: Vec<Found<'_>>) -> Vec<Keyed> {
+    let one = |found: Found<'_>| {
+        let shard = &plan.shards[found.shard as usize];
+        let slots = plan.request.sort.iter().zip(&shard.slots);
+        let key =
+            |(spec, slot): (&Spec, &Slot)| spec.key(slot, found.document, &shard.snapshot.name, found.place);
+        Keyed {
+            keys: slots.map(key).collect(),
+            shard: found.shard,
+            place: found.place,
+            document: Arc::clone(found.document),
+        }
+    };
+    found.into_iter().map(one).collect()
+}
+
+fn compare(plan: &Plan, a: &[Key], b: &[Key]) -> Ordering {
+    let mut orders = plan.request.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+fn full(plan: &Plan, a: &Keyed, b: &Keyed) -> Ordering {
+    compare(plan, &a.keys, &b.keys).then_with(|| a.place.cmp(&b.place))
+}
+
+/// What `search_after` said, as keys of this order.
+fn after(plan: &Plan) -> Answer<Option<Vec<Key>>> {
+    let Some(values) = &plan.request.search_after else { return Ok(None) };
+    let specs = &plan.request.sort;
+    // Ties may be left out, as the point in time adds its own at the end.
+    let implied = specs.last().is_some_and(|spec| spec.by == By::ShardDoc) && values.len() + 1 == specs.len();
+    if values.len() != specs.len() && !implied {
+        return Err(Refusal::illegal(if specs.is_empty() {
+            "Sort must contain at least one field.".to_owned()
+        } else {
+            format!("search_after has {} value(s) but sort has {}.", values.len(), specs.len())
+        }));
+    }
+    let key = |(at, (spec, value)): (usize, (&Spec, &Json))| {
+        let mapped = plan.shards.iter().find(|shard| matches!(shard.slots[at], Slot::Field { .. }));
+        let shard = mapped.or(plan.shards.first());
+        let (slot, mapping) =
+            (shard.map(|shard| &shard.slots[at]), shard.map(|shard| &*shard.snapshot.mapping));
+        spec.after(value, slot, mapping)
+    };
+    specs.iter().zip(values).enumerate().map(key).collect::<Answer<_>>().map(Some)
 }
 
 impl Outcome {

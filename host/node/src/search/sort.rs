@@ -140,7 +140,7 @@ impl Spec {
                 ("mode", Json::String(text)) if text == "min" => spec.greatest = Some(false),
                 ("mode", Json::String(text)) if text == "max" => spec.greatest = Some(true),
                 ("mode", value) => return Err(Refusal::unmodelled(format!("sort mode [{value}]"))),
-                (other, _) => return Err(Refusal::parsing(format!("[field_sort] unknown field [{other}]"))),
+                (other, _) => return Err(Refusal::content(format!("[field_sort] unknown field [{other}]"))),
             }
         }
         Ok(spec)
@@ -160,6 +160,7 @@ impl Spec {
                 Some("double" | "float" | "half_float" | "scaled_float") => {
                     Ok(Slot::Unmapped(self.missing_double()))
                 }
+                Some("integer" | "short" | "byte") => Ok(Slot::Unmapped(self.missing_int())),
                 Some(_) => Ok(Slot::Unmapped(self.missing_long())),
                 None => Err(Refusal::shard(format!("No mapping found for [{path}] in order to sort on"))),
             };
@@ -184,6 +185,12 @@ impl Spec {
         Key::Long(if greatest { i64::MAX } else { i64::MIN })
     }
 
+    /// Fields of up to 32 bits are sorted as such, whose last number is smaller.
+    fn missing_int(&self) -> Key {
+        let greatest = self.missing_first == self.descending;
+        Key::Long(if greatest { i32::MAX } else { i32::MIN }.into())
+    }
+
     fn missing_double(&self) -> Key {
         let greatest = self.missing_first == self.descending;
         Key::Double(if greatest { f64::INFINITY } else { f64::NEG_INFINITY })
@@ -201,6 +208,7 @@ impl Spec {
             (_, Kind::Keyword { .. } | Kind::Text { .. }) => Key::Str(None),
             (_, Kind::Ip) => Key::Ip(None),
             (_, Kind::Real { .. }) => self.missing_double(),
+            (_, Kind::Whole { max, .. }) if max <= i32::MAX.into() => self.missing_int(),
             _ => self.missing_long(),
         }
     }
