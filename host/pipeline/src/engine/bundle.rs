@@ -10,6 +10,23 @@ use super::Engine;
 use super::rule::{Activity, Rule};
 
 impl Engine {
+    /// How many rules the store or the bundle in force has, not counting disabled ones.
+    pub fn known(&self) -> usize {
+        self.known_names().count()
+    }
+
+    /// Which of them would end if `rules` were put in force: those that it does not name or disables.
+    pub fn would_end(&self, rules: &[RuleSpec]) -> Vec<RuleName> {
+        let staying: BTreeSet<&RuleName> =
+            rules.iter().filter(|spec| spec.enabled).map(|spec| &spec.name).collect();
+        self.known_names().filter(|name| !staying.contains(name)).cloned().collect()
+    }
+
+    fn known_names(&self) -> impl Iterator<Item = &RuleName> {
+        let in_force = self.rules.values().filter(|rule| rule.spec.enabled).map(|rule| &rule.spec.name);
+        in_force.chain(self.found.keys())
+    }
+
     /// Replaces the rules in force as a whole. What keeps its meaning keeps its state.
     pub(super) fn take_bundle(
         &mut self,
