@@ -1,6 +1,6 @@
 //! Names and spreads derived from what they name: the same after every restart and on every host.
 use sha2::{Digest as _, Sha256};
-use watchbell_contract::{Duration, Label, SignalKind, Timestamp};
+use watchbell_contract::{Duration, Label, Signal, SignalKind, Timestamp};
 
 use crate::record::{EpisodeId, IntentId};
 use crate::spec::{DestinationName, RuleName};
@@ -37,8 +37,14 @@ pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &Des
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
 }
 
-pub(crate) fn signal_hash(labels: &[Label], kind: SignalKind) -> u64 {
-    Parts::new("signal").labels(labels).number(kind as i64).hash()
+/// A level is one per instant; events of one instant are told apart by what they say.
+pub(crate) fn signal_hash(signal: &Signal) -> u64 {
+    let mut parts = Parts::new("signal");
+    parts.labels(&signal.labels).number(signal.kind as i64);
+    if signal.kind == SignalKind::Event {
+        parts.text(&signal.summary).text(&signal.details);
+    }
+    parts.hash()
 }
 
 /// `span` times something in 0..1 that `name` and `turn` decide.

@@ -17,7 +17,7 @@ use watchbell_contract::{Label, Timestamp};
 use crate::episode::Open;
 use crate::order::{Action, Event, RunId};
 use crate::outbox::Outbox;
-use crate::queue::{Limits, Queue};
+use crate::queue::Queue;
 use crate::record::{RuleRecord, Snapshot};
 use crate::spec::RuleName;
 use ledger::Ledger;
@@ -36,6 +36,8 @@ pub struct Engine {
     /// What the store holds of rules, until the first bundle says which of them are still there.
     found: BTreeMap<RuleName, (Option<RuleRecord>, Open)>,
     queue: Queue,
+    /// How many of them the rules in force ask.
+    clusters: usize,
     underway: BTreeMap<RunId, Underway>,
     runs: u64,
     /// When an episode has something to say again.
@@ -54,12 +56,14 @@ impl Engine {
             let name = record.rule.clone();
             found.entry(name).or_default().0 = Some(record);
         }
+        let mut told = Vec::new();
         for episode in snapshot.episodes {
+            told.extend(episode.told.iter().map(|name| (episode.id.0.clone(), name.clone())));
             let open = &mut found.entry(episode.rule.clone()).or_default().1;
             open.insert(episode.labels.clone(), episode);
         }
         let mut outbox = Outbox::default();
-        let notes = outbox.recover(snapshot.intents, now);
+        let notes = outbox.recover(snapshot.intents, told.into_iter(), now);
         Self {
             ledger: Ledger::new(snapshot.partition, snapshot.epoch),
             config,
@@ -68,6 +72,7 @@ impl Engine {
             rules: BTreeMap::new(),
             found,
             queue: Queue::default(),
+            clusters: 1,
             underway: BTreeMap::new(),
             runs: 0,
             timers: BTreeSet::new(),
@@ -106,7 +111,7 @@ impl Engine {
         if self.draining {
             return commit;
         }
-        let run = self.queue.wakeup(self.limits(), |cluster| self.config.concurrency(cluster));
+        let run = self.queue.wakeup(|line| self.config.room(line, self.clusters));
         let timer = self.timers.first().map(|(at, _, _)| *at);
         [commit, run, timer].into_iter().flatten().min()
     }
@@ -128,9 +133,5 @@ impl Engine {
     /// Intents that are owed or being delivered.
     pub fn outbox_depth(&self) -> usize {
         self.outbox.depth()
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { live: self.config.runs_max, priming: self.config.priming_max }
     }
 }

@@ -34,8 +34,12 @@ pub(crate) struct Ended {
 pub(crate) struct LinkedSignal {
     pub(crate) signal: Signal,
     pub(crate) link: Option<String>,
-    /// How many of the same labels, kind and instant came before it.
+    /// A JSON array, until it is part of the signal's details.
+    pub(crate) documents: Option<String>,
+    /// How many that say the same came before it.
     pub(crate) nth: u32,
+    /// What it says, in short.
+    pub(crate) mark: u64,
 }
 
 /// Where the rule's window time stands.
@@ -61,17 +65,19 @@ pub(crate) fn fold(
         match linked.signal.kind {
             SignalKind::Event => changes.events.push(linked),
             SignalKind::Firing => firing(spec, open, linked, passage, &mut changes),
-            SignalKind::Clear => {
+            // One that arrives late says nothing of a level that fired again since.
+            SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
                 let labels = linked.signal.labels;
                 activate(spec, open, &labels, linked.signal.at, passage.now, &mut changes);
                 end(open, &labels, passage.now, Ending::Cleared, &mut changes);
             }
+            SignalKind::Clear => {}
         }
     }
     let all: Vec<Vec<Label>> = open.keys().cloned().collect();
     for labels in all {
         activate(spec, open, &labels, passage.judged, passage.now, &mut changes);
-        if open[&labels].until + spec.alert.resolve_after <= passage.judged {
+        if lapsed(spec, &open[&labels], passage.judged) {
             end(open, &labels, passage.now, Ending::Lapsed, &mut changes);
         }
     }
@@ -97,7 +103,7 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
         details: "{}".into(),
         evidence: None,
     };
-    LinkedSignal { signal, link: None, nth: 0 }
+    LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0 }
 }
 
 /// Ends every episode of a rule that is no more.
@@ -110,8 +116,11 @@ pub(crate) fn end_all(open: &mut Open, now: Timestamp) -> Vec<Ended> {
     changes.ended
 }
 
-/// Ends what a `clear` of priming ends.
-pub(crate) fn clear(open: &mut Open, labels: &[Label], now: Timestamp) -> Option<Ended> {
+/// Ends what a `clear` of priming ends, unless somebody was told of a later signal.
+pub(crate) fn clear(open: &mut Open, labels: &[Label], at: Timestamp, now: Timestamp) -> Option<Ended> {
+    if !ends(open, labels, at) {
+        return None;
+    }
     let mut changes = Changes::default();
     end(open, labels, now, Ending::Cleared, &mut changes);
     changes.ended.pop()
@@ -122,13 +131,25 @@ pub(crate) fn severity(spec: &RuleSpec, value: Option<f64>) -> Severity {
     worse.map(|worse| worse.severity).chain([spec.severity]).max().unwrap_or(spec.severity)
 }
 
+/// Whether a `clear` at `at` ends the level of `labels`.
+fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
+    open.get(labels).is_some_and(|episode| episode.last.at <= at)
+}
+
+/// Whether a level's time is over at `at`. Not at its last instant yet: a signal of that instant, which the next
+/// window may bring, still extends it, so that it does not matter where windows are cut.
+fn lapsed(spec: &RuleSpec, episode: &EpisodeRecord, at: Timestamp) -> bool {
+    episode.until + spec.alert.resolve_after < at
+}
+
 fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passage, changes: &mut Changes) {
     let LinkedSignal { signal, link, .. } = linked;
     let labels = signal.labels.clone();
-    let until = signal.until.unwrap_or(signal.at.floor(spec.grid) + spec.grid).max(signal.at);
+    // Long enough for the next step of the grid to fire anywhere within it.
+    let until = signal.until.unwrap_or(signal.at.floor(spec.grid) + spec.grid + spec.grid).max(signal.at);
     // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
     // been with short windows.
-    if open.get(&labels).is_some_and(|episode| episode.until + spec.alert.resolve_after < signal.at) {
+    if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, signal.at)) {
         activate(spec, open, &labels, signal.at, passage.now, changes);
         end(open, &labels, passage.now, Ending::Lapsed, changes);
     }

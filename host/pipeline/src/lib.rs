@@ -6,6 +6,7 @@ pub mod schedule; // when a rule is due
 mod window; // which slice of time a run covers
 mod priming; // what a rule reads before its first window
 mod queue; // whose turn it is
+mod signals; // what a run found that was not told before
 mod episode; // what rules found, per labels, from first signal to end
 mod escalation; // who is told of it, and when
 mod outbox; // what is owed to whom, and what became of it

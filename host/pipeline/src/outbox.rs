@@ -2,7 +2,7 @@
 //! at once than a destination takes; nobody waits for another destination.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use watchbell_contract::{AlertText, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
+use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
 
 use crate::because::Because;
 use crate::digest;
@@ -15,6 +15,12 @@ pub(crate) struct Outbox {
     entries: BTreeMap<IntentId, Entry>,
     lanes: BTreeMap<Lane, VecDeque<IntentId>>,
     doors: BTreeMap<DestinationName, Door>,
+    /// Lanes of open episodes in which something has arrived.
+    heard: BTreeSet<Lane>,
+    /// Lanes taken over with messages in them: whether anything arrived before is not known.
+    inherited: BTreeSet<Lane>,
+    /// Which destinations there are is known.
+    configured: bool,
 }
 
 /// Messages of one episode to one destination.
@@ -24,6 +30,8 @@ type Lane = (String, DestinationName);
 struct Entry {
     record: IntentRecord,
     stage: Stage,
+    /// The next attempt is made even after the deadline: it is the first, or the outcome of the last is unknown.
+    granted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +44,10 @@ enum Stage {
 
 #[derive(Debug, Default)]
 struct Door {
-    /// `None`: the destination is not configured (any more), and its messages wait.
+    /// `None`: the destination is not configured (any more), and its messages wait until their deadline.
     spec: Option<DestinationSpec>,
+    /// The deadline it had last.
+    deadline: Option<Duration>,
     /// The first message of each lane, by when it is due, then by age.
     ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
     /// Claimed or being sent.
@@ -51,16 +61,38 @@ pub(crate) struct Settled {
     pub(crate) note: Note,
 }
 
+/// What happens to a message that is due.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// To be sent once this is written.
+    Sent(IntentRecord),
+    /// Its deadline has passed.
+    Dead(Settled),
+}
+
+/// For messages to a destination of which only the name is left.
+const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
+
 impl Outbox {
     /// Takes over what the store holds. A claim found there may have been sent: it goes out again, flagged.
-    pub(crate) fn recover(&mut self, mut records: Vec<IntentRecord>, now: Timestamp) -> Vec<Note> {
+    /// `told` are the destinations of open episodes that were told of them.
+    pub(crate) fn recover(
+        &mut self,
+        mut records: Vec<IntentRecord>,
+        told: impl Iterator<Item = (String, DestinationName)>,
+        now: Timestamp,
+    ) -> Vec<Note> {
+        self.inherited = records.iter().map(lane).collect();
+        self.heard = told.filter(|lane| !self.inherited.contains(lane)).collect();
         records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let mut notes = Vec::new();
         for mut record in records {
+            let mut lost = false;
             match record.delivery.clone() {
                 Delivery::Owed { .. } => {}
                 // The store keeps the claim until the next one replaces it: a second crash finds it as well.
                 Delivery::Claimed { attempt, .. } => {
+                    lost = true;
                     record.intent.maybe_repeated = true;
                     record.delivery = Delivery::Owed {
                         due: now,
@@ -74,7 +106,11 @@ impl Outbox {
                 }
                 Delivery::Delivered { .. } | Delivery::Dead { .. } => continue,
             }
+            let id = record.id.clone();
             self.push(record);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.granted |= lost;
+            }
         }
         notes
     }
@@ -82,9 +118,34 @@ impl Outbox {
     pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {
         self.doors.values_mut().for_each(|door| door.spec = None);
         for spec in specs {
-            let name = spec.name.clone();
-            self.doors.entry(name).or_default().spec = Some(spec);
+            let door = self.doors.entry(spec.name.clone()).or_default();
+            door.deadline = Some(spec.deadline);
+            door.spec = Some(spec);
         }
+        self.configured = true;
+    }
+
+    /// Whether something of its episode has arrived where `record` was to go, as far as is known.
+    pub(crate) fn has_heard(&self, record: &IntentRecord) -> bool {
+        let lane = lane(record);
+        let unknown = record.intent.cause != Cause::Opened && self.inherited.contains(&lane);
+        unknown || self.heard.contains(&lane)
+    }
+
+    /// The beginning in `dead` did not arrive: an end that comes next in its lane would be news of nothing.
+    pub(crate) fn withdraw_end(&mut self, dead: &IntentRecord, now: Timestamp) -> Option<Settled> {
+        let id = self.lanes.get(&lane(dead))?.front()?.clone();
+        let entry = self.entries.get_mut(&id)?;
+        if entry.record.intent.cause != Cause::Resolved || entry.stage != Stage::Waiting {
+            return None;
+        }
+        let reason = "its beginning was not delivered".to_owned();
+        let attempt = entry.record.delivery.attempts();
+        entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+        let record = entry.record.clone();
+        self.remove(&id);
+        let note = Note::DeadLetter { destination: record.destination.clone(), intent: id, reason };
+        Some(Settled { record, note })
     }
 
     /// The form of text that `destination` takes.
@@ -108,7 +169,8 @@ impl Outbox {
         ids.push_back(record.id.clone());
         let first = ids.len() == 1;
         let given = record.clone();
-        self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting });
+        let granted = record.delivery.attempts() == 0;
+        self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting, granted });
         if first {
             self.ready_head(&lane);
         }
@@ -126,41 +188,53 @@ impl Outbox {
 
     /// When the next message may be claimed for which its destination has room now.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let open = self.doors.values().filter(|door| door.room() > 0);
-        open.filter_map(|door| door.ready.first().map(|(due, _, _)| *due)).min()
+        let due = self.doors.values().filter_map(|door| match &door.spec {
+            Some(_) => door.ready.first().filter(|_| door.room() > 0).map(|(due, _, _)| *due),
+            None => door.orphan().filter(|_| self.configured).map(|(dies, _)| dies),
+        });
+        due.min()
     }
 
     /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead.
-    pub(crate) fn claim(
-        &mut self,
-        now: Timestamp,
-        owner: &HostId,
-        epoch: Epoch,
-    ) -> Vec<(IntentRecord, Option<Note>)> {
+    pub(crate) fn claim(&mut self, now: Timestamp, owner: &HostId, epoch: Epoch) -> Vec<Claim> {
         let mut changed = Vec::new();
         let names: Vec<DestinationName> = self.doors.keys().cloned().collect();
         for name in names {
             while let Some(id) = self.doors.get(&name).and_then(|door| door.due(now)) {
                 changed.extend(self.claim_one(&id, now, owner, epoch));
             }
+            while let Some(id) = self.orphan_due(&name, now) {
+                changed.extend(self.bury(&id, now).map(Claim::Dead));
+            }
         }
         changed
     }
 
-    fn claim_one(
-        &mut self,
-        id: &IntentId,
-        now: Timestamp,
-        owner: &HostId,
-        epoch: Epoch,
-    ) -> Option<(IntentRecord, Option<Note>)> {
+    /// A message that has waited too long for its destination to be configured again.
+    fn orphan_due(&self, name: &DestinationName, now: Timestamp) -> Option<IntentId> {
+        let door = self.doors.get(name).filter(|door| self.configured && door.spec.is_none())?;
+        door.orphan().filter(|(dies, _)| *dies <= now).map(|(_, id)| id.clone())
+    }
+
+    fn bury(&mut self, id: &IntentId, now: Timestamp) -> Option<Settled> {
+        let entry = self.entries.get_mut(id)?;
+        let name = entry.record.destination.clone();
+        let reason = format!("destination `{name}` is not configured any more, and the deadline has passed");
+        let attempt = entry.record.delivery.attempts();
+        entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+        let record = entry.record.clone();
+        self.remove(id);
+        Some(Settled { record, note: Note::DeadLetter { destination: name, intent: id.clone(), reason } })
+    }
+
+    fn claim_one(&mut self, id: &IntentId, now: Timestamp, owner: &HostId, epoch: Epoch) -> Option<Claim> {
         let entry = self.entries.get_mut(id)?;
         let door = self.doors.get_mut(&entry.record.destination)?;
         door.ready.pop_first();
         let Delivery::Owed { attempt, last, .. } = entry.record.delivery.clone() else { return None };
         let deadline = door.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
-        // However long the host was down, a message gets its one attempt.
-        if attempt > 0 && now >= entry.record.created_at + deadline {
+        // However long the host was down, a message gets its one attempt, and one more if that one's outcome was lost.
+        if !entry.granted && now >= entry.record.created_at + deadline {
             let reason = last.unwrap_or_else(|| "not delivered in time".into());
             entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
             let record = entry.record.clone();
@@ -168,10 +242,11 @@ impl Outbox {
             let note =
                 Note::DeadLetter { destination: record.destination.clone(), intent: id.clone(), reason };
             self.remove(id);
-            return Some((record, Some(note)));
+            return Some(Claim::Dead(Settled { record, note }));
         }
         door.busy += 1;
         entry.stage = Stage::Claiming;
+        entry.granted = false;
         entry.record.intent.attempt = attempt + 1;
         entry.record.delivery = Delivery::Claimed {
             owner: owner.clone(),
@@ -179,7 +254,7 @@ impl Outbox {
             attempt: attempt + 1,
             maybe_repeated: entry.record.intent.maybe_repeated,
         };
-        Some((entry.record.clone(), None))
+        Some(Claim::Sent(entry.record.clone()))
     }
 
     /// The claim of `id` is written: hands it out.
@@ -199,6 +274,7 @@ impl Outbox {
         let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
         let last = (attempt > 1).then(|| "the host stopped before the next attempt".into());
         entry.record.delivery = Delivery::Owed { due: now, attempt: attempt - 1, last };
+        entry.granted = true;
         Some(self.back_to_waiting(id))
     }
 
@@ -219,6 +295,12 @@ impl Outbox {
                 entry.record.delivery =
                     Delivery::Delivered { at: now, attempt, reference: receipt.reference, maybe_repeated };
                 let record = entry.record.clone();
+                if matches!(
+                    record.intent.cause,
+                    Cause::Opened | Cause::Escalated | Cause::Worse | Cause::Repeat
+                ) {
+                    self.heard.insert(lane(&record));
+                }
                 self.remove(id);
                 Some(Settled {
                     record,
@@ -277,12 +359,19 @@ impl Outbox {
     /// Forgets a message that has come to its end, and lets the next of its lane come forward.
     fn remove(&mut self, id: &IntentId) {
         let Some(entry) = self.entries.remove(id) else { return };
-        if entry.stage != Stage::Waiting
-            && let Some(door) = self.doors.get_mut(&entry.record.destination)
-        {
-            door.busy = door.busy.saturating_sub(1);
+        if let Some(door) = self.doors.get_mut(&entry.record.destination) {
+            if entry.stage == Stage::Waiting {
+                door.ready.retain(|(_, _, other)| other != id);
+            } else {
+                door.busy = door.busy.saturating_sub(1);
+            }
         }
         let lane = lane(&entry.record);
+        // Nothing comes after an end.
+        if entry.record.intent.cause == Cause::Resolved {
+            self.heard.remove(&lane);
+            self.inherited.remove(&lane);
+        }
         if let Some(ids) = self.lanes.get_mut(&lane) {
             ids.retain(|other| other != id);
             if ids.is_empty() {
@@ -295,7 +384,7 @@ impl Outbox {
 
     fn ready_head(&mut self, lane: &Lane) {
         let Some(id) = self.lanes.get(lane).and_then(|ids| ids.front()) else { return };
-        let Some(Entry { record, stage: Stage::Waiting }) = self.entries.get(id) else { return };
+        let Some(Entry { record, stage: Stage::Waiting, .. }) = self.entries.get(id) else { return };
         if let Delivery::Owed { due, .. } = record.delivery {
             let door = self.doors.entry(lane.1.clone()).or_default();
             door.ready.insert((due, record.created_at, id.clone()));
@@ -303,7 +392,25 @@ impl Outbox {
     }
 }
 
+impl Delivery {
+    /// Attempts begun.
+    fn attempts(&self) -> u32 {
+        match self {
+            Self::Owed { attempt, .. }
+            | Self::Claimed { attempt, .. }
+            | Self::Delivered { attempt, .. }
+            | Self::Dead { attempt, .. } => *attempt,
+        }
+    }
+}
+
 impl Door {
+    /// Without its destination: the message that dies first, and when.
+    fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
+        let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
+        self.ready.iter().map(|(_, created_at, id)| (*created_at + deadline, id)).min()
+    }
+
     fn room(&self) -> usize {
         self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1).saturating_sub(self.busy))
     }

@@ -1,125 +1,191 @@
 //! Whose turn it is: per cluster the rule that has waited longest, clusters in turn, so that neither a slow rule
 //! nor a slow cluster holds up the rest. A rule waits at most once, so it runs at most once.
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use watchbell_contract::Timestamp;
 
 use crate::spec::RuleName;
 
-/// Where a rule waits or runs.
+/// Where a rule waits or runs. No line's runs take room from another's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Line {
     Cluster(String),
-    Priming,
+    /// Of the cluster named.
+    Priming(String),
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Over all clusters.
-    pub(crate) live: usize,
-    pub(crate) priming: usize,
+/// How long a rule's last run took. Slow ones leave a slot of their line to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Quick,
+    Slow,
+}
+
+/// A slot of a line that a run holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) line: Line,
+    pace: Pace,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     lines: BTreeMap<Line, Waiting>,
-    places: BTreeMap<RuleName, (Line, Timestamp)>,
+    places: BTreeMap<RuleName, (Line, Pace, Timestamp)>,
     /// The line served last.
     last: Option<Line>,
-    live: usize,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     /// By the instant from which each is ready.
-    rules: BTreeSet<(Timestamp, RuleName)>,
+    quick: BTreeSet<(Timestamp, RuleName)>,
+    slow: BTreeSet<(Timestamp, RuleName)>,
     running: usize,
+    running_slow: usize,
 }
 
 impl Queue {
     /// Lets `rule` wait in `line` until `ready`, and nowhere else.
-    pub(crate) fn put(&mut self, rule: &RuleName, line: Line, ready: Timestamp) {
+    pub(crate) fn put(&mut self, rule: &RuleName, line: Line, pace: Pace, ready: Timestamp) {
         self.remove(rule);
-        self.lines.entry(line.clone()).or_default().rules.insert((ready, rule.clone()));
-        self.places.insert(rule.clone(), (line, ready));
+        self.lines.entry(line.clone()).or_default().of(pace).insert((ready, rule.clone()));
+        self.places.insert(rule.clone(), (line, pace, ready));
     }
 
     pub(crate) fn remove(&mut self, rule: &RuleName) {
-        if let Some((line, ready)) = self.places.remove(rule)
+        if let Some((line, pace, ready)) = self.places.remove(rule)
             && let Some(waiting) = self.lines.get_mut(&line)
         {
-            waiting.rules.remove(&(ready, rule.clone()));
+            waiting.of(pace).remove(&(ready, rule.clone()));
         }
     }
 
-    /// Takes the next rule that is ready and for which there is room; `concurrency` is a cluster's.
-    pub(crate) fn next(
-        &mut self,
-        now: Timestamp,
-        limits: Limits,
-        concurrency: impl Fn(&str) -> usize,
-    ) -> Option<(RuleName, Line)> {
+    /// Takes the next rule that is ready and for which there is room; `room` tells how many runs a line has at once.
+    pub(crate) fn next(&mut self, now: Timestamp, room: impl Fn(&Line) -> usize) -> Option<(RuleName, Slot)> {
         let after = self.last.clone().map_or(Unbounded, Excluded);
-        let until = self.last.clone().map_or(Unbounded, std::ops::Bound::Included);
-        let rest = if self.last.is_some() { Some(self.lines.range((Unbounded, until))) } else { None };
-        let line = self
-            .lines
-            .range((after, Unbounded))
-            .chain(rest.into_iter().flatten())
-            .find(|(line, waiting)| {
-                let ready = waiting.rules.first().is_some_and(|(ready, _)| *ready <= now);
-                ready && self.has_room(line, waiting, limits, &concurrency)
-            })
-            .map(|(line, _)| line.clone())?;
+        let until = self.last.clone().map_or(Unbounded, Included);
+        let rest = self.last.is_some().then(|| self.lines.range((Unbounded, until)));
+        let (line, pace) = self.lines.range((after, Unbounded)).chain(rest.into_iter().flatten()).find_map(
+            |(line, waiting)| {
+                let (ready, pace) = waiting.first(room(line))?;
+                (ready <= now).then(|| (line.clone(), pace))
+            },
+        )?;
         let waiting = self.lines.get_mut(&line)?;
-        let (_, rule) = waiting.rules.pop_first()?;
+        let (_, rule) = waiting.of(pace).pop_first()?;
         waiting.running += 1;
+        waiting.running_slow += usize::from(pace == Pace::Slow);
         self.places.remove(&rule);
-        if line != Line::Priming {
-            self.live += 1;
-        }
         self.last = Some(line.clone());
-        Some((rule, line))
+        Some((rule, Slot { line, pace }))
     }
 
-    /// A run of `line` has ended.
-    pub(crate) fn ended(&mut self, line: &Line) {
-        if let Some(waiting) = self.lines.get_mut(line) {
+    /// The run that held `slot` has ended.
+    pub(crate) fn ended(&mut self, slot: &Slot) {
+        if let Some(waiting) = self.lines.get_mut(&slot.line) {
             waiting.running = waiting.running.saturating_sub(1);
-            if *line != Line::Priming {
-                self.live = self.live.saturating_sub(1);
-            }
+            waiting.running_slow = waiting.running_slow.saturating_sub(usize::from(slot.pace == Pace::Slow));
         }
     }
 
     /// When the next rule becomes ready for which there is room now.
-    pub(crate) fn wakeup(&self, limits: Limits, concurrency: impl Fn(&str) -> usize) -> Option<Timestamp> {
-        self.lines
-            .iter()
-            .filter(|(line, waiting)| self.has_room(line, waiting, limits, &concurrency))
-            .filter_map(|(_, waiting)| waiting.rules.first().map(|(ready, _)| *ready))
-            .min()
+    pub(crate) fn wakeup(&self, room: impl Fn(&Line) -> usize) -> Option<Timestamp> {
+        let first = self.lines.iter().filter_map(|(line, waiting)| waiting.first(room(line)));
+        first.map(|(ready, _)| ready).min()
     }
 
     /// When `rule` is ready, while it waits.
     pub(crate) fn ready_at(&self, rule: &RuleName) -> Option<Timestamp> {
-        self.places.get(rule).map(|(_, ready)| *ready)
+        self.places.get(rule).map(|(_, _, ready)| *ready)
+    }
+}
+
+impl Waiting {
+    fn of(&mut self, pace: Pace) -> &mut BTreeSet<(Timestamp, RuleName)> {
+        match pace {
+            Pace::Quick => &mut self.quick,
+            Pace::Slow => &mut self.slow,
+        }
     }
 
-    fn has_room(
-        &self,
-        line: &Line,
-        waiting: &Waiting,
-        limits: Limits,
-        concurrency: &impl Fn(&str) -> usize,
-    ) -> bool {
-        match line {
-            Line::Cluster(cluster) => self.live < limits.live && waiting.running < concurrency(cluster),
-            Line::Priming => waiting.running < limits.priming,
+    /// Who is served next, of those that may be.
+    fn first(&self, room: usize) -> Option<(Timestamp, Pace)> {
+        if self.running >= room {
+            return None;
         }
+        let quick = self.quick.first().map(|(ready, name)| (*ready, name, Pace::Quick));
+        // A slot that the slow ones leave free; a line with one slot has none to spare.
+        let spare = room == 1 || self.running_slow + 1 < room;
+        let slow = self.slow.first().filter(|_| spare).map(|(ready, name)| (*ready, name, Pace::Slow));
+        let first = [quick, slow].into_iter().flatten().min_by_key(|(ready, name, _)| (*ready, *name))?;
+        Some((first.0, first.2))
     }
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use super::*;
+
+    fn cluster(name: &str) -> Line {
+        Line::Cluster(name.into())
+    }
+
+    fn queue(rules: &[(&str, Line, Pace, i64)]) -> Queue {
+        let mut queue = Queue::default();
+        for (name, line, pace, ready) in rules {
+            queue.put(&RuleName((*name).into()), line.clone(), *pace, Timestamp(*ready));
+        }
+        queue
+    }
+
+    fn served(queue: &mut Queue, room: usize) -> Vec<String> {
+        std::iter::from_fn(|| queue.next(Timestamp(100), |_| room)).map(|(rule, _)| rule.0).collect()
+    }
+
+    #[test]
+    fn who_has_waited_longest_is_first_and_clusters_take_turns() {
+        let mut queue = queue(&[
+            ("a", cluster("x"), Pace::Quick, 3),
+            ("b", cluster("x"), Pace::Quick, 1),
+            ("c", cluster("y"), Pace::Quick, 9),
+            ("later", cluster("y"), Pace::Quick, 101),
+        ]);
+        assert_eq!(served(&mut queue, 9), ["b", "c", "a"]);
+        assert_eq!(queue.wakeup(|_| 9), Some(Timestamp(101)));
+    }
+
+    #[test]
+    fn a_full_line_delays_no_other_not_even_in_priming() {
+        let mut queue = queue(&[
+            ("a", Line::Priming("hung".into()), Pace::Quick, 1),
+            ("b", Line::Priming("hung".into()), Pace::Quick, 2),
+            ("c", Line::Priming("well".into()), Pace::Quick, 3),
+            ("d", cluster("hung"), Pace::Quick, 4),
+        ]);
+        assert_eq!(served(&mut queue, 1), ["d", "a", "c"]);
+        assert_eq!(queue.wakeup(|_| 1), None);
+    }
+
+    #[test]
+    fn slow_rules_leave_a_slot_to_quick_ones() {
+        let mut queue = queue(&[
+            ("s1", cluster("x"), Pace::Slow, 1),
+            ("s2", cluster("x"), Pace::Slow, 2),
+            ("s3", cluster("x"), Pace::Slow, 3),
+        ]);
+        let (first, slot) = queue.next(Timestamp(100), |_| 3).expect("room");
+        assert_eq!((first.0.as_str(), served(&mut queue, 3)), ("s1", vec!["s2".to_owned()]));
+        queue.put(&RuleName("q".into()), cluster("x"), Pace::Quick, Timestamp(50));
+        assert_eq!(served(&mut queue, 3), ["q"]);
+        queue.ended(&slot);
+        assert_eq!(served(&mut queue, 3), ["s3"]);
+    }
+
+    #[test]
+    fn a_line_with_one_slot_serves_slow_rules_as_well() {
+        let mut queue = queue(&[("s", cluster("x"), Pace::Slow, 1)]);
+        assert_eq!(served(&mut queue, 1), ["s"]);
+    }
+}

@@ -59,7 +59,7 @@ pub struct Priming {
     pub until: Timestamp,
 }
 
-/// hash(labels, kind) and the instant of a signal that was committed.
+/// The instant of a signal that was committed, and hash(labels, kind), of an event with its summary and details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Told {
     pub at: Timestamp,
@@ -100,7 +100,7 @@ pub struct GapRecord {
 pub enum GapReason {
     /// `catch_up: latest` left it out.
     Skipped,
-    /// The smallest slice on which the rule fails again and again.
+    /// The smallest slice on which the rule fails again and again, or which is too much for one run.
     Poisoned,
 }
 

@@ -31,8 +31,8 @@ pub(crate) enum Cut {
     Whole,
     /// New rows of this span only; late ones as always.
     Advance { span: Duration },
-    /// From the state on, this span and nothing else, all of it settled: late documents are not looked at
-    /// again. Until the state has reached `until`.
+    /// From the state on, this span and nothing else, all of it settled; until the state has reached `until`. What
+    /// is settled is not looked at again, so a slice waits until its late documents have arrived (`slice_ready`).
     Slice { span: Duration, until: Timestamp },
 }
 
@@ -152,17 +152,40 @@ pub(crate) enum Cure {
     Skip(Range),
 }
 
-/// Too much for one run: half of it. One step of the grid is tried again and again.
-pub(crate) fn too_large(spec: &RuleSpec, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
-    let advance = window.end.since(cursor);
-    match cut {
-        Cut::Whole | Cut::Advance { .. } if advance > spec.grid => {
-            Cure::Cut(Cut::Advance { span: half(advance, spec.grid) })
-        }
-        _ => match slice(spec, window, cut) {
-            Some(cut) => Cure::Cut(cut),
-            None => Cure::Retry,
-        },
+/// When the next slice from `start` on may be judged; `None` if `cut` makes no slices. As late as a document may
+/// still arrive that a whole window would have judged.
+pub(crate) fn slice_ready(spec: &RuleSpec, start: Timestamp, cut: Cut) -> Option<Timestamp> {
+    let Cut::Slice { span, until } = cut else { return None };
+    Some(step(start, span, spec.grid).min(until) + spec.delay + spec.lateness)
+}
+
+/// No answer in time: less of it. One step of the grid is tried again for as long as it takes, for the rows are not
+/// to blame for a cluster that hangs.
+pub(crate) fn too_slow(spec: &RuleSpec, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
+    let smaller = match cut {
+        Cut::Slice { .. } => slice(spec, window, cut),
+        Cut::Whole | Cut::Advance { .. } => advance(spec, window, cursor),
+    };
+    smaller.map_or(Cure::Retry, Cure::Cut)
+}
+
+/// Too much for one run: half of it, at once. One step of the grid that is too much `attempts_max` times is left out.
+pub(crate) fn too_large(
+    spec: &RuleSpec,
+    window: Window,
+    cursor: Timestamp,
+    cut: Cut,
+    attempts: u32,
+    attempts_max: u32,
+) -> Cure {
+    let less = match cut {
+        Cut::Slice { .. } => None,
+        Cut::Whole | Cut::Advance { .. } => advance(spec, window, cursor),
+    };
+    match less.or_else(|| slice(spec, window, cut)) {
+        Some(cut) => Cure::Cut(cut),
+        None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
+        None => Cure::Retry,
     }
 }
 
@@ -175,6 +198,11 @@ pub(crate) fn poisoned(spec: &RuleSpec, window: Window, cut: Cut, attempts: u32,
         None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
         _ => Cure::Retry,
     }
+}
+
+fn advance(spec: &RuleSpec, window: Window, cursor: Timestamp) -> Option<Cut> {
+    let advance = window.end.since(cursor);
+    (advance > spec.grid).then(|| Cut::Advance { span: half(advance, spec.grid) })
 }
 
 fn slice(spec: &RuleSpec, window: Window, cut: Cut) -> Option<Cut> {

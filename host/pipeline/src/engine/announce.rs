@@ -5,8 +5,8 @@ use crate::digest;
 use crate::episode::{self, Changes, Ended, LinkedSignal};
 use crate::escalation::{self, Verdict};
 use crate::order::Note;
-use crate::outbox;
-use crate::record::{Ending, EpisodeId, EpisodeRecord, IntentId, LastSignal, Phase};
+use crate::outbox::{self, Settled};
+use crate::record::{Delivery, Ending, EpisodeId, EpisodeRecord, IntentId, IntentRecord, LastSignal, Phase};
 use crate::spec::{DestinationName, RuleName, RuleSpec};
 use crate::text::{self, Subject};
 
@@ -143,8 +143,9 @@ impl Engine {
         if events.len() <= self.config.events_max {
             for event in &events {
                 let severity = episode::severity(&spec, event.signal.value);
-                let nth = event.nth.to_string();
-                let id = digest::once_id("event", &[&nth], name, &event.signal.labels, event.signal.at);
+                let (mark, nth) = (event.mark.to_string(), event.nth.to_string());
+                let id =
+                    digest::once_id("event", &[&mark, &nth], name, &event.signal.labels, event.signal.at);
                 self.announce_once(name, voice, &spec, &id, severity, std::slice::from_ref(event), &[]);
             }
             return;
@@ -213,7 +214,9 @@ impl Engine {
         let verdict = escalation::on_event(&rule.spec.alert.steps, Severity::Critical);
         let voice = Voice {
             title: "{{ rule }} could not judge a slice of time".into(),
-            body: "{{ summary }}\n\nThe slice is recorded as a gap, and the rule goes on after it.".into(),
+            body: "{{ summary }}\n\nThe slice is recorded as a gap, and the rule goes on after it. If it can judge \
+                   nothing there either, that is recorded without another message."
+                .into(),
             ..Voice::of(Some(&rule.spec), name)
         };
         self.remember(name, &verdict);
@@ -287,9 +290,54 @@ impl Engine {
 
     pub(super) fn delivered(&mut self, id: &IntentId, outcome: Result<Receipt, Refusal>) {
         if let Some(settled) = self.outbox.settle(id, outcome, self.now, self.config.seed) {
+            self.settled(settled);
+        }
+    }
+
+    /// Keeps what became of a message. Who heard of an episode is to hear of its end, and nobody else.
+    pub(super) fn settled(&mut self, settled: Settled) {
+        let Settled { record, note } = settled;
+        match record.delivery {
+            Delivery::Delivered { .. } => self.heard(&record),
+            Delivery::Dead { .. } => self.unheard(&record),
+            Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
+        }
+        self.ledger.intent(record);
+        self.ledger.note(note);
+    }
+
+    fn heard(&mut self, record: &IntentRecord) {
+        if let Some(episode) = self.episode_of(record)
+            && !episode.told.contains(&record.destination)
+        {
+            episode.told.push(record.destination.clone());
+            let episode = episode.clone();
+            self.ledger.episode(&episode);
+        }
+    }
+
+    fn unheard(&mut self, record: &IntentRecord) {
+        let begins = matches!(record.intent.cause, Cause::Opened | Cause::Escalated);
+        if !begins || self.outbox.has_heard(record) {
+            return;
+        }
+        if let Some(episode) = self.episode_of(record) {
+            episode.told.retain(|name| *name != record.destination);
+            let episode = episode.clone();
+            self.ledger.episode(&episode);
+        }
+        // Its end may be owed already, after this.
+        for settled in self.outbox.withdraw_end(record, self.now) {
             self.ledger.intent(settled.record);
             self.ledger.note(settled.note);
         }
+    }
+
+    /// The episode that a message is about, while it is open.
+    fn episode_of(&mut self, record: &IntentRecord) -> Option<&mut EpisodeRecord> {
+        let rule = self.rules.get_mut(&RuleName(record.intent.rule.clone()))?;
+        let episode = rule.open.get_mut(&record.intent.labels)?;
+        (episode.id.0 == record.intent.episode).then_some(episode)
     }
 
     pub(super) fn ring_timers(&mut self) {
@@ -313,7 +361,7 @@ impl Engine {
         }
     }
 
-    fn drop_timer(&mut self, name: &RuleName, labels: &[Label]) {
+    pub(super) fn drop_timer(&mut self, name: &RuleName, labels: &[Label]) {
         if let Some(rule) = self.rules.get_mut(name)
             && let Some(at) = rule.timers.remove(labels)
         {

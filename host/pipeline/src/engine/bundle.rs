@@ -41,6 +41,8 @@ impl Engine {
         for name in known.iter().filter(|name| !staying.contains(name)) {
             self.end_rule(name);
         }
+        let clusters: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
+        self.clusters = clusters.len();
         for spec in rules {
             self.take_rule(spec);
         }
@@ -103,6 +105,7 @@ impl Engine {
             rule.record.priming = priming::needed(&spec, &rule.record);
             rule.cut = Cut::Whole;
             rule.retry = None;
+            rule.primed.clear();
             self.abandon_run(&rule);
             self.ledger.rule(&rule.record);
         }
@@ -115,6 +118,9 @@ impl Engine {
             cut: rule.cut,
             retry: rule.retry,
             primed_from: rule.primed_from,
+            primed: rule.primed,
+            pace: rule.pace,
+            gap_told: rule.gap_told,
             recent: rule.recent,
             ..changed
         }

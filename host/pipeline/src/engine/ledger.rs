@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::order::{Action, Note};
-use crate::outbox::backoff;
+use crate::outbox::{Claim, backoff};
 use crate::record::{
     Commit, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Partition, RuleRecord,
 };
@@ -143,12 +143,14 @@ impl Engine {
         }
         let mut claims = Vec::new();
         if !self.draining {
-            for (record, dead) in self.outbox.claim(self.now, &self.config.host, self.ledger.epoch) {
-                match dead {
-                    Some(note) => self.ledger.note(note),
-                    None => claims.push(record.id.clone()),
+            for claim in self.outbox.claim(self.now, &self.config.host, self.ledger.epoch) {
+                match claim {
+                    Claim::Sent(record) => {
+                        claims.push(record.id.clone());
+                        self.ledger.intent(record);
+                    }
+                    Claim::Dead(settled) => self.settled(settled),
                 }
-                self.ledger.intent(record);
             }
         }
         let ledger = &mut self.ledger;

@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use watchbell_contract::{Duration, Label, Timestamp, Window};
+use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
 use crate::because::Because;
 use crate::digest;
 use crate::episode::Open;
 use crate::order::{Purpose, RunId};
 use crate::priming;
+use crate::queue::Pace;
 use crate::record::RuleRecord;
 use crate::schedule::Timetable;
 use crate::spec::{RuleSpec, Schedule};
@@ -30,6 +31,11 @@ pub(super) struct Rule {
     pub(super) ended_at: Timestamp,
     /// Where priming began, for its progress.
     pub(super) primed_from: Option<Timestamp>,
+    /// The last signal of each level that priming has found so far.
+    pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
+    pub(super) pace: Pace,
+    /// Somebody was told of a gap since a run last committed.
+    pub(super) gap_told: bool,
     pub(super) recent: VecDeque<Because>,
 }
 
@@ -48,8 +54,8 @@ pub(super) struct Retry {
     pub(super) purpose: Purpose,
     /// Failures of this very window, of any cause.
     pub(super) failures: u32,
-    /// Those of them that were the rule's own.
-    pub(super) rule_failures: u32,
+    /// Those of them that the same rows will bring again: the rule's own, and answers that are too large.
+    pub(super) certain: u32,
     pub(super) at: Timestamp,
 }
 
@@ -70,6 +76,9 @@ impl Rule {
             retry: None,
             ended_at: now,
             primed_from: None,
+            primed: BTreeMap::new(),
+            pace: Pace::Quick,
+            gap_told: false,
             recent: VecDeque::new(),
         }
     }
@@ -98,8 +107,17 @@ impl Rule {
 
     /// When its next live run may begin; `None`: never.
     pub(super) fn due(&self, jitter_max: Duration) -> Option<Timestamp> {
+        if let Some(settled) = self.slice_ready() {
+            return Some(settled);
+        }
         let slot = window::next_slot(self.table.as_ref()?, &self.spec, self.record.cursor)?;
         Some(slot.due + self.jitter(jitter_max))
+    }
+
+    /// When the slice that comes next, if one does, may be judged: once all its late documents have arrived.
+    pub(super) fn slice_ready(&self) -> Option<Timestamp> {
+        let start = self.record.priming.as_ref().map_or_else(|| self.start(), |priming| priming.reached);
+        window::slice_ready(&self.spec, start, self.cut)
     }
 
     pub(super) fn remember(&mut self, because: Because) {

@@ -1,15 +1,13 @@
-use std::collections::BTreeMap;
-
-use watchbell_contract::{Range, Signal, SignalKind, Timestamp, Window};
+use watchbell_contract::{Range, SignalKind, Timestamp, Window};
 
 use crate::because::Because;
-use crate::digest;
 use crate::episode::{self, LinkedSignal, Passage};
 use crate::order::{Action, Evaluation, Note, Purpose, Run, RunFault, RunId};
 use crate::outbox::backoff;
 use crate::priming;
-use crate::queue::Line;
-use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord, Told};
+use crate::queue::{Line, Pace, Slot};
+use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord};
+use crate::signals::{self, fresh_signals};
 use crate::spec::{NoData, RuleName};
 use crate::window::{self, Cure, Cut, Turn};
 
@@ -21,7 +19,7 @@ use super::rule::{Activity, Retry};
 #[derive(Clone, Debug)]
 pub(super) struct Underway {
     pub(super) rule: RuleName,
-    pub(super) line: Line,
+    pub(super) slot: Slot,
     pub(super) purpose: Purpose,
     pub(super) window: Window,
     pub(super) since: Timestamp,
@@ -39,30 +37,32 @@ impl Engine {
         }
         let line = match rule.purpose() {
             Purpose::Live => Line::Cluster(rule.spec.cluster.clone()),
-            Purpose::Priming => Line::Priming,
+            Purpose::Priming => Line::Priming(rule.spec.cluster.clone()),
         };
         let ready = match (&rule.retry, &line) {
             (Some(retry), _) => Some(retry.at),
-            (None, Line::Priming) => rule.table.as_ref().map(|_| rule.ended_at),
+            (None, Line::Priming(_)) => {
+                let settled = rule.slice_ready().unwrap_or(rule.ended_at);
+                rule.table.as_ref().map(|_| settled.max(rule.ended_at))
+            }
             // Behind those that became due while it ran: a rule that catches up does not crowd out the others.
             (None, Line::Cluster(_)) => rule.due(self.config.jitter_max).map(|due| due.max(rule.ended_at)),
         };
+        let pace = rule.pace;
         match ready {
-            Some(ready) => self.queue.put(name, line, ready),
+            Some(ready) => self.queue.put(name, line, pace, ready),
             None => self.queue.remove(name),
         }
     }
 
     pub(super) fn start_runs(&mut self) {
-        let limits = self.limits();
-        while let Some((name, line)) =
-            self.queue.next(self.now, limits, |cluster| self.config.concurrency(cluster))
+        while let Some((name, slot)) = self.queue.next(self.now, |line| self.config.room(line, self.clusters))
         {
-            self.start_run(&name, line);
+            self.start_run(&name, slot);
         }
     }
 
-    fn start_run(&mut self, name: &RuleName, line: Line) {
+    fn start_run(&mut self, name: &RuleName, slot: Slot) {
         let now = self.now;
         let jitter_max = self.config.jitter_max;
         let planned = match self.rules.get_mut(name) {
@@ -82,8 +82,10 @@ impl Engine {
                     None => Turn::Never,
                 };
                 match turn {
-                    Turn::Judge { skip: Some(skip), .. } if rule.retry.is_none() => {
-                        self.queue.ended(&line);
+                    Turn::Judge { skip: Some(skip), .. }
+                        if rule.retry.is_none() && rule.cut == Cut::Whole =>
+                    {
+                        self.queue.ended(&slot);
                         return self.skip_to_latest(name, skip);
                     }
                     Turn::Judge { end, .. } => {
@@ -95,11 +97,11 @@ impl Engine {
             }
             None => None,
         };
-        let Some(rule) = self.rules.get_mut(name) else { return self.queue.ended(&line) };
+        let Some(rule) = self.rules.get_mut(name) else { return self.queue.ended(&slot) };
         // A window that failed is tried again as it was.
         let retried = rule.retry.map(|retry| (retry.window, retry.purpose));
         let Some((window, purpose)) = retried.or(planned) else {
-            self.queue.ended(&line);
+            self.queue.ended(&slot);
             return self.enqueue(name);
         };
         self.runs += 1;
@@ -117,14 +119,14 @@ impl Engine {
             deadline: rule.spec.deadline,
         };
         let underway =
-            Underway { rule: name.clone(), line, purpose, window, since: now, attempt, abandoned: false };
+            Underway { rule: name.clone(), slot, purpose, window, since: now, attempt, abandoned: false };
         self.underway.insert(id, underway);
         self.actions.push_back(Action::Evaluate(run));
     }
 
     pub(super) fn evaluated(&mut self, id: RunId, outcome: Result<Evaluation, RunFault>) {
         let Some(underway) = self.underway.remove(&id) else { return };
-        self.queue.ended(&underway.line);
+        self.queue.ended(&underway.slot);
         let name = underway.rule.clone();
         let Some(rule) = self.rules.get_mut(&name).filter(|rule| rule.activity == Activity::Running(id))
         else {
@@ -132,6 +134,8 @@ impl Engine {
         };
         rule.activity = Activity::Idle;
         rule.ended_at = self.now;
+        let slow = self.now.since(underway.since) >= self.config.slow_run;
+        rule.pace = if slow { Pace::Slow } else { Pace::Quick };
         if !underway.abandoned {
             match outcome {
                 Ok(evaluation) => self.succeeded(&name, &underway, evaluation),
@@ -146,9 +150,10 @@ impl Engine {
         let window = underway.window;
         let Some(rule) = self.rules.get_mut(name) else { return };
         let before = rule.record.cursor;
-        let Evaluation { finding, rows, took, links, no_data, .. } = evaluation;
+        let Evaluation { finding, rows, took, links, documents, no_data } = evaluation;
         let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
-        let fresh = fresh_signals(&mut rule.record.told, finding.signals, links, window);
+        let linked = signals::link(finding.signals, links, documents);
+        let fresh = fresh_signals(&mut rule.record.told, linked, window);
         rule.record.state = Some(StateRecord {
             settled: window.settled,
             version: rule.spec.state_version,
@@ -156,6 +161,7 @@ impl Engine {
         });
         rule.cut = window::heal(&rule.spec, window, rule.cut);
         rule.retry = None;
+        rule.gap_told = false;
         rule.record.failure = None;
         rule.record.last_run = Some(RunSummary {
             window: Range { start: window.start, end: window.end },
@@ -174,12 +180,17 @@ impl Engine {
                     }
                     None => None,
                 };
+                for LinkedSignal { signal, .. } in fresh {
+                    if signal.kind != SignalKind::Event {
+                        rule.primed.insert(signal.labels, (signal.at, signal.kind));
+                    }
+                }
                 if let Some(until) = primed {
                     rule.record.priming = None;
                     rule.primed_from = None;
                     self.ledger.note(Note::Primed { rule: name.clone(), until });
+                    self.apply_clears(name);
                 }
-                self.apply_clears(name, fresh);
             }
             Purpose::Live => {
                 rule.record.cursor = before.max(window.end);
@@ -193,20 +204,17 @@ impl Engine {
         }
     }
 
-    /// Priming tells nobody; but who was told of a level is told of its end.
-    fn apply_clears(&mut self, name: &RuleName, fresh: Vec<LinkedSignal>) {
+    /// Priming tells nobody; but who was told of a level is told of its end, if the whole of the history ends it.
+    fn apply_clears(&mut self, name: &RuleName) {
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let mut last = BTreeMap::new();
-        for LinkedSignal { signal, .. } in fresh {
-            if signal.kind != SignalKind::Event {
-                last.insert(signal.labels, signal.kind);
-            }
-        }
-        let cleared = last.into_iter().filter(|(_, kind)| *kind == SignalKind::Clear);
-        let ended: Vec<_> =
-            cleared.filter_map(|(labels, _)| episode::clear(&mut rule.open, &labels, self.now)).collect();
+        let levels = std::mem::take(&mut rule.primed);
+        let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
+        let ended: Vec<_> = cleared
+            .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
+            .collect();
         let voice = Voice::of(Some(&rule.spec), name);
         for ended in ended {
+            self.drop_timer(name, &ended.episode.labels);
             self.announce_end(&voice, ended);
         }
     }
@@ -243,14 +251,18 @@ impl Engine {
         let seed = self.config.seed;
         let window = underway.window;
         let (first, most) = (self.config.backoff_first, self.config.backoff_max);
-        let attempts_max = self.config.poison_attempts.max(1);
+        let attempts_max = match &fault {
+            RunFault::TooLarge(_) => self.config.oversize_attempts.max(1),
+            _ => self.config.poison_attempts.max(1),
+        };
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let (message, of_rule) = match &fault {
-            RunFault::Outside(message)
-            | RunFault::Slow(message)
-            | RunFault::TooLarge(message)
-            | RunFault::State(message) => (message, false),
-            RunFault::Limit(message) | RunFault::Rule(message) => (message, true),
+        let (message, certain) = match &fault {
+            RunFault::Outside(message) | RunFault::Slow(message) | RunFault::State(message) => {
+                (message, false)
+            }
+            RunFault::TooLarge(message) | RunFault::Limit(message) | RunFault::Rule(message) => {
+                (message, true)
+            }
         };
         let message = message.clone();
         let streak = rule.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
@@ -261,23 +273,25 @@ impl Engine {
             streak,
         });
         let failures = rule.retry.map_or(0, |retry| retry.failures) + 1;
-        let rule_failures = rule.retry.map_or(0, |retry| retry.rule_failures) + u32::from(of_rule);
+        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(certain);
         let at = now + backoff(first, most, streak, &name.0, seed);
-        let retry = Retry { window, purpose: underway.purpose, failures, rule_failures, at };
+        let retry = Retry { window, purpose: underway.purpose, failures, certain, at };
         let cursor = match (&rule.record.priming, underway.purpose) {
             (Some(progress), Purpose::Priming) => priming::cursor(progress),
             _ => rule.record.cursor,
         };
         let cure = match &fault {
             RunFault::Outside(_) => Cure::Retry,
-            RunFault::Slow(_) | RunFault::TooLarge(_) | RunFault::Limit(_) => {
-                window::too_large(&rule.spec, window, cursor, rule.cut)
+            RunFault::Slow(_) => window::too_slow(&rule.spec, window, cursor, rule.cut),
+            RunFault::TooLarge(_) | RunFault::Limit(_) => {
+                window::too_large(&rule.spec, window, cursor, rule.cut, certain, attempts_max)
             }
-            RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, rule_failures, attempts_max),
+            RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, certain, attempts_max),
             RunFault::State(_) => {
                 rule.record.state = None;
                 rule.record.priming = priming::needed(&rule.spec, &rule.record);
                 rule.primed_from = None;
+                rule.primed.clear();
                 Cure::Cut(Cut::Whole)
             }
         };
@@ -291,7 +305,7 @@ impl Engine {
                 if matches!(fault, RunFault::State(_)) {
                     rule.ended_at = at;
                 } else {
-                    next = now;
+                    next = rule.slice_ready().unwrap_or(now).max(now);
                 }
             }
             Cure::Skip(over) => {
@@ -330,6 +344,7 @@ impl Engine {
                     // The rule starts from nothing: better blind for a while than for ever.
                     rule.record.priming = None;
                     rule.primed_from = None;
+                    rule.primed.clear();
                     rule.record.state.get_or_insert(StateRecord {
                         settled: over.end,
                         version: rule.spec.state_version,
@@ -350,7 +365,9 @@ impl Engine {
             self.ledger.episode(episode);
         }
         self.record_gap(name, over, GapReason::Poisoned, message.clone());
-        if purpose == Purpose::Live {
+        // A module that fails on everything is one thing to tell, not one per slice.
+        let told = self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
+        if purpose == Purpose::Live && !told {
             self.announce_gap(name, over, &message);
         }
     }
@@ -362,6 +379,7 @@ impl Engine {
         rule.record.state = None;
         rule.record.priming = priming::needed(&rule.spec, &rule.record);
         rule.record.told.clear();
+        rule.primed.clear();
         rule.cut = Cut::Whole;
         rule.activity = Activity::Committing;
         episode::suspend(&mut rule.open, skip.end.since(skip.start));
@@ -410,39 +428,4 @@ impl Engine {
             },
         })
     }
-}
-
-/// Signals that were not committed before, in order of time; `told` then holds those that a later run may repeat.
-fn fresh_signals(
-    told: &mut Vec<Told>,
-    signals: Vec<Signal>,
-    links: Vec<Option<String>>,
-    window: Window,
-) -> Vec<LinkedSignal> {
-    let mut known: BTreeMap<Told, u32> = BTreeMap::new();
-    told.drain(..).for_each(|mark| *known.entry(mark).or_default() += 1);
-    let mut found: BTreeMap<Told, u32> = BTreeMap::new();
-    let mut fresh = Vec::new();
-    let links = links.into_iter().chain(std::iter::repeat(None));
-    for (signal, link) in signals.into_iter().zip(links) {
-        // What lies before the state is settled; what lies after the end is not this window's to tell.
-        if signal.at < window.start || signal.at > window.end {
-            continue;
-        }
-        let mark = Told { at: signal.at, signal: digest::signal_hash(&signal.labels, signal.kind) };
-        let nth = found.entry(mark).or_default();
-        // Several of one instant are counted, not named: of a late third one is new.
-        if known.get(&mark).is_none_or(|known| known <= nth) {
-            fresh.push(LinkedSignal { signal, link, nth: *nth });
-        }
-        *nth += 1;
-    }
-    fresh.sort_by_key(|linked| linked.signal.at);
-    for (mark, count) in found {
-        let known = known.entry(mark).or_default();
-        *known = (*known).max(count);
-    }
-    let kept = known.into_iter().filter(|(mark, _)| mark.at >= window.settled);
-    told.extend(kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)));
-    fresh
 }

@@ -184,9 +184,10 @@ impl Sim {
                     self.outage_until = self.now + self.random.random_range(1_000..600_000);
                 }
                 let outcome = match () {
-                    () if self.now < self.outage_until && self.faulty() => {
-                        Err(RunFault::Outside("503".into()))
-                    }
+                    () if self.now < self.outage_until && self.faulty() => Err(match self.outage_until % 2 {
+                        0 => RunFault::Outside("503".into()),
+                        _ => RunFault::Slow("no answer in time".into()),
+                    }),
                     () if self.fault(0.01) => Err(RunFault::Rule("a trap out of nowhere".into())),
                     () => self.world.evaluate(&run, now),
                 };
@@ -244,13 +245,10 @@ impl Sim {
             let cursor = self.store.rules[&RuleName(name.into())].cursor;
             assert!(cursor.0 > END - 200_000, "{name} fell behind: {cursor:?}");
         }
-        for rule in ["each", "poisoned"] {
+        for rule in world::EVENTS {
             for document in &self.world.documents {
-                let host = format!("d{}", document.id);
-                let about = |intent: &&Intent| {
-                    intent.rule == rule
-                        && intent.labels.iter().any(|label| label.value.as_deref() == Some(&host))
-                };
+                let summary = format!("document {}", document.id);
+                let about = |intent: &&Intent| intent.rule == rule && intent.summary == summary;
                 let ids: BTreeSet<&str> = self
                     .received
                     .iter()
@@ -263,12 +261,17 @@ impl Sim {
             }
         }
         for gap in &self.store.gaps {
-            let poison = self.world.documents.iter().any(|d| d.poison && gap.over.contains(Timestamp(d.at)));
-            assert!(poison, "a gap without poison: {gap:?}");
-            let told = self
-                .received
-                .iter()
-                .any(|(intent, _)| intent.at == gap.over.start && intent.summary.contains("trap"));
+            let inside = || self.world.documents.iter().filter(|d| gap.over.contains(Timestamp(d.at)));
+            assert!(
+                inside().any(|d| d.poison) || inside().count() > world::ROWS_MAX,
+                "a gap without a cause: {gap:?}"
+            );
+            assert_eq!(gap.over.end.since(gap.over.start), Duration::from_mins(1), "the smallest slice");
+        }
+        for gap in &self.store.first_gaps {
+            let told = self.received.iter().any(|(intent, _)| {
+                intent.at == gap.over.start && intent.summary.contains(gap.message.as_str())
+            });
             assert!(told, "nobody heard of {gap:?}");
         }
         self.check_episodes();

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Range;
 use watchbell_pipeline::order::Purpose;
@@ -18,6 +18,9 @@ pub(crate) struct Store {
     pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
+    /// Those that were the first since their rule last judged something: somebody has to hear of them.
+    pub(crate) first_gaps: Vec<GapRecord>,
+    streaks: BTreeSet<RuleName>,
 }
 
 impl Store {
@@ -48,7 +51,15 @@ impl Store {
         assert!(!commit.is_empty(), "an empty commit");
         self.last_nonce = Some(commit.nonce);
         self.bundle = commit.bundle.clone().or(self.bundle.take());
-        self.gaps.extend(commit.gaps.iter().cloned());
+        for record in commit.rules.iter().filter(|record| record.failure.is_none()) {
+            self.streaks.remove(&record.rule);
+        }
+        for gap in &commit.gaps {
+            self.gaps.push(gap.clone());
+            if self.streaks.insert(gap.rule.clone()) {
+                self.first_gaps.push(gap.clone());
+            }
+        }
         for record in &commit.rules {
             self.check_cursor(record, &commit.gaps);
             self.rules.insert(record.rule.clone(), record.clone());

@@ -22,15 +22,30 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 4] = ["each", "level", "poisoned", "counting"];
+pub(crate) const RULES: [&str; 6] = ["each", "level", "poisoned", "counting", "cron", "clearing"];
+
+/// Those that announce each document once.
+pub(crate) const EVENTS: [&str; 3] = ["each", "poisoned", "cron"];
+
+/// More rows than this in one window are too many for `poisoned`.
+pub(crate) const ROWS_MAX: usize = 12;
 
 impl World {
     /// An hour of documents before the start and one and a half after it.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed ^ 0xD0C5);
-        let documents = (0..250)
+        let crowded = START + random.random_range(1_200_000..4_800_000);
+        let mut before = START;
+        let documents = (0..280)
             .map(|id| {
-                let at = START + random.random_range(-3_600_000..5_400_000);
+                let at = match id {
+                    // A minute with more rows than one run takes.
+                    250.. => crowded.div_euclid(60_000) * 60_000 + random.random_range(0..60_000),
+                    // Of one instant, and perhaps one of them late.
+                    _ if random.random_bool(0.15) => before,
+                    _ => START + random.random_range(-3_600_000..5_400_000),
+                };
+                before = at;
                 let late = if random.random_bool(0.3) { random.random_range(0..115_000) } else { 0 };
                 let poison = at > START + 600_000 && random.random_bool(0.02);
                 Document { id, at, visible: at + late, poison }
@@ -42,23 +57,28 @@ impl World {
     /// What a run finds at `now`: a pure function of the window, the state and what is visible.
     pub(crate) fn evaluate(&self, run: &Run, now: Timestamp) -> Result<Evaluation, RunFault> {
         let Window { start, settled, end } = run.window;
-        // A slice settles everything at once; so these rules' documents are never late.
-        let prompt = run.rule.0 == "poisoned";
-        let visible = |document: &&Document| prompt || document.visible <= now.0;
+        let fragile = run.rule.0 == "poisoned";
+        let visible = |document: &&Document| document.visible <= now.0;
         let within = |from: Timestamp, to: Timestamp| {
             let inside = move |document: &&Document| from.0 <= document.at && document.at < to.0;
             self.documents.iter().filter(inside).filter(visible)
         };
         let rows = within(start, end).count();
-        if prompt && rows > 12 {
-            return Err(RunFault::TooLarge(format!("{rows} rows")));
+        if fragile && rows > ROWS_MAX {
+            let message = format!("{rows} rows");
+            return Err(if run.attempt % 2 == 0 {
+                RunFault::TooLarge(message)
+            } else {
+                RunFault::Limit(message)
+            });
         }
-        if prompt && let Some(document) = within(start, end).find(|document| document.poison) {
+        if fragile && let Some(document) = within(start, end).find(|document| document.poison) {
             return Err(RunFault::Rule(format!("trap on document {}", document.id)));
         }
         let mut signals: Vec<Signal> = match run.rule.0.as_str() {
-            "each" | "poisoned" => within(start, end).map(event).collect(),
+            "each" | "poisoned" | "cron" => within(start, end).map(event).collect(),
             "level" => within(start, end).map(firing).collect(),
+            "clearing" => within(start, end).map(clearing).collect(),
             _ => Vec::new(),
         };
         signals.sort_by_key(|signal| signal.at);
@@ -101,7 +121,10 @@ fn rule(name: &str) -> RuleSpec {
         meaning: Meaning("1".into()),
         state_version: 1,
         cluster: if level { "slow" } else { "main" }.into(),
-        schedule: Schedule::Every(Duration::from_secs(60)),
+        schedule: match name {
+            "cron" => Schedule::Cron { expression: "*/2 * * * *".into(), timezone: "Europe/Berlin".into() },
+            _ => Schedule::Every(Duration::from_secs(60)),
+        },
         grid: Duration::from_secs(if name == "each" { 20 } else { 60 }),
         history: Duration::from_mins(if name == "counting" { 45 } else { 0 }),
         delay: Duration::from_secs(10),
@@ -113,11 +136,12 @@ fn rule(name: &str) -> RuleSpec {
         key: vec!["host".into()],
         severity: Severity::Warning,
         worse: Vec::new(),
-        no_data: NoData::Ignore,
+        no_data: if name == "clearing" { NoData::Hold } else { NoData::Ignore },
         alert: AlertSpec {
             title: "{{ summary }}".into(),
             body: "{{ labels.host }}".into(),
             steps: if level { vec![step(0, "chat"), step(3, "mail")] } else { vec![step(0, "chat")] },
+            hold: Duration::from_secs(if name == "clearing" { 60 } else { 0 }),
             resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
             ..AlertSpec::default()
         },
@@ -142,7 +166,7 @@ pub(crate) fn destinations() -> Vec<DestinationSpec> {
 
 fn event(document: &Document) -> Signal {
     Signal {
-        labels: vec![Label { name: "host".into(), value: Some(format!("d{}", document.id)) }],
+        labels: vec![Label { name: "host".into(), value: Some(format!("d{}", document.id % 2)) }],
         at: Timestamp(document.at),
         until: None,
         kind: SignalKind::Event,
@@ -161,4 +185,10 @@ fn firing(document: &Document) -> Signal {
         kind: SignalKind::Firing,
         ..event(document)
     }
+}
+
+/// A third of the documents end the level of their host.
+fn clearing(document: &Document) -> Signal {
+    let kind = if document.id % 3 == 0 { SignalKind::Clear } else { SignalKind::Firing };
+    Signal { until: None, kind, ..firing(document) }
 }
