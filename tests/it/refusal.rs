@@ -56,6 +56,15 @@ async fn a_cluster_that_is_down_fails_readiness_and_not_liveness() {
     for part in ["failed-logins", "logs-auth", "main", "127.0.0.1:1"] {
         assert!(message.contains(part), "{part} is missing in: {message}");
     }
+    for field in ["rule", "window", "rows", "took_ms"] {
+        assert!(!failed[field].is_null(), "{field} is missing in {failed}");
+    }
+    let address = host.address().await;
+    let (code, ready) = world.get(&address, "/readyz").await;
+    assert_eq!(code, 503, "{ready}");
+    assert!(ready.contains("failed-logins") && ready.contains("127.0.0.1:1"), "{ready}");
+    let (code, alive) = world.get(&address, "/livez").await;
+    assert_eq!(code, 200, "{alive}");
     assert_eq!(host.stop().await, Some(0));
 }
 
@@ -70,4 +79,46 @@ async fn a_module_that_is_none_is_told_in_words() {
     let (code, _, err) = world.call(&["plugin", "check", "/nowhere.wasm"]).await;
     assert_eq!(code, 1);
     assert!(err.contains("/nowhere.wasm"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_lost_its_rules_ends_none_of_them_unasked() {
+    let world = with_failed_logins().await;
+    let mut host = world.start();
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    assert_eq!(host.stop().await, Some(0));
+    std::fs::remove_file(world.rules().join("failed-logins.yaml")).unwrap();
+
+    let mut host = world.start();
+    assert_eq!(host.ended().await, Some(1));
+    let said = host.said.join("\n");
+    for part in ["1 of 1 known rules would end", "failed-logins", "--allow-shrink"] {
+        assert!(said.contains(part), "{part} is missing in: {said}");
+    }
+
+    // What was refused has lost nothing: the rule goes on where it was.
+    world.write("failed-logins.yaml", FAILED_LOGINS);
+    let mut host = world.start();
+    let took_over = host.until("the store", |line| line["message"] == "took over the store").await;
+    assert_eq!(took_over["rules"], 1, "{took_over}");
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    assert_eq!(host.stop().await, Some(0));
+
+    std::fs::remove_file(world.rules().join("failed-logins.yaml")).unwrap();
+    let mut host = world.start_with(&["--allow-shrink"], &[]);
+    host.until("the bundle", |line| line["message"] == "bundle in force").await;
+    assert_eq!(host.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_store_is_told() {
+    let world = with_failed_logins().await;
+    let mut host = world.start();
+    let line = host
+        .until("the warning", |line| {
+            line["message"].as_str().is_some_and(|text| text.contains("a new one was made"))
+        })
+        .await;
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(host.stop().await, Some(0));
 }

@@ -39,3 +39,40 @@ async fn hangup_puts_new_rules_in_force_and_faulty_ones_not() {
     .await;
     assert_eq!(host.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hangup_ends_no_more_than_half_of_the_rules() {
+    let world = with_failed_logins().await;
+    let mut host = world.start();
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    std::fs::remove_file(world.rules().join("failed-logins.yaml")).unwrap();
+    host.signal("-HUP");
+    let refused = host
+        .until("the refusal", |line| {
+            line["message"].as_str().is_some_and(|text| text.contains("stays as it was"))
+        })
+        .await;
+    let message = refused["message"].as_str().unwrap();
+    assert!(
+        message.contains("1 of 1 known rules would end") && message.contains("failed-logins"),
+        "{message}"
+    );
+    host.until("the rule going on", |line| line["outcome"] == "committed").await;
+    assert_eq!(host.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hangup_says_what_takes_a_restart() {
+    let world = with_failed_logins().await;
+    let mut host = world.start();
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    world.environment(&json!({ "clusters": { "main": { "nodes": [world.cluster], "concurrency": 2 } } }));
+    host.signal("-HUP");
+    host.until("the warning", |line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("the concurrency of clusters has changed"))
+    })
+    .await;
+    assert_eq!(host.stop().await, Some(0));
+}

@@ -181,6 +181,12 @@ impl World {
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
 
+    /// Asks a host: status and body.
+    pub(crate) async fn get(&self, address: &str, path: &str) -> (u16, String) {
+        let answer = self.http.get(format!("http://{address}{path}")).send().await.expect("the host answers");
+        (answer.status().as_u16(), answer.text().await.expect("a body"))
+    }
+
     fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
         command.env_remove("ENVIRONMENT").env("RUST_LOG", "info").env("NO_COLOR", "1");
@@ -251,6 +257,19 @@ impl Host {
             Ok(Some(entry)) => entry,
             Ok(None) => panic!("the host ended before {what}:\n{}", self.said.join("\n")),
             Err(_) => panic!("the host never said {what}:\n{}", self.said.join("\n")),
+        }
+    }
+
+    /// Where it answers; it has said so, or will.
+    pub(crate) async fn address(&mut self) -> String {
+        let of = |line: &Value| -> Option<String> {
+            let rest = line["message"].as_str()?.strip_prefix("listening on http://")?;
+            rest.split(' ').next().map(str::to_owned)
+        };
+        let said = self.said.iter().find_map(|line| of(&serde_json::from_str(line).ok()?));
+        match said {
+            Some(address) => address,
+            None => of(&self.until("where it listens", |line| of(line).is_some()).await).expect("an address"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A bundle, bound to what it names: modules loaded, clusters and destinations ready, secrets revealed.
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,10 @@ pub struct Bindings {
     pub specs: Vec<RuleSpec>,
     pub destination_specs: Vec<DestinationSpec>,
     pub cluster_concurrency: BTreeMap<String, usize>,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// Where health, metrics and status are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
     pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
 }
@@ -94,9 +99,25 @@ impl Bindings {
                 .iter()
                 .map(|(name, spec)| (name.clone(), spec.concurrency))
                 .collect(),
+            store: environment.store.sqlite.clone(),
+            listen: environment.listen,
             rules,
             destinations,
         })
+    }
+}
+
+impl Bindings {
+    /// What differs from `before` and is taken up only when the host starts, in words.
+    pub(crate) fn awaiting_restart(&self, before: &Self) -> Vec<&'static str> {
+        [
+            (self.store != before.store, "the store's file"),
+            (self.listen != before.listen, "the address to listen on"),
+            (self.cluster_concurrency != before.cluster_concurrency, "the concurrency of clusters"),
+        ]
+        .into_iter()
+        .filter_map(|(differs, what)| differs.then_some(what))
+        .collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! A host from start to end: store, engine, shell, web.
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -13,19 +12,17 @@ use crate::bind::Bindings;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::scribe::Scribe;
-use crate::shell::{End, Shell, Wish};
+use crate::shell::{End, Reload, Shell, Wish};
+use crate::shrink::{self, Shrunk};
 use crate::web;
 
 /// Everything a host starts from.
 pub struct Host {
     pub bindings: Bindings,
-    /// The SQLite file.
-    pub store: PathBuf,
-    /// Where health, metrics and status are served; `None`: nowhere.
-    pub listen: Option<SocketAddr>,
+    /// Whether most of the known rules may end at once.
+    pub allow_shrink: bool,
     pub wishes: mpsc::Receiver<Wish>,
-    /// Reads the manifests again. `None`: they have faults, which were reported.
-    pub reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+    pub reload: Reload,
 }
 
 /// Why a host did not start. Nothing was evaluated or sent.
@@ -35,6 +32,8 @@ pub enum StartFault {
     Store(#[from] StoreFault),
     #[error("cannot listen on {address} for health and metrics")]
     Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Shrunk(#[from] Shrunk),
     #[error("cannot start the store's thread")]
     Thread(#[source] std::io::Error),
 }
@@ -54,9 +53,19 @@ pub enum StoreFault {
 pub async fn run(host: Host) -> Result<End, StartFault> {
     let clock = Clock::start();
     let id = HostId(host_id());
-    let mut store = Sqlite::open(&host.store).map_err(StoreFault::from)?;
+    let Bindings { store: path, listen, .. } = &host.bindings;
+    let mut store = Sqlite::open(path).map_err(StoreFault::from)?;
+    if store.is_new() {
+        tracing::warn!(
+            store = %path.display(),
+            "there was no store here and a new one was made: every rule begins anew"
+        );
+    }
     let snapshot = store.take_over(Partition(0), &id).map_err(StoreFault::from)?;
-    let listener = match host.listen {
+    if !host.allow_shrink {
+        shrink::check(&shrink::kept(&snapshot), &host.bindings.specs)?;
+    }
+    let listener = match *listen {
         Some(address) => {
             Some(TcpListener::bind(address).await.map_err(|source| StartFault::Listen { address, source })?)
         }
@@ -64,7 +73,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     };
     tracing::info!(
         host = id.0,
-        store = %host.store.display(),
+        store = %path.display(),
         epoch = snapshot.epoch.0,
         rules = snapshot.rules.len(),
         episodes = snapshot.episodes.len(),
@@ -104,6 +113,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         asked,
         host.wishes,
         host.reload,
+        host.allow_shrink,
         id.0,
     );
     let end = shell.run().await;

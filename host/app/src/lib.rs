@@ -6,6 +6,7 @@ pub mod bind; // a bundle, bound to what it names
 mod discover; // links to the documents behind a signal
 pub mod clock; // the one clock
 pub mod host; // a host from start to end
+mod shrink; // rules that would end by accident
 mod shell; // the one select
 mod evaluate; // one run
 mod deliver; // one delivery
@@ -17,7 +18,8 @@ pub mod metrics; // what is counted
 pub mod web; // what is answered over HTTP
 pub mod crash; // where tests kill the process
 
-pub use shell::{DRAIN_MAX, End, Wish};
+pub use shell::{DRAIN_MAX, End, Reload, Wish};
+pub use shrink::Shrunk;
 
 /// An error with its causes, on one line: what a log line and an operator read.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -1,6 +1,6 @@
 //! The thread that owns the store. Commits are written one after the other, off the engine's loop.
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 use watchbell_contract::{Duration, Timestamp};
@@ -20,9 +20,14 @@ const SWEEP_ROWS_MAX: u32 = 1_000;
 /// How often what is older is swept.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
+/// How long the end of a host waits for the commit under way. A store that hangs does not hold the process: what it
+/// has not finished is as after a crash, and nothing that it acknowledged is lost.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
 pub(crate) struct Scribe {
     commits: Sender<Box<Commit>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// Says nothing: it closes when the thread has closed the store.
+    closed: Receiver<()>,
 }
 
 impl Scribe {
@@ -33,10 +38,12 @@ impl Scribe {
         facts: UnboundedSender<Fact>,
     ) -> std::io::Result<Self> {
         let (commits, inbox) = channel();
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn(move || write_all(store, &inbox, clock, &metrics, &facts))?;
-        Ok(Self { commits, thread: Some(thread) })
+        let (closing, closed) = channel();
+        std::thread::Builder::new().name("store".into()).spawn(move || {
+            write_all(store, &inbox, clock, &metrics, &facts);
+            drop::<Sender<()>>(closing);
+        })?;
+        Ok(Self { commits, closed })
     }
 
     pub(crate) fn write(&self, commit: Box<Commit>) {
@@ -46,12 +53,13 @@ impl Scribe {
 }
 
 impl Drop for Scribe {
-    /// Closes the store: the last commit is written and the lock released when this returns.
+    /// Closes the store: the last commit is written and the lock released when this returns, unless the store hangs.
     fn drop(&mut self) {
-        let (closed, _) = channel();
-        self.commits = closed;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        // The thread ends when nobody can send to it any more.
+        let (nobody, _) = channel();
+        self.commits = nobody;
+        if self.closed.recv_timeout(CLOSE_MAX.std()) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the store did not finish its last commit within {CLOSE_MAX}");
         }
     }
 }

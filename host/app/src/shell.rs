@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
-use watchbell_contract::{Duration, Receipt, Refusal};
+use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_pipeline::Engine;
 use watchbell_pipeline::order::{Action, Event, Note, Run, RunFault};
 use watchbell_pipeline::record::IntentId;
@@ -16,11 +16,13 @@ use crate::evaluate::evaluate;
 use crate::health;
 use crate::metrics::Metrics;
 use crate::scribe::Scribe;
+use crate::shrink;
 use crate::view::{Explanation, View};
 use crate::web::Ask;
 
-/// After being told to stop, runs and deliveries under way get this long.
-pub const DRAIN_MAX: Duration = Duration::from_secs(9);
+/// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
+/// host ends within ten seconds.
+pub const DRAIN_MAX: Duration = Duration::from_secs(7);
 /// Without any fact the shell looks around this often: for the wall clock, above all.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,20 @@ pub(crate) enum Fact {
     Event(Event),
     /// Another host owns the partition now.
     Superseded(String),
+    /// The manifests were read again. `None`: they have faults, which were reported.
+    Reloaded(Option<Box<Bindings>>),
+}
+
+/// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
+pub type Reload = Arc<dyn Fn() -> Option<Bindings> + Send + Sync>;
+
+/// Whether the manifests are being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    No,
+    UnderWay,
+    /// They may have changed since the reading began: once more after it.
+    Again,
 }
 
 /// What a person asks of a running host.
@@ -59,8 +75,9 @@ pub(crate) struct Shell {
     pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) wishes: mpsc::Receiver<Wish>,
-    /// Reads the manifests again. `None`: they have faults, which were reported.
-    pub(crate) reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+    reload: Reload,
+    reading: Reading,
+    allow_shrink: bool,
     pub(crate) host: String,
     pub(crate) generation: u64,
     /// Rules that may compute at once.
@@ -83,7 +100,8 @@ impl Shell {
         (facts, inbox): (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
         asks: mpsc::Receiver<Ask>,
         wishes: mpsc::Receiver<Wish>,
-        reload: Box<dyn Fn() -> Option<Bindings> + Send>,
+        reload: Reload,
+        allow_shrink: bool,
         host: String,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -99,6 +117,8 @@ impl Shell {
             asks,
             wishes,
             reload,
+            reading: Reading::No,
+            allow_shrink,
             host,
             generation: 0,
             guests: Arc::new(Semaphore::new(cores)),
@@ -125,11 +145,12 @@ impl Shell {
                     return End::Abandoned(self.under_way);
                 }
             }
-            let pause = self.pause();
+            let pause = self.pause(stopping.map(|since| since + DRAIN_MAX));
             tokio::select! {
                 biased;
                 Some(wish) = self.wishes.recv() => match wish {
-                    Wish::Reload => self.reload(),
+                    Wish::Reload if stopping.is_some() => {}
+                    Wish::Reload => self.start_reload(),
                     Wish::Stop if stopping.is_some() => return End::Abandoned(self.under_way),
                     Wish::Stop => {
                         stopping = Some(self.clock.now());
@@ -140,6 +161,8 @@ impl Shell {
                 Some(fact) = self.inbox.recv() => match fact {
                     Fact::Event(event) => self.handle(event),
                     Fact::Superseded(by) => return End::Superseded(by),
+                    Fact::Reloaded(_) if stopping.is_some() => {}
+                    Fact::Reloaded(bindings) => self.reloaded(bindings),
                 },
                 () = pause => self.handle(Event::Tick),
             }
@@ -215,7 +238,11 @@ impl Shell {
         tokio::spawn(async move {
             let outcome = match destination {
                 Some(destination) => deliver(&intent, &destination).await,
-                None => Err(Refusal::Refused(format!("destination `{name}` is not part of the environment"))),
+                // It may come back with the next bundle; until its deadline the outbox keeps what it is owed.
+                None => Err(Refusal::Unavailable {
+                    reason: format!("destination `{name}` is not part of the environment"),
+                    retry_after: None,
+                }),
             };
             crash::point(Step::Sent);
             metrics.delivery_ended(&name.0, delivery_name(&outcome));
@@ -232,14 +259,48 @@ impl Shell {
         }
     }
 
-    fn reload(&mut self) {
-        match (self.reload)() {
-            Some(bindings) => {
-                self.bindings = Arc::new(bindings);
-                self.put_in_force();
-            }
+    /// Files are read, modules compiled and secrets' programs run beside the loop, which must never wait.
+    fn start_reload(&mut self) {
+        if self.reading != Reading::No {
+            self.reading = Reading::Again;
+            return;
+        }
+        self.reading = Reading::UnderWay;
+        let (reload, facts) = (Arc::clone(&self.reload), self.facts.clone());
+        tokio::spawn(async move {
+            let read = tokio::task::spawn_blocking(move || reload()).await.unwrap_or_else(|lost| {
+                tracing::error!("the manifests could not be read: {lost}");
+                None
+            });
+            // The shell may have ended meanwhile; then nobody waits for this.
+            let _ = facts.send(Fact::Reloaded(read.map(Box::new)));
+        });
+    }
+
+    fn reloaded(&mut self, bindings: Option<Box<Bindings>>) {
+        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
+        match bindings {
+            Some(bindings) => self.replace(*bindings),
             None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
         }
+        if again {
+            self.start_reload();
+        }
+    }
+
+    fn replace(&mut self, bindings: Bindings) {
+        let known = shrink::in_force(&self.bindings.specs);
+        if !self.allow_shrink
+            && let Err(shrunk) = shrink::check(&known, &bindings.specs)
+        {
+            tracing::error!("{shrunk}; the bundle in force stays as it was");
+            return;
+        }
+        for what in bindings.awaiting_restart(&self.bindings) {
+            tracing::warn!("{what} has changed, which takes effect when the host is started again");
+        }
+        self.bindings = Arc::new(bindings);
+        self.put_in_force();
     }
 
     fn put_in_force(&mut self) {
@@ -259,10 +320,11 @@ impl Shell {
         self.handle(event);
     }
 
-    fn pause(&self) -> impl Future<Output = ()> + use<> {
+    /// Until the engine has something to do, and no longer than until `stop_at`.
+    fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
-        let span = self.engine.next_wakeup().map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX);
-        wait(span)
+        let wakeup = [self.engine.next_wakeup(), stop_at].into_iter().flatten().min();
+        wait(wakeup.map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX))
     }
 
     fn answer(&self, ask: Ask) {

@@ -63,7 +63,7 @@ pub struct Place {
     pub tokens: Vec<(String, String)>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Run {
     #[command(flatten)]
     pub place: Place,
@@ -74,8 +74,11 @@ pub struct Run {
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
     /// Where compiled modules are kept; only this user may be able to write there.
-    #[arg(long, value_name = "DIR", env = "WATCHBELL_CACHE")]
+    #[arg(long, value_name = "DIR", env = "WATCHBELL_MODULE_CACHE")]
     pub cache: Option<PathBuf>,
+    /// Let rules end even if they are more than half of all that are known.
+    #[arg(long)]
+    pub allow_shrink: bool,
     /// Log lines as JSON even on a terminal.
     #[arg(long)]
     pub json: bool,

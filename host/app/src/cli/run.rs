@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -17,17 +19,15 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     }
     let catalog = catalog(args.cache.as_deref())?;
     let bundle = args.place.load_or_tell(&catalog)?;
-    let bindings = Bindings::new(&bundle, &catalog)?;
-    let store = args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone());
-    let listen = args.listen.or(bundle.environment.listen);
-    let place = args.place.clone();
-    let reload = Box::new(move || reload(&place, &catalog));
+    let bindings = placed(Bindings::new(&bundle, &catalog)?, args);
+    let again = args.clone();
+    let reload = Arc::new(move || reload(&again, &catalog));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let end = runtime.block_on(async {
         let (wishes, wished) = mpsc::channel(4);
         watch_signals(wishes)?;
-        let host = Host { bindings, store, listen, wishes: wished, reload };
+        let host = Host { bindings, allow_shrink: args.allow_shrink, wishes: wished, reload };
         host::run(host).await.map_err(|fault| match fault {
             StartFault::Store(_) => Failure::Store(fault.into()),
             _ => Failure::Faults(fault.into()),
@@ -43,11 +43,18 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     }
 }
 
-fn reload(place: &super::Place, catalog: &Catalog) -> Option<Bindings> {
-    let bundle = place.load(catalog).inspect_err(tell).ok()?;
-    Bindings::new(&bundle, catalog)
+fn reload(args: &Run, catalog: &Catalog) -> Option<Bindings> {
+    let bundle = args.place.load(catalog).inspect_err(tell).ok()?;
+    let bindings = Bindings::new(&bundle, catalog)
         .inspect_err(|error| tracing::error!("{}", crate::chain(error.as_ref())))
-        .ok()
+        .ok()?;
+    Some(placed(bindings, args))
+}
+
+/// What the command line says stands over what the environment says.
+fn placed(bindings: Bindings, args: &Run) -> Bindings {
+    let store = args.store.clone().unwrap_or_else(|| bindings.store.clone());
+    Bindings { store, listen: args.listen.or(bindings.listen), ..bindings }
 }
 
 fn watch_signals(wishes: mpsc::Sender<Wish>) -> Result<(), Failure> {

@@ -1,0 +1,48 @@
+//! Rules that would end by accident. An unmounted volume and a mistyped folder look like a bundle with few rules or
+//! none, and a rule that ends loses its state and closes its episodes: so most of them do not end unasked.
+use std::collections::BTreeSet;
+
+use watchbell_pipeline::record::Snapshot;
+use watchbell_pipeline::spec::{RuleName, RuleSpec};
+
+/// How many names a message holds.
+const NAMES_SHOWN: usize = 10;
+
+/// More than half of the known rules would end.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} of {known} known rules would end, and with them their state: {}\n\nhint: is the folder of rules mounted, and \
+     is it the right one? If these rules are to end, start with `--allow-shrink`",
+    ending.len(), names(ending)
+)]
+pub struct Shrunk {
+    /// By name.
+    pub ending: Vec<RuleName>,
+    pub known: usize,
+}
+
+/// The rules that a store keeps something of.
+pub(crate) fn kept(snapshot: &Snapshot) -> BTreeSet<RuleName> {
+    snapshot.rules.iter().map(|record| record.rule.clone()).collect()
+}
+
+/// The rules of a bundle that run.
+pub(crate) fn in_force(specs: &[RuleSpec]) -> BTreeSet<RuleName> {
+    specs.iter().filter(|spec| spec.enabled).map(|spec| spec.name.clone()).collect()
+}
+
+/// # Errors
+/// More than half of `known` is not part of `next`.
+pub(crate) fn check(known: &BTreeSet<RuleName>, next: &[RuleSpec]) -> Result<(), Shrunk> {
+    // A rule that is disabled in its own file was meant to be: only what is gone may be an accident.
+    let named: BTreeSet<&RuleName> = next.iter().map(|spec| &spec.name).collect();
+    let ending: Vec<RuleName> = known.iter().filter(|name| !named.contains(name)).cloned().collect();
+    if ending.len() * 2 > known.len() { Err(Shrunk { ending, known: known.len() }) } else { Ok(()) }
+}
+
+fn names(ending: &[RuleName]) -> String {
+    let shown: Vec<String> = ending.iter().take(NAMES_SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = ending.len() - shown.len();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
+}
