@@ -1,19 +1,30 @@
 //! One delivery: an intent, the destination's alerter, the receiver's answer.
 use watchbell_contract::{Intent, Receipt, Refusal};
+use watchbell_pipeline::spec::DestinationName;
 
 use crate::bind::Destination;
-use crate::chain;
+use crate::metrics::Metrics;
+use crate::{chain, notes};
 
 /// Hands `intent` to the destination's alerter.
 ///
 /// A fault of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be mended before
 /// the deadline makes it a dead letter.
-pub(crate) async fn deliver(intent: &Intent, to: &Destination) -> Result<Receipt, Refusal> {
+pub(crate) async fn deliver(
+    intent: &Intent,
+    name: &DestinationName,
+    to: &Destination,
+    metrics: &Metrics,
+) -> Result<Receipt, Refusal> {
     match to.module.deliver(&to.product, &to.params, intent, &to.endpoint, &to.limits).await {
         Ok(outcome) => outcome,
-        Err(fault) => Err(Refusal::Unavailable {
-            reason: format!("alerter `{}`: {}", to.product, chain(&fault)),
-            retry_after: None,
-        }),
+        Err(fault) => {
+            metrics.alerter_fault(&name.0);
+            notes::guest_lines(&format!("destination `{name}`"), &fault.logs, fault.logs_dropped);
+            Err(Refusal::Unavailable {
+                reason: format!("alerter `{}`: {}", to.product, chain(&fault)),
+                retry_after: None,
+            })
+        }
     }
 }

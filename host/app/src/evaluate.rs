@@ -1,18 +1,18 @@
 //! One evaluation of one window: the rule's questions, the cluster's answers, the rule's finding.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use watchbell_contract::{Range, Rows, Signal};
-use watchbell_elastic::{AskError, Class, EvidenceDocs};
-use watchbell_pipeline::order::{Evaluation, Run, RunFault};
+use watchbell_elastic::{AskError, Class};
+use watchbell_pipeline::order::{Evaluation, Purpose, Run, RunFault};
 use watchbell_pipeline::spec::NoData;
 use watchbell_sandbox::{RuleRun, RunError};
 
 use crate::bind::Bound;
 use crate::chain;
-use crate::clock;
+use crate::{clock, notes};
 
 /// How often a rule may ask further questions after an answer.
 const ROUNDS_MAX: usize = 4;
@@ -23,57 +23,67 @@ const EVIDENCE_SIGNALS_MAX: usize = 5;
 
 /// Runs `rule` over `run.window`.
 ///
+/// - `rows`: counts what the cluster handed out, also when the run fails.
 /// - `guests`: how many rules may compute at once; waiting for a cluster does not count.
 /// - Errors: `RunFault`, its message naming rule, index, cluster and cause.
 pub(crate) async fn evaluate(
     run: &Run,
     rule: &Arc<Bound>,
     guests: &Arc<Semaphore>,
+    rows: &AtomicU64,
 ) -> Result<Evaluation, RunFault> {
     let began = clock::monotonic();
     let deadline = Instant::from_std(began + run.deadline.std());
-    let work = answer_all(run, rule, guests, deadline);
-    let (finding, rows) = tokio::time::timeout_at(deadline, work).await.map_err(|_| {
+    let work = answer_all(run, rule, guests, rows, deadline);
+    let (finding, fresh_rows) = tokio::time::timeout_at(deadline, work).await.map_err(|_| {
         RunFault::Slow(format!(
             "rule `{}`: the run took longer than {}; the window is halved",
             run.rule, run.deadline
         ))
     })??;
+    let rows = rows.load(Ordering::Relaxed);
     let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
-    evaluation.no_data =
-        rule.no_data != NoData::Ignore && rows == 0 && is_silent(run, rule, deadline).await?;
-    gather_evidence(rule, &mut evaluation).await;
+    // Priming tells nobody: neither of silence nor of documents.
+    if run.purpose == Purpose::Live {
+        evaluation.no_data =
+            rule.no_data != NoData::Ignore && fresh_rows == 0 && is_silent(run, rule, deadline).await?;
+        gather_evidence(run, rule, &mut evaluation).await;
+    }
     evaluation.took = began.elapsed().into();
     Ok(evaluation)
 }
 
+/// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
 async fn answer_all(
     run: &Run,
     rule: &Arc<Bound>,
     guests: &Arc<Semaphore>,
+    rows: &AtomicU64,
     deadline: Instant,
 ) -> Result<(watchbell_contract::Finding, u64), RunFault> {
-    let mut rows_seen = 0;
+    let mut fresh = 0;
     let (bound, window) = (Arc::clone(rule), run.window);
     let state = run.state.as_ref().map(|state| state.bytes.clone());
     let mut guest = on_thread(guests, run, move || {
         bound.module.start(&bound.params, &bound.key, state.as_deref(), window, &bound.limits)
     })
     .await?;
-    for _ in 0..=ROUNDS_MAX {
+    for round in 0..=ROUNDS_MAX {
         let (returned, questions) = step(guests, run, guest, RuleRun::questions).await?;
         guest = returned;
         if questions.is_empty() {
             let (finding, report) = on_thread(guests, run, move || guest.finish()).await?;
-            for line in &report.logs {
-                tracing::info!(rule = %run.rule, level = line.level, "{}", line.message);
-            }
-            return Ok((finding, rows_seen));
+            notes::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
+            return Ok((finding, fresh));
+        }
+        if round == ROUNDS_MAX {
+            break;
         }
         for (number, question) in (0u32..).zip(&questions) {
             let mut pages = rule.cluster.ask(&rule.target, question, deadline).await.map_err(asked)?;
             while let Some(page) = pages.next().await.map_err(asked)? {
-                rows_seen += page.len() as u64;
+                rows.fetch_add(page.len() as u64, Ordering::Relaxed);
+                fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                 guest = answer(guests, run, guest, number, page).await?;
             }
             pages.close().await;
@@ -124,9 +134,7 @@ async fn on_thread<T: Send + 'static>(
 
 fn faulted(run: &Run, error: &RunError) -> RunFault {
     let message = format!("rule `{}`: {}", run.rule, chain(error));
-    for line in &error.logs {
-        tracing::warn!(rule = %run.rule, level = line.level, "{}", line.message);
-    }
+    notes::guest_lines(&format!("rule `{}`", run.rule), &error.logs, error.logs_dropped);
     match error {
         error if error.is_state() => RunFault::State(message),
         error if error.is_size() => RunFault::Limit(message),
@@ -144,33 +152,85 @@ fn asked(error: AskError) -> RunFault {
     }
 }
 
-/// Whether the index, without the rule's filter, has no document in the window.
+/// Whether the index, without the rule's filter, has no document in what is new of the window.
 async fn is_silent(run: &Run, rule: &Bound, deadline: Instant) -> Result<bool, RunFault> {
     let over = Range::new(run.judged.max(run.window.start), run.window.end);
+    // Nothing new was looked at: nothing can be said of it.
+    if over.is_empty() {
+        return Ok(false);
+    }
     Ok(rule.cluster.count_without_filter(&rule.target, over, deadline).await.map_err(asked)? == 0)
 }
 
-/// Adds the newest documents behind each signal to its details, and a link to them. Best effort: what cannot be had in
-/// time is left out, for a message without its documents is better than none.
-async fn gather_evidence(rule: &Bound, evaluation: &mut Evaluation) {
+/// Adds the newest documents behind each signal, and a link to them. Best effort: what cannot be had in time is left
+/// out, for a message without its documents is better than none.
+async fn gather_evidence(run: &Run, rule: &Bound, evaluation: &mut Evaluation) {
     let deadline = Instant::from_std(clock::monotonic() + EVIDENCE_MAX);
-    let signals = &mut evaluation.finding.signals;
+    let signals = &evaluation.finding.signals;
     evaluation.links = signals.iter().map(|signal| rule.link(signal)).collect();
-    for signal in signals.iter_mut().take(EVIDENCE_SIGNALS_MAX) {
-        let Some(evidence) = signal.evidence.as_ref().filter(|evidence| evidence.newest > 0) else {
-            continue;
-        };
+    evaluation.documents = vec![None; signals.len()];
+    for number in worth_evidence(run, signals) {
+        let Some(evidence) = signals[number].evidence.as_ref() else { continue };
         match rule.cluster.evidence(&rule.target, evidence, deadline).await {
-            Ok(found) => add_documents(signal, &found),
+            Ok(found) => {
+                let sources: Vec<&str> = found.docs.iter().map(|doc| doc.source.as_str()).collect();
+                evaluation.documents[number] = Some(format!("[{}]", sources.join(",")));
+            }
             Err(error) => tracing::debug!(rule = %rule.name, error = chain(&error), "no evidence"),
         }
     }
 }
 
-fn add_documents(signal: &mut Signal, found: &EvidenceDocs) {
-    // A source that is no JSON would have failed the search.
-    let documents = found.docs.iter().filter_map(|doc| serde_json::from_str(&doc.source).ok()).collect();
-    let mut details: Map<String, Value> = serde_json::from_str(&signal.details).unwrap_or_default();
-    details.insert("documents".into(), Value::Array(documents));
-    signal.details = Value::Object(details).to_string();
+/// Those whose documents are fetched: what nobody was told of before what was judged once already, then newest first.
+fn worth_evidence(run: &Run, signals: &[Signal]) -> Vec<usize> {
+    let asks =
+        |number: &usize| signals[*number].evidence.as_ref().is_some_and(|evidence| evidence.newest > 0);
+    let mut numbers: Vec<usize> = (0..signals.len()).filter(asks).collect();
+    numbers.sort_by_key(|number| {
+        let at = signals[*number].at;
+        std::cmp::Reverse((at >= run.judged, at))
+    });
+    numbers.truncate(EVIDENCE_SIGNALS_MAX);
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_contract::{Duration, Evidence, SignalKind, Timestamp, Window};
+    use watchbell_pipeline::order::RunId;
+    use watchbell_pipeline::spec::RuleName;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_signals_get_their_documents() {
+        let at = |at: i64| Signal {
+            labels: Vec::new(),
+            at: Timestamp(at),
+            until: None,
+            kind: SignalKind::Event,
+            value: None,
+            threshold: None,
+            summary: String::new(),
+            details: "{}".into(),
+            evidence: Some(Evidence {
+                over: Range::new(Timestamp(0), Timestamp(at)),
+                only: Vec::new(),
+                filter: None,
+                newest: 1,
+            }),
+        };
+        let run = Run {
+            id: RunId(1),
+            rule: RuleName("r".into()),
+            purpose: Purpose::Live,
+            window: Window { start: Timestamp(0), settled: Timestamp(0), end: Timestamp(100) },
+            judged: Timestamp(60),
+            state: None,
+            attempt: 1,
+            deadline: Duration::from_secs(60),
+        };
+        let signals: Vec<Signal> = (1..10).map(|ten| at(ten * 10)).collect();
+        assert_eq!(worth_evidence(&run, &signals), [8, 7, 6, 5, 4]);
+    }
 }

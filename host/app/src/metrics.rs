@@ -23,6 +23,11 @@ struct OfRun {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfDestination {
+    destination: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfDelivery {
     destination: String,
     outcome: &'static str,
@@ -42,6 +47,7 @@ pub struct Metrics {
     rows: Family<OfRule, Counter>,
     signals: Family<OfRule, Counter>,
     faults: Family<OfRule, Counter>,
+    alerter_faults: Family<OfDestination, Counter>,
     deliveries: Family<OfDelivery, Counter>,
     store_seconds: Histogram,
 }
@@ -61,6 +67,7 @@ impl Metrics {
             rows: Family::default(),
             signals: Family::default(),
             faults: Family::default(),
+            alerter_faults: Family::default(),
             deliveries: Family::default(),
             store_seconds: seconds(),
         };
@@ -103,6 +110,7 @@ impl Metrics {
             "Runs that the sandbox ended or the rule refused",
             self.faults.clone(),
         );
+        registry.register("alerter_faults", "Deliveries that the sandbox ended", self.alerter_faults.clone());
         registry.register("deliveries", "Delivery attempts by outcome", self.deliveries.clone());
         registry.register_with_unit(
             "store_commit",
@@ -125,6 +133,10 @@ impl Metrics {
 
     pub fn sandbox_fault(&self, rule: &str) {
         self.faults.get_or_create(&OfRule { rule: rule.into() }).inc();
+    }
+
+    pub fn alerter_fault(&self, destination: &str) {
+        self.alerter_faults.get_or_create(&OfDestination { destination: destination.into() }).inc();
     }
 
     pub fn delivery_ended(&self, destination: &str, outcome: &'static str) {

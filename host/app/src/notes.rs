@@ -1,26 +1,68 @@
 //! What the engine wants a person to know, as log lines.
-use watchbell_pipeline::order::Note;
+use watchbell_contract::{Duration, Window};
+use watchbell_pipeline::order::{Evaluation, Note, Purpose, Run, RunFault};
+use watchbell_sandbox::LogLine;
 
 use crate::clock::rfc3339;
+
+/// What a module wrote to its log, each line at its own level. `of` says whose module it is.
+pub(crate) fn guest_lines(of: &str, lines: &[LogLine], dropped: u64) {
+    for LogLine { level, message } in lines {
+        match level {
+            0 => tracing::error!(of, "{message}"),
+            1 => tracing::warn!(of, "{message}"),
+            2 => tracing::info!(of, "{message}"),
+            3 => tracing::debug!(of, "{message}"),
+            _ => tracing::trace!(of, "{message}"),
+        }
+    }
+    if dropped > 0 {
+        tracing::warn!(of, dropped, "the module wrote more lines than it may; the rest is left out");
+    }
+}
+
+/// A run that failed, or that primed its rule. One that the engine takes is told when it is committed.
+pub(crate) fn run_ended(run: &Run, outcome: &Result<Evaluation, RunFault>, rows: u64, took: Duration) {
+    let (rule, window, took_ms) = (&run.rule.0, span(run.window), took.millis());
+    match outcome {
+        Ok(_) if run.purpose == Purpose::Live => {}
+        Ok(_) => tracing::info!(rule, window, rows, took_ms, outcome = "primed", "run"),
+        Err(
+            RunFault::Outside(message)
+            | RunFault::Slow(message)
+            | RunFault::TooLarge(message)
+            | RunFault::Limit(message)
+            | RunFault::Rule(message)
+            | RunFault::State(message),
+        ) => {
+            let attempt = run.attempt;
+            tracing::warn!(rule, window, rows, took_ms, attempt, outcome = "failed", "{message}");
+        }
+    }
+}
+
+fn span(window: Window) -> String {
+    format!("{}..{}", rfc3339(window.start), rfc3339(window.end))
+}
 
 pub(crate) fn log(note: Note) {
     match note {
         Note::Committed { rule, window, rows, signals, took } => tracing::info!(
             rule = rule.0,
-            window = format!("{}..{}", rfc3339(window.start), rfc3339(window.end)),
+            window = span(window),
             rows,
             signals,
             took_ms = took.millis(),
             outcome = "committed",
             "run"
         ),
-        Note::RunFailed { rule, window, attempt, message, next } => tracing::warn!(
+        // Why it failed was told when the run ended.
+        Note::RunFailed { rule, window, attempt, next, .. } => tracing::debug!(
             rule = rule.0,
-            window = format!("{}..{}", rfc3339(window.start), rfc3339(window.end)),
+            window = span(window),
             attempt,
-            outcome = "failed",
             next = rfc3339(next),
-            "{message}"
+            "the window is tried again"
         ),
         Note::Primed { rule, until } => {
             tracing::info!(rule = rule.0, until = rfc3339(until), "primed: the rule knows its past");

@@ -1,5 +1,7 @@
 //! The shell: the only `select!`. It carries out the engine's orders and tells it what happened.
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, mpsc};
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
@@ -75,6 +77,8 @@ pub(crate) struct Shell {
     pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) wishes: mpsc::Receiver<Wish>,
+    /// What the engine was started with, per cluster.
+    pub(crate) concurrency: BTreeMap<String, usize>,
     reload: Reload,
     reading: Reading,
     allow_shrink: bool,
@@ -106,6 +110,7 @@ impl Shell {
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let progress = health::Progress::starting(clock.now());
+        let concurrency = bindings.cluster_concurrency.clone();
         Self {
             clock,
             engine,
@@ -116,6 +121,7 @@ impl Shell {
             inbox,
             asks,
             wishes,
+            concurrency,
             reload,
             reading: Reading::No,
             allow_shrink,
@@ -172,12 +178,8 @@ impl Shell {
     fn handle(&mut self, event: Event) {
         let now = self.clock.now();
         match &event {
-            Event::Evaluated { .. } => {
-                self.under_way -= 1;
-                self.progress.run_ended(now);
-            }
-            Event::Delivered { .. } => self.under_way -= 1,
-            Event::Persisted { written: true, .. } => self.progress.committed(now),
+            Event::Evaluated { .. } | Event::Delivered { .. } => self.under_way -= 1,
+            Event::Persisted { written, .. } => self.progress.commit_ended(now, *written),
             _ => {}
         }
         let step = match &event {
@@ -214,9 +216,11 @@ impl Shell {
         let (guests, metrics) = (Arc::clone(&self.guests), Arc::clone(&self.metrics));
         tokio::spawn(async move {
             let began = crate::clock::monotonic();
-            let outcome = evaluate(&run, &rule, &guests).await;
-            let name = &run.rule.0;
-            metrics.run_ended(name, outcome_name(&outcome), began.elapsed());
+            let rows = AtomicU64::new(0);
+            let outcome = evaluate(&run, &rule, &guests, &rows).await;
+            let (name, took) = (&run.rule.0, began.elapsed());
+            metrics.run_ended(name, outcome_name(&outcome), took);
+            crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
                 Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => {
@@ -237,7 +241,7 @@ impl Shell {
         crash::point(Step::Sending);
         tokio::spawn(async move {
             let outcome = match destination {
-                Some(destination) => deliver(&intent, &destination).await,
+                Some(destination) => deliver(&intent, &name, &destination, &metrics).await,
                 // It may come back with the next bundle; until its deadline the outbox keeps what it is owed.
                 None => Err(Refusal::Unavailable {
                     reason: format!("destination `{name}` is not part of the environment"),
@@ -253,6 +257,7 @@ impl Shell {
     /// Runs that were held because the clocks disagreed start when they agree again.
     fn release_held(&mut self) {
         if !self.held.is_empty() && self.clock.drift() <= DRIFT_MAX {
+            self.progress.freed(self.clock.now());
             for run in std::mem::take(&mut self.held) {
                 self.start_run(run);
             }
@@ -305,6 +310,7 @@ impl Shell {
 
     fn put_in_force(&mut self) {
         self.generation += 1;
+        self.progress.freed(self.clock.now());
         let bindings = &self.bindings;
         tracing::info!(
             bundle = bindings.digest,
