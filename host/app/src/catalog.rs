@@ -1,8 +1,12 @@
 //! The modules at hand: those built into this program, and those a manifest names by path.
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Mutex;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use watchbell_contract::{Fault, Plan};
 use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
@@ -11,10 +15,13 @@ use crate::chain;
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
+/// As large as a manifest's module may be.
+const MODULE_BYTES_MAX: u64 = 64 << 20;
+
 /// What to do when nothing is built in.
 pub const WITHOUT_PLUGINS: &str = "this watchbell was built without its plugins, so no built-in rule or alerter is \
-     known\n\nhint: build it with `cargo xtask build`, or run `cargo xtask plugins` and set WATCHBELL_PLUGINS to the \
-     folder it prints";
+     known\n\nhint: run `cargo xtask plugins`, and build with WATCHBELL_PLUGINS set to the folder \
+     that it prints";
 
 /// Loads modules through the sandbox and keeps them.
 pub struct Catalog {
@@ -71,8 +78,12 @@ impl Catalog {
                     return Ok(module.clone());
                 }
                 let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
-                let bytes = std::fs::read(path).map_err(|error| unusable(&error))?;
+                let bytes = read(path).map_err(|error| unusable(&error))?;
                 let name = path.display().to_string();
+                // It may have been replaced since the manifest's check read it.
+                if hex::encode(Sha256::digest(&bytes)) != *sha256 {
+                    return Err(ModuleFault::Unusable("it is no longer the file that `sha256` names".into()));
+                }
                 let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
                 files.insert(sha256.clone(), module.clone());
                 Ok(module)
@@ -94,6 +105,19 @@ impl Catalog {
     pub fn alerter_modules(&self) -> impl Iterator<Item = &AlerterModule> {
         self.alerters.iter()
     }
+}
+
+/// Reads a module, and no more than a module may have: the path may name a device that never ends.
+///
+/// # Errors
+/// It cannot be read, or is larger than 64 MiB.
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MODULE_BYTES_MAX {
+        return Err(std::io::Error::other("it is larger than 64 MiB"));
+    }
+    Ok(bytes)
 }
 
 impl Modules for Catalog {

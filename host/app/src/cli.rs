@@ -34,7 +34,11 @@ pub(crate) enum Failure {
 
 pub fn main(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => match run::run(&args) {
+            // Whoever reads the log reads JSON: so is the last line.
+            Err(failure) if crate::logs::is_json(args.json) => return failure.log(),
+            outcome => outcome,
+        },
         Command::Check(args) => check::check(&args),
         Command::Render(args) => render::render(&args),
         Command::Status(args) => status::status(&args),
@@ -61,15 +65,30 @@ pub fn main(cli: Cli) -> ExitCode {
 
 impl Failure {
     fn report(self) -> ExitCode {
-        let (code, message) = match self {
-            Self::Told => return ExitCode::from(1),
-            Self::Faults(error) => (1, crate::chain(error.as_ref())),
-            Self::Store(error) => (3, crate::chain(error.as_ref())),
-            Self::Superseded(by) => (4, by),
-            Self::Abandoned(count) => (5, format!("{count} runs or deliveries had to be abandoned")),
-        };
-        eprintln!("{} {message}", paint("error:", RED, &std::io::stderr()));
+        let (code, message) = self.told();
+        if let Some(message) = message {
+            eprintln!("{} {message}", paint("error:", RED, &std::io::stderr()));
+        }
         ExitCode::from(code)
+    }
+
+    /// As a log line, for a program whose output is one.
+    fn log(self) -> ExitCode {
+        let (code, message) = self.told();
+        if let Some(message) = message {
+            tracing::error!(exit_code = code, "{message}");
+        }
+        ExitCode::from(code)
+    }
+
+    fn told(self) -> (u8, Option<String>) {
+        match self {
+            Self::Told => (1, None),
+            Self::Faults(error) => (1, Some(crate::chain(error.as_ref()))),
+            Self::Store(error) => (3, Some(crate::chain(error.as_ref()))),
+            Self::Superseded(by) => (4, Some(by)),
+            Self::Abandoned(count) => (5, Some(format!("{count} runs or deliveries had to be abandoned"))),
+        }
     }
 }
 
@@ -93,6 +112,11 @@ pub(crate) fn paint(text: &str, colour: &str, stream: &impl IsTerminal) -> Strin
     }
 }
 
+/// Text that a plugin, a document or a receiver wrote, without what would move a terminal's cursor or colours.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}
+
 /// Writes to standard output; a reader that has gone (`| head`) is no fault.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
@@ -100,5 +124,13 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_others_wrote_moves_no_cursor() {
+        assert_eq!(super::plain("a\x1b[2Jb\u{9b}c"), "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

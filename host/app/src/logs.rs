@@ -3,12 +3,17 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// Whether lines are JSON: where asked for, and where nobody reads along.
+pub fn is_json(asked: bool) -> bool {
+    asked || !std::io::stderr().is_terminal()
+}
+
 pub fn start(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first; it is not worth an error.
-    let _ = if json || !terminal {
+    let _ = if is_json(json) {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     } else {
         lines

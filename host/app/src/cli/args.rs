@@ -91,6 +91,9 @@ pub struct Check {
     /// Also ask the clusters: do the indices exist, can the fields be read as the rules need them?
     #[arg(long)]
     pub online: bool,
+    /// Look for no secrets: for machines that must not have them, such as those that check pull requests.
+    #[arg(long, conflicts_with = "online")]
+    pub no_secrets: bool,
     /// Print the faults as JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,18 +1,27 @@
-use serde_json::json;
+use serde_json::{Value, json};
+use watchbell_manifest::Level;
 
 use super::args::Check;
 use super::place::{catalog, tell};
 use super::{Failure, GREEN, paint, print};
+use crate::bind::Bindings;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
+use crate::chain;
 
 pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     if !Catalog::has_plugins() {
         eprintln!("warning: {WITHOUT_PLUGINS}");
     }
     let catalog = catalog(None)?;
-    let bundle = match args.place.load(&catalog) {
+    let bundle = match args.place.load_as(&args.place.environment, &catalog, !args.no_secrets) {
         Ok(bundle) => bundle,
         Err(report) if args.json => {
+            let (errors, warnings): (Vec<_>, Vec<_>) =
+                report.diagnostics.iter().partition(|diagnostic| diagnostic.level == Level::Error);
+            let report = json!({
+                "ok": false, "environment": args.place.environment, "digest": null, "rules": null,
+                "warnings": warnings, "faults": errors, "more": report.more,
+            });
             print(&serde_json::to_string_pretty(&report)?)?;
             return Err(Failure::Told);
         }
@@ -23,16 +32,22 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     };
     let mut warnings: Vec<String> = bundle.warnings.iter().map(ToString::to_string).collect();
     let mut faults = Vec::new();
-    if args.online {
+    // All that `run` does before it asks a cluster: certificates, addresses, secrets' programs.
+    if !args.no_secrets
+        && let Err(error) = Bindings::new(&bundle, &catalog)
+    {
+        faults.push(chain(error.as_ref()));
+    }
+    if args.online && faults.is_empty() {
         let found = super::online::check(&bundle)?;
         warnings.extend(found.warnings);
-        faults = found.faults;
+        faults.extend(found.faults);
     }
     let rules = bundle.rules.len();
     if args.json {
         let report = json!({
             "ok": faults.is_empty(), "environment": bundle.environment.name, "digest": bundle.digest,
-            "rules": rules, "warnings": warnings, "faults": faults,
+            "rules": rules, "warnings": said(&warnings), "faults": said(&faults), "more": 0,
         });
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -52,4 +67,9 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// In the shape of a manifest's faults; these have no place in a file.
+fn said(messages: &[String]) -> Vec<Value> {
+    messages.iter().map(|message| json!({ "message": message })).collect()
 }

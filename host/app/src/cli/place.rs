@@ -1,5 +1,5 @@
 //! Which manifests, in which environment: loaded, or every fault told.
-use watchbell_manifest::{Bundle, Options, Report};
+use watchbell_manifest::{Bundle, Level, Options, Report};
 use watchbell_sandbox::{Config, Sandbox};
 
 use super::args::Place;
@@ -30,21 +30,40 @@ impl Place {
         catalog: &Catalog,
         check_secrets: bool,
     ) -> Result<Bundle, Report> {
+        // A variable that is set to nothing says nothing.
+        let environment = if environment.is_empty() { "default" } else { environment };
         let env = |name: &str| std::env::var(name).ok();
         let options = Options { environment, token_overrides: &self.tokens, env: &env, check_secrets };
         watchbell_manifest::load(&self.rules, &options, catalog)
     }
 
-    /// Loads, or prints every fault to standard error.
-    pub(crate) fn load_or_tell(&self, catalog: &Catalog) -> Result<Bundle, Failure> {
+    /// Loads, or prints every fault to standard error; `json`: as log lines.
+    pub(crate) fn load_or_tell(&self, catalog: &Catalog, json: bool) -> Result<Bundle, Failure> {
         let bundle = self.load(catalog).map_err(|report| {
-            tell(&report);
+            tell_or_log(&report, json);
             Failure::Told
         })?;
         for warning in &bundle.warnings {
-            eprintln!("{} {warning}", paint("warning:", YELLOW, &std::io::stderr()));
+            if json {
+                tracing::warn!("{warning}");
+            } else {
+                eprintln!("{} {warning}", paint("warning:", YELLOW, &std::io::stderr()));
+            }
         }
         Ok(bundle)
+    }
+}
+
+/// A log line each where the output is a log of JSON, the report as people read it otherwise.
+pub(crate) fn tell_or_log(report: &Report, json: bool) {
+    if !json {
+        return tell(report);
+    }
+    for diagnostic in &report.diagnostics {
+        match diagnostic.level {
+            Level::Error => tracing::error!("{diagnostic}"),
+            Level::Warning => tracing::warn!("{diagnostic}"),
+        }
     }
 }
 

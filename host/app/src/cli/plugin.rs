@@ -5,7 +5,7 @@ use serde_json::json;
 use watchbell_sandbox::{Config, Kind, Sandbox};
 
 use super::place::catalog;
-use super::{Failure, GREEN, Plugin, paint, print};
+use super::{Failure, GREEN, Plugin, paint, plain, print};
 
 pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
     match command {
@@ -15,7 +15,7 @@ pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
 }
 
 fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let bytes = crate::catalog::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
     let name = file.display().to_string();
     let sandbox = Sandbox::new(Config::default())?;
     let inspection = Sandbox::inspect(&bytes).with_context(|| name.clone())?;
@@ -39,7 +39,8 @@ fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
         }
     };
     let misuses = inspection.misuses.iter().map(|misuse| format!("uses {}: {}", misuse.what, misuse.instead));
-    let misuses: Vec<String> = misuses.collect();
+    let misuses: Vec<String> = misuses.map(|misuse| plain(&misuse)).collect();
+    let what = plain(&what);
     if as_json {
         let report = json!({
             "ok": misuses.is_empty(), "faults": misuses, "is": what, "sha256": inspection.digest, "bytes": bytes.len(), "sdk": inspection.sdk,
@@ -57,9 +58,9 @@ fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
         "{ok}: {what}\n  sha256   {}\n  size     {} KiB\n  sdk      {}\n  imports  {}\n  exports  {}",
         inspection.digest,
         bytes.len().div_ceil(1024),
-        inspection.sdk.as_deref().unwrap_or("not stated"),
-        inspection.imports.join(", "),
-        inspection.exports.join(", "),
+        plain(inspection.sdk.as_deref().unwrap_or("not stated")),
+        plain(&inspection.imports.join(", ")),
+        plain(&inspection.exports.join(", ")),
     ))
 }
 

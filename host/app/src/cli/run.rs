@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::Failure;
 use super::args::Run;
-use super::place::{catalog, tell};
+use super::place::{catalog, tell_or_log};
 use crate::bind::Bindings;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::host::{self, Host, StartFault};
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
         return Err(Failure::Faults(anyhow::anyhow!(WITHOUT_PLUGINS)));
     }
     let catalog = catalog(args.cache.as_deref())?;
-    let bundle = args.place.load_or_tell(&catalog)?;
+    let bundle = args.place.load_or_tell(&catalog, logs::is_json(args.json))?;
     let bindings = placed(Bindings::new(&bundle, &catalog)?, args);
     let again = args.clone();
     let reload = Arc::new(move || reload(&again, &catalog));
@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
 }
 
 fn reload(args: &Run, catalog: &Catalog) -> Option<Bindings> {
-    let bundle = args.place.load(catalog).inspect_err(tell).ok()?;
+    let bundle =
+        args.place.load(catalog).inspect_err(|report| tell_or_log(report, logs::is_json(args.json))).ok()?;
     let bindings = Bindings::new(&bundle, catalog)
         .inspect_err(|error| tracing::error!("{}", crate::chain(error.as_ref())))
         .ok()?;
