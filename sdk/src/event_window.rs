@@ -75,6 +75,10 @@ impl Aged for EventWindow {
     fn newest(&self) -> Option<Timestamp> {
         self.newest()
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.runs.heap_bytes()
+    }
 }
 
 impl Tally {
@@ -102,6 +106,11 @@ impl Tally {
     pub fn is_empty(&self) -> bool {
         self.cells.0.is_empty()
     }
+
+    /// The bytes that it holds besides its own size; for [`Aged`].
+    pub fn heap_bytes(&self) -> usize {
+        self.cells.heap_bytes()
+    }
 }
 
 fn cell(at: Timestamp, grid: Duration) -> i64 {
@@ -109,6 +118,11 @@ fn cell(at: Timestamp, grid: Duration) -> i64 {
 }
 
 impl Runs {
+    /// With what an allocator adds, and as if it were doubled: the next event may do that.
+    fn heap_bytes(&self) -> usize {
+        16 + self.0.capacity().max(self.0.len() * 2) * size_of::<(i64, u32)>()
+    }
+
     #[inline]
     fn add(&mut self, place: i64, count: u32) {
         match self.0.back_mut() {

@@ -9,14 +9,14 @@ use crate::run::parse;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as alerter_wire;
 use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
 use crate::wire::types as wire;
-use crate::{Alerter, Fault, Problem, Rule, Run, Timestamp, VERSION, Window, log};
+use crate::{Alerter, CONTRACT, Fault, Problem, Rule, Run, Timestamp, Window, log};
 
 /// The content of the `watchbell:sdk` section.
-pub const VERSION_SECTION: [u8; VERSION.len()] = {
-    let mut bytes = [0; VERSION.len()];
+pub const CONTRACT_SECTION: [u8; CONTRACT.len()] = {
+    let mut bytes = [0; CONTRACT.len()];
     let mut index = 0;
     while index < bytes.len() {
-        bytes[index] = VERSION.as_bytes()[index];
+        bytes[index] = CONTRACT.as_bytes()[index];
         index += 1;
     }
     bytes
@@ -201,13 +201,26 @@ macro_rules! export_alerter {
     };
 }
 
-/// The SDK's version, where the host reads it before it compiles the module.
+/// The contract's version, where the host reads it before it compiles the module.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sdk_section {
     () => {
         #[used]
         #[unsafe(link_section = "watchbell:sdk")]
-        static SDK_VERSION: [u8; $crate::VERSION.len()] = $crate::export::VERSION_SECTION;
+        static CONTRACT: [u8; $crate::CONTRACT.len()] = $crate::export::CONTRACT_SECTION;
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_holds_the_contracts_version() {
+        let wit = include_str!("../wit/watchbell.wit");
+        let package = wit.lines().find_map(|line| line.strip_prefix("package watchbell:plugin@"));
+        assert_eq!(package.and_then(|rest| rest.strip_suffix(';')), Some(CONTRACT));
+        assert_eq!(CONTRACT_SECTION, CONTRACT.as_bytes());
+    }
 }

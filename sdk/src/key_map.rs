@@ -9,20 +9,35 @@ use crate::{Key, Timestamp};
 /// How many keys a map holds by default.
 pub const KEYS_MAX: usize = 250_000;
 
+/// How many bytes a map takes, its table included: half of the memory that a module has by default, for the other
+/// half holds rows and the state as it is written.
+pub const BYTES_MAX: usize = 32 << 20;
+
+/// What a call of `entry` may add to a value: an event in a queue that is doubled to hold it.
+const EVENT_BYTES: usize = 32;
+
 /// A value per key, found by the key's eight bytes: no name is stored, so a map of a hundred thousand hosts stays
 /// small. A state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
-/// Holds at most `MAX` keys. When a key more comes, the eighth of them that was silent longest is forgotten
-/// and a warning is logged: a rule that meets it says in its README what that does to its verdict.
+/// Holds at most `MAX` keys and [`BYTES_MAX`] bytes, so that it fits a module's memory whatever the keys hold. When
+/// more comes, the eighth of them that was silent longest is forgotten and a warning is logged: a rule that meets it
+/// says in its README what that does to its verdict.
 #[derive(Clone, Debug)]
 pub struct KeyMap<V, const MAX: usize = KEYS_MAX> {
     entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
+    /// No fewer than the entries take: what they took when they were counted, and what each call may have added.
+    bytes_most: usize,
 }
 
-/// Tells which key of a full map is forgotten first.
+/// What a full map must know of its values.
 pub trait Aged {
-    /// The newest event that the value holds.
+    /// The newest event that the value holds: which key is forgotten first.
     fn newest(&self) -> Option<Timestamp>;
+
+    /// The bytes that the value holds besides its own size.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Keys are hashes already.
@@ -47,7 +62,7 @@ impl Hasher for AsItIs {
 
 impl<V, const MAX: usize> Default for KeyMap<V, MAX> {
     fn default() -> Self {
-        Self { entries: HashMap::default() }
+        Self { entries: HashMap::default(), bytes_most: 0 }
     }
 }
 
@@ -65,23 +80,47 @@ impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
         if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
-            self.forget_silent();
+            self.forget_silent(self.entries.len() / 8, format_args!("more than {MAX} keys"));
         }
-        self.entries.entry(key).or_insert_with(make)
+        self.bytes_most += EVENT_BYTES;
+        if self.bytes_most > BYTES_MAX {
+            self.count_bytes();
+        }
+        let bytes_most = &mut self.bytes_most;
+        self.entries.entry(key).or_insert_with(|| {
+            let value = make();
+            *bytes_most += Self::entry_bytes(&value);
+            value
+        })
+    }
+
+    /// A table is doubled when it is full: on average, half as much again is set aside.
+    fn entry_bytes(value: &V) -> usize {
+        size_of::<(Key, V)>() * 3 / 2 + value.heap_bytes()
+    }
+
+    /// Counts what is held, and makes room for a while if it is nearly too much.
+    #[cold]
+    fn count_bytes(&mut self) {
+        let held = |map: &Self| map.entries.values().map(Self::entry_bytes).sum::<usize>();
+        self.bytes_most = held(self);
+        while self.bytes_most > BYTES_MAX / 8 * 7 && !self.entries.is_empty() {
+            let few = self.entries.len() / 8;
+            self.forget_silent(few, format_args!("keys of more than {} MiB", BYTES_MAX >> 20));
+            self.bytes_most = held(self);
+        }
     }
 
     #[cold]
-    fn forget_silent(&mut self) {
+    fn forget_silent(&mut self, count: usize, why: std::fmt::Arguments<'_>) {
         // By age, then key: which ones go must not depend on the map's order.
         let mut ages: Vec<_> = self.entries.iter().map(|(key, value)| (value.newest(), *key)).collect();
-        let count = (ages.len() / 8).max(1).min(ages.len());
+        let count = count.max(1).min(ages.len());
         ages.select_nth_unstable(count - 1);
         for (_, key) in &ages[..count] {
             self.entries.remove(key);
         }
-        crate::log::warn(format_args!(
-            "more than {MAX} keys at once: the {count} that were silent longest are forgotten"
-        ));
+        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
     }
 }
 
@@ -127,11 +166,13 @@ impl<V: Serialize, const MAX: usize> Serialize for KeyMap<V, MAX> {
     }
 }
 
-impl<'de, V: Deserialize<'de>, const MAX: usize> Deserialize<'de> for KeyMap<V, MAX> {
+impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Deserialize<'de> for KeyMap<V, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = Vec::<([u8; 8], V)>::deserialize(deserializer)?;
         let entries = entries.into_iter().map(|(key, value)| (Key(u64::from_le_bytes(key)), value));
-        Ok(Self { entries: entries.collect() })
+        let mut map = Self { entries: entries.collect(), bytes_most: 0 };
+        map.bytes_most = map.entries.values().map(Self::entry_bytes).sum();
+        Ok(map)
     }
 }
 
@@ -154,6 +195,30 @@ mod tests {
         assert!(map.get(key(15)).is_none() && map.get(key(14)).is_none());
         assert!(map.get(key(16)).is_some() && map.get(key(0)).is_some());
         assert!(crate::testing::take_logs()[0].1.contains("more than 16 keys"));
+    }
+
+    #[test]
+    fn a_map_forgets_by_bytes_where_few_keys_hold_much() {
+        let mut map = KeyMap::<EventWindow>::default();
+        let mut most = 0;
+        // Each event is an instant of its own: 20,000 of each of 400 keys would be 128 MiB.
+        for n in 0..20_000 {
+            for host in 0..400 {
+                map.entry(key(host)).push(Timestamp(n * 400 + host as i64), Duration::from_mins(600));
+            }
+            if n % 500 == 0 {
+                most = most.max(map.values().map(KeyMap::<EventWindow>::entry_bytes).sum());
+            }
+        }
+        assert!(most > BYTES_MAX / 2 && most <= BYTES_MAX, "{most}");
+        assert!(map.get(key(399)).is_some());
+        assert!(
+            crate::testing::take_logs()[0].1.starts_with("keys of more than 32 MiB at once: the 50 that")
+        );
+        let bytes = postcard::to_allocvec(&map).unwrap();
+        assert!(bytes.len() < 16 << 20, "{}", bytes.len());
+        let back: KeyMap<EventWindow> = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(back.bytes_most, back.values().map(KeyMap::<EventWindow>::entry_bytes).sum::<usize>());
     }
 
     #[test]

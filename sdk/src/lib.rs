@@ -47,6 +47,7 @@ mod key; // which group a row belongs to
 mod page; // an answer's columns, checked once
 mod row; // one row of them, typed and borrowed
 mod question; // what a rule asks
+mod bounds; // how long the texts of a signal may be
 mod signal; // what it finds
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
@@ -65,7 +66,7 @@ pub mod testing; // rules and alerters in `cargo test`
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, KEYS_MAX, KeyMap};
+pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -75,8 +76,12 @@ pub use signal::{Evidence, Kind, Signal, Signals};
 pub use time::{Duration, Range, Timestamp};
 pub use watchbell_sdk_macros::{alerter, rule};
 
-/// The SDK's version, which every module carries in its `watchbell:sdk` section.
+/// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The version of the contract that modules of this SDK speak: that of the package in `wit/watchbell.wit`, whatever
+/// the SDK's own. Every module carries it in its `watchbell:sdk` section; a host takes those of its own `major.minor`.
+pub const CONTRACT: &str = "0.1.0";
 
 /// What most rules need.
 pub mod prelude {

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::page::{Column, MISSING, Page};
-use crate::{Key, Labels, Timestamp};
+use crate::{Key, Labels, Timestamp, bounds};
 
 /// A document or a bucket. Where key fields hold several values, the rule sees the row once for each combination of
 /// them, at most 64 times.
@@ -40,10 +40,11 @@ impl<'p> Row<'p> {
         self.key
     }
 
-    /// The key's values, for a signal. Allocates: ask for it when there is something to say.
+    /// The key's values, for a signal. A value of more than 1 KiB is cut, and ends in a hash of the whole. Allocates:
+    /// ask for it when there is something to say.
     pub fn labels(&self) -> Labels {
         let value = |(column, &slot): (&Column<'p>, &u32)| {
-            (slot != MISSING).then(|| column.value(slot as usize).to_string())
+            (slot != MISSING).then(|| bounds::label(column.value(slot as usize).to_string()))
         };
         Labels(self.page.columns.iter().zip(self.slots).map(value).collect())
     }

@@ -2,7 +2,7 @@
 use serde::Serialize;
 
 use crate::wire::types as wire;
-use crate::{AnyOf, Labels, Range, Timestamp};
+use crate::{AnyOf, Labels, Range, Timestamp, bounds};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
@@ -14,7 +14,7 @@ pub struct Signal {
     pub kind: Kind,
     pub value: Option<f64>,
     pub threshold: Option<f64>,
-    /// One line for people.
+    /// One line for people, 2 KiB at most.
     pub summary: String,
     /// A JSON object as text: `details.*` in a manifest's texts.
     pub details: String,
@@ -44,10 +44,16 @@ pub struct Evidence {
 }
 
 /// Where a rule puts what it finds.
+///
+/// A run returns 10,000 signals at most, and 4 MiB: the host judges a shorter window where there are more.
 #[derive(Debug, Default)]
 pub struct Signals {
     found: Vec<Signal>,
 }
+
+/// Signals of one instant that are told, and their bytes: below the host's limits for a run.
+const INSTANT_SIGNALS_MAX: usize = 10_000;
+const INSTANT_BYTES_MAX: usize = 3 << 20;
 
 impl Signal {
     /// A level that holds until [`until`](Self::until).
@@ -95,15 +101,20 @@ impl Signal {
         self
     }
 
+    /// What is longer than 2 KiB is cut, with an ellipsis.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
-        self.summary = summary.into();
+        self.summary = bounds::text(summary.into(), bounds::SUMMARY_BYTES_MAX);
         self
     }
 
-    /// A struct, a map or `json!({…})`. What is no JSON object is left out and logged.
+    /// A struct, a map or `json!({…})`. What is no JSON object is left out and logged. Of more than 64 KiB, the longest
+    /// texts and lists are shortened.
     pub fn details(mut self, details: &impl Serialize) -> Self {
         match serde_json::to_string(details) {
-            Ok(text) if text.starts_with('{') => self.details = text,
+            Ok(text) if text.starts_with('{') => match bounds::details(&text) {
+                Some(text) => self.details = text,
+                None => crate::log::warn(format_args!("details of {} bytes are left out", text.len())),
+            },
             Ok(text) => crate::log::warn(format_args!("details must be a JSON object, not {text}")),
             Err(error) => crate::log::warn(format_args!("details cannot be written as JSON: {error}")),
         }
@@ -115,23 +126,25 @@ impl Signal {
         self
     }
 
+    /// What it takes of a run's output, roughly.
+    fn bytes(&self) -> usize {
+        // Labels stand in the evidence once more.
+        let labels: usize =
+            self.labels.0.iter().flatten().map(|value| value.len().min(bounds::LABEL_BYTES_MAX)).sum();
+        let filter =
+            self.evidence.as_ref().and_then(|evidence| evidence.filter.as_deref()).unwrap_or_default();
+        128 + 2 * labels + filter.len() + self.summary.len() + self.details.len()
+    }
+
+    /// As the host takes it. The fields are public, so what the setters promise is made sure of once more.
     pub(crate) fn into_wire(self, key: &[String]) -> wire::Signal {
-        let evidence = self.evidence.map(|evidence| wire::Evidence {
-            over: evidence.over.into_wire(),
-            only: key
-                .iter()
-                .zip(&self.labels.0)
-                .map(|(field, value)| AnyOf { field: field.clone(), values: vec![value.clone()] })
-                .chain(evidence.only)
-                .map(AnyOf::into_wire)
-                .collect(),
-            filter: evidence.filter,
-            newest: evidence.newest,
-        });
+        let labels: Vec<_> = self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect();
+        let details = bounds::details(&self.details).unwrap_or_else(|| "{}".into());
+        let evidence = self.evidence.map(|evidence| evidence.into_wire(key, &labels));
         wire::Signal {
             labels: key
                 .iter()
-                .zip(self.labels.0)
+                .zip(labels)
                 .map(|(name, value)| wire::Label { name: name.clone(), value })
                 .collect(),
             at: self.at.0,
@@ -143,8 +156,8 @@ impl Signal {
             },
             value: self.value,
             threshold: self.threshold,
-            summary: self.summary,
-            details: self.details,
+            summary: bounds::text(self.summary, bounds::SUMMARY_BYTES_MAX),
+            details,
             evidence,
         }
     }
@@ -166,6 +179,41 @@ impl Evidence {
         self.filter = Some(filter.into());
         self
     }
+
+    fn into_wire(self, key: &[String], labels: &[Option<String>]) -> wire::Evidence {
+        let mut only = Vec::new();
+        let mut filters = Vec::from_iter(self.filter);
+        for (field, value) in key.iter().zip(labels) {
+            match value.as_deref().and_then(bounds::beginning) {
+                // No document has the cut value; they begin with what is left of it.
+                Some(beginning) => {
+                    filters.push(format!("{}:{}*", escaped(field), escaped(first(beginning, 256))));
+                }
+                None => only.push(AnyOf { field: field.clone(), values: vec![value.clone()] }),
+            }
+        }
+        let filter = match filters.len() {
+            0 | 1 => filters.pop(),
+            _ => Some(format!("({})", filters.join(") AND ("))),
+        };
+        wire::Evidence {
+            over: self.over.into_wire(),
+            only: only.into_iter().chain(self.only).map(AnyOf::into_wire).collect(),
+            filter,
+            newest: self.newest,
+        }
+    }
+}
+
+/// A word in Lucene query-string syntax, whatever it holds.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| (!c.is_alphanumeric() && c != '_').then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+fn first(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
 impl Signals {
@@ -184,6 +232,80 @@ impl Signals {
     /// In order of time. Of one instant, by labels: a rule may have walked its keys in any order.
     pub(crate) fn into_sorted(mut self) -> Vec<Signal> {
         self.found.sort_by(|a, b| (a.at, &a.labels, a.kind).cmp(&(b.at, &b.labels, b.kind)));
+        self.cut_instant();
         self.found
+    }
+
+    /// Where there is more than a run may return, the host halves the window; but one instant cannot be halved. Then
+    /// it is better to tell of some than of none.
+    fn cut_instant(&mut self) {
+        let [first, .., last] = &self.found[..] else { return };
+        if first.at != last.at {
+            return;
+        }
+        let mut bytes = 0;
+        let mut fits = |signal: &Signal| {
+            bytes += signal.bytes();
+            bytes <= INSTANT_BYTES_MAX
+        };
+        let kept = self.found.iter().take_while(|signal| fits(signal)).count().min(INSTANT_SIGNALS_MAX);
+        if kept < self.found.len() {
+            crate::log::warn(format_args!(
+                "{} signals at {}: only the first {kept} are told",
+                self.found.len(),
+                first.at
+            ));
+            self.found.truncate(kept);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(label: &str) -> Signal {
+        Signal::event(Labels(vec![Some(label.into())]), Timestamp(0))
+    }
+
+    #[test]
+    fn a_long_text_costs_no_alert() {
+        let mut long = signal(&"Mozilla/5.0 (\"x\") ".repeat(500));
+        let over = Range::new(Timestamp(0), Timestamp(1));
+        long = long.evidence(Evidence::over(over).filter("level: error"));
+        // As an author may do without the setters.
+        long.summary = "at Main.java:7\n".repeat(1_200);
+        long.details = format!("{{\"trace\":\"{}\"}}", "x".repeat(300 << 10));
+        let wire = long.into_wire(&["user_agent.original".into()]);
+        assert!(wire.summary.len() <= bounds::SUMMARY_BYTES_MAX && wire.summary.ends_with('…'));
+        assert!(wire.labels[0].value.as_ref().unwrap().len() <= bounds::LABEL_BYTES_MAX);
+        assert!(wire.details.len() <= bounds::DETAILS_BYTES_MAX && wire.details.contains("xxx…"));
+        let evidence = wire.evidence.unwrap();
+        assert_eq!(evidence.only, []);
+        let filter = evidence.filter.unwrap();
+        assert!(
+            filter.starts_with(r#"(level: error) AND (user_agent\.original:Mozilla\/5\.0\ \(\"x\"\)\ "#),
+            "{filter}"
+        );
+        assert!(filter.ends_with("*)"));
+    }
+
+    #[test]
+    fn an_instant_is_cut_and_a_longer_window_left_to_the_host() {
+        let many = |count: usize, step: i64| {
+            let mut out = Signals::default();
+            (0..count).for_each(|n| {
+                let mut found = signal(&n.to_string());
+                found.at = Timestamp(n as i64 * step);
+                out.push(found.summary("s".repeat(200)));
+            });
+            out.into_sorted().len()
+        };
+        assert_eq!(many(5_000, 0), 5_000);
+        assert!(many(20_000, 0) <= INSTANT_SIGNALS_MAX);
+        assert!(
+            crate::testing::take_logs()[0].1.starts_with("20000 signals at 1970-01-01T00:00:00.000Z: only")
+        );
+        assert_eq!(many(20_000, 1), 20_000);
     }
 }

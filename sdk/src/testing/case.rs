@@ -121,6 +121,14 @@ impl Default for Case {
 }
 
 impl Case {
+    /// Reads a list of cases in JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it, as text.
+    pub fn read_all(json: &str) -> Result<Vec<Self>, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
     pub fn new(params: Value) -> Self {
         Self { params, ..Self::default() }
     }
