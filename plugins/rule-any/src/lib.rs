@@ -10,11 +10,14 @@ mod tests;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Any {
-    /// Fields to show: the first value of each goes to the summary, all of them to `details`.
+    /// Fields to show: how the first value of each begins goes to the summary, all of them to `details`.
     #[serde(default)]
     #[schemars(length(max = 50))]
     fields: Vec<String>,
 }
+
+/// What the summary shows of a value, in characters: a stack trace must leave room for the other fields.
+const SHOWN_MAX: usize = 120;
 
 #[watchbell_sdk::rule(name = "any", summary = "Announces every matching document")]
 impl Rule for Any {
@@ -35,7 +38,7 @@ impl Rule for Any {
             let mut values: Vec<_> = row.values(field).map(|value| json!(value)).collect();
             if let Some(first) = row.value(field) {
                 let comma = if summary.is_empty() { "" } else { ", " };
-                summary.push_str(&format!("{comma}{field}: {first}"));
+                summary.push_str(&format!("{comma}{field}: {}", beginning(&first.to_string())));
             }
             details[field] = match values.len() {
                 0 => json!(null),
@@ -53,5 +56,14 @@ impl Rule for Any {
                 .details(&details)
                 .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
         );
+    }
+}
+
+/// How a value begins, on one line.
+fn beginning(value: &str) -> String {
+    let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }

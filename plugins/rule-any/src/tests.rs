@@ -9,6 +9,14 @@ fn case(fields: &[&str]) -> Case {
     Case::new(json!({ "fields": fields })).until(SECOND * 120)
 }
 
+/// The same cases run on the component, in the host's own tests.
+#[test]
+fn every_case_holds() {
+    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
+        case.check::<Any>();
+    }
+}
+
 #[test]
 fn every_document_is_announced_once() {
     let told =
@@ -35,4 +43,32 @@ fn unknown_parameters_are_refused() {
     case.params = json!({ "field": ["user"] });
     let fault = case.run_with(&mut watchbell_sdk::testing::Native::<Any>::default()).unwrap_err();
     assert!(fault.contains("unknown field `field`"), "{fault}");
+}
+
+#[test]
+fn long_values_cost_no_alert() {
+    let trace = "at org.example.Main.run(Main.java:42)\n".repeat(460);
+    let agent = "Mozilla/5.0 ".repeat(750);
+    let document = |end: &str| json!({ "trace": trace, "agent": format!("{agent}{end}"), "user": "ann" });
+    let case = case(&["trace", "user"]).key(["agent"]).document(SECOND, document("a"));
+    let told = case.document(SECOND, document("b")).run::<Any>();
+    assert!(trace.len() > 17_000 && agent.len() == 9_000);
+    assert!(
+        told[0].summary.starts_with("trace: at org.example.Main.run(Main.java:42) at org"),
+        "{}",
+        told[0].summary
+    );
+    assert!(told[0].summary.ends_with("…, user: ann"), "{}", told[0].summary);
+    assert!(told[0].details.len() > 17_000, "within the bounds: all of it");
+    let labels: Vec<_> = told.iter().map(|signal| signal.labels.0[0].clone().unwrap()).collect();
+    assert_ne!(labels[0], labels[1], "two keys stay two");
+    assert!(labels.iter().all(|label| label.starts_with("Mozilla") && label.len() <= 1 << 10));
+}
+
+#[test]
+fn details_of_many_long_values_are_shortened() {
+    let document = json!({ "trace": "x".repeat(300 << 10), "user": "ann" });
+    let told = case(&["trace", "user"]).document(SECOND, document).run::<Any>();
+    assert!(told[0].details.len() <= 64 << 10);
+    assert!(told[0].details.contains(r#""user":"ann""#));
 }

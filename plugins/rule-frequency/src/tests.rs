@@ -23,6 +23,14 @@ fn a_minute_of_events(num_events: u32) -> Case {
     rule(num_events, "1h").documents(secs(0), 60, secs(1), json!({ "username": "qlo" }))
 }
 
+/// The same cases run on the component, in the host's own tests.
+#[test]
+fn every_case_holds() {
+    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
+        case.check::<Frequency>();
+    }
+}
+
 #[test]
 fn the_threshold_is_inclusive_with_and_without_a_key() {
     for key in [vec![], vec!["username"]] {
@@ -177,6 +185,22 @@ fn parameters_are_checked() {
         let message = fault(params).unwrap_err();
         assert!(message.contains(says), "{message}");
     }
+}
+
+#[test]
+fn priming_in_the_midst_of_a_run_of_matches_shifts_it_until_a_pause() {
+    // An event each second, matches of three; a pause; the same again.
+    let case = |from: u64| {
+        let case = rule(3, "10s").every(secs(10)).until(secs(120));
+        let case = case.documents(secs(0), 60, secs(1), json!({})).documents(secs(90), 9, secs(1), json!({}));
+        Case { from: secs(from), ..case }
+    };
+    let from = |from: u64| times(&case(from).run::<Frequency>());
+    assert_eq!(from(0)[9..], [29, 32, 35, 38, 41, 44, 47, 50, 53, 56, 59, 92, 95, 98]);
+    // Primed from 21 s on: a second off at most, as the README says, and right after the pause.
+    assert_eq!(from(31), [32, 35, 38, 41, 44, 47, 50, 53, 56, 59, 92, 95, 98]);
+    assert_eq!(from(32), [33, 36, 39, 42, 45, 48, 51, 54, 57, 92, 95, 98]);
+    assert_eq!(from(75), [92, 95, 98]);
 }
 
 proptest! {

@@ -9,7 +9,6 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-const HOUR: u64 = 3_600;
 const NEVER: [u64; 0] = [];
 
 /// A hundred seconds with an event each, judged every ten.
@@ -34,6 +33,14 @@ fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
         case.params[name] = value.clone();
     }
     case
+}
+
+/// The same cases run on the component, in the host's own tests.
+#[test]
+fn every_case_holds() {
+    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
+        case.check::<Spike>();
+    }
 }
 
 #[test]
@@ -94,19 +101,60 @@ fn nothing_against_nothing_never_fires() {
 }
 
 #[test]
-fn a_rise_from_nothing_needs_a_word_on_how_much_is_a_spike() {
-    let case = |thresholds| {
-        let params = json!({ "timeframe": "10s", "height": 2, "direction": "both", "check_every": "10s" });
+fn a_rise_from_nothing_is_a_spike() {
+    let case = |direction: &str, thresholds| {
+        let params = json!({ "timeframe": "10s", "height": 2, "direction": direction, "check_every": "10s" });
         let case = Case::new(params).until(secs(100)).documents(secs(50), 25, Duration(100), json!({}));
         edit(case, thresholds).run::<Spike>()
     };
-    assert_eq!(times(&case(json!({ "threshold_ref": 1, "threshold_cur": 5 }))), NEVER);
-    // Nothing said: only the fall after it, which has a reference.
-    assert_eq!(times(&case(json!({}))), [70]);
-    let told = case(json!({ "threshold_cur": 20 }));
+    // Silence, then a burst, with nothing else said.
+    let told = case("up", json!({}));
     assert_eq!(times(&told), [60]);
     assert_eq!((told[0].value, told[0].summary.as_str()), (Some(25.0), "25 events within 10s, after none"));
-    assert_eq!(times(&case(json!({ "threshold_ref": 0 }))), [60, 70]);
+    assert_eq!(times(&case("both", json!({}))), [60, 70], "and the fall after it");
+    assert_eq!(times(&case("down", json!({}))), [70]);
+    assert_eq!(times(&case("up", json!({ "threshold_cur": 25 }))), [60]);
+    assert_eq!(times(&case("up", json!({ "threshold_cur": 26 }))), NEVER);
+    assert_eq!(times(&case("up", json!({ "threshold_ref": 1 }))), NEVER);
+}
+
+#[test]
+fn the_value_is_exact_and_the_text_is_rounded() {
+    // 199 after 100: below 2 by less than the text shows.
+    let case = |current: u32| {
+        let params = json!({ "timeframe": "10s", "height": 1.5, "direction": "up", "check_every": "10s" });
+        let case = Case::new(params).until(secs(60)).documents(secs(30), 100, Duration(1), json!({}));
+        case.documents(secs(40), current, Duration(1), json!({})).run::<Spike>()
+    };
+    let told = &case(199)[1];
+    assert_eq!((told.at, told.value), (ORIGIN + secs(50), Some(1.99)));
+    assert_eq!(told.summary, "199 events within 10s, 2 times the 100 before");
+}
+
+/// A rate that triples at 200 s and stays: windows of 100 s, judged every ten.
+#[test]
+fn a_lasting_spike_is_told_in_time_and_when_it_is_worse() {
+    let params = json!({ "timeframe": "100s", "height": 1.5, "direction": "up", "check_every": "10s", "threshold_ref": 20 });
+    let case = Case::new(params).every(secs(10)).until(secs(600));
+    let case =
+        case.documents(secs(0), 600, secs(1), json!({})).documents(secs(200), 400, Duration(500), json!({}));
+    let told = case.run::<Spike>();
+    // After the silence before the first event, too: when it begins or is a tenth worse, and else every 50 s.
+    assert_eq!(times(&told), [120, 150, 230, 240, 250, 260, 280, 300, 350]);
+    for pair in told[2..].windows(2) {
+        assert!(pair[1].at <= pair[0].until.unwrap(), "no gap while it lasts");
+    }
+}
+
+#[test]
+fn a_fleet_that_spikes_at_once_is_not_told_at_every_check() {
+    let params = json!({ "timeframe": "5m", "height": 2, "direction": "up", "alert_on_new_data": true });
+    let case = Case::new(params).key(["host"]).until(secs(900));
+    let case = (0..50_u64)
+        .fold(case, |case, host| case.documents(secs(310), 2, secs(1), json!({ "host": host.to_string() })));
+    let told = case.run::<Spike>();
+    // Ten checks find each host above, at 330 s to 600 s. The first tells, and the beats at 450 s and 600 s.
+    assert_eq!((told.len(), times(&told)[0]), (50 * 3, 330));
 }
 
 #[test]
@@ -137,7 +185,7 @@ fn a_new_key_is_judged_when_both_its_windows_are_known() {
     };
     assert_eq!(times(&case(json!({})).run::<Spike>()), [70]);
     assert_eq!(times(&case(json!({ "threshold_cur": 5 })).run::<Spike>()), [70]);
-    assert_eq!(times(&case(json!({ "threshold_ref": 0 })).run::<Spike>())[..2], [25, 30]);
+    assert_eq!(times(&case(json!({ "alert_on_new_data": true })).run::<Spike>())[..2], [25, 30]);
 }
 
 #[test]
@@ -148,38 +196,6 @@ fn a_nested_field_and_a_missing_one_are_keys() {
     let told = case.documents(secs(50), 50, secs(1), json!({})).run::<Spike>();
     let labels: Vec<_> = told.iter().map(|signal| signal.labels.0[0].as_deref()).collect();
     assert_eq!((times(&told), labels), (vec![60, 60], vec![None, Some("LOL")]));
-}
-
-/// One event count per hour, two-hour windows; the hours at whose end it fires.
-fn hours(key: &[&str], params: &watchbell_sdk::testing::Json, counts: &[u32]) -> Vec<u64> {
-    let mut case = Case::new(params.clone()).key(key.iter().copied()).every(secs(HOUR));
-    for (hour, count) in counts.iter().enumerate() {
-        case = case.documents(secs(hour as u64 * HOUR + 1_800), *count, Duration(1), json!({ "k": "v" }));
-    }
-    let told = case.until(secs(counts.len() as u64 * HOUR)).run::<Spike>();
-    times(&told).into_iter().map(|at| at / HOUR).collect()
-}
-
-#[test]
-fn elastalerts_worked_examples() {
-    let quarter = json!({ "timeframe": "2h", "height": 4, "direction": "up", "threshold_cur": 15, "check_every": "1h" });
-    assert_eq!(hours(&[], &quarter, &[5, 5, 10, 35]), [4]);
-    assert_eq!(hours(&["k"], &quarter, &[20, 21, 19, 23]), NEVER);
-    assert_eq!(hours(&[], &quarter, &[10, 0, 0, 30, 5]), [5]);
-    let twice =
-        json!({ "timeframe": "2h", "height": 2, "direction": "up", "threshold_ref": 5, "check_every": "1h" });
-    assert_eq!(
-        hours(&["k"], &twice, &[20, 100, 100, 100]),
-        NEVER,
-        "reference not filled, then not twice as many"
-    );
-    assert_eq!(hours(&[], &twice, &[0, 20, 100, 100]), [4]);
-    assert_eq!(hours(&[], &twice, &[1, 2, 2, 1_000, 2, 4]), NEVER);
-    assert_eq!(hours(&[], &twice, &[1_000, 0, 0, 0, 1_000, 1_050, 1_075]), [7]);
-    let fifth = json!({ "timeframe": "2h", "height": 5, "direction": "up", "threshold_cur": 100, "check_every": "1h" });
-    assert_eq!(hours(&["k"], &fifth, &[1_000]), NEVER);
-    assert_eq!(hours(&[], &fifth, &[2, 1, 20, 81]), [4]);
-    assert_eq!(hours(&[], &fifth, &[10, 20, 40, 80, 200]), NEVER);
 }
 
 #[test]
@@ -197,7 +213,12 @@ fn the_grid_is_a_whole_part_of_the_timeframe() {
         ("90s", 6),
         ("5m", 30),
         ("10m", 60),
-        ("1d", 60),
+        ("2h", 60),
+        ("3h", 180),
+        ("1d", 1_440),
+        ("7d", 10_080),
+        ("3599s", 61),
+        ("61s", 1),
     ] {
         assert_eq!(grid(timeframe), secs(every), "{timeframe}");
     }
@@ -208,6 +229,11 @@ fn all_faults_of_the_parameters_are_told() {
     let params = json!({ "timeframe": "1500ms", "height": 1, "direction": "up", "check_every": "7s" });
     let message = Case::new(params).run_with(&mut Native::<Spike>::default()).unwrap_err();
     assert_eq!(message.lines().count(), 3, "{message}");
+    let fine = json!({ "timeframe": "1d", "height": 2, "direction": "up", "check_every": "30s" });
+    assert_eq!(
+        Case::new(fine).run_with(&mut Native::<Spike>::default()).unwrap_err(),
+        "/check_every: must be at least a 1440th of the timeframe, not 30s"
+    );
     let unknown = json!({ "timeframe": "1m", "height": 2, "direction": "sideways" });
     assert!(Case::new(unknown).run_with(&mut Native::<Spike>::default()).unwrap_err().contains("sideways"));
 }
@@ -225,7 +251,7 @@ proptest! {
         eager in any::<bool>(),
     ) {
         let params = json!({ "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s" });
-        let params = if eager { json!({ "threshold_ref": 0, "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s" }) } else { params };
+        let params = if eager { json!({ "alert_on_new_data": true, "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s" }) } else { params };
         let key: &[&str] = if keyed { &["k"] } else { &[] };
         let case = events.iter().fold(Case::new(params).key(key.iter().copied()).until(secs(400)), |case, (at, k)| {
             case.document(secs(*at), json!({ "k": k }))
