@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use minijinja::value::{Serde, Value};
 use serde_json::{Map, Value as Json, json};
 use watchbell_sdk::{Cause, Intent, Severity};
@@ -119,7 +121,29 @@ impl Facts {
     }
 
     fn new(members: Map<String, Json>) -> Self {
-        Self { context: Value::from(Serde(&members)), members }
+        let value = |(name, member): (&String, &Json)| {
+            let is_rendered = RENDERED.contains(&name.as_str());
+            (name.clone(), if is_rendered { rendered(member) } else { Value::from(Serde(member)) })
+        };
+        let context = members.iter().map(value).collect::<BTreeMap<String, Value>>();
+        Self { context: context.into(), members }
+    }
+}
+
+/// What is not data: texts in the product's own format, and what the destination's author wrote.
+const RENDERED: &[&str] = &["title", "headline", "body", "params"];
+
+/// A value whose texts need no more escaping.
+fn rendered(json: &Json) -> Value {
+    match json {
+        Json::String(text) => Value::from_safe_string(text.clone()),
+        Json::Array(items) => items.iter().map(rendered).collect::<Vec<_>>().into(),
+        Json::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), rendered(member)))
+            .collect::<BTreeMap<_, _>>()
+            .into(),
+        plain => Value::from(Serde(plain)),
     }
 }
 

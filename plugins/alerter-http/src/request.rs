@@ -9,7 +9,8 @@ use crate::words::Words;
 /// The request that delivers a message.
 pub(crate) fn build(vendor: &Vendor, params: &Json, facts: &Facts) -> Result<Request, Failure> {
     let template = &vendor.request;
-    let scene = Scene { words: &Words::new(), params, facts };
+    let words = if vendor.is_mrkdwn() { Words::of_mrkdwn() } else { Words::new() };
+    let scene = Scene { words: &words, params, facts };
     let render = |tree: &Json, part: &'static str| match Tree::from_vendor(tree).render(scene) {
         Ok(None | Some(Json::Null)) => Ok(None),
         Err((at, message)) if at.is_empty() => Err((format!("/{part}"), message)),
@@ -57,7 +58,7 @@ fn path(vendor: &Vendor, params: &Json, facts: &Facts) -> Result<String, Failure
         path => path,
     };
     let source = source.as_str().unwrap_or_default();
-    Words::of_a_path().text(source, facts).map_err(|message| ("/path".to_owned(), message))
+    Words::path(source, facts).map_err(|message| ("/path".to_owned(), message))
 }
 
 /// The members of objects as pairs, of which a later one takes the place of an earlier one of its name.

@@ -34,7 +34,7 @@ struct Text {
     body_max: u32,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     Plain,
@@ -65,6 +65,10 @@ pub(crate) struct RequestTemplate {
 }
 
 impl Vendor {
+    pub(crate) fn is_mrkdwn(&self) -> bool {
+        self.text.format == Format::Mrkdwn
+    }
+
     pub(crate) fn product(&self, name: &str) -> Product {
         let format = match self.text.format {
             Format::Plain => TextFormat::Plain,

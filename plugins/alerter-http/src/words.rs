@@ -7,7 +7,12 @@ use crate::facts::{Facts, ITEM, NAMES};
 /// Templates in strings, rendered.
 pub(crate) struct Words {
     env: Environment<'static>,
+    /// Values are escaped for Slack's mrkdwn, where they are not so already.
+    is_mrkdwn: bool,
 }
+
+/// Where a path's value was empty. No value holds it, for values are percent-encoded.
+const EMPTY: &str = "\0";
 
 impl Words {
     pub(crate) fn new() -> Self {
@@ -32,19 +37,32 @@ impl Words {
         env.set_undefined_behavior(UndefinedBehavior::Chainable);
         env.add_filter("optional", optional);
         env.add_filter("mrkdwn", mrkdwn);
-        Self { env }
+        env.add_filter("cut", cut);
+        env.add_filter("raw", raw);
+        Self { env, is_mrkdwn: false }
     }
 
-    /// As `new`, for a path: values are percent-encoded, so that none can add a segment or a query.
-    pub(crate) fn of_a_path() -> Self {
+    /// As `new`, for a product whose texts are mrkdwn: a value is data, and calls nobody.
+    pub(crate) fn of_mrkdwn() -> Self {
+        let mut words = Self { is_mrkdwn: true, ..Self::new() };
+        words.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
+        words
+    }
+
+    /// A path. Each value is one segment or a part of one: it is percent-encoded, and where a segment would be empty
+    /// or dots alone, which lead elsewhere, there are underscores.
+    pub(crate) fn path(source: &str, facts: &Facts) -> Result<String, String> {
         let mut words = Self::new();
         words.env.set_formatter(|out, _, value| {
-            if !value.is_undefined() && !value.is_none() {
-                out.write_str(&percent_encoded(&value.to_string()))?;
+            let text =
+                if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
+            if text.is_empty() {
+                out.write_str(EMPTY)?;
             }
-            Ok(())
+            Ok(out.write_str(&percent_encoded(&text))?)
         });
-        words
+        let path = words.text(source, facts)?;
+        Ok(path.split('/').map(segment).collect::<Vec<_>>().join("/"))
     }
 
     /// What `source` comes to: of the expression's own type if it is one `{{ expression }}` and nothing else, a
@@ -54,7 +72,9 @@ impl Words {
             && let Ok(expression) = self.env.compile_expression(inner)
         {
             let value = expression.eval(facts.context()).map_err(told)?;
-            return json(&value);
+            let typed = json(&value)?;
+            let is_plain = self.is_mrkdwn && !value.is_safe();
+            return Ok(if is_plain { typed.map(|typed| escaped(typed, &value)) } else { typed });
         }
         self.text(source, facts).map(|text| Some(Json::String(text)))
     }
@@ -155,12 +175,71 @@ fn optional(value: Value) -> Value {
     if value.is_none() { Value::UNDEFINED } else { value }
 }
 
-/// Text that Slack shows as it is. Source: Slack, "Formatting text for app surfaces", escaping.
-fn mrkdwn(value: Value) -> String {
+/// Text that Slack shows as it is, unless it is mrkdwn already.
+fn mrkdwn(value: Value) -> Value {
     if value.is_undefined() || value.is_none() {
-        return String::new();
+        return Value::from_safe_string(String::new());
     }
-    value.to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    if value.is_safe() { value } else { Value::from_safe_string(entities(&value.to_string())) }
+}
+
+/// Source: Slack, "Formatting text for app surfaces", escaping.
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The texts in a value of any shape, as `mrkdwn` makes them.
+fn escaped(json: Json, value: &Value) -> Json {
+    let inner = |name: &Value| value.get_item(name).unwrap_or_default();
+    match json {
+        Json::String(text) if !value.is_safe() => Json::String(entities(&text)),
+        Json::Array(items) => {
+            items.into_iter().enumerate().map(|(n, item)| escaped(item, &inner(&Value::from(n)))).collect()
+        }
+        Json::Object(members) => {
+            let member = |(name, member): (String, Json)| {
+                let value = inner(&Value::from(name.as_str()));
+                (entities(&name), escaped(member, &value))
+            };
+            Json::Object(members.into_iter().map(member).collect())
+        }
+        plain => plain,
+    }
+}
+
+/// A value that its author answers for.
+fn raw(value: Value) -> Value {
+    match value.as_str() {
+        Some(text) => Value::from_safe_string(text.to_owned()),
+        None => value,
+    }
+}
+
+/// The first characters, with an ellipsis if there were more.
+fn cut(value: Value, chars_max: usize) -> Value {
+    let Some(text) = value.as_str() else { return value };
+    if text.chars().count() <= chars_max {
+        return value;
+    }
+    let beginning: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    Value::from(format!("{beginning}…"))
+}
+
+/// One segment of a path, as the host lets it pass. It takes an encoded slash for one, and encoded dots for dots.
+fn segment(segment: &str) -> String {
+    let parts = segment.split_inclusive("%2F").flat_map(|part| part.split_inclusive("%5C"));
+    let parts = parts.map(|part| {
+        let end = part.len() - if part.ends_with("%2F") || part.ends_with("%5C") { 3 } else { 0 };
+        let (text, slash) = part.split_at(end);
+        let text = text.replace(EMPTY, "");
+        match &*text {
+            "." => format!("_{slash}"),
+            ".." => format!("__{slash}"),
+            _ => text + slash,
+        }
+    });
+    let whole: String = parts.collect();
+    if whole.is_empty() && segment.contains(EMPTY) { "_".to_owned() } else { whole }
 }
 
 fn percent_encoded(text: &str) -> String {

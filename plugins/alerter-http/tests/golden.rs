@@ -79,27 +79,7 @@ fn play(product: &str, schema: &str, case: &Json) -> Json {
 
 /// A message, as the case changes it.
 fn intent(changes: &Json) -> Intent {
-    let mut message = json!({
-        "id": "5f2c9a",
-        "episode": "e81d07",
-        "rule": "spike-in-5xxs",
-        "owner": "web-team",
-        "environment": "production",
-        "labels": [["host.name", "web-1"]],
-        "cause": "opened",
-        "severity": "warning",
-        "at": 1_795_479_000_000_i64,
-        "since": 1_795_478_940_000_i64,
-        "value": 3.0,
-        "threshold": 2.0,
-        "title": "5xxs spiked 3x",
-        "body": "Was 30, compared to 10",
-        "summary": "30 events, 10 before",
-        "details": "{\"current\":30,\"reference\":10}",
-        "link": "https://kibana.example/app/discover",
-        "attempt": 1,
-        "maybe_repeated": false,
-    });
+    let mut message: Json = serde_json::from_str(include_str!("message.json")).unwrap();
     for (name, value) in changes.as_object().unwrap() {
         let member = message.get_mut(name).unwrap_or_else(|| panic!("a message has no `{name}`"));
         *member = value.clone();
