@@ -1,0 +1,146 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Method, Uri};
+use axum::response::Response;
+use serde_json::{Value as Json, json};
+use watchbell_contract::{Cause, Intent, Label, Receipt, Refusal, Severity, Timestamp};
+use watchbell_sandbox::{Destination, DestinationSettings, Grants, Limits, Secret};
+
+use crate::{SANDBOX, plugin, sources};
+
+/// What the receiver was sent, and what it answers.
+#[derive(Clone)]
+struct Script {
+    seen: Arc<Mutex<Vec<Json>>>,
+    answer: Arc<Json>,
+}
+
+/// A path that the host refuses, a header that it keeps to itself, a body that does not parse: each would show here as
+/// a dead letter, where the module's own tests see but a request.
+#[tokio::test]
+async fn the_host_sends_every_golden_request() {
+    let Some(bytes) = plugin("alerter-http", "golden messages through the component") else { return };
+    let alerter = SANDBOX.load_alerter("http", &bytes).unwrap();
+    let mut played = 0;
+    let mut wrong = String::new();
+    for product in &alerter.about().products {
+        for path in golden_files(&product.name) {
+            let case: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            // Faults of the parameters are told before anything is sent; failures of the connection are the host's.
+            if case["requests"].is_null() || !case["response"]["failure"].is_null() {
+                continue;
+            }
+            played += 1;
+            let script = Script { seen: Arc::default(), answer: Arc::new(case["response"].clone()) };
+            let to = destination(&script).await;
+            let params = case["params"].to_string();
+            let limits = Limits::default();
+            let outcome =
+                alerter.deliver(&product.name, &params, &intent(&case["intent"]), &to, &limits).await;
+            let came = json!({ "outcome": told(outcome.unwrap()), "requests": *script.seen.lock().unwrap() });
+            let requests: Vec<Json> = case["requests"].as_array().unwrap().iter().map(sent).collect();
+            let expected = json!({ "outcome": case["outcome"], "requests": requests });
+            if came != expected {
+                wrong.push_str(&format!("{}:\n expected {expected}\n     came {came}\n", path.display()));
+            }
+        }
+    }
+    assert!(played > 20, "{played} golden messages");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn golden_files(product: &str) -> Vec<PathBuf> {
+    let folder = sources("alerter-http").join("vendors").join(product).join("golden");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+async fn destination(script: &Script) -> Destination {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let routes = Router::new().fallback(receive).with_state(script.clone());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let mut settings = DestinationSettings::new(Secret::new(base));
+    settings.grants = Grants { private_addresses: true };
+    Destination::new(settings).unwrap()
+}
+
+async fn receive(State(script): State<Script>, method: Method, uri: Uri, body: Bytes) -> Response {
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or(Json::String(text));
+    script.seen.lock().unwrap().push(json!({ "method": method.as_str(), "path": uri.path(), "body": body }));
+    let mut response = Response::builder().status(script.answer["status"].as_u64().unwrap() as u16);
+    for (name, value) in script.answer["headers"].as_object().unwrap() {
+        response = response.header(name, value.as_str().unwrap());
+    }
+    response.body(Body::from(script.answer["body"].as_str().unwrap().to_owned())).unwrap()
+}
+
+/// A golden request, as the receiver sees it.
+fn sent(request: &Json) -> Json {
+    let path = request["path"].as_str().filter(|path| !path.is_empty()).unwrap_or("/");
+    let body = match &request["body"] {
+        Json::Object(body) if body.contains_key("json") => body["json"].clone(),
+        Json::Object(body) if body.contains_key("text") => body["text"].clone(),
+        Json::Object(body) => {
+            let form = body["form"].as_object().unwrap().iter();
+            let pairs = form.map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+            Json::String(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+        }
+        _ => json!(""),
+    };
+    json!({ "method": request["method"], "path": path, "body": body })
+}
+
+fn intent(changes: &Json) -> Intent {
+    let message = fs::read_to_string(sources("alerter-http").join("tests/message.json")).unwrap();
+    let mut message: Json = serde_json::from_str(&message).unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    let text = |name: &str| message[name].as_str().unwrap().to_owned();
+    let text_or_none = |name: &str| message[name].as_str().map(str::to_owned);
+    let label = |label: &Json| Label {
+        name: label[0].as_str().unwrap().to_owned(),
+        value: label[1].as_str().map(str::to_owned),
+    };
+    let causes = [Cause::Opened, Cause::Worse, Cause::Resolved];
+    let severities = [Severity::Info, Severity::Warning, Severity::Critical];
+    Intent {
+        id: text("id"),
+        episode: text("episode"),
+        rule: text("rule"),
+        owner: text_or_none("owner"),
+        environment: text("environment"),
+        labels: message["labels"].as_array().unwrap().iter().map(label).collect(),
+        cause: causes.into_iter().find(|cause| cause.as_str() == text("cause")).unwrap(),
+        severity: severities.into_iter().find(|severity| severity.as_str() == text("severity")).unwrap(),
+        at: Timestamp(message["at"].as_i64().unwrap()),
+        since: Timestamp(message["since"].as_i64().unwrap()),
+        value: message["value"].as_f64(),
+        threshold: message["threshold"].as_f64(),
+        title: text("title"),
+        body: text("body"),
+        summary: text("summary"),
+        details: text("details"),
+        link: text_or_none("link"),
+        attempt: message["attempt"].as_u64().unwrap() as u32,
+        maybe_repeated: message["maybe_repeated"].as_bool().unwrap(),
+    }
+}
+
+fn told(outcome: Result<Receipt, Refusal>) -> Json {
+    match outcome {
+        Ok(receipt) => json!({ "delivered": { "reference": receipt.reference } }),
+        Err(Refusal::Refused(reason)) => json!({ "refused": reason }),
+        Err(Refusal::Unavailable { reason, retry_after }) => {
+            json!({ "unavailable": reason, "retry_after": retry_after.map(|span| span.millis()) })
+        }
+    }
+}

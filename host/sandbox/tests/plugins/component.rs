@@ -1,0 +1,129 @@
+use watchbell_contract as contract;
+use watchbell_sandbox::{GuestFault, Limits, RuleModule, RunError};
+use watchbell_sdk::testing::{Answer, Call, Runner};
+use watchbell_sdk::wire::types as wire;
+use watchbell_sdk::{
+    AnyOf, Ask, Duration, Evidence, Fault, Finding, Hits, Kind, Labels, NamedFilter, Plan, Problem, Question,
+    Range, Signal, Timestamp,
+};
+
+/// Runs a case's windows on the component, each in a fresh instance, within the limits of the product.
+pub(crate) struct Component<'m> {
+    module: &'m RuleModule,
+}
+
+impl<'m> Component<'m> {
+    pub(crate) fn new(module: &'m RuleModule) -> Self {
+        Self { module }
+    }
+}
+
+impl Runner for Component<'_> {
+    fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
+        let verdict =
+            self.module.prepare(params, key).map_err(|error| vec![Fault::new("", error.to_string())])?;
+        match verdict {
+            Ok(plan) => {
+                Ok(Plan { history: Duration(plan.history.millis()), grid: Duration(plan.grid.millis()) })
+            }
+            Err(faults) => {
+                Err(faults.into_iter().map(|fault| Fault::new(fault.path, fault.message)).collect())
+            }
+        }
+    }
+
+    fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem> {
+        let window = contract::Window {
+            start: contract::Timestamp(call.window.start.0),
+            settled: contract::Timestamp(call.window.settled.0),
+            end: contract::Timestamp(call.window.end.0),
+        };
+        let started = self.module.start(call.params, call.key, call.state, window, &Limits::default());
+        let mut run = started.map_err(problem)?;
+        loop {
+            let questions = run.questions().map_err(problem)?;
+            if questions.is_empty() {
+                let (finding, _) = run.finish().map_err(problem)?;
+                let signals = finding.signals.into_iter().map(signal).collect();
+                return Ok(Finding { signals, state: finding.state });
+            }
+            for (number, asked) in (0..).zip(questions) {
+                let asked = question(asked).map_err(Problem::Other)?;
+                for page in answer(&asked).map_err(Problem::Other)? {
+                    run.answer(number, rows(page)).map_err(problem)?;
+                }
+            }
+        }
+    }
+}
+
+fn problem(error: RunError) -> Problem {
+    match error.fault {
+        GuestFault::Problem(contract::Problem::Rows(message)) => Problem::Rows(message),
+        GuestFault::Problem(contract::Problem::State(message)) => Problem::State(message),
+        other => Problem::Other(other.to_string()),
+    }
+}
+
+fn range(range: contract::Range) -> Range {
+    Range::new(Timestamp(range.start.0), Timestamp(range.end.0))
+}
+
+fn any_of(only: contract::AnyOf) -> AnyOf {
+    AnyOf { field: only.field, values: only.values }
+}
+
+fn question(question: contract::Question) -> Result<Question, String> {
+    let contract::Ask::Hits(hits) = question.ask else {
+        return Err("the virtual timeline answers `hits` only".into());
+    };
+    let filter = |named: contract::NamedFilter| NamedFilter { name: named.name, filter: named.filter };
+    Ok(Question {
+        over: range(question.over),
+        only: question.only.into_iter().map(any_of).collect(),
+        filter: question.filter,
+        ask: Ask::Hits(Hits { fields: hits.fields, filters: hits.filters.into_iter().map(filter).collect() }),
+    })
+}
+
+fn rows(rows: wire::Rows) -> contract::Rows {
+    let column = |column: wire::Column| contract::Column {
+        field: column.field,
+        values: match column.values {
+            wire::Values::Integers(values) => contract::Values::Integers(values),
+            wire::Values::Numbers(values) => contract::Values::Numbers(values),
+            wire::Values::Booleans(values) => contract::Values::Booleans(values),
+            wire::Values::Words(words) => contract::Values::Words(contract::Dictionary {
+                codes: words.codes,
+                ends: words.ends,
+                bytes: words.bytes,
+            }),
+        },
+        present: column.present,
+        offsets: column.offsets,
+    };
+    contract::Rows { times: rows.times, columns: rows.columns.into_iter().map(column).collect() }
+}
+
+fn signal(signal: contract::Signal) -> Signal {
+    Signal {
+        labels: Labels(signal.labels.into_iter().map(|label| label.value).collect()),
+        at: Timestamp(signal.at.0),
+        until: signal.until.map(|until| Timestamp(until.0)),
+        kind: match signal.kind {
+            contract::SignalKind::Firing => Kind::Firing,
+            contract::SignalKind::Clear => Kind::Clear,
+            contract::SignalKind::Event => Kind::Event,
+        },
+        value: signal.value,
+        threshold: signal.threshold,
+        summary: signal.summary,
+        details: signal.details,
+        evidence: signal.evidence.map(|evidence| Evidence {
+            over: range(evidence.over),
+            only: evidence.only.into_iter().map(any_of).collect(),
+            filter: evidence.filter,
+            newest: evidence.newest,
+        }),
+    }
+}
