@@ -327,7 +327,7 @@ impl Engine {
             self.ledger.episode(&episode);
         }
         // Its end may be owed already, after this.
-        for settled in self.outbox.withdraw_end(record, self.now) {
+        if let Some(settled) = self.outbox.withdraw_end(record, self.now) {
             self.ledger.intent(settled.record);
             self.ledger.note(settled.note);
         }
