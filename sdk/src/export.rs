@@ -9,18 +9,18 @@ use crate::run::parse;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as alerter_wire;
 use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
 use crate::wire::types as wire;
-use crate::{Alerter, CONTRACT, Fault, Problem, Rule, Run, Timestamp, Window, log};
+use crate::{Alerter, Fault, Problem, Rule, Run, Timestamp, Window, log};
 
-/// The content of the `watchbell:sdk` section.
-pub const CONTRACT_SECTION: [u8; CONTRACT.len()] = {
-    let mut bytes = [0; CONTRACT.len()];
+/// The content of a custom section: `text`, of which `N` is the length.
+pub const fn section<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
     let mut index = 0;
-    while index < bytes.len() {
-        bytes[index] = CONTRACT.as_bytes()[index];
+    while index < N {
+        bytes[index] = text.as_bytes()[index];
         index += 1;
     }
     bytes
-};
+}
 
 /// A rule, as the contract's `rule` interface.
 pub struct RuleModule<R>(PhantomData<R>);
@@ -201,26 +201,30 @@ macro_rules! export_alerter {
     };
 }
 
-/// The contract's version, where the host reads it before it compiles the module.
+/// The contract's version and the SDK's, where the host reads them before it compiles the module.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sdk_section {
     () => {
         #[used]
+        #[unsafe(link_section = "watchbell:contract")]
+        static CONTRACT: [u8; $crate::CONTRACT.len()] = $crate::export::section($crate::CONTRACT);
+        #[used]
         #[unsafe(link_section = "watchbell:sdk")]
-        static CONTRACT: [u8; $crate::CONTRACT.len()] = $crate::export::CONTRACT_SECTION;
+        static SDK: [u8; $crate::VERSION.len()] = $crate::export::section($crate::VERSION);
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CONTRACT;
 
     #[test]
     fn the_section_holds_the_contracts_version() {
         let wit = include_str!("../wit/watchbell.wit");
         let package = wit.lines().find_map(|line| line.strip_prefix("package watchbell:plugin@"));
         assert_eq!(package.and_then(|rest| rest.strip_suffix(';')), Some(CONTRACT));
-        assert_eq!(CONTRACT_SECTION, CONTRACT.as_bytes());
+        assert_eq!(section(CONTRACT), *b"0.1.0");
     }
 }

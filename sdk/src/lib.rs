@@ -80,7 +80,7 @@ pub use watchbell_sdk_macros::{alerter, rule};
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of the contract that modules of this SDK speak: that of the package in `wit/watchbell.wit`, whatever
-/// the SDK's own. Every module carries it in its `watchbell:sdk` section; a host takes those of its own `major.minor`.
+/// the SDK's own. Every module carries it in its `watchbell:contract` section; a host takes those of its own `major.minor`.
 pub const CONTRACT: &str = "0.1.0";
 
 /// What most rules need.

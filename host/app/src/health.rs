@@ -144,7 +144,8 @@ fn ready(rules: &[RuleStatus], situation: &Situation<'_>) -> Health {
     }
     for rule in rules.iter().filter(|rule| rule.enabled) {
         if rule.priming.is_some() {
-            why.push(format!("rule `{}` is being primed", rule.name));
+            let failure = rule.failure.as_ref().map(|failure| format!("; it fails: {}", failure.message));
+            why.push(format!("rule `{}` is being primed{}", rule.name, failure.unwrap_or_default()));
         } else if situation.specs.get(&rule.name).is_some_and(|spec| is_late(spec, rule, now)) {
             let cause = rule.failure.as_ref().map_or("no run has ended", |failure| failure.message.as_str());
             let age = Duration::from_secs(now.since(rule.cursor).millis() / 1_000);

@@ -66,7 +66,7 @@ impl World {
         let rows = within(start, end).count();
         if fragile && rows > ROWS_MAX {
             let message = format!("{rows} rows");
-            return Err(if run.attempt % 2 == 0 {
+            return Err(if run.attempt.is_multiple_of(2) {
                 RunFault::TooLarge(message)
             } else {
                 RunFault::Limit(message)
@@ -189,6 +189,6 @@ fn firing(document: &Document) -> Signal {
 
 /// A third of the documents end the level of their host.
 fn clearing(document: &Document) -> Signal {
-    let kind = if document.id % 3 == 0 { SignalKind::Clear } else { SignalKind::Firing };
+    let kind = if document.id.is_multiple_of(3) { SignalKind::Clear } else { SignalKind::Firing };
     Signal { until: None, kind, ..firing(document) }
 }
