@@ -2,6 +2,7 @@
 use serde_json::Value as Json;
 
 use super::lucene;
+use crate::errors::Answer;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Query {
@@ -70,7 +71,8 @@ pub(crate) struct Bound {
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
     pub(crate) source: String,
-    pub(crate) tree: Option<lucene::Node>,
+    /// A fault of its language is told only where the query is asked: a `bool` may drop it unread.
+    pub(crate) tree: Answer<Option<lucene::Node>>,
     /// Empty: every field.
     pub(crate) fields: Vec<String>,
     pub(crate) every: bool,

@@ -175,7 +175,7 @@ impl Compiler<'_> {
     }
 
     fn text(&self, text: &Text) -> Answer<Predicate> {
-        let Some(tree) = &text.tree else { return Ok(Predicate::Nothing) };
+        let Some(tree) = text.tree.as_ref().map_err(Clone::clone)? else { return Ok(Predicate::Nothing) };
         let everywhere = text.fields.is_empty() || text.fields == ["*"];
         let reader =
             TextReader { scope: self.scope, text, everywhere, lenient: text.lenient.unwrap_or(everywhere) };

@@ -414,7 +414,7 @@ fn query_string(body: Body) -> Answer<Query> {
     let mut source = None;
     let mut query = Text {
         source: String::new(),
-        tree: None,
+        tree: Ok(None),
         fields: Vec::new(),
         every: false,
         lenient: None,
@@ -463,7 +463,7 @@ fn query_string(body: Body) -> Answer<Query> {
     query.tree = lucene::parse(&query.source, query.every).map_err(|reason| {
         Refusal::shard(format!("Failed to parse query [{}]", query.source))
             .caused_by("parse_exception", format!("Cannot parse '{}': {reason}", query.source))
-    })?;
+    });
     Ok(named(name, Query::Text(Box::new(query))))
 }
 
