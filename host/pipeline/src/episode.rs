@@ -227,6 +227,3 @@ fn end(open: &mut Open, labels: &[Label], now: Timestamp, why: Ending, changes: 
         changes.ended.push(Ended { episode, was_active });
     }
 }
-
-#[cfg(test)]
-mod tests {}

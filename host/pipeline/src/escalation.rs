@@ -157,4 +157,90 @@ fn push_new(names: &mut Vec<DestinationName>, name: &DestinationName) {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use watchbell_contract::Duration;
+
+    use super::*;
+    use crate::fixtures::{episode, step};
+
+    fn minutes(count: i64) -> Timestamp {
+        Timestamp(count * 60_000)
+    }
+
+    fn names(verdict: &Verdict) -> Vec<&str> {
+        match verdict {
+            Verdict::Send { to, .. } => to.iter().map(|name| name.0.as_str()).collect(),
+            Verdict::Hold(_) => vec![],
+        }
+    }
+
+    /// Chat at once, mail after 15 minutes, text message after 45 if critical; the last two unless acknowledged.
+    fn opened() -> EpisodeRecord {
+        let mut sms = step(45, "sms", true);
+        sms.severity = Some(Severity::Critical);
+        episode(vec![step(0, "chat", false), step(15, "mail", true), sms])
+    }
+
+    #[test]
+    fn it_gets_worse_step_by_step() {
+        let mut episode = opened();
+        let first = on_time(&mut episode, minutes(0));
+        assert!(matches!(&first, Verdict::Send { cause: Cause::Opened, .. }), "{first:?}");
+        assert_eq!(names(&first), ["chat"]);
+        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
+        assert_eq!(next_at(&episode), Some(minutes(15)));
+        let until = minutes(15);
+        assert_eq!(on_time(&mut episode, minutes(14)), Verdict::Hold(Because::StepLater { step: 1, until }));
+        let second = on_time(&mut episode, minutes(15));
+        assert!(matches!(&second, Verdict::Send { cause: Cause::Escalated, .. }), "{second:?}");
+        assert_eq!(names(&second), ["mail"]);
+        told(&mut episode, &[DestinationName("mail".into())], minutes(15));
+        // The text message waits for a severity that is not there.
+        assert!(matches!(
+            on_time(&mut episode, minutes(45)),
+            Verdict::Hold(Because::BelowSeverity { step: 2, .. })
+        ));
+        episode.severity = Severity::Critical;
+        assert_eq!(names(&on_worse(&episode)), ["chat", "mail", "sms"]);
+    }
+
+    #[test]
+    fn downtime_never_starts_with_every_step_at_once() {
+        let mut episode = opened();
+        episode.severity = Severity::Critical;
+        assert_eq!(names(&on_time(&mut episode, minutes(20))), ["mail"]);
+        assert_eq!(next_at(&episode), Some(minutes(45)));
+    }
+
+    #[test]
+    fn an_acknowledged_episode_goes_no_further() {
+        let mut episode = opened();
+        assert_eq!(names(&on_time(&mut episode, minutes(0))), ["chat"]);
+        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
+        episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
+        assert_eq!(on_time(&mut episode, minutes(15)), Verdict::Hold(Because::Acknowledged));
+    }
+
+    #[test]
+    fn it_is_repeated_to_those_who_know() {
+        let mut episode = opened();
+        episode.repeat = Some(Duration::from_mins(10));
+        on_time(&mut episode, minutes(0));
+        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
+        let repeated = on_time(&mut episode, minutes(10));
+        assert!(matches!(&repeated, Verdict::Send { cause: Cause::Repeat, .. }), "{repeated:?}");
+        assert_eq!(names(&repeated), ["chat"]);
+    }
+
+    #[test]
+    fn the_end_is_told_to_those_who_heard_the_beginning() {
+        let mut known = opened();
+        told(&mut known, &[DestinationName("chat".into())], minutes(0));
+        assert_eq!(names(&on_end(&known, true, minutes(3))), ["chat"]);
+        // Nobody was told while it lasted: one message says that it was.
+        let was = on_end(&opened(), true, minutes(3));
+        assert!(matches!(&was, Verdict::Send { cause: Cause::Was, .. }), "{was:?}");
+        // It never came to be one.
+        assert_eq!(on_end(&opened(), false, minutes(3)), Verdict::Hold(Because::NobodyWasTold));
+    }
+}

@@ -14,6 +14,8 @@ pub mod text; // what people read
 mod digest; // names and spreads derived from what they name
 mod because; // why something was held or sent
 mod engine; // the machine that moves the others
+#[cfg(test)]
+mod fixtures; // what its tests begin with
 
 pub use because::Because;
 pub use engine::{Engine, EngineConfig, PrimingProgress, RuleStatus, Running};

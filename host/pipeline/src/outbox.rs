@@ -462,6 +462,3 @@ pub(crate) fn owed(
     let delivery = Delivery::Owed { due: now, attempt: 0, last: None };
     IntentRecord { id, destination, intent, created_at: now, delivery }
 }
-
-#[cfg(test)]
-mod tests {}

@@ -225,4 +225,90 @@ impl Timetable {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    }
+
+    /// The first `count` times after `from`, as text in UTC.
+    fn fires(expression: &str, timezone: &str, from: &str, count: usize) -> Vec<String> {
+        let cron = Cron::parse(expression, timezone).unwrap();
+        let next = |after: &Timestamp| cron.next_after(*after);
+        let times = std::iter::successors(next(&at(from)), next).take(count);
+        times.map(|at| jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()).collect()
+    }
+
+    #[test]
+    fn an_interval_is_aligned_to_the_epoch() {
+        let table = Timetable::of(&Schedule::Every(Duration::from_mins(5))).unwrap();
+        assert_eq!(table.next_after(at("2026-03-01T10:02:00Z")), Some(at("2026-03-01T10:05:00Z")));
+        assert_eq!(table.next_after(at("2026-03-01T10:05:00Z")), Some(at("2026-03-01T10:10:00Z")));
+    }
+
+    #[test]
+    fn five_fields_and_six() {
+        let five = fires("*/20 * * * *", "UTC", "2026-03-01T10:00:00Z", 2);
+        assert_eq!(five, ["2026-03-01T10:20:00Z", "2026-03-01T10:40:00Z"]);
+        let six = fires("*/20 * * * * *", "UTC", "2026-03-01T10:00:00Z", 2);
+        assert_eq!(six, ["2026-03-01T10:00:20Z", "2026-03-01T10:00:40Z"]);
+        let four = Cron::parse("* * * *", "UTC").unwrap_err();
+        assert!(matches!(four, CronFault::Fields { found: 4, .. }), "{four}");
+    }
+
+    #[test]
+    fn weekdays_count_from_sunday_as_zero_or_seven() {
+        // 2026-03-01 is a Sunday.
+        for sunday in ["0", "7", "SUN", "sun"] {
+            let found = fires(&format!("0 9 * * {sunday}"), "UTC", "2026-02-25T00:00:00Z", 2);
+            assert_eq!(found, ["2026-03-01T09:00:00Z", "2026-03-08T09:00:00Z"], "{sunday}");
+        }
+        let monday = fires("0 9 * * 1", "UTC", "2026-02-25T00:00:00Z", 1);
+        assert_eq!(monday, ["2026-03-02T09:00:00Z"]);
+        let over_the_end = fires("0 9 * * FRI-MON", "UTC", "2026-02-26T00:00:00Z", 5);
+        let days: Vec<&str> = over_the_end.iter().map(|time| &time[5..10]).collect();
+        assert_eq!(days, ["02-27", "02-28", "03-01", "03-02", "03-06"]);
+    }
+
+    #[test]
+    fn either_of_two_restricted_days_suffices() {
+        let found = fires("0 0 13 * FRI", "UTC", "2026-03-01T00:00:00Z", 4);
+        let days: Vec<&str> = found.iter().map(|time| &time[5..10]).collect();
+        assert_eq!(days, ["03-06", "03-13", "03-20", "03-27"]);
+        let found = fires("0 0 12 * FRI", "UTC", "2026-03-07T00:00:00Z", 2);
+        assert_eq!(found, ["2026-03-12T00:00:00Z", "2026-03-13T00:00:00Z"]);
+    }
+
+    #[test]
+    fn a_time_in_the_spring_gap_fires_at_its_end() {
+        // Berlin's clock goes from 02:00 to 03:00 at 01:00 UTC.
+        let found = fires("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2);
+        assert_eq!(found, ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
+    }
+
+    #[test]
+    fn a_time_that_autumn_repeats_fires_once() {
+        // Berlin's clock goes from 03:00 back to 02:00 at 01:00 UTC.
+        let found = fires("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2);
+        assert_eq!(found, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
+    }
+
+    #[test]
+    fn what_fires_every_hour_never_pauses_over_a_clock_change() {
+        for from in ["2026-10-24T23:50:00Z", "2026-03-28T23:50:00Z"] {
+            let found = fires("*/15 * * * *", "Europe/Berlin", from, 16);
+            for pair in found.windows(2) {
+                assert_eq!(at(&pair[1]).0 - at(&pair[0]).0, 900_000, "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_fires_is_refused() {
+        let never = Cron::parse("0 0 30 2 *", "UTC").unwrap_err();
+        assert!(matches!(never, CronFault::Never { .. }), "{never}");
+        let zone = Cron::parse("* * * * *", "Europe/Berlim").unwrap_err();
+        assert!(zone.to_string().contains("`Europe/Berlim` is not known"), "{zone}");
+    }
+}

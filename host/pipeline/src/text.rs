@@ -43,6 +43,3 @@ pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) 
         body: write::within(&markup::read(&body), wants.format, wants.body_max),
     }
 }
-
-#[cfg(test)]
-mod tests {}

@@ -231,4 +231,77 @@ fn half(span: Duration, grid: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use super::*;
+    use crate::fixtures::rule;
+    use crate::spec::Schedule;
+
+    const MINUTE: i64 = 60_000;
+
+    fn minutes(count: i64) -> Timestamp {
+        Timestamp(count * MINUTE)
+    }
+
+    fn judged(spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Turn {
+        turn(&Timetable::of(&spec.schedule).unwrap(), spec, cursor, now)
+    }
+
+    #[test]
+    fn a_window_ends_on_the_grid_and_delay_before_now() {
+        let spec = rule();
+        assert_eq!(
+            judged(&spec, minutes(10), Timestamp(11 * MINUTE + 9_999)),
+            Turn::Wait(Timestamp(670_000))
+        );
+        let turn = judged(&spec, minutes(10), Timestamp(11 * MINUTE + 10_000));
+        assert_eq!(turn, Turn::Judge { end: minutes(11), skip: None });
+    }
+
+    #[test]
+    fn downtime_is_caught_up_as_the_manifest_says() {
+        let now = Timestamp(200 * MINUTE + 10_000);
+        let with = |catch_up| judged(&RuleSpec { catch_up, ..rule() }, minutes(10), now);
+        assert_eq!(with(CatchUp::All), Turn::Judge { end: minutes(11), skip: None });
+        assert_eq!(with(CatchUp::Merge), Turn::Judge { end: minutes(70), skip: None });
+        let skip = Some(Range { start: minutes(10), end: minutes(199) });
+        assert_eq!(with(CatchUp::Latest), Turn::Judge { end: minutes(200), skip });
+    }
+
+    #[test]
+    fn cron_is_judged_up_to_delay_before_it_fires() {
+        let expression = "0 * * * *".to_owned();
+        let schedule = Schedule::Cron { expression, timezone: "UTC".into() };
+        let spec = RuleSpec { schedule, ..rule() };
+        let turn = judged(&spec, minutes(10), minutes(60));
+        assert_eq!(turn, Turn::Judge { end: minutes(59), skip: None });
+    }
+
+    #[test]
+    fn the_state_settles_lateness_before_the_end() {
+        let window = window(&rule(), minutes(10), minutes(12), minutes(20), Cut::Whole);
+        assert_eq!((window.start, window.settled, window.end), (minutes(10), minutes(18), minutes(20)));
+    }
+
+    #[test]
+    fn a_slow_step_is_tried_again_and_never_sliced() {
+        let spec = rule();
+        let whole = Window { start: minutes(8), settled: minutes(18), end: minutes(20) };
+        let half = Cut::Advance { span: Duration::from_mins(5) };
+        assert_eq!(too_slow(&spec, whole, minutes(10), Cut::Whole), Cure::Cut(half));
+        let step = Window { start: minutes(8), settled: minutes(9), end: minutes(11) };
+        assert_eq!(too_slow(&spec, step, minutes(10), Cut::Whole), Cure::Retry);
+    }
+
+    #[test]
+    fn what_stays_too_large_is_left_out_at_last() {
+        let spec = rule();
+        let whole = Window { start: minutes(8), settled: minutes(9), end: minutes(12) };
+        let half = Cut::Advance { span: Duration::from_mins(1) };
+        assert_eq!(too_large(&spec, whole, minutes(10), Cut::Whole, 1, 3), Cure::Cut(half));
+        let slice = Cut::Slice { span: Duration::from_mins(1), until: minutes(12) };
+        let step = Window { start: minutes(8), settled: minutes(9), end: minutes(9) };
+        assert_eq!(too_large(&spec, step, minutes(10), slice, 2, 3), Cure::Retry);
+        let over = Range { start: minutes(8), end: minutes(9) };
+        assert_eq!(too_large(&spec, step, minutes(10), slice, 3, 3), Cure::Skip(over));
+    }
+}

@@ -1,0 +1,69 @@
+//! A rule and an episode with defaults for everything, so that what a test sets is what it is about.
+use watchbell_contract::{Duration, Severity, Timestamp};
+
+use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase};
+use crate::spec::{AlertSpec, CatchUp, DestinationName, Meaning, NoData, RuleName, RuleSpec, Schedule, Step};
+
+/// Every minute, 10 s late, with 2 minutes for late documents.
+pub(crate) fn rule() -> RuleSpec {
+    RuleSpec {
+        name: RuleName("rule".into()),
+        owner: None,
+        enabled: true,
+        meaning: Meaning("1".into()),
+        state_version: 1,
+        cluster: "main".into(),
+        schedule: Schedule::Every(Duration::from_mins(1)),
+        grid: Duration::from_mins(1),
+        history: Duration::ZERO,
+        delay: Duration::from_secs(10),
+        lateness: Duration::from_mins(2),
+        lookback: None,
+        catch_up: CatchUp::Merge,
+        window_max: Duration::from_hours(1),
+        deadline: Duration::from_mins(1),
+        key: Vec::new(),
+        severity: Severity::Warning,
+        worse: Vec::new(),
+        no_data: NoData::Ignore,
+        alert: AlertSpec::default(),
+    }
+}
+
+/// Opened at 0, of severity `warning`, active, with nobody told.
+pub(crate) fn episode(chain: Vec<Step>) -> EpisodeRecord {
+    EpisodeRecord {
+        id: EpisodeId("e".into()),
+        rule: RuleName("rule".into()),
+        labels: Vec::new(),
+        phase: Phase::Active,
+        severity: Severity::Warning,
+        since: Timestamp(0),
+        opened_at: Timestamp(0),
+        until: Timestamp(60_000),
+        last: LastSignal {
+            at: Timestamp(0),
+            value: None,
+            threshold: None,
+            summary: "summary".into(),
+            details: "{}".into(),
+            link: None,
+        },
+        chain,
+        step: 0,
+        repeat: None,
+        announced_at: None,
+        told: Vec::new(),
+        ordinal: 0,
+    }
+}
+
+/// A step `minutes` after the opening.
+pub(crate) fn step(minutes: u64, to: &str, unless_acknowledged: bool) -> Step {
+    Step {
+        after: Duration::from_mins(minutes),
+        to: vec![DestinationName(to.into())],
+        unless_acknowledged,
+        severity: None,
+    }
+}
