@@ -76,3 +76,57 @@ async fn hangup_says_what_takes_a_restart() {
     .await;
     assert_eq!(host.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_rule_is_told_to_those_who_heard_of_it_and_can_still_be_explained() {
+    let mut world = with_failed_logins().await;
+    world.write("failed-logins.yaml", &FAILED_LOGINS.replace("timeframe: 1m", "timeframe: 30m"));
+    let quiet = FAILED_LOGINS
+        .replace("name: failed-logins", "name: quiet")
+        .replace("num_events: 3", "num_events: 99");
+    world.write("quiet.yaml", &quiet);
+    let mut host = world.start();
+    let got = world.receiver.until("the alert", |got| !got.is_empty()).await;
+    assert_eq!(got[0].body["cause"], "opened", "{got:#?}");
+    host.until("its delivery", |line| line["message"] == "delivered").await;
+    std::fs::remove_file(world.rules().join("failed-logins.yaml")).unwrap();
+    host.signal("-HUP");
+    let got = world.receiver.until("its end", |got| got.len() == 2).await;
+    assert_eq!(got[1].body["cause"], "resolved");
+    assert_eq!(got[1].body["episode"], got[0].body["episode"]);
+    assert!(got[1].body["body"].as_str().unwrap().contains("its file is gone"), "{got:#?}");
+    host.until("its delivery", |line| line["message"] == "delivered").await;
+    assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
+
+    let rules = world.rules().display().to_string();
+    let (code, out, err) = world.call(&["explain", "failed-logins", "--rules", &rules]).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("its manifest is gone") && out.contains("RuleEnded"), "{out}");
+    let (code, out, _) = world.call(&["explain", "failed-logins", "--json", "--rules", &rules]).await;
+    let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, told["deliveries"].as_array().map(Vec::len)), (0, Some(2)), "{told:#}");
+    let (code, _, err) = world.call(&["explain", "no-such", "--rules", &rules]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("no rule `no-such`") && err.contains("quiet"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faulty_manifests_do_not_keep_status_from_answering() {
+    let world = with_failed_logins().await;
+    let mut host = world.start();
+    let address = host.address().await;
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    world.write("more.yaml", "name: [");
+    let rules = world.rules().display().to_string();
+    let (code, _, err) = world.call(&["status", "--rules", &rules]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("more.yaml") && err.contains("--listen ADDRESS"), "{err}");
+    let (code, out, err) = world.call(&["status", "--rules", &rules, "--listen", &address]).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("failed-logins"), "{out}");
+    assert_eq!(host.stop().await, Some(0));
+    let store = world.store().display().to_string();
+    let (code, out, err) = world.call(&["status", "--rules", &rules, "--store", &store]).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("failed-logins") && out.contains("no host answers"), "{out}");
+}

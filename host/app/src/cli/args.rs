@@ -121,6 +121,7 @@ pub struct Status {
     /// The address of the host to ask.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Print JSON, for machines.
     #[arg(long)]
     pub json: bool,
 }
@@ -137,7 +138,9 @@ pub struct Explain {
 pub enum Plugin {
     /// Say whether a module would be accepted, and if not, why and what to do.
     Check {
+        /// A component (`.wasm`).
         file: PathBuf,
+        /// Print JSON, for machines.
         #[arg(long)]
         json: bool,
     },

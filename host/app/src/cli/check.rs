@@ -60,7 +60,8 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         if faults.is_empty() {
             let ok = paint("ok", GREEN, &std::io::stdout());
             print(&format!(
-                "{ok}: {rules} rules in environment `{}`, bundle {}",
+                "{ok}: {rules} rule{} in environment `{}`, bundle {}",
+                if rules == 1 { "" } else { "s" },
                 bundle.environment.name,
                 &bundle.digest[..12.min(bundle.digest.len())]
             ))?;

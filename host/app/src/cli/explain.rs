@@ -1,9 +1,10 @@
+use serde_json::{Value, json};
 use watchbell_pipeline::record::{Delivery, EpisodeRecord, IntentRecord, Phase};
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{EpisodeFilter, IntentFilter, Reader};
 
 use super::args::Explain;
-use super::status::{Answer, ask, bundle, reader, rule_view};
+use super::status::{Answer, Source, rule_view};
 use super::{BOLD, Failure, paint, print};
 use crate::clock::{self, rfc3339};
 use crate::view::{Explanation, RuleView};
@@ -12,33 +13,87 @@ use crate::view::{Explanation, RuleView};
 const SHOWN: u32 = 10;
 
 pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
-    let bundle = bundle(&args.status)?;
-    let Some(rule) = bundle.rule(&args.rule) else {
-        let known: Vec<&str> = bundle.rules.iter().map(|rule| rule.spec.name.0.as_str()).collect();
-        return Err(Failure::Faults(anyhow::anyhow!(
-            "no rule `{}` in environment `{}`\n\nhint: there are {}",
-            args.rule,
-            bundle.environment.name,
-            known.join(", ")
-        )));
-    };
-    let name = &rule.spec.name;
-    let reader = reader(&args.status, &bundle)?;
-    let explanation = match ask::<Explanation>(&args.status, &bundle, &format!("explain/{name}"))? {
+    let source = Source::find(&args.status)?;
+    let name = &RuleName(args.rule.clone());
+    let manifest = source.bundle.as_ref().and_then(|bundle| bundle.rule(&args.rule));
+    let reader = source.reader()?;
+    let explanation = match source.ask::<Explanation>(&format!("explain/{name}"))? {
         Answer::Given(explanation) => explanation,
         Answer::Missing | Answer::Silent => {
             let record = reader.rule(name)?.map(|view| view.record);
+            let past = !episodes(&reader, name, false)?.is_empty() || !intents(&reader, name)?.is_empty();
+            if manifest.is_none() && record.is_none() && !past {
+                return Err(unknown(args, &source, &reader)?);
+            }
             let open = episodes(&reader, name, true)?.len() as u64;
+            let enabled = manifest.is_some_and(|rule| rule.spec.enabled);
+            let why = match (manifest, &source.bundle) {
+                (None, Some(_)) => "its manifest is gone: this is what the store holds of it",
+                _ => "no host answers: this is what the store holds",
+            };
             Explanation {
-                rule: rule_view(name, rule.spec.enabled, record.as_ref(), open, clock::wall()),
-                decisions: vec!["no host answers: this is what the store holds".into()],
+                rule: rule_view(name, enabled, record.as_ref(), open, clock::wall()),
+                decisions: vec![why.into()],
             }
         }
     };
     if args.status.json {
-        return print(&serde_json::to_string_pretty(&explanation)?);
+        return print(&json(&explanation, &reader, name)?);
     }
     print(&story(&explanation, &reader, name)?)
+}
+
+fn unknown(args: &Explain, source: &Source, reader: &Reader) -> Result<Failure, Failure> {
+    let known: Vec<String> = match &source.bundle {
+        Some(bundle) => bundle.rules.iter().map(|rule| rule.spec.name.0.clone()).collect(),
+        None => reader.rules()?.into_iter().map(|view| view.record.rule.0).collect(),
+    };
+    Ok(Failure::Faults(anyhow::anyhow!(
+        "no rule `{}` in environment `{}`\n\nhint: there are {}",
+        args.rule,
+        args.status.place.environment,
+        known.join(", ")
+    )))
+}
+
+/// The same as the story, for machines.
+fn json(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<String, Failure> {
+    let mut whole = serde_json::to_value(explanation)?;
+    let gaps = reader.gaps(Some(name), SHOWN)?.into_iter().map(|gap| {
+        json!({
+            "start": rfc3339(gap.over.start), "end": rfc3339(gap.over.end),
+            "reason": format!("{:?}", gap.reason), "message": gap.message,
+        })
+    });
+    whole["gaps"] = gaps.collect();
+    whole["episodes"] = episodes(reader, name, false)?
+        .iter()
+        .map(|episode| {
+            let labels: serde_json::Map<String, Value> =
+                episode.labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect();
+            let told: Vec<&str> = episode.told.iter().map(|destination| destination.0.as_str()).collect();
+            json!({
+                "id": episode.id.0, "severity": episode.severity.as_str(), "labels": labels,
+                "since": rfc3339(episode.since), "phase": phase(episode), "told": told,
+                "summary": episode.last.summary,
+            })
+        })
+        .collect();
+    whole["deliveries"] = intents(reader, name)?
+        .iter()
+        .map(|intent| {
+            json!({
+                "id": intent.id.0, "cause": intent.intent.cause.as_str(), "destination": intent.destination.0,
+                "fate": fate(intent),
+            })
+        })
+        .collect();
+    Ok(serde_json::to_string_pretty(&whole)?)
+}
+
+fn intents(reader: &Reader, rule: &RuleName) -> Result<Vec<IntentRecord>, Failure> {
+    let filter = IntentFilter { rule: Some(rule.clone()), rows_max: SHOWN, ..IntentFilter::default() };
+    Ok(reader.intents(&filter)?)
 }
 
 fn episodes(reader: &Reader, rule: &RuleName, open: bool) -> Result<Vec<EpisodeRecord>, Failure> {
@@ -63,8 +118,7 @@ fn story(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<
         text.push_str(&format!("  {}\n", episode_line(episode)));
     }
     text.push_str(&head("deliveries, newest first"));
-    let filter = IntentFilter { rule: Some(name.clone()), rows_max: SHOWN, ..IntentFilter::default() };
-    let intents = reader.intents(&filter)?;
+    let intents = intents(reader, name)?;
     if intents.is_empty() {
         text.push_str("  none\n");
     }
@@ -101,18 +155,22 @@ fn evaluation(rule: &RuleView) -> String {
     text
 }
 
+fn phase(episode: &EpisodeRecord) -> String {
+    match &episode.phase {
+        Phase::Pending => "pending: not yet announced".to_owned(),
+        Phase::Active => "active".to_owned(),
+        Phase::Acknowledged { at, by } => format!("acknowledged by {by} at {}", rfc3339(*at)),
+        Phase::Resolved { at, why } => format!("resolved at {} ({why:?})", rfc3339(*at)),
+    }
+}
+
 fn episode_line(episode: &EpisodeRecord) -> String {
     let labels: Vec<String> = episode
         .labels
         .iter()
         .map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)")))
         .collect();
-    let phase = match &episode.phase {
-        Phase::Pending => "pending: not yet announced".to_owned(),
-        Phase::Active => "active".to_owned(),
-        Phase::Acknowledged { at, by } => format!("acknowledged by {by} at {}", rfc3339(*at)),
-        Phase::Resolved { at, why } => format!("resolved at {} ({why:?})", rfc3339(*at)),
-    };
+    let phase = phase(episode);
     let told: Vec<&str> = episode.told.iter().map(|destination| destination.0.as_str()).collect();
     format!(
         "{} {} [{}] since {}: {phase}; told: {}; {}",
@@ -126,7 +184,12 @@ fn episode_line(episode: &EpisodeRecord) -> String {
 }
 
 fn intent_line(intent: &IntentRecord) -> String {
-    let fate = match &intent.delivery {
+    let fate = fate(intent);
+    format!("{} {} to {}: {fate}", intent.id.0, intent.intent.cause.as_str(), intent.destination)
+}
+
+fn fate(intent: &IntentRecord) -> String {
+    match &intent.delivery {
         Delivery::Owed { due, attempt, last } => match last {
             Some(last) => format!("owed: attempt {attempt} failed ({last}), next at {}", rfc3339(*due)),
             None => format!("owed: due {}", rfc3339(*due)),
@@ -140,6 +203,5 @@ fn intent_line(intent: &IntentRecord) -> String {
         Delivery::Dead { at, last, attempt } => {
             format!("dead letter at {} after {attempt} attempts: {last}", rfc3339(*at))
         }
-    };
-    format!("{} {} to {}: {fate}", intent.id.0, intent.intent.cause.as_str(), intent.destination)
+    }
 }

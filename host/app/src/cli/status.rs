@@ -1,3 +1,6 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use anyhow::Context;
 use serde::de::DeserializeOwned;
 use watchbell_contract::Timestamp;
@@ -16,11 +19,11 @@ use crate::view::{Health, LastRun, RuleView, View};
 const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(crate) fn status(args: &Status) -> Result<(), Failure> {
-    let bundle = bundle(args)?;
-    let view = match ask::<View>(args, &bundle, "status")? {
+    let source = Source::find(args)?;
+    let view = match source.ask::<View>("status")? {
         Answer::Given(view) => view,
         Answer::Missing => return Err(Failure::Faults(anyhow::anyhow!("the host does not know `/status`"))),
-        Answer::Silent => from_store(args, &bundle)?,
+        Answer::Silent => from_store(args, &source)?,
     };
     if args.json { print(&serde_json::to_string_pretty(&view)?) } else { print(&table(&view)) }
 }
@@ -33,58 +36,84 @@ pub(super) enum Answer<T> {
     Silent,
 }
 
-pub(super) fn bundle(args: &Status) -> Result<Bundle, Failure> {
-    args.place.load_as(&args.place.environment, &catalog(None)?, false).map_err(|report| {
-        tell(&report);
-        Failure::Told
-    })
+/// Where answers come from: a host's address and its store.
+pub(super) struct Source {
+    /// `None`: the manifests have faults, as they may have after a bad deployment, while the host still runs.
+    pub(super) bundle: Option<Bundle>,
+    listen: Option<SocketAddr>,
+    store: Option<PathBuf>,
 }
 
-/// Asks the running host.
-pub(super) fn ask<T: DeserializeOwned>(
-    args: &Status,
-    bundle: &Bundle,
-    path: &str,
-) -> Result<Answer<T>, Failure> {
-    let Some(address) = args.listen.or(bundle.environment.listen) else { return Ok(Answer::Silent) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build()?;
-        let url = format!("http://{address}/{path}");
-        let Ok(response) = client.get(&url).send().await else { return Ok(Answer::Silent) };
-        match response.status() {
-            status if status.is_success() => {}
-            reqwest::StatusCode::NOT_FOUND => return Ok(Answer::Missing),
-            status => return Err(Failure::Faults(anyhow::anyhow!("{url} answers {status}"))),
+impl Source {
+    /// From the manifests, or without them where the call itself says whom to ask.
+    pub(super) fn find(args: &Status) -> Result<Self, Failure> {
+        match args.place.load_as(&args.place.environment, &catalog(None)?, false) {
+            Ok(bundle) => Ok(Self {
+                listen: args.listen.or(bundle.environment.listen),
+                store: Some(args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone())),
+                bundle: Some(bundle),
+            }),
+            Err(_) if args.listen.is_some() || args.store.is_some() => {
+                eprintln!("the manifests have faults, which `watchbell check` tells: asking without them");
+                Ok(Self { bundle: None, listen: args.listen, store: args.store.clone() })
+            }
+            Err(report) => {
+                tell(&report);
+                eprintln!("\nhint: `--listen ADDRESS` or `--store FILE` asks without the manifests");
+                Err(Failure::Told)
+            }
         }
-        let answer = response.json().await.with_context(|| format!("{url} is not a watchbell host"))?;
-        Ok(Answer::Given(answer))
-    })
-}
+    }
 
-pub(super) fn reader(args: &Status, bundle: &Bundle) -> Result<Reader, Failure> {
-    let path = args.store.as_ref().unwrap_or(&bundle.environment.store.sqlite);
-    Sqlite::open_reader(path).map_err(|error| Failure::Store(error.into()))
+    /// Asks the running host.
+    pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Failure> {
+        let Some(address) = self.listen else { return Ok(Answer::Silent) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build()?;
+            let url = format!("http://{address}/{path}");
+            let Ok(response) = client.get(&url).send().await else { return Ok(Answer::Silent) };
+            match response.status() {
+                status if status.is_success() => {}
+                reqwest::StatusCode::NOT_FOUND => return Ok(Answer::Missing),
+                status => return Err(Failure::Faults(anyhow::anyhow!("{url} answers {status}"))),
+            }
+            let answer = response.json().await.with_context(|| format!("{url} is not a watchbell host"))?;
+            Ok(Answer::Given(answer))
+        })
+    }
+
+    pub(super) fn reader(&self) -> Result<Reader, Failure> {
+        let Some(path) = &self.store else {
+            return Err(Failure::Faults(anyhow::anyhow!(
+                "no host answers, and no store is named\n\nhint: name it with `--store FILE`"
+            )));
+        };
+        Sqlite::open_reader(path).map_err(|error| Failure::Store(error.into()))
+    }
 }
 
 /// What the store knows while no host runs.
-fn from_store(args: &Status, bundle: &Bundle) -> Result<View, Failure> {
-    let reader = reader(args, bundle)?;
+fn from_store(args: &Status, source: &Source) -> Result<View, Failure> {
+    let reader = source.reader()?;
     let now = clock::wall();
     let head = reader.heads()?.into_iter().next();
     let records = reader.rules()?;
+    let named: Vec<(RuleName, bool)> = match &source.bundle {
+        Some(bundle) => bundle.rules.iter().map(|rule| (rule.spec.name.clone(), rule.spec.enabled)).collect(),
+        None => records.iter().map(|view| (view.record.rule.clone(), true)).collect(),
+    };
     let mut rules = Vec::new();
-    for rule in &bundle.rules {
-        let name = &rule.spec.name;
+    for (name, enabled) in &named {
         let record = records.iter().find(|view| view.record.rule == *name).map(|view| &view.record);
         let filter = EpisodeFilter { rule: Some(name.clone()), ..EpisodeFilter::default() };
         let open = reader.episodes(&filter)?.len() as u64;
-        rules.push(rule_view(name, rule.spec.enabled, record, open, now));
+        rules.push(rule_view(name, *enabled, record, open, now));
     }
     let owed = IntentFilter { phase: Some(IntentPhase::Open), ..IntentFilter::default() };
     let silent = Health::of(vec!["no host answers: this is what the store holds".into()]);
     Ok(View {
-        environment: bundle.environment.name.clone(),
+        environment: args.place.environment.clone(),
         host: head.as_ref().map(|head| head.owner.0.clone()).unwrap_or_default(),
         at: rfc3339(now),
         bundle: head.and_then(|head| head.bundle),
