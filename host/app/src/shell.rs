@@ -378,5 +378,6 @@ fn delivery_name(outcome: &Result<Receipt, Refusal>) -> &'static str {
         Ok(_) => "delivered",
         Err(Refusal::Refused(_)) => "refused",
         Err(Refusal::Unavailable { .. }) => "unavailable",
+        Err(Refusal::Unanswered { .. }) => "unanswered",
     }
 }

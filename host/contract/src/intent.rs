@@ -104,6 +104,8 @@ pub enum Refusal {
     Refused(String),
     /// Back to the outbox.
     Unavailable { reason: String, retry_after: Option<Duration> },
+    /// Back to the outbox, but the receiver may have it: a request went out, and its answer was lost.
+    Unanswered { reason: String, retry_after: Option<Duration> },
 }
 
 impl Severity {

@@ -313,6 +313,11 @@ impl Outbox {
                 self.remove(id);
                 Some(Settled { record, note: Note::DeadLetter { destination, intent, reason } })
             }
+            // What the receiver may have is flagged when it is sent again, by whichever host does that.
+            Err(Refusal::Unanswered { reason, retry_after }) => {
+                entry.record.intent.maybe_repeated = true;
+                self.settle(id, Err(Refusal::Unavailable { reason, retry_after }), now, seed)
+            }
             Err(Refusal::Unavailable { reason, retry_after }) => {
                 let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
                 let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);

@@ -91,8 +91,16 @@ impl AlerterModule {
                 .call_deliver(&mut guest.store, &named, &params, &intent)
                 .await;
             let outcome = guest.leave(outcome)?;
-            let logs = guest.store.data_mut().logs.take();
-            Ok((outcome.map(convert::receipt).map_err(convert::refusal), logs))
+            let state = guest.store.data_mut();
+            let interrupted = state.http.as_ref().is_some_and(|way| way.interrupted);
+            let outcome = match outcome.map(convert::receipt).map_err(convert::refusal) {
+                // The alerter knows that it has no answer; only the host knows that a request went out before.
+                Err(Refusal::Unavailable { reason, retry_after }) if interrupted => {
+                    Err(Refusal::Unanswered { reason, retry_after })
+                }
+                outcome => outcome,
+            };
+            Ok((outcome, state.logs.take()))
         };
         match off_the_workers(delivery).await {
             Ok((outcome, logs)) => {

@@ -489,8 +489,16 @@ mod tests {
         );
         assert_eq!(reason(json!({"term": {"a": [1]}})), "[term] query does not support array of values");
         assert!(reason(json!({"nested": {}})).contains("not modelled"));
-        assert!(reason(json!({"query_string": {"query": "(a"}})).starts_with("Failed to parse query [(a]"));
         assert_eq!(reason(json!([])), "[_na] query malformed, must start with start_object");
+    }
+
+    #[test]
+    fn a_broken_query_string_is_refused_where_it_is_asked() {
+        let mapping = crate::mapping::Mapping::default();
+        let scope = super::super::Scope { mapping: &mapping, index: "i", now: 0 };
+        let query = parse(&json!({"query_string": {"query": "(a"}})).unwrap();
+        let refusal = super::super::compile(&query, &scope).err().unwrap();
+        assert!(refusal.reason.starts_with("Failed to parse query [(a]"), "{refusal}");
     }
 
     #[test]

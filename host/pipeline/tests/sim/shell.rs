@@ -170,7 +170,12 @@ impl Sim {
                 self.tally.flagged_repeats += 1;
             }
             self.received.push((intent, destination));
-            Ok(Receipt::default())
+            if self.fault(0.05) {
+                // It has arrived, and nobody knows.
+                Err(Refusal::Unanswered { reason: "timeout".into(), retry_after: None })
+            } else {
+                Ok(Receipt::default())
+            }
         };
         let took = self.random.random_range(1..3_000);
         self.later(took, Coming::Delivered { id, outcome });

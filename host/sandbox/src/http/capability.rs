@@ -19,11 +19,13 @@ pub(crate) struct Capability {
     destination: Destination,
     requests: u32,
     waited: Duration,
+    /// A request went out, and its answer was lost.
+    pub(crate) interrupted: bool,
 }
 
 impl Capability {
     pub(crate) fn new(destination: Destination) -> Self {
-        Self { destination, requests: 0, waited: Duration::ZERO }
+        Self { destination, requests: 0, waited: Duration::ZERO, interrupted: false }
     }
 
     pub(crate) async fn send(&mut self, request: Request) -> Result<Response, Failure> {
@@ -38,9 +40,9 @@ impl Capability {
         let left = to.timeout.saturating_sub(self.waited);
         let outcome = tokio::time::timeout(left, exchange(to, prepared)).await;
         self.waited += began.elapsed();
-        outcome
-            .unwrap_or_else(|_| Err(Failure::Interrupted(too_slow(to))))
-            .map_err(|failure| scrubbed(failure, to))
+        let outcome = outcome.unwrap_or_else(|_| Err(Failure::Interrupted(too_slow(to))));
+        self.interrupted |= matches!(outcome, Err(Failure::Interrupted(_)));
+        outcome.map_err(|failure| scrubbed(failure, &self.destination.0))
     }
 }
 

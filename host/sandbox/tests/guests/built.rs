@@ -365,7 +365,7 @@ fn drip_feed(guest: &Guest) {
         let outcome = guest.deliver(&to, &Limits::default()).await.unwrap();
         let reason =
             "the receiver did not answer in full within the destination's timeout of 200ms".to_owned();
-        assert_eq!(outcome, Err(Refusal::Unavailable { reason, retry_after: None }));
+        assert_eq!(outcome, Err(Refusal::Unanswered { reason, retry_after: None }));
         assert_eq!(receiver.seen(), ["POST /drip"]);
     });
 }

@@ -139,7 +139,7 @@ fn told(outcome: Result<Receipt, Refusal>) -> Json {
     match outcome {
         Ok(receipt) => json!({ "delivered": { "reference": receipt.reference } }),
         Err(Refusal::Refused(reason)) => json!({ "refused": reason }),
-        Err(Refusal::Unavailable { reason, retry_after }) => {
+        Err(Refusal::Unavailable { reason, retry_after } | Refusal::Unanswered { reason, retry_after }) => {
             json!({ "unavailable": reason, "retry_after": retry_after.map(|span| span.millis()) })
         }
     }
