@@ -29,7 +29,12 @@ pub(crate) fn extract(request: &Json, status: u16, body: &Json) -> Json {
 pub(crate) fn shown(hit: &Json) -> Json {
     let kept = ["sort", "fields", "_source", "matched_queries"];
     let parts = kept.iter().filter_map(|key| Some(((*key).to_owned(), hit.get(*key)?.clone())));
-    Json::Object(parts.collect())
+    let mut shown = Json::Object(parts.collect());
+    // The servers tell the names in no order, and not always in the same one.
+    if let Some(matched) = shown.get_mut("matched_queries").and_then(Json::as_array_mut) {
+        matched.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    }
+    shown
 }
 
 /// The innermost error that the server calls the root; of a failure without one, what caused it.

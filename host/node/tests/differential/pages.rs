@@ -141,9 +141,6 @@ async fn late(server: &Server, method: Method) {
 fn row(hit: &Json) -> Json {
     let mut shown = shown(hit);
     shown["sort"] = json!([hit["sort"][0]]);
-    if let Some(matched) = shown.get_mut("matched_queries").and_then(Json::as_array_mut) {
-        matched.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-    }
     json!({"index": hit["_index"], "id": hit["_id"], "shown": shown})
 }
 
