@@ -33,6 +33,9 @@ pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 #[serde(default, deny_unknown_fields)]
 pub struct Case {
     pub name: String,
+    /// What it holds the rule to: a test or a sentence of another program's documentation, if it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub pins: String,
     pub params: Value,
     pub key: Vec<String>,
     /// Where the first window begins; documents before it prime the rule.
@@ -63,6 +66,21 @@ pub struct Document {
     /// More of the same; those arrive at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
+    /// It is no document, but what the cluster answers from `at` on: a column for each field, a row for each of those
+    /// that share the newest `at`. One without fields stands for an answer without rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
+}
+
+/// To which question an answer was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    Search,
+    Health,
+    UnassignedShards,
+    PendingTasks,
+    Disks,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -106,6 +124,7 @@ impl Default for Case {
     fn default() -> Self {
         Self {
             name: String::new(),
+            pins: String::new(),
             params: Value::Object(Map::new()),
             key: vec![],
             from: Duration::ZERO,
@@ -158,6 +177,13 @@ impl Case {
 
     pub fn lateness(mut self, lateness: Duration) -> Self {
         self.lateness = lateness;
+        self
+    }
+
+    /// Writes down what the cluster answers to raw searches, or says of itself, from `at` on.
+    pub fn answer(mut self, at: Duration, answers: Answers, fields: Value) -> Self {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        self.documents.push(Document { at, fields, answers: Some(answers), ..Document::default() });
         self
     }
 
@@ -268,7 +294,8 @@ impl Document {
         (0..count).map(move |n| {
             let time = ORIGIN + self.at + every * u64::from(n);
             let arrives = if n == 0 { self.arrives.map_or(time, |arrives| ORIGIN + arrives) } else { time };
-            pages::Document { time: time.0, arrives: arrives.0, fields: self.fields.clone() }
+            let (fields, answers) = (self.fields.clone(), self.answers);
+            pages::Document { time: time.0, arrives: arrives.0, fields, answers }
         })
     }
 }

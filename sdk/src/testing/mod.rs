@@ -2,6 +2,9 @@
 pub mod case; // what a test says: documents, and what must be found
 mod timeline; // documents in time, windows over them, a host's bookkeeping
 mod pages; // documents as columns
+mod groups; // documents as counts and metrics
+mod recorded; // answers that are made of no documents
+mod folder; // cases that lie in folders
 mod runner; // who evaluates: the rule itself, or a component elsewhere
 pub(crate) mod mock; // what stands in for the host's calls
 

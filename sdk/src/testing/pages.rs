@@ -1,6 +1,7 @@
 //! Documents as columns, the way the host makes them.
 use serde_json::{Map, Value};
 
+use super::{groups, recorded};
 use crate::wire::types::{Column, Dictionary, Rows, Values};
 use crate::{AnyOf, Ask, Question};
 
@@ -11,6 +12,8 @@ pub(super) struct Document {
     /// From when on the cluster returns it.
     pub(super) arrives: i64,
     pub(super) fields: Map<String, Value>,
+    /// It is no document but an answer of the cluster's, to questions of this kind.
+    pub(super) answers: Option<super::case::Answers>,
 }
 
 /// Answers a question from documents in order of time.
@@ -19,18 +22,27 @@ pub(super) fn answer<'a>(
     documents: impl Iterator<Item = &'a Document>,
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    let Ask::Hits(hits) = &question.ask else {
-        return Err("the virtual timeline answers `hits` only".into());
-    };
     if let Some(filter) = &question.filter {
         return Err(format!(
             "the virtual timeline knows no filter such as `{filter}`: leave such documents out"
         ));
     }
+    let (recorded, documents): (Vec<_>, Vec<_>) = documents.partition(|document| document.answers.is_some());
     let found: Vec<_> = documents
+        .into_iter()
         .filter(|document| question.over.contains(crate::Timestamp(document.time)))
         .filter(|document| question.only.iter().all(|only| only.keeps(&document.fields)))
         .collect();
+    let hits = match &question.ask {
+        Ask::Hits(hits) => hits,
+        Ask::Buckets(buckets) => return groups::answer(buckets, question.over, &found, page_rows),
+        Ask::Search(search) => {
+            return recorded::search(search, question.over, &recorded).map(|rows| vec![rows]);
+        }
+        Ask::Cluster(view) => {
+            return recorded::cluster(*view, question.over, &recorded).map(|rows| vec![rows]);
+        }
+    };
     // A named filter's column is a boolean field of its name in the documents.
     let names = hits.fields.iter().chain(hits.filters.iter().map(|filter| &filter.name));
     let names: Vec<_> = names.collect();
@@ -56,7 +68,11 @@ impl AnyOf {
 }
 
 fn column(field: &str, page: &[&Document]) -> Result<Column, String> {
-    let rows: Vec<Vec<&Value>> = page.iter().map(|document| values(&document.fields, field)).collect();
+    column_of(field, page.iter().map(|document| values(&document.fields, field)).collect())
+}
+
+/// A column of as many values per row as each row has.
+pub(super) fn column_of(field: &str, rows: Vec<Vec<&Value>>) -> Result<Column, String> {
     let arrays = rows.iter().any(|row| row.len() > 1);
     let mut present = vec![0_u8; rows.len().div_ceil(8)];
     let mut offsets = vec![0_u32];
@@ -108,7 +124,7 @@ fn pack(field: &str, flat: &[&Value]) -> Result<Values, String> {
 }
 
 /// A field's values: by its literal name, else by its path; arrays flattened, nulls left out.
-fn values<'a>(fields: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
+pub(super) fn values<'a>(fields: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
     let found = fields.get(path).or_else(|| {
         let mut parts = path.split('.');
         let first = fields.get(parts.next()?)?;
@@ -121,6 +137,6 @@ fn values<'a>(fields: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -3,8 +3,8 @@ use watchbell_sandbox::{GuestFault, Limits, RuleModule, RunError};
 use watchbell_sdk::testing::{Answer, Call, Runner};
 use watchbell_sdk::wire::types as wire;
 use watchbell_sdk::{
-    AnyOf, Ask, Duration, Evidence, Fault, Finding, Hits, Kind, Labels, NamedFilter, Plan, Problem, Question,
-    Range, Signal, Timestamp,
+    AnyOf, Ask, Buckets, Calc, ClusterView, Duration, Evidence, Fault, Finding, Hits, Kind, Labels, Metric,
+    NamedFilter, Plan, Problem, Question, Range, RawSearch, Signal, Timestamp,
 };
 
 /// Runs a case's windows on the component, each in a fresh instance, within the limits of the product.
@@ -48,7 +48,7 @@ impl Runner for Component<'_> {
                 return Ok(Finding { signals, state: finding.state });
             }
             for (number, asked) in (0..).zip(questions) {
-                let asked = question(asked).map_err(Problem::Other)?;
+                let asked = question(asked);
                 for page in answer(&asked).map_err(Problem::Other)? {
                     run.answer(number, rows(page)).map_err(problem)?;
                 }
@@ -73,17 +73,46 @@ fn any_of(only: contract::AnyOf) -> AnyOf {
     AnyOf { field: only.field, values: only.values }
 }
 
-fn question(question: contract::Question) -> Result<Question, String> {
-    let contract::Ask::Hits(hits) = question.ask else {
-        return Err("the virtual timeline answers `hits` only".into());
+fn question(question: contract::Question) -> Question {
+    let filters = |filters: Vec<contract::NamedFilter>| {
+        filters.into_iter().map(|named| NamedFilter { name: named.name, filter: named.filter }).collect()
     };
-    let filter = |named: contract::NamedFilter| NamedFilter { name: named.name, filter: named.filter };
-    Ok(Question {
+    let ask = match question.ask {
+        contract::Ask::Hits(hits) => Ask::Hits(Hits { fields: hits.fields, filters: filters(hits.filters) }),
+        contract::Ask::Buckets(buckets) => Ask::Buckets(Buckets {
+            by: buckets.by,
+            every: buckets.every.map(|every| Duration(every.millis())),
+            metrics: buckets.metrics.into_iter().map(metric).collect(),
+            filters: filters(buckets.filters),
+        }),
+        contract::Ask::Search(search) => Ask::Search(RawSearch { body: search.body, pick: search.pick }),
+        contract::Ask::Cluster(view) => Ask::Cluster(match view {
+            contract::ClusterView::Health => ClusterView::Health,
+            contract::ClusterView::UnassignedShards => ClusterView::UnassignedShards,
+            contract::ClusterView::PendingTasks => ClusterView::PendingTasks,
+            contract::ClusterView::Disks => ClusterView::Disks,
+        }),
+    };
+    Question {
         over: range(question.over),
         only: question.only.into_iter().map(any_of).collect(),
         filter: question.filter,
-        ask: Ask::Hits(Hits { fields: hits.fields, filters: hits.filters.into_iter().map(filter).collect() }),
-    })
+        ask,
+    }
+}
+
+fn metric(metric: contract::Metric) -> Metric {
+    let calc = match metric.calc {
+        contract::Calc::Minimum => Calc::Minimum,
+        contract::Calc::Maximum => Calc::Maximum,
+        contract::Calc::Average => Calc::Average,
+        contract::Calc::Sum => Calc::Sum,
+        contract::Calc::ValueCount => Calc::ValueCount,
+        contract::Calc::Cardinality => Calc::Cardinality,
+        contract::Calc::Percentile(percent) => Calc::Percentile(percent),
+        contract::Calc::Script(source) => Calc::Script(source),
+    };
+    Metric { name: metric.name, field: metric.field, calc }
 }
 
 fn rows(rows: wire::Rows) -> contract::Rows {

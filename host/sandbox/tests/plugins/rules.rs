@@ -1,43 +1,56 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use watchbell_sdk::testing::Case;
 
 use crate::component::Component;
 use crate::{SANDBOX, plugin, sources};
 
-/// A rule without a line here is told by `every_rule_is_run`.
-const RULES: [&str; 3] = ["rule-any", "rule-frequency", "rule-spike"];
-
-fn every_case_holds(rule: &str) {
-    let Some(bytes) = plugin(rule, &format!("cases of {rule} as a component")) else { return };
-    let module = SANDBOX.load_rule(rule, &bytes).unwrap();
-    let cases = Case::read_all(&fs::read_to_string(sources(rule).join("cases.json")).unwrap()).unwrap();
-    assert!(!cases.is_empty());
-    let differences: Vec<String> =
-        cases.iter().filter_map(|case| case.check_with(&mut Component::new(&module)).err()).collect();
-    assert!(differences.is_empty(), "{rule}:\n{}", differences.join("\n"));
+/// Each shipped rule's own cases and its ElastAlert cases, where it has them: the rule's tests run the same natively.
+#[test]
+fn every_case_of_every_rule_holds() {
+    let mut differences = Vec::new();
+    for rule in rules() {
+        let Some(bytes) = plugin(&rule, &format!("cases of {rule} as a component")) else { return };
+        let module = SANDBOX.load_rule(&rule, &bytes).unwrap();
+        let own = sources(&rule).join("cases.json");
+        let mut cases = Case::read_all(&fs::read_to_string(&own).unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{}: {error}", own.display()));
+        let folder = elastalert().join(&module.about().name);
+        if folder.exists() {
+            cases.extend(Case::read_folders(&folder).unwrap());
+        }
+        assert!(!cases.is_empty(), "{rule}");
+        let told = cases.iter().filter_map(|case| case.check_with(&mut Component::new(&module)).err());
+        differences.extend(told.map(|difference| format!("{rule}: {difference}")));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// A folder that no rule's name fits would never be run.
 #[test]
-fn any() {
-    every_case_holds("rule-any");
+fn every_elastalert_case_has_its_rule() {
+    let known: BTreeSet<String> =
+        rules().iter().map(|rule| rule.trim_start_matches("rule-").replace('-', "_")).collect();
+    for folder in folders(&elastalert()) {
+        assert!(known.contains(&folder), "tests/cases/elastalert/{folder} belongs to no rule");
+    }
 }
 
-#[test]
-fn frequency() {
-    every_case_holds("rule-frequency");
+fn rules() -> Vec<String> {
+    let mut rules: Vec<_> =
+        folders(&sources("")).into_iter().filter(|name| name.starts_with("rule-")).collect();
+    rules.sort();
+    rules
 }
 
-#[test]
-fn spike() {
-    every_case_holds("rule-spike");
+fn elastalert() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/elastalert")
 }
 
-#[test]
-fn every_rule_is_run() {
-    let folders = fs::read_dir(sources("")).unwrap();
-    let names = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let rules: BTreeSet<String> = names.filter(|name| name.starts_with("rule-")).collect();
-    assert_eq!(rules, RULES.map(str::to_owned).into());
+fn folders(below: &Path) -> Vec<String> {
+    let listed = fs::read_dir(below).unwrap().map(|entry| entry.unwrap());
+    let folders = listed.filter(|entry| entry.file_type().unwrap().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }

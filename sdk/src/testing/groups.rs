@@ -1,0 +1,105 @@
+//! Counts and metrics of documents per group and slice of time, as a composite aggregation makes them: no bucket
+//! without a document.
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Number, Value};
+
+use super::pages::{Document, column_of, text, values};
+use crate::wire::types::{Column, Rows};
+use crate::{Buckets, Calc, Metric, Range};
+
+/// A bucket's place: its start, then a value (none: missing) for each field.
+type Place = (i64, Vec<Option<String>>);
+
+pub(super) fn answer(
+    buckets: &Buckets,
+    over: Range,
+    found: &[&Document],
+    page_rows: usize,
+) -> Result<Vec<Rows>, String> {
+    let mut groups: BTreeMap<Place, (Vec<Value>, Vec<&Document>)> = BTreeMap::new();
+    // Neither groups nor slices: one row, though nothing is in it.
+    if buckets.by.is_empty() && buckets.every.is_none() {
+        groups.insert((over.start.0, vec![]), (vec![], found.to_vec()));
+    }
+    for document in found {
+        let start = match buckets.every {
+            Some(every) => document.time - document.time.rem_euclid(every.signed().max(1)),
+            None => over.start.0,
+        };
+        let mut keys = vec![vec![]];
+        for field in &buckets.by {
+            let mut own: Vec<Value> = values(&document.fields, field).into_iter().cloned().collect();
+            if own.is_empty() {
+                own.push(Value::Null);
+            }
+            keys = keys.iter().flat_map(|key| own.iter().map(|value| with(key, value))).collect();
+        }
+        if buckets.by.is_empty() && buckets.every.is_none() {
+            continue;
+        }
+        for key in keys {
+            let name = key.iter().map(|value| (!value.is_null()).then(|| text(value))).collect();
+            groups.entry((start, name)).or_insert_with(|| (key, vec![])).1.push(document);
+        }
+    }
+    let groups: Vec<_> = groups.into_iter().collect();
+    groups.chunks(page_rows.max(1)).map(|page| rows(buckets, page)).collect()
+}
+
+fn rows(buckets: &Buckets, page: &[(Place, (Vec<Value>, Vec<&Document>))]) -> Result<Rows, String> {
+    let mut columns = Vec::new();
+    for (number, field) in buckets.by.iter().enumerate() {
+        let cells = page.iter().map(|(_, (key, _))| key[number].clone()).collect();
+        columns.push(single(field, cells)?);
+    }
+    columns.push(single("_count", page.iter().map(|(_, (_, held))| held.len().into()).collect())?);
+    for metric in &buckets.metrics {
+        let cells = page.iter().map(|(_, (_, held))| measure(metric, held)).collect::<Result<Vec<_>, _>>()?;
+        columns.push(single(&metric.name, cells)?);
+    }
+    for filter in &buckets.filters {
+        let matching = |held: &[&Document]| {
+            held.iter()
+                .filter(|document| document.fields.get(&filter.name) == Some(&Value::Bool(true)))
+                .count()
+        };
+        columns
+            .push(single(&filter.name, page.iter().map(|(_, (_, held))| matching(held).into()).collect())?);
+    }
+    Ok(Rows { times: page.iter().map(|((start, _), _)| *start).collect(), columns })
+}
+
+fn single(name: &str, cells: Vec<Value>) -> Result<Column, String> {
+    column_of(name, cells.iter().map(|cell| if cell.is_null() { vec![] } else { vec![cell] }).collect())
+}
+
+fn with(key: &[Value], value: &Value) -> Vec<Value> {
+    key.iter().chain([value]).cloned().collect()
+}
+
+/// Always a number with a fraction, or nothing: so the column is of numbers whatever the page holds.
+fn measure(metric: &Metric, held: &[&Document]) -> Result<Value, String> {
+    let own: Vec<&Value> = held.iter().flat_map(|document| values(&document.fields, &metric.field)).collect();
+    let mut numbers: Vec<f64> = own.iter().filter_map(|value| value.as_f64()).collect();
+    numbers.sort_by(f64::total_cmp);
+    let sum = numbers.iter().sum::<f64>();
+    let value = match &metric.calc {
+        Calc::Minimum => numbers.first().copied(),
+        Calc::Maximum => numbers.last().copied(),
+        Calc::Average => (!numbers.is_empty()).then(|| sum / numbers.len() as f64),
+        Calc::Sum => Some(sum),
+        Calc::ValueCount => Some(own.len() as f64),
+        Calc::Cardinality => Some(own.iter().map(|value| text(value)).collect::<BTreeSet<_>>().len() as f64),
+        Calc::Percentile(percent) => percentile(&numbers, *percent),
+        Calc::Script(_) => return Err("the virtual timeline runs no scripts".into()),
+    };
+    Ok(value.and_then(Number::from_f64).map_or(Value::Null, Value::Number))
+}
+
+/// Between the two nearest values, in proportion.
+fn percentile(sorted: &[f64], percent: f64) -> Option<f64> {
+    let place = percent / 100.0 * sorted.len().checked_sub(1)? as f64;
+    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    Some(low + (high - low) * place.fract())
+}
