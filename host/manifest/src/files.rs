@@ -8,9 +8,7 @@ use crate::report::{Diagnostic, Place};
 
 /// Every manifest below `root`, in order of path. What cannot be looked at is a fault, not a gap.
 pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
-    let mut walk = Walk { root, above: Vec::new(), found: Vec::new(), faults };
-    walk.folder(root);
-    let mut found = walk.found;
+    let mut found = walk(root, false, faults);
     if found.len() > FILES_MAX {
         faults.push(
             fault(root, format!("{} manifests; a bundle holds at most {FILES_MAX}", found.len()))
@@ -18,8 +16,28 @@ pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBu
         );
         found.truncate(FILES_MAX);
     }
-    found.sort();
     found
+}
+
+/// The file of tests that `path` is, or every one below it, in order of path.
+pub(crate) fn tests(path: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    if !path.is_file() {
+        return walk(path, true, faults);
+    }
+    if !crate::trial::is_test_file(path) {
+        faults.push(
+            fault(path, "is not a file of tests").hint("give a folder, or a file that ends in `.test.yaml`"),
+        );
+        return Vec::new();
+    }
+    vec![path.to_path_buf()]
+}
+
+fn walk(root: &Path, tests: bool, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let mut walk = Walk { root, tests, above: Vec::new(), found: Vec::new(), faults };
+    walk.folder(root);
+    walk.found.sort();
+    walk.found
 }
 
 /// Reads a whole file of text.
@@ -80,6 +98,8 @@ fn too_large(path: &Path, bytes: Option<u64>) -> Diagnostic {
 
 struct Walk<'a> {
     root: &'a Path,
+    /// Files of tests are looked for, not manifests.
+    tests: bool,
     /// The folders we are in, as they are on disk: a link to one of them would never end.
     above: Vec<PathBuf>,
     found: Vec<PathBuf>,
@@ -129,8 +149,7 @@ impl Walk<'_> {
             return;
         }
         let manifest = (name.ends_with(".yaml") || name.ends_with(".yml"))
-            && !name.ends_with(".test.yaml")
-            && !name.ends_with(".test.yml");
+            && crate::trial::is_test_file(path) == self.tests;
         match fs::metadata(path) {
             Ok(about) if about.is_dir() => self.folder(path),
             Ok(_) if manifest => self.found.push(path.to_path_buf()),

@@ -17,6 +17,7 @@ mod bundle; // what a rule is, checked
 mod bind; // documents → what they mean
 mod load; // all of it, in order
 mod render; // the bundle in force, for people
+mod trial; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, RuleLimits, TargetSpec};
 pub use environment::{
@@ -27,5 +28,6 @@ pub use load::{Options, load};
 pub use modules::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use render::{Difference, diff, differences, render};
 pub use report::{Diagnostic, Level, Place, Report};
-pub use schema::{schema_environment, schema_rule};
+pub use schema::{schema_environment, schema_rule, schema_test};
 pub use secret::{Secret, SecretFault, SecretRef};
+pub use trial::{Documents, Never, Offset, Point, Test, TestFault, TestFile, Wanted, load_tests};

@@ -19,6 +19,16 @@ pub fn schema_environment() -> &'static Value {
     &environment().document
 }
 
+/// The JSON Schema of a file of tests, for editors.
+pub fn schema_test() -> &'static Value {
+    &test().document
+}
+
+pub(crate) fn test() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| Schema::shipped(include_str!("../schema/test.json")))
+}
+
 pub(crate) fn rule() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| Schema::shipped(include_str!("../schema/rule.json")))
