@@ -16,4 +16,4 @@ mod search; // in which order, and what of them
 mod aggs; // and what they come to
 mod errors; // what is refused, and how
 
-pub use server::{Clock, Config, Limits, Node, Retention};
+pub use server::{Clock, Config, Limits, Node, Retention, Trouble};

@@ -68,15 +68,28 @@ fn wall_clock() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// What goes wrong with every search, until it is well again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Searches are refused with this status.
+    Refuse(u16),
+    /// Answers to searches lack a shard.
+    PartialShards,
+}
+
 /// A running node. Dropping it stops listening; `stop` also waits for the last answers.
 pub struct Node {
     addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
+    limits: Limits,
+    retention: Retention,
+    trouble: Mutex<Option<Trouble>>,
     pub(crate) clock: Clock,
     body_bytes_max: usize,
 }
@@ -85,6 +98,10 @@ impl Shared {
     /// A request that panicked has left the documents whole: every write is one push.
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        *self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -96,11 +113,15 @@ impl Node {
         let Config { clock, limits, retention } = config;
         let shared = Arc::new(Shared {
             body_bytes_max: limits.body_bytes_max,
-            cluster: Mutex::new(Cluster::new(limits, retention)),
+            cluster: Mutex::new(Cluster::new(limits.clone(), retention.clone())),
+            limits,
+            retention,
+            trouble: Mutex::default(),
             clock,
         });
+        let answering = Arc::clone(&shared);
         let router =
-            Router::new().fallback(move |request: Request<Body>| answer(Arc::clone(&shared), request));
+            Router::new().fallback(move |request: Request<Body>| answer(Arc::clone(&answering), request));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let serve = axum::serve(listener, router).with_graceful_shutdown(async {
@@ -111,7 +132,7 @@ impl Node {
                 tracing::error!(%error, "embedded node stopped listening");
             }
         });
-        Ok(Self { addr, stop: Some(stop), task })
+        Ok(Self { addr, stop: Some(stop), task, shared })
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -121,6 +142,16 @@ impl Node {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Lets something go wrong from now on, or nothing any more.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.shared.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = trouble;
+    }
+
+    /// Forgets every index, template and view.
+    pub fn clear(&self) {
+        *self.shared.lock() = Cluster::new(self.shared.limits.clone(), self.shared.retention.clone());
     }
 
     pub async fn stop(mut self) {

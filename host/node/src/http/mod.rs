@@ -5,6 +5,7 @@ mod documents; // single documents
 mod indices; // indices, mappings, templates, aliases
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
+mod trouble; // what goes wrong on purpose
 mod about; // `/`, `_cluster/health`, `_cat`
 
 use serde_json::Value as Json;
@@ -50,6 +51,11 @@ impl Reply {
 
 pub(crate) fn handle(shared: &Shared, request: Request) -> Reply {
     let head = request.method == "HEAD";
+    if let Some(trouble) = shared.trouble()
+        && let Some(reply) = trouble::reply(trouble, shared, &request)
+    {
+        return reply;
+    }
     match route(shared, &request) {
         Ok(reply) if head => Reply { body: String::new(), ..reply },
         Ok(reply) => reply,
