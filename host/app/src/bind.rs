@@ -63,26 +63,14 @@ impl Bindings {
         let clusters = clusters(environment)?;
         let mut rules = BTreeMap::new();
         for rule in &bundle.rules {
-            let name = rule.spec.name.clone();
-            let module = catalog.rule_module(&rule.module).with_context(|| format!("rule `{name}`"))?;
             let cluster = clusters.get(&rule.target.cluster).with_context(|| {
                 format!(
-                    "rule `{name}` names the cluster `{}`, which the environment lacks",
-                    rule.target.cluster
+                    "rule `{}` names the cluster `{}`, which the environment lacks",
+                    rule.spec.name, rule.target.cluster
                 )
             })?;
-            let bound = Bound {
-                module,
-                params: rule.params.to_string(),
-                key: rule.spec.key.clone(),
-                limits: limits(rule.limits),
-                cluster: cluster.clone(),
-                target: target(rule),
-                no_data: rule.spec.no_data,
-                kibana: environment.clusters.get(&rule.target.cluster).and_then(|spec| spec.kibana.clone()),
-                name: name.clone(),
-            };
-            rules.insert(name, Arc::new(bound));
+            let bound = Bound::new(rule, environment, catalog, cluster.clone())?;
+            rules.insert(rule.spec.name.clone(), Arc::new(bound));
         }
         let mut destinations = BTreeMap::new();
         for (name, spec) in &environment.destinations {
@@ -122,6 +110,31 @@ impl Bindings {
 }
 
 impl Bound {
+    /// `rule`, asking `cluster`, whatever its name.
+    ///
+    /// # Errors
+    /// Its module does not load.
+    pub(crate) fn new(
+        rule: &BoundRule,
+        environment: &manifest::Environment,
+        catalog: &Catalog,
+        cluster: Cluster,
+    ) -> Result<Self> {
+        let name = rule.spec.name.clone();
+        let module = catalog.rule_module(&rule.module).with_context(|| format!("rule `{name}`"))?;
+        Ok(Self {
+            name,
+            module,
+            params: rule.params.to_string(),
+            key: rule.spec.key.clone(),
+            limits: limits(rule.limits),
+            cluster,
+            target: target(rule),
+            no_data: rule.spec.no_data,
+            kibana: environment.clusters.get(&rule.target.cluster).and_then(|spec| spec.kibana.clone()),
+        })
+    }
+
     /// A link to the documents behind `signal`, where the environment names a Kibana.
     pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
         Some(discover::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?))

@@ -7,6 +7,8 @@ mod online; // what `check --online` asks
 mod render;
 mod status;
 mod explain;
+mod test;
+mod backtest;
 mod plugin;
 mod node;
 
@@ -43,12 +45,15 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Render(args) => render::render(&args),
         Command::Status(args) => status::status(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Backtest(args) => backtest::backtest(&args),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {
             let schema = match of {
                 SchemaOf::Rule => watchbell_manifest::schema_rule(),
                 SchemaOf::Environment => watchbell_manifest::schema_environment(),
+                SchemaOf::Test => watchbell_manifest::schema_test(),
             };
             print(&format!("{schema:#}"))
         }

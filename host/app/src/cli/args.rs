@@ -35,12 +35,16 @@ pub enum Command {
     Status(Status),
     /// Tell why a rule did, or did not, fire or send.
     Explain(Explain),
+    /// Try rules on a virtual timeline, offline: the documents, and what must come of them, lie in `*.test.yaml`.
+    Test(Test),
+    /// Show what a rule would have found and sent over a cluster's past; nothing is sent and nothing is kept.
+    Backtest(Backtest),
     /// Look into a plugin module.
     #[command(subcommand)]
     Plugin(Plugin),
     /// Start the embedded search node: an Elasticsearch subset in memory, for trials and tests.
     Node(NodeArgs),
-    /// Write the JSON Schema of manifests or environments, for editors.
+    /// Write the JSON Schema of manifests, environments or tests, for editors.
     Schema {
         #[arg(value_enum)]
         of: SchemaOf,
@@ -134,6 +138,84 @@ pub struct Explain {
     pub status: Status,
 }
 
+const TEST_HELP: &str = "A test beside rules/web/spike.yaml, in rules/web/spike.test.yaml:
+
+  tests:
+    - name: a burst of errors is told, once
+      documents:
+        - { at: 0s, every: 30s, count: 20, fields: { Status: 500 } }
+        - { at: 6m, every: 1s, count: 60, fields: { Status: 500 } }
+      expect:
+        - { at: 5m, signals: [] }
+        - at: 8m
+          deliveries: [{ to: ops-chat, cause: opened, title: { contains: spiked } }]
+    - name: one error in a minute is nobody's business
+      documents: [{ at: 0s, every: 1m, count: 60, fields: { Status: 500 } }]
+      quiet: true
+
+A window that ends at 5m is judged at 5m10s (`delay`). `watchbell test --verbose` tells what happened and when;
+`--bless` writes what happened into `expect`; `watchbell schema test` writes the schema for editors.";
+
+#[derive(Debug, Args)]
+#[command(after_help = TEST_HELP)]
+pub struct Test {
+    /// A `*.test.yaml` or a folder of them; all below the folder of rules by default.
+    pub path: Option<PathBuf>,
+    /// The folder of rule manifests; `environments/` lies inside it.
+    #[arg(long, value_name = "DIR", default_value = "rules", env = "WATCHBELL_RULES")]
+    pub rules: PathBuf,
+    /// Run every test in this environment, instead of those it names.
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Set a token of the environment for this call; may be given several times.
+    #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub tokens: Vec<(String, String)>,
+    /// Only tests whose name holds this text.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write what happened into the `expect` of tests that fail.
+    #[arg(long)]
+    pub bless: bool,
+    /// Fail if a rule has no test that fires, or none that stays quiet.
+    #[arg(long)]
+    pub strict: bool,
+    /// Tell of tests that pass too, and what happened in each.
+    #[arg(short, long, conflicts_with = "json")]
+    pub verbose: bool,
+    /// Write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Backtest {
+    /// The rule's name.
+    pub rule: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// Where to begin: `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`.
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// Where to end, as `--from`; now by default.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Begin nothing that takes more windows than this.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5_000)]
+    pub windows_max: u64,
+    /// Stop when the cluster has handed out more rows than this.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5_000_000)]
+    pub rows_max: u64,
+    /// Leave the cluster alone for this long after each hundredth of the time.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = pause)]
+    pub pause: std::time::Duration,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
     /// Say whether a module would be accepted, and if not, why and what to do.
@@ -158,6 +240,7 @@ pub struct NodeArgs {
 pub enum SchemaOf {
     Rule,
     Environment,
+    Test,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -165,6 +248,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         .filter(|(key, _)| !key.is_empty())
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .ok_or_else(|| "write KEY=VALUE".to_owned())
+}
+
+fn pause(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it like `200ms` or `2s`".to_owned())?;
+    std::time::Duration::try_from(span).map_err(|_| "must not be negative".to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,222 @@
+//! What happened, written down as what is wanted: the lines of a test file are replaced, everything else stays.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use watchbell_manifest::{Point, TestFile, Wanted};
+
+use super::judge::{Passed, What};
+use super::outcome::{Outcome, Verdict};
+
+/// What an entry says where the test does not say which members matter.
+const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];
+const EPISODE: &[&str] = &["labels", "state", "severity"];
+const DELIVERY: &[&str] = &["to", "cause", "title"];
+
+/// What could not be written down, in words.
+pub(crate) type Refused = Vec<String>;
+
+/// Writes down what was seen at every point of `outcomes` that differs; gives back the files that changed.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub(crate) fn bless(files: &[TestFile], outcomes: &[Outcome]) -> std::io::Result<(Vec<PathBuf>, Refused)> {
+    let mut refused = Vec::new();
+    let mut changed = Vec::new();
+    for file in files {
+        let mut edits: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        let mut torn = BTreeSet::new();
+        for outcome in outcomes.iter().filter(|outcome| outcome.file == file.path) {
+            let Verdict::Differs(discrepancies) = &outcome.verdict else { continue };
+            if discrepancies.iter().any(|one| one.what == What::Forbidden) {
+                refused.push(format!(
+                    "{}: what must never come came; that is not written down",
+                    outcome.place()
+                ));
+            }
+            let lines: BTreeSet<u32> =
+                discrepancies.iter().filter(|one| one.what != What::Forbidden).map(|one| one.line).collect();
+            for line in lines {
+                let Some((_, passed)) = outcome.points.iter().find(|(at, _)| *at == line) else { continue };
+                let Some(point) = point_at(file, line) else { continue };
+                let text = written(point, passed);
+                if edits.get(&line).is_some_and(|other| *other != text) {
+                    torn.insert(line);
+                }
+                edits.insert(line, text);
+            }
+        }
+        for line in torn {
+            edits.remove(&line);
+            refused.push(format!(
+                "{}:{line}: environments differ here; give them tests of their own",
+                file.path.display()
+            ));
+        }
+        if !edits.is_empty() && rewrite(&file.path, &edits, &mut refused)? {
+            changed.push(file.path.clone());
+        }
+    }
+    Ok((changed, refused))
+}
+
+fn point_at(file: &TestFile, line: u32) -> Option<&Point> {
+    file.tests.iter().flat_map(|test| &test.expect).find(|point| point.place.line == line)
+}
+
+/// The point as its file would have it, without indentation.
+fn written(point: &Point, passed: &Passed) -> Vec<String> {
+    let mut lines = vec![format!("at: {}", point.at)];
+    let lists = [
+        ("signals", &point.signals, &passed.signals, SIGNAL),
+        ("episodes", &point.episodes, &passed.episodes, EPISODE),
+        ("deliveries", &point.deliveries, &passed.deliveries, DELIVERY),
+    ];
+    for (name, wanted, seen, usual) in lists {
+        let Some(wanted) = wanted else { continue };
+        if seen.is_empty() {
+            lines.push(format!("{name}: []"));
+            continue;
+        }
+        lines.push(format!("{name}:"));
+        for (n, seen) in seen.iter().enumerate() {
+            lines.push(format!("  - {}", flow(&Value::Object(entry(wanted, n, seen, usual)))));
+        }
+    }
+    if point.gaps.is_some() {
+        lines.push(format!("gaps: {}", passed.gaps));
+    }
+    lines
+}
+
+/// With the members that the entry in this place has, or any of them has, or that are usual. What was given by a part
+/// and still fits stays given by it.
+fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str]) -> Map<String, Value> {
+    let own = wanted.get(n);
+    let all: BTreeSet<&str> = wanted.iter().flat_map(|wanted| wanted.0.keys()).map(String::as_str).collect();
+    let names: Vec<&str> = match own {
+        Some(own) if !own.0.is_empty() => own.0.keys().map(String::as_str).collect(),
+        _ if !all.is_empty() => all.into_iter().collect(),
+        _ => usual.to_vec(),
+    };
+    let value = |name: &str| {
+        let kept = own.and_then(|own| own.0.get(name)).filter(|value| {
+            let one = Wanted(Map::from_iter([(name.to_owned(), (*value).clone())]));
+            one.fits(seen)
+        });
+        kept.or_else(|| seen.get(name)).cloned().unwrap_or_default()
+    };
+    names.into_iter().map(|name| (name.to_owned(), value(name))).collect()
+}
+
+/// Replaces each item of a block sequence that begins on one of the lines. `false`: nothing was to be done.
+fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refused) -> std::io::Result<bool> {
+    let text = fs::read_to_string(path)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out: Vec<String> = Vec::new();
+    let mut number = 0;
+    let mut done = false;
+    while number < lines.len() {
+        let line = lines[number];
+        let indent = line.len() - line.trim_start().len();
+        match edits.get(&(number as u32 + 1)) {
+            Some(point) if line.trim_start().starts_with("- ") => {
+                let inside =
+                    |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() > indent;
+                let mut end = number + 1 + lines[number + 1..].iter().take_while(|line| inside(line)).count();
+                // Blank lines after it belong to what follows.
+                while lines[end - 1].trim().is_empty() {
+                    end -= 1;
+                }
+                for (n, part) in point.iter().enumerate() {
+                    out.push(format!("{}{}{part}", " ".repeat(indent), if n == 0 { "- " } else { "  " }));
+                }
+                number = end;
+                done = true;
+            }
+            Some(_) => {
+                refused.push(format!(
+                    "{}:{}: write this point on lines of its own",
+                    path.display(),
+                    number + 1
+                ));
+                out.push(line.to_owned());
+                number += 1;
+            }
+            None => {
+                out.push(line.to_owned());
+                number += 1;
+            }
+        }
+    }
+    if done {
+        fs::write(path, out.join("\n") + "\n")?;
+    }
+    Ok(done)
+}
+
+/// A value as YAML on one line.
+pub(crate) fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.is_empty() => "{}".into(),
+        Value::Object(map) => {
+            let members: Vec<_> =
+                map.iter().map(|(name, value)| format!("{}: {}", plain(name), flow(value))).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => plain(text),
+        other => other.to_string(),
+    }
+}
+
+/// Without quotes where no reader could take it for anything else.
+fn plain(text: &str) -> String {
+    let word = text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "_-. ".contains(char))
+        && !text.ends_with(' ')
+        && !matches!(
+            text.to_lowercase().as_str(),
+            "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n"
+        );
+    let span = text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit())
+        && text.ends_with(|last: char| "smhdw".contains(last))
+        && text.trim_start_matches('-').chars().all(|char| char.is_ascii_digit() || "smhdw".contains(char));
+    if word || span { text.to_owned() } else { Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_read_back_as_they_were() {
+        let value = json!({ "at": "1m30s", "since": "-1h", "labels": { "host": "a-1", "x.y": null }, "value": 2.0,
+            "summary": "3 events: \"bad\"", "no": ["on", "12", "12s", "a b"] });
+        let text = flow(&value);
+        assert_eq!(
+            text,
+            r#"{ at: 1m30s, since: -1h, labels: { host: a-1, x.y: null }, value: 2.0, summary: "3 events: \"bad\"", "no": ["on", "12", 12s, a b] }"#
+        );
+    }
+
+    #[test]
+    fn a_point_is_replaced_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.test.yaml");
+        let text = "tests:\n  - name: a   # why\n    expect:\n      - at: 5m\n        signals: []\n\n      - { at: 6m, signals: [] }\n    quiet: false\n";
+        fs::write(&path, text).unwrap();
+        let edits = BTreeMap::from([
+            (4, vec!["at: 5m".to_owned(), "signals:".into(), "  - {}".into()]),
+            (8, vec!["x".into()]),
+        ]);
+        let mut refused = Vec::new();
+        assert!(rewrite(&path, &edits, &mut refused).unwrap());
+        let expected = "tests:\n  - name: a   # why\n    expect:\n      - at: 5m\n        signals:\n          - {}\n\n      - { at: 6m, signals: [] }\n    quiet: false\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(refused.len(), 1);
+    }
+}

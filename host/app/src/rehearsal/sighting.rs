@@ -1,0 +1,147 @@
+//! What happened on the stage, as a person would tell it and as a test compares it.
+use serde_json::{Map, Value, json};
+use watchbell_contract::{Intent, Label, Signal, SignalKind, Timestamp};
+use watchbell_manifest::Offset;
+use watchbell_pipeline::order::Note;
+use watchbell_pipeline::record::{EpisodeRecord, Phase};
+use watchbell_pipeline::spec::DestinationName;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story(pub(crate) Vec<Sighting>);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) at: Timestamp,
+    pub(crate) sight: Sight,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Sight {
+    /// Told for the first time.
+    Signal(Signal),
+    Delivery {
+        to: DestinationName,
+        intent: Box<Intent>,
+        delivered: bool,
+    },
+    Note(Note),
+    Restarted,
+}
+
+/// The kind, and of an event its content: two events of one instant are two.
+pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
+    match signal.kind {
+        SignalKind::Firing => ("firing", String::new()),
+        SignalKind::Clear => ("clear", String::new()),
+        SignalKind::Event => ("event", format!("{}\u{0}{}", signal.summary, signal.details)),
+    }
+}
+
+/// A signal as tests compare it; times count from `start`.
+pub(crate) fn signal(signal: &Signal, start: Timestamp) -> Map<String, Value> {
+    let details: Value = serde_json::from_str(&signal.details).unwrap_or_default();
+    object(json!({
+        "at": offset(signal.at, start), "kind": identity(signal).0, "labels": labels(&signal.labels),
+        "value": signal.value, "summary": signal.summary, "details": details,
+    }))
+}
+
+pub(crate) fn episode(episode: &EpisodeRecord, start: Timestamp) -> Map<String, Value> {
+    let state = match episode.phase {
+        Phase::Pending => "pending",
+        Phase::Active => "active",
+        Phase::Acknowledged { .. } => "acknowledged",
+        Phase::Resolved { .. } => "resolved",
+    };
+    object(json!({
+        "labels": labels(&episode.labels), "state": state, "severity": episode.severity.as_str(),
+        "since": offset(episode.since, start), "value": episode.last.value, "summary": episode.last.summary,
+    }))
+}
+
+pub(crate) fn delivery(to: &DestinationName, intent: &Intent, delivered: bool) -> Map<String, Value> {
+    object(json!({
+        "to": to.0, "cause": intent.cause.as_str(), "labels": labels(&intent.labels),
+        "severity": intent.severity.as_str(), "title": intent.title, "body": intent.body,
+        "outcome": if delivered { "delivered" } else { "unavailable" },
+    }))
+}
+
+pub(crate) fn offset(at: Timestamp, start: Timestamp) -> String {
+    Offset(at.0.saturating_sub(start.0)).to_string()
+}
+
+fn labels(labels: &[Label]) -> Value {
+    Value::Object(labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect())
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+impl Sighting {
+    /// A line for people; `None` for what would only fill the page.
+    pub(crate) fn line(&self, start: Timestamp) -> Option<String> {
+        let told = match &self.sight {
+            Sight::Signal(signal) => {
+                let value = signal.value.map_or(String::new(), |value| format!(" value {value}"));
+                let at = offset(signal.at, start);
+                format!(
+                    "signal    {} of {at}{}{value}: {}",
+                    identity(signal).0,
+                    named(&signal.labels),
+                    signal.summary
+                )
+            }
+            Sight::Delivery { to, intent, delivered } => {
+                let lost = if *delivered { "" } else { " (it was down)" };
+                format!("sent      to {to}, {}: {}{lost}", intent.cause.as_str(), intent.title)
+            }
+            Sight::Restarted => "restart   the host was killed and started again".into(),
+            Sight::Note(note) => note_line(note, start)?,
+        };
+        Some(format!("{:>9}  {told}", offset(self.at, start)))
+    }
+}
+
+fn note_line(note: &Note, start: Timestamp) -> Option<String> {
+    let at = |at: Timestamp| offset(at, start);
+    Some(match note {
+        // Windows without signals are most of them, and further attempts most failures.
+        Note::Committed { signals: 0, .. } | Note::RunFailed { attempt: 2.., .. } => return None,
+        Note::Committed { window, rows, signals, .. } => {
+            let rows_of = if *rows == 1 { "row" } else { "rows" };
+            let told = if *signals == 1 { "signal" } else { "signals" };
+            format!("window    up to {}: {rows} {rows_of}, {signals} {told}", at(window.end))
+        }
+        Note::RunFailed { attempt, message, next, .. } => {
+            format!("failed    attempt {attempt}, next at {}: {message}", at(*next))
+        }
+        Note::Primed { until, .. } => format!("primed    with the time before {}", at(*until)),
+        Note::GapRecorded { start: from, end, reason, .. } => {
+            format!("gap       {} to {}: {reason}", at(*from), at(*end))
+        }
+        Note::EpisodeOpened { summary, .. } => format!("episode   opened: {summary}"),
+        Note::EpisodeResolved { why, .. } => format!("episode   resolved: {why}"),
+        Note::DeliveryPostponed { destination, due, reason, .. } => {
+            format!("postponed for {destination} until {}: {reason}", at(*due))
+        }
+        Note::DeadLetter { destination, reason, .. } => {
+            format!("dead      letter for {destination}: {reason}")
+        }
+        Note::ClaimRecovered { destination, .. } => {
+            format!("claim     for {destination} found after the restart")
+        }
+        Note::Delivered { .. } => return None,
+    })
+}
+
+fn named(labels: &[Label]) -> String {
+    let named =
+        labels.iter().map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("-")));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() { String::new() } else { format!(" of {}", named.join(" ")) }
+}

@@ -1,0 +1,226 @@
+//! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a witness instead of receivers.
+//! Whatever is ordered takes no time; time moves only when it is told to.
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tokio::sync::Semaphore;
+use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
+use watchbell_pipeline::order::{Action, Event, Note, Purpose, Run};
+use watchbell_pipeline::record::{EpisodeRecord, HostId, Partition, Phase};
+use watchbell_pipeline::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_store::{Memory, Store};
+
+use super::sighting::{Sight, Sighting, Story};
+use crate::bind::Bound;
+use crate::evaluate::evaluate;
+
+/// More orders at one instant than any engine gives: time would stand still.
+const STEPS_MAX: u32 = 1_000_000;
+
+/// Who plays: the rules in force and those who would be told.
+pub(crate) struct Cast {
+    pub(crate) digest: String,
+    pub(crate) environment: String,
+    pub(crate) specs: Vec<RuleSpec>,
+    pub(crate) destinations: Vec<DestinationSpec>,
+    pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
+}
+
+pub(crate) struct Stage {
+    cast: Cast,
+    engine: Engine,
+    store: Memory,
+    now: Timestamp,
+    /// What the embedded node takes for now.
+    clock: Arc<AtomicI64>,
+    guests: Arc<Semaphore>,
+    down: BTreeSet<DestinationName>,
+    told: HashSet<(RuleName, Told)>,
+    pub(crate) story: Story,
+    /// Rows that the cluster handed out so far.
+    pub(crate) rows: u64,
+}
+
+/// What tells a signal from others of its rule.
+type Told = (Timestamp, &'static str, Vec<Option<String>>, String);
+
+/// The stage cannot go on; a bug of ours, told rather than looped over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StageFault {
+    #[error("the store in memory refused: {0}")]
+    Store(String),
+    #[error("time stands still at {0}")]
+    Stuck(String),
+}
+
+impl Stage {
+    /// A host that starts at `now` with an empty store.
+    pub(crate) fn open(cast: Cast, now: Timestamp, clock: Arc<AtomicI64>) -> Result<Self, StageFault> {
+        clock.store(now.0, Ordering::Relaxed);
+        let mut store = Memory::new();
+        let engine = engine(&cast, &mut store, now)?;
+        let mut stage = Self {
+            cast,
+            engine,
+            store,
+            now,
+            clock,
+            guests: Arc::new(Semaphore::new(1)),
+            down: BTreeSet::new(),
+            told: HashSet::new(),
+            story: Story::default(),
+            rows: 0,
+        };
+        stage.put_in_force();
+        Ok(stage)
+    }
+
+    /// Lets everything happen that is due before `to`, and at it if `within`; then it is `to`.
+    pub(crate) async fn advance(&mut self, to: Timestamp, within: bool) -> Result<(), StageFault> {
+        let mut steps = 0;
+        loop {
+            self.carry_out().await?;
+            match self.engine.next_wakeup() {
+                Some(at) if at < to || (within && at <= to) => {
+                    steps = if at > self.now { 0 } else { steps + 1 };
+                    if steps > STEPS_MAX {
+                        return Err(StageFault::Stuck(crate::clock::rfc3339(self.now)));
+                    }
+                    self.pass(at.max(self.now));
+                    self.engine.handle(self.now, Event::Tick);
+                }
+                _ => break,
+            }
+        }
+        self.pass(to.max(self.now));
+        Ok(())
+    }
+
+    /// Kills the host and starts it again, with what was committed and nothing else.
+    pub(crate) fn restart(&mut self) -> Result<(), StageFault> {
+        self.witness(Sight::Restarted);
+        self.engine = engine(&self.cast, &mut self.store, self.now)?;
+        self.put_in_force();
+        Ok(())
+    }
+
+    pub(crate) fn set_down(&mut self, name: &str, down: bool) {
+        let name = DestinationName(name.to_owned());
+        if down {
+            self.down.insert(name);
+        } else {
+            self.down.remove(&name);
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What is open now, in order of rule and labels.
+    pub(crate) fn open_episodes(&self) -> Vec<&EpisodeRecord> {
+        let mut open: Vec<_> = self
+            .store
+            .episodes()
+            .filter(|episode| !matches!(episode.phase, Phase::Resolved { .. }))
+            .collect();
+        open.sort_by(|a, b| (&a.rule, values(a)).cmp(&(&b.rule, values(b))));
+        open
+    }
+
+    pub(crate) fn gaps(&self) -> usize {
+        self.store.gaps().len()
+    }
+
+    fn put_in_force(&mut self) {
+        let cast = &self.cast;
+        let bundle = Event::Bundle {
+            digest: cast.digest.clone(),
+            rules: cast.specs.clone(),
+            destinations: cast.destinations.clone(),
+        };
+        self.engine.handle(self.now, bundle);
+    }
+
+    fn pass(&mut self, to: Timestamp) {
+        self.now = to;
+        self.clock.store(to.0, Ordering::Relaxed);
+    }
+
+    fn witness(&mut self, sight: Sight) {
+        self.story.0.push(Sighting { at: self.now, sight });
+    }
+
+    async fn carry_out(&mut self) -> Result<(), StageFault> {
+        while let Some(action) = self.engine.poll_action() {
+            let event = match action {
+                Action::Evaluate(run) => self.run(run).await,
+                Action::Persist(commit) => {
+                    self.store.commit(&commit).map_err(|error| StageFault::Store(error.to_string()))?;
+                    Event::Persisted { nonce: commit.nonce, written: true }
+                }
+                Action::Deliver { id, destination, intent } => {
+                    let outcome = if self.down.contains(&destination) {
+                        Err(Refusal::Unavailable { reason: "it is down".into(), retry_after: None })
+                    } else {
+                        Ok(Receipt::default())
+                    };
+                    let delivered = outcome.is_ok();
+                    self.witness(Sight::Delivery { to: destination, intent, delivered });
+                    Event::Delivered { intent: id, outcome }
+                }
+                Action::Note(note) => {
+                    self.note(note);
+                    continue;
+                }
+            };
+            self.engine.handle(self.now, event);
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, run: Run) -> Event {
+        let rows = AtomicU64::new(0);
+        let outcome = match self.cast.rules.get(&run.rule) {
+            Some(rule) => evaluate(&run, rule, &self.guests, &rows).await,
+            None => unreachable!("the engine runs what is in force"),
+        };
+        self.rows += rows.load(Ordering::Relaxed);
+        if run.purpose == Purpose::Live
+            && let Ok(evaluation) = &outcome
+        {
+            for signal in &evaluation.finding.signals {
+                let labels: Vec<_> = signal.labels.iter().map(|label| label.value.clone()).collect();
+                let (kind, said) = super::sighting::identity(signal);
+                if self.told.insert((run.rule.clone(), (signal.at, kind, labels, said))) {
+                    self.witness(Sight::Signal(signal.clone()));
+                }
+            }
+        }
+        Event::Evaluated { run: run.id, outcome }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.witness(Sight::Note(note));
+    }
+}
+
+fn values(episode: &EpisodeRecord) -> Vec<&Option<String>> {
+    episode.labels.iter().map(|label| &label.value).collect()
+}
+
+fn engine(cast: &Cast, store: &mut Memory, now: Timestamp) -> Result<Engine, StageFault> {
+    let host = HostId("rehearsal".into());
+    let snapshot =
+        store.take_over(Partition(0), &host).map_err(|error| StageFault::Store(error.to_string()))?;
+    let config = EngineConfig {
+        environment: cast.environment.clone(),
+        // What is due happens when it is due, so that a test's times are round.
+        jitter_max: Duration::ZERO,
+        commit_interval: Duration::ZERO,
+        ..EngineConfig::new(host)
+    };
+    Ok(Engine::new(config, now, snapshot))
+}
