@@ -7,6 +7,7 @@ mod corpus; // documents for a real server
 mod process; // what a process cost
 mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
+mod tests; // a thousand tests of rules
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum What {
     Rows,
     /// A fresh sandbox and one call; a compiled module from the cache.
     Sandbox,
+    /// `watchbell test` on a thousand tests.
+    Tests,
     /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
     Host,
     /// The same beside ElastAlert2, installed into a Python 3.12 environment of its own.
@@ -68,12 +71,14 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Parse) => parse::bench(runs),
         Some(What::Rows) => rows::bench(runs),
         Some(What::Sandbox) => sandbox::bench(runs),
+        Some(What::Tests) => tests::bench(runs),
         Some(What::Host) => host::bench(&args.work).map(drop),
         Some(What::Elastalert) => elastalert::bench(&args.work),
         None => {
             parse::bench(runs)?;
             rows::bench(runs)?;
             sandbox::bench(runs)?;
+            tests::bench(runs)?;
             match args.work.server() {
                 Ok(_) => host::bench(&args.work).map(drop),
                 Err(why) => {
