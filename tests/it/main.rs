@@ -6,4 +6,5 @@ mod crash; // kill -9 at every numbered step
 mod trial; // rules on trial, offline and over the past
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
+mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers

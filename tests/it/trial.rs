@@ -213,3 +213,42 @@ async fn a_backtest_shows_what_would_have_been_sent_and_sends_nothing() {
     let (code, _, err) = world.call(&["backtest", "nobody", "--from", "1h"]).await;
     assert!(code == 1 && err.contains("no rule `nobody`") && err.contains("failing-host"), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_found_something_can_be_asked_again() {
+    let world = World::new().await;
+    world.write("failing-host.yaml", &RULE.replace("every: 1m", "every: 1s\ndelay: 0s"));
+    world.index("logs-a").await;
+    let mut host = world.start();
+    host.until("a window", |line| line["outcome"] == "committed").await;
+    let documents: Vec<Value> = (0..3).map(|_| hit(now(), 500, "a")).collect();
+    world.documents("logs-a", &documents).await;
+    let line = host.until("a recorded run", |line| !line["recorded"].is_null()).await;
+    let id = line["recorded"].as_str().unwrap().to_owned();
+    assert_eq!(host.stop().await, Some(0));
+
+    let (code, out, _) = world.call(&["replay"]).await;
+    assert!(code == 0 && out.contains(&id) && out.contains("1 signals"), "{out}");
+    let (code, out, err) = world.call(&["replay", &id, "--write-case", "case"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    for part in ["firing host.name=a 3 events within 5m", "the same as recorded, bit for bit", "3 rows"] {
+        assert!(out.contains(part), "`{part}` is missing in:\n{out}");
+    }
+    let case = |file: &str| -> Value {
+        let text = fs::read_to_string(world.scratch.path().join("case").join(file)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    assert_eq!(case("params.json")["num_events"], 3);
+    assert_eq!(case("timeline.json")["documents"].as_array().unwrap().len(), 3);
+    assert_eq!(case("expected.json")[0]["labels"], json!({ "host.name": "a" }));
+
+    // Somebody changes what was recorded: it is no longer the same.
+    let folder = world.scratch.path().join("store.sqlite.runs/failing-host");
+    let file = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).next().unwrap();
+    let changed = fs::read_to_string(&file).unwrap().replace("3 events within", "4 events within");
+    fs::write(world.scratch.path().join("changed.json"), changed).unwrap();
+    let (code, out, _) = world.call(&["replay", "changed.json"]).await;
+    assert!(code == 1 && out.contains("NOT the same as recorded"), "{out}");
+    let (code, _, err) = world.call(&["replay", "../x@2024-01-01T00:00:00Z"]).await;
+    assert!(code == 1 && err.contains("no run `../x@2024-01-01T00:00:00Z` is recorded"), "{err}");
+}

@@ -58,6 +58,10 @@ impl Catalog {
         Ok(Self { sandbox, rules, alerters, files: Mutex::default() })
     }
 
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
     /// Whether anything is built in.
     pub fn has_plugins() -> bool {
         !BUILTIN.is_empty()

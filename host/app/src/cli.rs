@@ -9,6 +9,7 @@ mod status;
 mod explain;
 mod test;
 mod backtest;
+mod replay;
 mod plugin;
 mod node;
 
@@ -47,6 +48,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Test(args) => test::test(&args),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {

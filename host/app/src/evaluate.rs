@@ -12,6 +12,7 @@ use watchbell_sandbox::{RuleRun, RunError};
 
 use crate::bind::Bound;
 use crate::chain;
+use crate::recording::Tape;
 use crate::{clock, notes};
 
 /// How often a rule may ask further questions after an answer.
@@ -25,16 +26,18 @@ const EVIDENCE_SIGNALS_MAX: usize = 5;
 ///
 /// - `rows`: counts what the cluster handed out, also when the run fails.
 /// - `guests`: how many rules may compute at once; waiting for a cluster does not count.
+/// - `tape`: keeps what the rule was given.
 /// - Errors: `RunFault`, its message naming rule, index, cluster and cause.
 pub(crate) async fn evaluate(
     run: &Run,
     rule: &Arc<Bound>,
     guests: &Arc<Semaphore>,
     rows: &AtomicU64,
+    tape: &mut Tape,
 ) -> Result<Evaluation, RunFault> {
     let began = clock::monotonic();
     let deadline = Instant::from_std(began + run.deadline.std());
-    let work = answer_all(run, rule, guests, rows, deadline);
+    let work = answer_all(run, rule, guests, rows, tape, deadline);
     let (finding, fresh_rows) = tokio::time::timeout_at(deadline, work).await.map_err(|_| {
         RunFault::Slow(format!(
             "rule `{}`: the run took longer than {}; the window is halved",
@@ -59,6 +62,7 @@ async fn answer_all(
     rule: &Arc<Bound>,
     guests: &Arc<Semaphore>,
     rows: &AtomicU64,
+    tape: &mut Tape,
     deadline: Instant,
 ) -> Result<(watchbell_contract::Finding, u64), RunFault> {
     let mut fresh = 0;
@@ -84,6 +88,7 @@ async fn answer_all(
             while let Some(page) = pages.next().await.map_err(asked)? {
                 rows.fetch_add(page.len() as u64, Ordering::Relaxed);
                 fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
+                tape.keep(round, number, &page);
                 guest = answer(guests, run, guest, number, page).await?;
             }
             pages.close().await;

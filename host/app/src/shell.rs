@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_pipeline::Engine;
-use watchbell_pipeline::order::{Action, Event, Note, Run, RunFault};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
-use crate::bind::Bindings;
+use crate::bind::{Bindings, Bound};
 use crate::clock::{Clock, DRIFT_MAX};
 use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::health;
 use crate::metrics::Metrics;
+use crate::recording::{Shelf, Tape};
 use crate::scribe::Scribe;
 use crate::shrink;
 use crate::view::{Explanation, View};
@@ -214,12 +215,18 @@ impl Shell {
             return;
         };
         let (guests, metrics) = (Arc::clone(&self.guests), Arc::clone(&self.metrics));
+        let (shelf, environment) = (Shelf::beside(&self.bindings.store), self.bindings.environment.clone());
         tokio::spawn(async move {
             let began = crate::clock::monotonic();
             let rows = AtomicU64::new(0);
-            let outcome = evaluate(&run, &rule, &guests, &rows).await;
+            let mut tape = Tape::default();
+            let outcome = evaluate(&run, &rule, &guests, &rows, &mut tape).await;
+            let (outcome, recorded) = record(shelf, &run, &rule, environment, tape, outcome).await;
             let (name, took) = (&run.rule.0, began.elapsed());
             metrics.run_ended(name, outcome_name(&outcome), took);
+            if let Some(id) = recorded {
+                tracing::info!(rule = name, recorded = id, "`watchbell replay` asks this run again");
+            }
             crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
@@ -354,6 +361,30 @@ impl Shell {
     fn note(&self, note: Note) {
         crate::notes::log(note);
     }
+}
+
+/// Writes a run down where it is worth it, on a thread that may wait for a disk.
+async fn record(
+    shelf: Shelf,
+    run: &Run,
+    rule: &Arc<Bound>,
+    environment: String,
+    tape: Tape,
+    outcome: Result<Evaluation, RunFault>,
+) -> (Result<Evaluation, RunFault>, Option<String>) {
+    let worth = match &outcome {
+        Ok(evaluation) => !evaluation.finding.signals.is_empty(),
+        Err(fault) => matches!(fault, RunFault::Rule(_) | RunFault::Limit(_) | RunFault::State(_)),
+    };
+    if !worth {
+        return (outcome, None);
+    }
+    let (run, rule, kept) = (run.clone(), Arc::clone(rule), outcome.clone());
+    let written = tokio::task::spawn_blocking(move || {
+        let ended = kept.as_ref().map(|evaluation| &evaluation.finding);
+        shelf.record(&run, &rule, &environment, tape, ended)
+    });
+    (outcome, written.await.unwrap_or_default())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that waits")]

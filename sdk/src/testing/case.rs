@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use super::pages;
 use super::runner::{Native, Runner};
-use super::timeline::{Timeline, Told};
+use super::timeline::{Of, Timeline, Told};
 use crate::signal::Kind;
 use crate::{Duration, Rule, Signal, Timestamp};
 
@@ -50,6 +50,9 @@ pub struct Case {
     pub lateness: Duration,
     /// How many rows a page holds.
     pub page_rows: usize,
+    /// The state to begin with, in hex, as a recorded run has it; then nothing is primed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     pub documents: Vec<Document>,
     pub expect: Vec<Expected>,
 }
@@ -133,6 +136,7 @@ impl Default for Case {
             ends: vec![],
             lateness: Duration::ZERO,
             page_rows: 1_000,
+            state: None,
             documents: vec![],
             expect: vec![],
         }
@@ -238,7 +242,10 @@ impl Case {
     pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
         let documents = self.documents.iter().flat_map(Document::placed).collect();
         let (key, from) = (self.key.clone(), ORIGIN + self.from);
-        Timeline::start(runner, self.params.to_string(), key, self.lateness, self.page_rows, documents, from)
+        let state = self.state.as_deref().map(read_hex).transpose()?;
+        let of =
+            Of { params: self.params.to_string(), key, lateness: self.lateness, page_rows: self.page_rows };
+        Timeline::start(runner, of, documents, from, state)
     }
 
     /// Compares what is told with what is expected, both in order of time.
@@ -330,6 +337,13 @@ impl Expected {
             && free(&self.summary, &got.summary)
             && self.details.iter().all(|(name, value)| got.details.get(name) == Some(value))
     }
+}
+
+fn read_hex(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    let bytes = digits
+        .map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    bytes.collect::<Option<_>>().ok_or_else(|| "`state` is not written in hex".to_owned())
 }
 
 fn line(expected: &Expected) -> String {

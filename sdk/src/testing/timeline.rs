@@ -20,6 +20,14 @@ pub struct Timeline<'r> {
     told: Vec<Told>,
 }
 
+/// What a timeline is of.
+pub(super) struct Of {
+    pub(super) params: String,
+    pub(super) key: Vec<String>,
+    pub(super) lateness: Duration,
+    pub(super) page_rows: usize,
+}
+
 /// A signal that was told, and what a host knows it by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -29,25 +37,24 @@ pub struct Told {
 }
 
 impl<'r> Timeline<'r> {
-    /// Starts at `from`, after priming with as much history as the rule's plan wants.
+    /// Starts at `from`, from `state` if there is one, else after priming with as much history as the plan wants.
     ///
     /// # Errors
     /// What is wrong with the parameters, as text.
     pub(super) fn start(
         runner: &'r mut dyn Runner,
-        params: String,
-        key: Vec<String>,
-        lateness: Duration,
-        page_rows: usize,
+        of: Of,
         mut documents: Vec<Document>,
         from: Timestamp,
+        state: Option<Vec<u8>>,
     ) -> Result<Self, String> {
+        let Of { params, key, lateness, page_rows } = of;
         documents.sort_by_key(|document| document.time);
         let plan = runner.prepare(&params, &key).map_err(|faults| {
             faults.iter().map(|f| format!("{}: {}", f.path, f.message)).collect::<Vec<_>>().join("\n")
         })?;
-        let mut beginning = from - plan.history;
-        if !plan.grid.is_zero() {
+        let mut beginning = if state.is_some() { from } else { from - plan.history };
+        if !plan.grid.is_zero() && state.is_none() {
             beginning = Timestamp(beginning.0 - beginning.0.rem_euclid(plan.grid.signed()));
         }
         let mut timeline = Self {
@@ -57,7 +64,7 @@ impl<'r> Timeline<'r> {
             lateness,
             page_rows,
             documents,
-            state: None,
+            state,
             settled: beginning,
             cursor: beginning,
             told: vec![],

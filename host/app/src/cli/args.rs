@@ -39,6 +39,11 @@ pub enum Command {
     Test(Test),
     /// Show what a rule would have found and sent over a cluster's past; nothing is sent and nothing is kept.
     Backtest(Backtest),
+    /// Ask a recorded run again, bit for bit: what the rule was given, and what it says now. Without an id: list them.
+    ///
+    /// The host records runs that find something, and runs that a module fails, beside its store: the newest 20 of
+    /// each rule, where their rows fit into 2 MiB.
+    Replay(Replay),
     /// Look into a plugin module.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -211,6 +216,26 @@ pub struct Backtest {
     /// Leave the cluster alone for this long after each hundredth of the time.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = pause)]
     pub pause: std::time::Duration,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The run's id, as the log and the list tell it, or the file of a recording.
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The store beside which recordings lie, instead of where the environment says.
+    #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
+    pub store: Option<PathBuf>,
+    /// Ask this module instead of the rule's own: does a mended one do better?
+    #[arg(long, value_name = "FILE")]
+    pub module: Option<PathBuf>,
+    /// Write the run as a case (params, timeline, expected) for the module's own tests.
+    #[arg(long, value_name = "DIR")]
+    pub write_case: Option<PathBuf>,
     /// Print JSON, for machines.
     #[arg(long)]
     pub json: bool,

@@ -15,6 +15,7 @@ use watchbell_store::{Memory, Store};
 use super::sighting::{Sight, Sighting, Story};
 use crate::bind::Bound;
 use crate::evaluate::evaluate;
+use crate::recording::Tape;
 
 /// More orders at one instant than any engine gives: time would stand still.
 const STEPS_MAX: u32 = 1_000_000;
@@ -184,7 +185,7 @@ impl Stage {
     async fn run(&mut self, run: Run) -> Event {
         let rows = AtomicU64::new(0);
         let outcome = match self.cast.rules.get(&run.rule) {
-            Some(rule) => evaluate(&run, rule, &self.guests, &rows).await,
+            Some(rule) => evaluate(&run, rule, &self.guests, &rows, &mut Tape::default()).await,
             None => unreachable!("the engine runs what is in force"),
         };
         self.rows += rows.load(Ordering::Relaxed);

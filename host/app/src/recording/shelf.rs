@@ -1,0 +1,162 @@
+//! Where recordings lie: a folder beside the store, a folder in it for each rule, a file for each run.
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use watchbell_contract::Finding;
+use watchbell_pipeline::order::{Purpose, Run, RunFault};
+
+use super::form::{Ended, PageForm, Recording};
+use super::tape::Tape;
+use crate::bind::Bound;
+
+/// The newest runs of each rule that are kept.
+const RUNS_KEPT: usize = 20;
+/// A file larger than this is none of ours.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf {
+    folder: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShelfFault {
+    #[error("no run `{id}` is recorded in `{}`", folder.display())]
+    Unknown { id: String, folder: PathBuf },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("`{}` is no recording", path.display())]
+    Form { path: PathBuf, source: serde_json::Error },
+    #[error("`{}` is larger than any recording", path.display())]
+    Size { path: PathBuf },
+}
+
+impl Shelf {
+    /// Beside the store's file.
+    pub(crate) fn beside(store: &Path) -> Self {
+        let mut name = store.file_name().unwrap_or_default().to_os_string();
+        name.push(".runs");
+        Self { folder: store.with_file_name(name) }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Records a live run that found something or that the module failed; others would only fill the disk. Best
+    /// effort: a disk that is full must not hold up the rule.
+    pub(crate) fn record(
+        &self,
+        run: &Run,
+        rule: &Bound,
+        environment: &str,
+        tape: Tape,
+        outcome: Result<&Finding, &RunFault>,
+    ) -> Option<String> {
+        let ended = match outcome {
+            Ok(finding) if finding.signals.is_empty() => return None,
+            Ok(finding) => Ended::of(finding),
+            Err(RunFault::Rule(message) | RunFault::Limit(message) | RunFault::State(message)) => {
+                Ended::Failed { message: message.clone() }
+            }
+            Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => return None,
+        };
+        if run.purpose == Purpose::Priming {
+            return None;
+        }
+        let recording = Recording {
+            rule: run.rule.0.clone(),
+            environment: environment.to_owned(),
+            module: rule.module.digest().to_owned(),
+            params: serde_json::from_str(&rule.params).ok()?,
+            key: rule.key.clone(),
+            limits: (&rule.limits).into(),
+            window: [run.window.start.0, run.window.settled.0, run.window.end.0],
+            attempt: run.attempt,
+            state: run.state.as_ref().map(|state| hex::encode(&state.bytes)),
+            pages: tape.into_pages()?.iter().map(PageForm::of).collect::<Option<_>>()?,
+            ended,
+        };
+        match self.write(&recording) {
+            Ok(()) => Some(recording.id()),
+            Err(error) => {
+                tracing::warn!(rule = run.rule.0, %error, folder = %self.folder.display(), "a run could not be recorded");
+                None
+            }
+        }
+    }
+
+    fn write(&self, recording: &Recording) -> std::io::Result<()> {
+        let folder = self.folder.join(&recording.rule);
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(file_name(recording));
+        let draft = path.with_extension("draft");
+        let mut file = fs::File::create(&draft)?;
+        // Documents' fields are in it: for this user alone, as the store is.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        file.write_all(&serde_json::to_vec(recording)?)?;
+        fs::rename(&draft, &path)?;
+        let mut kept = paths(&folder)?;
+        let spare = kept.len().saturating_sub(RUNS_KEPT);
+        for old in kept.drain(..spare) {
+            fs::remove_file(old)?;
+        }
+        Ok(())
+    }
+
+    /// Every recording's rule and file, oldest first within each rule.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        folders.sort();
+        folders.iter().flat_map(|folder| paths(folder).unwrap_or_default()).collect()
+    }
+
+    /// The recording with this id, or in this file.
+    pub(crate) fn find(&self, id: &str) -> Result<Recording, ShelfFault> {
+        let file = Path::new(id);
+        if file.is_file() {
+            return read(file);
+        }
+        let unknown = || ShelfFault::Unknown { id: id.to_owned(), folder: self.folder.clone() };
+        let (rule, _) = id.split_once('@').ok_or_else(unknown)?;
+        // A rule's name has no separator of paths; what has one is no name.
+        if rule.is_empty() || rule.starts_with('.') || rule.contains(['/', '\\']) {
+            return Err(unknown());
+        }
+        let files = paths(&self.folder.join(rule)).unwrap_or_default();
+        for path in files.iter().rev() {
+            let recording = read(path)?;
+            if recording.id() == id {
+                return Ok(recording);
+            }
+        }
+        Err(unknown())
+    }
+}
+
+/// Sorted by name is sorted by time: the window's end has as many digits for the next two centuries.
+fn file_name(recording: &Recording) -> String {
+    format!("{:013}-{:04}.json", recording.window[2].max(0), recording.attempt)
+}
+
+fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Recording, ShelfFault> {
+    let unreadable = |source| ShelfFault::Read { path: path.to_path_buf(), source };
+    if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err(ShelfFault::Size { path: path.to_path_buf() });
+    }
+    let bytes = fs::read(path).map_err(unreadable)?;
+    serde_json::from_slice(&bytes).map_err(|source| ShelfFault::Form { path: path.to_path_buf(), source })
+}

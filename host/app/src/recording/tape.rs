@@ -1,0 +1,55 @@
+use watchbell_contract::Rows;
+
+/// Columns that one run may keep; a run with more is not recorded.
+const BYTES_MAX: usize = 2 << 20;
+
+/// The pages of a run in the order in which the rule got them.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    pages: Vec<Page>,
+    bytes: usize,
+    full: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Page {
+    pub(crate) round: usize,
+    pub(crate) question: u32,
+    pub(crate) rows: Rows,
+}
+
+impl Tape {
+    pub(crate) fn keep(&mut self, round: usize, question: u32, rows: &Rows) {
+        self.bytes += rows.bytes();
+        if self.full || self.bytes > BYTES_MAX {
+            self.full = true;
+            self.pages = Vec::new();
+            return;
+        }
+        self.pages.push(Page { round, question, rows: rows.clone() });
+    }
+
+    /// All pages; `None` if there were too many.
+    pub(crate) fn into_pages(self) -> Option<Vec<Page>> {
+        (!self.full).then_some(self.pages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_is_kept_as_nothing_rather_than_in_part() {
+        let rows = Rows { times: vec![0; 100_000], columns: vec![] };
+        let mut tape = Tape::default();
+        tape.keep(0, 0, &rows);
+        tape.keep(0, 0, &rows);
+        tape.keep(0, 0, &rows);
+        assert!(tape.into_pages().is_none());
+        let mut tape = Tape::default();
+        tape.keep(1, 2, &rows);
+        let pages = tape.into_pages().unwrap();
+        assert_eq!((pages.len(), pages[0].round, pages[0].question), (1, 1, 2));
+    }
+}

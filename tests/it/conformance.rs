@@ -1,0 +1,109 @@
+//! docs/elastalert.md is made of what the rules' READMEs say and of the cases that are run: nobody writes it by hand.
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::world::repository;
+
+const HEAD: &str = "\
+# ElastAlert, option by option
+
+What a rule of ElastAlert2 2.31.0 does here: the **same**; **better**, where a fault was mended or a limit lifted; or
+**not carried**, and why. `watchbell import elastalert` carries what can be carried and reports the rest by file and
+line: see [leaving ElastAlert](leaving-elastalert.md).
+
+This file is made by the tests: of the table in each rule's README, and of the cases below tests/cases/elastalert, which
+each rule passes natively and as a component. `BLESS=1 cargo xtask test --only tests` writes it anew.
+";
+
+/// A rule of ElastAlert's, and the crate that is its successor.
+const TYPES: [&str; 12] = [
+    "any",
+    "blacklist",
+    "whitelist",
+    "change",
+    "frequency",
+    "spike",
+    "flatline",
+    "new_term",
+    "cardinality",
+    "metric_aggregation",
+    "spike_aggregation",
+    "percentage_match",
+];
+
+#[test]
+fn the_table_of_options_is_made_of_what_is_run() {
+    let made = made();
+    let path = repository().join("docs/elastalert.md");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &made).expect("the docs folder");
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == made,
+        "docs/elastalert.md is not what the rules say: run with BLESS=1, and look at what changed"
+    );
+}
+
+fn made() -> String {
+    let mut cases = String::from("## Cases\n\n| rule | cases | hold the rule to |\n|---|---|---|\n");
+    let mut tables = String::new();
+    let mut total = [0; 3];
+    for name in TYPES {
+        let (count, pins) = pins(name);
+        writeln!(cases, "| `{name}` | {count} | {} |", pins.join("; ")).expect("a string");
+        let table = table(name);
+        for row in &table {
+            let verdict = row.split('|').nth(2).map(str::trim).unwrap_or_default();
+            let place = ["same", "better", "not carried"].iter().position(|known| *known == verdict);
+            let place = place.unwrap_or_else(|| panic!("{name}: `{verdict}` is no verdict in: {row}"));
+            total[place] += 1;
+        }
+        write!(tables, "## {name}\n\n| option | here | |\n|---|---|---|\n{}\n\n", table.join("\n"))
+            .expect("a string");
+    }
+    let [same, better, not] = total;
+    let options =
+        fs::read_to_string(repository().join("tests/cases/elastalert/options.md")).expect("the options");
+    format!(
+        "{HEAD}\nOf the {} options of rules' types, {same} are the same, {better} better and {not} not carried.\n\n\
+         {cases}\n{tables}{options}",
+        same + better + not
+    )
+}
+
+/// How many cases there are, and what they come from, each source once.
+fn pins(name: &str) -> (usize, Vec<String>) {
+    let mut folders: Vec<PathBuf> = fs::read_dir(repository().join("tests/cases/elastalert").join(name))
+        .unwrap_or_else(|_| panic!("{name} has no cases below tests/cases/elastalert"))
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    folders.sort();
+    let mut pins = Vec::new();
+    for folder in &folders {
+        let text = fs::read_to_string(folder.join("timeline.json")).expect("a timeline");
+        let timeline: Value = serde_json::from_str(&text).expect("JSON");
+        let told = timeline["pins"].as_str().unwrap_or_else(|| panic!("{}: pins nothing", folder.display()));
+        // What follows the first sentence end says how it differs; here the source counts.
+        let source = told.split([':', ';', ',']).next().unwrap_or(told).trim().to_owned();
+        if !pins.contains(&source) {
+            pins.push(source);
+        }
+    }
+    (folders.len(), pins)
+}
+
+/// The rows of the last section of the rule's README.
+fn table(name: &str) -> Vec<String> {
+    let crate_name = format!("rule-{}", name.replace('_', "-"));
+    let readme = repository().join("plugins").join(&crate_name).join("README.md");
+    let text = fs::read_to_string(&readme).unwrap_or_else(|_| panic!("{} is missing", readme.display()));
+    let section = text.split_once("## Compared with ElastAlert").map(|(_, section)| section);
+    let section =
+        section.unwrap_or_else(|| panic!("{crate_name}: its README is not compared with ElastAlert"));
+    let rows = section.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    rows.filter(|line| !line.starts_with("| option |")).map(str::to_owned).collect()
+}
