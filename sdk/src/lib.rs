@@ -70,7 +70,7 @@ pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Rece
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
-pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, kept, text_bytes};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};

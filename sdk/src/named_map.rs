@@ -38,8 +38,8 @@ pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(Box<str>);
 
-/// What an allocator adds to a text.
-const ALLOCATION_BYTES: usize = 16;
+/// What a module's allocator adds: four bytes before, and what is missing to the next eight.
+const ALLOCATION_BYTES: usize = 8;
 
 impl Name {
     /// The name of the row's key. As with [`Row::labels`], a value of more than 1 KiB is cut and ends in a hash.
@@ -53,7 +53,7 @@ impl Name {
 
     /// For [`Aged`].
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.0)
+        held_bytes(self.0.len())
     }
 }
 
@@ -92,9 +92,9 @@ pub fn kept(text: String) -> Box<str> {
     bounds::label(text).into()
 }
 
-/// The bytes that a kept text takes; for [`Aged`].
-pub fn text_bytes(text: &str) -> usize {
-    if text.is_empty() { 0 } else { text.len() + ALLOCATION_BYTES }
+/// What a text or list of `len` bytes takes, with what an allocator adds; for [`Aged`].
+pub fn held_bytes(len: usize) -> usize {
+    if len == 0 { 0 } else { len + ALLOCATION_BYTES }
 }
 
 /// Reads `5:web-1-` as "web-1" and a missing value; a part that is neither is `None`, and the last.

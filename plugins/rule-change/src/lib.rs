@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use watchbell_sdk::prelude::*;
-use watchbell_sdk::{kept, text_bytes};
+use watchbell_sdk::{held_bytes, kept};
 
 #[cfg(test)]
 mod tests;
@@ -150,6 +150,6 @@ impl Aged for Last {
     }
 
     fn heap_bytes(&self) -> usize {
-        text_bytes(&self.values)
+        held_bytes(self.values.len())
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
 
+mod cells; // counts of grid cells, packed
 mod series; // what is known of a key
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! What is known of a key: its newest events, as many as it takes to be above the threshold.
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
+
+use crate::cells::Cells;
 
 /// Two hundred thousand of them must fit: most keys have a threshold's worth of events in their newest cell, and hold
 /// nothing else.
@@ -15,9 +15,8 @@ pub struct Series {
     newest: i64,
     /// How many events it holds.
     count: u32,
-    /// Cells before it, oldest first.
-    #[expect(clippy::box_collection, reason = "8 bytes instead of 32 for the many keys that have none")]
-    older: Option<Box<VecDeque<(i64, u32)>>>,
+    /// Cells before it.
+    older: Cells,
     /// It must be there, whether it was seen or not.
     pub(crate) is_expected: bool,
     /// It was judged so at the last check.
@@ -34,14 +33,22 @@ impl Series {
 
     /// A key without an event.
     pub(crate) fn unseen(name: Name) -> Self {
-        Self { name, first: NEVER, newest: NEVER, count: 0, older: None, is_expected: false, is_low: false }
+        Self {
+            name,
+            first: NEVER,
+            newest: NEVER,
+            count: 0,
+            older: Cells::default(),
+            is_expected: false,
+            is_low: false,
+        }
     }
 
     /// Counts events of a cell that is not before the newest.
     pub(crate) fn add(&mut self, cell: i64, count: u32) {
         if cell > self.newest {
             if self.newest != NEVER {
-                self.older.get_or_insert_default().push_back((self.newest, self.count));
+                self.older.push(self.newest.abs_diff(cell), self.count);
             }
             (self.newest, self.count) = (cell, 0);
         }
@@ -54,8 +61,8 @@ impl Series {
 
     /// How many events there are in `start` and the cells after it; no more than it takes once it is enough.
     pub(crate) fn count_since(&self, start: i64) -> u64 {
-        let older = self.older.iter().flat_map(|cells| cells.iter().rev());
-        let within = older.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(*count));
+        let within = self.older.iter(self.newest).take_while(|(cell, _)| *cell >= start);
+        let within = within.map(|(_, count)| u64::from(count));
         let newest = if self.newest >= start { u64::from(self.count) } else { 0 };
         newest + within.sum::<u64>()
     }
@@ -63,20 +70,14 @@ impl Series {
     /// Lets go of cells before `start`, and of those that later cells make needless: with `enough` events after it, a
     /// cell decides nothing, for it leaves the window first.
     pub(crate) fn forget_before(&mut self, start: i64, enough: u32) {
-        let Some(cells) = &mut self.older else { return };
         let mut sum = u64::from(self.count);
-        let mut needed = 0;
-        for (cell, count) in cells.iter().rev() {
-            if *cell < start || sum >= u64::from(enough) {
-                break;
-            }
+        let needed = self.older.iter(self.newest).take_while(|(cell, count)| {
+            let is_needed = *cell >= start && sum < u64::from(enough);
             sum += u64::from(*count);
-            needed += 1;
-        }
-        cells.drain(..cells.len() - needed);
-        if cells.is_empty() {
-            self.older = None;
-        }
+            is_needed
+        });
+        let needed = needed.count();
+        self.older.truncate(needed);
     }
 }
 
@@ -87,7 +88,6 @@ impl Aged for Series {
     }
 
     fn heap_bytes(&self) -> usize {
-        let older = self.older.as_ref();
-        self.name.heap_bytes() + older.map_or(0, |cells| 64 + cells.capacity() * size_of::<(i64, u32)>())
+        self.name.heap_bytes() + self.older.heap_bytes()
     }
 }

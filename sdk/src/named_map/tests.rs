@@ -20,7 +20,7 @@ impl Aged for Seen {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.name.heap_bytes() + text_bytes(&self.said)
+        self.name.heap_bytes() + held_bytes(self.said.len())
     }
 }
 
