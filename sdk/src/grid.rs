@@ -1,5 +1,5 @@
 //! How far apart to judge what time alone can change.
-use crate::{Duration, Timestamp};
+use crate::Duration;
 
 /// Judgements within a timeframe: below the first number the shortest step that is round, beyond it the second or fewer.
 const CHECKS_FINE: u64 = 120;
@@ -29,14 +29,6 @@ impl Duration {
     }
 }
 
-impl Timestamp {
-    /// The last point of `grid` that is not after this.
-    #[inline]
-    pub fn floor(self, grid: Duration) -> Self {
-        Self(self.0 - self.0.rem_euclid(grid.signed().max(1)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,14 +54,5 @@ mod tests {
             assert!(timeframe.millis().is_multiple_of(timeframe.grid().millis()));
         }
         assert!(!Duration::ZERO.is_whole_seconds() && !Duration(1_500).is_whole_seconds());
-    }
-
-    #[test]
-    fn an_instant_is_floored_on_both_sides_of_1970() {
-        let grid = Duration::from_secs(3);
-        assert_eq!(Timestamp(5_999).floor(grid), Timestamp(3_000));
-        assert_eq!(Timestamp(6_000).floor(grid), Timestamp(6_000));
-        assert_eq!(Timestamp(-1).floor(grid), Timestamp(-3_000));
-        assert_eq!(Timestamp(7).floor(Duration::ZERO), Timestamp(7));
     }
 }

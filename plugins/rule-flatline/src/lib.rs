@@ -122,7 +122,7 @@ impl Rule for Flatline {
             let place = self.cell(at).rem_euclid(beat_cells as i64) as u64;
             let is_beat = place == key.part_of(beat_cells);
             match (was_low, series.is_low) {
-                (true, false) => out.push(self.clear(series, at, count)),
+                (true, false) => out.push(self.clear(series, at)),
                 (false, true) => out.push(self.firing(series, at, count)),
                 (true, true) if is_beat => out.push(self.firing(series, at, count)),
                 _ => {}
@@ -156,6 +156,7 @@ impl Flatline {
     fn firing(&self, series: &Series, at: Timestamp, count: u64) -> Signal {
         let summary = match count {
             0 => format!("no events within {}", self.timeframe),
+            1 => format!("1 event within {}, fewer than {}", self.timeframe, self.threshold),
             count => format!("{count} events within {}, fewer than {}", self.timeframe, self.threshold),
         };
         let last = series.newest_cell().map(|cell| Timestamp((cell + 1) * self.timeframe.grid().signed()));
@@ -168,10 +169,10 @@ impl Flatline {
             .evidence(Evidence::over(Range::new(at - self.timeframe, at)))
     }
 
-    fn clear(&self, series: &Series, at: Timestamp, count: u64) -> Signal {
+    /// Without a count: once there are enough, no more are kept.
+    fn clear(&self, series: &Series, at: Timestamp) -> Signal {
         Signal::clear(series.name.labels(), at)
-            .value(count as f64)
             .threshold(f64::from(self.threshold.get()))
-            .summary(format!("again {} events or more within {}", self.threshold, self.timeframe))
+            .summary(format!("again {} or more within {}", self.threshold, self.timeframe))
     }
 }

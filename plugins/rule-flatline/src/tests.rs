@@ -74,7 +74,7 @@ fn silence_fires_once_holds_and_is_cleared() {
     case.expect.push(Expected {
         at: secs(52),
         kind: Some(ExpectedKind::Clear),
-        summary: Some("again 1 events or more within 20s".into()),
+        summary: Some("again 1 or more within 20s".into()),
         ..Expected::default()
     });
     case.check::<Flatline>();
