@@ -42,6 +42,7 @@
 extern crate self as watchbell_sdk;
 
 mod time; // instants and spans
+mod grid; // how far apart checks are
 pub mod wire; // the bindings, generated from the contract
 mod key; // which group a row belongs to
 mod page; // an answer's columns, checked once
@@ -54,6 +55,8 @@ mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod key_map; // something per key
 mod event_window; // events of the last while
+mod named_map; // something per key that holds its name
+mod value_list; // values and expressions, as parameters list them
 mod host; // the calls a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
@@ -67,6 +70,7 @@ pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Rece
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -74,6 +78,7 @@ pub use run::{Finding, Run, Window};
 pub use serde_json::json;
 pub use signal::{Evidence, Kind, Signal, Signals};
 pub use time::{Duration, Range, Timestamp};
+pub use value_list::ValueList;
 pub use watchbell_sdk_macros::{alerter, rule};
 
 /// The SDK's version.
@@ -86,7 +91,7 @@ pub const CONTRACT: &str = "0.1.0";
 /// What most rules need.
 pub mod prelude {
     pub use crate::{
-        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, Plan, Question, Range, Row, Rule,
-        Signal, Signals, Tally, Timestamp, Value, json,
+        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, Name, NamedMap, Plan, Question,
+        Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList, json,
     };
 }

@@ -128,6 +128,22 @@ impl Question {
         self
     }
 
+    /// Keeps only documents that match at least one of the named filters.
+    pub fn named_only(self) -> Self {
+        let either = self.either();
+        if either.is_empty() { self } else { self.filter(either) }
+    }
+
+    /// The named filters, in one: `(a) OR (b)`.
+    pub(crate) fn either(&self) -> String {
+        let named: &[NamedFilter] = match &self.ask {
+            Ask::Hits(hits) => &hits.filters,
+            Ask::Buckets(buckets) => &buckets.filters,
+            Ask::Search(_) | Ask::Cluster(_) => &[],
+        };
+        named.iter().map(|named| format!("({})", named.filter)).collect::<Vec<_>>().join(" OR ")
+    }
+
     /// Puts the key fields first, each once.
     pub(crate) fn with_key(mut self, key: &[String]) -> Self {
         let fields = match &mut self.ask {

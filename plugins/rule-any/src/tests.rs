@@ -15,6 +15,10 @@ fn every_case_holds() {
     for case in Case::read_all(include_str!("../cases.json")).unwrap() {
         case.check::<Any>();
     }
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/any");
+    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+        case.check::<Any>();
+    }
 }
 
 #[test]

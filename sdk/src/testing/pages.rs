@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use super::{groups, recorded};
 use crate::wire::types::{Column, Dictionary, Rows, Values};
-use crate::{AnyOf, Ask, Question};
+use crate::{AnyOf, Ask, NamedFilter, Question};
 
 /// A document in time.
 #[derive(Clone, Debug)]
@@ -22,16 +22,26 @@ pub(super) fn answer<'a>(
     documents: impl Iterator<Item = &'a Document>,
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    if let Some(filter) = &question.filter {
-        return Err(format!(
-            "the virtual timeline knows no filter such as `{filter}`: leave such documents out"
-        ));
-    }
+    // What the named filters say of a document stands in it, so those that keep it need not be read.
+    let named: &[NamedFilter] = match (&question.filter, &question.ask) {
+        (None, _) => &[],
+        (Some(filter), Ask::Hits(hits)) if *filter == question.either() => &hits.filters,
+        (Some(filter), Ask::Buckets(buckets)) if *filter == question.either() => &buckets.filters,
+        (Some(filter), _) => {
+            return Err(format!(
+                "the virtual timeline knows no filter such as `{filter}`: leave such documents out"
+            ));
+        }
+    };
+    let is_named = |fields: &Map<String, Value>| {
+        named.is_empty() || named.iter().any(|filter| fields.get(&filter.name) == Some(&Value::Bool(true)))
+    };
     let (recorded, documents): (Vec<_>, Vec<_>) = documents.partition(|document| document.answers.is_some());
     let found: Vec<_> = documents
         .into_iter()
         .filter(|document| question.over.contains(crate::Timestamp(document.time)))
         .filter(|document| question.only.iter().all(|only| only.keeps(&document.fields)))
+        .filter(|document| is_named(&document.fields))
         .collect();
     let hits = match &question.ask {
         Ask::Hits(hits) => hits,

@@ -1,0 +1,59 @@
+//! `blacklist`: a field with a value that is on a list.
+use schemars::JsonSchema;
+use serde::Deserialize;
+use watchbell_sdk::prelude::*;
+
+#[cfg(test)]
+mod tests;
+
+/// Announces every document whose `field` has one of `values`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Blacklist {
+    /// The field to look at.
+    field: String,
+    /// What it must not be: values as they are, numbers as their text, and regular expressions `/like this/` that match
+    /// the whole value. Case counts.
+    values: ValueList,
+}
+
+/// What the summary shows of a value, in characters.
+const SHOWN_MAX: usize = 200;
+
+#[watchbell_sdk::rule(name = "blacklist", summary = "Announces documents with a value that is on a list")]
+impl Rule for Blacklist {
+    type State = ();
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        let mut faults = self.values.faults("/values");
+        if self.field.is_empty() {
+            faults.push(Fault::new("/field", "must name a field"));
+        }
+        if faults.is_empty() { Ok(Plan::rows(Duration::ZERO)) } else { Err(faults) }
+    }
+
+    fn ask(&self, over: Range) -> Vec<Question> {
+        vec![self.values.narrow(Question::hits(over).field(&self.field), &self.field)]
+    }
+
+    fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
+        // The cluster may have left out what is not on the list; which of several values is on it, only this tells.
+        let listed: Vec<Value<'_>> =
+            row.values(&self.field).filter(|value| self.values.holds(*value)).collect();
+        let Some(first) = listed.first() else { return };
+        let at = row.time();
+        out.push(
+            Signal::event(row.labels(), at)
+                .summary(format!("{}: {}", self.field, beginning(&first.to_string())))
+                .details(&json!({ "field": self.field, "value": first, "values": listed }))
+                .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
+        );
+    }
+}
+
+fn beginning(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,265 @@
+//! Something per key that holds texts, such as the key's own name, with a limit on keys and one on bytes.
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::marker::PhantomData;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Aged, Key, Labels, Row, Timestamp, bounds};
+
+#[cfg(test)]
+mod tests;
+
+/// How many keys a map holds by default.
+pub const NAMES_MAX: usize = 200_000;
+
+/// How many bytes its values may hold besides their own size: with [`NAMES_MAX`] small values around them, a state
+/// stays within 16 MiB and a module within 64 MiB.
+pub const NAME_BYTES_MAX: usize = 12 << 20;
+
+/// A value per key where the values hold texts: [`Name`]s, or what a field read last. It counts the bytes of every
+/// value exactly, so that state and memory stay bounded however long the texts are.
+///
+/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When more comes, the eighth of the keys that
+/// was silent longest is forgotten and a warning is logged: a rule that meets it says in its README what that does to
+/// its verdict.
+#[derive(Clone, Debug)]
+pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
+    entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
+    /// What the values hold, in sum.
+    heap_bytes: usize,
+}
+
+/// The values of a key's fields in one text: for states that must name a key when no row of it is at hand. A third of
+/// what [`Labels`] take.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Name(Box<str>);
+
+/// What a module's allocator adds: four bytes before, and what is missing to the next eight.
+const ALLOCATION_BYTES: usize = 8;
+
+impl Name {
+    /// The name of the row's key. As with [`Row::labels`], a value of more than 1 KiB is cut and ends in a hash.
+    pub fn of(row: &Row<'_>) -> Self {
+        Self::from(&row.labels())
+    }
+
+    pub fn labels(&self) -> Labels {
+        Labels(Parts(&self.0).flatten().map(|part| part.map(str::to_owned)).collect())
+    }
+
+    /// For [`Aged`].
+    pub fn heap_bytes(&self) -> usize {
+        held_bytes(self.0.len())
+    }
+}
+
+impl From<&Labels> for Name {
+    fn from(labels: &Labels) -> Self {
+        let mut text = String::new();
+        for value in &labels.0 {
+            match value {
+                Some(value) => text.push_str(&format!("{}:{value}", value.len())),
+                None => text.push('-'),
+            }
+        }
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.labels().fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<str>::deserialize(deserializer)?;
+        if Parts(&text).any(|part| part.is_none()) {
+            return Err(D::Error::custom("a name that does not end where it says"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// A text of a document that is to be kept: what is longer than 1 KiB is cut and ends in a hash of the whole, so that two
+/// that begin alike stay two.
+pub fn kept(text: String) -> Box<str> {
+    bounds::label(text).into()
+}
+
+/// What a text or list of `len` bytes takes, with what an allocator adds; for [`Aged`].
+pub fn held_bytes(len: usize) -> usize {
+    if len == 0 { 0 } else { len + ALLOCATION_BYTES }
+}
+
+/// Reads `5:web-1-` as "web-1" and a missing value; a part that is neither is `None`, and the last.
+struct Parts<'n>(&'n str);
+
+impl<'n> Iterator for Parts<'n> {
+    type Item = Option<Option<&'n str>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.0);
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(rest) = rest.strip_prefix('-') {
+            self.0 = rest;
+            return Some(Some(None));
+        }
+        let part = rest.split_once(':').and_then(|(len, rest)| rest.split_at_checked(len.parse().ok()?));
+        Some(part.map(|(value, rest)| {
+            self.0 = rest;
+            Some(value)
+        }))
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = crate::key::hash(bytes);
+    }
+
+    #[inline]
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+impl<V, const MAX: usize> Default for NamedMap<V, MAX> {
+    fn default() -> Self {
+        Self { entries: HashMap::default(), heap_bytes: 0 }
+    }
+}
+
+impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
+    /// Lets `change` have the value of `key`, which `make` makes if there is none.
+    #[inline]
+    pub fn update<T>(&mut self, key: Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
+        if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
+            self.forget_silent(format_args!("more than {MAX} names"));
+        }
+        let (before, value) = match self.entries.entry(key) {
+            Entry::Occupied(held) => {
+                let value = held.into_mut();
+                (value.heap_bytes(), value)
+            }
+            Entry::Vacant(place) => (0, place.insert(make())),
+        };
+        let told = change(value);
+        self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
+        while self.heap_bytes > NAME_BYTES_MAX {
+            self.forget_silent(format_args!("names and values of more than {} MiB", NAME_BYTES_MAX >> 20));
+        }
+        told
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<V> {
+        let value = self.entries.remove(&key)?;
+        self.heap_bytes -= value.heap_bytes();
+        Some(value)
+    }
+
+    /// Walks all keys, in no order that a verdict may depend on, and keeps those for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(Key, &mut V) -> bool) {
+        let mut heap_bytes = 0;
+        self.entries.retain(|key, value| {
+            let is_kept = keep(*key, value);
+            heap_bytes += if is_kept { value.heap_bytes() } else { 0 };
+            is_kept
+        });
+        self.heap_bytes = heap_bytes;
+    }
+
+    #[cold]
+    fn forget_silent(&mut self, why: fmt::Arguments<'_>) {
+        // By age, then key: which ones go must not depend on the map's order.
+        let mut ages: Vec<(Option<Timestamp>, Key)> =
+            self.entries.iter().map(|(key, value)| (value.newest(), *key)).collect();
+        let count = (ages.len() / 8).max(1).min(ages.len());
+        if count > 0 {
+            ages.select_nth_unstable(count - 1);
+        }
+        for (_, key) in &ages[..count] {
+            self.remove(*key);
+        }
+        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
+    }
+}
+
+impl<V, const MAX: usize> NamedMap<V, MAX> {
+    pub fn get(&self, key: Key) -> Option<&V> {
+        self.entries.get(&key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All values, in no order that a verdict may depend on.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values()
+    }
+}
+
+impl Key {
+    /// A number below `parts`, the same for a key for ever: spreads what is done per key over several instants.
+    pub fn part_of(self, parts: u64) -> u64 {
+        self.0 % parts.max(1)
+    }
+}
+
+/// In order of the keys, so that equal maps are equal bytes.
+impl<V: Serialize, const MAX: usize> Serialize for NamedMap<V, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| **key);
+        serializer.collect_seq(entries.into_iter().map(|(key, value)| (key.0.to_le_bytes(), value)))
+    }
+}
+
+/// One by one: a list of them beside the map would be a third of a module's memory.
+impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Deserialize<'de> for NamedMap<V, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Entries(PhantomData))
+    }
+}
+
+struct Entries<V, const MAX: usize>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Visitor<'de> for Entries<V, MAX> {
+    type Value = NamedMap<V, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keys and their values")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = NamedMap::default();
+        // The length is what the bytes say: it is believed no further than a full map goes.
+        map.entries.reserve(entries.size_hint().unwrap_or(0).min(MAX));
+        while let Some((key, value)) = entries.next_element::<([u8; 8], V)>()? {
+            map.heap_bytes += value.heap_bytes();
+            map.entries.insert(Key(u64::from_le_bytes(key)), value);
+        }
+        Ok(map)
+    }
+}
