@@ -10,6 +10,8 @@ use crate::{Buckets, Calc, Metric, Range};
 
 /// A bucket's place: its start, then a value (none: missing) for each field.
 type Place = (i64, Vec<Option<String>>);
+/// The values behind it, and the documents in it.
+type Held<'d> = (Vec<Value>, Vec<&'d Document>);
 
 pub(super) fn answer(
     buckets: &Buckets,
@@ -17,7 +19,7 @@ pub(super) fn answer(
     found: &[&Document],
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    let mut groups: BTreeMap<Place, (Vec<Value>, Vec<&Document>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Place, Held<'_>> = BTreeMap::new();
     // Neither groups nor slices: one row, though nothing is in it.
     if buckets.by.is_empty() && buckets.every.is_none() {
         groups.insert((over.start.0, vec![]), (vec![], found.to_vec()));
@@ -47,7 +49,7 @@ pub(super) fn answer(
     groups.chunks(page_rows.max(1)).map(|page| rows(buckets, page)).collect()
 }
 
-fn rows(buckets: &Buckets, page: &[(Place, (Vec<Value>, Vec<&Document>))]) -> Result<Rows, String> {
+fn rows(buckets: &Buckets, page: &[(Place, Held<'_>)]) -> Result<Rows, String> {
     let mut columns = Vec::new();
     for (number, field) in buckets.by.iter().enumerate() {
         let cells = page.iter().map(|(_, (key, _))| key[number].clone()).collect();
