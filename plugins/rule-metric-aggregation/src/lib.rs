@@ -113,6 +113,13 @@ impl Rule for MetricAggregation {
             !series.readings.is_empty() || !self.is_keyed.get()
         });
     }
+
+    /// The next check is a step later. A key itself stays until then: what was told of it still counts.
+    fn settle(&self, at: Timestamp, keys: &mut Self::State) {
+        let steps = self.steps();
+        let first = steps.over(at + steps.step).start;
+        keys.values_mut().for_each(|series| series.readings.forget_before(first, steps.step));
+    }
 }
 
 impl MetricAggregation {

@@ -112,6 +112,13 @@ impl Rule for SpikeAggregation {
             !series.points.is_empty()
         });
     }
+
+    /// The next check is a step later. A key itself stays until then: what was told of it still counts.
+    fn settle(&self, at: Timestamp, keys: &mut Self::State) {
+        let step = self.step();
+        let first = self.windows().reference(at + step).start;
+        keys.values_mut().for_each(|series| series.points.forget_before(first, step));
+    }
 }
 
 impl SpikeAggregation {

@@ -132,6 +132,16 @@ impl Rule for Spike {
             !series.counts.is_empty()
         });
     }
+
+    /// The next check is a grid step later. A key itself stays until then: what was told of it still counts.
+    fn settle(&self, at: Timestamp, keys: &mut Self::State) {
+        let grid = self.grid();
+        let first = self.windows().reference(at + grid).start;
+        for series in keys.values_mut() {
+            series.counts.forget_before(first, grid);
+            series.sums.forget_before(first, grid);
+        }
+    }
 }
 
 /// What a window holds.
