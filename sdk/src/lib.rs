@@ -57,6 +57,12 @@ mod key_map; // something per key
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
 mod value_list; // values and expressions, as parameters list them
+mod cells; // something per cell of a grid
+mod thresholds; // where a value stops being fine
+mod level; // how often a level that lasts is told
+mod steps; // a timeframe made of steps
+mod two_windows; // one span of time compared with the one before
+mod measure; // one number made of many documents
 mod host; // the calls a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
@@ -67,18 +73,24 @@ pub mod export; // what the macros expand to
 pub mod testing; // rules and alerters in `cargo test`
 
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
+pub use cells::{Cells, cell_end};
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
 pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
+pub use level::Level;
+pub use measure::{Measure, MetricKind, Reading};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
 pub use signal::{Evidence, Kind, Signal, Signals};
+pub use steps::Steps;
+pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
 pub use value_list::ValueList;
+pub use two_windows::{Direction, TwoWindows, Way};
 pub use watchbell_sdk_macros::{alerter, rule};
 
 /// The SDK's version.

@@ -117,6 +117,11 @@ impl<'p> Row<'p> {
         }
     }
 
+    /// Fails the run, for the answer does not hold what the rule needs: `message` says what, and what to do.
+    pub fn refuse(&self, message: impl FnOnce() -> String) {
+        self.page.blame(message);
+    }
+
     #[inline]
     fn column(&self, field: &str) -> Option<&'p Column<'p>> {
         let column = self.page.columns.iter().find(|column| column.field == field);

@@ -1,7 +1,7 @@
 //! The two windows of ElastAlert's `spike`, judged on a grid.
-use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 use watchbell_sdk::testing::Native;
-use watchbell_sdk::testing::case::{Case, Expected, ORIGIN};
+use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
 
 use super::*;
 
@@ -40,6 +40,11 @@ fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
 fn every_case_holds() {
     for case in Case::read_all(include_str!("../cases.json")).unwrap() {
         case.check::<Spike>();
+    }
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike");
+    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+        case.check::<Spike>();
+        edit(case, json!({ "fetch": "buckets" })).check::<Spike>();
     }
 }
 
@@ -198,6 +203,83 @@ fn a_nested_field_and_a_missing_one_are_keys() {
     assert_eq!((times(&told), labels), (vec![60, 60], vec![None, Some("LOL")]));
 }
 
+/// Ten bytes a second, then thirty, and no more events than before.
+fn heavier(params: watchbell_sdk::testing::Json) -> Case {
+    let params =
+        edit(Case::new(params), json!({ "timeframe": "10s", "check_every": "10s", "field": "bytes" })).params;
+    Case::new(params)
+        .every(secs(10))
+        .until(secs(100))
+        .documents(secs(0), 50, secs(1), json!({ "bytes": 10 }))
+        .documents(secs(50), 50, secs(1), json!({ "bytes": 30 }))
+}
+
+#[test]
+fn the_mean_of_a_field_is_compared_whatever_the_counts() {
+    for fetch in ["hits", "buckets"] {
+        let mut case = heavier(json!({ "height": 3, "direction": "both", "fetch": fetch }));
+        case.expect = vec![Expected {
+            at: secs(60),
+            value: Some(3.0),
+            summary: Some("mean of bytes 30 within 10s, 3 times the 10 before".into()),
+            details: json!({
+                "current": 30.0, "reference": 10.0, "direction": "up", "current_events": 10, "reference_events": 10,
+            })
+            .as_object()
+            .cloned()
+            .unwrap(),
+            ..Expected::default()
+        }];
+        case.check::<Spike>();
+        // Twice as many of the same size.
+        let twice = case.documents(secs(50), 50, secs(1), json!({ "bytes": [30, 30] }));
+        assert_eq!(times(&twice.run::<Spike>()), [60]);
+    }
+}
+
+#[test]
+fn thresholds_of_a_field_say_how_many_values_a_mean_is_made_of() {
+    let params = |threshold: u64| json!({ "height": 3, "direction": "up", "threshold_cur": threshold });
+    assert_eq!(times(&heavier(params(10)).run::<Spike>()), [60]);
+    assert_eq!(times(&heavier(params(11)).run::<Spike>()), NEVER);
+}
+
+#[test]
+fn documents_without_a_value_and_means_of_zero_say_nothing() {
+    for fetch in ["hits", "buckets"] {
+        let params = json!({ "height": 2, "direction": "both", "fetch": fetch });
+        // The end of the values is no fall, for a mean of none is no 0; neither is a rise from a mean of 0.
+        let mut case = heavier(params.clone());
+        case.documents.truncate(1);
+        let silent = case.documents(secs(50), 50, secs(1), json!({ "other": 1 }));
+        assert_eq!(times(&silent.run::<Spike>()), NEVER);
+        let mut case = heavier(params);
+        case.documents[0].fields["bytes"] = json!(0);
+        assert_eq!(times(&case.run::<Spike>()), NEVER);
+    }
+}
+
+#[test]
+fn a_field_within_objects_is_read_and_one_of_words_fails_the_run() {
+    let nested = heavier(json!({ "height": 3, "direction": "up" }));
+    let nested = edit(nested, json!({ "field": "http.bytes" }));
+    let documents: Vec<_> = nested
+        .documents
+        .iter()
+        .cloned()
+        .map(|mut document| {
+            document.fields = json!({ "http": document.fields }).as_object().cloned().unwrap();
+            document
+        })
+        .collect();
+    assert_eq!(times(&Case { documents, ..nested }.run::<Spike>()), [60]);
+    let words = heavier(json!({ "height": 3, "direction": "up" })).document(secs(5), json!({}));
+    let words = Case { documents: words.documents[2..].to_vec(), ..words };
+    let words = words.document(secs(6), json!({ "bytes": "12" }));
+    let problem = words.run_with(&mut Native::<Spike>::default()).unwrap_err();
+    assert!(problem.contains("column `bytes` holds words where the rule reads numbers"), "{problem}");
+}
+
 #[test]
 fn the_grid_is_a_whole_part_of_the_timeframe() {
     let grid = |timeframe: &str| {
@@ -241,21 +323,26 @@ fn all_faults_of_the_parameters_are_told() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// However time is cut, wherever the rule is primed, and with a restart between any two windows.
+    /// However time is cut, wherever the rule is primed, with a restart between any two windows, and whether it reads
+    /// events or has them counted.
     #[test]
-    fn no_way_of_cutting_time_changes_the_verdict(
-        events in prop::collection::vec((0_u64..400, 0_u8..3), 0..150),
+    fn no_way_of_cutting_time_or_of_fetching_changes_the_verdict(
+        events in prop::collection::vec((0_u64..400, 0_u8..3, prop::option::of(0_u8..9)), 0..150),
         cuts in prop::collection::btree_set(1_u64..40, 0..10),
         lateness in 0_u64..60,
         keyed in any::<bool>(),
         eager in any::<bool>(),
+        measured in any::<bool>(),
     ) {
-        let params = json!({ "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s" });
-        let params = if eager { json!({ "alert_on_new_data": true, "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s" }) } else { params };
-        let key: &[&str] = if keyed { &["k"] } else { &[] };
-        let case = events.iter().fold(Case::new(params).key(key.iter().copied()).until(secs(400)), |case, (at, k)| {
-            case.document(secs(*at), json!({ "k": k }))
+        let mut params = json!({
+            "timeframe": "20s", "height": 2, "direction": "both", "check_every": "5s", "alert_on_new_data": eager,
         });
+        if measured {
+            params["field"] = json!("n");
+        }
+        let key: &[&str] = if keyed { &["k"] } else { &[] };
+        let case = Case::new(params).key(key.iter().copied()).until(secs(400));
+        let case = events.iter().fold(case, |case, (at, k, n)| case.document(secs(*at), json!({ "k": k, "n": n })));
         let whole = Case { ends: vec![secs(400)], ..case.clone() };
         // Windows end on the grid.
         let ends: Vec<_> = cuts.into_iter().map(|cut| secs(cut * 10)).filter(|end| *end > secs(100)).collect();
@@ -265,6 +352,33 @@ proptest! {
             signals.sort_by(|a, b| (a.at, &a.labels).cmp(&(b.at, &b.labels)));
             signals
         };
-        prop_assert_eq!(after(cut.run::<Spike>()), after(whole.run::<Spike>()));
+        let verdict = after(whole.run::<Spike>());
+        prop_assert_eq!(after(cut.run::<Spike>()), verdict.clone());
+        let counted = edit(cut, json!({ "fetch": "buckets" }));
+        prop_assert_eq!(after(counted.run::<Spike>()), verdict);
+    }
+
+    /// With a lateness of the whole time, events that come late are judged as if they had come in time.
+    #[test]
+    fn late_events_are_judged_within_the_lateness(
+        events in prop::collection::vec((0_u64..200, 0_u64..100), 1..60),
+        counted in any::<bool>(),
+    ) {
+        let fetch = if counted { "buckets" } else { "hits" };
+        let params = json!({
+            "timeframe": "20s", "height": 2, "direction": "up", "check_every": "5s", "fetch": fetch,
+        });
+        let case = Case::new(params).until(secs(300)).every(secs(15)).lateness(secs(120));
+        let punctual = events.iter().fold(case.clone(), |case, (at, _)| case.document(secs(*at), json!({})));
+        let mut late = case;
+        late.documents = events
+            .iter()
+            .map(|(at, late)| Document { at: secs(*at), arrives: Some(secs(at + late)), ..Document::default() })
+            .collect();
+        // A level may be told at more instants, for what was told stays told; but nothing is left out.
+        let told = late.run::<Spike>();
+        for signal in punctual.run::<Spike>() {
+            prop_assert!(told.contains(&signal) || told.iter().any(|other| other.at == signal.at), "{signal:?}");
+        }
     }
 }

@@ -10,6 +10,8 @@ use crate::{Buckets, Calc, Metric, Range};
 
 /// A bucket's place: its start, then a value (none: missing) for each field.
 type Place = (i64, Vec<Option<String>>);
+/// The values behind it, and the documents in it.
+type Held<'d> = (Vec<Value>, Vec<&'d Document>);
 
 pub(super) fn answer(
     buckets: &Buckets,
@@ -17,7 +19,7 @@ pub(super) fn answer(
     found: &[&Document],
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    let mut groups: BTreeMap<Place, (Vec<Value>, Vec<&Document>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Place, Held<'_>> = BTreeMap::new();
     // Neither groups nor slices: one row, though nothing is in it.
     if buckets.by.is_empty() && buckets.every.is_none() {
         groups.insert((over.start.0, vec![]), (vec![], found.to_vec()));
@@ -47,7 +49,7 @@ pub(super) fn answer(
     groups.chunks(page_rows.max(1)).map(|page| rows(buckets, page)).collect()
 }
 
-fn rows(buckets: &Buckets, page: &[(Place, (Vec<Value>, Vec<&Document>))]) -> Result<Rows, String> {
+fn rows(buckets: &Buckets, page: &[(Place, Held<'_>)]) -> Result<Rows, String> {
     let mut columns = Vec::new();
     for (number, field) in buckets.by.iter().enumerate() {
         let cells = page.iter().map(|(_, (key, _))| key[number].clone()).collect();
@@ -55,8 +57,8 @@ fn rows(buckets: &Buckets, page: &[(Place, (Vec<Value>, Vec<&Document>))]) -> Re
     }
     columns.push(single("_count", page.iter().map(|(_, (_, held))| held.len().into()).collect())?);
     for metric in &buckets.metrics {
-        let cells = page.iter().map(|(_, (_, held))| measure(metric, held)).collect::<Result<Vec<_>, _>>()?;
-        columns.push(single(&metric.name, cells)?);
+        columns
+            .push(single(&metric.name, page.iter().map(|(_, (_, held))| measure(metric, held)).collect())?);
     }
     for filter in &buckets.filters {
         let matching = |held: &[&Document]| {
@@ -79,22 +81,23 @@ fn with(key: &[Value], value: &Value) -> Vec<Value> {
 }
 
 /// Always a number with a fraction, or nothing: so the column is of numbers whatever the page holds.
-fn measure(metric: &Metric, held: &[&Document]) -> Result<Value, String> {
-    let own: Vec<&Value> = held.iter().flat_map(|document| values(&document.fields, &metric.field)).collect();
+fn measure(metric: &Metric, held: &[&Document]) -> Value {
+    // What a script gives for a document is a field of the column's name, as a named filter's is.
+    let field = if matches!(metric.calc, Calc::Script(_)) { &metric.name } else { &metric.field };
+    let own: Vec<&Value> = held.iter().flat_map(|document| values(&document.fields, field)).collect();
     let mut numbers: Vec<f64> = own.iter().filter_map(|value| value.as_f64()).collect();
     numbers.sort_by(f64::total_cmp);
     let sum = numbers.iter().sum::<f64>();
     let value = match &metric.calc {
         Calc::Minimum => numbers.first().copied(),
         Calc::Maximum => numbers.last().copied(),
-        Calc::Average => (!numbers.is_empty()).then(|| sum / numbers.len() as f64),
+        Calc::Average | Calc::Script(_) => (!numbers.is_empty()).then(|| sum / numbers.len() as f64),
         Calc::Sum => Some(sum),
         Calc::ValueCount => Some(own.len() as f64),
         Calc::Cardinality => Some(own.iter().map(|value| text(value)).collect::<BTreeSet<_>>().len() as f64),
         Calc::Percentile(percent) => percentile(&numbers, *percent),
-        Calc::Script(_) => return Err("the virtual timeline runs no scripts".into()),
     };
-    Ok(value.and_then(Number::from_f64).map_or(Value::Null, Value::Number))
+    value.and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
 /// Between the two nearest values, in proportion.

@@ -12,6 +12,7 @@ pub struct Timeline<'r> {
     params: String,
     key: Vec<String>,
     lateness: Duration,
+    grid: Duration,
     page_rows: usize,
     documents: Vec<Document>,
     state: Option<Vec<u8>>,
@@ -62,6 +63,7 @@ impl<'r> Timeline<'r> {
             params,
             key,
             lateness,
+            grid: plan.grid,
             page_rows,
             documents,
             state,
@@ -80,7 +82,7 @@ impl<'r> Timeline<'r> {
     /// # Errors
     /// What the rule failed with, as text.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
-        let window = Window { start: self.settled, settled: self.settled.max(end - self.lateness), end };
+        let window = Window { start: self.settled, settled: self.settled.max(self.late(end)), end };
         let visible = self.documents.iter().filter(|document| document.arrives <= end.0);
         let call = Call { params: &self.params, key: &self.key, state: self.state.as_deref(), window };
         let page_rows = self.page_rows;
@@ -107,6 +109,12 @@ impl<'r> Timeline<'r> {
         self.settled = window.settled;
         self.cursor = end;
         Ok(anew)
+    }
+
+    /// What lies before this is settled when a window ends at `end`: on the grid, so that no bucket is cut in two.
+    fn late(&self, end: Timestamp) -> Timestamp {
+        let settled = end - self.lateness;
+        Timestamp(settled.0 - settled.0.rem_euclid(self.grid.signed().max(1)))
     }
 
     /// The kept state, as the host would store it.

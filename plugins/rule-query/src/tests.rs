@@ -1,0 +1,163 @@
+//! Answers that are written down, and what is made of them.
+use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
+use watchbell_sdk::Kind;
+use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
+use watchbell_sdk::testing::{Native, take_logs};
+
+use super::*;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn rule(params: Json) -> Case {
+    let fixed = json!({
+        "body": { "size": 0, "aggs": { "p": { "percentiles": { "field": "ms" } } } },
+        "pick": { "p99": "/aggregations/p/values/99.0", "hits": "/hits/total/value" },
+        "fire": [{ "value": "p99", "above": 100 }, { "value": "hits", "below": 10 }],
+        "every": "1m",
+    });
+    edit(Case::new(fixed).until(secs(300)), params)
+}
+
+fn edit(mut case: Case, params: Json) -> Case {
+    for (name, value) in params.as_object().unwrap() {
+        case.params[name] = value.clone();
+    }
+    case
+}
+
+/// The answer from `at` seconds on.
+fn answer(case: Case, at: u64, p99: f64, hits: u32) -> Case {
+    case.answer(secs(at), Answers::Search, json!({ "p99": p99, "hits": hits }))
+}
+
+fn told(signals: &[Signal]) -> Vec<(u64, Kind)> {
+    signals.iter().map(|s| (s.at.since(ORIGIN).millis() / 1_000, s.kind)).collect()
+}
+
+fn problem(case: &Case) -> String {
+    case.run_with(&mut Native::<Query>::default()).unwrap_err()
+}
+
+/// The same cases run on the component, in the host's own tests.
+#[test]
+fn every_case_holds() {
+    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
+        case.check::<Query>();
+    }
+}
+
+#[test]
+fn it_fires_at_each_check_and_clears_once() {
+    let case = answer(rule(json!({})), 0, 50.0, 20);
+    let case = answer(answer(answer(case, 70, 250.0, 20), 130, 90.0, 5), 190, 100.0, 10);
+    let found = case.run::<Query>();
+    let expected = [(120, Kind::Firing), (180, Kind::Firing), (240, Kind::Clear)];
+    assert_eq!(told(&found), expected, "bounds are exclusive");
+    assert_eq!((found[0].value, found[0].threshold), (Some(250.0), Some(100.0)));
+    assert_eq!(found[0].until, Some(ORIGIN + secs(240)));
+    assert_eq!(found[0].summary, "p99 250 is above 100");
+    assert_eq!(
+        found[0].details,
+        r#"{"values":{"hits":20.0,"p99":250.0},"crossed":[{"value":"p99","is":250.0,"crossed":"above","threshold":100.0}]}"#
+    );
+    assert_eq!(found[1].summary, "hits 5 is below 10");
+    assert_eq!(found[2].details, r#"{"values":{"hits":10.0,"p99":100.0}}"#);
+}
+
+#[test]
+fn several_values_fire_together_and_the_first_is_the_signals_own() {
+    let found = answer(rule(json!({})), 0, 200.0, 1).until(secs(60)).run::<Query>();
+    assert_eq!(found[0].summary, "p99 200 is above 100, hits 1 is below 10");
+    assert_eq!(found[0].value, Some(200.0));
+}
+
+#[test]
+fn each_check_asks_about_its_own_past() {
+    let rule: Query = serde_json::from_value(rule(json!({ "over": "10m" })).params).unwrap();
+    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(180)));
+    let over: Vec<_> = asked.iter().map(|question| question.over).collect();
+    let past = |at: u64| Range::new(ORIGIN + secs(at) - secs(600), ORIGIN + secs(at));
+    assert_eq!(over, [past(60), past(120), past(180)]);
+    let Ask::Search(search) = &asked[0].ask else { panic!() };
+    assert_eq!(search.body, r#"{"size":0,"aggs":{"p":{"percentiles":{"field":"ms"}}}}"#);
+    assert_eq!(search.pick[1], ("p99".into(), "/aggregations/p/values/99.0".into()));
+    // The window's own length where nothing else is said.
+    let rule: Query = serde_json::from_value(super::tests::rule(json!({})).params).unwrap();
+    let over = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60)))[0].over;
+    assert_eq!(over, Range::new(ORIGIN, ORIGIN + secs(60)));
+}
+
+#[test]
+fn a_window_of_more_checks_than_questions_makes_the_last_of_them() {
+    let rule: Query = serde_json::from_value(rule(json!({})).params).unwrap();
+    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60) * 64));
+    assert_eq!((asked.len(), take_logs().len()), (64, 0));
+    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60) * 100));
+    assert_eq!((asked.len(), asked[0].over.end), (64, ORIGIN + secs(60) * 37));
+    assert_eq!(take_logs()[0].1, "a window of 100 checks: only the last 64 are made");
+}
+
+#[test]
+fn nothing_at_a_pointer_fails_the_run_in_words_unless_it_may_be_so() {
+    let case = |params| rule(params).answer(secs(0), Answers::Search, json!({ "p99": null, "hits": 3 }));
+    let message = problem(&case(json!({})));
+    assert!(
+        message
+            .contains("the answer has nothing at `/aggregations/p/values/99.0`, which `pick` calls `p99`: "),
+        "{message}"
+    );
+    let found = case(json!({ "missing": "ignore" })).until(secs(60)).run::<Query>();
+    assert_eq!(found[0].summary, "hits 3 is below 10");
+    assert!(found[0].details.contains(r#""p99":null"#));
+    // And what is no number is none whatever is said.
+    let words =
+        rule(json!({ "missing": "ignore" })).answer(secs(0), Answers::Search, json!({ "p99": "12 ms" }));
+    assert!(problem(&words).contains("column `p99` holds words where the rule reads numbers"));
+}
+
+#[test]
+fn all_faults_of_the_parameters_are_told() {
+    let params = json!({
+        "body": {}, "every": "0s", "over": "0s", "pick": { "a": "hits.total", "b": "/b" },
+        "fire": [{ "value": "c", "above": 1 }, { "value": "a" }, { "value": "b", "above": 1, "below": 2 }],
+    });
+    assert_eq!(
+        problem(&Case::new(params).key(["host"])),
+        ": a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
+         /every: must be longer than nothing\n\
+         /over: must be longer than nothing\n\
+         /pick/a: `hits.total` is no JSON pointer: write it like `/aggregations/a/value`\n\
+         /fire/0/value: `c` is not picked; picked are: a, b\n\
+         /fire/1: give `above`, `below` or both: else nothing ever fires\n\
+         /fire/2/above: must not be less than `below`: every value would fire"
+    );
+    let nothing = problem(&Case::new(json!({ "body": {}, "every": "1m", "pick": {}, "fire": [] })));
+    assert_eq!(
+        nothing,
+        "/pick: must name 1 to 100 values of the answer\n/fire: is empty: nothing would ever fire"
+    );
+    assert!(
+        problem(&Case::new(json!({ "body": [], "every": "1m", "pick": {}, "fire": [] }))).contains("a map")
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// However time is cut on the grid, and with a restart between any two windows.
+    #[test]
+    fn no_way_of_cutting_time_changes_the_verdict(
+        answers in prop::collection::vec((0_u64..40, 0_u8..3), 0..30),
+        cuts in prop::collection::btree_set(1_u64..40, 0..10),
+        lateness in 0_u64..200,
+    ) {
+        let case = answer(rule(json!({ "missing": "ignore" })), 0, 50.0, 20).until(secs(2_400));
+        let case = answers.iter().fold(case, |case, (at, high)| answer(case, at * 60 + 30, f64::from(*high) * 90.0, 20));
+        let whole = Case { ends: vec![secs(2_400)], ..case.clone() };
+        let ends = cuts.into_iter().map(|cut| secs(cut * 60)).collect();
+        let cut = Case { ends, lateness: secs(lateness), ..case };
+        prop_assert_eq!(cut.run::<Query>(), whole.run::<Query>());
+    }
+}

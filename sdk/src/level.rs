@@ -1,0 +1,98 @@
+//! How often a level that lasts is told: often enough to hold it, and when it is worse.
+use serde::{Deserialize, Serialize};
+
+use crate::{Duration, Timestamp};
+
+/// What was told of a level. While it lasts it is told when it begins, when it is a tenth worse than what was told, and
+/// at each beat: so a level of a thousand keys costs few signals.
+///
+/// The memory ends at each beat, so that it follows from no more of the past than that: a rule that keeps one adds a
+/// beat to its plan's history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    told: Option<Told>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Told {
+    value: f64,
+    is_upwards: bool,
+}
+
+impl Level {
+    /// How often a lasting level is told at the least, for one that holds for `hold` and is judged every `step`: at half
+    /// its time, at the same instants for all keys and all ways to cut time.
+    pub fn beat(hold: Duration, step: Duration) -> Duration {
+        let step = step.millis().max(1);
+        Duration((hold.millis() / 2 / step * step).max(step))
+    }
+
+    /// Whether `at` is an instant at which every lasting level is told.
+    pub fn is_beat(at: Timestamp, beat: Duration) -> bool {
+        at.0.rem_euclid(beat.signed().max(1)) == 0
+    }
+
+    /// Whether to tell of a level that is at `value` now, where upwards is worse or downwards is.
+    pub fn tells(&mut self, value: f64, is_upwards: bool, is_beat: bool) -> bool {
+        let is_due = self.told.filter(|_| !is_beat).is_none_or(|told| told.is_worse(value, is_upwards));
+        if is_due {
+            self.told = Some(Told { value, is_upwards });
+        }
+        is_due
+    }
+
+    /// It is no more: the next one begins anew.
+    pub fn end(&mut self) {
+        self.told = None;
+    }
+}
+
+impl Told {
+    /// By a tenth, or the other way round.
+    fn is_worse(self, value: f64, is_upwards: bool) -> bool {
+        let tenth = self.value.abs() / 10.0;
+        match is_upwards {
+            _ if is_upwards != self.is_upwards => true,
+            true => value > self.value && value >= self.value + tenth,
+            false => value < self.value && value <= self.value - tenth,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_told_when_it_begins_when_it_is_worse_and_at_beats() {
+        let mut level = Level::default();
+        let mut tells = |values: &[f64]| -> Vec<bool> {
+            values.iter().map(|value| level.tells(*value, *value >= 1.0, false)).collect()
+        };
+        assert_eq!(tells(&[2.0, 2.1, 2.2, 2.2, 3.0, 2.9]), [true, false, true, false, true, false]);
+        assert_eq!(tells(&[0.5, 0.49, 0.45, 0.0, 0.0]), [true, false, true, true, false]);
+        assert!(level.tells(0.0, false, true), "a beat");
+        level.end();
+        assert!(level.tells(0.0, false, false));
+    }
+
+    #[test]
+    fn below_zero_worse_is_away_from_it_too() {
+        let mut level = Level::default();
+        assert!(level.tells(-10.0, false, false));
+        assert!(!level.tells(-10.5, false, false));
+        assert!(level.tells(-11.0, false, false));
+        assert!(!level.tells(-1.0, false, false), "better");
+        level.end();
+        assert!(level.tells(0.0, true, false) && level.tells(0.1, true, false));
+    }
+
+    #[test]
+    fn beats_are_steps() {
+        let secs = Duration::from_secs;
+        for (hold, step, beat) in [(60, 60, 60), (60, 6, 30), (70, 10, 30), (100, 1, 50), (20, 10, 10)] {
+            assert_eq!(Level::beat(secs(hold), secs(step)), secs(beat), "{hold} {step}");
+        }
+        assert!(Level::is_beat(Timestamp(60_000), secs(30)) && !Level::is_beat(Timestamp(50_000), secs(30)));
+    }
+}

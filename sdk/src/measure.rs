@@ -1,0 +1,240 @@
+//! One number made of many documents, by the cluster, bucket by bucket.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Ask, Calc, Fault, Metric, Question, Row};
+
+/// How the number is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricKind {
+    Min,
+    Max,
+    Avg,
+    Sum,
+    /// How many values the field has.
+    ValueCount,
+    /// How many different ones; Elasticsearch estimates it from some thousands on.
+    Cardinality,
+    /// Elasticsearch estimates it.
+    Percentile,
+}
+
+/// A metric of a rule's parameters, borrowed from them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measure<'a> {
+    pub kind: MetricKind,
+    pub field: Option<&'a str>,
+    /// Painless, a number per document; instead of a field, for `avg`.
+    pub script: Option<&'a str>,
+    /// Of the kind `percentile`: 0 to 100.
+    pub percentile: Option<f64>,
+}
+
+/// What a bucket says, or several of them together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    pub documents: u32,
+    /// How much the amount counts beside others; 0: there was nothing to measure.
+    weight: u32,
+    /// The value; of an average, the sum.
+    amount: f64,
+}
+
+/// The columns' names, which no field has.
+const VALUE: &str = "_value";
+const SUM: &str = "_sum";
+const VALUES: &str = "_values";
+
+impl<'a> Measure<'a> {
+    /// What is wrong with the parameters `metric`, `field`, `script` and `percentile`.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        match (self.field, self.script) {
+            (None, None) => faults.push(Fault::new("/field", "is missing: the field to measure")),
+            (Some(_), Some(_)) => {
+                faults.push(Fault::new("/script", "stands beside `field`: give one of them"))
+            }
+            (Some(""), None) => faults.push(Fault::new("/field", "must not be empty")),
+            (None, Some(_)) if self.kind != MetricKind::Avg => {
+                let message =
+                    "goes with `metric: avg` only: Elasticsearch averages what it gives for each document";
+                faults.push(Fault::new("/script", message));
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+        match (self.kind, self.percentile) {
+            (MetricKind::Percentile, None) => {
+                faults.push(Fault::new("/percentile", "is missing: which one, such as 95"));
+            }
+            (MetricKind::Percentile, Some(percent)) if !(0.0..=100.0).contains(&percent) => {
+                faults.push(Fault::new("/percentile", "must be from 0 to 100"));
+            }
+            (MetricKind::Percentile, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                faults.push(Fault::new("/percentile", "goes with `metric: percentile` only"));
+            }
+        }
+        faults
+    }
+
+    /// Whether the values of several buckets together say exactly what one bucket of all their documents would.
+    pub fn is_mergeable(&self) -> bool {
+        self.script.is_none() && !matches!(self.kind, MetricKind::Cardinality | MetricKind::Percentile)
+    }
+
+    /// The same question, asked for this measure as well.
+    pub fn ask(&self, mut question: Question) -> Question {
+        let field = self.field.unwrap_or_default();
+        let metric = |name: &str, calc| Metric { name: name.into(), field: field.into(), calc };
+        let metrics = match (self.kind, self.script) {
+            (_, Some(script)) => vec![metric(VALUE, Calc::Script(script.into()))],
+            // An average cannot be merged with others, but what it is made of can.
+            (MetricKind::Avg, None) => vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)],
+            (MetricKind::Min, None) => vec![metric(VALUE, Calc::Minimum)],
+            (MetricKind::Max, None) => vec![metric(VALUE, Calc::Maximum)],
+            (MetricKind::Sum, None) => vec![metric(VALUE, Calc::Sum)],
+            (MetricKind::ValueCount, None) => vec![metric(VALUE, Calc::ValueCount)],
+            (MetricKind::Cardinality, None) => vec![metric(VALUE, Calc::Cardinality)],
+            (MetricKind::Percentile, None) => {
+                vec![metric(VALUE, Calc::Percentile(self.percentile.unwrap_or_default()))]
+            }
+        };
+        if let Ask::Buckets(buckets) = &mut question.ask {
+            buckets.metrics.extend(metrics);
+        }
+        question
+    }
+
+    /// What a bucket says that was asked by [`ask`](Self::ask).
+    pub fn read(&self, row: &Row<'_>) -> Reading {
+        let documents = row.integer("_count").map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX));
+        let (amount, weight) = match (self.kind, self.script) {
+            // A value for each document.
+            (_, Some(_)) => (row.number(VALUE).map(|mean| mean * f64::from(documents)), documents),
+            (MetricKind::Avg, None) => (row.number(SUM), row.number(VALUES).unwrap_or_default() as u32),
+            (_, None) => (row.number(VALUE), 1),
+        };
+        match amount.filter(|amount| amount.is_finite() && weight > 0) {
+            Some(amount) => Reading { documents, weight, amount },
+            None => Reading { documents, ..Reading::default() },
+        }
+    }
+
+    /// Several buckets as one: the least, the greatest, the mean of all values, or the sum. Where the measure
+    /// [is not mergeable](Self::is_mergeable), the sum says how much was found in each bucket by itself.
+    pub fn merge(&self, readings: impl IntoIterator<Item = Reading>) -> Reading {
+        readings.into_iter().fold(Reading::default(), |all, next| {
+            let documents = all.documents.saturating_add(next.documents);
+            let amount = match (all.weight, next.weight, self.kind) {
+                (_, 0, _) => all.amount,
+                (0, _, _) => next.amount,
+                (_, _, MetricKind::Min) => all.amount.min(next.amount),
+                (_, _, MetricKind::Max) => all.amount.max(next.amount),
+                _ => all.amount + next.amount,
+            };
+            Reading { documents, weight: all.weight.saturating_add(next.weight), amount }
+        })
+    }
+
+    /// The measure's value. Of nothing, sums and counts are 0, and the rest has none.
+    pub fn value(&self, reading: Reading) -> Option<f64> {
+        match (reading.weight, self.kind) {
+            (0, MetricKind::Sum | MetricKind::ValueCount | MetricKind::Cardinality) => Some(0.0),
+            (0, _) => None,
+            (weight, MetricKind::Avg) => Some(reading.amount / f64::from(weight)),
+            _ => Some(reading.amount),
+        }
+    }
+
+    /// As a summary says it: `avg of cpu`, `percentile 95 of bytes`.
+    pub fn words(&self) -> String {
+        let of = self.field.unwrap_or("a script");
+        match (self.kind, self.percentile) {
+            (MetricKind::Percentile, Some(percent)) => format!("percentile {percent} of {of}"),
+            _ => format!("{} of {of}", self.kind.word()),
+        }
+    }
+}
+
+impl MetricKind {
+    /// As it is written in parameters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Avg => "avg",
+            Self::Sum => "sum",
+            Self::ValueCount => "value_count",
+            Self::Cardinality => "cardinality",
+            Self::Percentile => "percentile",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: MetricKind) -> Measure<'static> {
+        Measure { kind, field: Some("cpu"), script: None, percentile: None }
+    }
+
+    fn reading(documents: u32, weight: u32, amount: f64) -> Reading {
+        Reading { documents, weight, amount }
+    }
+
+    #[test]
+    fn buckets_merge_as_if_they_were_one() {
+        let two = [reading(3, 2, 10.0), reading(1, 0, 0.0), reading(1, 1, -4.0)];
+        for (kind, value) in [
+            (MetricKind::Min, -4.0),
+            (MetricKind::Max, 10.0),
+            (MetricKind::Avg, 2.0),
+            (MetricKind::Sum, 6.0),
+            (MetricKind::ValueCount, 6.0),
+        ] {
+            let merged = of(kind).merge(two);
+            assert_eq!((merged.documents, of(kind).value(merged)), (5, Some(value)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_zero_only_where_it_is_counted() {
+        for (kind, value) in [
+            (MetricKind::Sum, Some(0.0)),
+            (MetricKind::ValueCount, Some(0.0)),
+            (MetricKind::Cardinality, Some(0.0)),
+            (MetricKind::Avg, None),
+            (MetricKind::Min, None),
+            (MetricKind::Percentile, None),
+        ] {
+            assert_eq!(of(kind).value(of(kind).merge([])), value, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_do_not_go_together_are_told() {
+        let measure = |kind, field, script, percentile| {
+            let faults = Measure { kind, field, script, percentile }.faults();
+            faults
+                .into_iter()
+                .map(|fault| format!("{} {}", fault.path, fault.message))
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        assert_eq!(measure(MetricKind::Avg, Some("a"), None, None), "");
+        assert_eq!(measure(MetricKind::Avg, None, Some("s"), None), "");
+        assert_eq!(measure(MetricKind::Percentile, Some("a"), None, Some(99.9)), "");
+        for (told, says) in [
+            (measure(MetricKind::Avg, None, None, None), "/field is missing"),
+            (measure(MetricKind::Avg, Some("a"), Some("s"), None), "give one of them"),
+            (measure(MetricKind::Max, None, Some("s"), None), "/script goes with `metric: avg` only"),
+            (measure(MetricKind::Percentile, Some("a"), None, None), "/percentile is missing"),
+            (measure(MetricKind::Percentile, Some("a"), None, Some(101.0)), "from 0 to 100"),
+            (measure(MetricKind::Sum, Some("a"), None, Some(95.0)), "`metric: percentile` only"),
+        ] {
+            assert!(told.contains(says), "{told}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A timeframe made of steps: what a value is made of, and how far apart values are judged.
+use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
+
+/// At every multiple of `step`, the timeframe before it is judged. Buckets of a step are whole, for windows begin and
+/// end on the grid; a timeframe is the sum of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    pub timeframe: Duration,
+    pub step: Duration,
+}
+
+/// Steps of a timeframe: a rule may keep something of each, for each key.
+const STEPS_MAX: u64 = 1_440;
+/// The host checks at least this often.
+const STEP_MAX: Duration = Duration::from_mins(7 * 24 * 60);
+
+impl Steps {
+    /// One step, if none is given.
+    pub fn new(timeframe: Duration, step: Option<Duration>) -> Self {
+        Self { timeframe, step: step.unwrap_or(timeframe) }
+    }
+
+    /// Whether a step is the whole timeframe: then nothing of the past needs to be kept.
+    pub fn is_one(&self) -> bool {
+        self.step == self.timeframe
+    }
+
+    /// What is wrong with the parameters `timeframe` and `step`.
+    pub fn fault(&self) -> Option<Fault> {
+        let (timeframe, step) = (self.timeframe, self.step);
+        if timeframe.is_zero() {
+            return Some(Fault::new("/timeframe", "must be longer than nothing"));
+        }
+        let message = if step.is_zero() || !timeframe.millis().is_multiple_of(step.millis()) {
+            format!("must be a whole part of the timeframe: {timeframe} is not one of {step}")
+        } else if step * STEPS_MAX < timeframe {
+            format!("must be at least a {STEPS_MAX}th of the timeframe, not {step}")
+        } else if step > STEP_MAX {
+            format!("must be at most {STEP_MAX}, not {step}: give one that divides the timeframe")
+        } else {
+            return None;
+        };
+        Some(Fault::new("/step", message))
+    }
+
+    /// What was told since the last beat shows in one more.
+    pub fn plan(&self) -> Plan {
+        Plan::checks(self.timeframe + self.beat(), self.step)
+    }
+
+    /// What is judged at a grid point.
+    pub fn over(&self, at: Timestamp) -> Range {
+        Range::new(at - self.timeframe, at)
+    }
+
+    /// Whether a level that lasts is told at `at`: well before it lapses a timeframe after it was told.
+    pub fn is_beat(&self, at: Timestamp) -> bool {
+        Level::is_beat(at, self.beat())
+    }
+
+    fn beat(&self) -> Duration {
+        Level::beat(self.timeframe, self.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_divide_their_timeframe() {
+        let fault = |timeframe, step: Option<u64>| {
+            let steps = Steps::new(Duration::from_secs(timeframe), step.map(Duration::from_secs));
+            steps.fault().map(|fault| format!("{} {}", fault.path, fault.message)).unwrap_or_default()
+        };
+        for (told, says) in [
+            (fault(60, None), ""),
+            (fault(60, Some(20)), ""),
+            (fault(0, None), "/timeframe must be longer than nothing"),
+            (fault(60, Some(7)), "/step must be a whole part of the timeframe: 1m is not one of 7s"),
+            (fault(60, Some(0)), "/step must be a whole part of the timeframe: 1m is not one of 0s"),
+            (fault(86_400, Some(30)), "/step must be at least a 1440th of the timeframe, not 30s"),
+            (
+                fault(30 * 86_400, None),
+                "/step must be at most 7d, not 30d: give one that divides the timeframe",
+            ),
+        ] {
+            assert_eq!(told, says);
+        }
+    }
+
+    #[test]
+    fn a_level_is_held_from_beat_to_beat() {
+        let steps = Steps::new(Duration::from_secs(60), Some(Duration::from_secs(10)));
+        assert_eq!(steps.plan(), Plan::checks(Duration::from_secs(90), Duration::from_secs(10)));
+        assert!(steps.is_beat(Timestamp(90_000)) && !steps.is_beat(Timestamp(100_000)));
+        assert_eq!(steps.over(Timestamp(60_000)), Range::new(Timestamp(0), Timestamp(60_000)));
+        assert!(!steps.is_one() && Steps::new(Duration(5), None).is_one());
+    }
+}

@@ -1,0 +1,201 @@
+//! One span of time compared with the span before it: what makes a spike.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
+
+/// Which way a value has to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Up,
+    Down,
+    Both,
+}
+
+/// Which way it moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Up,
+    Down,
+}
+
+/// Two windows of the same length side by side, judged on a grid. At a grid point `at` the current one is
+/// `at - timeframe..at`, and the reference is the timeframe before that; both half-open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TwoWindows {
+    pub timeframe: Duration,
+    /// How far apart checks are; a whole part of the timeframe.
+    pub grid: Duration,
+    /// How many times as much, or as little, is a spike; more than 1.
+    pub height: f64,
+    pub direction: Direction,
+}
+
+/// Checks within a timeframe: each may hold a cell for each of two windows, for each key.
+const CHECKS_MAX: u64 = 1_440;
+/// The same, where the grid is chosen here: beyond the first it takes the second or fewer.
+const CHECKS_FINE: u64 = 120;
+const CHECKS_COARSE: u64 = 60;
+
+impl TwoWindows {
+    /// The grid of a rule whose author names none: the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds
+    /// that divides the timeframe and is at most a tenth, or 1 second; where that makes more than 120 checks within a
+    /// timeframe, the shortest whole seconds that make 60 or fewer.
+    pub fn grid_of(timeframe: Duration) -> Duration {
+        const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
+        let secs = timeframe.millis() / 1_000;
+        let fine =
+            SECS.into_iter().find(|every| secs.is_multiple_of(*every) && every * 10 <= secs).unwrap_or(1);
+        if secs / fine <= CHECKS_FINE {
+            return Duration::from_secs(fine);
+        }
+        let coarse = (2..=CHECKS_COARSE).rev().find(|checks| secs.is_multiple_of(*checks));
+        Duration::from_secs(coarse.map_or(fine, |checks| secs / checks))
+    }
+
+    /// Everything that is wrong, the grid's at the name that it has among the parameters.
+    pub fn faults(&self, grid: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.timeframe.is_zero() || !self.timeframe.millis().is_multiple_of(1_000) {
+            faults.push(Fault::new("/timeframe", "must be one or more whole seconds"));
+        }
+        if !(self.height > 1.0 && self.height.is_finite()) {
+            faults.push(Fault::new("/height", "must be more than 1: steady traffic is once as high"));
+        }
+        let divides = !self.grid.is_zero() && self.timeframe.millis().is_multiple_of(self.grid.millis());
+        // One that was chosen here is the author's fault only if the timeframe is.
+        if !divides && self.grid != Self::grid_of(self.timeframe) {
+            let message = format!(
+                "must be a whole part of the timeframe: {} is not one of {}",
+                self.timeframe, self.grid
+            );
+            faults.push(Fault::new(format!("/{grid}"), message));
+        } else if faults.is_empty() && self.grid * CHECKS_MAX < self.timeframe {
+            let message = format!("must be at least a {CHECKS_MAX}th of the timeframe, not {}", self.grid);
+            faults.push(Fault::new(format!("/{grid}"), message));
+        }
+        faults
+    }
+
+    /// Two timeframes fill both windows. Whether a key was known two timeframes ago shows in the two before. What was
+    /// told since the last beat shows in half of one more.
+    pub fn plan(&self, is_keyed: bool) -> Plan {
+        Plan::checks(self.timeframe * if is_keyed { 5 } else { 3 }, self.grid)
+    }
+
+    pub fn current(&self, at: Timestamp) -> Range {
+        Range::new(at - self.timeframe, at)
+    }
+
+    pub fn reference(&self, at: Timestamp) -> Range {
+        self.current(at - self.timeframe)
+    }
+
+    /// Whether a level that lasts is told at `at`: well before it lapses a timeframe after it was told.
+    pub fn is_beat(&self, at: Timestamp) -> bool {
+        Level::is_beat(at, Level::beat(self.timeframe, self.grid))
+    }
+
+    /// Whether what was first seen in the cell that ends at `known_since` has been there for both windows of `at`.
+    pub fn is_known(&self, known_since: Timestamp, at: Timestamp) -> bool {
+        at.since(known_since) >= self.timeframe * 2
+    }
+
+    /// Which way the windows spike, if they do. Nothing against nothing never does; something after nothing is up,
+    /// however high. Below zero a multiple means nothing, so there is no spike.
+    pub fn judge(&self, current: f64, reference: f64) -> Option<Way> {
+        let is_measurable = current >= 0.0 && reference >= 0.0 && (current > 0.0 || reference > 0.0);
+        if !is_measurable {
+            return None;
+        }
+        if self.direction != Direction::Down && current >= reference * self.height {
+            return Some(Way::Up);
+        }
+        if self.direction != Direction::Up && current <= reference / self.height {
+            return Some(Way::Down);
+        }
+        None
+    }
+
+    /// What the height is compared with. From nothing, the rise is measured as from one.
+    pub fn ratio(current: f64, reference: f64) -> f64 {
+        current / if reference == 0.0 { 1.0 } else { reference }
+    }
+
+    /// A ratio as a summary shows it: a digit after the point from 1 on, two below.
+    pub fn shown(ratio: f64) -> f64 {
+        if ratio >= 1.0 { (ratio * 10.0).round() / 10.0 } else { (ratio * 100.0).round() / 100.0 }
+    }
+
+    /// The ratio at which it is a spike that way.
+    pub fn threshold(&self, way: Way) -> f64 {
+        match way {
+            Way::Up => self.height,
+            Way::Down => 1.0 / self.height,
+        }
+    }
+}
+
+impl Way {
+    /// `up` or `down`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(direction: Direction) -> TwoWindows {
+        let (timeframe, grid) = (Duration::from_secs(60), Duration::from_secs(6));
+        TwoWindows { timeframe, grid, height: 2.0, direction }
+    }
+
+    #[test]
+    fn heights_are_inclusive_and_nothing_is_no_spike() {
+        use Direction::{Both, Down, Up};
+        for (direction, current, reference, way) in [
+            (Up, 20.0, 10.0, Some(Way::Up)),
+            (Up, 19.9, 10.0, None),
+            (Down, 5.0, 10.0, Some(Way::Down)),
+            (Down, 20.0, 10.0, None),
+            (Both, 5.1, 10.0, None),
+            (Both, 0.0, 10.0, Some(Way::Down)),
+            (Both, 1.0, 0.0, Some(Way::Up)),
+            (Both, 0.0, 0.0, None),
+            (Both, -10.0, -10.0, None),
+            (Both, f64::NAN, 1.0, None),
+        ] {
+            assert_eq!(
+                windows(direction).judge(current, reference),
+                way,
+                "{direction:?} {current} {reference}"
+            );
+        }
+        assert_eq!((TwoWindows::ratio(25.0, 0.0), TwoWindows::ratio(1.0, 4.0)), (25.0, 0.25));
+    }
+
+    #[test]
+    fn a_grid_is_a_whole_part_of_its_timeframe() {
+        for (timeframe, every) in
+            [(1, 1), (10, 1), (30, 3), (60, 6), (7_200, 60), (86_400, 1_440), (3_599, 61), (61, 1)]
+        {
+            let grid = TwoWindows::grid_of(Duration::from_secs(timeframe));
+            assert_eq!(grid, Duration::from_secs(every), "{timeframe}");
+        }
+    }
+
+    #[test]
+    fn the_windows_lie_side_by_side() {
+        let (windows, at) = (windows(Direction::Both), Timestamp(120_000));
+        assert_eq!(windows.current(at), Range::new(Timestamp(60_000), at));
+        assert_eq!(windows.reference(at), Range::new(Timestamp(0), Timestamp(60_000)));
+        assert!(windows.is_known(Timestamp(0), at) && !windows.is_known(Timestamp(1), at));
+        assert!(windows.is_beat(at) && !windows.is_beat(Timestamp(126_000)));
+    }
+}
