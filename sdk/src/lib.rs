@@ -52,8 +52,11 @@ mod signal; // what it finds
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
+mod table; // found by hashes, grown by small steps
 mod key_map; // something per key
+mod runs; // places in time with a number at each
 mod event_window; // events of the last while
+mod last_seen; // when something was seen last, roughly
 mod host; // the calls a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
@@ -66,7 +69,8 @@ pub mod testing; // rules and alerters in `cargo test`
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
+pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
+pub use last_seen::LastSeen;
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -86,7 +90,7 @@ pub const CONTRACT: &str = "0.1.0";
 /// What most rules need.
 pub mod prelude {
     pub use crate::{
-        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, Plan, Question, Range, Row, Rule,
-        Signal, Signals, Tally, Timestamp, Value, json,
+        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Plan, Question, Range,
+        Row, Rule, Signal, Signals, Tally, Timestamp, Value, json,
     };
 }

@@ -1,6 +1,6 @@
 //! What a rule asks. The manifest's index and filter always apply as well.
 use crate::wire::types as wire;
-use crate::{Duration, Range};
+use crate::{Duration, Range, Timestamp};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
@@ -126,6 +126,15 @@ impl Question {
     pub fn only(mut self, field: impl Into<String>, values: Vec<Option<String>>) -> Self {
         self.only.push(AnyOf { field: field.into(), values });
         self
+    }
+
+    /// Before which instant all rows of the answer lie, or at it at the latest.
+    pub(crate) fn last_row_until(&self) -> Timestamp {
+        match &self.ask {
+            // Buckets without a time of their own stand at the beginning.
+            Ask::Buckets(Buckets { every: None, .. }) => self.over.start,
+            _ => self.over.end,
+        }
     }
 
     /// Puts the key fields first, each once.
