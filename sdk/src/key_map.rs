@@ -16,7 +16,8 @@ pub const KEYS_MAX: usize = 1_000_000;
 /// half holds rows and the state as it is written.
 pub const BYTES_MAX: usize = 34 << 20;
 
-/// How many bytes a map takes as it is written, of the 16 MiB that a state may have by default.
+/// How many bytes a map takes as it is written, of the 16 MiB that a state may have by default. A map that may take
+/// fewer bytes of memory may take fewer of these, in proportion.
 pub const WRITTEN_MAX: usize = 15 << 20;
 
 /// As written, keys are steps from the one before: of a million, each takes seven bytes.
@@ -25,13 +26,13 @@ const KEY_BYTES: usize = 7;
 /// A value per key, found by the key's eight bytes: no name is stored, so a map of a million hosts stays small. A
 /// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
-/// Holds at most `MAX` keys, [`BYTES_MAX`] bytes of memory and [`WRITTEN_MAX`] bytes as written, so that it fits a
-/// module's limits whatever the keys hold. When more comes, the eighth of them that was silent longest is forgotten,
+/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] bytes as written, so that it fits a module's
+/// limits whatever the keys hold; a state of several maps divides them. When more comes, the eighth of them that was silent longest is forgotten,
 /// of equally old ones those of the lowest keys, and a warning is logged: a rule that meets it says in its README what
 /// that does to its verdict. Which ones go depends on nothing but what the map holds then; in the instant in which
 /// it overflows, that is what rows of the same instant came before.
 #[derive(Clone, Debug)]
-pub struct KeyMap<V, const MAX: usize = KEYS_MAX> {
+pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX> {
     entries: Table<V>,
     /// What all values take, but for `touched` since it was handed out.
     taken: Taken,
@@ -99,13 +100,15 @@ impl Taken {
     }
 }
 
-impl<V, const MAX: usize> Default for KeyMap<V, MAX> {
+impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> {
     fn default() -> Self {
         Self { entries: Table::default(), taken: Taken::default(), touched: None, is_stale: false }
     }
 }
 
-impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
+impl<V: Aged, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
+    const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
+
     /// The value of `key`, which is made if there is none.
     #[inline]
     pub fn entry(&mut self, key: Key) -> &mut V
@@ -122,11 +125,11 @@ impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
         if self.entries.len() >= MAX && self.entries.get(key.0).is_none() {
             self.forget_silent(format_args!("more than {MAX} keys"));
         }
-        if self.bytes() > BYTES_MAX {
-            self.forget_silent(format_args!("keys of more than {} MiB", BYTES_MAX >> 20));
+        if self.bytes() > BYTES {
+            self.forget_silent(format_args!("keys of more than {} MiB", BYTES >> 20));
         }
-        if self.written() > WRITTEN_MAX {
-            self.forget_silent(format_args!("keys of more than {} MiB as written", WRITTEN_MAX >> 20));
+        if self.written() > Self::WRITTEN {
+            self.forget_silent(format_args!("keys of more than {} MiB as written", Self::WRITTEN >> 20));
         }
         let taken = &mut self.taken;
         let (place, value) = self.entries.entry(key.0, || {
@@ -219,7 +222,7 @@ impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
     }
 }
 
-impl<V, const MAX: usize> KeyMap<V, MAX> {
+impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(key.0)
     }
@@ -245,7 +248,7 @@ impl<V, const MAX: usize> KeyMap<V, MAX> {
 }
 
 /// The newest event of all, then the entries in order of their keys: equal maps are equal bytes.
-impl<V: Serialize + Aged, const MAX: usize> Serialize for KeyMap<V, MAX> {
+impl<V: Serialize + Aged, const MAX: usize, const BYTES: usize> Serialize for KeyMap<V, MAX, BYTES> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let base = self.values().filter_map(Aged::newest).max().unwrap_or_default();
         let mut map = serializer.serialize_tuple(2)?;
@@ -283,7 +286,9 @@ impl<V: Serialize + Aged> Serialize for Since<'_, V> {
     }
 }
 
-impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Deserialize<'de> for KeyMap<V, MAX> {
+impl<'de, V: Deserialize<'de> + Aged, const MAX: usize, const BYTES: usize> Deserialize<'de>
+    for KeyMap<V, MAX, BYTES>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader<V>(PhantomData<V>);
         impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for Reader<V> {

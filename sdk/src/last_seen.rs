@@ -47,8 +47,9 @@ impl Aged for LastSeen {
         Some(Timestamp(self.cell()))
     }
 
+    /// For maps of at most 64 cells.
     fn written_bytes(&self) -> usize {
-        2
+        1
     }
 
     fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

@@ -41,9 +41,10 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     /// default [`ask`](Self::ask) in the first, and no other.
     ///
     /// `state` holds all rows before `over.start`, and the answers to the rounds before. The rows of a round must not lie
-    /// before those of an earlier one. A rule that has to know how far back its own past was read notes it here.
-    fn ask_round(&self, round: usize, over: Range, state: &mut Self::State) -> Vec<Question> {
-        let _ = state;
+    /// before those of an earlier one. A rule that has to know how far back its own past was read, or whether it has key
+    /// fields, notes it here.
+    fn ask_round(&self, round: usize, over: Range, key: &[String], state: &mut Self::State) -> Vec<Question> {
+        let _ = (key, state);
         if round == 0 { self.ask(over) } else { vec![] }
     }
 

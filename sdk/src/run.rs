@@ -107,7 +107,7 @@ impl<R: Rule> Run<R> {
     pub fn questions(&mut self) -> Result<Vec<Question>, Problem> {
         self.merge_held()?;
         let over = Range::new(self.window.start, self.window.end);
-        let questions = self.rule.ask_round(self.rounds, over, &mut self.state);
+        let questions = self.rule.ask_round(self.rounds, over, &self.key, &mut self.state);
         self.rounds += 1;
         self.asked = questions.len();
         self.in_order = questions.is_sorted_by(|one, next| one.last_row_until() <= next.over.start);

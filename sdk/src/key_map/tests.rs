@@ -17,7 +17,7 @@ fn read<V: Aged + serde::de::DeserializeOwned>(bytes: &[u8]) -> KeyMap<V> {
 }
 
 /// What the map believes that its values take, and what they do.
-fn taken<V: Aged, const MAX: usize>(map: &mut KeyMap<V, MAX>) -> (Taken, Taken) {
+fn taken<V: Aged, const MAX: usize, const BYTES: usize>(map: &mut KeyMap<V, MAX, BYTES>) -> (Taken, Taken) {
     map.count_touched();
     let mut counted = Taken::default();
     map.values().for_each(|value| counted.change(Taken::default(), Taken::of(value)));
