@@ -1,29 +1,24 @@
 //! Events of the last while: exact, or counted by the cell of a grid.
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::runs::Runs;
 use crate::{Aged, Duration, Range, Timestamp};
 
 /// The events of the last `timeframe`, on the data's clock: half-open, so that two events exactly a timeframe apart
 /// are never in it together. An event older than that is out at once; one that comes late but within is sorted in.
 ///
-/// Holds 16 bytes for each distinct instant within the timeframe.
+/// Holds one or two instants in its own 16 bytes; more of them take about 100 bytes, and 16 to 32 for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
     runs: Runs,
-    count: u64,
 }
 
 /// Events counted by cells of a grid: exact for spans that begin and end on it, however many events there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Takes what an [`EventWindow`] of as many instants takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     cells: Runs,
 }
-
-/// Places in time with a number at each, in order; written as steps, so that it stays small.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Runs(VecDeque<(i64, u32)>);
 
 impl EventWindow {
     /// Adds an event, and lets go of those that are `timeframe` or more older than the newest.
@@ -35,49 +30,66 @@ impl EventWindow {
     /// Adds `count` events of one instant.
     #[inline]
     pub fn push_many(&mut self, at: Timestamp, count: u32, timeframe: Duration) {
-        self.runs.add(at.0, count);
-        self.count += u64::from(count);
-        let newest = self.runs.0.back().map_or(at.0, |run| run.0);
-        while let Some(&(oldest, count)) = self.runs.0.front() {
-            if Timestamp(newest).since(Timestamp(oldest)) < timeframe {
-                break;
+        if let Some(newest) = self.newest() {
+            if at > newest {
+                // First out, then in: most windows never hold more than two.
+                while self.oldest().is_some_and(|oldest| at.since(oldest) >= timeframe) {
+                    self.runs.pop_oldest();
+                }
+            } else if newest.since(at) >= timeframe {
+                return;
             }
-            self.runs.0.pop_front();
-            self.count -= u64::from(count);
         }
+        self.runs.add(at.0, count);
     }
 
     #[inline]
     pub fn count(&self) -> u64 {
-        self.count
+        self.runs.total()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.runs.is_empty()
     }
 
+    #[inline]
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.runs.0.front().map(|run| Timestamp(run.0))
+        self.runs.oldest().map(Timestamp)
     }
 
+    #[inline]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.runs.0.back().map(|run| Timestamp(run.0))
+        self.runs.newest().map(Timestamp)
     }
 
-    /// Forgets everything, keeping the memory.
+    /// Forgets everything.
     pub fn clear(&mut self) {
-        self.runs.0.clear();
-        self.count = 0;
+        self.runs = Runs::default();
     }
 }
 
 impl Aged for EventWindow {
+    #[inline]
     fn newest(&self) -> Option<Timestamp> {
         self.newest()
     }
 
+    #[inline]
     fn heap_bytes(&self) -> usize {
         self.runs.heap_bytes()
+    }
+
+    #[inline]
+    fn written_bytes(&self) -> usize {
+        self.runs.written_bytes()
+    }
+
+    fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        self.runs.write(base.0, serializer)
+    }
+
+    fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { runs: Runs::read(base.0, deserializer)? })
     }
 }
 
@@ -88,23 +100,33 @@ impl Tally {
         self.cells.add(cell(at, grid), 1);
     }
 
+    /// Takes an event out of its cell of the grid; false if there is none.
+    pub fn take(&mut self, at: Timestamp, grid: Duration) -> bool {
+        self.cells.take(cell(at, grid))
+    }
+
     /// How many events lie in `over`, whose ends must be on the grid.
     pub fn count(&self, over: Range, grid: Duration) -> u64 {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
-        let within = self.cells.0.iter().rev().skip_while(|(cell, _)| *cell >= end);
-        within.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(*count)).sum()
+        let within = self.cells.iter().rev().skip_while(|(cell, _)| *cell >= end);
+        within.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(count)).sum()
+    }
+
+    /// How many events there are in all.
+    pub fn total(&self) -> u64 {
+        self.cells.total()
     }
 
     /// Lets go of what lies before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
-        while self.cells.0.front().is_some_and(|(cell, _)| *cell < first) {
-            self.cells.0.pop_front();
+        while self.cells.oldest().is_some_and(|cell| cell < first) {
+            self.cells.pop_oldest();
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.cells.0.is_empty()
+        self.cells.is_empty()
     }
 
     /// The bytes that it holds besides its own size; for [`Aged`].
@@ -117,64 +139,27 @@ fn cell(at: Timestamp, grid: Duration) -> i64 {
     at.0.div_euclid(grid.signed().max(1))
 }
 
-impl Runs {
-    /// With what an allocator adds, and as if it were doubled: the next event may do that.
-    fn heap_bytes(&self) -> usize {
-        16 + self.0.capacity().max(self.0.len() * 2) * size_of::<(i64, u32)>()
-    }
-
-    #[inline]
-    fn add(&mut self, place: i64, count: u32) {
-        match self.0.back_mut() {
-            Some(last) if last.0 == place => last.1 = last.1.saturating_add(count),
-            Some(last) if last.0 > place => self.insert(place, count),
-            _ => self.0.push_back((place, count)),
-        }
-    }
-
-    #[cold]
-    fn insert(&mut self, place: i64, count: u32) {
-        match self.0.binary_search_by_key(&place, |run| run.0) {
-            Ok(index) => self.0[index].1 = self.0[index].1.saturating_add(count),
-            Err(index) => self.0.insert(index, (place, count)),
-        }
-    }
-}
-
-impl Serialize for Runs {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut last = 0;
-        serializer.collect_seq(self.0.iter().map(|&(place, count)| {
-            let step = place.wrapping_sub(last);
-            last = place;
-            (step, count)
-        }))
-    }
-}
-
-impl<'de> Deserialize<'de> for Runs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut runs = VecDeque::<(i64, u32)>::deserialize(deserializer)?;
-        let mut last = 0_i64;
-        for run in &mut runs {
-            last = last.wrapping_add(run.0);
-            run.0 = last;
-        }
-        Ok(Self(runs))
-    }
-}
-
 impl Serialize for EventWindow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.runs.serialize(serializer)
+        self.runs.write(0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for EventWindow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let runs = Runs::deserialize(deserializer)?;
-        let count = runs.0.iter().map(|run| u64::from(run.1)).sum();
-        Ok(Self { runs, count })
+        Ok(Self { runs: Runs::read(0, deserializer)? })
+    }
+}
+
+impl Serialize for Tally {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.cells.write(0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { cells: Runs::read(0, deserializer)? })
     }
 }
 
@@ -229,6 +214,8 @@ mod tests {
         assert_eq!(tally.count(over(10_000, 20_000), grid), 1);
         assert_eq!(tally.count(over(-10_000, 0), grid), 1);
         tally.forget_before(Timestamp(10_000), grid);
-        assert_eq!(tally.count(over(-10_000, 30_000), grid), 3);
+        assert_eq!((tally.count(over(-10_000, 30_000), grid), tally.total()), (3, 3));
+        assert!(tally.take(Timestamp(20_001), grid) && !tally.take(Timestamp(0), grid));
+        assert_eq!(tally.total(), 2);
     }
 }

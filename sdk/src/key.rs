@@ -1,6 +1,8 @@
 //! Which group a row belongs to: the values of the manifest's key fields.
 use serde::{Deserialize, Serialize};
 
+use crate::Value;
+
 /// Eight bytes that stand for the values of a row's key fields. Equal values give equal keys, in every run and
 /// whatever the fields' types; two different ones meet with a chance of 2⁻⁶⁴.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +25,16 @@ impl Key {
         values
             .into_iter()
             .fold(Self::WHOLE, |key, value| key.and(value.map_or(MISSING, |text| hash(text.as_bytes()))))
+    }
+
+    /// The key of these values and one more; `None` where it is missing. It reads as its label would, whatever its type.
+    #[inline]
+    pub fn with(self, value: Option<Value<'_>>) -> Self {
+        match value {
+            Some(Value::Word(word)) => self.and(hash(word.as_bytes())),
+            Some(value) => self.and(crate::page::hash_of(value)),
+            None => self.and_missing(),
+        }
     }
 
     pub(crate) fn and_missing(self) -> Self {
@@ -90,5 +102,11 @@ mod tests {
         // Kept states hold these: a change here must raise the layout in `state.rs`.
         assert_eq!(Key::of([Some("web-1")]).0, 14_628_631_590_105_677_151);
         assert_eq!(Key::of([]), Key::WHOLE);
+    }
+
+    #[test]
+    fn a_key_is_made_of_one_value_after_the_other() {
+        let key = Key::of([Some("a"), None, Some("80")]);
+        assert_eq!(Key::of([]).with(Some(Value::Word("a"))).with(None).with(Some(Value::Integer(80))), key);
     }
 }

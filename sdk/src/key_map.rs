@@ -1,32 +1,44 @@
 //! Something per key, with a limit.
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::table::{Place, Table};
 use crate::{Key, Timestamp};
 
 /// How many keys a map holds by default.
-pub const KEYS_MAX: usize = 250_000;
+pub const KEYS_MAX: usize = 1_000_000;
 
 /// How many bytes a map takes, its table included: half of the memory that a module has by default, for the other
 /// half holds rows and the state as it is written.
-pub const BYTES_MAX: usize = 32 << 20;
+pub const BYTES_MAX: usize = 34 << 20;
 
-/// What a call of `entry` may add to a value: an event in a queue that is doubled to hold it.
-const EVENT_BYTES: usize = 32;
+/// How many bytes a map takes as it is written, of the 16 MiB that a state may have by default. A map that may take
+/// fewer bytes of memory may take fewer of these, in proportion.
+pub const WRITTEN_MAX: usize = 15 << 20;
 
-/// A value per key, found by the key's eight bytes: no name is stored, so a map of a hundred thousand hosts stays
-/// small. A state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
+/// As written, keys are steps from the one before: of a million, each takes seven bytes.
+const KEY_BYTES: usize = 7;
+
+/// A value per key, found by the key's eight bytes: no name is stored, so a map of a million hosts stays small. A
+/// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
-/// Holds at most `MAX` keys and [`BYTES_MAX`] bytes, so that it fits a module's memory whatever the keys hold. When
-/// more comes, the eighth of them that was silent longest is forgotten and a warning is logged: a rule that meets it
-/// says in its README what that does to its verdict.
+/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] bytes as written, so that it fits a module's
+/// limits whatever the keys hold; a state of several maps divides them. When more comes, the eighth of them that was silent longest is forgotten,
+/// of equally old ones those of the lowest keys, and a warning is logged: a rule that meets it says in its README what
+/// that does to its verdict. Which ones go depends on nothing but what the map holds then; in the instant in which
+/// it overflows, that is what rows of the same instant came before.
 #[derive(Clone, Debug)]
-pub struct KeyMap<V, const MAX: usize = KEYS_MAX> {
-    entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
-    /// No fewer than the entries take: what they took when they were counted, and what each call may have added.
-    bytes_most: usize,
+pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX> {
+    entries: Table<V>,
+    /// What all values take, but for `touched` since it was handed out.
+    taken: Taken,
+    touched: Option<(Place, Taken)>,
+    /// All values were handed out: what they take must be counted again.
+    is_stale: bool,
 }
 
 /// What a full map must know of its values.
@@ -34,39 +46,69 @@ pub trait Aged {
     /// The newest event that the value holds: which key is forgotten first.
     fn newest(&self) -> Option<Timestamp>;
 
-    /// The bytes that the value holds besides its own size.
+    /// The bytes that the value holds besides its own size. Called for each row, so it must be quick.
     fn heap_bytes(&self) -> usize {
         0
     }
+
+    /// About the bytes that the value takes as written; half its memory unless it says better.
+    fn written_bytes(&self) -> usize {
+        (size_of_val(self) + self.heap_bytes()) / 2
+    }
+
+    /// Writes the value into a map whose newest event is at `base`: a value of times is shorter as steps from there.
+    ///
+    /// # Errors
+    /// The serializer's.
+    fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        Self: Serialize,
+    {
+        let _ = base;
+        self.serialize(serializer)
+    }
+
+    /// Reads what [`write_since`](Self::write_since) wrote.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error>
+    where
+        Self: Deserialize<'de>,
+    {
+        let _ = base;
+        Self::deserialize(deserializer)
+    }
 }
 
-/// Keys are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct AsItIs(u64);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Taken {
+    heap: usize,
+    written: usize,
+}
 
-impl Hasher for AsItIs {
+impl Taken {
     #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = crate::key::hash(bytes);
+    fn of(value: &impl Aged) -> Self {
+        Self { heap: value.heap_bytes(), written: value.written_bytes() }
     }
 
     #[inline]
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
+    fn change(&mut self, before: Self, after: Self) {
+        self.heap = (self.heap + after.heap).saturating_sub(before.heap);
+        self.written = (self.written + after.written).saturating_sub(before.written);
     }
 }
 
-impl<V, const MAX: usize> Default for KeyMap<V, MAX> {
+impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> {
     fn default() -> Self {
-        Self { entries: HashMap::default(), bytes_most: 0 }
+        Self { entries: Table::default(), taken: Taken::default(), touched: None, is_stale: false }
     }
 }
 
-impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
+impl<V: Aged, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
+    const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
+
     /// The value of `key`, which is made if there is none.
     #[inline]
     pub fn entry(&mut self, key: Key) -> &mut V
@@ -79,58 +121,110 @@ impl<V: Aged, const MAX: usize> KeyMap<V, MAX> {
     /// The value of `key`, which `make` makes if there is none.
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
-        if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
-            self.forget_silent(self.entries.len() / 8, format_args!("more than {MAX} keys"));
+        self.count_touched();
+        if self.entries.len() >= MAX && self.entries.get(key.0).is_none() {
+            self.forget_silent(format_args!("more than {MAX} keys"));
         }
-        self.bytes_most += EVENT_BYTES;
-        if self.bytes_most > BYTES_MAX {
-            self.count_bytes();
+        if self.bytes() > BYTES {
+            self.forget_silent(format_args!("keys of more than {} MiB", BYTES >> 20));
         }
-        let bytes_most = &mut self.bytes_most;
-        self.entries.entry(key).or_insert_with(|| {
+        if self.written() > Self::WRITTEN {
+            self.forget_silent(format_args!("keys of more than {} MiB as written", Self::WRITTEN >> 20));
+        }
+        let taken = &mut self.taken;
+        let (place, value) = self.entries.entry(key.0, || {
             let value = make();
-            *bytes_most += Self::entry_bytes(&value);
+            taken.change(Taken::default(), Taken::of(&value));
             value
-        })
-    }
-
-    /// A table is doubled when it is full: on average, half as much again is set aside.
-    fn entry_bytes(value: &V) -> usize {
-        size_of::<(Key, V)>() * 3 / 2 + value.heap_bytes()
-    }
-
-    /// Counts what is held, and makes room for a while if it is nearly too much.
-    #[cold]
-    fn count_bytes(&mut self) {
-        let held = |map: &Self| map.entries.values().map(Self::entry_bytes).sum::<usize>();
-        self.bytes_most = held(self);
-        while self.bytes_most > BYTES_MAX / 8 * 7 && !self.entries.is_empty() {
-            let few = self.entries.len() / 8;
-            self.forget_silent(few, format_args!("keys of more than {} MiB", BYTES_MAX >> 20));
-            self.bytes_most = held(self);
-        }
-    }
-
-    #[cold]
-    fn forget_silent(&mut self, count: usize, why: std::fmt::Arguments<'_>) {
-        // By age, then key: which ones go must not depend on the map's order.
-        let mut ages: Vec<_> = self.entries.iter().map(|(key, value)| (value.newest(), *key)).collect();
-        let count = count.max(1).min(ages.len());
-        ages.select_nth_unstable(count - 1);
-        for (_, key) in &ages[..count] {
-            self.entries.remove(key);
-        }
-        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
-    }
-}
-
-impl<V, const MAX: usize> KeyMap<V, MAX> {
-    pub fn get(&self, key: Key) -> Option<&V> {
-        self.entries.get(&key)
+        });
+        self.touched = Some((place, Taken::of(value)));
+        value
     }
 
     pub fn remove(&mut self, key: Key) -> Option<V> {
-        self.entries.remove(&key)
+        self.count_touched();
+        let value = self.entries.remove(key.0)?;
+        self.taken.change(Taken::of(&value), Taken::default());
+        Some(value)
+    }
+
+    /// Keeps only the values for which `keep` holds; called in order of the keys.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+        (self.touched, self.is_stale, self.taken) = (None, false, Taken::default());
+        let taken = &mut self.taken;
+        self.entries.retain(|value| {
+            let keeps = keep(value);
+            if keeps {
+                taken.change(Taken::default(), Taken::of(value));
+            }
+            keeps
+        });
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.len() * Table::<V>::entry_bytes() + self.taken.heap
+    }
+
+    fn written(&self) -> usize {
+        self.entries.len() * KEY_BYTES + self.taken.written
+    }
+
+    /// Counts what was done to the value that was handed out last.
+    #[inline]
+    fn count_touched(&mut self) {
+        if let Some((place, before)) = self.touched.take()
+            && let Some(value) = self.entries.at(place)
+        {
+            self.taken.change(before, Taken::of(value));
+        }
+        if self.is_stale {
+            self.retain(|_| true);
+        }
+    }
+
+    /// Forgets an eighth. Finds out which without a list of all, for which there may be no memory.
+    #[cold]
+    fn forget_silent(&mut self, why: fmt::Arguments<'_>) {
+        let count = (self.entries.len() / 8).max(1);
+        let age = |value: &V| value.newest().map_or(i64::MIN, |newest| newest.0);
+        let (oldest, mut ties) = self.nth_oldest(count, age);
+        self.retain(|value| {
+            let age = age(value);
+            let is_tie = age == oldest && ties > 0;
+            ties -= usize::from(is_tie);
+            age > oldest || age == oldest && !is_tie
+        });
+        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
+    }
+
+    /// The age of the `count`th oldest, counted from 1, and how many of exactly this age are among the `count` oldest.
+    fn nth_oldest(&self, count: usize, age: impl Fn(&V) -> i64) -> (i64, usize) {
+        const BINS: usize = 2_048;
+        let ages = || self.values().map(&age);
+        let (mut low, mut high) = (ages().min().unwrap_or(0), ages().max().unwrap_or(0));
+        let mut count = count.min(self.len());
+        // The bin in which it lies is divided into bins, until one is a single instant.
+        while low < high {
+            let width = high.abs_diff(low) / BINS as u64 + 1;
+            let mut bins = [0_usize; BINS];
+            for age in ages().filter(|age| (low..=high).contains(age)) {
+                bins[(age.abs_diff(low) / width) as usize] += 1;
+            }
+            let mut bin = 0;
+            while bin + 1 < BINS && bins[bin] < count {
+                count -= bins[bin];
+                bin += 1;
+            }
+            low = low.saturating_add_unsigned(bin as u64 * width);
+            high = high.min(low.saturating_add_unsigned(width - 1));
+        }
+        (low, count)
+    }
+}
+
+impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
+    pub fn get(&self, key: Key) -> Option<&V> {
+        self.entries.get(key.0)
     }
 
     pub fn len(&self) -> usize {
@@ -138,101 +232,160 @@ impl<V, const MAX: usize> KeyMap<V, MAX> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
-    /// All values, in no order that a verdict may depend on.
+    /// All values, in order of their keys.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.values()
+        self.entries.iter().map(|(_, value)| value)
     }
 
     /// As [`values`](Self::values).
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.is_stale = true;
         self.entries.values_mut()
     }
-
-    /// Keeps only the values for which `keep` holds.
-    pub fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
-        self.entries.retain(|_, value| keep(value));
-    }
 }
 
-/// In order of the keys, so that equal maps are equal bytes.
-impl<V: Serialize, const MAX: usize> Serialize for KeyMap<V, MAX> {
+/// The newest event of all, then the entries in order of their keys: equal maps are equal bytes.
+impl<V: Serialize + Aged, const MAX: usize, const BYTES: usize> Serialize for KeyMap<V, MAX, BYTES> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_unstable_by_key(|(key, _)| **key);
-        serializer.collect_seq(entries.into_iter().map(|(key, value)| (key.0.to_le_bytes(), value)))
+        let base = self.values().filter_map(Aged::newest).max().unwrap_or_default();
+        let mut map = serializer.serialize_tuple(2)?;
+        map.serialize_element(&base)?;
+        map.serialize_element(&Entries { table: &self.entries, base })?;
+        map.end()
     }
 }
 
-impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Deserialize<'de> for KeyMap<V, MAX> {
+struct Entries<'m, V> {
+    table: &'m Table<V>,
+    base: Timestamp,
+}
+
+impl<V: Serialize + Aged> Serialize for Entries<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries = serializer.serialize_seq(Some(self.table.len()))?;
+        let mut last = 0;
+        for (key, value) in self.table.iter() {
+            entries.serialize_element(&(key - last, Since { value, base: self.base }))?;
+            last = key;
+        }
+        entries.end()
+    }
+}
+
+struct Since<'m, V> {
+    value: &'m V,
+    base: Timestamp,
+}
+
+impl<V: Serialize + Aged> Serialize for Since<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.write_since(self.base, serializer)
+    }
+}
+
+impl<'de, V: Deserialize<'de> + Aged, const MAX: usize, const BYTES: usize> Deserialize<'de>
+    for KeyMap<V, MAX, BYTES>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = Vec::<([u8; 8], V)>::deserialize(deserializer)?;
-        let entries = entries.into_iter().map(|(key, value)| (Key(u64::from_le_bytes(key)), value));
-        let mut map = Self { entries: entries.collect(), bytes_most: 0 };
-        map.bytes_most = map.entries.values().map(Self::entry_bytes).sum();
-        Ok(map)
+        struct Reader<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for Reader<V> {
+            type Value = Table<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of keys")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Table<V>, A::Error> {
+                let cut = || A::Error::custom("a map of keys is cut short");
+                let base = parts.next_element()?.ok_or_else(cut)?;
+                parts.next_element_seed(EntriesSeed { base, values: PhantomData })?.ok_or_else(cut)
+            }
+        }
+        let entries = deserializer.deserialize_tuple(2, Reader(PhantomData))?;
+        // Counted when the first key is asked for.
+        Ok(Self { entries, is_stale: true, ..Self::default() })
+    }
+}
+
+struct EntriesSeed<V> {
+    base: Timestamp,
+    values: PhantomData<V>,
+}
+
+impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for EntriesSeed<V> {
+    type Value = Table<V>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Table<V>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for EntriesSeed<V> {
+    type Value = Table<V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keys and values")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Table<V>, A::Error> {
+        let mut table = Table::for_many(entries.size_hint().unwrap_or(0).min(KEYS_MAX));
+        let mut last = 0_u64;
+        let seed = || EntrySeed { base: self.base, value: PhantomData };
+        while let Some((step, value)) = entries.next_element_seed(seed())? {
+            // The first key may be 0, which is the key of a rule without key fields.
+            if step == 0 && table.len() > 0 {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+            last = last.checked_add(step).ok_or_else(|| A::Error::custom("keys are out of order"))?;
+            table.entry(last, || value);
+        }
+        Ok(table)
+    }
+}
+
+struct EntrySeed<V> {
+    base: Timestamp,
+    value: PhantomData<V>,
+}
+
+impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for EntrySeed<V> {
+    type Value = (u64, V);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(u64, V), D::Error> {
+        deserializer.deserialize_tuple(2, self)
+    }
+}
+
+impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for EntrySeed<V> {
+    type Value = (u64, V);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key and its value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<(u64, V), A::Error> {
+        let cut = || A::Error::custom("a key without a value");
+        let step = parts.next_element()?.ok_or_else(cut)?;
+        let value = parts.next_element_seed(ValueSeed { base: self.base, value: PhantomData })?;
+        Ok((step, value.ok_or_else(cut)?))
+    }
+}
+
+struct ValueSeed<V> {
+    base: Timestamp,
+    value: PhantomData<V>,
+}
+
+impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for ValueSeed<V> {
+    type Value = V;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V, D::Error> {
+        V::read_since(self.base, deserializer)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Duration, EventWindow};
-
-    fn key(n: u64) -> Key {
-        Key::of([Some(n.to_string().as_str())])
-    }
-
-    #[test]
-    fn a_full_map_forgets_the_keys_that_were_silent_longest() {
-        let mut map = KeyMap::<EventWindow, 16>::default();
-        for n in 0..17 {
-            map.entry(key(n)).push(Timestamp(1_000 - n as i64), Duration::from_mins(1));
-        }
-        assert_eq!(map.len(), 15);
-        assert!(map.get(key(15)).is_none() && map.get(key(14)).is_none());
-        assert!(map.get(key(16)).is_some() && map.get(key(0)).is_some());
-        assert!(crate::testing::take_logs()[0].1.contains("more than 16 keys"));
-    }
-
-    #[test]
-    fn a_map_forgets_by_bytes_where_few_keys_hold_much() {
-        let mut map = KeyMap::<EventWindow>::default();
-        let mut most = 0;
-        // Each event is an instant of its own: 20,000 of each of 400 keys would be 128 MiB.
-        for n in 0..20_000 {
-            for host in 0..400 {
-                map.entry(key(host)).push(Timestamp(n * 400 + host as i64), Duration::from_mins(600));
-            }
-            if n % 500 == 0 {
-                most = most.max(map.values().map(KeyMap::<EventWindow>::entry_bytes).sum());
-            }
-        }
-        assert!(most > BYTES_MAX / 2 && most <= BYTES_MAX, "{most}");
-        assert!(map.get(key(399)).is_some());
-        assert!(
-            crate::testing::take_logs()[0].1.starts_with("keys of more than 32 MiB at once: the 50 that")
-        );
-        let bytes = postcard::to_allocvec(&map).unwrap();
-        assert!(bytes.len() < 16 << 20, "{}", bytes.len());
-        let back: KeyMap<EventWindow> = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!(back.bytes_most, back.values().map(KeyMap::<EventWindow>::entry_bytes).sum::<usize>());
-    }
-
-    #[test]
-    fn the_bytes_do_not_depend_on_the_order_of_arrival() {
-        let mut one = KeyMap::<EventWindow>::default();
-        let mut other = KeyMap::<EventWindow>::default();
-        for n in 0..100 {
-            one.entry(key(n)).push(Timestamp(7), Duration::from_mins(1));
-            other.entry(key(99 - n)).push(Timestamp(7), Duration::from_mins(1));
-        }
-        let bytes = postcard::to_allocvec(&one).unwrap();
-        assert_eq!(bytes, postcard::to_allocvec(&other).unwrap());
-        let back: KeyMap<EventWindow> = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!(back.len(), 100);
-        assert_eq!(back.get(key(3)).unwrap().count(), 1);
-    }
-}
+mod tests;

@@ -53,7 +53,9 @@ mod signal; // what it finds
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
+mod table; // found by hashes, grown by small steps
 mod key_map; // something per key
+mod runs; // places in time with a number at each
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
 mod value_list; // values and expressions, as parameters list them
@@ -63,6 +65,7 @@ mod level; // how often a level that lasts is told
 mod steps; // a timeframe made of steps
 mod two_windows; // one span of time compared with the one before
 mod measure; // one number made of many documents
+mod last_seen; // when something was seen last, roughly
 mod host; // the calls a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
@@ -76,10 +79,11 @@ pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Rece
 pub use cells::{Cells, cell_end};
 pub use event_window::{EventWindow, Tally};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap};
-pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
+pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
+pub use last_seen::LastSeen;
 pub use level::Level;
 pub use measure::{Measure, MetricKind, Reading};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -89,8 +93,8 @@ pub use signal::{Evidence, Kind, Signal, Signals};
 pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
-pub use value_list::ValueList;
 pub use two_windows::{Direction, TwoWindows, Way};
+pub use value_list::ValueList;
 pub use watchbell_sdk_macros::{alerter, rule};
 
 /// The SDK's version.
@@ -103,7 +107,7 @@ pub const CONTRACT: &str = "0.1.0";
 /// What most rules need.
 pub mod prelude {
     pub use crate::{
-        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, Name, NamedMap, Plan, Question,
-        Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList, json,
+        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name, NamedMap, Plan,
+        Question, Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList, json,
     };
 }

@@ -269,6 +269,14 @@ fn words<'a>(ends: &'a [u32], text: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// The hash of a value as its label reads.
+pub(crate) fn hash_of(value: Value<'_>) -> u64 {
+    match value {
+        Value::Word(word) => hash(word.as_bytes()),
+        value => Text::of(value).hash(),
+    }
+}
+
 /// A value as its label reads, written without allocating.
 struct Text {
     bytes: [u8; 64],

@@ -1,6 +1,6 @@
 //! What a rule asks. The manifest's index and filter always apply as well.
 use crate::wire::types as wire;
-use crate::{Duration, Range};
+use crate::{Duration, Range, Timestamp};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
@@ -142,6 +142,15 @@ impl Question {
             Ask::Search(_) | Ask::Cluster(_) => &[],
         };
         named.iter().map(|named| format!("({})", named.filter)).collect::<Vec<_>>().join(" OR ")
+    }
+
+    /// Before which instant all rows of the answer lie, or at it at the latest.
+    pub(crate) fn last_row_until(&self) -> Timestamp {
+        match &self.ask {
+            // Buckets without a time of their own stand at the beginning.
+            Ask::Buckets(Buckets { every: None, .. }) => self.over.start,
+            _ => self.over.end,
+        }
     }
 
     /// Puts the key fields first, each once.

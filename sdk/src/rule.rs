@@ -31,10 +31,21 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
 
     /// What to ask about `over`. By default every document, with its key fields and nothing else.
     ///
-    /// The rows of one question come page by page. With several questions they are merged by time, for which the
-    /// SDK holds all their pages in memory.
+    /// The rows of one question come page by page; so do those of several, each of which begins where the one before it
+    /// ends. Otherwise they are merged by time, for which the SDK holds all their pages in memory.
     fn ask(&self, over: Range) -> Vec<Question> {
         vec![Question::hits(over)]
+    }
+
+    /// What to ask about `over` in each round, counted from 0, until there is nothing left; four rounds at most. By
+    /// default [`ask`](Self::ask) in the first, and no other.
+    ///
+    /// `state` holds all rows before `over.start`, and the answers to the rounds before. The rows of a round must not lie
+    /// before those of an earlier one. A rule that has to know how far back its own past was read, or whether it has key
+    /// fields, notes it here.
+    fn ask_round(&self, round: usize, over: Range, key: &[String], state: &mut Self::State) -> Vec<Question> {
+        let _ = (key, state);
+        if round == 0 { self.ask(over) } else { vec![] }
     }
 
     /// Takes in one row.

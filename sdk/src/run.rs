@@ -40,9 +40,13 @@ pub struct Run<R: Rule> {
     next_check: i64,
     /// The first instant that a row may not pass before a check or the snapshot is due.
     barrier: i64,
-    /// How many questions were asked; `None` before they were.
-    asked: Option<usize>,
-    /// Pages held back until all questions are answered, where there are several.
+    /// How many rounds of questions were asked.
+    rounds: usize,
+    /// How many questions the last of them has.
+    asked: usize,
+    /// Whether their answers follow one another in time.
+    in_order: bool,
+    /// Pages held back until all questions are answered, where they do not.
     held: Vec<(usize, wire::Rows)>,
     newest: i64,
     failed: Option<Problem>,
@@ -87,7 +91,9 @@ impl<R: Rule> Run<R> {
             snapshot: None,
             next_check,
             barrier: next_check.min(window.settled.0),
-            asked: None,
+            rounds: 0,
+            asked: 0,
+            in_order: true,
             held: vec![],
             newest: window.start.0,
             failed: None,
@@ -99,14 +105,13 @@ impl<R: Rule> Run<R> {
     /// # Errors
     /// `Rows` if the answers to the last round do not fit.
     pub fn questions(&mut self) -> Result<Vec<Question>, Problem> {
-        if self.asked.is_some() {
-            self.merge_held()?;
-            return Ok(vec![]);
-        }
+        self.merge_held()?;
         let over = Range::new(self.window.start, self.window.end);
-        let questions: Vec<_> = self.rule.ask(over).into_iter().map(|q| q.with_key(&self.key)).collect();
-        self.asked = Some(questions.len());
-        Ok(questions)
+        let questions = self.rule.ask_round(self.rounds, over, &self.key, &mut self.state);
+        self.rounds += 1;
+        self.asked = questions.len();
+        self.in_order = questions.is_sorted_by(|one, next| one.last_row_until() <= next.over.start);
+        Ok(questions.into_iter().map(|question| question.with_key(&self.key)).collect())
     }
 
     /// Takes in a page of an answer.
@@ -114,14 +119,14 @@ impl<R: Rule> Run<R> {
     /// # Errors
     /// `Rows` if the page is malformed, out of order, outside the window, or not what the rule asked for.
     pub fn answer(&mut self, question: usize, rows: wire::Rows) -> Result<(), Problem> {
-        match self.asked {
-            Some(1) if question == 0 => self.fold(question, &rows),
-            Some(asked) if question < asked => {
-                self.held.push((question, rows));
-                Ok(())
-            }
-            _ => Err(Problem::Rows(format!("an answer to question {question}, which was not asked"))),
+        if question >= self.asked {
+            return Err(Problem::Rows(format!("an answer to question {question}, which was not asked")));
         }
+        if self.in_order {
+            return self.fold(question, &rows);
+        }
+        self.held.push((question, rows));
+        Ok(())
     }
 
     /// Runs the checks that are left and hands out what was found.

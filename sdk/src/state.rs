@@ -5,18 +5,23 @@ use serde::de::DeserializeOwned;
 use crate::Problem;
 
 /// Raised when the SDK's own parts of a state (keys, windows) change their form.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
+/// The layout and the rule's version.
+const HEAD_BYTES: usize = 5;
 
 pub(crate) fn write<S: Serialize>(version: u32, state: &S) -> Result<Vec<u8>, Problem> {
-    let mut bytes = vec![LAYOUT];
+    let told = |error| Problem::Other(format!("the state cannot be written: {error}"));
+    // Measured first: a vector that grows would hold a large state twice, in a memory that holds the rule's own too.
+    let len = postcard::experimental::serialized_size(state).map_err(told)?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + len);
+    bytes.push(LAYOUT);
     bytes.extend(version.to_le_bytes());
-    postcard::to_extend(state, bytes)
-        .map_err(|error| Problem::Other(format!("the state cannot be written: {error}")))
+    postcard::to_extend(state, bytes).map_err(told)
 }
 
 pub(crate) fn read<S: DeserializeOwned>(version: u32, bytes: &[u8]) -> Result<S, Problem> {
     let (head, body) =
-        bytes.split_at_checked(5).ok_or_else(|| Problem::State("the state is cut short".into()))?;
+        bytes.split_at_checked(HEAD_BYTES).ok_or_else(|| Problem::State("the state is cut short".into()))?;
     if head[0] != LAYOUT {
         return Err(Problem::State(format!("the state has layout {}, this module reads {LAYOUT}", head[0])));
     }

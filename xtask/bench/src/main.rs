@@ -2,6 +2,8 @@
 mod table; // min, median, max
 mod parse; // response bytes to columns
 mod rows; // rows into a rule: native, and as a component
+mod subjects; // what each rule is measured at
+mod rules; // every rule at as many keys as it promises
 mod sandbox; // fresh sandboxes and cached modules
 mod corpus; // documents for a real server
 mod process; // what a process cost
@@ -35,6 +37,8 @@ enum What {
     Parse,
     /// Rows into a rule, native against component.
     Rows,
+    /// Every rule as a component at as many keys as it promises to hold: time for each row, memory, state.
+    Rules,
     /// A fresh sandbox and one call; a compiled module from the cache.
     Sandbox,
     /// `watchbell test` on a thousand tests.
@@ -70,6 +74,7 @@ fn bench(args: &Args) -> Result<()> {
     match args.what {
         Some(What::Parse) => parse::bench(runs),
         Some(What::Rows) => rows::bench(runs),
+        Some(What::Rules) => rules::bench(runs),
         Some(What::Sandbox) => sandbox::bench(runs),
         Some(What::Tests) => tests::bench(runs),
         Some(What::Host) => host::bench(&args.work).map(drop),
@@ -77,6 +82,7 @@ fn bench(args: &Args) -> Result<()> {
         None => {
             parse::bench(runs)?;
             rows::bench(runs)?;
+            rules::bench(runs)?;
             sandbox::bench(runs)?;
             tests::bench(runs)?;
             match args.work.server() {

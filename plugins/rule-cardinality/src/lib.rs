@@ -1,0 +1,224 @@
+//! `cardinality`: too many or too few different values of a field within a timeframe.
+use schemars::JsonSchema;
+use serde::Deserialize;
+use watchbell_sdk::prelude::*;
+
+mod distinct; // what is known of keys and values
+mod grid; // the cells in which time is counted
+
+use distinct::{Distinct, Seen, Way};
+
+#[cfg(test)]
+mod tests;
+
+/// Counts the different values of a field, for each key, in the cells of the last `timeframe`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cardinality {
+    /// The field whose values are counted.
+    field: String,
+    /// Within how long; in whole seconds.
+    timeframe: Duration,
+    /// More different values than this fire, at the document that brings them.
+    max_cardinality: Option<u32>,
+    /// Fewer different values than this fire, at a check.
+    min_cardinality: Option<u32>,
+    /// What is fetched: documents, or counts of each value in each cell of the grid. The verdict is the same.
+    #[serde(default)]
+    fetch: Fetch,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Fetch {
+    #[default]
+    Hits,
+    Buckets,
+}
+
+#[watchbell_sdk::rule(
+    name = "cardinality",
+    summary = "Fires when a field has too many or too few different values within a timeframe"
+)]
+impl Rule for Cardinality {
+    type State = Seen;
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        let mut faults = Vec::new();
+        if self.field.is_empty() {
+            faults.push(Fault::new("/field", "must name a field"));
+        }
+        if self.timeframe.is_zero() || !self.timeframe.millis().is_multiple_of(1_000) {
+            faults.push(Fault::new("/timeframe", "must be one or more whole seconds"));
+        }
+        match (self.max_cardinality, self.min_cardinality) {
+            (None, None) => {
+                faults.push(Fault::new("", "needs `max_cardinality`, `min_cardinality` or both"));
+            }
+            (Some(max), Some(min)) if min > max => {
+                let message =
+                    format!("must not be more than `max_cardinality`, {max}: nothing would be right");
+                faults.push(Fault::new("/min_cardinality", message));
+            }
+            (_, Some(0)) => {
+                faults.push(Fault::new(
+                    "/min_cardinality",
+                    "must be more than 0: there are never fewer values",
+                ));
+            }
+            _ => {}
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        // One timeframe fills the cells, half of one more shows what was told since the last beat. Whether a key was known
+        // a timeframe ago shows in the two before.
+        let history = self.timeframe * if self.min_cardinality.is_some() { 4 } else { 2 };
+        Ok(Plan::checks(history, self.grid()))
+    }
+
+    fn ask_round(&self, round: usize, over: Range, key: &[String], seen: &mut Seen) -> Vec<Question> {
+        if round > 0 {
+            return vec![];
+        }
+        if key.is_empty() && self.min_cardinality.is_some() {
+            // The only key of a rule without key fields is known though nothing came.
+            seen.know_whole(LastSeen::new(over.start, self.grid()));
+        }
+        let question = match self.fetch {
+            Fetch::Hits => Question::hits(over),
+            Fetch::Buckets => Question::buckets(over, Some(self.grid())),
+        };
+        vec![question.field(&self.field)]
+    }
+
+    fn row(&self, row: &Row<'_>, seen: &mut Seen, out: &mut Signals) {
+        let now = LastSeen::new(row.time(), self.grid());
+        for value in row.values(&self.field) {
+            if !seen.has_room(row.key(), value, now, self) {
+                continue;
+            }
+            let Some(distinct) = seen.see(row, value, now, self) else { continue };
+            let count = distinct.count();
+            // One that has too few is told to have too many at the next check: its level lasts anyway.
+            if self.max_cardinality.is_some_and(|max| count > u64::from(max)) && distinct.told.is_none() {
+                distinct.told = Some((Way::Above, count));
+                let labels = distinct.labels.get_or_insert_with(|| Box::new(row.labels()));
+                out.push(self.signal(labels, self.told_at(row.time()), Way::Above, count));
+            }
+        }
+    }
+
+    /// Counts change between checks by what comes alone: what leaves does so at the end of a cell.
+    fn check(&self, at: Timestamp, seen: &mut Seen, out: &mut Signals) {
+        let is_beat = at.0.rem_euclid(self.beat().signed()) == 0;
+        let now = LastSeen::new(at, self.grid());
+        seen.keys.retain(|distinct| {
+            let count = distinct.count();
+            let way = self.judge(count, distinct.cells_known(now));
+            let labels = distinct.labels.as_deref();
+            match (way, distinct.told, labels) {
+                (Some(way), told, Some(labels)) => {
+                    let is_news = told.is_none_or(|(before, told)| {
+                        before != way || way == Way::Above && is_notably_worse(count, told)
+                    });
+                    if is_news || is_beat {
+                        distinct.told = Some((way, count));
+                        out.push(self.signal(labels, at, way, count));
+                    }
+                }
+                (None, Some(_), Some(labels)) => {
+                    distinct.told = None;
+                    out.push(self.clear(labels, at, count));
+                }
+                _ => {}
+            }
+            if distinct.told.is_none() && self.min_cardinality.is_none() {
+                // The next document that is too many brings them again.
+                distinct.labels = None;
+            }
+            distinct.forget_before(at - self.timeframe + self.grid(), self.grid());
+            self.keeps(distinct, now)
+        });
+    }
+
+    fn settle(&self, at: Timestamp, seen: &mut Seen) {
+        seen.forget_values(LastSeen::new(at, self.grid()), self.cells());
+    }
+}
+
+/// A tenth more than what was told.
+fn is_notably_worse(count: u64, told: u64) -> bool {
+    count.saturating_mul(10) >= told.saturating_mul(11)
+}
+
+impl Cardinality {
+    fn grid(&self) -> Duration {
+        grid::of(self.timeframe)
+    }
+
+    /// How many cells a timeframe has.
+    fn cells(&self) -> u32 {
+        u32::try_from(self.timeframe.millis() / self.grid().millis()).unwrap_or(u32::MAX)
+    }
+
+    /// When a row fires. After what the check at the beginning of its cell said, for signals of one instant have no order.
+    fn told_at(&self, row: Timestamp) -> Timestamp {
+        let grid = self.grid();
+        match self.fetch {
+            Fetch::Buckets => row + grid - Duration(1),
+            Fetch::Hits if row.0.rem_euclid(grid.signed()) == 0 => row + Duration(1),
+            Fetch::Hits => row,
+        }
+    }
+
+    /// How often what lasts is told again: well before its level lapses, at the same instants for all keys and all ways
+    /// to cut time.
+    fn beat(&self) -> Duration {
+        self.grid() * u64::from((self.cells() / 2).max(1))
+    }
+
+    /// A key must have been known for a timeframe before it can have too few values.
+    fn judge(&self, count: u64, cells_known: u32) -> Option<Way> {
+        if self.max_cardinality.is_some_and(|max| count > u64::from(max)) {
+            return Some(Way::Above);
+        }
+        let is_below = self.min_cardinality.is_some_and(|min| count < u64::from(min));
+        (is_below && cells_known >= self.cells()).then_some(Way::Below)
+    }
+
+    /// Whether a key may still be judged: until all its values have left and that was told, and for too few values, until
+    /// it was silent for two timeframes.
+    fn keeps(&self, distinct: &Distinct, now: LastSeen) -> bool {
+        let is_whole = distinct.labels.as_ref().is_some_and(|labels| labels.0.is_empty());
+        let is_above = distinct.told.is_some_and(|(way, _)| way == Way::Above);
+        let is_known = self.min_cardinality.is_some()
+            && (is_whole || distinct.cells_silent(now) < self.cells().saturating_mul(2));
+        !distinct.is_empty() || is_above || is_known
+    }
+
+    fn signal(&self, labels: &Labels, at: Timestamp, way: Way, count: u64) -> Signal {
+        let (threshold, than, name) = match way {
+            Way::Above => (self.max_cardinality, "more", "above"),
+            Way::Below => (self.min_cardinality, "fewer", "below"),
+        };
+        let threshold = threshold.unwrap_or(0);
+        Signal::firing(labels.clone(), at)
+            .until(at + self.timeframe)
+            .value(count as f64)
+            .threshold(f64::from(threshold))
+            .summary(format!(
+                "{count} different values of {} within {}, {than} than {threshold}",
+                self.field, self.timeframe
+            ))
+            .details(&json!({ "field": self.field, "count": count, "way": name }))
+            .evidence(Evidence::over(Range::new(at - self.timeframe, at + Duration(1))))
+    }
+
+    fn clear(&self, labels: &Labels, at: Timestamp, count: u64) -> Signal {
+        Signal::clear(labels.clone(), at)
+            .value(count as f64)
+            .summary(format!("{count} different values of {} within {}", self.field, self.timeframe))
+            .details(&json!({ "field": self.field, "count": count }))
+    }
+}

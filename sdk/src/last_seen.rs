@@ -1,0 +1,95 @@
+//! When something was seen last, to the cell of a grid: four bytes.
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Aged, Duration, Timestamp};
+
+/// The cell of a grid in which something was seen last: for maps of a million values that are known for a while. The
+/// grid is for the rule to keep; it is not written down. Cells are told apart 68 years to either side of 1970 with a
+/// grid of a second; beyond, all are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LastSeen(NonZeroU32);
+
+/// The cell that begins at 1970 is in the middle.
+const MIDDLE: i64 = 1 << 31;
+
+impl LastSeen {
+    #[inline]
+    pub fn new(at: Timestamp, grid: Duration) -> Self {
+        Self::of_cell(at.0.div_euclid(grid.signed().max(1)))
+    }
+
+    /// How many cells before `later` this is; zero if it is not.
+    #[inline]
+    pub fn cells_until(self, later: Self) -> u32 {
+        later.0.get().saturating_sub(self.0.get())
+    }
+
+    /// Where the cell begins.
+    pub fn start(self, grid: Duration) -> Timestamp {
+        Timestamp(self.cell().saturating_mul(grid.signed()))
+    }
+
+    fn cell(self) -> i64 {
+        i64::from(self.0.get()) - MIDDLE
+    }
+
+    fn of_cell(cell: i64) -> Self {
+        let number = cell.saturating_add(MIDDLE).clamp(1, i64::from(u32::MAX));
+        Self(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN))
+    }
+}
+
+impl Aged for LastSeen {
+    /// In cells: it is only ever compared.
+    fn newest(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.cell()))
+    }
+
+    /// For maps of at most 64 cells.
+    fn written_bytes(&self) -> usize {
+        1
+    }
+
+    fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(base.0.saturating_sub(self.cell()))
+    }
+
+    fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(|back| Self::of_cell(base.0.saturating_sub(back)))
+    }
+}
+
+impl Serialize for LastSeen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.get().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LastSeen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        NonZeroU32::deserialize(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_counted_and_read_back() {
+        let grid = Duration::from_mins(60 * 24);
+        let seen = |days: i64| LastSeen::new(Timestamp(days * 86_400_000 + 5), grid);
+        assert_eq!(seen(19_723).cells_until(seen(19_753)), 30);
+        assert_eq!(seen(3).cells_until(seen(2)), 0);
+        assert_eq!(seen(-1).cells_until(seen(1)), 2);
+        assert_eq!(seen(-7).start(grid), Timestamp(-7 * 86_400_000));
+        assert_eq!(size_of::<Option<LastSeen>>(), 4);
+        let far = LastSeen::new(Timestamp(i64::MAX), Duration(1));
+        assert_eq!(far.cells_until(LastSeen::new(Timestamp(i64::MAX - 9), Duration(1))), 0);
+        for seen in [seen(-5), seen(0), seen(20_000), far] {
+            assert_eq!(postcard::from_bytes::<LastSeen>(&postcard::to_allocvec(&seen).unwrap()), Ok(seen));
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! A table of eight-byte hashes that grows by small steps, for a module's memory never shrinks and must hold the old
+//! and the new of whatever grows.
+//!
+//! Keys are hashes already. Their first bits choose a *segment* of about a thousand keys. In a segment, the next bits
+//! give a key its *home*: the higher the key, the farther back. From there it is moved back as far as it takes to
+//! keep all keys of the segment in order, without a gap between home and place. So
+//!
+//! - a segment grows by an eighth, and is split in two where it has too many keys: what is held twice meanwhile is a
+//!   thousandth of the table;
+//! - nothing depends on the order in which keys came: walking the table is walking the keys in order, and what is
+//!   written needs no sorting;
+//! - a removed key leaves no mark behind.
+use std::iter;
+
+/// No key: in the place of each gap, and in the last place of every segment, where a search ends at the latest. The
+/// one hash that is equal to it is taken for its neighbour.
+const GAP: u64 = u64::MAX;
+/// How many keys a segment holds on average before all are split.
+const SEGMENT_KEYS: usize = 1_024;
+/// Segments are not split further: 4,096 of them.
+const BITS_MAX: u32 = 12;
+/// Places behind the last home of a segment, for keys that are moved back beyond it.
+const SPARE: usize = 8;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table<V> {
+    /// Two to the power of `bits`; none before the first key.
+    segments: Vec<Segment<V>>,
+    bits: u32,
+    len: usize,
+    /// How many keys a segment will get at once, where that is known.
+    expected: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Segment<V> {
+    /// In order, with gaps between.
+    keys: Vec<u64>,
+    /// Beside each key; none in a gap.
+    values: Vec<Option<V>>,
+    /// How many of the places can be a home.
+    homes: usize,
+    len: usize,
+}
+
+/// Where a key was found or put. Valid until the table changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    segment: u32,
+    at: u32,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self { segments: Vec::new(), bits: 0, len: 0, expected: 0 }
+    }
+}
+
+impl<V> Table<V> {
+    /// An empty table that is about to get `len` keys, in order.
+    pub(crate) fn for_many(len: usize) -> Self {
+        let bits = (0..BITS_MAX).find(|bits| len >> bits <= SEGMENT_KEYS).unwrap_or(BITS_MAX);
+        let segments = iter::repeat_with(Segment::default).take(1 << bits).collect();
+        Self { segments, bits, len: 0, expected: (len >> bits).min(8 * SEGMENT_KEYS) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes that a key takes, with the gaps that are left for it.
+    pub(crate) const fn entry_bytes() -> usize {
+        (size_of::<u64>() + size_of::<Option<V>>()) * 5 / 4
+    }
+
+    pub(crate) fn get(&self, key: u64) -> Option<&V> {
+        let segment = self.segments.get(self.segment(key))?;
+        let key = key.min(GAP - 1);
+        let at = segment.seek(key, self.bits)?;
+        if segment.keys[at] == key { segment.values[at].as_ref() } else { None }
+    }
+
+    /// The value at a place.
+    #[inline]
+    pub(crate) fn at(&self, place: Place) -> Option<&V> {
+        self.segments.get(place.segment as usize)?.values.get(place.at as usize)?.as_ref()
+    }
+
+    /// Finds the value of `key`, which `make` makes if there is none.
+    #[inline]
+    pub(crate) fn entry(&mut self, key: u64, make: impl FnOnce() -> V) -> (Place, &mut V) {
+        if self.len >= SEGMENT_KEYS << self.bits && self.bits < BITS_MAX || self.segments.is_empty() {
+            self.split();
+        }
+        let index = self.segment(key);
+        let key = key.min(GAP - 1);
+        let (bits, expected) = (self.bits, self.expected);
+        let segment = &mut self.segments[index];
+        let at = match segment.seek(key, bits) {
+            Some(at) if segment.keys[at] == key => at,
+            found => {
+                self.len += 1;
+                segment.open(found, key, bits, expected)
+            }
+        };
+        let place = Place { segment: index as u32, at: at as u32 };
+        (place, segment.values[at].get_or_insert_with(make))
+    }
+
+    pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
+        let index = self.segment(key);
+        let key = key.min(GAP - 1);
+        let segment = self.segments.get_mut(index)?;
+        let at = segment.seek(key, self.bits).filter(|at| segment.keys[*at] == key)?;
+        self.len -= 1;
+        segment.close(at, self.bits)
+    }
+
+    /// In order of the keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
+        self.segments.iter().flat_map(|segment| {
+            segment.keys.iter().zip(&segment.values).filter_map(|(key, value)| Some((*key, value.as_ref()?)))
+        })
+    }
+
+    /// As [`iter`](Self::iter).
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.segments.iter_mut().flat_map(|segment| segment.values.iter_mut().flatten())
+    }
+
+    /// Keeps only those for which `keep` holds; called in order of the keys.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+        self.expected = 0;
+        for segment in &mut self.segments {
+            self.len -= segment.retain(self.bits, &mut keep);
+        }
+        while self.bits > 0 && self.len < (SEGMENT_KEYS << self.bits) / 4 {
+            self.bits -= 1;
+            let mut halves = std::mem::take(&mut self.segments).into_iter();
+            while let (Some(low), Some(high)) = (halves.next(), halves.next()) {
+                let count = low.len + high.len;
+                self.segments.push(Segment::of(
+                    count,
+                    self.bits,
+                    low.into_entries().chain(high.into_entries()),
+                ));
+            }
+        }
+    }
+
+    /// Makes two of each segment, one after the other.
+    #[cold]
+    fn split(&mut self) {
+        if self.segments.is_empty() {
+            self.segments.push(Segment::default());
+            return;
+        }
+        (self.bits, self.expected) = (self.bits + 1, 0);
+        let whole = std::mem::take(&mut self.segments);
+        self.segments.reserve_exact(whole.len() * 2);
+        for segment in whole {
+            let middle = |key: &u64| (key << (self.bits - 1)) >> 63 == 0;
+            let low = segment.keys.iter().filter(|key| **key != GAP).filter(|key| middle(key)).count();
+            let count = segment.len;
+            let mut entries = segment.into_entries();
+            self.segments.push(Segment::of(low, self.bits, entries.by_ref().take(low)));
+            self.segments.push(Segment::of(count - low, self.bits, entries));
+        }
+    }
+
+    #[inline]
+    fn segment(&self, key: u64) -> usize {
+        // By two steps: a shift by all 64 bits is none.
+        (key >> 1 >> (63 - self.bits)) as usize
+    }
+}
+
+impl<V> Default for Segment<V> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), values: Vec::new(), homes: 0, len: 0 }
+    }
+}
+
+impl<V> Segment<V> {
+    /// How many homes so many keys get: four of five are taken.
+    fn homes_for(len: usize) -> usize {
+        len + len / 4 + SPARE
+    }
+
+    /// A segment of `len` entries, in order.
+    fn of(len: usize, bits: u32, entries: impl Iterator<Item = (u64, V)>) -> Self {
+        let mut segment = Self::default();
+        if len > 0 {
+            segment.make_room(Self::homes_for(len));
+            let mut next = 0;
+            for (key, value) in entries {
+                let at = segment.home(key, bits).max(next);
+                next = at + 1;
+                segment.lengthen(next + 1);
+                segment.keys[at] = key;
+                segment.values[at] = Some(value);
+                segment.len += 1;
+            }
+        }
+        segment
+    }
+
+    fn make_room(&mut self, homes: usize) {
+        self.homes = homes;
+        self.lengthen(homes + SPARE);
+    }
+
+    /// Adds gaps until there are `places`.
+    #[inline]
+    fn lengthen(&mut self, places: usize) {
+        let more = places.saturating_sub(self.keys.len());
+        if more > 0 {
+            self.keys.reserve_exact(more);
+            self.keys.extend(iter::repeat_n(GAP, more));
+            self.values.reserve_exact(more);
+            self.values.extend(iter::repeat_with(|| None).take(more));
+        }
+    }
+
+    #[inline]
+    fn home(&self, key: u64, bits: u32) -> usize {
+        ((((key << bits) >> 32) * self.homes as u64) >> 32) as usize
+    }
+
+    /// Where `key` is, or where it belongs. `None` if there is no place at all.
+    #[inline]
+    fn seek(&self, key: u64, bits: u32) -> Option<usize> {
+        let home = self.home(key, bits);
+        let places = self.keys.get(home..)?;
+        places.iter().position(|held| *held >= key).map(|at| home + at)
+    }
+
+    /// Makes a gap for `key` in its place and puts the key there; the value is for the caller to put.
+    fn open(&mut self, found: Option<usize>, key: u64, bits: u32, expected: usize) -> usize {
+        let mut found = found.filter(|_| self.len < self.homes - self.homes / 10);
+        if found.is_none() {
+            let homes = Self::homes_for(self.len.max(expected) + 1);
+            if self.homes == 0 {
+                self.make_room(homes);
+            } else {
+                let whole = std::mem::take(self);
+                *self = Self::of(whole.len, bits, whole.into_entries());
+            }
+            found = self.seek(key, bits);
+        }
+        let at = found.unwrap_or(0);
+        let gap = at + self.keys[at..].iter().position(|held| *held == GAP).unwrap_or(0);
+        self.lengthen(gap + 2);
+        self.keys.copy_within(at..gap, at + 1);
+        self.values[at..=gap].rotate_right(1);
+        self.keys[at] = key;
+        self.len += 1;
+        at
+    }
+
+    /// Takes the entry at `at` away and moves those behind it that were moved back for it.
+    fn close(&mut self, mut at: usize, bits: u32) -> Option<V> {
+        let value = self.values[at].take();
+        while self.keys[at + 1] != GAP && self.home(self.keys[at + 1], bits) <= at {
+            self.keys[at] = self.keys[at + 1];
+            self.values.swap(at, at + 1);
+            at += 1;
+        }
+        self.keys[at] = GAP;
+        self.len -= 1;
+        value
+    }
+
+    /// Returns how many went.
+    fn retain(&mut self, bits: u32, keep: &mut impl FnMut(&mut V) -> bool) -> usize {
+        let before = self.len;
+        let mut next = 0;
+        for at in 0..self.keys.len() {
+            let key = self.keys[at];
+            let Some(value) = &mut self.values[at] else { continue };
+            self.keys[at] = GAP;
+            if keep(value) {
+                // Never farther back than it was, and what was in between has moved or gone.
+                let place = self.home(key, bits).max(next);
+                next = place + 1;
+                self.keys[place] = key;
+                self.values.swap(at, place);
+            } else {
+                self.values[at] = None;
+                self.len -= 1;
+            }
+        }
+        if self.homes > 2 * Self::homes_for(self.len) {
+            let whole = std::mem::take(self);
+            *self = Self::of(whole.len, bits, whole.into_entries());
+        }
+        before - self.len
+    }
+
+    fn into_entries(self) -> impl Iterator<Item = (u64, V)> {
+        self.keys.into_iter().zip(self.values).filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+
+    use super::*;
+
+    /// Well spread, as hashes are.
+    fn spread(n: u64) -> u64 {
+        crate::Key::of([Some(n.to_string().as_str())]).0
+    }
+
+    /// What the header of this room promises.
+    fn check<V>(table: &Table<V>) {
+        let mut len = 0;
+        for (index, segment) in table.segments.iter().enumerate() {
+            let mut last = None;
+            for (at, key) in segment.keys.iter().copied().enumerate() {
+                assert_eq!(key == GAP, segment.values[at].is_none());
+                if key == GAP {
+                    continue;
+                }
+                len += 1;
+                assert_eq!(table.segment(key), index);
+                assert!(last < Some(key));
+                last = Some(key);
+                let home = segment.home(key, table.bits);
+                assert!(home <= at && segment.keys[home..at].iter().all(|key| *key != GAP));
+            }
+            assert!(segment.keys.last().is_none_or(|key| *key == GAP));
+        }
+        assert_eq!(table.len, len);
+    }
+
+    #[test]
+    fn it_grows_by_segments_and_shrinks_again() {
+        let mut table = Table::default();
+        for n in 0..20_000 {
+            *table.entry(spread(n), || n).1 += 1;
+            if n % 997 == 0 {
+                check(&table);
+            }
+        }
+        assert_eq!((table.bits, table.len()), (5, 20_000));
+        let places: usize = table.segments.iter().map(|segment| segment.keys.len()).sum();
+        assert!(places < 20_000 * 13 / 10, "{places}");
+        assert!((0..20_000).all(|n| table.get(spread(n)) == Some(&(n + 1))));
+        table.retain(|n| *n <= 300);
+        check(&table);
+        assert_eq!((table.bits, table.len()), (0, 300));
+        let places: usize = table.segments.iter().map(|segment| segment.keys.len()).sum();
+        assert!(places < 700, "{places}");
+        assert!((0..300).all(|n| table.remove(spread(n)) == Some(n + 1)));
+        check(&table);
+    }
+
+    #[test]
+    fn many_in_order_find_their_room_at_once() {
+        let mut keys: Vec<_> = (0..5_000).map(spread).collect();
+        keys.sort_unstable();
+        let mut table = Table::for_many(keys.len());
+        for key in &keys {
+            table.entry(*key, || ());
+        }
+        check(&table);
+        assert_eq!((table.bits, table.len()), (3, 5_000));
+        assert!(table.iter().map(|(key, ())| key).eq(keys));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u64),
+        Remove(u64),
+        Retain(u8),
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_an_ordered_map(steps in prop::collection::vec(
+            {
+                // Hashes, keys that share all their first bits, and the ends.
+                let key = prop_oneof![
+                    8 => (0_u64..400).prop_map(spread),
+                    4 => 0_u64..60,
+                    1 => any::<u64>(),
+                    1 => Just(u64::MAX - 1),
+                ].boxed();
+                prop_oneof![
+                    20 => key.clone().prop_map(Step::Put),
+                    8 => key.prop_map(Step::Remove),
+                    1 => any::<u8>().prop_map(Step::Retain),
+                ]
+            },
+            0..400,
+        )) {
+            let (mut table, mut model) = (Table::default(), BTreeMap::new());
+            for (n, step) in (0_u32..).zip(steps) {
+                match step {
+                    Step::Put(key) => {
+                        let value = *table.entry(key, || n).1;
+                        prop_assert_eq!(value, *model.entry(key).or_insert(n));
+                    }
+                    Step::Remove(key) => prop_assert_eq!(table.remove(key), model.remove(&key)),
+                    Step::Retain(most) => {
+                        table.retain(|value| value.is_multiple_of(7) || *value as u8 > most);
+                        model.retain(|_, value| value.is_multiple_of(7) || *value as u8 > most);
+                    }
+                }
+            }
+            check(&table);
+            prop_assert_eq!(table.len(), model.len());
+            prop_assert_eq!(table.iter().map(|(key, value)| (key, *value)).collect::<Vec<_>>(),
+                model.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>());
+            for (key, value) in model {
+                prop_assert_eq!(table.get(key), Some(&value));
+            }
+        }
+    }
+}

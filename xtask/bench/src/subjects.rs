@@ -1,0 +1,80 @@
+//! What each rule is measured at: as many keys as it promises to hold. A new rule is a new line.
+
+/// A rule with parameters, and what its documents hold.
+pub(crate) struct Subject {
+    /// The plugin's folder, `rule-…`.
+    pub(crate) plugin: &'static str,
+    pub(crate) what: &'static str,
+    /// A JSON object.
+    pub(crate) params: &'static str,
+    pub(crate) key: &'static [&'static str],
+    pub(crate) fields: &'static [(&'static str, Fill)],
+}
+
+/// What a field holds: one of so many values, each in turn.
+#[derive(Clone, Copy)]
+pub(crate) enum Fill {
+    Words(u64),
+    Numbers(u64),
+}
+
+const MILLION: u64 = 1_000_000;
+
+pub(crate) const SUBJECTS: &[Subject] = &[
+    Subject {
+        plugin: "rule-any",
+        what: "a narrow filter",
+        params: r#"{ "fields": [] }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(1_000))],
+    },
+    Subject {
+        plugin: "rule-frequency",
+        what: "1,000 keys of a thousand events",
+        params: r#"{ "num_events": 100000, "timeframe": "1h" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(1_000))],
+    },
+    Subject {
+        plugin: "rule-frequency",
+        what: "1,000,000 keys of an event",
+        params: r#"{ "num_events": 100, "timeframe": "1h" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(MILLION))],
+    },
+    Subject {
+        plugin: "rule-frequency",
+        what: "800,000 keys of two events",
+        params: r#"{ "num_events": 100, "timeframe": "2h" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(800_000))],
+    },
+    Subject {
+        plugin: "rule-spike",
+        what: "200,000 keys",
+        params: r#"{ "timeframe": "1h", "height": 3, "direction": "up" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(200_000))],
+    },
+    Subject {
+        plugin: "rule-new-term",
+        what: "1,000,000 values",
+        params: r#"{ "fields": ["user"], "window": "1h" }"#,
+        key: &[],
+        fields: &[("user", Fill::Words(MILLION))],
+    },
+    Subject {
+        plugin: "rule-cardinality",
+        what: "1,000,000 values of 50,000 keys, too many",
+        params: r#"{ "field": "user", "timeframe": "1h", "max_cardinality": 1000 }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(50_000)), ("user", Fill::Words(MILLION))],
+    },
+    Subject {
+        plugin: "rule-cardinality",
+        what: "1,000,000 values of 1,000 keys, too few",
+        params: r#"{ "field": "user", "timeframe": "1h", "min_cardinality": 10 }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(1_000)), ("user", Fill::Numbers(MILLION))],
+    },
+];
