@@ -321,6 +321,10 @@ proptest! {
         prop_assert_eq!(&final_state(&cut), &kept);
         let reversed = Case { documents: whole.documents.iter().rev().cloned().collect(), ..whole.clone() };
         prop_assert_eq!(sorted(&reversed), sorted(&whole));
+        if is_then && steps.iter().all(|step| !(step.2 && step.3)) {
+            let told = found(&whole).into_iter().filter(|(at, ..)| *at >= 50).collect::<Vec<_>>();
+            prop_assert_eq!(found(&Case { from: secs(50), ..whole }), told);
+        }
     }
 
     #[test]
