@@ -62,6 +62,11 @@ impl EventWindow {
         self.runs.newest().map(Timestamp)
     }
 
+    /// The instants of its events, from the oldest on, each with its number.
+    pub fn instants(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.runs.iter().map(|(at, count)| (Timestamp(at), count))
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.runs = Runs::default();
@@ -93,11 +98,56 @@ impl Aged for EventWindow {
     }
 }
 
+/// In cells: it is only ever compared.
+impl Aged for Tally {
+    fn newest(&self) -> Option<Timestamp> {
+        self.cells.newest().map(Timestamp)
+    }
+
+    #[inline]
+    fn heap_bytes(&self) -> usize {
+        self.cells.heap_bytes()
+    }
+
+    #[inline]
+    fn written_bytes(&self) -> usize {
+        self.cells.written_bytes()
+    }
+
+    fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        self.cells.write(base.0, serializer)
+    }
+
+    fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { cells: Runs::read(base.0, deserializer)? })
+    }
+}
+
 impl Tally {
+    /// The grid on which the events of a `timeframe` of whole seconds are well counted: the longest of 1, 2, 3, 4, 5, 6,
+    /// 10, 12, 15, 20, 30 and 60 seconds that divides it and is at most a tenth of it, or a second. Where that makes more
+    /// than 120 cells, the shortest whole seconds that make 60 or fewer.
+    pub fn grid(timeframe: Duration) -> Duration {
+        const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
+        let secs = timeframe.millis() / 1_000;
+        let fine = SECS.into_iter().find(|step| secs.is_multiple_of(*step) && step * 10 <= secs).unwrap_or(1);
+        if secs / fine <= 120 {
+            return Duration::from_secs(fine);
+        }
+        let coarse = (2..=60).rev().find(|cells| secs.is_multiple_of(*cells));
+        Duration::from_secs(coarse.map_or(fine, |cells| secs / cells))
+    }
+
     /// Counts an event in its cell of the grid.
     #[inline]
     pub fn add(&mut self, at: Timestamp, grid: Duration) {
-        self.cells.add(cell(at, grid), 1);
+        self.add_many(at, 1, grid);
+    }
+
+    /// Counts several of one cell.
+    #[inline]
+    pub fn add_many(&mut self, at: Timestamp, count: u32, grid: Duration) {
+        self.cells.add(cell(at, grid), count);
     }
 
     /// Takes an event out of its cell of the grid; false if there is none.
@@ -122,6 +172,14 @@ impl Tally {
         let first = cell(at, grid);
         while self.cells.oldest().is_some_and(|cell| cell < first) {
             self.cells.pop_oldest();
+        }
+    }
+
+    /// Lets go of what lies at `at` and after it, which must be on the grid.
+    pub fn forget_from(&mut self, at: Timestamp, grid: Duration) {
+        let first = cell(at, grid);
+        while self.cells.newest().is_some_and(|cell| cell >= first) {
+            self.cells.pop_newest();
         }
     }
 
@@ -217,5 +275,17 @@ mod tests {
         assert_eq!((tally.count(over(-10_000, 30_000), grid), tally.total()), (3, 3));
         assert!(tally.take(Timestamp(20_001), grid) && !tally.take(Timestamp(0), grid));
         assert_eq!(tally.total(), 2);
+        tally.add_many(Timestamp(40_000), 3, grid);
+        tally.forget_from(Timestamp(20_000), grid);
+        assert_eq!(tally.total(), 1);
+    }
+
+    #[test]
+    fn a_timeframe_has_ten_to_a_hundred_and_twenty_cells() {
+        for (timeframe, grid) in
+            [("10m", "1m"), ("5m", "30s"), ("5s", "1s"), ("2h", "1m"), ("1d", "24m"), ("7d", "2h48m")]
+        {
+            assert_eq!(Tally::grid(Duration::parse(timeframe).unwrap()).to_string(), grid, "{timeframe}");
+        }
     }
 }

@@ -48,6 +48,19 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
         if round == 0 { self.ask(over) } else { vec![] }
     }
 
+    /// Whether the rows of a round only say what to ask in the next: they are handed to [`scout`](Self::scout) before any
+    /// other, while no check is due and the state is not kept. The round after them may also ask for what lies before
+    /// `over`, which the state holds already.
+    fn is_scouted(&self, round: usize) -> bool {
+        let _ = round;
+        false
+    }
+
+    /// Looks at a row of a round that [`is_scouted`](Self::is_scouted).
+    fn scout(&self, row: &Row<'_>, state: &mut Self::State) {
+        let _ = (row, state);
+    }
+
     /// Takes in one row.
     fn row(&self, row: &Row<'_>, state: &mut Self::State, out: &mut Signals);
 

@@ -44,6 +44,8 @@ pub struct Run<R: Rule> {
     rounds: usize,
     /// How many questions the last of them has.
     asked: usize,
+    /// Whether it is one that is scouted.
+    is_scouting: bool,
     /// Whether their answers follow one another in time.
     in_order: bool,
     /// Pages held back until all questions are answered, where they do not.
@@ -93,6 +95,7 @@ impl<R: Rule> Run<R> {
             barrier: next_check.min(window.settled.0),
             rounds: 0,
             asked: 0,
+            is_scouting: false,
             in_order: true,
             held: vec![],
             newest: window.start.0,
@@ -107,6 +110,11 @@ impl<R: Rule> Run<R> {
     pub fn questions(&mut self) -> Result<Vec<Question>, Problem> {
         self.merge_held()?;
         let over = Range::new(self.window.start, self.window.end);
+        if self.is_scouting {
+            // What is asked after it may begin before the window.
+            self.newest = i64::MIN;
+        }
+        self.is_scouting = self.rule.is_scouted(self.rounds);
         let questions = self.rule.ask_round(self.rounds, over, &self.key, &mut self.state);
         self.rounds += 1;
         self.asked = questions.len();
@@ -166,6 +174,11 @@ impl<R: Rule> Run<R> {
     #[inline]
     fn fold_row(&mut self, page: &Page<'_>, index: usize, slots: &mut Vec<u32>) -> Result<(), Problem> {
         let time = page.times[index];
+        if self.is_scouting {
+            let (rule, state) = (&self.rule, &mut self.state);
+            page.each_key(index, slots, |row| rule.scout(row, state));
+            return Ok(());
+        }
         if time < self.newest || time >= self.window.end.0 {
             return Err(self.misplaced(time));
         }

@@ -150,6 +150,26 @@ impl Runs {
         }
     }
 
+    /// Lets go of the newest place.
+    pub(crate) fn pop_newest(&mut self) {
+        match self {
+            Self::Few { older: 0, .. } => *self = Self::default(),
+            Self::Few { .. } => {
+                let oldest = self.iter().next();
+                *self = Self::default();
+                if let Some((place, count)) = oldest {
+                    self.add(place, count);
+                }
+            }
+            Self::Many(many) => {
+                if let Some((_, count)) = many.runs.pop_back() {
+                    many.total -= u64::from(count);
+                }
+                self.shrink();
+            }
+        }
+    }
+
     /// Gives a box back in which one place is left. Two may soon be three again.
     fn shrink(&mut self) {
         if let Self::Many(many) = self
@@ -417,7 +437,8 @@ mod tests {
     enum Step {
         Add(i64, u32),
         Take(i64),
-        Pop,
+        PopOldest,
+        PopNewest,
     }
 
     fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
@@ -431,7 +452,8 @@ mod tests {
         let step = prop_oneof![
             6 => (place.clone(), count).prop_map(|(place, count)| Step::Add(place, count)),
             2 => place.prop_map(Step::Take),
-            1 => Just(Step::Pop),
+            1 => Just(Step::PopOldest),
+            1 => Just(Step::PopNewest),
         ];
         prop::collection::vec(step, 0..24)
     }
@@ -454,9 +476,13 @@ mod tests {
                         }
                         model.retain(|_, count| *count > 0);
                     }
-                    Step::Pop => {
+                    Step::PopOldest => {
                         runs.pop_oldest();
                         model.pop_first();
+                    }
+                    Step::PopNewest => {
+                        runs.pop_newest();
+                        model.pop_last();
                     }
                 }
                 prop_assert!(runs.iter().eq(model.iter().map(|(place, count)| (*place, *count))));

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use watchbell_sdk::prelude::*;
 
 mod distinct; // what is known of keys and values
-mod grid; // the cells in which time is counted
 
 use distinct::{Distinct, Seen, Way};
 
@@ -154,7 +153,7 @@ fn is_notably_worse(count: u64, told: u64) -> bool {
 
 impl Cardinality {
     fn grid(&self) -> Duration {
-        grid::of(self.timeframe)
+        Tally::grid(self.timeframe)
     }
 
     /// How many cells a timeframe has.

@@ -2,8 +2,12 @@
 use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
+
+mod who; // counts first, documents of few keys then
+
+use who::Who;
 
 #[cfg(test)]
 mod tests;
@@ -19,39 +23,94 @@ pub struct Frequency {
     /// Fetch the newest of the counted documents (at most 10) for the alert's text.
     #[serde(default)]
     attach_related: bool,
+    /// What is fetched: every document with its key, or counts of each key and documents only of keys that could match.
+    #[serde(default)]
+    fetch: Fetch,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Fetch {
+    #[default]
+    Hits,
+    WhoThenWhen,
+}
+
+/// Of the two parts, one is used.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Counted {
+    /// A window that has fired is dropped, so each holds fewer than `num_events` events.
+    windows: KeyMap<EventWindow>,
+    who: Who,
 }
 
 #[watchbell_sdk::rule(
+    state_version = 2,
     name = "frequency",
     summary = "Fires when events of a key come often within a timeframe"
 )]
 impl Rule for Frequency {
-    /// A window that has fired is dropped, so each holds fewer than `num_events` events.
-    type State = KeyMap<EventWindow>;
+    type State = Counted;
 
     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
         if self.timeframe.is_zero() {
             return Err(Fault::new("/timeframe", "must be longer than nothing").into());
         }
-        Ok(Plan::rows(self.timeframe))
+        match self.fetch {
+            Fetch::Hits => Ok(Plan::rows(self.timeframe)),
+            Fetch::WhoThenWhen if !self.timeframe.millis().is_multiple_of(1_000) => {
+                let message = "must be whole seconds where keys are counted by cells: or leave `fetch` out";
+                Err(Fault::new("/timeframe", message).into())
+            }
+            // Cells must lie on either side of what is settled.
+            Fetch::WhoThenWhen => Ok(Plan::checks(self.timeframe, self.grid())),
+        }
     }
 
-    fn row(&self, row: &Row<'_>, windows: &mut Self::State, out: &mut Signals) {
-        let window = windows.entry(row.key());
+    fn ask_round(&self, round: usize, over: Range, key: &[String], counted: &mut Counted) -> Vec<Question> {
+        match self.fetch {
+            Fetch::Hits if round == 0 => vec![Question::hits(over)],
+            Fetch::Hits => vec![],
+            Fetch::WhoThenWhen => counted.who.ask(self, round, over, key),
+        }
+    }
+
+    fn is_scouted(&self, round: usize) -> bool {
+        self.fetch == Fetch::WhoThenWhen && round == 0
+    }
+
+    fn scout(&self, row: &Row<'_>, counted: &mut Counted) {
+        counted.who.scout(self, row);
+    }
+
+    fn row(&self, row: &Row<'_>, counted: &mut Counted, out: &mut Signals) {
+        if self.fetch == Fetch::WhoThenWhen {
+            return counted.who.row(self, row, out);
+        }
+        let window = counted.windows.entry(row.key());
         window.push(row.time(), self.timeframe);
         if window.count() >= u64::from(self.num_events.get()) {
             out.push(self.signal(row, window));
-            windows.remove(row.key());
+            counted.windows.remove(row.key());
         }
     }
 
     /// Any row after `at` would push these events out of their window.
-    fn settle(&self, at: Timestamp, windows: &mut Self::State) {
-        windows.retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe));
+    fn settle(&self, at: Timestamp, counted: &mut Counted) {
+        match self.fetch {
+            Fetch::Hits => counted
+                .windows
+                .retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
+            Fetch::WhoThenWhen => counted.who.settle(self, at),
+        }
     }
 }
 
 impl Frequency {
+    fn grid(&self) -> Duration {
+        Tally::grid(self.timeframe)
+    }
+
     fn signal(&self, row: &Row<'_>, window: &EventWindow) -> Signal {
         let count = window.count();
         let last = window.newest().unwrap_or(row.time());
