@@ -106,10 +106,11 @@ fn a_rendered_rule_loads_as_the_same_rule() {
     let bundle = shipped("ci");
     let text = render(&bundle);
     let documents: Vec<&str> = text.split("---\n").collect();
+    let rendered = documents.iter().find(|document| document.contains("name: spike-in-5xxs\n")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("environments")).unwrap();
     std::fs::write(folder.path().join("environments/default.yaml"), documents[0]).unwrap();
-    std::fs::write(folder.path().join("rule.yaml"), documents[1]).unwrap();
+    std::fs::write(folder.path().join("rule.yaml"), rendered).unwrap();
     let options =
         Options { environment: "default", token_overrides: &[], env: &|_| None, check_secrets: true };
     let again =
