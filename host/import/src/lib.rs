@@ -5,6 +5,7 @@
 mod limits; // how large, how deep, how many
 mod folder; // files in, files out
 mod mask; // tokens and variables, out of the parser's sight
+mod scalar; // plain scalars as Python reads them
 mod tree; // text → nodes that know where they stand
 mod report; // what became of every option
 mod known; // every option there is, and whose
@@ -19,6 +20,7 @@ mod texts; // what people read
 mod secrets; // named, never written
 mod alerters; // destinations
 mod clusters; // where rules look
+mod receivers; // whom a rule tells
 mod rule; // one rule → one manifest
 mod yaml; // what is written
 mod import; // all of it, in order

@@ -315,4 +315,46 @@ mod tests {
             assert_eq!(shown(Yaml::text(text)), format!("k: {written}\n"), "{text}");
         }
     }
+
+    fn tree() -> impl proptest::strategy::Strategy<Value = Yaml> {
+        use proptest::prelude::*;
+        let text = prop_oneof!["[ -~\n]{0,20}", "(\\PC|\n){0,12}", "[a-z]{80,120}"].prop_filter(
+            "the reader takes private-use characters and variables for its own",
+            |text| {
+                !text.contains('$')
+                    && !text.contains(|c| ('\u{E000}'..='\u{F8FF}').contains(&c))
+                    && !text.contains("@@")
+            },
+        );
+        let leaf = prop_oneof![
+            text.clone().prop_map(Yaml::Text),
+            any::<bool>().prop_map(Yaml::Bool),
+            any::<i32>().prop_map(|number| Yaml::Number(number.to_string())),
+            Just(Yaml::Null),
+            Just(Yaml::Token("@@a.b@@".into())),
+        ];
+        leaf.prop_recursive(4, 40, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Yaml::List),
+                prop::collection::btree_map(
+                    "[ -#%-~]{1,12}".prop_filter("a key", |key| key != "<<" && !key.contains("@@")),
+                    inner,
+                    0..5
+                )
+                .prop_map(|map| Yaml::Map(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_written_is_read_as_it_was(tree in tree()) {
+            let text = document("A comment.", &[("k".into(), tree.clone())]);
+            let read = crate::tree::parse(&"x".into(), &text);
+            let read = read.map(|document| crate::sheet::as_yaml(&document.entries[0].value));
+            proptest::prop_assert_eq!(read.as_ref(), Ok(&tree), "{}", text);
+        }
+    }
 }

@@ -313,3 +313,13 @@ pub(crate) fn address(text: &str) -> Yaml {
     let bare = !text.contains("://") && lone_token(text).is_none();
     Yaml::Text(if bare { format!("http://{text}") } else { variables(text).0 })
 }
+
+/// A header that holds a secret.
+pub(super) fn header(name: &str, value: Yaml) -> Yaml {
+    Yaml::map([("header", Yaml::map([("name", Yaml::text(name)), ("value", value)]))])
+}
+
+/// A user and a secret password.
+pub(super) fn basic(username: &str, password: Yaml) -> Yaml {
+    Yaml::map([("basic", Yaml::map([("username", Yaml::text(username)), ("password", password)]))])
+}

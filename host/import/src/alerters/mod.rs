@@ -1,8 +1,11 @@
 //! ElastAlert's alerters as destinations. A room per kind of product; each says what its request is, or why there is none.
 mod kitchen; // what every recipe needs
+mod slack; // a product of its own
 mod chat; // rooms and channels
 mod robots; // robots of chat products whose address holds the key
 mod incident; // what keeps incidents
+mod monitor; // what gathers alerts
+mod case_file; // where cases are worked on
 mod plain; // any receiver of a request
 mod gone; // what one request over HTTP cannot do
 
@@ -25,7 +28,18 @@ pub(crate) enum Make {
 }
 
 fn recipes() -> impl Iterator<Item = &'static Recipe> {
-    [chat::RECIPES, robots::RECIPES, incident::RECIPES, plain::RECIPES, gone::RECIPES].into_iter().flatten()
+    [
+        slack::RECIPES,
+        chat::RECIPES,
+        robots::RECIPES,
+        incident::RECIPES,
+        monitor::RECIPES,
+        case_file::RECIPES,
+        plain::RECIPES,
+        gone::RECIPES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 pub(crate) fn recipe(name: &str) -> Option<&'static Recipe> {

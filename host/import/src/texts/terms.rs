@@ -36,6 +36,8 @@ pub(crate) struct Terms {
     pub(crate) missing: String,
     /// The metric's value goes by a name of its own.
     pub(crate) metric: Option<String>,
+    /// The field whose value is what such a rule tells.
+    pub(crate) watched: Option<String>,
     pub(crate) untold: BTreeSet<String>,
 }
 
@@ -44,6 +46,10 @@ impl Terms {
         if let Some(expression) = self.of_match(name) {
             return Term::Told(expression);
         }
+        // What is missing of a flatline has no document: ElastAlert calls the key's value so.
+        let name = if self.kind == "flatline" && name == "key" { self.key.first().cloned() } else { None }
+            .map_or_else(|| name.to_string(), |key| key);
+        let name = name.as_str();
         let field = name.strip_suffix(".keyword").unwrap_or(name);
         if let Some(key) =
             self.key.iter().find(|key| *key == name || key.strip_suffix(".keyword").unwrap_or(key) == field)
@@ -79,6 +85,9 @@ impl Terms {
         if self.metric.as_deref() == Some(name) {
             return Some("value".into());
         }
+        if self.watched.as_deref() == Some(name) {
+            return Some("details.value".into());
+        }
         Some(
             match (self.kind.as_str(), name) {
                 (_, "kibana_discover_url" | "opensearch_discover_url" | "kibana_link") => "link",
@@ -87,6 +96,10 @@ impl Terms {
                 ("spike" | "spike_aggregation", "spike_count") => "details.current",
                 ("spike" | "spike_aggregation", "reference_count") => "details.reference",
                 ("flatline", "count") => "value",
+                ("change", "old_value") => "details.old_value",
+                ("change", "new_value") => "details.new_value",
+                ("new_term", "new_field" | "missing_field") => "details.field",
+                ("percentage_match", "denominator") => "details.denominator",
                 ("metric_aggregation", "metric_agg_value") | ("percentage_match", "percentage") => "value",
                 _ => return None,
             }
