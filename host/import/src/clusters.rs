@@ -86,6 +86,12 @@ fn nodes(sheet: &mut Sheet) -> Vec<String> {
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
             .collect()
     };
+    let bare: Vec<String> = found.iter().map(|node| without_user(node)).collect();
+    if bare != found {
+        let what = "in the cluster's `nodes`, without what stands before `@`: say it as `es_username` and `es_password`";
+        sheet.changed(if hosts.is_empty() { "es_host" } else { "es_hosts" }, what);
+    }
+    let found = bare;
     if found.is_empty() {
         sheet.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "there is no `es_host` beside it");
         return found;
@@ -105,6 +111,17 @@ fn node(scheme: &str, host: &str, port: Option<&str>, prefix: Option<&str>) -> S
     let port = port.filter(|_| !has_port).map_or_else(String::new, |port| format!(":{port}"));
     let prefix = prefix.map_or_else(String::new, |prefix| format!("/{prefix}"));
     format!("{scheme}://{host}{port}{prefix}")
+}
+
+/// Without `user:password@`.
+fn without_user(node: &str) -> String {
+    let Ok(masked) = crate::mask::mask(node) else { return String::new() };
+    let Some((scheme, rest)) = masked.split_once("://") else { return node.to_string() };
+    let authority = rest.split('/').next().unwrap_or(rest);
+    match authority.rfind('@') {
+        Some(at) => crate::mask::unmask(&format!("{scheme}://{}", &rest[at + 1..])),
+        None => node.to_string(),
+    }
 }
 
 fn auth(sheet: &mut Sheet, secrets: &mut Secrets) -> Option<Yaml> {
@@ -167,7 +184,7 @@ fn kibana(sheet: &mut Sheet) -> Option<Yaml> {
             .trim_end_matches('/');
         if base.starts_with("http://") || base.starts_with("https://") || base.starts_with("@@") {
             sheet.carried(option, "the cluster's `kibana`");
-            found.get_or_insert_with(|| address(base));
+            found.get_or_insert_with(|| address(&without_user(base)));
         } else {
             sheet.dropped(option, "it is no address");
         }

@@ -33,6 +33,9 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
     for (place, message, remedy) in faults {
         sheet.fault_at(place, message, remedy);
     }
+    if sheet.is_settled("filter") && !sheet.faults.is_empty() {
+        return None;
+    }
     let form = match (lucene, dsl) {
         (_, 0) => "`filter`, in Lucene syntax",
         (0, _) => "`filter`, as Query DSL",

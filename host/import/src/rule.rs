@@ -50,9 +50,11 @@ pub(crate) fn rule(sheet: &mut Sheet, around: &mut Surroundings<'_>) -> Made {
     if file.is_none() {
         sheet.settle("jinja_template_path", "no such file beside the rule: `alert_text` is the template");
     }
+    let faults = sheet.faults.len();
     let destinations = destinations(sheet, &mut terms, around, &alerts);
     let to_nobody = destinations.is_empty() && around.fallback.is_none();
-    if to_nobody && sheet.node("alert").is_some() {
+    // What an alerter lacks is told already.
+    if to_nobody && sheet.faults.len() == faults && sheet.node("alert").is_some() {
         let message = "none of its alerters can be carried over, so that it would tell nobody";
         let remedy = "give `--destination NAME` for such rules, or name another alerter under `alert`";
         sheet.fault("alert", message, remedy);

@@ -47,6 +47,11 @@ impl Sheet {
         }
     }
 
+    /// Says of an option of a file that others may import too what this rule makes of it.
+    pub(crate) fn told(&mut self, entry: &Entry, fate: Fate, what: &str) {
+        self.find(entry.place.clone(), &entry.key, fate, what.into(), false);
+    }
+
     /// An instance of the rule for one entry of `alert` that brings options of its own.
     pub(crate) fn with(&self, entries: &[Entry]) -> Self {
         let mut sheet = self.clone();

@@ -6,7 +6,7 @@ use watchbell_manifest::Place;
 
 use crate::folder::Source;
 use crate::limits::IMPORTS_MAX;
-use crate::report::Fault;
+use crate::report::{Fate, Fault};
 use crate::sheet::Sheet;
 use crate::tree::{Data, Document, Node, Problem, parse};
 
@@ -124,6 +124,10 @@ impl Shelf {
         for entry in &document.entries {
             if entry.key == "filter" && shared {
                 layers.filters.push(entry.value.clone());
+                continue;
+            }
+            if entry.key == "import" && shared {
+                layers.sheet.told(entry, Fate::Carried, "what it imports is written out");
                 continue;
             }
             layers.sheet.lay(entry, shared);

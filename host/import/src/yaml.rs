@@ -257,7 +257,7 @@ fn literal(text: &str) -> Option<(&'static str, Vec<&str>)> {
             || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
     };
     let stray = text.match_indices("@@").count() != crate::mask::tokens(text).len() * 2;
-    let holds = body.contains('\n')
+    let holds = (body.contains('\n') || header == "|")
         && !body.ends_with('\n')
         && !lines[0].starts_with([' ', '\t'])
         && !lines[0].is_empty()

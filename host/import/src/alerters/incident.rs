@@ -1,7 +1,7 @@
 //! What keeps incidents. Where a receiver has a word for the end, it is told of the end.
 use serde_json::json;
 
-use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, literal, members};
+use super::kitchen::{Kitchen, Webhook, basic, constants, header, literal, members};
 use super::{Make, Recipe};
 use crate::tree::Node;
 use crate::yaml::Yaml;
@@ -150,19 +150,16 @@ fn opsgenie(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("priority", kitchen.formatted("opsgenie_priority")),
         ("details", details),
     ]);
-    let url =
-        kitchen.sheet.text("opsgenie_addr").unwrap_or_else(|| "https://api.opsgenie.com/v2/alerts".into());
-    kitchen.sheet.carried("opsgenie_addr", "the destination's address");
+    let url = match kitchen.sheet.has("opsgenie_addr") {
+        true => kitchen.address("opsgenie_addr", "OPSGENIE_URL"),
+        false => Some(Yaml::text("https://api.opsgenie.com/v2/alerts")),
+    };
+    let Some(url) = url else { return Vec::new() };
     let how = "`GenieKey {}`, with the key";
     let Some(key) = kitchen.secret_as("opsgenie_key", "OPSGENIE_AUTHORIZATION", Some(how)) else {
         return Vec::new();
     };
-    vec![
-        Webhook::json(address(&url), Yaml::Map(body))
-            .auth(header("Authorization", key))
-            .timeout(timeout)
-            .made(),
-    ]
+    vec![Webhook::json(url, Yaml::Map(body)).auth(header("Authorization", key)).timeout(timeout).made()]
 }
 
 /// A map whose values are texts, or `{field: name}`.
@@ -239,17 +236,11 @@ fn servicenow(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
             body.extend(kitchen.value(&option).map(|value| (name.to_string(), value)));
         }
     }
-    let url = kitchen.sheet.text("servicenow_rest_url").unwrap_or_default();
+    let Some(url) = kitchen.address("servicenow_rest_url", "SERVICENOW_REST_URL") else { return Vec::new() };
     let username = kitchen.sheet.text("username").unwrap_or_default();
-    kitchen.sheet.carried("servicenow_rest_url", "the destination's address");
     kitchen.sheet.carried("username", "the destination's `auth`");
     let Some(password) = kitchen.secret("password", "SERVICENOW_PASSWORD") else { return Vec::new() };
-    vec![
-        Webhook::json(address(&url), Yaml::Map(body))
-            .auth(basic(&username, password))
-            .timeout(timeout)
-            .made(),
-    ]
+    vec![Webhook::json(url, Yaml::Map(body)).auth(basic(&username, password)).timeout(timeout).made()]
 }
 
 fn flashduty(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {

@@ -53,6 +53,17 @@ impl Kitchen<'_> {
         }
     }
 
+    /// An address that the rule writes out; one that may hold a key, in a query or before `@`, is a secret.
+    pub(super) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
+        self.needs(&[option])?;
+        let text = self.sheet.text(option)?;
+        if holds_secret(&text) {
+            return self.secret(option, variable);
+        }
+        self.sheet.carried(option, "the destination's address");
+        Some(address(&text))
+    }
+
     /// `None`: an option is missing, which is a fault.
     pub(super) fn needs(&mut self, options: &[&str]) -> Option<()> {
         let missing: Vec<&str> =
@@ -305,6 +316,20 @@ pub(super) fn constants(node: &Node) -> Yaml {
         Data::Text(text) => literal(text),
         _ => crate::sheet::as_yaml(node),
     }
+}
+
+/// Whether an address may hold a key: in a query, or before `@`.
+pub(super) fn holds_secret(url: &str) -> bool {
+    // The `@` of a token is none.
+    crate::mask::mask(url).map_or(true, |masked| masked.contains(['?', '@']))
+}
+
+/// Whether something of this name is a secret, which no request may hold.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["auth", "api_key", "apikey", "api-key", "token", "secret", "password", "passwd", "cookie", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// An address that a rule writes out; `http://` where it has no scheme.

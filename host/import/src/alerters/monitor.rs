@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::incident::OVER;
-use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, literal, members};
+use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, holds_secret, literal, members};
 use super::{Make, Recipe};
 use crate::tree::Node;
 use crate::yaml::Yaml;
@@ -115,10 +115,14 @@ fn alertmanager(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     };
     kitchen.needs(&["alertmanager_hosts"]);
     let hosts = kitchen.sheet.texts("alertmanager_hosts").unwrap_or_default();
-    kitchen.sheet.carried("alertmanager_hosts", "the destinations' addresses");
+    let urls = match hosts.iter().any(|host| holds_secret(host)) {
+        true => kitchen.secrets_of("alertmanager_hosts", "ALERTMANAGER_URL"),
+        false => hosts.iter().map(|host| address(host)).collect(),
+    };
+    kitchen.sheet.settle("alertmanager_hosts", "the destinations' addresses");
     let body = Yaml::List(vec![Yaml::Map(alert)]);
-    let made = hosts.iter().map(|host| {
-        let webhook = Webhook::json(address(host), body.clone()).timeout(timeout.clone());
+    let made = urls.into_iter().map(|url| {
+        let webhook = Webhook::json(url, body.clone()).timeout(timeout.clone());
         Webhook { path: Some(Yaml::text("/api/v2/alerts")), auth: auth.clone(), ..webhook }.made()
     });
     made.collect()
@@ -174,14 +178,12 @@ fn alerta(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("attributes", (!attributes.is_empty()).then_some(Yaml::Map(attributes))),
     ]);
     body.extend(lists);
-    kitchen.needs(&["alerta_api_url"]);
-    let Some(url) = kitchen.sheet.text("alerta_api_url") else { return Vec::new() };
-    kitchen.sheet.carried("alerta_api_url", "the destination's address");
+    let Some(url) = kitchen.address("alerta_api_url", "ALERTA_API_URL") else { return Vec::new() };
     let auth = kitchen
         .sheet
         .has("alerta_api_key")
         .then(|| kitchen.secret_as("alerta_api_key", "ALERTA_AUTHORIZATION", Some("`Key {}`, with the key")));
-    let webhook = Webhook::json(address(&url), Yaml::Map(body));
+    let webhook = Webhook::json(url, Yaml::Map(body));
     let auth = auth.flatten().map(|key| header("Authorization", key));
     vec![Webhook { path: Some(Yaml::text("/alert")), auth, ..webhook }.made()]
 }

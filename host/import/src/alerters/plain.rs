@@ -1,5 +1,5 @@
 //! Any receiver of one request over HTTP.
-use super::kitchen::{Kitchen, Webhook, address, constants, members};
+use super::kitchen::{Kitchen, Webhook, constants, is_secret, members};
 use super::{Make, Recipe};
 use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
@@ -105,8 +105,16 @@ fn post(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     }
     let all = kitchen.sheet.flag("http_post_all_values").unwrap_or(body.is_empty());
     if let Some(node) = kitchen.sheet.node("http_post_static_payload") {
-        body.extend(node.entries().iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
-        kitchen.sheet.carried("http_post_static_payload", "in the destination's request");
+        let (secret, plain): (Vec<_>, Vec<_>) =
+            node.entries().iter().partition(|entry| is_secret(&entry.key));
+        body.extend(plain.iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
+        if secret.is_empty() {
+            kitchen.sheet.carried("http_post_static_payload", "in the destination's request");
+        } else {
+            let names: Vec<String> = secret.iter().map(|entry| format!("`{}`", entry.key)).collect();
+            let what = format!("in the destination's request, without {}: {NO_SECRET}", names.join(", "));
+            kitchen.sheet.changed("http_post_static_payload", what);
+        }
     }
     request(kitchen, "http_post", body, all, timeout)
 }
@@ -145,6 +153,8 @@ fn post2(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     request(kitchen, "http_post2", body, all, timeout)
 }
 
+const NO_SECRET: &str = "a request's body holds no secrets; a header does, as the destination's `auth`";
+
 fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
     Ok(match &node.data {
         Data::Text(text) => Yaml::Text(kitchen.jinja(text)?),
@@ -155,6 +165,9 @@ fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
             let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| {
                 if entry.key.contains("{{") || entry.key.starts_with('$') {
                     return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
+                }
+                if is_secret(&entry.key) {
+                    return Err(format!("`{}`: {NO_SECRET}", entry.key));
                 }
                 Ok((entry.key.clone(), of_jinja(kitchen, &entry.value)?))
             };
@@ -204,8 +217,7 @@ fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
     let (mut plain, mut auth, mut dropped) = (Vec::new(), None, Vec::new());
     for entry in node.entries() {
         let name = entry.key.to_lowercase();
-        let secret =
-            ["auth", "key", "token", "secret", "password", "cookie"].iter().any(|word| name.contains(word));
+        let secret = is_secret(&name) || name.contains("key");
         if secret && auth.is_none() {
             let variable = crate::secrets::snake(&format!("{option}_{}", entry.key));
             let value =
@@ -267,28 +279,26 @@ fn gelf(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         kitchen.told_fields("gelf_payload");
     }
     let (headers, auth) = headers(kitchen, "gelf_http_headers");
-    kitchen.needs(&["gelf_endpoint"]);
-    let Some(url) = kitchen.sheet.text("gelf_endpoint") else { return Vec::new() };
-    kitchen.sheet.carried("gelf_endpoint", "the destination's address");
-    let webhook = Webhook::json(address(&url), Yaml::Map(body)).timeout(timeout);
+    let Some(url) = kitchen.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
+    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout);
     vec![Webhook { headers, auth, ..webhook }.made()]
 }
 
 fn datadog(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let url = kitchen
-        .sheet
-        .text("datadog_api_url")
-        .unwrap_or_else(|| "https://api.datadoghq.com/api/v1/events".into());
-    kitchen.sheet.carried("datadog_api_url", "the destination's address");
+    let url = match kitchen.sheet.has("datadog_api_url") {
+        true => kitchen.address("datadog_api_url", "DATADOG_API_URL"),
+        false => Some(Yaml::text("https://api.datadoghq.com/api/v1/events")),
+    };
+    let Some(url) = url else { return Vec::new() };
     kitchen.sheet.dropped("datadog_app_key", "Datadog takes events with the API key alone");
     let Some(key) = kitchen.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("DD-API-KEY")), ("value", key)]))]);
     let body = Yaml::map([("title", Yaml::text("{{ headline }}")), ("text", Yaml::text("{{ body }}"))]);
-    vec![Webhook::json(address(&url), body).auth(auth).made()]
+    vec![Webhook::json(url, body).auth(auth).made()]
 }
 
 fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    kitchen.needs(&["smseagle_url", "smseagle_message_type"]);
+    kitchen.needs(&["smseagle_message_type"]);
     let kind = kitchen.sheet.text("smseagle_message_type").unwrap_or_default();
     kitchen.sheet.carried("smseagle_message_type", "the destination's path");
     let path = match kind.as_str() {
@@ -309,11 +319,10 @@ fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("duration", called.then_some(duration)),
         ("voice_id", (kind == "tts_adv").then_some(voice)),
     ]);
-    let url = kitchen.sheet.text("smseagle_url").unwrap_or_default();
-    kitchen.sheet.carried("smseagle_url", "the destination's address");
+    let Some(url) = kitchen.address("smseagle_url", "SMSEAGLE_URL") else { return Vec::new() };
     let Some(token) = kitchen.secret("smseagle_token", "SMSEAGLE_TOKEN") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("access-token")), ("value", token)]))]);
-    let webhook = Webhook::json(address(&url), Yaml::Map(body)).auth(auth);
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(auth);
     vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
 }
 

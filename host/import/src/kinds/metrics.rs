@@ -22,7 +22,7 @@ pub(super) fn metric_aggregation(made: &mut Maker<'_>) {
     made.number("min_doc_count", "min_doc_count");
     made.sheet.dropped("terms_size", "every key is judged, however many there are");
     made.sheet
-        .dropped("metric_format_string", "a text formats the value itself: `{{ \"%.2f\" | format(value) }}`");
+        .dropped("metric_format_string", "a text formats the value itself: `{{ '%.2f' | format(value) }}`");
 }
 
 pub(super) fn spike_aggregation(made: &mut Maker<'_>) {
@@ -87,7 +87,7 @@ pub(super) fn percentage_match(made: &mut Maker<'_>) {
     made.number("min_denominator", "min_denominator");
     made.sheet.dropped(
         "percentage_format_string",
-        "a text formats the value itself: `{{ \"%.2f\" | format(value) }}`",
+        "a text formats the value itself: `{{ '%.2f' | format(value) }}`",
     );
 }
 

@@ -143,10 +143,10 @@ fn of_python(
             (Term::Constant(text), None) => writer.text(&text),
             (Term::Told(expression) | Term::Untold(expression), None) => writer.expression(&expression),
             (Term::Constant(text), Some(format)) => {
-                writer.expression(&format!("\"{format}\" | format({text})"))
+                writer.expression(&format!("'{format}' | format({text})"))
             }
             (Term::Told(expression), Some(format)) => {
-                writer.expression(&format!("\"{format}\" | format({expression})"))
+                writer.expression(&format!("'{format}' | format({expression})"))
             }
             // The stand-in is a text, which no number's format fits.
             (Term::Untold(expression), Some(_)) => writer.expression(&expression),

@@ -26,9 +26,12 @@ pub(crate) fn rewrite(
             Segment::Text(text) => out.push_str(text),
             Segment::Comment(_) => {}
             Segment::Expression(inner) => {
-                out.push_str("{{");
-                expression(inner, root, &bound, resolve, &mut out)?;
-                out.push_str("}}");
+                let mut written = String::new();
+                expression(inner, root, &bound, resolve, &mut written)?;
+                match plain_text(&written) {
+                    Some(text) => out.push_str(text),
+                    None => out.push_str(&format!("{{{{{written}}}}}")),
+                }
             }
             Segment::Statement(inner) => {
                 out.push_str("{%");
@@ -38,6 +41,12 @@ pub(crate) fn rewrite(
         }
     }
     Ok(out)
+}
+
+/// The text that an expression is, if it is one and nothing in it could mean more to a template or to Markdown.
+fn plain_text(expression: &str) -> Option<&str> {
+    let text = expression.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+    (!text.contains(['\'', '\\', '{', '}', '<', '%', '#'])).then_some(text)
 }
 
 enum Segment<'a> {

@@ -44,7 +44,7 @@ impl Writer {
                     rest = &rest[2..];
                     continue;
                 }
-                '{' if last => self.out.push_str("{{ \"{\" }}"),
+                '{' if last => self.out.push_str("{{ '{' }}"),
                 // What looks like a tag and is none would vanish from the message.
                 '<' if self.dialect == Dialect::Message && (last || is_unknown_tag(after)) => {
                     self.out.push_str("\\<")
@@ -58,7 +58,7 @@ impl Writer {
 
 /// A text as a string of the template language.
 pub(crate) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
 }
 
 /// Whether `<` before `text` would begin a tag that alerts do not know.
@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn braces_and_tags_stand_for_themselves() {
-        assert_eq!(written("a {{b}} {% {", false), "a {{ \"{{\" }}b}} {{ \"{%\" }} {");
-        assert_eq!(written("{", true), "{{ \"{\" }}{{ x }}");
+        assert_eq!(written("a {{b}} {% {", false), "a {{ '{{' }}b}} {{ '{%' }} {");
+        assert_eq!(written("{", true), "{{ '{' }}{{ x }}");
         assert_eq!(written("on <", true), "on \\<{{ x }}");
         assert_eq!(
             written("<a href=\"x\">y</a> <web-1> <!here> a < b <http://x>", false),
