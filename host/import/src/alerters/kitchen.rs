@@ -198,17 +198,13 @@ impl Kitchen<'_> {
             }
         }
         let option = of("timeout");
-        match self.sheet.number(&option) {
-            Some(Yaml::Number(seconds)) if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) => {
-                self.sheet.carried(&option, "the destination's `timeout`");
-                Some(format!("{seconds}s"))
-            }
-            Some(_) => {
-                self.sheet.dropped(&option, "it is no whole number of seconds; 10 s is the default");
-                None
-            }
-            None => None,
+        let seconds = self.sheet.text(&option)?;
+        if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) {
+            self.sheet.carried(&option, "the destination's `timeout`");
+            return Some(format!("{seconds}s"));
         }
+        self.sheet.dropped(&option, "it is no whole number of seconds; 10 s is the default");
+        None
     }
 }
 

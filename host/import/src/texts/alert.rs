@@ -159,7 +159,8 @@ fn of_python(
         );
     }
     let about = if sheet.has(&args_option) { args_option.as_str() } else { "alert_text_kw" };
-    untold(sheet, terms, about);
+    let missing = format!("`{}`", terms.missing);
+    untold(sheet, terms, about, &missing);
     Ok(writer.end())
 }
 
@@ -171,7 +172,7 @@ fn of_jinja(sheet: &mut Sheet, terms: &mut Terms, option: &str, source: &str) ->
     if let Some(names) = terms_left(&text) {
         return Err(names);
     }
-    untold(sheet, terms, option);
+    untold(sheet, terms, option, "nothing");
     sheet.carried(
         option,
         if option == "alert_subject" {
@@ -184,11 +185,14 @@ fn of_jinja(sheet: &mut Sheet, terms: &mut Terms, option: &str, source: &str) ->
 }
 
 /// Fields that a text wants and the rule does not tell.
-fn untold(sheet: &mut Sheet, terms: &mut Terms, option: &str) {
+fn untold(sheet: &mut Sheet, terms: &mut Terms, option: &str, shown: &str) {
     if !terms.untold.is_empty() {
         let names: Vec<String> = std::mem::take(&mut terms.untold).into_iter().collect();
-        let (names, missing) = (list(&names), &terms.missing);
-        sheet.changed(option, format!("a rule of type `{}` does not tell {names}: the text shows `{missing}` there, unless it stands under `key:`", terms.kind));
+        let (kind, names) = (&terms.kind, list(&names));
+        let what = format!(
+            "a rule of type `{kind}` does not tell {names}: the text shows {shown} there, unless it stands under `key:`"
+        );
+        sheet.changed(option, what);
     }
 }
 

@@ -47,8 +47,8 @@ impl Terms {
             return Term::Told(expression);
         }
         // What is missing of a flatline has no document: ElastAlert calls the key's value so.
-        let name = if self.kind == "flatline" && name == "key" { self.key.first().cloned() } else { None }
-            .map_or_else(|| name.to_string(), |key| key);
+        let key = self.key.first().cloned().filter(|_| self.kind == "flatline" && name == "key");
+        let name = key.unwrap_or_else(|| name.to_string());
         let name = name.as_str();
         let field = name.strip_suffix(".keyword").unwrap_or(name);
         if let Some(key) =
@@ -71,12 +71,14 @@ impl Terms {
         Term::Untold(format!("{} | default({})", member("details", name), quoted(&self.missing)))
     }
 
+    /// For a template of Jinja.
     pub(crate) fn expression(&mut self, sheet: &Sheet, name: &str, dialect: Dialect) -> String {
         match self.term(sheet, name, dialect) {
             Term::Constant(text) if text.parse::<i64>().is_ok() => text,
             Term::Constant(text) => quoted(&text),
             Term::Told(expression) => expression,
-            Term::Untold(expression) => format!("({expression})"),
+            // Jinja shows nothing of what is not there.
+            Term::Untold(expression) => expression.split(" | ").next().unwrap_or_default().to_string(),
         }
     }
 
