@@ -59,7 +59,7 @@ pub(crate) fn rule(sheet: &mut Sheet, around: &mut Surroundings<'_>) -> Made {
         let remedy = "give `--destination NAME` for such rules, or name another alerter under `alert`";
         sheet.fault("alert", message, remedy);
     }
-    let repeat = repeat(sheet);
+    let repeat = repeat(sheet, &module);
     left_behind(sheet);
 
     let text = |text: &str| Yaml::text(text);
@@ -183,15 +183,28 @@ fn schedule(sheet: &mut Sheet) -> Vec<(&'static str, Yaml)> {
 }
 
 /// `realert` and its kin.
-fn repeat(sheet: &mut Sheet) -> Option<Yaml> {
+fn repeat(sheet: &mut Sheet, module: &str) -> Option<Yaml> {
     sheet.dropped("realert_key", "an episode goes by the values of `key`");
     sheet.dropped(
         "exponential_realert",
         "an open episode is told again at one interval; `escalate` reaches others later",
     );
     let span = sheet.span("realert")?;
+    if matches!(module, "any" | "blacklist" | "whitelist" | "change" | "new_term") {
+        match span.millis {
+            Some(0) => sheet.carried("realert", "every match is told"),
+            _ => sheet.dropped(
+                "realert",
+                "every match is told, once: a rule that announces documents mutes none of them",
+            ),
+        }
+        return None;
+    }
     if span.millis == Some(0) {
-        sheet.carried("realert", "no `repeat`: every match of a rule that tells events is told anyway");
+        sheet.changed(
+            "realert",
+            "no `repeat`: an episode is told when it opens and when it ends, however many matches it has",
+        );
         return None;
     }
     let what = format!(
