@@ -39,12 +39,15 @@ fn list(paths: &[PathBuf]) -> String {
 /// passed over: Kubernetes keeps second copies there.
 ///
 /// # Errors
-/// `folder` itself cannot be read. A file that cannot is among the sources, and says why.
+/// `folder` itself cannot be read, or holds more than 20,000 such files. A file that cannot be read is among the
+/// sources, and says why.
 pub fn read(folder: &Path) -> std::io::Result<Vec<Source>> {
     let mut found = Vec::new();
     walk(folder, "", &mut found, 0)?;
+    if found.len() > FILES_MAX {
+        return Err(std::io::Error::other(format!("more than {FILES_MAX} files")));
+    }
     found.sort();
-    found.truncate(FILES_MAX);
     let mut seen: BTreeSet<String> = found.iter().cloned().collect();
     let mut sources = Vec::new();
     let mut waiting: Vec<(String, bool)> = found.into_iter().map(|path| (path, false)).collect();
@@ -103,8 +106,9 @@ fn walk(folder: &Path, below: &str, found: &mut Vec<String>, depth: usize) -> st
             continue;
         }
         match fs::metadata(entry.path()) {
-            // Too deep is a link that leads back, as far as anybody can tell.
             Ok(about) if about.is_dir() && depth < FOLDERS_MAX => walk(folder, &path, found, depth + 1)?,
+            // Too deep is a link that leads back, as far as anybody can tell: told when it cannot be read as a file.
+            Ok(about) if about.is_dir() => found.push(path),
             Ok(about) if about.is_file() && is_yaml(&name) => found.push(path),
             // Told when it is read.
             Err(_) if is_yaml(&name) => found.push(path),
@@ -120,7 +124,11 @@ fn text(path: &Path) -> Result<String, String> {
         fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|error| format!("cannot be read: {error}"))?;
+    let bytes = read().map_err(|error| {
+        let words = error.to_string();
+        // Without the number of the operating system.
+        format!("cannot be read: {}", words.split(" (os error").next().unwrap_or(&words).to_lowercase())
+    })?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("is larger than {} KiB", FILE_BYTES_MAX / 1024));
     }

@@ -17,7 +17,8 @@ use crate::yaml::{Yaml, document};
 /// What to know beside the files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings<'a> {
-    /// Where rules send their messages if none of their alerters can be carried over; such a rule fails without.
+    /// Where rules send their messages if none of their alerters can be carried over; such a rule fails without. A name
+    /// as manifests have them: letters, digits, `_`, `.` and `-`, at most 128.
     pub destination: Option<&'a str>,
     /// Values of tokens, for the environment; others are listed there without one.
     pub tokens: &'a [(String, String)],
@@ -132,9 +133,9 @@ impl<'a> Work<'a> {
         let mut sheet = layers.sheet;
         let name = sheet.text("name").unwrap_or_else(|| stem(file).to_string());
         let wanted = slug(&name).or_else(|| slug(stem(file))).unwrap_or_else(|| "rule".into());
-        let mut names = self.names.clone();
-        let slug = free(&wanted, &mut names);
+        let slug = free(&wanted, &mut self.names);
         name_told(&mut sheet, &name, &slug);
+        let around_name = slug.clone();
         sheet.carried("import", "what it imports is written out");
         let cluster = self.cluster(&mut sheet);
         let shelf = self.shelf;
@@ -151,11 +152,13 @@ impl<'a> Work<'a> {
         let kind = sheet.node("type").and_then(|node| node.text()).unwrap_or_default();
         sheet.rest(|key| explain(key, &kind, &made.alerts));
         let became = sheet.faults.is_empty().then(|| {
-            self.names = names;
             let path = free_path(&path(file, &self.folders), &mut self.paths);
             self.written(file, &path, &slug, cluster, made);
             Became { rule: slug, file: path }
         });
+        if became.is_none() {
+            self.names.remove(&around_name);
+        }
         sheet.faults.sort();
         self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: sheet.faults });
         self.findings.extend(sheet.findings);
