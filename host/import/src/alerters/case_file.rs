@@ -1,0 +1,192 @@
+//! Where cases are worked on: alerts with what was observed.
+use super::kitchen::{Kitchen, Webhook, address, constants, members};
+use super::{Make, Recipe};
+use crate::tree::{Data, Node};
+use crate::yaml::Yaml;
+
+pub(super) const RECIPES: &[Recipe] = &[
+    Recipe {
+        name: "iris",
+        also: &[],
+        options: &[
+            "iris_host",
+            "iris_api_token",
+            "iris_customer_id",
+            "iris_ca_cert",
+            "iris_ignore_ssl_errors",
+            "iris_description",
+            "iris_overwrite_timestamp",
+            "iris_type",
+            "iris_case_template_id",
+            "iris_alert_note",
+            "iris_alert_source",
+            "iris_alert_tags",
+            "iris_alert_status_id",
+            "iris_alert_source_link",
+            "iris_alert_severity_id",
+            "iris_alert_context",
+            "iris_iocs",
+        ],
+        make: Make::Destinations(iris),
+    },
+    Recipe {
+        name: "hivealerter",
+        also: &["thehive"],
+        options: &[
+            "hive_connection",
+            "hive_alert_config",
+            "hive_observable_data_mapping",
+            "hive_proxies",
+            "severity_scale",
+        ],
+        make: Make::Destinations(thehive),
+    },
+];
+
+fn iris(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    if kitchen.sheet.text("iris_type").is_some_and(|kind| kind.contains("case")) {
+        kitchen.sheet.dropped(
+            "iris_type",
+            "a case takes several requests that depend on each other; an alert takes one",
+        );
+        return Vec::new();
+    }
+    kitchen.sheet.carried("iris_type", "an alert");
+    kitchen.sheet.dropped("iris_case_template_id", "it is for cases");
+    kitchen.sheet.dropped("iris_ignore_ssl_errors", "certificates are always checked");
+    kitchen.sheet.dropped("iris_ca_cert", "the system's authorities are trusted: add it there");
+    kitchen.sheet.carried("iris_overwrite_timestamp", "the time is always the match's");
+    let number = |value: &str| Yaml::Number(value.into());
+    let context = kitchen.sheet.node("iris_alert_context").map(|node| {
+        let fields: Vec<(String, String)> = node
+            .entries()
+            .iter()
+            .filter_map(|entry| Some((entry.key.clone(), entry.value.text()?)))
+            .collect();
+        let made = fields.into_iter().map(|(name, field)| (name, kitchen.field(&field))).collect();
+        kitchen.told_fields("iris_alert_context");
+        Yaml::Map(made)
+    });
+    let iocs = kitchen.sheet.node("iris_iocs").map(|node| {
+        let items = match node.data {
+            Data::List(items) => items,
+            _ => Vec::new(),
+        };
+        let made = items.iter().map(|item| ioc(kitchen, item)).collect();
+        kitchen.told_fields("iris_iocs");
+        Yaml::List(made)
+    });
+    let body = members([
+        ("alert_title", Some(Yaml::text("{{ headline }}"))),
+        ("alert_description", Some(kitchen.constant_or("iris_description", "{{ body }}"))),
+        ("alert_source", Some(kitchen.constant_or("iris_alert_source", "Watchbell"))),
+        ("alert_source_ref", Some(Yaml::text("{{ episode }}"))),
+        ("alert_source_event_time", Some(Yaml::text("{{ at }}"))),
+        ("alert_source_link", kitchen.constant("iris_alert_source_link")),
+        ("alert_severity_id", Some(kitchen.value("iris_alert_severity_id").unwrap_or_else(|| number("1")))),
+        ("alert_status_id", Some(kitchen.value("iris_alert_status_id").unwrap_or_else(|| number("2")))),
+        ("alert_note", kitchen.constant("iris_alert_note")),
+        ("alert_tags", kitchen.constant("iris_alert_tags")),
+        ("alert_customer_id", Some(kitchen.value("iris_customer_id").unwrap_or_else(|| number("1")))),
+        ("alert_context", context),
+        ("alert_iocs", iocs),
+    ]);
+    kitchen.needs(&["iris_host"]);
+    let host = kitchen.sheet.text("iris_host").unwrap_or_default();
+    kitchen.sheet.carried("iris_host", "the destination's address");
+    let Some(token) = kitchen.secret("iris_api_token", "IRIS_API_TOKEN") else { return Vec::new() };
+    let url = Yaml::Text(format!("https://{}", host.trim_end_matches('/')));
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
+    vec![Webhook { path: Some(Yaml::text("/alerts/add")), ..webhook }.made()]
+}
+
+fn ioc(kitchen: &mut Kitchen<'_>, item: &Node) -> Yaml {
+    let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| match (
+        entry.key.as_str(),
+        entry.value.text(),
+    ) {
+        ("ioc_value", Some(field)) => kitchen.field(&field),
+        _ => constants(&entry.value),
+    };
+    Yaml::Map(item.entries().iter().map(|entry| (entry.key.clone(), member(entry, kitchen))).collect())
+}
+
+/// TheHive's API, "Create alert".
+fn thehive(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    kitchen.needs(&["hive_connection", "hive_alert_config"]);
+    let Some(connection) = kitchen.sheet.node("hive_connection") else { return Vec::new() };
+    let Some(config) = kitchen.sheet.node("hive_alert_config") else { return Vec::new() };
+    let mut body = vec![
+        ("title".to_string(), Yaml::text("{{ title }}")),
+        ("description".to_string(), Yaml::text("{{ body }}")),
+        ("sourceRef".to_string(), Yaml::text("{{ episode }}")),
+        ("date".to_string(), Yaml::text("{{ at_ms }}")),
+    ];
+    let mut left = Vec::new();
+    for entry in config.entries() {
+        let value = match entry.key.as_str() {
+            "title" | "description" | "type" | "source"
+                if config.get(&format!("{}_args", entry.key)).is_none() =>
+            {
+                constants(&entry.value)
+            }
+            "severity" | "tlp" | "pap" | "status" | "follow" | "caseTemplate" | "flag" => {
+                constants(&entry.value)
+            }
+            "tags" => constants(&entry.value),
+            name => {
+                left.push(format!("`{name}`"));
+                continue;
+            }
+        };
+        body.retain(|(name, _)| *name != entry.key);
+        body.push((entry.key.clone(), value));
+    }
+    if left.is_empty() {
+        kitchen.sheet.carried("hive_alert_config", "in the destination's request");
+    } else {
+        let what = format!(
+            "in the destination's request, without {}, for which TheHive's form has no template here",
+            left.join(", ")
+        );
+        kitchen.sheet.changed("hive_alert_config", what);
+    }
+    if let Some(Node { data: Data::List(items), .. }) = kitchen.sheet.node("hive_observable_data_mapping") {
+        let artifacts: Vec<Yaml> = items.iter().filter_map(|item| observable(kitchen, item)).collect();
+        kitchen.told_fields("hive_observable_data_mapping");
+        body.push(("artifacts".into(), Yaml::List(artifacts)));
+    }
+    kitchen.sheet.dropped("severity_scale", "the severity is a number from 1 to 4");
+    kitchen.sheet.dropped("hive_proxies", "a destination has no proxy of its own");
+    let of = |name: &str| connection.get(name).and_then(Node::text);
+    let host = of("hive_host").unwrap_or_else(|| "http://localhost".into());
+    let port = of("hive_port").unwrap_or_else(|| "9000".into());
+    let Some(key) = connection.get("hive_apikey").filter(|node| node.text().is_some()) else {
+        kitchen.sheet.fault(
+            "hive_connection",
+            "`hive_apikey` is missing",
+            "write it into the rule: ElastAlert needs it too",
+        );
+        return Vec::new();
+    };
+    let token = kitchen.secrets.reference("HIVE_APIKEY", "hive_apikey", key, None);
+    kitchen.sheet.changed("hive_connection", "the destination's address; the key is a variable, certificates are always checked, there is no proxy");
+    let url = address(&format!("{}:{port}", host.trim_end_matches('/')));
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
+    vec![Webhook { path: Some(Yaml::text("/api/alert")), ..webhook }.made()]
+}
+
+fn observable(kitchen: &mut Kitchen<'_>, item: &Node) -> Option<Yaml> {
+    let named = |name: &str| item.get(name).map(constants);
+    let (kind, field) = item.entries().iter().find_map(|entry| {
+        let other = !matches!(entry.key.as_str(), "tlp" | "message" | "tags");
+        other.then(|| entry.value.text().map(|field| (entry.key.clone(), field)))?
+    })?;
+    Some(Yaml::Map(members([
+        ("dataType", Some(Yaml::Text(kind))),
+        ("data", Some(kitchen.field(&field))),
+        ("tlp", Some(named("tlp").unwrap_or_else(|| Yaml::Number("2".into())))),
+        ("message", named("message")),
+        ("tags", Some(named("tags").unwrap_or_else(|| Yaml::List(Vec::new())))),
+    ])))
+}

@@ -1,0 +1,346 @@
+//! What every recipe needs: the rule's options, what its messages may name, and a place for secrets.
+use crate::mask::{lone_token, variables};
+use crate::secrets::Secrets;
+use crate::sheet::Sheet;
+use crate::texts::python::{Part, Which, read};
+use crate::texts::{Dialect, Term, Terms, Writer, jinja};
+use crate::tree::{Data, Node};
+use crate::yaml::Yaml;
+
+pub(crate) struct Kitchen<'a> {
+    pub(crate) sheet: &'a mut Sheet,
+    pub(crate) terms: &'a mut Terms,
+    pub(crate) secrets: &'a mut Secrets,
+}
+
+impl Kitchen<'_> {
+    /// A secret; `None`: the rule does not give it, which is a fault.
+    pub(super) fn secret(&mut self, option: &str, variable: &str) -> Option<Yaml> {
+        self.secret_as(option, variable, None)
+    }
+
+    /// A secret that is a part of what the variable must hold: `how` has `{}` in its place.
+    pub(super) fn secret_as(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
+        self.needs(&[option])?;
+        let node = self.sheet.node(option)?;
+        self.sheet.text(option)?;
+        let reference = self.secrets.reference(variable, option, &node, how);
+        self.told_secret(option, &reference);
+        Some(reference)
+    }
+
+    /// The same of each item of a list.
+    pub(super) fn secrets_of(&mut self, option: &str, variable: &str) -> Vec<Yaml> {
+        if self.needs(&[option]).is_none() || self.sheet.texts(option).is_none() {
+            return Vec::new();
+        }
+        let Some(node) = self.sheet.node(option) else { return Vec::new() };
+        let items = match node.data {
+            Data::List(items) => items,
+            _ => vec![node],
+        };
+        let references: Vec<Yaml> =
+            items.iter().map(|item| self.secrets.reference(variable, option, item, None)).collect();
+        references.iter().for_each(|reference| self.told_secret(option, reference));
+        references
+    }
+
+    fn told_secret(&mut self, option: &str, reference: &Yaml) {
+        if let Yaml::Map(entries) = reference
+            && let Some((_, Yaml::Text(name))) = entries.first()
+        {
+            self.sheet.carried(option, format!("a secret, named and not written: the variable {name}"));
+        }
+    }
+
+    /// An address that the rule writes out; one that may hold a key, in a query or before `@`, is a secret.
+    pub(super) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
+        self.needs(&[option])?;
+        let text = self.sheet.text(option)?;
+        if holds_secret(&text) {
+            return self.secret(option, variable);
+        }
+        self.sheet.carried(option, "the destination's address");
+        Some(address(&text))
+    }
+
+    /// `None`: an option is missing, which is a fault.
+    pub(super) fn needs(&mut self, options: &[&str]) -> Option<()> {
+        let missing: Vec<&str> =
+            options.iter().copied().filter(|option| self.sheet.node(option).is_none()).collect();
+        for option in &missing {
+            self.sheet.fault(
+                option,
+                format!("`{option}` is missing"),
+                "write it into the rule: ElastAlert needs it too",
+            );
+        }
+        missing.is_empty().then_some(())
+    }
+
+    /// Text that stands for itself in the request.
+    pub(super) fn constant(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.sheet.text(option)?;
+        self.sheet.carried(option, "in the destination's request");
+        Some(literal(&text))
+    }
+
+    pub(super) fn constant_or(&mut self, option: &str, default: &str) -> Yaml {
+        self.constant(option).unwrap_or_else(|| Yaml::text(default))
+    }
+
+    /// Numbers and texts as they stand.
+    pub(super) fn value(&mut self, option: &str) -> Option<Yaml> {
+        let node = self.sheet.node(option)?;
+        self.sheet.carried(option, "in the destination's request");
+        Some(constants(&node))
+    }
+
+    /// A text in which `{field}` stands for a value of the match.
+    pub(super) fn formatted(&mut self, option: &str) -> Option<Yaml> {
+        let text = self.sheet.text(option)?;
+        match self.format(&text) {
+            Ok(template) => {
+                self.told_fields(option);
+                Some(Yaml::Text(template))
+            }
+            Err(why) => {
+                self.sheet.dropped(option, why);
+                None
+            }
+        }
+    }
+
+    pub(super) fn formatted_list(&mut self, option: &str) -> Vec<Yaml> {
+        let texts = self.sheet.texts(option).unwrap_or_default();
+        let made: Vec<Yaml> =
+            texts.iter().filter_map(|text| self.format(text).ok()).map(Yaml::Text).collect();
+        if made.len() == texts.len() {
+            self.told_fields(option);
+        } else {
+            self.sheet.dropped(option, "not all of it can be formatted");
+        }
+        made
+    }
+
+    fn format(&mut self, text: &str) -> Result<String, String> {
+        let mut writer = Writer::new(Dialect::Webhook);
+        for part in read(text)? {
+            match part {
+                Part::Literal(text) => writer.text(&text),
+                Part::Field { which: Which::Name(name), .. } => match self.term(&name) {
+                    Term::Constant(text) => writer.text(&text),
+                    Term::Told(expression) | Term::Untold(expression) => writer.expression(&expression),
+                },
+                Part::Field { which: Which::Index(index), .. } => {
+                    return Err(format!("`{{{index}}}` has no argument"));
+                }
+            }
+        }
+        Ok(writer.end())
+    }
+
+    /// A template of Jinja2.
+    pub(super) fn jinja(&mut self, text: &str) -> Result<String, String> {
+        let root = self.sheet.text("jinja_root_name").unwrap_or_else(|| "_data".into());
+        let (sheet, terms) = (&*self.sheet, &mut *self.terms);
+        jinja::rewrite(text, &root, &mut |name| terms.expression(sheet, name, Dialect::Webhook))
+    }
+
+    /// What a field's value is, of its own type: an option of the rule where no field is called so.
+    pub(super) fn field(&mut self, name: &str) -> Yaml {
+        match self.term(name) {
+            Term::Constant(text) => literal(&text),
+            Term::Told(expression) => Yaml::Text(format!("{{{{ {expression} }}}}")),
+            // Without a stand-in: what is not there is left out of a request.
+            Term::Untold(expression) => {
+                let bare = expression.split(" | ").next().unwrap_or_default();
+                Yaml::Text(format!("{{{{ {bare} }}}}"))
+            }
+        }
+    }
+
+    fn term(&mut self, name: &str) -> Term {
+        self.terms.term(self.sheet, name, Dialect::Webhook)
+    }
+
+    /// Says of an option with fields that it was carried, and which of them the rule does not tell.
+    pub(super) fn told_fields(&mut self, option: &str) {
+        let untold: Vec<String> =
+            std::mem::take(&mut self.terms.untold).into_iter().map(|name| format!("`{name}`")).collect();
+        if untold.is_empty() {
+            self.sheet.carried(option, "in the destination's request");
+        } else {
+            let kind = &self.terms.kind;
+            let what = format!(
+                "in the destination's request; a rule of type `{kind}` does not tell {}",
+                untold.join(", ")
+            );
+            self.sheet.changed(option, what);
+        }
+    }
+
+    /// What the alerters of one product all have, told at once; gives the timeout.
+    pub(super) fn plumbing(&mut self, prefix: &str) -> Option<String> {
+        let of = |name: &str| format!("{prefix}_{name}");
+        for name in ["proxy", "proxy_login", "proxy_pass", "proxy_password"] {
+            self.sheet.dropped(&of(name), "a destination has no proxy of its own");
+        }
+        self.sheet.dropped(&of("ignore_ssl_errors"), "certificates are always checked");
+        self.sheet.dropped(&of("ca_certs"), "the system's authorities are trusted: add it there");
+        for at in ["kibana_discover", "opensearch_discover"] {
+            for name in [format!("attach_{at}_url"), format!("{at}_attach_url")] {
+                self.sheet
+                    .dropped(&of(&name), "the message has `{{ link }}` where the cluster has `kibana:`");
+            }
+            for name in ["color", "title"] {
+                self.sheet.dropped(&of(&format!("{at}_{name}")), "the link has no looks of its own");
+            }
+        }
+        let option = of("timeout");
+        let seconds = self.sheet.text(&option)?;
+        if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) {
+            self.sheet.carried(&option, "the destination's `timeout`");
+            return Some(format!("{seconds}s"));
+        }
+        self.sheet.dropped(&option, "it is no whole number of seconds; 10 s is the default");
+        None
+    }
+}
+
+/// A destination of the product `webhook`.
+pub(super) struct Webhook {
+    pub(super) url: Yaml,
+    pub(super) auth: Option<Yaml>,
+    pub(super) path: Option<Yaml>,
+    pub(super) query: Vec<(String, Yaml)>,
+    pub(super) headers: Vec<(String, Yaml)>,
+    pub(super) body: Option<Yaml>,
+    pub(super) form: Option<Yaml>,
+    pub(super) timeout: Option<String>,
+}
+
+impl Webhook {
+    pub(super) fn json(url: Yaml, body: Yaml) -> Self {
+        Self {
+            url,
+            auth: None,
+            path: None,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Some(body),
+            form: None,
+            timeout: None,
+        }
+    }
+
+    pub(super) fn form(url: Yaml, form: Yaml) -> Self {
+        Self { body: None, form: Some(form), ..Self::json(url, Yaml::Null) }
+    }
+
+    pub(super) fn auth(mut self, auth: Yaml) -> Self {
+        self.auth = Some(auth);
+        self
+    }
+
+    pub(super) fn timeout(mut self, timeout: Option<String>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    pub(super) fn made(self) -> Yaml {
+        let mut params = Vec::new();
+        params.extend(self.path.map(|path| ("path".to_string(), path)));
+        for (name, pairs) in [("query", self.query), ("headers", self.headers)] {
+            if !pairs.is_empty() {
+                params.push((name.to_string(), Yaml::Map(pairs)));
+            }
+        }
+        params.extend(self.body.map(|body| ("body".to_string(), body)));
+        params.extend(self.form.map(|form| ("form".to_string(), form)));
+        destination("webhook", self.url, self.auth, params, self.timeout)
+    }
+}
+
+pub(super) fn destination(
+    product: &str,
+    url: Yaml,
+    auth: Option<Yaml>,
+    params: Vec<(String, Yaml)>,
+    timeout: Option<String>,
+) -> Yaml {
+    let private = matches!(&url, Yaml::Text(url) if is_private(url));
+    let mut entries = vec![("use".to_string(), Yaml::text(product)), ("url".to_string(), url)];
+    entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
+    if !params.is_empty() {
+        entries.push(("params".to_string(), Yaml::Map(params)));
+    }
+    // ElastAlert asks nobody's leave for such an address; here it takes a grant.
+    if private {
+        entries.push(("grants".to_string(), Yaml::map([("private_addresses", Yaml::Bool(true))])));
+    }
+    entries.extend(timeout.map(|timeout| ("timeout".to_string(), Yaml::Text(timeout))));
+    Yaml::Map(entries)
+}
+
+fn is_private(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    let host = host.split(['/', ':', '?']).next().unwrap_or_default();
+    let address: Option<std::net::Ipv4Addr> = host.parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback() || address.is_private())
+}
+
+/// A map of a request, without what is not there.
+pub(super) fn members<const N: usize>(entries: [(&str, Option<Yaml>); N]) -> Vec<(String, Yaml)> {
+    entries.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+}
+
+/// Text in which nothing is an expression of the request's template.
+pub(super) fn literal(text: &str) -> Yaml {
+    let mut writer = Writer::new(Dialect::Webhook);
+    writer.text(text);
+    Yaml::Text(writer.end())
+}
+
+/// A tree in which nothing is an expression.
+pub(super) fn constants(node: &Node) -> Yaml {
+    match &node.data {
+        Data::List(items) => Yaml::List(items.iter().map(constants).collect()),
+        Data::Map(entries) => {
+            Yaml::Map(entries.iter().map(|entry| (entry.key.clone(), constants(&entry.value))).collect())
+        }
+        Data::Text(text) => literal(text),
+        _ => crate::sheet::as_yaml(node),
+    }
+}
+
+/// Whether an address may hold a key: in a query, or before `@`.
+pub(super) fn holds_secret(url: &str) -> bool {
+    // The `@` of a token is none.
+    crate::mask::mask(url).map_or(true, |masked| masked.contains(['?', '@']))
+}
+
+/// Whether something of this name is a secret, which no request may hold.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["auth", "api_key", "apikey", "api-key", "token", "secret", "password", "passwd", "cookie", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// An address that a rule writes out; `http://` where it has no scheme.
+pub(crate) fn address(text: &str) -> Yaml {
+    let text = text.trim().trim_end_matches('/');
+    let bare = !text.contains("://") && lone_token(text).is_none();
+    Yaml::Text(if bare { format!("http://{text}") } else { variables(text).0 })
+}
+
+/// A header that holds a secret.
+pub(super) fn header(name: &str, value: Yaml) -> Yaml {
+    Yaml::map([("header", Yaml::map([("name", Yaml::text(name)), ("value", value)]))])
+}
+
+/// A user and a secret password.
+pub(super) fn basic(username: &str, password: Yaml) -> Yaml {
+    Yaml::map([("basic", Yaml::map([("username", Yaml::text(username)), ("password", password)]))])
+}

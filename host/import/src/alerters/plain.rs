@@ -1,0 +1,347 @@
+//! Any receiver of one request over HTTP.
+use super::kitchen::{Kitchen, Webhook, constants, is_secret, members};
+use super::{Make, Recipe};
+use crate::tree::{Data, Node};
+use crate::yaml::Yaml;
+
+pub(super) const RECIPES: &[Recipe] = &[
+    Recipe {
+        name: "post",
+        also: &[],
+        options: &[
+            "http_post_url",
+            "http_post_proxy",
+            "http_post_ca_certs",
+            "http_post_ignore_ssl_errors",
+            "http_post_timeout",
+            "http_post_payload",
+            "http_post_static_payload",
+            "http_post_all_values",
+            "http_post_headers",
+        ],
+        make: Make::Destinations(post),
+    },
+    Recipe {
+        name: "post2",
+        also: &[],
+        options: &[
+            "http_post2_url",
+            "http_post2_proxy",
+            "http_post2_ca_certs",
+            "http_post2_ignore_ssl_errors",
+            "http_post2_timeout",
+            "http_post2_payload",
+            "http_post2_raw_fields",
+            "http_post2_all_values",
+            "http_post2_headers",
+        ],
+        make: Make::Destinations(post2),
+    },
+    Recipe {
+        name: "gelf",
+        also: &[],
+        options: &[
+            "gelf_type",
+            "gelf_endpoint",
+            "gelf_host",
+            "gelf_port",
+            "gelf_payload",
+            "gelf_version",
+            "gelf_log_level",
+            "gelf_http_headers",
+            "gelf_ca_cert",
+            "gelf_http_ignore_ssl_errors",
+            "gelf_timeout",
+        ],
+        make: Make::Destinations(gelf),
+    },
+    Recipe {
+        name: "datadog",
+        also: &[],
+        options: &["datadog_api_key", "datadog_app_key", "datadog_api_url"],
+        make: Make::Destinations(datadog),
+    },
+    Recipe {
+        name: "smseagle",
+        also: &[],
+        options: &[
+            "smseagle_url",
+            "smseagle_token",
+            "smseagle_message_type",
+            "smseagle_text",
+            "smseagle_to",
+            "smseagle_contacts",
+            "smseagle_groups",
+            "smseagle_duration",
+            "smseagle_voice_id",
+        ],
+        make: Make::Destinations(smseagle),
+    },
+    Recipe {
+        name: "twilio",
+        also: &[],
+        options: &[
+            "twilio_account_sid",
+            "twilio_auth_token",
+            "twilio_to_number",
+            "twilio_from_number",
+            "twilio_message_service_sid",
+            "twilio_use_copilot",
+        ],
+        make: Make::Destinations(twilio),
+    },
+];
+
+fn post(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    let timeout = kitchen.plumbing("http_post");
+    let mut body = Vec::new();
+    if let Some(node) = kitchen.sheet.node("http_post_payload") {
+        for entry in node.entries() {
+            if let Some(field) = entry.value.text() {
+                body.push((entry.key.clone(), kitchen.field(&field)));
+            }
+        }
+        kitchen.told_fields("http_post_payload");
+    }
+    let all = kitchen.sheet.flag("http_post_all_values").unwrap_or(body.is_empty());
+    if let Some(node) = kitchen.sheet.node("http_post_static_payload") {
+        let (secret, plain): (Vec<_>, Vec<_>) =
+            node.entries().iter().partition(|entry| is_secret(&entry.key));
+        body.extend(plain.iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
+        if secret.is_empty() {
+            kitchen.sheet.carried("http_post_static_payload", "in the destination's request");
+        } else {
+            let names: Vec<String> = secret.iter().map(|entry| format!("`{}`", entry.key)).collect();
+            let what = format!("in the destination's request, without {}: {NO_SECRET}", names.join(", "));
+            kitchen.sheet.changed("http_post_static_payload", what);
+        }
+    }
+    request(kitchen, "http_post", body, all, timeout)
+}
+
+fn post2(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    let timeout = kitchen.plumbing("http_post2");
+    let mut body = Vec::new();
+    if let Some(node) = kitchen.sheet.node("http_post2_payload") {
+        match of_jinja(kitchen, &node) {
+            Ok(Yaml::Map(entries)) => {
+                body = entries;
+                kitchen.told_fields("http_post2_payload");
+            }
+            Ok(_) => {
+                kitchen.sheet.dropped(
+                    "http_post2_payload",
+                    "JSON that a template writes; write it as a map: values stay in their places there",
+                );
+                return Vec::new();
+            }
+            Err(why) => {
+                kitchen.sheet.dropped("http_post2_payload", why);
+                return Vec::new();
+            }
+        }
+    }
+    let all = kitchen.sheet.flag("http_post2_all_values").unwrap_or(false);
+    if let Some(node) = kitchen.sheet.node("http_post2_raw_fields") {
+        for entry in node.entries() {
+            if let Some(field) = entry.value.text() {
+                body.push((entry.key.clone(), kitchen.field(&field)));
+            }
+        }
+        kitchen.told_fields("http_post2_raw_fields");
+    }
+    request(kitchen, "http_post2", body, all, timeout)
+}
+
+const NO_SECRET: &str = "a request's body holds no secrets; a header does, as the destination's `auth`";
+
+fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
+    Ok(match &node.data {
+        Data::Text(text) => Yaml::Text(kitchen.jinja(text)?),
+        Data::List(items) => {
+            Yaml::List(items.iter().map(|item| of_jinja(kitchen, item)).collect::<Result<_, _>>()?)
+        }
+        Data::Map(entries) => {
+            let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| {
+                if entry.key.contains("{{") || entry.key.starts_with('$') {
+                    return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
+                }
+                if is_secret(&entry.key) {
+                    return Err(format!("`{}`: {NO_SECRET}", entry.key));
+                }
+                Ok((entry.key.clone(), of_jinja(kitchen, &entry.value)?))
+            };
+            Yaml::Map(entries.iter().map(|entry| member(entry, kitchen)).collect::<Result<_, _>>()?)
+        }
+        _ => constants(node),
+    })
+}
+
+/// What `post` and `post2` have in common.
+fn request(
+    kitchen: &mut Kitchen<'_>,
+    prefix: &str,
+    body: Vec<(String, Yaml)>,
+    all: bool,
+    timeout: Option<String>,
+) -> Vec<Yaml> {
+    let of = |name: &str| format!("{prefix}_{name}");
+    let what = "the message's own fields: `details` has what the rule tells, in place of the document";
+    kitchen.sheet.changed(&of("all_values"), what);
+    let body = if all {
+        let own = [
+            ("rule", "{{ rule }}"),
+            ("title", "{{ title }}"),
+            ("body", "{{ body }}"),
+            ("labels", "{{ label }}"),
+            ("details", "{{ details }}"),
+            ("at", "{{ at }}"),
+        ];
+        own.into_iter().map(|(name, text)| (name.to_string(), Yaml::text(text))).chain(body).collect()
+    } else {
+        body
+    };
+    let (headers, auth) = headers(kitchen, &of("headers"));
+    let variable = of("url").to_uppercase();
+    let urls = kitchen.secrets_of(&of("url"), &variable);
+    let made = urls.into_iter().map(|url| {
+        let webhook = Webhook::json(url, Yaml::Map(body.clone())).timeout(timeout.clone());
+        Webhook { headers: headers.clone(), auth: auth.clone(), ..webhook }.made()
+    });
+    made.collect()
+}
+
+/// Headers of a request; one that holds a key becomes the destination's `auth`.
+fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Option<Yaml>) {
+    let Some(node) = kitchen.sheet.node(option) else { return (Vec::new(), None) };
+    let (mut plain, mut auth, mut dropped) = (Vec::new(), None, Vec::new());
+    for entry in node.entries() {
+        let name = entry.key.to_lowercase();
+        let secret = is_secret(&name) || name.contains("key");
+        if secret && auth.is_none() {
+            let variable = crate::secrets::snake(&format!("{option}_{}", entry.key));
+            let value =
+                kitchen.secrets.reference(&variable, &format!("{option}.{}", entry.key), &entry.value, None);
+            auth = Some(Yaml::map([(
+                "header",
+                Yaml::map([("name", Yaml::text(entry.key.clone())), ("value", value)]),
+            )]));
+        } else if secret {
+            dropped.push(format!("`{}`", entry.key));
+        } else if !matches!(name.as_str(), "content-type" | "accept" | "content-length") {
+            plain.push((entry.key.clone(), constants(&entry.value)));
+        }
+    }
+    if dropped.is_empty() {
+        kitchen
+            .sheet
+            .carried(option, "the destination's headers; what holds a key is its `auth`, a variable");
+    } else {
+        kitchen.sheet.changed(
+            option,
+            format!(
+                "the destination's headers and `auth`, without {}: a destination has one secret",
+                dropped.join(", ")
+            ),
+        );
+    }
+    (plain, auth)
+}
+
+fn gelf(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    if kitchen.sheet.text("gelf_type").as_deref() == Some("tcp") {
+        kitchen
+            .sheet
+            .dropped("gelf_type", "Watchbell delivers over HTTP: give Graylog an input of type GELF HTTP");
+        kitchen.sheet.drop_all(&["gelf_host", "gelf_port"], "there is no delivery over TCP");
+        return Vec::new();
+    }
+    kitchen.sheet.carried("gelf_type", "a request over HTTP");
+    kitchen.sheet.drop_all(
+        &["gelf_ca_cert", "gelf_http_ignore_ssl_errors"],
+        "certificates are always checked, by the system's authorities",
+    );
+    let timeout = kitchen.plumbing("gelf");
+    let mut body = members([
+        ("version", Some(kitchen.constant_or("gelf_version", "1.1"))),
+        ("host", Some(Yaml::text("watchbell"))),
+        ("short_message", Some(Yaml::text("{{ headline }}"))),
+        ("full_message", Some(Yaml::text("{{ body }}"))),
+        ("level", Some(kitchen.value("gelf_log_level").unwrap_or(Yaml::Number("5".into())))),
+    ]);
+    if let Some(node) = kitchen.sheet.node("gelf_payload") {
+        for entry in node.entries() {
+            if let Some(field) = entry.value.text() {
+                // GELF has its own names for all but additional fields, which begin with an underscore.
+                body.push((format!("_{}", entry.key.trim_start_matches('_')), kitchen.field(&field)));
+            }
+        }
+        kitchen.told_fields("gelf_payload");
+    }
+    let (headers, auth) = headers(kitchen, "gelf_http_headers");
+    let Some(url) = kitchen.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
+    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout);
+    vec![Webhook { headers, auth, ..webhook }.made()]
+}
+
+fn datadog(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    let url = match kitchen.sheet.has("datadog_api_url") {
+        true => kitchen.address("datadog_api_url", "DATADOG_API_URL"),
+        false => Some(Yaml::text("https://api.datadoghq.com/api/v1/events")),
+    };
+    let Some(url) = url else { return Vec::new() };
+    kitchen.sheet.dropped("datadog_app_key", "Datadog takes events with the API key alone");
+    let Some(key) = kitchen.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
+    let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("DD-API-KEY")), ("value", key)]))]);
+    let body = Yaml::map([("title", Yaml::text("{{ headline }}")), ("text", Yaml::text("{{ body }}"))]);
+    vec![Webhook::json(url, body).auth(auth).made()]
+}
+
+fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    kitchen.needs(&["smseagle_message_type"]);
+    let kind = kitchen.sheet.text("smseagle_message_type").unwrap_or_default();
+    kitchen.sheet.carried("smseagle_message_type", "the destination's path");
+    let path = match kind.as_str() {
+        "ring" => "/api/v2/calls/ring",
+        "tts" => "/api/v2/calls/tts",
+        "tts_adv" => "/api/v2/calls/tts_advanced",
+        _ => "/api/v2/messages/sms",
+    };
+    let called = matches!(kind.as_str(), "ring" | "tts" | "tts_adv");
+    let number = |value: &str| Yaml::Number(value.into());
+    let duration = kitchen.value("smseagle_duration").unwrap_or_else(|| number("10"));
+    let voice = kitchen.value("smseagle_voice_id").unwrap_or_else(|| number("1"));
+    let body = members([
+        ("text", Some(kitchen.constant_or("smseagle_text", "{{ body }}"))),
+        ("to", kitchen.value("smseagle_to")),
+        ("contacts", kitchen.value("smseagle_contacts")),
+        ("groups", kitchen.value("smseagle_groups")),
+        ("duration", called.then_some(duration)),
+        ("voice_id", (kind == "tts_adv").then_some(voice)),
+    ]);
+    let Some(url) = kitchen.address("smseagle_url", "SMSEAGLE_URL") else { return Vec::new() };
+    let Some(token) = kitchen.secret("smseagle_token", "SMSEAGLE_TOKEN") else { return Vec::new() };
+    let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("access-token")), ("value", token)]))]);
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(auth);
+    vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
+}
+
+/// Twilio's API, "Create a Message".
+fn twilio(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+    kitchen.needs(&["twilio_account_sid", "twilio_to_number"]);
+    let account = kitchen.sheet.text("twilio_account_sid").unwrap_or_default();
+    kitchen.sheet.carried("twilio_account_sid", "the destination's address and `auth`");
+    kitchen.sheet.carried("twilio_use_copilot", "the sender is the messaging service where one is given");
+    let form = members([
+        ("To", kitchen.constant("twilio_to_number")),
+        ("From", kitchen.constant("twilio_from_number")),
+        ("MessagingServiceSid", kitchen.constant("twilio_message_service_sid")),
+        // ElastAlert sends the title alone.
+        ("Body", Some(Yaml::text("{{ headline | cut(1500) }}"))),
+    ]);
+    let Some(token) = kitchen.secret("twilio_auth_token", "TWILIO_AUTH_TOKEN") else { return Vec::new() };
+    let auth =
+        Yaml::map([("basic", Yaml::map([("username", Yaml::Text(account.clone())), ("password", token)]))]);
+    let url = Yaml::Text(format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Messages.json"));
+    vec![Webhook::form(url, Yaml::Map(form)).auth(auth).made()]
+}

@@ -1,0 +1,171 @@
+//! `filter:` of a rule: Lucene text where that says exactly the same, Query DSL otherwise.
+use watchbell_manifest::Place;
+
+use crate::sheet::{Sheet, as_yaml};
+use crate::tree::{Data, Node};
+use crate::yaml::Yaml;
+
+/// What the filter becomes; several files may bring one each, and all must hold.
+pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
+    let mut clauses: Vec<Node> = Vec::new();
+    let own = sheet.node("filter");
+    for node in more.iter().chain(own.as_ref()) {
+        match &node.data {
+            Data::List(items) => clauses.extend(items.iter().cloned()),
+            Data::Map(_) => clauses.push(node.clone()),
+            Data::Null => {}
+            _ => {
+                let message = format!("`filter` must be a list of queries, found {}", node.kind());
+                sheet.fault_at(
+                    node.place.clone(),
+                    message,
+                    "write `filter: [{ query_string: { query: \"…\" } }]`",
+                );
+            }
+        }
+    }
+    let mut read = Reader { changes: Vec::new(), faults: Vec::new(), lucene: 0, dsl: 0 };
+    let mut parts: Vec<Yaml> = clauses.iter().filter_map(|clause| read.clause(clause)).collect();
+    let Reader { changes, faults, lucene, dsl } = read;
+    if !faults.is_empty() {
+        sheet.failed("filter", "a query that cannot be carried over");
+    }
+    for (place, message, remedy) in faults {
+        sheet.fault_at(place, message, remedy);
+    }
+    if sheet.is_settled("filter") && !sheet.faults.is_empty() {
+        return None;
+    }
+    let form = match (lucene, dsl) {
+        (_, 0) => "`filter`, in Lucene syntax",
+        (0, _) => "`filter`, as Query DSL",
+        _ => "`filter`: Lucene syntax and Query DSL, which must all hold",
+    };
+    match changes.as_slice() {
+        _ if parts.is_empty() && changes.is_empty() => sheet.carried("filter", "no filter: every document"),
+        [] => sheet.carried("filter", form),
+        changes => sheet.changed("filter", format!("{form}; {}", changes.join("; "))),
+    }
+    match parts.len() {
+        0 => None,
+        1 => parts.pop(),
+        _ => Some(Yaml::List(parts)),
+    }
+}
+
+struct Reader {
+    changes: Vec<String>,
+    faults: Vec<(Place, String, String)>,
+    lucene: usize,
+    dsl: usize,
+}
+
+impl Reader {
+    /// One entry of the list.
+    fn clause(&mut self, clause: &Node) -> Option<Yaml> {
+        let clause = unwrapped(clause);
+        if let Some(text) = lone_query_string(clause) {
+            self.lucene += 1;
+            return Some(Yaml::Text(text));
+        }
+        let query = self.query(clause)?;
+        self.dsl += 1;
+        Some(query)
+    }
+
+    /// A query of the DSL, with what ElastAlert's users wrote for older servers in the words of today's.
+    fn query(&mut self, node: &Node) -> Option<Yaml> {
+        let node = unwrapped(node);
+        let entries = node.entries();
+        let [entry] = entries else {
+            let found =
+                if entries.is_empty() { node.kind().to_string() } else { format!("{} names", entries.len()) };
+            let hint = "write each as an entry of the list, for example `- term: { status: 500 }`";
+            return self.fault(
+                &node.place,
+                format!("a filter must be a map with one query, found {found}"),
+                hint,
+            );
+        };
+        let inner = &entry.value;
+        match entry.key.as_str() {
+            "eql" | "esql" => {
+                let message = format!("a filter in {} cannot be carried over", entry.key.to_uppercase());
+                self.fault(&entry.place, message, "say it in Lucene syntax or as Query DSL")
+            }
+            "type" => {
+                self.changes.push("left out `type`: mapping types are gone from Elasticsearch".into());
+                None
+            }
+            "not" => Some(boolean("must_not", self.queries(inner)?)),
+            "and" => Some(boolean("filter", self.queries(inner)?)),
+            "or" => Some(boolean("should", self.queries(inner)?)),
+            "missing" => {
+                let exists = Yaml::map([("exists", as_yaml(inner))]);
+                Some(boolean("must_not", exists))
+            }
+            "bool" => {
+                let mut clauses = Vec::new();
+                for clause in inner.entries() {
+                    let held = match clause.key.as_str() {
+                        "must" | "filter" | "should" | "must_not" => self.queries(&clause.value)?,
+                        "minimum_should_match" | "boost" | "_name" => as_yaml(&clause.value),
+                        name => {
+                            let hint = "there are must, filter, should and must_not";
+                            return self.fault(
+                                &clause.place,
+                                format!("`bool` knows no clause `{name}`"),
+                                hint,
+                            );
+                        }
+                    };
+                    clauses.push((clause.key.clone(), held));
+                }
+                Some(Yaml::map([("bool", Yaml::Map(clauses))]))
+            }
+            _ if !matches!(inner.data, Data::Map(_)) => {
+                let message = format!("`{}` must be a map, found {}", entry.key, inner.kind());
+                self.fault(&inner.place, message, format!("write `{}: {{ FIELD: VALUE }}`", entry.key))
+            }
+            _ => Some(as_yaml(node)),
+        }
+    }
+
+    /// One query, or a list of them.
+    fn queries(&mut self, node: &Node) -> Option<Yaml> {
+        // `and` of the oldest servers: `{ filters: […] }`.
+        let node = node.get("filters").unwrap_or(node);
+        match &node.data {
+            Data::List(items) => {
+                let queries: Vec<Yaml> = items.iter().filter_map(|item| self.query(item)).collect();
+                Some(Yaml::List(queries))
+            }
+            _ => self.query(node),
+        }
+    }
+
+    fn fault(&mut self, place: &Place, message: String, remedy: impl Into<String>) -> Option<Yaml> {
+        self.faults.push((place.clone(), message, remedy.into()));
+        None
+    }
+}
+
+fn boolean(clause: &str, held: Yaml) -> Yaml {
+    Yaml::map([("bool", Yaml::map([(clause, held)]))])
+}
+
+/// Without the `query:` that ElastAlert takes away too.
+fn unwrapped(mut node: &Node) -> &Node {
+    while let [entry] = node.entries()
+        && entry.key == "query"
+    {
+        node = &entry.value;
+    }
+    node
+}
+
+fn lone_query_string(node: &Node) -> Option<String> {
+    let [entry] = node.entries() else { return None };
+    let [only] = entry.value.entries() else { return None };
+    (entry.key == "query_string" && only.key == "query").then(|| only.value.text())?
+}

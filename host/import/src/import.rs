@@ -1,0 +1,374 @@
+//! All of it, in order: files, rules, one environment, one report.
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clusters::{self, cluster};
+use crate::folder::Source;
+use crate::known::{PROCESS, explain};
+use crate::mask::tokens;
+use crate::names::{free, path, slug, without_tokens};
+use crate::report::{Became, Fate, OptionOutcome, Report, RuleOutcome, TokenNeeded};
+use crate::rule::{Made, Surroundings, rule};
+use crate::secrets::Secrets;
+use crate::sheet::{Finding, Sheet};
+use crate::shelf::Shelf;
+use crate::tree::Document;
+use crate::yaml::{Yaml, document};
+
+/// What to know beside the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings<'a> {
+    /// Where rules send their messages if none of their alerters can be carried over; such a rule fails without. A name
+    /// as manifests have them: letters, digits, `_`, `.` and `-`, at most 128.
+    pub destination: Option<&'a str>,
+    /// Values of tokens, for the environment; others are listed there without one.
+    pub tokens: &'a [(String, String)],
+}
+
+/// What is to be written, and the account of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Import {
+    pub files: Vec<File>,
+    pub report: Report,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Below the folder of rules, with `/`.
+    pub path: String,
+    pub text: String,
+}
+
+const ENVIRONMENT: &str = "environments/default.yaml";
+
+/// Turns files of ElastAlert's into manifests and an environment. The same files give the same result. Nothing fails as
+/// a whole: a rule that cannot be carried over is told with its faults and left out.
+#[must_use]
+pub fn import(sources: &[Source], settings: &Settings<'_>) -> Import {
+    let shelf = Shelf::new(sources);
+    let mut work = Work::new(&shelf, settings);
+    let rules = shelf.rules();
+    work.find_main(
+        &rules.iter().filter(|(_, read)| read.is_ok()).map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+    );
+    for (file, read) in rules {
+        match read {
+            Ok(()) => work.rule(&file),
+            Err(fault) => {
+                let outcome =
+                    RuleOutcome { name: stem(&file).into(), file, became: None, faults: vec![fault] };
+                work.report.rules.push(outcome);
+            }
+        }
+    }
+    work.end()
+}
+
+struct Work<'a> {
+    shelf: &'a Shelf,
+    settings: &'a Settings<'a>,
+    secrets: Secrets,
+    /// By name, in order of their coming.
+    clusters: Vec<(String, Yaml)>,
+    destinations: Vec<(String, Yaml)>,
+    files: Vec<File>,
+    findings: Vec<Finding>,
+    report: Report,
+    names: BTreeSet<String>,
+    paths: BTreeSet<String>,
+    /// Folders that ElastAlert's configuration names.
+    folders: Vec<String>,
+    /// Where each token was first seen.
+    tokens: BTreeMap<String, String>,
+}
+
+impl<'a> Work<'a> {
+    fn new(shelf: &'a Shelf, settings: &'a Settings<'a>) -> Self {
+        let variables = shelf
+            .documents()
+            .flat_map(|(_, document)| document.variables.iter().map(|(name, _)| name.clone()));
+        let secrets = Secrets::new(variables.collect());
+        let folders = shelf.config().and_then(|(_, config)| {
+            let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
+            Some(match &entry.value.data {
+                crate::tree::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
+                _ => entry.value.text().into_iter().collect(),
+            })
+        });
+        Self {
+            shelf,
+            settings,
+            secrets,
+            clusters: Vec::new(),
+            destinations: Vec::new(),
+            files: Vec::new(),
+            findings: Vec::new(),
+            report: Report::default(),
+            names: BTreeSet::new(),
+            paths: BTreeSet::from([ENVIRONMENT.to_string()]),
+            folders: folders.unwrap_or_default(),
+            tokens: BTreeMap::new(),
+        }
+    }
+
+    /// The cluster that rules ask which say nothing else: the configuration's, or the only one there is.
+    fn find_main(&mut self, rules: &[&str]) {
+        let own = self.shelf.config().and_then(|(file, config)| {
+            let mut sheet = Sheet::new(file.into());
+            config.entries.iter().for_each(|entry| sheet.lay(entry, true));
+            cluster(&mut sheet, &mut self.secrets)
+        });
+        let mut asked =
+            rules.iter().map(|path| cluster(&mut self.shelf.layers(path).sheet, &mut self.secrets));
+        let main = own.or_else(|| {
+            let first = asked.next()??;
+            asked.all(|other| other.as_ref().is_none_or(|other| *other == first)).then_some(first)
+        });
+        let main = main
+            .unwrap_or_else(|| Yaml::map([("nodes", Yaml::texts(["@@ELASTICSEARCH_URL@@".to_string()]))]));
+        self.clusters.push(("main".into(), main));
+    }
+
+    fn rule(&mut self, file: &str) {
+        let layers = self.shelf.layers(file);
+        let mut sheet = layers.sheet;
+        let name = sheet.text("name").unwrap_or_else(|| stem(file).to_string());
+        let wanted = slug(&name).or_else(|| slug(stem(file))).unwrap_or_else(|| "rule".into());
+        let slug = free(&wanted, &mut self.names);
+        name_told(&mut sheet, &name, &slug);
+        let around_name = slug.clone();
+        sheet.carried("import", "what it imports is written out");
+        let cluster = self.cluster(&mut sheet);
+        let shelf = self.shelf;
+        let files = |path: &str| shelf.text(file, path);
+        let mut around = Surroundings {
+            slug: slug.clone(),
+            name: name.clone(),
+            filters: layers.filters,
+            files: &files,
+            fallback: self.settings.destination,
+            secrets: &mut self.secrets,
+        };
+        let made = rule(&mut sheet, &mut around);
+        let kind = sheet.node("type").and_then(|node| node.text()).unwrap_or_default();
+        sheet.rest(|key| explain(key, &kind, &made.alerts));
+        let became = sheet.faults.is_empty().then(|| {
+            let path = free_path(&path(file, &self.folders), &mut self.paths);
+            self.written(file, &path, &slug, cluster, made);
+            Became { rule: slug, file: path }
+        });
+        if became.is_none() {
+            self.names.remove(&around_name);
+        }
+        sheet.faults.sort();
+        self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: sheet.faults });
+        self.findings.extend(sheet.findings);
+    }
+
+    /// The name of the rule's cluster; `None`: main.
+    fn cluster(&mut self, sheet: &mut Sheet) -> Option<String> {
+        let wanted = cluster(sheet, &mut self.secrets)?;
+        if let Some((name, _)) = self.clusters.iter().find(|(_, known)| *known == wanted) {
+            return Some(name.clone()).filter(|name| name != "main");
+        }
+        let mut taken: BTreeSet<String> = self.clusters.iter().map(|(name, _)| name.clone()).collect();
+        let name = free(&clusters::name(&wanted), &mut taken);
+        self.clusters.push((name.clone(), wanted));
+        Some(name)
+    }
+
+    fn written(&mut self, file: &str, path: &str, slug: &str, cluster: Option<String>, made: Made) {
+        let mut to: Vec<String> = Vec::new();
+        for (alerter, destination) in made.destinations {
+            let name = self.destination(&alerter, slug, destination);
+            if !to.contains(&name) {
+                to.push(name);
+            }
+        }
+        if let (true, Some(fallback)) = (to.is_empty(), self.settings.destination) {
+            let variable = format!("{}_URL", crate::secrets::snake(fallback));
+            let url = self
+                .secrets
+                .new_reference(&variable, &format!("the address of the destination `{fallback}`"));
+            let destination = Yaml::map([("use", Yaml::text("webhook")), ("url", url)]);
+            if !self.destinations.iter().any(|(name, _)| name == fallback) {
+                self.destinations.push((fallback.to_string(), destination));
+            }
+            to.push(fallback.to_string());
+        }
+        let mut entries = made.entries;
+        if let Some(cluster) = cluster {
+            let at = entries.iter().position(|(name, _)| name == "index").unwrap_or(entries.len());
+            entries.insert(at, ("cluster".into(), Yaml::Text(cluster)));
+        }
+        if let Some((_, Yaml::Map(alert))) = entries.iter_mut().find(|(name, _)| name == "alert") {
+            let at = alert.iter().position(|(name, _)| name == "repeat").unwrap_or(alert.len());
+            alert.insert(at, ("to".into(), Yaml::texts(to)));
+        }
+        for (_, value) in &entries {
+            self.mention(value, file);
+        }
+        let text = document(&format!("Imported from ElastAlert's {file}."), &entries);
+        self.files.push(File { path: path.to_string(), text });
+    }
+
+    /// The name of a destination; rules that say the same of one share it.
+    fn destination(&mut self, alerter: &str, rule: &str, destination: Yaml) -> String {
+        if let Some((name, _)) = self.destinations.iter().find(|(_, known)| *known == destination) {
+            return name.clone();
+        }
+        let mut taken: BTreeSet<String> = self.destinations.iter().map(|(name, _)| name.clone()).collect();
+        taken.extend(self.settings.destination.map(str::to_string));
+        let wanted = alerter.replace('_', "-");
+        let wanted = if taken.contains(&wanted) { format!("{wanted}-{rule}") } else { wanted };
+        let name = free(&wanted, &mut taken);
+        self.destinations.push((name.clone(), destination));
+        name
+    }
+
+    fn mention(&mut self, value: &Yaml, file: &str) {
+        value.visit(&mut |text| {
+            for token in tokens(text) {
+                self.tokens.entry(token.to_string()).or_insert_with(|| file.to_string());
+            }
+        });
+    }
+
+    fn end(mut self) -> Import {
+        // What no rule asks is left out, unless it is ElastAlert's own.
+        let asked: Vec<String> = self.files.iter().map(|file| file.text.clone()).collect();
+        self.clusters.retain(|(name, _)| {
+            name == "main" || asked.iter().any(|text| text.contains(&format!("\ncluster: {name}\n")))
+        });
+        let mut entries = vec![("clusters".to_string(), Yaml::Map(self.clusters.clone()))];
+        if !self.destinations.is_empty() {
+            entries.push(("destinations".into(), Yaml::Map(self.destinations.clone())));
+        }
+        for (_, value) in entries.clone() {
+            self.mention(&value, ENVIRONMENT);
+        }
+        self.report.secrets = self.secrets.needed(&Yaml::Map(entries.clone()));
+        let values = self.token_values();
+        if !values.is_empty() {
+            entries.push(("tokens".into(), Yaml::Map(values)));
+        }
+        let comment = "Imported from ElastAlert. Always loaded; NAME.yaml beside it is laid over it.";
+        if !self.files.is_empty() {
+            self.files.insert(0, File { path: ENVIRONMENT.into(), text: document(comment, &entries) });
+        }
+        self.report.options = outcomes(self.findings, self.shelf);
+        if !self
+            .shelf
+            .documents()
+            .any(|(_, document)| document.entries.iter().any(|entry| entry.key == "run_every"))
+        {
+            let note = "no file says `run_every`: rules run `every: 1m`, which changes how soon they tell, not what they find";
+            self.report.notes.push(note.into());
+        }
+        self.report.notes.extend(NOTES.iter().map(ToString::to_string));
+        Import { files: self.files, report: self.report }
+    }
+
+    fn token_values(&mut self) -> Vec<(String, Yaml)> {
+        let mut entries = Vec::new();
+        for (token, file) in &self.tokens {
+            let given =
+                self.settings.tokens.iter().rev().find(|(name, _)| name == token).map(|(_, value)| value);
+            let origin = match self.secrets.variables.contains(token) {
+                true => format!("ElastAlert puts the variable {token} there, in {file}"),
+                false => format!("it stands in {file}"),
+            };
+            self.report.tokens.push(TokenNeeded { token: token.clone(), defined: given.is_some(), origin });
+            entries.push((token.clone(), given.map_or(Yaml::Null, |value| plain(value))));
+        }
+        entries
+    }
+}
+
+const NOTES: &[&str] = &[
+    "a match opens an episode, told once when it opens and once when it ends; ElastAlert tells a match again after `realert`, a minute if nothing is said",
+    "rules are judged on a grid of times, not at the moment of each run, and a restart loses nothing; docs/elastalert.md says what differs by type",
+    "texts are Markdown, in which `*`, `_`, backquotes and the known HTML tags have their meaning; values are escaped",
+    "a destination inside your own network needs `grants: { private_addresses: true }`",
+];
+
+/// A token's value as the environment would read it: a number or truth value where it is one.
+fn plain(text: &str) -> Yaml {
+    match text {
+        "true" | "false" => Yaml::Bool(text == "true"),
+        _ if text.parse::<i64>().is_ok()
+            || text.contains('.') && text.parse::<f64>().is_ok_and(f64::is_finite) =>
+        {
+            Yaml::Number(text.to_string())
+        }
+        _ => Yaml::text(text),
+    }
+}
+
+fn name_told(sheet: &mut Sheet, name: &str, slug: &str) {
+    match without_tokens(name) {
+        Some(_) => sheet.changed(
+            "name",
+            format!("`{slug}`: a rule has one name in every environment, so that no token stands in it"),
+        ),
+        None if name == slug => sheet.carried("name", "`name`"),
+        None => sheet.changed(
+            "name",
+            format!("`{slug}`: names have letters, digits, `_`, `.` and `-`, and each is there once"),
+        ),
+    }
+}
+
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name)
+}
+
+fn free_path(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let stem = wanted.strip_suffix(".yaml").unwrap_or(wanted);
+    let mut candidates = std::iter::once(wanted.to_string()).chain((2..).map(|n| format!("{stem}-{n}.yaml")));
+    let path = candidates.find(|path| !taken.contains(path)).unwrap_or_else(|| wanted.to_string());
+    taken.insert(path.clone());
+    path
+}
+
+/// One account of every option: what rules say of it, or else that nothing takes it.
+fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
+    let strong: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| !finding.weak)
+        .map(|finding| finding.outcome.place.clone())
+        .collect();
+    let mut all: BTreeSet<OptionOutcome> = findings
+        .into_iter()
+        .filter(|finding| !finding.weak || !strong.contains(&finding.outcome.place))
+        .map(|finding| finding.outcome)
+        .collect();
+    let told: BTreeSet<_> = all.iter().map(|outcome| outcome.place.clone()).collect();
+    let config = shelf.config().map(|(path, _)| path);
+    for (path, document) in shelf.documents() {
+        all.extend(
+            untold(document, config == Some(path))
+                .into_iter()
+                .filter(|outcome| !told.contains(&outcome.place)),
+        );
+    }
+    all.into_iter().collect()
+}
+
+/// What to say of options that no rule came across.
+fn untold(document: &Document, is_config: bool) -> Vec<OptionOutcome> {
+    let mut found = Vec::new();
+    for entry in &document.entries {
+        let process = PROCESS.iter().find(|(name, _)| *name == entry.key);
+        let (fate, what) = match (entry.key.as_str(), process) {
+            (_, Some((_, why))) => (Fate::Dropped, format!("not needed: {why}")),
+            ("realert", None) if is_config => {
+                (Fate::Dropped, "ElastAlert reads it in the rules alone: say `alert.repeat` in each".into())
+            }
+            ("filter", None) => (Fate::Carried, "`filter` of what imports it: all must hold".into()),
+            (key, None) => (Fate::Dropped, explain(key, "", &[])),
+        };
+        found.push(OptionOutcome { place: entry.place.clone(), option: entry.key.clone(), fate, what });
+    }
+    found
+}

@@ -1,0 +1,215 @@
+//! Rules that look at events: which they are, how many, what they hold.
+use super::Maker;
+use crate::sheet::as_yaml;
+use crate::tree::{Data, Node};
+use crate::yaml::Yaml;
+
+/// `blacklist` and `whitelist`.
+pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> Option<String>) {
+    made.needs(&["compare_key", list]);
+    match made.sheet.texts("compare_key").as_deref() {
+        Some([field]) => {
+            made.put("field", Yaml::text(field.clone()));
+            made.sheet.carried("compare_key", "`params.field`");
+        }
+        Some(_) => made.sheet.fault(
+            "compare_key",
+            "a list of values is compared with one field",
+            "write a rule for each field",
+        ),
+        None => {}
+    }
+    let mut values = Vec::new();
+    let mut read = Vec::new();
+    for value in made.sheet.texts(list).unwrap_or_default() {
+        let Some(path) = value.strip_prefix("!file").map(str::trim) else {
+            values.push(value);
+            continue;
+        };
+        match files(path) {
+            Some(text) => {
+                values
+                    .extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string));
+                read.push(format!("`{path}`"));
+            }
+            None => made.sheet.fault(
+                list,
+                format!("the list `{path}` cannot be read"),
+                "put the file where the rule looks for it, or write its lines out",
+            ),
+        }
+    }
+    let what = match read.as_slice() {
+        [] => "`params.values`".to_string(),
+        read => format!("`params.values`, with the lines of {}", read.join(", ")),
+    };
+    let regexes =
+        values.iter().any(|value| value.len() > 1 && value.starts_with('/') && value.ends_with('/'));
+    made.put("values", Yaml::texts(values));
+    match regexes {
+        true => made.sheet.changed(
+            list,
+            format!("{what}; entries between slashes match, as ElastAlert documents and does not do"),
+        ),
+        false => made.sheet.carried(list, what),
+    }
+    if list == "whitelist" {
+        made.switch("ignore_null", "ignore_null");
+    }
+    made.sheet.dropped("filter_by_list", "how documents are found does not change which are told");
+}
+
+pub(super) fn change(made: &mut Maker<'_>, key: &[String]) {
+    made.needs(&["compare_key"]);
+    if key.is_empty() {
+        made.sheet.fault(
+            "query_key",
+            "`query_key` is missing",
+            "a rule of type `change` needs it, in ElastAlert too",
+        );
+    }
+    if let Some(fields) = made.sheet.texts("compare_key") {
+        made.put("fields", Yaml::texts(fields));
+        made.sheet.carried("compare_key", "`params.fields`");
+    }
+    made.switch("ignore_null", "ignore_null");
+    made.span("timeframe", "timeframe");
+}
+
+pub(super) fn frequency(made: &mut Maker<'_>) {
+    made.needs(&["num_events", "timeframe"]);
+    made.number("num_events", "num_events");
+    made.span("timeframe", "timeframe");
+    made.switch("attach_related", "attach_related");
+    counted(made);
+}
+
+pub(super) fn spike(made: &mut Maker<'_>) {
+    made.needs(&["timeframe", "spike_height", "spike_type"]);
+    made.span("timeframe", "timeframe");
+    rise(made);
+    made.number("threshold_ref", "threshold_ref");
+    made.number("threshold_cur", "threshold_cur");
+    made.switch("alert_on_new_data", "alert_on_new_data");
+    made.text("field_value", "field");
+    counted(made);
+}
+
+/// `spike_height` and `spike_type`.
+pub(super) fn rise(made: &mut Maker<'_>) {
+    let height = made.sheet.number("spike_height");
+    if let Some(Yaml::Number(text)) = &height
+        && text.parse::<f64>().is_ok_and(|height| height <= 1.0)
+    {
+        made.sheet.fault(
+            "spike_height",
+            "`spike_height` must be more than 1: steady traffic is once as high",
+            "raise it",
+        );
+        return;
+    }
+    if let Some(height) = height {
+        made.put("height", height);
+        made.sheet.carried("spike_height", "`params.height`");
+    }
+    match made.sheet.text("spike_type") {
+        Some(direction)
+            if matches!(direction.as_str(), "up" | "down" | "both")
+                || crate::mask::lone_token(&direction).is_some() =>
+        {
+            made.put("direction", Yaml::Text(direction));
+            made.sheet.carried("spike_type", "`params.direction`");
+        }
+        Some(other) => {
+            made.sheet.fault("spike_type", format!("`{other}` is no direction"), "write up, down or both")
+        }
+        None => {}
+    }
+}
+
+pub(super) fn flatline(made: &mut Maker<'_>) {
+    made.needs(&["threshold", "timeframe"]);
+    made.number("threshold", "threshold");
+    made.span("timeframe", "timeframe");
+    made.switch("forget_keys", "forget_keys");
+    counted(made);
+}
+
+/// ElastAlert's ways of not reading every document.
+fn counted(made: &mut Maker<'_>) {
+    let mut buckets = false;
+    for option in ["use_count_query", "use_terms_query"] {
+        match made.sheet.flag(option) {
+            Some(true) => {
+                buckets = true;
+                made.sheet.changed(option, "`params.fetch: buckets`: counts of each step of the grid, none lost when documents come late");
+            }
+            Some(false) => made.sheet.carried(option, "as it is by default"),
+            None => {}
+        }
+    }
+    if buckets {
+        made.put("fetch", Yaml::text("buckets"));
+    }
+    made.sheet.drop_all(&["terms_size", "min_doc_count"], "every key is counted, however many there are");
+}
+
+pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
+    match made.sheet.node("fields").map(|node| node.data) {
+        Some(Data::List(items)) if !items.is_empty() && items.iter().all(is_field) => {
+            made.put("fields", Yaml::List(items.iter().map(as_yaml).collect()));
+            made.sheet.carried("fields", "`params.fields`");
+        }
+        Some(Data::Text(field)) => {
+            made.put("fields", Yaml::texts([field]));
+            made.sheet.carried("fields", "`params.fields`");
+        }
+        Some(_) => made.sheet.fault(
+            "fields",
+            "`fields` must be a field, or a list of fields and of lists of fields",
+            "write `fields: [ip_address]`",
+        ),
+        None if key.is_empty() => made.sheet.fault(
+            "fields",
+            "`fields` is missing",
+            "name the fields whose new values are to be told",
+        ),
+        None => {
+            // ElastAlert takes `query_key` for both: a composite of several.
+            let fields = match key.as_slice() {
+                [one] => Yaml::text(one.clone()),
+                several => Yaml::texts(several.to_vec()),
+            };
+            made.put("fields", Yaml::List(vec![fields]));
+            made.sheet.carried("query_key", "`params.fields` too");
+        }
+    }
+    made.span("terms_window_size", "window");
+    made.switch("alert_on_missing_field", "alert_on_missing_field");
+    made.sheet.dropped("window_step_size", "the past is read once, in windows of the host's own");
+    made.sheet.drop_all(&["use_terms_query", "terms_size"], "every value is seen, however many there are");
+    made.sheet
+        .dropped("use_keyword_postfix", "fields are asked by the names that they are given under `fields`");
+}
+
+fn is_field(node: &Node) -> bool {
+    match &node.data {
+        Data::List(items) => !items.is_empty() && items.iter().all(|item| matches!(item.data, Data::Text(_))),
+        data => matches!(data, Data::Text(_)),
+    }
+}
+
+pub(super) fn cardinality(made: &mut Maker<'_>) {
+    made.needs(&["cardinality_field", "timeframe"]);
+    if !made.sheet.has("max_cardinality") && !made.sheet.has("min_cardinality") {
+        made.sheet.fault(
+            "type",
+            "`max_cardinality` and `min_cardinality` are both missing",
+            "give one of them, as ElastAlert needs it too",
+        );
+    }
+    made.text("cardinality_field", "field");
+    made.span("timeframe", "timeframe");
+    made.number("max_cardinality", "max_cardinality");
+    made.number("min_cardinality", "min_cardinality");
+}

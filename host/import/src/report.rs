@@ -1,0 +1,181 @@
+//! What became of every option of every file: for people, and as JSON.
+use std::fmt;
+
+use serde::Serialize;
+use watchbell_manifest::Place;
+
+/// The whole account of an import.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// By file.
+    pub rules: Vec<RuleOutcome>,
+    /// By file, line and column: at least one for every option of every file.
+    pub options: Vec<OptionOutcome>,
+    /// Variables to set where the host runs, by name: credentials are never written out.
+    pub secrets: Vec<SecretNeeded>,
+    /// Tokens of the environment, by name.
+    pub tokens: Vec<TokenNeeded>,
+    /// What holds for all rules.
+    pub notes: Vec<String>,
+}
+
+/// A file that is a rule, or should have been.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleOutcome {
+    /// Below the folder that was read.
+    pub file: String,
+    /// Its name in ElastAlert.
+    pub name: String,
+    /// Its name here, and the file that holds it, below `--out`. `None`: it was not carried over.
+    pub became: Option<Became>,
+    /// Why it was not.
+    pub faults: Vec<Fault>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Became {
+    pub rule: String,
+    pub file: String,
+}
+
+/// What keeps a rule from being carried over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Fault {
+    #[serde(flatten)]
+    pub place: Place,
+    pub message: String,
+    pub remedy: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct OptionOutcome {
+    #[serde(flatten)]
+    pub place: Place,
+    pub option: String,
+    pub fate: Fate,
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It means the same there.
+    Carried,
+    /// It is there, and means something a little different, which is said.
+    Changed,
+    /// It is not there, for a reason, which is said.
+    Dropped,
+    /// It keeps its rule from being carried over.
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SecretNeeded {
+    /// The variable that the environment names.
+    pub variable: String,
+    /// What to set it to; never the secret itself.
+    pub value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct TokenNeeded {
+    pub token: String,
+    /// Whether `environments/default.yaml` has a value for it already.
+    pub defined: bool,
+    /// Where it came from, in words.
+    pub origin: String,
+}
+
+impl Report {
+    /// Whether every rule was carried over.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.rules.iter().all(|rule| rule.became.is_some())
+    }
+
+    /// How many findings about options have this fate.
+    #[must_use]
+    pub fn count(&self, fate: Fate) -> usize {
+        self.options.iter().filter(|option| option.fate == fate).count()
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Carried => "carried",
+            Self::Changed => "changed",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let carried = self.rules.iter().filter(|rule| rule.became.is_some()).count();
+        writeln!(f, "{carried} of {} rules carried over", self.rules.len())?;
+        let of = |fate| self.count(fate);
+        let (carried, changed) = (of(Fate::Carried), of(Fate::Changed));
+        let (dropped, failed) = (of(Fate::Dropped), of(Fate::Failed));
+        writeln!(f, "options: {carried} carried, {changed} changed, {dropped} dropped, {failed} failed")?;
+        let mut files: Vec<&str> = self.options.iter().map(|option| &*option.place.file).collect();
+        files.extend(self.rules.iter().map(|rule| rule.file.as_str()));
+        files.sort_unstable();
+        files.dedup();
+        for file in files {
+            self.file(file, f)?;
+        }
+        if !self.secrets.is_empty() {
+            writeln!(f, "\nvariables to set where the host runs:")?;
+            for secret in &self.secrets {
+                writeln!(f, "  {}: {}", secret.variable, secret.value)?;
+            }
+        }
+        if !self.tokens.is_empty() {
+            writeln!(f, "\ntokens of environments/default.yaml:")?;
+            for token in &self.tokens {
+                let state = if token.defined { "has a value" } else { "needs a value" };
+                writeln!(f, "  {}: {state}; {}", token.token, token.origin)?;
+            }
+        }
+        if !self.notes.is_empty() {
+            writeln!(f, "\nof every rule:")?;
+            for note in &self.notes {
+                writeln!(f, "  - {note}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn file(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        match self.rules.iter().find(|rule| rule.file == file) {
+            None => writeln!(f, "{file}")?,
+            Some(RuleOutcome { became: Some(became), .. }) => {
+                writeln!(f, "{file} -> {} (rule `{}`)", became.file, became.rule)?;
+            }
+            Some(rule) => {
+                writeln!(f, "{file}: not carried over")?;
+                for fault in &rule.faults {
+                    writeln!(f, "  error: {}: {}", shown(&fault.place), fault.message)?;
+                    writeln!(f, "  remedy: {}", fault.remedy)?;
+                }
+            }
+        }
+        for option in self.options.iter().filter(|option| &*option.place.file == file) {
+            let at = shown(&option.place);
+            writeln!(f, "  {at}: {} {}: {}", option.fate, option.option, option.what)?;
+        }
+        Ok(())
+    }
+}
+
+fn shown(place: &Place) -> String {
+    match place.line {
+        0 => place.file.to_string(),
+        line => format!("{}:{line}:{}", place.file, place.column),
+    }
+}

@@ -1,0 +1,253 @@
+//! The options of one rule, and the account of what becomes of each.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use watchbell_manifest::Place;
+
+use crate::duration::{self, Span};
+use crate::mask::lone_token;
+use crate::report::{Fate, Fault, OptionOutcome};
+use crate::tree::{Data, Entry, Node};
+use crate::yaml::Yaml;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Opt {
+    pub(crate) place: Place,
+    pub(crate) value: Node,
+    /// It stands in the configuration or in an imported file, where other rules may use it too.
+    pub(crate) shared: bool,
+}
+
+/// What is known of an option's fate. One that is `weak` counts only if no rule says more.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) outcome: OptionOutcome,
+    pub(crate) weak: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sheet {
+    pub(crate) file: Arc<str>,
+    options: BTreeMap<String, Opt>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Sheet {
+    pub(crate) fn new(file: Arc<str>) -> Self {
+        Self { file, options: BTreeMap::new(), findings: Vec::new(), faults: Vec::new() }
+    }
+
+    /// Lays an option over one of the same name, which is told.
+    pub(crate) fn lay(&mut self, entry: &Entry, shared: bool) {
+        let opt = Opt { place: entry.place.clone(), value: entry.value.clone(), shared };
+        if let Some(below) = self.options.insert(entry.key.clone(), opt) {
+            let what = format!("overridden by {}:{}", entry.place.file, entry.place.line);
+            self.find(below.place, &entry.key, Fate::Dropped, what, below.shared);
+        }
+    }
+
+    /// Says of an option of a file that others may import too what this rule makes of it.
+    pub(crate) fn told(&mut self, entry: &Entry, fate: Fate, what: &str) {
+        self.find(entry.place.clone(), &entry.key, fate, what.into(), false);
+    }
+
+    /// An instance of the rule for one entry of `alert` that brings options of its own.
+    pub(crate) fn with(&self, entries: &[Entry]) -> Self {
+        let mut sheet = self.clone();
+        sheet.findings.clear();
+        sheet.faults.clear();
+        for entry in entries {
+            // What lies below still holds for the other alerters.
+            sheet.options.insert(
+                entry.key.clone(),
+                Opt { place: entry.place.clone(), value: entry.value.clone(), shared: false },
+            );
+        }
+        sheet
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.options.contains_key(key)
+    }
+
+    pub(crate) fn node(&self, key: &str) -> Option<Node> {
+        self.options.get(key).map(|opt| opt.value.clone()).filter(|node| node.data != Data::Null)
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.options.keys().cloned().collect()
+    }
+
+    /// Where the option's name stands; the file as a whole for one that is not there.
+    pub(crate) fn place(&self, key: &str) -> Place {
+        let whole = || Place { file: self.file.clone(), line: 0, column: 0 };
+        self.options.get(key).map_or_else(whole, |opt| opt.place.clone())
+    }
+
+    pub(crate) fn is_settled(&self, key: &str) -> bool {
+        let Some(opt) = self.options.get(key) else { return true };
+        self.findings.iter().any(|finding| finding.outcome.place == opt.place)
+    }
+
+    pub(crate) fn carried(&mut self, key: &str, what: impl Into<String>) {
+        self.say(key, Fate::Carried, what);
+    }
+
+    /// Carried, unless something was said of it already.
+    pub(crate) fn settle(&mut self, key: &str, what: impl Into<String>) {
+        if !self.is_settled(key) {
+            self.carried(key, what);
+        }
+    }
+
+    pub(crate) fn changed(&mut self, key: &str, what: impl Into<String>) {
+        self.say(key, Fate::Changed, what);
+    }
+
+    pub(crate) fn dropped(&mut self, key: &str, why: impl Into<String>) {
+        self.say(key, Fate::Dropped, why);
+    }
+
+    /// The same of several options; those that are not there need no word.
+    pub(crate) fn drop_all(&mut self, keys: &[&str], why: &str) {
+        keys.iter().for_each(|key| self.dropped(key, why));
+    }
+
+    pub(crate) fn failed(&mut self, key: &str, what: impl Into<String>) {
+        self.say(key, Fate::Failed, what);
+    }
+
+    /// What keeps the rule from being carried over.
+    pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        let (message, remedy) = (message.into(), remedy.into());
+        let place = self.options.get(key).map_or_else(|| self.place(key), |opt| opt.value.place.clone());
+        self.say(key, Fate::Failed, format!("{message}; {remedy}"));
+        self.fault_at(place, message, remedy);
+    }
+
+    pub(crate) fn fault_at(&mut self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
+        let fault = Fault { place, message: message.into(), remedy: remedy.into() };
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    fn say(&mut self, key: &str, fate: Fate, what: impl Into<String>) {
+        if let Some(opt) = self.options.get(key) {
+            self.find(opt.place.clone(), key, fate, what.into(), false);
+        }
+    }
+
+    /// Options that no room took: what they are is told from the list of all there are.
+    pub(crate) fn rest(&mut self, explain: impl Fn(&str) -> String) {
+        for (key, opt) in self.options.clone() {
+            if !self.is_settled(&key) {
+                self.find(opt.place, &key, Fate::Dropped, explain(&key), opt.shared);
+            }
+        }
+    }
+
+    fn find(&mut self, place: Place, option: &str, fate: Fate, what: String, weak: bool) {
+        let outcome = OptionOutcome { place, option: option.to_string(), fate, what };
+        self.findings.push(Finding { outcome, weak });
+    }
+
+    // What an option says. One of the wrong kind is a fault, and then nothing.
+
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+        let node = self.node(key)?;
+        let text = node.text();
+        if text.is_none() {
+            self.fault(key, format!("`{key}` must be a text, found {}", node.kind()), "write a text");
+        }
+        text
+    }
+
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        let node = self.node(key)?;
+        match &node.data {
+            Data::Bool(value) => Some(*value),
+            Data::Text(text) if matches!(text.to_lowercase().as_str(), "true" | "false") => {
+                Some(text.eq_ignore_ascii_case("true"))
+            }
+            _ => {
+                let message = format!("`{key}` must be true or false, found {}", node.kind());
+                self.fault(key, message, "write `true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A flag that may depend on the environment.
+    pub(crate) fn switch(&mut self, key: &str) -> Option<Yaml> {
+        match self.node(key)?.data {
+            Data::Token(text) => Some(Yaml::Token(text)),
+            _ => self.flag(key).map(Yaml::Bool),
+        }
+    }
+
+    /// A number, or a token that stands for one.
+    pub(crate) fn number(&mut self, key: &str) -> Option<Yaml> {
+        let node = self.node(key)?;
+        match &node.data {
+            Data::Number { written, .. } => Some(Yaml::Number(written.clone())),
+            Data::Token(text) => Some(Yaml::Token(text.clone())),
+            Data::Text(text) if lone_token(text).is_some() => Some(Yaml::Token(text.clone())),
+            _ => {
+                let message = format!("`{key}` must be a number, found {}", node.kind());
+                self.fault(key, message, "write a number without quotes");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn span(&mut self, key: &str) -> Option<Span> {
+        let node = self.node(key)?;
+        match duration::read(&node) {
+            Ok(span) => Some(span),
+            Err((place, message, remedy)) => {
+                self.say(key, Fate::Failed, format!("{message}; {remedy}"));
+                self.fault_at(place, format!("`{key}`: {message}"), remedy);
+                None
+            }
+        }
+    }
+
+    /// A text, or a list of them.
+    pub(crate) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let node = self.node(key)?;
+        let texts = match &node.data {
+            Data::List(items) => items.iter().map(Node::text).collect(),
+            _ => node.text().map(|text| vec![text]),
+        };
+        if texts.is_none() {
+            let message = format!("`{key}` must be a text or a list of texts");
+            self.fault(key, message, "write `[first, second]`");
+        }
+        texts
+    }
+}
+
+/// A tree as it stands, for what is handed on unread.
+pub(crate) fn as_yaml(node: &Node) -> Yaml {
+    match &node.data {
+        Data::Null => Yaml::Null,
+        Data::Bool(value) => Yaml::Bool(*value),
+        Data::Number { written, .. } => Yaml::Number(written.clone()),
+        Data::Text(text) => Yaml::Text(text.clone()),
+        Data::Token(text) => Yaml::Token(text.clone()),
+        Data::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        Data::Map(entries) => {
+            let mut map: Vec<(String, Yaml)> = Vec::new();
+            for entry in entries {
+                // Of two of a name Python keeps the last, in the first's place.
+                match map.iter_mut().find(|(key, _)| *key == entry.key) {
+                    Some(first) => first.1 = as_yaml(&entry.value),
+                    None => map.push((entry.key.clone(), as_yaml(&entry.value))),
+                }
+            }
+            Yaml::Map(map)
+        }
+    }
+}

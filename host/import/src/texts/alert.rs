@@ -1,0 +1,294 @@
+//! Title and body of a rule.
+use watchbell_pipeline::text::check_template;
+
+use super::python::{Part, Which, printf, read};
+use super::{Dialect, Term, Terms, Writer, jinja};
+use crate::sheet::Sheet;
+use crate::tree::Data;
+
+/// The templates; `None`: the manifest's default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Alert {
+    pub(crate) title: Option<String>,
+    pub(crate) body: Option<String>,
+}
+
+/// `template_file`: the text of the file that `jinja_template_path` names.
+///
+/// `slack`: whether the texts go to a product with Slack's links.
+pub(crate) fn alert(
+    sheet: &mut Sheet,
+    terms: &mut Terms,
+    name: &str,
+    template_file: Option<&str>,
+    slack: bool,
+) -> Alert {
+    let style = sheet.text("alert_text_type");
+    let is_jinja = style.as_deref() == Some("alert_text_jinja");
+    let mut made = Alert { title: title(sheet, terms, name, is_jinja, slack), body: None };
+    let source = match (is_jinja, template_file) {
+        (true, Some(text)) => Some(("jinja_template_path", text.to_string())),
+        _ => sheet.text("alert_text").map(|text| ("alert_text", text)),
+    };
+    if let Some((option, source)) = source {
+        let body = if is_jinja {
+            of_jinja(sheet, terms, option, &source)
+        } else {
+            of_python(sheet, terms, option, &source, slack)
+        };
+        made.body = checked(sheet, option, body).map(|body| match style.as_deref() {
+            Some("alert_text_only" | "alert_text_jinja") => body,
+            // ElastAlert goes on with the rule's own words.
+            _ => format!("{}\n\n{{{{ summary }}}}\n", body.trim_end()),
+        });
+    }
+    style_told(sheet, style.as_deref(), made.body.is_some());
+    settle(sheet, is_jinja);
+    made
+}
+
+fn title(sheet: &mut Sheet, terms: &mut Terms, name: &str, is_jinja: bool, slack: bool) -> Option<String> {
+    let made = match sheet.text("alert_subject") {
+        Some(source) if is_jinja && !sheet.has("alert_subject_args") => {
+            of_jinja(sheet, terms, "alert_subject", &source)
+        }
+        Some(source) => of_python(sheet, terms, "alert_subject", &source, slack),
+        None => {
+            let mut writer = Writer::new(Dialect::Message);
+            writer.text(name);
+            Ok(writer.end())
+        }
+    };
+    sheet.dropped("alert_subject_max_len", "a title is shortened to what its destination takes");
+    checked(sheet, "alert_subject", made)
+}
+
+fn checked(sheet: &mut Sheet, option: &str, made: Result<String, String>) -> Option<String> {
+    let part = if option == "alert_subject" { "alert.title" } else { "alert.body" };
+    let made = made.and_then(|text| match check_template(&text) {
+        Ok(()) => Ok(text),
+        Err(fault) => Err(fault.to_string()),
+    });
+    match made {
+        Ok(text) if text.trim().is_empty() => {
+            sheet.dropped(option, "it is empty");
+            None
+        }
+        Ok(text) => {
+            if option == "jinja_template_path" {
+                sheet.changed(option, format!("the file's text is `{part}`"));
+            } else if !sheet.is_settled(option) {
+                sheet.carried(option, format!("`{part}`"));
+            }
+            Some(text)
+        }
+        Err(why) => {
+            sheet.dropped(option, format!("{why}; Watchbell's own text stands in: write `{part}` anew"));
+            None
+        }
+    }
+}
+
+/// A text that Python formats if it has arguments, and takes as it is otherwise.
+fn of_python(
+    sheet: &mut Sheet,
+    terms: &mut Terms,
+    option: &str,
+    source: &str,
+    slack: bool,
+) -> Result<String, String> {
+    let source = if slack { links(source) } else { source.to_string() };
+    let args_option = format!("{option}_args");
+    let args = sheet.texts(&args_option);
+    let named: Option<Vec<(String, String)>> =
+        sheet.node("alert_text_kw").filter(|_| option == "alert_text").map(|node| {
+            node.entries().iter().filter_map(|entry| Some((entry.value.text()?, entry.key.clone()))).collect()
+        });
+    terms.untold.clear();
+    let mut writer = Writer::new(Dialect::Message);
+    if args.is_none() && named.is_none() {
+        writer.text(&source);
+        return Ok(writer.end());
+    }
+    let mut left_out = Vec::new();
+    for part in read(&source)? {
+        let (which, spec) = match part {
+            Part::Literal(text) => {
+                writer.text(&text);
+                continue;
+            }
+            Part::Field { which, spec } => (which, spec),
+        };
+        let name = match (&which, &args, &named) {
+            (Which::Index(index), Some(args), _) => args
+                .get(*index)
+                .ok_or(format!("`{{{index}}}` asks for an argument that `{args_option}` does not have"))?,
+            (Which::Name(name), None, Some(named)) => {
+                &named
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .ok_or(format!("`{{{name}}}` is not among `alert_text_kw`"))?
+                    .1
+            }
+            (Which::Name(name), _, _) => return Err(format!("`{{{name}}}` has no argument of that name")),
+            (Which::Index(index), None, _) => {
+                return Err(format!("`{{{index}}}` has no argument, for all have names"));
+            }
+        };
+        let format = if spec.is_empty() { None } else { printf(&spec) };
+        if !spec.is_empty() && format.is_none() {
+            left_out.push(spec);
+        }
+        match (terms.term(sheet, name, Dialect::Message), format) {
+            (Term::Constant(text), None) => writer.text(&text),
+            (Term::Told(expression) | Term::Untold(expression), None) => writer.expression(&expression),
+            (Term::Constant(text), Some(format)) => {
+                writer.expression(&format!("'{format}' | format({text})"))
+            }
+            (Term::Told(expression), Some(format)) => {
+                writer.expression(&format!("'{format}' | format({expression})"))
+            }
+            // The stand-in is a text, which no number's format fits.
+            (Term::Untold(expression), Some(_)) => writer.expression(&expression),
+        }
+    }
+    if !left_out.is_empty() {
+        sheet.changed(
+            option,
+            format!("without the formats {}, which templates here do not have", list(&left_out)),
+        );
+    }
+    let about = if sheet.has(&args_option) { args_option.as_str() } else { "alert_text_kw" };
+    let missing = format!("`{}`", terms.missing);
+    untold(sheet, terms, about, &missing);
+    Ok(writer.end())
+}
+
+fn of_jinja(sheet: &mut Sheet, terms: &mut Terms, option: &str, source: &str) -> Result<String, String> {
+    let root = sheet.text("jinja_root_name").unwrap_or_else(|| "_data".into());
+    terms.untold.clear();
+    let known = sheet.clone();
+    let text = jinja::rewrite(source, &root, &mut |name| terms.expression(&known, name, Dialect::Message))?;
+    if let Some(names) = terms_left(&text) {
+        return Err(names);
+    }
+    untold(sheet, terms, option, "nothing");
+    sheet.carried(
+        option,
+        if option == "alert_subject" {
+            "`alert.title`, with Watchbell's names"
+        } else {
+            "`alert.body`, with Watchbell's names"
+        },
+    );
+    Ok(text)
+}
+
+/// Fields that a text wants and the rule does not tell.
+fn untold(sheet: &mut Sheet, terms: &mut Terms, option: &str, shown: &str) {
+    if !terms.untold.is_empty() {
+        let names: Vec<String> = std::mem::take(&mut terms.untold).into_iter().collect();
+        let (kind, names) = (&terms.kind, list(&names));
+        let what = format!(
+            "a rule of type `{kind}` does not tell {names}: the text shows {shown} there, unless it stands under `key:`"
+        );
+        sheet.changed(option, what);
+    }
+}
+
+/// minijinja's own word on a template.
+fn terms_left(text: &str) -> Option<String> {
+    minijinja::Environment::new()
+        .template_from_str(text)
+        .err()
+        .map(|error| error.detail().map_or_else(|| error.kind().to_string(), |detail| detail.to_string()))
+}
+
+/// Slack's `<address|words>` as Markdown's link.
+fn links(source: &str) -> String {
+    let mut out = String::new();
+    let mut rest = source;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let link = rest.find('>').and_then(|end| {
+            let (address, words) = rest[1..end].split_once('|')?;
+            let is_address =
+                address.starts_with('{') || address.starts_with("http") || address.starts_with("@@");
+            // Of two arguments the order would change with their places.
+            (is_address && !words.contains(['{', '<', '|']) && !address.contains('<'))
+                .then(|| (end, format!("[{words}]({address})")))
+        });
+        match link {
+            Some((end, link)) => {
+                out.push_str(&link);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                out.push('<');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn style_told(sheet: &mut Sheet, style: Option<&str>, has_body: bool) {
+    match style {
+        Some("alert_text_only") => sheet.carried("alert_text_type", "the body is the text alone"),
+        Some("alert_text_jinja") => sheet.carried("alert_text_type", "texts are Jinja templates here too"),
+        Some("exclude_fields") if has_body => {
+            sheet.changed("alert_text_type", "the text, then the rule's `{{ summary }}`")
+        }
+        Some("exclude_fields") => sheet.changed("alert_text_type", "the rule's `{{ summary }}`"),
+        Some("aggregation_summary_only") => {
+            sheet.dropped(
+                "alert_text_type",
+                "messages are not aggregated; the body is the rule's `{{ summary }}`",
+            );
+        }
+        Some(_) => {
+            let message = "`alert_text_type` is none that ElastAlert knows";
+            sheet.dropped(
+                "alert_text_type",
+                format!("{message}: the text stands, then the rule's `{{{{ summary }}}}`"),
+            );
+        }
+        None => {}
+    }
+}
+
+fn settle(sheet: &mut Sheet, is_jinja: bool) {
+    sheet.settle("alert_text_args", "written into `alert.body`");
+    sheet.settle("alert_subject_args", "written into `alert.title`");
+    if sheet.node("alert_text_kw").is_some_and(|node| !matches!(node.data, Data::Map(_))) {
+        sheet.dropped("alert_text_kw", "it is no map");
+    }
+    if sheet.has("alert_text_args") {
+        sheet.dropped("alert_text_kw", "`alert_text_args` stands beside it, and ElastAlert takes that");
+    } else {
+        sheet.settle("alert_text_kw", "written into `alert.body`");
+    }
+    sheet.carried("alert_missing_value", "what texts show of a field that the rule does not tell");
+    if is_jinja {
+        sheet.carried("jinja_root_name", "names are written without it");
+    }
+    sheet.dropped("jinja_filters", "filters in Python do not run here; minijinja's own do");
+    sheet.drop_all(&["use_local_time", "custom_pretty_ts_format"], "times are written as RFC 3339, in UTC");
+}
+
+pub(crate) fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_slack_are_links_of_markdown() {
+        assert_eq!(links("on <{}> | <{}|Show it>"), "on <{}> | [Show it]({})");
+        assert_eq!(links("<http://x|y> <!here> <{}|{}> a < b"), "[y](http://x) <!here> <{}|{}> a < b");
+    }
+}

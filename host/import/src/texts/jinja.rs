@@ -1,0 +1,338 @@
+//! Jinja2 of an ElastAlert rule as a manifest's template: the language is the same, the names are not.
+
+/// Writes every name that a template does not bind itself in our words. `resolve` gets a path such as `source.ip`,
+/// without the root that Jinja texts may go by (`_data`), and gives an expression.
+///
+/// # Errors
+/// What has no counterpart, in words.
+pub(crate) fn rewrite(
+    source: &str,
+    root: &str,
+    resolve: &mut dyn FnMut(&str) -> String,
+) -> Result<String, String> {
+    let segments = segments(source)?;
+    let mut bound: Vec<String> =
+        ["loop", "range", "dict", "namespace", "self", "super", "caller", "varargs", "kwargs"]
+            .map(String::from)
+            .to_vec();
+    for segment in &segments {
+        if let Segment::Statement(inner) = segment {
+            binds(inner, &mut bound);
+        }
+    }
+    let mut out = String::new();
+    for segment in segments {
+        match segment {
+            Segment::Text(text) => out.push_str(text),
+            Segment::Comment(_) => {}
+            Segment::Expression(inner) => {
+                let mut written = String::new();
+                expression(inner, root, &bound, resolve, &mut written)?;
+                match plain_text(&written) {
+                    Some(text) => out.push_str(text),
+                    None => out.push_str(&format!("{{{{{written}}}}}")),
+                }
+            }
+            Segment::Statement(inner) => {
+                out.push_str("{%");
+                expression(inner, root, &bound, resolve, &mut out)?;
+                out.push_str("%}");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The text that an expression is, if it is one and nothing in it could mean more to a template or to Markdown.
+fn plain_text(expression: &str) -> Option<&str> {
+    let text = expression.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+    (!text.contains(['\'', '\\', '{', '}', '<', '%', '#'])).then_some(text)
+}
+
+enum Segment<'a> {
+    Text(&'a str),
+    Expression(&'a str),
+    Statement(&'a str),
+    Comment(#[expect(dead_code, reason = "a comment is read to be left out")] &'a str),
+}
+
+fn segments(source: &str) -> Result<Vec<Segment<'_>>, String> {
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min() {
+        if at > 0 {
+            found.push(Segment::Text(&rest[..at]));
+        }
+        let open = &rest[at..at + 2];
+        let inner = &rest[at + 2..];
+        let close = match open {
+            "{{" => "}}",
+            "{%" => "%}",
+            _ => "#}",
+        };
+        let Some(end) = ending(inner, close) else {
+            return Err(format!("a `{open}` is not closed"));
+        };
+        found.push(match open {
+            "{{" => Segment::Expression(&inner[..end]),
+            "{%" => Segment::Statement(&inner[..end]),
+            _ => Segment::Comment(&inner[..end]),
+        });
+        rest = &inner[end + 2..];
+    }
+    if !rest.is_empty() {
+        found.push(Segment::Text(rest));
+    }
+    Ok(found)
+}
+
+/// Where `close` stands outside of quotes.
+fn ending(text: &str, close: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if text[at..].starts_with(close) => return Some(at),
+            None if matches!(c, '"' | '\'') && close != "#}" => quote = Some(c),
+            None => {}
+        }
+    }
+    None
+}
+
+/// Names that `for`, `set` and `macro` bind. They count for the whole template: Jinja's scopes are narrower, but a
+/// text that gives a field's name to a variable of its own is not worth the difference.
+fn binds(statement: &str, bound: &mut Vec<String>) {
+    let words: Vec<&str> = statement.trim_matches(['-', '+', ' ', '\n', '\t']).split_whitespace().collect();
+    let names = |text: &str| -> Vec<String> {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .filter(|name| !name.is_empty())
+            .map(String::from)
+            .collect()
+    };
+    match words.first() {
+        Some(&"for") => {
+            let targets = words.iter().skip(1).take_while(|word| **word != "in");
+            targets.for_each(|word| bound.extend(names(word)));
+        }
+        Some(&"set") => {
+            let target = statement.split_once("set").map_or("", |(_, rest)| rest);
+            bound.extend(names(target.split('=').next().unwrap_or_default()));
+        }
+        Some(&"macro") => bound.extend(names(&words[1..].join(" "))),
+        _ => {}
+    }
+}
+
+const KEYWORDS: &[&str] = &[
+    "for",
+    "in",
+    "if",
+    "else",
+    "elif",
+    "endif",
+    "endfor",
+    "set",
+    "endset",
+    "and",
+    "or",
+    "not",
+    "is",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "macro",
+    "endmacro",
+    "block",
+    "endblock",
+    "filter",
+    "endfilter",
+    "raw",
+    "endraw",
+    "with",
+    "endwith",
+    "recursive",
+    "do",
+    "autoescape",
+    "endautoescape",
+    "break",
+    "continue",
+];
+
+fn expression(
+    text: &str,
+    root: &str,
+    bound: &[String],
+    resolve: &mut dyn FnMut(&str) -> String,
+    out: &mut String,
+) -> Result<(), String> {
+    let mut at = 0;
+    // What stands before a name says what the name is: `|` and `is` come before filters and tests, `.` before parts.
+    let mut before = ' ';
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        if matches!(c, '"' | '\'') {
+            let length = string(rest).ok_or("a quote is not closed")?;
+            out.push_str(&rest[..length]);
+            at += length;
+            before = c;
+        } else if c.is_alphabetic() || c == '_' {
+            let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            let name = &rest[..length];
+            let after = rest[length..].trim_start();
+            let keyword_argument = after.starts_with('=') && !after.starts_with("==");
+            if name == "is" {
+                // The test after it; `is not x` has one word more.
+                out.push_str(name);
+                at += length;
+                let skipped = test(&text[at..]);
+                out.push_str(&text[at..at + skipped]);
+                at += skipped;
+                before = 'x';
+                continue;
+            }
+            let is_ours = KEYWORDS.contains(&name) || bound.iter().any(|known| known == name);
+            if is_ours || before == '.' || before == '|' || keyword_argument || after.starts_with('(') {
+                out.push_str(name);
+                at += length;
+            } else {
+                let (path, length, called) = path(rest, length);
+                if let Some(method) = called {
+                    return Err(format!(
+                        "`{method}()` is a method of Python's, which templates here do not have"
+                    ));
+                }
+                let path = path.strip_prefix(root).and_then(|path| path.strip_prefix('.')).unwrap_or(&path);
+                let whole = path == root;
+                out.push_str(&if whole { "details".to_string() } else { resolve(path) });
+                at += length;
+            }
+            before = 'x';
+        } else if c.is_ascii_digit() {
+            let length =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
+            out.push_str(&rest[..length]);
+            at += length;
+            before = '0';
+        } else {
+            out.push(c);
+            at += c.len_utf8();
+            if !c.is_whitespace() {
+                before = c;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn string(text: &str) -> Option<usize> {
+    let quote = text.chars().next()?;
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == quote => return Some(at + c.len_utf8()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// How long the name of the test is that `text` begins with, spaces and `not` included.
+fn test(text: &str) -> usize {
+    let word = |text: &str| {
+        let start = text.len() - text.trim_start().len();
+        let length =
+            text[start..].find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text[start..].len());
+        (start + length, text[start..start + length].to_string())
+    };
+    let (first, name) = word(text);
+    if name == "not" { first + word(&text[first..]).0 } else { first }
+}
+
+/// A name and what is taken of it by constant parts: `a.b["c d"]`; its length, and a method that is called on it.
+fn path(text: &str, first: usize) -> (String, usize, Option<String>) {
+    let mut path = text[..first].to_string();
+    let mut at = first;
+    loop {
+        let rest = &text[at..];
+        if let Some(after) = rest.strip_prefix('.') {
+            let length = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+            if length == 0 {
+                break;
+            }
+            if after[length..].starts_with('(') {
+                return (path, at, Some(after[..length].to_string()));
+            }
+            path.push('.');
+            path.push_str(&after[..length]);
+            at += 1 + length;
+        } else if let Some(after) = rest.strip_prefix('[') {
+            let inner = after.trim_start();
+            let Some(length) = inner.starts_with(['"', '\'']).then(|| string(inner)).flatten() else { break };
+            let closing = inner[length..].trim_start();
+            if !closing.starts_with(']') {
+                break;
+            }
+            path.push('.');
+            path.push_str(&inner[1..length - 1]);
+            at = text.len() - closing.len() + 1;
+        } else {
+            break;
+        }
+    }
+    (path, at, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(source: &str) -> Result<String, String> {
+        rewrite(source, "_data", &mut |path| format!("<{path}>"))
+    }
+
+    #[test]
+    fn names_are_written_anew_and_nothing_else() {
+        for (source, expected) in [
+            ("a {{ host }} b", "a {{ <host> }} b"),
+            ("{{ source.ip | default('x') }}", "{{ <source.ip> | default('x') }}"),
+            ("{{ _data['source.ip'] }}", "{{ <source.ip> }}"),
+            ("{{_data.user.name}}", "{{<user.name>}}"),
+            (
+                "{% for x in items %}{{ x.y }} {{ loop.index }}{% endfor %}",
+                "{% for x in <items> %}{{ x.y }} {{ loop.index }}{% endfor %}",
+            ),
+            (
+                "{% if a is not defined and b == 'c d' %}x{% endif %}",
+                "{% if <a> is not defined and <b> == 'c d' %}x{% endif %}",
+            ),
+            ("{% set t = n + 1 %}{{ t }}", "{% set t = <n> + 1 %}{{ t }}"),
+            ("{{ l | join(d=',') }}{# x #}", "{{ <l> | join(d=',') }}"),
+            ("{{ \"}}\" ~ a }}", "{{ \"}}\" ~ <a> }}"),
+            ("{{ list[0].x }}", "{{ <list>[0].x }}"),
+            (
+                "{% for k, v in _data | items %}{{ k }}{% endfor %}",
+                "{% for k, v in details | items %}{{ k }}{% endfor %}",
+            ),
+            ("{{- é -}}", "{{- <é> -}}"),
+        ] {
+            assert_eq!(written(source).as_deref(), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_told() {
+        assert!(written("{{ _data.items() }}").unwrap_err().contains("`items()`"));
+        assert!(written("{{ a").unwrap_err().contains("not closed"));
+        assert!(written("{{ 'a }}").is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! What people read: ElastAlert's texts as a manifest's templates.
+pub(crate) mod jinja; // Jinja2
+pub(crate) mod python; // str.format
+mod terms; // what a text may name, in our words
+mod literal; // text that stands for itself
+mod alert; // title and body of a rule
+
+pub(crate) use alert::alert;
+pub(crate) use literal::{Writer, quoted};
+pub(crate) use terms::{Dialect, Term, Terms};

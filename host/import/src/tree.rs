@@ -1,0 +1,346 @@
+//! A file of ElastAlert as nodes that know where they stand: YAML as Python reads it, version 1.1.
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use serde_json::Number;
+use watchbell_manifest::Place;
+
+use crate::limits::{DEPTH_MAX, NODES_MAX};
+use crate::mask::{lone_token, mask, unmask, variables};
+use crate::scalar::plain;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) data: Data,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Data {
+    Null,
+    Bool(bool),
+    Number {
+        value: Number,
+        written: String,
+    },
+    Text(String),
+    /// A plain scalar that is one token: it takes its value's own type.
+    Token(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) value: Node,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) place: Place,
+    pub(crate) message: String,
+    pub(crate) hint: String,
+}
+
+/// A file's document.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Document {
+    /// In order; a key may stand twice, and Python takes the last.
+    pub(crate) entries: Vec<Entry>,
+    /// Variables of the process that it names.
+    pub(crate) variables: Vec<(String, Place)>,
+}
+
+impl Node {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().rev().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.data {
+            Data::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// A scalar as Python's `str` writes it.
+    pub(crate) fn text(&self) -> Option<String> {
+        Some(match &self.data {
+            Data::Text(text) | Data::Token(text) => text.clone(),
+            Data::Number { written, .. } => written.clone(),
+            Data::Bool(true) => "True".into(),
+            Data::Bool(false) => "False".into(),
+            Data::Null | Data::List(_) | Data::Map(_) => return None,
+        })
+    }
+
+    /// What kind of thing stands there; never what it says, which may be a secret.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.data {
+            Data::Null => "nothing",
+            Data::Bool(_) => "a truth value",
+            Data::Number { .. } => "a number",
+            Data::Text(_) | Data::Token(_) => "a text",
+            Data::List(_) => "a list",
+            Data::Map(_) => "a map",
+        }
+    }
+}
+
+pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let masked = mask(text).map_err(|index| Problem {
+        place: place_of(file, text, index),
+        message: "a private-use character is not allowed here".into(),
+        hint: "remove it".into(),
+    })?;
+    let mut builder = Builder {
+        open: Vec::new(),
+        root: None,
+        anchors: HashMap::new(),
+        nodes: 0,
+        variables: Vec::new(),
+        documents: 0,
+    };
+    for event in Parser::new_from_str(&masked) {
+        match event {
+            Ok((event, span)) => builder.event(event, at(file, span.start.line(), span.start.col()))?,
+            Err(error) => {
+                let place = at(file, error.marker().line(), error.marker().col());
+                let hint = "correct the file; Python's YAML would not have read it either".into();
+                return Err(Problem {
+                    place,
+                    message: format!("is not YAML: {}", unmask(error.info())),
+                    hint,
+                });
+            }
+        }
+    }
+    let entries = match builder.root.map(|root| (root.place, root.data)) {
+        None | Some((_, Data::Null)) => Vec::new(),
+        Some((_, Data::Map(entries))) => entries,
+        Some((place, _)) => {
+            let message = "must be a map of options".into();
+            return Err(Problem { place, message, hint: "write `option: value`".into() });
+        }
+    };
+    Ok(Document { entries, variables: builder.variables })
+}
+
+fn at(file: &Arc<str>, line: usize, column: usize) -> Place {
+    // The parser counts columns from 0.
+    Place { file: file.clone(), line: line.max(1) as u32, column: column as u32 + 1 }
+}
+
+fn place_of(file: &Arc<str>, text: &str, index: usize) -> Place {
+    let before: String = text.chars().take(index).collect();
+    let line = before.matches('\n').count() + 1;
+    at(file, line, before.chars().rev().take_while(|c| *c != '\n').count())
+}
+
+enum Open {
+    List { place: Place, anchor: usize, items: Vec<Node> },
+    Map { place: Place, anchor: usize, entries: Vec<Entry>, key: Option<(String, Place)> },
+}
+
+struct Builder {
+    open: Vec<Open>,
+    root: Option<Node>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    variables: Vec<(String, Place)>,
+    documents: usize,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(problem(place, "begins a second document", "write one rule per file"));
+                }
+                Ok(())
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                // What it stands for is read where it is written: that is where it would be mended.
+                Some(node) => {
+                    self.nodes += size(&node);
+                    self.add(node, 0, place)
+                }
+                None => Err(problem(place, "is an alias within itself", "write the value out")),
+            },
+            Event::Scalar(text, style, anchor, tag) => {
+                let node = self.scalar(&text, style, tag.as_deref(), &place);
+                self.add(node, anchor, place)
+            }
+            Event::SequenceStart(anchor, _) => self.enter(Open::List { place, anchor, items: Vec::new() }),
+            Event::MappingStart(anchor, _) => {
+                self.enter(Open::Map { place, anchor, entries: Vec::new(), key: None })
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::List { place, anchor, items }) => {
+                    self.add(Node { place: place.clone(), data: Data::List(items) }, anchor, place)
+                }
+                Some(Open::Map { place, anchor, entries, .. }) => {
+                    let node = Node { place: place.clone(), data: Data::Map(merged(entries)) };
+                    self.add(node, anchor, place)
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn enter(&mut self, open: Open) -> Result<(), Problem> {
+        if self.open.len() >= DEPTH_MAX {
+            let (Open::List { place, .. } | Open::Map { place, .. }) = open;
+            let message = format!("is nested more than {DEPTH_MAX} deep");
+            return Err(problem(place, &message, "write it flatter"));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, place: &Place) -> Node {
+        let (text, variables) = variables(&unmask(text));
+        self.variables.extend(variables.into_iter().map(|name| (name, place.clone())));
+        let data = match (style, tag) {
+            (ScalarStyle::Plain, None) if lone_token(&text).is_some() => Data::Token(text),
+            (ScalarStyle::Plain, None) => plain(text),
+            _ => Data::Text(text),
+        };
+        Node { place: place.clone(), data }
+    }
+
+    fn add(&mut self, node: Node, anchor: usize, place: Place) -> Result<(), Problem> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX {
+            return Err(problem(place, &format!("holds more than {NODES_MAX} values"), "split the file"));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                Some((key, place)) => entries.push(Entry { key, place, value: node }),
+                None => match node.text() {
+                    Some(name) => *key = Some((name, place)),
+                    None => {
+                        return Err(problem(
+                            place,
+                            "a key must be a text",
+                            "put a text that begins with `{` or `[` in quotes",
+                        ));
+                    }
+                },
+            },
+        }
+        Ok(())
+    }
+}
+
+/// How much an alias adds. What is no alias holds nodes that were counted already.
+fn size(node: &Node) -> usize {
+    match &node.data {
+        Data::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Data::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// `<<: *defaults`: what the map itself says comes last, so that it wins.
+fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    if !entries.iter().any(|entry| entry.key == "<<") {
+        return entries;
+    }
+    let (merges, own): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.key == "<<");
+    let mut all = Vec::new();
+    for merge in merges {
+        match merge.value.data {
+            Data::Map(entries) => all.extend(entries),
+            // Of several the first wins.
+            Data::List(maps) => all.extend(maps.into_iter().rev().flat_map(|map| match map.data {
+                Data::Map(entries) => entries,
+                _ => Vec::new(),
+            })),
+            _ => all.push(Entry { key: merge.key, place: merge.place, value: merge.value }),
+        }
+    }
+    let written: Vec<String> = own.iter().map(|entry| entry.key.clone()).collect();
+    all.retain(|entry| !written.contains(&entry.key));
+    all.extend(own);
+    all
+}
+
+fn problem(place: Place, message: &str, hint: &str) -> Problem {
+    Problem { place, message: message.into(), hint: hint.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Document {
+        parse(&"x.yaml".into(), text).unwrap_or_else(|problem| panic!("{problem:?}"))
+    }
+
+    #[test]
+    fn scalars_are_what_python_takes_them_for() {
+        for (text, expected) in [
+            ("yes", Data::Bool(true)),
+            ("Off", Data::Bool(false)),
+            ("~", Data::Null),
+            ("0xE24D42", Data::Number { value: 14_830_914.into(), written: "14830914".into() }),
+            ("010", Data::Number { value: 8.into(), written: "8".into() }),
+            ("1_000", Data::Number { value: 1000.into(), written: "1000".into() }),
+            ("-0.5", Data::Number { value: Number::from_f64(-0.5).unwrap(), written: "-0.5".into() }),
+            ("1e5", Data::Text("1e5".into())),
+            ("09", Data::Text("09".into())),
+            ("1.2.3", Data::Text("1.2.3".into())),
+            (".", Data::Text(".".into())),
+            ("\"yes\"", Data::Text("yes".into())),
+            ("@@a.b@@", Data::Token("@@a.b@@".into())),
+            ("${A}", Data::Token("@@A@@".into())),
+            ("\"@@a@@\"", Data::Text("@@a@@".into())),
+            ("x@@a@@", Data::Text("x@@a@@".into())),
+        ] {
+            assert_eq!(read(&format!("k: {text}")).entries[0].value.data, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn anchors_are_written_out_and_merged() {
+        let document = read("a: &d { x: 1, y: 2 }\nb: { <<: *d, y: 3 }\nc: *d\n");
+        let b = &document.entries[1].value;
+        assert_eq!(b.get("x").unwrap().text().as_deref(), Some("1"));
+        assert_eq!(b.get("y").unwrap().text().as_deref(), Some("3"));
+        assert_eq!(document.entries[2].value.get("y").unwrap().text().as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn aliases_do_not_blow_up() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_string();
+        for n in 1..20 {
+            let inner = vec![format!("*a{}", n - 1); 10].join(", ");
+            text.push_str(&format!("a{n}: &a{n} [{inner}]\n"));
+        }
+        let problem = parse(&"x.yaml".into(), &text).unwrap_err();
+        assert!(problem.message.contains("more than"), "{problem:?}");
+    }
+
+    #[test]
+    fn places_are_lines_and_columns_from_one() {
+        let document = read("é: 1\nlong_key:\n  - @@t@@\n");
+        let entry = &document.entries[1];
+        assert_eq!((entry.place.line, entry.place.column), (2, 1));
+        let Data::List(items) = &entry.value.data else { panic!("a list") };
+        assert_eq!((items[0].place.line, items[0].place.column), (3, 5));
+    }
+}
