@@ -10,6 +10,7 @@ mod explain;
 mod test;
 mod backtest;
 mod replay;
+mod import;
 mod plugin;
 mod node;
 
@@ -49,6 +50,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Import(args::Import::Elastalert(args)) => import::elastalert(&args),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {

@@ -75,6 +75,8 @@ pub enum TestFault {
     Search { from: Duration, to: Duration, status: u16 },
     /// Answers lack a shard.
     PartialShards { from: Duration, to: Duration },
+    /// So many shards have no node.
+    Unassigned { from: Duration, to: Duration, shards: u32 },
     /// A destination is down.
     Destination { from: Duration, to: Duration, name: String },
 }

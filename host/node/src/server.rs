@@ -68,13 +68,15 @@ fn wall_clock() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What goes wrong with every search, until it is well again.
+/// What goes wrong, until it is well again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Searches are refused with this status.
     Refuse(u16),
     /// Answers to searches lack a shard.
     PartialShards,
+    /// So many shards have no node; searches are answered.
+    Unassigned(u32),
 }
 
 /// A running node. Dropping it stops listening; `stop` also waits for the last answers.
@@ -87,7 +89,7 @@ pub struct Node {
 
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     retention: Retention,
     trouble: Mutex<Option<Trouble>>,
     pub(crate) clock: Clock,

@@ -44,6 +44,9 @@ pub enum Command {
     /// The host records runs that find something, and runs that a module fails, beside its store: the newest 20 of
     /// each rule, where their rows fit into 2 MiB.
     Replay(Replay),
+    /// Turn what another program has into manifests.
+    #[command(subcommand)]
+    Import(Import),
     /// Look into a plugin module.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -236,6 +239,42 @@ pub struct Replay {
     /// Write the run as a case (params, timeline, expected) for the module's own tests.
     #[arg(long, value_name = "DIR")]
     pub write_case: Option<PathBuf>,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Rules and configuration of ElastAlert or ElastAlert2, with an account of every option by file and line.
+    ///
+    /// Nothing is guessed: what cannot be carried is named, with a reason. Variables are not looked up and credentials
+    /// are not written: the report says which to set.
+    Elastalert(Elastalert),
+}
+
+#[derive(Debug, Args)]
+pub struct Elastalert {
+    /// The folder with `config.yaml` and the rules.
+    pub folder: PathBuf,
+    /// Where to write manifests and `environments/default.yaml`.
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    pub out: PathBuf,
+    /// Whom rules tell that have no alerter which can be carried; without it such a rule is left out.
+    #[arg(long, value_name = "NAME")]
+    pub destination: Option<String>,
+    /// The value of a `@@TOKEN@@`, for the environment; may be given several times.
+    #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub tokens: Vec<(String, String)>,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Report, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also write the report here, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print JSON, for machines.
     #[arg(long)]
     pub json: bool,

@@ -45,6 +45,7 @@ enum Turn {
 enum TroubleKind {
     Refuse(u16),
     Partial,
+    Unassigned(u32),
 }
 
 impl Theatre {
@@ -165,6 +166,7 @@ impl Theatre {
                 Turn::Trouble(kind) => self.node.set_trouble(kind.map(|kind| match kind {
                     TroubleKind::Refuse(status) => Trouble::Refuse(status),
                     TroubleKind::Partial => Trouble::PartialShards,
+                    TroubleKind::Unassigned(shards) => Trouble::Unassigned(shards),
                 })),
                 Turn::Destination(name, down) => stage.set_down(&name, down),
                 Turn::Restart => stage.restart()?,
@@ -242,6 +244,10 @@ fn turns(test: &Test, arrivals: &[Arrival], before: usize) -> Vec<(Timestamp, Tu
             }
             TestFault::PartialShards { from, to } => {
                 turns.push((test.start + *from, Turn::Trouble(Some(TroubleKind::Partial))));
+                turns.push((test.start + *to, Turn::Trouble(None)));
+            }
+            TestFault::Unassigned { from, to, shards } => {
+                turns.push((test.start + *from, Turn::Trouble(Some(TroubleKind::Unassigned(*shards)))));
                 turns.push((test.start + *to, Turn::Trouble(None)));
             }
             TestFault::Destination { from, to, name } => {

@@ -67,6 +67,7 @@ struct RawFault {
     to: Option<raw::Span>,
     search: Option<u16>,
     shards: Option<String>,
+    unassigned: Option<u32>,
     destination: Option<String>,
 }
 
@@ -222,22 +223,24 @@ fn bind_documents(doc: &mut Doc<'_>, at: &str, number: usize, of: RawDocuments, 
 fn bind_fault(doc: &mut Doc<'_>, at: &str, number: usize, fault: RawFault) -> Option<TestFault> {
     let span = |span: Option<raw::Span>| span.map(|raw::Span(span)| span);
     let over = span(fault.from).zip(span(fault.to));
-    let bound = match (span(fault.at), fault.restart, over, fault.search, fault.shards, fault.destination) {
-        (Some(at), Some(true), None, None, None, None) => Some(TestFault::Restart { at }),
-        (None, None, Some((from, to)), Some(status), None, None) => {
-            Some(TestFault::Search { from, to, status })
-        }
-        (None, None, Some((from, to)), None, Some(_), None) => Some(TestFault::PartialShards { from, to }),
-        (None, None, Some((from, to)), None, None, Some(name)) => {
-            Some(TestFault::Destination { from, to, name })
-        }
+    let restart = (span(fault.at), fault.restart);
+    let lasting = (fault.search, fault.shards, fault.unassigned, fault.destination);
+    let bound = match (restart, over, lasting) {
+        ((Some(at), Some(true)), None, (None, None, None, None)) => Some(TestFault::Restart { at }),
+        ((None, None), Some((from, to)), lasting) => match lasting {
+            (Some(status), None, None, None) => Some(TestFault::Search { from, to, status }),
+            (None, Some(_), None, None) => Some(TestFault::PartialShards { from, to }),
+            (None, None, Some(shards), None) => Some(TestFault::Unassigned { from, to, shards }),
+            (None, None, None, Some(name)) => Some(TestFault::Destination { from, to, name }),
+            _ => None,
+        },
         _ => None,
     };
     if bound.is_none() {
         doc.fault(&format!("{at}/faults/{number}"), "is no fault that can be made")
             .hint(
-                "write `{ at: 5m, restart: true }`, `{ from: 5m, to: 8m, search: 503 }`, `{ from:, to:, shards: partial }` \
-                 or `{ from:, to:, destination: NAME }`",
+                "write `{ at: 5m, restart: true }`, `{ from: 5m, to: 8m, search: 503 }`, `{ from:, to:, shards: partial }`, \
+                 `{ from:, to:, unassigned: 2 }` or `{ from:, to:, destination: NAME }`",
             )
             .push(doc);
     }

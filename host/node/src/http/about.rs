@@ -41,6 +41,44 @@ pub(super) fn health(shared: &Shared, request: &Request) -> Answer<Reply> {
     })))
 }
 
+/// A shard for each index, on this node.
+pub(super) fn cat_shards(shared: &Shared, request: &Request) -> Answer<Reply> {
+    only_json(request)?;
+    let cluster = shared.lock();
+    let rows = cluster.indices.keys().map(|name| {
+        json!({ "index": name, "shard": "0", "prirep": "p", "state": "STARTED", "unassigned.reason": null })
+    });
+    Ok(Reply::ok(rows.collect::<Vec<_>>().into()))
+}
+
+/// What the documents take of what they may take: there is no disk.
+pub(super) fn cat_allocation(shared: &Shared, request: &Request) -> Answer<Reply> {
+    only_json(request)?;
+    let cluster = shared.lock();
+    let used: usize = cluster.indices.values().map(|index| index.bytes).sum();
+    let total = shared.limits.bytes_max.max(1);
+    Ok(Reply::ok(json!([{
+        "node": "watchbell-node", "shards": cluster.indices.len().to_string(), "disk.used": used.to_string(),
+        "disk.avail": total.saturating_sub(used).to_string(), "disk.total": total.to_string(),
+        "disk.percent": (used * 100 / total).to_string(),
+    }])))
+}
+
+/// Nothing waits here.
+pub(super) fn pending_tasks(request: &Request) -> Answer<Reply> {
+    request.finish()?;
+    Ok(Reply::ok(json!({ "tasks": [] })))
+}
+
+/// The columns are those that the host asks for, in JSON.
+fn only_json(request: &Request) -> Answer<()> {
+    request.ignore(&["h", "bytes", "v", "s"]);
+    match request.parameter("format") {
+        Some("json") => request.finish(),
+        other => Err(Refusal::unmodelled(format!("format [{}] here", other.unwrap_or("text")))),
+    }
+}
+
 pub(super) fn cat_indices(shared: &Shared, request: &Request) -> Answer<Reply> {
     request.ignore(&["v", "s", "bytes"]);
     let as_json = match request.parameter("format") {
