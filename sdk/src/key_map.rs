@@ -1,13 +1,12 @@
 //! Something per key, with a limit.
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::table::{Place, Table};
 use crate::{Key, Timestamp};
+
+mod written; // the map as bytes
 
 /// How many keys a map holds by default.
 pub const KEYS_MAX: usize = 1_000_000;
@@ -39,6 +38,16 @@ pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX
     touched: Option<(Place, Taken)>,
     /// All values were handed out: what they take must be counted again.
     is_stale: bool,
+    measured: Measured,
+}
+
+/// How what values say of their written size compares with what they take.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    /// Bytes for each that was said.
+    rate: f64,
+    /// How often an entry was asked for since that was found out.
+    entries_since: usize,
 }
 
 /// What a full map must know of its values.
@@ -51,7 +60,8 @@ pub trait Aged {
         0
     }
 
-    /// About the bytes that the value takes as written; half its memory unless it says better.
+    /// About the bytes that the value takes as written, rather too many; half its memory unless it says better. A map
+    /// that seems to take too much is measured before it forgets anything.
     fn written_bytes(&self) -> usize {
         (size_of_val(self) + self.heap_bytes()) / 2
     }
@@ -102,11 +112,17 @@ impl Taken {
 
 impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> {
     fn default() -> Self {
-        Self { entries: Table::default(), taken: Taken::default(), touched: None, is_stale: false }
+        Self {
+            entries: Table::default(),
+            taken: Taken::default(),
+            touched: None,
+            is_stale: false,
+            measured: Measured { rate: 1.0, entries_since: 0 },
+        }
     }
 }
 
-impl<V: Aged, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
+impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
 
     /// The value of `key`, which is made if there is none.
@@ -128,8 +144,9 @@ impl<V: Aged, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
         if self.bytes() > BYTES {
             self.forget_silent(format_args!("keys of more than {} MiB", BYTES >> 20));
         }
+        self.measured.entries_since += 1;
         if self.written() > Self::WRITTEN {
-            self.forget_silent(format_args!("keys of more than {} MiB as written", Self::WRITTEN >> 20));
+            self.measure_written();
         }
         let taken = &mut self.taken;
         let (place, value) = self.entries.entry(key.0, || {
@@ -167,6 +184,23 @@ impl<V: Aged, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
 
     fn written(&self) -> usize {
         self.entries.len() * KEY_BYTES + self.taken.written
+    }
+
+    /// Finds out what the map takes as written, where values say that it is too much: when more than half as many entries
+    /// were asked for as it holds since it was found out last, or by what was found out then it is too much indeed.
+    #[cold]
+    fn measure_written(&mut self) {
+        let said = self.written();
+        let is_recent = self.measured.entries_since <= self.entries.len() / 2;
+        if is_recent && said as f64 * self.measured.rate <= Self::WRITTEN as f64 {
+            return;
+        }
+        // What cannot be written is found out when it must be.
+        let Ok(found) = postcard::experimental::serialized_size(self) else { return };
+        self.measured = Measured { rate: found as f64 / said as f64, entries_since: 0 };
+        if found > Self::WRITTEN / 16 * 15 {
+            self.forget_silent(format_args!("keys of more than {} MiB as written", Self::WRITTEN >> 20));
+        }
     }
 
     /// Counts what was done to the value that was handed out last.
@@ -244,146 +278,6 @@ impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.is_stale = true;
         self.entries.values_mut()
-    }
-}
-
-/// The newest event of all, then the entries in order of their keys: equal maps are equal bytes.
-impl<V: Serialize + Aged, const MAX: usize, const BYTES: usize> Serialize for KeyMap<V, MAX, BYTES> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let base = self.values().filter_map(Aged::newest).max().unwrap_or_default();
-        let mut map = serializer.serialize_tuple(2)?;
-        map.serialize_element(&base)?;
-        map.serialize_element(&Entries { table: &self.entries, base })?;
-        map.end()
-    }
-}
-
-struct Entries<'m, V> {
-    table: &'m Table<V>,
-    base: Timestamp,
-}
-
-impl<V: Serialize + Aged> Serialize for Entries<'_, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries = serializer.serialize_seq(Some(self.table.len()))?;
-        let mut last = 0;
-        for (key, value) in self.table.iter() {
-            entries.serialize_element(&(key - last, Since { value, base: self.base }))?;
-            last = key;
-        }
-        entries.end()
-    }
-}
-
-struct Since<'m, V> {
-    value: &'m V,
-    base: Timestamp,
-}
-
-impl<V: Serialize + Aged> Serialize for Since<'_, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.write_since(self.base, serializer)
-    }
-}
-
-impl<'de, V: Deserialize<'de> + Aged, const MAX: usize, const BYTES: usize> Deserialize<'de>
-    for KeyMap<V, MAX, BYTES>
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader<V>(PhantomData<V>);
-        impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for Reader<V> {
-            type Value = Table<V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of keys")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Table<V>, A::Error> {
-                let cut = || A::Error::custom("a map of keys is cut short");
-                let base = parts.next_element()?.ok_or_else(cut)?;
-                parts.next_element_seed(EntriesSeed { base, values: PhantomData })?.ok_or_else(cut)
-            }
-        }
-        let entries = deserializer.deserialize_tuple(2, Reader(PhantomData))?;
-        // Counted when the first key is asked for.
-        Ok(Self { entries, is_stale: true, ..Self::default() })
-    }
-}
-
-struct EntriesSeed<V> {
-    base: Timestamp,
-    values: PhantomData<V>,
-}
-
-impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for EntriesSeed<V> {
-    type Value = Table<V>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Table<V>, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for EntriesSeed<V> {
-    type Value = Table<V>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("keys and values")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Table<V>, A::Error> {
-        let mut table = Table::for_many(entries.size_hint().unwrap_or(0).min(KEYS_MAX));
-        let mut last = 0_u64;
-        let seed = || EntrySeed { base: self.base, value: PhantomData };
-        while let Some((step, value)) = entries.next_element_seed(seed())? {
-            // The first key may be 0, which is the key of a rule without key fields.
-            if step == 0 && table.len() > 0 {
-                return Err(A::Error::custom("a key stands twice"));
-            }
-            last = last.checked_add(step).ok_or_else(|| A::Error::custom("keys are out of order"))?;
-            table.entry(last, || value);
-        }
-        Ok(table)
-    }
-}
-
-struct EntrySeed<V> {
-    base: Timestamp,
-    value: PhantomData<V>,
-}
-
-impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for EntrySeed<V> {
-    type Value = (u64, V);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(u64, V), D::Error> {
-        deserializer.deserialize_tuple(2, self)
-    }
-}
-
-impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for EntrySeed<V> {
-    type Value = (u64, V);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key and its value")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<(u64, V), A::Error> {
-        let cut = || A::Error::custom("a key without a value");
-        let step = parts.next_element()?.ok_or_else(cut)?;
-        let value = parts.next_element_seed(ValueSeed { base: self.base, value: PhantomData })?;
-        Ok((step, value.ok_or_else(cut)?))
-    }
-}
-
-struct ValueSeed<V> {
-    base: Timestamp,
-    value: PhantomData<V>,
-}
-
-impl<'de, V: Deserialize<'de> + Aged> DeserializeSeed<'de> for ValueSeed<V> {
-    type Value = V;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V, D::Error> {
-        V::read_since(self.base, deserializer)
     }
 }
 

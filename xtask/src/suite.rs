@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budgets_add_up_to_forty_minutes_at_most() {
+    fn the_budgets_add_up_to_an_hour_at_most() {
         let total: Duration = STAGES.iter().map(|room| room.budget).sum();
         assert!(total <= minutes(60), "{total:?}");
     }

@@ -17,7 +17,9 @@ fn read<V: Aged + serde::de::DeserializeOwned>(bytes: &[u8]) -> KeyMap<V> {
 }
 
 /// What the map believes that its values take, and what they do.
-fn taken<V: Aged, const MAX: usize, const BYTES: usize>(map: &mut KeyMap<V, MAX, BYTES>) -> (Taken, Taken) {
+fn taken<V: Aged + Serialize, const MAX: usize, const BYTES: usize>(
+    map: &mut KeyMap<V, MAX, BYTES>,
+) -> (Taken, Taken) {
     map.count_touched();
     let mut counted = Taken::default();
     map.values().for_each(|value| counted.change(Taken::default(), Taken::of(value)));
@@ -106,6 +108,44 @@ fn a_million_times_of_a_cell_are_small() {
     let bytes = postcard::to_allocvec(&map).unwrap();
     assert!(bytes.len() < 8_100_000, "{}", bytes.len());
     assert_eq!(postcard::to_allocvec(&read::<LastSeen>(&bytes)).unwrap(), bytes);
+}
+
+/// Says of itself that it takes a hundred bytes.
+#[derive(Default, Serialize, Deserialize)]
+struct Loud(u32);
+
+impl Aged for Loud {
+    fn newest(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn written_bytes(&self) -> usize {
+        100
+    }
+}
+
+#[test]
+fn a_map_is_measured_before_it_forgets_what_it_may_keep() {
+    let mut map = KeyMap::<Loud>::default();
+    for n in 0..500_000 {
+        map.entry(key(n)).0 = 7;
+    }
+    assert_eq!(map.len(), 500_000);
+    assert!(take_logs().is_empty() && map.measured.rate < 0.1);
+}
+
+#[test]
+fn a_map_forgets_by_bytes_as_written() {
+    let mut map = KeyMap::<Loud, KEYS_MAX, { 2 << 20 }>::default();
+    let most = KeyMap::<Loud, KEYS_MAX, { 2 << 20 }>::WRITTEN;
+    for n in 0..100_000 {
+        map.entry(key(n)).0 = u32::MAX;
+        if n % 5_000 == 0 {
+            assert!(postcard::to_allocvec(&map).unwrap().len() <= most);
+        }
+    }
+    assert!(map.len() > 60_000, "{}", map.len());
+    assert!(take_logs()[0].1.starts_with("keys of more than 0 MiB as written"));
 }
 
 #[test]
