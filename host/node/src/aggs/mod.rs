@@ -91,10 +91,8 @@ impl Context<'_> {
             .shards
             .iter()
             .map(|shard| {
-                let snapshot = &shard.snapshot;
-                let scope =
-                    crate::query::Scope { mapping: &snapshot.mapping, index: &snapshot.name, now: self.now };
-                crate::query::compile(query, &scope).map(|compiled| compiled.predicate)
+                crate::query::compile(query, &shard.snapshot.scope(self.now))
+                    .map(|compiled| compiled.predicate)
             })
             .collect::<Answer<Vec<_>>>()?;
         Ok(entries

@@ -19,6 +19,13 @@ pub(crate) struct Snapshot {
     pub(crate) documents: Arc<Vec<Option<Arc<crate::document::Document>>>>,
 }
 
+impl Snapshot {
+    /// What a query is bound to; `now` is in milliseconds since the epoch.
+    pub(crate) fn scope(&self, now: i64) -> crate::query::Scope<'_> {
+        crate::query::Scope { mapping: &self.mapping, index: &self.name, documents: &self.documents, now }
+    }
+}
+
 pub(crate) struct Cluster {
     pub(crate) indices: BTreeMap<String, Index>,
     pub(crate) templates: BTreeMap<String, serde_json::Value>,

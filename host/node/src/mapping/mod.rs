@@ -191,6 +191,10 @@ impl Kind {
         matches!(self, Self::Date | Self::DateNanos)
     }
 
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self, Self::Keyword { .. } | Self::Text { .. })
+    }
+
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Text { .. })
     }

@@ -8,10 +8,9 @@ use super::strings::{Glob, StringTest};
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind};
-use crate::text;
 use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
 
-fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
+pub(super) fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
     let reason = reason.into();
     Refusal::shard(format!("failed to create query: {reason}")).caused_by(kind, reason)
 }
@@ -264,7 +263,7 @@ pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     }
 }
 
-fn searchable(field: &Field) -> Answer<()> {
+pub(super) fn searchable(field: &Field) -> Answer<()> {
     if field.index || field.doc_values {
         return Ok(());
     }
@@ -307,36 +306,4 @@ pub(crate) fn regexp(scope: &Scope<'_>, id: FieldId, pattern: &str, fold: bool) 
     let regex = super::regexp::compile(pattern, fold)
         .map_err(|reason| failed(reason, "illegal_argument_exception"))?;
     Ok(Predicate::String { field: id, test: StringTest::Regexp(Box::new(regex)) })
-}
-
-/// A value through the field's analysis. `None` if nothing was left of it.
-pub(crate) fn matching(
-    scope: &Scope<'_>,
-    id: FieldId,
-    value: &Json,
-    combine: impl FnOnce(Vec<Predicate>) -> Predicate,
-) -> Answer<Option<Predicate>> {
-    if !scope.mapping.get(id).kind.is_text() {
-        return term(scope, id, value, false).map(Some);
-    }
-    let text = scalar_text(value)
-        .ok_or_else(|| Refusal::parsing("a text must be a string, a number or a boolean"))?;
-    let tokens = text::analyze(&text);
-    scope.count(tokens.len())?;
-    let one = |token| Predicate::String { field: id, test: StringTest::Equals(token) };
-    Ok((!tokens.is_empty()).then(|| combine(tokens.into_iter().map(one).collect())))
-}
-
-pub(crate) fn phrase(scope: &Scope<'_>, id: FieldId, value: &Json) -> Answer<Option<Predicate>> {
-    if !scope.mapping.get(id).kind.is_text() {
-        return term(scope, id, value, false).map(Some);
-    }
-    let text = scalar_text(value)
-        .ok_or_else(|| Refusal::parsing("a phrase must be a string, a number or a boolean"))?;
-    let mut tokens = text::analyze(&text);
-    Ok(match tokens.len() {
-        0 => None,
-        1 => Some(Predicate::String { field: id, test: StringTest::Equals(tokens.remove(0)) }),
-        _ => Some(Predicate::Phrase { field: id, tokens }),
-    })
 }

@@ -2,6 +2,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::phrase::Near;
 use super::strings::StringTest;
 use crate::document::Document;
 use crate::mapping::FieldId;
@@ -44,6 +45,10 @@ pub(crate) enum Predicate {
         field: FieldId,
         tokens: Vec<Box<str>>,
     },
+    Near {
+        field: FieldId,
+        near: Box<Near>,
+    },
     Exists(Vec<FieldId>),
     Ids(HashSet<Box<str>>),
     Ignored(StringTest),
@@ -84,6 +89,7 @@ impl Predicate {
                 field,
                 &|value| matches!(value, Value::Tokens(text) if text.windows(tokens.len()).any(|window| window == tokens.as_slice())),
             ),
+            Self::Near { field, near } => near.hit(document.values(*field)),
             Self::Exists(fields) => fields.iter().any(|field| !document.values(*field).is_empty()),
             Self::Ids(ids) => ids.contains(&document.id),
             Self::Shared(shared) => shared.hit(document),
