@@ -3,14 +3,15 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value as Json};
 
+use super::pipeline::number_at;
 use crate::errors::{Answer, Refusal};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum By {
     Count,
     Key,
-    /// The name of a metric, and which of its numbers.
-    Sub(String, String),
+    /// The path of a number in the bucket.
+    Sub(String),
 }
 
 /// Several orders, the first decides; each with whether it descends.
@@ -32,11 +33,7 @@ impl Order {
             let by = match key.as_str() {
                 "_count" => By::Count,
                 "_key" => By::Key,
-                path if path.contains('>') => return Err(Refusal::unmodelled(format!("the order [{path}]"))),
-                path => {
-                    let (name, part) = path.split_once('.').unwrap_or((path, "value"));
-                    By::Sub(name.to_owned(), part.to_owned())
-                }
+                path => By::Sub(path.to_owned()),
             };
             Ok((by, descending))
         };
@@ -47,7 +44,7 @@ impl Order {
     }
 
     pub(super) fn needs_subs(&self) -> bool {
-        self.0.iter().any(|(by, _)| matches!(by, By::Sub(..)))
+        self.0.iter().any(|(by, _)| matches!(by, By::Sub(_)))
     }
 
     /// `keys` compares keys; it also breaks every tie, ascending.
@@ -62,12 +59,8 @@ impl Order {
             let order = match by {
                 By::Count => counts.0.cmp(&counts.1),
                 By::Key => keys,
-                By::Sub(name, part) => {
-                    let number = |bucket: &Map<String, Json>| {
-                        let sub = bucket.get(name)?;
-                        sub.get(part).or(sub.get("doc_count").filter(|_| part == "value"))?.as_f64()
-                    };
-                    match (number(a), number(b)) {
+                By::Sub(path) => {
+                    match (number_at(a, path), number_at(b, path)) {
                         (Some(a), Some(b)) => a.total_cmp(&b),
                         // A bucket without a number comes last in either direction.
                         (None, Some(_)) => return Ordering::Greater,

@@ -86,6 +86,20 @@ impl Terms {
                 buckets[place].entries.push(*entry);
             }
         }
+        // Without a least count, also the values of documents that were not hit.
+        if self.min_doc_count == 0 {
+            for (shard, number) in context.shards.iter().zip(0u32..) {
+                for document in shard.snapshot.documents.iter().flatten() {
+                    for value in column.held(&Entry { shard: number, document }) {
+                        let Some(term) = Term::of(value) else { continue };
+                        places.entry(term).or_insert_with(|| {
+                            buckets.push(Bucket { value, entries: Vec::new(), shown: Map::new() });
+                            buckets.len() - 1
+                        });
+                    }
+                }
+            }
+        }
         let text = |value: &Value| {
             let key = column.key(value, self.format.as_ref());
             key.get("key_as_string").or(key.get("key")).and_then(scalar_text).unwrap_or_default()
@@ -116,7 +130,9 @@ impl Terms {
         if !early {
             buckets.iter_mut().try_for_each(show)?;
         }
-        let buckets: Vec<Json> = buckets.into_iter().map(|bucket| Json::Object(bucket.shown)).collect();
+        let made = buckets.into_iter().map(|bucket| ((), bucket.shown)).collect();
+        let buckets = context.piped(subs, made)?;
+        let buckets: Vec<Json> = buckets.into_iter().map(|(_, bucket)| Json::Object(bucket)).collect();
         Ok(json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": rest, "buckets": buckets}))
     }
 }

@@ -1,7 +1,8 @@
 //! Reads `{"properties": …}`. A type or a parameter that is not modelled is refused, never passed over.
 use serde_json::{Map, Value as Json};
 
-use super::{Dynamic, Field, Kind, Mapping, Object};
+use super::templates::Template;
+use super::{Dynamic, Field, Flavour, Kind, Mapping, Object};
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
 
@@ -11,15 +12,43 @@ impl Mapping {
     /// Adds what a mapping body says. A field that is already there must keep its type.
     pub(crate) fn merge(&mut self, body: &Json) -> Answer<()> {
         let body = body.as_object().ok_or_else(|| Refusal::mapper_parsing("mapping must be an object"))?;
+        let mut aliases = Vec::new();
         for (key, value) in body {
             match key.as_str() {
-                "properties" => self.properties("", value)?,
+                "properties" => self.properties("", value, &mut aliases)?,
                 "dynamic" => self.dynamic = dynamic(value)?,
                 "date_detection" => self.no_date_detection = !flag(key, value)?,
-                "numeric_detection" if value == &Json::Bool(false) => {}
+                "numeric_detection" => self.numeric_detection = flag(key, value)?,
+                "dynamic_date_formats" => {
+                    let texts = value.as_array().and_then(|all| {
+                        all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+                    });
+                    let formats = texts.ok_or_else(|| {
+                        Refusal::mapper_parsing("[dynamic_date_formats] must be a list of formats")
+                    })?;
+                    for format in &formats {
+                        Formats::new(format).map_err(Refusal::mapper_parsing)?;
+                    }
+                    self.date_formats = Some(formats);
+                }
+                "dynamic_templates" => {
+                    // One of a known name takes the place of the old one.
+                    let written = value.as_array().map(Vec::as_slice).unwrap_or_default();
+                    for (template, written) in Template::read_all(value)?.into_iter().zip(written) {
+                        match self.templates.iter().position(|old| old.name() == template.name()) {
+                            Some(at) => {
+                                self.templates[at] = template;
+                                self.templates_written[at] = written.clone();
+                            }
+                            None => {
+                                self.templates.push(template);
+                                self.templates_written.push(written.clone());
+                            }
+                        }
+                    }
+                }
                 "_source" if value.get("enabled") != Some(&Json::Bool(false)) => {}
                 "_meta" => {}
-                "dynamic_templates" if value.as_array().is_some_and(Vec::is_empty) => {}
                 other => {
                     return Err(Refusal::mapper_parsing(format!(
                         "Root mapping definition has unsupported parameters:  [{other} : {value}]"
@@ -27,10 +56,25 @@ impl Mapping {
                 }
             }
         }
+        for (alias, path) in aliases {
+            let Some(id) = self.by_path.get(&path) else {
+                return Err(Refusal::mapper_parsing(format!(
+                    "Invalid [path] value [{path}] for field alias [{alias}]: an alias must refer to an existing field in \
+                     the mappings."
+                )));
+            };
+            self.aliases.insert(alias, *id);
+        }
         Ok(())
     }
 
-    fn properties(&mut self, parent: &str, properties: &Json) -> Answer<()> {
+    /// `aliases` collects other names: they may stand before the fields that they stand for.
+    fn properties(
+        &mut self,
+        parent: &str,
+        properties: &Json,
+        aliases: &mut Vec<(String, String)>,
+    ) -> Answer<()> {
         let properties = properties
             .as_object()
             .ok_or_else(|| Refusal::mapper_parsing("Expected map for property [properties]"))?;
@@ -45,14 +89,33 @@ impl Mapping {
                 ))
             })?;
             match definition.get("type").and_then(Json::as_str) {
-                Some("object") | None => self.define_object(path, definition)?,
+                Some("object") | None => self.define_object(path, definition, aliases)?,
+                Some("alias") => {
+                    let target = definition.get("path").and_then(Json::as_str);
+                    let target = target.ok_or_else(|| {
+                        Refusal::mapper_parsing(format!(
+                            "The [path] property must be specified for field [{path}]."
+                        ))
+                    })?;
+                    if self.by_path.contains_key(&path) || self.objects.contains_key(&path) {
+                        return Err(Refusal::illegal(format!(
+                            "mapper [{path}] cannot be changed to the type [alias]"
+                        )));
+                    }
+                    aliases.push((path, target.to_owned()));
+                }
                 Some(kind) => self.define_field(path, kind, definition)?,
             }
         }
         Ok(())
     }
 
-    fn define_object(&mut self, path: String, definition: &Body) -> Answer<()> {
+    fn define_object(
+        &mut self,
+        path: String,
+        definition: &Body,
+        aliases: &mut Vec<(String, String)>,
+    ) -> Answer<()> {
         if path.split('.').count() > super::DEPTH_MAX {
             return Err(Refusal::illegal(format!(
                 "Limit of mapping depth [{}] has been exceeded",
@@ -75,7 +138,7 @@ impl Mapping {
         }
         self.add_object(path.clone(), object);
         match definition.get("properties") {
-            Some(properties) => self.properties(&path, properties),
+            Some(properties) => self.properties(&path, properties, aliases),
             None => Ok(()),
         }
     }
@@ -93,6 +156,16 @@ impl Mapping {
                 return Err(Refusal::illegal(format!(
                     "mapper [{path}] cannot be changed from type [{old}] to [{new}]"
                 )));
+            }
+            Some(id) if self.get(*id).constant != field.constant => {
+                if self.get(*id).constant.is_some() {
+                    return Err(Refusal::illegal(format!(
+                        "Mapper for [{path}] conflicts with existing mapper: Cannot update parameter [value]"
+                    )));
+                }
+                let id = *id;
+                self.fields[id as usize] = field;
+                id
             }
             Some(id) => *id,
             None => self.add(field)?,
@@ -134,6 +207,7 @@ impl Field {
             lowercase: false,
             formats: Formats::default(),
             null_value: None,
+            constant: None,
             subs: Vec::new(),
             parent: None,
             definition,
@@ -153,8 +227,9 @@ impl Field {
         let whole = |name, min, max| Kind::Whole { name, min, max };
         let real = |name, single, scaling| Kind::Real { name, single, scaling };
         let kind = match kind {
-            "keyword" => Kind::Keyword { wildcard: false },
-            "wildcard" => Kind::Keyword { wildcard: true },
+            "keyword" => Kind::Keyword(Flavour::Plain),
+            "wildcard" => Kind::Keyword(Flavour::Wildcard),
+            "constant_keyword" => Kind::Keyword(Flavour::Constant),
             "text" => Kind::Text { match_only: false },
             "match_only_text" => Kind::Text { match_only: true },
             "long" => whole("long", i64::MIN, i64::MAX),
@@ -182,21 +257,23 @@ impl Field {
         for (key, value) in definition {
             match (key.as_str(), kind) {
                 ("type" | "fields" | "meta" | "boost", _) => {}
+                ("value", Kind::Keyword(Flavour::Constant)) => {
+                    let text = crate::value::scalar_text(value);
+                    field.constant = Some(text.ok_or_else(|| unsupported(&field.path, key, value))?.into());
+                }
+                (_, Kind::Keyword(Flavour::Constant)) => return Err(unsupported(&field.path, key, value)),
                 ("store", _) if value == &Json::Bool(false) => {}
                 ("index", _) => field.index = flag(key, value)?,
                 ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
                 ("null_value", _) if !kind.is_text() => field.null_value = Some(value.clone()),
-                ("ignore_above", Kind::Keyword { .. }) => {
+                ("ignore_above", Kind::Keyword(_)) => {
                     let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
-                ("normalizer", Kind::Keyword { wildcard: false }) if value == "lowercase" => {
+                ("normalizer", Kind::Keyword(Flavour::Plain)) if value == "lowercase" => {
                     field.lowercase = true
                 }
-                (
-                    "norms" | "eager_global_ordinals" | "index_options" | "similarity",
-                    Kind::Keyword { .. },
-                ) => {}
+                ("norms" | "eager_global_ordinals" | "index_options" | "similarity", Kind::Keyword(_)) => {}
                 ("norms" | "index_options" | "similarity", Kind::Text { .. }) => {}
                 ("fielddata", Kind::Text { .. }) if value == &Json::Bool(false) => {}
                 ("analyzer" | "search_analyzer", Kind::Text { .. }) if value == "standard" => {}

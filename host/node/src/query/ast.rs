@@ -63,6 +63,13 @@ pub(crate) enum Query {
     },
 }
 
+impl Query {
+    /// Whatever any of them finds.
+    pub(crate) fn any(should: Vec<Self>) -> Self {
+        Self::Bool(Box::new(Bool { should, ..Bool::default() }))
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bool {
     pub(crate) must: Vec<Query>,

@@ -30,8 +30,8 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
         Predicate::String { field: id, test }
     };
     match field.kind {
-        Kind::Keyword { .. } if field.lowercase => Ok(string(text.to_lowercase())),
-        Kind::Keyword { .. } | Kind::Text { .. } => Ok(string(text)),
+        Kind::Keyword(_) if field.lowercase => Ok(string(text.to_lowercase())),
+        Kind::Keyword(_) | Kind::Text { .. } => Ok(string(text)),
         _ if fold => Err(failed(
             format!(
                 "[{}] field which is of type [{}], does not support case insensitive term queries",
@@ -174,7 +174,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 _ => Predicate::Nothing,
             })
         }
-        Kind::Keyword { .. } | Kind::Text { .. } => {
+        Kind::Keyword(_) | Kind::Text { .. } => {
             let edge = |bound: &Bound| -> Answer<(Box<str>, bool)> {
                 let text = text(bound)?;
                 Ok((if field.lowercase { text.to_lowercase() } else { text }.into(), bound.inclusive))
@@ -251,7 +251,7 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Predicate {
 pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     searchable(field)?;
     match field.kind {
-        Kind::Keyword { .. } | Kind::Text { .. } => Ok(()),
+        Kind::Keyword(_) | Kind::Text { .. } => Ok(()),
         kind => Err(failed(
             format!(
                 "Can only use {what} queries on keyword, text and wildcard fields - not on [{}] which is of type [{}]",

@@ -15,6 +15,7 @@ mod predicate; // what a document is tested with
 pub(crate) use ast::Query;
 pub(crate) use compile::{Compiled, Scope, compile};
 pub(crate) use parse::parse;
+pub(crate) use predicate::Predicate;
 
 /// A regular expression in Lucene's dialect, for what else takes one.
 pub(crate) fn regexp(pattern: &str) -> Result<regex::Regex, String> {

@@ -9,7 +9,7 @@ use super::phrase::{Near, Slot};
 use super::predicate::Predicate;
 use super::strings::StringTest;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Kind};
+use crate::mapping::{FieldId, Flavour, Kind};
 use crate::text;
 use crate::value::scalar_text;
 
@@ -117,7 +117,7 @@ pub(crate) fn fuzzy(
     searchable(field)?;
     let text = scalar_text(value)
         .ok_or_else(|| Refusal::parsing("a word must be a string, a number or a boolean"))?;
-    if !matches!(field.kind, Kind::Keyword { .. } | Kind::Text { .. }) {
+    if !field.kind.is_string() || field.kind == Kind::Keyword(Flavour::Constant) {
         return Err(failed(
             format!(
                 "Can only use fuzzy queries on keyword and text fields - not on [{}] which is of type [{}]",

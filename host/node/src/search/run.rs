@@ -10,7 +10,7 @@ use crate::aggs;
 use crate::cluster::Snapshot;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::query::{Compiled, compile};
+use crate::query::{Compiled, Predicate, compile};
 
 /// One index in a search.
 pub(crate) struct Shard {
@@ -59,7 +59,11 @@ pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> An
                 refusal
             }
         };
-        let compiled = compile(&request.query, &scope).map_err(inside)?;
+        let mut compiled = compile(&request.query, &scope).map_err(inside)?;
+        if let Some(filter) = &snapshot.filter {
+            let filter = compile(filter, &scope).map_err(inside)?.predicate;
+            compiled.predicate = Predicate::and(vec![filter, compiled.predicate]);
+        }
         let slots = request
             .sort
             .iter()

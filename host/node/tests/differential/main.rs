@@ -7,8 +7,14 @@ mod case; // documents and requests, from a folder
 mod compare; // when two answers are the same
 mod pages; // answers that are read page by page
 mod dialect; // the requests of the host beside searches
-mod random; // queries that nobody thought of
+mod grammar; // queries that nobody thought of
+mod grammar_aggs; // and aggregations
+mod random; // asked of everyone
+mod tally; // and what came of it
+mod listed; // where the servers themselves differ
+mod naming; // aliases, templates and data streams
 
+use std::io::Write;
 use std::sync::Arc;
 
 use crate::case::{Case, cases};
@@ -58,7 +64,9 @@ async fn real_servers_answer_the_same() {
     for case in cases() {
         let ours = case.ask(&embedded).await;
         let case = Arc::new(case);
-        let asked: Vec<_> = servers
+        let able: Vec<Server> = servers.iter().filter(|one| !case.lacks(one.name)).cloned().collect();
+        known += (servers.len() - able.len()) * case.requests.len();
+        let asked: Vec<_> = able
             .iter()
             .map(|server| {
                 let (case, server) = (Arc::clone(&case), server.clone());
@@ -74,7 +82,7 @@ async fn real_servers_answer_the_same() {
             // Servers word refusals differently; where all of them agree, the node does too.
             let kinds: Vec<_> = theirs.iter().map(|answers| &answers[name]["error"]).collect();
             let agreed = kinds.len() == servers::NAMES.len() && kinds.iter().all(|kind| *kind == kinds[0]);
-            for (server, theirs) in servers.iter().zip(&theirs) {
+            for (server, theirs) in able.iter().zip(&theirs) {
                 let is_same = same_within(&case, request, &ours[name], &theirs[name], agreed);
                 let place = format!("{} {} `{name}`", server.name, case.name);
                 match (is_same, request["differs"][server.name].as_str()) {
@@ -91,6 +99,8 @@ async fn real_servers_answer_the_same() {
         }
     }
     node.stop().await;
-    eprintln!("{equal} answers equal, {} wrong, {known} known to differ", wrong.len());
+    let line = format!("cases: {equal} answers equal, {} different, {known} listed\n", wrong.len());
+    // Past the capture of tests; a closed pipe is no reason to fail.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
     assert!(wrong.is_empty(), "{} answers are wrong\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -59,7 +59,7 @@ pub(super) fn dis_max(body: Body, depth: usize) -> Answer<Query> {
     if should.is_empty() {
         return Err(Refusal::parsing("[dis_max] requires 'queries' field with at least one clause"));
     }
-    Ok(named(name, Query::Bool(Box::new(Bool { should, ..Bool::default() }))))
+    Ok(named(name, Query::any(should)))
 }
 
 /// What is negative only lowers the score.
