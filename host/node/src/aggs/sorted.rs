@@ -43,6 +43,20 @@ impl Order {
         }
     }
 
+    /// What of `size` buckets a shard hands over, and whether it then cannot say how far their counts may be off.
+    pub(super) fn handed_over(&self, size: usize, asked: Option<usize>) -> (usize, bool) {
+        let first = self.0.first().map(|(by, descending)| (by, *descending));
+        let by_key = matches!(first, Some((By::Key, _)));
+        let by_count = matches!(first, Some((By::Count, true)));
+        let handed = match asked {
+            Some(asked) => asked.max(size),
+            None if by_key => size,
+            // As the servers reckon it, so that what a shard left out is seldom missed.
+            None => size + size / 2 + 10,
+        };
+        (handed, !by_key && !by_count)
+    }
+
     pub(super) fn needs_subs(&self) -> bool {
         self.0.iter().any(|(by, _)| matches!(by, By::Sub(_)))
     }

@@ -15,6 +15,7 @@ pub(super) struct Terms {
     pub(super) field: String,
     pub(super) size: usize,
     pub(super) min_doc_count: usize,
+    pub(super) shard_size: Option<usize>,
     pub(super) order: Order,
     pub(super) missing: Option<Json>,
     pub(super) format: Option<Formats>,
@@ -124,8 +125,14 @@ impl Terms {
             let counts = (a.entries.len(), b.entries.len());
             self.order.compare(&a.shown, &b.shown, counts, a.value.order(b.value))
         });
+        // A shard counts what it leaves out; what then has too few documents is left out uncounted.
+        let (handed, unsure) = self.order.handed_over(self.size, self.shard_size);
+        let error = if unsure && buckets.len() >= handed { -1 } else { 0 };
+        let count = |left: &[Bucket<'_>]| left.iter().map(|bucket| bucket.entries.len()).sum::<usize>();
+        let mut rest = count(&buckets[handed.min(buckets.len())..]);
+        buckets.truncate(handed);
         buckets.retain(|bucket| bucket.entries.len() >= self.min_doc_count);
-        let rest: usize = buckets.iter().skip(self.size).map(|bucket| bucket.entries.len()).sum();
+        rest += count(&buckets[self.size.min(buckets.len())..]);
         buckets.truncate(self.size);
         if !early {
             buckets.iter_mut().try_for_each(show)?;
@@ -133,7 +140,7 @@ impl Terms {
         let made = buckets.into_iter().map(|bucket| ((), bucket.shown)).collect();
         let buckets = context.piped(subs, made)?;
         let buckets: Vec<Json> = buckets.into_iter().map(|(_, bucket)| Json::Object(bucket)).collect();
-        Ok(json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": rest, "buckets": buckets}))
+        Ok(json!({"doc_count_error_upper_bound": error, "sum_other_doc_count": rest, "buckets": buckets}))
     }
 }
 

@@ -99,13 +99,13 @@ impl Cluster {
             ));
         }
         let document: Json = serde_json::from_str(source).unwrap_or_default();
+        let wrong = |what: &str| {
+            let reason = format!("data stream timestamp field [{TIME_FIELD}] {what}");
+            Err(Refusal::mapper_parsing("failed to parse").caused_by("illegal_argument_exception", reason))
+        };
         match document.get(TIME_FIELD) {
-            Some(Json::Array(all)) if all.len() > 1 => Err(Refusal::illegal(format!(
-                "data stream timestamp field [{TIME_FIELD}] encountered multiple values"
-            ))),
-            None | Some(Json::Null) => {
-                Err(Refusal::illegal(format!("data stream timestamp field [{TIME_FIELD}] is missing")))
-            }
+            Some(Json::Array(all)) if all.len() > 1 => wrong("encountered multiple values"),
+            None | Some(Json::Null) => wrong("is missing"),
             Some(_) => Ok(()),
         }
     }

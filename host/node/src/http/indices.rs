@@ -22,10 +22,12 @@ pub(super) fn delete(shared: &Shared, request: &Request, expression: &str) -> An
     let mut doomed = Vec::new();
     for part in expression.split(',') {
         let is_alias = |index: &crate::cluster::Index| index.aliases.contains_key(part);
-        if cluster.streams.contains_key(part) || cluster.indices.values().any(is_alias) {
+        if cluster.streams.contains_key(part) {
+            return Err(Refusal::missing_index(part));
+        }
+        if cluster.indices.values().any(is_alias) {
             return Err(Refusal::illegal(format!(
-                "The provided expression [{part}] matches an alias or a data stream, specify the corresponding concrete \
-                 indices instead."
+                "The provided expression [{part}] matches an alias, specify the corresponding concrete indices instead."
             )));
         }
     }

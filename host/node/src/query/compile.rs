@@ -79,7 +79,7 @@ impl Compiler<'_> {
                 }
             }
             Query::MultiMatch { fields, matching } => {
-                let everywhere = fields.is_empty() || fields == &["*"];
+                let everywhere = fields.is_empty() || fields.iter().any(|field| field == "*");
                 let lenient = matching.lenient.unwrap_or(everywhere);
                 let mut any = Vec::new();
                 for id in super::text::fields_named(scope, fields) {

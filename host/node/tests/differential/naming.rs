@@ -152,7 +152,6 @@ fn streams() -> Vec<(Method, &'static str, Json)> {
         (put.clone(), "/wb-nam-stream-a/_create/4", json!({"host": "c"})),
         (put.clone(), "/wb-nam-stream-a/_create/5", json!({"@timestamp": ["2024-01-01", "2024-01-02"]})),
         (post.clone(), "/wb-nam-stream-a/_search", all.clone()),
-        (post.clone(), "/wb-nam-stream-*/_search", all.clone()),
         (post.clone(), "/wb-nam-str*/_count", json!({})),
         (post.clone(), "/wb-nam-stream-a/_search", json!({"query": {"term": {"host": "b"}}})),
         (Method::DELETE, "/wb-nam-stream-a", Json::Null),
@@ -163,6 +162,8 @@ fn streams() -> Vec<(Method, &'static str, Json)> {
 fn judged(path: &str, status: u16, body: Json) -> Json {
     if status >= 400 {
         let kind = if body["error"].is_object() { kind_of_error(&body["error"]) } else { "" };
+        // Newer servers name what went wrong with a document by another word.
+        let kind = if kind == "document_parsing_exception" { "mapper_parsing_exception" } else { kind };
         return json!({"status": status, "error": kind});
     }
     if path.contains("_search") {
@@ -177,6 +178,8 @@ fn judged(path: &str, status: u16, body: Json) -> Json {
         return body["result"].clone();
     }
     if path.contains("_mapping") || path.contains("_alias") {
+        let mut body = body;
+        body.as_object_mut().map(|body| body.remove("errors"));
         return body;
     }
     json!({"status": status, "acknowledged": body["acknowledged"]})
@@ -199,6 +202,9 @@ async fn other_names_lead_to_the_same_documents() {
     ];
     for (requests, servers) in flows {
         for (method, path, body) in requests {
+            // A stream of its own for each run: Elasticsearch 9 without its module has no way to delete one.
+            let path = &path.replace("wb-nam-stream-a", &format!("wb-nam-stream-a{}", std::process::id()));
+            let path = &path.replace("wb-nam-str*", &format!("wb-nam-stream-a{}*", std::process::id()));
             let body = if body.is_null() { String::new() } else { body.to_string() };
             let (status, answer) = embedded.send(method.clone(), path, body.clone()).await;
             let ours = judged(path, status, answer);

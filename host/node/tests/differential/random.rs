@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use crate::case::cases;
-use crate::compare::{kind_of_error, same};
+use crate::compare::{kind_of_error, same, without};
 use crate::grammar::{Draw, query, query_string};
 use crate::grammar_aggs::aggregations;
 use crate::servers::{Server, node, real};
@@ -28,7 +28,9 @@ async fn answer(server: &Server, index: &str, body: &Json) -> Json {
     let hits = answer["hits"]["hits"].as_array().expect("a list of hits");
     let mut hits: Vec<&str> = hits.iter().filter_map(|hit| hit["_id"].as_str()).collect();
     hits.sort_unstable();
-    json!({"ids": hits, "total": answer["hits"]["total"], "aggs": answer["aggregations"]})
+    let mut aggs = answer["aggregations"].clone();
+    without(&mut aggs, "_type");
+    json!({"ids": hits, "total": answer["hits"]["total"], "aggs": aggs})
 }
 
 /// Asks everything that `draw` gives of everyone, on the documents of a case.

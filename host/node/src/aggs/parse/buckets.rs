@@ -12,9 +12,7 @@ use crate::dates::Unit;
 use crate::errors::{Answer, Refusal};
 
 pub(super) fn terms(body: &mut Body<'_>) -> Answer<Terms> {
-    for hint in
-        ["shard_size", "execution_hint", "collect_mode", "show_term_doc_count_error", "shard_min_doc_count"]
-    {
+    for hint in ["execution_hint", "collect_mode", "show_term_doc_count_error"] {
         if hint != "show_term_doc_count_error" || body.rest.get(hint) == Some(&Json::Bool(false)) {
             body.rest.shift_remove(hint);
         }
@@ -28,6 +26,7 @@ pub(super) fn terms(body: &mut Body<'_>) -> Answer<Terms> {
         field: body.field()?,
         size: body.count("size", 10)?,
         min_doc_count: body.count("min_doc_count", 1)?,
+        shard_size: shard_size(body)?,
         order,
         missing: body.take("missing"),
         format: body.format()?,
@@ -47,9 +46,8 @@ pub(super) fn terms(body: &mut Body<'_>) -> Answer<Terms> {
 }
 
 pub(super) fn multi_terms(body: &mut Body<'_>) -> Answer<MultiTerms> {
-    for hint in ["shard_size", "collect_mode", "shard_min_doc_count"] {
-        body.rest.shift_remove(hint);
-    }
+    body.rest.shift_remove("collect_mode");
+    let shard_size = shard_size(body)?;
     let list = body.take("terms").unwrap_or_default();
     let mut parts = Vec::new();
     for part in list.as_array().into_iter().flatten() {
@@ -79,7 +77,12 @@ pub(super) fn multi_terms(body: &mut Body<'_>) -> Answer<MultiTerms> {
             "[size] must be greater than 0 and at most {BUCKETS_MAX}. Found [{size}]"
         )));
     }
-    Ok(MultiTerms { parts, size, min_doc_count, order })
+    Ok(MultiTerms { parts, size, min_doc_count, shard_size, order })
+}
+
+fn shard_size(body: &mut Body<'_>) -> Answer<Option<usize>> {
+    let asked = body.count("shard_size", 0)?;
+    Ok(Some(asked).filter(|asked| *asked > 0))
 }
 
 /// A time value such as `90s`, in milliseconds.
