@@ -5,6 +5,7 @@ mod rows; // rows into a rule: native, and as a component
 mod sandbox; // fresh sandboxes and cached modules
 mod corpus; // documents for a real server
 mod process; // what a process cost
+mod node; // the embedded node against a real server
 mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
 
@@ -36,6 +37,8 @@ enum What {
     Rows,
     /// A fresh sandbox and one call; a compiled module from the cache.
     Sandbox,
+    /// The embedded node against a real server, at a thousand leading wildcards over 100,000 documents.
+    Node,
     /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
     Host,
     /// The same beside ElastAlert2, installed into a Python 3.12 environment of its own.
@@ -68,6 +71,7 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Parse) => parse::bench(runs),
         Some(What::Rows) => rows::bench(runs),
         Some(What::Sandbox) => sandbox::bench(runs),
+        Some(What::Node) => node::bench(runs, &node::servers(args.work.cluster.as_deref())?),
         Some(What::Host) => host::bench(&args.work).map(drop),
         Some(What::Elastalert) => elastalert::bench(&args.work),
         None => {

@@ -205,6 +205,6 @@ pub(crate) struct Text {
     pub(crate) fuzzy: Fuzzy,
     /// Of phrases that name none.
     pub(crate) slop: usize,
-    /// `type: phrase`: what stands in neighbouring words is asked as a phrase.
-    pub(crate) phrases: bool,
+    /// How words without quotes are asked.
+    pub(crate) how: How,
 }

@@ -150,7 +150,7 @@ impl Compiler<'_> {
     fn bool(&mut self, bool: &Bool) -> Answer<Predicate> {
         let Bool { must, should, must_not, minimum } = bool;
         self.scope.count(must.len() + should.len() + must_not.len())?;
-        if must.iter().any(|query| self.is_nowhere(query)) {
+        if must.iter().any(|query| self.is_nowhere(query)) || must_not.iter().any(is_everything) {
             return Ok(Predicate::Nothing);
         }
         let mut all = must.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
@@ -176,7 +176,13 @@ impl Compiler<'_> {
         match query {
             Query::Nothing => true,
             Query::Named { query, .. } => self.is_nowhere(query),
-            Query::Bool(bool) => bool.must.iter().any(|query| self.is_nowhere(query)),
+            Query::Bool(bool) => {
+                bool.must.iter().any(|query| self.is_nowhere(query))
+                    || bool.must_not.iter().any(is_everything)
+            }
+            Query::Exists { field } => {
+                !field.starts_with('_') && matches!(leaf::exists(self.scope, field), Predicate::Nothing)
+            }
             Query::Term { field, .. }
             | Query::Terms { field, .. }
             | Query::Range { field, .. }
@@ -191,6 +197,16 @@ impl Compiler<'_> {
     fn text(&self, text: &Text) -> Answer<Predicate> {
         let Some(tree) = text.tree.as_ref().map_err(Clone::clone)? else { return Ok(Predicate::Nothing) };
         Ok(TextReader::new(self.scope, text).root(tree)?.unwrap_or(Predicate::Nothing))
+    }
+}
+
+/// Whether a clause is seen to hold of everything before it is read.
+fn is_everything(query: &Query) -> bool {
+    match query {
+        Query::All => true,
+        Query::Named { query, .. } => is_everything(query),
+        Query::Bool(bool) => bool.must.is_empty() && bool.should.is_empty() && bool.must_not.is_empty(),
+        _ => false,
     }
 }
 

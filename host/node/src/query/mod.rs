@@ -8,6 +8,7 @@ mod words; // how a text is asked of one field
 mod leaf; // how one value is asked of one field
 mod nearby; // words of an index that are like a word
 mod strings; // what can be asked of a string
+mod union; // and many such questions at once
 mod regexp; // Lucene's regular expressions
 mod phrase; // words in their places
 mod predicate; // what a document is tested with

@@ -32,7 +32,8 @@ pub(super) fn starting(scope: &Scope<'_>, id: FieldId, start: &str, expansions: 
 /// The nearest words, at most `fuzzy.expansions` of them: those first that differ in the smallest part.
 pub(super) fn near(scope: &Scope<'_>, id: FieldId, word: &str, edits: usize, fuzzy: &Fuzzy) -> Vec<Box<str>> {
     let wanted: Vec<char> = word.chars().collect();
-    let kept = fuzzy.prefix.min(wanted.len());
+    // A word that must be the same to its end is no other.
+    let (kept, edits) = if fuzzy.prefix >= wanted.len() { (wanted.len(), 0) } else { (fuzzy.prefix, edits) };
     let away = |other: &str| -> Option<(usize, usize)> {
         let other: Vec<char> = other.chars().collect();
         if other.len().abs_diff(wanted.len()) > edits || other.get(..kept)? != &wanted[..kept] {

@@ -123,11 +123,13 @@ impl Predicate {
     pub(crate) fn or(any: Vec<Self>) -> Self {
         let mut rest = Vec::new();
         let mut strings: Vec<(FieldId, Vec<StringTest>)> = Vec::new();
-        for one in any {
+        let mut waiting = any;
+        waiting.reverse();
+        while let Some(one) = waiting.pop() {
             match one {
                 Self::All => return Self::All,
                 Self::Nothing => {}
-                Self::Or(inner) => rest.extend(inner),
+                Self::Or(inner) => waiting.extend(inner.into_iter().rev()),
                 Self::String { field, test } => match strings.iter_mut().find(|(id, _)| *id == field) {
                     Some((_, tests)) => tests.push(test),
                     None => strings.push((field, vec![test])),
@@ -140,7 +142,7 @@ impl Predicate {
                 Some(test) if tests.is_empty() => test,
                 Some(test) => {
                     tests.push(test);
-                    StringTest::Any(Box::new(super::strings::Union::new(tests)))
+                    StringTest::Any(Box::new(super::union::Union::new(tests)))
                 }
                 None => continue,
             };

@@ -193,10 +193,13 @@ impl<'a> TextReader<'a> {
         let value = serde_json::Value::from(text);
         let matching = Matching {
             text: value.clone(),
-            how: if quoted || self.text.phrases {
-                How::Phrase { slop: slop.unwrap_or(self.text.slop) }
-            } else {
-                How::Words
+            how: match self.text.how {
+                _ if quoted => How::Phrase { slop: slop.unwrap_or(self.text.slop) },
+                How::Phrase { .. } => How::Phrase { slop: self.text.slop },
+                How::PhrasePrefix { expansions, .. } => {
+                    How::PhrasePrefix { slop: self.text.slop, expansions }
+                }
+                how => how,
             },
             every: self.text.every,
             minimum: minimum.cloned(),

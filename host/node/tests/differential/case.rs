@@ -3,7 +3,7 @@
 //!
 //! A request has a `name`, a `body`, and what its answer is judged by: `hits` compares what is shown of each, `status` is
 //! the one expected, `approximate` names the field whose exact percentiles bound the answer, and `differs` says for a
-//! server why it answers otherwise. `absent` in `index.json` says of a server why it cannot hold such an index at all. The
+//! server why it answers otherwise. `unmodelled` is what the node refuses and a server answers. `absent` in `index.json` says of a server why it cannot hold such an index at all. The
 //! node follows the newest Elasticsearch.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

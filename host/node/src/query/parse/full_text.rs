@@ -6,7 +6,7 @@ use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Edits, Fuzzy, How, Matching, Query};
 
 /// How many words the start of one stands for, unless it is said.
-const EXPANSIONS: usize = 50;
+pub(super) const EXPANSIONS: usize = 50;
 
 impl Matching {
     fn new(text: Json, how: How) -> Self {

@@ -1,10 +1,10 @@
 //! `query_string` and `simple_query_string`: languages inside a string.
 use serde_json::Value as Json;
 
-use super::full_text::{edits, operator};
+use super::full_text::{EXPANSIONS, edits, operator};
 use super::{Body, count, flag, is_boost, minimum, named, text};
 use crate::errors::{Answer, Refusal};
-use crate::query::ast::{Fuzzy, Query, Text};
+use crate::query::ast::{Fuzzy, How, Query, Text};
 use crate::query::lucene;
 
 impl Text {
@@ -20,7 +20,7 @@ impl Text {
             minimum: None,
             fuzzy: Fuzzy::default(),
             slop: 0,
-            phrases: false,
+            how: How::Words,
         }
     }
 }
@@ -56,11 +56,13 @@ pub(super) fn query_string(body: Body) -> Answer<Query> {
             ("analyze_wildcard", value) => drop(flag(KIND, key, value)?),
             // They differ in the score alone.
             ("type", value) if value == "best_fields" || value == "most_fields" => {}
-            ("type", value) if value == "phrase" => query.phrases = true,
-            ("type", value)
-                if ["cross_fields", "phrase_prefix", "bool_prefix"].iter().any(|one| value == one) =>
-            {
-                return Err(Refusal::unmodelled(format!("type [{value}] of [query_string]")));
+            ("type", value) if value == "phrase" => query.how = How::Phrase { slop: 0 },
+            ("type", value) if value == "phrase_prefix" => {
+                query.how = How::PhrasePrefix { slop: 0, expansions: EXPANSIONS };
+            }
+            ("type", value) if value == "bool_prefix" => query.how = How::WordsPrefix,
+            ("type", value) if value == "cross_fields" => {
+                return Err(Refusal::unmodelled("type [cross_fields] of [query_string]"));
             }
             ("analyzer", value) if value == "standard" => {}
             (
