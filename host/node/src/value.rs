@@ -149,6 +149,7 @@ impl Field {
                 }
                 Ok(Value::Double(rounded))
             }
+            Kind::Opaque(name) => Err(format!("a value of type [{name}]")),
             Kind::Keyword(_) | Kind::Text { .. } => {
                 scalar_text(json).map(|text| Value::Str(text.into())).ok_or_else(|| "not a scalar".into())
             }

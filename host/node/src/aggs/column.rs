@@ -147,5 +147,6 @@ fn family(kind: Kind) -> u8 {
         Kind::Boolean => 2,
         Kind::Date | Kind::DateNanos => 3,
         Kind::Ip => 4,
+        Kind::Opaque(_) => 5,
     }
 }

@@ -8,6 +8,29 @@ use crate::errors::{Answer, Refusal};
 
 type Body = Map<String, Json>;
 
+/// Types that a mapping may name, so that it can be loaded, and of which nothing can be asked. With whether a text that is
+/// asked of every field would be asked of them too.
+const OPAQUE: &[(&str, bool)] = &[
+    ("nested", false),
+    ("geo_point", false),
+    ("geo_shape", false),
+    ("binary", false),
+    ("dense_vector", false),
+    ("flattened", true),
+    ("unsigned_long", true),
+    ("version", true),
+    ("search_as_you_type", true),
+    ("completion", true),
+    ("token_count", true),
+    ("integer_range", true),
+    ("long_range", true),
+    ("float_range", true),
+    ("double_range", true),
+    ("date_range", true),
+    ("ip_range", true),
+    ("histogram", true),
+];
+
 impl Mapping {
     /// Adds what a mapping body says. A field that is already there must keep its type.
     pub(crate) fn merge(&mut self, body: &Json) -> Answer<()> {
@@ -245,15 +268,28 @@ impl Field {
             "date" => Kind::Date,
             "date_nanos" => Kind::DateNanos,
             "ip" => Kind::Ip,
-            other => {
-                return Err(Refusal::mapper_parsing(format!(
-                    "No handler for type [{other}] declared on field [{path}]"
-                )));
-            }
+            other => match OPAQUE.iter().find(|(name, _)| *name == other) {
+                Some((name, _)) => Kind::Opaque(name),
+                None => {
+                    return Err(Refusal::mapper_parsing(format!(
+                        "No handler for type [{other}] declared on field [{path}]"
+                    )));
+                }
+            },
         };
         let mut field = Self::plain(path, kind);
         field.definition = definition.clone();
         field.definition.shift_remove("fields");
+        if let Kind::Opaque(name) = kind {
+            field.doc_values = false;
+            field.index = OPAQUE.iter().any(|(known, met)| *known == name && *met);
+            // Of one that writes into other fields more would have to be known than its name.
+            let writes = ["copy_to", "fields", "include_in_parent", "include_in_root"];
+            return match definition.iter().find(|(key, _)| writes.contains(&key.as_str())) {
+                Some((key, value)) => Err(unsupported(&field.path, key, value)),
+                None => Ok(field),
+            };
+        }
         for (key, value) in definition {
             match (key.as_str(), kind) {
                 ("type" | "fields" | "meta" | "boost", _) => {}
@@ -330,8 +366,8 @@ mod tests {
     #[test]
     fn what_is_not_modelled_is_refused() {
         assert!(
-            refusal(json!({"properties": {"a": {"type": "geo_point"}}}))
-                .contains("No handler for type [geo_point]")
+            refusal(json!({"properties": {"a": {"type": "geopoint"}}}))
+                .contains("No handler for type [geopoint]")
         );
         assert!(
             refusal(json!({"properties": {"a": {"type": "text", "analyzer": "german"}}}))

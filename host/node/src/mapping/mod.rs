@@ -20,13 +20,25 @@ pub(crate) const DEPTH_MAX: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Keyword(Flavour),
-    Text { match_only: bool },
-    Whole { name: &'static str, min: i64, max: i64 },
-    Real { name: &'static str, single: bool, scaling: Option<f64> },
+    Text {
+        match_only: bool,
+    },
+    Whole {
+        name: &'static str,
+        min: i64,
+        max: i64,
+    },
+    Real {
+        name: &'static str,
+        single: bool,
+        scaling: Option<f64>,
+    },
     Boolean,
     Date,
     DateNanos,
     Ip,
+    /// Known by name alone: documents may have it, nothing can be asked of it.
+    Opaque(&'static str),
 }
 
 /// What is the same to every query, and differs in what it keeps.
@@ -222,6 +234,7 @@ impl Kind {
             Self::Date => "date",
             Self::DateNanos => "date_nanos",
             Self::Ip => "ip",
+            Self::Opaque(name) => name,
         }
     }
 

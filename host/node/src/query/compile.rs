@@ -65,7 +65,7 @@ impl Compiler<'_> {
             }
             Query::Ids(ids) => Predicate::Ids(ids.iter().map(|id| id.as_str().into()).collect()),
             Query::Text(text) => self.text(text)?,
-            Query::Exists { field } => leaf::exists(scope, field),
+            Query::Exists { field } => leaf::exists(scope, field)?,
             Query::Match { field, matching } => {
                 if let Some(special) = self.metadata(field, std::slice::from_ref(&matching.text)) {
                     return special;
@@ -74,7 +74,9 @@ impl Compiler<'_> {
                 let empty = if matching.all_if_empty { Predicate::All } else { Predicate::Nothing };
                 match words::matching(scope, id, matching) {
                     Ok(found) => found.unwrap_or(empty),
-                    Err(_) if matching.lenient == Some(true) => Predicate::Nothing,
+                    Err(refusal) if matching.lenient == Some(true) && !refusal.is_unmodelled() => {
+                        Predicate::Nothing
+                    }
                     Err(refusal) => return Err(refusal),
                 }
             }
@@ -87,7 +89,7 @@ impl Compiler<'_> {
                         Ok(Some(found)) => any.push(found),
                         Ok(None) if matching.all_if_empty => return Ok(Predicate::All),
                         Ok(None) => {}
-                        Err(_) if lenient => {}
+                        Err(refusal) if lenient && !refusal.is_unmodelled() => {}
                         Err(refusal) => return Err(refusal),
                     }
                 }
@@ -148,11 +150,23 @@ impl Compiler<'_> {
     }
 
     fn bool(&mut self, bool: &Bool) -> Answer<Predicate> {
-        let Bool { must, should, must_not, minimum } = bool;
+        let Bool { must, should, must_not, .. } = bool;
         self.scope.count(must.len() + should.len() + must_not.len())?;
         if must.iter().any(|query| self.is_nowhere(query)) || must_not.iter().any(is_everything) {
             return Ok(Predicate::Nothing);
         }
+        // Nothing that is wrong is told beside dates that no document has.
+        match self.clauses(bool) {
+            Err(refusal) if refusal.is_unmodelled() || !must.iter().any(|query| self.is_beside(query)) => {
+                Err(refusal)
+            }
+            Err(_) => Ok(Predicate::Nothing),
+            found => found,
+        }
+    }
+
+    fn clauses(&mut self, bool: &Bool) -> Answer<Predicate> {
+        let Bool { must, should, must_not, minimum } = bool;
         let mut all = must.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         let any = should.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         for query in must_not {
@@ -170,6 +184,15 @@ impl Compiler<'_> {
         Ok(Predicate::and(all))
     }
 
+    fn is_beside(&self, query: &Query) -> bool {
+        match query {
+            Query::Range { field, range } => leaf::is_beside(self.scope, field, range),
+            Query::Named { query, .. } => self.is_beside(query),
+            Query::Bool(bool) => bool.must.iter().any(|query| self.is_beside(query)),
+            _ => false,
+        }
+    }
+
     /// Whether a clause asks for a field that this index has not. Servers see that before they read the clauses beside
     /// it, and so refuse none of those.
     fn is_nowhere(&self, query: &Query) -> bool {
@@ -181,9 +204,10 @@ impl Compiler<'_> {
                     || bool.must_not.iter().any(is_everything)
             }
             Query::Exists { field } => {
-                !field.starts_with('_') && matches!(leaf::exists(self.scope, field), Predicate::Nothing)
+                !field.starts_with('_') && matches!(leaf::exists(self.scope, field), Ok(Predicate::Nothing))
             }
             Query::Term { field, .. }
+            | Query::Fuzzy { field, .. }
             | Query::Terms { field, .. }
             | Query::Range { field, .. }
             | Query::Prefix { field, .. }

@@ -41,7 +41,7 @@ impl<'a> TextReader<'a> {
             Node::Bool(clauses) => self.bool(clauses, None),
             Node::Without(node) => Ok(self.node(node)?.map(Predicate::negate)),
             Node::Term { field: Some(field), text, .. } if field == "_exists_" => {
-                Ok(Some(leaf::exists(self.scope, text)))
+                leaf::exists(self.scope, text).map(Some)
             }
             Node::Term { field, text, quoted, slop } => {
                 self.term(field.as_deref(), text, *quoted, *slop, None)
@@ -153,7 +153,7 @@ impl<'a> TextReader<'a> {
             match ask(id) {
                 Ok(Some(predicate)) => any.push(predicate),
                 Ok(None) => {}
-                Err(_) if self.lenient => any.push(Predicate::Nothing),
+                Err(refusal) if self.lenient && !refusal.is_unmodelled() => any.push(Predicate::Nothing),
                 Err(refusal) => return Err(refusal),
             }
         }
@@ -245,10 +245,14 @@ impl<'a> TextReader<'a> {
     fn anything(&self, field: Option<&str>) -> Answer<Predicate> {
         match field {
             Some("*") => Ok(Predicate::All),
-            Some(field) => Ok(leaf::exists(self.scope, field)),
+            Some(field) => leaf::exists(self.scope, field),
             None if self.everywhere => Ok(Predicate::All),
             None => Ok(Predicate::or(
-                self.text.fields.iter().map(|field| leaf::exists(self.scope, field)).collect(),
+                self.text
+                    .fields
+                    .iter()
+                    .map(|field| leaf::exists(self.scope, field))
+                    .collect::<Answer<_>>()?,
             )),
         }
     }

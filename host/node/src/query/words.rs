@@ -20,6 +20,7 @@ pub(crate) fn matching(scope: &Scope<'_>, id: FieldId, matching: &Matching) -> A
     let text = scalar_text(value)
         .ok_or_else(|| Refusal::parsing("a text must be a string, a number or a boolean"))?;
     if !field.kind.is_text() {
+        searchable(field)?;
         return match (matching.how, &matching.fuzzy) {
             (How::PhrasePrefix { .. }, _) => Err(failed(
                 format!(

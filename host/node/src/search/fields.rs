@@ -43,6 +43,12 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                 }
                 return Err(no_field_data(&field.path, field.kind));
             }
+            if let Kind::Opaque(kind) = field.kind {
+                return Err(Refusal::unmodelled(format!(
+                    "the field [{}] of type [{kind}] in [fields]",
+                    field.path
+                )));
+            }
             let format = match &ask.format {
                 Some(text) if text == "use_field_mapping" => None,
                 Some(text) if field.kind.is_date() => Some(Formats::new(text).map_err(Refusal::illegal)?),

@@ -335,10 +335,45 @@ fn scalar(field: &str, text: &str, draw: &mut Draw) -> Json {
     }
 }
 
+/// A slice of time, with a format, a zone, maths, or all of them.
+fn dates(draw: &mut Draw) -> Json {
+    let (format, list): (&str, &[&str]) = match draw.below(5) {
+        0 => ("yyyy-MM-dd", &["2024-03-05", "2024-03-06", "2024-03-05||+1d/d", "2024-03-05||/M"]),
+        1 => (
+            "yyyy-MM-dd HH:mm:ss",
+            &["2024-03-05 10:01:00", "2024-03-05 10:59:59", "2024-03-05 12:00:00||-1h"],
+        ),
+        2 => ("epoch_second", &["1709632860", "1709632950", "1709722800"]),
+        3 => ("dd/MM/yyyy||yyyy-MM-dd'T'HH:mm", &["05/03/2024", "2024-03-05T10:02", "05/03/2024||+10h+2m"]),
+        _ => (
+            "",
+            &[
+                "2024-03-05T10:01:00",
+                "2024-03-05T10:02:30.500",
+                "2024-03-05",
+                "2024-03-05||/w",
+                "2024-03-05T10:01||+1m/m",
+            ],
+        ),
+    };
+    let mut range = json!({
+        draw.of(&["gte", "gt"]): draw.of(list),
+        draw.of(&["lte", "lt"]): draw.of(list),
+    });
+    if !format.is_empty() {
+        range["format"] = format.into();
+    }
+    // Before 9 a zone moved even an instant: the case `dates` lists that.
+    if draw.one_in(3) && format != "epoch_second" {
+        range["time_zone"] = draw.of(&["+01:00", "-05:30", "America/New_York", "Europe/Berlin"]).into();
+    }
+    json!({"range": {"@timestamp": range}})
+}
+
 pub(crate) fn query(draw: &mut Draw, depth: usize) -> Json {
     let field = draw.of(FIELDS);
     let value = |draw: &mut Draw| scalar(field, draw.of(values(field)), draw);
-    match draw.below(20) {
+    match draw.below(21) {
         0..=3 if depth > 0 => {
             let mut bool = Map::new();
             for key in ["must", "filter", "should", "must_not"] {
@@ -361,6 +396,7 @@ pub(crate) fn query(draw: &mut Draw, depth: usize) -> Json {
             }
             json!({"range": {field: range}})
         }
+        19 => dates(draw),
         6 => json!({"exists": {"field": field}}),
         7 if strings(field) => {
             json!({"prefix": {field: {"value": draw.of(WORDS), "case_insensitive": false}}})
