@@ -37,6 +37,9 @@ impl<'a> Column<'a> {
                 }
                 column.field = column.field.or(Some(field));
             }
+            if let Some(field) = shard.snapshot.mapping.opaque_above(path) {
+                return Err(Refusal::unmodelled(format!("a part of the field [{}]", field.path)));
+            }
             column.ids.push(found.map(|(id, _)| id));
         }
         column.missing = match (missing, column.field) {

@@ -133,6 +133,22 @@ impl Mapping {
         self.objects.get(path).copied()
     }
 
+    /// The field that holds this path as a part of its values, and is known by name alone. What is nested is not meant: it
+    /// lies in documents of its own, where no path leads.
+    pub(crate) fn opaque_above(&self, path: &str) -> Option<&Field> {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('.') {
+            let found = self.field(parent).map(|(_, field)| field);
+            if let Some(field) =
+                found.filter(|field| matches!(field.kind, Kind::Opaque(name) if name != "nested"))
+            {
+                return Some(field);
+            }
+            above = parent;
+        }
+        None
+    }
+
     /// What to do with an unknown field right below this object.
     pub(crate) fn dynamic_at(&self, mut path: &str) -> Dynamic {
         loop {

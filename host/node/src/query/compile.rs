@@ -54,6 +54,18 @@ impl Compiler<'_> {
     fn query(&mut self, query: &Query) -> Answer<Predicate> {
         let scope = self.scope;
         let on = |path: &str| scope.mapping.field(path).map(|(id, _)| id);
+        if let Query::Match { field, .. }
+        | Query::Term { field, .. }
+        | Query::Terms { field, .. }
+        | Query::Range { field, .. }
+        | Query::Exists { field }
+        | Query::Prefix { field, .. }
+        | Query::Wildcard { field, .. }
+        | Query::Regexp { field, .. }
+        | Query::Fuzzy { field, .. } = query
+        {
+            leaf::modelled_path(scope, field)?;
+        }
         Ok(match query {
             Query::All => Predicate::All,
             Query::Nothing => Predicate::Nothing,
@@ -196,6 +208,10 @@ impl Compiler<'_> {
     /// Whether a clause asks for a field that this index has not. Servers see that before they read the clauses beside
     /// it, and so refuse none of those.
     fn is_nowhere(&self, query: &Query) -> bool {
+        let nowhere = |field: &str| {
+            let mapping = self.scope.mapping;
+            !field.starts_with('_') && mapping.field(field).is_none() && mapping.opaque_above(field).is_none()
+        };
         match query {
             Query::Nothing => true,
             Query::Named { query, .. } => self.is_nowhere(query),
@@ -204,16 +220,14 @@ impl Compiler<'_> {
                     || bool.must_not.iter().any(is_everything)
             }
             Query::Exists { field } => {
-                !field.starts_with('_') && matches!(leaf::exists(self.scope, field), Ok(Predicate::Nothing))
+                nowhere(field) && matches!(leaf::exists(self.scope, field), Ok(Predicate::Nothing))
             }
             Query::Term { field, .. }
             | Query::Fuzzy { field, .. }
             | Query::Terms { field, .. }
             | Query::Range { field, .. }
             | Query::Prefix { field, .. }
-            | Query::Wildcard { field, .. } => {
-                !field.starts_with('_') && self.scope.mapping.field(field).is_none()
-            }
+            | Query::Wildcard { field, .. } => nowhere(field),
             _ => false,
         }
     }

@@ -295,6 +295,11 @@ pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     }
 }
 
+/// Refuses a path that leads into values of which nothing is known.
+pub(crate) fn modelled_path(scope: &Scope<'_>, path: &str) -> Answer<()> {
+    scope.mapping.opaque_above(path).map_or(Ok(()), modelled)
+}
+
 fn modelled(field: &Field) -> Answer<()> {
     match field.kind {
         Kind::Opaque(name) => {

@@ -145,6 +145,9 @@ impl<'a> TextReader<'a> {
     ) -> Answer<Option<Predicate>> {
         let fields = self.fields(field);
         if fields.is_empty() {
+            if let Some(field) = field {
+                leaf::modelled_path(self.scope, field)?;
+            }
             return Ok(Some(Predicate::Nothing));
         }
         self.scope.count(fields.len())?;

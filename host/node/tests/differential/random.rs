@@ -71,7 +71,7 @@ async fn compared(what: &str, case: &str, mut draw: impl FnMut(usize, &mut Draw)
 #[tokio::test]
 async fn drawn_queries_find_the_same_documents() {
     let draw = |at: usize, draw: &mut Draw| {
-        let query = if at % 3 == 0 { query_string(draw) } else { query(draw, 2) };
+        let query = if at.is_multiple_of(3) { query_string(draw) } else { query(draw, 2) };
         json!({"size": 100, "query": query})
     };
     compared("drawn queries", "lucene", draw).await.check(4);
