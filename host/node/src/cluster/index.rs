@@ -235,7 +235,8 @@ impl Index {
             }
         };
         // The first document to say a constant says it of those before it as well.
-        if self.mapping.constants().count() != before.constants().count() {
+        let learnt = !Arc::ptr_eq(&self.mapping, &before);
+        if learnt && self.mapping.constants().count() != before.constants().count() {
             for held in Arc::make_mut(&mut self.documents).iter_mut().flatten() {
                 *held = Arc::new(held.with_constants(&self.mapping));
             }
