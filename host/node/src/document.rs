@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Kind, Mapping, infer};
+use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Flavour, Kind, Mapping};
 use crate::text;
 use crate::value::{Value, scalar_text, utf16_units};
 
@@ -35,6 +35,7 @@ impl Document {
         let mut reader = Reader { id, mapping, fields: Vec::new(), ignored: Vec::new() };
         reader.object("", &json, 0)?;
         let Reader { mut fields, mut ignored, mapping, .. } = reader;
+        fields.extend(mapping.constants().map(|(id, value)| (id, Value::Str(value.into()))));
         fields.sort_by_key(|(id, _)| *id);
         ignored.sort();
         ignored.dedup();
@@ -51,7 +52,7 @@ impl Document {
                 values.sort_by(Value::order);
             }
             // Sets keep one of each; numbers keep all of them, as sorted numeric doc values do.
-            if matches!(kind, Kind::Keyword { .. } | Kind::Ip) {
+            if matches!(kind, Kind::Keyword(_) | Kind::Ip) {
                 values.dedup();
             }
             (id, values.into_boxed_slice())
@@ -64,6 +65,24 @@ impl Document {
             fields: fields.collect(),
             ignored: ignored.into_iter().map(Into::into).collect(),
         })
+    }
+
+    /// The same document with the constants of a mapping that did not know them when it was written.
+    pub(crate) fn with_constants(&self, mapping: &Mapping) -> Self {
+        let mut fields = self.fields.to_vec();
+        for (id, value) in mapping.constants() {
+            if let Err(at) = fields.binary_search_by_key(&id, |(id, _)| *id) {
+                fields.insert(at, (id, [Value::Str(value.into())].into()));
+            }
+        }
+        Self {
+            id: self.id.clone(),
+            seq_no: self.seq_no,
+            version: self.version,
+            source: self.source.clone(),
+            fields: fields.into(),
+            ignored: self.ignored.clone(),
+        }
     }
 
     /// The values of a field; empty where the document has none.
@@ -113,6 +132,12 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        if self.mapping.is_alias(path) {
+            return Err(Refusal::mapper_parsing("failed to parse").caused_by(
+                "illegal_argument_exception",
+                format!("Cannot write to a field alias [{path}]."),
+            ));
+        }
         if let Some((id, _)) = self.mapping.field(path) {
             return self.leaf(id, json);
         }
@@ -131,7 +156,15 @@ impl Reader<'_> {
             Json::Object(_) => {
                 if self.mapping.object(path).is_none() {
                     match self.mapping.dynamic_at(parent(path)) {
-                        Dynamic::Yes => Arc::make_mut(self.mapping).add_object(path.to_owned(), Default::default()),
+                        Dynamic::Yes => match self.mapping.object_template(path) {
+                            Some(definition) => {
+                                Arc::make_mut(self.mapping).define(path, definition)?;
+                                return self.value(path, json, depth);
+                            }
+                            None => {
+                                Arc::make_mut(self.mapping).add_object(path.to_owned(), Default::default());
+                            }
+                        },
                         Dynamic::No => return Ok(()),
                         Dynamic::Strict => return Err(self.strict(path)),
                     }
@@ -150,7 +183,7 @@ impl Reader<'_> {
                     Dynamic::No => return Ok(()),
                     Dynamic::Strict => return Err(self.strict(path)),
                 }
-                let Some(inferred) = infer(scalar, !self.mapping.no_date_detection) else { return Ok(()) };
+                let Some(inferred) = self.mapping.infer(scalar) else { return Ok(()) };
                 let id = Arc::make_mut(self.mapping).add_inferred(path, inferred)?;
                 self.leaf(id, scalar)
             }
@@ -169,6 +202,9 @@ impl Reader<'_> {
     }
 
     fn leaf(&mut self, id: FieldId, json: &Json) -> Answer<()> {
+        if matches!(self.mapping.get(id).kind, Kind::Opaque(_)) {
+            return Ok(());
+        }
         if let Json::Array(items) = json {
             return items.iter().try_for_each(|item| self.leaf(id, item));
         }
@@ -196,7 +232,27 @@ impl Reader<'_> {
             .caused_by(kind, reason)
         };
         let value = match field.kind {
-            Kind::Text { .. } | Kind::Keyword { .. } => {
+            Kind::Keyword(Flavour::Constant) => {
+                let text = scalar_text(json).ok_or_else(|| {
+                    failed("illegal_argument_exception", "Can't get text on a START_OBJECT".into())
+                })?;
+                return match &field.constant {
+                    Some(constant) if **constant == *text => Ok(()),
+                    Some(constant) => Err(failed(
+                        "illegal_argument_exception",
+                        format!(
+                            "[constant_keyword] field [{}] only accepts values that are equal to the value defined in the \
+                             mappings [{constant}], but got [{text}]",
+                            field.path
+                        ),
+                    )),
+                    None => {
+                        Arc::make_mut(self.mapping).fix(id, &text);
+                        Ok(())
+                    }
+                };
+            }
+            Kind::Text { .. } | Kind::Keyword(_) => {
                 let Some(text) = scalar_text(json) else {
                     return Err(failed("illegal_state_exception", "Can't get text on a START_OBJECT".into()));
                 };
@@ -207,8 +263,7 @@ impl Reader<'_> {
                     return Ok(());
                 } else {
                     let text = if field.lowercase { text.to_lowercase() } else { text };
-                    if text.len() > TERM_BYTES_MAX && matches!(field.kind, Kind::Keyword { wildcard: false })
-                    {
+                    if text.len() > TERM_BYTES_MAX && matches!(field.kind, Kind::Keyword(Flavour::Plain)) {
                         return Err(Refusal::illegal(format!(
                             "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {TERM_BYTES_MAX})",
                             field.path

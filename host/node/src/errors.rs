@@ -20,6 +20,8 @@ pub(crate) type Answer<T> = Result<T, Refusal>;
 const SHARD_KINDS: &[&str] =
     &["query_shard_exception", "too_many_clauses", "parse_exception", "number_format_exception"];
 
+const UNMODELLED: &str = " is not modelled by the embedded node";
+
 impl Refusal {
     pub(crate) fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> Self {
         Self { status, kind, reason: reason.into(), more: Vec::new(), cause: None }
@@ -49,7 +51,12 @@ impl Refusal {
 
     /// Known to Elasticsearch, not modelled here. Said so, rather than answered wrongly.
     pub(crate) fn unmodelled(what: impl std::fmt::Display) -> Self {
-        Self::new(400, "illegal_argument_exception", format!("{what} is not modelled by the embedded node"))
+        Self::new(400, "illegal_argument_exception", format!("{what}{UNMODELLED}"))
+    }
+
+    /// Whether it is the node that does not know; no leniency makes up for that.
+    pub(crate) fn is_unmodelled(&self) -> bool {
+        self.reason.ends_with(UNMODELLED)
     }
 
     pub(crate) fn missing_index(name: &str) -> Self {

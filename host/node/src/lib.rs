@@ -1,7 +1,8 @@
 //! The embedded search node: a small, exact subset of the Elasticsearch HTTP API, in memory.
 //!
 //! It answers as the real servers do, or refuses in their own error shape; it never guesses. Relevance is not
-//! modelled: without a sort, hits come in the order of writing with a score of 1.
+//! modelled: without a sort, hits come in the order of writing with a score of 1. Some types of fields are known by name
+//! alone, so that real mappings can be loaded; what is asked of such a field is refused.
 mod server; // the only room that listens, waits and reads a clock
 mod http; // requests and responses
 mod cluster; // indices and the views of searches

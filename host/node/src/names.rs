@@ -54,26 +54,45 @@ impl Default for Lookup {
     }
 }
 
+/// One index that an expression stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    /// The aliases by which it was meant; empty where it was meant by its own name.
+    pub(crate) by: Vec<String>,
+}
+
 /// The indices that `a,b-*,-b-old` stands for, in the order of their names.
 ///
-/// `known` lists every index with its aliases.
-pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Lookup) -> Answer<Vec<String>> {
-    let mut found: Vec<String> = Vec::new();
+/// `known` lists every index with its other names.
+pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Lookup) -> Answer<Vec<Found>> {
+    let mut found: Vec<Found> = Vec::new();
     let mut wildcards = false;
     for part in expression.split(',').map(str::trim) {
         // `-x` takes away only after a wildcard; before one it would be an index of that name.
         if let Some(part) = part.strip_prefix('-').filter(|_| wildcards) {
-            found.retain(|name| !glob(part, name));
+            found.retain(|found| !glob(part, &found.name) && !found.by.iter().any(|alias| glob(part, alias)));
             continue;
         }
         let part = if part == "_all" || part.is_empty() { "*" } else { part };
         let before = found.len();
         for (name, aliases) in known {
-            let hit = glob(part, name) || aliases.iter().any(|alias| glob(part, alias));
             // Names that begin with a dot are hidden from wildcards that do not.
-            let hidden = part.contains('*') && name.starts_with('.') && !part.starts_with('.');
-            if hit && !hidden && !found.iter().any(|known| known == name) {
-                found.push((*name).to_owned());
+            let hit = |name: &str| {
+                let hidden = part.contains('*') && name.starts_with('.') && !part.starts_with('.');
+                !hidden && glob(part, name)
+            };
+            let own = hit(name);
+            let by: Vec<String> =
+                aliases.iter().filter(|alias| hit(alias)).map(|alias| (*alias).to_owned()).collect();
+            if !own && by.is_empty() {
+                continue;
+            }
+            let by = if own { Vec::new() } else { by };
+            match found.iter_mut().find(|found| found.name == *name) {
+                Some(old) if old.by.is_empty() || own => old.by.clear(),
+                Some(old) => old.by.extend(by),
+                None => found.push(Found { name: (*name).to_owned(), by }),
             }
         }
         let exists = known.iter().any(|(name, aliases)| *name == part || aliases.contains(&part));
@@ -89,7 +108,7 @@ pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Loo
     if found.is_empty() && !lookup.allow_no_indices {
         return Err(Refusal::missing_index(expression));
     }
-    found.sort();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
@@ -115,14 +134,23 @@ mod tests {
     #[test]
     fn expressions_of_indices() {
         let known = [("logs-1", vec!["all"]), ("logs-2", vec![]), (".kibana", vec![]), ("web", vec!["all"])];
-        let ask = |text: &str| resolve(text, &known, Lookup::default()).map(|names| names.join(" "));
+        let names =
+            |found: Vec<Found>| found.into_iter().map(|found| found.name).collect::<Vec<_>>().join(" ");
+        let ask = |text: &str| resolve(text, &known, Lookup::default()).map(names);
         assert_eq!(ask("logs-*").unwrap(), "logs-1 logs-2");
         assert_eq!(ask("*,-logs-1").unwrap(), "logs-2 web");
         assert_eq!(ask("all").unwrap(), "logs-1 web");
         assert_eq!(ask("nothing-*").unwrap(), "");
         assert_eq!(ask("gone,web").unwrap_err().status, 404);
         let ignoring = Lookup { ignore_unavailable: true, allow_no_indices: true };
-        assert_eq!(resolve("gone,web", &known, ignoring).unwrap(), ["web"]);
+        assert_eq!(names(resolve("gone,web", &known, ignoring).unwrap()), "web");
+        let by = |text: &str| resolve(text, &known, ignoring).unwrap().pop().map(|found| found.by);
+        assert_eq!(
+            (by("all"), by("all,web"), by("w*")),
+            (Some(vec!["all".into()]), Some(vec![]), Some(vec![]))
+        );
+        let stream = [(".ds-s-1", vec!["s"]), (".kibana", vec![])];
+        assert_eq!(names(resolve("*", &stream, ignoring).unwrap()), ".ds-s-1");
         let strict = Lookup { ignore_unavailable: true, allow_no_indices: false };
         assert_eq!(resolve("nothing-*", &known, strict).unwrap_err().kind, "index_not_found_exception");
     }

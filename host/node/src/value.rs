@@ -149,7 +149,8 @@ impl Field {
                 }
                 Ok(Value::Double(rounded))
             }
-            Kind::Keyword { .. } | Kind::Text { .. } => {
+            Kind::Opaque(name) => Err(format!("a value of type [{name}]")),
+            Kind::Keyword(_) | Kind::Text { .. } => {
                 scalar_text(json).map(|text| Value::Str(text.into())).ok_or_else(|| "not a scalar".into())
             }
         }

@@ -7,6 +7,7 @@ mod rules; // every rule at as many keys as it promises
 mod sandbox; // fresh sandboxes and cached modules
 mod corpus; // documents for a real server
 mod process; // what a process cost
+mod node; // the embedded node against a real server
 mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
 mod tests; // a thousand tests of rules
@@ -43,6 +44,8 @@ enum What {
     Sandbox,
     /// `watchbell test` on a thousand tests.
     Tests,
+    /// The embedded node against a real server, at a thousand leading wildcards over 100,000 documents.
+    Node,
     /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
     Host,
     /// The same beside ElastAlert2, installed into a Python 3.12 environment of its own.
@@ -77,6 +80,7 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Rules) => rules::bench(runs),
         Some(What::Sandbox) => sandbox::bench(runs),
         Some(What::Tests) => tests::bench(runs),
+        Some(What::Node) => node::bench(runs, &node::servers(args.work.cluster.as_deref())?),
         Some(What::Host) => host::bench(&args.work).map(drop),
         Some(What::Elastalert) => elastalert::bench(&args.work),
         None => {

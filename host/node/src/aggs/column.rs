@@ -37,6 +37,9 @@ impl<'a> Column<'a> {
                 }
                 column.field = column.field.or(Some(field));
             }
+            if let Some(field) = shard.snapshot.mapping.opaque_above(path) {
+                return Err(Refusal::unmodelled(format!("a part of the field [{}]", field.path)));
+            }
             column.ids.push(found.map(|(id, _)| id));
         }
         column.missing = match (missing, column.field) {
@@ -57,6 +60,11 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// As `values`, without what stands in for those that are missing.
+    pub(super) fn held<'d>(&self, entry: &Entry<'d>) -> &'d [Value] {
+        self.ids[entry.shard as usize].map_or(&[][..], |id| entry.document.values(id))
+    }
+
     /// Numbers, or a refusal in the words of that aggregation.
     pub(super) fn numeric(mut self, path: &str, agg: &str) -> Answer<Self> {
         if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {
@@ -66,9 +74,10 @@ impl<'a> Column<'a> {
             self.missing = Some(Value::Double(number));
         }
         match self.field.map(|field| field.kind) {
-            Some(kind @ (Kind::Keyword { .. } | Kind::Ip | Kind::Text { .. })) => Err(Refusal::illegal(
-                format!("Field [{path}] of type [{}] is not supported for aggregation [{agg}]", kind.name()),
-            )),
+            Some(kind @ (Kind::Keyword(_) | Kind::Ip | Kind::Text { .. })) => Err(Refusal::illegal(format!(
+                "Field [{path}] of type [{}] is not supported for aggregation [{agg}]",
+                kind.name()
+            ))),
             _ => Ok(self),
         }
     }
@@ -123,15 +132,24 @@ impl<'a> Column<'a> {
         let field = self.field.filter(|field| field.kind.is_date())?;
         Some(field.formats.print(field.nanos(number as i64), &Zone::UTC))
     }
+
+    /// What several metrics at once show beside a number that stands for something else.
+    pub(super) fn beside(&self, number: f64) -> Option<Json> {
+        match self.field?.kind {
+            Kind::Boolean => Some((number != 0.0).into()),
+            _ => self.as_string(number).map(Into::into),
+        }
+    }
 }
 
 fn family(kind: Kind) -> u8 {
     match kind {
         Kind::Whole { .. } => 0,
         Kind::Real { .. } => 0,
-        Kind::Keyword { .. } | Kind::Text { .. } => 1,
+        Kind::Keyword(_) | Kind::Text { .. } => 1,
         Kind::Boolean => 2,
         Kind::Date | Kind::DateNanos => 3,
         Kind::Ip => 4,
+        Kind::Opaque(_) => 5,
     }
 }

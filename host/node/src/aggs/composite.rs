@@ -23,12 +23,22 @@ pub(super) struct Composite {
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) field: String,
-    pub(super) dates: Option<(Interval, i64, Zone)>,
+    pub(super) steps: Steps,
     pub(super) format: Option<Formats>,
     pub(super) descending: bool,
     pub(super) missing_bucket: bool,
     /// `missing_order`: `None` is first when ascending and last when descending.
     pub(super) missing_first: Option<bool>,
+}
+
+/// What values are brought together by.
+#[derive(Clone, Debug)]
+pub(super) enum Steps {
+    /// Each value by itself.
+    Values,
+    /// The interval, and the offset in milliseconds.
+    Dates(Interval, i64, Zone),
+    Numbers(f64),
 }
 
 /// One part of a key; `None` is the missing bucket.
@@ -76,10 +86,13 @@ impl Source {
         let values = column.values(entry);
         let mut parts: Vec<Part> = values
             .iter()
-            .filter_map(|value| match &self.dates {
-                None => Some(value.clone()),
-                Some((interval, offset, zone)) => {
+            .filter_map(|value| match &self.steps {
+                Steps::Values => Some(value.clone()),
+                Steps::Dates(interval, offset, zone) => {
                     Some(Value::Long(interval.floor(column.millis(value)?, *offset, zone)))
+                }
+                Steps::Numbers(interval) => {
+                    Some(Value::Double((value.number()? / interval).floor() * interval))
                 }
             })
             .map(|value| self.part(Some(value)))
@@ -92,11 +105,12 @@ impl Source {
     }
 
     fn show(&self, column: &Column<'_>, value: &Value) -> Json {
-        match (&self.dates, value) {
-            (Some((_, _, zone)), Value::Long(at)) => match &self.format {
+        match (&self.steps, value) {
+            (Steps::Dates(_, _, zone), Value::Long(at)) => match &self.format {
                 Some(format) => format.print(from_millis(*at), zone).into(),
                 None => (*at).into(),
             },
+            (Steps::Numbers(_), Value::Double(start)) => (*start).into(),
             _ => match (column.field, value) {
                 // Keys of dates are numbers unless a format was asked for.
                 (Some(field), Value::Long(n)) if field.kind.is_date() && self.format.is_none() => {
@@ -114,18 +128,19 @@ impl Source {
         }
         let failed =
             || Refusal::illegal(format!("Invalid value [{json}] for source [{}] in [after]", self.name));
-        let value = match (&self.dates, json, column.field) {
-            (Some(_), Json::Number(number), _) => Value::Long(number.as_i64().ok_or_else(failed)?),
-            (Some((_, _, zone)), Json::String(text), _) => {
+        let value = match (&self.steps, json, column.field) {
+            (Steps::Numbers(_), json, _) => Value::Double(json.as_f64().ok_or_else(failed)?),
+            (Steps::Dates(..), Json::Number(number), _) => Value::Long(number.as_i64().ok_or_else(failed)?),
+            (Steps::Dates(_, _, zone), Json::String(text), _) => {
                 let formats = self.format.clone().unwrap_or_default();
                 Value::Long(to_millis(parse_math(text, &formats, 0, false, zone).map_err(|_| failed())?))
             }
-            (None, Json::Number(number), Some(field)) if field.kind.is_date() => {
+            (Steps::Values, Json::Number(number), Some(field)) if field.kind.is_date() => {
                 field.instant(from_millis(number.as_i64().ok_or_else(failed)?)).map_err(|_| failed())?
             }
-            (None, json, Some(field)) => field.coerce(json).map_err(|_| failed())?,
+            (Steps::Values, json, Some(field)) => field.coerce(json).map_err(|_| failed())?,
             // No index has the field, so that no bucket follows whatever is said here.
-            (None, json, None) => Value::Str(json.to_string().into()),
+            (Steps::Values, json, None) => Value::Str(json.to_string().into()),
             _ => return Err(failed()),
         };
         Ok(self.part(Some(value)))
@@ -139,7 +154,11 @@ impl Composite {
             .iter()
             .map(|source| {
                 let column = Column::new(context, &source.field, None)?;
-                if source.dates.is_some() { column.numeric(&source.field, "composite") } else { Ok(column) }
+                if matches!(source.steps, Steps::Values) {
+                    Ok(column)
+                } else {
+                    column.numeric(&source.field, "composite")
+                }
             })
             .collect::<Answer<Vec<_>>>()?;
         let after = match &self.after {
@@ -175,7 +194,7 @@ impl Composite {
                 }
             }
         }
-        let mut made: Vec<Json> = Vec::new();
+        let mut made = Vec::new();
         let mut last = None;
         for (parts, entries) in buckets.into_iter().take(self.size) {
             let named = self.sources.iter().zip(&columns).zip(&parts).map(|((source, column), part)| {
@@ -186,8 +205,10 @@ impl Composite {
             let mut bucket = Map::new();
             bucket.insert("key".into(), key.clone());
             last = Some(key);
-            made.push(Json::Object(context.bucket(bucket, subs, &entries)?));
+            made.push(((), context.bucket(bucket, subs, &entries)?));
         }
+        let made = context.piped(subs, made)?;
+        let made: Vec<Json> = made.into_iter().map(|(_, bucket)| Json::Object(bucket)).collect();
         let mut shown = Map::new();
         if let Some(last) = last {
             shown.insert("after_key".into(), last);

@@ -126,7 +126,8 @@ impl DateHistogram {
         if let Some(order) = &self.order {
             made.sort_by(|a, b| order.compare(&a.3, &b.3, (a.1, b.1), a.0.cmp(&b.0)));
         }
-        Ok(shown(made.into_iter().map(|(_, _, text, bucket)| (text, bucket)).collect(), self.keyed))
+        let made = made.into_iter().map(|(_, _, text, bucket)| (text, bucket)).collect();
+        Ok(shown(context.piped(subs, made)?, self.keyed))
     }
 }
 
@@ -177,7 +178,7 @@ impl Histogram {
             key.insert("key".into(), start.into());
             made.push((format!("{start:?}"), context.bucket(key, subs, &entries)?));
         }
-        Ok(shown(made, self.keyed))
+        Ok(shown(context.piped(subs, made)?, self.keyed))
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::column::Column;
 use super::{Context, Entry};
-use crate::errors::Answer;
+use crate::errors::{Answer, Refusal};
+use crate::mapping::Kind;
 use crate::value::Value;
 
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(super) enum Calc {
     Sum,
     ValueCount,
     Stats,
+    /// How many deviations away the bounds lie.
+    ExtendedStats(f64),
     /// Exact; Elasticsearch is exact as well up to its precision threshold.
     Cardinality,
     /// Interpolated between neighbours, as a t-digest that still holds every value does.
@@ -41,6 +44,7 @@ impl Calc {
             Self::Sum => "sum",
             Self::ValueCount => "value_count",
             Self::Stats => "stats",
+            Self::ExtendedStats(_) => "extended_stats",
             Self::Cardinality => "cardinality",
             Self::Percentiles { .. } => "percentiles",
         }
@@ -74,14 +78,28 @@ impl Metric {
             Calc::ValueCount => json!({"value": values().count()}),
             Calc::Cardinality => json!({"value": values().map(identity).collect::<HashSet<_>>().len()}),
             Calc::Stats => {
-                let count = numbers().count();
-                json!({
-                    "count": count,
-                    "min": numbers().min_by(f64::total_cmp),
-                    "max": numbers().max_by(f64::total_cmp),
-                    "avg": (count > 0).then(|| sum(numbers()) / count as f64),
-                    "sum": sum(numbers()),
-                })
+                let mut shown = stats(numbers());
+                for key in ["min", "max", "avg", "sum"] {
+                    // Of nothing there is nothing to say beside it.
+                    let number = shown.get(key).and_then(Json::as_f64).filter(|_| numbers().next().is_some());
+                    if let Some(text) = number.and_then(|number| column.beside(number)) {
+                        shown.insert(format!("{key}_as_string"), text);
+                    }
+                }
+                Json::Object(shown)
+            }
+            Calc::ExtendedStats(sigma) => {
+                if let Some(kind) = column.field.map(|field| field.kind)
+                    && (kind.is_date() || kind == Kind::Boolean)
+                {
+                    return Err(Refusal::unmodelled(format!(
+                        "[extended_stats] of a field of type [{}]",
+                        kind.name()
+                    )));
+                }
+                let mut shown = stats(numbers());
+                shown.extend(spread(numbers(), *sigma));
+                Json::Object(shown)
             }
             Calc::Percentiles { percents, keyed } => {
                 let mut sorted: Vec<f64> = numbers().collect();
@@ -102,6 +120,49 @@ impl Metric {
             }
         })
     }
+}
+
+fn stats(numbers: impl Iterator<Item = f64> + Clone) -> Map<String, Json> {
+    let count = numbers.clone().count();
+    let total = sum(numbers.clone());
+    let mut shown = Map::new();
+    shown.insert("count".into(), count.into());
+    shown.insert("min".into(), numbers.clone().min_by(f64::total_cmp).into());
+    shown.insert("max".into(), numbers.max_by(f64::total_cmp).into());
+    shown.insert("avg".into(), (count > 0).then(|| total / count as f64).into());
+    shown.insert("sum".into(), total.into());
+    shown
+}
+
+/// Variances and deviations, of the population and of a sample of it. Of one number a sample has none: `NaN`.
+fn spread(numbers: impl Iterator<Item = f64> + Clone, sigma: f64) -> Map<String, Json> {
+    let count = numbers.clone().count() as f64;
+    let total = sum(numbers.clone());
+    let squares = sum(numbers.map(|number| number * number));
+    let over = |divisor: f64| ((squares - total * total / count) / divisor).max(0.0);
+    let (population, sampling) = (over(count), if count > 1.0 { over(count - 1.0) } else { f64::NAN });
+    let shown = |number: f64| match number {
+        _ if count == 0.0 => Json::Null,
+        number if number.is_nan() => "NaN".into(),
+        number => number.into(),
+    };
+    let bound = |deviation: f64| shown(total / count + sigma * deviation);
+    let mut out = Map::new();
+    let deviations = [("", population), ("_population", population), ("_sampling", sampling)];
+    out.insert("sum_of_squares".into(), shown(squares));
+    for (name, variance) in deviations {
+        out.insert(format!("variance{name}"), shown(variance));
+    }
+    for (name, variance) in deviations {
+        out.insert(format!("std_deviation{name}"), shown(variance.sqrt()));
+    }
+    let mut bounds = Map::new();
+    for (name, variance) in deviations {
+        bounds.insert(format!("upper{name}"), bound(variance.sqrt()));
+        bounds.insert(format!("lower{name}"), bound(-variance.sqrt()));
+    }
+    out.insert("std_deviation_bounds".into(), Json::Object(bounds));
+    out
 }
 
 /// Compensated, as Elasticsearch sums.

@@ -5,10 +5,17 @@ mod parse; // from JSON
 mod column; // the values of one field, over several indices
 mod metric; // one number, or a few
 mod terms; // a bucket per value
+mod multi_terms; // a bucket per combination of values
 mod histogram; // a bucket per slice of time or of numbers
 mod range; // a bucket per given range, filter, or absence
+mod spans; // a bucket per range of time or of addresses
 mod composite; // buckets in pages
 mod sorted; // the order of buckets
+mod top_hits; // the first hits of each bucket
+mod pipeline; // what is made of finished buckets
+mod script; // the arithmetic for that
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -39,15 +46,31 @@ enum Kind {
     Range(range::Ranges),
     Filter(Query),
     Filters { filters: Vec<(Option<String>, Query)>, other: Option<String> },
-    Missing(String),
+    DateRange(spans::DateRanges),
+    IpRange(spans::IpRanges),
+    MultiTerms(multi_terms::MultiTerms),
+    Missing { field: String, missing: Option<Json> },
     Composite(composite::Composite),
+    TopHits(top_hits::TopHits),
+    Pipeline(pipeline::Pipeline),
+}
+
+impl Agg {
+    /// Whether it comes to one number, by which buckets can be ordered.
+    fn is_number(&self) -> bool {
+        match &self.kind {
+            Kind::Metric(_) | Kind::Filter(_) => true,
+            Kind::Pipeline(pipeline) => matches!(pipeline, pipeline::Pipeline::Script(_)),
+            _ => false,
+        }
+    }
 }
 
 /// A document in a bucket.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) shard: u32,
-    pub(crate) document: &'a Document,
+    pub(crate) document: &'a Arc<Document>,
 }
 
 pub(crate) fn run(aggs: &[Agg], shards: &[Shard], entries: &[Entry<'_>], now: i64) -> Answer<Json> {
@@ -64,7 +87,9 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn all(&self, aggs: &[Agg], entries: &[Entry<'_>]) -> Answer<Map<String, Json>> {
-        aggs.iter().map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
+        // What is made of finished buckets waits until they are.
+        let asked = aggs.iter().filter(|agg| !matches!(agg.kind, Kind::Pipeline(_)));
+        asked.map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
     }
 
     fn one(&self, agg: &Agg, entries: &[Entry<'_>]) -> Answer<Json> {
@@ -81,7 +106,14 @@ impl Context<'_> {
             Kind::Filters { filters, other } => {
                 range::filters(self, filters, other.as_deref(), &agg.subs, entries)
             }
-            Kind::Missing(field) => range::missing(self, field, &agg.subs, entries),
+            Kind::DateRange(ranges) => ranges.run(self, &agg.subs, entries),
+            Kind::IpRange(ranges) => ranges.run(self, &agg.subs, entries),
+            Kind::MultiTerms(terms) => terms.run(self, &agg.subs, entries),
+            Kind::Missing { field, missing } => {
+                range::missing(self, field, missing.as_ref(), &agg.subs, entries)
+            }
+            Kind::TopHits(top) => top.run(self, entries),
+            Kind::Pipeline(_) => Ok(Json::Null),
             Kind::Composite(composite) => composite.run(self, &agg.subs, entries),
         }
     }
@@ -91,10 +123,8 @@ impl Context<'_> {
             .shards
             .iter()
             .map(|shard| {
-                let snapshot = &shard.snapshot;
-                let scope =
-                    crate::query::Scope { mapping: &snapshot.mapping, index: &snapshot.name, now: self.now };
-                crate::query::compile(query, &scope).map(|compiled| compiled.predicate)
+                crate::query::compile(query, &shard.snapshot.scope(self.now))
+                    .map(|compiled| compiled.predicate)
             })
             .collect::<Answer<Vec<_>>>()?;
         Ok(entries
@@ -115,6 +145,20 @@ impl Context<'_> {
         key.insert("doc_count".into(), entries.len().into());
         key.extend(self.all(subs, entries)?);
         Ok(key)
+    }
+
+    /// Finished buckets through what their aggregation makes of them.
+    fn piped<K>(
+        &self,
+        subs: &[Agg],
+        mut buckets: Vec<(K, Map<String, Json>)>,
+    ) -> Answer<Vec<(K, Map<String, Json>)>> {
+        for sub in subs {
+            if let Kind::Pipeline(pipeline) = &sub.kind {
+                pipeline.run(&sub.name, &mut buckets)?;
+            }
+        }
+        Ok(buckets)
     }
 
     fn count(&self, buckets: usize) -> Answer<()> {

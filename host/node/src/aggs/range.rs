@@ -15,11 +15,13 @@ pub(super) struct Ranges {
     pub(super) field: String,
     pub(super) ranges: Vec<(Option<String>, Option<f64>, Option<f64>)>,
     pub(super) keyed: bool,
+    pub(super) missing: Option<Json>,
 }
 
 impl Ranges {
     pub(super) fn run(&self, context: &Context<'_>, subs: &[Agg], entries: &[Entry<'_>]) -> Answer<Json> {
-        let column = Column::new(context, &self.field, None)?.numeric(&self.field, "range")?;
+        let column =
+            Column::new(context, &self.field, self.missing.as_ref())?.numeric(&self.field, "range")?;
         let mut ranges = self.ranges.clone();
         let edge = |edge: Option<f64>, open: f64| edge.unwrap_or(open);
         ranges.sort_by(|a, b| {
@@ -36,7 +38,10 @@ impl Ranges {
                 .filter(|entry| column.values(entry).iter().filter_map(Value::number).any(inside))
                 .copied()
                 .collect();
-            let text = |edge: Option<f64>| edge.map_or("*".to_owned(), |edge| format!("{edge:?}"));
+            let beside = |edge: f64| column.as_string(edge);
+            let text = |edge: Option<f64>| {
+                edge.map_or("*".to_owned(), |edge| beside(edge).unwrap_or_else(|| format!("{edge:?}")))
+            };
             let name = name.unwrap_or_else(|| format!("{}-{}", text(from), text(to)));
             let mut key = Map::new();
             if !self.keyed {
@@ -45,11 +50,14 @@ impl Ranges {
             for (edge, value) in [("from", from), ("to", to)] {
                 if let Some(value) = value {
                     key.insert(edge.into(), value.into());
+                    if let Some(text) = beside(value) {
+                        key.insert(format!("{edge}_as_string"), text.into());
+                    }
                 }
             }
             made.push((name, context.bucket(key, subs, &held)?));
         }
-        Ok(shown(made, self.keyed))
+        Ok(shown(context.piped(subs, made)?, self.keyed))
     }
 }
 
@@ -76,16 +84,17 @@ pub(super) fn filters(
         let left: Vec<Entry<'_>> = left.copied().collect();
         made.push((other.to_owned(), context.bucket(Map::new(), subs, &left)?));
     }
-    Ok(shown(made, keyed))
+    Ok(shown(context.piped(subs, made)?, keyed))
 }
 
 pub(super) fn missing(
     context: &Context<'_>,
     field: &str,
+    missing: Option<&Json>,
     subs: &[Agg],
     entries: &[Entry<'_>],
 ) -> Answer<Json> {
-    let column = Column::new(context, field, None)?;
+    let column = Column::new(context, field, missing)?;
     let held: Vec<Entry<'_>> =
         entries.iter().filter(|entry| column.values(entry).is_empty()).copied().collect();
     Ok(json!(context.bucket(Map::new(), subs, &held)?))

@@ -3,14 +3,15 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value as Json};
 
+use super::pipeline::number_at;
 use crate::errors::{Answer, Refusal};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum By {
     Count,
     Key,
-    /// The name of a metric, and which of its numbers.
-    Sub(String, String),
+    /// The path of a number in the bucket.
+    Sub(String),
 }
 
 /// Several orders, the first decides; each with whether it descends.
@@ -32,11 +33,7 @@ impl Order {
             let by = match key.as_str() {
                 "_count" => By::Count,
                 "_key" => By::Key,
-                path if path.contains('>') => return Err(Refusal::unmodelled(format!("the order [{path}]"))),
-                path => {
-                    let (name, part) = path.split_once('.').unwrap_or((path, "value"));
-                    By::Sub(name.to_owned(), part.to_owned())
-                }
+                path => By::Sub(path.to_owned()),
             };
             Ok((by, descending))
         };
@@ -46,8 +43,22 @@ impl Order {
         }
     }
 
+    /// What of `size` buckets a shard hands over, and whether it then cannot say how far their counts may be off.
+    pub(super) fn handed_over(&self, size: usize, asked: Option<usize>) -> (usize, bool) {
+        let first = self.0.first().map(|(by, descending)| (by, *descending));
+        let by_key = matches!(first, Some((By::Key, _)));
+        let by_count = matches!(first, Some((By::Count, true)));
+        let handed = match asked {
+            Some(asked) => asked.max(size),
+            None if by_key => size,
+            // As the servers reckon it, so that what a shard left out is seldom missed.
+            None => size + size / 2 + 10,
+        };
+        (handed, !by_key && !by_count)
+    }
+
     pub(super) fn needs_subs(&self) -> bool {
-        self.0.iter().any(|(by, _)| matches!(by, By::Sub(..)))
+        self.0.iter().any(|(by, _)| matches!(by, By::Sub(_)))
     }
 
     /// `keys` compares keys; it also breaks every tie, ascending.
@@ -62,12 +73,8 @@ impl Order {
             let order = match by {
                 By::Count => counts.0.cmp(&counts.1),
                 By::Key => keys,
-                By::Sub(name, part) => {
-                    let number = |bucket: &Map<String, Json>| {
-                        let sub = bucket.get(name)?;
-                        sub.get(part).or(sub.get("doc_count").filter(|_| part == "value"))?.as_f64()
-                    };
-                    match (number(a), number(b)) {
+                By::Sub(path) => {
+                    match (number_at(a, path), number_at(b, path)) {
                         (Some(a), Some(b)) => a.total_cmp(&b),
                         // A bucket without a number comes last in either direction.
                         (None, Some(_)) => return Ordering::Greater,

@@ -15,6 +15,7 @@ pub(super) struct Terms {
     pub(super) field: String,
     pub(super) size: usize,
     pub(super) min_doc_count: usize,
+    pub(super) shard_size: Option<usize>,
     pub(super) order: Order,
     pub(super) missing: Option<Json>,
     pub(super) format: Option<Formats>,
@@ -86,6 +87,20 @@ impl Terms {
                 buckets[place].entries.push(*entry);
             }
         }
+        // Without a least count, also the values of documents that were not hit.
+        if self.min_doc_count == 0 {
+            for (shard, number) in context.shards.iter().zip(0u32..) {
+                for document in shard.snapshot.documents.iter().flatten() {
+                    for value in column.held(&Entry { shard: number, document }) {
+                        let Some(term) = Term::of(value) else { continue };
+                        places.entry(term).or_insert_with(|| {
+                            buckets.push(Bucket { value, entries: Vec::new(), shown: Map::new() });
+                            buckets.len() - 1
+                        });
+                    }
+                }
+            }
+        }
         let text = |value: &Value| {
             let key = column.key(value, self.format.as_ref());
             key.get("key_as_string").or(key.get("key")).and_then(scalar_text).unwrap_or_default()
@@ -110,14 +125,22 @@ impl Terms {
             let counts = (a.entries.len(), b.entries.len());
             self.order.compare(&a.shown, &b.shown, counts, a.value.order(b.value))
         });
+        // A shard counts what it leaves out; what then has too few documents is left out uncounted.
+        let (handed, unsure) = self.order.handed_over(self.size, self.shard_size);
+        let error = if unsure && buckets.len() >= handed { -1 } else { 0 };
+        let count = |left: &[Bucket<'_>]| left.iter().map(|bucket| bucket.entries.len()).sum::<usize>();
+        let mut rest = count(&buckets[handed.min(buckets.len())..]);
+        buckets.truncate(handed);
         buckets.retain(|bucket| bucket.entries.len() >= self.min_doc_count);
-        let rest: usize = buckets.iter().skip(self.size).map(|bucket| bucket.entries.len()).sum();
+        rest += count(&buckets[self.size.min(buckets.len())..]);
         buckets.truncate(self.size);
         if !early {
             buckets.iter_mut().try_for_each(show)?;
         }
-        let buckets: Vec<Json> = buckets.into_iter().map(|bucket| Json::Object(bucket.shown)).collect();
-        Ok(json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": rest, "buckets": buckets}))
+        let made = buckets.into_iter().map(|bucket| ((), bucket.shown)).collect();
+        let buckets = context.piped(subs, made)?;
+        let buckets: Vec<Json> = buckets.into_iter().map(|(_, bucket)| Json::Object(bucket)).collect();
+        Ok(json!({"doc_count_error_upper_bound": error, "sum_other_doc_count": rest, "buckets": buckets}))
     }
 }
 

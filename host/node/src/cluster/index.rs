@@ -1,5 +1,5 @@
 //! The documents of one index, in the order in which they were written.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -8,11 +8,12 @@ use super::Snapshot;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{FieldId, Mapping};
+use crate::query::{self, Query};
 use crate::value::Value;
 
 pub(crate) struct Index {
     name: Arc<str>,
-    pub(crate) aliases: BTreeSet<String>,
+    pub(crate) aliases: BTreeMap<String, Alias>,
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) settings: Map<String, Json>,
     /// A deleted document leaves a hole, so that places stay valid; many holes are closed at once.
@@ -24,6 +25,42 @@ pub(crate) struct Index {
     pub(crate) uuid: String,
     /// Where the oldest documents may still be.
     first: usize,
+}
+
+/// What an alias says of one index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alias {
+    /// As it was written, and as it is asked.
+    pub(crate) filter: Option<(Json, Query)>,
+    pub(crate) is_write_index: Option<bool>,
+}
+
+impl Alias {
+    pub(crate) fn read(name: &str, options: &Json) -> Answer<Self> {
+        crate::names::check(name)?;
+        let mut alias = Self::default();
+        for (key, value) in options.as_object().into_iter().flatten() {
+            match (key.as_str(), value) {
+                ("filter", Json::Null) => {}
+                ("filter", filter) => alias.filter = Some((filter.clone(), query::parse(filter)?)),
+                ("is_write_index", Json::Bool(flag)) => alias.is_write_index = Some(*flag),
+                ("is_hidden", Json::Bool(false)) => {}
+                (key, _) => return Err(Refusal::unmodelled(format!("[{key}] of the alias [{name}]"))),
+            }
+        }
+        Ok(alias)
+    }
+
+    pub(crate) fn show(&self) -> Json {
+        let mut shown = Map::new();
+        if let Some((filter, _)) = &self.filter {
+            shown.insert("filter".into(), filter.clone());
+        }
+        if let Some(flag) = self.is_write_index {
+            shown.insert("is_write_index".into(), flag.into());
+        }
+        Json::Object(shown)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +103,7 @@ impl Index {
     pub(crate) fn new(name: &str, ordinal: u64) -> Self {
         Self {
             name: name.into(),
-            aliases: BTreeSet::new(),
+            aliases: BTreeMap::new(),
             mapping: Arc::default(),
             settings: Map::new(),
             documents: Arc::default(),
@@ -92,15 +129,7 @@ impl Index {
                 "settings" => self.configure_settings(value)?,
                 "aliases" => {
                     for (alias, options) in value.as_object().into_iter().flatten() {
-                        if options
-                            .as_object()
-                            .is_some_and(|options| options.keys().any(|key| key != "is_write_index"))
-                        {
-                            return Err(Refusal::unmodelled(format!(
-                                "alias [{alias}] with a filter or a routing"
-                            )));
-                        }
-                        self.aliases.insert(alias.clone());
+                        self.aliases.insert(alias.clone(), Alias::read(alias, options)?);
                     }
                 }
                 other => {
@@ -137,6 +166,7 @@ impl Index {
             name: Arc::clone(&self.name),
             mapping: Arc::clone(&self.mapping),
             documents: Arc::clone(&self.documents),
+            filter: None,
         }
     }
 
@@ -204,6 +234,13 @@ impl Index {
                 return Err(refusal);
             }
         };
+        // The first document to say a constant says it of those before it as well.
+        let learnt = !Arc::ptr_eq(&self.mapping, &before);
+        if learnt && self.mapping.constants().count() != before.constants().count() {
+            for held in Arc::make_mut(&mut self.documents).iter_mut().flatten() {
+                *held = Arc::new(held.with_constants(&self.mapping));
+            }
+        }
         document.version = written.version;
         document.seq_no = self.next_seq;
         self.next_seq += 1;
@@ -277,14 +314,4 @@ fn lowercase_only(analysis: &Json) -> Answer<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn template_fits(template: &Json, name: &str) -> bool {
-    let patterns = template.get("index_patterns");
-    let fits = |pattern: &Json| pattern.as_str().is_some_and(|pattern| crate::names::glob(pattern, name));
-    match patterns {
-        Some(Json::Array(patterns)) => patterns.iter().any(fits),
-        Some(pattern) => fits(pattern),
-        None => false,
-    }
 }

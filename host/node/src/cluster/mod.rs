@@ -1,14 +1,17 @@
 //! What the node keeps: indices, and the views that searches hold on to.
 mod index; // documents of one name
+mod templates; // what a new index begins with
+mod streams; // one name over several indices
 mod views; // points in time and scrolls
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::errors::{Answer, Refusal};
-use crate::names::{self, Lookup};
+use crate::names::{self, Found, Lookup};
 
-pub(crate) use index::{Index, Op, Written};
+pub(crate) use index::{Alias, Index, Op, Written};
+pub(crate) use streams::Stream;
 pub(crate) use views::{Cursor, Views};
 
 /// One index as it was at one moment; documents written later are not in it.
@@ -17,11 +20,23 @@ pub(crate) struct Snapshot {
     pub(crate) name: Arc<str>,
     pub(crate) mapping: Arc<crate::mapping::Mapping>,
     pub(crate) documents: Arc<Vec<Option<Arc<crate::document::Document>>>>,
+    /// What the aliases by which it was meant leave of it.
+    pub(crate) filter: Option<Arc<crate::query::Query>>,
+}
+
+impl Snapshot {
+    /// What a query is bound to; `now` is in milliseconds since the epoch.
+    pub(crate) fn scope(&self, now: i64) -> crate::query::Scope<'_> {
+        crate::query::Scope { mapping: &self.mapping, index: &self.name, documents: &self.documents, now }
+    }
 }
 
 pub(crate) struct Cluster {
     pub(crate) indices: BTreeMap<String, Index>,
+    pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) templates: BTreeMap<String, serde_json::Value>,
+    pub(crate) components: BTreeMap<String, serde_json::Value>,
+    pub(crate) old_templates: BTreeMap<String, serde_json::Value>,
     pub(crate) views: Views,
     pub(crate) limits: crate::Limits,
     pub(crate) retention: crate::Retention,
@@ -32,7 +47,10 @@ impl Cluster {
     pub(crate) fn new(limits: crate::Limits, retention: crate::Retention) -> Self {
         Self {
             indices: BTreeMap::new(),
+            streams: BTreeMap::new(),
             templates: BTreeMap::new(),
+            components: BTreeMap::new(),
+            old_templates: BTreeMap::new(),
             views: Views::default(),
             limits,
             retention,
@@ -40,18 +58,38 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn resolve(&self, expression: &str, lookup: Lookup) -> Answer<Vec<String>> {
-        let known: Vec<(&str, Vec<&str>)> = self
-            .indices
-            .iter()
-            .map(|(name, index)| (name.as_str(), index.aliases.iter().map(String::as_str).collect()))
-            .collect();
+    fn found(&self, expression: &str, lookup: Lookup) -> Answer<Vec<Found>> {
+        let other_names = |name: &String, index: &'_ Index| -> Vec<String> {
+            let streams = self.streams.iter().filter(|(_, stream)| stream.backing.contains(name));
+            index.aliases.keys().chain(streams.map(|(stream, _)| stream)).cloned().collect()
+        };
+        let known: Vec<(&str, Vec<String>)> =
+            self.indices.iter().map(|(name, index)| (name.as_str(), other_names(name, index))).collect();
+        let known: Vec<(&str, Vec<&str>)> =
+            known.iter().map(|(name, others)| (*name, others.iter().map(String::as_str).collect())).collect();
         names::resolve(expression, &known, lookup)
     }
 
+    pub(crate) fn resolve(&self, expression: &str, lookup: Lookup) -> Answer<Vec<String>> {
+        Ok(self.found(expression, lookup)?.into_iter().map(|found| found.name).collect())
+    }
+
     pub(crate) fn snapshots(&self, expression: &str, lookup: Lookup) -> Answer<Vec<Snapshot>> {
-        let names = self.resolve(expression, lookup)?;
-        Ok(names.iter().filter_map(|name| self.indices.get(name)).map(Index::snapshot).collect())
+        let snapshot = |found: &Found| {
+            let index = self.indices.get(&found.name)?;
+            let mut snapshot = index.snapshot();
+            // Meant by several aliases, an index shows what any of them lets through.
+            let filters: Option<Vec<_>> = found
+                .by
+                .iter()
+                .map(|alias| index.aliases.get(alias)?.filter.as_ref().map(|(_, query)| query.clone()))
+                .collect();
+            if let Some(should) = filters.filter(|filters| !filters.is_empty()) {
+                snapshot.filter = Some(Arc::new(crate::query::Query::any(should)));
+            }
+            Some(snapshot)
+        };
+        Ok(self.found(expression, lookup)?.iter().filter_map(snapshot).collect())
     }
 
     pub(crate) fn create(&mut self, name: &str, body: &serde_json::Value) -> Answer<()> {
@@ -66,34 +104,41 @@ impl Cluster {
                 self.limits.indices_max
             )));
         }
+        let mut bodies = self.composed(name)?;
+        bodies.push(body.clone());
+        self.create_from(name, bodies)
+    }
+
+    /// Makes an index of several bodies, each over the ones before it.
+    fn create_from(&mut self, name: &str, bodies: Vec<serde_json::Value>) -> Answer<()> {
         self.created += 1;
         let mut index = Index::new(name, self.created);
-        // The template of the highest priority alone applies, as composable templates do.
-        let template =
-            self.templates.values().filter(|template| index::template_fits(template, name)).max_by_key(
-                |template| template.get("priority").and_then(serde_json::Value::as_u64).unwrap_or(0),
-            );
-        if let Some(template) = template.and_then(|template| template.get("template")) {
-            index.configure(template)?;
-        }
-        index.configure(body)?;
+        index.configure(&templates::merged(bodies))?;
         self.indices.insert(name.to_owned(), index);
         Ok(())
     }
 
+    /// Tries what a template says on an index that is thrown away, so that a broken one is refused at once.
+    pub(crate) fn try_template(bodies: Vec<serde_json::Value>) -> Answer<()> {
+        Index::new("template", 0).configure(&templates::merged(bodies))
+    }
+
     /// The one index that is written to under that name, made if there is none.
-    pub(crate) fn writable(&mut self, name: &str) -> Answer<&mut Index> {
+    fn writable(&mut self, name: &str, now: i64) -> Answer<&mut Index> {
         let mut target = name.to_owned();
-        if !self.indices.contains_key(name) {
-            let holders: Vec<&String> = self
+        if let Some(stream) = self.streams.get(name) {
+            target = stream.backing.last().cloned().ok_or_else(|| Refusal::missing_index(name))?;
+        } else if !self.indices.contains_key(name) {
+            let holders: Vec<(&String, Option<bool>)> = self
                 .indices
                 .iter()
-                .filter(|(_, index)| index.aliases.contains(name))
-                .map(|(name, _)| name)
+                .filter_map(|(index, held)| Some((index, held.aliases.get(name)?.is_write_index)))
                 .collect();
-            match holders.as_slice() {
-                [] => self.create(name, &serde_json::Value::Null)?,
-                [one] => target = (*one).clone(),
+            let chosen = holders.iter().find(|(_, write)| *write == Some(true));
+            match (chosen, holders.as_slice()) {
+                (Some((one, _)), _) => target = (*one).clone(),
+                (None, []) => self.create_missing(name, now, &mut target)?,
+                (None, [(one, None)]) => target = (*one).clone(),
                 _ => {
                     return Err(Refusal::illegal(format!(
                         "no write index is defined for alias [{name}]. The write index may be explicitly disabled using \
@@ -103,6 +148,18 @@ impl Cluster {
             }
         }
         self.indices.get_mut(&target).ok_or_else(|| Refusal::missing_index(name))
+    }
+
+    /// Makes what is written to for the first time: a stream, where a template says so, else an index.
+    fn create_missing(&mut self, name: &str, now: i64, target: &mut String) -> Answer<()> {
+        if self.stream_template(name).is_none() {
+            return self.create(name, &serde_json::Value::Null);
+        }
+        self.create_stream(name, now)?;
+        if let Some(index) = self.streams.get(name).and_then(|stream| stream.backing.last()) {
+            target.clone_from(index);
+        }
+        Ok(())
     }
 
     pub(crate) fn write(
@@ -128,10 +185,14 @@ impl Cluster {
                 ),
             ));
         }
-        if op == Op::Delete && !self.indices.contains_key(name) {
+        let streamed = self.streams.contains_key(name)
+            || (!self.indices.contains_key(name) && self.stream_template(name).is_some());
+        if streamed {
+            Self::check_streamed(op, source)?;
+        } else if op == Op::Delete && self.resolve(name, Lookup::default())?.is_empty() {
             return Err(Refusal::missing_index(name));
         }
-        let index = self.writable(name)?;
+        let index = self.writable(name, now)?;
         let written = index.write(id, op, source)?;
         index.retain(&retention, now);
         Ok(written)

@@ -11,7 +11,8 @@ pub(super) fn write(shared: &Shared, request: &Request, index: &str, id: Option<
     let create =
         request.parameter("op_type") == Some("create") || request.path.get(1).is_some_and(|p| p == "_create");
     request.finish()?;
-    let op = if create { Op::Create } else { Op::Index };
+    // Without an id it cannot be there yet.
+    let op = if create || id.is_none() { Op::Create } else { Op::Index };
     let written = shared.lock().write(index, id, op, &request.body, (shared.clock)())?;
     let status = if written.result == "created" { 201 } else { 200 };
     Ok(Reply::with(status, shown(&written)))

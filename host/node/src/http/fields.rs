@@ -37,8 +37,9 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
     for snapshot in &snapshots {
         let mapping = &snapshot.mapping;
         let wanted = |path: &str| patterns.iter().any(|pattern| crate::names::glob(pattern, path));
-        for field in mapping.fields.iter().filter(|field| wanted(&field.path)) {
-            let kinds = caps.entry(&field.path).or_default();
+        let fields = mapping.fields.iter().map(|field| (&field.path, field)).chain(mapping.aliases());
+        for (path, field) in fields.filter(|(path, _)| wanted(path)) {
+            let kinds = caps.entry(path).or_default();
             let (searchable, aggregatable, indices) =
                 kinds.entry(field.kind.name()).or_insert_with(|| (true, true, Vec::new()));
             *searchable &= field.index || field.doc_values;

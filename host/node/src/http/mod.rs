@@ -2,7 +2,9 @@
 mod request; // path, parameters, body
 mod bulk; // `_bulk`
 mod documents; // single documents
-mod indices; // indices, mappings, templates, aliases
+mod indices; // indices and mappings
+mod aliases; // other names of them
+mod templates; // what new ones begin with, and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
 mod trouble; // what goes wrong on purpose
@@ -84,10 +86,28 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET" | "POST", ["_field_caps"]) => fields::field_caps(shared, request, "*"),
         ("GET" | "POST", ["_refresh" | "_flush"]) => indices::refresh(shared, request, "*"),
         ("GET", ["_mapping"]) => indices::mapping(shared, request, "*"),
-        ("POST", ["_aliases"]) => indices::aliases(shared, request),
-        ("PUT" | "POST", ["_index_template", name]) => indices::put_template(shared, request, name),
-        ("GET" | "HEAD", ["_index_template", name]) => indices::get_template(shared, request, name),
-        ("DELETE", ["_index_template", name]) => indices::delete_template(shared, request, name),
+        ("POST", ["_aliases"]) => aliases::change(shared, request),
+        ("GET", ["_alias" | "_aliases"]) => aliases::get(shared, request, "*", None),
+        ("GET" | "HEAD", ["_alias", names]) => aliases::get(shared, request, "*", Some(names)),
+        (method, [kind @ ("_index_template" | "_component_template" | "_template"), rest @ ..]) => {
+            let kind = match *kind {
+                "_index_template" => templates::Kind::Index,
+                "_component_template" => templates::Kind::Component,
+                _ => templates::Kind::Old,
+            };
+            match (method, rest) {
+                ("PUT" | "POST", [name]) => templates::put(shared, request, kind, name),
+                ("GET" | "HEAD", [name]) => templates::get(shared, request, kind, name),
+                ("GET", []) => templates::get(shared, request, kind, "*"),
+                ("DELETE", [name]) => templates::delete(shared, request, kind, name),
+                _ => no_handler(request),
+            }
+        }
+        ("PUT", ["_data_stream", name]) => templates::create_stream(shared, request, name),
+        ("GET", ["_data_stream"]) => templates::get_streams(shared, request, "*"),
+        ("GET", ["_data_stream", pattern]) => templates::get_streams(shared, request, pattern),
+        ("DELETE", ["_data_stream", pattern]) => templates::delete_streams(shared, request, pattern),
+        ("POST", [name, "_rollover"]) => templates::roll_over(shared, request, name),
         ("PUT", [index]) if !index.starts_with('_') => indices::create(shared, request, index),
         ("DELETE", [index]) if !index.starts_with('_') => indices::delete(shared, request, index),
         ("GET" | "HEAD", [index]) if !index.starts_with('_') => indices::get(shared, request, index),
@@ -98,8 +118,11 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("PUT" | "POST", [index, "_mapping"]) => indices::put_mapping(shared, request, index),
         ("GET", [index, "_settings"]) => indices::settings(shared, request, index),
         ("PUT" | "POST", [index, "_alias" | "_aliases", alias]) => {
-            indices::put_alias(shared, request, index, alias)
+            aliases::put(shared, request, index, alias)
         }
+        ("DELETE", [index, "_alias" | "_aliases", alias]) => aliases::delete(shared, request, index, alias),
+        ("GET", [index, "_alias"]) => aliases::get(shared, request, index, None),
+        ("GET" | "HEAD", [index, "_alias", names]) => aliases::get(shared, request, index, Some(names)),
         ("GET" | "POST", [index, "_refresh" | "_flush"]) => indices::refresh(shared, request, index),
         ("POST" | "PUT", [index, "_bulk"]) => bulk::bulk(shared, request, Some(index)),
         ("POST", [index, "_doc"]) => documents::write(shared, request, index, None),
@@ -112,8 +135,11 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET" | "POST", [index, "_count"]) => search::count(shared, request, index),
         ("POST", [index, "_pit"]) => search::open_point(shared, request, index),
         ("GET" | "POST", [index, "_field_caps"]) => fields::field_caps(shared, request, index),
-        (method, _) => {
-            Err(Refusal::illegal(format!("no handler found for uri [{}] and method [{method}]", request.uri)))
-        }
+        _ => no_handler(request),
     }
+}
+
+fn no_handler(request: &Request) -> Answer<Reply> {
+    let Request { uri, method, .. } = request;
+    Err(Refusal::illegal(format!("no handler found for uri [{uri}] and method [{method}]")))
 }

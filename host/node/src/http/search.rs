@@ -158,7 +158,7 @@ impl Page<'_> {
         }
         let scored = plan.request.sort.is_empty() && !hits.is_empty();
         out.push_str(if scored { "\"max_score\":1.0,\"hits\":" } else { "\"max_score\":null,\"hits\":" });
-        write_hits(plan, hits, &mut out)?;
+        write_hits(&plan.request, &plan.shards, hits, &mut out)?;
         out.push('}');
         if let Some(aggs) = aggs {
             out.push_str(&format!(",\"aggregations\":{aggs}"));

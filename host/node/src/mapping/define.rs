@@ -1,25 +1,77 @@
 //! Reads `{"properties": …}`. A type or a parameter that is not modelled is refused, never passed over.
 use serde_json::{Map, Value as Json};
 
-use super::{Dynamic, Field, Kind, Mapping, Object};
+use super::templates::Template;
+use super::{Dynamic, Field, Flavour, Kind, Mapping, Object};
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
 
 type Body = Map<String, Json>;
 
+/// Types that a mapping may name, so that it can be loaded, and of which nothing can be asked. With whether a text that is
+/// asked of every field would be asked of them too.
+const OPAQUE: &[(&str, bool)] = &[
+    ("nested", false),
+    ("geo_point", false),
+    ("geo_shape", false),
+    ("binary", false),
+    ("dense_vector", false),
+    ("flattened", true),
+    ("unsigned_long", true),
+    ("version", true),
+    ("search_as_you_type", true),
+    ("completion", true),
+    ("token_count", true),
+    ("integer_range", true),
+    ("long_range", true),
+    ("float_range", true),
+    ("double_range", true),
+    ("date_range", true),
+    ("ip_range", true),
+    ("histogram", true),
+];
+
 impl Mapping {
     /// Adds what a mapping body says. A field that is already there must keep its type.
     pub(crate) fn merge(&mut self, body: &Json) -> Answer<()> {
         let body = body.as_object().ok_or_else(|| Refusal::mapper_parsing("mapping must be an object"))?;
+        let mut aliases = Vec::new();
         for (key, value) in body {
             match key.as_str() {
-                "properties" => self.properties("", value)?,
+                "properties" => self.properties("", value, &mut aliases)?,
                 "dynamic" => self.dynamic = dynamic(value)?,
                 "date_detection" => self.no_date_detection = !flag(key, value)?,
-                "numeric_detection" if value == &Json::Bool(false) => {}
+                "numeric_detection" => self.numeric_detection = flag(key, value)?,
+                "dynamic_date_formats" => {
+                    let texts = value.as_array().and_then(|all| {
+                        all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+                    });
+                    let formats = texts.ok_or_else(|| {
+                        Refusal::mapper_parsing("[dynamic_date_formats] must be a list of formats")
+                    })?;
+                    for format in &formats {
+                        Formats::new(format).map_err(Refusal::mapper_parsing)?;
+                    }
+                    self.date_formats = Some(formats);
+                }
+                "dynamic_templates" => {
+                    // One of a known name takes the place of the old one.
+                    let written = value.as_array().map(Vec::as_slice).unwrap_or_default();
+                    for (template, written) in Template::read_all(value)?.into_iter().zip(written) {
+                        match self.templates.iter().position(|old| old.name() == template.name()) {
+                            Some(at) => {
+                                self.templates[at] = template;
+                                self.templates_written[at] = written.clone();
+                            }
+                            None => {
+                                self.templates.push(template);
+                                self.templates_written.push(written.clone());
+                            }
+                        }
+                    }
+                }
                 "_source" if value.get("enabled") != Some(&Json::Bool(false)) => {}
                 "_meta" => {}
-                "dynamic_templates" if value.as_array().is_some_and(Vec::is_empty) => {}
                 other => {
                     return Err(Refusal::mapper_parsing(format!(
                         "Root mapping definition has unsupported parameters:  [{other} : {value}]"
@@ -27,10 +79,25 @@ impl Mapping {
                 }
             }
         }
+        for (alias, path) in aliases {
+            let Some(id) = self.by_path.get(&path) else {
+                return Err(Refusal::mapper_parsing(format!(
+                    "Invalid [path] value [{path}] for field alias [{alias}]: an alias must refer to an existing field in \
+                     the mappings."
+                )));
+            };
+            self.aliases.insert(alias, *id);
+        }
         Ok(())
     }
 
-    fn properties(&mut self, parent: &str, properties: &Json) -> Answer<()> {
+    /// `aliases` collects other names: they may stand before the fields that they stand for.
+    fn properties(
+        &mut self,
+        parent: &str,
+        properties: &Json,
+        aliases: &mut Vec<(String, String)>,
+    ) -> Answer<()> {
         let properties = properties
             .as_object()
             .ok_or_else(|| Refusal::mapper_parsing("Expected map for property [properties]"))?;
@@ -45,14 +112,33 @@ impl Mapping {
                 ))
             })?;
             match definition.get("type").and_then(Json::as_str) {
-                Some("object") | None => self.define_object(path, definition)?,
+                Some("object") | None => self.define_object(path, definition, aliases)?,
+                Some("alias") => {
+                    let target = definition.get("path").and_then(Json::as_str);
+                    let target = target.ok_or_else(|| {
+                        Refusal::mapper_parsing(format!(
+                            "The [path] property must be specified for field [{path}]."
+                        ))
+                    })?;
+                    if self.by_path.contains_key(&path) || self.objects.contains_key(&path) {
+                        return Err(Refusal::illegal(format!(
+                            "mapper [{path}] cannot be changed to the type [alias]"
+                        )));
+                    }
+                    aliases.push((path, target.to_owned()));
+                }
                 Some(kind) => self.define_field(path, kind, definition)?,
             }
         }
         Ok(())
     }
 
-    fn define_object(&mut self, path: String, definition: &Body) -> Answer<()> {
+    fn define_object(
+        &mut self,
+        path: String,
+        definition: &Body,
+        aliases: &mut Vec<(String, String)>,
+    ) -> Answer<()> {
         if path.split('.').count() > super::DEPTH_MAX {
             return Err(Refusal::illegal(format!(
                 "Limit of mapping depth [{}] has been exceeded",
@@ -75,7 +161,7 @@ impl Mapping {
         }
         self.add_object(path.clone(), object);
         match definition.get("properties") {
-            Some(properties) => self.properties(&path, properties),
+            Some(properties) => self.properties(&path, properties, aliases),
             None => Ok(()),
         }
     }
@@ -93,6 +179,16 @@ impl Mapping {
                 return Err(Refusal::illegal(format!(
                     "mapper [{path}] cannot be changed from type [{old}] to [{new}]"
                 )));
+            }
+            Some(id) if self.get(*id).constant != field.constant => {
+                if self.get(*id).constant.is_some() {
+                    return Err(Refusal::illegal(format!(
+                        "Mapper for [{path}] conflicts with existing mapper: Cannot update parameter [value]"
+                    )));
+                }
+                let id = *id;
+                self.fields[id as usize] = field;
+                id
             }
             Some(id) => *id,
             None => self.add(field)?,
@@ -134,6 +230,7 @@ impl Field {
             lowercase: false,
             formats: Formats::default(),
             null_value: None,
+            constant: None,
             subs: Vec::new(),
             parent: None,
             definition,
@@ -153,8 +250,9 @@ impl Field {
         let whole = |name, min, max| Kind::Whole { name, min, max };
         let real = |name, single, scaling| Kind::Real { name, single, scaling };
         let kind = match kind {
-            "keyword" => Kind::Keyword { wildcard: false },
-            "wildcard" => Kind::Keyword { wildcard: true },
+            "keyword" => Kind::Keyword(Flavour::Plain),
+            "wildcard" => Kind::Keyword(Flavour::Wildcard),
+            "constant_keyword" => Kind::Keyword(Flavour::Constant),
             "text" => Kind::Text { match_only: false },
             "match_only_text" => Kind::Text { match_only: true },
             "long" => whole("long", i64::MIN, i64::MAX),
@@ -170,33 +268,48 @@ impl Field {
             "date" => Kind::Date,
             "date_nanos" => Kind::DateNanos,
             "ip" => Kind::Ip,
-            other => {
-                return Err(Refusal::mapper_parsing(format!(
-                    "No handler for type [{other}] declared on field [{path}]"
-                )));
-            }
+            other => match OPAQUE.iter().find(|(name, _)| *name == other) {
+                Some((name, _)) => Kind::Opaque(name),
+                None => {
+                    return Err(Refusal::mapper_parsing(format!(
+                        "No handler for type [{other}] declared on field [{path}]"
+                    )));
+                }
+            },
         };
         let mut field = Self::plain(path, kind);
         field.definition = definition.clone();
         field.definition.shift_remove("fields");
+        if let Kind::Opaque(name) = kind {
+            field.doc_values = false;
+            field.index = OPAQUE.iter().any(|(known, met)| *known == name && *met);
+            // Of one that writes into other fields more would have to be known than its name.
+            let writes = ["copy_to", "fields", "include_in_parent", "include_in_root"];
+            return match definition.iter().find(|(key, _)| writes.contains(&key.as_str())) {
+                Some((key, value)) => Err(unsupported(&field.path, key, value)),
+                None => Ok(field),
+            };
+        }
         for (key, value) in definition {
             match (key.as_str(), kind) {
                 ("type" | "fields" | "meta" | "boost", _) => {}
+                ("value", Kind::Keyword(Flavour::Constant)) => {
+                    let text = crate::value::scalar_text(value);
+                    field.constant = Some(text.ok_or_else(|| unsupported(&field.path, key, value))?.into());
+                }
+                (_, Kind::Keyword(Flavour::Constant)) => return Err(unsupported(&field.path, key, value)),
                 ("store", _) if value == &Json::Bool(false) => {}
                 ("index", _) => field.index = flag(key, value)?,
                 ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
                 ("null_value", _) if !kind.is_text() => field.null_value = Some(value.clone()),
-                ("ignore_above", Kind::Keyword { .. }) => {
+                ("ignore_above", Kind::Keyword(_)) => {
                     let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
-                ("normalizer", Kind::Keyword { wildcard: false }) if value == "lowercase" => {
+                ("normalizer", Kind::Keyword(Flavour::Plain)) if value == "lowercase" => {
                     field.lowercase = true
                 }
-                (
-                    "norms" | "eager_global_ordinals" | "index_options" | "similarity",
-                    Kind::Keyword { .. },
-                ) => {}
+                ("norms" | "eager_global_ordinals" | "index_options" | "similarity", Kind::Keyword(_)) => {}
                 ("norms" | "index_options" | "similarity", Kind::Text { .. }) => {}
                 ("fielddata", Kind::Text { .. }) if value == &Json::Bool(false) => {}
                 ("analyzer" | "search_analyzer", Kind::Text { .. }) if value == "standard" => {}
@@ -253,8 +366,8 @@ mod tests {
     #[test]
     fn what_is_not_modelled_is_refused() {
         assert!(
-            refusal(json!({"properties": {"a": {"type": "geo_point"}}}))
-                .contains("No handler for type [geo_point]")
+            refusal(json!({"properties": {"a": {"type": "geopoint"}}}))
+                .contains("No handler for type [geopoint]")
         );
         assert!(
             refusal(json!({"properties": {"a": {"type": "text", "analyzer": "german"}}}))

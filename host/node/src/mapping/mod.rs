@@ -2,13 +2,12 @@
 mod define; // from a mapping's JSON
 mod print; // and back
 mod infer; // from the first value seen
+mod templates; // and from what was said of such values
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
-
-pub(crate) use infer::infer;
 
 /// A field's place in its mapping; stable for the life of the index.
 pub(crate) type FieldId = u32;
@@ -20,14 +19,36 @@ pub(crate) const DEPTH_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
-    Keyword { wildcard: bool },
-    Text { match_only: bool },
-    Whole { name: &'static str, min: i64, max: i64 },
-    Real { name: &'static str, single: bool, scaling: Option<f64> },
+    Keyword(Flavour),
+    Text {
+        match_only: bool,
+    },
+    Whole {
+        name: &'static str,
+        min: i64,
+        max: i64,
+    },
+    Real {
+        name: &'static str,
+        single: bool,
+        scaling: Option<f64>,
+    },
     Boolean,
     Date,
     DateNanos,
     Ip,
+    /// Known by name alone: documents may have it, nothing can be asked of it.
+    Opaque(&'static str),
+}
+
+/// What is the same to every query, and differs in what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Flavour {
+    Plain,
+    /// Without a longest term.
+    Wildcard,
+    /// One value, which every document of the index has.
+    Constant,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +64,8 @@ pub(crate) struct Field {
     pub(crate) lowercase: bool,
     pub(crate) formats: Formats,
     pub(crate) null_value: Option<serde_json::Value>,
+    /// Of a `constant_keyword`, once it is known.
+    pub(crate) constant: Option<Box<str>>,
     /// Multi-fields, which see the same values.
     pub(crate) subs: Vec<FieldId>,
     /// The field that this multi-field belongs to.
@@ -63,9 +86,16 @@ pub(crate) enum Dynamic {
 pub(crate) struct Mapping {
     pub(crate) fields: Vec<Field>,
     by_path: HashMap<String, FieldId>,
+    /// Other names of fields, which documents cannot use.
+    aliases: BTreeMap<String, FieldId>,
     objects: BTreeMap<String, Object>,
     pub(crate) dynamic: Dynamic,
     pub(crate) no_date_detection: bool,
+    pub(crate) numeric_detection: bool,
+    date_formats: Option<Vec<String>>,
+    templates: Vec<templates::Template>,
+    /// The templates as they were written.
+    templates_written: Vec<serde_json::Value>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,8 +107,22 @@ pub(crate) struct Object {
 
 impl Mapping {
     pub(crate) fn field(&self, path: &str) -> Option<(FieldId, &Field)> {
-        let id = *self.by_path.get(path)?;
+        let id = *self.by_path.get(path).or_else(|| self.aliases.get(path))?;
         Some((id, &self.fields[id as usize]))
+    }
+
+    /// Other names of fields, with the fields that they stand for.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&String, &Field)> {
+        self.aliases.iter().map(|(alias, id)| (alias, self.get(*id)))
+    }
+
+    pub(crate) fn is_alias(&self, path: &str) -> bool {
+        self.aliases.contains_key(path)
+    }
+
+    /// The values that every document has, as far as they are known.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = (FieldId, &str)> {
+        self.fields.iter().zip(0..).filter_map(|(field, id)| Some((id, field.constant.as_deref()?)))
     }
 
     pub(crate) fn get(&self, id: FieldId) -> &Field {
@@ -87,6 +131,22 @@ impl Mapping {
 
     pub(crate) fn object(&self, path: &str) -> Option<Object> {
         self.objects.get(path).copied()
+    }
+
+    /// The field that holds this path as a part of its values, and is known by name alone. What is nested is not meant: it
+    /// lies in documents of its own, where no path leads.
+    pub(crate) fn opaque_above(&self, path: &str) -> Option<&Field> {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('.') {
+            let found = self.field(parent).map(|(_, field)| field);
+            if let Some(field) =
+                found.filter(|field| matches!(field.kind, Kind::Opaque(name) if name != "nested"))
+            {
+                return Some(field);
+            }
+            above = parent;
+        }
+        None
     }
 
     /// What to do with an unknown field right below this object.
@@ -113,11 +173,16 @@ impl Mapping {
     /// The fields that a pattern such as `http.*` names, in the order of their paths.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<FieldId> {
         if !pattern.contains('*') {
-            return self.by_path.get(pattern).copied().into_iter().collect();
+            return self.field(pattern).map(|(id, _)| id).into_iter().collect();
         }
         let mut found: Vec<FieldId> = (0..self.fields.len() as FieldId)
             .filter(|id| crate::names::glob(pattern, &self.fields[*id as usize].path))
+            .chain(
+                self.aliases.iter().filter(|(path, _)| crate::names::glob(pattern, path)).map(|(_, id)| *id),
+            )
             .collect();
+        found.sort_unstable();
+        found.dedup();
         found.sort_by(|a, b| self.get(*a).path.cmp(&self.get(*b).path));
         found
     }
@@ -160,6 +225,13 @@ impl Mapping {
         slot.disabled |= object.disabled;
     }
 
+    /// The value of a `constant_keyword` whose first document says it.
+    pub(crate) fn fix(&mut self, id: FieldId, value: &str) {
+        let field = &mut self.fields[id as usize];
+        field.constant = Some(value.into());
+        field.definition.insert("value".into(), value.into());
+    }
+
     pub(crate) fn object_paths(&self) -> impl Iterator<Item = (&String, &Object)> {
         self.objects.iter()
     }
@@ -168,8 +240,9 @@ impl Mapping {
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Keyword { wildcard: false } => "keyword",
-            Self::Keyword { wildcard: true } => "wildcard",
+            Self::Keyword(Flavour::Plain) => "keyword",
+            Self::Keyword(Flavour::Wildcard) => "wildcard",
+            Self::Keyword(Flavour::Constant) => "constant_keyword",
             Self::Text { match_only: false } => "text",
             Self::Text { match_only: true } => "match_only_text",
             Self::Whole { name, .. } | Self::Real { name, .. } => name,
@@ -177,6 +250,7 @@ impl Kind {
             Self::Date => "date",
             Self::DateNanos => "date_nanos",
             Self::Ip => "ip",
+            Self::Opaque(name) => name,
         }
     }
 
@@ -189,6 +263,10 @@ impl Kind {
 
     pub(crate) fn is_date(self) -> bool {
         matches!(self, Self::Date | Self::DateNanos)
+    }
+
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self, Self::Keyword(_) | Self::Text { .. })
     }
 
     pub(crate) fn is_text(self) -> bool {

@@ -14,6 +14,15 @@ impl Mapping {
         if self.no_date_detection {
             root.insert("date_detection".into(), false.into());
         }
+        if self.numeric_detection {
+            root.insert("numeric_detection".into(), true.into());
+        }
+        if let Some(formats) = &self.date_formats {
+            root.insert("dynamic_date_formats".into(), formats.clone().into());
+        }
+        if !self.templates_written.is_empty() {
+            root.insert("dynamic_templates".into(), self.templates_written.clone().into());
+        }
         for (path, object) in self.object_paths() {
             let slot = descend(&mut root, path);
             match object.dynamic {
@@ -33,6 +42,11 @@ impl Mapping {
         fields.sort_by(|a, b| a.path.cmp(&b.path));
         for field in fields {
             descend(&mut root, &field.path).extend(self.definition(field));
+        }
+        for (alias, field) in self.aliases() {
+            let slot = descend(&mut root, alias);
+            slot.insert("type".into(), "alias".into());
+            slot.insert("path".into(), field.path.clone().into());
         }
         Json::Object(root)
     }

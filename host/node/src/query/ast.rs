@@ -9,18 +9,65 @@ pub(crate) enum Query {
     All,
     Nothing,
     Bool(Box<Bool>),
-    Match { field: String, value: Json, every: bool, minimum: Option<Minimum>, lenient: bool },
-    Phrase { field: String, value: Json },
-    Term { field: String, value: Json, fold: bool },
-    Terms { field: String, values: Vec<Json> },
-    Range { field: String, range: Range },
-    Exists { field: String },
-    Prefix { field: String, value: String, fold: bool },
-    Wildcard { field: String, pattern: String, fold: bool },
-    Regexp { field: String, pattern: String, fold: bool },
+    /// One text of one field.
+    Match {
+        field: String,
+        matching: Box<Matching>,
+    },
+    /// One text of several fields; none of them named: of all.
+    MultiMatch {
+        fields: Vec<String>,
+        matching: Box<Matching>,
+    },
+    Term {
+        field: String,
+        value: Json,
+        fold: bool,
+    },
+    Terms {
+        field: String,
+        values: Vec<Json>,
+    },
+    Range {
+        field: String,
+        range: Range,
+    },
+    Exists {
+        field: String,
+    },
+    Prefix {
+        field: String,
+        value: String,
+        fold: bool,
+    },
+    Wildcard {
+        field: String,
+        pattern: String,
+        fold: bool,
+    },
+    Regexp {
+        field: String,
+        pattern: String,
+        fold: bool,
+    },
+    Fuzzy {
+        field: String,
+        value: Json,
+        fuzzy: Fuzzy,
+    },
     Ids(Vec<String>),
     Text(Box<Text>),
-    Named { name: String, query: Box<Query> },
+    Named {
+        name: String,
+        query: Box<Query>,
+    },
+}
+
+impl Query {
+    /// Whatever any of them finds.
+    pub(crate) fn any(should: Vec<Self>) -> Self {
+        Self::Bool(Box::new(Bool { should, ..Bool::default() }))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -31,22 +78,97 @@ pub(crate) struct Bool {
     pub(crate) minimum: Option<Minimum>,
 }
 
-/// `minimum_should_match`.
+/// What `match` and its kin have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Matching {
+    pub(crate) text: Json,
+    pub(crate) how: How,
+    pub(crate) every: bool,
+    pub(crate) minimum: Option<Minimum>,
+    pub(crate) lenient: Option<bool>,
+    /// Where analysis leaves nothing of the text: everything instead of nothing.
+    pub(crate) all_if_empty: bool,
+    pub(crate) fuzzy: Option<Fuzzy>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum How {
+    Words,
+    /// The last word is the start of one.
+    WordsPrefix,
+    Phrase {
+        slop: usize,
+    },
+    /// The last word is the start of one of at most so many.
+    PhrasePrefix {
+        slop: usize,
+        expansions: usize,
+    },
+}
+
+/// How far a word may be from the one that was written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fuzzy {
+    pub(crate) edits: Edits,
+    /// So many characters must be the same at the start.
+    pub(crate) prefix: usize,
+    /// At most so many words, the nearest first.
+    pub(crate) expansions: usize,
+    /// Two neighbours that changed places are one edit.
+    pub(crate) transpositions: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Edits {
+    Count(usize),
+    /// None below the first length in characters, one below the second, else two.
+    Auto(usize, usize),
+}
+
+impl Edits {
+    pub(crate) fn of(self, text: &str) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Auto(low, high) => {
+                let length = text.chars().count();
+                usize::from(length >= low) + usize::from(length >= high)
+            }
+        }
+    }
+}
+
+impl Default for Fuzzy {
+    fn default() -> Self {
+        Self { edits: Edits::Auto(3, 6), prefix: 0, expansions: 50, transpositions: true }
+    }
+}
+
+/// `minimum_should_match`.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Minimum {
     Count(i64),
     Percent(i64),
+    /// `2<75% 9<-3`: above so many clauses, the minimum beside it; up to the first, all.
+    Above(Vec<(i64, Minimum)>),
 }
 
 impl Minimum {
-    pub(crate) fn of(self, clauses: usize) -> usize {
+    pub(crate) fn of(&self, clauses: usize) -> usize {
         let clauses = i64::try_from(clauses).unwrap_or(i64::MAX);
         let count = match self {
-            Self::Count(count) if count < 0 => clauses.saturating_add(count),
-            Self::Count(count) => count,
+            Self::Count(count) if *count < 0 => clauses.saturating_add(*count),
+            Self::Count(count) => *count,
             Self::Percent(percent) => {
-                let part = clauses.saturating_mul(percent) / 100;
-                if percent < 0 { clauses + part } else { part }
+                // In single precision, as the servers reckon it.
+                let part = (clauses.saturating_mul(*percent) as f32 * (1.0f32 / 100.0)) as i64;
+                if part < 0 { clauses + part } else { part }
+            }
+            Self::Above(steps) => {
+                let last = steps.iter().take_while(|(above, _)| clauses > *above).last();
+                return match last {
+                    Some((_, minimum)) => minimum.of(usize::try_from(clauses).unwrap_or(0)),
+                    None => usize::try_from(clauses).unwrap_or(0),
+                };
             }
         };
         usize::try_from(count).unwrap_or(0)
@@ -67,7 +189,7 @@ pub(crate) struct Bound {
     pub(crate) inclusive: bool,
 }
 
-/// A `query_string`.
+/// A `query_string`, or a `simple_query_string`.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
     pub(crate) source: String,
@@ -79,4 +201,10 @@ pub(crate) struct Text {
     pub(crate) lenient: Option<bool>,
     pub(crate) leading_wildcard: bool,
     pub(crate) time_zone: Option<String>,
+    pub(crate) minimum: Option<Minimum>,
+    pub(crate) fuzzy: Fuzzy,
+    /// Of phrases that name none.
+    pub(crate) slop: usize,
+    /// How words without quotes are asked.
+    pub(crate) how: How,
 }

@@ -1,11 +1,12 @@
 //! Binds a query to one index: fields become ids, values become what the field compares.
 use std::sync::Arc;
 
-use super::ast::{Bool, Bound, Query, Range, Text};
-use super::leaf;
-use super::lucene::{Node, Occur};
+use super::ast::{Bool, Query, Text};
 use super::predicate::Predicate;
 use super::strings::{Glob, StringTest};
+use super::text::TextReader;
+use super::{leaf, words};
+use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{FieldId, Mapping};
 
@@ -16,6 +17,8 @@ pub(crate) const CLAUSES_MAX: usize = 1_024;
 pub(crate) struct Scope<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) index: &'a str,
+    /// What some words stand for depends on the words that there are.
+    pub(crate) documents: &'a [Option<Arc<Document>>],
     /// Milliseconds since the epoch: what `now` means.
     pub(crate) now: i64,
 }
@@ -51,6 +54,18 @@ impl Compiler<'_> {
     fn query(&mut self, query: &Query) -> Answer<Predicate> {
         let scope = self.scope;
         let on = |path: &str| scope.mapping.field(path).map(|(id, _)| id);
+        if let Query::Match { field, .. }
+        | Query::Term { field, .. }
+        | Query::Terms { field, .. }
+        | Query::Range { field, .. }
+        | Query::Exists { field }
+        | Query::Prefix { field, .. }
+        | Query::Wildcard { field, .. }
+        | Query::Regexp { field, .. }
+        | Query::Fuzzy { field, .. } = query
+        {
+            leaf::modelled_path(scope, field)?;
+        }
         Ok(match query {
             Query::All => Predicate::All,
             Query::Nothing => Predicate::Nothing,
@@ -62,27 +77,36 @@ impl Compiler<'_> {
             }
             Query::Ids(ids) => Predicate::Ids(ids.iter().map(|id| id.as_str().into()).collect()),
             Query::Text(text) => self.text(text)?,
-            Query::Exists { field } => leaf::exists(scope, field),
-            Query::Match { field, value, every, minimum, lenient } => {
-                if let Some(special) = self.metadata(field, std::slice::from_ref(value)) {
+            Query::Exists { field } => leaf::exists(scope, field)?,
+            Query::Match { field, matching } => {
+                if let Some(special) = self.metadata(field, std::slice::from_ref(&matching.text)) {
                     return special;
                 }
                 let Some(id) = on(field) else { return Ok(Predicate::Nothing) };
-                let found = leaf::matching(scope, id, value, |tokens| match minimum {
-                    _ if *every => Predicate::and(tokens),
-                    Some(minimum) => at_least(minimum.of(tokens.len()).max(1), tokens),
-                    None => Predicate::or(tokens),
-                });
-                match found {
-                    Ok(found) => found.unwrap_or(Predicate::Nothing),
-                    Err(_) if *lenient => Predicate::Nothing,
+                let empty = if matching.all_if_empty { Predicate::All } else { Predicate::Nothing };
+                match words::matching(scope, id, matching) {
+                    Ok(found) => found.unwrap_or(empty),
+                    Err(refusal) if matching.lenient == Some(true) && !refusal.is_unmodelled() => {
+                        Predicate::Nothing
+                    }
                     Err(refusal) => return Err(refusal),
                 }
             }
-            Query::Phrase { field, value } => match on(field) {
-                Some(id) => leaf::phrase(scope, id, value)?.unwrap_or(Predicate::Nothing),
-                None => Predicate::Nothing,
-            },
+            Query::MultiMatch { fields, matching } => {
+                let everywhere = fields.is_empty() || fields.iter().any(|field| field == "*");
+                let lenient = matching.lenient.unwrap_or(everywhere);
+                let mut any = Vec::new();
+                for id in super::text::fields_named(scope, fields) {
+                    match words::matching(scope, id, matching) {
+                        Ok(Some(found)) => any.push(found),
+                        Ok(None) if matching.all_if_empty => return Ok(Predicate::All),
+                        Ok(None) => {}
+                        Err(refusal) if lenient && !refusal.is_unmodelled() => {}
+                        Err(refusal) => return Err(refusal),
+                    }
+                }
+                Predicate::or(any)
+            }
             Query::Term { field, value, fold } => {
                 if let Some(special) = self.metadata(field, std::slice::from_ref(value)) {
                     return special;
@@ -113,6 +137,9 @@ impl Compiler<'_> {
                 (None, _) => Predicate::Nothing,
                 (Some(id), _) => leaf::wildcard(scope, id, pattern, *fold, false)?,
             },
+            Query::Fuzzy { field, value, fuzzy } => {
+                on(field).map_or(Ok(Predicate::Nothing), |id| words::fuzzy(scope, id, value, fuzzy, false))?
+            }
             Query::Regexp { field, pattern, fold } => {
                 on(field).map_or(Ok(Predicate::Nothing), |id| leaf::regexp(scope, id, pattern, *fold))?
             }
@@ -135,11 +162,23 @@ impl Compiler<'_> {
     }
 
     fn bool(&mut self, bool: &Bool) -> Answer<Predicate> {
-        let Bool { must, should, must_not, minimum } = bool;
+        let Bool { must, should, must_not, .. } = bool;
         self.scope.count(must.len() + should.len() + must_not.len())?;
-        if must.iter().any(|query| self.is_nowhere(query)) {
+        if must.iter().any(|query| self.is_nowhere(query)) || must_not.iter().any(is_everything) {
             return Ok(Predicate::Nothing);
         }
+        // Nothing that is wrong is told beside dates that no document has.
+        match self.clauses(bool) {
+            Err(refusal) if refusal.is_unmodelled() || !must.iter().any(|query| self.is_beside(query)) => {
+                Err(refusal)
+            }
+            Err(_) => Ok(Predicate::Nothing),
+            found => found,
+        }
+    }
+
+    fn clauses(&mut self, bool: &Bool) -> Answer<Predicate> {
+        let Bool { must, should, must_not, minimum } = bool;
         let mut all = must.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         let any = should.iter().map(|query| self.query(query)).collect::<Answer<Vec<_>>>()?;
         for query in must_not {
@@ -147,6 +186,7 @@ impl Compiler<'_> {
         }
         // A query of exclusions alone has no minimum; one that requires something has, and misses it where nothing is optional.
         let asked = minimum
+            .as_ref()
             .filter(|_| !should.is_empty() || !must.is_empty())
             .map_or(0, |minimum| minimum.of(should.len()));
         let least = if must.is_empty() && !should.is_empty() { asked.max(1) } else { asked };
@@ -156,34 +196,59 @@ impl Compiler<'_> {
         Ok(Predicate::and(all))
     }
 
+    fn is_beside(&self, query: &Query) -> bool {
+        match query {
+            Query::Range { field, range } => leaf::is_beside(self.scope, field, range),
+            Query::Named { query, .. } => self.is_beside(query),
+            Query::Bool(bool) => bool.must.iter().any(|query| self.is_beside(query)),
+            _ => false,
+        }
+    }
+
     /// Whether a clause asks for a field that this index has not. Servers see that before they read the clauses beside
     /// it, and so refuse none of those.
     fn is_nowhere(&self, query: &Query) -> bool {
+        let nowhere = |field: &str| {
+            let mapping = self.scope.mapping;
+            !field.starts_with('_') && mapping.field(field).is_none() && mapping.opaque_above(field).is_none()
+        };
         match query {
             Query::Nothing => true,
             Query::Named { query, .. } => self.is_nowhere(query),
-            Query::Bool(bool) => bool.must.iter().any(|query| self.is_nowhere(query)),
+            Query::Bool(bool) => {
+                bool.must.iter().any(|query| self.is_nowhere(query))
+                    || bool.must_not.iter().any(is_everything)
+            }
+            Query::Exists { field } => {
+                nowhere(field) && matches!(leaf::exists(self.scope, field), Ok(Predicate::Nothing))
+            }
             Query::Term { field, .. }
+            | Query::Fuzzy { field, .. }
             | Query::Terms { field, .. }
             | Query::Range { field, .. }
             | Query::Prefix { field, .. }
-            | Query::Wildcard { field, .. } => {
-                !field.starts_with('_') && self.scope.mapping.field(field).is_none()
-            }
+            | Query::Wildcard { field, .. } => nowhere(field),
             _ => false,
         }
     }
 
     fn text(&self, text: &Text) -> Answer<Predicate> {
         let Some(tree) = text.tree.as_ref().map_err(Clone::clone)? else { return Ok(Predicate::Nothing) };
-        let everywhere = text.fields.is_empty() || text.fields == ["*"];
-        let reader =
-            TextReader { scope: self.scope, text, everywhere, lenient: text.lenient.unwrap_or(everywhere) };
-        Ok(reader.node(tree)?.unwrap_or(Predicate::Nothing))
+        Ok(TextReader::new(self.scope, text).root(tree)?.unwrap_or(Predicate::Nothing))
     }
 }
 
-fn at_least(count: usize, of: Vec<Predicate>) -> Predicate {
+/// Whether a clause is seen to hold of everything before it is read.
+fn is_everything(query: &Query) -> bool {
+    match query {
+        Query::All => true,
+        Query::Named { query, .. } => is_everything(query),
+        Query::Bool(bool) => bool.must.is_empty() && bool.should.is_empty() && bool.must_not.is_empty(),
+        _ => false,
+    }
+}
+
+pub(crate) fn at_least(count: usize, of: Vec<Predicate>) -> Predicate {
     match count {
         0 => Predicate::All,
         1 => Predicate::or(of),
@@ -205,197 +270,5 @@ fn whole_set(field: FieldId, predicate: Predicate) -> Predicate {
             Predicate::LongIn { field, values: values.collect() }
         }
         other => other,
-    }
-}
-
-struct TextReader<'a> {
-    scope: &'a Scope<'a>,
-    text: &'a Text,
-    everywhere: bool,
-    lenient: bool,
-}
-
-impl TextReader<'_> {
-    /// `None`: analysis left nothing of it, so that it is as if it had not been written.
-    fn node(&self, node: &Node) -> Answer<Option<Predicate>> {
-        match node {
-            Node::Bool(clauses) => self.bool(clauses),
-            Node::Term { field: Some(field), text, .. } if field == "_exists_" => {
-                Ok(Some(leaf::exists(self.scope, text)))
-            }
-            Node::Term { field, text, quoted } => self.term(field.as_deref(), text, *quoted),
-            Node::Range { field, low, high } => {
-                let bound = |bound: &Option<(String, bool)>| {
-                    bound
-                        .as_ref()
-                        .map(|(text, inclusive)| Bound { value: text.as_str().into(), inclusive: *inclusive })
-                };
-                self.range(field.as_deref(), bound(low), bound(high)).map(Some)
-            }
-            Node::Wildcard { field, pattern } if pattern == "*" => self.anything(field.as_deref()).map(Some),
-            Node::Wildcard { field, pattern } => {
-                if !self.text.leading_wildcard && pattern.starts_with(['*', '?']) {
-                    return Err(
-                        self.broken("'*' or '?' not allowed as first character in WildcardQuery".into())
-                    );
-                }
-                self.over(field.as_deref(), |id| {
-                    leaf::wildcard(self.scope, id, pattern, false, true).map(Some)
-                })
-            }
-            Node::Prefix { field, text } => {
-                self.over(field.as_deref(), |id| leaf::prefix(self.scope, id, text, false, true).map(Some))
-            }
-            Node::Regexp { field, pattern } => self.over(field.as_deref(), |id| {
-                // On what is not a string there are no terms to match, and no error either.
-                if leaf::strings_only(self.scope.mapping.get(id), "regexp").is_err() {
-                    return Ok(Some(Predicate::Nothing));
-                }
-                leaf::regexp(self.scope, id, pattern, false).map(Some)
-            }),
-        }
-    }
-
-    fn broken(&self, reason: String) -> Refusal {
-        Refusal::shard(format!("Failed to parse query [{}]", self.text.source))
-            .caused_by("parse_exception", reason)
-    }
-
-    fn bool(&self, clauses: &[(Occur, Node)]) -> Answer<Option<Predicate>> {
-        self.scope.count(clauses.len())?;
-        let (mut all, mut any) = (Vec::new(), Vec::new());
-        let (mut required, mut left) = (false, false);
-        for (occur, node) in clauses {
-            let Some(predicate) = self.node(node)? else { continue };
-            left = true;
-            match occur {
-                Occur::Must => {
-                    required = true;
-                    all.push(predicate);
-                }
-                Occur::Should => any.push(predicate),
-                Occur::Not => all.push(predicate.negate()),
-            }
-        }
-        if !required && !any.is_empty() {
-            all.push(Predicate::or(any));
-        }
-        Ok(left.then(|| Predicate::and(all)))
-    }
-
-    /// The fields that are meant; those of a pattern or of everything only as far as they can be searched.
-    fn fields(&self, field: Option<&str>) -> Vec<FieldId> {
-        let searchable = |id: &FieldId| self.scope.mapping.get(*id).index;
-        let mut found = Vec::new();
-        let mut expand = |pattern: &str| {
-            let pattern = pattern.split_once('^').map_or(pattern, |(name, _)| name);
-            let ids = self.scope.mapping.matching(pattern);
-            found.extend(ids.into_iter().filter(|id| !pattern.contains('*') || searchable(id)));
-        };
-        match field {
-            Some(field) => expand(field),
-            None if self.text.fields.is_empty() => expand("*"),
-            None => self.text.fields.iter().for_each(|field| expand(field)),
-        }
-        found
-    }
-
-    /// Any of the fields; a field that cannot take the value is an error, or left out where that was allowed.
-    fn over(
-        &self,
-        field: Option<&str>,
-        ask: impl Fn(FieldId) -> Answer<Option<Predicate>>,
-    ) -> Answer<Option<Predicate>> {
-        let fields = self.fields(field);
-        if fields.is_empty() {
-            return Ok(Some(Predicate::Nothing));
-        }
-        self.scope.count(fields.len())?;
-        let mut any = Vec::new();
-        for id in fields {
-            match ask(id) {
-                Ok(Some(predicate)) => any.push(predicate),
-                Ok(None) => {}
-                Err(_) if self.lenient => any.push(Predicate::Nothing),
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        Ok((!any.is_empty()).then(|| Predicate::or(any)))
-    }
-
-    fn term(&self, field: Option<&str>, text: &str, quoted: bool) -> Answer<Option<Predicate>> {
-        if !quoted && let Some(field) = field {
-            for (sign, inclusive, low) in
-                [(">=", true, true), ("<=", true, false), (">", false, true), ("<", false, false)]
-            {
-                let Some(value) = text.strip_prefix(sign).filter(|value| !value.is_empty()) else { continue };
-                let bound = Some(Bound { value: value.into(), inclusive });
-                return if low {
-                    self.range(Some(field), bound, None)
-                } else {
-                    self.range(Some(field), None, bound)
-                }
-                .map(Some);
-            }
-        }
-        match field {
-            Some("_id") => return Ok(Some(Predicate::Ids([text.into()].into()))),
-            Some("_index") => {
-                let hit = crate::names::glob(text, self.scope.index);
-                return Ok(Some(if hit { Predicate::All } else { Predicate::Nothing }));
-            }
-            _ => {}
-        }
-        let value = serde_json::Value::from(text);
-        self.over(field, |id| {
-            if quoted {
-                return leaf::phrase(self.scope, id, &value);
-            }
-            if self.scope.mapping.get(id).kind.is_date() && self.text.time_zone.is_some() {
-                let bound = Some(Bound { value: value.clone(), inclusive: true });
-                let time_zone = self.text.time_zone.clone();
-                let range = Range { low: bound.clone(), high: bound, format: None, time_zone };
-                return leaf::range(self.scope, id, &range).map(Some);
-            }
-            let every = self.text.every;
-            leaf::matching(self.scope, id, &value, |tokens| {
-                if every { Predicate::and(tokens) } else { Predicate::or(tokens) }
-            })
-        })
-    }
-
-    fn range(&self, field: Option<&str>, low: Option<Bound>, high: Option<Bound>) -> Answer<Predicate> {
-        let found = self.over(field, |id| {
-            let lower = |bound: &Option<Bound>| {
-                let mut bound = bound.clone()?;
-                // The analyzer normalizes what is compared with its words.
-                if self.scope.mapping.get(id).kind.is_text()
-                    && let Some(text) = bound.value.as_str()
-                {
-                    bound.value = text.to_lowercase().into();
-                }
-                Some(bound)
-            };
-            let range = Range {
-                low: lower(&low),
-                high: lower(&high),
-                format: None,
-                time_zone: self.text.time_zone.clone().filter(|_| self.scope.mapping.get(id).kind.is_date()),
-            };
-            leaf::range(self.scope, id, &range).map(Some)
-        })?;
-        Ok(found.unwrap_or(Predicate::Nothing))
-    }
-
-    /// `field:*` asks whether the field is there; `*` and `*:*` ask nothing.
-    fn anything(&self, field: Option<&str>) -> Answer<Predicate> {
-        match field {
-            Some("*") => Ok(Predicate::All),
-            Some(field) => Ok(leaf::exists(self.scope, field)),
-            None if self.everywhere => Ok(Predicate::All),
-            None => Ok(Predicate::or(
-                self.text.fields.iter().map(|field| leaf::exists(self.scope, field)).collect(),
-            )),
-        }
     }
 }

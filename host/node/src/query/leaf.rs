@@ -8,10 +8,9 @@ use super::strings::{Glob, StringTest};
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind};
-use crate::text;
 use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
 
-fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
+pub(super) fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
     let reason = reason.into();
     Refusal::shard(format!("failed to create query: {reason}")).caused_by(kind, reason)
 }
@@ -31,8 +30,8 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
         Predicate::String { field: id, test }
     };
     match field.kind {
-        Kind::Keyword { .. } if field.lowercase => Ok(string(text.to_lowercase())),
-        Kind::Keyword { .. } | Kind::Text { .. } => Ok(string(text)),
+        Kind::Keyword(_) if field.lowercase => Ok(string(text.to_lowercase())),
+        Kind::Keyword(_) | Kind::Text { .. } => Ok(string(text)),
         _ if fold => Err(failed(
             format!(
                 "[{}] field which is of type [{}], does not support case insensitive term queries",
@@ -60,6 +59,7 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             let bound = Some(Bound { value: value.clone(), inclusive: true });
             range(scope, id, &Range { low: bound.clone(), high: bound, ..Range::default() })
         }
+        Kind::Opaque(_) => Ok(Predicate::Nothing),
         Kind::Ip => match parse_cidr(&text).or_else(|| parse_ip(&text).map(|ip| (ip, ip))) {
             Some((low, high)) => Ok(Predicate::Ip { field: id, low, high }),
             None => {
@@ -175,7 +175,8 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 _ => Predicate::Nothing,
             })
         }
-        Kind::Keyword { .. } | Kind::Text { .. } => {
+        Kind::Opaque(_) => Ok(Predicate::Nothing),
+        Kind::Keyword(_) | Kind::Text { .. } => {
             let edge = |bound: &Bound| -> Answer<(Box<str>, bool)> {
                 let text = text(bound)?;
                 Ok((if field.lowercase { text.to_lowercase() } else { text }.into(), bound.inclusive))
@@ -187,6 +188,29 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
 }
 
 fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer<Predicate> {
+    let (low, high) = instants(scope, field, range)?;
+    Ok(if low <= high { Predicate::Long { field: id, low, high } } else { Predicate::Nothing })
+}
+
+/// Whether a range of dates lies beside everything that an index holds. Servers see that first of all.
+pub(crate) fn is_beside(scope: &Scope<'_>, name: &str, range: &Range) -> bool {
+    let Some((id, field)) = scope.mapping.field(name).filter(|(_, field)| field.kind.is_date()) else {
+        return false;
+    };
+    let Ok((low, high)) = instants(scope, field, range) else { return false };
+    let instants = scope.documents.iter().flatten().flat_map(|document| document.values(id));
+    let mut span: Option<(i64, i64)> = None;
+    for value in instants {
+        if let Value::Long(at) = value {
+            let (first, last) = span.unwrap_or((*at, *at));
+            span = Some((first.min(*at), last.max(*at)));
+        }
+    }
+    span.is_none_or(|(first, last)| last < low || first > high)
+}
+
+/// The first and the last instant of a range, as the field keeps them.
+fn instants(scope: &Scope<'_>, field: &Field, range: &Range) -> Answer<(i64, i64)> {
     let refused = |reason: String| Refusal::new(400, "parse_exception", reason);
     // A number is milliseconds whatever the field's format is, and so is then the other edge, as Elasticsearch 9 has it.
     let edges = [&range.low, &range.high];
@@ -223,15 +247,15 @@ fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer
         None => i64::MAX,
         Some(bound) => edge(bound, bound.inclusive)?.saturating_sub((!bound.inclusive).into()),
     };
-    Ok(if low <= high { Predicate::Long { field: id, low, high } } else { Predicate::Nothing })
+    Ok((low, high))
 }
 
-pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Predicate {
+pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
     if matches!(name, "_id" | "_index" | "_source") {
-        return Predicate::All;
+        return Ok(Predicate::All);
     }
     if name == "_ignored" {
-        return Predicate::Ignored(StringTest::Glob(Glob::new("*", false, false)));
+        return Ok(Predicate::Ignored(StringTest::Glob(Glob::new("*", false, false))));
     }
     let mut fields: Vec<FieldId> = Vec::new();
     for id in scope.mapping.matching(name) {
@@ -240,19 +264,26 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Predicate {
     if fields.is_empty() && scope.mapping.object(name).is_some() {
         fields.extend(scope.mapping.below(name));
     }
+    for id in &fields {
+        // What is nested lies in documents of its own.
+        match scope.mapping.get(*id).kind {
+            Kind::Opaque("nested") => {}
+            _ => modelled(scope.mapping.get(*id))?,
+        }
+    }
     // What is in neither the index nor doc values was never written down as present.
     fields.retain(|id| {
         let field = scope.mapping.get(*id);
         field.index || field.doc_values
     });
-    if fields.is_empty() { Predicate::Nothing } else { Predicate::Exists(fields) }
+    Ok(if fields.is_empty() { Predicate::Nothing } else { Predicate::Exists(fields) })
 }
 
 /// Prefix, wildcard and regexp have a meaning on strings alone.
 pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     searchable(field)?;
     match field.kind {
-        Kind::Keyword { .. } | Kind::Text { .. } => Ok(()),
+        Kind::Keyword(_) | Kind::Text { .. } => Ok(()),
         kind => Err(failed(
             format!(
                 "Can only use {what} queries on keyword, text and wildcard fields - not on [{}] which is of type [{}]",
@@ -264,7 +295,22 @@ pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     }
 }
 
-fn searchable(field: &Field) -> Answer<()> {
+/// Refuses a path that leads into values of which nothing is known.
+pub(crate) fn modelled_path(scope: &Scope<'_>, path: &str) -> Answer<()> {
+    scope.mapping.opaque_above(path).map_or(Ok(()), modelled)
+}
+
+fn modelled(field: &Field) -> Answer<()> {
+    match field.kind {
+        Kind::Opaque(name) => {
+            Err(Refusal::unmodelled(format!("a query of the field [{}] of type [{name}]", field.path)))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn searchable(field: &Field) -> Answer<()> {
+    modelled(field)?;
     if field.index || field.doc_values {
         return Ok(());
     }
@@ -307,36 +353,4 @@ pub(crate) fn regexp(scope: &Scope<'_>, id: FieldId, pattern: &str, fold: bool) 
     let regex = super::regexp::compile(pattern, fold)
         .map_err(|reason| failed(reason, "illegal_argument_exception"))?;
     Ok(Predicate::String { field: id, test: StringTest::Regexp(Box::new(regex)) })
-}
-
-/// A value through the field's analysis. `None` if nothing was left of it.
-pub(crate) fn matching(
-    scope: &Scope<'_>,
-    id: FieldId,
-    value: &Json,
-    combine: impl FnOnce(Vec<Predicate>) -> Predicate,
-) -> Answer<Option<Predicate>> {
-    if !scope.mapping.get(id).kind.is_text() {
-        return term(scope, id, value, false).map(Some);
-    }
-    let text = scalar_text(value)
-        .ok_or_else(|| Refusal::parsing("a text must be a string, a number or a boolean"))?;
-    let tokens = text::analyze(&text);
-    scope.count(tokens.len())?;
-    let one = |token| Predicate::String { field: id, test: StringTest::Equals(token) };
-    Ok((!tokens.is_empty()).then(|| combine(tokens.into_iter().map(one).collect())))
-}
-
-pub(crate) fn phrase(scope: &Scope<'_>, id: FieldId, value: &Json) -> Answer<Option<Predicate>> {
-    if !scope.mapping.get(id).kind.is_text() {
-        return term(scope, id, value, false).map(Some);
-    }
-    let text = scalar_text(value)
-        .ok_or_else(|| Refusal::parsing("a phrase must be a string, a number or a boolean"))?;
-    let mut tokens = text::analyze(&text);
-    Ok(match tokens.len() {
-        0 => None,
-        1 => Some(Predicate::String { field: id, test: StringTest::Equals(tokens.remove(0)) }),
-        _ => Some(Predicate::Phrase { field: id, tokens }),
-    })
 }

@@ -3,14 +3,20 @@ mod ast; // what was asked
 mod parse; // from JSON
 pub(crate) mod lucene; // the language inside `query_string`
 mod compile; // to a predicate of one index
+mod text; // the languages inside a string, bound
+mod words; // how a text is asked of one field
 mod leaf; // how one value is asked of one field
+mod nearby; // words of an index that are like a word
 mod strings; // what can be asked of a string
+mod union; // and many such questions at once
 mod regexp; // Lucene's regular expressions
+mod phrase; // words in their places
 mod predicate; // what a document is tested with
 
 pub(crate) use ast::Query;
 pub(crate) use compile::{Compiled, Scope, compile};
 pub(crate) use parse::parse;
+pub(crate) use predicate::Predicate;
 
 /// A regular expression in Lucene's dialect, for what else takes one.
 pub(crate) fn regexp(pattern: &str) -> Result<regex::Regex, String> {

@@ -2,6 +2,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::phrase::Near;
 use super::strings::StringTest;
 use crate::document::Document;
 use crate::mapping::FieldId;
@@ -44,6 +45,10 @@ pub(crate) enum Predicate {
         field: FieldId,
         tokens: Vec<Box<str>>,
     },
+    Near {
+        field: FieldId,
+        near: Box<Near>,
+    },
     Exists(Vec<FieldId>),
     Ids(HashSet<Box<str>>),
     Ignored(StringTest),
@@ -84,6 +89,7 @@ impl Predicate {
                 field,
                 &|value| matches!(value, Value::Tokens(text) if text.windows(tokens.len()).any(|window| window == tokens.as_slice())),
             ),
+            Self::Near { field, near } => near.hit(document.values(*field)),
             Self::Exists(fields) => fields.iter().any(|field| !document.values(*field).is_empty()),
             Self::Ids(ids) => ids.contains(&document.id),
             Self::Shared(shared) => shared.hit(document),
@@ -117,11 +123,13 @@ impl Predicate {
     pub(crate) fn or(any: Vec<Self>) -> Self {
         let mut rest = Vec::new();
         let mut strings: Vec<(FieldId, Vec<StringTest>)> = Vec::new();
-        for one in any {
+        let mut waiting = any;
+        waiting.reverse();
+        while let Some(one) = waiting.pop() {
             match one {
                 Self::All => return Self::All,
                 Self::Nothing => {}
-                Self::Or(inner) => rest.extend(inner),
+                Self::Or(inner) => waiting.extend(inner.into_iter().rev()),
                 Self::String { field, test } => match strings.iter_mut().find(|(id, _)| *id == field) {
                     Some((_, tests)) => tests.push(test),
                     None => strings.push((field, vec![test])),
@@ -134,7 +142,7 @@ impl Predicate {
                 Some(test) if tests.is_empty() => test,
                 Some(test) => {
                     tests.push(test);
-                    StringTest::Any(Box::new(super::strings::Union::new(tests)))
+                    StringTest::Any(Box::new(super::union::Union::new(tests)))
                 }
                 None => continue,
             };

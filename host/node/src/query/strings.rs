@@ -1,8 +1,9 @@
 //! What can be asked of one string, and how many such questions on one field are asked at once.
 use std::collections::HashSet;
 
-use aho_corasick::AhoCorasick;
 use regex::Regex;
+
+use super::union::Union;
 
 #[derive(Debug)]
 pub(crate) enum StringTest {
@@ -50,12 +51,12 @@ impl StringTest {
 /// A wildcard pattern, by its shape.
 #[derive(Debug)]
 pub(crate) struct Glob {
-    fold: bool,
-    shape: Shape,
+    pub(super) fold: bool,
+    pub(super) shape: Shape,
 }
 
 #[derive(Debug)]
-enum Shape {
+pub(super) enum Shape {
     Contains(Box<str>),
     Prefix(Box<str>),
     Suffix(Box<str>),
@@ -64,7 +65,7 @@ enum Shape {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Piece {
+pub(super) enum Piece {
     Char(char),
     One,
     Many,
@@ -108,7 +109,7 @@ impl Glob {
         Self { fold, shape: Shape::Prefix(text.into()) }
     }
 
-    fn hit(&self, text: &str) -> bool {
+    pub(super) fn hit(&self, text: &str) -> bool {
         let (bytes, fold) = (text.as_bytes(), self.fold);
         let same =
             |a: &[u8], b: &str| if fold { a.eq_ignore_ascii_case(b.as_bytes()) } else { a == b.as_bytes() };
@@ -158,56 +159,6 @@ fn walk(pieces: &[Piece], text: &str, fold: bool) -> bool {
     }
 }
 
-/// Many tests of one field, of which one is enough: literals in a set, `*literal*` in one automaton.
-#[derive(Debug, Default)]
-pub(crate) struct Union {
-    exact: HashSet<Box<str>>,
-    contains: Option<AhoCorasick>,
-    contains_folded: Option<AhoCorasick>,
-    rest: Vec<StringTest>,
-}
-
-impl Union {
-    pub(crate) fn new(tests: Vec<StringTest>) -> Self {
-        let mut union = Self::default();
-        let (mut plain, mut folded) = (Vec::new(), Vec::new());
-        for test in tests {
-            match test {
-                StringTest::Equals(value) => drop(union.exact.insert(value)),
-                StringTest::OneOf(values) => union.exact.extend(values),
-                StringTest::Glob(Glob { fold: false, shape: Shape::Contains(value) }) => plain.push(value),
-                StringTest::Glob(Glob { fold: true, shape: Shape::Contains(value) }) => folded.push(value),
-                test => union.rest.push(test),
-            }
-        }
-        let automaton = |values: Vec<Box<str>>, fold: bool, rest: &mut Vec<StringTest>| {
-            if values.is_empty() {
-                return None;
-            }
-            let built = AhoCorasick::builder()
-                .ascii_case_insensitive(fold)
-                .build(values.iter().map(|v| v.as_bytes()));
-            if built.is_err() {
-                // Too large for an automaton: one by one, slower and as right.
-                rest.extend(
-                    values.into_iter().map(|v| StringTest::Glob(Glob { fold, shape: Shape::Contains(v) })),
-                );
-            }
-            built.ok()
-        };
-        union.contains = automaton(plain, false, &mut union.rest);
-        union.contains_folded = automaton(folded, true, &mut union.rest);
-        union
-    }
-
-    fn hit(&self, text: &str) -> bool {
-        self.exact.contains(text)
-            || self.contains.as_ref().is_some_and(|all| all.is_match(text))
-            || self.contains_folded.as_ref().is_some_and(|all| all.is_match(text))
-            || self.rest.iter().any(|test| test.hit(text))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,13 +180,6 @@ mod tests {
         fn a_glob_agrees_with_a_regular_expression(pattern in "[ab?*]{0,8}", text in "[abc]{0,10}") {
             let regex = Regex::new(&format!("^{}$", pattern.replace('*', ".*").replace('?', "."))).unwrap();
             prop_assert_eq!(Glob::new(&pattern, false, false).hit(&text), regex.is_match(&text));
-        }
-
-        #[test]
-        fn a_union_is_any_of_its_parts(patterns in prop::collection::vec("[ab?*]{0,5}", 1..12), text in "[abAB]{0,8}", fold in any::<bool>()) {
-            let make = || patterns.iter().map(|p| StringTest::Glob(Glob::new(p, fold, false))).collect::<Vec<_>>();
-            let any = make().iter().any(|test| test.hit(&text));
-            prop_assert_eq!(Union::new(make()).hit(&text), any);
         }
     }
 }

@@ -2,15 +2,15 @@
 use serde_json::Value as Json;
 
 use super::fields::{self, Shown};
-use super::run::{Hit, Plan};
+use super::request::Request;
+use super::run::{Hit, Shard};
 use crate::errors::Answer;
 
 /// Writes the list of hits, brackets included.
-pub(crate) fn write_hits(plan: &Plan, hits: &[Hit], out: &mut String) -> Answer<()> {
-    let request = &plan.request;
+pub(crate) fn write_hits(request: &Request, shards: &[Shard], hits: &[Hit], out: &mut String) -> Answer<()> {
     // Bound for every index, so that a wrong field is refused even when no document is hit.
     let mut shown: Vec<Vec<Shown>> = Vec::new();
-    for shard in &plan.shards {
+    for shard in shards {
         let mapping = &shard.snapshot.mapping;
         let mut fields = fields::bind(&request.doc_values, mapping, false)?;
         for field in fields::bind(&request.fields, mapping, true)? {
@@ -23,7 +23,7 @@ pub(crate) fn write_hits(plan: &Plan, hits: &[Hit], out: &mut String) -> Answer<
     let parse = !request.fields.is_empty() || !request.source.is_whole();
     out.push('[');
     for (at, hit) in hits.iter().enumerate() {
-        let shard = &plan.shards[hit.shard as usize];
+        let shard = &shards[hit.shard as usize];
         let document = &hit.document;
         if at > 0 {
             out.push(',');

@@ -6,7 +6,7 @@ use super::sort::no_field_data;
 use crate::dates::{Formats, Zone};
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{Field, FieldId, Kind, Mapping};
+use crate::mapping::{Field, FieldId, Flavour, Kind, Mapping};
 use crate::value::{Value, print_ip, utf16_units};
 
 /// A value as doc values show it.
@@ -43,6 +43,12 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                 }
                 return Err(no_field_data(&field.path, field.kind));
             }
+            if let Kind::Opaque(kind) = field.kind {
+                return Err(Refusal::unmodelled(format!(
+                    "the field [{}] of type [{kind}] in [fields]",
+                    field.path
+                )));
+            }
             let format = match &ask.format {
                 Some(text) if text == "use_field_mapping" => None,
                 Some(text) if field.kind.is_date() => Some(Formats::new(text).map_err(Refusal::illegal)?),
@@ -55,8 +61,12 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                 }
                 None => None,
             };
-            shown.retain(|old| old.path != field.path);
-            shown.push(Shown { path: field.path.clone(), id, format, from_source });
+            // Under the name that was asked for, which may be another one of the field.
+            let path = if ask.field.contains('*') { field.path.clone() } else { ask.field.clone() };
+            // What no document has to say is not in its source either.
+            let from_source = from_source && field.kind != Kind::Keyword(Flavour::Constant);
+            shown.retain(|old| old.path != path);
+            shown.push(Shown { path, id, format, from_source });
         }
     }
     Ok(shown)

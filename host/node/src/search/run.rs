@@ -10,7 +10,7 @@ use crate::aggs;
 use crate::cluster::Snapshot;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::query::{Compiled, Scope, compile};
+use crate::query::{Compiled, Predicate, compile};
 
 /// One index in a search.
 pub(crate) struct Shard {
@@ -51,7 +51,7 @@ pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> An
     }
     let mut shards = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
-        let scope = Scope { mapping: &snapshot.mapping, index: &snapshot.name, now };
+        let scope = snapshot.scope(now);
         let inside = |refusal: Refusal| {
             if refusal.kind == "query_shard_exception" {
                 refusal.with("index", &*snapshot.name)
@@ -59,7 +59,11 @@ pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> An
                 refusal
             }
         };
-        let compiled = compile(&request.query, &scope).map_err(inside)?;
+        let mut compiled = compile(&request.query, &scope).map_err(inside)?;
+        if let Some(filter) = &snapshot.filter {
+            let filter = compile(filter, &scope).map_err(inside)?.predicate;
+            compiled.predicate = Predicate::and(vec![filter, compiled.predicate]);
+        }
         let slots = request
             .sort
             .iter()
@@ -94,7 +98,7 @@ fn post_filtered<'a>(plan: &Plan, mut found: Vec<Found<'a>>) -> Answer<Vec<Found
     let Some(filter) = &plan.request.post_filter else { return Ok(found) };
     let mut predicates = Vec::new();
     for shard in &plan.shards {
-        let scope = Scope { mapping: &shard.snapshot.mapping, index: &shard.snapshot.name, now: plan.now };
+        let scope = shard.snapshot.scope(plan.now);
         predicates.push(compile(filter, &scope)?.predicate);
     }
     found.retain(|found| predicates[found.shard as usize].hit(found.document));

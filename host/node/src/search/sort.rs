@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Kind, Mapping};
+use crate::mapping::{FieldId, Flavour, Kind, Mapping};
 use crate::value::{Value, parse_ip, print_ip};
 
 #[derive(Clone, Debug)]
@@ -198,14 +198,14 @@ impl Spec {
 
     fn missing(&self, kind: Kind) -> Key {
         match (&self.missing_value, kind) {
-            (Some(value), Kind::Keyword { .. }) => Key::Str(crate::value::scalar_text(value).map(Into::into)),
+            (Some(value), Kind::Keyword(_)) => Key::Str(crate::value::scalar_text(value).map(Into::into)),
             (Some(value), Kind::Real { .. }) => Key::Double(value.as_f64().unwrap_or(f64::INFINITY)),
             (Some(value), Kind::Whole { .. } | Kind::Boolean | Kind::Date | Kind::DateNanos)
                 if value.is_i64() =>
             {
                 Key::Long(value.as_i64().unwrap_or(i64::MAX))
             }
-            (_, Kind::Keyword { .. } | Kind::Text { .. }) => Key::Str(None),
+            (_, Kind::Keyword(_) | Kind::Text { .. }) => Key::Str(None),
             (_, Kind::Ip) => Key::Ip(None),
             (_, Kind::Real { .. }) => self.missing_double(),
             (_, Kind::Whole { max, .. }) if max <= i32::MAX.into() => self.missing_int(),
@@ -267,16 +267,16 @@ impl Spec {
             _ => None,
         };
         let kind = match (slot, field) {
-            (Some(Slot::Index | Slot::Id), _) => Kind::Keyword { wildcard: false },
-            (Some(Slot::Unmapped(Key::Str(_))), _) => Kind::Keyword { wildcard: false },
+            (Some(Slot::Index | Slot::Id), _) => Kind::Keyword(Flavour::Plain),
+            (Some(Slot::Unmapped(Key::Str(_))), _) => Kind::Keyword(Flavour::Plain),
             (_, Some(field)) => field.kind,
             _ => Kind::Whole { name: "long", min: i64::MIN, max: i64::MAX },
         };
         match (kind, value) {
-            (Kind::Keyword { .. } | Kind::Text { .. }, Json::Null) => Ok(Key::Str(None)),
+            (Kind::Keyword(_) | Kind::Text { .. }, Json::Null) => Ok(Key::Str(None)),
             (Kind::Ip, Json::Null) => Ok(Key::Ip(None)),
             (kind, Json::Null) => Ok(self.missing(kind)),
-            (Kind::Keyword { .. } | Kind::Text { .. }, value) => {
+            (Kind::Keyword(_) | Kind::Text { .. }, value) => {
                 crate::value::scalar_text(value).map(|text| Key::Str(Some(text.into()))).ok_or_else(failed)
             }
             (Kind::Ip, Json::String(text)) => parse_ip(text).map(|ip| Key::Ip(Some(ip))).ok_or_else(failed),

@@ -3,7 +3,8 @@
 //!
 //! A request has a `name`, a `body`, and what its answer is judged by: `hits` compares what is shown of each, `status` is
 //! the one expected, `approximate` names the field whose exact percentiles bound the answer, and `differs` says for a
-//! server why it answers otherwise. The node follows the newest Elasticsearch.
+//! server why it answers otherwise. `unmodelled` is what the node refuses and a server answers. `absent` in `index.json` says of a server why it cannot hold such an index at all. The
+//! node follows the newest Elasticsearch.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::servers::Server;
 pub(crate) struct Case {
     pub(crate) name: String,
     folder: PathBuf,
+    absent: Json,
     pub(crate) index: Json,
     pub(crate) documents: Vec<Json>,
     pub(crate) requests: Vec<Json>,
@@ -40,13 +42,21 @@ impl Case {
         };
         let documents = read("documents.ndjson");
         let requests = json("requests.json", &read("requests.json"));
+        let mut index = json("index.json", &read("index.json"));
+        let absent = index.as_object_mut().and_then(|index| index.remove("absent")).unwrap_or_default();
         Self {
+            absent,
+            index,
             name: folder.file_name().expect("a folder has a name").to_string_lossy().into_owned(),
-            index: json("index.json", &read("index.json")),
             documents: documents.lines().map(|line| json("documents.ndjson", line)).collect(),
             requests: requests.as_array().expect("a list of requests").clone(),
             folder,
         }
+    }
+
+    /// Whether a server cannot hold the index.
+    pub(crate) fn lacks(&self, server: &str) -> bool {
+        self.absent[server].is_string()
     }
 
     pub(crate) fn name_of(request: &Json) -> &str {

@@ -96,7 +96,7 @@ impl Parser {
             self.at += 1;
         }
         let text = unescape(&text)?;
-        Ok(Some(Node::Term { field: field.map(Into::into), text, quoted: false }))
+        Ok(Some(Node::Term { field: field.map(Into::into), text, quoted: false, slop: None }))
     }
 
     fn conjunction(&mut self) -> Conjunction {
@@ -174,10 +174,11 @@ impl Parser {
     fn single(&mut self, field: Option<String>) -> Result<Node, String> {
         let token = self.peek(0).cloned().ok_or("Encountered \"<EOF>\"")?;
         self.at += 1;
-        let node = match token {
-            Token::Term(text) => Node::Term { field, text: unescape(&text)?, quoted: false },
-            Token::BareOperator(c) => Node::Term { field, text: c.to_string(), quoted: false },
-            Token::Quoted(text) => Node::Term { field, text: unescape(&text)?, quoted: true },
+        let word = |field, text| Node::Term { field, text, quoted: false, slop: None };
+        let mut node = match token {
+            Token::Term(text) => word(field, unescape(&text)?),
+            Token::BareOperator(c) => word(field, c.to_string()),
+            Token::Quoted(text) => Node::Term { field, text: unescape(&text)?, quoted: true, slop: None },
             Token::Star => Node::Wildcard { field, pattern: "*".into() },
             Token::Wildcard(pattern) => Node::Wildcard { field, pattern },
             Token::Prefix(text) => Node::Prefix { field, text: unescape(&text[..text.len() - 1])? },
@@ -190,17 +191,37 @@ impl Parser {
             }
             token => return Err(format!("Encountered unexpected {token:?}")),
         };
-        // A boost only moves the score. Fuzziness and slop would change which documents match.
-        while let Some(Token::Boost(_) | Token::Fuzzy(_)) = self.peek(0) {
-            if let Some(Token::Fuzzy(number)) = self.peek(0)
-                && !(number == "0" && matches!(node, Node::Term { quoted: true, .. }))
-            {
-                return Err("fuzzy terms and proximity (`~`) are not modelled by the embedded node".into());
+        let (mut boosted, mut fuzzed) = (false, false);
+        loop {
+            match self.peek(0) {
+                // A boost only moves the score.
+                Some(Token::Boost(_)) if !boosted => boosted = true,
+                Some(Token::Fuzzy(number)) if !fuzzed => {
+                    fuzzed = true;
+                    node = fuzzy(node, number)?;
+                }
+                _ => break,
             }
             self.at += 1;
         }
         Ok(node)
     }
+}
+
+/// What a `~` makes of a word or of a phrase; a pattern takes no notice of it.
+fn fuzzy(node: Node, number: &str) -> Result<Node, String> {
+    Ok(match node {
+        Node::Term { field, text, quoted: false, .. } => {
+            Node::Fuzzy { field, text, edits: (!number.is_empty()).then(|| number.to_owned()) }
+        }
+        Node::Term { field, text, quoted, .. } => {
+            Node::Term { field, text, quoted, slop: number.parse::<f32>().ok().map(|slop| slop as usize) }
+        }
+        Node::Range { .. } | Node::Regexp { .. } => {
+            return Err(format!("Encountered unexpected \"~{number}\""));
+        }
+        node => node,
+    })
 }
 
 /// Takes the backslashes out; `\u0041` is a character.
@@ -249,8 +270,16 @@ mod tests {
                     .collect();
                 format!("({})", clauses.join(" "))
             }
-            Node::Term { field, text, quoted: false } => format!("{}<{text}>", on(field)),
-            Node::Term { field, text, .. } => format!("{}\"{text}\"", on(field)),
+            Node::All => "*".into(),
+            Node::Nothing => "-".into(),
+            Node::Without(node) => format!("!{}", show(node)),
+            Node::Term { field, text, quoted: false, .. } => format!("{}<{text}>", on(field)),
+            Node::Term { field, text, slop, .. } => {
+                format!("{}\"{text}\"{}", on(field), slop.map_or(String::new(), |slop| format!("~{slop}")))
+            }
+            Node::Fuzzy { field, text, edits } => {
+                format!("{}<{text}~{}>", on(field), edits.as_deref().unwrap_or(""))
+            }
             Node::Wildcard { field, pattern } => format!("{}w<{pattern}>", on(field)),
             Node::Prefix { field, text } => format!("{}p<{text}>", on(field)),
             Node::Regexp { field, pattern } => format!("{}/{pattern}/", on(field)),
@@ -297,13 +326,13 @@ mod tests {
         assert_eq!(read("a:(b OR c)^2 d^0.5"), "((a:<b> a:<c>) <d>)");
         assert_eq!(read(""), "empty");
         assert_eq!(read("a:>=5"), "a:<>=5>");
+        assert_eq!(read("roam~ a:roam~1^2"), "(<roam~> a:<roam~1>)");
+        assert_eq!(read("\"a b\"~2 \"c d\"^3"), "(\"a b\"~2 \"c d\")");
     }
 
     #[test]
     fn what_is_broken_or_not_modelled_is_refused() {
-        for text in
-            ["(a", "a)", "AND", "a AND", "a:", "()", "roam~", "\"a b\"~2", "a ~ b", "a:(", "+", "a OR OR b"]
-        {
+        for text in ["(a", "a)", "AND", "a AND", "a:", "()", "a:(", "+", "a OR OR b", "[1 TO 2]~1", "a~1~1"] {
             assert!(parse(text, false).is_err(), "{text}");
         }
         assert!(parse(&"(".repeat(10_000), false).is_err());

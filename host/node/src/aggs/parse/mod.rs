@@ -1,0 +1,259 @@
+//! Reads aggregations. What is not known is refused in Elasticsearch's words.
+mod buckets; // a bucket per value, slice or combination
+mod ranges; // a bucket per range or filter
+mod metrics; // numbers and hits
+mod pipelines; // what is made of finished buckets
+
+use serde_json::{Map, Value as Json};
+
+use super::metric::Calc;
+use super::pipeline::leads;
+use super::sorted::{By, Order};
+use super::terms::Terms;
+use super::top_hits::TopHits;
+use super::{Agg, Kind};
+use crate::dates::{Formats, Zone};
+use crate::errors::{Answer, Refusal};
+use crate::query;
+
+const DEPTH_MAX: usize = 20;
+
+const UNMODELLED: &[&str] = &[
+    "nested",
+    "reverse_nested",
+    "global",
+    "percentile_ranks",
+    "significant_terms",
+    "rare_terms",
+    "sampler",
+    "scripted_metric",
+    "geo_bounds",
+    "auto_date_histogram",
+    "variable_width_histogram",
+    "median_absolute_deviation",
+    "top_metrics",
+    "avg_bucket",
+    "max_bucket",
+    "min_bucket",
+    "sum_bucket",
+    "derivative",
+    "cumulative_sum",
+    "moving_fn",
+    "weighted_avg",
+    "boxplot",
+    "rate",
+    "string_stats",
+    "children",
+    "parent",
+    "adjacency_matrix",
+    "matrix_stats",
+    "geotile_grid",
+];
+
+pub(crate) fn parse(json: &Json) -> Answer<Vec<Agg>> {
+    at(json, 0, None)
+}
+
+/// `parent`: the kind of the aggregation around these.
+fn at(json: &Json, depth: usize, parent: Option<&str>) -> Answer<Vec<Agg>> {
+    if depth > DEPTH_MAX {
+        return Err(Refusal::illegal(format!("aggregations are nested more than {DEPTH_MAX} deep")));
+    }
+    let object = json.as_object().ok_or_else(|| Refusal::parsing("Expected [START_OBJECT] under [aggs]"))?;
+    object.iter().map(|(name, body)| one(name, body, depth, parent)).collect()
+}
+
+fn one(name: &str, body: &Json, depth: usize, parent: Option<&str>) -> Answer<Agg> {
+    let wrong = |what: &str| Refusal::parsing(format!("{what} under aggregation [{name}]"));
+    if name.is_empty() || name.contains(['[', ']', '>']) {
+        return Err(Refusal::parsing(format!(
+            "Invalid aggregation name [{name}]. Aggregation names can contain any character except '[', ']', and '>'"
+        )));
+    }
+    let body = body.as_object().ok_or_else(|| wrong("Expected [START_OBJECT]"))?;
+    let (mut kind, mut subs) = (None, Vec::new());
+    let own = body.keys().find(|key| !matches!(key.as_str(), "aggs" | "aggregations" | "meta"));
+    for (key, value) in body {
+        match key.as_str() {
+            "aggs" | "aggregations" => subs = at(value, depth + 1, own.map(String::as_str))?,
+            "meta" => return Err(Refusal::unmodelled("aggregation key [meta]")),
+            _ if kind.is_some() => {
+                return Err(Refusal::parsing(format!(
+                    "Found two aggregation type definitions in [{name}]: one of them [{key}]"
+                )));
+            }
+            key => kind = Some(read(name, key, value)?),
+        }
+    }
+    let kind =
+        kind.ok_or_else(|| Refusal::parsing(format!("Missing definition for aggregation [{name}]")))?;
+    if matches!(kind, Kind::Metric(_) | Kind::TopHits(_) | Kind::Pipeline(_)) && !subs.is_empty() {
+        return Err(Refusal::illegal(format!("Aggregator [{name}] cannot accept sub-aggregations")));
+    }
+    if let (Kind::Composite(_), Some(parent)) = (&kind, parent.filter(|parent| *parent != "filter")) {
+        return Err(Refusal::illegal(format!(
+            "[composite] aggregation cannot be used with a parent aggregation of type: [{parent}]"
+        )));
+    }
+    if let (Kind::Pipeline(_), None | Some("filter" | "missing")) = (&kind, parent) {
+        return Err(Refusal::new(
+            400,
+            "action_request_validation_exception",
+            format!(
+                "Validation Failed: 1: [{name}] must be declared inside of an aggregation with several buckets;"
+            ),
+        ));
+    }
+    // An order by what is not there would silently be no order.
+    let order = match &kind {
+        Kind::Terms(Terms { order, .. }) => Some(order),
+        Kind::MultiTerms(terms) => Some(&terms.order),
+        Kind::DateHistogram(histogram) => histogram.order.as_ref(),
+        _ => None,
+    };
+    for (by, _) in order.into_iter().flat_map(|Order(all)| all) {
+        if let By::Sub(path) = by
+            && !leads(&subs, path)
+        {
+            return Err(Refusal::illegal(format!(
+                "Invalid aggregation order path [{path}]. The provided aggregation [{path}] either does not exist, or is a \
+                 pipeline aggregation and cannot be used to sort the buckets."
+            )));
+        }
+    }
+    for sub in &subs {
+        if let Kind::Pipeline(pipeline) = &sub.kind
+            && let Some(path) = pipeline.paths().find(|path| !leads(&subs, path))
+        {
+            return Err(Refusal::illegal(format!("No aggregation found for path [{path}]")));
+        }
+    }
+    Ok(Agg { name: name.to_owned(), kind, subs })
+}
+
+fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
+    match kind {
+        "filter" => return query::parse(value).map(Kind::Filter),
+        "filters" => return ranges::filters(value),
+        _ => {}
+    }
+    let body = value.as_object().ok_or_else(|| {
+        Refusal::parsing(format!("Expected [START_OBJECT] under [{kind}], but got [{value}] in [{name}]"))
+    })?;
+    if kind == "top_hits" {
+        return TopHits::read(name, body).map(Kind::TopHits);
+    }
+    let mut body = Body { kind, rest: body.clone() };
+    let read = match kind {
+        "min" => metrics::metric(&mut body, Calc::Min)?,
+        "max" => metrics::metric(&mut body, Calc::Max)?,
+        "avg" => metrics::metric(&mut body, Calc::Avg)?,
+        "sum" => metrics::metric(&mut body, Calc::Sum)?,
+        "value_count" => metrics::metric(&mut body, Calc::ValueCount)?,
+        "stats" => metrics::metric(&mut body, Calc::Stats)?,
+        "extended_stats" => metrics::extended_stats(&mut body)?,
+        "cardinality" => {
+            body.rest.shift_remove("precision_threshold");
+            metrics::metric(&mut body, Calc::Cardinality)?
+        }
+        "percentiles" => metrics::percentiles(&mut body)?,
+        "terms" => Kind::Terms(buckets::terms(&mut body)?),
+        "multi_terms" => Kind::MultiTerms(buckets::multi_terms(&mut body)?),
+        "date_histogram" => Kind::DateHistogram(buckets::date_histogram(&mut body)?),
+        "histogram" => Kind::Histogram(buckets::histogram(&mut body)?),
+        "range" => Kind::Range(ranges::ranges(name, &mut body)?),
+        "date_range" => Kind::DateRange(ranges::date_ranges(name, &mut body)?),
+        "ip_range" => Kind::IpRange(ranges::ip_ranges(name, &mut body)?),
+        "missing" => Kind::Missing { field: body.field()?, missing: body.take("missing") },
+        "composite" => Kind::Composite(buckets::composite(&mut body)?),
+        "bucket_selector" | "bucket_script" | "bucket_sort" => {
+            Kind::Pipeline(pipelines::pipeline(kind, &mut body)?)
+        }
+        other if UNMODELLED.contains(&other) => {
+            return Err(Refusal::unmodelled(format!("aggregation [{other}]")));
+        }
+        other => return Err(Refusal::parsing(format!("Unknown aggregation type [{other}]"))),
+    };
+    body.finish()?;
+    Ok(read)
+}
+
+/// What is left of an aggregation's body; whatever nobody takes is unknown.
+struct Body<'a> {
+    kind: &'a str,
+    rest: Map<String, Json>,
+}
+
+impl Body<'_> {
+    fn take(&mut self, key: &str) -> Option<Json> {
+        self.rest.shift_remove(key)
+    }
+
+    fn wrong(&self, key: &str, value: &Json) -> Refusal {
+        Refusal::parsing(format!("[{}] failed to parse field [{key}]: [{value}]", self.kind))
+    }
+
+    fn text(&mut self, key: &str) -> Answer<Option<String>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.wrong(key, &other)),
+        }
+    }
+
+    fn field(&mut self) -> Answer<String> {
+        let field = self.text("field")?;
+        // Scripts are the other way to say it.
+        field.ok_or_else(|| {
+            Refusal::illegal(format!(
+                "Required one of fields [field, script], but none were specified in [{}]",
+                self.kind
+            ))
+        })
+    }
+
+    fn count(&mut self, key: &str, default: usize) -> Answer<usize> {
+        match self.take(key) {
+            None => Ok(default),
+            Some(value) => {
+                let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
+                number.ok_or_else(|| self.wrong(key, &value))
+            }
+        }
+    }
+
+    fn flag(&mut self, key: &str) -> Answer<Option<bool>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Json::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => Err(self.wrong(key, &other)),
+        }
+    }
+
+    fn number(&mut self, key: &str) -> Answer<Option<f64>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or_else(|| self.wrong(key, &value)),
+        }
+    }
+
+    fn format(&mut self) -> Answer<Option<Formats>> {
+        self.text("format")?.map(|text| Formats::new(&text).map_err(Refusal::illegal)).transpose()
+    }
+
+    fn zone(&mut self) -> Answer<Zone> {
+        match self.text("time_zone")? {
+            None => Ok(Zone::UTC),
+            Some(text) => {
+                Zone::parse(&text).ok_or_else(|| Refusal::illegal(format!("Unknown time-zone ID: {text}")))
+            }
+        }
+    }
+
+    fn finish(&self) -> Answer<()> {
+        match self.rest.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(Refusal::content(format!("[{}] unknown field [{key}]", self.kind))),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The first hits of each bucket.
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Context, Entry};
+use crate::errors::{Answer, Refusal};
+use crate::search::{Hit, Request, write_hits};
+
+/// As `index.max_inner_result_window`.
+pub(super) const WINDOW_MAX: usize = 100;
+
+/// What of a search a bucket can ask for: an order, a page, and what of each hit is shown.
+#[derive(Clone)]
+pub(super) struct TopHits(pub(super) std::sync::Arc<Request>);
+
+impl std::fmt::Debug for TopHits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopHits").finish_non_exhaustive()
+    }
+}
+
+impl TopHits {
+    pub(super) fn read(name: &str, body: &Map<String, Json>) -> Answer<Self> {
+        const KNOWN: &[&str] = &[
+            "from",
+            "size",
+            "sort",
+            "_source",
+            "docvalue_fields",
+            "fields",
+            "version",
+            "seq_no_primary_term",
+            "explain",
+            "track_scores",
+        ];
+        for (key, value) in body {
+            if ["highlight", "script_fields", "stored_fields", "rescore"].contains(&key.as_str()) {
+                return Err(Refusal::unmodelled(format!("[{key}] of [top_hits]")));
+            }
+            if !KNOWN.contains(&key.as_str()) {
+                return Err(Refusal::parsing(format!("Unknown key for a value in [{key}]: [{value}].")));
+            }
+        }
+        let mut body = body.clone();
+        body.entry("size").or_insert_with(|| 3.into());
+        let request = Request::parse(&body)?;
+        let window = request.from.saturating_add(request.size);
+        if window > WINDOW_MAX {
+            return Err(Refusal::illegal(format!(
+                "Top hits result window is too large, the top hits aggregator [{name}]'s from + size must be less than or \
+                 equal to: [{WINDOW_MAX}] but was [{window}]. This limit can be set by changing the \
+                 [index.max_inner_result_window] index level setting."
+            )));
+        }
+        Ok(Self(std::sync::Arc::new(request)))
+    }
+
+    pub(super) fn run(&self, context: &Context<'_>, entries: &[Entry<'_>]) -> Answer<Json> {
+        let request = &self.0;
+        let mut slots = Vec::with_capacity(context.shards.len());
+        for shard in context.shards {
+            let bound = request.sort.iter().map(|spec| spec.slot(&shard.snapshot.mapping));
+            slots.push(bound.collect::<Answer<Vec<_>>>()?);
+        }
+        let mut keyed: Vec<_> = entries
+            .iter()
+            .zip(0i64..)
+            .map(|(entry, place)| {
+                let name = &context.shards[entry.shard as usize].snapshot.name;
+                let slots = request.sort.iter().zip(&slots[entry.shard as usize]);
+                let keys: Vec<_> =
+                    slots.map(|(spec, slot)| spec.key(slot, entry.document, name, place)).collect();
+                (keys, entry)
+            })
+            .collect();
+        // The sort keeps the order of writing where keys are equal.
+        keyed.sort_by(|(a, _), (b, _)| {
+            let mut orders =
+                request.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
+            orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        });
+        let page = keyed.into_iter().skip(request.from).take(request.size);
+        let hits: Vec<Hit> = page
+            .map(|(keys, entry)| {
+                let slots = &slots[entry.shard as usize];
+                let shown = request.sort.iter().zip(slots).zip(&keys);
+                Hit {
+                    shard: entry.shard,
+                    document: std::sync::Arc::clone(entry.document),
+                    sort: shown.map(|((spec, slot), key)| spec.show(key, slot)).collect(),
+                }
+            })
+            .collect();
+        let mut written = String::new();
+        write_hits(request, context.shards, &hits, &mut written)?;
+        let written: Json = serde_json::from_str(&written).unwrap_or_default();
+        let scored = request.sort.is_empty() && !hits.is_empty();
+        Ok(json!({"hits": {
+            "total": {"value": entries.len(), "relation": "eq"},
+            "max_score": scored.then_some(1.0),
+            "hits": written,
+        }}))
+    }
+}

@@ -1,0 +1,107 @@
+//! What a new index begins with: composable templates of components, and the old kind where none of those fits.
+use serde_json::{Map, Value as Json};
+
+use super::Cluster;
+use crate::errors::{Answer, Refusal};
+use crate::names::glob;
+
+/// Whether one of a template's patterns is of that name.
+fn fits(template: &Json, name: &str) -> bool {
+    let fits = |pattern: &Json| pattern.as_str().is_some_and(|pattern| glob(pattern, name));
+    match template.get("index_patterns") {
+        Some(Json::Array(patterns)) => patterns.iter().any(fits),
+        Some(pattern) => fits(pattern),
+        None => false,
+    }
+}
+
+fn number(template: &Json, key: &str) -> u64 {
+    template.get(key).and_then(Json::as_u64).unwrap_or(0)
+}
+
+impl Cluster {
+    /// The composable template of the highest priority that fits a name.
+    pub(super) fn template_for(&self, name: &str) -> Option<(&str, &Json)> {
+        let fitting = self.templates.iter().filter(|(_, template)| fits(template, name));
+        fitting.max_by_key(|(_, body)| number(body, "priority")).map(|(name, body)| (name.as_str(), body))
+    }
+
+    /// Bodies for a new index of that name, each over the ones before it.
+    pub(super) fn composed(&self, name: &str) -> Answer<Vec<Json>> {
+        if let Some((_, template)) = self.template_for(name) {
+            return self.parts(template);
+        }
+        let mut old: Vec<&Json> =
+            self.old_templates.values().filter(|template| fits(template, name)).collect();
+        old.sort_by_key(|template| number(template, "order"));
+        let kept = ["settings", "mappings", "aliases"];
+        let body = |template: &Json| {
+            let parts = kept.iter().filter_map(|key| Some(((*key).to_owned(), template.get(*key)?.clone())));
+            Json::Object(parts.collect())
+        };
+        Ok(old.into_iter().map(body).collect())
+    }
+
+    /// The components of a template, then what it says itself.
+    pub(crate) fn parts(&self, template: &Json) -> Answer<Vec<Json>> {
+        let mut parts = Vec::new();
+        for name in template.get("composed_of").and_then(Json::as_array).into_iter().flatten() {
+            let name = name.as_str().unwrap_or_default();
+            let component = self.components.get(name).ok_or_else(|| {
+                Refusal::new(
+                    400,
+                    "invalid_index_template_exception",
+                    format!("index_template invalid, cause [index template specifies component templates [{name}] that do not exist]"),
+                )
+            })?;
+            parts.extend(component.get("template").cloned());
+        }
+        parts.extend(template.get("template").cloned());
+        Ok(parts)
+    }
+}
+
+/// Several bodies as one: what comes later is laid over what came before.
+pub(super) fn merged(bodies: Vec<Json>) -> Json {
+    let mut all = Map::new();
+    for body in bodies {
+        if let Json::Object(body) = body {
+            lay(&mut all, body, false);
+        }
+    }
+    Json::Object(all)
+}
+
+/// `fields`: these are definitions of fields, of which only objects are mixed.
+fn lay(under: &mut Map<String, Json>, over: Map<String, Json>, fields: bool) {
+    for (key, value) in over {
+        let inner = key == "properties" && !fields;
+        match (under.get_mut(&key), value) {
+            (Some(Json::Object(old)), Json::Object(new)) => {
+                if fields && !new.contains_key("properties") {
+                    *old = new;
+                } else {
+                    lay(old, new, inner);
+                }
+            }
+            (Some(Json::Array(old)), Json::Array(new)) if key == "dynamic_templates" => old.extend(new),
+            (_, value) => drop(under.insert(key, value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_later_field_takes_the_place_of_an_earlier_one() {
+        let all = merged(vec![
+            json!({"mappings": {"properties": {"a": {"type": "text", "index": false}, "o": {"properties": {"x": {"type": "long"}}}}}}),
+            json!({"mappings": {"properties": {"a": {"type": "keyword"}, "o": {"properties": {"properties": {"type": "ip"}}}}}}),
+        ]);
+        let expected = json!({"a": {"type": "keyword"}, "o": {"properties": {"x": {"type": "long"}, "properties": {"type": "ip"}}}});
+        assert_eq!(all["mappings"]["properties"], expected);
+    }
+}
