@@ -53,7 +53,8 @@ fn measure(subject: &Subject, module: &RuleModule, runs: usize) -> Result<()> {
     }
     println!("  {}: {}", subject.plugin, subject.what);
     let row = |name: &str, costs: &[Cost], unit: &str, of: &dyn Fn(&Cost) -> f64| {
-        Runs { name: format!("  {name}"), seconds: costs.iter().map(of).collect() }.row(unit, |figure| figure);
+        Runs { name: format!("  {name}"), seconds: costs.iter().map(of).collect() }
+            .row(unit, |figure| figure);
     };
     let nanos = |cost: &Cost| nanos_per(ROWS as usize)(cost.time.as_secs_f64());
     row("first window, a row", &first, "ns", &nanos);
@@ -108,7 +109,8 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
         Some(Some(every)) => time(*row) - time(*row).rem_euclid(every.millis().max(1) as i64),
     });
     let times = times.collect();
-    let plain = |field: &str, values| Column { field: field.to_owned(), values, present: vec![], offsets: vec![] };
+    let plain =
+        |field: &str, values| Column { field: field.to_owned(), values, present: vec![], offsets: vec![] };
     let mut columns = Vec::new();
     for field in fields {
         let fill = subject.fields.iter().find(|(name, _)| name == field).map(|(_, fill)| *fill);
@@ -134,10 +136,13 @@ impl Fill {
         /// Of no number of values a divisor: so each comes in turn, and far from where it stands in the table.
         const STRIDE: u64 = 7_919;
         match self {
-            Self::Numbers(count) => Values::Integers(rows.iter().map(|row| (row * STRIDE % count) as i64).collect()),
+            Self::Numbers(count) => {
+                Values::Integers(rows.iter().map(|row| (row * STRIDE % count) as i64).collect())
+            }
             Self::Words(count) => {
                 let numbers: Vec<u64> = rows.iter().map(|row| row * STRIDE % count).collect();
-                let distinct: Vec<u64> = numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+                let distinct: Vec<u64> =
+                    numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
                 let (mut ends, mut bytes) = (Vec::new(), Vec::new());
                 for number in &distinct {
                     bytes.extend_from_slice(format!("web-{number:07}.example.com").as_bytes());
