@@ -43,8 +43,14 @@ impl Runs {
     /// Adds `count` at `place`.
     #[inline]
     pub(crate) fn add(&mut self, place: i64, count: u32) {
-        if count > 0 && !self.add_few(place, count) {
-            self.add_many(place, count);
+        if count == 0 {
+            return;
+        }
+        if let Self::Many(many) = self {
+            return many.add(place, count);
+        }
+        if !self.add_few(place, count) {
+            self.add_to_many(place, count);
         }
     }
 
@@ -85,19 +91,12 @@ impl Runs {
         }
     }
 
-    fn add_many(&mut self, place: i64, count: u32) {
-        if let Self::Few { .. } = self {
-            let (runs, total) = (self.iter().collect(), self.total());
-            *self = Self::Many(Box::new(Many { runs, total }));
-        }
-        if let Self::Many(many) = self {
-            many.total += u64::from(count);
-            match many.runs.back_mut() {
-                Some(last) if last.0 == place => last.1 = last.1.saturating_add(count),
-                Some(last) if last.0 > place => many.insert(place, count),
-                _ => many.runs.push_back((place, count)),
-            }
-        }
+    #[cold]
+    fn add_to_many(&mut self, place: i64, count: u32) {
+        let (runs, total) = (self.iter().collect(), self.total());
+        let mut many = Box::new(Many { runs, total });
+        many.add(place, count);
+        *self = Self::Many(many);
     }
 
     /// Takes one away at `place`; false if there is none.
@@ -334,6 +333,16 @@ impl From<VecDeque<(i64, u32)>> for Runs {
 }
 
 impl Many {
+    #[inline]
+    fn add(&mut self, place: i64, count: u32) {
+        self.total += u64::from(count);
+        match self.runs.back_mut() {
+            Some(last) if last.0 == place => last.1 = last.1.saturating_add(count),
+            Some(last) if last.0 > place => self.insert(place, count),
+            _ => self.runs.push_back((place, count)),
+        }
+    }
+
     #[cold]
     fn insert(&mut self, place: i64, count: u32) {
         match self.runs.binary_search_by_key(&place, |run| run.0) {

@@ -11,7 +11,7 @@ use crate::Cardinality;
 const VALUES_MAX: usize = 1_000_000;
 const VALUES_BYTES: usize = 20 << 20;
 const KEYS_MAX: usize = 200_000;
-const KEYS_BYTES: usize = 14 << 20;
+const KEYS_BYTES: usize = 18 << 20;
 
 #[derive(Default, Serialize, Deserialize)]
 pub struct Seen {

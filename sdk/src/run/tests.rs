@@ -217,3 +217,93 @@ fn a_row_belongs_to_the_product_of_its_key_values_up_to_a_limit() {
     assert_eq!(count((0..8).collect(), (0..9).collect()), 64);
     assert!(crate::testing::take_logs()[0].1.contains("more than 64 combinations"));
 }
+
+/// Asks for documents of two spans, looks ahead once, and writes down what it is called with.
+#[derive(Deserialize, JsonSchema)]
+struct Spans {
+    spans: Vec<(i64, i64)>,
+    scouts: bool,
+}
+
+#[crate::rule(name = "spans", summary = "Asks for spans")]
+impl Rule for Spans {
+    type State = Vec<String>;
+
+    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+        Ok(Plan::checks(Duration::ZERO, Duration(10)))
+    }
+
+    fn ask_round(&self, round: usize, _over: Range, key: &[String], told: &mut Vec<String>) -> Vec<Question> {
+        told.push(format!("round {round} of {}", key.len()));
+        let spans = self.spans.iter().filter(|_| round < 1 + usize::from(self.scouts));
+        spans.map(|span| Question::hits(Range::new(Timestamp(span.0), Timestamp(span.1)))).collect()
+    }
+
+    fn is_scouted(&self, round: usize) -> bool {
+        self.scouts && round == 0
+    }
+
+    fn scout(&self, row: &Row<'_>, told: &mut Vec<String>) {
+        told.push(format!("scout {}", row.time().0));
+    }
+
+    fn row(&self, row: &Row<'_>, told: &mut Vec<String>, _out: &mut Signals) {
+        told.push(format!("row {}", row.time().0));
+    }
+
+    fn check(&self, at: Timestamp, told: &mut Vec<String>, _out: &mut Signals) {
+        told.push(format!("check {}", at.0));
+    }
+}
+
+fn spans(spans: &[(i64, i64)], scouts: bool) -> Run<Spans> {
+    let window = Window { start: Timestamp(20), settled: Timestamp(40), end: Timestamp(40) };
+    let params = json!({ "spans": spans, "scouts": scouts }).to_string();
+    let mut run = Run::<Spans>::start(&params, vec![], None, window).unwrap();
+    assert_eq!(run.questions().unwrap().len(), spans.len());
+    run
+}
+
+#[test]
+fn answers_are_held_back_only_where_they_overlap_in_time() {
+    let times = |times: &[i64]| Rows { times: times.to_vec(), columns: vec![] };
+    for (asked, is_held) in
+        [([(20, 30), (30, 40)], false), ([(20, 31), (30, 40)], true), ([(30, 40), (20, 30)], true)]
+    {
+        let mut run = spans(&asked, false);
+        for (question, span) in asked.iter().enumerate() {
+            run.answer(question, times(&[span.0, span.0 + 5])).unwrap();
+        }
+        assert_eq!(!run.held.is_empty(), is_held, "{asked:?}");
+        assert!(run.questions().unwrap().is_empty());
+        let told: Vec<String> = state::read(1, &run.finish().unwrap().state).unwrap();
+        assert_eq!(told.iter().filter(|line| line.starts_with("row")).count(), 4);
+        let rows_in_order = told.iter().filter_map(|line| line.strip_prefix("row "));
+        assert!(rows_in_order.is_sorted());
+    }
+}
+
+#[test]
+fn a_scouted_round_comes_before_all_rows_and_the_next_may_look_back() {
+    let times = |times: &[i64]| Rows { times: times.to_vec(), columns: vec![] };
+    let mut run = spans(&[(5, 40)], true);
+    run.answer(0, times(&[20, 30])).unwrap();
+    assert_eq!(run.questions().unwrap().len(), 1);
+    run.answer(0, times(&[5, 19, 20, 35])).unwrap();
+    assert!(run.questions().unwrap().is_empty());
+    let told: Vec<String> = state::read(1, &run.finish().unwrap().state).unwrap();
+    let expected = [
+        "round 0 of 0",
+        "scout 20",
+        "scout 30",
+        "round 1 of 0",
+        "row 5",
+        "row 19",
+        "row 20",
+        "check 30",
+        "row 35",
+        "round 2 of 0",
+        "check 40",
+    ];
+    assert_eq!(told, expected);
+}

@@ -20,14 +20,8 @@ pub(crate) enum Fill {
 
 const MILLION: u64 = 1_000_000;
 
+/// Without `rule-any`, for which a million rows are a million signals.
 pub(crate) const SUBJECTS: &[Subject] = &[
-    Subject {
-        plugin: "rule-any",
-        what: "a narrow filter",
-        params: r#"{ "fields": [] }"#,
-        key: &["host"],
-        fields: &[("host", Fill::Words(1_000))],
-    },
     Subject {
         plugin: "rule-frequency",
         what: "1,000 keys of a thousand events",
@@ -44,10 +38,17 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     },
     Subject {
         plugin: "rule-frequency",
-        what: "800,000 keys of two events",
-        params: r#"{ "num_events": 100, "timeframe": "2h" }"#,
+        what: "500,000 keys of two events",
+        params: r#"{ "num_events": 100, "timeframe": "1h" }"#,
         key: &["host"],
-        fields: &[("host", Fill::Words(800_000))],
+        fields: &[("host", Fill::Words(500_000))],
+    },
+    Subject {
+        plugin: "rule-frequency",
+        what: "1,000,000 keys, who then when",
+        params: r#"{ "num_events": 100, "timeframe": "1h", "fetch": "who_then_when" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(MILLION))],
     },
     Subject {
         plugin: "rule-spike",
@@ -65,10 +66,10 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     },
     Subject {
         plugin: "rule-cardinality",
-        what: "1,000,000 values of 50,000 keys, too many",
+        what: "1,000,000 values of 10,000 keys, too many",
         params: r#"{ "field": "user", "timeframe": "1h", "max_cardinality": 1000 }"#,
         key: &["host"],
-        fields: &[("host", Fill::Words(50_000)), ("user", Fill::Words(MILLION))],
+        fields: &[("host", Fill::Words(10_000)), ("user", Fill::Words(MILLION))],
     },
     Subject {
         plugin: "rule-cardinality",
