@@ -6,3 +6,4 @@ mod crash; // kill -9 at every numbered step
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod servers; // the same rule on four servers
+mod plugin; // plugins from an idea to a host that runs them

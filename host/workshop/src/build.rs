@@ -68,11 +68,11 @@ fn module(messages: &str, manifest: &Path) -> Option<PathBuf> {
         let path = message.get("manifest_path").and_then(Value::as_str);
         path.is_some_and(|path| Path::new(path) == manifest)
     };
-    let files = messages.filter(own).filter_map(|message| {
+    let mut files = messages.filter(own).filter_map(|message| {
         let files = message.get("filenames")?.as_array()?.iter().filter_map(Value::as_str);
         files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "wasm"))
     });
-    files.last()
+    files.next()
 }
 
 fn javascript(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFault> {

@@ -8,6 +8,8 @@ mod toolchain; // a way to build for wasm
 mod component; // a core module becomes a component
 mod build; // from the sources to the component's bytes
 mod native; // the project's own tests
+pub mod signature; // who vouches for a module
+pub mod registry; // modules in OCI registries, and those fetched from there
 
 pub use build::{BuildFault, Built, build};
 pub use component::EncodeFault;

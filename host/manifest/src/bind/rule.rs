@@ -121,7 +121,8 @@ impl Bench<'_> {
     }
 
     fn module(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<RuleModuleInfo> {
-        match self.modules.rule(module) {
+        let told = self.may_run(doc, module, typed)?.and_then(|()| self.modules.rule(module));
+        match told {
             Ok(info) => Some(info),
             Err(ModuleFault::Unknown) => {
                 let known = self.modules.rules();
@@ -136,6 +137,36 @@ impl Bench<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the environment allows it, asked before any of it runs. `None`: it does not.
+    fn may_run(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<Result<(), ModuleFault>> {
+        let environment = self.environment;
+        let policy = environment.and_then(|environment| environment.plugins.as_ref());
+        // What is built in is a part of the program, and trusted with it.
+        let (Some(environment), Some(policy)) = (environment, policy) else { return Some(Ok(())) };
+        if matches!(module, ModuleRef::Builtin(_)) {
+            return Some(Ok(()));
+        }
+        let identity = match self.modules.identity(module) {
+            Ok(identity) => identity,
+            Err(fault) => return Some(Err(fault)),
+        };
+        if policy.allows(&identity) {
+            return Some(Ok(()));
+        }
+        let (name, digest) = (&environment.name, &identity.digest);
+        let signed = match &*identity.signers {
+            [] => "nobody has signed it".to_owned(),
+            keys => format!("it is signed by {}, which is not among `plugins.keys`", keys.join(", ")),
+        };
+        doc.fault("/use", format!("the module `{typed}` may not run in environment `{name}`"))
+            .note(format!("its digest is {digest}, and {signed}"))
+            .hint(format!(
+                "add `sha256:{digest}` to `plugins.allow` of the environment, or have it signed by one of `plugins.keys`"
+            ))
+            .push(doc);
+        None
     }
 
     fn params(
@@ -196,11 +227,8 @@ fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
 }
 
 fn module_ref(doc: &mut Doc<'_>, typed: &str, sha256: Option<&str>, source: &Path) -> Option<ModuleRef> {
-    if typed.starts_with("oci://") {
-        doc.fault("/use", "modules from a registry are not supported yet")
-            .hint("download the module beside the manifest and write `use: ./module.wasm` with its `sha256`")
-            .push(doc);
-        return None;
+    if let Some(place) = typed.strip_prefix("oci://") {
+        return registry_ref(doc, place, sha256);
     }
     if !typed.contains('/') && !typed.ends_with(".wasm") {
         if sha256.is_some() {
@@ -238,6 +266,40 @@ fn module_ref(doc: &mut Doc<'_>, typed: &str, sha256: Option<&str>, source: &Pat
             None
         }
     }
+}
+
+/// A tag may be moved to another module; a digest cannot.
+fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<ModuleRef> {
+    if sha256.is_some() {
+        doc.fault("/sha256", "`sha256` belongs to a file, and a registry's module has its digest in `use`")
+            .hint("remove it, or write `use: ./module.wasm`")
+            .push(doc);
+    }
+    let Some((place, digest)) = named.split_once('@') else {
+        doc.fault("/use", format!("`oci://{named}` names no digest, and what a tag means may change"))
+            .hint(format!("`watchbell plugin pull {named}` tells the digest: write `oci://{named}@sha256:…` without the tag"))
+            .push(doc);
+        return None;
+    };
+    let digest = digest.strip_prefix("sha256:").unwrap_or_default().to_lowercase();
+    if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        doc.fault(
+            "/use",
+            format!("`oci://{named}` has no SHA-256 digest: `sha256:` and 64 digits after the `@`"),
+        )
+        .push(doc);
+        return None;
+    }
+    let (host, repository) = place.split_once('/').unwrap_or((place, ""));
+    let is_host = host == "localhost" || host.contains(['.', ':']);
+    let has_tag = repository.contains(':');
+    if !is_host || repository.is_empty() || has_tag {
+        doc.fault("/use", format!("`oci://{named}` is no place in a registry"))
+            .hint("write it like `oci://registry.example.com/rules/login-burst@sha256:…`, without a tag")
+            .push(doc);
+        return None;
+    }
+    Some(ModuleRef::Registry { place: place.to_owned(), digest })
 }
 
 fn file_digest(path: &PathBuf) -> Result<String, String> {

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use watchbell_sandbox::CaseRunner;
 use watchbell_sdk::testing::Case;
 
-use crate::component::Component;
 use crate::{SANDBOX, plugin, sources};
 
 /// A rule without a line here is told by `every_rule_is_run`.
@@ -15,7 +15,7 @@ fn every_case_holds(rule: &str) {
     let cases = Case::read_all(&fs::read_to_string(sources(rule).join("cases.json")).unwrap()).unwrap();
     assert!(!cases.is_empty());
     let differences: Vec<String> =
-        cases.iter().filter_map(|case| case.check_with(&mut Component::new(&module)).err()).collect();
+        cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(&module)).err()).collect();
     assert!(differences.is_empty(), "{rule}:\n{}", differences.join("\n"));
 }
 
