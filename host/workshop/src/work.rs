@@ -80,10 +80,10 @@ pub(crate) fn run(command: &mut Command, doing: &str, tell: &mut Teller<'_>) -> 
         let elapsed = started.elapsed();
         if elapsed >= told + TICK {
             told = elapsed;
-            let line =
-                last.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty()).unwrap_or_default();
             // cargo's messages for machines tell a person nothing.
-            tell(Progress { doing, elapsed, line: if line.starts_with('{') { "" } else { line } });
+            let tells = |line: &&str| !line.is_empty() && !line.starts_with("{\"reason\"");
+            let line = last.iter().rev().map(|line| line.trim()).find(tells).unwrap_or_default();
+            tell(Progress { doing, elapsed, line });
         }
     }
     for reader in readers.into_iter().flatten() {

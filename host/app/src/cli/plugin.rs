@@ -44,16 +44,16 @@ fn teller() -> impl FnMut(Progress<'_>) {
     let mut told: Option<Duration> = None;
     move |progress| {
         let (doing, seconds) = (progress.doing, progress.elapsed.as_secs());
+        let line: String = plain(progress.line).chars().take(80).collect();
+        let end = if line.is_empty() { "" } else { ": " };
         if is_terminal {
-            let line: String = plain(progress.line).chars().take(80).collect();
-            let end = if progress.line.is_empty() { "" } else { ": " };
             eprint!("\r\x1b[K  {doing}, {seconds} s{end}{line}");
             if progress.line.is_empty() {
                 eprint!("\r\x1b[K");
             }
         } else if told.is_none_or(|told| progress.elapsed < told || progress.elapsed >= told + APART) {
             told = Some(progress.elapsed);
-            eprintln!("  {doing}, {seconds} s");
+            eprintln!("  {doing}, {seconds} s{end}{line}");
         }
     }
 }

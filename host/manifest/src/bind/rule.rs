@@ -276,8 +276,12 @@ fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<
             .push(doc);
     }
     let Some((place, digest)) = named.split_once('@') else {
+        let (host, repository) = named.split_once('/').unwrap_or((named, ""));
+        let repository = repository.split(':').next().unwrap_or_default();
         doc.fault("/use", format!("`oci://{named}` names no digest, and what a tag means may change"))
-            .hint(format!("`watchbell plugin pull {named}` tells the digest: write `oci://{named}@sha256:…` without the tag"))
+            .hint(format!(
+                "`watchbell plugin pull {named}` tells it: write `oci://{host}/{repository}@sha256:…`"
+            ))
             .push(doc);
         return None;
     };

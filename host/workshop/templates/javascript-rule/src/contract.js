@@ -34,7 +34,7 @@ export function exported(rule, log) {
     static start(params, key, state, window) {
       return told(() => {
         const run = new Run();
-        run.params = JSON.parse(params);
+        run.params = rule.read(JSON.parse(params));
         run.key = key;
         run.window = { start: Number(window.start), settled: Number(window.settled), end: Number(window.end) };
         run.state = state === undefined ? rule.begin(run.params) : read(state);
@@ -99,7 +99,7 @@ export function exported(rule, log) {
     }),
     prepare: (params, key) => {
       try {
-        const plan = rule.plan(JSON.parse(params), key);
+        const plan = rule.plan(rule.read(JSON.parse(params)), key);
         return { history: BigInt(plan.history ?? 0), grid: BigInt(plan.grid ?? 0) };
       } catch (faults) {
         throw Array.isArray(faults) ? faults : [{ path: '', message: String(faults.message ?? faults) }];

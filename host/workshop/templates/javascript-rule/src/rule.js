@@ -17,12 +17,16 @@ export const rule = {
     },
   },
 
+  // The parameters as the functions below take them, once per run: they are valid by the schema.
+  read(params) {
+    return { atLeast: params.at_least, within: duration(params.within) };
+  },
+
   // Checks the parameters against the key. `history` is how much of the past a first run must read, in
   // milliseconds. What is wrong is thrown as a list of faults, each with a JSON pointer into the parameters.
-  plan(params) {
-    const history = duration(params.within);
-    if (history === 0) throw [{ path: '/within', message: 'must be longer than nothing' }];
-    return { history };
+  plan({ within }) {
+    if (within === 0) throw [{ path: '/within', message: 'must be longer than nothing' }];
+    return { history: within };
   },
 
   // The columns to read beside the key fields.
@@ -37,29 +41,25 @@ export const rule = {
   },
 
   // Called for each row in order of time, once for each key that the row belongs to.
-  row(params, state, row, signals) {
-    const within = duration(params.within);
-    const times = (state[row.key] ?? []).filter((time) => row.time - time < within);
+  row({ atLeast, within }, state, row, signals) {
+    const times = (state[row.key] ??= []);
+    while (times.length > 0 && row.time - times[0] >= within) times.shift();
     times.push(row.time);
-    // More than it takes tells nothing more.
-    state[row.key] = times.slice(-params.at_least);
-    if (times.length >= params.at_least) {
-      signals.push({
-        kind: 'firing',
-        labels: row.labels,
-        at: row.time,
-        until: row.time + within,
-        value: times.length,
-        threshold: params.at_least,
-        summary: `${times.length} events within ${spelled(within)}`,
-        details: { count: times.length },
-      });
-    }
+    if (times.length < atLeast) return;
+    signals.push({
+      kind: 'firing',
+      labels: row.labels,
+      at: row.time,
+      until: row.time + within,
+      value: times.length,
+      threshold: atLeast,
+      summary: `${times.length} events within ${spelled(within)}`,
+      details: { count: times.length },
+    });
   },
 
   // Drops from the state what no row after `at` can need.
-  settle(params, state, at) {
-    const within = duration(params.within);
+  settle({ within }, state, at) {
     for (const key of Object.keys(state)) {
       state[key] = state[key].filter((time) => at - time < within);
       if (state[key].length === 0) delete state[key];
