@@ -26,6 +26,11 @@ impl Bench {
 
     /// Calls the program in `folder`, below this place.
     pub(crate) fn call_in(&self, folder: &str, args: &[&str]) -> Said {
+        self.call_with(folder, &[], args)
+    }
+
+    /// The same with variables of its own.
+    pub(crate) fn call_with(&self, folder: &str, variables: &[(&str, &str)], args: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
         command.args(args).current_dir(self.folder.join(folder)).stdin(Stdio::null());
         command.env("NO_COLOR", "1").env("XDG_CACHE_HOME", &self.caches);
@@ -37,6 +42,7 @@ impl Bench {
         for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(proxy);
         }
+        command.envs(variables.iter().copied());
         let output = command.output().expect("the program starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said {

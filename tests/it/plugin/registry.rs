@@ -13,6 +13,11 @@ struct Registry {
 
 impl Registry {
     fn start(folder: &Path, test: &str) -> Option<Self> {
+        Self::start_with(folder, "", test)
+    }
+
+    /// With more in its configuration.
+    fn start_with(folder: &Path, more: &str, test: &str) -> Option<Self> {
         if !has("docker-registry", test) {
             return None;
         }
@@ -20,7 +25,7 @@ impl Registry {
         let data = folder.join("registry");
         let text = format!(
             "version: 0.1\nlog: {{ level: info, formatter: text }}\nstorage: {{ filesystem: {{ rootdirectory: {data:?} }} }}\n\
-             http: {{ addr: \"127.0.0.1:0\" }}\n"
+             http: {{ addr: \"127.0.0.1:0\" }}\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         let mut child = Command::new("docker-registry")
@@ -110,6 +115,48 @@ fn a_module_is_pushed_fetched_by_digest_and_used_offline() {
     assert_eq!(damaged.code, 1);
     assert!(damaged.err.contains(&format!("`{address}` cannot be reached")), "{}", damaged.err);
     assert!(damaged.err.contains("every-login.yaml:2:6"), "{}", damaged.err);
+}
+
+/// `ops` and `opensesame`, as `htpasswd -B` writes them.
+const HTPASSWD: &str = "ops:$2b$04$SBVtzojozxywbfHxttGW4uDaPwV20rSS5k5Ea/jeqijKdZJUirzt6\n";
+
+#[test]
+fn credentials_come_from_the_environment_or_from_docker() {
+    const TEST: &str = "credentials for docker-registry";
+    let scratch = tempfile::tempdir().unwrap();
+    let bench = Bench::new(scratch.path());
+    let Some(file) = component(TEST) else { return };
+    let passwords = bench.path("htpasswd");
+    fs::write(&passwords, HTPASSWD).unwrap();
+    let auth = format!("auth: {{ htpasswd: {{ realm: watchbell, path: {passwords:?} }} }}");
+    let Some(registry) = Registry::start_with(scratch.path(), &auth, TEST) else { return };
+    let (file, tag) = (file.display().to_string(), format!("{}/rules/every:1.0", registry.address));
+
+    let nobody = bench.call(&["plugin", "push", &file, &tag]);
+    assert_eq!(nobody.code, 1);
+    for part in [&*format!("docker login {}", registry.address), "WATCHBELL_REGISTRY_USERNAME"] {
+        assert!(nobody.err.contains(part), "{part} is missing in {}", nobody.err);
+    }
+    let with = |host: &str, password: &str| {
+        let variables = [
+            ("WATCHBELL_REGISTRY", host),
+            ("WATCHBELL_REGISTRY_USERNAME", "ops"),
+            ("WATCHBELL_REGISTRY_PASSWORD", password),
+        ];
+        bench.call_with("", &variables, &["plugin", "push", &file, &tag])
+    };
+    assert_eq!(with(&registry.address, "wrong").code, 1);
+    // Credentials are for the host that they name, whatever a reference says.
+    assert_eq!(with("registry.example.com", "opensesame").code, 1);
+    with(&registry.address, "opensesame").well();
+
+    fs::create_dir_all(bench.path("docker")).unwrap();
+    let config =
+        format!("{{\"auths\": {{\"{}\": {{\"auth\": \"b3BzOm9wZW5zZXNhbWU=\"}}}}}}", registry.address);
+    fs::write(bench.path("docker/config.json"), config).unwrap();
+    bench.call(&["plugin", "pull", &tag]).well();
+    let other = bench.call(&["plugin", "pull", &format!("{}/rules/other:1.0", registry.address)]);
+    assert!(other.code == 1 && other.err.contains("is not in its registry"), "{other:?}");
 }
 
 #[test]

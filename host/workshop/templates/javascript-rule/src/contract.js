@@ -15,6 +15,23 @@ export function spelled(millis) {
   return `${millis / size}${unit}`;
 }
 
+/** One row of a page, valid during the call that it is handed to. */
+class Row {
+  constructor(page) {
+    this.columns = new Map(page.columns.map((column) => [column.field, reader(column)]));
+  }
+
+  /** All values of a field, none where it is missing. */
+  values(field) {
+    return this.columns.get(field)?.(this.index) ?? [];
+  }
+
+  /** The first of them. */
+  value(field) {
+    return this.values(field)[0];
+  }
+}
+
 /** The exports of the interface `rule`. */
 export function exported(rule, log) {
   // Nobody sees what a rule throws unless it is told here: a trap has no message.
@@ -41,6 +58,7 @@ export function exported(rule, log) {
         run.asked = false;
         run.signals = [];
         run.snapshot = undefined;
+        run.known = new Map();
         return run;
       });
     }
@@ -55,23 +73,30 @@ export function exported(rule, log) {
 
     answer(_question, page) {
       told(() => {
-        const columns = new Map(page.columns.map((column) => [column.field, reader(column)]));
+        const row = new Row(page);
+        const keys = this.key.map((field) => row.columns.get(field));
         for (let index = 0; index < page.times.length; index++) {
-          const time = Number(page.times[index]);
-          if (time >= this.window.settled) this.take();
-          const values = (field) => columns.get(field)?.(index) ?? [];
-          for (const labels of combinations(this.key.map(values))) {
-            const row = {
-              time,
-              key: JSON.stringify(labels.map((label) => label ?? null)),
-              labels,
-              values,
-              value: (field) => values(field)[0],
-            };
+          row.index = index;
+          row.time = Number(page.times[index]);
+          if (row.time >= this.window.settled) this.take();
+          for (const group of this.groups(keys.map((column) => column(index)))) {
+            row.key = group.key;
+            row.labels = group.labels;
             rule.row(this.params, this.state, row, this.signals);
           }
         }
       });
+    }
+
+    // A document with several values in a key field belongs to each of these groups, one without to a group of its
+    // own. Most rows have one value and were met before.
+    groups(values) {
+      if (values.length === 1 && values[0].length === 1) {
+        let known = this.known.get(values[0][0]);
+        if (known === undefined) this.known.set(values[0][0], (known = [group([String(values[0][0])])]));
+        return known;
+      }
+      return combinations(values).map(group);
     }
 
     finish() {
@@ -143,10 +168,13 @@ function value_of({ tag, val }) {
   }
 }
 
-/** A document with several values in a key field belongs to each of these groups, one without to a group of its own. */
 function combinations(columns) {
   const distinct = columns.map((values) => (values.length === 0 ? [undefined] : [...new Set(values.map(String))]));
   return distinct.reduce((done, values) => done.flatMap((labels) => values.map((value) => [...labels, value])), [[]]);
+}
+
+function group(labels) {
+  return { labels, key: JSON.stringify(labels.map((label) => label ?? null)) };
 }
 
 function told_signal(signal, key) {
