@@ -64,8 +64,6 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     let _ = fs::remove_dir_all(folder.join("login-burst"));
     let made = bench.call(&["plugin", "new", "login-burst", "--kind", "rule", "--sdk", &sdk()]).well();
     assert!(made.out.contains("login-burst/src/lib.rs"), "{}", made.out);
-    // What compiling the SDK takes is paid once for both templates.
-    keep_target(&folder, "login-burst");
     let tested = bench.call(&["plugin", "test", "login-burst"]).well();
     assert!(tested.out.contains("cargo test: 5 passed"), "{}", tested.out);
     is_the_rule(&bench, &tested, |sdk| sdk.is_string());
@@ -98,20 +96,11 @@ fn an_alerter_in_rust_builds_and_passes_its_tests() {
     let bench = Bench::new(&folder);
     let _ = fs::remove_dir_all(folder.join("ops-hook"));
     bench.call(&["plugin", "new", "ops-hook", "--kind", "alerter", "--sdk", &sdk()]).well();
-    keep_target(&folder, "ops-hook");
     let tested = bench.call(&["plugin", "test", "ops-hook"]).well();
     assert!(tested.out.contains("cargo test: 3 passed"), "{}", tested.out);
     let about = inspected(&bench, "ops-hook/dist/ops-hook.wasm");
     assert_eq!(about.pointer("/products/0/name").unwrap(), "ops-hook");
     assert_eq!(about.pointer("/products/0/title_max").unwrap(), 200);
-}
-
-/// Lets cargo build beside the project, where the next run of the test finds it again.
-fn keep_target(folder: &Path, project: &str) {
-    let config = folder.join(project).join(".cargo");
-    fs::create_dir_all(&config).unwrap();
-    let target = lasting("plugin-target").display().to_string();
-    fs::write(config.join("config.toml"), format!("[build]\ntarget-dir = {target:?}\n")).unwrap();
 }
 
 /// A project whose packages are those of the last run, if there was one: npm looks whether they still fit.

@@ -68,19 +68,19 @@ pub enum RegistryFault {
     )]
     Denied { host: String, is_known: bool },
     #[error("`{0}` is not in its registry")]
-    Missing(Reference),
+    Missing(String),
     #[error("the credentials for `{host}` cannot be had: {why}")]
     Credentials { host: String, why: String },
     #[error("`{place}` holds no module: {why}")]
-    NoModule { place: Reference, why: String },
+    NoModule { place: String, why: String },
     #[error(
         "the registry of `{place}` handed out something else: its digest is sha256:{found}, not sha256:{wanted}"
     )]
-    Altered { place: Reference, wanted: String, found: String },
+    Altered { place: String, wanted: String, found: String },
     #[error("`{place}` took more than {} s", WAIT_MAX.as_secs())]
-    Slow { place: Reference },
+    Slow { place: String },
     #[error("`{place}` failed: {why}")]
-    Failed { place: Reference, why: String },
+    Failed { place: String, why: String },
     #[error(transparent)]
     Store(#[from] StoreFault),
 }
@@ -127,7 +127,8 @@ pub fn pull(from: &Reference, store: &Store, access: Access) -> Result<Pulled, R
         return Ok(Pulled { pinned: from.pinned(digest), module });
     }
     let digest = waited(from, fetch(from, store, access))?;
-    let lost = || RegistryFault::NoModule { place: from.clone(), why: "it could not be read back".into() };
+    let lost =
+        || RegistryFault::NoModule { place: from.to_string(), why: "it could not be read back".into() };
     let module = store.module(&digest)?.ok_or_else(lost)?;
     Ok(Pulled { pinned: from.pinned(&digest), module })
 }
@@ -141,7 +142,7 @@ async fn fetch(from: &Reference, store: &Store, access: Access) -> Result<String
         same(from, wanted, &digest)?;
     }
     let layer =
-        artifact::read(&manifest).map_err(|why| RegistryFault::NoModule { place: from.clone(), why })?;
+        artifact::read(&manifest).map_err(|why| RegistryFault::NoModule { place: from.to_string(), why })?;
     let module = session.download(&format!("blobs/sha256:{}", layer.digest), layer.bytes).await?;
     same(from, &layer.digest, &hex::encode(Sha256::digest(&module)))?;
     store.put(&module)?;
@@ -154,7 +155,7 @@ fn same(place: &Reference, wanted: &str, found: &str) -> Result<(), RegistryFaul
         return Ok(());
     }
     let (wanted, found) = (wanted.to_owned(), found.to_owned());
-    Err(RegistryFault::Altered { place: place.clone(), wanted, found })
+    Err(RegistryFault::Altered { place: place.to_string(), wanted, found })
 }
 
 /// Waits for `work` on a thread with a runtime of its own: the caller may sit on a runtime's worker or on none.
@@ -162,14 +163,14 @@ fn waited<T: Send>(
     place: &Reference,
     work: impl Future<Output = Result<T, RegistryFault>> + Send,
 ) -> Result<T, RegistryFault> {
-    let failed = |why: String| RegistryFault::Failed { place: place.clone(), why };
+    let failed = |why: String| RegistryFault::Failed { place: place.to_string(), why };
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.to_string()))?;
         runtime.block_on(async {
             tokio::time::timeout(WAIT_MAX, work)
                 .await
-                .unwrap_or_else(|_| Err(RegistryFault::Slow { place: place.clone() }))
+                .unwrap_or_else(|_| Err(RegistryFault::Slow { place: place.to_string() }))
         })
     };
     thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|_| Err(failed("it panicked".into())))

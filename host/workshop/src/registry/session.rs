@@ -55,7 +55,7 @@ impl<'a> Session<'a> {
         }
         let http = http
             .build()
-            .map_err(|error| RegistryFault::Failed { place: place.clone(), why: error.to_string() })?;
+            .map_err(|error| RegistryFault::Failed { place: place.to_string(), why: error.to_string() })?;
         let credentials = credentials(&place.host)?;
         Ok(Self { place, is_plain, http, credentials, token: None })
     }
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
         let status = answer.status();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.denied(),
-            StatusCode::NOT_FOUND => RegistryFault::Missing(self.place.clone()),
+            StatusCode::NOT_FOUND => RegistryFault::Missing(self.place.to_string()),
             _ => {
                 let said: String = answer.text().await.unwrap_or_default().chars().take(QUOTE_MAX).collect();
                 self.failed(format!("it answered {status}: {}", said.trim()))
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
     }
 
     fn failed(&self, why: String) -> RegistryFault {
-        RegistryFault::Failed { place: self.place.clone(), why }
+        RegistryFault::Failed { place: self.place.to_string(), why }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> RegistryFault {
