@@ -8,3 +8,4 @@ mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
+mod plugin; // plugins from an idea to a host that runs them

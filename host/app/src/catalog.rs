@@ -1,15 +1,17 @@
-//! The modules at hand: those built into this program, and those a manifest names by path.
+//! The modules at hand: those built into this program, and those a manifest names by path or by a registry's digest.
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use watchbell_contract::{Fault, Plan};
-use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
+use watchbell_workshop::registry::{self, Access, Reference, Store};
+use watchbell_workshop::signature;
 
 use crate::chain;
 
@@ -28,6 +30,7 @@ pub struct Catalog {
     sandbox: Sandbox,
     rules: BTreeMap<String, RuleModule>,
     alerters: Vec<AlerterModule>,
+    /// Not built in, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
 }
 
@@ -76,8 +79,19 @@ impl Catalog {
                     ModuleFault::Unusable(WITHOUT_PLUGINS.into())
                 }
             }),
+            ModuleRef::Registry { place, digest } => {
+                let module = self.fetched(place, digest)?;
+                let mut files = self.files();
+                if let Some(known) = files.get(&module.digest) {
+                    return Ok(known.clone());
+                }
+                let loaded = self.sandbox.load_rule(&format!("oci://{place}"), &module.bytes);
+                let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+                files.insert(module.digest, loaded.clone());
+                Ok(loaded)
+            }
             ModuleRef::File { path, sha256 } => {
-                let mut files = self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut files = self.files();
                 if let Some(module) = files.get(sha256) {
                     return Ok(module.clone());
                 }
@@ -95,6 +109,23 @@ impl Catalog {
         }
     }
 
+    fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, RuleModule>> {
+        self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A registry's module, from what was fetched before or, where it was not, from there.
+    fn fetched(&self, place: &str, digest: &str) -> Result<registry::Module, ModuleFault> {
+        let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
+        let reference =
+            Reference::parse(&format!("{place}@sha256:{digest}")).map_err(|error| unusable(&error))?;
+        let Some(folder) = cache_folder("registry") else {
+            let why = "there is no folder to keep it in: set XDG_CACHE_HOME or HOME";
+            return Err(ModuleFault::Unusable(why.into()));
+        };
+        let pulled = registry::pull(&reference, &Store::new(folder), Access::default());
+        pulled.map(|pulled| pulled.module).map_err(|error| unusable(&error))
+    }
+
     /// The alerter that speaks to `product`.
     pub fn alerter(&self, product: &str) -> Option<&AlerterModule> {
         self.alerters
@@ -109,6 +140,13 @@ impl Catalog {
     pub fn alerter_modules(&self) -> impl Iterator<Item = &AlerterModule> {
         self.alerters.iter()
     }
+}
+
+/// A folder of ours where the system keeps caches; `None` where it has none.
+pub(crate) fn cache_folder(name: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(base.join("watchbell").join(name))
 }
 
 /// Reads a module, and no more than a module may have: the path may name a device that never ends.
@@ -141,6 +179,24 @@ impl Modules for Catalog {
             params_schema,
             digest: module.digest().to_owned(),
         })
+    }
+
+    fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {
+        match module {
+            ModuleRef::Builtin(_) => {
+                let module = self.rule_module(module)?;
+                Ok(Identity { digest: module.digest().to_owned(), signers: vec![] })
+            }
+            ModuleRef::File { path, sha256 } => {
+                let signatures = signature::read_beside(path);
+                let signatures = signatures.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+                Ok(Identity { digest: sha256.clone(), signers: signature::signers(&signatures, sha256) })
+            }
+            ModuleRef::Registry { place, digest } => {
+                let module = self.fetched(place, digest)?;
+                Ok(Identity { digest: module.digest, signers: module.signers })
+            }
+        }
     }
 
     fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {

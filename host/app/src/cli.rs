@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-pub use args::{Cli, Command, Place, Plugin, SchemaOf};
+pub use args::{BenchPlugin, Cli, Command, NewPlugin, Place, Plugin, PluginKind, PluginLanguage, SchemaOf};
 
 /// Why a command ends with something else than 0. The numbers stand in `--help`.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! Where rules run: clusters, store, destinations.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-use crate::{Place, RuleLimits, SecretRef};
+use crate::{Identity, Place, RuleLimits, SecretRef};
 
 /// `default.yaml` with `NAME.yaml` over it.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Environment {
     pub clusters: BTreeMap<String, ClusterSpec>,
     pub store: StoreSpec,
     pub destinations: BTreeMap<String, DestinationSpec>,
+    /// Which modules may run beside those that are built in; `None`: any that a manifest names by digest.
+    pub plugins: Option<PluginPolicy>,
     /// Where health, metrics and status are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// What rules may use unless their manifest says otherwise.
@@ -67,6 +69,21 @@ pub struct ClientCertificate {
 pub struct StoreSpec {
     /// The SQLite file, relative to the working directory.
     pub sqlite: PathBuf,
+}
+
+/// A module may run if its digest is allowed, or one of the keys has signed it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginPolicy {
+    /// SHA-256 of modules, in hex, lower case.
+    pub allow: BTreeSet<String>,
+    /// Ed25519 public keys, 32 bytes in base64 each.
+    pub keys: BTreeSet<String>,
+}
+
+impl PluginPolicy {
+    pub fn allows(&self, module: &Identity) -> bool {
+        self.allow.contains(&module.digest) || module.signers.iter().any(|key| self.keys.contains(key))
+    }
 }
 
 /// A configured alerter.

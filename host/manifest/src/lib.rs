@@ -21,11 +21,11 @@ mod trial; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, RuleLimits, TargetSpec};
 pub use environment::{
-    Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, SecretOr,
-    StoreSpec,
+    Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, PluginPolicy,
+    SecretOr, StoreSpec,
 };
 pub use load::{Options, load};
-pub use modules::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use render::{Difference, diff, differences, render};
 pub use report::{Diagnostic, Level, Place, Report};
 pub use schema::{schema_environment, schema_rule, schema_test};

@@ -16,6 +16,18 @@ pub trait Modules {
     /// There is no such module, or it cannot be loaded; in words.
     fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault>;
 
+    /// Which module it is, and who vouches for it, before any of it runs: an environment may allow some alone. Asked
+    /// of modules that are not built in.
+    ///
+    /// # Errors
+    /// It cannot be had; in words.
+    fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {
+        match module {
+            ModuleRef::File { sha256, .. } => Ok(Identity { digest: sha256.clone(), signers: vec![] }),
+            ModuleRef::Builtin(_) | ModuleRef::Registry { .. } => Err(ModuleFault::Unknown),
+        }
+    }
+
     /// Lets the module check parameters that are valid by its schema.
     ///
     /// # Errors
@@ -41,6 +53,17 @@ pub enum ModuleRef {
     Builtin(String),
     /// A file whose digest was compared with `sha256` (hex, lower case) before anything else was done with it.
     File { path: PathBuf, sha256: String },
+    /// In a registry: `host/repository`, and the digest of the manifest that names the module there (hex, lower case).
+    Registry { place: String, digest: String },
+}
+
+/// A module that nobody can exchange for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256 of the module, in hex.
+    pub digest: String,
+    /// The Ed25519 keys whose signatures of it hold, 32 bytes in base64 each.
+    pub signers: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +97,7 @@ impl fmt::Display for ModuleRef {
         match self {
             Self::Builtin(name) => f.write_str(name),
             Self::File { path, .. } => write!(f, "{}", path.display()),
+            Self::Registry { place, digest } => write!(f, "oci://{place}@sha256:{digest}"),
         }
     }
 }

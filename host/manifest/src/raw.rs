@@ -128,6 +128,7 @@ pub(crate) struct Environment {
     pub(crate) store: Option<Store>,
     #[serde(default)]
     pub(crate) destinations: BTreeMap<String, Destination>,
+    pub(crate) plugins: Option<Plugins>,
     pub(crate) listen: Option<String>,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -167,6 +168,15 @@ pub(crate) struct ClientCertificate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
     pub(crate) sqlite: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plugins {
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
+    #[serde(default)]
+    pub(crate) keys: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -13,11 +13,13 @@ mod call; // one call into a module, and what ended it
 mod fault; // why a run failed, in an operator's words
 mod finding; // what a rule returned, checked
 mod rule; // rule modules and their runs
+mod cases; // rule modules on the timeline of the SDK's cases
 mod alerter; // alerter modules and deliveries
 mod http; // the capability to reach one's own destination
 mod secret; // values that no text may show
 
 pub use alerter::AlerterModule;
+pub use cases::CaseRunner;
 pub use engine::{Config, SandboxError};
 pub use fault::{GuestFault, LogLine, RunError};
 pub use http::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};

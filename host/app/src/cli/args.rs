@@ -47,7 +47,7 @@ pub enum Command {
     /// Turn what another program has into manifests.
     #[command(subcommand)]
     Import(Import),
-    /// Look into a plugin module.
+    /// Start, build, test, measure, publish and look into plugins.
     #[command(subcommand)]
     Plugin(Plugin),
     /// Start the embedded search node: an Elasticsearch subset in memory, for trials and tests.
@@ -282,6 +282,28 @@ pub struct Elastalert {
 
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
+    /// Start a plugin: a folder with a small rule or alerter, its tests, and a workflow that builds it.
+    New(NewPlugin),
+    /// Build the component of a plugin's folder into its dist/, and tell its size and digest.
+    Build {
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Run a plugin's own tests, then its cases.json through the component.
+    Test {
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Tell all that a module says of itself: parameters, imports, exports, digest, versions.
+    Inspect {
+        /// A component (`.wasm`).
+        file: PathBuf,
+        /// Print JSON, for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure a rule on generated rows: time per call and per row, memory, size of its state.
+    Bench(BenchPlugin),
     /// Say whether a module would be accepted, and if not, why and what to do.
     Check {
         /// A component (`.wasm`).
@@ -290,8 +312,104 @@ pub enum Plugin {
         #[arg(long)]
         json: bool,
     },
+    /// Vouch for a module: write FILE.sig beside it, which `plugins.keys` of an environment may ask for.
+    Sign {
+        /// A component (`.wasm`).
+        file: PathBuf,
+        /// An Ed25519 private key in PEM, as `openssl genpkey -algorithm ed25519` writes it.
+        #[arg(long, value_name = "KEYFILE")]
+        key: PathBuf,
+    },
+    /// Put a module into an OCI registry, and tell the digest by which a manifest may name it.
+    Push {
+        /// A component (`.wasm`).
+        file: PathBuf,
+        /// Where to: `registry.example.com/rules/login-burst:1.0`.
+        reference: String,
+        /// Sign it with this Ed25519 private key in PEM; may be given several times.
+        #[arg(long, value_name = "KEYFILE")]
+        sign: Vec<PathBuf>,
+        /// Speak without TLS to another machine's registry.
+        #[arg(long)]
+        plain_http: bool,
+    },
+    /// Fetch a module from an OCI registry, to be used without it from then on.
+    Pull {
+        /// Where from: with a tag, or `@sha256:` and its digest.
+        reference: String,
+        /// Also write the module to this file, and its signatures beside it.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Speak without TLS to another machine's registry.
+        #[arg(long)]
+        plain_http: bool,
+    },
     /// List the modules built into this program.
-    List,
+    List {
+        /// Print JSON, for machines.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct NewPlugin {
+    /// Its name, and that of the folder: lower-case words joined by `-`, for example `login-burst`.
+    pub name: String,
+    /// What it is to be.
+    #[arg(long, value_enum)]
+    pub kind: PluginKind,
+    #[arg(long, value_enum, default_value = "rust")]
+    pub language: PluginLanguage,
+    /// Where a plugin in Rust finds the SDK: the folder `sdk` of Watchbell's source, or the address of its git
+    /// repository.
+    #[arg(long, value_name = "PATH", env = "WATCHBELL_SDK")]
+    pub sdk: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PluginKind {
+    /// Judges rows.
+    Rule,
+    /// Delivers messages.
+    Alerter,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PluginLanguage {
+    Rust,
+    #[value(name = "javascript")]
+    JavaScript,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchPlugin {
+    /// A rule's component (`.wasm`).
+    pub file: PathBuf,
+    /// Its parameters. Choose them so that it seldom fires: what it reports has a limit.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub params: String,
+    /// A field of the key; may be given several times.
+    #[arg(long, value_name = "FIELD")]
+    pub key: Vec<String>,
+    /// A field that holds words and not numbers; may be given several times. Key fields do anyway.
+    #[arg(long, value_name = "FIELD")]
+    pub text: Vec<String>,
+    /// How many rows a run gets, 1 to 10,000,000.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rows: u32,
+    /// How many values a key field has.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub keys: u32,
+    /// How long the window is over which the rows are spread.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub over: u32,
+    /// How many runs are measured.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub runs: u32,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

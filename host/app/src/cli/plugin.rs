@@ -1,88 +1,76 @@
-use std::path::Path;
+//! `watchbell plugin`: from an idea to a module that runs. What builds is in the workshop, what runs in the sandbox.
+mod look; // a module, read and asked what it is
+mod inspect; // check, inspect, list
+mod make; // new, build, test
+mod bench; // how quick, how large
+mod rows; // rows for it
+mod publish; // sign, push, pull
 
-use anyhow::Context;
-use serde_json::json;
-use watchbell_sandbox::{Config, Kind, Sandbox};
+use std::io::IsTerminal;
+use std::time::Duration;
 
-use super::place::catalog;
-use super::{Failure, GREEN, Plugin, paint, plain, print};
+use watchbell_sandbox::{Config, Sandbox};
+use watchbell_workshop::Progress;
+
+use super::args::Plugin;
+use super::{Failure, plain};
 
 pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
     match command {
-        Plugin::Check { file, json } => check(file, *json),
-        Plugin::List => list(),
+        Plugin::New(args) => make::new(args),
+        Plugin::Build { folder } => make::build(folder),
+        Plugin::Test { folder } => make::test(folder),
+        Plugin::Inspect { file, json } => inspect::inspect(file, *json),
+        Plugin::Bench(args) => bench::bench(args),
+        Plugin::Check { file, json } => inspect::check(file, *json),
+        Plugin::Sign { file, key } => publish::sign(file, key),
+        Plugin::Push { file, reference, sign, plain_http } => {
+            publish::push(file, reference, sign, *plain_http)
+        }
+        Plugin::Pull { reference, out, plain_http } => publish::pull(reference, out.as_deref(), *plain_http),
+        Plugin::List { json } => inspect::list(*json),
     }
 }
 
-fn check(file: &Path, as_json: bool) -> Result<(), Failure> {
-    let bytes = crate::catalog::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
-    let name = file.display().to_string();
-    let sandbox = Sandbox::new(Config::default())?;
-    let inspection = Sandbox::inspect(&bytes).with_context(|| name.clone())?;
-    let (what, schema) = match inspection.kind {
-        Kind::Rule => {
-            let module = sandbox.load_rule(&name, &bytes).with_context(|| name.clone())?;
-            let about = module.about();
-            (
-                format!("rule `{}` {}: {}", about.name, about.version, about.summary),
-                about.params_schema.clone(),
-            )
-        }
-        Kind::Alerter => {
-            let module = sandbox.load_alerter(&name, &bytes).with_context(|| name.clone())?;
-            let about = module.about();
-            let products: Vec<&str> = about.products.iter().map(|product| product.name.as_str()).collect();
-            (
-                format!("alerter `{}` {}: speaks to {}", about.name, about.version, products.join(", ")),
-                String::new(),
-            )
-        }
-    };
-    let misuses = inspection.misuses.iter().map(|misuse| format!("uses {}: {}", misuse.what, misuse.instead));
-    let misuses: Vec<String> = misuses.map(|misuse| plain(&misuse)).collect();
-    let what = plain(&what);
-    if as_json {
-        let report = json!({
-            "ok": misuses.is_empty(), "faults": misuses, "is": what, "sha256": inspection.digest, "bytes": bytes.len(), "sdk": inspection.sdk,
-            "imports": inspection.imports, "exports": inspection.exports,
-            "params_schema": serde_json::from_str::<serde_json::Value>(&schema).ok(),
-        });
-        print(&serde_json::to_string_pretty(&report)?)?;
-        return if misuses.is_empty() { Ok(()) } else { Err(Failure::Told) };
-    }
-    if !misuses.is_empty() {
-        return Err(Failure::Faults(anyhow::anyhow!("{name}: {}", misuses.join("; "))));
-    }
-    let ok = paint("ok", GREEN, &std::io::stdout());
-    print(&format!(
-        "{ok}: {what}\n  sha256   {}\n  size     {} KiB\n  sdk      {}\n  imports  {}\n  exports  {}",
-        inspection.digest,
-        bytes.len().div_ceil(1024),
-        plain(inspection.sdk.as_deref().unwrap_or("not stated")),
-        plain(&inspection.imports.join(", ")),
-        plain(&inspection.exports.join(", ")),
-    ))
+/// A sandbox that keeps compiled modules: a JavaScript engine takes seconds to compile.
+fn sandbox() -> Result<Sandbox, Failure> {
+    Ok(Sandbox::new(Config { cache_dir: crate::catalog::cache_folder("modules"), ..Config::default() })?)
 }
 
-fn list() -> Result<(), Failure> {
-    let catalog = catalog(None)?;
-    let mut lines = Vec::new();
-    for module in catalog.rule_modules() {
-        let about = module.about();
-        lines.push(format!("rule     {:<22} {:<8} {}", about.name, about.version, about.summary));
-    }
-    for alerter in catalog.alerter_modules() {
-        for product in &alerter.about().products {
-            lines.push(format!(
-                "alerter  {:<22} {:<8} {}",
-                product.name,
-                alerter.about().version,
-                product.summary
-            ));
+/// Tells people on standard error what takes its time: one line that changes on a terminal, else one each 10 s.
+fn teller() -> impl FnMut(Progress<'_>) {
+    const APART: Duration = Duration::from_secs(10);
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut told: Option<Duration> = None;
+    move |progress| {
+        let (doing, seconds) = (progress.doing, progress.elapsed.as_secs());
+        let line: String = plain(progress.line).chars().take(80).collect();
+        let end = if line.is_empty() { "" } else { ": " };
+        if is_terminal {
+            eprint!("\r\x1b[K  {doing}, {seconds} s{end}{line}");
+            if progress.line.is_empty() {
+                eprint!("\r\x1b[K");
+            }
+        } else if told.is_none_or(|told| progress.elapsed < told || progress.elapsed >= told + APART) {
+            told = Some(progress.elapsed);
+            eprintln!("  {doing}, {seconds} s{end}{line}");
         }
     }
-    if lines.is_empty() {
-        lines.push(crate::catalog::WITHOUT_PLUGINS.to_owned());
+}
+
+/// `12.3 MiB`, `93 KiB`.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KiB", bytes.div_ceil(1_024)),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
-    print(&lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        assert_eq!([0, 1_023, 1_024, 12_161_449].map(super::size), ["0 B", "1023 B", "1 KiB", "11.6 MiB"]);
+    }
 }

@@ -12,8 +12,11 @@ use crate::report::{Diagnostic, suggest};
 use crate::schema::Schema;
 use crate::{
     Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, Modules,
-    SecretOr, SecretRef, StoreSpec, raw,
+    PluginPolicy, SecretOr, SecretRef, StoreSpec, raw,
 };
+
+/// What stands before the 32 bytes of an Ed25519 key where OpenSSL writes it, in base64.
+const ED25519_SPKI: &str = "MCowBQYDK2VwAyEA";
 
 /// `None`: at fault.
 pub(crate) fn environment(
@@ -75,6 +78,11 @@ pub(crate) fn environment(
         let spec = bind_destination(doc, &name, destination, home, options, modules);
         destinations.insert(name, spec);
     }
+    let plugins = raw.plugins.map(|plugins| PluginPolicy {
+        // The schema has seen their form.
+        allow: plugins.allow.iter().map(|digest| bare(digest, "sha256:").to_lowercase()).collect(),
+        keys: plugins.keys.iter().map(|key| bare(key, ED25519_SPKI).to_owned()).collect(),
+    });
     let listen = raw.listen.and_then(|text| match text.parse() {
         Ok(address) => Some(address),
         Err(_) => {
@@ -91,12 +99,17 @@ pub(crate) fn environment(
             sqlite: raw.store.map_or_else(|| "watchbell.sqlite".into(), |store| store.sqlite),
         },
         destinations,
+        plugins,
         listen,
         limits: doc.limits("/limits", &raw.limits),
         effective: doc.value.clone(),
         places: doc.spans.values(),
     };
     (doc.faults.len() == before).then_some(environment)
+}
+
+fn bare<'a>(text: &'a str, before: &str) -> &'a str {
+    text.strip_prefix(before).unwrap_or(text)
 }
 
 fn bind_destination(

@@ -1,17 +1,17 @@
 //! A manifest's document becomes a bound rule.
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use watchbell_contract::{Duration, Plan, Severity};
 use watchbell_pipeline::schedule::{Cron, CronFault};
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
+use super::module::module_ref;
 use super::target::{Asked, target};
 use super::{alert, digest};
-use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX, MODULE_BYTES_MAX};
+use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX};
 use crate::report::suggest;
 use crate::schema::{Schema, lower};
 use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
@@ -121,7 +121,8 @@ impl Bench<'_> {
     }
 
     fn module(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<RuleModuleInfo> {
-        match self.modules.rule(module) {
+        let told = self.may_run(doc, module, typed)?.and_then(|()| self.modules.rule(module));
+        match told {
             Ok(info) => Some(info),
             Err(ModuleFault::Unknown) => {
                 let known = self.modules.rules();
@@ -136,6 +137,36 @@ impl Bench<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the environment allows it, asked before any of it runs. `None`: it does not.
+    fn may_run(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<Result<(), ModuleFault>> {
+        let environment = self.environment;
+        let policy = environment.and_then(|environment| environment.plugins.as_ref());
+        // What is built in is a part of the program, and trusted with it.
+        let (Some(environment), Some(policy)) = (environment, policy) else { return Some(Ok(())) };
+        if matches!(module, ModuleRef::Builtin(_)) {
+            return Some(Ok(()));
+        }
+        let identity = match self.modules.identity(module) {
+            Ok(identity) => identity,
+            Err(fault) => return Some(Err(fault)),
+        };
+        if policy.allows(&identity) {
+            return Some(Ok(()));
+        }
+        let (name, digest) = (&environment.name, &identity.digest);
+        let signed = match &*identity.signers {
+            [] => "nobody has signed it".to_owned(),
+            keys => format!("it is signed by {}, which is not among `plugins.keys`", keys.join(", ")),
+        };
+        doc.fault("/use", format!("the module `{typed}` may not run in environment `{name}`"))
+            .note(format!("its digest is {digest}, and {signed}"))
+            .hint(format!(
+                "add `sha256:{digest}` to `plugins.allow` of the environment, or have it signed by one of `plugins.keys`"
+            ))
+            .push(doc);
+        None
     }
 
     fn params(
@@ -193,75 +224,6 @@ fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
         }
     }
     (doc.errors() == before).then_some(plan)
-}
-
-fn module_ref(doc: &mut Doc<'_>, typed: &str, sha256: Option<&str>, source: &Path) -> Option<ModuleRef> {
-    if typed.starts_with("oci://") {
-        doc.fault("/use", "modules from a registry are not supported yet")
-            .hint("download the module beside the manifest and write `use: ./module.wasm` with its `sha256`")
-            .push(doc);
-        return None;
-    }
-    if !typed.contains('/') && !typed.ends_with(".wasm") {
-        if sha256.is_some() {
-            doc.fault("/sha256", format!("`sha256` belongs to a file, and `{typed}` is built in"))
-                .hint("remove it, or write `use: ./module.wasm`")
-                .push(doc);
-        }
-        return Some(ModuleRef::Builtin(typed.to_string()));
-    }
-    let path = source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed));
-    let actual = match file_digest(&path) {
-        Ok(actual) => actual,
-        Err(why) => {
-            doc.fault("/use", format!("the module `{typed}` cannot be read: {why}"))
-                .hint("the path is relative to the manifest")
-                .push(doc);
-            return None;
-        }
-    };
-    match sha256.map(str::to_lowercase) {
-        Some(named) if named == actual => Some(ModuleRef::File { path, sha256: actual }),
-        Some(named) => {
-            doc.fault("/sha256", format!("the digest of `{typed}` does not match"))
-                .note(format!("the file has  {actual}"))
-                .note(format!("sha256: says  {named}"))
-                .hint("see why the file changed; if it was meant to, write the file's digest here")
-                .push(doc);
-            None
-        }
-        None if doc.was_wrong("/sha256") => None,
-        None => {
-            doc.fault("/use", format!("`sha256` is missing: `{typed}` is a file"))
-                .hint(format!("add `sha256: {actual}`"))
-                .push(doc);
-            None
-        }
-    }
-}
-
-fn file_digest(path: &PathBuf) -> Result<String, String> {
-    use std::io::Read;
-    let told = |error: std::io::Error| crate::files::words(&error);
-    let file = std::fs::File::open(path).map_err(told)?;
-    if !file.metadata().map_err(told)?.is_file() {
-        return Err("it is not a file".into());
-    }
-    let mut file = file.take(MODULE_BYTES_MAX + 1);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut total = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(told)?;
-        if read == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        total += read as u64;
-        if total > MODULE_BYTES_MAX {
-            return Err("it is larger than 64 MiB".into());
-        }
-        hash.update(&buffer[..read]);
-    }
 }
 
 fn schedule(

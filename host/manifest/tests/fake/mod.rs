@@ -1,7 +1,7 @@
 //! Modules and products as a table, with schemas as small as the tests need.
 use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 
 pub(crate) struct Fake;
 
@@ -20,7 +20,7 @@ impl Modules for Fake {
             ModuleRef::File { path, .. } if path.ends_with("broken.wasm") => {
                 return Err(ModuleFault::Unusable("built for SDK 0.4; this host offers 0.1–0.3".into()));
             }
-            ModuleRef::File { .. } => "any",
+            ModuleRef::File { .. } | ModuleRef::Registry { .. } => "any",
         };
         let params_schema = match name {
             "any" => json!({ "type": "object", "additionalProperties": false, "properties": {} }),
@@ -51,6 +51,17 @@ impl Modules for Fake {
             params_schema,
             digest: format!("digest-of-{name}"),
         })
+    }
+
+    fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {
+        match module {
+            ModuleRef::Builtin(_) => Err(ModuleFault::Unknown),
+            ModuleRef::File { sha256, .. } => Ok(Identity { digest: sha256.clone(), signers: vec![] }),
+            ModuleRef::Registry { digest, .. } => {
+                let signers = vec![format!("{}=", &digest[..43])];
+                Ok(Identity { digest: digest.clone(), signers })
+            }
+        }
     }
 
     fn prepare(&self, _: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {

@@ -1,6 +1,5 @@
 //! The shipped plugins as components: the cases of each rule, which its own tests run natively, and the alerter's
 //! golden messages, whose requests go through the host's own preparation to a receiver on loopback.
-mod component; // a rule's component, as the SDK's test harness runs it
 mod rules; // plugins/rule-*/cases.json
 mod alerter; // plugins/alerter-http/vendors/*/golden
 

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use watchbell_sandbox::CaseRunner;
 use watchbell_sdk::testing::Case;
 
-use crate::component::Component;
 use crate::{SANDBOX, plugin, sources};
 
 /// Each shipped rule's own cases and its ElastAlert cases, where it has them: the rule's tests run the same natively.
@@ -22,7 +22,7 @@ fn every_case_of_every_rule_holds() {
             cases.extend(Case::read_folders(&folder).unwrap());
         }
         assert!(!cases.is_empty(), "{rule}");
-        let told = cases.iter().filter_map(|case| case.check_with(&mut Component::new(&module)).err());
+        let told = cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(&module)).err());
         differences.extend(told.map(|difference| format!("{rule}: {difference}")));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));

@@ -1,5 +1,5 @@
+//! The SDK's cases on a component: what a rule's own tests run natively, evaluated in the sandbox.
 use watchbell_contract as contract;
-use watchbell_sandbox::{GuestFault, Limits, RuleModule, RunError};
 use watchbell_sdk::testing::{Answer, Call, Runner};
 use watchbell_sdk::wire::types as wire;
 use watchbell_sdk::{
@@ -7,18 +7,21 @@ use watchbell_sdk::{
     NamedFilter, Plan, Problem, Question, Range, RawSearch, Signal, Timestamp,
 };
 
+use crate::{GuestFault, Limits, RuleModule, RunError};
+
 /// Runs a case's windows on the component, each in a fresh instance, within the limits of the product.
-pub(crate) struct Component<'m> {
+#[derive(Debug)]
+pub struct CaseRunner<'m> {
     module: &'m RuleModule,
 }
 
-impl<'m> Component<'m> {
-    pub(crate) fn new(module: &'m RuleModule) -> Self {
+impl<'m> CaseRunner<'m> {
+    pub fn new(module: &'m RuleModule) -> Self {
         Self { module }
     }
 }
 
-impl Runner for Component<'_> {
+impl Runner for CaseRunner<'_> {
     fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
         let verdict =
             self.module.prepare(params, key).map_err(|error| vec![Fault::new("", error.to_string())])?;

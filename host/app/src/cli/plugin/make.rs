@@ -1,0 +1,118 @@
+//! From a name to a module that holds its cases.
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use watchbell_sandbox::{CaseRunner, RuleModule, Sandbox};
+use watchbell_sdk::testing::Case;
+use watchbell_workshop as workshop;
+use watchbell_workshop::{Language, Name, Project, Sdk};
+
+use super::super::args::{NewPlugin, PluginKind, PluginLanguage};
+use super::super::{Failure, GREEN, paint, plain, print};
+use super::look::Module;
+use super::{sandbox, size, teller};
+
+pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
+    let name = Name::parse(&args.name)?;
+    let kind = match args.kind {
+        PluginKind::Rule => workshop::Kind::Rule,
+        PluginKind::Alerter => workshop::Kind::Alerter,
+    };
+    let (language, sdk) = match args.language {
+        PluginLanguage::Rust => (Language::Rust, Some(Sdk::find(args.sdk.as_deref())?)),
+        PluginLanguage::JavaScript => (Language::JavaScript, None),
+    };
+    let folder = PathBuf::from(name.as_str());
+    let files = workshop::create(&folder, &name, kind, language, sdk.as_ref())?;
+    let ok = paint("ok", GREEN, &std::io::stdout());
+    let listed: Vec<String> = files.iter().map(|file| format!("  {name}/{file}")).collect();
+    print(&format!(
+        "{ok}: {} files\n{}\n\nnext:\n  cd {name}\n  watchbell plugin test\n  watchbell plugin build",
+        files.len(),
+        listed.join("\n")
+    ))
+}
+
+pub(super) fn build(folder: &Path) -> Result<(), Failure> {
+    let project = Project::open(folder, &mut teller())?;
+    let built = built(&project, &sandbox()?)?;
+    let inspection = built.module.inspection();
+    let ok = paint("ok", GREEN, &std::io::stdout());
+    print(&format!(
+        "{ok}: {}\n  file     {}{}\n  size     {}\n  sha256   {}",
+        plain(&built.module.sentence()),
+        built.file.display(),
+        if built.is_unchanged { " (its sources have not changed)" } else { "" },
+        size(inspection.bytes),
+        inspection.digest
+    ))
+}
+
+/// A component that the sandbox took, in its place.
+struct Built {
+    module: Module,
+    file: PathBuf,
+    is_unchanged: bool,
+}
+
+fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
+    let built = workshop::build(project, &mut teller())?;
+    let module = Module::load(&project.name, &built.bytes, sandbox)?;
+    // What would load and then fail does not count as built.
+    let misuses = module.misuses();
+    if !misuses.is_empty() {
+        return Err(Failure::Faults(anyhow!("{}: {}", project.name, plain(&misuses.join("; ")))));
+    }
+    let file = project.component();
+    let cannot = || format!("cannot write `{}`", file.display());
+    if project.language == Language::Rust {
+        fs::create_dir_all(file.parent().unwrap_or(&project.folder)).with_context(cannot)?;
+        fs::write(&file, &built.bytes).with_context(cannot)?;
+    }
+    Ok(Built { module, file, is_unchanged: built.is_unchanged })
+}
+
+pub(super) fn test(folder: &Path) -> Result<(), Failure> {
+    let project = Project::open(folder, &mut teller())?;
+    let native = workshop::test(&project, &mut teller())?;
+    print(&format!("{}: {native}", paint("ok", GREEN, &std::io::stdout())))?;
+    let sandbox = sandbox()?;
+    let module = built(&project, &sandbox)?.module;
+    let file = project.cases();
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let ok = paint("ok", GREEN, &std::io::stdout());
+            return print(&format!("{ok}: the component loads; there is no cases.json to run on it"));
+        }
+        Err(error) => return Err(anyhow!(error).context(format!("cannot read `{}`", file.display())).into()),
+    };
+    let Module::Rule(rule) = &module else {
+        return Err(
+            anyhow!("`{}` holds cases, and they are for rules alone: remove it", file.display()).into()
+        );
+    };
+    let cases = Case::read_all(&text)
+        .map_err(|error| anyhow!("`{}` is no list of cases: {error}", file.display()))?;
+    cases_hold(rule, &cases)
+}
+
+/// Runs every case, and tells of each whose signals differ.
+fn cases_hold(rule: &RuleModule, cases: &[Case]) -> Result<(), Failure> {
+    let differences: Vec<String> =
+        cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(rule)).err()).collect();
+    let (all, wrong) = (cases.len(), differences.len());
+    if wrong > 0 {
+        let told: Vec<String> = differences
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(|line| format!("  {}", plain(line)))
+            .collect();
+        return Err(
+            anyhow!("{wrong} of {all} cases do not hold on the component\n{}", told.join("\n")).into()
+        );
+    }
+    let ok = paint("ok", GREEN, &std::io::stdout());
+    print(&format!("{ok}: cases.json on the component: {all} passed"))
+}

@@ -1,0 +1,154 @@
+//! Rows that nobody has to write: the answer to a rule's question, made from a seed.
+use watchbell_contract::{Ask, Buckets, Column, Dictionary, Hits, Question, Rows, Values, Window};
+
+/// Rows of a page: as many as the host asks of a cluster at once.
+const PAGE_ROWS: u32 = 10_000;
+
+/// What the rows are to be like.
+pub(super) struct Recipe<'a> {
+    /// Fields that hold words.
+    pub(super) words: &'a [&'a str],
+    pub(super) rows: u32,
+    /// Words that a field takes its values from, at random.
+    pub(super) keys: u32,
+}
+
+impl Recipe<'_> {
+    /// The pages of an answer, in order of time, the same at every call.
+    ///
+    /// # Errors
+    /// The question is of a kind that no rows can be made up for.
+    pub(super) fn answer(&self, question: &Question, window: Window) -> Result<Vec<Rows>, String> {
+        let fields = match &question.ask {
+            Ask::Hits(hits) => of_hits(hits),
+            Ask::Buckets(buckets) => of_buckets(buckets),
+            Ask::Search(_) | Ask::Cluster(_) => {
+                return Err(
+                    "it asks for more than documents and buckets, which cannot be made up: measure it on a \
+                            real cluster"
+                        .into(),
+                );
+            }
+        };
+        let span = (question.over.end.0 - question.over.start.0).max(1) as u64;
+        // Only the window is filled: what a rule asks of the time before it is its own matter.
+        let (start, span) = if question.over.start < window.start {
+            (question.over.start.0, span)
+        } else {
+            (window.start.0, span)
+        };
+        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let mut pages = Vec::new();
+        let mut done = 0;
+        while done < self.rows {
+            let count = PAGE_ROWS.min(self.rows - done);
+            let time = |row: u32| start + (u64::from(done + row) * span / u64::from(self.rows)) as i64;
+            pages.push(Rows {
+                times: (0..count).map(time).collect(),
+                columns: fields.iter().map(|field| self.column(field, count, &mut random)).collect(),
+            });
+            done += count;
+        }
+        Ok(pages)
+    }
+
+    fn column(&self, field: &Field<'_>, count: u32, random: &mut Random) -> Column {
+        let values = match field.kind {
+            _ if self.words.contains(&field.name) => self.pick(count, random),
+            Kind::Word => self.pick(count, random),
+            Kind::Flag => Values::Booleans((0..count).map(|_| (random.below(10) == 0).into()).collect()),
+            Kind::Count => Values::Integers((0..count).map(|_| i64::from(1 + random.below(9))).collect()),
+            Kind::Number => Values::Numbers((0..count).map(|_| f64::from(random.below(1_000))).collect()),
+        };
+        Column { field: field.name.to_owned(), values, present: vec![], offsets: vec![] }
+    }
+
+    /// Words of equal length, of which a page holds those that it needs.
+    fn pick(&self, count: u32, random: &mut Random) -> Values {
+        let picked: Vec<u32> = (0..count).map(|_| random.below(self.keys)).collect();
+        let mut distinct = picked.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let words: Vec<String> = distinct.iter().map(|number| format!("key-{number:08}")).collect();
+        let ends = words.iter().scan(0, |end, word| {
+            *end += word.len() as u32;
+            Some(*end)
+        });
+        Values::Words(Dictionary {
+            codes: picked
+                .iter()
+                .filter_map(|number| distinct.binary_search(number).ok())
+                .map(|at| at as u32)
+                .collect(),
+            ends: ends.collect(),
+            bytes: words.concat().into_bytes(),
+        })
+    }
+}
+
+struct Field<'a> {
+    name: &'a str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Word,
+    Flag,
+    Count,
+    Number,
+}
+
+fn of_hits(hits: &Hits) -> Vec<Field<'_>> {
+    let numbers = hits.fields.iter().map(|name| Field { name, kind: Kind::Number });
+    let flags = hits.filters.iter().map(|filter| Field { name: &filter.name, kind: Kind::Flag });
+    numbers.chain(flags).collect()
+}
+
+fn of_buckets(buckets: &Buckets) -> Vec<Field<'_>> {
+    let by = buckets.by.iter().map(|name| Field { name, kind: Kind::Word });
+    let count = std::iter::once(Field { name: "_count", kind: Kind::Count });
+    let metrics = buckets.metrics.iter().map(|metric| Field { name: &metric.name, kind: Kind::Number });
+    let filters = buckets.filters.iter().map(|filter| Field { name: &filter.name, kind: Kind::Count });
+    by.chain(count).chain(metrics).chain(filters).collect()
+}
+
+/// SplitMix64: the same rows on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % u64::from(bound.max(1))) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contract::{NamedFilter, Range, Timestamp};
+
+    #[test]
+    fn pages_are_well_formed_in_order_and_the_same_each_time() {
+        let over = Range { start: Timestamp(0), end: Timestamp(3_600_000) };
+        let window = Window { start: over.start, settled: over.end, end: over.end };
+        let filters = vec![NamedFilter { name: "failed".into(), filter: "outcome: failed".into() }];
+        let hits = Hits { fields: vec!["host".into(), "bytes".into()], filters };
+        let question = Question { over, only: vec![], filter: None, ask: Ask::Hits(hits) };
+        let recipe = Recipe { words: &["host"], rows: 25_000, keys: 300 };
+        let pages = recipe.answer(&question, window).unwrap();
+        assert_eq!(pages.iter().map(Rows::len).collect::<Vec<_>>(), [10_000, 10_000, 5_000]);
+        let times: Vec<i64> = pages.iter().flat_map(|page| page.times.clone()).collect();
+        assert!(times.is_sorted() && times[0] == 0 && times[24_999] < 3_600_000);
+        for page in &pages {
+            page.validate().unwrap();
+            assert!(
+                matches!(&page.column("host").unwrap().values, Values::Words(words) if words.ends.len() == 300)
+            );
+        }
+        assert_eq!(pages, recipe.answer(&question, window).unwrap());
+    }
+}

@@ -1,0 +1,118 @@
+//! What `use` names: a module that is built in, a file, or a place in a registry.
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::doc::Doc;
+use crate::ModuleRef;
+use crate::limits::MODULE_BYTES_MAX;
+
+/// `None`: at fault.
+pub(super) fn module_ref(
+    doc: &mut Doc<'_>,
+    typed: &str,
+    sha256: Option<&str>,
+    source: &Path,
+) -> Option<ModuleRef> {
+    if let Some(place) = typed.strip_prefix("oci://") {
+        return registry_ref(doc, place, sha256);
+    }
+    if !typed.contains('/') && !typed.ends_with(".wasm") {
+        if sha256.is_some() {
+            doc.fault("/sha256", format!("`sha256` belongs to a file, and `{typed}` is built in"))
+                .hint("remove it, or write `use: ./module.wasm`")
+                .push(doc);
+        }
+        return Some(ModuleRef::Builtin(typed.to_string()));
+    }
+    let path = source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed));
+    let actual = match file_digest(&path) {
+        Ok(actual) => actual,
+        Err(why) => {
+            doc.fault("/use", format!("the module `{typed}` cannot be read: {why}"))
+                .hint("the path is relative to the manifest")
+                .push(doc);
+            return None;
+        }
+    };
+    match sha256.map(str::to_lowercase) {
+        Some(named) if named == actual => Some(ModuleRef::File { path, sha256: actual }),
+        Some(named) => {
+            doc.fault("/sha256", format!("the digest of `{typed}` does not match"))
+                .note(format!("the file has  {actual}"))
+                .note(format!("sha256: says  {named}"))
+                .hint("see why the file changed; if it was meant to, write the file's digest here")
+                .push(doc);
+            None
+        }
+        None if doc.was_wrong("/sha256") => None,
+        None => {
+            doc.fault("/use", format!("`sha256` is missing: `{typed}` is a file"))
+                .hint(format!("add `sha256: {actual}`"))
+                .push(doc);
+            None
+        }
+    }
+}
+
+/// A tag may be moved to another module; a digest cannot.
+fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<ModuleRef> {
+    if sha256.is_some() {
+        doc.fault("/sha256", "`sha256` belongs to a file, and a registry's module has its digest in `use`")
+            .hint("remove it, or write `use: ./module.wasm`")
+            .push(doc);
+    }
+    let Some((place, digest)) = named.split_once('@') else {
+        let (host, repository) = named.split_once('/').unwrap_or((named, ""));
+        let repository = repository.split(':').next().unwrap_or_default();
+        doc.fault("/use", format!("`oci://{named}` names no digest, and what a tag means may change"))
+            .hint(format!(
+                "`watchbell plugin pull {named}` tells it: write `oci://{host}/{repository}@sha256:…`"
+            ))
+            .push(doc);
+        return None;
+    };
+    let digest = digest.strip_prefix("sha256:").unwrap_or_default().to_lowercase();
+    if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        doc.fault(
+            "/use",
+            format!("`oci://{named}` has no SHA-256 digest: `sha256:` and 64 digits after the `@`"),
+        )
+        .push(doc);
+        return None;
+    }
+    let (host, repository) = place.split_once('/').unwrap_or((place, ""));
+    let is_host = host == "localhost" || host.contains(['.', ':']);
+    let has_tag = repository.contains(':');
+    if !is_host || repository.is_empty() || has_tag {
+        doc.fault("/use", format!("`oci://{named}` is no place in a registry"))
+            .hint("write it like `oci://registry.example.com/rules/login-burst@sha256:…`, without a tag")
+            .push(doc);
+        return None;
+    }
+    Some(ModuleRef::Registry { place: place.to_owned(), digest })
+}
+
+fn file_digest(path: &PathBuf) -> Result<String, String> {
+    use std::io::Read;
+    let told = |error: std::io::Error| crate::files::words(&error);
+    let file = std::fs::File::open(path).map_err(told)?;
+    if !file.metadata().map_err(told)?.is_file() {
+        return Err("it is not a file".into());
+    }
+    let mut file = file.take(MODULE_BYTES_MAX + 1);
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut total = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(told)?;
+        if read == 0 {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        total += read as u64;
+        if total > MODULE_BYTES_MAX {
+            return Err("it is larger than 64 MiB".into());
+        }
+        hash.update(&buffer[..read]);
+    }
+}

@@ -1,0 +1,21 @@
+//! The workshop: where plugins are made. It starts projects, builds them and runs their own tests; what a module then
+//! does is the sandbox's to tell. Nothing here names wasmtime, so it builds in seconds.
+mod name; // what a plugin may be called
+mod template; // the files of a new project
+mod project; // a plugin's folder, as it is found
+mod work; // programs that take their time, and what they say meanwhile
+mod toolchain; // a way to build for wasm
+mod component; // a core module becomes a component
+mod build; // from the sources to the component's bytes
+mod native; // the project's own tests
+pub mod signature; // who vouches for a module
+pub mod registry; // modules in OCI registries, and those fetched from there
+
+pub use build::{BuildFault, Built, build};
+pub use component::EncodeFault;
+pub use name::{Name, NameFault};
+pub use native::test;
+pub use project::{Language, Project, ProjectFault};
+pub use template::{Kind, NewFault, Sdk, create};
+pub use toolchain::{Toolchain, ToolchainFault};
+pub use work::{Progress, Teller, WorkFault};

@@ -1,0 +1,11 @@
+//! Modules in OCI registries: one layer of `application/wasm`, as the CNCF's Wasm OCI artifact says, fetched by digest
+//! and kept where it is found again without the registry.
+mod reference; // where a module lies
+mod artifact; // what a manifest in a registry says
+mod store; // what was fetched, by digest
+mod session; // requests to a registry, with what it wants to know first
+mod client; // push and pull
+
+pub use client::{Access, Parcel, Pulled, Pushed, RegistryFault, pull, push};
+pub use reference::{Reference, ReferenceFault};
+pub use store::{Module, Store, StoreFault};

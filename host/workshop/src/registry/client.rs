@@ -1,0 +1,177 @@
+//! Push and pull: the few requests of the OCI distribution specification that a module needs.
+//!
+//! The `oci-client` crate speaks it too; it switches on features of crates beneath wasmtime, which every build of the
+//! workspace would pay for, or brings a second HTTP stack in its newer versions.
+use std::future::Future;
+use std::thread;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::artifact::{self, Described, MANIFEST_TYPE};
+use super::reference::Reference;
+use super::session::Session;
+use super::store::{Module, Store, StoreFault};
+
+/// How long one push or pull may take, all in all.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// A manifest; a module's has a few hundred bytes.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+/// How a registry is spoken to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access {
+    /// Without TLS, though the registry is another machine.
+    pub plain_http: bool,
+}
+
+/// A module in its place.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// By digest, as a manifest may name it.
+    pub pinned: Reference,
+}
+
+/// A module that was fetched, or found.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// By digest, as a manifest may name it.
+    pub pinned: Reference,
+    pub module: Module,
+}
+
+/// What is pushed.
+#[derive(Clone, Copy, Debug)]
+pub struct Parcel<'a> {
+    pub bytes: &'a [u8],
+    pub imports: &'a [String],
+    pub exports: &'a [String],
+    pub title: &'a str,
+    pub version: &'a str,
+    pub description: &'a str,
+    /// Signatures, apart by spaces; may be empty.
+    pub signatures: &'a str,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryFault {
+    #[error("`{host}` cannot be reached: {why}{}", if *is_plain {
+        ""
+    } else {
+        " (it is spoken to with TLS; `--plain-http` speaks without)"
+    })]
+    Unreachable { host: String, why: String, is_plain: bool },
+    #[error(
+        "`{host}` does not allow it{}: `docker login {host}` keeps credentials, or set WATCHBELL_REGISTRY={host} with \
+         WATCHBELL_REGISTRY_USERNAME and WATCHBELL_REGISTRY_PASSWORD",
+        if *is_known { " to whom the credentials name" } else { " to just anybody" }
+    )]
+    Denied { host: String, is_known: bool },
+    #[error("`{0}` is not in its registry")]
+    Missing(String),
+    #[error("the credentials for `{host}` cannot be had: {why}")]
+    Credentials { host: String, why: String },
+    #[error("`{place}` holds no module: {why}")]
+    NoModule { place: String, why: String },
+    #[error(
+        "the registry of `{place}` handed out something else: its digest is sha256:{found}, not sha256:{wanted}"
+    )]
+    Altered { place: String, wanted: String, found: String },
+    #[error("`{place}` took more than {} s", WAIT_MAX.as_secs())]
+    Slow { place: String },
+    #[error("`{place}` failed: {why}")]
+    Failed { place: String, why: String },
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Puts a module under a tag (`latest` where none is named). May be called from anywhere but takes its time: it waits.
+///
+/// # Errors
+/// What the registry said, or why it could not be asked.
+pub fn push(to: &Reference, parcel: Parcel<'_>, access: Access) -> Result<Pushed, RegistryFault> {
+    let digest = hex::encode(Sha256::digest(parcel.bytes));
+    let of = Described {
+        digest: &digest,
+        bytes: parcel.bytes.len(),
+        imports: parcel.imports,
+        exports: parcel.exports,
+        title: parcel.title,
+        version: parcel.version,
+        description: parcel.description,
+        signatures: parcel.signatures,
+    };
+    let config = artifact::config(&of);
+    let config_digest = hex::encode(Sha256::digest(&config));
+    let manifest = artifact::manifest(&of, &config, &config_digest);
+    let pinned = to.pinned(&hex::encode(Sha256::digest(&manifest)));
+    waited(to, async {
+        let mut session = Session::open(to, access)?;
+        session.upload(parcel.bytes, &digest).await?;
+        session.upload(&config, &config_digest).await?;
+        // The manifest last: whoever finds it finds the module.
+        session.put_manifest(manifest, MANIFEST_TYPE).await?;
+        Ok(Pushed { pinned })
+    })
+}
+
+/// Fetches a module into `store`. One named by digest that is there already needs no registry. It waits, as `push`
+/// does.
+///
+/// # Errors
+/// As `push`; also that what came is not what was named.
+pub fn pull(from: &Reference, store: &Store, access: Access) -> Result<Pulled, RegistryFault> {
+    if let Some(digest) = from.digest()
+        && let Some(module) = store.module(digest)?
+    {
+        return Ok(Pulled { pinned: from.pinned(digest), module });
+    }
+    let digest = waited(from, fetch(from, store, access))?;
+    let lost =
+        || RegistryFault::NoModule { place: from.to_string(), why: "it could not be read back".into() };
+    let module = store.module(&digest)?.ok_or_else(lost)?;
+    Ok(Pulled { pinned: from.pinned(&digest), module })
+}
+
+/// Returns the manifest's digest.
+async fn fetch(from: &Reference, store: &Store, access: Access) -> Result<String, RegistryFault> {
+    let mut session = Session::open(from, access)?;
+    let manifest = session.download(&format!("manifests/{}", from.name()), MANIFEST_BYTES_MAX).await?;
+    let digest = hex::encode(Sha256::digest(&manifest));
+    if let Some(wanted) = from.digest() {
+        same(from, wanted, &digest)?;
+    }
+    let layer =
+        artifact::read(&manifest).map_err(|why| RegistryFault::NoModule { place: from.to_string(), why })?;
+    let module = session.download(&format!("blobs/sha256:{}", layer.digest), layer.bytes).await?;
+    same(from, &layer.digest, &hex::encode(Sha256::digest(&module)))?;
+    store.put(&module)?;
+    store.put(&manifest)?;
+    Ok(digest)
+}
+
+fn same(place: &Reference, wanted: &str, found: &str) -> Result<(), RegistryFault> {
+    if wanted == found {
+        return Ok(());
+    }
+    let (wanted, found) = (wanted.to_owned(), found.to_owned());
+    Err(RegistryFault::Altered { place: place.to_string(), wanted, found })
+}
+
+/// Waits for `work` on a thread with a runtime of its own: the caller may sit on a runtime's worker or on none.
+fn waited<T: Send>(
+    place: &Reference,
+    work: impl Future<Output = Result<T, RegistryFault>> + Send,
+) -> Result<T, RegistryFault> {
+    let failed = |why: String| RegistryFault::Failed { place: place.to_string(), why };
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| failed(error.to_string()))?;
+        runtime.block_on(async {
+            tokio::time::timeout(WAIT_MAX, work)
+                .await
+                .unwrap_or_else(|_| Err(RegistryFault::Slow { place: place.to_string() }))
+        })
+    };
+    thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|_| Err(failed("it panicked".into())))
+}

@@ -1,0 +1,13 @@
+// Makes dist/plugin-name.wasm of src/component.js. The whole JavaScript engine is in it, about 12 MB.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { componentize } from '@bytecodealliance/componentize-js';
+
+const { component } = await componentize({
+  sourcePath: 'src/component.js',
+  witPath: 'wit/watchbell.wit',
+  worldName: 'rule-component',
+  // A rule imports nothing but `log`: the host refuses a module that wants a clock, randomness or a network.
+  disableFeatures: ['random', 'stdio', 'clocks', 'http', 'fetch-event'],
+});
+await mkdir('dist', { recursive: true });
+await writeFile('dist/plugin-name.wasm', component);
