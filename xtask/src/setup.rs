@@ -17,6 +17,10 @@ pub(crate) struct Tools {
     pub(crate) java: Java,
 }
 
+/// What tests of plugins call besides, each with Debian's package: JavaScript plugins, a registry, keys.
+const PROGRAMS: [(&str, &str); 4] =
+    [("node", "nodejs"), ("npm", "npm"), ("docker-registry", "docker-registry"), ("openssl", "openssl")];
+
 /// An error: there is no way to build plugins. A missing JDK or Maven only costs the tests on real servers; in CI it
 /// is installed where apt can.
 pub(crate) fn run(cache: &Cache, stage: &mut Stage, ci: bool) -> Result<Tools> {
@@ -30,6 +34,9 @@ pub(crate) fn run(cache: &Cache, stage: &mut Stage, ci: bool) -> Result<Tools> {
                 apt_install(stage, &[package]);
             }
             java = Java::find();
+        }
+        for (_, package) in PROGRAMS.iter().filter(|(program, _)| !on_path(program)) {
+            apt_install(stage, &[package]);
         }
     }
     Ok(Tools { wasm, java })
@@ -45,13 +52,26 @@ pub(crate) fn report(tools: &Tools, cache: &Cache) -> String {
         Some(maven) => maven.display().to_string(),
         None => yellow("none: the tests on real servers will be skipped"),
     };
+    let without: Vec<&str> =
+        PROGRAMS.iter().map(|(program, _)| *program).filter(|program| !on_path(program)).collect();
+    let programs = match without.as_slice() {
+        [] => "node, npm, docker-registry and openssl".to_owned(),
+        some => {
+            yellow(&format!("no {}: the tests of plugins that need it will be skipped", some.join(", no ")))
+        }
+    };
     format!(
-        "  wasm       {}\n  jdk 17     {}\n  jdk ≥ 21   {}\n  maven      {maven}\n  build in   {}",
+        "  wasm       {}\n  jdk 17     {}\n  jdk ≥ 21   {}\n  maven      {maven}\n  plugins    {programs}\n  build in   {}",
         tools.wasm.describe(),
         jdk(tools.java.seventeen()),
         jdk(tools.java.current()),
         cache.root().display(),
     )
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// Debian's packages for what is missing. Debian 12 has no JDK from 21 on, its successor has.
