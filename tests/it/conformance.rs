@@ -87,12 +87,14 @@ fn pins(name: &str) -> (usize, Vec<String>) {
         let text = fs::read_to_string(folder.join("timeline.json")).expect("a timeline");
         let timeline: Value = serde_json::from_str(&text).expect("JSON");
         let told = timeline["pins"].as_str().unwrap_or_else(|| panic!("{}: pins nothing", folder.display()));
-        // What follows the first sentence end says how it differs; here the source counts.
-        let source = told.split([':', ';', ',']).next().unwrap_or(told).trim().to_owned();
+        // What follows says how it differs; here the source counts.
+        let first = told.split([':', ';', ',']).next().unwrap_or(told);
+        let source = first.split(". ").next().unwrap_or(first).trim().to_owned();
         if !pins.contains(&source) {
             pins.push(source);
         }
     }
+    pins.sort();
     (folders.len(), pins)
 }
 

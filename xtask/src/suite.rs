@@ -19,9 +19,9 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(11), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(14), run: |suite, stage| suite.tests(stage) },
-    Room { name: "servers", budget: minutes(5), run: |suite, stage| suite.servers(stage) },
+    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
 ];
 
 /// The tests that talk to real servers: a test binary, and a part of the names of its tests (empty: all).

@@ -81,7 +81,7 @@ pub(super) fn frequency(made: &mut Maker<'_>) {
     made.number("num_events", "num_events");
     made.span("timeframe", "timeframe");
     made.switch("attach_related", "attach_related");
-    counted(made);
+    counted(made, "who_then_when");
 }
 
 pub(super) fn spike(made: &mut Maker<'_>) {
@@ -92,7 +92,7 @@ pub(super) fn spike(made: &mut Maker<'_>) {
     made.number("threshold_cur", "threshold_cur");
     made.switch("alert_on_new_data", "alert_on_new_data");
     made.text("field_value", "field");
-    counted(made);
+    counted(made, "buckets");
 }
 
 /// `spike_height` and `spike_type`.
@@ -132,24 +132,29 @@ pub(super) fn flatline(made: &mut Maker<'_>) {
     made.number("threshold", "threshold");
     made.span("timeframe", "timeframe");
     made.switch("forget_keys", "forget_keys");
-    counted(made);
+    counted(made, "buckets");
 }
 
-/// ElastAlert's ways of not reading every document.
-fn counted(made: &mut Maker<'_>) {
+/// ElastAlert's ways of not reading every document, and this rule's.
+fn counted(made: &mut Maker<'_>, fetch: &str) {
     let mut buckets = false;
     for option in ["use_count_query", "use_terms_query"] {
         match made.sheet.flag(option) {
             Some(true) => {
                 buckets = true;
-                made.sheet.changed(option, "`params.fetch: buckets`: counts of each step of the grid, none lost when documents come late");
+                made.sheet.changed(
+                    option,
+                    format!(
+                        "`params.fetch: {fetch}`: the cluster counts, and no document that comes late is lost"
+                    ),
+                );
             }
             Some(false) => made.sheet.carried(option, "as it is by default"),
             None => {}
         }
     }
     if buckets {
-        made.put("fetch", Yaml::text("buckets"));
+        made.put("fetch", Yaml::text(fetch));
     }
     made.sheet.drop_all(&["terms_size", "min_doc_count"], "every key is counted, however many there are");
 }

@@ -119,6 +119,14 @@ fn metric(made: &mut Maker<'_>) {
         None => {}
     }
     match script(made.sheet.node("metric_agg_script").as_ref()) {
+        Some(Some(_)) if made.sheet.text("metric_agg_type").is_some_and(|kind| kind != "avg") => {
+            made.sheet.fault(
+                "metric_agg_script",
+                "of what a script gives only the average can be asked",
+                "write `metric_agg_type: avg`, or keep what the script gives in a field of its own",
+            );
+            made.sheet.dropped("metric_agg_key", "the script stands in for the field, in ElastAlert too");
+        }
         Some(Some(script)) => {
             made.put("script", Yaml::Text(script));
             made.sheet.carried("metric_agg_script", "`params.script`");
@@ -175,6 +183,15 @@ fn stretch(made: &mut Maker<'_>) {
         made.sheet.carried(option, "`params.timeframe`: what each value is made of");
         let every = made.sheet.span("run_every").filter(|_| option == "buffer_time");
         match every {
+            Some(every) if every.text != width.text && is_whole(made) => {
+                made.sheet.changed(
+                    "run_every",
+                    format!(
+                        "a value for each {}: this metric cannot be made of several shorter ones",
+                        width.text
+                    ),
+                );
+            }
             Some(every) if every.text != width.text && divides(&every, Some(&width)) => {
                 made.put("step", Yaml::Text(every.text.clone()));
                 made.sheet.carried(
@@ -187,6 +204,12 @@ fn stretch(made: &mut Maker<'_>) {
     }
     made.sheet.carried("sync_bucket_interval", "values always lie on the grid, and each is judged once");
     made.sheet.dropped("allow_buffer_time_overlap", OVERLAP);
+}
+
+/// Whether a value cannot be made of values of parts of its time.
+fn is_whole(made: &mut Maker<'_>) -> bool {
+    made.sheet.has("metric_agg_script")
+        || matches!(made.sheet.text("metric_agg_type").as_deref(), Some("cardinality" | "percentiles"))
 }
 
 /// How much data one run of ElastAlert looks at, and the option that says it.
