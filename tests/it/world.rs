@@ -187,6 +187,28 @@ impl World {
         (answer.status().as_u16(), answer.text().await.expect("a body"))
     }
 
+    /// Asks a host again and again, until its answer is as `wanted`.
+    pub(crate) async fn get_until(
+        &self,
+        address: &str,
+        path: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> (u16, String) {
+        let asking = async {
+            loop {
+                let (code, body) = self.get(address, path).await;
+                if wanted(&body) {
+                    return (code, body);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, asking).await {
+            Ok(answer) => answer,
+            Err(_) => panic!("{path} never answered so: {:?}", self.get(address, path).await),
+        }
+    }
+
     fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
         command.env_remove("ENVIRONMENT").env("RUST_LOG", "info").env("NO_COLOR", "1");

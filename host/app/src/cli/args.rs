@@ -161,8 +161,9 @@ const TEST_HELP: &str = "A test beside rules/web/spike.yaml, in rules/web/spike.
       documents: [{ at: 0s, every: 1m, count: 60, fields: { Status: 500 } }]
       quiet: true
 
-A window that ends at 5m is judged at 5m10s (`delay`). `watchbell test --verbose` tells what happened and when;
-`--bless` writes what happened into `expect`; `watchbell schema test` writes the schema for editors.";
+A window that ends at 5m is judged at 5m10s (`delay`). `watchbell test --verbose` tells what
+happened and when; `--bless` writes what happened into `expect`; `watchbell schema test` writes
+the schema for editors.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TEST_HELP)]

@@ -227,8 +227,10 @@ fn people(
             labels.join(" ")
         )))?;
     }
-    if sent == 0 {
-        print("\nNothing would have been sent.")?;
+    match (&past.stopped, sent) {
+        (None, 0) => print("\nNothing would have been sent.")?,
+        (Some(_), 0) => print("\nUp to where it stopped, nothing would have been sent.")?,
+        _ => {}
     }
     for gap in &past.gaps {
         print(&format!("{} {}", paint("left out:", YELLOW, &out), plain(gap)))?;

@@ -21,8 +21,10 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let store = args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone());
     let shelf = Shelf::beside(&store);
     let Some(id) = &args.run else { return list(&shelf, args.json) };
-    let recording =
-        shelf.find(id).context("hint: `watchbell replay` without an id lists what is recorded")?;
+    let recording = shelf.find(id).map_err(|fault| {
+        let told = crate::chain(&fault);
+        anyhow::anyhow!("{told}\n\nhint: `watchbell replay` without an id lists what is recorded")
+    })?;
     let module = match &args.module {
         Some(path) => {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;

@@ -1,4 +1,5 @@
 // Makes dist/plugin-name.wasm of src/component.js. The whole JavaScript engine is in it, about 12 MB.
+// package.json names preview2-shim as well: componentize-js reads it, and does not say so.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { componentize } from '@bytecodealliance/componentize-js';
 
