@@ -120,8 +120,12 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
     if has_count {
         columns.push(plain("_count", Values::Integers(vec![1; rows.len()])));
     }
-    for filter in filters {
-        let flags = || rows.iter().map(|row| row % 2);
+    if let Ask::Buckets(buckets) = &question.ask {
+        let ones = || Values::Numbers(vec![1.0; rows.len()]);
+        columns.extend(buckets.metrics.iter().map(|metric| plain(&metric.name, ones())));
+    }
+    for (number, filter) in (0..).zip(filters) {
+        let flags = || rows.iter().map(move |row| u64::from(row % 2 == number % 2));
         let values = match has_count {
             true => Values::Integers(flags().map(|flag| flag as i64).collect()),
             false => Values::Booleans(flags().map(|flag| flag as u8).collect()),

@@ -20,7 +20,8 @@ pub(crate) enum Fill {
 
 const MILLION: u64 = 1_000_000;
 
-/// Without `rule-any`, for which a million rows are a million signals.
+/// Without `rule-any`, for which a million rows are a million signals, and without `rule-query` and
+/// `rule-cluster-health`, which get a row or two for a window.
 pub(crate) const SUBJECTS: &[Subject] = &[
     Subject {
         plugin: "rule-frequency",
@@ -77,5 +78,61 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         params: r#"{ "field": "user", "timeframe": "1h", "min_cardinality": 10 }"#,
         key: &["host"],
         fields: &[("host", Fill::Words(1_000)), ("user", Fill::Numbers(MILLION))],
+    },
+    Subject {
+        plugin: "rule-flatline",
+        what: "200,000 names",
+        params: r#"{ "threshold": 2, "timeframe": "2h" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(200_000))],
+    },
+    Subject {
+        plugin: "rule-change",
+        what: "200,000 names",
+        params: r#"{ "fields": ["state"], "timeframe": "1d" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(200_000)), ("state", Fill::Numbers(1))],
+    },
+    Subject {
+        plugin: "rule-sequence",
+        what: "200,000 names that wait, of 400,000",
+        params: r#"{ "first": "a", "without": "b", "within": "1d" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(400_000))],
+    },
+    Subject {
+        plugin: "rule-metric-aggregation",
+        what: "200,000 keys, a step",
+        params: r#"{ "metric": "avg", "field": "took", "max_threshold": 5, "timeframe": "10m" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(200_000))],
+    },
+    Subject {
+        plugin: "rule-percentage-match",
+        what: "200,000 keys, a step",
+        params: r#"{ "match": "a", "max_percentage": 100, "timeframe": "10m" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(200_000))],
+    },
+    Subject {
+        plugin: "rule-spike-aggregation",
+        what: "100,000 keys",
+        params: r#"{ "metric": "sum", "field": "took", "height": 1000, "direction": "up", "timeframe": "1h", "step": "10m" }"#,
+        key: &["host"],
+        fields: &[("host", Fill::Words(100_000))],
+    },
+    Subject {
+        plugin: "rule-blacklist",
+        what: "none of 1,000,000 values listed",
+        params: r#"{ "field": "user", "values": ["nobody", "/^root/"] }"#,
+        key: &[],
+        fields: &[("user", Fill::Words(MILLION))],
+    },
+    Subject {
+        plugin: "rule-whitelist",
+        what: "one value, listed",
+        params: r#"{ "field": "user", "values": ["web-0000000.example.com"] }"#,
+        key: &[],
+        fields: &[("user", Fill::Words(1))],
     },
 ];
