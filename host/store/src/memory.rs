@@ -8,6 +8,7 @@ use watchbell_pipeline::record::{
 };
 use watchbell_pipeline::spec::RuleName;
 
+use crate::sqlite::names::gap_reason_name;
 use crate::{CommitError, Pruned, Store, StoreError};
 
 #[derive(Clone, Debug, Default)]
@@ -162,12 +163,10 @@ impl Store for Memory {
         for (_, episode) in &resolved {
             self.episodes.remove(episode);
         }
-        let mut gaps = 0;
-        self.gaps.retain(|gap| {
-            let forget = gap.recorded_at < before && gaps < rows_max;
-            gaps += usize::from(forget);
-            !forget
-        });
+        self.gaps.sort_by(|a, b| gap_age(a).cmp(&gap_age(b)));
+        let old = self.gaps.partition_point(|gap| gap.recorded_at < before);
+        let gaps = old.min(rows_max);
+        self.gaps.drain(..gaps);
         Ok(Pruned {
             episodes: resolved.len() as u64,
             intents: ended.len() as u64,
@@ -175,6 +174,11 @@ impl Store for Memory {
             more: [resolved.len(), ended.len(), gaps].contains(&rows_max),
         })
     }
+}
+
+/// By which gaps are forgotten, oldest first: when each was recorded, then its key.
+fn gap_age(gap: &GapRecord) -> (Timestamp, &RuleName, Timestamp, Timestamp, &'static str) {
+    (gap.recorded_at, &gap.rule, gap.over.start, gap.over.end, gap_reason_name(gap.reason))
 }
 
 fn is_open(intent: &IntentRecord) -> bool {

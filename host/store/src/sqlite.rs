@@ -2,7 +2,7 @@
 mod open; // from a path to a store that is known to be whole, ours and writable; or a refusal in words
 mod lock; // one host to a file
 mod json; // the columns that hold more than one value
-mod names; // how enums are spelled in columns
+pub(crate) mod names; // how enums are spelled in columns
 mod rows; // rows, converted by hand into records
 mod write; // what a commit changes
 mod fault; // what SQLite said, in our words
@@ -164,7 +164,7 @@ fn prune(db: &mut Connection, before: Timestamp, rows_max: u32) -> rusqlite::Res
     )?;
     let gaps = tx.execute(
         "DELETE FROM gaps WHERE (rule, starts, ends, reason) IN (SELECT rule, starts, ends, reason FROM gaps
-         WHERE recorded_at < ?1 ORDER BY recorded_at LIMIT ?2)",
+         WHERE recorded_at < ?1 ORDER BY recorded_at, rule, starts, ends, reason LIMIT ?2)",
         params![before.0, rows_max],
     )?;
     tx.commit()?;

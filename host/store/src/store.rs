@@ -19,8 +19,8 @@ pub trait Store: Send {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError>;
 
     /// Forgets what ended before `before`: delivered and dead intents, resolved episodes to which no intent
-    /// belongs any more, and gaps. At most `rows_max` rows of each in a call, so that commits are not held up;
-    /// `Pruned::more` asks for another one.
+    /// belongs any more, and gaps. At most `rows_max` rows of each in a call, the longest ended first, so that
+    /// commits are not held up; `Pruned::more` asks for another one.
     fn prune(&mut self, before: Timestamp, rows_max: u32) -> Result<Pruned, StoreError>;
 }
 

@@ -3,5 +3,4 @@ mod fixtures; // records with a default for everything
 mod promises; // take over, commit, repeat, prune
 mod refusals; // all that `open` turns down, in words
 mod model; // random commits on a file and in memory
-mod kill; // a process killed at any moment
 mod reading; // what `status` and `explain` see

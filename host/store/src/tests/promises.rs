@@ -122,6 +122,20 @@ fn records_replace_those_of_the_same_key_and_ended_rules_are_forgotten() {
 }
 
 #[test]
+fn prune_forgets_the_oldest_gap_first_in_whatever_order_they_came() {
+    on_each(|store| {
+        let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+        let all = Commit { gaps: vec![gap(1, 30), gap(2, 10), gap(3, 20)], ..commit(epoch, 1) };
+        store.commit(&all).unwrap();
+        let one = Pruned { gaps: 1, more: true, ..Pruned::default() };
+        assert_eq!(store.prune(Timestamp(40), 1).unwrap(), one);
+        // The one of 10 is gone: only that of 20 is as old as this, and then none.
+        assert_eq!(store.prune(Timestamp(25), 1).unwrap(), one);
+        assert_eq!(store.prune(Timestamp(25), 1).unwrap(), Pruned::default());
+    });
+}
+
+#[test]
 fn prune_forgets_what_has_ended_and_keeps_what_is_open() {
     on_each(|store| {
         let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;

@@ -1,3 +1,9 @@
+//! A process killed at any moment. In a binary of its own: a lock lasts until its last handle is closed, and between
+//! `fork` and `exec` the child holds those of every test beside it.
+#[path = "../src/tests/fixtures.rs"]
+#[expect(dead_code, reason = "records for all tests of the store")]
+mod fixtures;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -5,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{Commit, Phase, Snapshot};
 
-use super::fixtures::{PARTITION, episode, host, intent, owed, rule};
-use crate::{Sqlite, Store};
+use fixtures::{PARTITION, episode, host, intent, owed, rule};
+use watchbell_store::{Sqlite, Store};
 
 /// Names the store for the process that is to be killed.
 const VICTIM: &str = "WATCHBELL_STORE_VICTIM";
@@ -102,7 +108,7 @@ fn kill_after(path: &Path, acknowledged_min: u64) -> i64 {
 
 fn spawn(path: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tests::kill::victim", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "victim", "--nocapture", "--test-threads=1"])
         .env(VICTIM, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
