@@ -30,7 +30,7 @@ The commands of this repository. Each finds or installs what it needs.
   cargo xtask test [--only STAGE] [--keep-going]
                                               every check there is, with a time budget each:
                                               setup, fmt, plugins, clippy, tests, servers
-  cargo xtask bench [parse|rows|rules|sandbox|host|elastalert]
+  cargo xtask bench [parse|rows|rules|sandbox|tests|node|host|elastalert]
                                               measure all but the last, or one of them; `elastalert` is
                                               the whole host side by side with ElastAlert2
   cargo xtask servers [--heap 1g] [es7|es9|os3]…
