@@ -30,6 +30,10 @@ plugins:
 run *ARGS:
     cargo run -p watchbell -- {{ ARGS }}
 
+# Put `watchbell` into ~/.local/bin, all plugins inside
+install *ARGS:
+    cargo xtask install {{ ARGS }}
+
 # Watch a rule find a spike in a live log stream
 demo *ARGS:
     cargo xtask demo {{ ARGS }}

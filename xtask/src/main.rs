@@ -14,7 +14,7 @@ mod http; // whether a server answers
 mod servers; // real servers, for tests and benchmarks
 mod counts; // what the output of tests says
 mod suite; // every check there is
-mod programs; // the demo, the benchmarks, the servers
+mod programs; // the demo, the benchmarks, the servers, the installed host
 
 use std::process::ExitCode;
 
@@ -27,6 +27,7 @@ const HELP: &str = "\
 The commands of this repository. Each finds or installs what it needs.
 
   cargo xtask demo [--once] [--cluster URL]   watch a rule find a spike in a live log stream, in about 40 s
+  cargo xtask install [--to DIR]              build `watchbell` with all plugins inside, into ~/.local/bin
   cargo xtask test [--only STAGE] [--keep-going]
                                               every check there is, with a time budget each:
                                               setup, fmt, plugins, clippy, tests, servers
@@ -74,6 +75,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "demo" => programs::run(&Cache::open()?, "watchbell-demo", rest),
         "bench" => programs::run(&Cache::open()?, "watchbell-bench", rest),
         "servers" => programs::servers(&Cache::open()?, rest),
+        "install" => programs::install(&Cache::open()?, rest),
         "test" => suite::run(Cache::open()?, ci, &suite::Options::parse(rest)?),
         "plugins" => {
             let cache = Cache::open()?;

@@ -1,4 +1,5 @@
-//! `demo`, `bench`, `servers`: the programs that need something built or started first.
+//! `demo`, `bench`, `servers`, `install`: the programs that need something built or started first.
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -106,6 +107,34 @@ pub(crate) fn servers(cache: &Cache, words: &[String]) -> Result<ExitCode> {
         }
         clock::pause();
     }
+}
+
+/// Builds the host as its tests run it, with all plugins inside, and puts it into a folder: `[--to DIR]`.
+pub(crate) fn install(cache: &Cache, words: &[String]) -> Result<ExitCode> {
+    let folder = match words {
+        [] => match std::env::home_dir() {
+            Some(home) => home.join(".local/bin"),
+            None => bail!("there is no home folder: say where to with `--to DIR`"),
+        },
+        [option, folder] if option == "--to" => std::path::absolute(folder)?,
+        _ => bail!("`install` takes `--to DIR` and nothing else"),
+    };
+    let tools = prepare(cache)?;
+    build_plugins(cache, &tools)?;
+    let built = build(cache, "watchbell")?.join("watchbell");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let place = folder.join("watchbell");
+    // Renamed into place: a host that runs there keeps its own file until it is restarted.
+    let fresh = folder.join(".watchbell.new");
+    fs::copy(&built, &fresh)
+        .and_then(|_| fs::rename(&fresh, &place))
+        .with_context(|| format!("cannot write `{}`", place.display()))?;
+    println!("installed {}", place.display());
+    let searched = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&searched).any(|entry| entry == folder) {
+        println!("that folder is not in PATH: export PATH=\"{}:$PATH\"", folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The host and the program `name`; returns the folder they are in.
