@@ -1,10 +1,12 @@
-//! Leaving ElastAlert: what `watchbell import` writes is taken by the real rules.
+//! Leaving ElastAlert: what `watchbell import` writes is taken by the real rules, and `watchbell shadow` compares.
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use watchbell::clock::rfc3339;
+use watchbell_contract::Timestamp;
 
-use crate::world::{World, repository};
+use crate::world::{World, hit, now, repository};
 
 fn cases() -> Vec<PathBuf> {
     let listed = fs::read_dir(repository().join("tests/cases/import")).expect("the cases");
@@ -78,4 +80,75 @@ async fn nothing_is_written_over_and_what_is_left_out_is_told() {
     assert!(code == 1 && err.contains("would be overwritten") && err.contains("--overwrite"), "{err}");
     let kept = fs::read_to_string(world.scratch.path().join("new/environments/default.yaml")).unwrap();
     assert_eq!(kept, "mine");
+}
+
+const RULE: &str = "\
+name: failing-host
+use: frequency
+index: logs-*
+filter: 'Status: [500 TO 599]'
+every: 1m
+key: [host.name]
+params: { num_events: 3, timeframe: 5m }
+alert: { title: '{{ summary }}', to: [hook] }
+";
+
+/// What ElastAlert keeps of an alert; its template maps names as keywords and leaves matches unread.
+fn alert(rule: &str, at: i64, host: &str) -> Value {
+    let time = rfc3339(Timestamp(at));
+    json!({
+        "@timestamp": time, "alert_time": time, "match_time": time, "rule_name": rule, "alert_sent": true,
+        "match_body": { "@timestamp": time, "host": { "name": host }, "num_hits": 3 },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shadow_tells_what_elastalert_found_otherwise() {
+    let world = World::new().await;
+    world.write("failing-host.yaml", RULE);
+    let began = now() / 60_000 * 60_000 - 3 * 3_600_000;
+    let minute = |at: i64| began + at * 60_000;
+    world.index("logs-a").await;
+    // Three errors within three seconds: at minute 20 and 100 of host a, at minute 60 of host c.
+    let burst = |at: i64, host: &'static str| (0..3).map(move |n| hit(minute(at) + n * 1_000, 500, host));
+    let documents: Vec<Value> = burst(20, "a").chain(burst(100, "a")).chain(burst(60, "c")).collect();
+    world.documents("logs-a", &documents).await;
+    world.index("elastalert_status").await;
+    let told = [alert("Failing host", minute(20) + 2_000, "a"), alert("Failing host", minute(101), "a")];
+    world.documents("elastalert_status", &told).await;
+    let (from, to) = (rfc3339(Timestamp(began)), rfc3339(Timestamp(minute(150))));
+    let asked = ["shadow", "--from", &from, "--to", &to];
+
+    let (code, out, err) = world.call(&asked).await;
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(out.contains("differ") && out.contains("host.name=c") && !out.contains("only there"), "{out}");
+
+    // ElastAlert was told to be silent about c: it agrees.
+    world.index("elastalert_status_silence").await;
+    let muted = json!({
+        "@timestamp": rfc3339(Timestamp(minute(50))), "until": rfc3339(Timestamp(minute(70))),
+        "rule_name": "Failing host.c", "exponent": 0,
+    });
+    world.documents("elastalert_status_silence", &[muted]).await;
+    let (code, out, err) = world.call(&asked).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("agree") && !out.contains("only "), "{out}");
+
+    // It alerted of what is not here, and of a rule that is not here.
+    let more = [alert("Failing host", minute(120), "a"), alert("Disk full", minute(30), "a")];
+    world.documents("elastalert_status", &more).await;
+    let (code, out, _) = world.call(&[&asked[..], &["--json"]].concat()).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &report["agrees"], &report["not_here"]),
+        (1, &json!(false), &json!({ "Disk full": 1 }))
+    );
+    let rule = &report["rules"][0];
+    assert_eq!((&rule["alerts"], &rule["findings"], &rule["muted"]), (&json!(2), &json!(2), &json!(1)));
+    assert_eq!(rule["only_there"][0]["at"], rfc3339(Timestamp(minute(120))));
+    assert!(world.receiver.got().is_empty());
+    assert!(!world.store().exists());
+
+    let (code, _, err) = world.call(&[&asked[..], &["--writeback", "nothing"]].concat()).await;
+    assert!(code == 1 && err.contains("nothing"), "{err}");
 }

@@ -8,7 +8,9 @@ mod render;
 mod status;
 mod explain;
 mod test;
+mod past; // which stretch of a cluster's past, and what playing it costs
 mod backtest;
+mod shadow;
 mod replay;
 mod import;
 mod plugin;
@@ -49,6 +51,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Test(args) => test::test(&args),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Shadow(args) => shadow::shadow(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Import(args::Import::Elastalert(args)) => import::elastalert(&args),
         Command::Plugin(command) => plugin::plugin(&command),

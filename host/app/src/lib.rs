@@ -11,6 +11,7 @@ mod shell; // the one select
 mod evaluate; // one run
 mod recording; // runs that can be asked again
 mod rehearsal; // rules on trial, in virtual time
+mod shadow; // beside ElastAlert
 mod deliver; // one delivery
 mod scribe; // the thread that owns the store
 mod notes; // what the engine wants people to know

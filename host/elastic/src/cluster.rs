@@ -240,6 +240,44 @@ impl Cluster {
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 
+    /// Documents in `over`, oldest first: `size` of them after the first `from`; and how many there are in all. Whole
+    /// trees of JSON, for people who look at few: no rule's rows come this way. Servers refuse `from + size` above
+    /// 10,000.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn documents(
+        &self,
+        target: &Target,
+        over: Range,
+        from: u32,
+        size: u32,
+        deadline: Instant,
+    ) -> Result<(Vec<Value>, u64), AskError> {
+        let look = async {
+            let time = target.time_field.as_str();
+            let mapping = self.inner.mapping(target, &[time], deadline).await?;
+            if !mapping.has_index {
+                return if target.ignore_unavailable {
+                    Ok((Vec::new(), 0))
+                } else {
+                    Err(Cause::NoIndex { reason: String::new() })
+                };
+            }
+            let narrow = Narrow { over, only: &[], filter: None };
+            let body = json!({
+                "from": from, "size": size, "track_total_hits": true, "sort": [{ time: "asc" }],
+                "query": query::query(query::filters(target, &narrow, &mapping)?, &[]),
+            });
+            let mut answer = self.inner.search(target, &body, deadline).await?;
+            let total = total(&answer)?;
+            let hits = answer.pointer_mut("/hits/hits").and_then(Value::as_array_mut).map(std::mem::take);
+            let documents = hits.into_iter().flatten().map(|mut hit| hit["_source"].take()).collect();
+            Ok((documents, total))
+        };
+        look.await.map_err(|cause| self.error(target, cause))
+    }
+
     /// How many documents the indices have in `over`, whatever the target's filter says: 0 means no data.
     ///
     /// # Errors
@@ -262,10 +300,7 @@ impl Cluster {
             {
                 return Err(Cause::NoIndex { reason: String::new() });
             }
-            let total = answer.pointer("/hits/total");
-            // A number on servers before 7.0.
-            let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
-            total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
+            total(&answer)
         };
         count.await.map_err(|cause| self.error(target, cause))
     }
@@ -295,6 +330,13 @@ impl Cluster {
     fn error(&self, target: &Target, cause: Cause) -> AskError {
         AskError::new(self.name(), target, cause)
     }
+}
+
+fn total(answer: &Value) -> Result<u64, Cause> {
+    let total = answer.pointer("/hits/total");
+    // A number on servers before 7.0.
+    let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
+    total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
 }
 
 impl FieldInfo {

@@ -27,4 +27,5 @@ mod import; // all of it, in order
 
 pub use folder::{Source, WriteFault, read, write};
 pub use import::{File, Import, Settings, import};
+pub use names::slug;
 pub use report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, SecretNeeded, TokenNeeded};

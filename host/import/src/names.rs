@@ -6,8 +6,8 @@ use crate::mask::tokens;
 /// The characters of a name that may stay.
 const NAME_MAX: usize = 100;
 
-/// `Spike in 5xxs` as `spike-in-5xxs`; `None`: nothing of it can stand in a name.
-pub(crate) fn slug(name: &str) -> Option<String> {
+/// A rule's name as manifests have it: `Spike in 5xxs` as `spike-in-5xxs`; `None`: nothing of it can stand in a name.
+pub fn slug(name: &str) -> Option<String> {
     let mut out = String::new();
     for c in name.chars() {
         match c {

@@ -39,6 +39,8 @@ pub enum Command {
     Test(Test),
     /// Show what a rule would have found and sent over a cluster's past; nothing is sent and nothing is kept.
     Backtest(Backtest),
+    /// Compare what rules find with what ElastAlert alerted: evaluates a cluster's past, sends nothing, keeps nothing.
+    Shadow(Shadow),
     /// Ask a recorded run again, bit for bit: what the rule was given, and what it says now. Without an id: list them.
     ///
     /// The host records runs that find something, and runs that a module fails, beside its store: the newest 20 of
@@ -205,21 +207,58 @@ pub struct Backtest {
     pub rule: String,
     #[command(flatten)]
     pub place: Place,
+    #[command(flatten)]
+    pub past: Past,
+    /// Print JSON, for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A stretch of a cluster's past, and what may be asked of the cluster for it.
+#[derive(Debug, Args)]
+pub struct Past {
     /// Where to begin: `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`.
     #[arg(long, value_name = "TIME")]
     pub from: String,
     /// Where to end, as `--from`; now by default.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Begin nothing that takes more windows than this.
+    /// Begin nothing that takes more windows of a rule than this.
     #[arg(long, value_name = "NUMBER", default_value_t = 5_000)]
     pub windows_max: u64,
-    /// Stop when the cluster has handed out more rows than this.
+    /// Stop when the cluster has handed out more rows for a rule than this.
     #[arg(long, value_name = "NUMBER", default_value_t = 5_000_000)]
     pub rows_max: u64,
     /// Leave the cluster alone for this long after each hundredth of the time.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = pause)]
     pub pause: std::time::Duration,
+}
+
+const SHADOW_HELP: &str = "\
+An alert of ElastAlert's agrees with a finding here if rule, values of the key and time are the same: the rule by the \
+name that `import` gave it, the time give or take `--tolerance`. Repetitions are not compared: a rule that goes on \
+matching is one finding here and many alerts there. What ElastAlert muted (`realert`) is told and is no difference. \
+The exit code is 1 if something differs.";
+
+#[derive(Debug, Args)]
+#[command(after_help = SHADOW_HELP)]
+pub struct Shadow {
+    /// The rules to compare; all by default.
+    #[arg(value_name = "RULE")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub past: Past,
+    /// ElastAlert's `writeback_index`; what it muted stands in the index of the same name with `_silence`.
+    #[arg(long, value_name = "INDEX", default_value = "elastalert_status")]
+    pub writeback: String,
+    /// The cluster of the environment that holds that index; the only one by default.
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// By how much the times of an alert and of a finding may differ.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = pause)]
+    pub tolerance: std::time::Duration,
     /// Print JSON, for machines.
     #[arg(long)]
     pub json: bool,

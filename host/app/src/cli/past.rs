@@ -1,0 +1,206 @@
+//! A rule over a stretch of a cluster's past: what it judged, and where that ended.
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use anyhow::{Context, bail};
+use watchbell_contract::{Duration, Range, Timestamp};
+use watchbell_elastic::Cluster;
+use watchbell_manifest::{BoundRule, Bundle};
+use watchbell_pipeline::order::Note;
+use watchbell_pipeline::spec::{CatchUp, Schedule};
+
+use super::args;
+use crate::bind::Bound;
+use crate::catalog::Catalog;
+use crate::clock::rfc3339;
+use crate::rehearsal::sighting::Sight;
+use crate::rehearsal::stage::{Cast, Stage};
+
+/// A cluster that fails this often in a row is left alone.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What was judged at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) rows: u64,
+    pub(crate) signals: u64,
+}
+
+/// What came of it all.
+#[derive(Default)]
+pub(crate) struct Past {
+    pub(crate) windows: Vec<Window>,
+    pub(crate) rows: u64,
+    /// Why it ended before its time.
+    pub(crate) stopped: Option<String>,
+    pub(crate) gaps: Vec<String>,
+}
+
+impl args::Past {
+    /// From when to when, counted from `now`; it ends at `latest` unless it is told where.
+    pub(crate) fn over(&self, now: Timestamp, latest: Timestamp) -> anyhow::Result<Range> {
+        let from = moment(&self.from, now)?;
+        let to = self.to.as_deref().map_or(Ok(latest), |to| moment(to, now))?;
+        if from >= to {
+            bail!("`--from` {} does not lie before `--to` {}", rfc3339(from), rfc3339(to));
+        }
+        Ok(Range::new(from, to))
+    }
+
+    /// That `rule` has no more windows in `over` than may be begun.
+    pub(crate) fn allows(&self, rule: &BoundRule, over: Range) -> anyhow::Result<()> {
+        let every = match rule.spec.schedule {
+            Schedule::Every(every) => Some(every),
+            Schedule::Cron { .. } => None,
+        };
+        // About: cron has at most one a minute.
+        let width = every.unwrap_or(Duration::from_mins(1));
+        let windows = over.end.since(over.start).millis() / width.millis().max(1);
+        if windows > self.windows_max {
+            bail!(
+                "that is {windows} windows of {}, more than {}\n\nhint: choose a shorter time, or raise `--windows-max`",
+                every.map_or_else(|| "the cron expression".to_owned(), |every| every.to_string()),
+                self.windows_max
+            );
+        }
+        Ok(())
+    }
+
+    /// Plays `rule` over `over` at `cluster`; nobody is told of what it finds.
+    pub(crate) async fn play(
+        &self,
+        rule: &BoundRule,
+        bundle: &Bundle,
+        catalog: &Catalog,
+        cluster: &Cluster,
+        over: Range,
+    ) -> anyhow::Result<(Stage, Past)> {
+        let bound = Bound::new(rule, &bundle.environment, catalog, cluster.clone())?;
+        let mut spec = rule.spec.clone();
+        // All documents are there: none comes late, and no window needs to be read twice.
+        (spec.lateness, spec.lookback, spec.catch_up) = (Duration::ZERO, None, CatchUp::All);
+        let (from, to) = (over.start + spec.delay, over.end + spec.delay);
+        let cast = Cast {
+            digest: bundle.digest.clone(),
+            environment: bundle.environment.name.clone(),
+            rules: BTreeMap::from([(spec.name.clone(), Arc::new(bound))]),
+            specs: vec![spec],
+            destinations: bundle.outbox(),
+        };
+        let shown = std::io::stderr().is_terminal();
+        let mut stage = Stage::open(cast, from, Arc::new(AtomicI64::new(0)))?;
+        let mut past = Past::default();
+        let (mut told, mut cursor) = (0, None);
+        // A hundredth at a time, so that limits and progress are looked at.
+        let step = Duration((to.since(from).millis() / 100).max(1));
+        while stage.now() < to && past.stopped.is_none() {
+            let next = to.min(stage.now() + step);
+            stage.advance(next, true).await?;
+            for sighting in &stage.story.0[told..] {
+                if let Sight::Note(note) = &sighting.sight {
+                    past.note(note, &mut cursor);
+                }
+            }
+            told = stage.story.0.len();
+            past.rows = stage.rows;
+            if past.rows > self.rows_max {
+                past.stopped = Some(format!(
+                    "{} rows were read, more than {}: raise `--rows-max`, or choose a shorter time",
+                    past.rows, self.rows_max
+                ));
+            }
+            if shown {
+                let done = 100 * stage.now().since(from).millis() / to.since(from).millis().max(1);
+                eprint!("\r\x1b[K{}: {done} % of the time, {} rows", rule.spec.name, past.rows);
+                let _ = std::io::stderr().flush();
+            }
+            if !self.pause.is_zero() {
+                rest(self.pause).await;
+            }
+        }
+        if shown {
+            eprint!("\r\x1b[K");
+        }
+        Ok((stage, past))
+    }
+}
+
+impl Past {
+    fn note(&mut self, note: &Note, cursor: &mut Option<Timestamp>) {
+        match note {
+            Note::Committed { window, rows, signals, .. } => {
+                let start = cursor.unwrap_or(window.start);
+                self.windows.push(Window {
+                    start,
+                    end: window.end,
+                    rows: *rows,
+                    signals: u64::from(*signals),
+                });
+                *cursor = Some(window.end);
+            }
+            Note::RunFailed { attempt, message, .. } if *attempt >= ATTEMPTS_MAX => {
+                self.stopped = Some(message.clone());
+            }
+            Note::GapRecorded { start, end, reason, .. } => {
+                self.gaps.push(format!("{} to {}: {reason}", rfc3339(*start), rfc3339(*end)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The rule of that name, or which there are.
+pub(crate) fn named<'a>(bundle: &'a Bundle, name: &str) -> anyhow::Result<&'a BoundRule> {
+    bundle.rule(name).with_context(|| {
+        let known: Vec<&str> = bundle.rules.iter().map(|rule| rule.spec.name.0.as_str()).collect();
+        format!(
+            "no rule `{name}` in environment `{}`\n\nhint: there are {}",
+            bundle.environment.name,
+            known.join(", ")
+        )
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a pause for the cluster's sake, on no path of the host")]
+async fn rest(pause: std::time::Duration) {
+    tokio::time::sleep(pause).await;
+}
+
+/// A date, an instant, or a span before `now`.
+fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(Timestamp(at.as_millisecond()));
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        return Ok(Timestamp(jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))?.as_millisecond()));
+    }
+    match text.parse::<jiff::Span>().ok().map(|span| {
+        let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())?;
+        anyhow::Ok(now - Duration(u64::try_from(span.as_millis()).unwrap_or(0)))
+    }) {
+        Some(at) => at,
+        None => bail!(
+            "`{text}` is no time\n\nhint: write `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_date_an_instant_or_a_while_ago() {
+        let now = Timestamp(1_700_000_000_000);
+        let at = |text: &str| moment(text, now).unwrap().0;
+        assert_eq!(at("2023-11-14"), 1_699_920_000_000);
+        assert_eq!(at("2023-11-14T22:13:20Z"), now.0);
+        assert_eq!(now.0 - at("6h"), 6 * 3_600_000);
+        assert_eq!(now.0 - at("7d"), 7 * 86_400_000);
+        assert!(moment("yesterday", now).unwrap_err().to_string().contains("`yesterday` is no time"));
+    }
+}
