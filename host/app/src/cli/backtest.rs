@@ -22,7 +22,7 @@ pub(crate) fn backtest(args: &Backtest) -> Result<(), Failure> {
     let now = clock::wall();
     let over = args.past.over(now, now)?;
     let catalog = catalog(None)?;
-    let bundle = args.place.load_or_tell(&catalog, false)?;
+    let bundle = args.place.load_to_ask(&catalog)?;
     let rule = named(&bundle, &args.rule)?;
     args.past.allows(rule, over)?;
     let cluster = clusters(&bundle.environment)?

@@ -178,15 +178,19 @@ fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
         return Ok(Timestamp(jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))?.as_millisecond()));
     }
-    match text.parse::<jiff::Span>().ok().map(|span| {
-        let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())?;
-        anyhow::Ok(now - Duration(u64::try_from(span.as_millis()).unwrap_or(0)))
-    }) {
-        Some(at) => at,
+    match span(text) {
+        Some(ago) => Ok(now - ago),
         None => bail!(
             "`{text}` is no time\n\nhint: write `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`"
         ),
     }
+}
+
+/// `6h` or `7d`; a negative one is none.
+pub(crate) fn span(text: &str) -> Option<Duration> {
+    let span = text.parse::<jiff::Span>().ok()?;
+    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    u64::try_from(span.as_millis()).ok().map(Duration)
 }
 
 #[cfg(test)]

@@ -39,19 +39,29 @@ impl Place {
 
     /// Loads, or prints every fault to standard error; `json`: as log lines.
     pub(crate) fn load_or_tell(&self, catalog: &Catalog, json: bool) -> Result<Bundle, Failure> {
-        let bundle = self.load(catalog).map_err(|report| {
-            tell_or_log(&report, json);
-            Failure::Told
-        })?;
-        for warning in &bundle.warnings {
-            if json {
-                tracing::warn!("{warning}");
-            } else {
-                eprintln!("{} {warning}", paint("warning:", YELLOW, &std::io::stderr()));
-            }
-        }
-        Ok(bundle)
+        told(self.load(catalog), json)
     }
+
+    /// The same for a command that sends nothing: secrets of destinations need not be here, and those of clusters are
+    /// missed when they are asked.
+    pub(crate) fn load_to_ask(&self, catalog: &Catalog) -> Result<Bundle, Failure> {
+        told(self.load_as(&self.environment, catalog, false), false)
+    }
+}
+
+fn told(loaded: Result<Bundle, Report>, json: bool) -> Result<Bundle, Failure> {
+    let bundle = loaded.map_err(|report| {
+        tell_or_log(&report, json);
+        Failure::Told
+    })?;
+    for warning in &bundle.warnings {
+        if json {
+            tracing::warn!("{warning}");
+        } else {
+            eprintln!("{} {warning}", paint("warning:", YELLOW, &std::io::stderr()));
+        }
+    }
+    Ok(bundle)
 }
 
 /// A log line each where the output is a log of JSON, the report as people read it otherwise.

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use watchbell_contract::{Duration, Range};
 use watchbell_elastic::Cluster;
 use watchbell_import::slug;
-use watchbell_manifest::{BoundRule, Bundle};
+use watchbell_manifest::{BoundRule, Bundle, ModuleRef};
 
 use super::args::Shadow;
-use super::past::named;
+use super::past::{named, span};
 use super::place::catalog;
 use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, plain, print};
 use crate::bind::clusters;
 use crate::catalog::Catalog;
 use crate::clock::{self, rfc3339};
 use crate::rehearsal::sighting::Sight;
-use crate::shadow::{Alert, Compared, Finding, Mute, compare, findings, read};
+use crate::shadow::{Alert, Compared, Finding, Mute, Tolerance, compare, findings, read};
 
 /// Differences of a rule that a page shows; JSON has all.
 const SHOWN_MAX: usize = 10;
@@ -46,7 +46,7 @@ pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     // ElastAlert may not have judged what is newer.
     let over = args.past.over(now, now - tolerance)?;
     let catalog = catalog(None)?;
-    let bundle = args.place.load_or_tell(&catalog, false)?;
+    let bundle = args.place.load_to_ask(&catalog)?;
     let rules: Vec<&BoundRule> = match args.names.as_slice() {
         [] => bundle.rules.iter().collect(),
         some => some.iter().map(|name| named(&bundle, name)).collect::<anyhow::Result<_>>()?,
@@ -56,7 +56,8 @@ pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     }
     let clusters = clusters(&bundle.environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let beside = Range::new(over.start - tolerance, over.end + tolerance);
+    let early = rules.iter().map(|rule| early(rule)).max().unwrap_or(Duration::ZERO);
+    let beside = Range::new(over.start - tolerance - early, over.end + tolerance);
     let writeback = writeback(args, &clusters)?;
     let (alerts, mutes) = runtime.block_on(read(writeback, &args.writeback, beside))?;
     let court = Court {
@@ -106,7 +107,9 @@ impl<'a> Court<'a> {
             .clusters
             .get(&rule.target.cluster)
             .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
-        let beside = Range::new(self.over.start - self.tolerance, self.over.end + self.tolerance);
+        let tolerance = Tolerance { either_way: self.tolerance, early: early(rule) };
+        let beside =
+            Range::new(self.over.start - self.tolerance, self.over.end + self.tolerance + tolerance.early);
         let (stage, past) = self.args.past.play(rule, self.bundle, self.catalog, cluster, beside).await?;
         let signals = stage.story.0.iter().filter_map(|sighting| match &sighting.sight {
             Sight::Signal(signal) => Some(signal),
@@ -117,10 +120,18 @@ impl<'a> Court<'a> {
         let there: Vec<Alert> =
             self.alerts.iter().filter(|alert| is_named(&alert.rule, name)).cloned().collect();
         let mutes: Vec<&Mute> = self.mutes.iter().filter(|mute| mutes_rule(&mute.what, name)).collect();
-        let compared = compare(&here, &there, &mutes, self.over, self.tolerance);
+        let compared = compare(&here, &there, &mutes, self.over, tolerance);
         let gap = past.gaps.first().map(|gap| format!("left out {gap}"));
         Ok(Verdict { rule, compared, stopped: past.stopped.or(gap) })
     }
+}
+
+/// By how much ElastAlert's time of a match lies before what this rule tells: it stamps a spike with the first event
+/// of its window.
+fn early(rule: &BoundRule) -> Duration {
+    let spike = matches!(&rule.module, ModuleRef::Builtin(name) if name == "spike");
+    let timeframe = rule.params.get("timeframe").and_then(Value::as_str).and_then(span);
+    timeframe.filter(|_| spike).unwrap_or(Duration::ZERO)
 }
 
 /// Whether ElastAlert's `there` is the rule `here`, by the name that `import` gives.

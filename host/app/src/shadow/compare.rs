@@ -52,17 +52,26 @@ fn values(labels: &[Label]) -> impl Iterator<Item = &Option<String>> {
     labels.iter().map(|label| &label.value)
 }
 
+/// How far apart the times of an alert and of a finding may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tolerance {
+    pub(crate) either_way: Duration,
+    /// By how much more an alert may be the earlier one: ElastAlert stamps a spike with the first event of its window.
+    pub(crate) early: Duration,
+}
+
 /// Compares what lies in `over`; what lies beside it, within `tolerance`, bears out what lies at its ends.
 pub(crate) fn compare(
     findings: &[Finding],
     alerts: &[Alert],
     mutes: &[&Mute],
     over: Range,
-    tolerance: Duration,
+    tolerance: Tolerance,
 ) -> Compared {
+    let Tolerance { either_way, early } = tolerance;
     let agree = |finding: &Finding, alert: &Alert| {
-        finding.first - tolerance <= alert.at
-            && alert.at <= finding.last + tolerance
+        finding.first - early - either_way <= alert.at
+            && alert.at <= finding.last + either_way
             && same_key(&finding.labels, &alert.body)
     };
     let within = |at: Timestamp| over.start <= at && at < over.end;
@@ -77,7 +86,7 @@ pub(crate) fn compare(
     for finding in findings.iter().filter(|finding| within(finding.first)) {
         if alerts.iter().any(|alert| agree(finding, alert)) {
             compared.findings += 1;
-        } else if mutes.iter().any(|mute| mutes_finding(mute, finding, tolerance)) {
+        } else if mutes.iter().any(|mute| mutes_finding(mute, finding, either_way)) {
             compared.muted += 1;
         } else {
             compared.only_here.push(finding.clone());
@@ -132,7 +141,8 @@ mod tests {
 
     use super::*;
 
-    const TOLERANCE: Duration = Duration(100);
+    const APART: Duration = Duration(100);
+    const TOLERANCE: Tolerance = Tolerance { either_way: APART, early: Duration::ZERO };
 
     fn of(name: &str, value: &str) -> Vec<Label> {
         vec![Label { name: name.to_owned(), value: Some(value.to_owned()) }]
@@ -176,7 +186,7 @@ mod tests {
             signal("ada", 295, SignalKind::Clear),
         ];
         let expected = [finding("ada", 10, 190), finding("ada", 291, 291), finding("bob", 50, 50)];
-        assert_eq!(findings(told.iter(), TOLERANCE), expected);
+        assert_eq!(findings(told.iter(), APART), expected);
     }
 
     #[test]
@@ -224,5 +234,16 @@ mod tests {
         let compared = compare(&here, &there, &[], over, TOLERANCE);
         assert!(compared.agrees(), "{compared:?}");
         assert_eq!((compared.alerts, compared.findings), (1, 1));
+    }
+
+    #[test]
+    fn an_alert_may_bear_the_time_of_its_windows_first_event() {
+        let here = [finding("ada", 1_000, 1_000)];
+        let there = [alert(json!({}), 500)];
+        let early = |early| {
+            let tolerance = Tolerance { early: Duration(early), ..TOLERANCE };
+            compare(&here, &there, &[], all(), tolerance).agrees()
+        };
+        assert!(early(400) && !early(399));
     }
 }

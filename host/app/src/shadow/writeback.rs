@@ -1,4 +1,6 @@
 //! ElastAlert's writeback indices: an alert is a document, and so is what `realert` muted.
+use std::collections::HashSet;
+
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value;
@@ -61,6 +63,9 @@ pub(crate) async fn read(
             .with_context(|| format!("a document in `{index}` is no alert of ElastAlert's"))?;
         alerts.push(Alert { rule: read.rule_name, at: instant(&read.match_time)?, body: read.match_body });
     }
+    // An alert that could not be sent is written again with each attempt.
+    let mut seen = HashSet::new();
+    alerts.retain(|alert| seen.insert((alert.rule.clone(), alert.at, alert.body.to_string())));
     let silence = format!("{index}_silence");
     let mut target = Target::new("shadow", silence.as_str());
     target.time_field = "until".to_owned();
