@@ -4,11 +4,12 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use watchbell_manifest::{Bundle, Options, Report, load, render};
+use watchbell_manifest::{Bundle, Options, Report, load, load_tests, render};
 
 mod fake;
 
 const RULE: &str = include_str!("../../../rules/web/spike-in-5xxs.yaml");
+const TESTS: &str = include_str!("../../../rules/web/spike-in-5xxs.test.yaml");
 const ENVIRONMENT: &str = include_str!("../../../rules/environments/default.yaml");
 
 fn try_load(rule: &str, environment: &str, tokens: &[(String, String)]) -> Result<Bundle, Report> {
@@ -76,6 +77,22 @@ proptest! {
                         let lines = lines(rule).max(lines(environment));
                         prop_assert!(fault.place.line <= lines + 1, "{fault}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mutated_test_is_loaded_or_told(text in mutated(TESTS)) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("spike-in-5xxs.yaml"), RULE).unwrap();
+        fs::write(folder.path().join("spike-in-5xxs.test.yaml"), &text).unwrap();
+        match load_tests(folder.path()) {
+            Ok(files) => prop_assert!(files.iter().all(|file| !file.tests.is_empty())),
+            Err(report) => {
+                prop_assert!(!report.diagnostics.is_empty());
+                for fault in &report.diagnostics {
+                    prop_assert!(fault.place.line <= lines(&text) + 1, "{fault}");
                 }
             }
         }
