@@ -85,7 +85,7 @@ async fn nothing_is_written_over_and_what_is_left_out_is_told() {
 const RULE: &str = "\
 name: failing-host
 use: frequency
-index: logs-*
+index: shadowed
 filter: 'Status: [500 TO 599]'
 every: 1m
 key: [host.name]
@@ -104,16 +104,20 @@ fn alert(rule: &str, at: i64, host: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shadow_tells_what_elastalert_found_otherwise() {
-    let world = World::new().await;
+    shadow_on(World::new().await).await;
+}
+
+pub(crate) async fn shadow_on(world: World) {
     world.write("failing-host.yaml", RULE);
     let began = now() / 60_000 * 60_000 - 3 * 3_600_000;
     let minute = |at: i64| began + at * 60_000;
-    world.index("logs-a").await;
+    world.index("shadowed").await;
     // Three errors within three seconds: at minute 20 and 100 of host a, at minute 60 of host c.
     let burst = |at: i64, host: &'static str| (0..3).map(move |n| hit(minute(at) + n * 1_000, 500, host));
     let documents: Vec<Value> = burst(20, "a").chain(burst(100, "a")).chain(burst(60, "c")).collect();
-    world.documents("logs-a", &documents).await;
+    world.documents("shadowed", &documents).await;
     world.index("elastalert_status").await;
+    world.index("elastalert_status_silence").await;
     let told = [alert("Failing host", minute(20) + 2_000, "a"), alert("Failing host", minute(101), "a")];
     world.documents("elastalert_status", &told).await;
     let (from, to) = (rfc3339(Timestamp(began)), rfc3339(Timestamp(minute(150))));
@@ -124,7 +128,6 @@ async fn a_shadow_tells_what_elastalert_found_otherwise() {
     assert!(out.contains("differ") && out.contains("host.name=c") && !out.contains("only there"), "{out}");
 
     // ElastAlert was told to be silent about c: it agrees.
-    world.index("elastalert_status_silence").await;
     let muted = json!({
         "@timestamp": rfc3339(Timestamp(minute(50))), "until": rfc3339(Timestamp(minute(70))),
         "rule_name": "Failing host.c", "exponent": 0,

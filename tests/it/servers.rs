@@ -1,4 +1,4 @@
-//! The shipped spike rule on the embedded node and on every real server gives the same signals.
+//! The same on every real server as on the embedded node: what the shipped spike rule signals, what a shadow reads.
 use serde_json::{Value, json};
 
 use crate::world::{World, hit, now, repository};
@@ -57,17 +57,32 @@ async fn the_spike_rule_gives_the_same_signals_on_four_servers() {
     let expected = told(World::new().await, start).await;
     assert_eq!(expected.len(), 1, "{expected:#?}");
     assert!(expected[0]["value"].as_f64().is_some_and(|value| value >= 2.0), "{expected:#?}");
-    let servers = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
-    for name in ["es7", "es9", "os3"] {
-        let Some(url) = servers.split(',').find_map(|server| server.strip_prefix(name)?.strip_prefix('='))
-        else {
-            println!("skipped: the spike rule on {name}");
-            continue;
-        };
+    for (name, url) in servers("the spike rule") {
         assert_eq!(
-            told(World::on(url).await, start).await,
+            told(World::on(&url).await, start).await,
             expected,
             "{name} differs from the embedded node"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shadow_reads_what_elastalert_keeps_on_every_server() {
+    for (name, url) in servers("the shadow") {
+        println!("the shadow on {name}");
+        crate::leaving::shadow_on(World::on(&url).await).await;
+    }
+}
+
+/// The real servers at hand, by name and address; the others are told as skipped.
+fn servers(test: &str) -> Vec<(&'static str, String)> {
+    let given = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
+    let mut found = Vec::new();
+    for name in ["es7", "es9", "os3"] {
+        match given.split(',').find_map(|server| server.strip_prefix(name)?.strip_prefix('=')) {
+            Some(url) => found.push((name, url.to_owned())),
+            None => println!("skipped: {test} on {name}"),
+        }
+    }
+    found
 }

@@ -56,8 +56,8 @@ pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     }
     let clusters = clusters(&bundle.environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let early = rules.iter().map(|rule| early(rule)).max().unwrap_or(Duration::ZERO);
-    let beside = Range::new(over.start - tolerance - early, over.end + tolerance);
+    let early_most = rules.iter().map(|rule| early(rule)).max().unwrap_or(Duration::ZERO);
+    let beside = Range::new(over.start - tolerance - early_most, over.end + tolerance);
     let writeback = writeback(args, &clusters)?;
     let (alerts, mutes) = runtime.block_on(read(writeback, &args.writeback, beside))?;
     let court = Court {

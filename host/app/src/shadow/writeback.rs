@@ -55,7 +55,7 @@ pub(crate) async fn read(
     index: &str,
     over: Range,
 ) -> anyhow::Result<(Vec<Alert>, Vec<Mute>)> {
-    let mut target = Target::new("shadow", index);
+    let mut target = Target::new("(alerts of ElastAlert)", index);
     target.time_field = "match_time".to_owned();
     let mut alerts = Vec::new();
     for document in documents(cluster, &target, over).await? {
@@ -67,7 +67,7 @@ pub(crate) async fn read(
     let mut seen = HashSet::new();
     alerts.retain(|alert| seen.insert((alert.rule.clone(), alert.at, alert.body.to_string())));
     let silence = format!("{index}_silence");
-    let mut target = Target::new("shadow", silence.as_str());
+    let mut target = Target::new("(alerts of ElastAlert)", silence.as_str());
     target.time_field = "until".to_owned();
     // ElastAlert makes it with the first rule that mutes.
     target.ignore_unavailable = true;
