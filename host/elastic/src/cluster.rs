@@ -257,16 +257,19 @@ impl Cluster {
         let look = async {
             let time = target.time_field.as_str();
             let mapping = self.inner.mapping(target, &[time], deadline).await?;
-            if !mapping.has_index {
-                return if target.ignore_unavailable {
-                    Ok((Vec::new(), 0))
-                } else {
-                    Err(Cause::NoIndex { reason: String::new() })
-                };
+            // An index that nothing was written to may not know its fields yet.
+            let unknown = !mapping.has_index || mapping.field(time).is_none();
+            if unknown && target.ignore_unavailable {
+                return Ok((Vec::new(), 0));
             }
+            if !mapping.has_index {
+                return Err(Cause::NoIndex { reason: String::new() });
+            }
+            mapping.check_time(time)?;
             let narrow = Narrow { over, only: &[], filter: None };
+            let order = json!({ "order": "asc", "unmapped_type": "date", "numeric_type": "date" });
             let body = json!({
-                "from": from, "size": size, "track_total_hits": true, "sort": [{ time: "asc" }],
+                "from": from, "size": size, "track_total_hits": true, "sort": [{ time: order }],
                 "query": query::query(query::filters(target, &narrow, &mapping)?, &[]),
             });
             let mut answer = self.inner.search(target, &body, deadline).await?;
