@@ -25,11 +25,13 @@ pub const WITHOUT_PLUGINS: &str = "this watchbell was built without its plugins,
      known\n\nhint: run `cargo xtask plugins`, and build with WATCHBELL_PLUGINS set to the folder \
      that it prints";
 
-/// Loads modules through the sandbox and keeps them.
+/// Loads modules through the sandbox and keeps them. A rule's module is loaded when something names it: one that no
+/// manifest uses costs neither time nor memory.
 pub struct Catalog {
     sandbox: Sandbox,
-    rules: BTreeMap<String, RuleModule>,
     alerters: Vec<AlerterModule>,
+    /// Built in, by name.
+    rules: Mutex<BTreeMap<&'static str, RuleModule>>,
     /// Not built in, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
 }
@@ -42,23 +44,17 @@ pub struct BuiltinFault {
 }
 
 impl Catalog {
-    /// Loads everything that is built in.
+    /// Loads the alerters that are built in: which products they speak to stands in them.
     ///
     /// # Errors
     /// The first module that the sandbox refuses: this program was built wrong.
     pub fn new(sandbox: Sandbox) -> Result<Self, BuiltinFault> {
-        let mut rules = BTreeMap::new();
-        let mut alerters = Vec::new();
-        for &(name, bytes) in BUILTIN {
-            let refused = |source| BuiltinFault { name, source };
-            if name.starts_with("alerter-") {
-                alerters.push(sandbox.load_alerter(name, bytes).map_err(refused)?);
-            } else {
-                let module = sandbox.load_rule(name, bytes).map_err(refused)?;
-                rules.insert(module.about().name.clone(), module);
-            }
-        }
-        Ok(Self { sandbox, rules, alerters, files: Mutex::default() })
+        let alerters = BUILTIN.iter().filter(|(file, _)| file.starts_with("alerter-"));
+        let load = |&(name, bytes): &(&'static str, &[u8])| {
+            sandbox.load_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
+        };
+        let alerters = alerters.map(load).collect::<Result<_, _>>()?;
+        Ok(Self { sandbox, alerters, rules: Mutex::default(), files: Mutex::default() })
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
@@ -72,13 +68,7 @@ impl Catalog {
 
     pub fn rule_module(&self, module: &ModuleRef) -> Result<RuleModule, ModuleFault> {
         match module {
-            ModuleRef::Builtin(name) => self.rules.get(name).cloned().ok_or_else(|| {
-                if Self::has_plugins() {
-                    ModuleFault::Unknown
-                } else {
-                    ModuleFault::Unusable(WITHOUT_PLUGINS.into())
-                }
-            }),
+            ModuleRef::Builtin(name) => self.builtin(name),
             ModuleRef::Registry { place, digest } => {
                 let module = self.fetched(place, digest)?;
                 let mut files = self.files();
@@ -109,6 +99,24 @@ impl Catalog {
         }
     }
 
+    fn builtin(&self, name: &str) -> Result<RuleModule, ModuleFault> {
+        let Some(&(file, bytes)) = BUILTIN.iter().find(|(file, _)| is_rule(file, name)) else {
+            return Err(if Self::has_plugins() {
+                ModuleFault::Unknown
+            } else {
+                ModuleFault::Unusable(WITHOUT_PLUGINS.into())
+            });
+        };
+        let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(module) = rules.get(file) {
+            return Ok(module.clone());
+        }
+        let module =
+            self.sandbox.load_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+        rules.insert(file, module.clone());
+        Ok(module)
+    }
+
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, RuleModule>> {
         self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -133,13 +141,33 @@ impl Catalog {
             .find(|alerter| alerter.about().products.iter().any(|known| known.name == product))
     }
 
-    pub fn rule_modules(&self) -> impl Iterator<Item = &RuleModule> {
-        self.rules.values()
+    /// Every rule that is built in, in order of name.
+    ///
+    /// # Errors
+    /// The first module that the sandbox refuses: this program was built wrong.
+    pub fn rule_modules(&self) -> Result<Vec<RuleModule>, ModuleFault> {
+        builtin_rules().iter().map(|name| self.builtin(name)).collect()
     }
 
     pub fn alerter_modules(&self) -> impl Iterator<Item = &AlerterModule> {
         self.alerters.iter()
     }
+}
+
+/// By their names in manifests, in order.
+fn builtin_rules() -> Vec<String> {
+    let mut names: Vec<String> = BUILTIN
+        .iter()
+        .filter_map(|(file, _)| file.strip_prefix("rule-"))
+        .map(|name| name.replace('-', "_"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Whether `file` holds the rule `name`: `rule-new-term` holds `new_term`.
+fn is_rule(file: &str, name: &str) -> bool {
+    !name.contains('-') && file.strip_prefix("rule-").is_some_and(|rest| rest.replace('-', "_") == name)
 }
 
 /// A folder of ours where the system keeps caches; `None` where it has none.
@@ -164,7 +192,7 @@ pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 impl Modules for Catalog {
     fn rules(&self) -> Vec<String> {
-        self.rules.keys().cloned().collect()
+        builtin_rules()
     }
 
     fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault> {
@@ -224,5 +252,23 @@ impl Modules for Catalog {
         let alerter =
             self.alerter(product).ok_or_else(|| whole(format!("no alerter speaks to `{product}`")))?;
         alerter.prepare(product, &params.to_string()).map_err(|error| whole(chain(&error)))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_sandbox::{Config, Sandbox};
+
+    use super::*;
+
+    #[test]
+    fn every_rule_that_is_built_in_loads_by_the_name_it_says() {
+        let catalog = Catalog::new(Sandbox::new(Config::default()).unwrap()).unwrap();
+        assert!(catalog.rules.lock().unwrap().is_empty());
+        let names: Vec<String> =
+            catalog.rule_modules().unwrap().iter().map(|module| module.about().name.clone()).collect();
+        assert_eq!(names, builtin_rules());
+        // Without the plugins there is nothing to load, and other tests say so.
+        assert_eq!(names.is_empty(), !Catalog::has_plugins());
     }
 }

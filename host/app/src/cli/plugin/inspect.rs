@@ -115,7 +115,7 @@ fn described(schema: &Value, property: &Value) -> String {
 
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
     let catalog = catalog(None)?;
-    let rules = catalog.rule_modules().cloned().map(Module::Rule);
+    let rules = catalog.rule_modules()?.into_iter().map(Module::Rule);
     let modules: Vec<Module> = rules.chain(catalog.alerter_modules().cloned().map(Module::Alerter)).collect();
     if as_json {
         let reports: Vec<Value> = modules.iter().map(Module::report).collect();
