@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -30,7 +30,7 @@ pub const WITHOUT_PLUGINS: &str = "this watchbell was built without its plugins,
 pub struct Catalog {
     sandbox: Sandbox,
     alerters: Vec<AlerterModule>,
-    /// Built in, by name.
+    /// Built in, by file.
     rules: Mutex<BTreeMap<&'static str, RuleModule>>,
     /// Not built in, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
@@ -71,7 +71,7 @@ impl Catalog {
             ModuleRef::Builtin(name) => self.builtin(name),
             ModuleRef::Registry { place, digest } => {
                 let module = self.fetched(place, digest)?;
-                let mut files = self.files();
+                let mut files = held(&self.files);
                 if let Some(known) = files.get(&module.digest) {
                     return Ok(known.clone());
                 }
@@ -81,7 +81,7 @@ impl Catalog {
                 Ok(loaded)
             }
             ModuleRef::File { path, sha256 } => {
-                let mut files = self.files();
+                let mut files = held(&self.files);
                 if let Some(module) = files.get(sha256) {
                     return Ok(module.clone());
                 }
@@ -100,14 +100,15 @@ impl Catalog {
     }
 
     fn builtin(&self, name: &str) -> Result<RuleModule, ModuleFault> {
-        let Some(&(file, bytes)) = BUILTIN.iter().find(|(file, _)| is_rule(file, name)) else {
+        let Some(&(file, bytes)) = BUILTIN.iter().find(|(file, _)| rule_name(file).as_deref() == Some(name))
+        else {
             return Err(if Self::has_plugins() {
                 ModuleFault::Unknown
             } else {
                 ModuleFault::Unusable(WITHOUT_PLUGINS.into())
             });
         };
-        let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut rules = held(&self.rules);
         if let Some(module) = rules.get(file) {
             return Ok(module.clone());
         }
@@ -115,10 +116,6 @@ impl Catalog {
             self.sandbox.load_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
         rules.insert(file, module.clone());
         Ok(module)
-    }
-
-    fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, RuleModule>> {
-        self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// A registry's module, from what was fetched before or, where it was not, from there.
@@ -156,18 +153,19 @@ impl Catalog {
 
 /// By their names in manifests, in order.
 fn builtin_rules() -> Vec<String> {
-    let mut names: Vec<String> = BUILTIN
-        .iter()
-        .filter_map(|(file, _)| file.strip_prefix("rule-"))
-        .map(|name| name.replace('-', "_"))
-        .collect();
+    let mut names: Vec<String> = BUILTIN.iter().filter_map(|(file, _)| rule_name(file)).collect();
     names.sort();
     names
 }
 
-/// Whether `file` holds the rule `name`: `rule-new-term` holds `new_term`.
-fn is_rule(file: &str, name: &str) -> bool {
-    !name.contains('-') && file.strip_prefix("rule-").is_some_and(|rest| rest.replace('-', "_") == name)
+/// `rule-new-term` holds `new_term`; `None`: no rule's module.
+fn rule_name(file: &str) -> Option<String> {
+    file.strip_prefix("rule-").map(|name| name.replace('-', "_"))
+}
+
+/// What is kept stays whole if a thread ends while it holds the lock: modules are only added.
+fn held<K>(modules: &Mutex<BTreeMap<K, RuleModule>>) -> MutexGuard<'_, BTreeMap<K, RuleModule>> {
+    modules.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A folder of ours where the system keeps caches; `None` where it has none.

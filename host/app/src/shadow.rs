@@ -2,5 +2,5 @@
 mod writeback; // what ElastAlert kept
 mod compare; // one against the other
 
-pub(crate) use compare::{Compared, Finding, Tolerance, compare, findings};
+pub(crate) use compare::{Compared, Tolerance, compare, findings};
 pub(crate) use writeback::{Alert, Mute, read};

@@ -256,7 +256,8 @@ pub struct Shadow {
     /// The cluster of the environment that holds that index; the only one by default.
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
-    /// By how much the times of an alert and of a finding may differ.
+    /// By how much the times of an alert and of a finding may differ. Without `--to`, what is newer than this is left
+    /// out: ElastAlert may not have judged it.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = pause)]
     pub tolerance: std::time::Duration,
     /// Print JSON, for machines.

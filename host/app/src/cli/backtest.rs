@@ -1,5 +1,4 @@
 //! `watchbell backtest`: what a rule would have found and sent, over a real cluster's past.
-use anyhow::Context;
 use serde_json::json;
 use watchbell_contract::Range;
 use watchbell_manifest::BoundRule;
@@ -10,7 +9,7 @@ use super::place::catalog;
 use super::{BOLD, Failure, RED, YELLOW, paint, plain, print};
 use crate::bind::clusters;
 use crate::clock::{self, rfc3339};
-use crate::rehearsal::sighting::Sight;
+use crate::rehearsal::sighting::{Sight, labels_line};
 use crate::rehearsal::stage::Stage;
 
 /// Bars that a page shows; more windows than that share one.
@@ -25,11 +24,9 @@ pub(crate) fn backtest(args: &Backtest) -> Result<(), Failure> {
     let bundle = args.place.load_to_ask(&catalog)?;
     let rule = named(&bundle, &args.rule)?;
     args.past.allows(rule, over)?;
-    let cluster = clusters(&bundle.environment)?
-        .remove(&rule.target.cluster)
-        .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
+    let clusters = clusters(&bundle.environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (stage, past) = runtime.block_on(args.past.play(rule, &bundle, &catalog, &cluster, over))?;
+    let (stage, past) = runtime.block_on(args.past.play(rule, &bundle, &catalog, &clusters, over))?;
     if args.json { machine(args, rule, &stage, &past, over) } else { people(args, &stage, &past, over) }
 }
 
@@ -73,11 +70,6 @@ fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<()
             print("\nWould have been sent:")?;
         }
         sent += 1;
-        let labels: Vec<String> = intent
-            .labels
-            .iter()
-            .map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("-")))
-            .collect();
         print(&plain(&format!(
             "  {}  {:<16}  {:<9}  {:<8}  {} {}",
             rfc3339(sighting.at),
@@ -85,7 +77,7 @@ fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<()
             intent.cause.as_str(),
             intent.severity.as_str(),
             intent.title,
-            labels.join(" ")
+            labels_line(&intent.labels)
         )))?;
     }
     match (&past.stopped, sent) {

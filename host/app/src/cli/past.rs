@@ -70,15 +70,18 @@ impl args::Past {
         Ok(())
     }
 
-    /// Plays `rule` over `over` at `cluster`; nobody is told of what it finds.
+    /// Plays `rule` over `over` at its cluster; nobody is told of what it finds.
     pub(crate) async fn play(
         &self,
         rule: &BoundRule,
         bundle: &Bundle,
         catalog: &Catalog,
-        cluster: &Cluster,
+        clusters: &BTreeMap<String, Cluster>,
         over: Range,
     ) -> anyhow::Result<(Stage, Past)> {
+        let cluster = clusters
+            .get(&rule.target.cluster)
+            .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
         let bound = Bound::new(rule, &bundle.environment, catalog, cluster.clone())?;
         let mut spec = rule.spec.clone();
         // All documents are there: none comes late, and no window needs to be read twice.

@@ -15,8 +15,8 @@ use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, plain, print};
 use crate::bind::clusters;
 use crate::catalog::Catalog;
 use crate::clock::{self, rfc3339};
-use crate::rehearsal::sighting::Sight;
-use crate::shadow::{Alert, Compared, Finding, Mute, Tolerance, compare, findings, read};
+use crate::rehearsal::sighting::{Sight, labels_line};
+use crate::shadow::{Alert, Compared, Mute, Tolerance, compare, findings, read};
 
 /// Differences of a rule that a page shows; JSON has all.
 const SHOWN_MAX: usize = 10;
@@ -103,22 +103,18 @@ fn writeback<'a>(args: &Shadow, clusters: &'a BTreeMap<String, Cluster>) -> anyh
 
 impl<'a> Court<'a> {
     async fn judge(&self, rule: &'a BoundRule) -> anyhow::Result<Verdict<'a>> {
-        let cluster = self
-            .clusters
-            .get(&rule.target.cluster)
-            .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
         let tolerance = Tolerance { either_way: self.tolerance, early: early(rule) };
         let beside =
             Range::new(self.over.start - self.tolerance, self.over.end + self.tolerance + tolerance.early);
-        let (stage, past) = self.args.past.play(rule, self.bundle, self.catalog, cluster, beside).await?;
+        let (stage, past) =
+            self.args.past.play(rule, self.bundle, self.catalog, self.clusters, beside).await?;
         let signals = stage.story.0.iter().filter_map(|sighting| match &sighting.sight {
             Sight::Signal(signal) => Some(signal),
             _ => None,
         });
         let here = findings(signals, self.tolerance);
         let name = rule.spec.name.0.as_str();
-        let there: Vec<Alert> =
-            self.alerts.iter().filter(|alert| is_named(&alert.rule, name)).cloned().collect();
+        let there: Vec<&Alert> = self.alerts.iter().filter(|alert| is_named(&alert.rule, name)).collect();
         let mutes: Vec<&Mute> = self.mutes.iter().filter(|mute| mutes_rule(&mute.what, name)).collect();
         let compared = compare(&here, &there, &mutes, self.over, tolerance);
         let gap = past.gaps.first().map(|gap| format!("left out {gap}"));
@@ -194,7 +190,11 @@ fn people(
             print(&format!("    only there  {}  {}", rfc3339(alert.at), plain(&body)))?;
         }
         for finding in compared.only_here.iter().take(SHOWN_MAX) {
-            print(&format!("    only here   {}  {}", rfc3339(finding.first), plain(&labels(finding))))?;
+            print(&format!(
+                "    only here   {}  {}",
+                rfc3339(finding.first),
+                plain(&labels_line(&finding.labels))
+            ))?;
         }
         let more = compared.only_there.len().saturating_sub(SHOWN_MAX)
             + compared.only_here.len().saturating_sub(SHOWN_MAX);
@@ -210,14 +210,6 @@ fn people(
         print(&paint("There is no rule here.", BOLD, &out))?;
     }
     Ok(())
-}
-
-fn labels(finding: &Finding) -> String {
-    let told = finding
-        .labels
-        .iter()
-        .map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("-")));
-    told.collect::<Vec<_>>().join(" ")
 }
 
 fn machine(

@@ -140,8 +140,13 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
 }
 
 fn named(labels: &[Label]) -> String {
+    let named = labels_line(labels);
+    if named.is_empty() { String::new() } else { format!(" of {named}") }
+}
+
+/// `host.name=web-1 zone=-`; a label without a value has a dash.
+pub(crate) fn labels_line(labels: &[Label]) -> String {
     let named =
         labels.iter().map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("-")));
-    let named: Vec<_> = named.collect();
-    if named.is_empty() { String::new() } else { format!(" of {}", named.join(" ")) }
+    named.collect::<Vec<_>>().join(" ")
 }

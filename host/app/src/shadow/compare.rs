@@ -63,7 +63,7 @@ pub(crate) struct Tolerance {
 /// Compares what lies in `over`; what lies beside it, within `tolerance`, bears out what lies at its ends.
 pub(crate) fn compare(
     findings: &[Finding],
-    alerts: &[Alert],
+    alerts: &[&Alert],
     mutes: &[&Mute],
     over: Range,
     tolerance: Tolerance,
@@ -80,7 +80,7 @@ pub(crate) fn compare(
         if findings.iter().any(|finding| agree(finding, alert)) {
             compared.alerts += 1;
         } else {
-            compared.only_there.push(alert.clone());
+            compared.only_there.push(Alert::clone(alert));
         }
     }
     for finding in findings.iter().filter(|finding| within(finding.first)) {
@@ -198,7 +198,7 @@ mod tests {
             alert(json!({ "user": { "name": "ada" } }), 2_101),
             alert(json!({ "user.name": "carl" }), 1_000),
         ];
-        let compared = compare(&here, &there, &[], all(), TOLERANCE);
+        let compared = compare(&here, &there.each_ref(), &[], all(), TOLERANCE);
         assert_eq!((compared.alerts, compared.findings), (2, 1));
         assert_eq!(compared.only_there, there[2..]);
         assert_eq!(compared.only_here, here[1..]);
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_match_without_the_keys_fields_goes_by_time() {
         let compared =
-            compare(&[finding("ada", 5, 5)], &[alert(json!({ "metric": 3 }), 5)], &[], all(), TOLERANCE);
+            compare(&[finding("ada", 5, 5)], &[&alert(json!({ "metric": 3 }), 5)], &[], all(), TOLERANCE);
         assert!(compared.agrees() && compared.alerts == 1 && compared.findings == 1);
     }
 
@@ -231,7 +231,7 @@ mod tests {
         let here = [finding("ada", 990, 990), finding("ada", 1_990, 1_990)];
         let there =
             [alert(json!({ "user.name": "ada" }), 1_010), alert(json!({ "user.name": "ada" }), 2_010)];
-        let compared = compare(&here, &there, &[], over, TOLERANCE);
+        let compared = compare(&here, &there.each_ref(), &[], over, TOLERANCE);
         assert!(compared.agrees(), "{compared:?}");
         assert_eq!((compared.alerts, compared.findings), (1, 1));
     }
@@ -242,7 +242,7 @@ mod tests {
         let there = [alert(json!({}), 500)];
         let early = |early| {
             let tolerance = Tolerance { early: Duration(early), ..TOLERANCE };
-            compare(&here, &there, &[], all(), tolerance).agrees()
+            compare(&here, &there.each_ref(), &[], all(), tolerance).agrees()
         };
         assert!(early(400) && !early(399));
     }
