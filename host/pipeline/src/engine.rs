@@ -1,6 +1,7 @@
 //! The machine that moves the others: facts in, orders out.
 mod config; // what it needs to know of its host
 mod rule; // one rule, its kept record and what it is doing
+mod rules; // all of them, and which have changed
 mod bundle; // the rules in force change
 mod runs; // windows are evaluated
 mod announce; // episodes and events become messages
@@ -21,7 +22,7 @@ use crate::queue::Queue;
 use crate::record::{RuleRecord, Snapshot};
 use crate::spec::RuleName;
 use ledger::Ledger;
-use rule::Rule;
+use rules::Rules;
 use runs::Underway;
 
 /// Evaluates, escalates and delivers, without waiting and without a clock.
@@ -32,7 +33,7 @@ pub struct Engine {
     config: EngineConfig,
     now: Timestamp,
     actions: VecDeque<Action>,
-    rules: BTreeMap<RuleName, Rule>,
+    rules: Rules,
     /// What the store holds of rules, until the first bundle says which of them are still there.
     found: BTreeMap<RuleName, (Option<RuleRecord>, Open)>,
     queue: Queue,
@@ -69,7 +70,7 @@ impl Engine {
             config,
             now,
             actions: notes.into_iter().map(Action::Note).collect(),
-            rules: BTreeMap::new(),
+            rules: Rules::default(),
             found,
             queue: Queue::default(),
             clusters: 1,

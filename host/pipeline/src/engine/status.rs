@@ -14,14 +14,21 @@ use super::rule::{Activity, Rule};
 pub struct RuleStatus {
     pub name: RuleName,
     pub enabled: bool,
+    pub cluster: String,
+    /// How long one run may take.
+    pub deadline: Duration,
     /// The end of the last committed window. The rule's age is now minus this.
     pub cursor: Timestamp,
     /// Wall time of the last commit that moved it; `None` before the first.
     pub committed_at: Option<Timestamp>,
-    /// How far the cursor is behind what could be judged by now.
-    pub lag: Duration,
     /// When its next run may begin; `None` if disabled or never.
     pub next_due: Option<Timestamp>,
+    /// When the window after the cursor is due, whatever its runs are doing; `None` if disabled or never.
+    pub window_due: Option<Timestamp>,
+    /// From then until the window after that one is due.
+    pub interval: Duration,
+    /// How much younger than this nothing is judged.
+    pub delay: Duration,
     pub running: Option<Running>,
     pub priming: Option<PrimingProgress>,
     pub failure: Option<Failure>,
@@ -46,10 +53,36 @@ pub struct PrimingProgress {
     pub until: Timestamp,
 }
 
+impl RuleStatus {
+    /// How far the cursor is behind what could be judged by `now`: behind by what is due, not by what lies between two
+    /// points of the schedule.
+    pub fn lag(&self, now: Timestamp) -> Duration {
+        match self.window_due {
+            Some(due) if due <= now => (now - self.delay).since(self.cursor),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 impl Engine {
     /// What every rule of the bundle is doing, disabled ones included.
     pub fn rules(&self) -> impl Iterator<Item = RuleStatus> + '_ {
         self.rules.values().map(|rule| self.rule_status(rule))
+    }
+
+    pub fn rule(&self, name: &RuleName) -> Option<RuleStatus> {
+        self.rules.get(name).map(|rule| self.rule_status(rule))
+    }
+
+    /// Rules that may have changed since the last call; `None`: the rule is not part of the bundle any more. What a
+    /// status says changes at no other time, so that thousands of rules are watched at the cost of those that run.
+    pub fn take_changed(&mut self) -> Vec<(RuleName, Option<RuleStatus>)> {
+        let changed = self.rules.take_changed();
+        let status = |name: RuleName| {
+            let status = self.rule(&name);
+            (name, status)
+        };
+        changed.into_iter().map(status).collect()
     }
 
     /// Why the rule, its episodes and its messages are where they are, then its last decisions, oldest first.
@@ -84,17 +117,21 @@ impl Engine {
             (Some(retry), Activity::Idle) => Some(retry.at),
             _ => rule.due(self.config.jitter_max),
         };
-        // Behind by what is due, not by what lies between two points of the schedule.
-        let slot = rule.table.as_ref().and_then(|table| window::next_slot(table, &rule.spec, rule.committed));
-        let due = slot.is_some_and(|slot| slot.due + rule.jitter(self.config.jitter_max) <= self.now);
-        let judgeable = (self.now - rule.spec.delay).floor(rule.spec.grid);
+        let table = rule.table.as_ref().filter(|_| rule.spec.enabled);
+        let slot = table.and_then(|table| window::next_slot(table, &rule.spec, rule.committed));
+        let after = slot.zip(table).and_then(|(slot, table)| window::next_slot(table, &rule.spec, slot.end));
+        let interval = slot.zip(after).map_or(Duration::ZERO, |(slot, after)| after.due.since(slot.due));
         RuleStatus {
             name: rule.spec.name.clone(),
             enabled: rule.spec.enabled,
+            cluster: rule.spec.cluster.clone(),
+            deadline: rule.spec.deadline,
             cursor: rule.committed,
             committed_at: rule.record.committed_at,
-            lag: if rule.spec.enabled && due { judgeable.since(rule.committed) } else { Duration::ZERO },
             next_due,
+            window_due: slot.map(|slot| slot.due + rule.jitter(self.config.jitter_max)),
+            interval,
+            delay: rule.spec.delay,
             running,
             priming: rule.record.priming.as_ref().map(|priming| PrimingProgress {
                 from: rule.primed_from.unwrap_or(priming.reached),
