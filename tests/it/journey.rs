@@ -108,6 +108,8 @@ async fn status_explain_and_health_tell_what_happened() {
         .to_owned();
     host.until("a delivery", |line| line["message"] == "delivered").await;
 
+    // What is told is at most a second old.
+    world.get_until(&address, "/readyz", |ready| ready.contains("\"ok\":true")).await;
     let rules = world.rules().display().to_string();
     let (code, out, err) = world.call(&["status", "--rules", &rules, "--listen", &address]).await;
     assert_eq!(code, 0, "{err}");
@@ -129,14 +131,14 @@ async fn status_explain_and_health_tell_what_happened() {
     };
     assert_eq!(get("/livez").await.0, 200);
     assert_eq!(get("/readyz").await.0, 200);
-    let (_, metrics) = get("/metrics").await;
+    let delivered = "watchbell_deliveries_total{destination=\"hook\",outcome=\"delivered\"} 1";
+    let (_, metrics) = world.get_until(&address, "/metrics", |metrics| metrics.contains(delivered)).await;
     for name in [
         "watchbell_window_age_seconds{rule=\"failed-logins\"}",
         "watchbell_lag_seconds",
         "watchbell_runs_total{rule=\"failed-logins\",outcome=\"evaluated\"}",
         "watchbell_rows_total",
         "watchbell_signals_total",
-        "watchbell_deliveries_total{destination=\"hook\",outcome=\"delivered\"} 1",
         "watchbell_store_commit_seconds_count",
         "watchbell_run_duration_seconds_sum",
     ] {

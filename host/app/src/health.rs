@@ -1,13 +1,13 @@
 //! Alive: the engine makes progress, so restarting the host would not help. Fresh: every rule was evaluated lately.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_pipeline::RuleStatus;
-use watchbell_pipeline::spec::{RuleName, RuleSpec, Schedule};
 
 use crate::clock::{DRIFT_MAX, rfc3339};
-use crate::shell::Shell;
-use crate::view::{Health, LastRun, RuleView, View};
+use crate::observer::HostState;
+use crate::view::Health;
 
 /// A commit that takes longer means that the store hangs.
 const COMMIT_MAX: Duration = Duration::from_secs(30);
@@ -19,6 +19,8 @@ const LATE_MIN: Duration = Duration::from_secs(30);
 const LATE_MAX: Duration = Duration::from_mins(15);
 /// Well below what the engine lets run at once: with fewer, a rule that is due begins.
 const RUNS_MAX: usize = 32;
+/// Causes of one kind that are told one by one.
+const CAUSES_MAX: usize = 50;
 
 /// When things last moved.
 #[derive(Clone, Copy, Debug)]
@@ -54,65 +56,32 @@ impl Progress {
     }
 }
 
-/// What health is judged by, beside the rules themselves.
-struct Situation<'a> {
-    specs: BTreeMap<&'a RuleName, &'a RuleSpec>,
-    concurrency: &'a BTreeMap<String, usize>,
-    progress: Progress,
-    drift: Duration,
-    now: Timestamp,
-}
-
-pub(crate) fn view(shell: &Shell) -> View {
-    let now = shell.clock.now();
-    let drift = shell.clock.drift();
-    let statuses: Vec<RuleStatus> = shell.engine.rules().collect();
-    let situation = Situation {
-        specs: shell.bindings.specs.iter().map(|spec| (&spec.name, spec)).collect(),
-        concurrency: &shell.concurrency,
-        progress: shell.progress,
-        drift,
-        now,
-    };
-    View {
-        environment: shell.bindings.environment.clone(),
-        host: shell.host.clone(),
-        at: rfc3339(now),
-        bundle: Some(shell.bindings.digest.clone()),
-        generation: shell.generation,
-        alive: alive(&statuses, &situation),
-        ready: ready(&statuses, &situation),
-        rules: statuses.iter().map(|status| rule(status, now)).collect(),
-        owed: shell.engine.outbox_depth() as u64,
-        clock_drift_seconds: drift.secs_f64(),
-    }
-}
-
-fn alive(rules: &[RuleStatus], situation: &Situation<'_>) -> Health {
-    let Situation { progress, now, .. } = *situation;
+/// Whether the host makes progress: for causes that a restart would not cure, it does.
+pub(crate) fn alive(rules: &[Arc<RuleStatus>], host: &HostState) -> Health {
+    let HostState { progress, at: now, .. } = *host;
     let mut why = Vec::new();
     if let Some(since) = progress.commit_since.filter(|&since| now.since(since) > COMMIT_MAX) {
         why.push(format!("the store has not finished a commit since {}", rfc3339(since)));
     }
     // While the clocks disagree no run begins, and while the store refuses none is committed: no stall of our own.
-    if situation.drift <= DRIFT_MAX && progress.refused_since.is_none() {
-        why.extend(rules.iter().filter_map(|rule| stalled(rule, rules, situation)));
+    if host.drift <= DRIFT_MAX && progress.refused_since.is_none() {
+        let rooms = Rooms::of(rules, &host.concurrency);
+        why.extend(first(rules.iter().filter_map(|rule| stalled(rule, &rooms, host))));
     }
     Health::of(why)
 }
 
 /// A run that outlives its deadline, or a rule that is due and not begun although its cluster has room.
-fn stalled(rule: &RuleStatus, rules: &[RuleStatus], situation: &Situation<'_>) -> Option<String> {
-    let Situation { progress, now, .. } = *situation;
-    let spec = situation.specs.get(&rule.name)?;
-    let longest = spec.deadline + MARGIN;
+fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, host: &HostState) -> Option<String> {
+    let HostState { progress, at: now, .. } = *host;
+    let longest = rule.deadline + MARGIN;
     if let Some(run) = &rule.running {
         let since = run.since.max(progress.free_since);
         return (now.since(since) > longest)
             .then(|| format!("a run of rule `{}` has not ended since {}", rule.name, rfc3339(since)));
     }
     // Few rules are primed at once, however long that takes.
-    if !rule.enabled || rule.priming.is_some() || !has_room(&spec.cluster, rules, situation) {
+    if !rule.enabled || rule.priming.is_some() || !rooms.has_room(&rule.cluster) {
         return None;
     }
     let ended = rule.last_run.as_ref().map(|run| run.ended_at);
@@ -124,15 +93,32 @@ fn stalled(rule: &RuleStatus, rules: &[RuleStatus], situation: &Situation<'_>) -
         .then(|| format!("rule `{}` is due since {} and has not begun", rule.name, rfc3339(since)))
 }
 
-fn has_room(cluster: &str, rules: &[RuleStatus], situation: &Situation<'_>) -> bool {
-    let cluster_of = |rule: &RuleStatus| situation.specs.get(&rule.name).map(|spec| spec.cluster.as_str());
-    let running: Vec<&RuleStatus> = rules.iter().filter(|rule| rule.running.is_some()).collect();
-    let here = running.iter().filter(|rule| cluster_of(rule) == Some(cluster)).count();
-    here < situation.concurrency.get(cluster).copied().unwrap_or(1) && running.len() < RUNS_MAX
+/// How many runs are under way, counted once for all rules.
+struct Rooms<'a> {
+    concurrency: &'a BTreeMap<String, usize>,
+    running: usize,
+    by_cluster: BTreeMap<&'a str, usize>,
 }
 
-fn ready(rules: &[RuleStatus], situation: &Situation<'_>) -> Health {
-    let Situation { progress, drift, now, .. } = *situation;
+impl<'a> Rooms<'a> {
+    fn of(rules: &'a [Arc<RuleStatus>], concurrency: &'a BTreeMap<String, usize>) -> Self {
+        let mut rooms = Self { concurrency, running: 0, by_cluster: BTreeMap::new() };
+        for rule in rules.iter().filter(|rule| rule.running.is_some()) {
+            rooms.running += 1;
+            *rooms.by_cluster.entry(&rule.cluster).or_default() += 1;
+        }
+        rooms
+    }
+
+    fn has_room(&self, cluster: &str) -> bool {
+        let here = self.by_cluster.get(cluster).copied().unwrap_or(0);
+        here < self.concurrency.get(cluster).copied().unwrap_or(1) && self.running < RUNS_MAX
+    }
+}
+
+/// Whether every rule was evaluated lately.
+pub(crate) fn ready(rules: &[Arc<RuleStatus>], host: &HostState) -> Health {
+    let HostState { progress, drift, at: now, .. } = *host;
     let mut why = Vec::new();
     if drift > DRIFT_MAX {
         why.push(format!(
@@ -142,119 +128,67 @@ fn ready(rules: &[RuleStatus], situation: &Situation<'_>) -> Health {
     if let Some(since) = progress.refused_since {
         why.push(format!("the store has refused every commit since {}; the log says why", rfc3339(since)));
     }
-    for rule in rules.iter().filter(|rule| rule.enabled) {
-        if rule.priming.is_some() {
-            let failure = rule.failure.as_ref().map(|failure| format!("; it fails: {}", failure.message));
-            why.push(format!("rule `{}` is being primed{}", rule.name, failure.unwrap_or_default()));
-        } else if situation.specs.get(&rule.name).is_some_and(|spec| is_late(spec, rule, now)) {
-            let cause = rule.failure.as_ref().map_or("no run has ended", |failure| failure.message.as_str());
-            let age = Duration::from_secs(now.since(rule.cursor).millis() / 1_000);
-            why.push(format!("rule `{}` was last evaluated up to {age} ago: {cause}", rule.name));
-        }
-    }
+    let enabled = rules.iter().filter(|rule| rule.enabled);
+    why.extend(first(enabled.filter_map(|rule| not_fresh(rule, now))));
     Health::of(why)
+}
+
+fn not_fresh(rule: &RuleStatus, now: Timestamp) -> Option<String> {
+    let failure = rule.failure.as_ref().map(|failure| failure.message.as_str());
+    if rule.priming.is_some() {
+        let failure = failure.map(|failure| format!("; it fails: {failure}"));
+        return Some(format!("rule `{}` is being primed{}", rule.name, failure.unwrap_or_default()));
+    }
+    is_late(rule, now).then(|| {
+        let age = Duration::from_secs(now.since(rule.cursor).millis() / 1_000);
+        let cause = failure.unwrap_or("no run has ended");
+        format!("rule `{}` was last evaluated up to {age} ago: {cause}", rule.name)
+    })
 }
 
 /// Whether the window after the rule's last one is due for too long. Measured from when it was due: between two points
 /// of a schedule, however far apart, nothing is late, and a rule that runs once a day is missed within minutes.
-fn is_late(spec: &RuleSpec, rule: &RuleStatus, now: Timestamp) -> bool {
-    // Nothing is due: no need to ask the schedule.
-    if rule.lag.is_zero() {
-        return false;
-    }
-    let Some((due, interval)) = slot(spec, rule.cursor) else { return false };
-    let late_max = interval.saturating_mul(LATE_INTERVALS).min(LATE_MAX).max(LATE_MIN);
-    now.since(due) > late_max
+fn is_late(rule: &RuleStatus, now: Timestamp) -> bool {
+    let late_max = rule.interval.saturating_mul(LATE_INTERVALS).min(LATE_MAX).max(LATE_MIN);
+    rule.window_due.is_some_and(|due| now.since(due) > late_max)
 }
 
-/// When the window after `cursor` is due, and how long after it the next one is.
-fn slot(spec: &RuleSpec, cursor: Timestamp) -> Option<(Timestamp, Duration)> {
-    let (before, after) = match spec.schedule {
-        // The schedule says up to when to judge; or it says when, and judged is up to `delay` before.
-        Schedule::Every(_) => (Duration::ZERO, spec.delay),
-        Schedule::Cron { .. } => (spec.delay, Duration::ZERO),
-    };
-    let end = cursor.floor(spec.grid) + spec.grid;
-    let point = spec.schedule.next_after(end + before - Duration(1))?;
-    let next = spec.schedule.next_after(point)?;
-    Some((point + after, next.since(point)))
-}
-
-fn rule(status: &RuleStatus, now: Timestamp) -> RuleView {
-    RuleView {
-        name: status.name.0.clone(),
-        enabled: status.enabled,
-        evaluated_until: Some(rfc3339(status.cursor)),
-        window_age_seconds: now.since(status.cursor).secs_f64(),
-        lag_seconds: status.lag.secs_f64(),
-        next_due: status.next_due.map(rfc3339),
-        running: status.running.is_some(),
-        priming: status.priming.as_ref().map(|priming| rfc3339(priming.reached)),
-        last_error: status.failure.as_ref().map(|failure| failure.message.clone()),
-        failures_in_a_row: status.failure.as_ref().map_or(0, |failure| failure.streak),
-        open_episodes: status.open_episodes as u64,
-        last_run: status.last_run.as_ref().map(|run| LastRun {
-            window_start: rfc3339(run.window.start),
-            window_end: rfc3339(run.window.end),
-            rows: run.rows,
-            signals: run.signals,
-            took_ms: run.took.millis(),
-            ended_at: rfc3339(run.ended_at),
-        }),
+/// As many causes as a person reads, and the number of the others.
+fn first(mut why: impl Iterator<Item = String>) -> Vec<String> {
+    let mut told: Vec<String> = why.by_ref().take(CAUSES_MAX).collect();
+    match why.count() {
+        0 => {}
+        more => told.push(format!("and {more} more rules")),
     }
+    told
 }
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{Range, Severity, Window};
+    use watchbell_contract::{Range, Window};
     use watchbell_pipeline::Running;
     use watchbell_pipeline::order::{Purpose, RunId};
     use watchbell_pipeline::record::{Failure, RunSummary};
-    use watchbell_pipeline::spec::{AlertSpec, CatchUp, Meaning, NoData};
+    use watchbell_pipeline::spec::RuleName;
 
     use super::*;
 
     const MINUTE: Duration = Duration::from_mins(1);
     const DAY: i64 = 24 * 60 * 60_000;
 
-    fn spec(schedule: Schedule) -> RuleSpec {
-        RuleSpec {
-            name: RuleName("r".into()),
-            owner: None,
-            enabled: true,
-            meaning: Meaning("m".into()),
-            state_version: 1,
-            cluster: "main".into(),
-            schedule,
-            grid: MINUTE,
-            history: Duration::ZERO,
-            delay: Duration::ZERO,
-            lateness: Duration::ZERO,
-            lookback: None,
-            catch_up: CatchUp::Merge,
-            window_max: Duration::from_hours(24),
-            deadline: MINUTE,
-            key: Vec::new(),
-            severity: Severity::Warning,
-            worse: Vec::new(),
-            no_data: NoData::Ignore,
-            alert: AlertSpec::default(),
-        }
-    }
-
-    fn daily() -> RuleSpec {
-        spec(Schedule::Cron { expression: "0 6 * * *".into(), timezone: "UTC".into() })
-    }
-
-    /// Evaluated up to `cursor`, and behind.
+    /// Of every minute, evaluated up to `cursor`, and behind.
     fn status(cursor: Timestamp) -> RuleStatus {
         RuleStatus {
             name: RuleName("r".into()),
             enabled: true,
+            cluster: "main".into(),
+            deadline: MINUTE,
             cursor,
             committed_at: None,
-            lag: MINUTE,
             next_due: Some(cursor + MINUTE),
+            window_due: Some(cursor + MINUTE),
+            interval: MINUTE,
+            delay: Duration::ZERO,
             running: None,
             priming: None,
             failure: None,
@@ -263,17 +197,27 @@ mod tests {
         }
     }
 
+    fn host(progress: Progress, at: Timestamp) -> HostState {
+        HostState {
+            at,
+            name: "h".into(),
+            environment: "test".into(),
+            bundle: "b".into(),
+            generation: 1,
+            owed: 0,
+            drift: Duration::ZERO,
+            progress,
+            concurrency: Arc::new(BTreeMap::from([("main".to_owned(), 1)])),
+        }
+    }
+
     fn judged(
-        of: impl Fn(&[RuleStatus], &Situation<'_>) -> Health,
-        spec: &RuleSpec,
+        of: impl Fn(&[Arc<RuleStatus>], &HostState) -> Health,
         status: RuleStatus,
         progress: Progress,
         now: Timestamp,
     ) -> Vec<String> {
-        let concurrency = BTreeMap::from([("main".to_owned(), 1)]);
-        let specs = BTreeMap::from([(&spec.name, spec)]);
-        let situation = Situation { specs, concurrency: &concurrency, progress, drift: Duration::ZERO, now };
-        of(&[status], &situation).why
+        of(&[Arc::new(status)], &host(progress, now)).why
     }
 
     fn fresh() -> Progress {
@@ -283,17 +227,15 @@ mod tests {
     #[test]
     fn a_daily_rule_is_ready_until_it_is_a_quarter_of_an_hour_late() {
         let six = Timestamp(6 * 60 * 60_000);
-        let at = |after: Duration| {
-            let now = six + Duration::from_hours(24) + after;
-            judged(ready, &daily(), status(six), fresh(), now)
-        };
+        let day = Duration::from_hours(24);
+        let daily = RuleStatus { window_due: Some(six + day), interval: day, ..status(six) };
+        let at = |after: Duration| judged(ready, daily.clone(), fresh(), six + day + after);
         assert_eq!(at(Duration::from_mins(15)), Vec::<String>::new());
         assert_eq!(at(Duration::from_mins(16)).len(), 1);
     }
 
     #[test]
     fn a_rule_of_every_minute_may_be_two_late_and_the_cause_is_named() {
-        let every = spec(Schedule::Every(MINUTE));
         let mut behind = status(Timestamp(DAY));
         behind.failure = Some(Failure {
             at: Timestamp(DAY),
@@ -302,7 +244,7 @@ mod tests {
             streak: 3,
         });
         let due = Timestamp(DAY) + MINUTE;
-        let at = |after: Duration| judged(ready, &every, behind.clone(), fresh(), due + after);
+        let at = |after: Duration| judged(ready, behind.clone(), fresh(), due + after);
         assert_eq!(at(Duration::from_mins(2)), Vec::<String>::new());
         let why = at(Duration::from_mins(2) + Duration(1));
         assert!(why[0].contains("`r`") && why[0].contains("cluster `main` is down"), "{why:?}");
@@ -310,30 +252,27 @@ mod tests {
 
     #[test]
     fn a_store_that_refuses_is_not_ready_and_alive() {
-        let every = spec(Schedule::Every(MINUTE));
         let mut progress = fresh();
         progress.commit_began(Timestamp(DAY));
         progress.commit_ended(Timestamp(DAY), false);
         progress.commit_began(Timestamp(2 * DAY));
         let now = Timestamp(2 * DAY) + Duration::from_secs(1);
         let waiting = status(Timestamp(DAY));
-        assert_eq!(judged(alive, &every, waiting.clone(), progress, now), Vec::<String>::new());
-        assert!(judged(ready, &every, waiting, progress, now)[0].contains("the store has refused"));
+        assert_eq!(judged(alive, waiting.clone(), progress, now), Vec::<String>::new());
+        assert!(judged(ready, waiting, progress, now)[0].contains("the store has refused"));
     }
 
     #[test]
     fn a_commit_that_never_ends_is_a_stall() {
-        let every = spec(Schedule::Every(MINUTE));
         let mut progress = fresh();
         progress.commit_began(Timestamp(DAY));
-        let at = |after| judged(alive, &every, status(Timestamp(DAY)), progress, Timestamp(DAY) + after);
+        let at = |after| judged(alive, status(Timestamp(DAY)), progress, Timestamp(DAY) + after);
         assert_eq!(at(COMMIT_MAX), Vec::<String>::new());
         assert_eq!(at(COMMIT_MAX + Duration(1)).len(), 1);
     }
 
     #[test]
     fn a_run_that_outlives_its_deadline_is_a_stall() {
-        let every = spec(Schedule::Every(MINUTE));
         let start = Timestamp(DAY);
         let mut busy = status(start);
         busy.running = Some(Running {
@@ -343,8 +282,8 @@ mod tests {
             since: start,
             attempt: 1,
         });
-        let at = |progress, after| judged(alive, &every, busy.clone(), progress, start + after);
-        let longest = every.deadline + MARGIN;
+        let at = |progress, after| judged(alive, busy.clone(), progress, start + after);
+        let longest = MINUTE + MARGIN;
         assert_eq!(at(fresh(), longest), Vec::<String>::new());
         assert_eq!(at(fresh(), longest + Duration(1)).len(), 1);
         // It was held until the clocks agreed.
@@ -355,10 +294,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_due_and_never_begins_is_a_stall_unless_it_just_ran() {
-        let every = spec(Schedule::Every(MINUTE));
         let mut idle = status(Timestamp(DAY));
         let now = Timestamp(2 * DAY);
-        assert_eq!(judged(alive, &every, idle.clone(), fresh(), now).len(), 1);
+        assert_eq!(judged(alive, idle.clone(), fresh(), now).len(), 1);
         idle.last_run = Some(RunSummary {
             window: Range::new(Timestamp(DAY - 1), Timestamp(DAY)),
             rows: 0,
@@ -366,6 +304,32 @@ mod tests {
             took: Duration::ZERO,
             ended_at: now,
         });
-        assert_eq!(judged(alive, &every, idle, fresh(), now), Vec::<String>::new());
+        assert_eq!(judged(alive, idle, fresh(), now), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rule_waits_where_its_cluster_has_no_room() {
+        let run = Running {
+            run: RunId(1),
+            purpose: Purpose::Live,
+            window: Window { start: Timestamp(DAY), settled: Timestamp(DAY), end: Timestamp(DAY) + MINUTE },
+            since: Timestamp(2 * DAY),
+            attempt: 1,
+        };
+        let busy = RuleStatus { running: Some(run), ..status(Timestamp(DAY)) };
+        let elsewhere = RuleStatus { cluster: "other".into(), ..busy.clone() };
+        let why = |other: RuleStatus| {
+            let rules = [Arc::new(status(Timestamp(DAY))), Arc::new(other)];
+            alive(&rules, &host(fresh(), Timestamp(2 * DAY))).why
+        };
+        assert_eq!(why(busy), Vec::<String>::new());
+        assert_eq!(why(elsewhere).len(), 1);
+    }
+
+    #[test]
+    fn thousands_of_causes_are_counted() {
+        let rules = vec![Arc::new(status(Timestamp(DAY))); 20_000];
+        let why = ready(&rules, &host(fresh(), Timestamp(2 * DAY))).why;
+        assert_eq!((why.len(), why[50].as_str()), (51, "and 19950 more rules"));
     }
 }

@@ -11,10 +11,11 @@ use watchbell_store::{OpenError, Sqlite, Store, StoreError};
 use crate::bind::Bindings;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::observer::{self, Pulse};
 use crate::scribe::Scribe;
 use crate::shell::{End, Reload, Shell, Wish};
 use crate::shrink::{self, Shrunk};
-use crate::web;
+use crate::web::{self, Sources};
 
 /// Everything a host starts from.
 pub struct Host {
@@ -92,13 +93,16 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let scribe = Scribe::start(Box::new(store), clock, Arc::clone(&metrics), facts.clone())
         .map_err(StartFault::Thread)?;
     let (asks, asked) = mpsc::channel(16);
+    let pulse = Arc::new(Pulse::new());
+    let (updates, published) = observer::start();
     let web = listener.map(|listener| {
         if let Ok(address) = listener.local_addr() {
             tracing::info!("listening on http://{address} (/livez /readyz /metrics /status)");
         }
-        let metrics = Arc::clone(&metrics);
+        let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
+        let sources = Sources { asks, published, pulse, metrics };
         tokio::spawn(async move {
-            if let Err(error) = web::serve(listener, asks, metrics).await {
+            if let Err(error) = web::serve(listener, sources).await {
                 tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
             }
         })
@@ -109,6 +113,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         host.bindings,
         scribe,
         metrics,
+        (pulse, updates),
         (facts, inbox),
         asked,
         host.wishes,

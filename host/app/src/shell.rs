@@ -17,10 +17,11 @@ use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::health;
 use crate::metrics::Metrics;
+use crate::observer::{HostState, Pulse, Update};
 use crate::recording::{Shelf, Tape};
 use crate::scribe::Scribe;
 use crate::shrink;
-use crate::view::{Explanation, View};
+use crate::view::{Explanation, RuleView};
 use crate::web::Ask;
 
 /// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
@@ -28,6 +29,8 @@ use crate::web::Ask;
 pub const DRAIN_MAX: Duration = Duration::from_secs(7);
 /// Without any fact the shell looks around this often: for the wall clock, above all.
 const IDLE_MAX: Duration = Duration::from_secs(1);
+/// How often what has changed is handed over, at most.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// What reaches the shell.
 pub(crate) enum Fact {
@@ -79,7 +82,10 @@ pub(crate) struct Shell {
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) wishes: mpsc::Receiver<Wish>,
     /// What the engine was started with, per cluster.
-    pub(crate) concurrency: BTreeMap<String, usize>,
+    concurrency: Arc<BTreeMap<String, usize>>,
+    pulse: Arc<Pulse>,
+    updates: mpsc::UnboundedSender<Update>,
+    published_at: Option<Timestamp>,
     reload: Reload,
     reading: Reading,
     allow_shrink: bool,
@@ -102,6 +108,7 @@ impl Shell {
         bindings: Bindings,
         scribe: Scribe,
         metrics: Arc<Metrics>,
+        (pulse, updates): (Arc<Pulse>, mpsc::UnboundedSender<Update>),
         (facts, inbox): (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
         asks: mpsc::Receiver<Ask>,
         wishes: mpsc::Receiver<Wish>,
@@ -111,7 +118,7 @@ impl Shell {
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let progress = health::Progress::starting(clock.now());
-        let concurrency = bindings.cluster_concurrency.clone();
+        let concurrency = Arc::new(bindings.cluster_concurrency.clone());
         Self {
             clock,
             engine,
@@ -123,6 +130,9 @@ impl Shell {
             asks,
             wishes,
             concurrency,
+            pulse,
+            updates,
+            published_at: None,
             reload,
             reading: Reading::No,
             allow_shrink,
@@ -144,6 +154,7 @@ impl Shell {
             while let Some(action) = self.engine.poll_action() {
                 self.start(action);
             }
+            self.publish();
             if let Some(since) = stopping {
                 if self.engine.is_drained() {
                     return End::Drained;
@@ -340,22 +351,43 @@ impl Shell {
         wait(wakeup.map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX))
     }
 
+    /// Hands over what has changed, for whoever asks how the host is.
+    fn publish(&mut self) {
+        self.pulse.beat();
+        let now = self.clock.now();
+        if self.published_at.is_some_and(|at| now.since(at) < PUBLISH_EVERY) {
+            return;
+        }
+        self.published_at = Some(now);
+        let host = HostState {
+            at: now,
+            name: self.host.clone(),
+            environment: self.bindings.environment.clone(),
+            bundle: self.bindings.digest.clone(),
+            generation: self.generation,
+            owed: self.engine.outbox_depth() as u64,
+            drift: self.clock.drift(),
+            progress: self.progress,
+            concurrency: Arc::clone(&self.concurrency),
+        };
+        // It follows for as long as there is a runtime.
+        let _ = self.updates.send(Update { rules: self.engine.take_changed(), host });
+    }
+
     fn answer(&self, ask: Ask) {
-        // Whoever asked may have gone: then the answer is nobody's loss.
         match ask {
-            Ask::View(answer) => drop(answer.send(self.view())),
-            Ask::Explain(rule, answer) => drop(answer.send(self.explain(&rule))),
+            // Whoever asked may have gone: then the answer is nobody's loss.
+            Ask::Explain(rule, answer) => drop(answer.send(self.explain(&RuleName(rule)))),
         }
     }
 
-    fn view(&self) -> View {
-        health::view(self)
-    }
-
-    fn explain(&self, rule: &str) -> Option<Explanation> {
-        let view = self.view().rules.into_iter().find(|view| view.name == rule)?;
-        let decisions = self.engine.explain(&RuleName(rule.to_owned()));
-        Some(Explanation { rule: view, decisions: decisions.iter().map(ToString::to_string).collect() })
+    fn explain(&self, rule: &RuleName) -> Option<Explanation> {
+        let status = self.engine.rule(rule)?;
+        let decisions = self.engine.explain(rule);
+        Some(Explanation {
+            rule: RuleView::of(&status, self.clock.now()),
+            decisions: decisions.iter().map(ToString::to_string).collect(),
+        })
     }
 
     fn note(&self, note: Note) {

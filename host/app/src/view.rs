@@ -1,5 +1,9 @@
 //! What the host says of itself: the same for `/status`, for `watchbell status` and for health.
 use serde::{Deserialize, Serialize};
+use watchbell_contract::Timestamp;
+use watchbell_pipeline::RuleStatus;
+
+use crate::clock::rfc3339;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
@@ -63,5 +67,31 @@ pub struct Explanation {
 impl Health {
     pub fn of(why: Vec<String>) -> Self {
         Self { ok: why.is_empty(), why }
+    }
+}
+
+impl RuleView {
+    pub fn of(status: &RuleStatus, now: Timestamp) -> Self {
+        Self {
+            name: status.name.0.clone(),
+            enabled: status.enabled,
+            evaluated_until: Some(rfc3339(status.cursor)),
+            window_age_seconds: now.since(status.cursor).secs_f64(),
+            lag_seconds: status.lag(now).secs_f64(),
+            next_due: status.next_due.map(rfc3339),
+            running: status.running.is_some(),
+            priming: status.priming.as_ref().map(|priming| rfc3339(priming.reached)),
+            last_error: status.failure.as_ref().map(|failure| failure.message.clone()),
+            failures_in_a_row: status.failure.as_ref().map_or(0, |failure| failure.streak),
+            open_episodes: status.open_episodes as u64,
+            last_run: status.last_run.as_ref().map(|run| LastRun {
+                window_start: rfc3339(run.window.start),
+                window_end: rfc3339(run.window.end),
+                rows: run.rows,
+                signals: run.signals,
+                took_ms: run.took.millis(),
+                ended_at: rfc3339(run.ended_at),
+            }),
+        }
     }
 }
