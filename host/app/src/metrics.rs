@@ -1,4 +1,7 @@
 //! What is counted, in Prometheus naming. Gauges that follow from a rule's status are set when they are asked for.
+mod run_times;
+
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use self::run_times::RunTimes;
 use crate::view::View;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -43,7 +47,8 @@ pub struct Metrics {
     owed: Gauge,
     drift: Seconds,
     runs: Family<OfRun, Counter>,
-    run_seconds: Family<OfRule, Histogram>,
+    run_seconds: RunTimes,
+    runs_seconds: Histogram,
     rows: Family<OfRule, Counter>,
     signals: Family<OfRule, Counter>,
     faults: Family<OfRule, Counter>,
@@ -63,7 +68,8 @@ impl Metrics {
             owed: Gauge::default(),
             drift: Seconds::default(),
             runs: Family::default(),
-            run_seconds: Family::new_with_constructor(seconds),
+            run_seconds: RunTimes::default(),
+            runs_seconds: seconds(),
             rows: Family::default(),
             signals: Family::default(),
             faults: Family::default(),
@@ -99,9 +105,15 @@ impl Metrics {
         registry.register("runs", "Runs by outcome", self.runs.clone());
         registry.register_with_unit(
             "run_duration",
-            "How long runs took, queries included",
+            "How long runs took, queries included, of the thousand rules that took longest in all",
             Unit::Seconds,
             self.run_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "runs_duration",
+            "How long the runs of all rules took, queries included",
+            Unit::Seconds,
+            self.runs_seconds.clone(),
         );
         registry.register("rows", "Rows handed to rules", self.rows.clone());
         registry.register("signals", "Signals that rules emitted", self.signals.clone());
@@ -123,7 +135,8 @@ impl Metrics {
 
     pub fn run_ended(&self, rule: &str, outcome: &'static str, took: std::time::Duration) {
         self.runs.get_or_create(&OfRun { rule: rule.into(), outcome }).inc();
-        self.run_seconds.get_or_create(&OfRule { rule: rule.into() }).observe(took.as_secs_f64());
+        self.run_seconds.observe(rule, took);
+        self.runs_seconds.observe(took.as_secs_f64());
     }
 
     pub fn evaluated(&self, rule: &str, rows: u64, signals: u64) {
@@ -159,6 +172,8 @@ impl Metrics {
             self.lag.get_or_create(&of).set(rule.lag_seconds);
             self.open_episodes.get_or_create(&of).set(i64::try_from(rule.open_episodes).unwrap_or(i64::MAX));
         }
+        let known: HashSet<&str> = view.rules.iter().map(|rule| rule.name.as_str()).collect();
+        self.run_seconds.keep(|rule| known.contains(rule));
         self.owed.set(i64::try_from(view.owed).unwrap_or(i64::MAX));
         self.drift.set(view.clock_drift_seconds);
         let mut text = String::new();
