@@ -1,6 +1,6 @@
 //! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a witness instead of receivers.
 //! Whatever is ordered takes no time; time moves only when it is told to.
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -38,7 +38,8 @@ pub(crate) struct Stage {
     clock: Arc<AtomicI64>,
     guests: Arc<Semaphore>,
     down: BTreeSet<DestinationName>,
-    told: HashSet<(RuleName, Told)>,
+    /// How many signals that say the same were told: documents of one instant may.
+    told: HashMap<(RuleName, Told), u32>,
     pub(crate) story: Story,
     /// Rows that the cluster handed out so far.
     pub(crate) rows: u64,
@@ -70,7 +71,7 @@ impl Stage {
             clock,
             guests: Arc::new(Semaphore::new(1)),
             down: BTreeSet::new(),
-            told: HashSet::new(),
+            told: HashMap::new(),
             story: Story::default(),
             rows: 0,
         };
@@ -192,10 +193,16 @@ impl Stage {
         if run.purpose == Purpose::Live
             && let Ok(evaluation) = &outcome
         {
+            let mut found: HashMap<Told, u32> = HashMap::new();
             for signal in &evaluation.finding.signals {
                 let labels: Vec<_> = signal.labels.iter().map(|label| label.value.clone()).collect();
                 let (kind, said) = super::sighting::identity(signal);
-                if self.told.insert((run.rule.clone(), (signal.at, kind, labels, said))) {
+                let identity = (signal.at, kind, labels, said);
+                let nth = found.entry(identity.clone()).or_default();
+                *nth += 1;
+                let told = self.told.entry((run.rule.clone(), identity)).or_default();
+                if *told < *nth {
+                    *told = *nth;
                     self.witness(Sight::Signal(signal.clone()));
                 }
             }
