@@ -127,11 +127,18 @@ pub(super) fn rise(made: &mut Maker<'_>) {
     }
 }
 
-pub(super) fn flatline(made: &mut Maker<'_>) {
+pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
     made.needs(&["threshold", "timeframe"]);
     made.number("threshold", "threshold");
     made.span("timeframe", "timeframe");
-    made.switch("forget_keys", "forget_keys");
+    if key.is_empty() && made.sheet.switch("forget_keys") == Some(Yaml::Bool(true)) {
+        made.sheet.changed(
+            "forget_keys",
+            "left out: without `query_key` there is no key to forget, and a silence is told once, not at each run",
+        );
+    } else {
+        made.switch("forget_keys", "forget_keys");
+    }
     counted(made, "buckets");
 }
 

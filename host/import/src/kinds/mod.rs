@@ -30,7 +30,7 @@ pub(crate) fn kind(
         "change" => counts::change(&mut made, key),
         "frequency" => counts::frequency(&mut made),
         "spike" => counts::spike(&mut made),
-        "flatline" => counts::flatline(&mut made),
+        "flatline" => counts::flatline(&mut made, key),
         "new_term" => counts::new_term(&mut made, key),
         "cardinality" => counts::cardinality(&mut made),
         "metric_aggregation" => metrics::metric_aggregation(&mut made),
