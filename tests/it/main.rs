@@ -7,6 +7,7 @@ mod trial; // rules on trial, offline and over the past
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod leaving; // what is imported is taken by the real rules
+mod timelines; // random timelines beside ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod plugin; // plugins from an idea to a host that runs them

@@ -7,6 +7,7 @@ mod stage; // work with a name, a budget and a log
 mod cargo; // calls of cargo
 mod toolchain; // a compiler for wasm
 mod java; // JDKs and Maven
+mod elastalert; // what Watchbell is compared with
 mod setup; // all of these, found or installed
 mod component; // a core module becomes a component
 mod plugins; // plugins and guests
@@ -30,7 +31,7 @@ The commands of this repository. Each finds or installs what it needs.
   cargo xtask install [--to DIR]              build `watchbell` with all plugins inside, into ~/.local/bin
   cargo xtask test [--only STAGE] [--keep-going]
                                               every check there is, with a time budget each:
-                                              setup, fmt, plugins, clippy, tests, servers
+                                              setup, fmt, plugins, clippy, tests, timelines, servers
   cargo xtask bench [parse|rows|rules|sandbox|tests|node|host|elastalert]
                                               measure all but the last, or one of them; `elastalert` is
                                               the whole host side by side with ElastAlert2

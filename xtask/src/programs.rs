@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
 use crate::counts::{self, SERVERS};
+use crate::elastalert;
 use crate::plugins;
 use crate::servers::{Fleet, KINDS, Kind};
 use crate::setup::{self, Tools};
@@ -26,8 +27,11 @@ pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<Exi
     command
         .args(arguments)
         .env("WATCHBELL_BIN", folder.join("watchbell"))
-        .env("WATCHBELL_PLUGINS", cache.plugins())
-        .env("WATCHBELL_CACHE_DIR", cache.root());
+        .env("WATCHBELL_PLUGINS", cache.plugins());
+    if name == "watchbell-bench" && arguments.iter().any(|word| word == "elastalert") {
+        let mut stage = Stage::start(cache, "elastalert", BUILD_MAX)?;
+        command.env(elastalert::VARIABLE, elastalert::python(cache, &mut stage)?);
+    }
     // Whole programs are measured at a real server, unless one is named.
     let mut fleet = None;
     if name == "watchbell-bench" && needs_server(arguments) {

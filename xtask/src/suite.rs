@@ -8,6 +8,7 @@ use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
 use crate::counts::{self, Counts, SERVERS, server_of};
+use crate::elastalert;
 use crate::plugins;
 use crate::servers::{Fleet, KINDS};
 use crate::setup::{self, Tools};
@@ -19,13 +20,17 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "clippy", budget: minutes(8), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(20), run: |suite, stage| suite.tests(stage) },
+    Room { name: "timelines", budget: minutes(5), run: |suite, stage| suite.timelines(stage) },
     Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
 ];
 
-/// The tests that talk to real servers: a test binary, and a part of the names of its tests (empty: all).
-const ON_SERVERS: &[(&str, &str)] = &[("differential", ""), ("it", "servers")];
+/// What is compared with ElastAlert2, which is installed for it alone.
+const TIMELINES: &str = "timelines::verdicts";
+
+/// The tests that talk to real servers: a test binary, and a part of the names of its tests (`None`: all).
+const ON_SERVERS: &[(&str, Option<&str>)] = &[("differential", None), ("it", Some("servers"))];
 
 struct Room {
     name: &'static str,
@@ -133,10 +138,23 @@ impl Suite {
     }
 
     fn tests(&mut self, stage: &mut Stage) -> Result<Counts> {
-        let mut counts = self.libtest(stage, &["--no-fail-fast"], "", "")?;
+        let mut counts = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
         // No server runs yet: what waits for one is the next stage's.
         counts.skipped.retain(|name| server_of(name).is_none());
         Ok(counts)
+    }
+
+    /// Random timelines beside ElastAlert2's own rule classes.
+    fn timelines(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let python = match elastalert::python(&self.cache, stage) {
+            Ok(python) => python,
+            Err(why) => {
+                let skipped = vec![format!("random timelines beside ElastAlert2 ({why:#})")];
+                return Ok(Counts { skipped, ..Counts::default() });
+            }
+        };
+        let variable = (elastalert::VARIABLE, python.display().to_string());
+        self.libtest(stage, &["--test", "it"], &[TIMELINES], &[variable])
     }
 
     /// Everything is built by now, so that the servers have the machine to themselves.
@@ -153,7 +171,8 @@ impl Suite {
         for (binary, part) in ON_SERVERS {
             // The whole workspace is named for its features: with another set half of it would be built again.
             let arguments = ["--test", binary, "--no-fail-fast"];
-            let mut found = self.libtest(stage, &arguments, part, &fleet.variable())?;
+            let servers = (SERVERS, fleet.variable());
+            let mut found = self.libtest(stage, &arguments, &Vec::from_iter(*part), &[servers])?;
             for (kind, why) in &fleet.missing {
                 let mut told = false;
                 for skipped in found.skipped.iter_mut().filter(|name| server_of(name) == Some(kind.key)) {
@@ -179,23 +198,28 @@ impl Suite {
         Ok(Counts::check())
     }
 
-    fn libtest(&self, stage: &mut Stage, arguments: &[&str], part: &str, servers: &str) -> Result<Counts> {
+    /// `arguments` are cargo's, `filters` the test runner's.
+    fn libtest(
+        &self,
+        stage: &mut Stage,
+        arguments: &[&str],
+        filters: &[&str],
+        variables: &[(&str, String)],
+    ) -> Result<Counts> {
         let mut command = cargo::native(&self.cache);
         // Guests export raw names that only a linker for wasm accepts.
         command
             .args(["test", "--workspace", "--exclude", "watchbell-guests"])
             .args(arguments)
             .arg("--")
-            .arg("--show-output");
-        if !part.is_empty() {
-            command.arg(part);
-        }
+            .arg("--show-output")
+            .args(filters);
         // A failure is told with its place; the frames of the test runner below it would bury it.
         command.env("RUST_BACKTRACE", "0");
         // Absent and empty would be two different environments for cargo, so it is one of them for good.
-        command.env_remove(SERVERS);
-        if !servers.is_empty() {
-            command.env(SERVERS, servers);
+        command.env_remove(SERVERS).env_remove(elastalert::VARIABLE);
+        for (name, value) in variables {
+            command.env(name, value);
         }
         let ended = stage.run(&mut command)?;
         let mut counts = Counts::parse(&ended.output);

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,16 @@ use crate::corpus::{self, Corpus, INDEX, SPAN};
 use crate::process::{Cost, cost, pause};
 use crate::{Work, given, host, table};
 
-/// The release that is compared with; it needs Python 3.12.
-const VERSION: &str = "2.31.0";
 /// Documents per CPU second, as a multiple of what it manages.
 const RATE_GOAL: f64 = 100.0;
 
 pub(crate) fn bench(work: &Work) -> Result<()> {
-    let python = install()?;
+    let python = given("WATCHBELL_ELASTALERT_PYTHON")?;
     let url = work.server()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let corpus = runtime.block_on(corpus::write(&url, work.documents))?;
     let ours = host::measure(work, &url, corpus, &runtime)?;
-    eprintln!("running ElastAlert2 {VERSION} over the same documents; this takes a minute or two");
+    eprintln!("running ElastAlert2 over the same documents; this takes a minute or two");
     let (theirs, wall) = run(&python, &url, corpus)?;
     let documents = work.documents as f64;
     let rate = |cpu: f64| documents / cpu;
@@ -40,53 +38,6 @@ pub(crate) fn bench(work: &Work) -> Result<()> {
     row("documents per CPU second", mine, other, mine / other);
     table::goal("documents per CPU second, against ElastAlert2", mine / other, RATE_GOAL);
     Ok(())
-}
-
-/// ElastAlert2 in an environment of its own below the cache folder; its Python.
-fn install() -> Result<PathBuf> {
-    let home = given("WATCHBELL_CACHE_DIR")?.join("elastalert");
-    let python = home.join("bin/python");
-    let installed =
-        Command::new(&python).args(["-c", "import elastalert.elastalert"]).stderr(Stdio::null()).status();
-    if installed.is_ok_and(|status| status.success()) {
-        return Ok(python);
-    }
-    eprintln!("installing ElastAlert2 {VERSION}");
-    call(Command::new(python312()?).args(["-m", "venv"]).arg(&home))?;
-    call(Command::new(&python).args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        &format!("elastalert2=={VERSION}"),
-        "setuptools<81",
-    ]))?;
-    Ok(python)
-}
-
-fn python312() -> Result<PathBuf> {
-    let mut candidates = vec![PathBuf::from("python3.12")];
-    if let Some(home) = std::env::var_os("HOME") {
-        let versions = Path::new(&home).join(".pyenv/versions");
-        let found = std::fs::read_dir(versions).into_iter().flatten().flatten().map(|entry| entry.path());
-        candidates.extend(
-            found
-                .filter(|path| {
-                    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("3.12"))
-                })
-                .map(|path| path.join("bin/python")),
-        );
-    }
-    candidates
-        .into_iter()
-        .find(|python| {
-            let asked = Command::new(python)
-                .args(["-c", "import sys; sys.exit(sys.version_info[:2] != (3, 12))"])
-                .stderr(Stdio::null())
-                .status();
-            asked.is_ok_and(|status| status.success())
-        })
-        .context("no Python 3.12: install it as `python3.12`, or by pyenv")
 }
 
 fn call(command: &mut Command) -> Result<()> {
