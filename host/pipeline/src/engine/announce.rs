@@ -30,6 +30,8 @@ pub(super) struct Voice {
 struct Message<'a> {
     episode: &'a EpisodeId,
     labels: &'a [Label],
+    /// The labels as its text calls them.
+    named: &'a [Label],
     severity: Severity,
     cause: Cause,
     ordinal: u32,
@@ -54,6 +56,7 @@ impl<'a> Message<'a> {
         Self {
             episode: &episode.id,
             labels: &episode.labels,
+            named: &episode.labels,
             severity: episode.severity,
             cause,
             ordinal: episode.ordinal,
@@ -91,7 +94,7 @@ impl Engine {
             environment: &self.config.environment,
             severity: message.severity,
             cause: message.cause,
-            labels: message.labels,
+            labels: message.named,
             at: message.last.at,
             since: message.since,
             value: message.last.value,

@@ -1,4 +1,4 @@
-use watchbell_contract::{Label, Range, Severity, Timestamp};
+use watchbell_contract::{Range, Severity, Timestamp};
 
 use crate::digest;
 use crate::engine::Engine;
@@ -35,10 +35,18 @@ impl Engine {
             link: None,
         };
         let id = digest::once_id("gap", &[], name, &[], over.start);
-        let (labels, more): (&[Label], &[String]) = (&[], &[]);
-        let since = over.start;
-        let message =
-            Message { episode: &id, labels, severity, cause, ordinal: 0, since, last: &last, count: 1, more };
+        let message = Message {
+            episode: &id,
+            labels: &[],
+            named: &[],
+            severity,
+            cause,
+            ordinal: 0,
+            since: over.start,
+            last: &last,
+            count: 1,
+            more: &[],
+        };
         self.send(&voice, &message, &to);
     }
 }
