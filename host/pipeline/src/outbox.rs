@@ -1,6 +1,9 @@
 //! What is owed to whom, and what became of it. First in, first out per episode and destination, and per rule and
 //! labels where events have no episode; what was owed together is handed out in its order. No more deliveries at once
 //! than a destination takes; nobody waits for another destination.
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
