@@ -38,8 +38,10 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|c| !is_disguise(*c) && is_visible(*c)).collect()
 }
 
+/// Marks that turn the direction of what follows are not: left open, they would turn the template's words as well.
 fn is_visible(c: char) -> bool {
-    !c.is_control() || matches!(c, '\n' | '\t')
+    let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    !turns && (!c.is_control() || matches!(c, '\n' | '\t'))
 }
 
 fn is_disguise(c: char) -> bool {

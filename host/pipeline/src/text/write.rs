@@ -332,8 +332,9 @@ impl Writer {
         let breaks = self.breaks > 0 && !self.out.is_empty() || self.item.is_some();
         let line_start = self.line_start || breaks;
         let c = if c == '\n' { ' ' } else { c };
-        // Four of them at the beginning of a line would begin a block of code.
-        if line_start && !code && c.is_whitespace() && self.format == TextFormat::Markdown {
+        // White space waits outside of a mark for the first word, and four of it there would begin a block of code.
+        let begun = self.inside(Style::Pre) || self.opened.iter().any(|opened| opened.written) && code;
+        if line_start && !begun && c.is_whitespace() && self.format == TextFormat::Markdown {
             return;
         }
         let around = Around {
