@@ -38,6 +38,22 @@ impl Run {
     }
 }
 
+/// An address may stand in angle brackets.
+pub(super) fn first_of_part(part: &Part) -> Option<char> {
+    match part {
+        Part::Words(words) => words.chars().next(),
+        Part::Address(_) => Some('<'),
+    }
+}
+
+pub(super) fn first_character(run: &Run) -> Option<char> {
+    match run {
+        Run::Words(words) => words.chars().next(),
+        Run::Value(parts) => parts.first().and_then(first_of_part),
+        Run::Address(_) => Some('<'),
+    }
+}
+
 /// A link's address without disguise. Where the template writes the scheme, a value is one part of the address and is
 /// percent-encoded, so that it cannot become another; where a value brings the scheme, it is the whole address, and
 /// others after it are parts.
@@ -139,13 +155,14 @@ fn address(chars: &[(char, Origin)], at: usize) -> Option<(String, usize)> {
         })
     })?;
     let begin = at + scheme.len();
+    let begins_value = origin != Origin::Template && before.is_none_or(|(_, of)| of != origin);
     let mut end = begin;
     // Where the value ends that is an address as a whole: nothing of it is taken for the sentence's punctuation.
     let mut whole = begin;
-    while end - at < CHARS_MAX && end < chars.len() && continues(chars, end, origin) {
+    while end - at < CHARS_MAX && end < chars.len() && continues(chars, end, origin, begins_value) {
         end += 1;
     }
-    if origin != Origin::Template && before.is_none_or(|(_, of)| of != origin) {
+    if begins_value {
         let value_end =
             chars[begin..].iter().position(|(_, of)| *of != origin).map_or(chars.len(), |n| begin + n);
         if value_end <= end {
@@ -178,14 +195,20 @@ fn address(chars: &[(char, Origin)], at: usize) -> Option<(String, usize)> {
 }
 
 /// Whether the character at `at` belongs to the address that began in `origin` and has come up to it.
-fn continues(chars: &[(char, Origin)], at: usize, origin: Origin) -> bool {
+fn continues(chars: &[(char, Origin)], at: usize, origin: Origin, begins_value: bool) -> bool {
     let ((c, of), (_, before)) = (chars[at], chars[at - 1]);
-    if of == origin || of == Origin::Template {
-        return c.is_alphanumeric()
-            || c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '{' | '}');
+    let ends = |c: char| matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '{' | '}');
+    match of {
+        // The template goes on where a value that is an address as a whole has stopped.
+        Origin::Template if before == origin && origin != of => {
+            begins_value && matches!(c, '/' | '?' | '#' | '&' | '=')
+        }
+        _ if of == origin || of == Origin::Template => {
+            c.is_alphanumeric() || c.is_ascii_graphic() && !ends(c)
+        }
+        // Another value is a part of it, unless it stands right behind a value that is an address itself.
+        _ => origin == Origin::Template || before == Origin::Template || before == of,
     }
-    // Another value is a part of it, unless it stands right behind a value that is an address itself.
-    origin == Origin::Template || before == Origin::Template || before == of
 }
 
 fn push_part(text: &mut String, c: char) {

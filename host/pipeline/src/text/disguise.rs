@@ -65,17 +65,17 @@ pub(super) fn reveal(text: &str) -> impl Iterator<Item = (char, Origin)> {
     text.chars().filter_map(move |c| {
         let origin = open.last().copied().unwrap_or(Origin::Template);
         match c {
-            NOTHING => return None,
+            NOTHING => None,
             VALUE | LINK => {
                 count += 1;
                 open.push(if c == LINK { Origin::Link(count) } else { Origin::Value(count) });
-                return None;
+                None
             }
             END => {
                 open.pop();
-                return None;
+                None
             }
-            c if is_disguise(c) => return char::from_u32(u32::from(c) - BASE).map(|c| (c, origin)),
+            c if is_disguise(c) => char::from_u32(u32::from(c) - BASE).map(|c| (c, origin)),
             c => Some((c, origin)),
         }
     })

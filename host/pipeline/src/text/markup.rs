@@ -1,7 +1,7 @@
 //! Markdown and inline HTML, read into pieces.
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::address::{self, Run};
+use super::address::{self, Run, first_character};
 use super::disguise;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,3 +254,23 @@ fn entities(text: &str) -> String {
         .iter()
         .fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
+
+/// The character behind a mark's end, if one stands right behind it; for another mark a letter, for it must not touch
+/// that either.
+pub(super) fn next_character(pieces: &[Piece]) -> Option<char> {
+    for piece in pieces.iter().take(NEXT_MAX) {
+        match piece {
+            Piece::Text(runs) => match runs.iter().find_map(first_character) {
+                Some(next) => return Some(next),
+                None => continue,
+            },
+            Piece::Close(_) | Piece::LinkEnd => {}
+            Piece::Open(_) => return Some('a'),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Marks that stand side by side.
+const NEXT_MAX: usize = 16;

@@ -110,6 +110,13 @@ fn an_address_in_a_document_can_be_followed() {
 }
 
 #[test]
+fn an_address_within_a_value_ends_with_it() {
+    let details = serde_json::json!({ "m": "[x](https://evil.example)", "n": "y" });
+    let text = body("{{ details.m }}/a{{ details.n }}", &details, TextFormat::Html);
+    assert_eq!(text, "[x](<a href=\"https://evil.example\">https://evil.example</a>)/ay");
+}
+
+#[test]
 fn only_the_web_becomes_a_link() {
     let details = serde_json::json!({ "u": "javascript:alert(1)", "s": "javascript" });
     for format in FORMATS {
@@ -365,7 +372,8 @@ fn seen(text: &str) -> String {
 /// The same inputs on every machine, unless somebody asks for others.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    let rng_seed = if std::env::var_os("PROPTEST_RNG_SEED").is_some() { usual.rng_seed } else { RngSeed::Fixed(8) };
+    let rng_seed =
+        if std::env::var_os("PROPTEST_RNG_SEED").is_some() { usual.rng_seed } else { RngSeed::Fixed(8) };
     ProptestConfig { rng_seed, cases: usual.cases.max(1_000), failure_persistence: None, ..usual }
 }
 

@@ -1,9 +1,9 @@
 //! Pieces, written as plain text, Markdown, HTML or mrkdwn.
 use watchbell_contract::TextFormat;
 
-use super::address::{Part, Run};
+use super::address::{Part, Run, first_character, first_of_part};
 use super::escape::{self, Around, ZERO_WIDTH};
-use super::markup::{Piece, Style};
+use super::markup::{Piece, Style, next_character};
 
 /// Writes `pieces` in at most `max` characters, markup included. What does not fit is taken from the longest values
 /// first. Only what is too long without any value loses its links, and then its end.
@@ -234,7 +234,7 @@ impl Writer {
             self.closing -= end + usize::from(fence);
             return;
         }
-        let beside = before.is_some_and(|c| !c.is_whitespace() && !c.is_ascii_punctuation());
+        let beside = before.is_some_and(is_word);
         if self.format == TextFormat::Markdown && is_emphasis(&mark) && beside && !next.is_alphanumeric() {
             self.emit(&ZERO_WIDTH.to_string()); // Between a word and a sign such a mark begins nothing.
         }
@@ -315,7 +315,7 @@ impl Writer {
             }
             if !breaks {
                 self.put(c, &text);
-            } else if !self.out.is_empty() && !(self.in_line() && self.out.ends_with('\n')) {
+            } else if !self.swallows_break() {
                 self.settle(c);
                 self.line_break();
             }
@@ -372,6 +372,11 @@ impl Writer {
         self.opened.iter().any(|opened| matches!(opened.what, What::Style(open) if open == style))
     }
 
+    /// Whether a line break would leave nothing but an empty line where none may be.
+    fn swallows_break(&self) -> bool {
+        self.out.is_empty() || self.in_line() && self.out.ends_with('\n')
+    }
+
     /// Whether a mark is open that an empty line would leave without its end.
     fn in_line(&self) -> bool {
         let within = |opened: &Opened| !matches!(opened.what, What::Style(Style::Pre));
@@ -423,7 +428,6 @@ impl Writer {
             },
         };
         let fence = matches!(opened.what, What::Style(Style::Pre)) && self.is_marked();
-        let word = |c: char| c.is_alphanumeric();
         let mut tail = String::new();
         if fence {
             if !self.out.ends_with('\n') {
@@ -433,8 +437,9 @@ impl Writer {
             self.breaks = self.breaks.max(1);
         } else if self.is_marked() {
             tail = self.out.split_off(self.out.trim_end().len());
-            let beside_word = tail.is_empty() && !self.last.is_some_and(word) && next.is_some_and(word);
-            if beside_word && is_emphasis(&end) && self.format == TextFormat::Markdown && self.fits(1) {
+            let beside =
+                tail.is_empty() && !self.last.is_some_and(char::is_alphanumeric) && next.is_some_and(is_word);
+            if beside && is_emphasis(&end) && self.format == TextFormat::Markdown && self.fits(1) {
                 self.emit(&ZERO_WIDTH.to_string());
             }
         }
@@ -449,38 +454,11 @@ impl Writer {
 /// What a line break takes at most.
 const BREAK_MAX: usize = "<br>\n".len();
 
+/// As Markdown has it: what is neither white space nor a sign.
+fn is_word(c: char) -> bool {
+    !c.is_whitespace() && !c.is_ascii_punctuation()
+}
+
 fn is_emphasis(mark: &str) -> bool {
     matches!(mark, "*" | "**" | "~~")
 }
-
-fn first_of_part(part: &Part) -> Option<char> {
-    let (Part::Words(words) | Part::Address(words)) = part;
-    words.chars().next()
-}
-
-fn first_character(run: &Run) -> Option<char> {
-    match run {
-        Run::Words(words) | Run::Address(words) => words.chars().next(),
-        Run::Value(parts) => parts.first().and_then(first_of_part),
-    }
-}
-
-/// The character behind a mark's end, if one stands right behind it; for another mark a letter, for it must not touch
-/// that either.
-fn next_character(pieces: &[Piece]) -> Option<char> {
-    for piece in pieces.iter().take(NEXT_MAX) {
-        match piece {
-            Piece::Text(runs) => match runs.iter().find_map(first_character) {
-                Some(next) => return Some(next),
-                None => continue,
-            },
-            Piece::Close(_) | Piece::LinkEnd => {}
-            Piece::Open(_) => return Some('a'),
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// Marks that stand side by side.
-const NEXT_MAX: usize = 16;
