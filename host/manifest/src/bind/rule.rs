@@ -60,7 +60,7 @@ impl Bench<'_> {
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
-        let alert = alert::alert(doc, raw.alert, severity, self.environment);
+        let alert = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
