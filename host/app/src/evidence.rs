@@ -2,7 +2,7 @@
 //! a message without its documents is better than none.
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 use tokio::time::Instant;
 use watchbell_contract::{Label, Signal, SignalKind};
 use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs};
@@ -70,7 +70,9 @@ fn candidates(signals: &[Signal], untold: Vec<usize>) -> Vec<usize> {
         match signal.kind {
             _ if signal.evidence.is_none() => {}
             SignalKind::Event => events.push(number),
-            SignalKind::Firing => drop(levels.insert(&signal.labels, number)),
+            SignalKind::Firing => {
+                levels.insert(&signal.labels, number);
+            }
             SignalKind::Clear => {}
         }
     }
@@ -117,13 +119,16 @@ async fn fetch(
             }
         }
     };
-    let newest = stream::iter(queries)
-        .map(|(number, ask)| async move {
-            let found = rule.cluster.evidence(&rule.target, ask, fields, deadline).await;
-            (number, found.map_err(|error| missed(&error)))
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect::<Vec<_>>();
+    let newest = async {
+        let mut all = Vec::new();
+        for queries in queries.chunks(AT_ONCE) {
+            let asked =
+                queries.iter().map(|(_, ask)| rule.cluster.evidence(&rule.target, *ask, fields, deadline));
+            let found = join_all(asked).await.into_iter().map(|found| found.map_err(|error| missed(&error)));
+            all.extend(queries.iter().map(|(number, _)| *number).zip(found));
+        }
+        all
+    };
     let (mut all, newest) = tokio::join!(names, newest);
     all.extend(newest);
     all

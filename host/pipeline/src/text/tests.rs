@@ -379,7 +379,8 @@ fn seen(text: &str) -> String {
 /// The same inputs on every machine, unless somebody asks for others.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    let rng_seed = if std::env::var_os("PROPTEST_RNG_SEED").is_some() { usual.rng_seed } else { RngSeed::Fixed(8) };
+    let rng_seed =
+        if std::env::var_os("PROPTEST_RNG_SEED").is_some() { usual.rng_seed } else { RngSeed::Fixed(8) };
     ProptestConfig { rng_seed, cases: usual.cases.max(1_000), failure_persistence: None, ..usual }
 }
 
