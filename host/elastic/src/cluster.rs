@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
-use watchbell_contract::{Ask, Evidence, Question, Range};
+use watchbell_contract::{Ask, Question, Range};
 
 use crate::{
     buckets::BucketsCursor,
     config::{ClusterConfig, ConfigError},
     cursor::{HitsCursor, ignoring},
     error::{AskError, Cause},
-    evidence::{self, EvidenceDocs},
+    evidence::{self, EvidenceAsk, EvidenceDocs},
     mapping::Mapping,
     pages::{Pages, Source},
     plan::FieldPlan,
@@ -217,26 +217,35 @@ impl Cluster {
         Ok(ServerInfo { flavor, version, cluster_name: text(&root, "/cluster_name") })
     }
 
-    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds.
+    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds; of each, those of its `fields`.
     ///
     /// # Errors
     /// Why there are none; a signal goes out without them.
     pub async fn evidence(
         &self,
         target: &Target,
-        evidence: &Evidence,
+        ask: EvidenceAsk<'_>,
+        fields: Option<&BTreeSet<String>>,
         deadline: Instant,
     ) -> Result<EvidenceDocs, AskError> {
         let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);
-        let fetch = async {
-            let only = evidence.only.iter().map(|any_of| any_of.field.as_str());
-            let fields: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).collect();
-            let mapping = self.inner.mapping(target, &fields, deadline).await?;
-            let narrow =
-                Narrow { over: evidence.over, only: &evidence.only, filter: evidence.filter.as_deref() };
-            let filters = query::filters(target, &narrow, &mapping)?;
-            evidence::fetch(&self.inner, target, evidence, filters, deadline).await
-        };
+        let fetch = evidence::newest(&self.inner, target, ask, fields, deadline);
+        fetch.await.map_err(|cause| self.error(target, cause))
+    }
+
+    /// The documents that signals name, by one search, in the order of `asks`; of each signal as `evidence`.
+    ///
+    /// # Errors
+    /// Why there are none; the signals go out without them.
+    pub async fn named_evidence(
+        &self,
+        target: &Target,
+        asks: &[EvidenceAsk<'_>],
+        fields: Option<&BTreeSet<String>>,
+        deadline: Instant,
+    ) -> Result<Vec<EvidenceDocs>, AskError> {
+        let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);
+        let fetch = evidence::named(&self.inner, target, asks, fields, deadline);
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 

@@ -22,7 +22,7 @@ mod cluster; // the door
 pub use cluster::{Cluster, FieldInfo, Flavor, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
-pub use evidence::{EvidenceDoc, EvidenceDocs};
+pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs};
 pub use hits::{HitsPage, PageFault, parse_hits};
 pub use pages::Pages;
 pub use plan::{FieldPlan, Kind};

@@ -6,6 +6,7 @@ mod standard; // what is said where a manifest says nothing
 mod disguise; // values, made invisible to minijinja's and Markdown's syntax
 mod fields; // JSON, as templates see it
 mod names; // what a template names
+mod wanted; // which documents that shows
 mod template; // minijinja, with what a text may name
 mod address; // addresses, of links and in running text
 mod markup; // Markdown and inline HTML, read into pieces
@@ -17,6 +18,7 @@ mod tests;
 pub use names::{Name, NameKind, names};
 pub use standard::{BODY, TITLE};
 pub use template::{Subject, TemplateFault, check_template};
+pub use wanted::{DOCUMENTS_MAX, Wanted};
 
 use watchbell_contract::AlertText;
 

@@ -2,6 +2,8 @@
 use serde_json::{Map, Value as Json};
 use watchbell_contract::Label;
 
+use crate::signals;
+
 /// The title without `alert.title`.
 pub const TITLE: &str = "{{ summary }}";
 
@@ -13,6 +15,10 @@ pub const BODY: &str = "\
 {% for row in rows %}
 - {{ row.field }}: {{ row.value }}
 {%- endfor %}
+{%- if documents_note %}
+
+{{ documents_note }}
+{%- endif %}
 {%- if more %}
 
 {{ count }} in all:
@@ -70,8 +76,9 @@ fn flat(members: &Map<String, Json>, before: &str, fields: &mut Vec<(String, Str
         match value {
             Json::Object(inner) => flat(inner, &format!("{name}."), fields),
             Json::Null => {}
-            // Whole documents are no field of a rule's.
-            Json::Array(_) if name == "documents" => {}
+            // Whole documents are no field of a rule's, nor is what of them is missing.
+            Json::Array(_) if name == signals::DOCUMENTS || name == signals::DOCUMENTS_ELSE => {}
+            Json::String(_) if name == signals::DOCUMENTS_NOTE => {}
             value => fields.push((name, written(value))),
         }
     }

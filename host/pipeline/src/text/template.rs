@@ -13,9 +13,10 @@ use watchbell_contract::{Cause, Label, Severity, Timestamp};
 use super::fields::{self, Fields};
 use super::names::{NameKind, names};
 use super::{disguise, standard};
+use crate::signals;
 
 /// What a text is about. Each field is a name in a template; `details` is a JSON object, as text, and what it holds
-/// under `documents` are `documents`, the first of them `document`.
+/// under `documents` are `documents`, the first of them `document`; `documents_note` says what of them is missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub rule: &'a str,
@@ -38,7 +39,7 @@ pub struct Subject<'a> {
     pub more: &'a [String],
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "rule",
     "owner",
     "environment",
@@ -53,6 +54,7 @@ const NAMES: [&str; 18] = [
     "details",
     "document",
     "documents",
+    "documents_note",
     "rows",
     "link",
     "count",
@@ -217,10 +219,7 @@ impl Subject<'_> {
             jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
         };
         let details: Json = serde_json::from_str(self.details).unwrap_or_default();
-        let documents = match details.get("documents") {
-            Some(Json::Array(documents)) => documents.as_slice(),
-            _ => &[],
-        };
+        let documents = signals::documents(&details);
         let row = |(field, value): (String, String)| {
             Value::from_object(Fields::new([
                 ("field".to_owned(), text(&field)),
@@ -245,6 +244,7 @@ impl Subject<'_> {
             ("summary", text(self.summary)),
             ("document", documents.first().map(fields::value).unwrap_or_default()),
             ("documents", documents.iter().map(fields::value).collect()),
+            ("documents_note", details.get(signals::DOCUMENTS_NOTE).map(fields::value).unwrap_or_default()),
             ("rows", standard::rows(self.labels, &details, documents.first()).into_iter().map(row).collect()),
             ("details", fields::value(&details)),
             ("link", link.into()),

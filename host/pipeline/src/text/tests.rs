@@ -166,6 +166,20 @@ fn the_standard_text() {
 }
 
 #[test]
+fn what_is_missing_of_the_documents_is_said() {
+    // The rule calls a number of its own so.
+    let details = r#"{"documents":7,"_documents":[{"zone":"a"}],"documents_note":"40 documents more"}"#;
+    let text = render(TITLE, BODY, &subject(details, &[]), wants(TextFormat::Plain, 500));
+    assert!(text.body.ends_with(&format!("\n\n- zone: a\n\n40 documents more\n\n{LINK}")), "{}", text.body);
+    let own = "{{ details.documents }} {{ document.zone }} {{ documents | length }} {{ documents_note }}";
+    let text = render(own, "", &subject(details, &[]), wants(TextFormat::Plain, 500));
+    assert_eq!(text.title, "7 a 1 40 documents more");
+    let none = r#"{"count":3,"documents":[],"documents_note":"its documents could not be fetched"}"#;
+    let text = render(TITLE, BODY, &subject(none, &[]), wants(TextFormat::Plain, 500));
+    assert!(text.body.contains("- count: 3\n\nits documents could not be fetched\n"), "{}", text.body);
+}
+
+#[test]
 fn a_group_says_how_many_it_is() {
     let more = ["b".to_owned(), "c".to_owned()];
     let subject = Subject { count: 3, more: &more, ..subject("{}", &[]) };
