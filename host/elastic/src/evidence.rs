@@ -5,11 +5,11 @@ use watchbell_contract::{Evidence, Timestamp};
 
 use crate::{
     cluster::Inner,
-    cursor::ignoring,
     error::Cause,
     query,
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
+    whole::{Extent, search_path},
 };
 
 const DOCS_MAX: u32 = 10;
@@ -67,10 +67,11 @@ pub(crate) async fn fetch(
         "query": query::query(filters, &[]),
         "sort": [{ &target.time_field: { "order": "desc", "unmapped_type": "date", "numeric_type": "date" } }],
     });
-    let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
+    let path = search_path(target, "");
     let body = Some(bytes::Bytes::from(body.to_string()));
     let method = elasticsearch::http::Method::Post;
     let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
+    Extent::of(&body)?;
     read(&body)
 }
 
