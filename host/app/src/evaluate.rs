@@ -79,8 +79,16 @@ async fn answer_all(
             break;
         }
         for (number, question) in (0u32..).zip(&questions) {
-            let mut pages = rule.cluster.ask(&rule.target, question, deadline).await.map_err(asked)?;
-            while let Some(page) = pages.next().await.map_err(asked)? {
+            let failed = |error, tape: &mut Tape| {
+                let fault = asked(error);
+                if matches!(fault, RunFault::Rule(_)) {
+                    tape.refused(round, number, question);
+                }
+                fault
+            };
+            let asking = rule.cluster.ask(&rule.target, question, deadline).await;
+            let mut pages = asking.map_err(|error| failed(error, tape))?;
+            while let Some(page) = pages.next().await.map_err(|error| failed(error, tape))? {
                 rows.fetch_add(page.len() as u64, Ordering::Relaxed);
                 fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                 tape.keep(round, number, &page);
@@ -143,12 +151,14 @@ fn faulted(run: &Run, error: &RunError) -> RunFault {
     }
 }
 
+/// Whose fault it is that a question has no answer: what cannot be asked is the rule's, as a trap is.
 fn asked(error: AskError) -> RunFault {
     let message = chain(&error);
     match error.class() {
         Class::TooLarge => RunFault::TooLarge(message),
         Class::Slow => RunFault::Slow(message),
         Class::Outside => RunFault::Outside(message),
+        Class::Rule => RunFault::Rule(message),
     }
 }
 

@@ -14,14 +14,14 @@ use watchbell_contract::{Buckets, Calc, Metric, Range, Rows};
 use crate::{
     cluster::Inner,
     columns::{ColumnBuilder, Misfit},
-    cursor::ignoring,
     error::Cause,
-    hits::{Clusters, Misfits, Shards, ValueSeed},
+    hits::{Misfits, ValueSeed},
     mapping::Mapping,
     plan::{Kind, kind},
     query,
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
+    whole::{Extent, search_path},
 };
 
 pub(crate) struct BucketsCursor {
@@ -70,17 +70,13 @@ impl BucketsCursor {
         if self.ended {
             return Ok(None);
         }
-        let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
+        let path = search_path(&self.target, "");
         let body = Some(Bytes::from(self.asked()));
         let request = Request { method: Method::Post, path, body, repeatable: true, deadline: self.deadline };
         let answer = self.inner.send(&request).await?;
         let page = self.shape.read(&answer)?;
-        page.shards.check()?;
-        page.clusters.check(self.target.ignore_unavailable)?;
-        if page.timed_out {
-            return Err(Cause::ServerTimedOut);
-        }
-        if page.shards.total == 0 && !self.target.ignore_unavailable {
+        page.extent.check()?;
+        if page.extent.is_of_nothing() && !self.target.ignore_unavailable {
             return Err(Cause::NoIndex { reason: String::new() });
         }
         match page.after {
@@ -181,7 +177,7 @@ impl Shape {
         match (misfit.get(), read.and_then(|()| reader.end())) {
             (Some((column, Misfit(what))), _) => {
                 let name = self.by.get(column).map_or("", |(name, _)| name);
-                Err(malformed(format!("field `{name}`: {what}")))
+                Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
             }
             (None, Err(error)) => Err(malformed(error.to_string())),
             (None, Ok(())) => Ok(page.finish()),
@@ -213,9 +209,7 @@ fn calc(metric: &Metric, mapping: &Mapping) -> Result<Value, Cause> {
 struct BucketsPage {
     rows: Rows,
     after: Option<Box<RawValue>>,
-    shards: Shards,
-    clusters: Clusters,
-    timed_out: bool,
+    extent: Extent,
 }
 
 struct PageOfBuckets<'a> {
@@ -226,9 +220,7 @@ struct PageOfBuckets<'a> {
     metrics: Vec<ColumnBuilder>,
     filters: Vec<ColumnBuilder>,
     after: Option<Box<RawValue>>,
-    shards: Shards,
-    clusters: Clusters,
-    timed_out: bool,
+    extent: Extent,
     total: i64,
     /// Of the bucket being read.
     time: i64,
@@ -246,9 +238,7 @@ impl<'a> PageOfBuckets<'a> {
             metrics: columns(shape.metrics.len(), Kind::Numbers),
             filters: columns(shape.filters.len(), Kind::Integers),
             after: None,
-            shards: Shards::default(),
-            clusters: Clusters::default(),
-            timed_out: false,
+            extent: Extent::default(),
             total: 0,
             time: shape.start,
             count: 0,
@@ -282,13 +272,7 @@ impl<'a> PageOfBuckets<'a> {
         columns
             .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
         let rows = Rows { times: self.times, columns };
-        BucketsPage {
-            rows,
-            after: self.after,
-            shards: self.shards,
-            clusters: self.clusters,
-            timed_out: self.timed_out,
-        }
+        BucketsPage { rows, after: self.after, extent: self.extent }
     }
 }
 
@@ -377,9 +361,9 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
         let mut seen = page.shape.whole;
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match &*key {
-                "timed_out" => page.timed_out = map.next_value()?,
-                "_shards" => page.shards = map.next_value()?,
-                "_clusters" => page.clusters = map.next_value()?,
+                "timed_out" => page.extent.timed_out = map.next_value()?,
+                "_shards" => page.extent.shards = map.next_value()?,
+                "_clusters" => page.extent.clusters = map.next_value()?,
                 "hits" => {
                     let hits: Total = map.next_value()?;
                     page.total = match hits.total {
@@ -395,7 +379,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
             }
         }
         // With no shard there is no aggregation; that is told apart elsewhere.
-        if seen || page.shards.total == 0 {
+        if seen || page.extent.is_of_nothing() {
             Ok(())
         } else {
             Err(A::Error::custom("no `aggregations` in the answer"))

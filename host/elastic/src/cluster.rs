@@ -26,6 +26,7 @@ use crate::{
     target::Target,
     transport::{Request, Transport, index_path},
     view,
+    whole::{Extent, search_path},
 };
 
 /// What of a cluster is remembered at most; then it is learnt anew.
@@ -151,11 +152,7 @@ impl Cluster {
             std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
         let mapping = inner.mapping(target, &fields, deadline).await?;
         if !mapping.has_index {
-            return if target.ignore_unavailable {
-                Ok(Pages::ready(None))
-            } else {
-                Err(Cause::NoIndex { reason: String::new() })
-            };
+            return inner.none_asked(target, deadline).await.map(|()| Pages::ready(None));
         }
         mapping.check_time(&target.time_field)?;
         let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
@@ -264,15 +261,14 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<(Vec<Value>, u64), AskError> {
         let look = async {
-            let time = target.time_field.as_str();
-            let mapping = self.inner.mapping(target, &[time], deadline).await?;
+            let (time, inner) = (target.time_field.as_str(), &self.inner);
+            let mapping = inner.mapping(target, &[time], deadline).await?;
             // An index that nothing was written to may not know its fields yet.
-            let unknown = !mapping.has_index || mapping.field(time).is_none();
-            if unknown && target.ignore_unavailable {
-                return Ok((Vec::new(), 0));
-            }
             if !mapping.has_index {
-                return Err(Cause::NoIndex { reason: String::new() });
+                return inner.none_asked(target, deadline).await.map(|()| (Vec::new(), 0));
+            }
+            if mapping.field(time).is_none() && target.ignore_unavailable {
+                return Ok((Vec::new(), 0));
             }
             mapping.check_time(time)?;
             let narrow = Narrow { over, only: &[], filter: None };
@@ -306,7 +302,7 @@ impl Cluster {
                 "track_total_hits": true,
                 "query": query::query(vec![query::range(&target.time_field, over)], &[]),
             });
-            let answer = self.inner.search(target, &body, deadline).await?;
+            let answer = self.inner.search(target, &body, deadline).await.map_err(Cause::of_the_host)?;
             if answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0)
                 && !target.ignore_unavailable
             {
@@ -383,24 +379,29 @@ impl Inner {
         body: &Value,
         deadline: Instant,
     ) -> Result<Value, Cause> {
-        let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
+        let path = search_path(target, "");
         let body = Some(Bytes::from(body.to_string()));
-        let body =
-            self.send(&Request { method: Method::Post, path, body, repeatable: true, deadline }).await?;
-        let malformed = |error: serde_json::Error| Cause::Malformed { reason: error.to_string() };
-        let answer: Value = serde_json::from_slice(&body).map_err(malformed)?;
-        if let Some(shards) = answer.get("_shards") {
-            serde_json::from_value::<crate::hits::Shards>(shards.clone()).map_err(malformed)?.check()?;
+        let request = Request { method: Method::Post, path, body, repeatable: true, deadline };
+        let body = self.send(&request).await?;
+        Extent::of(&body)?;
+        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
+    }
+
+    /// That no index is there to be asked, and that the target lets it be so. The capabilities of fields do not prove
+    /// it: Elasticsearch 7 and OpenSearch leave out an index whose shards are missing.
+    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+        let path = search_path(target, "");
+        let body = Some(Bytes::from_static(br#"{"size":0,"track_total_hits":false}"#));
+        let request = Request { method: Method::Post, path, body, repeatable: true, deadline };
+        let extent: Extent = serde_json::from_slice(&self.send(&request).await?).unwrap_or_default();
+        if extent.shards.is_some() {
+            extent.check()?;
         }
-        if let Some(clusters) = answer.get("_clusters") {
-            let clusters: crate::hits::Clusters =
-                serde_json::from_value(clusters.clone()).map_err(malformed)?;
-            clusters.check(target.ignore_unavailable)?;
+        // One that has come since is known next time.
+        match target.ignore_unavailable && extent.is_of_nothing() {
+            true => Ok(()),
+            false => Err(Cause::NoIndex { reason: String::new() }),
         }
-        if answer.get("timed_out") == Some(&Value::Bool(true)) {
-            return Err(Cause::ServerTimedOut);
-        }
-        Ok(answer)
     }
 
     pub(crate) async fn mapping(
@@ -467,7 +468,9 @@ impl Inner {
             cause,
             Cause::Refused { .. }
                 | Cause::PartialShards { .. }
+                | Cause::MissingShards { .. }
                 | Cause::Malformed { .. }
+                | Cause::Misfit { .. }
                 | Cause::NoIndex { .. }
                 | Cause::MappingConflict { .. }
                 | Cause::FieldType { .. }

@@ -8,11 +8,11 @@ use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
     cluster::Inner,
-    cursor::ignoring,
     error::Cause,
     query::{self, Narrow},
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
+    whole::{Extent, search_path},
 };
 
 const DOCS_MAX: u32 = 10;
@@ -176,10 +176,12 @@ async fn search(
     if let Some(fields) = fields {
         body["_source"] = json!(fields);
     }
-    let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
+    let path = search_path(target, "");
     let body = Some(bytes::Bytes::from(body.to_string()));
     let method = elasticsearch::http::Method::Post;
-    inner.send(&Request { method, path, body, repeatable: true, deadline }).await
+    let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
+    Extent::of(&body)?;
+    Ok(body)
 }
 
 fn parse(body: &[u8]) -> Result<Hits<'_>, Cause> {

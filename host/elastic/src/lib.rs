@@ -7,6 +7,7 @@ mod transport; // nodes, failover, retries, concurrency
 mod refusal; // the servers' own error bodies
 mod mapping; // what each field is
 mod query; // the Query DSL that every request shares
+mod whole; // whether an answer is all of it
 mod columns; // values side by side
 mod page; // rows in order of time, equal times included
 mod hits; // the answer to a search, in one pass

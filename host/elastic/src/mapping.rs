@@ -27,6 +27,9 @@ struct Answer {
     /// Absent on servers before 7.2.
     indices: Option<OneOrMany>,
     fields: BTreeMap<String, BTreeMap<String, RawCaps>>,
+    /// Those that could not be asked. Older servers leave them out without a word.
+    #[serde(default)]
+    failed_indices: u64,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,10 @@ impl Mapping {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Cause> {
         let answer: Answer = serde_json::from_slice(body)
             .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
+        if answer.failed_indices > 0 {
+            let reason = format!("{} indices did not say what fields they have", answer.failed_indices);
+            return Err(Cause::MissingShards { reason });
+        }
         let fields = answer.fields.into_iter().map(|(name, types)| {
             let mut caps = Caps { aggregatable: true, ..Caps::default() };
             for (kind, raw) in types.into_iter().filter(|(kind, _)| kind != "unmapped") {
