@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, ClusterView, Evidence, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster};
+use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk};
 
 use crate::{
     cluster, config, deadline,
@@ -36,7 +36,8 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         Kind::Raw => with(Ask::Search(RawSearch { body: r#"{"size":0}"#.into(), pick: vec![] })),
         Kind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
-            return cluster.evidence(&target(), &evidence, deadline()).await.map(drop);
+            let ask = EvidenceAsk { evidence: &evidence, count: 3 };
+            return cluster.evidence(&target(), ask, None, deadline()).await.map(drop);
         }
         Kind::Documents => return cluster.documents(&target(), over, 0, 10, deadline()).await.map(drop),
         Kind::NoData => return cluster.count_without_filter(&target(), over, deadline()).await.map(drop),
