@@ -389,9 +389,13 @@ impl Engine {
         }
         self.record_gap(name, over, GapReason::Poisoned, message.clone());
         // A module that fails on everything is one thing to tell, not one per slice.
-        let told = self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
-        if !told {
-            self.announce_gap(name, over, &message);
+        // Nobody is told of the past, and what failed there does not stand for what fails now.
+        if purpose == Purpose::Live {
+            let told =
+                self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
+            if !told {
+                self.announce_gap(name, over, &message);
+            }
         }
     }
 
