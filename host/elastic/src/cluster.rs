@@ -1,3 +1,7 @@
+mod server; // which server it is
+mod fields; // what is known of fields before a rule runs
+mod mappings; // what was learnt of field types
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -12,6 +16,11 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 use watchbell_contract::{Ask, Evidence, Question, Range};
 
+use self::mappings::MappingKey;
+pub use self::{
+    fields::FieldInfo,
+    server::{Flavor, ServerInfo},
+};
 use crate::{
     buckets::BucketsCursor,
     config::{ClusterConfig, ConfigError},
@@ -32,7 +41,6 @@ use crate::{
 const REMEMBERED_MAX: usize = 100_000;
 /// Evidence is worth no longer wait.
 const EVIDENCE_WAIT_MAX: Duration = Duration::from_secs(2);
-const INFO_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A cluster that can be asked. Clones share connections, concurrency and what was learnt.
 #[derive(Clone, Debug)]
@@ -49,8 +57,6 @@ pub(crate) struct Inner {
     long: Mutex<HashSet<u64>>,
 }
 
-type MappingKey = (Vec<String>, bool, Vec<String>);
-
 /// How a long answer is continued; learnt by trying once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -61,41 +67,6 @@ pub(crate) enum Paging {
     /// OpenSearch from 2.4 on.
     PointInTime,
     Scroll,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerInfo {
-    pub flavor: Flavor,
-    /// Empty if the server does not say.
-    pub version: String,
-    pub cluster_name: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    Elasticsearch,
-    OpenSearch,
-    /// The embedded search node.
-    Node,
-    Unknown,
-}
-
-/// What is known of a field before a rule runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldInfo {
-    pub name: String,
-    /// Empty: in no mapping. More than one: the indices disagree.
-    pub types: Vec<String>,
-    /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
-    pub ignore_above: Option<u64>,
-    /// Analysed: read from the source, and counted by its `keyword`.
-    pub text: bool,
-    /// The `.keyword` beside it.
-    pub keyword: Option<String>,
-    /// The nested object it lies in.
-    pub nested: Option<String>,
-    /// Why it cannot be asked as a column.
-    pub problem: Option<String>,
 }
 
 impl Cluster {
@@ -181,40 +152,6 @@ impl Cluster {
             Ask::Cluster(_) => return Ok(Pages::ready(None)),
         };
         Ok(Pages::start(Arc::clone(inner), target.clone(), source))
-    }
-
-    /// Which server this is. Some do not answer at `/`; then it is unknown, and no error.
-    pub async fn info(&self) -> Result<ServerInfo, AskError> {
-        let deadline = Instant::now() + INFO_WAIT_MAX;
-        let get = async |path: &str| -> Result<Value, Cause> {
-            let request =
-                Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-            let body = self.inner.send(&request).await?;
-            serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
-        };
-        let text = |value: &Value, pointer: &str| -> String {
-            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()
-        };
-        let root = match get("/").await {
-            Ok(root) => root,
-            Err(Cause::Refused { status: 400 | 404 | 405, .. }) => {
-                let nodes = get("/_nodes/_local").await.unwrap_or_default();
-                let node =
-                    nodes.get("nodes").and_then(Value::as_object).and_then(|nodes| nodes.values().next());
-                let version = node.map(|node| text(node, "/version")).unwrap_or_default();
-                let cluster_name = text(&nodes, "/cluster_name");
-                return Ok(ServerInfo { flavor: Flavor::Unknown, version, cluster_name });
-            }
-            Err(cause) => return Err(AskError::of_cluster(self.name(), cause)),
-        };
-        let version = text(&root, "/version/number");
-        let flavor = match text(&root, "/version/distribution").as_str() {
-            "opensearch" => Flavor::OpenSearch,
-            other if other.contains("watchbell") => Flavor::Node,
-            _ if version.is_empty() => Flavor::Unknown,
-            _ => Flavor::Elasticsearch,
-        };
-        Ok(ServerInfo { flavor, version, cluster_name: text(&root, "/cluster_name") })
     }
 
     /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds.
@@ -308,28 +245,6 @@ impl Cluster {
         count.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// What the indices know of `fields`, in their order.
-    ///
-    /// # Errors
-    /// As `ask`; a field that is in no mapping is none.
-    pub async fn fields(
-        &self,
-        target: &Target,
-        fields: &[String],
-        deadline: Instant,
-    ) -> Result<Vec<FieldInfo>, AskError> {
-        let look = async {
-            let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-            let mapping = self.inner.mapping(target, &names, deadline).await?;
-            if !mapping.has_index && !target.ignore_unavailable {
-                return Err(Cause::NoIndex { reason: String::new() });
-            }
-            let ignored = self.inner.ignore_above(target, &names, deadline).await?;
-            Ok(fields.iter().map(|name| FieldInfo::new(name, &mapping, &ignored)).collect())
-        };
-        look.await.map_err(|cause| self.error(target, cause))
-    }
-
     fn error(&self, target: &Target, cause: Cause) -> AskError {
         AskError::new(self.name(), target, cause)
     }
@@ -340,22 +255,6 @@ fn total(answer: &Value) -> Result<u64, Cause> {
     // A number on servers before 7.0.
     let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
     total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
-}
-
-impl FieldInfo {
-    fn new(name: &str, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
-        let caps = mapping.field(name);
-        let keyword = format!("{name}.keyword");
-        Self {
-            name: name.into(),
-            types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
-            ignore_above: ignored.get(name).copied(),
-            text: caps.is_some_and(|caps| caps.is_text()),
-            nested: mapping.parents(name).find(|(_, caps)| caps.is("nested")).map(|(root, _)| root.into()),
-            problem: caps.and_then(|caps| crate::plan::kind(name, caps).err()).map(|cause| cause.to_string()),
-            keyword: mapping.field(&keyword).is_some_and(|caps| caps.has_doc_values()).then_some(keyword),
-        }
-    }
 }
 
 impl Inner {
@@ -392,80 +291,6 @@ impl Inner {
             return Err(Cause::ServerTimedOut);
         }
         Ok(answer)
-    }
-
-    pub(crate) async fn mapping(
-        &self,
-        target: &Target,
-        fields: &[&str],
-        deadline: Instant,
-    ) -> Result<Arc<Mapping>, Cause> {
-        let wanted = Mapping::wanted(fields.iter().copied());
-        let key = (target.indices.clone(), target.ignore_unavailable, wanted);
-        let now = Instant::now();
-        if let Some((until, mapping)) = lock(&self.mappings).get(&key)
-            && *until > now
-        {
-            return Ok(Arc::clone(mapping));
-        }
-        let list = encoded(&key.2.join(","));
-        let index = index_path(&target.indices);
-        let path = format!("{index}/_field_caps?fields={list}{}", ignoring(target, '&'));
-        let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-        let mapping = Arc::new(Mapping::parse(&self.send(&request).await?)?);
-        // Indices that are yet to come, and a time field without its first document, are looked for each time.
-        if mapping.has_index && mapping.check_time(&target.time_field).is_ok() {
-            let mut mappings = lock(&self.mappings);
-            if mappings.len() >= REMEMBERED_MAX {
-                mappings.clear();
-            }
-            mappings.insert(key, (now + self.config().mapping_ttl, Arc::clone(&mapping)));
-        }
-        Ok(mapping)
-    }
-
-    /// The smallest `ignore_above` of each field, where one is set.
-    async fn ignore_above(
-        &self,
-        target: &Target,
-        fields: &[&str],
-        deadline: Instant,
-    ) -> Result<HashMap<String, u64>, Cause> {
-        let list = encoded(&fields.join(","));
-        let index = index_path(&target.indices);
-        let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
-        let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-        let body = self.send(&request).await?;
-        let answer: HashMap<String, Value> =
-            serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        let mut ignored = HashMap::new();
-        for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
-            for (name, field) in mappings {
-                let leaf =
-                    field.get("mapping").and_then(Value::as_object).and_then(|leaf| leaf.values().next());
-                if let Some(above) = leaf.and_then(|leaf| leaf.get("ignore_above")?.as_u64()) {
-                    let least = ignored.entry(name.clone()).or_insert(above);
-                    *least = above.min(*least);
-                }
-            }
-        }
-        Ok(ignored)
-    }
-
-    /// What was believed of field types may be the reason for a failure: it is asked again next time.
-    pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
-        let suspect = matches!(
-            cause,
-            Cause::Refused { .. }
-                | Cause::PartialShards { .. }
-                | Cause::Malformed { .. }
-                | Cause::NoIndex { .. }
-                | Cause::MappingConflict { .. }
-                | Cause::FieldType { .. }
-        );
-        if suspect {
-            lock(&self.mappings).retain(|(indices, ..), _| *indices != target.indices);
-        }
     }
 
     pub(crate) fn paging(&self) -> Paging {
