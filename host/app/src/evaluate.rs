@@ -15,6 +15,8 @@ use crate::chain;
 use crate::recording::Tape;
 use crate::{clock, notes};
 
+/// How often a run begins anew, at most, because its fields changed while it asked for them.
+const OUTDATED_MAX: usize = 3;
 /// How often a rule may ask further questions after an answer.
 const ROUNDS_MAX: usize = 4;
 /// What evidence may cost, per run.
@@ -56,6 +58,19 @@ pub(crate) async fn evaluate(
     Ok(evaluation)
 }
 
+/// Why a run has no finding.
+enum Interrupted {
+    Fault(RunFault),
+    /// What it was told so far was asked for under field types that were no longer true.
+    Outdated(AskError),
+}
+
+impl From<RunFault> for Interrupted {
+    fn from(fault: RunFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
 async fn answer_all(
     run: &Run,
@@ -65,6 +80,30 @@ async fn answer_all(
     tape: &mut Tape,
     deadline: Instant,
 ) -> Result<(watchbell_contract::Finding, u64), RunFault> {
+    let mut outdated = 0;
+    loop {
+        match answer_once(run, rule, guests, rows, tape, deadline).await {
+            Ok(answered) => return Ok(answered),
+            Err(Interrupted::Fault(fault)) => return Err(fault),
+            Err(Interrupted::Outdated(error)) if outdated == OUTDATED_MAX => return Err(asked(error)),
+            Err(Interrupted::Outdated(error)) => {
+                outdated += 1;
+                tracing::debug!(rule = %rule.name, error = chain(&error), "the run begins anew");
+                rows.store(0, Ordering::Relaxed);
+                *tape = Tape::default();
+            }
+        }
+    }
+}
+
+async fn answer_once(
+    run: &Run,
+    rule: &Arc<Bound>,
+    guests: &Arc<Semaphore>,
+    rows: &AtomicU64,
+    tape: &mut Tape,
+    deadline: Instant,
+) -> Result<(watchbell_contract::Finding, u64), Interrupted> {
     let mut fresh = 0;
     let (bound, window) = (Arc::clone(rule), run.window);
     let state = run.state.as_ref().map(|state| state.bytes.clone());
@@ -84,8 +123,8 @@ async fn answer_all(
             break;
         }
         for (number, question) in (0u32..).zip(&questions) {
-            let mut pages = rule.cluster.ask(&rule.target, question, deadline).await.map_err(asked)?;
-            while let Some(page) = pages.next().await.map_err(asked)? {
+            let mut pages = rule.cluster.ask(&rule.target, question, deadline).await.map_err(interrupted)?;
+            while let Some(page) = pages.next().await.map_err(interrupted)? {
                 rows.fetch_add(page.len() as u64, Ordering::Relaxed);
                 fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                 tape.keep(round, number, &page);
@@ -94,7 +133,8 @@ async fn answer_all(
             pages.close().await;
         }
     }
-    Err(RunFault::Rule(format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule)))
+    let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
+    Err(RunFault::Rule(message).into())
 }
 
 async fn answer(
@@ -146,6 +186,10 @@ fn faulted(run: &Run, error: &RunError) -> RunFault {
         error if error.is_host() => RunFault::Outside(message),
         _ => RunFault::Rule(message),
     }
+}
+
+fn interrupted(error: AskError) -> Interrupted {
+    if error.is_outdated() { Interrupted::Outdated(error) } else { asked(error).into() }
 }
 
 fn asked(error: AskError) -> RunFault {

@@ -1,5 +1,6 @@
 //! Counts and metrics per group and slice of time: composite aggregations, paged to the last bucket.
-mod read;
+mod read; // answers, straight into columns
+mod merge; // groups of indices that disagree, added up
 
 use std::{cell::Cell, sync::Arc};
 
@@ -10,15 +11,17 @@ use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 use watchbell_contract::{Buckets, Calc, Metric, Range, Rows};
 
+pub(crate) use self::merge::MergedCursor;
 use self::read::{AnswerSeed, BucketsPage, PageOfBuckets};
 use crate::{
     cluster::Inner,
     columns::Misfit,
     cursor::ignoring,
     error::Cause,
-    mapping::Mapping,
+    mapping::{Class, Mapping},
     plan::{Kind, kind},
     query,
+    resolve::{Field, Group},
     target::Target,
     transport::{Request, index_path},
 };
@@ -34,6 +37,8 @@ pub(crate) struct BucketsCursor {
     after: Option<Box<RawValue>>,
     size: usize,
     ended: bool,
+    /// Whether there was any bucket.
+    pub(crate) any: bool,
 }
 
 /// What a bucket's parts are called in requests and answers, and what they become.
@@ -48,20 +53,84 @@ struct Shape {
     whole: bool,
 }
 
+/// The fields of `buckets` by which the indices are asked, in groups that agree: those counted by, then the metrics'.
+///
+/// # Errors
+/// What cannot be counted by, or measured.
+pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<Field>>, Cause> {
+    for name in &buckets.by {
+        if let Some(root) = mapping.nested_root(name) {
+            let reason =
+                format!("field `{name}` lies in the nested object `{root}`, which cannot be counted by");
+            return Err(Cause::Question { reason });
+        }
+        mapping.field(name).map_or(Ok(Kind::Words), |caps| kind(name, caps))?;
+    }
+    for metric in measured(buckets) {
+        // Types without values of their own may have metrics; words and numbers have none in common.
+        if let Some(caps) = mapping.field(&metric.field)
+            && let Err(conflict @ Cause::MappingConflict { .. }) = kind(&metric.field, caps)
+        {
+            return Err(conflict);
+        }
+    }
+    let one = |name: &str, class: Class, family: fn(&str) -> &str| {
+        let field = mapping.resolve(name, class)?;
+        Ok(field.map(|field| Field { kind: family(&field.kind).into(), ..field }))
+    };
+    let groups = mapping.groups(|class| {
+        let by = buckets.by.iter().map(|name| one(name, class, compared));
+        let metrics = measured(buckets).map(|metric| {
+            let family = if metric.calc == Calc::Cardinality { compared } else { added };
+            one(&metric.field, class, family)
+        });
+        by.chain(metrics).collect()
+    })?;
+    if groups.len() > 1 {
+        merge::check(buckets)?;
+    }
+    Ok(groups)
+}
+
+/// Metrics of a field; a script names its own.
+pub(crate) fn measured(buckets: &Buckets) -> impl Iterator<Item = &Metric> {
+    buckets.metrics.iter().filter(|metric| !matches!(metric.calc, Calc::Script(_)))
+}
+
+/// Types whose values servers compare with each other.
+fn compared(kind: &str) -> &str {
+    match kind {
+        "long" | "integer" | "short" | "byte" => "long",
+        "double" | "float" | "half_float" | "scaled_float" => "double",
+        "date" | "date_nanos" => "date",
+        "keyword" | "constant_keyword" | "wildcard" => "keyword",
+        other => other,
+    }
+}
+
+/// Types whose values servers add to each other.
+fn added(kind: &str) -> &str {
+    match compared(kind) {
+        "long" | "double" | "unsigned_long" => "number",
+        other => other,
+    }
+}
+
 impl BucketsCursor {
+    /// - `fields`: of one group of `target`'s indices, as `groups` says.
     pub(crate) fn new(
         inner: Arc<Inner>,
         target: Target,
         over: Range,
         filters: Vec<Value>,
         buckets: &Buckets,
-        mapping: &Mapping,
+        (mapping, fields): (&Mapping, &[Option<Field>]),
         deadline: Instant,
     ) -> Result<Self, Cause> {
         let size = inner.config().page_buckets;
         let shape = Shape::new(over, buckets, mapping)?;
-        let body = shape.body(&target.time_field, filters, buckets, mapping, size)?;
-        Ok(Self { inner, target, deadline, shape, body, after: None, size, ended: false })
+        let body = shape.body(&target.time_field, filters, buckets, fields, size);
+        Ok(Self { inner, target, deadline, shape, body, after: None, size, ended: false, any: false })
     }
 
     /// The next page, never empty; `None` after the last.
@@ -88,6 +157,7 @@ impl BucketsCursor {
             }
             _ => self.ended = true,
         }
+        self.any |= !page.rows.is_empty();
         Ok((!page.rows.is_empty()).then_some(page.rows))
     }
 }
@@ -110,11 +180,6 @@ impl BucketsCursor {
 impl Shape {
     fn new(over: Range, buckets: &Buckets, mapping: &Mapping) -> Result<Self, Cause> {
         let by = buckets.by.iter().map(|name| {
-            if let Some((root, _)) = mapping.parents(name).find(|(_, caps)| caps.is("nested")) {
-                let reason =
-                    format!("field `{name}` lies in the nested object `{root}`, which cannot be counted by");
-                return Err(Cause::Question { reason });
-            }
             let kind = mapping.field(name).map_or(Ok(Kind::Words), |caps| kind(name, caps))?;
             Ok((name.clone(), kind))
         });
@@ -132,12 +197,20 @@ impl Shape {
         time_field: &str,
         filters: Vec<Value>,
         buckets: &Buckets,
-        mapping: &Mapping,
+        fields: &[Option<Field>],
         size: usize,
-    ) -> Result<Value, Cause> {
+    ) -> Value {
+        let mut fields = fields.iter();
+        let mut field = |name: &str| fields.next().cloned().flatten().unwrap_or_else(|| Field::absent(name));
+        let by: Vec<Field> = buckets.by.iter().map(|name| field(name)).collect();
         let mut aggs = Map::new();
         for (number, metric) in buckets.metrics.iter().enumerate() {
-            aggs.insert(format!("m{number}"), calc(metric, mapping)?);
+            let calc = match &metric.calc {
+                // One value per document, averaged.
+                Calc::Script(source) => json!({ "avg": { "script": { "source": source } } }),
+                _ => calc(metric, &field(&metric.field)),
+            };
+            aggs.insert(format!("m{number}"), calc);
         }
         for (number, filter) in buckets.filters.iter().enumerate() {
             aggs.insert(format!("f{number}"), json!({ "filter": query::query_string(&filter.filter) }));
@@ -148,7 +221,7 @@ impl Shape {
             if !aggs.is_empty() {
                 body["aggs"] = aggs.into();
             }
-            return Ok(body);
+            return body;
         }
         let mut sources = vec![];
         if let Some(every) = buckets.every {
@@ -157,17 +230,16 @@ impl Shape {
                 json!({ "t": { "date_histogram": { "field": time_field, "fixed_interval": interval } } }),
             );
         }
-        for (number, name) in buckets.by.iter().enumerate() {
-            let field = mapping.exact(name)?;
+        for (number, Field { exact, .. }) in by.iter().enumerate() {
             sources.push(
-                json!({ format!("b{number}"): { "terms": { "field": field, "missing_bucket": true } } }),
+                json!({ format!("b{number}"): { "terms": { "field": exact, "missing_bucket": true } } }),
             );
         }
         let mut page = json!({ "composite": { "size": size, "sources": sources } });
         if !aggs.is_empty() {
             page["aggs"] = aggs.into();
         }
-        Ok(json!({ "size": 0, "track_total_hits": false, "query": query, "aggs": { "page": page } }))
+        json!({ "size": 0, "track_total_hits": false, "query": query, "aggs": { "page": page } })
     }
 
     fn read(&self, bytes: &[u8]) -> Result<BucketsPage, Cause> {
@@ -188,25 +260,27 @@ impl Shape {
     }
 }
 
-fn calc(metric: &Metric, mapping: &Mapping) -> Result<Value, Cause> {
-    if let Calc::Script(source) = &metric.calc {
-        // One value per document, averaged.
-        return Ok(json!({ "avg": { "script": { "source": source } } }));
-    }
-    let field = mapping.exact(&metric.field)?;
+fn calc(metric: &Metric, field: &Field) -> Value {
     let name = match metric.calc {
         Calc::Minimum => "min",
         Calc::Maximum => "max",
-        Calc::Average => "avg",
+        Calc::Average | Calc::Script(_) => "avg",
         Calc::Sum => "sum",
         Calc::ValueCount => "value_count",
         Calc::Cardinality => "cardinality",
-        Calc::Percentile(percent) => {
-            return Ok(json!({ "percentiles": { "field": field, "percents": [percent], "keyed": false } }));
-        }
-        Calc::Script(_) => "avg",
+        Calc::Percentile(_) => "percentiles",
     };
-    Ok(json!({ name: { "field": field } }))
+    let mut of = json!({ "field": field.exact });
+    if let Calc::Percentile(percent) = metric.calc {
+        of["percents"] = json!([percent]);
+        of["keyed"] = false.into();
+    }
+    let calc = json!({ name: of });
+    match &field.nested {
+        // The values of a nested object are those of documents of their own.
+        Some(path) => json!({ "nested": { "path": path }, "aggs": { "v": calc } }),
+        None => calc,
+    }
 }
 
 #[cfg(test)]

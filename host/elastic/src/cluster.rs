@@ -1,9 +1,8 @@
 mod server; // which server it is
 mod fields; // what is known of fields before a rule runs
-mod mappings; // what was learnt of field types
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -16,22 +15,22 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 use watchbell_contract::{Ask, Evidence, Question, Range};
 
-use self::mappings::MappingKey;
 pub use self::{
-    fields::FieldInfo,
+    fields::{FieldInfo, Inspection, Role},
     server::{Flavor, ServerInfo},
 };
 use crate::{
-    buckets::BucketsCursor,
+    buckets::{BucketsCursor, MergedCursor},
     config::{ClusterConfig, ConfigError},
     cursor::{HitsCursor, ignoring},
     error::{AskError, Cause},
     evidence::{self, EvidenceDocs},
-    mapping::Mapping,
+    looks::Looks,
     pages::{Pages, Source},
-    plan::FieldPlan,
+    prepared::{Asked, Prepared, Proof, Shape},
     query::{self, Narrow},
     raw,
+    resolve::Group,
     target::Target,
     transport::{Request, Transport, index_path},
     view,
@@ -51,7 +50,7 @@ pub struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Inner {
     transport: Transport,
-    mappings: Mutex<HashMap<MappingKey, (Instant, Arc<Mapping>)>>,
+    looks: Looks,
     paging: AtomicU8,
     /// Questions whose last answer was longer than one page.
     long: Mutex<HashSet<u64>>,
@@ -77,7 +76,7 @@ impl Cluster {
     pub fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
         let inner = Inner {
             transport: Transport::new(config)?,
-            mappings: Mutex::default(),
+            looks: Looks::default(),
             paging: AtomicU8::new(Paging::Unknown as u8),
             long: Mutex::default(),
         };
@@ -109,49 +108,44 @@ impl Cluster {
         if let Ask::Cluster(what) = &question.ask {
             return Ok(Pages::ready(Some(view::ask(inner, *what, question.over, deadline).await?)));
         }
-        let only = question.only.iter().map(|any_of| any_of.field.as_str());
-        let named: Vec<&str> = match &question.ask {
-            Ask::Hits(hits) => hits.fields.iter().map(String::as_str).collect(),
-            Ask::Buckets(buckets) => {
-                let metrics = buckets.metrics.iter().map(|metric| metric.field.as_str());
-                buckets.by.iter().map(String::as_str).chain(metrics).collect()
-            }
-            Ask::Search(_) | Ask::Cluster(_) => vec![],
+        let asked = Asked::new(target, question);
+        let Some(mapping) = inner.mapping_of_data(target, &asked.fields(), deadline).await? else {
+            return Ok(Pages::ready(None));
         };
-        let fields: Vec<&str> =
-            std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
-        let mapping = inner.mapping(target, &fields, deadline).await?;
-        if !mapping.has_index {
-            return if target.ignore_unavailable {
-                Ok(Pages::ready(None))
-            } else {
-                Err(Cause::NoIndex { reason: String::new() })
-            };
-        }
-        mapping.check_time(&target.time_field)?;
-        let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
-        let filters = query::filters(target, &narrow, &mapping)?;
-        let source = match &question.ask {
-            Ask::Hits(hits) => {
-                let plan = FieldPlan::new(hits, &mapping, &target.time_field)?;
-                let (inner, target) = (Arc::clone(inner), target.clone());
-                let named = hits.filters.clone();
-                let cursor = HitsCursor::new(inner, target, question.over, filters, named, plan, deadline);
+        let prepared = Prepared::new(&asked, &mapping)?;
+        let (shared, owned) = (Arc::clone(inner), target.clone());
+        let (over, filters) = (question.over, prepared.filters.clone());
+        let source = match (&question.ask, &prepared.shape) {
+            (Ask::Hits(hits), Shape::Hits(plan)) => {
+                let (named, plan) = (hits.filters.clone(), plan.clone());
+                let cursor = HitsCursor::new(shared, owned, over, filters, named, plan, deadline);
                 Source::Hits(Box::new(cursor))
             }
-            Ask::Buckets(buckets) => {
-                let (inner, target) = (Arc::clone(inner), target.clone());
-                let cursor =
-                    BucketsCursor::new(inner, target, question.over, filters, buckets, &mapping, deadline)?;
-                Source::Buckets(Box::new(cursor))
+            (Ask::Buckets(buckets), Shape::Buckets(groups)) => match &groups[..] {
+                [Group { indices: None, parts }] => {
+                    let fields = (&*mapping, &parts[..]);
+                    let cursor = BucketsCursor::new(shared, owned, over, filters, buckets, fields, deadline)?;
+                    Source::Buckets(Box::new(cursor))
+                }
+                groups => {
+                    let fields = (&*mapping, groups);
+                    let cursor = MergedCursor::new(inner, target, over, &filters, buckets, fields, deadline)?;
+                    Source::Merged(Box::new(cursor))
+                }
+            },
+            (Ask::Search(search), _) => {
+                let rows = raw::ask(inner, target, search, over, filters, deadline).await?;
+                Source::Ready(Some(rows))
             }
-            Ask::Search(search) => {
-                let rows = raw::ask(inner, target, search, question.over, filters, deadline).await?;
-                return Ok(Pages::ready(Some(rows)));
-            }
-            Ask::Cluster(_) => return Ok(Pages::ready(None)),
+            _ => return Ok(Pages::ready(None)),
         };
-        Ok(Pages::start(Arc::clone(inner), target.clone(), source))
+        let proof = Proof::new(asked, prepared, mapping, deadline);
+        Ok(Pages::start(Arc::clone(inner), source, proof))
+    }
+
+    /// As if nothing had been learnt of field types: for indices that were made anew under their old names.
+    pub fn forget_mappings(&self) {
+        self.inner.looks.forget_all();
     }
 
     /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds.
@@ -168,7 +162,9 @@ impl Cluster {
         let fetch = async {
             let only = evidence.only.iter().map(|any_of| any_of.field.as_str());
             let fields: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).collect();
-            let mapping = self.inner.mapping(target, &fields, deadline).await?;
+            let Some(mapping) = self.inner.mapping_of_data(target, &fields, deadline).await? else {
+                return Ok(EvidenceDocs::default());
+            };
             let narrow =
                 Narrow { over: evidence.over, only: &evidence.only, filter: evidence.filter.as_deref() };
             let filters = query::filters(target, &narrow, &mapping)?;
@@ -193,16 +189,9 @@ impl Cluster {
     ) -> Result<(Vec<Value>, u64), AskError> {
         let look = async {
             let time = target.time_field.as_str();
-            let mapping = self.inner.mapping(target, &[time], deadline).await?;
-            // An index that nothing was written to may not know its fields yet.
-            let unknown = !mapping.has_index || mapping.field(time).is_none();
-            if unknown && target.ignore_unavailable {
+            let Some(mapping) = self.inner.mapping_of_data(target, &[time], deadline).await? else {
                 return Ok((Vec::new(), 0));
-            }
-            if !mapping.has_index {
-                return Err(Cause::NoIndex { reason: String::new() });
-            }
-            mapping.check_time(time)?;
+            };
             let narrow = Narrow { over, only: &[], filter: None };
             let order = json!({ "order": "asc", "unmapped_type": "date", "numeric_type": "date" });
             let body = json!({
@@ -250,7 +239,7 @@ impl Cluster {
     }
 }
 
-fn total(answer: &Value) -> Result<u64, Cause> {
+pub(crate) fn total(answer: &Value) -> Result<u64, Cause> {
     let total = answer.pointer("/hits/total");
     // A number on servers before 7.0.
     let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
@@ -260,6 +249,10 @@ fn total(answer: &Value) -> Result<u64, Cause> {
 impl Inner {
     pub(crate) fn config(&self) -> &ClusterConfig {
         self.transport.config()
+    }
+
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
@@ -325,10 +318,10 @@ impl Inner {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }

@@ -123,6 +123,8 @@ struct Part {
     value: Option<Loose>,
     values: Option<Vec<Percentile>>,
     doc_count: Option<i64>,
+    /// The metric itself, within a nested object.
+    v: Option<Box<Part>>,
 }
 
 #[derive(Deserialize)]
@@ -267,7 +269,10 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
                     let filter = numbered(name, 'f').and_then(|number| page.filters.get_mut(number));
                     match (metric, filter) {
                         (Some(column), _) if column.rows() == row => {
-                            let part: Part = map.next_value()?;
+                            let mut part: Part = map.next_value()?;
+                            if let Some(within) = part.v.take() {
+                                part = *within;
+                            }
                             let of_list = part.values.and_then(|values| values.into_iter().next()?.value);
                             match part.value.or(of_list) {
                                 Some(Loose(Some(value))) => put(column, |column| column.number(value)),

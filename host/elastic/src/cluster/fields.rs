@@ -1,73 +1,108 @@
 //! What is known of fields before a rule runs.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use elasticsearch::http::Method;
 use serde_json::Value;
 use tokio::time::Instant;
+use watchbell_contract::Question;
 
 use super::{Cluster, Inner, encoded};
 use crate::{
     cursor::ignoring,
     error::{AskError, Cause},
-    mapping::Mapping,
+    mapping::{Caps, Mapping, is_metadata},
+    prepared::{Asked, Prepared},
     target::Target,
     transport::{Request, index_path},
 };
 
-/// What is known of a field before a rule runs.
+/// What is known of a rule's questions before they are asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// All that the questions depend on, each once.
+    pub fields: Vec<FieldInfo>,
+    /// Why a question could not be asked now, in words.
+    pub refused: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldInfo {
     pub name: String,
+    pub role: Role,
     /// Empty: in no mapping. More than one: the indices disagree.
     pub types: Vec<String>,
+    /// Which indices have which type, if they disagree.
+    pub differs: Option<String>,
     /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
     pub ignore_above: Option<u64>,
-    /// Analysed: read from the source, and counted by its `keyword`.
+    /// Analysed in some index: read from the source, and counted by its `keyword`.
     pub text: bool,
-    /// The `.keyword` beside it.
+    /// The `.keyword` beside it, where every index that has the field has that too.
     pub keyword: Option<String>,
-    /// The nested object it lies in.
-    pub nested: Option<String>,
-    /// Why it cannot be asked as a column.
-    pub problem: Option<String>,
+}
+
+/// What a field is to a rule; of several the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Time,
+    Key,
+    /// Read, measured or narrowed by.
+    Asked,
+    /// Named in a filter alone.
+    Filter,
 }
 
 impl Cluster {
-    /// What the indices know of `fields`, in their order.
+    /// What the indices know of the fields that `questions` depend on, and of `key`.
     ///
     /// # Errors
-    /// As `ask`; a field that is in no mapping is none.
-    pub async fn fields(
+    /// As `ask`; what cannot be asked is told in the answer.
+    pub async fn inspect(
         &self,
         target: &Target,
-        fields: &[String],
+        key: &[String],
+        questions: &[Question],
         deadline: Instant,
-    ) -> Result<Vec<FieldInfo>, AskError> {
+    ) -> Result<Inspection, AskError> {
         let look = async {
-            let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-            let mapping = self.inner.mapping(target, &names, deadline).await?;
-            if !mapping.has_index && !target.ignore_unavailable {
-                return Err(Cause::NoIndex { reason: String::new() });
-            }
+            let asked: Vec<Asked> = questions.iter().map(|question| Asked::new(target, question)).collect();
+            let mut roles = vec![(target.time_field.as_str(), Role::Time)];
+            roles.extend(key.iter().map(|field| (field.as_str(), Role::Key)));
+            roles.extend(asked.iter().flat_map(Asked::own).map(|field| (field, Role::Asked)));
+            roles.extend(asked.iter().flat_map(Asked::of_filters).map(|field| (field, Role::Filter)));
+            let mut known = HashSet::new();
+            roles.retain(|(field, _)| !is_metadata(field) && known.insert(*field));
+            let names: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
+            let Some(mapping) = self.inner.mapping_of_data(target, &names, deadline).await? else {
+                return Ok(Inspection::default());
+            };
             let ignored = self.inner.ignore_above(target, &names, deadline).await?;
-            Ok(fields.iter().map(|name| FieldInfo::new(name, &mapping, &ignored)).collect())
+            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &ignored));
+            let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
+            let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
+            refused.sort_unstable();
+            refused.dedup();
+            Ok(Inspection { fields: fields.collect(), refused })
         };
         look.await.map_err(|cause| self.error(target, cause))
     }
 }
 
 impl FieldInfo {
-    fn new(name: &str, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
+    fn new(name: &str, role: Role, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
         let caps = mapping.field(name);
         let keyword = format!("{name}.keyword");
+        let mut exact = mapping.classes().map(|class| mapping.resolve(name, class));
+        let has_keyword = caps.is_some()
+            && exact.all(|field| field.is_ok_and(|of| of.is_none_or(|of| of.exact == keyword)));
         Self {
             name: name.into(),
+            role,
             types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
+            differs: caps.filter(|caps| caps.types.len() > 1).map(Caps::described),
             ignore_above: ignored.get(name).copied(),
-            text: caps.is_some_and(|caps| caps.is_text()),
-            nested: mapping.parents(name).find(|(_, caps)| caps.is("nested")).map(|(root, _)| root.into()),
-            problem: caps.and_then(|caps| crate::plan::kind(name, caps).err()).map(|cause| cause.to_string()),
-            keyword: mapping.field(&keyword).is_some_and(|caps| caps.has_doc_values()).then_some(keyword),
+            text: caps.is_some_and(Caps::is_text),
+            keyword: has_keyword.then_some(keyword),
         }
     }
 }

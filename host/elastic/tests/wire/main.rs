@@ -6,6 +6,7 @@ mod faults; // every way to fail, and its exact words
 mod nodes; // several nodes, retries, concurrency
 mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions
+mod fields; // fields as the indices have them
 
 use std::time::Duration;
 
