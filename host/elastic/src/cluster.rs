@@ -109,10 +109,17 @@ impl Cluster {
             return Ok(Pages::ready(Some(view::ask(inner, *what, question.over, deadline).await?)));
         }
         let asked = Asked::new(target, question);
-        let Some(mapping) = inner.mapping_of_data(target, &asked.fields(), deadline).await? else {
+        let began = Instant::now();
+        let Some(mut mapping) = inner.mapping_of_data(target, &asked.fields(), deadline).await? else {
             return Ok(Pages::ready(None));
         };
-        let prepared = Prepared::new(&asked, &mapping)?;
+        let mut prepared = Prepared::new(&asked, &mapping);
+        if prepared.is_err() {
+            // The index that it failed for may be gone by now.
+            mapping = inner.mapping_since(target, &asked.fields(), began, deadline).await?;
+            prepared = Prepared::new(&asked, &mapping);
+        }
+        let prepared = prepared?;
         let (shared, owned) = (Arc::clone(inner), target.clone());
         let (over, filters) = (question.over, prepared.filters.clone());
         let source = match (&question.ask, &prepared.shape) {

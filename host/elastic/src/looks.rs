@@ -104,20 +104,24 @@ impl Looks {
     }
 }
 
+/// Whether a failure may come from field types that are not what they were believed to be.
+pub(crate) fn may_explain(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Refused { .. }
+            | Cause::PartialShards { .. }
+            | Cause::Malformed { .. }
+            | Cause::NoIndex { .. }
+            | Cause::MappingConflict { .. }
+            | Cause::FieldType { .. }
+            | Cause::Question { .. }
+    )
+}
+
 impl Inner {
     /// What was believed of field types may be the reason for a failure: it is asked again next time.
     pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
-        let suspect = matches!(
-            cause,
-            Cause::Refused { .. }
-                | Cause::PartialShards { .. }
-                | Cause::Malformed { .. }
-                | Cause::NoIndex { .. }
-                | Cause::MappingConflict { .. }
-                | Cause::FieldType { .. }
-                | Cause::Question { .. }
-        );
-        if suspect {
+        if may_explain(cause) {
             *lock(&self.looks().pattern(target).last) = None;
         }
     }

@@ -64,9 +64,10 @@ impl Pages {
                     biased;
                     () = to.closed() => break,
                     page = async {
-                        match source.next().await? {
-                            None => proof.check(&inner, &source).await.map(|()| None),
-                            page => Ok(page),
+                        match source.next().await {
+                            Ok(None) => proof.check(&inner, &source).await.map(|()| None),
+                            Ok(page) => Ok(page),
+                            Err(cause) => Err(proof.cause(&inner, cause).await),
                         }
                     } => page,
                 };

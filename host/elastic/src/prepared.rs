@@ -9,6 +9,7 @@ use crate::{
     buckets,
     cluster::Inner,
     error::Cause,
+    looks,
     mapping::{Mapping, is_metadata},
     named,
     pages::Source,
@@ -120,9 +121,18 @@ impl Proof {
     /// # Errors
     /// `FieldsChanged`: the answer is to be thrown away, and the question asked again. Or why that is not known.
     pub(crate) async fn check(&self, inner: &Inner, source: &Source) -> Result<(), Cause> {
-        if !self.is_open(source) {
-            return Ok(());
+        if self.is_open(source) { self.look(inner).await } else { Ok(()) }
+    }
+
+    /// Why there is no answer: because of `cause`, or because fields are not what they were.
+    pub(crate) async fn cause(&self, inner: &Inner, cause: Cause) -> Cause {
+        if looks::may_explain(&cause) && self.look(inner).await == Err(Cause::FieldsChanged) {
+            return Cause::FieldsChanged;
         }
+        cause
+    }
+
+    async fn look(&self, inner: &Inner) -> Result<(), Cause> {
         let Asked { target, .. } = &self.asked;
         let since = Instant::now();
         let mapping = inner.mapping_since(target, &self.asked.fields(), since, self.deadline).await?;

@@ -154,6 +154,31 @@ async fn a_column_that_came_with_the_documents_is_read_again() {
 }
 
 #[tokio::test]
+async fn what_a_new_field_makes_servers_refuse_is_asked_again() {
+    let came = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&came);
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => late(&told),
+        false => {
+            told.store(true, Ordering::SeqCst);
+            let name = &seen.body["aggs"]["page"]["composite"]["sources"][1]["b0"]["terms"]["field"];
+            if name == "threat.name" {
+                let error = json!({ "type": "illegal_argument_exception", "reason": "Text fields are not optimised" });
+                return Reply::Json(400, json!({ "error": error, "status": 400 }));
+            }
+            assert_eq!(name, "threat.name.keyword");
+            let bucket = json!({ "key": { "t": 0, "b0": "Mimikatz" }, "doc_count": 1 });
+            Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [bucket] } } })))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let asked = counted(&["threat.name"], &[]);
+    assert!(pages(&cluster, &asked).await.unwrap_err().is_outdated());
+    assert_eq!(crate::told(&pages(&cluster, &asked).await.unwrap()), [(0, "Mimikatz".to_owned())]);
+}
+
+#[tokio::test]
 async fn documents_of_known_indices_need_no_second_look() {
     let rolled = Arc::<AtomicBool>::default();
     let told = Arc::clone(&rolled);
