@@ -76,7 +76,6 @@ impl Pages {
                     Ok(None) => break,
                     Err(cause) => {
                         let target = &proof.asked.target;
-                        inner.forget(target, &cause);
                         place.send(Err(AskError::new(&inner.config().name, target, cause)));
                         break;
                     }
