@@ -60,6 +60,10 @@ pub trait Aged {
         0
     }
 
+    /// Drops what no verdict needs, such as a [`DocumentId`](crate::DocumentId). A full map of names asks for it before it
+    /// forgets a key.
+    fn spare(&mut self) {}
+
     /// About the bytes that the value takes as written, rather too many; half its memory unless it says better. A map
     /// that seems to take too much is measured before it forgets anything.
     fn written_bytes(&self) -> usize {

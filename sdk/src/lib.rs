@@ -49,6 +49,7 @@ mod page; // an answer's columns, checked once
 mod row; // one row of them, typed and borrowed
 mod question; // what a rule asks
 mod bounds; // how long the texts of a signal may be
+mod evidence; // the documents behind what it finds
 mod signal; // what it finds
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
@@ -78,6 +79,7 @@ pub mod testing; // rules and alerters in `cargo test`
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use cells::{Cells, cell_end};
 pub use event_window::{EventWindow, Tally};
+pub use evidence::{DocumentId, Evidence};
 pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
@@ -89,7 +91,7 @@ pub use row::{Row, Value};
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
-pub use signal::{Evidence, Kind, Signal, Signals};
+pub use signal::{Kind, Signal, Signals};
 pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
@@ -107,7 +109,8 @@ pub const CONTRACT: &str = "0.1.0";
 /// What most rules need.
 pub mod prelude {
     pub use crate::{
-        Aged, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name, NamedMap, Plan,
-        Question, Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList, json,
+        Aged, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name,
+        NamedMap, Plan, Question, Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList,
+        json,
     };
 }

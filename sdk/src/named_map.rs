@@ -23,14 +23,16 @@ pub const NAME_BYTES_MAX: usize = 12 << 20;
 /// A value per key where the values hold texts: [`Name`]s, or what a field read last. It counts the bytes of every
 /// value exactly, so that state and memory stay bounded however long the texts are.
 ///
-/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When more comes, the eighth of the keys that
-/// was silent longest is forgotten and a warning is logged: a rule that meets it says in its README what that does to
+/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When more comes, values are first spared what
+/// they can do without ([`Aged::spare`]); then the eighth of the keys that was silent longest is forgotten and a warning is logged: a rule that meets it says in its README what that does to
 /// its verdict.
 #[derive(Clone, Debug)]
 pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
     entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
     /// What the values hold, in sum.
     heap_bytes: usize,
+    /// It was full: its values are spared what no verdict needs.
+    is_spare: bool,
 }
 
 /// The values of a key's fields in one text: for states that must name a key when no row of it is at hand. A third of
@@ -142,7 +144,7 @@ impl Hasher for AsItIs {
 
 impl<V, const MAX: usize> Default for NamedMap<V, MAX> {
     fn default() -> Self {
-        Self { entries: HashMap::default(), heap_bytes: 0 }
+        Self { entries: HashMap::default(), heap_bytes: 0, is_spare: false }
     }
 }
 
@@ -161,7 +163,17 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
             Entry::Vacant(place) => (0, place.insert(make())),
         };
         let told = change(value);
+        if self.is_spare {
+            value.spare();
+        }
         self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
+        if self.heap_bytes > NAME_BYTES_MAX && !self.is_spare {
+            self.is_spare = true;
+            self.retain(|_, value| {
+                value.spare();
+                true
+            });
+        }
         while self.heap_bytes > NAME_BYTES_MAX {
             self.forget_silent(format_args!("names and values of more than {} MiB", NAME_BYTES_MAX >> 20));
         }

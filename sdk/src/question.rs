@@ -105,6 +105,14 @@ impl Question {
         self
     }
 
+    /// Asks which document each row is: a rule of single documents names them to the host ([`Row::evidence`]). Always,
+    /// whatever the alert's texts show now: what was told is known by it.
+    ///
+    /// [`Row::evidence`]: crate::Row::evidence
+    pub fn identified(self) -> Self {
+        self.field("_index").field("_id")
+    }
+
     /// Asks whether a document matches `filter`, or how many of a bucket do: a column called `name`.
     pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
         let filter = NamedFilter { name: name.into(), filter: filter.into() };

@@ -2,7 +2,7 @@
 use serde::Serialize;
 
 use crate::wire::types as wire;
-use crate::{AnyOf, Labels, Range, Timestamp, bounds};
+use crate::{Evidence, Labels, Timestamp, bounds};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
@@ -29,18 +29,6 @@ pub enum Kind {
     Clear,
     /// Something announced once.
     Event,
-}
-
-/// The documents behind a signal, as a query: the host fetches the newest few and links to all.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evidence {
-    pub over: Range,
-    /// Besides the signal's labels, which the SDK adds.
-    pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax.
-    pub filter: Option<String>,
-    /// How many of the newest documents to fetch, 0..=10.
-    pub newest: u32,
 }
 
 /// Where a rule puts what it finds.
@@ -131,9 +119,8 @@ impl Signal {
         // Labels stand in the evidence once more.
         let labels: usize =
             self.labels.0.iter().flatten().map(|value| value.len().min(bounds::LABEL_BYTES_MAX)).sum();
-        let filter =
-            self.evidence.as_ref().and_then(|evidence| evidence.filter.as_deref()).unwrap_or_default();
-        128 + 2 * labels + filter.len() + self.summary.len() + self.details.len()
+        let evidence = self.evidence.as_ref().map_or(0, Evidence::bytes);
+        128 + 2 * labels + evidence + self.summary.len() + self.details.len()
     }
 
     /// As the host takes it. The fields are public, so what the setters promise is made sure of once more.
@@ -161,59 +148,6 @@ impl Signal {
             evidence,
         }
     }
-}
-
-impl Evidence {
-    /// The documents of `over` that have the signal's labels.
-    pub fn over(over: Range) -> Self {
-        Self { over, only: vec![], filter: None, newest: 0 }
-    }
-
-    /// How many of the newest documents to fetch; at most 10.
-    pub fn newest(mut self, newest: u32) -> Self {
-        self.newest = newest.min(10);
-        self
-    }
-
-    pub fn filter(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
-        self
-    }
-
-    fn into_wire(self, key: &[String], labels: &[Option<String>]) -> wire::Evidence {
-        let mut only = Vec::new();
-        let mut filters = Vec::from_iter(self.filter);
-        for (field, value) in key.iter().zip(labels) {
-            match value.as_deref().and_then(bounds::beginning) {
-                // No document has the cut value; they begin with what is left of it.
-                Some(beginning) => {
-                    filters.push(format!("{}:{}*", escaped(field), escaped(first(beginning, 256))));
-                }
-                None => only.push(AnyOf { field: field.clone(), values: vec![value.clone()] }),
-            }
-        }
-        let filter = match filters.len() {
-            0 | 1 => filters.pop(),
-            _ => Some(format!("({})", filters.join(") AND ("))),
-        };
-        wire::Evidence {
-            over: self.over.into_wire(),
-            only: only.into_iter().chain(self.only).map(AnyOf::into_wire).collect(),
-            filter,
-            newest: self.newest,
-        }
-    }
-}
-
-/// A word in Lucene query-string syntax, whatever it holds.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| (!c.is_alphanumeric() && c != '_').then_some('\\').into_iter().chain([c]))
-        .collect()
-}
-
-fn first(text: &str, chars: usize) -> &str {
-    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
 impl Signals {
@@ -262,6 +196,8 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
+    use crate::Range;
+
     use super::*;
 
     fn signal(label: &str) -> Signal {

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     pub(crate) scratch: tempfile::TempDir,
     /// The embedded node, unless a real server was given.
-    _node: Option<Node>,
+    pub(crate) node: Option<Node>,
     pub(crate) cluster: String,
     pub(crate) receiver: Receiver,
     http: reqwest::Client,
@@ -71,7 +71,7 @@ impl World {
     async fn with(node: Option<Node>, cluster: String) -> Self {
         let world = Self {
             scratch: tempfile::tempdir().expect("a temporary folder"),
-            _node: node,
+            node,
             cluster,
             receiver: Receiver::start().await,
             http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client"),
@@ -160,6 +160,15 @@ impl World {
         let answer: Value =
             request.send().await.expect("the cluster answers").json().await.expect("it answers with JSON");
         assert_eq!(answer["errors"], false, "{answer}");
+    }
+
+    /// Asks the cluster as an operator would: status and body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let method = method.parse().expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.cluster));
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.expect("the cluster answers");
+        (answer.status().as_u16(), answer.json().await.expect("it answers with JSON"))
     }
 
     pub(crate) fn start(&self) -> Host {

@@ -32,8 +32,9 @@ The commands of this repository. Each finds or installs what it needs.
   cargo xtask test [--only STAGE] [--keep-going]
                                               every check there is, with a time budget each:
                                               setup, fmt, plugins, clippy, tests, timelines, servers
-  cargo xtask bench [parse|rows|rules|sandbox|tests|node|host|elastalert]
-                                              measure all but the last, or one of them; `elastalert` is
+  cargo xtask bench [parse|rows|rules|sandbox|tests|node|host|scale|elastalert]
+                                              measure all but the last two, or one of them; `scale` is twenty
+                                              thousand rules and people who ask, `elastalert` is
                                               the whole host side by side with ElastAlert2
   cargo xtask servers [--heap 1g] [es7|es9|os3]…
                                               real Elasticsearch and OpenSearch on this machine, until Ctrl-C

@@ -11,11 +11,12 @@ use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
+use watchbell_pipeline::text::Wanted;
 use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
 
 use crate::catalog::Catalog;
-use crate::discover;
+use crate::{discover, evidence};
 
 /// Everything that runs and deliveries need, in force together.
 pub struct Bindings {
@@ -43,6 +44,8 @@ pub(crate) struct Bound {
     pub(crate) cluster: Cluster,
     pub(crate) target: Target,
     pub(crate) no_data: NoData,
+    /// What its messages show of the documents behind a signal.
+    pub(crate) wanted: Wanted,
     kibana: Option<String>,
 }
 
@@ -131,6 +134,7 @@ impl Bound {
             cluster,
             target: target(rule),
             no_data: rule.spec.no_data,
+            wanted: wanted(&rule.spec, environment),
             kibana: environment.clusters.get(&rule.target.cluster).and_then(|spec| spec.kibana.clone()),
         })
     }
@@ -154,6 +158,15 @@ pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, 
             Ok((name.clone(), cluster))
         })
         .collect()
+}
+
+/// What the texts of a rule and the destinations that it names show of documents; nothing where nobody is told.
+fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
+    let named = spec.alert.steps.iter().flat_map(|step| &step.to);
+    let destinations = named.filter_map(|name| environment.destinations.get(&name.0));
+    destinations.fold(Wanted::default(), |wanted, destination| {
+        wanted.and(Wanted::by(&spec.alert)).and(evidence::wanted_by(destination))
+    })
 }
 
 /// What of its cluster `rule` reads.

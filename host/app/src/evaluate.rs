@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use watchbell_contract::{Range, Rows, Signal};
+use watchbell_contract::{Range, Rows};
 use watchbell_elastic::{AskError, Class};
 use watchbell_pipeline::order::{Evaluation, Purpose, Run, RunFault};
 use watchbell_pipeline::spec::NoData;
@@ -19,10 +19,6 @@ use crate::{clock, notes};
 const OUTDATED_MAX: usize = 3;
 /// How often a rule may ask further questions after an answer.
 const ROUNDS_MAX: usize = 4;
-/// What evidence may cost, per run.
-const EVIDENCE_MAX: std::time::Duration = std::time::Duration::from_secs(2);
-/// Of how many signals of a run evidence is fetched.
-const EVIDENCE_SIGNALS_MAX: usize = 5;
 
 /// Runs `rule` over `run.window`.
 ///
@@ -48,11 +44,10 @@ pub(crate) async fn evaluate(
     })??;
     let rows = rows.load(Ordering::Relaxed);
     let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
-    // Priming tells nobody: neither of silence nor of documents.
+    // Priming tells nobody of silence.
     if run.purpose == Purpose::Live {
         evaluation.no_data =
             rule.no_data != NoData::Ignore && fresh_rows == 0 && is_silent(run, rule, deadline).await?;
-        gather_evidence(run, rule, &mut evaluation).await;
     }
     evaluation.took = began.elapsed().into();
     Ok(evaluation)
@@ -123,8 +118,19 @@ async fn answer_once(
             break;
         }
         for (number, question) in (0u32..).zip(&questions) {
-            let mut pages = rule.cluster.ask(&rule.target, question, deadline).await.map_err(interrupted)?;
-            while let Some(page) = pages.next().await.map_err(interrupted)? {
+            let failed = |error: AskError, tape: &mut Tape| {
+                if error.is_outdated() {
+                    return Interrupted::Outdated(error);
+                }
+                let fault = asked(error);
+                if matches!(fault, RunFault::Rule(_)) {
+                    tape.refused(round, number, question);
+                }
+                Interrupted::Fault(fault)
+            };
+            let asking = rule.cluster.ask(&rule.target, question, deadline).await;
+            let mut pages = asking.map_err(|error| failed(error, tape))?;
+            while let Some(page) = pages.next().await.map_err(|error| failed(error, tape))? {
                 rows.fetch_add(page.len() as u64, Ordering::Relaxed);
                 fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                 tape.keep(round, number, &page);
@@ -188,16 +194,14 @@ fn faulted(run: &Run, error: &RunError) -> RunFault {
     }
 }
 
-fn interrupted(error: AskError) -> Interrupted {
-    if error.is_outdated() { Interrupted::Outdated(error) } else { asked(error).into() }
-}
-
+/// Whose fault it is that a question has no answer: what cannot be asked is the rule's, as a trap is.
 fn asked(error: AskError) -> RunFault {
     let message = chain(&error);
     match error.class() {
         Class::TooLarge => RunFault::TooLarge(message),
         Class::Slow => RunFault::Slow(message),
         Class::Outside => RunFault::Outside(message),
+        Class::Rule => RunFault::Rule(message),
     }
 }
 
@@ -209,77 +213,4 @@ async fn is_silent(run: &Run, rule: &Bound, deadline: Instant) -> Result<bool, R
         return Ok(false);
     }
     Ok(rule.cluster.count_without_filter(&rule.target, over, deadline).await.map_err(asked)? == 0)
-}
-
-/// Adds the newest documents behind each signal, and a link to them. Best effort: what cannot be had in time is left
-/// out, for a message without its documents is better than none.
-async fn gather_evidence(run: &Run, rule: &Bound, evaluation: &mut Evaluation) {
-    let deadline = Instant::from_std(clock::monotonic() + EVIDENCE_MAX);
-    let signals = &evaluation.finding.signals;
-    evaluation.links = signals.iter().map(|signal| rule.link(signal)).collect();
-    evaluation.documents = vec![None; signals.len()];
-    for number in worth_evidence(run, signals) {
-        let Some(evidence) = signals[number].evidence.as_ref() else { continue };
-        match rule.cluster.evidence(&rule.target, evidence, deadline).await {
-            Ok(found) => {
-                let sources: Vec<&str> = found.docs.iter().map(|doc| doc.source.as_str()).collect();
-                evaluation.documents[number] = Some(format!("[{}]", sources.join(",")));
-            }
-            Err(error) => tracing::debug!(rule = %rule.name, error = chain(&error), "no evidence"),
-        }
-    }
-}
-
-/// Those whose documents are fetched: what nobody was told of before what was judged once already, then newest first.
-fn worth_evidence(run: &Run, signals: &[Signal]) -> Vec<usize> {
-    let asks =
-        |number: &usize| signals[*number].evidence.as_ref().is_some_and(|evidence| evidence.newest > 0);
-    let mut numbers: Vec<usize> = (0..signals.len()).filter(asks).collect();
-    numbers.sort_by_key(|number| {
-        let at = signals[*number].at;
-        std::cmp::Reverse((at >= run.judged, at))
-    });
-    numbers.truncate(EVIDENCE_SIGNALS_MAX);
-    numbers
-}
-
-#[cfg(test)]
-mod tests {
-    use watchbell_contract::{Duration, Evidence, SignalKind, Timestamp, Window};
-    use watchbell_pipeline::order::RunId;
-    use watchbell_pipeline::spec::RuleName;
-
-    use super::*;
-
-    #[test]
-    fn the_newest_signals_get_their_documents() {
-        let at = |at: i64| Signal {
-            labels: Vec::new(),
-            at: Timestamp(at),
-            until: None,
-            kind: SignalKind::Event,
-            value: None,
-            threshold: None,
-            summary: String::new(),
-            details: "{}".into(),
-            evidence: Some(Evidence {
-                over: Range::new(Timestamp(0), Timestamp(at)),
-                only: Vec::new(),
-                filter: None,
-                newest: 1,
-            }),
-        };
-        let run = Run {
-            id: RunId(1),
-            rule: RuleName("r".into()),
-            purpose: Purpose::Live,
-            window: Window { start: Timestamp(0), settled: Timestamp(0), end: Timestamp(100) },
-            judged: Timestamp(60),
-            state: None,
-            attempt: 1,
-            deadline: Duration::from_secs(60),
-        };
-        let signals: Vec<Signal> = (1..10).map(|ten| at(ten * 10)).collect();
-        assert_eq!(worth_evidence(&run, &signals), [8, 7, 6, 5, 4]);
-    }
 }

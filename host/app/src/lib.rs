@@ -9,6 +9,7 @@ pub mod host; // a host from start to end
 mod shrink; // rules that would end by accident
 mod shell; // the one select
 mod evaluate; // one run
+mod evidence; // the documents that its messages show
 mod recording; // runs that can be asked again
 mod rehearsal; // rules on trial, in virtual time
 mod shadow; // beside ElastAlert

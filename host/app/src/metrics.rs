@@ -119,7 +119,7 @@ impl Metrics {
         registry.register("signals", "Signals that rules emitted", self.signals.clone());
         registry.register(
             "sandbox_faults",
-            "Runs that the sandbox ended or the rule refused",
+            "Runs that failed by their rule's doing: ended by the sandbox, refused by the rule, or not to be asked",
             self.faults.clone(),
         );
         registry.register("alerter_faults", "Deliveries that the sandbox ended", self.alerter_faults.clone());

@@ -1,8 +1,10 @@
 //! Recorded runs: what a rule was given and what it said, so that it can be asked again, bit for bit.
 mod form; // how a recording is written
+mod refused; // the question that could not be asked
 mod tape; // the pages of a run, while it lasts
 mod shelf; // where recordings lie, and how many
 
 pub(crate) use form::{Ended, Recording};
+pub(crate) use refused::RefusedForm;
 pub(crate) use shelf::{Shelf, read};
 pub(crate) use tape::Tape;

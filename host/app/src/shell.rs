@@ -15,6 +15,7 @@ use crate::clock::{Clock, DRIFT_MAX};
 use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
+use crate::evidence;
 use crate::health;
 use crate::metrics::Metrics;
 use crate::observer::{HostState, Pulse, Update};
@@ -231,7 +232,12 @@ impl Shell {
             let began = crate::clock::monotonic();
             let rows = AtomicU64::new(0);
             let mut tape = Tape::default();
-            let outcome = evaluate(&run, &rule, &guests, &rows, &mut tape).await;
+            let mut outcome = evaluate(&run, &rule, &guests, &rows, &mut tape).await;
+            if let Ok(evaluation) = &mut outcome {
+                // Others may ask the cluster while this fetches what people are shown.
+                let _ = facts.send(Fact::Event(Event::Judged { run: run.id }));
+                evidence::gather(&run, &rule, evaluation).await;
+            }
             let (outcome, recorded) = record(shelf, &run, &rule, environment, tape, outcome).await;
             let (name, took) = (&run.rule.0, began.elapsed());
             metrics.run_ended(name, outcome_name(&outcome), took);

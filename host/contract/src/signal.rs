@@ -49,8 +49,20 @@ pub struct Evidence {
     pub over: Range,
     pub only: Vec<AnyOf>,
     pub filter: Option<String>,
-    /// How many of the newest documents to fetch, 0..=10.
+    /// How many documents the rule expects there, 0..=10.
     pub newest: u32,
+}
+
+impl Evidence {
+    /// `_index` (empty if it does not matter) and `_id` of the document that it is, if it is nothing but the name of one.
+    pub fn document(&self) -> Option<(&str, &str)> {
+        if self.only.iter().any(|only| only.field != "_id" && only.field != "_index") {
+            return None;
+        }
+        let first =
+            |field: &str| self.only.iter().find(|only| only.field == field)?.values.first()?.as_deref();
+        Some((first("_index").unwrap_or_default(), first("_id")?))
+    }
 }
 
 /// The result of a run.

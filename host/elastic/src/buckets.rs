@@ -16,14 +16,14 @@ use self::read::{AnswerSeed, BucketsPage, PageOfBuckets};
 use crate::{
     cluster::Inner,
     columns::Misfit,
-    cursor::ignoring,
     error::Cause,
     mapping::{Class, Mapping},
     plan::{Kind, kind},
     query,
     resolve::{Field, Group},
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
+    whole::search_path,
 };
 
 pub(crate) struct BucketsCursor {
@@ -138,17 +138,13 @@ impl BucketsCursor {
         if self.ended {
             return Ok(None);
         }
-        let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
+        let path = search_path(&self.target, "");
         let body = Some(Bytes::from(self.asked()));
         let request = Request { method: Method::Post, path, body, repeatable: true, deadline: self.deadline };
         let answer = self.inner.send(&request).await?;
         let page = self.shape.read(&answer)?;
-        page.shards.check()?;
-        page.clusters.check(self.target.ignore_unavailable)?;
-        if page.timed_out {
-            return Err(Cause::ServerTimedOut);
-        }
-        if page.shards.total == 0 && !self.target.ignore_unavailable {
+        page.extent.check()?;
+        if page.extent.is_of_nothing() && !self.target.ignore_unavailable {
             return Err(Cause::NoIndex { reason: String::new() });
         }
         match page.after {
@@ -252,7 +248,7 @@ impl Shape {
         match (misfit.get(), read.and_then(|()| reader.end())) {
             (Some((column, Misfit(what))), _) => {
                 let name = self.by.get(column).map_or("", |(name, _)| name);
-                Err(malformed(format!("field `{name}`: {what}")))
+                Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
             }
             (None, Err(error)) => Err(malformed(error.to_string())),
             (None, Ok(())) => Ok(page.finish()),

@@ -2,7 +2,7 @@ mod server; // which server it is
 mod fields; // what is known of fields before a rule runs
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
-use watchbell_contract::{Ask, Evidence, Question, Range};
+use watchbell_contract::{Ask, Question, Range};
 
 pub use self::{
     fields::{FieldInfo, Inspection, Role},
@@ -22,9 +22,9 @@ pub use self::{
 use crate::{
     buckets::{BucketsCursor, MergedCursor},
     config::{ClusterConfig, ConfigError},
-    cursor::{HitsCursor, ignoring},
+    cursor::HitsCursor,
     error::{AskError, Cause},
-    evidence::{self, EvidenceDocs},
+    evidence::{self, EvidenceAsk, EvidenceDocs},
     looks::Looks,
     pages::{Pages, Source},
     prepared::{Asked, Prepared, Proof, Shape},
@@ -32,8 +32,9 @@ use crate::{
     raw,
     resolve::Group,
     target::Target,
-    transport::{Request, Transport, index_path},
+    transport::{Request, Transport},
     view,
+    whole::{Extent, search_path},
 };
 
 /// What of a cluster is remembered at most; then it is learnt anew.
@@ -155,28 +156,35 @@ impl Cluster {
         self.inner.looks.forget_all();
     }
 
-    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds.
+    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds; of each, those of its `fields`.
     ///
     /// # Errors
     /// Why there are none; a signal goes out without them.
     pub async fn evidence(
         &self,
         target: &Target,
-        evidence: &Evidence,
+        ask: EvidenceAsk<'_>,
+        fields: Option<&BTreeSet<String>>,
         deadline: Instant,
     ) -> Result<EvidenceDocs, AskError> {
         let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);
-        let fetch = async {
-            let only = evidence.only.iter().map(|any_of| any_of.field.as_str());
-            let fields: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).collect();
-            let Some(mapping) = self.inner.mapping_of_data(target, &fields, deadline).await? else {
-                return Ok(EvidenceDocs::default());
-            };
-            let narrow =
-                Narrow { over: evidence.over, only: &evidence.only, filter: evidence.filter.as_deref() };
-            let filters = query::filters(target, &narrow, &mapping)?;
-            evidence::fetch(&self.inner, target, evidence, filters, deadline).await
-        };
+        let fetch = evidence::newest(&self.inner, target, ask, fields, deadline);
+        fetch.await.map_err(|cause| self.error(target, cause))
+    }
+
+    /// The documents that signals name, by one search, in the order of `asks`; of each signal as `evidence`.
+    ///
+    /// # Errors
+    /// Why there are none; the signals go out without them.
+    pub async fn named_evidence(
+        &self,
+        target: &Target,
+        asks: &[EvidenceAsk<'_>],
+        fields: Option<&BTreeSet<String>>,
+        deadline: Instant,
+    ) -> Result<Vec<EvidenceDocs>, AskError> {
+        let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);
+        let fetch = evidence::named(&self.inner, target, asks, fields, deadline);
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 
@@ -230,7 +238,7 @@ impl Cluster {
                 "track_total_hits": true,
                 "query": query::query(vec![query::range(&target.time_field, over)], &[]),
             });
-            let answer = self.inner.search(target, &body, deadline).await?;
+            let answer = self.inner.search(target, &body, deadline).await.map_err(Cause::of_the_host)?;
             if answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0)
                 && !target.ignore_unavailable
             {
@@ -273,24 +281,29 @@ impl Inner {
         body: &Value,
         deadline: Instant,
     ) -> Result<Value, Cause> {
-        let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
+        let path = search_path(target, "");
         let body = Some(Bytes::from(body.to_string()));
-        let body =
-            self.send(&Request { method: Method::Post, path, body, repeatable: true, deadline }).await?;
-        let malformed = |error: serde_json::Error| Cause::Malformed { reason: error.to_string() };
-        let answer: Value = serde_json::from_slice(&body).map_err(malformed)?;
-        if let Some(shards) = answer.get("_shards") {
-            serde_json::from_value::<crate::hits::Shards>(shards.clone()).map_err(malformed)?.check()?;
+        let request = Request { method: Method::Post, path, body, repeatable: true, deadline };
+        let body = self.send(&request).await?;
+        Extent::of(&body)?;
+        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
+    }
+
+    /// That no index is there to be asked, and that the target lets it be so. The capabilities of fields do not prove
+    /// it: Elasticsearch 7 and OpenSearch leave out an index whose shards are missing.
+    pub(crate) async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+        let path = search_path(target, "");
+        let body = Some(Bytes::from_static(br#"{"size":0,"track_total_hits":false}"#));
+        let request = Request { method: Method::Post, path, body, repeatable: true, deadline };
+        let extent: Extent = serde_json::from_slice(&self.send(&request).await?).unwrap_or_default();
+        if extent.shards.is_some() {
+            extent.check()?;
         }
-        if let Some(clusters) = answer.get("_clusters") {
-            let clusters: crate::hits::Clusters =
-                serde_json::from_value(clusters.clone()).map_err(malformed)?;
-            clusters.check(target.ignore_unavailable)?;
+        // One that has come since is known next time.
+        match target.ignore_unavailable && extent.is_of_nothing() {
+            true => Ok(()),
+            false => Err(Cause::NoIndex { reason: String::new() }),
         }
-        if answer.get("timed_out") == Some(&Value::Bool(true)) {
-            return Err(Cause::ServerTimedOut);
-        }
-        Ok(answer)
     }
 
     pub(crate) fn paging(&self) -> Paging {

@@ -16,12 +16,13 @@ use watchbell_contract::{Range, Rows, Timestamp};
 use crate::{
     cluster::{Inner, Paging},
     error::Cause,
-    hits::{self, Envelope, Last, PageFault},
+    hits::{self, Envelope, Last},
     page::PageBuilder,
     plan::FieldPlan,
     query,
     target::Target,
     transport::{Request, index_path},
+    whole::{Extent, WHOLE, search_path},
 };
 
 /// How long servers keep a context between two pages.
@@ -122,9 +123,9 @@ impl HitsCursor {
             self.open().await?;
             return Ok(PageBuilder::new(&self.plan));
         }
-        let path = format!("{}/_search{}", index_path(&self.target.indices), ignoring(&self.target, '?'));
+        let path = search_path(&self.target, "");
         let (mut page, envelope) = self.search(Method::Post, path, |cursor| cursor.body(false)).await?;
-        if envelope.hits == 0 && envelope.shards.total == 0 {
+        if envelope.hits == 0 && envelope.extent.is_of_nothing() {
             self.vanished()?;
         }
         if envelope.hits < self.size {
@@ -154,7 +155,7 @@ impl HitsCursor {
             match self.send(Method::Post, path, None).await {
                 Ok(body) => {
                     self.inner.learn(Paging::Pit);
-                    self.context = Context::Pit(Paging::Pit, text_of(&body, "id")?);
+                    self.context = Context::Pit(Paging::Pit, opened(&body, "id")?);
                     return Ok(());
                 }
                 Err(cause) if paging == Paging::Unknown && is_unknown_route(&cause) => {
@@ -164,13 +165,14 @@ impl HitsCursor {
             }
         }
         if paging == Paging::PointInTime {
+            // Unless told otherwise, OpenSearch opens it over the shards that are there.
             let path = format!(
-                "{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}{}",
+                "{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false{}",
                 ignoring(&self.target, '&')
             );
             match self.send(Method::Post, path, None).await {
                 Ok(body) => {
-                    self.context = Context::Pit(Paging::PointInTime, text_of(&body, "pit_id")?);
+                    self.context = Context::Pit(Paging::PointInTime, opened(&body, "pit_id")?);
                     return Ok(());
                 }
                 // What OpenSearch says of a point in time over no index at all (tried on 3.8).
@@ -200,7 +202,8 @@ impl HitsCursor {
             Context::Pit(kind, _) => {
                 let kind = *kind;
                 let unproven = kind == Paging::PointInTime && self.inner.paging() == Paging::Unknown;
-                match self.search(Method::Post, "/_search".into(), |cursor| cursor.body(true)).await {
+                match self.search(Method::Post, format!("/_search?{WHOLE}"), |cursor| cursor.body(true)).await
+                {
                     // A point in time, but nothing that tells documents of one instant apart (OpenSearch before
                     // 3.3): without it paging would lose some.
                     Err(Cause::Refused { status: 400, reason, .. })
@@ -220,11 +223,7 @@ impl HitsCursor {
                 }
             }
             Context::Scroll(id) if id.is_empty() => {
-                let path = format!(
-                    "{}/_search?scroll={KEEP_ALIVE}{}",
-                    index_path(&self.target.indices),
-                    ignoring(&self.target, '&')
-                );
+                let path = search_path(&self.target, &format!("&scroll={KEEP_ALIVE}"));
                 self.search(Method::Post, path, |cursor| cursor.body(false)).await?
             }
             Context::Scroll(id) => {
@@ -242,7 +241,7 @@ impl HitsCursor {
             }
         }
         // A context opens over no index without a word, and Elasticsearch 7 gives such a scroll no id.
-        if envelope.hits == 0 && envelope.shards.total == 0 {
+        if envelope.hits == 0 && envelope.extent.is_of_nothing() {
             self.inner.set_long(self.key(), false);
             self.close().await;
             page.settle_ties();
@@ -324,6 +323,10 @@ impl HitsCursor {
                     self.size = (self.size / 4).max(PAGE_HITS_MIN);
                     continue;
                 }
+                Err(cause) if self.size > PAGE_HITS_MIN && is_wide(&cause) => {
+                    self.size = (self.size / 4).max(PAGE_HITS_MIN);
+                    continue;
+                }
                 answer => answer?,
             };
             let mut builder = self.held.take().unwrap_or_else(|| self.nothing());
@@ -331,15 +334,19 @@ impl HitsCursor {
             let large = bytes.len() > READ_INLINE_MAX;
             let read = move || hits::read(&bytes, &plan, &mut builder).map(|envelope| (builder, envelope));
             let (builder, envelope) = apart(large, read).await?;
-            envelope.check(self.target.ignore_unavailable)?;
+            envelope.extent.check()?;
             return Ok((builder, envelope));
         }
     }
 
     async fn send(&self, method: Method, path: String, body: Option<&Value>) -> Result<Bytes, Cause> {
         let repeatable = path != "/_search/scroll";
+        // Contexts are the host's affair: the rule's words are in searches alone.
+        let beside = body.is_none() || !repeatable;
         let body = body.map(|body| Bytes::from(body.to_string()));
-        self.inner.send(&Request { method, path, body, repeatable, deadline: self.deadline }).await
+        let request = Request { method, path, body, repeatable, deadline: self.deadline };
+        let answer = self.inner.send(&request).await;
+        if beside { answer.map_err(Cause::of_the_host) } else { answer }
     }
 
     /// The body of a search. `in_pit`: within a point in time, after what was read.
@@ -411,15 +418,14 @@ impl HitsCursor {
 /// Reads a large answer where it keeps nobody waiting.
 async fn apart<T: Send + 'static>(
     large: bool,
-    read: impl FnOnce() -> Result<T, PageFault> + Send + 'static,
+    read: impl FnOnce() -> Result<T, Cause> + Send + 'static,
 ) -> Result<T, Cause> {
-    let malformed = |reason: String| Cause::Malformed { reason };
     if !large {
-        return read().map_err(|fault| malformed(fault.0));
+        return read();
     }
     match tokio::task::spawn_blocking(read).await {
-        Ok(page) => page.map_err(|fault| malformed(fault.0)),
-        Err(lost) => Err(malformed(lost.to_string())),
+        Ok(page) => page,
+        Err(lost) => Err(Cause::Malformed { reason: lost.to_string() }),
     }
 }
 
@@ -430,13 +436,24 @@ pub(crate) fn ignoring(target: &Target, separator: char) -> String {
     }
 }
 
+/// How servers say that an index hands over fewer hits at once (`index.max_result_window`).
+fn is_wide(cause: &Cause) -> bool {
+    matches!(cause, Cause::Refused { reason, .. }
+        if reason.contains("Result window is too large") || reason.contains("Batch size is too large"))
+}
+
 /// How servers say that they have no such endpoint; older ones take `_pit` for a document type and refuse its name.
 fn is_unknown_route(cause: &Cause) -> bool {
     matches!(cause, Cause::Refused { status: 400 | 404 | 405 | 501, .. })
 }
 
-fn text_of(body: &[u8], key: &str) -> Result<String, Cause> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = body.get(key).and_then(Value::as_str);
+/// The name of a new point in time. What is searched in it are its own shards: only now can it tell that some are
+/// missing. Elasticsearch before 8.16 does not say, and opens none without all of them.
+fn opened(body: &[u8], key: &str) -> Result<String, Cause> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    if answer.get("_shards").is_some() {
+        Extent::of(body)?;
+    }
+    let text = answer.get(key).and_then(Value::as_str);
     text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the answer") })
 }

@@ -22,6 +22,8 @@ pub enum Class {
     Slow,
     /// Too much for one answer: less of it.
     TooLarge,
+    /// It cannot be asked, however often: the rule's own fault.
+    Rule,
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -44,13 +46,17 @@ pub enum Cause {
     #[error("no such index{}", suffix(.reason))]
     NoIndex { reason: String },
     #[error("refused ({status} {kind}): {reason}")]
-    Refused { status: u16, kind: String, reason: String },
+    Refused { status: u16, kind: String, reason: String, class: Class },
     #[error("unavailable ({status}): {reason}")]
     Unavailable { status: u16, reason: String },
     #[error("{failed} of {total} shards failed: {reason}")]
     PartialShards { failed: u64, total: u64, reason: String },
+    #[error("shards are missing: {reason}")]
+    MissingShards { reason: String },
     #[error("{skipped} of {total} clusters were passed over, the answer is partial")]
     SkippedClusters { skipped: u64, total: u64 },
+    #[error("the view of the cluster is partial: {reason}")]
+    PartialView { reason: String },
     #[error("the search timed out on the server, its answer is partial")]
     ServerTimedOut,
     #[error("too much for the server ({kind}): {reason}")]
@@ -61,6 +67,9 @@ pub enum Cause {
     NotJson { content_type: String, excerpt: String },
     #[error("the answer is not what was asked for: {reason}")]
     Malformed { reason: String },
+    /// A value that its column cannot hold: a document is the reason, not the server.
+    #[error("the answer is not what was asked for: {reason}")]
+    Misfit { reason: String },
     #[error("field `{field}` is {types} in the indices asked; ask for indices that agree")]
     MappingConflict { field: String, types: String },
     #[error("field `{field}` is of type {kind}, which {cannot}")]
@@ -100,7 +109,19 @@ impl Cause {
             Self::ServerLimit { .. } | Self::PageTooLarge { .. } => Class::TooLarge,
             Self::Timeout { .. } | Self::ServerTimedOut | Self::Deadline { last: None } => Class::Slow,
             Self::Deadline { last: Some(last) } => last.class(),
+            Self::Refused { class, .. } => *class,
+            Self::Question { .. } | Self::Misfit { .. } => Class::Rule,
             _ => Class::Outside,
+        }
+    }
+
+    /// Of a request in which nothing is the rule's: whatever is wrong with it is not the rule's doing.
+    pub(crate) fn of_the_host(self) -> Self {
+        match self {
+            Self::Refused { status, kind, reason, .. } => {
+                Self::Refused { status, kind, reason, class: Class::Outside }
+            }
+            other => other,
         }
     }
 }

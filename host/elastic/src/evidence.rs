@@ -1,26 +1,45 @@
+//! The few documents behind signals, for people: by name where the rule named them, else the newest of a query.
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio::time::Instant;
-use watchbell_contract::{Evidence, Timestamp};
+use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
     cluster::Inner,
-    cursor::ignoring,
     error::Cause,
-    query,
+    query::{self, Narrow},
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
+    whole::{Extent, search_path},
 };
 
 const DOCS_MAX: u32 = 10;
+/// Of the documents of one signal.
 const BYTES_MAX: usize = 64 << 10;
+/// Documents that are not shown are counted so far.
+const COUNTED_MAX: u32 = 1_000;
+/// Where no index is named, documents of several may share an `_id`.
+const NAMESAKES: usize = 4;
+const NAMED_MAX: usize = 500;
 
-/// A few documents, newest first.
+/// What is wanted of the documents behind a signal.
+#[derive(Clone, Copy, Debug)]
+pub struct EvidenceAsk<'a> {
+    pub evidence: &'a Evidence,
+    /// At most ten.
+    pub count: u32,
+}
+
+/// A few documents: those named in the order of their names, else newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvidenceDocs {
     pub docs: Vec<EvidenceDoc>,
     /// How many more were found but did not fit.
     pub left_out: usize,
+    /// How many there are in all. Of a query, 1,000 may stand for more.
+    pub found: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +47,7 @@ pub struct EvidenceDoc {
     pub index: String,
     pub id: String,
     pub at: Option<Timestamp>,
-    /// A JSON object, as it was indexed.
+    /// A JSON object: as it was indexed, or those fields of it that were asked for.
     pub source: String,
 }
 
@@ -40,6 +59,8 @@ struct Answer<'a> {
 
 #[derive(Deserialize)]
 struct Hits<'a> {
+    #[serde(default)]
+    total: Value,
     #[serde(borrow)]
     hits: Vec<Hit<'a>>,
 }
@@ -54,32 +75,132 @@ struct Hit<'a> {
     sort: Vec<Value>,
 }
 
-pub(crate) async fn fetch(
+/// The newest documents of a query.
+pub(crate) async fn newest(
     inner: &Inner,
     target: &Target,
-    evidence: &Evidence,
-    filters: Vec<Value>,
+    ask: EvidenceAsk<'_>,
+    fields: Option<&BTreeSet<String>>,
     deadline: Instant,
 ) -> Result<EvidenceDocs, Cause> {
-    let body = json!({
-        "size": evidence.newest.min(DOCS_MAX),
-        "track_total_hits": false,
-        "query": query::query(filters, &[]),
-        "sort": [{ &target.time_field: { "order": "desc", "unmapped_type": "date", "numeric_type": "date" } }],
-    });
-    let path = format!("{}/_search{}", index_path(&target.indices), ignoring(target, '?'));
-    let body = Some(bytes::Bytes::from(body.to_string()));
-    let method = elasticsearch::http::Method::Post;
-    let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
+    let Evidence { over, only, filter, .. } = ask.evidence;
+    let narrow = Narrow { over: *over, only, filter: filter.as_deref() };
+    let size = ask.count.min(DOCS_MAX) as usize;
+    let body = search(inner, target, &narrow, size, fields, deadline).await?;
     read(&body)
 }
 
-fn read(body: &[u8]) -> Result<EvidenceDocs, Cause> {
+/// The documents that each of `asks` names, by one search.
+pub(crate) async fn named(
+    inner: &Inner,
+    target: &Target,
+    asks: &[EvidenceAsk<'_>],
+    fields: Option<&BTreeSet<String>>,
+    deadline: Instant,
+) -> Result<Vec<EvidenceDocs>, Cause> {
+    let all = |field: &str| -> BTreeSet<&String> {
+        asks.iter().flat_map(|ask| values(ask.evidence, field)).collect()
+    };
+    let any_of = |field: &str, values: BTreeSet<&String>| AnyOf {
+        field: field.into(),
+        values: values.into_iter().cloned().map(Some).collect(),
+    };
+    let ids = all("_id");
+    let (mut only, mut size) = (Vec::new(), ids.len());
+    if asks.iter().all(|ask| values(ask.evidence, "_index").next().is_some()) {
+        only.push(any_of("_index", all("_index")));
+    } else {
+        size *= NAMESAKES;
+    }
+    only.push(any_of("_id", ids));
+    let start = asks.iter().map(|ask| ask.evidence.over.start).min().unwrap_or_default();
+    let end = asks.iter().map(|ask| ask.evidence.over.end).max().unwrap_or_default();
+    let narrow = Narrow { over: Range::new(start, end), only: &only, filter: None };
+    let body = search(inner, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
+    let hits = parse(&body)?.hits;
+    Ok(asks.iter().map(|ask| ask.pick(&hits)).collect())
+}
+
+impl EvidenceAsk<'_> {
+    /// Whether it names its documents.
+    pub fn is_named(&self) -> bool {
+        values(self.evidence, "_id").next().is_some()
+    }
+
+    fn pick(&self, hits: &[Hit<'_>]) -> EvidenceDocs {
+        let indices: Vec<&String> = values(self.evidence, "_index").collect();
+        let is_asked = |hit: &&Hit<'_>| {
+            (indices.is_empty() || indices.contains(&&hit._index))
+                && hit.at().is_none_or(|at| self.evidence.over.contains(at))
+        };
+        let ids: BTreeSet<&String> = values(self.evidence, "_id").collect();
+        let found = hits.iter().filter(|hit| ids.contains(&hit._id)).filter(is_asked).count() as u64;
+        let mut shown = BTreeSet::new();
+        let in_order = values(self.evidence, "_id")
+            .filter(|id| shown.insert(*id))
+            .flat_map(|id| hits.iter().filter(move |hit| hit._id == *id))
+            .filter(is_asked);
+        EvidenceDocs { found, ..keep(in_order.take(self.count.min(DOCS_MAX) as usize)) }
+    }
+}
+
+impl Hit<'_> {
+    fn at(&self) -> Option<Timestamp> {
+        self.sort.first().and_then(Value::as_i64).map(Timestamp)
+    }
+}
+
+fn values<'e>(evidence: &'e Evidence, field: &str) -> impl Iterator<Item = &'e String> + use<'e> {
+    let only = evidence.only.iter().find(|only| only.field == field);
+    only.into_iter().flat_map(|only| only.values.iter().flatten())
+}
+
+async fn search(
+    inner: &Inner,
+    target: &Target,
+    narrow: &Narrow<'_>,
+    size: usize,
+    fields: Option<&BTreeSet<String>>,
+    deadline: Instant,
+) -> Result<bytes::Bytes, Cause> {
+    let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
+    let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).collect();
+    let mapping = inner.mapping(target, &known, deadline).await?;
+    let filters = query::filters(target, narrow, &mapping)?;
+    let mut body = json!({
+        "size": size,
+        "track_total_hits": COUNTED_MAX,
+        "query": query::query(filters, &[]),
+        "sort": [{ &target.time_field: { "order": "desc", "unmapped_type": "date", "numeric_type": "date" } }],
+    });
+    if let Some(fields) = fields {
+        body["_source"] = json!(fields);
+    }
+    let path = search_path(target, "");
+    let body = Some(bytes::Bytes::from(body.to_string()));
+    let method = elasticsearch::http::Method::Post;
+    let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
+    Extent::of(&body)?;
+    Ok(body)
+}
+
+fn parse(body: &[u8]) -> Result<Hits<'_>, Cause> {
     let answer: Answer<'_> =
         serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
+    Ok(answer.hits)
+}
+
+fn read(body: &[u8]) -> Result<EvidenceDocs, Cause> {
+    let Hits { total, hits } = parse(body)?;
+    // A number on servers before 7.0.
+    let found = total.get("value").unwrap_or(&total).as_u64().unwrap_or(hits.len() as u64);
+    Ok(EvidenceDocs { found, ..keep(hits.iter()) })
+}
+
+fn keep<'h, 'a: 'h>(hits: impl Iterator<Item = &'h Hit<'a>>) -> EvidenceDocs {
     let mut kept = EvidenceDocs::default();
     let mut room = BYTES_MAX;
-    for hit in answer.hits.hits {
+    for hit in hits {
         let source = hit._source.map_or("{}", RawValue::get);
         if source.len() > room {
             kept.left_out += 1;
@@ -87,27 +208,66 @@ fn read(body: &[u8]) -> Result<EvidenceDocs, Cause> {
         }
         room -= source.len();
         kept.docs.push(EvidenceDoc {
-            index: hit._index,
-            id: hit._id,
-            at: hit.sort.first().and_then(Value::as_i64).map(Timestamp),
+            index: hit._index.clone(),
+            id: hit._id.clone(),
+            at: hit.at(),
             source: source.into(),
         });
     }
-    Ok(kept)
+    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn hit(index: &str, id: &str, at: i64, bytes: usize) -> Value {
+        json!({ "_index": index, "_id": id, "sort": [at], "_source": { "m": "a".repeat(bytes) } })
+    }
+
+    fn ids(docs: &EvidenceDocs) -> Vec<&str> {
+        docs.docs.iter().map(|doc| doc.id.as_str()).collect()
+    }
+
     #[test]
     fn large_documents_are_left_out_and_counted() {
-        let hit = |id: &str, bytes: usize| json!({ "_index": "x", "_id": id, "sort": [5], "_source": { "m": "a".repeat(bytes) } });
-        let body = json!({ "hits": { "hits": [hit("1", 10), hit("2", 70_000), hit("3", 60_000), hit("4", 6_000)] } });
+        let hits = [("1", 10), ("2", 70_000), ("3", 60_000), ("4", 6_000)];
+        let hits = hits.map(|(id, bytes)| hit("x", id, 5, bytes));
+        let body = json!({ "hits": { "total": { "value": 77, "relation": "eq" }, "hits": hits } });
         let docs = read(body.to_string().as_bytes()).unwrap();
-        assert_eq!(docs.docs.iter().map(|doc| doc.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
-        assert_eq!(docs.left_out, 2);
+        assert_eq!((ids(&docs), docs.left_out, docs.found), (vec!["1", "3"], 2, 77));
         assert_eq!(docs.docs[0].source, r#"{"m":"aaaaaaaaaa"}"#);
         assert_eq!(docs.docs[0].at, Some(Timestamp(5)));
+    }
+
+    #[test]
+    fn each_signal_gets_the_documents_it_names_in_their_order() {
+        let hits =
+            [hit("x", "new", 9, 1), hit("y", "new", 9, 1), hit("y", "old", 3, 1), hit("x", "old", 1, 1)];
+        let body = json!({ "hits": { "hits": hits } }).to_string();
+        let hits = parse(body.as_bytes()).unwrap().hits;
+        let any_of = |field: &str, values: &[&str]| AnyOf {
+            field: field.into(),
+            values: values.iter().map(|value| Some((*value).into())).collect(),
+        };
+        let evidence = |only, start, end| Evidence {
+            over: Range::new(Timestamp(start), Timestamp(end)),
+            only,
+            filter: None,
+            newest: 1,
+        };
+        let of = |evidence: &Evidence, count| EvidenceAsk { evidence, count }.pick(&hits);
+        let places = |docs: &EvidenceDocs| -> Vec<String> {
+            docs.docs.iter().map(|doc| format!("{}/{}", doc.index, doc.id)).collect()
+        };
+        let one = evidence(vec![any_of("_index", &["x"]), any_of("_id", &["new"])], 9, 10);
+        assert_eq!(places(&of(&one, 1)), ["x/new"]);
+        // Of namesakes, those within the time.
+        let two = evidence(vec![any_of("_id", &["old", "new"])], 2, 10);
+        assert_eq!(places(&of(&two, 9)), ["y/old", "x/new", "y/new"]);
+        let first = of(&two, 1);
+        assert_eq!((places(&first), first.found), (vec!["y/old".to_owned()], 3));
+        let gone = of(&evidence(vec![any_of("_id", &["gone"])], 0, 10), 1);
+        assert_eq!(gone, EvidenceDocs::default());
     }
 }

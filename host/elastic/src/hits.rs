@@ -5,7 +5,6 @@ use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Value;
 use watchbell_contract::Rows;
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     error::Cause,
     page::PageBuilder,
     plan::{FieldPlan, Source},
-    refusal,
+    whole::Extent,
 };
 
 /// One answer, read on its own. Rows of one instant are in order of (`_index`, `_id`).
@@ -33,7 +32,10 @@ pub struct PageFault(pub String);
 /// What is wrong with the bytes. No bytes panic.
 pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault> {
     let mut builder = PageBuilder::new(plan);
-    read(bytes, plan, &mut builder)?;
+    read(bytes, plan, &mut builder).map_err(|cause| match cause {
+        Cause::Malformed { reason } | Cause::Misfit { reason } => PageFault(reason),
+        other => PageFault(other.to_string()),
+    })?;
     builder.settle_ties();
     Ok(HitsPage { rows: builder.finish(plan) })
 }
@@ -41,9 +43,7 @@ pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault>
 /// What an answer says beside its hits.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
-    timed_out: bool,
-    pub(crate) shards: Shards,
-    clusters: Clusters,
+    pub(crate) extent: Extent,
     pub(crate) pit_id: Option<String>,
     pub(crate) scroll_id: Option<String>,
     /// How many hits this answer brought.
@@ -59,70 +59,11 @@ pub(crate) struct Last {
     pub(crate) index: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Shards {
-    #[serde(default)]
-    pub(crate) total: u64,
-    #[serde(default)]
-    failed: u64,
-    #[serde(default)]
-    failures: Vec<Value>,
-}
-
-/// What became of the clusters of a cross-cluster search.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(crate) struct Clusters {
-    #[serde(default)]
-    total: u64,
-    #[serde(default)]
-    skipped: u64,
-}
-
-impl Clusters {
-    pub(crate) fn check(self, ignore_unavailable: bool) -> Result<(), Cause> {
-        let Self { total, skipped } = self;
-        if skipped == 0 || ignore_unavailable {
-            Ok(())
-        } else {
-            Err(Cause::SkippedClusters { skipped, total })
-        }
-    }
-}
-
-impl Envelope {
-    /// # Errors
-    /// If the answer is partial: some shards failed, a remote cluster was passed over, or time ran out on the server.
-    pub(crate) fn check(&self, ignore_unavailable: bool) -> Result<(), Cause> {
-        self.shards.check()?;
-        self.clusters.check(ignore_unavailable)?;
-        if self.timed_out { Err(Cause::ServerTimedOut) } else { Ok(()) }
-    }
-}
-
-impl Shards {
-    pub(crate) fn check(&self) -> Result<(), Cause> {
-        if self.failed == 0 {
-            return Ok(());
-        }
-        let told = self.failures.first().map(|failure| {
-            let (kind, reason) = refusal::innermost(failure.get("reason").unwrap_or(failure));
-            match failure.get("index").and_then(Value::as_str) {
-                Some(index) => format!("`{index}`: {kind}: {reason}"),
-                None => format!("{kind}: {reason}"),
-            }
-        });
-        let reason = told.unwrap_or_else(|| "the server does not say why".into());
-        if reason.contains("too_many_buckets") {
-            return Err(Cause::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
-        }
-        Err(Cause::PartialShards { failed: self.failed, total: self.total, reason })
-    }
-}
-
 /// Appends the hits of `bytes` to `builder`.
-pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<Envelope, PageFault> {
+pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<Envelope, Cause> {
     // Checked once as a whole, which is quicker than string by string.
-    let text = std::str::from_utf8(bytes).map_err(|error| PageFault(format!("not utf-8: {error}")))?;
+    let malformed = |reason: String| Cause::Malformed { reason };
+    let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let misfit = Cell::new(None);
     let mut envelope = Envelope::default();
@@ -130,9 +71,10 @@ pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) ->
     let read = answer.deserialize(&mut reader).and_then(|()| reader.end());
     match (misfit.get(), read) {
         (Some((column, Misfit(what))), _) => {
-            Err(PageFault(format!("field `{}`: {what}", plan.columns.get(column).map_or("", |c| &c.name))))
+            let name = plan.columns.get(column).map_or("", |column| &column.name);
+            Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
         }
-        (None, Err(error)) => Err(PageFault(error.to_string())),
+        (None, Err(error)) => Err(malformed(error.to_string())),
         (None, Ok(())) => Ok(envelope),
     }
 }
@@ -164,11 +106,11 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
         let mut seen = false;
         while let Some(key) = map.next_key_seed(KeySeed(&ANSWER_KEYS))? {
             match key {
-                0 => self.envelope.timed_out = map.next_value()?,
-                1 => self.envelope.shards = map.next_value()?,
+                0 => self.envelope.extent.timed_out = map.next_value()?,
+                1 => self.envelope.extent.shards = map.next_value()?,
                 2 => self.envelope.pit_id = map.next_value()?,
                 3 => self.envelope.scroll_id = map.next_value()?,
-                5 => self.envelope.clusters = map.next_value()?,
+                5 => self.envelope.extent.clusters = map.next_value()?,
                 4 if !seen => {
                     seen = true;
                     map.next_value_seed(HitsSeed {

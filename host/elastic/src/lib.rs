@@ -10,6 +10,7 @@ mod resolve; // by which name each index is asked for a field
 mod looks; // what was learnt of them, pattern by pattern
 mod named; // which fields a filter names
 mod query; // the Query DSL that every request shares
+mod whole; // whether an answer is all of it
 mod columns; // values side by side
 mod page; // rows in order of time, equal times included
 mod hits; // the answer to a search, in one pass
@@ -26,7 +27,7 @@ mod cluster; // the door
 pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
-pub use evidence::{EvidenceDoc, EvidenceDocs};
+pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs};
 pub use hits::{HitsPage, PageFault, parse_hits};
 pub use pages::Pages;
 pub use plan::{FieldPlan, Kind};

@@ -110,7 +110,9 @@ pub(crate) fn may_explain(cause: &Cause) -> bool {
         cause,
         Cause::Refused { .. }
             | Cause::PartialShards { .. }
+            | Cause::MissingShards { .. }
             | Cause::Malformed { .. }
+            | Cause::Misfit { .. }
             | Cause::NoIndex { .. }
             | Cause::MappingConflict { .. }
             | Cause::FieldType { .. }
@@ -137,10 +139,7 @@ impl Inner {
         let time = target.time_field.as_str();
         let mapping = self.mapping(target, fields, deadline).await?;
         if !mapping.has_index {
-            return match target.ignore_unavailable {
-                true => Ok(None),
-                false => Err(Cause::NoIndex { reason: String::new() }),
-            };
+            return self.none_asked(target, deadline).await.map(|()| None);
         }
         if mapping.check_time(time)? {
             return Ok(Some(mapping));
@@ -252,7 +251,7 @@ impl Inner {
             };
             bodies.push(answer?);
         }
-        Mapping::parse_all(bodies.iter().map(|body| &body[..]), target.ignore_unavailable)
+        Mapping::parse_all(bodies.iter().map(|body| &body[..]))
     }
 }
 

@@ -42,10 +42,10 @@ pub(crate) struct Class(usize);
 struct Answer {
     /// Absent on servers before 7.2.
     indices: Option<OneOrMany>,
-    /// Indices that did not answer, where a server owns up to them.
+    fields: BTreeMap<String, BTreeMap<String, RawCaps>>,
+    /// Those that could not be asked. Older servers leave them out without a word.
     #[serde(default)]
     failed_indices: u64,
-    fields: BTreeMap<String, BTreeMap<String, RawCaps>>,
 }
 
 #[derive(Deserialize)]
@@ -74,25 +74,19 @@ impl OneOrMany {
 impl Mapping {
     #[cfg(test)]
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Cause> {
-        Self::parse_all([body], false)
+        Self::parse_all([body])
     }
 
     /// The answers to one look, whose fields were too many for one request.
-    pub(crate) fn parse_all<'a>(
-        bodies: impl IntoIterator<Item = &'a [u8]>,
-        ignore_unavailable: bool,
-    ) -> Result<Self, Cause> {
+    pub(crate) fn parse_all<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Cause> {
         let (mut indices, mut named) = (BTreeSet::new(), true);
         let mut fields = BTreeMap::new();
         for body in bodies {
             let answer: Answer = serde_json::from_slice(body)
                 .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
-            if answer.failed_indices > 0 && !ignore_unavailable {
-                let reason = format!(
-                    "{} indices did not say what their fields are; the answer is partial",
-                    answer.failed_indices
-                );
-                return Err(Cause::Unavailable { status: 200, reason });
+            if answer.failed_indices > 0 {
+                let reason = format!("{} indices did not say what fields they have", answer.failed_indices);
+                return Err(Cause::MissingShards { reason });
             }
             match answer.indices {
                 Some(names) => indices.extend(names.into_vec()),

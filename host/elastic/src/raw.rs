@@ -69,8 +69,16 @@ const PARTS: [&str; 22] = [
     "seq_no_primary_term",
 ];
 
+/// What would make a server answer with less than there is. `timeout` may be: a search that it ends is an error.
+const CUTTING: [&str; 2] = ["terminate_after", "allow_partial_search_results"];
+
 /// Refuses what would reach past the rule's index and filters: both always apply.
 fn confined(body: &Value) -> Result<(), Cause> {
+    if let Some(part) = CUTTING.iter().find(|part| body.get(**part).is_some()) {
+        let reason =
+            format!("its search may not hold `{part}`, which makes a part of the answer look like all");
+        return Err(Cause::Question { reason });
+    }
     let wide = |path: &str| {
         let reason =
             format!("its search may not hold `{path}`, which reaches past the rule's index or filter");
@@ -228,6 +236,11 @@ mod tests {
                 "the question cannot be asked: its search may not hold `{path}`, which reaches past the rule's index or filter"
             );
             assert_eq!(error, expected);
+        }
+        for part in CUTTING {
+            let error = body(&json!({ "size": 0, part: 1 }).to_string(), vec![]).unwrap_err().to_string();
+            let expected = format!("may not hold `{part}`, which makes a part of the answer look like all");
+            assert!(error.ends_with(&expected), "{error}");
         }
         // Words alone are no escape: fields and aggregations may be called so.
         let fine = json!({

@@ -1,13 +1,90 @@
 //! `{"error": {"type", "reason", "root_cause"…}, "status"}`, and the sentences that proxies send instead.
 use serde_json::Value;
 
-use crate::error::Cause;
+use crate::error::{Cause, Class};
 
 const EXCERPT_CHARS_MAX: usize = 300;
 
+/// Whose doing a refusal is, by the types that the servers' errors have (tried on Elasticsearch 7.10 and 9.5 and
+/// OpenSearch 3.8). The first row of which one type is anywhere in the error decides: a shard that could not be reached
+/// outweighs another that found fault with the query.
+const OWNERS: [(Class, &[&str]); 4] = [
+    (
+        Class::TooLarge,
+        &["too_many_buckets_exception", "circuit_breaking_exception", "content_too_long_exception"],
+    ),
+    (Class::Slow, &["search_timeout_exception"]),
+    (
+        Class::Outside,
+        &[
+            "cluster_block_exception",
+            "connect_transport_exception",
+            "elasticsearch_security_exception",
+            "es_rejected_execution_exception",
+            "illegal_index_shard_state_exception",
+            "index_closed_exception",
+            "index_not_found_exception",
+            "master_not_discovered_exception",
+            "cluster_manager_not_discovered_exception",
+            "no_shard_available_action_exception",
+            "no_such_remote_cluster_exception",
+            "node_closed_exception",
+            "node_disconnected_exception",
+            "node_not_connected_exception",
+            "process_cluster_event_timeout_exception",
+            "receive_timeout_transport_exception",
+            "rejected_execution_exception",
+            "search_context_missing_exception",
+            "search_context_missing_nodes_exception",
+            "security_exception",
+            "shard_not_found_exception",
+            "task_cancelled_exception",
+            "timeout_exception",
+            "too_many_scroll_contexts_exception",
+            "unavailable_shards_exception",
+        ],
+    ),
+    (
+        Class::Rule,
+        &[
+            "named_object_not_found_exception",
+            "parse_exception",
+            "parsing_exception",
+            "query_shard_exception",
+            "script_exception",
+            "search_parse_exception",
+            "too_complex_to_determinize_exception",
+            "too_many_clauses",
+            "too_many_nested_clauses",
+            "x_content_parse_exception",
+        ],
+    ),
+];
+
+/// As `OWNERS`, where types say too little: parts of reasons. These come first.
+const SAYINGS: [(Class, &[&str]); 2] = [
+    (Class::Slow, &["Time exceeded"]),
+    (
+        Class::Outside,
+        &[
+            // The host's own words, in a dialect that this server does not speak.
+            "no handler found for uri",
+            "contains unrecognized parameter",
+            "is not modelled by the embedded node",
+            // Names of contexts, which the host gives back as it got them.
+            "search context id",
+            "scroll id",
+            "scroll_id",
+            "invalid id: ",
+            // A limit over time on what may be compiled, whoever compiles.
+            "Too many dynamic script compilations",
+        ],
+    ),
+];
+
 /// The cause behind an answer whose status is not a success.
 pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> Cause {
-    let Some((kind, reason)) = told(body) else {
+    let Some(Told { kind, reason, kinds }) = told(body) else {
         let reason = match excerpt(body) {
             text if text.is_empty() => "an empty answer".into(),
             text => {
@@ -18,36 +95,99 @@ pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> Cause {
             401 | 403 => Cause::Denied { status, reason },
             413 => Cause::ServerLimit { kind: "413".into(), reason },
             429 | 500.. => Cause::Unavailable { status, reason },
-            _ => Cause::Refused { status, kind: "unknown".into(), reason },
+            _ => Cause::Refused { status, kind: "unknown".into(), reason, class: Class::Outside },
         };
     };
-    let said = |kinds: &[&str]| kinds.iter().any(|name| kind.contains(name) || reason.contains(name));
-    if said(&["too_many_buckets", "too many buckets", "circuit_breaking", "Data too large"]) || status == 413
-    {
-        return Cause::ServerLimit { kind, reason };
-    }
+    let class = class(status, &kinds, &reason);
     match status {
         401 | 403 => Cause::Denied { status, reason },
-        404 if kind == "index_not_found_exception" || kind == "index_closed_exception" => {
-            Cause::NoIndex { reason }
-        }
-        404 if kind == "search_context_missing_exception" => Cause::Expired,
+        413 => Cause::ServerLimit { kind, reason },
+        404 if kind == "index_not_found_exception" => Cause::NoIndex { reason },
         _ if kind == "index_closed_exception" => Cause::NoIndex { reason },
-        _ if reason.contains("No search context found") => Cause::Expired,
-        429 | 502..=504 => Cause::Unavailable { status, reason: format!("{kind}: {reason}") },
-        _ => Cause::Refused { status, kind, reason },
+        _ if is_lost_context(&kinds, &reason) => Cause::Expired,
+        503 if is_missing_shards(&kinds, &reason) => Cause::MissingShards { reason: without_advice(&reason) },
+        _ => match class {
+            Class::TooLarge => Cause::ServerLimit { kind, reason },
+            Class::Slow => Cause::ServerTimedOut,
+            Class::Outside if matches!(status, 429 | 502..=504) => {
+                Cause::Unavailable { status, reason: format!("{kind}: {reason}") }
+            }
+            Class::Outside | Class::Rule => Cause::Refused { status, kind, reason, class },
+        },
     }
 }
 
-/// The innermost type and reason of a server's error body; `None` if it is none.
-fn told(body: &[u8]) -> Option<(String, String)> {
+fn class(status: u16, kinds: &[String], reason: &str) -> Class {
+    let said = |sayings: &[&str]| sayings.iter().any(|part| reason.contains(part));
+    let named = |names: &[&str]| kinds.iter().any(|kind| names.contains(&kind.as_str()));
+    let by_saying = SAYINGS.iter().find(|(_, sayings)| said(sayings)).map(|(class, _)| *class);
+    let by_type = || OWNERS.iter().find(|(_, names)| named(names)).map(|(class, _)| *class);
+    // What is left of the servers' 400s are arguments that they do not take.
+    let by_status = || if status == 400 && !kinds.is_empty() { Class::Rule } else { Class::Outside };
+    by_saying.or_else(by_type).unwrap_or_else(by_status)
+}
+
+fn is_lost_context(kinds: &[String], reason: &str) -> bool {
+    kinds.iter().any(|kind| kind.starts_with("search_context_missing"))
+        || reason.contains("No search context found")
+        || (reason.starts_with("scroll_id references node") && reason.contains("not found"))
+}
+
+fn is_missing_shards(kinds: &[String], reason: &str) -> bool {
+    reason.contains("due to missing shards")
+        || kinds.iter().any(|kind| kind == "no_shard_available_action_exception")
+}
+
+/// Servers advise to do without the shards.
+fn without_advice(reason: &str) -> String {
+    let end = reason.find(" Consider using").unwrap_or(reason.len());
+    reason[..end].trim_end_matches('.').to_owned()
+}
+
+/// A server's error.
+struct Told {
+    /// Of the innermost error.
+    kind: String,
+    reason: String,
+    /// Of all errors in it; none if it is only a sentence.
+    kinds: Vec<String>,
+}
+
+/// `None` if `body` is no server's error.
+fn told(body: &[u8]) -> Option<Told> {
     let body: Value = serde_json::from_slice(body).ok()?;
     match body.get("error")? {
-        Value::String(reason) => Some(("error".into(), shortened(reason))),
-        error @ Value::Object(_) => Some(innermost(error)),
+        Value::String(reason) => {
+            Some(Told { kind: "error".into(), reason: shortened(reason), kinds: Vec::new() })
+        }
+        error @ Value::Object(_) => {
+            let mut kinds = Vec::new();
+            all_kinds(error, 0, &mut kinds);
+            let (kind, reason) = innermost(error);
+            Some(Told { kind, reason, kinds })
+        }
         _ => None,
     }
 }
+
+/// Every type in an error: its own, its root causes', its shards' and those that caused them.
+fn all_kinds(error: &Value, depth: usize, kinds: &mut Vec<String>) {
+    if depth > DEPTH_MAX || kinds.len() >= KINDS_MAX {
+        return;
+    }
+    if let Some(kind) = error.get("type").and_then(Value::as_str) {
+        kinds.push(kind.to_owned());
+    }
+    let lists = ["failed_shards", "root_cause"].iter().filter_map(|key| error.get(key)?.as_array());
+    let below =
+        ["caused_by", "reason"].iter().filter_map(|key| error.get(key)).filter(|held| held.is_object());
+    lists.flatten().chain(below).for_each(|held| all_kinds(held, depth + 1, kinds));
+}
+
+/// As deep as the servers nest; more is somebody's joke.
+const DEPTH_MAX: usize = 8;
+/// Of a search over many shards each tells its own.
+const KINDS_MAX: usize = 1_000;
 
 /// Outer errors say "all shards failed"; the one at the bottom says why.
 pub(crate) fn innermost(error: &Value) -> (String, String) {
@@ -59,8 +199,7 @@ pub(crate) fn innermost(error: &Value) -> (String, String) {
     let shard =
         error.get("failed_shards").and_then(|shards| shards.get(0)).and_then(|shard| shard.get("reason"));
     let mut next = shard.or(root).or_else(|| error.get("caused_by"));
-    // As deep as the servers nest; more is somebody's joke.
-    for _ in 0..8 {
+    for _ in 0..DEPTH_MAX {
         let Some(cause) = next else { break };
         if cause.get("reason").and_then(Value::as_str).is_some_and(|reason| !reason.is_empty()) {
             kind = text(cause, "type");

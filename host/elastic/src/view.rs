@@ -39,23 +39,46 @@ pub(crate) async fn ask(
             "/_cat/allocation?format=json&bytes=b&h=node,shards,disk.used,disk.avail,disk.total,disk.percent"
         }
     };
-    let request = Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-    let body = inner.send(&request).await?;
-    let answer =
-        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-    Ok(rows(view, answer, over))
+    let get = async |path: &str| -> Result<Value, Cause> {
+        let request =
+            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
+        let body = inner.send(&request).await.map_err(Cause::of_the_host)?;
+        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
+    };
+    let answer = get(path).await?;
+    if view == ClusterView::Disks {
+        all_nodes(&answer, &get("/_cluster/health").await?)?;
+    }
+    rows(view, answer, over)
 }
 
-fn rows(view: ClusterView, mut answer: Value, over: Range) -> Rows {
-    let list = |value: &mut Value| match value.take() {
-        Value::Array(list) => list,
-        _ => vec![],
+/// A node that does not answer is left out of the list of disks without a word.
+fn all_nodes(disks: &Value, health: &Value) -> Result<(), Cause> {
+    let expected = health.get("number_of_data_nodes").and_then(Value::as_u64).unwrap_or(0);
+    let nodes = disks.as_array().into_iter().flatten();
+    let told = nodes.filter(|row| row.get("node").is_some_and(|node| node != "UNASSIGNED")).count() as u64;
+    match expected.saturating_sub(told) {
+        0 => Ok(()),
+        silent => {
+            Err(Cause::PartialView { reason: format!("{silent} of {expected} data nodes did not answer") })
+        }
+    }
+}
+
+fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, Cause> {
+    if answer.get("timed_out").is_some_and(|timed_out| timed_out == true) {
+        return Err(Cause::PartialView { reason: "it timed out on the server".into() });
+    }
+    let list = |value: Option<&mut Value>| match value.map(Value::take) {
+        Some(Value::Array(list)) => Ok(list),
+        _ => Err(Cause::Malformed { reason: "no list in the answer".into() }),
     };
     let (fields, mut found): (&[&str], Vec<Value>) = match view {
-        ClusterView::Health => (&HEALTH, vec![answer]),
-        ClusterView::UnassignedShards => (&SHARDS, list(&mut answer)),
-        ClusterView::PendingTasks => (&TASKS, answer.get_mut("tasks").map(list).unwrap_or_default()),
-        ClusterView::Disks => (&DISKS, list(&mut answer)),
+        ClusterView::Health if answer.get("status").is_some_and(Value::is_string) => (&HEALTH, vec![answer]),
+        ClusterView::Health => return Err(Cause::Malformed { reason: "no `status` in the answer".into() }),
+        ClusterView::UnassignedShards => (&SHARDS, list(Some(&mut answer))?),
+        ClusterView::PendingTasks => (&TASKS, list(answer.get_mut("tasks"))?),
+        ClusterView::Disks => (&DISKS, list(Some(&mut answer))?),
     };
     if view == ClusterView::UnassignedShards {
         found.retain(|shard| shard.get("state").is_some_and(|state| state == "UNASSIGNED"));
@@ -72,7 +95,7 @@ fn rows(view: ClusterView, mut answer: Value, over: Range) -> Rows {
         }
     }
     let columns = fields.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
-    Rows { columns: columns.collect(), times: vec![over.end.0.saturating_sub(1); found.len()] }
+    Ok(Rows { columns: columns.collect(), times: vec![over.end.0.saturating_sub(1); found.len()] })
 }
 
 #[cfg(test)]
@@ -86,7 +109,8 @@ mod tests {
 
     #[test]
     fn health_is_one_row() {
-        let rows = rows(ClusterView::Health, json!({ "status": "red", "unassigned_shards": 3 }), OVER);
+        let rows =
+            rows(ClusterView::Health, json!({ "status": "red", "unassigned_shards": 3 }), OVER).unwrap();
         assert_eq!(rows.validate(), Ok(()));
         assert_eq!(rows.times, [9]);
         assert_eq!(rows.column("unassigned_shards").unwrap().values, Values::Integers(vec![3]));
@@ -98,8 +122,31 @@ mod tests {
             { "index": "a", "shard": "0", "prirep": "p", "state": "STARTED", "unassigned.reason": null },
             { "index": "a", "shard": "1", "prirep": "r", "state": "UNASSIGNED", "unassigned.reason": "NODE_LEFT" },
         ]);
-        let rows = rows(ClusterView::UnassignedShards, answer, OVER);
+        let rows = rows(ClusterView::UnassignedShards, answer, OVER).unwrap();
         assert_eq!((rows.len(), rows.validate()), (1, Ok(())));
         assert_eq!(rows.column("shard").unwrap().values, Values::Integers(vec![1]));
+    }
+    #[test]
+    fn a_view_that_is_not_whole_is_no_quiet_cluster() {
+        let fault = |view, answer: Value| rows(view, answer, OVER).unwrap_err().to_string();
+        assert_eq!(
+            fault(ClusterView::Health, json!({ "status": "green", "timed_out": true })),
+            "the view of the cluster is partial: it timed out on the server"
+        );
+        for (view, answer) in [
+            (ClusterView::Health, json!({})),
+            (ClusterView::UnassignedShards, json!({})),
+            (ClusterView::PendingTasks, json!({ "tasks": null })),
+            (ClusterView::Disks, json!({ "error": "no" })),
+        ] {
+            let told = fault(view, answer);
+            assert!(told.starts_with("the answer is not what was asked for: no "), "{told}");
+        }
+        let disks = json!([{ "node": "a" }, { "node": "UNASSIGNED" }]);
+        assert_eq!(all_nodes(&disks, &json!({ "number_of_data_nodes": 1 })), Ok(()));
+        assert_eq!(
+            all_nodes(&disks, &json!({ "number_of_data_nodes": 2 })).unwrap_err().to_string(),
+            "the view of the cluster is partial: 1 of 2 data nodes did not answer"
+        );
     }
 }

@@ -158,17 +158,17 @@ impl Spans {
         self.spots.iter().map(|(pointer, spot)| (pointer.clone(), spot.value.clone())).collect()
     }
 
-    /// A line of `text`, from 1, where `text` stands at `pointer`. Only a `|` block keeps the lines of its file; of
-    /// other texts it is the place where they begin.
-    pub(crate) fn line(&self, pointer: &str, text: &str, line: u32) -> Place {
+    /// A place in `text`, line and column from 1, where `text` stands at `pointer`. Only a `|` block keeps the lines of
+    /// its file; of other texts it is the place where they begin.
+    pub(crate) fn within(&self, pointer: &str, text: &str, line: u32, column: u32) -> Place {
         let mut place = self.value(pointer).clone();
+        if !self.spots.get(pointer).is_some_and(|spot| spot.literal) {
+            return place;
+        }
         // The parser says where a block's first line with anything on it stands.
         let empty = text.len() - text.trim_start_matches('\n').len();
-        let below = line.saturating_sub(1 + empty as u32);
-        if below > 0 && self.spots.get(pointer).is_some_and(|spot| spot.literal) {
-            place.line += below;
-            place.column = 1;
-        }
+        place.line += line.saturating_sub(1 + empty as u32);
+        place.column += column - 1;
         place
     }
 

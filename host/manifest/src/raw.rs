@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use watchbell_contract::{Duration, Severity};
+use watchbell_contract::{Duration, Severity, TextFormat};
 
 use crate::units;
 
@@ -187,12 +187,21 @@ pub(crate) struct Destination {
     pub(crate) url: TextOrSecret,
     pub(crate) auth: Option<Auth>,
     pub(crate) params: Option<Value>,
+    pub(crate) text: Option<TextForm>,
     #[serde(default)]
     pub(crate) grants: Grants,
     #[serde(default)]
     pub(crate) retry: Retry,
     pub(crate) timeout: Option<Span>,
     pub(crate) concurrency: Option<usize>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TextForm {
+    Plain,
+    Markdown,
+    Html,
 }
 
 #[derive(Deserialize)]
@@ -286,6 +295,16 @@ impl From<Level> for Severity {
             Level::Info => Self::Info,
             Level::Warning => Self::Warning,
             Level::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<TextForm> for TextFormat {
+    fn from(form: TextForm) -> Self {
+        match form {
+            TextForm::Plain => Self::Plain,
+            TextForm::Markdown => Self::Markdown,
+            TextForm::Html => Self::Html,
         }
     }
 }

@@ -103,7 +103,10 @@ impl Refusal {
                 "failed_shards": [{"shard": 0, "node": "watchbell-node", "reason": cause}],
             })
         } else {
-            let mut error = json!({ "root_cause": [root.clone()] });
+            // Of a phase that found nobody to ask, none is the root.
+            let roots =
+                if self.kind == "search_phase_execution_exception" { vec![] } else { vec![root.clone()] };
+            let mut error = json!({ "root_cause": roots });
             if let (Some(into), Value::Object(from)) = (error.as_object_mut(), root) {
                 into.extend(from);
             }

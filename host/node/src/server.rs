@@ -73,7 +73,7 @@ fn wall_clock() -> i64 {
 pub enum Trouble {
     /// Searches are refused with this status.
     Refuse(u16),
-    /// Answers to searches lack a shard.
+    /// A shard is on no node. An answer without it is given to those alone who let a part be missing.
     PartialShards,
     /// So many shards have no node; searches are answered.
     Unassigned(u32),

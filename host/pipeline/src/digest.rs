@@ -1,6 +1,6 @@
 //! Names and spreads derived from what they name: the same after every restart and on every host.
 use sha2::{Digest as _, Sha256};
-use watchbell_contract::{Duration, Label, Signal, SignalKind, Timestamp};
+use watchbell_contract::{Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
 use crate::record::{EpisodeId, IntentId};
 use crate::spec::{DestinationName, RuleName};
@@ -37,12 +37,26 @@ pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &Des
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
 }
 
-/// A level is one per instant; events of one instant are told apart by what they say.
+/// A level is one per instant; events of one instant are told apart by their document, if they name one, and by what
+/// they say.
 pub(crate) fn signal_hash(signal: &Signal) -> u64 {
+    let document = signal.evidence.as_ref().and_then(Evidence::document);
+    hash_of(signal, document.filter(|_| signal.kind == SignalKind::Event))
+}
+
+/// The same as it was before events named their documents: a store may hold such.
+pub(crate) fn unnamed_signal_hash(signal: &Signal) -> u64 {
+    hash_of(signal, None)
+}
+
+fn hash_of(signal: &Signal, document: Option<(&str, &str)>) -> u64 {
     let mut parts = Parts::new("signal");
     parts.labels(&signal.labels).number(signal.kind as i64);
     if signal.kind == SignalKind::Event {
         parts.text(&signal.summary).text(&signal.details);
+    }
+    if let Some((index, id)) = document {
+        parts.text(index).text(id);
     }
     parts.hash()
 }

@@ -89,6 +89,7 @@ impl Engine {
         match event {
             Event::Tick => {}
             Event::Bundle { digest, rules, destinations } => self.take_bundle(digest, rules, destinations),
+            Event::Judged { run } => self.judged(run),
             Event::Evaluated { run, outcome } => self.evaluated(run, outcome),
             Event::Persisted { nonce, written } => self.persisted(nonce, written),
             Event::Delivered { intent, outcome } => self.delivered(&intent, outcome),

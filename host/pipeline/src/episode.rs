@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
 
 use crate::digest;
+use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
 use crate::spec::RuleSpec;
 
@@ -34,8 +35,8 @@ pub(crate) struct Ended {
 pub(crate) struct LinkedSignal {
     pub(crate) signal: Signal,
     pub(crate) link: Option<String>,
-    /// A JSON array, until it is part of the signal's details.
-    pub(crate) documents: Option<String>,
+    /// Until they are part of the signal's details.
+    pub(crate) documents: Option<Documents>,
     /// How many that say the same came before it.
     pub(crate) nth: u32,
     /// What it says, in short.

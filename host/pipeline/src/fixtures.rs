@@ -1,7 +1,8 @@
 //! A rule and an episode with defaults for everything, so that what a test sets is what it is about.
-use watchbell_contract::{Duration, Severity, Timestamp};
+use watchbell_contract::{Duration, Severity, Timestamp, Window};
 
-use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase};
+use crate::order::{Purpose, Run, RunId};
+use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, Told};
 use crate::spec::{AlertSpec, CatchUp, DestinationName, Meaning, NoData, RuleName, RuleSpec, Schedule, Step};
 
 /// Every minute, 10 s late, with 2 minutes for late documents.
@@ -27,6 +28,21 @@ pub(crate) fn rule() -> RuleSpec {
         worse: Vec::new(),
         no_data: NoData::Ignore,
         alert: AlertSpec::default(),
+    }
+}
+
+/// A live run over `window`, after `told`.
+pub(crate) fn run_after(told: Vec<Told>, window: Window) -> Run {
+    Run {
+        id: RunId(1),
+        rule: RuleName("rule".into()),
+        purpose: Purpose::Live,
+        window,
+        judged: window.start,
+        state: None,
+        told,
+        attempt: 1,
+        deadline: Duration::from_mins(1),
     }
 }
 

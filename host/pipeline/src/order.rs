@@ -1,7 +1,7 @@
 //! Facts in, orders out: the two languages of the engine. The shell carries out orders and reports facts.
 use watchbell_contract::{Duration, Finding, Intent, Receipt, Refusal, Timestamp, Window};
 
-use crate::record::{Commit, IntentId, StateRecord};
+use crate::record::{Commit, IntentId, StateRecord, Told};
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
 /// Counts runs since the engine started.
@@ -15,6 +15,8 @@ pub enum Event {
     Tick,
     /// A new bundle takes the place of the one in force, as a whole.
     Bundle { digest: String, rules: Vec<RuleSpec>, destinations: Vec<DestinationSpec> },
+    /// An `Action::Evaluate` asks its cluster nothing more that another run should wait for.
+    Judged { run: RunId },
     /// An `Action::Evaluate` has ended.
     Evaluated { run: RunId, outcome: Result<Evaluation, RunFault> },
     /// An `Action::Persist` has ended. `false`: it is not known to be written, and is to be repeated as it was.
@@ -48,6 +50,8 @@ pub struct Run {
     /// The last committed cursor: signals before it were judged once already.
     pub judged: Timestamp,
     pub state: Option<StateRecord>,
+    /// What was told of the window before.
+    pub told: Vec<Told>,
     /// From 1; more after failures of the same window.
     pub attempt: u32,
     /// The run's wall-clock budget.
@@ -69,10 +73,19 @@ pub struct Evaluation {
     pub took: Duration,
     /// Per signal of `finding`, a link to its documents, if one could be made.
     pub links: Vec<Option<String>>,
-    /// Per signal, its newest documents as a JSON array, where they were fetched.
-    pub documents: Vec<Option<String>>,
+    /// Per signal, the documents behind it, where its texts show any.
+    pub documents: Vec<Option<Documents>>,
     /// The index without the rule's filter had no document in the window. Looked at only where the rule cares.
     pub no_data: bool,
+}
+
+/// The documents behind a signal, as far as bounds let through what its texts show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents {
+    /// A JSON array of objects.
+    pub shown: String,
+    /// What was left out, as a person reads it.
+    pub note: Option<String>,
 }
 
 /// Why a run failed. The variant decides what comes next; the message is for people, causes included.

@@ -1,5 +1,9 @@
-//! What is owed to whom, and what became of it. First in, first out per episode and destination; no more deliveries
-//! at once than a destination takes; nobody waits for another destination.
+//! What is owed to whom, and what became of it. First in, first out per episode and destination, and per rule and
+//! labels where events have no episode; what was owed together is handed out in its order. No more deliveries at once
+//! than a destination takes; nobody waits for another destination.
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
@@ -23,8 +27,11 @@ pub(crate) struct Outbox {
     configured: bool,
 }
 
-/// Messages of one episode to one destination.
+/// Messages of one episode, or events of one rule and labels, to one destination.
 type Lane = (String, DestinationName);
+
+/// An event that was refused for the moment so many times lets those behind it pass: it may never arrive.
+const EVENT_ATTEMPTS_FIRST: u32 = 8;
 
 #[derive(Debug)]
 struct Entry {
@@ -52,6 +59,8 @@ struct Door {
     ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
     /// Claimed or being sent.
     busy: usize,
+    /// When the youngest of its messages was owed.
+    newest: Option<Timestamp>,
 }
 
 /// How an attempt ended, as a commit has to say it.
@@ -154,17 +163,18 @@ impl Outbox {
         self.doors.get(destination).and_then(|door| door.spec.as_ref()).map_or(unknown, |spec| spec.text)
     }
 
-    /// Adds a message, after the earlier ones of its episode; gives it back as it is to be committed.
+    /// Adds a message, after the earlier ones to its destination; gives it back as it is to be committed.
     pub(crate) fn push(&mut self, mut record: IntentRecord) -> Option<IntentRecord> {
         if self.entries.contains_key(&record.id) {
             return None;
         }
         let lane = lane(&record);
-        let before = self.lanes.get(&lane).and_then(|ids| ids.back()).and_then(|id| self.entries.get(id));
         // The store keeps no order but this one.
-        if let Some(before) = before {
-            record.created_at = record.created_at.max(before.record.created_at + Duration(1));
+        let door = self.doors.entry(record.destination.clone()).or_default();
+        if let Some(newest) = door.newest {
+            record.created_at = record.created_at.max(newest + Duration(1));
         }
+        door.newest = Some(record.created_at);
         let ids = self.lanes.entry(lane.clone()).or_default();
         ids.push_back(record.id.clone());
         let first = ids.len() == 1;
@@ -322,6 +332,10 @@ impl Outbox {
                 let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
                 let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
                 entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
+                if entry.record.intent.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
+                    let lane = lane(&entry.record);
+                    self.lanes.get_mut(&lane).into_iter().for_each(|ids| ids.rotate_left(1));
+                }
                 let record = self.back_to_waiting(id);
                 let note = Note::DeliveryPostponed { destination, intent, reason, due, attempt };
                 Some(Settled { record, note })
@@ -454,7 +468,13 @@ pub(crate) fn backoff(first: Duration, most: Duration, attempt: u32, name: &str,
 }
 
 fn lane(record: &IntentRecord) -> Lane {
-    (record.intent.episode.clone(), record.destination.clone())
+    let intent = &record.intent;
+    let messages = match intent.cause {
+        // Each event has an id of its own, but the last that a person reads is to be the last that happened.
+        Cause::Event => format!("{} {:?}", intent.rule, intent.labels),
+        _ => intent.episode.clone(),
+    };
+    (messages, record.destination.clone())
 }
 
 /// A message that nobody has tried to deliver yet.

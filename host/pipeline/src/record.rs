@@ -59,7 +59,8 @@ pub struct Priming {
     pub until: Timestamp,
 }
 
-/// The instant of a signal that was committed, and hash(labels, kind), of an event with its summary and details.
+/// The instant of a signal that was committed, and hash(labels, kind), of an event with its summary, its details and the
+/// document that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Told {
     pub at: Timestamp,

@@ -2,22 +2,42 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use watchbell_contract::{Signal, Window};
+use watchbell_contract::{Signal, Timestamp, Window};
 
 use crate::digest;
 use crate::episode::LinkedSignal;
+use crate::order::{Documents, Run};
 use crate::record::Told;
+
+/// The names under which a signal's documents, and what of them is missing, stand in its details.
+pub(crate) const DOCUMENTS: &str = "documents";
+pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
+/// In place of the first, where the rule itself calls something so.
+pub(crate) const DOCUMENTS_ELSE: &str = "_documents";
 
 /// Puts signals beside their links and documents. `nth` and `mark` are `fresh_signals`' to set.
 pub(crate) fn link(
     signals: Vec<Signal>,
     links: Vec<Option<String>>,
-    documents: Vec<Option<String>>,
+    documents: Vec<Option<Documents>>,
 ) -> Vec<LinkedSignal> {
     let links = links.into_iter().chain(std::iter::repeat(None));
     let documents = documents.into_iter().chain(std::iter::repeat(None));
     let all = signals.into_iter().zip(links).zip(documents);
     all.map(|((signal, link), documents)| LinkedSignal { signal, link, documents, nth: 0, mark: 0 }).collect()
+}
+
+impl Run {
+    /// The numbers of those signals that nobody was told of before.
+    pub fn untold(&self, signals: &[Signal]) -> Vec<usize> {
+        let mut known = Known::of(&self.told);
+        let mut numbers: Vec<usize> = (0..signals.len()).collect();
+        numbers.retain(|number| {
+            let signal = &signals[*number];
+            is_of(signal, self.window) && known.meet(signal).is_new
+        });
+        numbers
+    }
 }
 
 /// Signals that were not committed before, in order of time, their documents in their details; `told` then holds
@@ -27,53 +47,109 @@ pub(crate) fn fresh_signals(
     signals: Vec<LinkedSignal>,
     window: Window,
 ) -> Vec<LinkedSignal> {
-    let mut known: BTreeMap<Told, u32> = BTreeMap::new();
-    told.drain(..).for_each(|mark| *known.entry(mark).or_default() += 1);
-    let mut found: BTreeMap<Told, u32> = BTreeMap::new();
+    let mut known = Known::of(told);
     let mut fresh = Vec::new();
     for mut linked in signals {
         let signal = &mut linked.signal;
-        // What lies before the state is settled; what lies after the end is not this window's to tell.
-        if signal.at < window.start || signal.at > window.end {
+        if !is_of(signal, window) {
             continue;
         }
         // Documents are fetched as well as can be: the same signal may have others, or none, when it is found again.
-        let mark = Told { at: signal.at, signal: digest::signal_hash(signal) };
-        let nth = found.entry(mark).or_default();
-        // Those that say the same are counted: of a late third one is new.
-        if known.get(&mark).is_none_or(|known| known <= nth) {
+        let met = known.meet(signal);
+        if met.is_new {
             if let Some(documents) = linked.documents.take() {
-                signal.details = with_documents(&signal.details, &documents);
+                signal.details = with_documents(&signal.details, documents);
             }
-            (linked.nth, linked.mark) = (*nth, mark.signal);
+            (linked.nth, linked.mark) = (met.nth, met.mark.signal);
             fresh.push(linked);
         }
-        *nth += 1;
     }
     fresh.sort_by_key(|linked| linked.signal.at);
-    for (mark, count) in found {
-        let known = known.entry(mark).or_default();
-        *known = (*known).max(count);
-    }
-    let kept = known.into_iter().filter(|(mark, _)| mark.at >= window.settled);
-    told.extend(kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)));
+    *told = known.since(window.settled);
     fresh
 }
 
-/// `details` with `documents` under that name. What is not an object, or not an array, is left as it was.
-fn with_documents(details: &str, documents: &str) -> String {
-    let (Ok(Value::Object(mut object)), Ok(documents @ Value::Array(_))) =
-        (serde_json::from_str(details), serde_json::from_str(documents))
+/// What lies before the state is settled; what lies after the end is not this window's to tell.
+fn is_of(signal: &Signal, window: Window) -> bool {
+    window.start <= signal.at && signal.at <= window.end
+}
+
+/// What was told before, by count: of signals that say the same, one more than were told is new.
+struct Known {
+    told: BTreeMap<Told, u32>,
+    found: BTreeMap<Told, u32>,
+}
+
+struct Met {
+    mark: Told,
+    /// How many that say the same came before it.
+    nth: u32,
+    is_new: bool,
+}
+
+impl Known {
+    fn of(told: &[Told]) -> Self {
+        let mut counts = BTreeMap::new();
+        told.iter().for_each(|mark| *counts.entry(*mark).or_default() += 1);
+        Self { told: counts, found: BTreeMap::new() }
+    }
+
+    fn meet(&mut self, signal: &Signal) -> Met {
+        let mark = Told { at: signal.at, signal: digest::signal_hash(signal) };
+        let found = self.found.entry(mark).or_default();
+        let nth = *found;
+        *found += 1;
+        let was_told = self.told.get(&mark).is_some_and(|told| nth < *told);
+        Met { mark, nth, is_new: !was_told && !self.takes_over(signal, mark) }
+    }
+
+    /// Whether it was told under a mark without the document's name. The named one takes that mark's place.
+    fn takes_over(&mut self, signal: &Signal, mark: Told) -> bool {
+        let unnamed = Told { signal: digest::unnamed_signal_hash(signal), ..mark };
+        match self.told.get_mut(&unnamed).filter(|told| unnamed != mark && **told > 0) {
+            Some(told) => {
+                *told -= 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The marks that a later run may meet again.
+    fn since(mut self, settled: Timestamp) -> Vec<Told> {
+        for (mark, count) in self.found {
+            let told = self.told.entry(mark).or_default();
+            *told = (*told).max(count);
+        }
+        let kept = self.told.into_iter().filter(|(mark, _)| mark.at >= settled);
+        kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect()
+    }
+}
+
+/// The documents in a signal's details.
+pub(crate) fn documents(details: &Value) -> &[Value] {
+    let named = [DOCUMENTS_ELSE, DOCUMENTS].iter().find_map(|name| details.get(name)?.as_array());
+    named.map_or(&[], Vec::as_slice)
+}
+
+/// `details` with its documents. What is not an object, or not an array, is left as it was.
+fn with_documents(details: &str, documents: Documents) -> String {
+    let (Ok(Value::Object(mut object)), Ok(shown @ Value::Array(_))) =
+        (serde_json::from_str(details), serde_json::from_str(&documents.shown))
     else {
         return details.to_owned();
     };
-    object.insert("documents".into(), documents);
+    let name = if object.contains_key(DOCUMENTS) { DOCUMENTS_ELSE } else { DOCUMENTS };
+    object.insert(name.into(), shown);
+    if let Some(note) = documents.note {
+        object.insert(DOCUMENTS_NOTE.into(), note.into());
+    }
     Value::Object(object).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{Label, SignalKind, Timestamp};
+    use watchbell_contract::{AnyOf, Evidence, Label, Range, SignalKind, Timestamp};
 
     use super::*;
 
@@ -131,13 +207,59 @@ mod tests {
         assert_eq!(told.iter().map(|told| told.at.0).collect::<Vec<_>>(), [10, 60]);
     }
 
+    fn named(id: &str) -> Signal {
+        let only = |field: &str, value: &str| AnyOf { field: field.into(), values: vec![Some(value.into())] };
+        let over = Range::new(Timestamp(20), Timestamp(21));
+        let only = vec![only("_index", "logs"), only("_id", id)];
+        let evidence = Some(Evidence { over, only, filter: None, newest: 1 });
+        Signal { evidence, ..signal(SignalKind::Event, 20, "same") }
+    }
+
+    #[test]
+    fn two_documents_of_one_instant_are_two() {
+        let mut told = Vec::new();
+        assert_eq!(fresh(&mut told, &[named("b")]).len(), 1);
+        // The late one says the same and comes first: it is told, and the other one is not told again.
+        let linked = link(vec![named("a"), named("b")], Vec::new(), Vec::new());
+        let run = fresh_signals(&mut told, linked, WINDOW);
+        assert_eq!(run.iter().map(|it| it.signal.clone()).collect::<Vec<_>>(), [named("a")]);
+        assert_eq!(told.len(), 2);
+        assert_eq!(fresh(&mut told, &[named("b"), named("a")]), []);
+    }
+
+    #[test]
+    fn marks_of_before_documents_had_names_count_for_as_many() {
+        let unnamed = |signal: &Signal| Told { at: signal.at, signal: digest::unnamed_signal_hash(signal) };
+        let mut told = vec![unnamed(&named("a")), unnamed(&named("b"))];
+        assert_eq!(unnamed(&named("a")), unnamed(&named("b")));
+        assert_eq!(fresh(&mut told, &[named("b")]), []);
+        // One of the old marks is left; a third document is new.
+        assert_eq!(fresh(&mut told, &[named("a"), named("b")]), []);
+        assert_eq!(fresh(&mut told, &[named("a"), named("b"), named("c")]).len(), 1);
+        assert_eq!(fresh(&mut told, &[named("a"), named("b"), named("c")]), []);
+        let marks: Vec<_> = ["a", "b", "c"].map(|id| digest::signal_hash(&named(id))).into();
+        assert!(told.len() == 3 && told.iter().all(|told| marks.contains(&told.signal)));
+    }
+
+    #[test]
+    fn a_run_knows_what_nobody_was_told_of() {
+        let mut told = Vec::new();
+        fresh(&mut told, &[named("a"), signal(SignalKind::Firing, 20, "x")]);
+        let signals =
+            [named("a"), named("b"), signal(SignalKind::Firing, 20, "y"), signal(SignalKind::Event, 61, "z")];
+        assert_eq!(crate::fixtures::run_after(told, WINDOW).untold(&signals), [1]);
+    }
+
+    fn shown(documents: &str) -> Documents {
+        Documents { shown: documents.into(), note: None }
+    }
+
     #[test]
     fn documents_are_told_but_tell_no_signals_apart() {
         let event = Signal { details: r#"{"b":1,"a":2}"#.into(), ..signal(SignalKind::Event, 20, "x") };
         let mut told = Vec::new();
-        let with = |documents: Option<&str>| {
-            link(vec![event.clone()], Vec::new(), vec![documents.map(str::to_owned)])
-        };
+        let with =
+            |documents: Option<&str>| link(vec![event.clone()], Vec::new(), vec![documents.map(shown)]);
         let first = fresh_signals(&mut told, with(Some(r#"[{"n":1}]"#)), WINDOW);
         assert_eq!(first[0].signal.details, r#"{"b":1,"a":2,"documents":[{"n":1}]}"#);
         assert!(fresh_signals(&mut told, with(Some("[]")), WINDOW).is_empty());
@@ -145,9 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn documents_and_what_is_missing_take_no_detail_of_the_rules() {
+        let noted = Documents { note: Some("40 documents more".into()), ..shown("[{}]") };
+        assert_eq!(with_documents("{}", noted), r#"{"documents":[{}],"documents_note":"40 documents more"}"#);
+        assert_eq!(
+            with_documents(r#"{"documents":7}"#, shown("[{}]")),
+            r#"{"documents":7,"_documents":[{}]}"#
+        );
+    }
+
+    #[test]
     fn what_is_no_list_of_documents_changes_nothing() {
-        assert_eq!(with_documents(r#"{"a":1}"#, "{}"), r#"{"a":1}"#);
-        assert_eq!(with_documents(r#"{"a":1}"#, "[cut"), r#"{"a":1}"#);
-        assert_eq!(with_documents("7", "[]"), "7");
+        assert_eq!(with_documents(r#"{"a":1}"#, shown("{}")), r#"{"a":1}"#);
+        assert_eq!(with_documents(r#"{"a":1}"#, shown("[cut")), r#"{"a":1}"#);
+        assert_eq!(with_documents("7", shown("[]")), "7");
     }
 }

@@ -2,12 +2,23 @@
 //!
 //! A template is minijinja over Markdown with the few inline HTML tags that alerts use. Values pass through every
 //! stage in a disguise that no stage takes for markup (`disguise`), and are escaped for the target at the end.
+mod standard; // what is said where a manifest says nothing
 mod disguise; // values, made invisible to minijinja's and Markdown's syntax
+mod fields; // JSON, as templates see it
+mod names; // what a template names
+mod wanted; // which documents that shows
 mod template; // minijinja, with what a text may name
+mod address; // addresses, of links and in running text
 mod markup; // Markdown and inline HTML, read into pieces
-mod write; // pieces, written as plain text, Markdown, HTML or mrkdwn
+mod escape; // what a character, a style and an address are in each format
+mod write; // pieces, written within a limit
+#[cfg(test)]
+mod tests;
 
+pub use names::{Name, NameKind, names};
+pub use standard::{BODY, TITLE};
 pub use template::{Subject, TemplateFault, check_template};
+pub use wanted::{DOCUMENTS_MAX, Wanted};
 
 use watchbell_contract::AlertText;
 
@@ -20,17 +31,22 @@ pub struct Text {
 
 /// Renders both templates for a destination. Never fails: an alert with a broken template still says its summary.
 pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) -> Text {
-    let line = |source: &str| template::fill(source, subject);
-    let (title, title_fault) = match line(title) {
-        Ok(text) if !text.trim().is_empty() => (text, None),
-        Ok(_) => (disguise::value(&format!("{}: {}", subject.rule, subject.summary)), None),
-        Err(fault) => (disguise::value(&format!("{}: {}", subject.rule, subject.summary)), Some(fault)),
+    // A message for several signals says so, unless the template does.
+    let grouped = |source: &str, more: &str| {
+        let silent = subject.count > 1 && !template::mentions(source, &["more", "count"]);
+        if silent { format!("{source}{more}") } else { source.to_owned() }
     };
-    let (body, body_fault) = match line(body) {
+    let fill = |source: &str, max: u32| template::fill(source, subject, max as usize + 1);
+    let fallback = || disguise::value(&disguise::clean(&format!("{}: {}", subject.rule, subject.summary)));
+    let (title, title_fault) = match fill(&grouped(title, standard::TITLE_MORE), wants.title_max) {
+        Ok(text) if disguise::reveal(&text).any(|(c, _)| !c.is_whitespace()) => (text, None),
+        Ok(_) => (fallback(), None),
+        Err(fault) => (fallback(), Some(fault)),
+    };
+    let (mut body, body_fault) = match fill(&grouped(body, standard::BODY_MORE), wants.body_max) {
         Ok(text) => (text, None),
-        Err(fault) => (disguise::value(subject.summary), Some(fault)),
+        Err(fault) => (disguise::value(&disguise::clean(subject.summary)), Some(fault)),
     };
-    let mut body = body;
     for (part, fault) in [("title", title_fault), ("body", body_fault)] {
         if let Some(fault) = fault {
             body.push_str("\n\n");

@@ -4,7 +4,7 @@ use minijinja::value::{Serde, Value};
 use serde_json::{Map, Value as Json, json};
 use watchbell_sdk::{Cause, Intent, Severity};
 
-use crate::calendar;
+use crate::{calendar, fields};
 
 /// What a template may name.
 pub(crate) const NAMES: &[&str] = &[
@@ -28,6 +28,8 @@ pub(crate) const NAMES: &[&str] = &[
     "body",
     "summary",
     "details",
+    "document",
+    "documents",
     "link",
     "attempt",
     "maybe_repeated",
@@ -52,6 +54,8 @@ impl Facts {
         let label: Map<String, Json> =
             intent.labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect();
         let details: Json = serde_json::from_str(&intent.details).unwrap_or_else(|_| json!({}));
+        let documents = details.get("documents").filter(|documents| documents.is_array());
+        let document = documents.and_then(|documents| documents.get(0));
         let all = json!({
             "id": intent.id,
             "episode": intent.episode,
@@ -73,6 +77,8 @@ impl Facts {
             "body": intent.body,
             "summary": intent.summary,
             "details": details,
+            "document": document,
+            "documents": documents.unwrap_or(&json!([])),
             "link": intent.link,
             "attempt": intent.attempt,
             "maybe_repeated": intent.maybe_repeated,
@@ -123,7 +129,7 @@ impl Facts {
     fn new(members: Map<String, Json>) -> Self {
         let value = |(name, member): (&String, &Json)| {
             let is_rendered = RENDERED.contains(&name.as_str());
-            (name.clone(), if is_rendered { rendered(member) } else { Value::from(Serde(member)) })
+            (name.clone(), if is_rendered { rendered(member) } else { fields::value(member) })
         };
         let context = members.iter().map(value).collect::<BTreeMap<String, Value>>();
         Self { context: context.into(), members }

@@ -1,5 +1,5 @@
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters, tests};
+use minijinja::value::{Rest, Value};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 use serde_json::Value as Json;
 
 use crate::facts::{Facts, ITEM, NAMES};
@@ -18,7 +18,7 @@ impl Words {
     pub(crate) fn new() -> Self {
         // minijinja's whole set would be half of the module.
         let mut env = Environment::empty();
-        env.add_filter("default", filters::default);
+        env.add_filter("default", default);
         env.add_filter("first", filters::first);
         env.add_filter("int", filters::int);
         env.add_filter("items", filters::items);
@@ -173,6 +173,12 @@ fn told(error: Error) -> String {
 /// Nothing in place of null: the member around it is left out.
 fn optional(value: Value) -> Value {
     if value.is_none() { Value::UNDEFINED } else { value }
+}
+
+/// As minijinja's, but a value that is null is not there either.
+fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<Value, Error> {
+    let value = if value.is_none() { &Value::UNDEFINED } else { value };
+    filters::default(state, value, others)
 }
 
 /// Text that Slack shows as it is, unless it is mrkdwn already.

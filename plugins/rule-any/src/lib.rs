@@ -28,7 +28,7 @@ impl Rule for Any {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![self.fields.iter().fold(Question::hits(over), Question::field)]
+        vec![self.fields.iter().fold(Question::hits(over).identified(), Question::field)]
     }
 
     fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
@@ -49,12 +49,11 @@ impl Rule for Any {
         if summary.is_empty() {
             summary = "a document matched".into();
         }
-        let at = row.time();
         out.push(
-            Signal::event(row.labels(), at)
+            Signal::event(row.labels(), row.time())
                 .summary(summary)
                 .details(&details)
-                .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
+                .evidence(row.evidence()),
         );
     }
 }

@@ -42,6 +42,24 @@ fn the_fields_asked_for_are_shown() {
 }
 
 #[test]
+fn two_documents_of_one_instant_are_two_though_one_is_late() {
+    let mut case = case(&["user"]).lateness(SECOND * 90);
+    for id in ["b", "a"] {
+        case = case.document(SECOND, json!({ "user": "ann", "_id": id, "_index": "logs" }));
+    }
+    case.documents[1].arrives = Some(SECOND * 70);
+    let documents: Vec<_> = case.run::<Any>().into_iter().map(|told| told.evidence.unwrap().only).collect();
+    let named = |id: &str| {
+        let only = |field: &str, value: &str| watchbell_sdk::AnyOf {
+            field: field.into(),
+            values: vec![Some(value.into())],
+        };
+        vec![only("_index", "logs"), only("_id", id)]
+    };
+    assert_eq!(documents, [named("b"), named("a")]);
+}
+
+#[test]
 fn unknown_parameters_are_refused() {
     let mut case = case(&[]);
     case.params = json!({ "field": ["user"] });

@@ -33,7 +33,7 @@ impl Rule for Blacklist {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![self.values.narrow(Question::hits(over).field(&self.field), &self.field)]
+        vec![self.values.narrow(Question::hits(over).identified().field(&self.field), &self.field)]
     }
 
     fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
@@ -41,12 +41,11 @@ impl Rule for Blacklist {
         let listed: Vec<Value<'_>> =
             row.values(&self.field).filter(|value| self.values.holds(*value)).collect();
         let Some(first) = listed.first() else { return };
-        let at = row.time();
         out.push(
-            Signal::event(row.labels(), at)
+            Signal::event(row.labels(), row.time())
                 .summary(format!("{}: {}", self.field, beginning(&first.to_string())))
                 .details(&json!({ "field": self.field, "value": first, "values": listed }))
-                .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
+                .evidence(row.evidence()),
         );
     }
 }

@@ -28,6 +28,8 @@ pub struct Change {
 #[derive(Serialize, Deserialize)]
 pub struct Last {
     at: Timestamp,
+    /// Which document that was.
+    document: DocumentId,
     /// A JSON array of a value for each field: null if missing, an array of several.
     values: Box<str>,
 }
@@ -37,7 +39,11 @@ const HISTORY: Duration = Duration::from_mins(24 * 60);
 /// What the summary shows of a value, in characters.
 const SHOWN_MAX: usize = 120;
 
-#[watchbell_sdk::rule(name = "change", summary = "Announces documents whose fields differ from those before")]
+#[watchbell_sdk::rule(
+    state_version = 2,
+    name = "change",
+    summary = "Announces documents whose fields differ from those before"
+)]
 impl Rule for Change {
     type State = NamedMap<Last>;
 
@@ -56,25 +62,23 @@ impl Rule for Change {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![self.fields.iter().fold(Question::hits(over), Question::field)]
+        vec![self.fields.iter().fold(Question::hits(over).identified(), Question::field)]
     }
 
     fn row(&self, row: &Row<'_>, keys: &mut Self::State, out: &mut Signals) {
         let Some(values) = self.values(row) else { return };
         let at = row.time();
-        let make = || Last { at, values: "".into() };
-        let before = keys.update(row.key(), make, |last| {
+        let now = Last { at, document: DocumentId::of(row), values };
+        let make = || Last { at, document: DocumentId::default(), values: "".into() };
+        let changed = keys.update(row.key(), make, |last| {
             let is_in_time = self.timeframe.is_none_or(|timeframe| at.since(last.at) <= timeframe);
-            last.at = at;
-            if *last.values == *values {
-                return None;
-            }
-            let before = std::mem::replace(&mut last.values, values.clone());
+            let before = std::mem::replace(last, now);
             // Empty: the key's first document.
-            (is_in_time && !before.is_empty()).then_some(before)
+            let is_change = is_in_time && !before.values.is_empty() && before.values != last.values;
+            is_change.then(|| self.signal(row, &before, &last.values))
         });
-        if let Some(before) = before {
-            out.push(self.signal(row, &before, &values));
+        if let Some(signal) = changed {
+            out.push(signal);
         }
     }
 
@@ -105,9 +109,9 @@ impl Change {
         Some(Json::Array(all).to_string().into())
     }
 
-    fn signal(&self, row: &Row<'_>, before: &str, now: &str) -> Signal {
+    fn signal(&self, row: &Row<'_>, last: &Last, now: &str) -> Signal {
         let read = |text: &str| serde_json::from_str::<Vec<Json>>(text).unwrap_or_default();
-        let (before, now) = (read(before), read(now));
+        let (before, now) = (read(&last.values), read(now));
         let changed: Vec<_> = iter::zip(&self.fields, iter::zip(&before, &now))
             .filter(|(_, (before, now))| before != now)
             .collect();
@@ -115,11 +119,10 @@ impl Change {
             format!("{field}: {} is now {}", beginning(before), beginning(now))
         });
         let fields: Vec<_> = changed.iter().map(|(field, _)| field).collect();
-        let at = row.time();
-        Signal::event(row.labels(), at)
+        Signal::event(row.labels(), row.time())
             .summary(summary.collect::<Vec<_>>().join(", "))
             .details(&json!({ "changed": fields, "old_value": before, "new_value": now }))
-            .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1))
+            .evidence(row.evidence().and(last.at, &last.document))
     }
 }
 
@@ -150,6 +153,10 @@ impl Aged for Last {
     }
 
     fn heap_bytes(&self) -> usize {
-        held_bytes(self.values.len())
+        held_bytes(self.values.len()) + self.document.heap_bytes()
+    }
+
+    fn spare(&mut self) {
+        self.document.forget();
     }
 }

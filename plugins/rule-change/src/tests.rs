@@ -52,6 +52,11 @@ fn a_value_that_differs_from_the_last_is_announced() {
     let signal = case.run::<Change>().remove(0);
     assert_eq!((signal.kind, signal.labels), (Kind::Event, Labels(vec![Some("ann".into())])));
     assert_eq!(signal.details, r#"{"changed":["status"],"old_value":["up"],"new_value":["down"]}"#);
+    // The document that differs, and the one before it.
+    let evidence = signal.evidence.unwrap();
+    assert_eq!(evidence.only.len(), 1);
+    assert_eq!(evidence.only[0].values, ["00000002", "00000001"].map(|id| Some(id.to_owned())));
+    assert_eq!(evidence.over, Range::new(ORIGIN + secs(2), ORIGIN + secs(3) + Duration(1)));
 }
 
 #[test]
@@ -149,7 +154,11 @@ fn two_hundred_thousand_keys_are_kept_and_of_more_the_silent_are_forgotten() {
     let rule: Change = serde_json::from_value(json!({ "fields": ["status"] })).unwrap();
     let mut keys = <Change as Rule>::State::default();
     for n in 0..200_001_u32 {
-        let last = || Last { at: Timestamp(i64::from(n)), values: format!("[\"status-{n}\",200]").into() };
+        let last = || Last {
+            at: Timestamp(i64::from(n)),
+            document: DocumentId::default(),
+            values: format!("[\"status-{n}\",200]").into(),
+        };
         keys.update(Key::of([Some(n.to_string().as_str())]), last, |_| ());
     }
     assert_eq!(keys.len(), 175_001);
@@ -172,6 +181,22 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(faults.lines().count(), 3, "{faults}");
     assert!(faults.starts_with(": needs a `key:` in the manifest"), "{faults}");
     assert!(fault(json!({ "fields": ["a"], "compare_key": "b" })).contains("unknown field `compare_key`"));
+}
+
+#[test]
+fn a_full_map_forgets_documents_before_keys() {
+    let values: Box<str> = "x".repeat(1_000).into();
+    let mut keys = <Change as Rule>::State::default();
+    let id: DocumentId = serde_json::from_value(json!("0123456789abcdefghij")).unwrap();
+    for n in 0..12_200_u32 {
+        let last = || Last { at: Timestamp(i64::from(n)), document: id.clone(), values: values.clone() };
+        keys.update(Key::of([Some(n.to_string().as_str())]), last, |_| ());
+        let known = keys.values().filter(|last| last.document == id).count();
+        assert!(known == 0 || known == keys.len(), "{n}");
+    }
+    assert_eq!(keys.len(), 12_200);
+    assert!(keys.values().all(|last| last.document == DocumentId::default()));
+    assert!(take_logs().is_empty());
 }
 
 proptest! {

@@ -20,8 +20,9 @@ pub struct Frequency {
     num_events: NonZeroU32,
     /// Within how long. Two events exactly this far apart do not count together.
     timeframe: Duration,
-    /// Fetch the newest of the counted documents (at most 10) for the alert's text.
+    /// Remove it: the alert's texts decide which documents are fetched.
     #[serde(default)]
+    #[schemars(extend("deprecated" = true))]
     attach_related: bool,
     /// What is fetched: every document with its key, or counts of each key and documents only of keys that could match.
     #[serde(default)]

@@ -40,10 +40,9 @@ pub struct Known {
     /// How many questions of the round ask for buckets.
     #[serde(skip)]
     asked: usize,
-    /// What is new at one instant, by the labels of its rows: two signals of one instant and the same labels would
-    /// be one.
+    /// What is new at one instant, and in which document, by the labels of its rows: they are told together.
     #[serde(skip)]
-    pending: Option<(Timestamp, BTreeMap<Labels, Vec<Found>>)>,
+    pending: Option<(Timestamp, BTreeMap<Labels, Vec<(Found, Evidence)>>)>,
 }
 
 const FIELDS_MAX: usize = 16;
@@ -150,22 +149,24 @@ impl NewTerm {
         }
     }
 
-    fn signal(&self, at: Timestamp, labels: Labels, found: &[Found]) -> Signal {
+    fn signal(&self, at: Timestamp, labels: Labels, found: Vec<(Found, Evidence)>) -> Signal {
+        let (found, documents): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let mut summary = found.first().map_or(String::new(), Found::summary);
         if found.len() > 1 {
             summary.push_str(&format!(" (and {} more)", found.len() - 1));
         }
-        let evidence = Evidence::over(Range::new(at, at + Duration(1))).newest(1);
-        let only = found.first().map(Found::only).unwrap_or_default();
+        // By its value first: a late document may turn out to have been the first to have it.
+        let mut only = found.first().map(Found::only).unwrap_or_default();
+        let evidence = documents.into_iter().next().map(|document| {
+            only.extend(document.only);
+            Evidence { only, ..document }
+        });
         let mut details = found.first().map_or_else(|| json!({}), Found::details);
         let listed = found.iter().take(LISTED_MAX).map(Found::details);
         details["count"] = found.len().into();
         details["new"] = listed.collect();
-        Signal::event(labels, at)
-            .value(found.len() as f64)
-            .summary(summary)
-            .details(&details)
-            .evidence(Evidence { only, ..evidence })
+        let signal = Signal::event(labels, at).value(found.len() as f64).summary(summary).details(&details);
+        Signal { evidence, ..signal }
     }
 }
 
@@ -185,15 +186,15 @@ impl Known {
 
     fn keep(&mut self, row: &Row<'_>, found: Found) {
         let (_, pending) = self.pending.get_or_insert_with(|| (row.time(), BTreeMap::new()));
-        pending.entry(row.labels()).or_default().push(found);
+        pending.entry(row.labels()).or_default().push((found, row.evidence()));
     }
 
     fn tell(&mut self, rule: &NewTerm, out: &mut Signals) {
         let Some((at, pending)) = self.pending.take() else { return };
         for (labels, mut found) in pending {
             // Documents of one instant come in an order of their own.
-            found.sort();
-            out.push(rule.signal(at, labels, &found));
+            found.sort_by(|(one, _), (other, _)| one.cmp(other));
+            out.push(rule.signal(at, labels, found));
         }
     }
 }

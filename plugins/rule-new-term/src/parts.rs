@@ -51,7 +51,7 @@ fn documents(rule: &NewTerm, over: Range) -> Question {
             fields.push(field);
         }
     }
-    fields.into_iter().fold(Question::hits(over), |question, field| question.field(field))
+    fields.into_iter().fold(Question::hits(over).identified(), |question, field| question.field(field))
 }
 
 /// `over`, cut at the multiples of `step`; none if that makes more than `parts_max`.

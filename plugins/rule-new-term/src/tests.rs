@@ -81,6 +81,7 @@ fn a_signal_says_what_is_new() {
     let evidence = told[0].evidence.as_ref().unwrap();
     assert_eq!((evidence.only[0].field.as_str(), evidence.newest), ("user", 1));
     assert_eq!(evidence.only[0].values, [Some("eve".into())]);
+    assert_eq!(evidence.only[2].values, [Some("00000000".into())], "in its own document");
 }
 
 #[test]

@@ -15,6 +15,9 @@ struct Marks {
     at: Timestamp,
     has_first: bool,
     has_other: bool,
+    /// The documents that made it so.
+    first: DocumentId,
+    other: DocumentId,
     /// More than one document: one that is both does not follow itself.
     has_several: bool,
     /// Whatever it began is ended.
@@ -32,13 +35,24 @@ impl Instant {
         let make = || Marks::new(row.time());
         self.keys.update(row.key(), make, |marks| {
             marks.has_several |= marks.has_first || marks.has_other;
-            if is_first && !marks.has_first {
+            // One that is both does not follow itself: another takes one of its places.
+            let is_both = marks.first == marks.other;
+            if is_first && (!marks.has_first || is_both) {
                 marks.has_first = true;
                 marks.name = Name::of(row);
+                marks.first = DocumentId::of(row);
             }
-            marks.has_other |= is_other;
+            if is_other && (!marks.has_other || is_both) {
+                marks.has_other = true;
+                marks.other = DocumentId::of(row);
+            }
             Seen { is_pair: marks.has_first && marks.has_other && marks.has_several }
         })
+    }
+
+    /// The key's first `first` of this instant, and the first of what follows it.
+    pub(crate) fn pair(&self, key: Key) -> (DocumentId, DocumentId) {
+        self.keys.get(key).map(|marks| (marks.first.clone(), marks.other.clone())).unwrap_or_default()
     }
 
     /// Ends what a key began at this instant, or will begin; false if that was done before.
@@ -48,18 +62,18 @@ impl Instant {
     }
 
     /// Once time is past it: the instant, and the keys that began something at it which is still open.
-    pub(crate) fn end(&mut self, at: Timestamp) -> Option<(Timestamp, Vec<(Key, Name)>)> {
+    pub(crate) fn end(&mut self, at: Timestamp) -> Option<(Timestamp, Vec<(Key, Name, DocumentId)>)> {
         let since = self.at.filter(|since| *since < at)?;
         let mut begun = Vec::new();
         self.keys.retain(|key, marks| {
             if marks.has_first && !marks.is_settled {
-                begun.push((key, std::mem::take(&mut marks.name)));
+                begun.push((key, std::mem::take(&mut marks.name), std::mem::take(&mut marks.first)));
             }
             false
         });
         self.at = None;
         // Which keys a full map forgets must not depend on the order in which they come into it.
-        begun.sort_unstable_by_key(|(key, _)| *key);
+        begun.sort_unstable_by_key(|(key, ..)| *key);
         Some((since, begun))
     }
 }
@@ -71,6 +85,8 @@ impl Marks {
             at,
             has_first: false,
             has_other: false,
+            first: DocumentId::default(),
+            other: DocumentId::default(),
             has_several: false,
             is_settled: false,
         }
@@ -83,6 +99,11 @@ impl Aged for Marks {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.name.heap_bytes()
+        self.name.heap_bytes() + self.first.heap_bytes() + self.other.heap_bytes()
+    }
+
+    fn spare(&mut self) {
+        self.first.forget();
+        self.other.forget();
     }
 }

@@ -36,6 +36,8 @@ pub struct Waiting {
     name: Name,
     /// `then`: its newest `first`. `without`: the `first` that it waits since.
     since: Option<Timestamp>,
+    /// Which document that was.
+    first: DocumentId,
     /// `without`: when it was told that nothing followed.
     told: Option<Timestamp>,
 }
@@ -53,6 +55,7 @@ const FIRST: &str = "first";
 const GRID_MAX: Duration = Duration::from_mins(5);
 
 #[watchbell_sdk::rule(
+    state_version = 2,
     name = "sequence",
     summary = "Fires when one thing follows another of the same key, or when it does not"
 )]
@@ -91,7 +94,7 @@ impl Rule for Sequence {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        let hits = Question::hits(over).named_filter(FIRST, self.first.as_str());
+        let hits = Question::hits(over).identified().named_filter(FIRST, self.first.as_str());
         vec![hits.named_filter(self.kind().name(), self.kind().filter()).named_only()]
     }
 
@@ -120,6 +123,7 @@ impl Rule for Sequence {
             if let Some(since) = key.since.filter(|since| *since + self.within <= at) {
                 out.push(self.missed(key, since, at));
                 (key.since, key.told) = (None, Some(at));
+                key.first.forget();
             }
             key.told = key.told.filter(|told| at.since(*told) < self.within);
             key.since.is_some() || key.told.is_some()
@@ -165,12 +169,12 @@ impl Sequence {
     fn pass(&self, at: Timestamp, open: &mut Open) {
         let Some((since, begun)) = open.instant.end(at) else { return };
         let is_then = matches!(self.kind(), Kind::Then(_));
-        for (key, name) in begun {
-            let make = || Waiting { name, since: None, told: None };
+        for (key, name, first) in begun {
+            let make = || Waiting { name, since: None, first: DocumentId::default(), told: None };
             open.keys.update(key, make, |waiting| {
                 // Of several, the newest can still be followed; but what was not followed is late by the oldest.
                 if is_then || waiting.since.is_none() {
-                    waiting.since = Some(since);
+                    (waiting.since, waiting.first) = (Some(since), first);
                 }
             });
         }
@@ -179,12 +183,13 @@ impl Sequence {
     /// `then`: fires if the other follows a `first` of before, or one of the same instant.
     fn complete(&self, row: &Row<'_>, open: &mut Open, is_pair: bool, out: &mut Signals) {
         let at = row.time();
-        let before = open.keys.get(row.key()).and_then(|key| key.since);
-        let before = before.filter(|since| at.since(*since) < self.within);
-        let Some(since) = before.or(is_pair.then_some(at)) else { return };
+        let before = open.keys.get(row.key()).and_then(|key| Some((key.since?, key.first.clone())));
+        let before = before.filter(|(since, _)| at.since(*since) < self.within);
+        let (first, then) = open.instant.pair(row.key());
+        let Some((since, first)) = before.or(is_pair.then_some((at, first))) else { return };
         if open.instant.settle(row.key()) {
             open.keys.remove(row.key());
-            out.push(self.followed(row, since));
+            out.push(self.followed(row, since, &[then, first]));
         }
     }
 
@@ -198,7 +203,7 @@ impl Sequence {
         }
     }
 
-    fn followed(&self, row: &Row<'_>, since: Timestamp) -> Signal {
+    fn followed(&self, row: &Row<'_>, since: Timestamp, documents: &[DocumentId]) -> Signal {
         let (at, took) = (row.time(), row.time().since(since));
         Signal::firing(row.labels(), at)
             .until(at + self.within)
@@ -206,7 +211,7 @@ impl Sequence {
             .threshold(self.within.millis() as f64 / 1_000.0)
             .summary(format!("followed after {took}, within {}", self.within))
             .details(&json!({ "first": since.to_string(), "then": at.to_string(), "took": took.to_string() }))
-            .evidence(self.evidence(Range::new(since, at + Duration(1))).newest(2))
+            .evidence(self.evidence(Range::new(since, at + Duration(1))).newest(2).documents(documents))
     }
 
     fn missed(&self, key: &Waiting, since: Timestamp, at: Timestamp) -> Signal {
@@ -216,7 +221,7 @@ impl Sequence {
             .threshold(self.within.millis() as f64 / 1_000.0)
             .summary(format!("not followed within {}", self.within))
             .details(&json!({ "first": since.to_string(), "deadline": (since + self.within).to_string() }))
-            .evidence(self.evidence(Range::new(since, at)).newest(1))
+            .evidence(self.evidence(Range::new(since, at)).newest(1).documents([&key.first]))
     }
 
     fn evidence(&self, over: Range) -> Evidence {
@@ -231,6 +236,10 @@ impl Aged for Waiting {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.name.heap_bytes()
+        self.name.heap_bytes() + self.first.heap_bytes()
+    }
+
+    fn spare(&mut self) {
+        self.first.forget();
     }
 }

@@ -37,7 +37,7 @@ impl Rule for Whitelist {
 
     /// A question can name values to keep, not values to leave out.
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![Question::hits(over).field(&self.field)]
+        vec![Question::hits(over).identified().field(&self.field)]
     }
 
     fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
@@ -49,12 +49,11 @@ impl Rule for Whitelist {
             None if is_missing && !self.ignore_null => format!("{} is missing", self.field),
             None => return,
         };
-        let at = row.time();
         out.push(
-            Signal::event(row.labels(), at)
+            Signal::event(row.labels(), row.time())
                 .summary(summary)
                 .details(&json!({ "field": self.field, "value": strange.first(), "values": strange }))
-                .evidence(Evidence::over(Range::new(at, at + Duration(1))).newest(1)),
+                .evidence(row.evidence()),
         );
     }
 }

@@ -14,7 +14,8 @@
 //!   - { at: 20s, labels: { host: a }, until: 80s, value: 2 }
 //! ```
 //!
-//! All times count from midnight of 2024-01-01 UTC.
+//! All times count from midnight of 2024-01-01 UTC. Each document has an `_id` (its number, in the order in which they are
+//! written) and an `_index`, unless its fields say otherwise.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -240,7 +241,8 @@ impl Case {
     /// # Errors
     /// What is wrong with the parameters, as text.
     pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
-        let documents = self.documents.iter().flat_map(Document::placed).collect();
+        let documents = self.documents.iter().flat_map(Document::placed).enumerate();
+        let documents = documents.map(|(number, document)| document.numbered(number)).collect();
         let (key, from) = (self.key.clone(), ORIGIN + self.from);
         let state = self.state.as_deref().map(read_hex).transpose()?;
         let of =

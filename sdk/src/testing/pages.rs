@@ -16,6 +16,17 @@ pub(super) struct Document {
     pub(super) answers: Option<super::case::Answers>,
 }
 
+impl Document {
+    /// With a name, if it has none: every hit has one. By number, so that documents of one instant stay in their order.
+    pub(super) fn numbered(mut self, number: usize) -> Self {
+        if self.answers.is_none() {
+            self.fields.entry("_id").or_insert_with(|| format!("{number:08}").into());
+            self.fields.entry("_index").or_insert_with(|| "documents".into());
+        }
+        self
+    }
+}
+
 /// Answers a question from documents in order of time.
 pub(super) fn answer<'a>(
     question: &Question,

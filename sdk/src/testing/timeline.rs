@@ -1,6 +1,7 @@
 //! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
 use super::pages::{Document, answer};
 use super::runner::{Call, Runner};
+use crate::signal::Kind;
 use crate::{Duration, Signal, Timestamp, Window};
 
 /// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
@@ -94,7 +95,10 @@ impl<'r> Timeline<'r> {
         let is_new = |signal: &Signal| {
             !before.iter().any(|told| {
                 let told = &told.signal;
-                told.at == signal.at && told.kind == signal.kind && told.labels == signal.labels
+                told.at == signal.at
+                    && told.kind == signal.kind
+                    && told.labels == signal.labels
+                    && document(told) == document(signal)
             })
         };
         let anew: Vec<_> = finding
@@ -126,4 +130,9 @@ impl<'r> Timeline<'r> {
     pub fn cursor(&self) -> Timestamp {
         self.cursor
     }
+}
+
+/// Two documents of one instant are two events; a level is one, whichever document tells it.
+fn document(signal: &Signal) -> Option<(&str, &str)> {
+    signal.evidence.as_ref().filter(|_| signal.kind == Kind::Event)?.document()
 }

@@ -28,7 +28,41 @@ pub(crate) fn bench(work: &Work) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let url = work.server()?;
     let corpus = runtime.block_on(corpus::write(&url, work.documents))?;
-    measure(work, &url, corpus, &runtime)
+    let outcome = measure(work, &url, corpus, &runtime)?;
+    messages(&url, corpus, work.documents / corpus::HOSTS * 4 / 5)?;
+    Ok(outcome)
+}
+
+/// What the rule does with what it reads.
+#[derive(Clone, Copy)]
+enum Firing {
+    /// No host is that busy: what is measured is the reading, not the alerting.
+    Never,
+    /// Every host, once it has had so many events; messages without documents.
+    Bare(u64),
+    /// The same with as many documents as a run fetches.
+    WithDocuments(u64),
+}
+
+/// What it costs to fetch documents for messages.
+fn messages(url: &str, corpus: Corpus, events: u64) -> Result<()> {
+    let mut without = Vec::new();
+    let mut with = Vec::new();
+    for _ in 0..3 {
+        without.push(run_host(url, corpus, Firing::Bare(events))?);
+        with.push(run_host(url, corpus, Firing::WithDocuments(events))?);
+    }
+    table::head("a thousand keys that fire at once, their messages without documents and with twenty");
+    for (name, outcomes) in [("without", &without), ("with", &with)] {
+        let row = |what: &str, unit: &str, figure: &dyn Fn(&Outcome) -> f64| {
+            let seconds = outcomes.iter().map(figure).collect();
+            table::Runs { name: format!("{name} documents: {what}"), seconds }.row(unit, |figure| figure);
+        };
+        row("CPU", "s", &|outcome| outcome.cost.cpu_seconds);
+        row("the run", "s", &|outcome| outcome.run_seconds);
+        row("peak resident memory", "MiB", &|outcome| outcome.cost.peak_mebibytes);
+    }
+    Ok(())
 }
 
 pub(crate) fn measure(
@@ -40,11 +74,11 @@ pub(crate) fn measure(
     let mut unparsed = Vec::new();
     let mut outcomes = Vec::new();
     // The first host compiles its modules into the cache, which happens once in a module's life.
-    run_host(url, corpus)?;
+    run_host(url, corpus, Firing::Never)?;
     // In turns, so that the server is equally warm for both.
     for _ in 0..3 {
         unparsed.push(runtime.block_on(read_unparsed(url))?);
-        outcomes.push(run_host(url, corpus)?);
+        outcomes.push(run_host(url, corpus, Firing::Never)?);
     }
     table::head(&format!(
         "the whole host: {} documents of 0.9 KB, frequency by host.name over raw hits",
@@ -120,10 +154,10 @@ fn hits(body: &[u8]) -> u64 {
 }
 
 /// One host over all documents, from its start to its commit.
-fn run_host(url: &str, corpus: Corpus) -> Result<Outcome> {
+fn run_host(url: &str, corpus: Corpus, firing: Firing) -> Result<Outcome> {
     let scratch = tempfile::tempdir()?;
     let rules = scratch.path().join("rules");
-    write_rules(&rules, url, corpus)?;
+    write_rules(&rules, url, corpus, firing)?;
     let mut host = Command::new(given("WATCHBELL_BIN")?)
         .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
         .arg(&rules)
@@ -167,17 +201,28 @@ fn watch(host: &mut Child, log: &Path) -> Result<Outcome> {
     }
 }
 
-fn write_rules(rules: &Path, url: &str, corpus: Corpus) -> Result<()> {
+fn write_rules(rules: &Path, url: &str, corpus: Corpus, firing: Firing) -> Result<()> {
     std::fs::create_dir_all(rules.join("environments"))?;
-    let environment =
-        json!({ "clusters": { "main": { "nodes": [url] } }, "store": { "sqlite": "unused.sqlite" } });
+    // Nobody listens there: messages are written, but not received.
+    let nobody =
+        json!({ "use": "slack", "url": "http://127.0.0.1:9/", "grants": { "private_addresses": true } });
+    let environment = json!({
+        "clusters": { "main": { "nodes": [url] } }, "store": { "sqlite": "unused.sqlite" },
+        "destinations": { "nobody": nobody },
+    });
     std::fs::write(rules.join("environments/default.yaml"), environment.to_string())?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as i64;
     let lookback = (now - corpus.start) / 1_000 + 60;
-    // No host is that busy: what is measured is the reading, not the alerting.
+    let (events, timeframe, alert) = match firing {
+        Firing::Never => (100_000, "1m", ""),
+        Firing::Bare(events) => (events, "1h", "alert: { to: [nobody], body: \"{{ details.count }}\" }\n"),
+        Firing::WithDocuments(events) => {
+            (events, "1h", "alert: { to: [nobody], body: \"{{ document.message }}\" }\n")
+        }
+    };
     let rule = format!(
         "name: bench\nuse: frequency\nindex: {INDEX}\nevery: 1m\nlookback: {lookback}s\nwindow_max: {}m\n\
-         key: [host.name]\nparams: {{ num_events: 100000, timeframe: 1m }}\n",
+         key: [host.name]\nparams: {{ num_events: {events}, timeframe: {timeframe} }}\n{alert}",
         SPAN / 60_000 * 2
     );
     std::fs::write(rules.join("bench.yaml"), rule)?;

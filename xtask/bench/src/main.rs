@@ -10,6 +10,7 @@ mod process; // what a process cost
 mod node; // the embedded node against a real server
 mod host; // the whole host on raw hits
 mod elastalert; // ElastAlert2 at the same work
+mod scale; // twenty thousand rules
 mod tests; // a thousand tests of rules
 
 use std::path::PathBuf;
@@ -48,7 +49,12 @@ enum What {
     Node,
     /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
     Host,
-    /// The same beside ElastAlert2, installed into a Python 3.12 environment of its own.
+    /// Twenty thousand rules of a minute, with and without people who ask how the host is; some ten minutes.
+    Scale {
+        #[arg(long, default_value_t = 20_000)]
+        rules: usize,
+    },
+    /// The whole host on raw hits beside ElastAlert2, installed into a Python 3.12 environment of its own.
     Elastalert,
 }
 
@@ -82,6 +88,7 @@ fn bench(args: &Args) -> Result<()> {
         Some(What::Tests) => tests::bench(runs),
         Some(What::Node) => node::bench(runs, &node::servers(args.work.cluster.as_deref())?),
         Some(What::Host) => host::bench(&args.work).map(drop),
+        Some(What::Scale { rules }) => scale::bench(rules, runs.min(4)),
         Some(What::Elastalert) => elastalert::bench(&args.work),
         None => {
             parse::bench(runs)?;

@@ -3,14 +3,14 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Rows, Timestamp, Values};
+use watchbell_contract::{Question, Rows, Timestamp, Values};
 use watchbell_sandbox::{RuleModule, RunError};
 
 use super::args::Replay;
 use super::place::catalog;
 use super::{Failure, GREEN, RED, paint, plain, print};
 use crate::clock::rfc3339;
-use crate::recording::{Ended, Recording, Shelf};
+use crate::recording::{Ended, Recording, RefusedForm, Shelf};
 
 /// Where a case's time begins: 2024-01-01T00:00:00Z, as in the SDK's test harness.
 const ORIGIN: i64 = 1_704_067_200_000;
@@ -40,6 +40,8 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let same_module = module.digest() == recording.module;
     let ended = evaluate(&module, &recording)?;
     let same = match (&ended, &recording.ended) {
+        // Where the cluster refused a question, it must come to the same question.
+        (ended, recorded) if recording.refused.is_some() => ended == recorded,
         // Addresses and times in a message may differ; that it fails is what counts.
         (Ended::Failed { .. }, Ended::Failed { .. }) => true,
         (ended, recorded) => ended == recorded,
@@ -99,7 +101,10 @@ fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended>
             if questions.is_empty() {
                 break;
             }
-            for number in 0..u32::try_from(questions.len()).unwrap_or(u32::MAX) {
+            for (number, question) in (0u32..).zip(&questions) {
+                if let Some(refused) = recording.refused_at(round, number) {
+                    return Ok(refused_again(recording, refused, question));
+                }
                 for rows in recording.answers(round, number) {
                     run.answer(number, rows)?;
                 }
@@ -113,11 +118,22 @@ fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended>
     Ok(play().unwrap_or_else(|error| Ended::Failed { message: crate::chain(&error) }))
 }
 
+/// The end of a run whose question the cluster refused: the same, if it asks the same.
+fn refused_again(recording: &Recording, refused: &RefusedForm, question: &Question) -> Ended {
+    match refused.is(question) {
+        true => recording.ended.clone(),
+        false => Ended::Failed { message: "it asks something else than what the cluster refused".into() },
+    }
+}
+
 fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> Result<(), Failure> {
     let out = std::io::stdout();
     let [start, settled, end] = recording.window.map(|at| rfc3339(Timestamp(at)));
     print(&format!("{}: {} rows", recording.id(), recording.rows()))?;
     print(&format!("  window {start} .. {end}, settled at {settled}"))?;
+    if let Some(refused) = &recording.refused {
+        print(&plain(&format!("  asked {}", refused.asks)))?;
+    }
     match ended {
         Ended::Found { signals, state } => {
             for signal in signals {

@@ -7,6 +7,7 @@ use watchbell_contract::{
 };
 use watchbell_sandbox::Limits;
 
+use super::refused::RefusedForm;
 use super::tape::Page;
 
 /// One run.
@@ -25,6 +26,8 @@ pub(crate) struct Recording {
     /// In hex.
     pub(crate) state: Option<String>,
     pub(crate) pages: Vec<PageForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<RefusedForm>,
     pub(crate) ended: Ended,
 }
 
@@ -118,6 +121,11 @@ impl Recording {
             .iter()
             .filter(move |page| (page.round, page.question) == (round, question))
             .map(PageForm::rows)
+    }
+
+    /// What was refused, if it was this question.
+    pub(crate) fn refused_at(&self, round: usize, question: u32) -> Option<&RefusedForm> {
+        self.refused.as_ref().filter(|refused| (refused.round, refused.question) == (round, question))
     }
 
     /// Whether all of its pages are answers to one question.

@@ -7,6 +7,7 @@ use watchbell_contract::Finding;
 use watchbell_pipeline::order::{Purpose, Run, RunFault};
 
 use super::form::{Ended, PageForm, Recording};
+use super::refused::RefusedForm;
 use super::tape::Tape;
 use crate::bind::Bound;
 
@@ -65,6 +66,7 @@ impl Shelf {
         if run.purpose == Purpose::Priming {
             return None;
         }
+        let (pages, refused) = tape.into_parts()?;
         let recording = Recording {
             rule: run.rule.0.clone(),
             environment: environment.to_owned(),
@@ -75,7 +77,8 @@ impl Shelf {
             window: [run.window.start.0, run.window.settled.0, run.window.end.0],
             attempt: run.attempt,
             state: run.state.as_ref().map(|state| hex::encode(&state.bytes)),
-            pages: tape.into_pages()?.iter().map(PageForm::of).collect::<Option<_>>()?,
+            pages: pages.iter().map(PageForm::of).collect::<Option<_>>()?,
+            refused: refused.as_ref().map(RefusedForm::of),
             ended,
         };
         match self.write(&recording) {

@@ -1,4 +1,4 @@
-use watchbell_contract::Rows;
+use watchbell_contract::{Question, Rows};
 
 /// Columns that one run may keep; a run with more is not recorded.
 const BYTES_MAX: usize = 2 << 20;
@@ -7,8 +7,17 @@ const BYTES_MAX: usize = 2 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
     pages: Vec<Page>,
+    refused: Option<Refused>,
     bytes: usize,
     full: bool,
+}
+
+/// The question that ended the run, because it cannot be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refused {
+    pub(crate) round: usize,
+    pub(crate) number: u32,
+    pub(crate) question: Question,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +38,13 @@ impl Tape {
         self.pages.push(Page { round, question, rows: rows.clone() });
     }
 
-    /// All pages; `None` if there were too many.
-    pub(crate) fn into_pages(self) -> Option<Vec<Page>> {
-        (!self.full).then_some(self.pages)
+    pub(crate) fn refused(&mut self, round: usize, number: u32, question: &Question) {
+        self.refused = Some(Refused { round, number, question: question.clone() });
+    }
+
+    /// All pages, and the question that was refused; `None` if there were too many.
+    pub(crate) fn into_parts(self) -> Option<(Vec<Page>, Option<Refused>)> {
+        (!self.full).then_some((self.pages, self.refused))
     }
 }
 
@@ -46,10 +59,10 @@ mod tests {
         tape.keep(0, 0, &rows);
         tape.keep(0, 0, &rows);
         tape.keep(0, 0, &rows);
-        assert!(tape.into_pages().is_none());
+        assert!(tape.into_parts().is_none());
         let mut tape = Tape::default();
         tape.keep(1, 2, &rows);
-        let pages = tape.into_pages().unwrap();
+        let (pages, _) = tape.into_parts().unwrap();
         assert_eq!((pages.len(), pages[0].round, pages[0].question), (1, 1, 2));
     }
 }

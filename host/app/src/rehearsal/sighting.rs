@@ -1,6 +1,6 @@
 //! What happened on the stage, as a person would tell it and as a test compares it.
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Intent, Label, Signal, SignalKind, Timestamp};
+use watchbell_contract::{Evidence, Intent, Label, Signal, SignalKind, Timestamp};
 use watchbell_manifest::Offset;
 use watchbell_pipeline::order::Note;
 use watchbell_pipeline::record::{EpisodeRecord, Phase};
@@ -28,12 +28,15 @@ pub(crate) enum Sight {
     Restarted,
 }
 
-/// The kind, and of an event its content: two events of one instant are two.
+/// The kind, and of an event its content and document: two events of one instant are two.
 pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     match signal.kind {
         SignalKind::Firing => ("firing", String::new()),
         SignalKind::Clear => ("clear", String::new()),
-        SignalKind::Event => ("event", format!("{}\u{0}{}", signal.summary, signal.details)),
+        SignalKind::Event => {
+            let (index, id) = signal.evidence.as_ref().and_then(Evidence::document).unwrap_or_default();
+            ("event", [signal.summary.as_str(), &signal.details, index, id].join("\u{0}"))
+        }
     }
 }
 

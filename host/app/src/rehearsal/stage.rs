@@ -15,6 +15,7 @@ use watchbell_store::{Memory, Store};
 use super::sighting::{Sight, Sighting, Story};
 use crate::bind::Bound;
 use crate::evaluate::evaluate;
+use crate::evidence;
 use crate::recording::Tape;
 
 /// More orders at one instant than any engine gives: time would stand still.
@@ -186,7 +187,13 @@ impl Stage {
     async fn run(&mut self, run: Run) -> Event {
         let rows = AtomicU64::new(0);
         let outcome = match self.cast.rules.get(&run.rule) {
-            Some(rule) => evaluate(&run, rule, &self.guests, &rows, &mut Tape::default()).await,
+            Some(rule) => {
+                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Tape::default()).await;
+                if let Ok(evaluation) = &mut outcome {
+                    evidence::gather(&run, rule, evaluation).await;
+                }
+                outcome
+            }
             None => unreachable!("the engine runs what is in force"),
         };
         self.rows += rows.load(Ordering::Relaxed);

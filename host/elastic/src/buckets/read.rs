@@ -11,16 +11,15 @@ use watchbell_contract::Rows;
 use super::Shape;
 use crate::{
     columns::{ColumnBuilder, Misfit},
-    hits::{Clusters, Misfits, Shards, ValueSeed},
+    hits::{Misfits, ValueSeed},
     plan::Kind,
+    whole::Extent,
 };
 
 pub(super) struct BucketsPage {
     pub(super) rows: Rows,
     pub(super) after: Option<Box<RawValue>>,
-    pub(super) shards: Shards,
-    pub(super) clusters: Clusters,
-    pub(super) timed_out: bool,
+    pub(super) extent: Extent,
 }
 
 pub(super) struct PageOfBuckets<'a> {
@@ -31,9 +30,7 @@ pub(super) struct PageOfBuckets<'a> {
     metrics: Vec<ColumnBuilder>,
     filters: Vec<ColumnBuilder>,
     after: Option<Box<RawValue>>,
-    shards: Shards,
-    clusters: Clusters,
-    timed_out: bool,
+    extent: Extent,
     total: i64,
     /// Of the bucket being read.
     time: i64,
@@ -51,9 +48,7 @@ impl<'a> PageOfBuckets<'a> {
             metrics: columns(shape.metrics.len(), Kind::Numbers),
             filters: columns(shape.filters.len(), Kind::Integers),
             after: None,
-            shards: Shards::default(),
-            clusters: Clusters::default(),
-            timed_out: false,
+            extent: Extent::default(),
             total: 0,
             time: shape.start,
             count: 0,
@@ -87,13 +82,7 @@ impl<'a> PageOfBuckets<'a> {
         columns
             .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
         let rows = Rows { times: self.times, columns };
-        BucketsPage {
-            rows,
-            after: self.after,
-            shards: self.shards,
-            clusters: self.clusters,
-            timed_out: self.timed_out,
-        }
+        BucketsPage { rows, after: self.after, extent: self.extent }
     }
 }
 
@@ -184,9 +173,9 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
         let mut seen = page.shape.whole;
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match &*key {
-                "timed_out" => page.timed_out = map.next_value()?,
-                "_shards" => page.shards = map.next_value()?,
-                "_clusters" => page.clusters = map.next_value()?,
+                "timed_out" => page.extent.timed_out = map.next_value()?,
+                "_shards" => page.extent.shards = map.next_value()?,
+                "_clusters" => page.extent.clusters = map.next_value()?,
                 "hits" => {
                     let hits: Total = map.next_value()?;
                     page.total = match hits.total {
@@ -202,7 +191,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
             }
         }
         // With no shard there is no aggregation; that is told apart elsewhere.
-        if seen || page.shards.total == 0 {
+        if seen || page.extent.is_of_nothing() {
             Ok(())
         } else {
             Err(A::Error::custom("no `aggregations` in the answer"))

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use watchbell_contract::{Column, Hits, NamedFilter, Values};
 
 use super::*;
-use crate::{mapping::Mapping, plan::Kind};
+use crate::{mapping::Mapping, plan::Kind, refusal};
 
 fn plan() -> FieldPlan {
     FieldPlan::of(&[
@@ -148,7 +148,8 @@ fn a_partial_answer_is_an_error_with_its_reason() {
         let plan = plan();
         super::read(body.as_bytes(), &plan, &mut PageBuilder::new(&plan))
             .unwrap()
-            .check(false)
+            .extent
+            .check()
             .unwrap_err()
             .to_string()
     };

@@ -1,6 +1,6 @@
 use serde_json::json;
 use watchbell_contract::{AnyOf, Ask, ClusterView, Evidence, Range, RawSearch, Timestamp, Values};
-use watchbell_elastic::{Flavor, Role};
+use watchbell_elastic::{EvidenceAsk, Flavor, Role};
 
 use crate::{
     cluster, deadline,
@@ -48,11 +48,56 @@ async fn evidence_is_the_newest_few() {
     let only = vec![AnyOf { field: "host".into(), values: vec![Some("a".into())] }];
     let over = Range::new(Timestamp(1), Timestamp(9));
     let evidence = Evidence { over, only, filter: Some("m:x".into()), newest: 99 };
-    let found = cluster(&fake).evidence(&target(), &evidence, deadline()).await.unwrap();
+    let ask = EvidenceAsk { evidence: &evidence, count: 99 };
+    let found = cluster(&fake).evidence(&target(), ask, None, deadline()).await.unwrap();
     assert_eq!((found.docs[0].source.as_str(), found.docs[0].at), (r#"{"m":"x"}"#, Some(Timestamp(7))));
     let body = &fake.seen()[1].body;
     assert_eq!((&body["size"], &body["sort"][0]["@timestamp"]["order"]), (&json!(10), &json!("desc")));
     assert_eq!(body["query"]["bool"]["filter"][2], json!({ "terms": { "host": ["a"] } }));
+}
+
+#[tokio::test]
+async fn documents_that_signals_name_are_one_search() {
+    let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
+        true => Reply::Json(200, caps()),
+        false => {
+            let hit = |id: &str, at: i64| {
+                json!({ "_index": "logs-1", "_id": id, "_source": { "m": id }, "sort": [at] })
+            };
+            Reply::Json(200, envelope(vec![hit("b", 8), hit("a", 5)], json!({})))
+        }
+    })
+    .await;
+    let named = |id: &str, at: i64| Evidence {
+        over: Range::new(Timestamp(at), Timestamp(at + 1)),
+        only: vec![
+            AnyOf { field: "_index".into(), values: vec![Some("logs-1".into())] },
+            AnyOf { field: "_id".into(), values: vec![Some(id.into())] },
+        ],
+        filter: None,
+        newest: 1,
+    };
+    let evidence = [named("a", 5), named("gone", 6), named("b", 8)];
+    let asks: Vec<_> = evidence.iter().map(|evidence| EvidenceAsk { evidence, count: 1 }).collect();
+    let fields = ["m".to_owned()].into();
+    let mut filtered = target();
+    filtered.filter = Some(json!({ "term": { "env": "prod" } }));
+    let found = cluster(&fake).named_evidence(&filtered, &asks, Some(&fields), deadline()).await.unwrap();
+    let sources: Vec<Option<&str>> =
+        found.iter().map(|found| found.docs.first().map(|doc| doc.source.as_str())).collect();
+    assert_eq!(sources, [Some(r#"{"m":"a"}"#), None, Some(r#"{"m":"b"}"#)]);
+    assert_eq!(fake.seen().iter().filter(|seen| seen.path.contains("_search")).count(), 1);
+    let body = &fake.seen()[1].body;
+    assert_eq!((&body["size"], &body["_source"]), (&json!(3), &json!(["m"])));
+    assert_eq!(
+        body["query"]["bool"]["filter"],
+        json!([
+            { "range": { "@timestamp": { "gte": 5, "lt": 9, "format": "epoch_millis" } } },
+            { "term": { "env": "prod" } },
+            { "terms": { "_index": ["logs-1"] } },
+            { "ids": { "values": ["a", "b", "gone"] } },
+        ])
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use watchbell_contract::{
     Timestamp, Values,
 };
 
+use watchbell_elastic::EvidenceAsk;
+
 use crate::{
     cluster, deadline,
     fake::{Fake, Reply, Seen},
@@ -269,7 +271,8 @@ async fn indices_that_disagree_are_narrowed_each_by_its_name() {
         filter: None,
         newest: 1,
     };
-    cluster(&fake).evidence(&target(), &evidence, deadline()).await.unwrap();
+    let ask = EvidenceAsk { evidence: &evidence, count: 1 };
+    cluster(&fake).evidence(&target(), ask, None, deadline()).await.unwrap();
     let seen = fake.seen();
     assert_eq!(
         seen.last().unwrap().body["query"]["bool"]["filter"][1]["bool"]["should"][1]["bool"]["filter"][1],

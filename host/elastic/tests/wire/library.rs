@@ -57,6 +57,23 @@ pub(crate) async fn library(server: Server, docs: Vec<Doc>) -> Fake {
     Fake::start(move |seen| answer(server, &docs, &scroll, seen)).await
 }
 
+/// A library whose answers to searches, and to the opening of contexts, are changed on their way.
+pub(crate) async fn changed(
+    server: Server,
+    docs: Vec<Doc>,
+    change: impl Fn(&Seen, &mut Value) + Send + Sync + 'static,
+) -> Fake {
+    let scroll = Mutex::default();
+    Fake::start(move |seen| match answer(server, &docs, &scroll, seen) {
+        Reply::Json(200, mut body) if body.get("_shards").is_some() => {
+            change(seen, &mut body);
+            Reply::Json(200, body)
+        }
+        reply => reply,
+    })
+    .await
+}
+
 /// A library whose indices are all gone once `gone` says so. What each server then says was tried on
 /// Elasticsearch 9.5.3, OpenSearch 3.8 and Elasticsearch 7.10.2.
 pub(crate) async fn vanishing(server: Server, docs: Vec<Doc>, gone: Arc<AtomicBool>) -> Fake {
@@ -109,7 +126,10 @@ fn answer(server: Server, docs: &[Doc], scroll: &Mutex<Scroll>, seen: &Seen) -> 
     }
     if line.contains("/_search/point_in_time?") {
         return match server {
-            Server::OpenSearch | Server::OpenSearch2 => Reply::Json(200, json!({ "pit_id": "pit-1" })),
+            Server::OpenSearch | Server::OpenSearch2 => {
+                let shards = json!({ "total": 2, "successful": 2, "skipped": 0, "failed": 0 });
+                Reply::Json(200, json!({ "pit_id": "pit-1", "_shards": shards }))
+            }
             _ => refused("no handler found for uri"),
         };
     }

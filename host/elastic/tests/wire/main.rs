@@ -3,6 +3,8 @@ mod fake; // an HTTP server that says what a test wants it to say
 mod library; // a search server of a few documents behind it
 mod paging; // to the end, in order, whichever way the server continues
 mod faults; // every way to fail, and its exact words
+mod whole; // no part of an answer is taken for all of it
+mod owners; // whose doing a refusal is
 mod nodes; // several nodes, retries, concurrency
 mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions

@@ -80,7 +80,8 @@ pub(super) fn frequency(made: &mut Maker<'_>) {
     made.needs(&["num_events", "timeframe"]);
     made.number("num_events", "num_events");
     made.span("timeframe", "timeframe");
-    made.switch("attach_related", "attach_related");
+    let documents = "not needed: a text that shows `documents` has up to ten of them";
+    made.sheet.changed("attach_related", documents);
     counted(made, "who_then_when");
 }
 

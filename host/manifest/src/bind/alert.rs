@@ -1,25 +1,23 @@
 //! What is said, and to whom.
 use watchbell_contract::{Duration, Severity};
 use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Worse};
-use watchbell_pipeline::text::check_template;
+use watchbell_pipeline::text::{self, NameKind, check_template};
 
 use super::doc::Doc;
 use crate::report::suggest;
 use crate::{Environment, raw};
 
-const TITLE: &str = "{{ rule }}: {{ summary }}";
-const BODY: &str = "{{ summary }}";
-
 pub(crate) fn alert(
     doc: &mut Doc<'_>,
     typed: Option<raw::Alert>,
     base: Severity,
+    key: &[String],
     environment: Option<&Environment>,
 ) -> AlertSpec {
     let typed = typed.unwrap_or_default();
     for (pointer, text) in [("/alert/title", &typed.title), ("/alert/body", &typed.body)] {
         if let Some(text) = text {
-            template(doc, pointer, text);
+            template(doc, pointer, text, key);
         }
     }
     let steps = match (typed.to, typed.escalate) {
@@ -54,8 +52,8 @@ pub(crate) fn alert(
     }
     let repeat = typed.repeat.map(|_| doc.positive("/alert/repeat", typed.repeat, Duration::ZERO));
     AlertSpec {
-        title: typed.title.unwrap_or_else(|| TITLE.into()),
-        body: typed.body.unwrap_or_else(|| BODY.into()),
+        title: typed.title.unwrap_or_else(|| text::TITLE.into()),
+        body: typed.body.unwrap_or_else(|| text::BODY.into()),
         steps,
         repeat,
         hold: doc.span("/alert/for", typed.hold, Duration::ZERO),
@@ -145,13 +143,36 @@ fn destinations(
     names.into_iter().map(DestinationName).collect()
 }
 
-fn template(doc: &mut Doc<'_>, pointer: &str, text: &str) {
+fn template(doc: &mut Doc<'_>, pointer: &str, text: &str, key: &[String]) {
+    // A fault at the end of the text may be told on the line after it.
+    let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).max(1);
+    let name = crate::schema::path(pointer);
     if let Err(fault) = check_template(text) {
-        // A fault at the end of the text may be told on the line after it.
-        let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
-        let place = doc.spans.line(pointer, text, fault.line.min(lines.max(1)));
-        let name = crate::schema::path(pointer);
+        let place = doc.spans.within(pointer, text, fault.line.min(lines), fault.column);
         let message = format!("`{name}` is not a template: {}", fault.message);
         crate::Diagnostic::error(&place, message).push(doc);
+        return;
+    }
+    for found in text::names(text) {
+        let [variable, path @ ..] = found.path.as_slice() else { continue };
+        let wanted = path.join(".");
+        // The host's own label of an index that is silent.
+        let is_known = |label: &str| {
+            label == wanted || label.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let known = key.iter().map(String::as_str).chain(["no_data"]).any(is_known);
+        if found.kind != NameKind::Variable || variable != "labels" || wanted.is_empty() || known {
+            continue;
+        }
+        let place = doc.spans.within(pointer, text, found.line.min(lines), found.column);
+        let keys: Vec<&str> = key.iter().map(String::as_str).collect();
+        let hint = match suggest(&wanted, &keys) {
+            Some(hint) => hint,
+            None => {
+                format!("a field of the document is `document.{wanted}`; a label needs `key: [{wanted}]`")
+            }
+        };
+        let message = format!("`{name}`: `labels.{wanted}` is always empty: `key` does not name it");
+        crate::Diagnostic::warning(&place, message).hint(hint).push(doc);
     }
 }

@@ -122,7 +122,20 @@ fn bind_destination(
 ) -> DestinationSpec {
     let at = format!("/destinations/{name}");
     let params = raw.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    let text = product(doc, &at, &raw.product, &params, modules);
+    let mut text = product(doc, &at, &raw.product, &params, modules);
+    if let Some(form) = raw.text {
+        match text.format {
+            TextFormat::Plain | TextFormat::Markdown => text.format = form.into(),
+            // It reads markup of its own: what is written for another would be taken for that.
+            TextFormat::Html | TextFormat::Mrkdwn => doc
+                .fault(
+                    &format!("{at}/text"),
+                    format!("the product `{}` takes its own markup alone", raw.product),
+                )
+                .hint("remove `text`; `use: webhook` takes any form")
+                .push(doc),
+        }
+    }
     let url = match raw.url {
         raw::TextOrSecret::Text(url) => {
             address(doc, &format!("{at}/url"), &url);

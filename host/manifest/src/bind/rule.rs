@@ -60,7 +60,7 @@ impl Bench<'_> {
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
-        let alert = alert::alert(doc, raw.alert, severity, self.environment);
+        let alert = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
@@ -192,6 +192,7 @@ impl Bench<'_> {
         if doc.faults.len() > before {
             return None;
         }
+        without_effect(doc, &info.params_schema, params);
         match self.modules.prepare(module, params, key) {
             Ok(plan) => within(doc, plan),
             Err(faults) => {
@@ -202,6 +203,17 @@ impl Bench<'_> {
                 }
                 None
             }
+        }
+    }
+}
+
+/// What a module still reads but no longer heeds, by its schema's `deprecated`.
+fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) {
+    for name in params.as_object().into_iter().flatten().map(|(name, _)| name) {
+        let property = &schema["properties"][name];
+        if property["deprecated"] == true {
+            let why = property["description"].as_str().unwrap_or("remove it");
+            doc.warn(&format!("/params/{name}"), format!("`params.{name}` has no effect any more"), why);
         }
     }
 }

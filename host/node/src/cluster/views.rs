@@ -55,11 +55,16 @@ impl Views {
         self.scrolls.retain(|_, scroll| scroll.expires > now);
     }
 
-    pub(crate) fn open_point(&mut self, snapshots: Vec<Snapshot>, now: i64, keep: i64) -> Answer<String> {
+    pub(crate) fn open_point(
+        &mut self,
+        snapshots: Arc<Vec<Snapshot>>,
+        now: i64,
+        keep: i64,
+    ) -> Answer<String> {
         self.sweep(now);
         let id = self.id("pit")?;
         let expires = now.saturating_add(keep);
-        self.points.insert(id.clone(), Point { snapshots: Arc::new(snapshots), sorted: None, expires });
+        self.points.insert(id.clone(), Point { snapshots, sorted: None, expires });
         Ok(id)
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Reply, Request};
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::server::{Shared, Trouble};
 
 pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
     let lookup = request.lookup()?;
@@ -30,7 +30,11 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
             "Validation Failed: 1: no fields specified;",
         ));
     }
-    let snapshots = shared.lock().snapshots(expression, lookup)?;
+    let mut snapshots = shared.lock().snapshots(expression, lookup)?;
+    if shared.trouble() == Some(Trouble::PartialShards) {
+        // What has no shard is left out without a word, as Elasticsearch 7 and OpenSearch do it.
+        snapshots.pop();
+    }
     // Field, type: searchable, aggregatable, indices.
     type Caps<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (bool, bool, Vec<&'a str>)>>;
     let mut caps: Caps<'_> = BTreeMap::new();

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::trouble::reachable;
 use super::{Reply, Request};
 use crate::cluster::{Cursor, Snapshot};
 use crate::errors::{Answer, Refusal};
@@ -13,7 +14,6 @@ use crate::server::Shared;
 const IGNORED: &[&str] = &[
     "preference",
     "request_cache",
-    "allow_partial_search_results",
     "batched_reduce_size",
     "ccs_minimize_roundtrips",
     "max_concurrent_shard_requests",
@@ -89,6 +89,7 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
     let now = (shared.clock)();
     let lookup = request.lookup()?;
     let asked = parse(request)?;
+    let partial = request.flag("allow_partial_search_results", true)?;
     request.finish()?;
     asked.check()?;
     let snapshots: Arc<Vec<Snapshot>> = match &asked.pit {
@@ -99,14 +100,17 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
         Some((id, keep)) => shared.lock().views.point(id, now, *keep)?,
         None => Arc::new(shared.lock().snapshots(index.unwrap_or("*"), lookup)?),
     };
+    let (snapshots, missing) = reachable(shared, snapshots, partial)?;
     let plan = bind(asked, &snapshots, now)?;
     let outcome = match &plan.request.pit {
-        Some((id, _)) if plan.request.aggs.is_empty() => sorted(shared, id, &plan)?.page(&plan)?,
+        Some((id, _)) if plan.request.aggs.is_empty() && missing == 0 => {
+            sorted(shared, id, &plan)?.page(&plan)?
+        }
         _ => run(&plan, plan.request.scroll.is_some())?,
     };
     let total = outcome.total(&plan.request);
     let pit = plan.request.pit.as_ref().map(|(id, _)| id.clone());
-    let mut out = Page { pit: pit.as_deref(), scroll: None };
+    let mut out = Page { pit: pit.as_deref(), scroll: None, missing };
     let Some(keep) = plan.request.scroll else {
         return Ok(Reply::raw(out.write(&plan, &outcome.hits, total, outcome.aggs.as_ref())?));
     };
@@ -138,6 +142,8 @@ fn sorted(shared: &Shared, id: &str, plan: &Plan) -> Answer<Arc<Sorted>> {
 struct Page<'a> {
     pit: Option<&'a str>,
     scroll: Option<&'a str>,
+    /// Shards that could not be asked.
+    missing: usize,
 }
 
 impl Page<'_> {
@@ -150,8 +156,9 @@ impl Page<'_> {
             }
         }
         let shards = plan.shards.len();
+        let asked = shards + self.missing;
         out.push_str(&format!(
-            "\"took\":0,\"timed_out\":false,\"_shards\":{{\"total\":{shards},\"successful\":{shards},\"skipped\":0,\"failed\":0}},\"hits\":{{"
+            "\"took\":0,\"timed_out\":false,\"_shards\":{{\"total\":{asked},\"successful\":{shards},\"skipped\":0,\"failed\":0}},\"hits\":{{"
         ));
         if let Some(total) = total {
             out.push_str(&format!("\"total\":{total},"));
@@ -183,7 +190,7 @@ pub(super) fn scroll(shared: &Shared, request: &Request, id: Option<&str>) -> An
         let page: Vec<Hit> = cursor.hits.by_ref().take(size).collect();
         (page, Arc::clone(&cursor.plan), cursor.total.clone())
     };
-    Ok(Reply::raw(Page { pit: None, scroll: Some(&id) }.write(&plan, &page, total, None)?))
+    Ok(Reply::raw(Page { pit: None, scroll: Some(&id), missing: 0 }.write(&plan, &page, total, None)?))
 }
 
 pub(super) fn close_scroll(shared: &Shared, request: &Request, ids: Option<&str>) -> Answer<Reply> {
@@ -215,6 +222,7 @@ pub(super) fn open_point(shared: &Shared, request: &Request, index: &str) -> Ans
     let now = (shared.clock)();
     let mut cluster = shared.lock();
     let snapshots = cluster.snapshots(index, lookup)?;
+    let (snapshots, _) = reachable(shared, snapshots.into(), false)?;
     let count = snapshots.len();
     let id = cluster.views.open_point(snapshots, now, keep)?;
     Ok(Reply::ok(
@@ -239,11 +247,12 @@ pub(super) fn count(shared: &Shared, request: &Request, index: &str) -> Answer<R
     only(request, &body, &["query"])?;
     (asked.size, asked.from) = (0, 0);
     let snapshots = shared.lock().snapshots(index, lookup)?;
+    let (snapshots, missing) = reachable(shared, snapshots.into(), true)?;
     let plan = bind(asked, &snapshots, now)?;
     let outcome = run(&plan, false)?;
     let shards = snapshots.len();
     Ok(Reply::ok(json!({
         "count": outcome.matched,
-        "_shards": {"total": shards, "successful": shards, "skipped": 0, "failed": 0},
+        "_shards": {"total": shards + missing, "successful": shards, "skipped": 0, "failed": 0},
     })))
 }

@@ -1,64 +1,89 @@
 //! What goes wrong on purpose, so that tests can see what comes of it.
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::{Reply, Request, route};
-use crate::errors::Refusal;
+use crate::cluster::Snapshot;
+use crate::errors::{Answer, Refusal};
 use crate::server::{Shared, Trouble};
 
-/// What a troubled node answers; `None`: as ever, for it is no search.
+/// What a troubled node answers; `None`: as ever. `reachable` does the rest.
 pub(super) fn reply(trouble: Trouble, shared: &Shared, request: &Request) -> Option<Reply> {
-    let searches = ["_search", "_count", "_pit"];
-    if let Trouble::Unassigned(count) = trouble {
-        return unassigned(count, shared, request);
-    }
-    if !request.path.iter().any(|part| searches.contains(&part.as_str())) {
-        return None;
-    }
-    match trouble {
-        Trouble::Refuse(status) => {
-            let kind = if status == 429 {
-                "es_rejected_execution_exception"
-            } else {
-                "search_phase_execution_exception"
-            };
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match (trouble, path.as_slice()) {
+        (Trouble::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
+            let kind = if status == 429 { "es_rejected_execution_exception" } else { PHASE };
             Some(Reply::refusal(&Refusal::new(status, kind, "all shards failed")))
         }
-        Trouble::PartialShards => {
-            let reply = route(shared, request).unwrap_or_else(|refusal| Reply::refusal(&refusal));
-            let mut body: Json = serde_json::from_str(&reply.body).ok()?;
-            let shards = body.get_mut("_shards")?;
-            shards["failed"] = json!(1);
-            shards["failures"] = json!([{
-                "shard": 0, "index": "test", "node": "watchbell-node",
-                "reason": { "type": "node_not_connected_exception", "reason": "a shard is lacking on purpose" },
-            }]);
-            Some(Reply { body: body.to_string(), ..reply })
+        (Trouble::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
+            changed(shared, request, |body| {
+                let failure = json!({ "shard": 0, "index": "test", "node": "watchbell-node",
+                    "reason": { "type": "node_not_connected_exception", "reason": "a node is gone on purpose" } });
+                body["_shards"]["successful"] = json!(0);
+                body["_shards"]["failed"] = json!(1);
+                body["_shards"]["failures"] = json!([failure]);
+            })
         }
-        Trouble::Unassigned(_) => None,
+        (Trouble::PartialShards, _) => views(1, "red", "p", shared, request),
+        (Trouble::Unassigned(count), _) => views(count, "yellow", "r", shared, request),
+        (Trouble::Refuse(_), _) => None,
     }
 }
 
-/// The cluster's own views, with `count` shards whose node has left.
-fn unassigned(count: u32, shared: &Shared, request: &Request) -> Option<Reply> {
+const SEARCHES: [&str; 3] = ["_search", "_count", "_pit"];
+const PHASE: &str = "search_phase_execution_exception";
+
+/// The shards that can be asked, an index each, and how many cannot: the last, if one is missing. A search that lets no
+/// part be missing is refused, and so is one of nothing else.
+pub(super) fn reachable(
+    shared: &Shared,
+    shards: Arc<Vec<Snapshot>>,
+    partial: bool,
+) -> Answer<(Arc<Vec<Snapshot>>, usize)> {
+    let Some((missing, rest)) =
+        shards.split_last().filter(|_| shared.trouble() == Some(Trouble::PartialShards))
+    else {
+        return Ok((shards, 0));
+    };
+    if partial && !rest.is_empty() {
+        return Ok((Arc::new(rest.to_vec()), 1));
+    }
+    let reason = format!(
+        "Search rejected due to missing shards [[{}][0]]. Consider using `allow_partial_search_results` setting to bypass this error.",
+        missing.name
+    );
+    Err(Refusal::new(503, PHASE, "").caused_by(PHASE, reason))
+}
+
+/// The cluster's own views, with `count` shards that no node holds.
+fn views(count: u32, status: &str, prirep: &str, shared: &Shared, request: &Request) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    let change: fn(&mut Json, u32) = match path.as_slice() {
-        ["_cluster", "health"] => |body, count| {
-            body["status"] = json!("yellow");
+    match path.as_slice() {
+        ["_cluster", "health"] => changed(shared, request, |body| {
+            body["status"] = json!(status);
             body["unassigned_shards"] = json!(count);
-        },
-        ["_cat", "shards"] => |body, count| {
+        }),
+        ["_cat", "shards"] => changed(shared, request, |body| {
             let rows = (0..count).map(|shard| {
-                json!({ "index": "test", "shard": shard.to_string(), "prirep": "r", "state": "UNASSIGNED",
+                json!({ "index": "test", "shard": shard.to_string(), "prirep": prirep, "state": "UNASSIGNED",
                     "unassigned.reason": "NODE_LEFT" })
             });
             if let Some(list) = body.as_array_mut() {
                 list.extend(rows);
             }
-        },
-        _ => return None,
+        }),
+        _ => None,
+    }
+}
+
+/// What the node would have answered, but for `change`.
+fn changed(shared: &Shared, request: &Request, change: impl FnOnce(&mut Json)) -> Option<Reply> {
+    let reply = match route(shared, request) {
+        Ok(reply) => reply,
+        Err(refusal) => return Some(Reply::refusal(&refusal)),
     };
-    let reply = route(shared, request).unwrap_or_else(|refusal| Reply::refusal(&refusal));
     let mut body: Json = serde_json::from_str(&reply.body).ok()?;
-    change(&mut body, count);
+    change(&mut body);
     Some(Reply { body: body.to_string(), ..reply })
 }

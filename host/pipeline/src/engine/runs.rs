@@ -19,7 +19,10 @@ use super::rule::{Activity, Retry};
 #[derive(Clone, Debug)]
 pub(super) struct Underway {
     pub(super) rule: RuleName,
-    pub(super) slot: Slot,
+    /// Until the run asks its cluster no more.
+    pub(super) slot: Option<Slot>,
+    /// When that was.
+    pub(super) judged_at: Option<Timestamp>,
     pub(super) purpose: Purpose,
     pub(super) window: Window,
     pub(super) since: Timestamp,
@@ -115,18 +118,37 @@ impl Engine {
             window,
             judged: rule.record.cursor,
             state: rule.record.state.clone(),
+            told: if purpose == Purpose::Live { rule.record.told.clone() } else { Vec::new() },
             attempt,
             deadline: rule.spec.deadline,
         };
-        let underway =
-            Underway { rule: name.clone(), slot, purpose, window, since: now, attempt, abandoned: false };
+        let underway = Underway {
+            rule: name.clone(),
+            slot: Some(slot),
+            judged_at: None,
+            purpose,
+            window,
+            since: now,
+            attempt,
+            abandoned: false,
+        };
         self.underway.insert(id, underway);
         self.actions.push_back(Action::Evaluate(run));
     }
 
+    /// The verdict stands. What the run still fetches for people keeps no other run from its cluster.
+    pub(super) fn judged(&mut self, id: RunId) {
+        if let Some(underway) = self.underway.get_mut(&id) {
+            underway.judged_at.get_or_insert(self.now);
+            if let Some(slot) = underway.slot.take() {
+                self.queue.ended(&slot);
+            }
+        }
+    }
+
     pub(super) fn evaluated(&mut self, id: RunId, outcome: Result<Evaluation, RunFault>) {
+        self.judged(id);
         let Some(underway) = self.underway.remove(&id) else { return };
-        self.queue.ended(&underway.slot);
         let name = underway.rule.clone();
         let Some(rule) = self.rules.get_mut(&name).filter(|rule| rule.activity == Activity::Running(id))
         else {
@@ -134,7 +156,8 @@ impl Engine {
         };
         rule.activity = Activity::Idle;
         rule.ended_at = self.now;
-        let slow = self.now.since(underway.since) >= self.config.slow_run;
+        let judged_at = underway.judged_at.unwrap_or(self.now);
+        let slow = judged_at.since(underway.since) >= self.config.slow_run;
         rule.pace = if slow { Pace::Slow } else { Pace::Quick };
         if !underway.abandoned {
             match outcome {
@@ -367,7 +390,7 @@ impl Engine {
         self.record_gap(name, over, GapReason::Poisoned, message.clone());
         // A module that fails on everything is one thing to tell, not one per slice.
         let told = self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
-        if purpose == Purpose::Live && !told {
+        if !told {
             self.announce_gap(name, over, &message);
         }
     }

@@ -1,15 +1,15 @@
 //! Markdown and inline HTML, read into pieces.
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use super::address::{self, Run, first_character};
 use super::disguise;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Values in it are still in disguise.
-    Text(String),
+    Text(Vec<Run>),
     Open(Style),
     Close(Style),
-    /// The address is free of disguise and of a known, harmless scheme.
+    /// The address is of a known, harmless scheme.
     Link(String),
     LinkEnd,
     LineBreak,
@@ -35,6 +35,7 @@ pub(super) fn read(source: &str) -> Vec<Piece> {
     for event in Parser::new_ext(source, Options::ENABLE_STRIKETHROUGH) {
         reader.event(event);
     }
+    reader.flush();
     reader.pieces
 }
 
@@ -42,12 +43,23 @@ pub(super) fn read(source: &str) -> Vec<Piece> {
 pub(super) fn read_line(source: &str) -> Vec<Piece> {
     let mut pieces = read(&format!("{}{source}", disguise::NOTHING));
     pieces.retain(|piece| !matches!(piece, Piece::BlockBreak | Piece::LineBreak | Piece::Item(_)));
+    for piece in &mut pieces {
+        match piece {
+            Piece::Text(runs) => runs.iter_mut().for_each(Run::join_lines),
+            Piece::Open(style @ Style::Pre) | Piece::Close(style @ Style::Pre) => *style = Style::Code,
+            _ => {}
+        }
+    }
     pieces
 }
 
 #[derive(Default)]
 struct Reader {
     pieces: Vec<Piece>,
+    /// Text since the last piece, its values in disguise.
+    words: String,
+    /// How much code is open around it, where an address is no link.
+    code: usize,
     /// The next number of each open list; `None` for one without numbers.
     lists: Vec<Option<u64>>,
     /// Whether each open link has an address that may be used.
@@ -61,34 +73,34 @@ impl Reader {
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
             Event::Code(text) => {
-                self.pieces.push(Piece::Open(Style::Code));
+                self.push(Piece::Open(Style::Code));
                 self.text(&text);
-                self.pieces.push(Piece::Close(Style::Code));
+                self.push(Piece::Close(Style::Code));
             }
             Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
             // Whoever writes two lines in an alert wants two lines.
-            Event::SoftBreak | Event::HardBreak => self.pieces.push(Piece::LineBreak),
-            Event::Rule => self.pieces.push(Piece::BlockBreak),
+            Event::SoftBreak | Event::HardBreak => self.push(Piece::LineBreak),
+            Event::Rule => self.push(Piece::BlockBreak),
             Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
         }
     }
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            Tag::Paragraph if self.lists.is_empty() => self.pieces.push(Piece::BlockBreak),
-            Tag::Heading { .. } => self.pieces.extend([Piece::BlockBreak, Piece::Open(Style::Bold)]),
-            Tag::CodeBlock(_) => self.pieces.extend([Piece::BlockBreak, Piece::Open(Style::Pre)]),
-            Tag::BlockQuote(_) | Tag::HtmlBlock => self.pieces.push(Piece::BlockBreak),
+            Tag::Paragraph if self.lists.is_empty() => self.push(Piece::BlockBreak),
+            Tag::Heading { .. } => self.extend([Piece::BlockBreak, Piece::Open(Style::Bold)]),
+            Tag::CodeBlock(_) => self.extend([Piece::BlockBreak, Piece::Open(Style::Pre)]),
+            Tag::BlockQuote(_) | Tag::HtmlBlock => self.push(Piece::BlockBreak),
             Tag::List(first) => {
                 if self.lists.is_empty() {
-                    self.pieces.push(Piece::BlockBreak);
+                    self.push(Piece::BlockBreak);
                 }
                 self.lists.push(first);
             }
             Tag::Item => self.item(),
-            Tag::Emphasis => self.pieces.push(Piece::Open(Style::Italic)),
-            Tag::Strong => self.pieces.push(Piece::Open(Style::Bold)),
-            Tag::Strikethrough => self.pieces.push(Piece::Open(Style::Strike)),
+            Tag::Emphasis => self.push(Piece::Open(Style::Italic)),
+            Tag::Strong => self.push(Piece::Open(Style::Bold)),
+            Tag::Strikethrough => self.push(Piece::Open(Style::Strike)),
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => self.link(Some(&dest_url)),
             _ => {}
         }
@@ -96,19 +108,19 @@ impl Reader {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Paragraph if self.lists.is_empty() => self.pieces.push(Piece::BlockBreak),
-            TagEnd::Heading(_) => self.pieces.extend([Piece::Close(Style::Bold), Piece::BlockBreak]),
-            TagEnd::CodeBlock => self.pieces.extend([Piece::Close(Style::Pre), Piece::BlockBreak]),
-            TagEnd::BlockQuote(_) | TagEnd::HtmlBlock => self.pieces.push(Piece::BlockBreak),
+            TagEnd::Paragraph if self.lists.is_empty() => self.push(Piece::BlockBreak),
+            TagEnd::Heading(_) => self.extend([Piece::Close(Style::Bold), Piece::BlockBreak]),
+            TagEnd::CodeBlock => self.extend([Piece::Close(Style::Pre), Piece::BlockBreak]),
+            TagEnd::BlockQuote(_) | TagEnd::HtmlBlock => self.push(Piece::BlockBreak),
             TagEnd::List(_) => {
                 self.lists.pop();
                 if self.lists.is_empty() {
-                    self.pieces.push(Piece::BlockBreak);
+                    self.push(Piece::BlockBreak);
                 }
             }
-            TagEnd::Emphasis => self.pieces.push(Piece::Close(Style::Italic)),
-            TagEnd::Strong => self.pieces.push(Piece::Close(Style::Bold)),
-            TagEnd::Strikethrough => self.pieces.push(Piece::Close(Style::Strike)),
+            TagEnd::Emphasis => self.push(Piece::Close(Style::Italic)),
+            TagEnd::Strong => self.push(Piece::Close(Style::Bold)),
+            TagEnd::Strikethrough => self.push(Piece::Close(Style::Strike)),
             TagEnd::Link | TagEnd::Image => self.link_end(),
             _ => {}
         }
@@ -120,24 +132,45 @@ impl Reader {
             *next = number.map(|number| number + 1);
             number
         });
-        self.pieces.push(Piece::Item(number));
+        self.push(Piece::Item(number));
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(Piece::Text(last)) = self.pieces.last_mut() {
-            last.push_str(text);
-        } else if !text.is_empty() {
-            self.pieces.push(Piece::Text(text.to_owned()));
+        self.words.push_str(text);
+    }
+
+    fn push(&mut self, piece: Piece) {
+        self.flush();
+        match piece {
+            Piece::Open(Style::Code | Style::Pre) => self.code += 1,
+            Piece::Close(Style::Code | Style::Pre) => self.code = self.code.saturating_sub(1),
+            _ => {}
+        }
+        self.pieces.push(piece);
+    }
+
+    fn extend<const N: usize>(&mut self, pieces: [Piece; N]) {
+        pieces.into_iter().for_each(|piece| self.push(piece));
+    }
+
+    /// Text ends here: what it says is known as a whole.
+    fn flush(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        if !words.is_empty() {
+            let linked = self.code == 0 && !self.links.contains(&true);
+            self.pieces.push(Piece::Text(address::runs(&words, linked)));
         }
     }
 
     fn link(&mut self, href: Option<&str>) {
-        let address = href.and_then(address);
+        let address = href.and_then(address::of_link);
+        self.flush();
         self.links.push(address.is_some());
         self.pieces.extend(address.map(Piece::Link));
     }
 
     fn link_end(&mut self) {
+        self.flush();
         if self.links.pop() == Some(true) {
             self.pieces.push(Piece::LinkEnd);
         }
@@ -160,7 +193,7 @@ impl Reader {
     fn html_text(&mut self, text: &str) {
         for (index, line) in text.split('\n').enumerate() {
             if index > 0 {
-                self.pieces.push(Piece::LineBreak);
+                self.push(Piece::LineBreak);
             }
             self.text(&entities(line));
         }
@@ -179,34 +212,15 @@ impl Reader {
             "a" => {
                 return self.link(attribute(&tag[name_end..], "href").map(|href| entities(&href)).as_deref());
             }
-            "br" => return self.pieces.push(Piece::LineBreak),
-            "li" if !closing => return self.pieces.push(Piece::Item(None)),
+            "br" => return self.push(Piece::LineBreak),
+            "li" if !closing => return self.push(Piece::Item(None)),
             "p" | "div" | "ul" | "ol" | "table" | "tr" | "h1" | "h2" | "h3" | "h4" | "hr" => {
-                return self.pieces.push(Piece::BlockBreak);
+                return self.push(Piece::BlockBreak);
             }
             _ => return,
         };
-        self.pieces.push(if closing { Piece::Close(style) } else { Piece::Open(style) });
+        self.push(if closing { Piece::Close(style) } else { Piece::Open(style) });
     }
-}
-
-/// An address without disguise. Where the template writes the scheme, a value is one part of the address and is
-/// percent-encoded, so that it cannot become another; where a value brings the scheme, it is the whole address.
-fn address(href: &str) -> Option<String> {
-    let written_scheme = href.find(':').is_some();
-    let mut text = String::new();
-    for c in href.chars().filter(|c| *c != disguise::NOTHING) {
-        match disguise::reveal(c) {
-            Some(hidden) if written_scheme && !matches!(hidden, '-' | '_' | '.' | '~') => {
-                text.push_str(&format!("%{:02X}", u32::from(hidden)));
-            }
-            Some(hidden) => text.push(hidden),
-            None => text.push(c),
-        }
-    }
-    let text = text.trim().to_owned();
-    let scheme = text.split_once(':')?.0.to_ascii_lowercase();
-    matches!(scheme.as_str(), "http" | "https" | "mailto").then_some(text)
 }
 
 fn attribute(attributes: &str, wanted: &str) -> Option<String> {
@@ -240,3 +254,23 @@ fn entities(text: &str) -> String {
         .iter()
         .fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
+
+/// The character behind a mark's end, if one stands right behind it; for another mark a letter, for it must not touch
+/// that either.
+pub(super) fn next_character(pieces: &[Piece]) -> Option<char> {
+    for piece in pieces.iter().take(NEXT_MAX) {
+        match piece {
+            Piece::Text(runs) => match runs.iter().find_map(first_character) {
+                Some(next) => return Some(next),
+                None => continue,
+            },
+            Piece::Close(_) | Piece::LinkEnd => {}
+            Piece::Open(_) => return Some('a'),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Marks that stand side by side.
+const NEXT_MAX: usize = 16;

@@ -1,12 +1,22 @@
 //! minijinja, with what a text may name.
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minijinja::{Environment, Error, UndefinedBehavior, Value};
+use minijinja::value::{Rest, Value};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
+use serde_json::Value as Json;
 use thiserror::Error as ThisError;
 use watchbell_contract::{Cause, Label, Severity, Timestamp};
 
-use super::disguise;
+use super::fields::{self, Fields};
+use super::names::{NameKind, names};
+use super::{disguise, standard};
+use crate::signals;
 
-/// What a text is about. Each field is a name in a template; `details` is a JSON object, as text.
+/// What a text is about. Each field is a name in a template; `details` is a JSON object, as text, and what it holds
+/// under `documents` are `documents`, the first of them `document`; `documents_note` says what of them is missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub rule: &'a str,
@@ -25,11 +35,11 @@ pub struct Subject<'a> {
     pub link: Option<&'a str>,
     /// How many signals this message stands for.
     pub count: u32,
-    /// The summaries of its other signals.
+    /// A line each about those that it does not tell itself.
     pub more: &'a [String],
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 19] = [
     "rule",
     "owner",
     "environment",
@@ -42,6 +52,10 @@ const NAMES: [&str; 15] = [
     "threshold",
     "summary",
     "details",
+    "document",
+    "documents",
+    "documents_note",
+    "rows",
     "link",
     "count",
     "more",
@@ -50,63 +64,139 @@ const NAMES: [&str; 15] = [
 /// Instructions one text may take; a loop over loops ends here.
 const FUEL_MAX: u64 = 200_000;
 
+/// Bytes that a template may come to, before any of it is cut.
+const RENDERED_BYTES_MAX: usize = 2 << 20;
+
+/// Characters of all values of a text together; the rest of them is left out.
+const VALUES_MAX: usize = 256 << 10;
+
 /// A template that will not render.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
 #[error("{message}")]
 pub struct TemplateFault {
     /// From 1, within the template.
     pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
     pub message: String,
 }
 
 /// Reads a template without rendering it; for `watchbell check`.
 ///
 /// # Errors
-/// A syntax error, an unknown filter or function, or a name that no text knows, with its line.
+/// A syntax error, or the first name, filter or test that no text knows, with its place.
 pub fn check_template(source: &str) -> Result<(), TemplateFault> {
-    let environment = environment();
-    let template = environment.template_from_str(source).map_err(|error| fault(&error))?;
-    let mut unknown: Vec<String> = template
-        .undeclared_variables(false)
-        .into_iter()
-        .filter(|name| !NAMES.contains(&name.as_str()) && !is_global(&environment, name))
-        .collect();
-    unknown.sort();
-    match unknown.first() {
-        None => Ok(()),
-        Some(name) => Err(TemplateFault {
-            line: line_of(source, name),
-            message: format!(
-                "nothing is called `{name}`; a text may use {}",
-                NAMES.map(|n| format!("`{n}`")).join(", ")
-            ),
+    let environment = environment(usize::MAX);
+    environment.template_from_str(source).map_err(|error| fault(source, &error))?;
+    let mut state = environment.empty_state();
+    for name in names(source) {
+        let called = name.path[0].as_str();
+        let message = match name.kind {
+            NameKind::Variable if NAMES.contains(&called) || is_global(&environment, called) => continue,
+            NameKind::Variable => {
+                format!(
+                    "nothing is called `{called}`; a text may use {}",
+                    NAMES.map(|n| format!("`{n}`")).join(", ")
+                )
+            }
+            NameKind::Filter => match state.apply_filter(called, &[]) {
+                Err(error) if error.kind() == ErrorKind::UnknownFilter => {
+                    format!("no filter is called `{called}`")
+                }
+                _ => continue,
+            },
+            NameKind::Test => match state.perform_test(called, &[]) {
+                Err(error) if error.kind() == ErrorKind::UnknownTest => {
+                    format!("no test is called `{called}`")
+                }
+                _ => continue,
+            },
+        };
+        return Err(TemplateFault { line: name.line, column: name.column, message });
+    }
+    Ok(())
+}
+
+/// Whether `source` names one of `wanted`.
+pub(super) fn mentions(source: &str, wanted: &[&str]) -> bool {
+    names(source)
+        .iter()
+        .any(|name| name.kind == NameKind::Variable && wanted.contains(&name.path[0].as_str()))
+}
+
+/// Markdown with the values in disguise, each of at most `value_max` characters.
+pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Result<String, TemplateFault> {
+    let environment = environment(value_max);
+    // What the disguise uses is not the template's to write.
+    let source = disguise::clean(source);
+    let template = environment.template_from_str(&source).map_err(|error| fault(&source, &error))?;
+    let mut written = Bounded(Vec::new());
+    match template.render_captured_to(subject.context(), &mut written) {
+        Ok(_) => Ok(String::from_utf8_lossy(&written.0).into_owned()),
+        Err(error) if error.kind() == ErrorKind::WriteFailure => Err(TemplateFault {
+            line: 1,
+            column: 1,
+            message: format!("it comes to more than {} MiB", RENDERED_BYTES_MAX >> 20),
         }),
+        Err(error) => Err(fault(&source, &error)),
     }
 }
 
-/// Markdown with the values in disguise.
-pub(super) fn fill(source: &str, subject: &Subject<'_>) -> Result<String, TemplateFault> {
-    environment().render_str(source, subject.context()).map_err(|error| fault(&error))
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-fn environment() -> Environment<'static> {
+fn environment(value_max: usize) -> Environment<'static> {
     let mut environment = Environment::new();
     // A detail that one signal lacks must not cost the alert; `check_template` is the strict one.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL_MAX));
-    environment.set_formatter(|out, _, value| {
-        let text = if value.is_none() || value.is_undefined() {
-            return Ok(());
-        } else if let Some(text) = value.as_str() {
-            disguise::value(text)
-        } else if value.is_number() && !value.is_integer() {
-            disguise::value(&f64::try_from(value.clone()).map_or_else(|_| value.to_string(), number))
-        } else {
-            disguise::value(&value.to_string())
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    let left = Arc::new(AtomicUsize::new(VALUES_MAX));
+    environment.set_formatter(move |out, _, value| {
+        let text = match value.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            // Not nothing at all: `**{{ value }}**` means to be bold even so.
+            None if value.is_none() || value.is_undefined() => "".into(),
+            None if value.is_number() && !value.is_integer() => {
+                f64::try_from(value.clone()).map_or_else(|_| value.to_string(), number).into()
+            }
+            None => value.to_string().into(),
         };
-        Ok(out.write_str(&text)?)
+        if value.is_safe() {
+            return Ok(out.write_str(&disguise::link(&text))?);
+        }
+        let max = value_max.min(left.load(Ordering::Relaxed));
+        let (text, length) = match text.char_indices().nth(max) {
+            Some((end, _)) => (format!("{}…", &text[..end]).into(), max),
+            None => {
+                let length = text.chars().count();
+                (text, length)
+            }
+        };
+        left.fetch_sub(length, Ordering::Relaxed);
+        Ok(out.write_str(&disguise::value(&text))?)
     });
     environment
+}
+
+/// As minijinja's, but a value that is null is not there either.
+fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<Value, Error> {
+    let value = if value.is_none() { &Value::UNDEFINED } else { value };
+    minijinja::filters::default(state, value, others)
 }
 
 /// As a person writes it: `3`, `2.333`, `0.01235`.
@@ -124,67 +214,55 @@ fn number(value: f64) -> String {
 
 impl Subject<'_> {
     fn context(&self) -> Value {
-        let text = disguise::clean;
+        let text = |text: &str| Value::from(disguise::clean(text));
         let time = |at: Timestamp| {
             jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
         };
-        let mut names = serde_json::Map::new();
-        let mut put = |name: &str, value: serde_json::Value| names.insert(name.to_owned(), value);
-        put("rule", text(self.rule).into());
-        put("owner", self.owner.map(text).into());
-        put("environment", text(self.environment).into());
-        put("severity", self.severity.as_str().into());
-        put("cause", self.cause.as_str().into());
-        put("labels", self.label_tree());
-        put("at", time(self.at).into());
-        put("since", time(self.since).into());
-        put("value", self.value.into());
-        put("threshold", self.threshold.into());
-        put("summary", text(self.summary).into());
-        put("details", serde_json::from_str(&text(self.details)).unwrap_or_default());
-        put("link", self.link.map(text).into());
-        put("count", self.count.into());
-        put("more", self.more.iter().map(|summary| text(summary)).collect());
-        Value::from(minijinja::value::Serde(names))
-    }
-
-    fn label_tree(&self) -> serde_json::Value {
-        use serde_json::{Map, Value};
-        let mut tree = Map::new();
-        for label in self.labels {
-            let value: Value = label.value.as_deref().map(disguise::clean).into();
-            let mut parts: Vec<&str> = label.name.split('.').collect();
-            let last = parts.pop().unwrap_or_default();
-            let mut place = Some(&mut tree);
-            for part in parts {
-                place = place.and_then(|map| {
-                    map.entry(part).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
-                });
-            }
-            if let Some(map) = place {
-                map.entry(last).or_insert_with(|| value.clone());
-            }
-            tree.insert(label.name.clone(), value);
-        }
-        Value::Object(tree)
+        let details: Json = serde_json::from_str(self.details).unwrap_or_default();
+        let documents = signals::documents(&details);
+        let row = |(field, value): (String, String)| {
+            Value::from_object(Fields::new([
+                ("field".to_owned(), text(&field)),
+                ("value".to_owned(), text(&value)),
+            ]))
+        };
+        let label =
+            |label: &Label| (label.name.clone(), label.value.as_deref().map(text).unwrap_or(Value::from(())));
+        // Not a document's word but the host's own: it stays whole, and leads where it says.
+        let link = self.link.map(|link| Value::from_safe_string(disguise::clean(link)));
+        let names = [
+            ("rule", text(self.rule)),
+            ("owner", self.owner.map(text).into()),
+            ("environment", text(self.environment)),
+            ("severity", self.severity.as_str().into()),
+            ("cause", self.cause.as_str().into()),
+            ("labels", Value::from_object(Fields::new(self.labels.iter().map(label)))),
+            ("at", time(self.at).into()),
+            ("since", time(self.since).into()),
+            ("value", self.value.into()),
+            ("threshold", self.threshold.into()),
+            ("summary", text(self.summary)),
+            ("document", documents.first().map(fields::value).unwrap_or_default()),
+            ("documents", documents.iter().map(fields::value).collect()),
+            ("documents_note", details.get(signals::DOCUMENTS_NOTE).map(fields::value).unwrap_or_default()),
+            ("rows", standard::rows(self.labels, &details, documents.first()).into_iter().map(row).collect()),
+            ("details", fields::value(&details)),
+            ("link", link.into()),
+            ("count", self.count.into()),
+            ("more", self.more.iter().map(|line| text(line)).collect()),
+        ];
+        Value::from_object(Fields::new(names.map(|(name, value)| (name.to_owned(), value))))
     }
 }
 
-fn fault(error: &Error) -> TemplateFault {
+fn fault(source: &str, error: &Error) -> TemplateFault {
     let message = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
-    TemplateFault { line: error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1), message }
+    let line = error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
+    let before = error.range().and_then(|range| source.get(..range.start)).unwrap_or_default();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    TemplateFault { line, column: u32::try_from(column).unwrap_or(0) + 1, message }
 }
 
 fn is_global(environment: &Environment<'_>, name: &str) -> bool {
     environment.globals().any(|(global, _)| global == name)
-}
-
-fn line_of(source: &str, name: &str) -> u32 {
-    let index = source.lines().position(|line| {
-        line.match_indices(name).any(|(at, _)| {
-            let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-            !line[..at].ends_with(word) && !line[at + name.len()..].starts_with(|c: char| word(c) && c != '.')
-        })
-    });
-    u32::try_from(index.unwrap_or(0)).map_or(1, |index| index + 1)
 }

@@ -1,114 +1,181 @@
 //! Pieces, written as plain text, Markdown, HTML or mrkdwn.
 use watchbell_contract::TextFormat;
 
-use super::disguise;
-use super::markup::{Piece, Style};
+use super::address::{Part, Run, first_character, first_of_part};
+use super::escape::{self, Around, ZERO_WIDTH};
+use super::markup::{Piece, Style, next_character};
 
-/// Writes `pieces` in at most `max` characters, markup included, ending in an ellipsis if they do not fit.
+/// Writes `pieces` in at most `max` characters, markup included. What does not fit is taken from the longest values
+/// first. Only what is too long without any value loses its links, and then its end.
 pub(super) fn within(pieces: &[Piece], format: TextFormat, max: u32) -> String {
     let max = max as usize;
-    let mut budget = max;
-    // Markup takes room too: take away what was too much until it fits. Each round takes at least one character.
-    for _ in 0..ROUNDS_MAX {
-        let text = Writer::new(format, budget).write(pieces);
-        let length = text.chars().count();
-        if length <= max {
-            return text;
-        }
-        budget = budget.saturating_sub(length - max);
-        if budget == 0 {
-            break;
-        }
+    let all = Limits { value: usize::MAX, whole: max, links: true, ellipsis: false };
+    if let Some(text) = Writer::new(format, all).whole(pieces) {
+        return text;
     }
-    // Addresses alone are longer than the limit: the text without any markup.
-    let bare: Vec<Piece> = pieces
-        .iter()
-        .filter(|piece| !matches!(piece, Piece::Link(_) | Piece::LinkEnd | Piece::Open(_) | Piece::Close(_)))
-        .cloned()
-        .collect();
-    let mut budget = max;
-    loop {
-        let text = Writer::new(format, budget).write(&bare);
-        let length = text.chars().count();
-        if length <= max || budget == 0 {
-            return text.chars().take(max).collect();
+    for links in [true, false] {
+        let write = |value| Writer::new(format, Limits { value, links, ..all }).whole(pieces);
+        let Some(mut best) = write(1) else { continue };
+        let (mut fits, mut too_much) = (1, max + 1);
+        while too_much - fits > 1 {
+            let value = usize::midpoint(fits, too_much);
+            match write(value) {
+                Some(text) => (best, fits) = (text, value),
+                None => too_much = value,
+            }
         }
-        budget = budget.saturating_sub(length - max);
+        return best;
+    }
+    Writer::new(format, Limits { value: max / 4 + 1, whole: max, links: false, ellipsis: true }).begin(pieces)
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Characters of one value, as they are written.
+    value: usize,
+    /// Characters of everything.
+    whole: usize,
+    /// Addresses are links, and stay whole; else they are words like others.
+    links: bool,
+    /// Room is kept for the sign that something is left out at the end.
+    ellipsis: bool,
+}
+
+struct Opened {
+    what: What,
+    /// Its beginning is written: that waits for the first word in it.
+    written: bool,
+    /// How long its end is.
+    end: usize,
+}
+
+/// What one value may still take.
+struct Share {
+    room: usize,
+    /// It has more parts than the one at hand.
+    more: bool,
+}
+
+impl Share {
+    /// Takes `length`, if there is room for it and, where something `follows`, for the sign that it is left out.
+    fn takes(&mut self, length: usize, follows: bool) -> bool {
+        let enough = length.saturating_add(usize::from(follows)) <= self.room;
+        if enough {
+            self.room -= length;
+        }
+        enough
     }
 }
 
-const ROUNDS_MAX: u32 = 32;
-
-enum Opened {
+enum What {
     Style(Style),
     Link { address: String, from: usize },
 }
 
 struct Writer {
     format: TextFormat,
-    /// Characters of text that may still be written.
-    budget: usize,
+    limits: Limits,
     out: String,
+    /// Characters of `out`.
+    length: usize,
+    /// Characters that close what is open.
+    closing: usize,
+    /// Something did not fit: nothing more is written.
+    full: bool,
     /// Line breaks owed before the next text; none before the first.
     breaks: u8,
     opened: Vec<Opened>,
     /// The bullet to write once there is text for it.
     item: Option<Option<u64>>,
     line_start: bool,
+    after_digits: bool,
+    last: Option<char>,
 }
 
 impl Writer {
-    fn new(format: TextFormat, budget: usize) -> Self {
+    fn new(format: TextFormat, limits: Limits) -> Self {
         Self {
             format,
-            budget,
+            limits,
             out: String::new(),
+            length: 0,
+            closing: 0,
+            full: false,
             breaks: 0,
             opened: Vec::new(),
             item: None,
             line_start: true,
+            after_digits: false,
+            last: None,
         }
     }
 
-    fn write(mut self, pieces: &[Piece]) -> String {
-        for piece in pieces {
+    /// All of it, if it fits.
+    fn whole(mut self, pieces: &[Piece]) -> Option<String> {
+        self.write(pieces);
+        (!self.full).then_some(self.out)
+    }
+
+    /// As much of it as fits.
+    fn begin(mut self, pieces: &[Piece]) -> String {
+        self.write(pieces);
+        self.out
+    }
+
+    fn write(&mut self, pieces: &[Piece]) {
+        for (index, piece) in pieces.iter().enumerate() {
             match piece {
-                Piece::Text(text) => {
-                    if !self.text(text) {
-                        break;
-                    }
-                }
+                Piece::Text(runs) => self.text(runs),
                 Piece::LineBreak => self.breaks = self.breaks.max(1),
                 Piece::BlockBreak => self.breaks = 2,
                 Piece::Item(number) => {
                     self.breaks = self.breaks.max(1);
                     self.item = Some(*number);
                 }
-                Piece::Open(style) => {
-                    self.settle();
-                    self.open(*style);
-                }
-                Piece::Link(address) => {
-                    self.settle();
-                    self.open_link(address);
-                }
+                Piece::Open(style) => self.open(*style),
+                Piece::Link(address) => self.open_link(address),
                 Piece::Close(style) => {
-                    self.close_until(|opened| matches!(opened, Opened::Style(open) if open == style));
+                    let next = next_character(&pieces[index + 1..]);
+                    self.close_until(next, |what| matches!(what, What::Style(open) if open == style));
                 }
-                Piece::LinkEnd => self.close_until(|opened| matches!(opened, Opened::Link { .. })),
+                Piece::LinkEnd => {
+                    let next = next_character(&pieces[index + 1..]);
+                    self.close_until(next, |what| matches!(what, What::Link { .. }));
+                }
+            }
+            if self.full {
+                break;
             }
         }
-        while let Some(opened) = self.opened.pop() {
-            self.close(opened);
+        if self.full && self.limits.ellipsis && self.limits.whole > 0 {
+            self.out.push('…');
         }
-        self.out
+        while let Some(opened) = self.opened.pop() {
+            self.close(opened, None);
+        }
     }
 
-    /// Writes the line breaks and the bullet that the next text needs.
-    fn settle(&mut self) {
+    /// Adds what is ready to be read by the receiver.
+    fn emit(&mut self, text: &str) {
+        let length = text.chars().count();
+        if self.full || !self.fits(length) {
+            self.full = true;
+            return;
+        }
+        self.out.push_str(text);
+        self.length += length;
+    }
+
+    fn fits(&self, length: usize) -> bool {
+        self.length + length + self.closing + usize::from(self.limits.ellipsis) <= self.limits.whole
+    }
+
+    /// Writes the line breaks, the bullet and the beginnings of styles that `next` needs before it.
+    fn settle(&mut self, next: char) {
         let breaks = std::mem::take(&mut self.breaks);
+        let begun = self.opened.iter().any(|opened| opened.written);
         if !self.out.is_empty() {
-            for _ in 0..breaks {
+            for _ in 0..if begun && self.in_line() { breaks.min(1) } else { breaks } {
                 self.line_break();
             }
         }
@@ -118,263 +185,280 @@ impl Writer {
                 (None, TextFormat::Markdown | TextFormat::Plain) => "- ".to_owned(),
                 (None, _) => "• ".to_owned(),
             };
-            self.out.push_str(&bullet);
-            self.line_start = false;
+            self.emit(&bullet);
+            (self.line_start, self.after_digits) = (true, false);
+        }
+        // White space stands outside of marks, which would mean nothing beside it.
+        if self.is_marked() && next.is_whitespace() && !self.inside(Style::Pre) {
+            return;
+        }
+        for index in 0..self.opened.len() {
+            if !self.opened[index].written {
+                self.begin_opened(index, next);
+            }
         }
     }
 
+    /// In HTML marks are tags, which may stand anywhere.
+    fn is_marked(&self) -> bool {
+        matches!(self.format, TextFormat::Markdown | TextFormat::Mrkdwn)
+    }
+
+    fn begin_opened(&mut self, index: usize, next: char) {
+        let (mark, end) = match &self.opened[index].what {
+            What::Style(style) => {
+                let (open, close) = escape::mark(self.format, *style);
+                (open.to_owned(), close.len())
+            }
+            What::Link { address, .. } => {
+                let (open, close) = escape::link(self.format, address);
+                (open, close.chars().count())
+            }
+        };
+        let fence = matches!(self.opened[index].what, What::Style(Style::Pre)) && self.is_marked();
+        if fence && !self.out.is_empty() && !self.out.ends_with('\n') {
+            self.emit("\n");
+        }
+        if self.format == TextFormat::Markdown && mark == "[" && self.last == Some('!') {
+            self.emit(&ZERO_WIDTH.to_string()); // It would be an image.
+        }
+        if self.is_marked() && mark.chars().next().is_some_and(|sign| self.out.ends_with(sign)) {
+            self.emit(&ZERO_WIDTH.to_string()); // The two would be one longer mark.
+        }
+        let before = self.out.chars().next_back();
+        // At least a character of it, and the line's end before a fence.
+        self.closing += end + 1 + usize::from(fence);
+        self.emit(&mark);
+        self.closing -= 1;
+        if self.full {
+            self.closing -= end + usize::from(fence);
+            return;
+        }
+        let beside = before.is_some_and(is_word);
+        if self.format == TextFormat::Markdown && is_emphasis(&mark) && beside && !next.is_alphanumeric() {
+            self.emit(&ZERO_WIDTH.to_string()); // Between a word and a sign such a mark begins nothing.
+        }
+        self.opened[index].written = true;
+        self.opened[index].end = end + usize::from(fence);
+        if let What::Link { from, .. } = &mut self.opened[index].what {
+            *from = self.out.len();
+        }
+        self.line_start = self.line_start && fence;
+        (self.after_digits, self.last) = (false, None);
+    }
+
     fn line_break(&mut self) {
-        let code = self.inside(Style::Pre) || self.inside(Style::Code);
-        self.out.push_str(match self.format {
+        let code =
+            self.opened.iter().any(|opened| opened.written && matches!(opened.what, What::Style(Style::Pre)));
+        self.emit(match self.format {
             TextFormat::Html if !code => "<br>\n",
             // A single newline is a space in Markdown.
             TextFormat::Markdown if !code && !self.out.ends_with('\n') => "  \n",
             _ => "\n",
         });
-        self.line_start = true;
+        (self.line_start, self.after_digits, self.last) = (true, false, None);
     }
 
-    /// Writes text, values revealed and escaped. `false`: the budget is spent.
-    fn text(&mut self, text: &str) -> bool {
-        if text.chars().all(|c| c == disguise::NOTHING) {
-            return true;
-        }
-        self.settle();
-        let mut left: Vec<(char, bool)> = text
-            .chars()
-            .filter(|c| *c != disguise::NOTHING)
-            .map(|c| disguise::reveal(c).map_or((c, false), |hidden| (hidden, true)))
-            .collect();
-        let cut = left.len() > self.budget;
-        if cut {
-            left.truncate(self.budget.saturating_sub(1));
-        }
-        self.budget = self.budget.saturating_sub(left.len());
-        for index in 0..left.len() {
-            let before = index.checked_sub(1).map(|before| left[before].0);
-            let after: String = left[index + 1..].iter().take(MENTION_MAX).map(|(c, _)| *c).collect();
-            self.character(left[index], before, &after);
-        }
-        if cut {
-            self.out.push('…');
-        }
-        !cut
-    }
-
-    fn character(&mut self, (c, from_value): (char, bool), before: Option<char>, after: &str) {
-        let code = self.inside(Style::Pre) || self.inside(Style::Code);
-        if c == '\n' {
-            return match (self.inside_link() || self.inside(Style::Code), code) {
-                (true, _) => self.out.push(' '),
-                (false, true) => self.out.push('\n'),
-                (false, false) => self.line_break(),
-            };
-        }
-        let line_start = std::mem::replace(&mut self.line_start, false);
-        match self.format {
-            TextFormat::Plain => self.out.push(c),
-            TextFormat::Html => self.html(c),
-            // No escape works inside code: only the sign that would end it is replaced.
-            TextFormat::Markdown | TextFormat::Mrkdwn if code && c == '`' => self.out.push('\''),
-            TextFormat::Markdown if code => self.out.push(c),
-            TextFormat::Markdown => {
-                let number = c == '.' || c == ')';
-                let starts_block =
-                    line_start && matches!(c, '-' | '+' | '=') || number && self.line_is_digits();
-                if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '#' | '&')
-                    || starts_block
-                {
-                    self.out.push('\\');
+    fn text(&mut self, runs: &[Run]) {
+        for (index, run) in runs.iter().enumerate() {
+            let then = runs.get(index + 1).and_then(first_character);
+            match run {
+                Run::Words(words) => {
+                    self.words(words, then, None);
                 }
-                self.out.push(c);
-                self.line_start = line_start && c == ' ';
-                if c == '@' && from_value && mentions(after) {
-                    self.out.push(ZERO_WIDTH);
+                Run::Value(parts) => self.value(parts, then),
+                Run::Address(address) if self.limits.links => self.address(address, false, then),
+                Run::Address(address) => self.value(&[Part::Words(address.clone())], then),
+            }
+            if self.full {
+                return;
+            }
+        }
+    }
+
+    /// Writes a value, as much of it as a value may take.
+    fn value(&mut self, parts: &[Part], then: Option<char>) {
+        let mut share = Share { room: self.limits.value, more: false };
+        for (index, part) in parts.iter().enumerate() {
+            let next = parts.get(index + 1).and_then(first_of_part).or(then);
+            share.more = index + 1 < parts.len();
+            if let (Part::Address(address), true) = (part, self.limits.links) {
+                let length = escape::address(self.format, address, true, next).chars().count();
+                if share.takes(length, share.more) {
+                    self.address(address, true, next);
+                    continue;
                 }
             }
-            TextFormat::Mrkdwn => match c {
-                '&' | '<' | '>' => self.html(c),
-                // mrkdwn has no escape for these. They mean markup at a word's edge only.
-                '*' | '_' | '~' | '`' if !code => {
-                    let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-                    if word(before) && word(after.chars().next()) {
-                        self.out.push(c);
-                    } else {
-                        self.out.extend([ZERO_WIDTH, c, ZERO_WIDTH]);
-                    }
-                }
-                c => self.out.push(c),
-            },
+            let (Part::Words(words) | Part::Address(words)) = part;
+            if !self.words(words, next, Some(&mut share)) {
+                return;
+            }
         }
     }
 
-    fn html(&mut self, c: char) {
-        match c {
-            '&' => self.out.push_str("&amp;"),
-            '<' => self.out.push_str("&lt;"),
-            '>' => self.out.push_str("&gt;"),
-            '"' => self.out.push_str("&quot;"),
-            '\'' => self.out.push_str("&#39;"),
-            c => self.out.push(c),
+    /// Writes words, those of a value as far as its share goes. `false`: it was not enough.
+    fn words(&mut self, words: &str, then: Option<char>, mut share: Option<&mut Share>) -> bool {
+        let mut text = String::new();
+        for (at, c) in words.char_indices() {
+            let rest = &words[at + c.len_utf8()..];
+            let breaks = c == '\n' && !self.inside(Style::Code) && !self.inside_link();
+            text.clear();
+            if !breaks {
+                self.written(&mut text, c, share.is_some(), rest, then);
+            }
+            let length = if breaks { BREAK_MAX } else { text.chars().count() };
+            if let Some(share) = &mut share
+                && !share.takes(length, share.more || !rest.is_empty())
+            {
+                self.put('…', "…");
+                return false;
+            }
+            if !breaks {
+                self.put(c, &text);
+            } else if !self.swallows_break() {
+                self.settle(c);
+                self.line_break();
+            }
+            if self.full {
+                return false;
+            }
         }
+        true
     }
 
-    fn line_is_digits(&self) -> bool {
-        let line = self.out.rsplit('\n').next().unwrap_or_default().trim_start();
-        !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
+    /// What `c` is in this format, here.
+    fn written(&self, out: &mut String, c: char, from_value: bool, rest: &str, then: Option<char>) {
+        let code = self.inside(Style::Pre) || self.inside(Style::Code);
+        let breaks = self.breaks > 0 && !self.out.is_empty() || self.item.is_some();
+        let line_start = self.line_start || breaks;
+        let c = if c == '\n' { ' ' } else { c };
+        // White space waits outside of a mark for the first word, and four of it there would begin a block of code.
+        let begun = self.inside(Style::Pre) || self.opened.iter().any(|opened| opened.written) && code;
+        if line_start && !begun && c.is_whitespace() && self.format == TextFormat::Markdown {
+            return;
+        }
+        let around = Around {
+            code,
+            line_start,
+            after_digits: self.after_digits && !breaks,
+            from_value,
+            before: self.last.filter(|_| !breaks),
+            rest,
+            then,
+        };
+        escape::character(out, self.format, c, &around);
     }
 
+    fn put(&mut self, c: char, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.settle(c);
+        self.emit(text);
+        self.after_digits = (self.line_start || self.after_digits) && c.is_ascii_digit();
+        self.line_start = self.line_start && c.is_whitespace();
+        self.last = Some(c);
+    }
+
+    fn address(&mut self, address: &str, from_value: bool, then: Option<char>) {
+        self.settle('h');
+        self.emit(&escape::address(self.format, address, from_value, then));
+        (self.line_start, self.after_digits) = (false, false);
+        self.last = address.chars().last();
+    }
+
+    /// Whether it is in `style`, or will be with the next character.
     fn inside(&self, style: Style) -> bool {
-        self.opened.iter().any(|opened| matches!(opened, Opened::Style(open) if *open == style))
+        self.opened.iter().any(|opened| matches!(opened.what, What::Style(open) if open == style))
+    }
+
+    /// Whether a line break would leave nothing but an empty line where none may be.
+    fn swallows_break(&self) -> bool {
+        self.out.is_empty() || self.in_line() && self.out.ends_with('\n')
+    }
+
+    /// Whether a mark is open that an empty line would leave without its end.
+    fn in_line(&self) -> bool {
+        let within = |opened: &Opened| !matches!(opened.what, What::Style(Style::Pre));
+        self.is_marked() && self.opened.iter().any(within)
     }
 
     fn inside_link(&self) -> bool {
-        self.opened.iter().any(|opened| matches!(opened, Opened::Link { .. }))
+        self.opened.iter().any(|opened| matches!(opened.what, What::Link { .. }))
     }
 
     fn open(&mut self, style: Style) {
         // Markup inside code would be shown as it is typed, and a style twice is no style.
-        if self.inside(Style::Code) || self.inside(Style::Pre) || self.inside(style) {
-            return;
+        if !self.inside(Style::Code) && !self.inside(Style::Pre) && !self.inside(style) {
+            self.opened.push(Opened { what: What::Style(style), written: false, end: 0 });
         }
-        self.out.push_str(mark(self.format, style, true));
-        self.line_start = false;
-        self.opened.push(Opened::Style(style));
     }
 
     fn open_link(&mut self, address: &str) {
-        if self.inside_link() || self.inside(Style::Code) || self.inside(Style::Pre) {
-            return;
+        let code = self.inside(Style::Code) || self.inside(Style::Pre);
+        if self.limits.links && !code && !self.inside_link() {
+            let what = What::Link { address: address.to_owned(), from: 0 };
+            self.opened.push(Opened { what, written: false, end: 0 });
         }
-        let address = match self.format {
-            TextFormat::Plain => address.to_owned(),
-            _ => address_safe(address),
-        };
-        match self.format {
-            TextFormat::Plain => {}
-            TextFormat::Markdown => self.out.push('['),
-            TextFormat::Html => {
-                self.out.push_str("<a href=\"");
-                address.chars().for_each(|c| self.html(c));
-                self.out.push_str("\">");
-            }
-            TextFormat::Mrkdwn => {
-                self.out.push('<');
-                address
-                    .chars()
-                    .for_each(|c| if c == '&' { self.out.push_str("&amp;") } else { self.out.push(c) });
-                self.out.push('|');
-            }
-        }
-        self.line_start = false;
-        self.opened.push(Opened::Link { address, from: self.out.len() });
     }
 
     /// Closes what matches, and what was opened inside it. Nothing if there is no such thing.
-    fn close_until(&mut self, matches: impl Fn(&Opened) -> bool) {
-        let Some(index) = self.opened.iter().rposition(matches) else { return };
+    fn close_until(&mut self, next: Option<char>, matches: impl Fn(&What) -> bool) {
+        let Some(index) = self.opened.iter().rposition(|opened| matches(&opened.what)) else { return };
         for opened in self.opened.split_off(index).into_iter().rev() {
-            self.close(opened);
+            self.close(opened, next);
         }
     }
 
-    fn close(&mut self, opened: Opened) {
-        match opened {
-            Opened::Style(style) => self.out.push_str(mark(self.format, style, false)),
-            Opened::Link { address, from } => match self.format {
-                TextFormat::Plain if self.out[from..] == address => {}
-                TextFormat::Plain if self.out.len() == from => self.out.push_str(&address),
-                TextFormat::Plain => {
-                    self.out.push_str(" (");
-                    self.out.push_str(&address);
-                    self.out.push(')');
-                }
-                TextFormat::Markdown => {
-                    self.out.push_str("](");
-                    self.out.push_str(&address);
-                    self.out.push(')');
-                }
-                TextFormat::Html => self.out.push_str("</a>"),
-                TextFormat::Mrkdwn => self.out.push('>'),
+    fn close(&mut self, opened: Opened, next: Option<char>) {
+        if !opened.written {
+            // A link without words shows where it leads.
+            if let What::Link { address, .. } = opened.what
+                && !self.full
+            {
+                self.address(&address, false, next);
+            }
+            return;
+        }
+        let end = match &opened.what {
+            What::Style(style) => escape::mark(self.format, *style).1.to_owned(),
+            What::Link { address, from } => match self.format {
+                TextFormat::Plain if self.out[*from..] == **address => String::new(),
+                _ => escape::link(self.format, address).1,
             },
+        };
+        let fence = matches!(opened.what, What::Style(Style::Pre)) && self.is_marked();
+        let mut tail = String::new();
+        if fence {
+            if !self.out.ends_with('\n') {
+                self.out.push('\n');
+                self.length += 1;
+            }
+            self.breaks = self.breaks.max(1);
+        } else if self.is_marked() {
+            tail = self.out.split_off(self.out.trim_end().len());
+            let beside =
+                tail.is_empty() && !self.last.is_some_and(char::is_alphanumeric) && next.is_some_and(is_word);
+            if beside && is_emphasis(&end) && self.format == TextFormat::Markdown && self.fits(1) {
+                self.emit(&ZERO_WIDTH.to_string());
+            }
         }
+        self.closing -= opened.end;
+        self.length += end.chars().count();
+        self.out.push_str(&end);
+        self.out.push_str(&tail);
+        self.last = tail.chars().last();
     }
 }
 
-const ZERO_WIDTH: char = '\u{200B}';
+/// What a line break takes at most.
+const BREAK_MAX: usize = "<br>\n".len();
 
-/// The longest word that calls a whole room.
-const MENTION_MAX: usize = "everyone".len();
-
-fn mentions(after: &str) -> bool {
-    ["everyone", "here", "channel", "all"].iter().any(|word| after.to_ascii_lowercase().starts_with(word))
+/// As Markdown has it: what is neither white space nor a sign.
+fn is_word(c: char) -> bool {
+    !c.is_whitespace() && !c.is_ascii_punctuation()
 }
 
-/// Characters that would end a link in one of the formats, percent-encoded.
-fn address_safe(address: &str) -> String {
-    let mut safe = String::new();
-    for c in address.chars() {
-        match c {
-            '(' | ')' | '<' | '>' | '"' | '\'' | '|' | '\\' | '`' | ' ' | '\n' | '\t' | '*' => {
-                safe.push_str(&format!("%{:02X}", u32::from(c)));
-            }
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-fn mark(format: TextFormat, style: Style, open: bool) -> &'static str {
-    match (format, style) {
-        (TextFormat::Plain, _) => "",
-        (TextFormat::Markdown, Style::Bold) => "**",
-        (TextFormat::Markdown, Style::Italic) => "*",
-        (TextFormat::Markdown, Style::Strike) => "~~",
-        (TextFormat::Markdown | TextFormat::Mrkdwn, Style::Code) => "`",
-        (TextFormat::Markdown | TextFormat::Mrkdwn, Style::Pre) => {
-            if open {
-                "```\n"
-            } else {
-                "```"
-            }
-        }
-        (TextFormat::Mrkdwn, Style::Bold) => "*",
-        (TextFormat::Mrkdwn, Style::Italic) => "_",
-        (TextFormat::Mrkdwn, Style::Strike) => "~",
-        (TextFormat::Html, Style::Bold) => {
-            if open {
-                "<b>"
-            } else {
-                "</b>"
-            }
-        }
-        (TextFormat::Html, Style::Italic) => {
-            if open {
-                "<i>"
-            } else {
-                "</i>"
-            }
-        }
-        (TextFormat::Html, Style::Strike) => {
-            if open {
-                "<s>"
-            } else {
-                "</s>"
-            }
-        }
-        (TextFormat::Html, Style::Code) => {
-            if open {
-                "<code>"
-            } else {
-                "</code>"
-            }
-        }
-        (TextFormat::Html, Style::Pre) => {
-            if open {
-                "<pre>"
-            } else {
-                "</pre>"
-            }
-        }
-    }
+fn is_emphasis(mark: &str) -> bool {
+    matches!(mark, "*" | "**" | "~~")
 }

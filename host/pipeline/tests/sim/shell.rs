@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
-use watchbell_pipeline::order::{Action, Event, Note, Run, RunFault, RunId};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault, RunId};
 use watchbell_pipeline::record::{Commit, Delivery, HostId, IntentId, Phase};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Engine, EngineConfig};
@@ -43,6 +43,8 @@ pub(crate) struct Tally {
 
 enum Coming {
     Evaluated(Run),
+    /// What people are shown of it was fetched.
+    Fetched(RunId, Result<Evaluation, RunFault>),
     /// Written at that instant if `write`; acknowledged if `acknowledge`.
     Persisted {
         commit: Box<Commit>,
@@ -196,8 +198,17 @@ impl Sim {
                     () if self.fault(0.01) => Err(RunFault::Rule("a trap out of nowhere".into())),
                     () => self.world.evaluate(&run, now),
                 };
+                if outcome.is_ok() && self.random.random_bool(0.5) {
+                    let took = self.random.random_range(0..2_000);
+                    self.later(took, Coming::Fetched(run.id, outcome));
+                    return self.engine.handle(now, Event::Judged { run: run.id });
+                }
                 self.running.remove(&run.id);
                 Event::Evaluated { run: run.id, outcome }
+            }
+            Coming::Fetched(run, outcome) => {
+                self.running.remove(&run);
+                Event::Evaluated { run, outcome }
             }
             Coming::Persisted { commit, write, acknowledge } => {
                 if write {

@@ -1,6 +1,8 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use watchbell_contract::{Duration, Finding, Label, Severity, Signal, SignalKind, Timestamp, Window};
+use watchbell_contract::{
+    AnyOf, Duration, Evidence, Finding, Label, Range, Severity, Signal, SignalKind, Timestamp, Window,
+};
 use watchbell_pipeline::order::{Evaluation, Run, RunFault};
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
@@ -174,8 +176,14 @@ fn event(document: &Document) -> Signal {
         threshold: None,
         summary: format!("document {}", document.id),
         details: "{}".into(),
-        evidence: None,
+        evidence: Some(named(document)),
     }
+}
+
+fn named(document: &Document) -> Evidence {
+    let only = AnyOf { field: "_id".into(), values: vec![Some(document.id.to_string())] };
+    let over = Range::new(Timestamp(document.at), Timestamp(document.at + 1));
+    Evidence { over, only: vec![only], filter: None, newest: 1 }
 }
 
 fn firing(document: &Document) -> Signal {

@@ -71,6 +71,7 @@ macro_rules! guests {
 guests! {
     "alerter-loop" => alerter_loop,
     "alerter-trap" => alerter_trap,
+    "asks-what-it-read" => asks_what_it_read,
     "draws-at-random" => draws_at_random,
     "drip-feed" => drip_feed,
     "endless-loop" => endless_loop,
@@ -147,6 +148,12 @@ impl Guest {
         bystander_unharmed();
         outcome
     }
+}
+
+/// The sandbox has nothing against it; the cluster has.
+fn asks_what_it_read(guest: &Guest) {
+    unharmed(&guest.rule(), SIN);
+    unharmed(&guest.rule(), NO_SIN);
 }
 
 fn endless_loop(guest: &Guest) {

@@ -1,0 +1,91 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use watchbell_contract::{Ask, Calc, ClusterView, Metric, NamedFilter, Question};
+
+use super::tape::Refused;
+
+/// Where in its run a question was refused, and all that it asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RefusedForm {
+    pub(crate) round: usize,
+    pub(crate) question: u32,
+    pub(crate) asks: Value,
+}
+
+impl RefusedForm {
+    pub(super) fn of(refused: &Refused) -> Self {
+        Self { round: refused.round, question: refused.number, asks: asks(&refused.question) }
+    }
+
+    /// Whether `question` is this one, word for word.
+    pub(crate) fn is(&self, question: &Question) -> bool {
+        self.asks == asks(question)
+    }
+}
+
+fn asks(question: &Question) -> Value {
+    let only: Vec<Value> = question
+        .only
+        .iter()
+        .map(|any_of| json!({ "field": any_of.field, "values": any_of.values }))
+        .collect();
+    let ask = match &question.ask {
+        Ask::Hits(hits) => json!({ "hits": { "fields": hits.fields, "filters": filters(&hits.filters) } }),
+        Ask::Buckets(buckets) => json!({ "buckets": {
+            "by": buckets.by,
+            "every_ms": buckets.every.map(|every| every.millis()),
+            "metrics": buckets.metrics.iter().map(metric).collect::<Vec<_>>(),
+            "filters": filters(&buckets.filters),
+        } }),
+        Ask::Search(search) => json!({ "search": { "body": search.body, "pick": search.pick } }),
+        Ask::Cluster(view) => json!({ "cluster": match view {
+            ClusterView::Health => "health",
+            ClusterView::UnassignedShards => "unassigned_shards",
+            ClusterView::PendingTasks => "pending_tasks",
+            ClusterView::Disks => "disks",
+        } }),
+    };
+    json!({ "over": [question.over.start.0, question.over.end.0], "only": only, "filter": question.filter, "ask": ask })
+}
+
+fn filters(filters: &[NamedFilter]) -> Vec<Value> {
+    filters.iter().map(|named| json!({ "name": named.name, "filter": named.filter })).collect()
+}
+
+fn metric(metric: &Metric) -> Value {
+    let calc = match &metric.calc {
+        Calc::Minimum => json!("minimum"),
+        Calc::Maximum => json!("maximum"),
+        Calc::Average => json!("average"),
+        Calc::Sum => json!("sum"),
+        Calc::ValueCount => json!("value_count"),
+        Calc::Cardinality => json!("cardinality"),
+        Calc::Percentile(percent) => json!({ "percentile": percent }),
+        Calc::Script(source) => json!({ "script": source }),
+    };
+    json!({ "name": metric.name, "field": metric.field, "calc": calc })
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_contract::{Hits, Range, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_known_by_every_word_of_it() {
+        let over = Range::new(Timestamp(1), Timestamp(2));
+        let question = |filter: &str| Question {
+            over,
+            only: vec![],
+            filter: Some(filter.into()),
+            ask: Ask::Hits(Hits { fields: vec!["user".into()], filters: vec![] }),
+        };
+        let refused = Refused { round: 1, number: 2, question: question("user:\"unclosed") };
+        let form = RefusedForm::of(&refused);
+        let text = serde_json::to_string(&form).unwrap();
+        let read: RefusedForm = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.round, read.question), (1, 2));
+        assert!(read.is(&question("user:\"unclosed")) && !read.is(&question("user:\"closed\"")));
+    }
+}

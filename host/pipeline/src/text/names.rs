@@ -1,0 +1,257 @@
+//! What a template names: variables, filters and tests, with their places.
+use std::collections::BTreeSet;
+
+use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
+use minijinja::machinery::{Span, parse};
+
+/// Something that a template names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub kind: NameKind,
+    /// A variable, and what is looked up in it as far as that stands in the template: `labels`, `host`, `name`.
+    pub path: Vec<String>,
+    /// From 1, within the template.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    Variable,
+    Filter,
+    Test,
+}
+
+/// What `source` names and does not bind itself, in its own order. Nothing of a template that cannot be read.
+pub fn names(source: &str) -> Vec<Name> {
+    let Ok(template) = parse(source, "", Default::default()) else { return Vec::new() };
+    let mut reader = Reader::default();
+    reader.statement(&template);
+    let mut names = reader.names;
+    names.sort_by_key(|name| (name.line, name.column));
+    names
+}
+
+#[derive(Default)]
+struct Reader<'a> {
+    names: Vec<Name>,
+    /// By scope.
+    bound: Vec<BTreeSet<&'a str>>,
+}
+
+impl<'a> Reader<'a> {
+    fn statement(&mut self, statement: &'a Stmt<'a>) {
+        match statement {
+            Stmt::Template(template) => {
+                self.bound.push(BTreeSet::from(["self"]));
+                template.children.iter().for_each(|child| self.statement(child));
+            }
+            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            Stmt::ForLoop(each) => {
+                self.expression(&each.iter);
+                self.scope(&[&each.target], each.filter_expr.as_ref(), &each.body);
+                self.scope(&[], None, &each.else_body);
+            }
+            Stmt::IfCond(either) => {
+                self.expression(&either.expr);
+                self.scope(&[], None, &either.true_body);
+                self.scope(&[], None, &either.false_body);
+            }
+            Stmt::WithBlock(with) => {
+                with.assignments.iter().for_each(|(_, value)| self.expression(value));
+                let targets: Vec<&Expr<'_>> = with.assignments.iter().map(|(target, _)| target).collect();
+                self.scope(&targets, None, &with.body);
+            }
+            Stmt::Set(set) => {
+                self.expression(&set.expr);
+                self.bind(&set.target);
+            }
+            Stmt::SetBlock(set) => {
+                set.filter.iter().for_each(|filter| self.expression(filter));
+                self.scope(&[], None, &set.body);
+                self.bind(&set.target);
+            }
+            Stmt::AutoEscape(block) => self.scope(&[], None, &block.body),
+            Stmt::FilterBlock(block) => {
+                self.expression(&block.filter);
+                self.scope(&[], None, &block.body);
+            }
+            Stmt::Block(block) => self.scope(&[], None, &block.body),
+            Stmt::Macro(define) => {
+                self.bind_name(define.name);
+                self.define(define);
+            }
+            Stmt::CallBlock(block) => {
+                self.call(&block.call);
+                self.define(&block.macro_decl);
+            }
+            Stmt::Do(statement) => self.call(&statement.call),
+            Stmt::EmitRaw(_)
+            | Stmt::Import(_)
+            | Stmt::FromImport(_)
+            | Stmt::Extends(_)
+            | Stmt::Include(_) => {}
+        }
+    }
+
+    fn scope(&mut self, targets: &[&'a Expr<'a>], condition: Option<&'a Expr<'a>>, body: &'a [Stmt<'a>]) {
+        self.bound.push(BTreeSet::from(["loop"]));
+        targets.iter().for_each(|target| self.bind(target));
+        condition.into_iter().for_each(|condition| self.expression(condition));
+        body.iter().for_each(|child| self.statement(child));
+        self.bound.pop();
+    }
+
+    fn define(&mut self, define: &'a Macro<'a>) {
+        define.defaults.iter().for_each(|value| self.expression(value));
+        let targets: Vec<&Expr<'_>> = define.args.iter().collect();
+        self.bound.push(BTreeSet::from(["caller"]));
+        self.scope(&targets, None, &define.body);
+        self.bound.pop();
+    }
+
+    fn bind(&mut self, target: &'a Expr<'a>) {
+        match target {
+            Expr::Var(var) => self.bind_name(var.id),
+            Expr::List(list) => list.items.iter().for_each(|item| self.bind(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item)),
+            _ => {}
+        }
+    }
+
+    fn bind_name(&mut self, name: &'a str) {
+        self.bound.last_mut().into_iter().for_each(|scope| {
+            scope.insert(name);
+        });
+    }
+
+    fn expression(&mut self, expression: &'a Expr<'a>) {
+        if let Some((path, span)) = path(expression) {
+            if !self.bound.iter().any(|scope| scope.contains(path[0].as_str())) {
+                self.name(NameKind::Variable, path, span);
+            }
+            return;
+        }
+        match expression {
+            Expr::Var(_) | Expr::Const(_) => {}
+            Expr::UnaryOp(it) => self.expression(&it.expr),
+            Expr::BinOp(it) => [&it.left, &it.right].into_iter().for_each(|side| self.expression(side)),
+            Expr::Compare(it) => {
+                self.expression(&it.expr);
+                it.ops.iter().for_each(|op| self.expression(&op.expr));
+            }
+            Expr::IfExpr(it) => {
+                let parts = [Some(&it.test_expr), Some(&it.true_expr), it.false_expr.as_ref()];
+                parts.into_iter().flatten().for_each(|part| self.expression(part));
+            }
+            Expr::Filter(it) => {
+                it.expr.iter().for_each(|expr| self.expression(expr));
+                self.name(NameKind::Filter, vec![it.name.to_owned()], expression.span());
+                self.arguments(&it.args);
+            }
+            Expr::Test(it) => {
+                self.expression(&it.expr);
+                self.name(NameKind::Test, vec![it.name.to_owned()], expression.span());
+                self.arguments(&it.args);
+            }
+            Expr::GetAttr(it) => self.expression(&it.expr),
+            Expr::GetItem(it) => {
+                [&it.expr, &it.subscript_expr].into_iter().for_each(|part| self.expression(part))
+            }
+            Expr::Slice(it) => {
+                let parts = [Some(&it.expr), it.start.as_ref(), it.stop.as_ref(), it.step.as_ref()];
+                parts.into_iter().flatten().for_each(|part| self.expression(part));
+            }
+            Expr::Call(it) => self.call(it),
+            Expr::List(it) => it.items.iter().for_each(|item| self.expression(item)),
+            Expr::Tuple(it) => it.items.iter().for_each(|item| self.expression(item)),
+            Expr::Map(it) => it.keys.iter().chain(&it.values).for_each(|part| self.expression(part)),
+        }
+    }
+
+    fn call(&mut self, call: &'a Call<'a>) {
+        // The last step of a path is a method of what stands before it.
+        match &call.expr {
+            Expr::GetAttr(method) => self.expression(&method.expr),
+            function => self.expression(function),
+        }
+        self.arguments(&call.args);
+    }
+
+    fn arguments(&mut self, arguments: &'a [CallArg<'a>]) {
+        for argument in arguments {
+            let (CallArg::Pos(value)
+            | CallArg::Kwarg(_, value)
+            | CallArg::PosSplat(value)
+            | CallArg::KwargSplat(value)) = argument;
+            self.expression(value);
+        }
+    }
+
+    fn name(&mut self, kind: NameKind, path: Vec<String>, span: Span) {
+        self.names.push(Name {
+            kind,
+            path,
+            line: span.start_line.into(),
+            column: u32::from(span.start_col) + 1,
+        });
+    }
+}
+
+/// A variable and the members looked up in it, as far as they are written: `x.a['b.c'][0].d` is `x`, `a`, `b.c`.
+fn path(expression: &Expr<'_>) -> Option<(Vec<String>, Span)> {
+    match expression {
+        Expr::Var(var) => Some((vec![var.id.to_owned()], var.span())),
+        Expr::GetAttr(it) => {
+            let (mut path, span) = path(&it.expr)?;
+            path.push(it.name.to_owned());
+            Some((path, span))
+        }
+        Expr::GetItem(it) => {
+            let Expr::Const(key) = &it.subscript_expr else { return None };
+            let (mut path, span) = path(&it.expr)?;
+            path.push(key.value.as_str().map_or_else(|| key.value.to_string(), str::to_owned));
+            Some((path, span))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &str) -> Vec<String> {
+        let written = |name: Name| {
+            let kind = match name.kind {
+                NameKind::Variable => "",
+                NameKind::Filter => "|",
+                NameKind::Test => "is ",
+            };
+            format!("{}:{} {kind}{}", name.line, name.column, name.path.join("/"))
+        };
+        names(source).into_iter().map(written).collect()
+    }
+
+    #[test]
+    fn names_have_their_places() {
+        assert_eq!(
+            read("é {{ labels.host.name | upper }}\n{{ x['a.b'][0].c }}"),
+            ["1:6 labels/host/name", "1:25 |upper", "2:4 x/a.b/0/c"]
+        );
+        assert_eq!(read("{% if false %}{{ y[:3] is odd }}{% endif %}"), ["1:18 y", "1:27 is odd"]);
+    }
+
+    #[test]
+    fn what_the_template_binds_is_not_named() {
+        assert!(read("{% for a, b in [] %}{{ a }}{{ b }}{{ loop.index }}{% endfor %}").is_empty());
+        assert!(
+            read("{% set a = 1 %}{{ a }}{% macro m(b) %}{{ b }}{{ caller() }}{% endmacro %}{{ m(1) }}")
+                .is_empty()
+        );
+        assert_eq!(read("{% for a in a %}{% endfor %}{{ a }}"), ["1:13 a", "1:32 a"]);
+        assert_eq!(read("{% set a = a %}"), ["1:12 a"]);
+        assert_eq!(read("{{ details.items() }}{{ details[x] }}").len(), 3);
+    }
+}

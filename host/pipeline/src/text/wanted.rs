@@ -1,0 +1,155 @@
+//! What texts show of the documents behind a signal: nothing more is fetched.
+use std::collections::BTreeSet;
+
+use super::names::{NameKind, names};
+use crate::spec::AlertSpec;
+
+/// How many documents a message shows at most.
+pub const DOCUMENTS_MAX: u32 = 10;
+
+/// The documents that texts want.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many, newest first; at most [`DOCUMENTS_MAX`].
+    pub count: u32,
+    /// Those fields of them that are named; `None`: all.
+    pub fields: Option<BTreeSet<String>>,
+}
+
+impl Wanted {
+    /// As many as may be, whole: for a receiver that takes a signal's details as they are.
+    pub fn all() -> Self {
+        Self::whole(DOCUMENTS_MAX)
+    }
+
+    fn whole(count: u32) -> Self {
+        Self { count, fields: None }
+    }
+
+    /// Of a rule's texts.
+    pub fn by(alert: &AlertSpec) -> Self {
+        Self::of(&alert.title).and(Self::of(&alert.body))
+    }
+
+    /// Of a template. What cannot be told is taken for more rather than for less.
+    pub fn of(source: &str) -> Self {
+        let variables = names(source).into_iter().filter(|name| name.kind == NameKind::Variable);
+        variables.fold(Self::default(), |wanted, name| {
+            let path: Vec<&str> = name.path.iter().map(String::as_str).collect();
+            wanted.and(Self::of_path(&path, source))
+        })
+    }
+
+    fn of_path(path: &[&str], source: &str) -> Self {
+        match path {
+            // The fields of the newest, by name.
+            ["rows", ..] => Self::whole(1),
+            ["document", field @ ..] => Self::of_field(1, field),
+            ["documents", rest @ ..] | ["details", "documents", rest @ ..] => match rest {
+                [number, field @ ..] if number.parse::<u32>().is_ok() => {
+                    let index: u32 = number.parse().unwrap_or(DOCUMENTS_MAX);
+                    Self::of_field(index.saturating_add(1).min(DOCUMENTS_MAX), field)
+                }
+                _ => Self::all(),
+            },
+            // Whatever it is looked into for.
+            ["details"] if source.contains("documents") => Self::all(),
+            _ => Self::default(),
+        }
+    }
+
+    fn of_field(count: u32, path: &[&str]) -> Self {
+        // The place in a list is no field.
+        let path: Vec<&str> = path.iter().copied().take_while(|part| part.parse::<u32>().is_err()).collect();
+        // A pattern would be taken for one.
+        let is_name = !path.is_empty() && !path.iter().any(|part| part.contains(['*', '\\']));
+        Self { count, fields: is_name.then(|| BTreeSet::from([path.join(".")])) }
+    }
+
+    pub fn and(self, other: Self) -> Self {
+        if self.count == 0 {
+            return other;
+        }
+        if other.count == 0 {
+            return self;
+        }
+        let fields = self.fields.zip(other.fields).map(|(mut fields, more)| {
+            fields.extend(more);
+            fields
+        });
+        Self { count: self.count.max(other.count), fields }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(source: &str) -> (u32, Option<Vec<String>>) {
+        let Wanted { count, fields } = Wanted::of(source);
+        (count, fields.map(|fields| fields.into_iter().collect()))
+    }
+
+    fn some<const N: usize>(count: u32, fields: [&str; N]) -> (u32, Option<Vec<String>>) {
+        (count, Some(fields.map(str::to_owned).into()))
+    }
+
+    #[test]
+    fn a_text_without_documents_wants_none() {
+        for text in
+            ["", "document", "{{ summary }} of documents", "{{ details.count }} {{ details['count'] }}"]
+        {
+            assert_eq!(of(text).0, 0, "{text}");
+        }
+        assert_eq!(of("{% set document = summary %}{{ document }} {{ documents_note }}").0, 0);
+    }
+
+    #[test]
+    fn named_fields_alone_are_wanted() {
+        assert_eq!(of("a document: {{ document.user.name | default('x') }}"), some(1, ["user.name"]));
+        assert_eq!(
+            of("{{ document['user.name'] }}{% if document.a.b[0] > 1 %}x{% endif %}"),
+            some(1, ["a.b", "user.name"])
+        );
+        assert_eq!(
+            of("{{ documents[2].message }} {{ document.host['name'] }}"),
+            some(3, ["host.name", "message"])
+        );
+        assert_eq!(of("{{ details.documents[0].user }}"), some(1, ["user"]));
+        assert_eq!(of("{{ details['documents'][1].user }}"), some(2, ["user"]));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_all() {
+        for text in [
+            "{% for d in documents %}{{ d.user }}{% endfor %}",
+            "{{ documents | length }}",
+            "{{ details.documents }}",
+            "{{ documents[n].user }}",
+            "{% set name = 'documents' %}{{ details[name] }}",
+        ] {
+            assert_eq!(of(text), (DOCUMENTS_MAX, None), "{text}");
+        }
+        for text in
+            ["{{ document }}", "{{ document[labels.x] }}", "{{ document.items() }}", "{{ document['a*'] }}"]
+        {
+            assert_eq!(of(text), (1, None), "{text}");
+        }
+        assert_eq!(of("{{ document.user }} {{ document | tojson }}"), (1, None));
+        assert_eq!(of("{{ documents[99].a }}").0, DOCUMENTS_MAX);
+    }
+
+    #[test]
+    fn a_rule_without_a_body_shows_the_newest_document() {
+        let mut alert = AlertSpec {
+            title: super::super::TITLE.into(),
+            body: super::super::BODY.into(),
+            ..Default::default()
+        };
+        assert_eq!(Wanted::by(&alert), Wanted { count: 1, fields: None });
+        alert.body = "{{ details.count }}".into();
+        assert_eq!(Wanted::by(&alert).count, 0);
+        alert.title = "{{ document.user }}".into();
+        assert_eq!(Wanted::by(&alert).count, 1);
+    }
+}
