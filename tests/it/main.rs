@@ -10,4 +10,5 @@ mod leaving; // what is imported is taken by the real rules
 mod timelines; // random timelines beside ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
+mod fields; // fields as the indices have them
 mod plugin; // plugins from an idea to a host that runs them

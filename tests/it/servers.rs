@@ -84,7 +84,7 @@ async fn a_shadow_reads_what_elastalert_keeps_on_every_server() {
 }
 
 /// The real servers at hand, by name and address; the others are told as skipped.
-fn servers(test: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn servers(test: &str) -> Vec<(&'static str, String)> {
     let given = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
     let mut found = Vec::new();
     for name in ["es7", "es9", "os3"] {

@@ -113,16 +113,36 @@ impl World {
 
     /// Makes `index` with the fields that these tests use.
     pub(crate) async fn index(&self, index: &str) {
-        // It may be left from another test on a real server.
-        self.http.delete(format!("{}/{index}", self.cluster)).send().await.expect("the cluster answers");
-        let mapping = json!({ "mappings": { "properties": {
-            "@timestamp": { "type": "date" },
+        let properties = json!({
             "Status": { "type": "integer" },
             "host": { "properties": { "name": { "type": "keyword" } } },
-        } } });
-        let made = self.http.put(format!("{}/{index}", self.cluster)).json(&mapping).send().await;
+        });
+        self.index_with(index, &properties).await;
+    }
+
+    /// Makes `index` with a time field and `properties`.
+    pub(crate) async fn index_with(&self, index: &str, properties: &Value) {
+        let mut properties = properties.clone();
+        properties["@timestamp"] = json!({ "type": "date" });
+        self.create(index, &json!({ "mappings": { "properties": properties } })).await;
+    }
+
+    /// Makes `index` as it is before its first document: it knows no field, not even the time.
+    pub(crate) async fn bare_index(&self, index: &str) {
+        self.create(index, &json!({})).await;
+    }
+
+    async fn create(&self, index: &str, body: &Value) {
+        // It may be left from another test on a real server.
+        self.no_index(index).await;
+        let made = self.http.put(format!("{}/{index}", self.cluster)).json(body).send().await;
         let made = made.expect("the cluster answers");
         assert!(made.status().is_success(), "{}", made.text().await.unwrap_or_default());
+    }
+
+    /// Deletes `index`, if it is there.
+    pub(crate) async fn no_index(&self, index: &str) {
+        self.http.delete(format!("{}/{index}", self.cluster)).send().await.expect("the cluster answers");
     }
 
     pub(crate) async fn documents(&self, index: &str, documents: &[Value]) {

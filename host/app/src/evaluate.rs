@@ -15,6 +15,8 @@ use crate::chain;
 use crate::recording::Tape;
 use crate::{clock, notes};
 
+/// How often a run begins anew, at most, because its fields changed while it asked for them.
+const OUTDATED_MAX: usize = 3;
 /// How often a rule may ask further questions after an answer.
 const ROUNDS_MAX: usize = 4;
 
@@ -51,6 +53,19 @@ pub(crate) async fn evaluate(
     Ok(evaluation)
 }
 
+/// Why a run has no finding.
+enum Interrupted {
+    Fault(RunFault),
+    /// What it was told so far was asked for under field types that were no longer true.
+    Outdated(AskError),
+}
+
+impl From<RunFault> for Interrupted {
+    fn from(fault: RunFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
 async fn answer_all(
     run: &Run,
@@ -60,6 +75,30 @@ async fn answer_all(
     tape: &mut Tape,
     deadline: Instant,
 ) -> Result<(watchbell_contract::Finding, u64), RunFault> {
+    let mut outdated = 0;
+    loop {
+        match answer_once(run, rule, guests, rows, tape, deadline).await {
+            Ok(answered) => return Ok(answered),
+            Err(Interrupted::Fault(fault)) => return Err(fault),
+            Err(Interrupted::Outdated(error)) if outdated == OUTDATED_MAX => return Err(asked(error)),
+            Err(Interrupted::Outdated(error)) => {
+                outdated += 1;
+                tracing::debug!(rule = %rule.name, error = chain(&error), "the run begins anew");
+                rows.store(0, Ordering::Relaxed);
+                *tape = Tape::default();
+            }
+        }
+    }
+}
+
+async fn answer_once(
+    run: &Run,
+    rule: &Arc<Bound>,
+    guests: &Arc<Semaphore>,
+    rows: &AtomicU64,
+    tape: &mut Tape,
+    deadline: Instant,
+) -> Result<(watchbell_contract::Finding, u64), Interrupted> {
     let mut fresh = 0;
     let (bound, window) = (Arc::clone(rule), run.window);
     let state = run.state.as_ref().map(|state| state.bytes.clone());
@@ -79,12 +118,15 @@ async fn answer_all(
             break;
         }
         for (number, question) in (0u32..).zip(&questions) {
-            let failed = |error, tape: &mut Tape| {
+            let failed = |error: AskError, tape: &mut Tape| {
+                if error.is_outdated() {
+                    return Interrupted::Outdated(error);
+                }
                 let fault = asked(error);
                 if matches!(fault, RunFault::Rule(_)) {
                     tape.refused(round, number, question);
                 }
-                fault
+                Interrupted::Fault(fault)
             };
             let asking = rule.cluster.ask(&rule.target, question, deadline).await;
             let mut pages = asking.map_err(|error| failed(error, tape))?;
@@ -97,7 +139,8 @@ async fn answer_all(
             pages.close().await;
         }
     }
-    Err(RunFault::Rule(format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule)))
+    let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
+    Err(RunFault::Rule(message).into())
 }
 
 async fn answer(

@@ -1,5 +1,8 @@
+mod server; // which server it is
+mod fields; // what is known of fields before a rule runs
+
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -12,19 +15,24 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 use watchbell_contract::{Ask, Question, Range};
 
+pub use self::{
+    fields::{FieldInfo, Inspection, Role},
+    server::{Flavor, ServerInfo},
+};
 use crate::{
-    buckets::BucketsCursor,
+    buckets::{BucketsCursor, MergedCursor},
     config::{ClusterConfig, ConfigError},
-    cursor::{HitsCursor, ignoring},
+    cursor::HitsCursor,
     error::{AskError, Cause},
     evidence::{self, EvidenceAsk, EvidenceDocs},
-    mapping::Mapping,
+    looks::Looks,
     pages::{Pages, Source},
-    plan::FieldPlan,
+    prepared::{Asked, Prepared, Proof, Shape},
     query::{self, Narrow},
     raw,
+    resolve::Group,
     target::Target,
-    transport::{Request, Transport, index_path},
+    transport::{Request, Transport},
     view,
     whole::{Extent, search_path},
 };
@@ -33,7 +41,6 @@ use crate::{
 const REMEMBERED_MAX: usize = 100_000;
 /// Evidence is worth no longer wait.
 const EVIDENCE_WAIT_MAX: Duration = Duration::from_secs(2);
-const INFO_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A cluster that can be asked. Clones share connections, concurrency and what was learnt.
 #[derive(Clone, Debug)]
@@ -44,13 +51,11 @@ pub struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Inner {
     transport: Transport,
-    mappings: Mutex<HashMap<MappingKey, (Instant, Arc<Mapping>)>>,
+    looks: Looks,
     paging: AtomicU8,
     /// Questions whose last answer was longer than one page.
     long: Mutex<HashSet<u64>>,
 }
-
-type MappingKey = (Vec<String>, bool, Vec<String>);
 
 /// How a long answer is continued; learnt by trying once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,41 +69,6 @@ pub(crate) enum Paging {
     Scroll,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerInfo {
-    pub flavor: Flavor,
-    /// Empty if the server does not say.
-    pub version: String,
-    pub cluster_name: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    Elasticsearch,
-    OpenSearch,
-    /// The embedded search node.
-    Node,
-    Unknown,
-}
-
-/// What is known of a field before a rule runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldInfo {
-    pub name: String,
-    /// Empty: in no mapping. More than one: the indices disagree.
-    pub types: Vec<String>,
-    /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
-    pub ignore_above: Option<u64>,
-    /// Analysed: read from the source, and counted by its `keyword`.
-    pub text: bool,
-    /// The `.keyword` beside it.
-    pub keyword: Option<String>,
-    /// The nested object it lies in.
-    pub nested: Option<String>,
-    /// Why it cannot be asked as a column.
-    pub problem: Option<String>,
-}
-
 impl Cluster {
     /// No request is sent yet.
     ///
@@ -107,7 +77,7 @@ impl Cluster {
     pub fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
         let inner = Inner {
             transport: Transport::new(config)?,
-            mappings: Mutex::default(),
+            looks: Looks::default(),
             paging: AtomicU8::new(Paging::Unknown as u8),
             long: Mutex::default(),
         };
@@ -139,79 +109,51 @@ impl Cluster {
         if let Ask::Cluster(what) = &question.ask {
             return Ok(Pages::ready(Some(view::ask(inner, *what, question.over, deadline).await?)));
         }
-        let only = question.only.iter().map(|any_of| any_of.field.as_str());
-        let named: Vec<&str> = match &question.ask {
-            Ask::Hits(hits) => hits.fields.iter().map(String::as_str).collect(),
-            Ask::Buckets(buckets) => {
-                let metrics = buckets.metrics.iter().map(|metric| metric.field.as_str());
-                buckets.by.iter().map(String::as_str).chain(metrics).collect()
-            }
-            Ask::Search(_) | Ask::Cluster(_) => vec![],
+        let asked = Asked::new(target, question);
+        let began = Instant::now();
+        let Some(mut mapping) = inner.mapping_of_data(target, &asked.fields(), deadline).await? else {
+            return Ok(Pages::ready(None));
         };
-        let fields: Vec<&str> =
-            std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
-        let mapping = inner.mapping(target, &fields, deadline).await?;
-        if !mapping.has_index {
-            return inner.none_asked(target, deadline).await.map(|()| Pages::ready(None));
+        let mut prepared = Prepared::new(&asked, &mapping);
+        if prepared.is_err() {
+            // The index that it failed for may be gone by now.
+            mapping = inner.mapping_since(target, &asked.fields(), began, deadline).await?;
+            prepared = Prepared::new(&asked, &mapping);
         }
-        mapping.check_time(&target.time_field)?;
-        let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
-        let filters = query::filters(target, &narrow, &mapping)?;
-        let source = match &question.ask {
-            Ask::Hits(hits) => {
-                let plan = FieldPlan::new(hits, &mapping, &target.time_field)?;
-                let (inner, target) = (Arc::clone(inner), target.clone());
-                let named = hits.filters.clone();
-                let cursor = HitsCursor::new(inner, target, question.over, filters, named, plan, deadline);
+        let prepared = prepared?;
+        let (shared, owned) = (Arc::clone(inner), target.clone());
+        let (over, filters) = (question.over, prepared.filters.clone());
+        let source = match (&question.ask, &prepared.shape) {
+            (Ask::Hits(hits), Shape::Hits(plan)) => {
+                let (named, plan) = (hits.filters.clone(), plan.clone());
+                let cursor = HitsCursor::new(shared, owned, over, filters, named, plan, deadline);
                 Source::Hits(Box::new(cursor))
             }
-            Ask::Buckets(buckets) => {
-                let (inner, target) = (Arc::clone(inner), target.clone());
-                let cursor =
-                    BucketsCursor::new(inner, target, question.over, filters, buckets, &mapping, deadline)?;
-                Source::Buckets(Box::new(cursor))
+            (Ask::Buckets(buckets), Shape::Buckets(groups)) => match &groups[..] {
+                [Group { indices: None, parts }] => {
+                    let fields = (&*mapping, &parts[..]);
+                    let cursor = BucketsCursor::new(shared, owned, over, filters, buckets, fields, deadline)?;
+                    Source::Buckets(Box::new(cursor))
+                }
+                groups => {
+                    let fields = (&*mapping, groups);
+                    let cursor = MergedCursor::new(inner, target, over, &filters, buckets, fields, deadline)?;
+                    Source::Merged(Box::new(cursor))
+                }
+            },
+            (Ask::Search(search), _) => {
+                let rows = raw::ask(inner, target, search, over, filters, deadline).await?;
+                Source::Ready(Some(rows))
             }
-            Ask::Search(search) => {
-                let rows = raw::ask(inner, target, search, question.over, filters, deadline).await?;
-                return Ok(Pages::ready(Some(rows)));
-            }
-            Ask::Cluster(_) => return Ok(Pages::ready(None)),
+            _ => return Ok(Pages::ready(None)),
         };
-        Ok(Pages::start(Arc::clone(inner), target.clone(), source))
+        let proof = Proof::new(asked, prepared, mapping, deadline);
+        Ok(Pages::start(Arc::clone(inner), source, proof))
     }
 
-    /// Which server this is. Some do not answer at `/`; then it is unknown, and no error.
-    pub async fn info(&self) -> Result<ServerInfo, AskError> {
-        let deadline = Instant::now() + INFO_WAIT_MAX;
-        let get = async |path: &str| -> Result<Value, Cause> {
-            let request =
-                Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-            let body = self.inner.send(&request).await?;
-            serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
-        };
-        let text = |value: &Value, pointer: &str| -> String {
-            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()
-        };
-        let root = match get("/").await {
-            Ok(root) => root,
-            Err(Cause::Refused { status: 400 | 404 | 405, .. }) => {
-                let nodes = get("/_nodes/_local").await.unwrap_or_default();
-                let node =
-                    nodes.get("nodes").and_then(Value::as_object).and_then(|nodes| nodes.values().next());
-                let version = node.map(|node| text(node, "/version")).unwrap_or_default();
-                let cluster_name = text(&nodes, "/cluster_name");
-                return Ok(ServerInfo { flavor: Flavor::Unknown, version, cluster_name });
-            }
-            Err(cause) => return Err(AskError::of_cluster(self.name(), cause)),
-        };
-        let version = text(&root, "/version/number");
-        let flavor = match text(&root, "/version/distribution").as_str() {
-            "opensearch" => Flavor::OpenSearch,
-            other if other.contains("watchbell") => Flavor::Node,
-            _ if version.is_empty() => Flavor::Unknown,
-            _ => Flavor::Elasticsearch,
-        };
-        Ok(ServerInfo { flavor, version, cluster_name: text(&root, "/cluster_name") })
+    /// As if nothing had been learnt of field types: for indices that were made anew under their old names.
+    pub fn forget_mappings(&self) {
+        self.inner.looks.forget_all();
     }
 
     /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds; of each, those of its `fields`.
@@ -261,16 +203,10 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<(Vec<Value>, u64), AskError> {
         let look = async {
-            let (time, inner) = (target.time_field.as_str(), &self.inner);
-            let mapping = inner.mapping(target, &[time], deadline).await?;
-            // An index that nothing was written to may not know its fields yet.
-            if !mapping.has_index {
-                return inner.none_asked(target, deadline).await.map(|()| (Vec::new(), 0));
-            }
-            if mapping.field(time).is_none() && target.ignore_unavailable {
+            let time = target.time_field.as_str();
+            let Some(mapping) = self.inner.mapping_of_data(target, &[time], deadline).await? else {
                 return Ok((Vec::new(), 0));
-            }
-            mapping.check_time(time)?;
+            };
             let narrow = Narrow { over, only: &[], filter: None };
             let order = json!({ "order": "asc", "unmapped_type": "date", "numeric_type": "date" });
             let body = json!({
@@ -313,59 +249,25 @@ impl Cluster {
         count.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// What the indices know of `fields`, in their order.
-    ///
-    /// # Errors
-    /// As `ask`; a field that is in no mapping is none.
-    pub async fn fields(
-        &self,
-        target: &Target,
-        fields: &[String],
-        deadline: Instant,
-    ) -> Result<Vec<FieldInfo>, AskError> {
-        let look = async {
-            let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-            let mapping = self.inner.mapping(target, &names, deadline).await?;
-            if !mapping.has_index && !target.ignore_unavailable {
-                return Err(Cause::NoIndex { reason: String::new() });
-            }
-            let ignored = self.inner.ignore_above(target, &names, deadline).await?;
-            Ok(fields.iter().map(|name| FieldInfo::new(name, &mapping, &ignored)).collect())
-        };
-        look.await.map_err(|cause| self.error(target, cause))
-    }
-
     fn error(&self, target: &Target, cause: Cause) -> AskError {
         AskError::new(self.name(), target, cause)
     }
 }
 
-fn total(answer: &Value) -> Result<u64, Cause> {
+pub(crate) fn total(answer: &Value) -> Result<u64, Cause> {
     let total = answer.pointer("/hits/total");
     // A number on servers before 7.0.
     let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
     total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
 }
 
-impl FieldInfo {
-    fn new(name: &str, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
-        let caps = mapping.field(name);
-        let keyword = format!("{name}.keyword");
-        Self {
-            name: name.into(),
-            types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
-            ignore_above: ignored.get(name).copied(),
-            text: caps.is_some_and(|caps| caps.is_text()),
-            nested: mapping.parents(name).find(|(_, caps)| caps.is("nested")).map(|(root, _)| root.into()),
-            problem: caps.and_then(|caps| crate::plan::kind(name, caps).err()).map(|cause| cause.to_string()),
-            keyword: mapping.field(&keyword).is_some_and(|caps| caps.has_doc_values()).then_some(keyword),
-        }
-    }
-}
-
 impl Inner {
     pub(crate) fn config(&self) -> &ClusterConfig {
         self.transport.config()
+    }
+
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
@@ -389,7 +291,7 @@ impl Inner {
 
     /// That no index is there to be asked, and that the target lets it be so. The capabilities of fields do not prove
     /// it: Elasticsearch 7 and OpenSearch leave out an index whose shards are missing.
-    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+    pub(crate) async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
         let path = search_path(target, "");
         let body = Some(Bytes::from_static(br#"{"size":0,"track_total_hits":false}"#));
         let request = Request { method: Method::Post, path, body, repeatable: true, deadline };
@@ -401,82 +303,6 @@ impl Inner {
         match target.ignore_unavailable && extent.is_of_nothing() {
             true => Ok(()),
             false => Err(Cause::NoIndex { reason: String::new() }),
-        }
-    }
-
-    pub(crate) async fn mapping(
-        &self,
-        target: &Target,
-        fields: &[&str],
-        deadline: Instant,
-    ) -> Result<Arc<Mapping>, Cause> {
-        let wanted = Mapping::wanted(fields.iter().copied());
-        let key = (target.indices.clone(), target.ignore_unavailable, wanted);
-        let now = Instant::now();
-        if let Some((until, mapping)) = lock(&self.mappings).get(&key)
-            && *until > now
-        {
-            return Ok(Arc::clone(mapping));
-        }
-        let list = encoded(&key.2.join(","));
-        let index = index_path(&target.indices);
-        let path = format!("{index}/_field_caps?fields={list}{}", ignoring(target, '&'));
-        let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-        let mapping = Arc::new(Mapping::parse(&self.send(&request).await?)?);
-        // Indices that are yet to come, and a time field without its first document, are looked for each time.
-        if mapping.has_index && mapping.check_time(&target.time_field).is_ok() {
-            let mut mappings = lock(&self.mappings);
-            if mappings.len() >= REMEMBERED_MAX {
-                mappings.clear();
-            }
-            mappings.insert(key, (now + self.config().mapping_ttl, Arc::clone(&mapping)));
-        }
-        Ok(mapping)
-    }
-
-    /// The smallest `ignore_above` of each field, where one is set.
-    async fn ignore_above(
-        &self,
-        target: &Target,
-        fields: &[&str],
-        deadline: Instant,
-    ) -> Result<HashMap<String, u64>, Cause> {
-        let list = encoded(&fields.join(","));
-        let index = index_path(&target.indices);
-        let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
-        let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-        let body = self.send(&request).await?;
-        let answer: HashMap<String, Value> =
-            serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        let mut ignored = HashMap::new();
-        for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
-            for (name, field) in mappings {
-                let leaf =
-                    field.get("mapping").and_then(Value::as_object).and_then(|leaf| leaf.values().next());
-                if let Some(above) = leaf.and_then(|leaf| leaf.get("ignore_above")?.as_u64()) {
-                    let least = ignored.entry(name.clone()).or_insert(above);
-                    *least = above.min(*least);
-                }
-            }
-        }
-        Ok(ignored)
-    }
-
-    /// What was believed of field types may be the reason for a failure: it is asked again next time.
-    pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
-        let suspect = matches!(
-            cause,
-            Cause::Refused { .. }
-                | Cause::PartialShards { .. }
-                | Cause::MissingShards { .. }
-                | Cause::Malformed { .. }
-                | Cause::Misfit { .. }
-                | Cause::NoIndex { .. }
-                | Cause::MappingConflict { .. }
-                | Cause::FieldType { .. }
-        );
-        if suspect {
-            lock(&self.mappings).retain(|(indices, ..), _| *indices != target.indices);
         }
     }
 
@@ -512,10 +338,10 @@ impl Inner {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }

@@ -342,6 +342,10 @@ impl Words {
         code
     }
 
+    pub(crate) fn len(&self) -> u32 {
+        self.ends.len() as u32
+    }
+
     pub(crate) fn word(&self, code: u32) -> &[u8] {
         span(&self.ends, &self.bytes, code)
     }

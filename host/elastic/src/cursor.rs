@@ -2,6 +2,7 @@
 //! one is continued in a context that stands still: a point in time where the server has them, else a scroll.
 //! `search_after` alone would lose documents of the same instant.
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     sync::Arc,
 };
@@ -40,6 +41,8 @@ pub(crate) struct HitsCursor {
     pub(crate) named: Vec<watchbell_contract::NamedFilter>,
     pub(crate) plan: Arc<FieldPlan>,
     pub(crate) deadline: Instant,
+    /// The indices of all hits read so far.
+    pub(crate) seen: BTreeSet<String>,
     context: Context,
     /// Hits asked per page.
     size: usize,
@@ -83,6 +86,7 @@ impl HitsCursor {
             named,
             plan,
             deadline,
+            seen: BTreeSet::new(),
             context,
             size,
             after: None,
@@ -102,6 +106,7 @@ impl HitsCursor {
                 Context::Pit(..) | Context::Scroll(_) => self.further().await?,
             };
             if page.len() > 0 {
+                page.note_indices(&mut self.seen);
                 let mut rows = page.finish(&self.plan);
                 // Of a document of several times the first may lie before the range: then it counts where that begins.
                 let early = rows.times.iter_mut().take_while(|time| **time < self.asked_from.0);

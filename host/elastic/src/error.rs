@@ -76,6 +76,8 @@ pub enum Cause {
     FieldType { field: String, kind: String, cannot: &'static str },
     #[error("time field `{field}` {problem}")]
     TimeField { field: String, problem: String },
+    #[error("the types of the fields asked changed while the question was answered")]
+    FieldsChanged,
     #[error("the search's context expired between two pages")]
     Expired,
     #[error("the question cannot be asked: {reason}")]
@@ -93,6 +95,11 @@ impl AskError {
 
     pub fn class(&self) -> Class {
         self.cause.class()
+    }
+
+    /// The answer is to be thrown away, and the same asked again at once: it is learnt by now what fields there are.
+    pub fn is_outdated(&self) -> bool {
+        self.cause == Cause::FieldsChanged
     }
 }
 

@@ -1,5 +1,5 @@
-//! What each field is in the indices asked, from `_field_caps`.
-use std::collections::BTreeMap;
+//! What each field is in the indices asked, from `_field_caps`: of each index, not of all together.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 
@@ -10,6 +10,9 @@ pub(crate) struct Mapping {
     /// Whether any index was asked at all.
     pub(crate) has_index: bool,
     fields: BTreeMap<String, Caps>,
+    /// Indices that say the same of every field asked. One class without names where the server does not name them.
+    classes: Vec<Vec<String>>,
+    class_of: HashMap<String, usize>,
 }
 
 /// One field, in all indices asked.
@@ -18,9 +21,22 @@ pub(crate) struct Caps {
     /// More than one only where indices disagree.
     pub(crate) types: Vec<String>,
     pub(crate) aggregatable: bool,
-    /// For each type the indices that have it, if the server says so.
-    indices: Vec<Vec<String>>,
+    /// Beside `types`.
+    each: Vec<OfType>,
+    /// Which of `types` each class has; empty: all have the only one.
+    of_class: Vec<Option<usize>>,
 }
+
+#[derive(Clone, Debug, PartialEq)]
+struct OfType {
+    aggregatable: bool,
+    /// Empty if the server does not say.
+    indices: Vec<String>,
+}
+
+/// A class of indices, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class(usize);
 
 #[derive(Deserialize)]
 struct Answer {
@@ -56,31 +72,76 @@ impl OneOrMany {
 }
 
 impl Mapping {
+    #[cfg(test)]
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Cause> {
-        let answer: Answer = serde_json::from_slice(body)
-            .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
-        if answer.failed_indices > 0 {
-            let reason = format!("{} indices did not say what fields they have", answer.failed_indices);
-            return Err(Cause::MissingShards { reason });
-        }
-        let fields = answer.fields.into_iter().map(|(name, types)| {
-            let mut caps = Caps { aggregatable: true, ..Caps::default() };
-            for (kind, raw) in types.into_iter().filter(|(kind, _)| kind != "unmapped") {
-                caps.types.push(kind);
-                caps.aggregatable &= raw.aggregatable;
-                caps.indices.push(raw.indices.map(OneOrMany::into_vec).unwrap_or_default());
+        Self::parse_all([body])
+    }
+
+    /// The answers to one look, whose fields were too many for one request.
+    pub(crate) fn parse_all<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Cause> {
+        let (mut indices, mut named) = (BTreeSet::new(), true);
+        let mut fields = BTreeMap::new();
+        for body in bodies {
+            let answer: Answer = serde_json::from_slice(body)
+                .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
+            if answer.failed_indices > 0 {
+                let reason = format!("{} indices did not say what fields they have", answer.failed_indices);
+                return Err(Cause::MissingShards { reason });
             }
-            (name, caps)
-        });
-        let fields = fields.filter(|(_, caps)| !caps.types.is_empty()).collect();
-        let has_index = answer.indices.is_none_or(|indices| !indices.into_vec().is_empty());
-        Ok(Self { has_index, fields })
+            match answer.indices {
+                Some(names) => indices.extend(names.into_vec()),
+                None => named = false,
+            }
+            for (name, types) in answer.fields {
+                let mut caps = Caps { aggregatable: true, ..Caps::default() };
+                // What a server lists under `unmapped` is left over when all that know the field have been named.
+                for (kind, raw) in types.into_iter().filter(|(kind, _)| kind != "unmapped") {
+                    caps.types.push(kind);
+                    caps.aggregatable &= raw.aggregatable;
+                    let indices = raw.indices.map(OneOrMany::into_vec).unwrap_or_default();
+                    caps.each.push(OfType { aggregatable: raw.aggregatable, indices });
+                }
+                if !caps.types.is_empty() {
+                    fields.insert(name, caps);
+                }
+            }
+        }
+        let has_index = !named || !indices.is_empty();
+        let mut mapping = Self { has_index, fields, ..Self::default() };
+        mapping.classify(if named { indices } else { BTreeSet::new() });
+        Ok(mapping)
+    }
+
+    fn classify(&mut self, indices: BTreeSet<String>) {
+        if indices.is_empty() {
+            self.classes = vec![vec![]];
+            return;
+        }
+        let uneven: Vec<HashMap<&str, usize>> =
+            self.fields.values().filter(|caps| !caps.is_even()).map(Caps::by_index).collect();
+        let mut known: HashMap<Vec<Option<usize>>, usize> = HashMap::new();
+        let mut says: Vec<Vec<Option<usize>>> = vec![];
+        for index in indices {
+            let said: Vec<_> = uneven.iter().map(|types| types.get(index.as_str()).copied()).collect();
+            let class = *known.entry(said.clone()).or_insert_with(|| {
+                says.push(said);
+                says.len() - 1
+            });
+            if class == self.classes.len() {
+                self.classes.push(vec![]);
+            }
+            self.class_of.insert(index.clone(), class);
+            self.classes[class].push(index);
+        }
+        for (place, caps) in self.fields.values_mut().filter(|caps| !caps.is_even()).enumerate() {
+            caps.of_class = says.iter().map(|said| said[place]).collect();
+        }
     }
 
     /// What to ask the server of: a field itself, the objects above it (one may be nested) and its `.keyword`.
     pub(crate) fn wanted<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
-        let mut wanted = std::collections::BTreeSet::new();
-        for field in fields.filter(|field| !matches!(*field, "_index" | "_id")) {
+        let mut wanted = BTreeSet::new();
+        for field in fields.filter(|field| !is_metadata(field)) {
             wanted.insert(field.to_owned());
             wanted.insert(format!("{field}.keyword"));
             wanted.extend(field.match_indices('.').map(|(dot, _)| field[..dot].to_owned()));
@@ -92,43 +153,64 @@ impl Mapping {
         self.fields.get(name)
     }
 
+    pub(crate) fn classes(&self) -> impl Iterator<Item = Class> {
+        (0..self.classes.len()).map(Class)
+    }
+
+    /// Empty where the server does not name them.
+    pub(crate) fn indices(&self, class: Class) -> &[String] {
+        &self.classes[class.0]
+    }
+
+    pub(crate) fn class_of(&self, index: &str) -> Option<Class> {
+        self.class_of.get(index).copied().map(Class)
+    }
+
+    /// A field's type in a class, and whether its values can be counted by.
+    ///
+    /// # Errors
+    /// Indices disagree, and the server does not say which of them has which type.
+    pub(crate) fn type_in(&self, name: &str, class: Class) -> Result<Option<(&str, bool)>, Cause> {
+        let Some(caps) = self.fields.get(name) else { return Ok(None) };
+        let place = match caps.of_class.get(class.0) {
+            Some(place) => *place,
+            None if caps.types.len() == 1 => Some(0),
+            None => return Err(caps.conflict(name)),
+        };
+        Ok(place.map(|place| {
+            let kind = caps.types[place].as_str();
+            (kind, caps.each[place].aggregatable && !is_text(kind))
+        }))
+    }
+
     /// The objects above a field, outermost first.
     pub(crate) fn parents<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, &'a Caps)> {
         name.match_indices('.')
             .filter_map(|(dot, _)| self.fields.get(&name[..dot]).map(|caps| (&name[..dot], caps)))
     }
 
+    /// The outermost object above a field that is nested in any index.
+    pub(crate) fn nested_root<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.parents(name).find(|(_, caps)| caps.is("nested")).map(|(root, _)| root)
+    }
+
     pub(crate) fn is_nanos(&self, time_field: &str) -> bool {
         self.field(time_field).is_some_and(|caps| caps.is("date_nanos"))
     }
 
-    /// The field whose exact values can be searched and counted: the field itself, or for `text` its `.keyword`.
-    pub(crate) fn exact(&self, name: &str) -> Result<String, Cause> {
-        let Some(caps) = self.field(name) else { return Ok(name.into()) };
-        if caps.has_doc_values() {
-            return Ok(name.into());
-        }
-        let keyword = format!("{name}.keyword");
-        if self.field(&keyword).is_some_and(Caps::has_doc_values) {
-            return Ok(keyword);
-        }
-        let kind = caps.types.join(" and ");
-        Err(Cause::FieldType {
-            field: name.into(),
-            kind,
-            cannot: "cannot be counted by or searched for exactly",
-        })
-    }
-
-    pub(crate) fn check_time(&self, field: &str) -> Result<(), Cause> {
-        let problem = match self.field(field) {
-            None => "is in no mapping of the indices asked".to_owned(),
-            Some(caps) if caps.types.iter().all(|kind| kind == "date" || kind == "date_nanos") => {
-                return Ok(());
+    /// Whether any index knows the time field.
+    ///
+    /// # Errors
+    /// It is not a date everywhere.
+    pub(crate) fn check_time(&self, field: &str) -> Result<bool, Cause> {
+        match self.field(field) {
+            None => Ok(false),
+            Some(caps) if caps.types.iter().all(|kind| kind == "date" || kind == "date_nanos") => Ok(true),
+            Some(caps) => {
+                let problem = format!("is {}, not a date", caps.described());
+                Err(Cause::TimeField { field: field.into(), problem })
             }
-            Some(caps) => format!("is {}, not a date", caps.described()),
-        };
-        Err(Cause::TimeField { field: field.into(), problem })
+        }
     }
 }
 
@@ -143,15 +225,25 @@ impl Caps {
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        self.types.iter().any(|kind| kind.ends_with("text"))
+        self.types.iter().any(|kind| is_text(kind))
     }
 
     pub(crate) fn conflict(&self, field: &str) -> Cause {
         Cause::MappingConflict { field: field.into(), types: self.described() }
     }
 
-    fn described(&self) -> String {
-        let types = self.types.iter().zip(&self.indices).map(|(kind, indices)| {
+    /// One type, in all indices or in those that the server does not tell apart.
+    fn is_even(&self) -> bool {
+        self.each.iter().all(|of| of.indices.is_empty())
+    }
+
+    fn by_index(&self) -> HashMap<&str, usize> {
+        let each = self.each.iter().enumerate();
+        each.flat_map(|(place, of)| of.indices.iter().map(move |index| (index.as_str(), place))).collect()
+    }
+
+    pub(crate) fn described(&self) -> String {
+        let types = self.types.iter().zip(&self.each).map(|(kind, OfType { indices, .. })| {
             let named: Vec<_> = indices.iter().take(3).map(|name| format!("`{name}`")).collect();
             match (named.is_empty(), indices.len() > 3) {
                 (true, _) => kind.clone(),
@@ -161,6 +253,15 @@ impl Caps {
         });
         types.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Of every document, and in no mapping.
+pub(crate) fn is_metadata(field: &str) -> bool {
+    matches!(field, "_index" | "_id")
+}
+
+fn is_text(kind: &str) -> bool {
+    kind.ends_with("text")
 }
 
 #[cfg(test)]
@@ -181,14 +282,12 @@ mod tests {
                 "t":{"text":{"type":"text","aggregatable":false}}}}"#,
         )
         .unwrap();
-        assert_eq!(mapping.exact("m").unwrap(), "m.keyword");
+        let all = mapping.classes().next().unwrap();
+        assert_eq!(mapping.resolve("m", all).unwrap().unwrap().exact, "m.keyword");
         assert_eq!(
-            mapping.exact("t").unwrap_err().to_string(),
+            mapping.resolve("t", all).unwrap_err().to_string(),
             "field `t` is of type text, which cannot be counted by or searched for exactly"
         );
-        assert_eq!(
-            mapping.check_time("@timestamp").unwrap_err().to_string(),
-            "time field `@timestamp` is in no mapping of the indices asked"
-        );
+        assert_eq!(mapping.check_time("@timestamp"), Ok(false));
     }
 }

@@ -48,6 +48,16 @@ impl PageBuilder {
         self.id_ends.push(self.ids.len() as u32);
     }
 
+    /// The indices that rows are from; also those of rows that were cut off again.
+    pub(crate) fn note_indices(&self, seen: &mut std::collections::BTreeSet<String>) {
+        for code in 0..self.indices.len() {
+            let name = String::from_utf8_lossy(self.indices.word(code));
+            if !seen.contains(&*name) {
+                seen.insert(name.into_owned());
+            }
+        }
+    }
+
     pub(crate) fn adopt(&mut self, other: &Self, rows: std::ops::Range<usize>) {
         for (to, from) in self.columns.iter_mut().zip(&other.columns) {
             to.adopt(from, rows.clone());

@@ -4,11 +4,11 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use watchbell_contract::Rows;
 
 use crate::{
-    buckets::BucketsCursor,
+    buckets::{BucketsCursor, MergedCursor},
     cluster::Inner,
     cursor::HitsCursor,
     error::{AskError, Cause},
-    target::Target,
+    prepared::Proof,
 };
 
 /// An answer, page by page in order of time. While its reader works on one page, the next is fetched; there are never
@@ -23,6 +23,8 @@ pub struct Pages {
 pub(crate) enum Source {
     Hits(Box<HitsCursor>),
     Buckets(Box<BucketsCursor>),
+    Merged(Box<MergedCursor>),
+    Ready(Option<Rows>),
 }
 
 impl Pages {
@@ -53,7 +55,7 @@ impl Pages {
         Self { pages, task: None }
     }
 
-    pub(crate) fn start(inner: Arc<Inner>, target: Target, mut source: Source) -> Self {
+    pub(crate) fn start(inner: Arc<Inner>, mut source: Source, proof: Proof) -> Self {
         let (to, pages) = mpsc::channel(1);
         let task = tokio::spawn(async move {
             // A place first, then the page: else a third one would be waiting at the door.
@@ -61,14 +63,20 @@ impl Pages {
                 let page = tokio::select! {
                     biased;
                     () = to.closed() => break,
-                    page = source.next() => page,
+                    page = async {
+                        match source.next().await {
+                            Ok(None) => proof.check(&inner, &source).await.map(|()| None),
+                            Ok(page) => Ok(page),
+                            Err(cause) => Err(proof.cause(&inner, cause).await),
+                        }
+                    } => page,
                 };
                 match page {
                     Ok(Some(rows)) => place.send(Ok(rows)),
                     Ok(None) => break,
                     Err(cause) => {
-                        inner.forget(&target, &cause);
-                        place.send(Err(AskError::new(&inner.config().name, &target, cause)));
+                        let target = &proof.asked.target;
+                        place.send(Err(AskError::new(&inner.config().name, target, cause)));
                         break;
                     }
                 }
@@ -85,6 +93,8 @@ impl Source {
         match self {
             Self::Hits(cursor) => cursor.next().await,
             Self::Buckets(cursor) => cursor.next().await,
+            Self::Merged(cursor) => cursor.next().await,
+            Self::Ready(rows) => Ok(rows.take()),
         }
     }
 

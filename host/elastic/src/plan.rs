@@ -114,7 +114,7 @@ fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
     }
     let Some(caps) = mapping.field(name) else {
         // Keys below a `flattened` object are in no mapping, but have doc values.
-        let source = match mapping.parents(name).any(|(_, caps)| caps.is("flattened")) {
+        let source = match mapping.below_flattened(name) {
             true => Source::DocValues { date: false },
             false => Source::Absent,
         };
@@ -122,9 +122,8 @@ fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
     };
     let kind = kind(name, caps)?;
     let date = caps.is("date") || caps.is("date_nanos");
-    let nested = mapping.parents(name).find(|(_, caps)| caps.is("nested"));
-    let source = match nested {
-        Some((root, _)) => Source::Nested { root: root.into(), rest: name[root.len() + 1..].into(), date },
+    let source = match mapping.nested_root(name) {
+        Some(root) => Source::Nested { root: root.into(), rest: name[root.len() + 1..].into(), date },
         None if caps.has_doc_values() => Source::DocValues { date },
         None => Source::Fields { date },
     };

@@ -2,7 +2,12 @@
 use serde_json::{Map, Value, json};
 use watchbell_contract::{AnyOf, NamedFilter, Range};
 
-use crate::{error::Cause, mapping::Mapping, target::Target};
+use crate::{
+    error::Cause,
+    mapping::Mapping,
+    resolve::{Field, Group},
+    target::Target,
+};
 
 /// What narrows a request down, whichever kind of request it is.
 pub(crate) struct Narrow<'a> {
@@ -46,25 +51,61 @@ pub(crate) fn query(filters: Vec<Value>, named: &[NamedFilter]) -> Value {
     json!({ "bool": all })
 }
 
+/// Any of some values. Where indices disagree, each group of them is asked in its own terms.
 fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
-    let field = mapping.exact(&any_of.field)?;
-    let values: Vec<&String> = any_of.values.iter().flatten().collect();
-    let terms = (!values.is_empty()).then(|| match any_of.field.as_str() {
-        "_id" => json!({ "ids": { "values": values } }),
-        _ => json!({ "terms": { &field: values } }),
-    });
-    let missing = any_of
-        .values
-        .contains(&None)
-        .then(|| json!({ "bool": { "must_not": [{ "exists": { "field": &any_of.field } }] } }));
-    Ok(match (terms, missing) {
-        (Some(terms), None) => terms,
-        (None, Some(missing)) => missing,
-        (Some(terms), Some(missing)) => {
-            json!({ "bool": { "should": [terms, missing], "minimum_should_match": 1 } })
+    let name = any_of.field.as_str();
+    let values: Vec<&str> = any_of.values.iter().flatten().map(String::as_str).collect();
+    let missing = any_of.values.contains(&None);
+    let clause = |field: &Field| {
+        let terms = (!values.is_empty()).then(|| terms(name, field, &values));
+        let missing = missing.then(|| json!({ "bool": { "must_not": [exists(name, field)] } }));
+        match (terms, missing) {
+            (Some(terms), None) => terms,
+            (None, Some(missing)) => missing,
+            (Some(terms), Some(missing)) => {
+                json!({ "bool": { "should": [terms, missing], "minimum_should_match": 1 } })
+            }
+            (None, None) => json!({ "match_none": {} }),
         }
-        (None, None) => json!({ "match_none": {} }),
-    })
+    };
+    let mut groups = mapping.groups(|class| Ok(vec![mapping.resolve(name, class)?.as_ref().map(clause)]))?;
+    // The largest group stands for all indices that no other names, and so for those that are yet to come.
+    groups.sort_by_key(|group| group.indices.as_ref().map(Vec::len));
+    let Some(largest) = groups.pop() else { return Ok(clause(&Field::absent(name))) };
+    let of = |group: Group<Value>| {
+        group.parts.into_iter().flatten().next().unwrap_or_else(|| clause(&Field::absent(name)))
+    };
+    let others: Vec<&String> = groups.iter().filter_map(|group| group.indices.as_ref()).flatten().collect();
+    if others.is_empty() {
+        return Ok(of(largest));
+    }
+    let others = json!({ "terms": { "_index": others } });
+    let mut should = vec![json!({ "bool": { "filter": [of(largest)], "must_not": [others] } })];
+    should.extend(groups.into_iter().map(|group| {
+        let within = json!({ "terms": { "_index": group.indices } });
+        json!({ "bool": { "filter": [within, of(group)] } })
+    }));
+    Ok(json!({ "bool": { "should": should, "minimum_should_match": 1 } }))
+}
+
+/// The one place where the values of an `any_of` meet a field's type.
+fn terms(name: &str, field: &Field, values: &[&str]) -> Value {
+    match name {
+        "_id" => json!({ "ids": { "values": values } }),
+        _ => within(field, json!({ "terms": { &field.exact: values } })),
+    }
+}
+
+fn exists(name: &str, field: &Field) -> Value {
+    within(field, json!({ "exists": { "field": name } }))
+}
+
+/// A query on a nested object's field finds nothing unless it is asked inside of it.
+fn within(field: &Field, query: Value) -> Value {
+    match &field.nested {
+        Some(path) => json!({ "nested": { "path": path, "query": query, "ignore_unmapped": true } }),
+        None => query,
+    }
 }
 
 #[cfg(test)]

@@ -33,13 +33,14 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     let mut warnings: Vec<String> = bundle.warnings.iter().map(ToString::to_string).collect();
     let mut faults = Vec::new();
     // All that `run` does before it asks a cluster: certificates, addresses, secrets' programs.
-    if !args.no_secrets
-        && let Err(error) = Bindings::new(&bundle, &catalog)
-    {
+    let bindings = (!args.no_secrets).then(|| Bindings::new(&bundle, &catalog));
+    if let Some(Err(error)) = &bindings {
         faults.push(chain(error.as_ref()));
     }
-    if args.online && faults.is_empty() {
-        let found = super::online::check(&bundle)?;
+    if args.online
+        && let Some(Ok(bindings)) = &bindings
+    {
+        let found = super::online::check(&bundle, bindings)?;
         warnings.extend(found.warnings);
         faults.extend(found.faults);
     }

@@ -1,9 +1,13 @@
 //! What `check --online` asks: is the cluster there, do the indices exist, can the fields be read as the rules need?
-use watchbell_elastic::FieldInfo;
+use watchbell_contract::{Question, Window};
+use watchbell_elastic::{FieldInfo, Role};
 use watchbell_manifest::Bundle;
+use watchbell_pipeline::spec::RuleSpec;
+use watchbell_sandbox::RunError;
 
 use super::Failure;
-use crate::{bind, chain, clock};
+use crate::bind::{Bindings, Bound};
+use crate::{chain, clock};
 
 /// For all answers together.
 const ANSWERS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
@@ -15,25 +19,27 @@ pub(crate) struct Found {
     pub(crate) faults: Vec<String>,
 }
 
-pub(crate) fn check(bundle: &Bundle) -> Result<Found, Failure> {
-    let clusters = bind::clusters(&bundle.environment)?;
+pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut found = Found { warnings: Vec::new(), faults: Vec::new() };
         let deadline = tokio::time::Instant::from_std(clock::monotonic() + ANSWERS_MAX);
         for rule in &bundle.rules {
-            let Some(cluster) = clusters.get(&rule.target.cluster) else { continue };
-            let target = bind::target(rule);
-            let mut fields = vec![rule.target.time_field.clone()];
-            fields.extend(rule.spec.key.iter().cloned());
-            match cluster.fields(&target, &fields, deadline).await {
-                Ok(infos) => {
-                    for field in &fields {
-                        let info = infos.iter().find(|info| info.name == *field);
-                        found.warnings.extend(remarks(field, info).into_iter().map(|message| {
-                            format!("{}: rule `{}`: {message}", rule.source.display(), rule.spec.name)
-                        }));
-                    }
+            let Some(bound) = bindings.rules.get(&rule.spec.name) else { continue };
+            let place = format!("{}: rule `{}`", rule.source.display(), rule.spec.name);
+            let questions = match questions(bound, &rule.spec) {
+                Ok(questions) => questions,
+                Err(error) => {
+                    found.faults.push(format!("{place}: {}", chain(&error)));
+                    continue;
+                }
+            };
+            match bound.cluster.inspect(&bound.target, &bound.key, &questions, deadline).await {
+                Ok(inspection) => {
+                    let remarks = inspection.fields.iter().flat_map(remarks);
+                    found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
+                    let refused = inspection.refused.into_iter();
+                    found.faults.extend(refused.map(|message| format!("{place}: {message}")));
                 }
                 Err(error) => found.faults.push(chain(&error)),
             }
@@ -42,22 +48,43 @@ pub(crate) fn check(bundle: &Bundle) -> Result<Found, Failure> {
     })
 }
 
-fn remarks(field: &str, info: Option<&FieldInfo>) -> Vec<String> {
-    let Some(info) = info else {
-        return vec![format!("no document has the field `{field}`: every document falls into one group")];
-    };
-    let mut remarks: Vec<String> =
-        info.problem.iter().map(|problem| format!("`{field}`: {problem}")).collect();
-    if let Some(max) = info.ignore_above {
-        remarks.push(format!(
-            "`{field}` has `ignore_above: {max}`: longer values are missing and fall into one group"
-        ));
+/// What the rule asks first: over the last of its history, as a new one would.
+fn questions(rule: &Bound, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
+    let end = clock::wall().floor(spec.grid);
+    let start = end - spec.history.max(spec.grid);
+    let window = Window { start, settled: start, end };
+    rule.module.start(&rule.params, &rule.key, None, window, &rule.limits)?.questions()
+}
+
+fn remarks(info: &FieldInfo) -> Vec<String> {
+    let field = &info.name;
+    if info.types.is_empty() {
+        return vec![match info.role {
+            Role::Key => format!("no document has the field `{field}`: every document falls into one group"),
+            Role::Time | Role::Asked => format!("no document has the field `{field}`"),
+            Role::Filter => format!("no document has the field `{field}`, which a filter names"),
+        }];
     }
-    if info.text {
-        remarks.push(match &info.keyword {
-            Some(keyword) => format!("`{field}` is `text`, which is slow to read: use `{keyword}`"),
-            None => format!("`{field}` is `text`, which is slow to read, and it has no keyword beside it"),
+    if info.role == Role::Filter {
+        return Vec::new();
+    }
+    let mut remarks = Vec::new();
+    if let Some(max) = info.ignore_above {
+        remarks.push(match info.role {
+            Role::Key => format!(
+                "`{field}` has `ignore_above: {max}`: longer values are missing and fall into one group"
+            ),
+            _ => format!("`{field}` has `ignore_above: {max}`: longer values are missing"),
         });
+    }
+    let slow = "is `text`, which is slow to read";
+    match (&info.differs, info.text, &info.keyword) {
+        (Some(types), ..) => remarks.push(format!(
+            "`{field}` is {types}: buckets ask each kind of index apart, and cannot count distinct values, percentiles or scripts over all of them"
+        )),
+        (None, true, Some(keyword)) => remarks.push(format!("`{field}` {slow}: use `{keyword}`")),
+        (None, true, None) => remarks.push(format!("`{field}` {slow}, and it has no keyword beside it everywhere")),
+        (None, false, _) => {}
     }
     remarks
 }

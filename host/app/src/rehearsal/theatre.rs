@@ -55,8 +55,7 @@ impl Theatre {
         let config = Config { clock: Arc::new(move || told.load(Ordering::Relaxed)), ..Config::default() };
         let node = Node::start(([127, 0, 0, 1], 0).into(), config).await.context("the embedded node")?;
         let mut config = ClusterConfig::new("test", vec![node.url().parse()?]);
-        // Every test has another mapping; and what fails on purpose fails at once, to be tried again in virtual time.
-        config.mapping_ttl = std::time::Duration::ZERO;
+        // What fails on purpose fails at once, to be tried again in virtual time.
         config.retry_max = 0;
         Ok(Self { node, clock, cluster: Cluster::new(config)?, http: reqwest::Client::new() })
     }
@@ -105,6 +104,8 @@ impl Theatre {
             None => usual_index(&rule.target.indices)?,
         };
         self.node.clear();
+        // Every test has another mapping; within one, mappings are kept as long as they are in production.
+        self.cluster.forget_mappings();
         self.node.set_trouble(None);
         self.clock.store(test.start.0, Ordering::Relaxed);
         let arrivals =
@@ -169,7 +170,10 @@ impl Theatre {
                     TroubleKind::Unassigned(shards) => Trouble::Unassigned(shards),
                 })),
                 Turn::Destination(name, down) => stage.set_down(&name, down),
-                Turn::Restart => stage.restart()?,
+                Turn::Restart => {
+                    self.cluster.forget_mappings();
+                    stage.restart()?;
+                }
                 Turn::Point(number) => {
                     stage.advance(at, true).await?;
                     let point = &test.expect[number];

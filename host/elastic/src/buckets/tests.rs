@@ -26,7 +26,9 @@ fn shape(buckets: &Buckets) -> Shape {
 }
 
 fn body(buckets: &Buckets) -> Value {
-    shape(buckets).body("@timestamp", vec![json!({ "f": 1 })], buckets, &mapping(), 100).unwrap()
+    let groups = groups(buckets, &mapping()).unwrap();
+    assert!(matches!(&groups[..], [Group { indices: None, .. }]));
+    shape(buckets).body("@timestamp", vec![json!({ "f": 1 })], buckets, &groups[0].parts, 100)
 }
 
 fn integers(column: &Column) -> &[i64] {
@@ -120,7 +122,7 @@ fn text_without_a_keyword_cannot_be_counted_by() {
     let caps = json!({ "host": { "text": { "type": "text", "aggregatable": false } } });
     let mapping = Mapping::parse(json!({ "fields": caps }).to_string().as_bytes()).unwrap();
     let buckets = Buckets { by: vec!["host".into()], ..Buckets::default() };
-    let error = shape(&buckets).body("@timestamp", vec![], &buckets, &mapping, 1).unwrap_err();
+    let error = groups(&buckets, &mapping).unwrap_err();
     assert_eq!(
         error.to_string(),
         "field `host` is of type text, which cannot be counted by or searched for exactly"

@@ -1,6 +1,6 @@
 use serde_json::json;
 use watchbell_contract::{AnyOf, Ask, ClusterView, Evidence, Range, RawSearch, Timestamp, Values};
-use watchbell_elastic::{EvidenceAsk, Flavor};
+use watchbell_elastic::{EvidenceAsk, Flavor, Role};
 
 use crate::{
     cluster, deadline,
@@ -123,7 +123,7 @@ async fn fields_are_told_with_what_to_beware_of() {
     let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
         true => {
             let caps = |kind: &str| json!({ kind: { "type": kind, "aggregatable": kind != "text" } });
-            let fields = json!({ "m": caps("text"), "m.keyword": caps("keyword"), "g": caps("geo_point") });
+            let fields = json!({ "@timestamp": caps("date"), "m": caps("text"), "m.keyword": caps("keyword"), "g": caps("geo_point") });
             Reply::Json(200, json!({ "indices": ["x"], "fields": fields }))
         }
         false => {
@@ -135,13 +135,25 @@ async fn fields_are_told_with_what_to_beware_of() {
         }
     })
     .await;
-    let names = ["m", "m.keyword", "g", "gone"].map(String::from);
-    let fields = cluster(&fake).fields(&target(), &names, deadline()).await.unwrap();
-    assert_eq!((fields[0].text, fields[0].keyword.as_deref()), (true, Some("m.keyword")));
-    assert_eq!((fields[1].text, fields[1].ignore_above), (false, Some(256)));
-    let problem = "field `g` is of type geo_point, which cannot become a column";
-    assert_eq!(fields[2].problem.as_deref(), Some(problem));
-    assert!(fields[3].types.is_empty());
+    let key = ["m", "m.keyword", "gone"].map(String::from);
+    let mut target = target();
+    target.filter = Some(json!({ "query_string": { "query": "typo:1" } }));
+    let found = cluster(&fake).inspect(&target, &key, &[question(&["g"])], deadline()).await.unwrap();
+    let fields = found.fields;
+    let names: Vec<_> = fields.iter().map(|field| (field.name.as_str(), field.role)).collect();
+    let expected = [
+        ("@timestamp", Role::Time),
+        ("m", Role::Key),
+        ("m.keyword", Role::Key),
+        ("gone", Role::Key),
+        ("g", Role::Asked),
+        ("typo", Role::Filter),
+    ];
+    assert_eq!(names, expected);
+    assert_eq!((fields[1].text, fields[1].keyword.as_deref()), (true, Some("m.keyword")));
+    assert_eq!((fields[2].text, fields[2].ignore_above), (false, Some(256)));
+    assert!(fields[3].types.is_empty() && fields[5].types.is_empty());
+    assert_eq!(found.refused, ["field `g` is of type geo_point, which cannot become a column"]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod owners; // whose doing a refusal is
 mod nodes; // several nodes, retries, concurrency
 mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions
+mod fields; // fields as the indices have them
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::server::{Shared, Trouble};
 
 pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
     let lookup = request.lookup()?;
-    request.ignore(&["include_unmapped"]);
+    let include_unmapped = request.flag("include_unmapped", false)?;
     let mut body = request.object()?;
     let patterns: Vec<String> = match (request.parameter("fields"), body.shift_remove("fields")) {
         (Some(text), _) => text.split(',').map(|field| field.trim().to_owned()).collect(),
@@ -53,6 +53,15 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
         for (path, _) in mapping.object_paths().filter(|(path, _)| wanted(path)) {
             let kinds = caps.entry(path).or_default();
             kinds.entry("object").or_insert_with(|| (false, false, Vec::new())).2.push(&snapshot.name);
+        }
+    }
+    if include_unmapped {
+        for kinds in caps.values_mut() {
+            let lacks = |name: &&str| !kinds.values().any(|(_, _, indices)| indices.contains(name));
+            let lacking: Vec<&str> = snapshots.iter().map(|snapshot| &*snapshot.name).filter(lacks).collect();
+            if !lacking.is_empty() {
+                kinds.insert("unmapped", (false, false, lacking));
+            }
         }
     }
     let fields: serde_json::Map<String, Json> = caps

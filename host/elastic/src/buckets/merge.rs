@@ -1,0 +1,316 @@
+//! Buckets of groups of indices that disagree: each group is asked by the names it has, and what can be added up is.
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use tokio::time::Instant;
+use watchbell_contract::{Buckets, Calc, Column, Metric, Range, Rows, Values};
+
+use super::{BucketsCursor, Shape};
+use crate::{
+    cluster::Inner,
+    columns::ColumnBuilder,
+    error::Cause,
+    mapping::Mapping,
+    plan::Kind,
+    resolve::{Field, Group},
+    target::Target,
+    transport::index_path,
+};
+
+/// Names of indices in one request's path; servers take 4,096 bytes of a line.
+const PATH_BYTES_MAX: usize = 3_000;
+/// Requests for one page of all groups. Indices that differ in more ways are not of one kind.
+const REQUESTS_MAX: usize = 64;
+/// Buckets held to be added up.
+const BUCKETS_MAX: usize = 500_000;
+
+pub(crate) struct MergedCursor {
+    cursors: Vec<BucketsCursor>,
+    shape: Shape,
+    folds: Vec<Fold>,
+    page: usize,
+    /// `None`: nothing was asked yet.
+    pages: Option<VecDeque<Rows>>,
+}
+
+/// How a metric of all groups comes from metrics of each, by their places.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fold {
+    Sum(usize),
+    Minimum(usize),
+    Maximum(usize),
+    /// Of a sum and a count.
+    Average(usize, usize),
+}
+
+/// A key's part, ordered as servers order them: what is missing comes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Missing,
+    Integer(i64),
+    /// A double's bits, made to sort as it does.
+    Number(u64),
+    Boolean(u8),
+    Word(Box<str>),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    count: i64,
+    metrics: Vec<Option<f64>>,
+    filters: Vec<i64>,
+}
+
+type Merged = BTreeMap<(i64, Vec<Part>), Cells>;
+
+impl MergedCursor {
+    pub(crate) fn new(
+        inner: &Arc<Inner>,
+        target: &Target,
+        over: Range,
+        filters: &[Value],
+        buckets: &Buckets,
+        (mapping, groups): (&Mapping, &[Group<Field>]),
+        deadline: Instant,
+    ) -> Result<Self, Cause> {
+        let shape = Shape::new(over, buckets, mapping)?;
+        let (asked, sources, folds) = parts(buckets)?;
+        let mut cursors = vec![];
+        for group in groups {
+            let own = &group.parts[..buckets.by.len()];
+            let metrics = sources.iter().map(|place| group.parts[buckets.by.len() + place].clone());
+            let fields: Vec<Option<Field>> = own.iter().cloned().chain(metrics).collect();
+            for indices in chunks(group.indices.as_deref().unwrap_or_default()) {
+                let target = Target { indices, ..target.clone() };
+                let filters = filters.to_vec();
+                let inner = Arc::clone(inner);
+                cursors.push(BucketsCursor::new(
+                    inner,
+                    target,
+                    over,
+                    filters,
+                    &asked,
+                    (mapping, &fields),
+                    deadline,
+                )?);
+            }
+        }
+        if cursors.len() > REQUESTS_MAX {
+            let reason = format!(
+                "its indices disagree about its fields in too many ways to be asked apart ({} requests); ask for indices that agree",
+                cursors.len()
+            );
+            return Err(Cause::Question { reason });
+        }
+        Ok(Self { cursors, shape, folds, page: inner.config().page_buckets.max(1), pages: None })
+    }
+
+    /// The next page, never empty; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+        if self.pages.is_none() {
+            let mut merged = Merged::new();
+            for cursor in &mut self.cursors {
+                // An index that was there when its fields were looked up.
+                while let Some(rows) = cursor.next().await.map_err(|cause| match cause {
+                    Cause::NoIndex { .. } => Cause::FieldsChanged,
+                    other => other,
+                })? {
+                    add(&mut merged, &rows, self.shape.by.len(), cursor.shape.metrics.len(), &self.folds);
+                    if merged.len() > BUCKETS_MAX {
+                        let reason =
+                            format!("more than {BUCKETS_MAX} buckets of indices that disagree about a field");
+                        return Err(Cause::ServerLimit { kind: "buckets held".into(), reason });
+                    }
+                }
+            }
+            self.pages = Some(self.written(merged));
+        }
+        Ok(self.pages.as_mut().and_then(VecDeque::pop_front))
+    }
+
+    fn written(&self, merged: Merged) -> VecDeque<Rows> {
+        let shape = &self.shape;
+        let mut merged = merged.into_iter().peekable();
+        let mut pages = VecDeque::new();
+        while merged.peek().is_some() {
+            let mut times = vec![];
+            let mut by: Vec<_> = shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
+            let mut counts = ColumnBuilder::new(Kind::Integers);
+            let mut metrics: Vec<_> =
+                shape.metrics.iter().map(|_| ColumnBuilder::new(Kind::Numbers)).collect();
+            let mut filters: Vec<_> =
+                shape.filters.iter().map(|_| ColumnBuilder::new(Kind::Integers)).collect();
+            for ((time, key), cells) in merged.by_ref().take(self.page) {
+                times.push(time);
+                by.iter_mut().zip(key).for_each(|(column, part)| part.push(column));
+                Part::Integer(cells.count).push(&mut counts);
+                for (column, fold) in metrics.iter_mut().zip(&self.folds) {
+                    fold.value(&cells.metrics).map_or(Part::Missing, Part::number).push(column);
+                }
+                filters
+                    .iter_mut()
+                    .zip(cells.filters)
+                    .for_each(|(column, count)| Part::Integer(count).push(column));
+            }
+            let named = |columns: Vec<ColumnBuilder>, names: Vec<&String>| -> Vec<Column> {
+                columns.into_iter().zip(names).map(|(column, name)| column.finish(name.clone())).collect()
+            };
+            let mut columns = named(by, shape.by.iter().map(|(name, _)| name).collect());
+            columns.push(counts.finish("_count".into()));
+            columns.extend(named(metrics, shape.metrics.iter().collect()));
+            columns.extend(named(filters, shape.filters.iter().collect()));
+            pages.push_back(Rows { times, columns });
+        }
+        pages
+    }
+}
+
+/// # Errors
+/// What of `buckets` cannot be added up, in words.
+pub(super) fn check(buckets: &Buckets) -> Result<(), Cause> {
+    parts(buckets).map(|_| ())
+}
+
+/// What is asked of each group, of which field of the question each of its metrics is, and how they are put together.
+fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
+    let mut asked = Buckets { metrics: vec![], ..buckets.clone() };
+    let (mut sources, mut folds) = (vec![], vec![]);
+    for (place, metric) in buckets.metrics.iter().enumerate() {
+        let mut ask = |calc: Calc| {
+            let name = asked.metrics.len();
+            asked.metrics.push(Metric { name: name.to_string(), calc, ..metric.clone() });
+            sources.push(place);
+            name
+        };
+        folds.push(match &metric.calc {
+            Calc::Sum => Fold::Sum(ask(Calc::Sum)),
+            Calc::ValueCount => Fold::Sum(ask(Calc::ValueCount)),
+            Calc::Minimum => Fold::Minimum(ask(Calc::Minimum)),
+            Calc::Maximum => Fold::Maximum(ask(Calc::Maximum)),
+            Calc::Average => Fold::Average(ask(Calc::Sum), ask(Calc::ValueCount)),
+            Calc::Cardinality | Calc::Percentile(_) | Calc::Script(_) => {
+                let what = match metric.calc {
+                    Calc::Cardinality => "a cardinality",
+                    Calc::Percentile(_) => "a percentile",
+                    _ => "a script's average",
+                };
+                let reason = format!(
+                    "its indices disagree about its fields, and {what} (`{}`) of each group of them cannot be added up; ask for indices that agree",
+                    metric.name
+                );
+                return Err(Cause::Question { reason });
+            }
+        });
+    }
+    Ok((asked, sources, folds))
+}
+
+/// So many names at a time as a request's path holds.
+fn chunks(indices: &[String]) -> Vec<Vec<String>> {
+    let mut chunks: Vec<Vec<String>> = vec![];
+    let mut room = 0;
+    for index in indices {
+        let bytes = index_path(std::slice::from_ref(index)).len() + 2;
+        match chunks.last_mut().filter(|_| bytes <= room) {
+            Some(chunk) => chunk.push(index.clone()),
+            None => {
+                room = PATH_BYTES_MAX;
+                chunks.push(vec![index.clone()]);
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    chunks
+}
+
+/// Adds a page of one group: its key columns, its count, `metrics` metrics, and the filters.
+fn add(merged: &mut Merged, rows: &Rows, by: usize, metrics: usize, folds: &[Fold]) {
+    for (row, &time) in rows.times.iter().enumerate() {
+        let at = |column: usize| Part::of(&rows.columns[column], row);
+        let key = (time, (0..by).map(at).collect());
+        let cells = merged.entry(key).or_default();
+        let integer = |part| if let Part::Integer(value) = part { value } else { 0 };
+        cells.count += integer(at(by));
+        let own: Vec<Option<f64>> = (0..metrics).map(|metric| at(by + 1 + metric).as_number()).collect();
+        cells.metrics.resize(metrics, None);
+        for fold in folds {
+            fold.add(&mut cells.metrics, &own);
+        }
+        let filters = by + 1 + metrics..rows.columns.len();
+        cells.filters.resize(filters.len(), 0);
+        cells.filters.iter_mut().zip(filters).for_each(|(sum, column)| *sum += integer(at(column)));
+    }
+}
+
+impl Fold {
+    fn add(self, to: &mut [Option<f64>], from: &[Option<f64>]) {
+        let mut fold = |place: usize, both: fn(f64, f64) -> f64| {
+            to[place] = match (to[place], from[place]) {
+                (Some(a), Some(b)) => Some(both(a, b)),
+                (one, other) => one.or(other),
+            };
+        };
+        match self {
+            Self::Sum(place) => fold(place, |a, b| a + b),
+            Self::Minimum(place) => fold(place, f64::min),
+            Self::Maximum(place) => fold(place, f64::max),
+            Self::Average(sum, count) => {
+                fold(sum, |a, b| a + b);
+                fold(count, |a, b| a + b);
+            }
+        }
+    }
+
+    fn value(self, of: &[Option<f64>]) -> Option<f64> {
+        match self {
+            Self::Sum(place) | Self::Minimum(place) | Self::Maximum(place) => of[place],
+            Self::Average(sum, count) => {
+                let count = of[count].filter(|count| *count > 0.0)?;
+                Some(of[sum]? / count)
+            }
+        }
+    }
+}
+
+impl Part {
+    fn of(column: &Column, row: usize) -> Self {
+        let Some(slot) = column.slots(row).next() else { return Self::Missing };
+        match &column.values {
+            Values::Integers(values) => Self::Integer(values[slot]),
+            Values::Numbers(values) => Self::number(values[slot]),
+            Values::Booleans(values) => Self::Boolean(values[slot]),
+            Values::Words(words) => Self::Word(words.word(slot).unwrap_or_default().into()),
+        }
+    }
+
+    fn number(value: f64) -> Self {
+        // -0 is 0 to those who compare.
+        let bits = (value + 0.0).to_bits();
+        Self::Number(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
+    }
+
+    fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Integer(value) => Some(*value as f64),
+            Self::Number(bits) if bits >> 63 == 1 => Some(f64::from_bits(bits & !(1 << 63))),
+            Self::Number(bits) => Some(f64::from_bits(!bits)),
+            _ => None,
+        }
+    }
+
+    /// Into a column that has one kind for all groups; a part comes from one such.
+    fn push(self, column: &mut ColumnBuilder) {
+        let start = column.begin();
+        _ = match &self {
+            Self::Missing => Ok(()),
+            Self::Integer(value) => column.integer(*value),
+            Self::Number(_) => column.number(self.as_number().unwrap_or_default()),
+            Self::Boolean(value) => column.boolean(*value == 1),
+            Self::Word(word) => column.text(word),
+        };
+        column.end(start);
+    }
+}

@@ -1,0 +1,316 @@
+//! Buckets as the server wrote them, straight into columns.
+use std::fmt;
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use watchbell_contract::Rows;
+
+use super::Shape;
+use crate::{
+    columns::{ColumnBuilder, Misfit},
+    hits::{Misfits, ValueSeed},
+    plan::Kind,
+    whole::Extent,
+};
+
+pub(super) struct BucketsPage {
+    pub(super) rows: Rows,
+    pub(super) after: Option<Box<RawValue>>,
+    pub(super) extent: Extent,
+}
+
+pub(super) struct PageOfBuckets<'a> {
+    shape: &'a Shape,
+    times: Vec<i64>,
+    by: Vec<ColumnBuilder>,
+    counts: ColumnBuilder,
+    metrics: Vec<ColumnBuilder>,
+    filters: Vec<ColumnBuilder>,
+    after: Option<Box<RawValue>>,
+    extent: Extent,
+    total: i64,
+    /// Of the bucket being read.
+    time: i64,
+    count: i64,
+}
+
+impl<'a> PageOfBuckets<'a> {
+    pub(super) fn new(shape: &'a Shape) -> Self {
+        let columns = |count: usize, kind| (0..count).map(|_| ColumnBuilder::new(kind)).collect();
+        Self {
+            shape,
+            times: vec![],
+            by: shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
+            counts: ColumnBuilder::new(Kind::Integers),
+            metrics: columns(shape.metrics.len(), Kind::Numbers),
+            filters: columns(shape.filters.len(), Kind::Integers),
+            after: None,
+            extent: Extent::default(),
+            total: 0,
+            time: shape.start,
+            count: 0,
+        }
+    }
+
+    /// Ends a bucket; parts that were not in it are missing.
+    fn end_row(&mut self) {
+        self.times.push(self.time);
+        put(&mut self.counts, |column| column.integer(self.count));
+        let rows = self.times.len();
+        for column in self.by.iter_mut().chain(&mut self.metrics).chain(&mut self.filters) {
+            if column.rows() < rows {
+                column.missing();
+            }
+        }
+        (self.time, self.count) = (self.shape.start, 0);
+    }
+
+    pub(super) fn finish(mut self) -> BucketsPage {
+        if self.shape.whole {
+            self.count = self.total;
+            self.end_row();
+        }
+        let shape = self.shape;
+        let mut columns = vec![];
+        columns.extend(shape.by.iter().zip(self.by).map(|((name, _), column)| column.finish(name.clone())));
+        columns.push(self.counts.finish("_count".into()));
+        columns
+            .extend(shape.metrics.iter().zip(self.metrics).map(|(name, column)| column.finish(name.clone())));
+        columns
+            .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
+        let rows = Rows { times: self.times, columns };
+        BucketsPage { rows, after: self.after, extent: self.extent }
+    }
+}
+
+/// Gives a row its one value; integers and numbers refuse none of theirs.
+fn put(column: &mut ColumnBuilder, push: impl FnOnce(&mut ColumnBuilder) -> Result<(), Misfit>) {
+    let start = column.begin();
+    _ = push(column);
+    column.end(start);
+}
+
+#[derive(Deserialize)]
+struct Total {
+    total: Option<Count>,
+}
+
+/// A number on servers before 7.0.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Count {
+    Plain(i64),
+    Told { value: i64 },
+}
+
+/// What a metric or a filter says of a bucket.
+#[derive(Deserialize)]
+struct Part {
+    value: Option<Loose>,
+    values: Option<Vec<Percentile>>,
+    doc_count: Option<i64>,
+    /// The metric itself, within a nested object.
+    v: Option<Box<Part>>,
+}
+
+#[derive(Deserialize)]
+struct Percentile {
+    value: Option<Loose>,
+}
+
+/// A number, or nothing: servers write `"NaN"` or `null` where there was nothing to measure.
+struct Loose(Option<f64>);
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Loose;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Loose, E> {
+                Ok(Loose(Some(value)))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
+                Ok(Loose(Some(value as f64)))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
+                Ok(Loose(Some(value as f64)))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
+                Ok(Loose(value.parse().ok().filter(|value: &f64| !value.is_nan())))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
+pub(super) struct AnswerSeed<'a, 'b> {
+    pub(super) page: &'a mut PageOfBuckets<'b>,
+    pub(super) misfit: &'a Misfits,
+}
+
+impl<'de> DeserializeSeed<'de> for AnswerSeed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer to a search")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { page, misfit } = self;
+        let mut seen = page.shape.whole;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            match &*key {
+                "timed_out" => page.extent.timed_out = map.next_value()?,
+                "_shards" => page.extent.shards = map.next_value()?,
+                "_clusters" => page.extent.clusters = map.next_value()?,
+                "hits" => {
+                    let hits: Total = map.next_value()?;
+                    page.total = match hits.total {
+                        Some(Count::Plain(total) | Count::Told { value: total }) => total,
+                        None => 0,
+                    };
+                }
+                "aggregations" => {
+                    seen = true;
+                    map.next_value_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Aggregations })?;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        // With no shard there is no aggregation; that is told apart elsewhere.
+        if seen || page.extent.is_of_nothing() {
+            Ok(())
+        } else {
+            Err(A::Error::custom("no `aggregations` in the answer"))
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    Aggregations,
+    Page,
+    Bucket,
+    Key,
+}
+
+/// One of the objects on the way down to a bucket's values.
+struct ObjectSeed<'a, 'b> {
+    page: &'a mut PageOfBuckets<'b>,
+    misfit: &'a Misfits,
+    level: Level,
+}
+
+impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a part of an aggregation")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { page, misfit, level } = self;
+        let row = page.times.len();
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            match (level, &*key) {
+                (Level::Aggregations, "page") => {
+                    map.next_value_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Page })?;
+                }
+                (Level::Page, "after_key") => page.after = map.next_value()?,
+                (Level::Page, "buckets") => {
+                    map.next_value_seed(BucketArraySeed { page: &mut *page, misfit })?
+                }
+                (Level::Bucket, "key") => {
+                    map.next_value_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Key })?;
+                }
+                (Level::Bucket, "doc_count") => page.count = map.next_value()?,
+                (Level::Key, "t") => page.time = map.next_value()?,
+                (Level::Key, name) => match numbered(name, 'b').filter(|&by| by < page.by.len()) {
+                    Some(column) if page.by[column].rows() == row => {
+                        let start = page.by[column].begin();
+                        map.next_value_seed(ValueSeed { to: &mut page.by[column], column, misfit })?;
+                        page.by[column].end(start);
+                    }
+                    _ => _ = map.next_value::<IgnoredAny>()?,
+                },
+                (Level::Bucket | Level::Aggregations, name) => {
+                    let metric = numbered(name, 'm').and_then(|number| page.metrics.get_mut(number));
+                    let filter = numbered(name, 'f').and_then(|number| page.filters.get_mut(number));
+                    match (metric, filter) {
+                        (Some(column), _) if column.rows() == row => {
+                            let mut part: Part = map.next_value()?;
+                            if let Some(within) = part.v.take() {
+                                part = *within;
+                            }
+                            let of_list = part.values.and_then(|values| values.into_iter().next()?.value);
+                            match part.value.or(of_list) {
+                                Some(Loose(Some(value))) => put(column, |column| column.number(value)),
+                                _ => column.missing(),
+                            }
+                        }
+                        (_, Some(column)) if column.rows() == row => {
+                            let part: Part = map.next_value()?;
+                            put(column, |column| column.integer(part.doc_count.unwrap_or(0)));
+                        }
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn numbered(name: &str, letter: char) -> Option<usize> {
+    name.strip_prefix(letter)?.parse().ok()
+}
+
+struct BucketArraySeed<'a, 'b> {
+    page: &'a mut PageOfBuckets<'b>,
+    misfit: &'a Misfits,
+}
+
+impl<'de> DeserializeSeed<'de> for BucketArraySeed<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for BucketArraySeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of buckets")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { page, misfit } = self;
+        while seq.next_element_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Bucket })?.is_some()
+        {
+            page.end_row();
+        }
+        Ok(())
+    }
+}

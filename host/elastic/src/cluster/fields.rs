@@ -1,0 +1,138 @@
+//! What is known of fields before a rule runs.
+use std::collections::{HashMap, HashSet};
+
+use elasticsearch::http::Method;
+use serde_json::Value;
+use tokio::time::Instant;
+use watchbell_contract::Question;
+
+use super::{Cluster, Inner, encoded};
+use crate::{
+    cursor::ignoring,
+    error::{AskError, Cause},
+    mapping::{Caps, Mapping, is_metadata},
+    prepared::{Asked, Prepared},
+    target::Target,
+    transport::{Request, index_path},
+};
+
+/// What is known of a rule's questions before they are asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// All that the questions depend on, each once.
+    pub fields: Vec<FieldInfo>,
+    /// Why a question could not be asked now, in words.
+    pub refused: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldInfo {
+    pub name: String,
+    pub role: Role,
+    /// Empty: in no mapping. More than one: the indices disagree.
+    pub types: Vec<String>,
+    /// Which indices have which type, if they disagree.
+    pub differs: Option<String>,
+    /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
+    pub ignore_above: Option<u64>,
+    /// Analysed in some index: read from the source, and counted by its `keyword`.
+    pub text: bool,
+    /// The `.keyword` beside it, where every index that has the field has that too.
+    pub keyword: Option<String>,
+}
+
+/// What a field is to a rule; of several the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Time,
+    Key,
+    /// Read, measured or narrowed by.
+    Asked,
+    /// Named in a filter alone.
+    Filter,
+}
+
+impl Cluster {
+    /// What the indices know of the fields that `questions` depend on, and of `key`.
+    ///
+    /// # Errors
+    /// As `ask`; what cannot be asked is told in the answer.
+    pub async fn inspect(
+        &self,
+        target: &Target,
+        key: &[String],
+        questions: &[Question],
+        deadline: Instant,
+    ) -> Result<Inspection, AskError> {
+        let look = async {
+            let asked: Vec<Asked> = questions.iter().map(|question| Asked::new(target, question)).collect();
+            let mut roles = vec![(target.time_field.as_str(), Role::Time)];
+            roles.extend(key.iter().map(|field| (field.as_str(), Role::Key)));
+            roles.extend(asked.iter().flat_map(Asked::own).map(|field| (field, Role::Asked)));
+            roles.extend(asked.iter().flat_map(Asked::of_filters).map(|field| (field, Role::Filter)));
+            let mut known = HashSet::new();
+            roles.retain(|(field, _)| !is_metadata(field) && known.insert(*field));
+            let names: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
+            let Some(mapping) = self.inner.mapping_of_data(target, &names, deadline).await? else {
+                return Ok(Inspection::default());
+            };
+            let ignored = self.inner.ignore_above(target, &names, deadline).await?;
+            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &ignored));
+            let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
+            let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
+            refused.sort_unstable();
+            refused.dedup();
+            Ok(Inspection { fields: fields.collect(), refused })
+        };
+        look.await.map_err(|cause| self.error(target, cause))
+    }
+}
+
+impl FieldInfo {
+    fn new(name: &str, role: Role, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
+        let caps = mapping.field(name);
+        let keyword = format!("{name}.keyword");
+        let mut exact = mapping.classes().map(|class| mapping.resolve(name, class));
+        let has_keyword = caps.is_some()
+            && exact.all(|field| field.is_ok_and(|of| of.is_none_or(|of| of.exact == keyword)));
+        Self {
+            name: name.into(),
+            role,
+            types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
+            differs: caps.filter(|caps| caps.types.len() > 1).map(Caps::described),
+            ignore_above: ignored.get(name).copied(),
+            text: caps.is_some_and(Caps::is_text),
+            keyword: has_keyword.then_some(keyword),
+        }
+    }
+}
+
+impl Inner {
+    /// The smallest `ignore_above` of each field, where one is set.
+    async fn ignore_above(
+        &self,
+        target: &Target,
+        fields: &[&str],
+        deadline: Instant,
+    ) -> Result<HashMap<String, u64>, Cause> {
+        let list = encoded(&fields.join(","));
+        let index = index_path(&target.indices);
+        let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
+        let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
+        let body = self.send(&request).await?;
+        let answer: HashMap<String, Value> =
+            serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
+        let mut ignored = HashMap::new();
+        for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
+            for (name, field) in mappings {
+                let leaf =
+                    field.get("mapping").and_then(Value::as_object).and_then(|leaf| leaf.values().next());
+                if let Some(above) = leaf.and_then(|leaf| leaf.get("ignore_above")?.as_u64()) {
+                    let least = ignored.entry(name.clone()).or_insert(above);
+                    *least = above.min(*least);
+                }
+            }
+        }
+        Ok(ignored)
+    }
+}

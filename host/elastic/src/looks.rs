@@ -1,0 +1,285 @@
+//! What was learnt of field types, pattern by pattern. All rules of a pattern share one look at it: a request for the
+//! union of the fields that they ask. A look may be older than the answer it was used for; then another one, begun after
+//! the answer, shows whether that can stand. At most one look of a pattern is under way; who comes meanwhile waits for
+//! the next, and those who waited share it.
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use elasticsearch::http::Method;
+use serde_json::json;
+use tokio::time::{Duration, Instant, sleep_until, timeout_at};
+
+use crate::{
+    cluster::{Inner, encoded, lock, total},
+    cursor::ignoring,
+    error::Cause,
+    mapping::Mapping,
+    target::Target,
+    transport::{Request, index_path},
+};
+
+/// Patterns remembered; then they are learnt anew.
+const PATTERNS_MAX: usize = 10_000;
+/// Servers take 4,096 bytes of a request's first line.
+const LINE_BYTES_MAX: usize = 3_500;
+const FIELDS_BYTES_MIN: usize = 500;
+/// Fields of one pattern; then those of the question at hand alone are looked at.
+const FIELDS_MAX: usize = 10_000;
+/// A look at a pattern of a thousand indices is work for its cluster. One that took this long is followed by a pause of so
+/// many times as long, in which more rules come to share the next.
+const LIGHT_LOOK_MAX: Duration = Duration::from_millis(10);
+const PAUSE_TIMES: u32 = 4;
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// A field that nobody asked for so many lifetimes of a mapping is not looked at any more.
+const UNASKED_LIVES: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    patterns: Mutex<HashMap<(Vec<String>, bool), Arc<Pattern>>>,
+    /// Servers before 7.2 do not say which indices lack a field.
+    without_unmapped: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Pattern {
+    /// When each field was asked last.
+    asked: Mutex<HashMap<String, Instant>>,
+    last: Mutex<Option<Look>>,
+    /// Held by the one who looks.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Look {
+    began: Instant,
+    ended: Instant,
+    fields: BTreeSet<String>,
+    found: Result<Arc<Mapping>, Cause>,
+}
+
+impl Pattern {
+    /// What was seen of `wanted` by a look begun at `since` or later.
+    fn seen(&self, wanted: &[String], since: Instant) -> Option<Arc<Mapping>> {
+        let last = lock(&self.last);
+        let look = last.as_ref().filter(|look| look.began >= since)?;
+        let mapping = look.found.as_ref().ok()?;
+        wanted.iter().all(|field| look.fields.contains(field)).then(|| Arc::clone(mapping))
+    }
+
+    /// Why a look begun since `arrived` failed, unless that was for want of its own time: else all who waited for it
+    /// would fail one after the other.
+    fn failed(&self, arrived: Instant) -> Option<Cause> {
+        let last = lock(&self.last);
+        let look = last.as_ref().filter(|look| look.began >= arrived)?;
+        look.found.as_ref().err().filter(|cause| !matches!(cause, Cause::Deadline { .. })).cloned()
+    }
+
+    /// Until when no new look is to begin.
+    fn rests(&self) -> Option<Instant> {
+        let last = lock(&self.last);
+        let (began, ended) = last.as_ref().map(|look| (look.began, look.ended))?;
+        let took = ended - began;
+        (took > LIGHT_LOOK_MAX).then(|| ended + (took * PAUSE_TIMES).min(PAUSE_MAX))
+    }
+}
+
+impl Looks {
+    fn pattern(&self, target: &Target) -> Arc<Pattern> {
+        let mut patterns = lock(&self.patterns);
+        let key = (target.indices.clone(), target.ignore_unavailable);
+        if patterns.len() >= PATTERNS_MAX && !patterns.contains_key(&key) {
+            patterns.clear();
+        }
+        Arc::clone(patterns.entry(key).or_default())
+    }
+
+    pub(crate) fn forget_all(&self) {
+        lock(&self.patterns).clear();
+    }
+}
+
+/// Whether a failure may come from field types that are not what they were believed to be.
+pub(crate) fn may_explain(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Refused { .. }
+            | Cause::PartialShards { .. }
+            | Cause::MissingShards { .. }
+            | Cause::Malformed { .. }
+            | Cause::Misfit { .. }
+            | Cause::NoIndex { .. }
+            | Cause::MappingConflict { .. }
+            | Cause::FieldType { .. }
+            | Cause::Question { .. }
+    )
+}
+
+impl Inner {
+    /// What was believed of field types may be the reason for a failure: it is asked again next time.
+    pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
+        if may_explain(cause) {
+            *lock(&self.looks().pattern(target).last) = None;
+        }
+    }
+
+    /// What the indices know of `fields`. `None`: there is no document, for want of an index, where that may be, or in
+    /// indices that have not got their first and do not know its time yet.
+    pub(crate) async fn mapping_of_data(
+        &self,
+        target: &Target,
+        fields: &[&str],
+        deadline: Instant,
+    ) -> Result<Option<Arc<Mapping>>, Cause> {
+        let time = target.time_field.as_str();
+        let mapping = self.mapping(target, fields, deadline).await?;
+        if !mapping.has_index {
+            return self.none_asked(target, deadline).await.map(|()| None);
+        }
+        if mapping.check_time(time)? {
+            return Ok(Some(mapping));
+        }
+        let all = json!({ "size": 0, "track_total_hits": true, "query": { "match_all": {} } });
+        if total(&self.search(target, &all, deadline).await?)? == 0 {
+            return Ok(None);
+        }
+        // The first of them may have come after the look.
+        let mapping = self.mapping_since(target, fields, Instant::now(), deadline).await?;
+        if mapping.check_time(time)? {
+            return Ok(Some(mapping));
+        }
+        let problem = "is in no mapping of the indices asked".into();
+        Err(Cause::TimeField { field: time.into(), problem })
+    }
+
+    /// What the indices know of `fields`, not older than a mapping's lifetime.
+    pub(crate) async fn mapping(
+        &self,
+        target: &Target,
+        fields: &[&str],
+        deadline: Instant,
+    ) -> Result<Arc<Mapping>, Cause> {
+        let now = Instant::now();
+        let since = now.checked_sub(self.config().mapping_ttl).unwrap_or(now);
+        let mapping = self.mapping_since(target, fields, since, deadline).await?;
+        // Indices that are yet to come, and a time field without its first document, are looked for each time.
+        if mapping.has_index && mapping.field(&target.time_field).is_some() {
+            return Ok(mapping);
+        }
+        self.mapping_since(target, fields, now, deadline).await
+    }
+
+    /// What the indices know of `fields`, seen at `since` or later.
+    pub(crate) async fn mapping_since(
+        &self,
+        target: &Target,
+        fields: &[&str],
+        since: Instant,
+        deadline: Instant,
+    ) -> Result<Arc<Mapping>, Cause> {
+        let wanted = Mapping::wanted(fields.iter().copied());
+        let pattern = self.looks().pattern(target);
+        let now = Instant::now();
+        lock(&pattern.asked).extend(wanted.iter().map(|field| (field.clone(), now)));
+        if let Some(mapping) = pattern.seen(&wanted, since) {
+            return Ok(mapping);
+        }
+        let Ok(_turn) = timeout_at(deadline, pattern.turn.lock()).await else {
+            return Err(Cause::Deadline { last: None });
+        };
+        if let Some(mapping) = pattern.seen(&wanted, since) {
+            return Ok(mapping);
+        }
+        if let Some(cause) = pattern.failed(now) {
+            return Err(cause);
+        }
+        if let Some(until) = pattern.rests() {
+            sleep_until(until.min(deadline)).await;
+        }
+        let fields = self.union(&pattern, &wanted);
+        let began = Instant::now();
+        let found = self.look(target, &fields, deadline).await.map(Arc::new);
+        let ended = Instant::now();
+        *lock(&pattern.last) = Some(Look { began, ended, fields, found: found.clone() });
+        found
+    }
+
+    /// All that rules asked lately, `wanted` among it.
+    fn union(&self, pattern: &Pattern, wanted: &[String]) -> BTreeSet<String> {
+        let life = self.config().mapping_ttl.max(Duration::from_secs(1)) * UNASKED_LIVES;
+        let mut asked = lock(&pattern.asked);
+        asked.retain(|_, last| last.elapsed() < life);
+        if asked.len() > FIELDS_MAX {
+            asked.retain(|field, _| wanted.contains(field));
+        }
+        asked.keys().cloned().collect()
+    }
+
+    async fn look(
+        &self,
+        target: &Target,
+        fields: &BTreeSet<String>,
+        deadline: Instant,
+    ) -> Result<Mapping, Cause> {
+        let index = index_path(&target.indices);
+        let room = LINE_BYTES_MAX.saturating_sub(index.len()).max(FIELDS_BYTES_MIN);
+        let mut bodies: Vec<Bytes> = vec![];
+        for list in lists(fields, room) {
+            let ask = async |more: &str| {
+                let ignoring = ignoring(target, '&');
+                let path = format!("{index}/_field_caps?fields={list}{more}{ignoring}");
+                self.send(&Request { method: Method::Get, path, body: None, repeatable: true, deadline })
+                    .await
+            };
+            let unmapped = &self.looks().without_unmapped;
+            let answer = match unmapped.load(Ordering::Relaxed) {
+                true => ask("").await,
+                false => match ask("&include_unmapped=true").await {
+                    Err(Cause::Refused { status: 400, reason, .. })
+                        if reason.contains("include_unmapped") =>
+                    {
+                        unmapped.store(true, Ordering::Relaxed);
+                        ask("").await
+                    }
+                    answer => answer,
+                },
+            };
+            bodies.push(answer?);
+        }
+        Mapping::parse_all(bodies.iter().map(|body| &body[..]))
+    }
+}
+
+/// Names with commas between them, so many at a time as `room` holds.
+fn lists(fields: &BTreeSet<String>, room: usize) -> Vec<String> {
+    let mut lists: Vec<String> = vec![];
+    for field in fields {
+        let field = encoded(field);
+        match lists.last_mut().filter(|list| list.len() + field.len() + 3 <= room) {
+            Some(list) => {
+                list.push_str("%2C");
+                list.push_str(&field);
+            }
+            None => lists.push(field),
+        }
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_so_many_fields() {
+        let fields = ["a", "b c", "d"].map(String::from).into();
+        assert_eq!(lists(&fields, 100), ["a%2Cb%20c%2Cd"]);
+        assert_eq!(lists(&fields, 9), ["a%2Cb%20c", "d"]);
+        assert_eq!(lists(&fields, 1), ["a", "b%20c", "d"]);
+    }
+}

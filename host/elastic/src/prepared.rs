@@ -1,0 +1,162 @@
+//! A question in the terms of a mapping; and the proof, after its answer, that those were the terms.
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::Value;
+use tokio::time::Instant;
+use watchbell_contract::{Ask, Question};
+
+use crate::{
+    buckets,
+    cluster::Inner,
+    error::Cause,
+    looks,
+    mapping::{Mapping, is_metadata},
+    named,
+    pages::Source,
+    plan::FieldPlan,
+    query::{self, Narrow},
+    resolve::{Field, Group},
+    target::Target,
+};
+
+/// A question, and every field that its answer depends on.
+pub(crate) struct Asked {
+    pub(crate) target: Target,
+    question: Question,
+    /// Read, counted by or measured.
+    read: Vec<String>,
+    /// Narrowed by.
+    only: Vec<String>,
+    /// Named in a filter, by whoever wrote it.
+    filters: BTreeSet<String>,
+}
+
+/// The same for as long as the mapping says the same of the asked fields.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prepared {
+    pub(crate) filters: Vec<Value>,
+    pub(crate) shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shape {
+    Hits(FieldPlan),
+    Buckets(Vec<Group<Field>>),
+    /// As its author wrote it.
+    Search,
+}
+
+/// A mapping may be older than the answer: a field's first document, or a new index with other types, came between
+/// them. What is read of documents shows from which indices they are; what was narrowed or counted does not.
+pub(crate) struct Proof {
+    pub(crate) asked: Asked,
+    prepared: Prepared,
+    mapping: Arc<Mapping>,
+    deadline: Instant,
+}
+
+impl Asked {
+    pub(crate) fn new(target: &Target, question: &Question) -> Self {
+        let mut filters = BTreeSet::new();
+        let mut read = vec![];
+        filters.extend(target.filter.iter().flat_map(named::fields));
+        filters.extend(question.filter.iter().flat_map(|filter| named::lucene(filter)));
+        match &question.ask {
+            Ask::Hits(hits) => {
+                read.extend(hits.fields.iter().cloned());
+                filters.extend(hits.filters.iter().flat_map(|filter| named::lucene(&filter.filter)));
+            }
+            Ask::Buckets(buckets) => {
+                read.extend(buckets.by.iter().cloned());
+                read.extend(buckets::measured(buckets).map(|metric| metric.field.clone()));
+                filters.extend(buckets.filters.iter().flat_map(|filter| named::lucene(&filter.filter)));
+            }
+            Ask::Search(search) => {
+                let body: Value = serde_json::from_str(&search.body).unwrap_or_default();
+                filters.extend(body.get("query").map(named::fields).unwrap_or_default());
+            }
+            Ask::Cluster(_) => {}
+        }
+        let only = question.only.iter().map(|any_of| any_of.field.clone()).collect();
+        Self { target: target.clone(), question: question.clone(), read, only, filters }
+    }
+
+    pub(crate) fn fields(&self) -> Vec<&str> {
+        std::iter::once(self.target.time_field.as_str()).chain(self.own()).chain(self.of_filters()).collect()
+    }
+
+    /// What is read, counted by, measured or narrowed by.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &str> {
+        self.read.iter().chain(&self.only).map(String::as_str)
+    }
+
+    /// What filters name.
+    pub(crate) fn of_filters(&self) -> impl Iterator<Item = &str> {
+        self.filters.iter().map(String::as_str)
+    }
+}
+
+impl Prepared {
+    /// # Errors
+    /// What of the question cannot be asked of these indices, in words.
+    pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, Cause> {
+        let Asked { target, question, .. } = asked;
+        named::reachable(asked.of_filters(), mapping)?;
+        let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
+        let filters = query::filters(target, &narrow, mapping)?;
+        let shape = match &question.ask {
+            Ask::Hits(hits) => Shape::Hits(FieldPlan::new(hits, mapping, &target.time_field)?),
+            Ask::Buckets(buckets) => Shape::Buckets(buckets::groups(buckets, mapping)?),
+            Ask::Search(_) | Ask::Cluster(_) => Shape::Search,
+        };
+        Ok(Self { filters, shape })
+    }
+}
+
+impl Proof {
+    pub(crate) fn new(asked: Asked, prepared: Prepared, mapping: Arc<Mapping>, deadline: Instant) -> Self {
+        Self { asked, prepared, mapping, deadline }
+    }
+
+    /// # Errors
+    /// `FieldsChanged`: the answer is to be thrown away, and the question asked again. Or why that is not known.
+    pub(crate) async fn check(&self, inner: &Inner, source: &Source) -> Result<(), Cause> {
+        if self.is_open(source) { self.look(inner).await } else { Ok(()) }
+    }
+
+    /// Why there is no answer: because of `cause`, or because fields are not what they were.
+    pub(crate) async fn cause(&self, inner: &Inner, cause: Cause) -> Cause {
+        if looks::may_explain(&cause) && self.look(inner).await == Err(Cause::FieldsChanged) {
+            return Cause::FieldsChanged;
+        }
+        cause
+    }
+
+    async fn look(&self, inner: &Inner) -> Result<(), Cause> {
+        let Asked { target, .. } = &self.asked;
+        let since = Instant::now();
+        let mapping = inner.mapping_since(target, &self.asked.fields(), since, self.deadline).await?;
+        match Prepared::new(&self.asked, &mapping) {
+            Ok(now) if now == self.prepared => Ok(()),
+            _ => Err(Cause::FieldsChanged),
+        }
+    }
+
+    /// Whether the answer could have been another one under a newer mapping.
+    fn is_open(&self, source: &Source) -> bool {
+        let unknown = |field: &String| self.mapping.field(field).is_none();
+        if self.asked.only.iter().any(|field| !is_metadata(field)) || self.asked.filters.iter().any(unknown) {
+            return true;
+        }
+        match source {
+            // Each document says which index it is from; one that knows all fields will not change their types.
+            Source::Hits(cursor) => cursor
+                .seen
+                .iter()
+                .any(|index| !self.mapping.settles(index, self.asked.read.iter().map(String::as_str))),
+            Source::Buckets(cursor) => cursor.any && !self.asked.read.is_empty(),
+            Source::Merged(_) => true,
+            Source::Ready(_) => false,
+        }
+    }
+}

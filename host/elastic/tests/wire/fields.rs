@@ -1,0 +1,477 @@
+//! Fields as the indices have them: new ones, those that indices disagree about, nested ones.
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::{Value, json};
+use watchbell_contract::{
+    AnyOf, Ask, Buckets, Calc, Column, Duration, Evidence, Metric, NamedFilter, Question, Range, Rows,
+    Timestamp, Values,
+};
+
+use watchbell_elastic::EvidenceAsk;
+
+use crate::{
+    cluster, deadline,
+    fake::{Fake, Reply, Seen},
+    library::envelope,
+    pages, question, target,
+};
+
+/// `_field_caps` as servers answer it with `include_unmapped`: of each field the types, and the indices that have them.
+fn caps(indices: &[&str], fields: &[(&str, &[(&str, &[&str])])]) -> Reply {
+    let dates = [("date", indices)];
+    let time = [("@timestamp", &dates as &[_])];
+    let fields = fields.iter().chain(&time).map(|(name, types)| {
+        let mut types: Vec<(&str, Vec<&str>)> =
+            types.iter().map(|(kind, has)| (*kind, has.to_vec())).collect();
+        let lacks = |index: &&str| !types.iter().any(|(_, has)| has.contains(index));
+        let unmapped: Vec<&str> = indices.iter().copied().filter(lacks).collect();
+        if !unmapped.is_empty() {
+            types.push(("unmapped", unmapped));
+        }
+        let several = types.len() > 1;
+        let types = types.into_iter().map(|(kind, has)| {
+            let countable = !matches!(kind, "text" | "object" | "nested" | "unmapped");
+            let mut caps = json!({ "type": kind, "aggregatable": countable });
+            if several {
+                caps["indices"] = json!(has);
+            }
+            (kind.to_owned(), caps)
+        });
+        ((*name).to_owned(), Value::Object(types.collect()))
+    });
+    Reply::Json(200, json!({ "indices": indices, "fields": Value::Object(fields.collect()) }))
+}
+
+fn is_look(seen: &Seen) -> bool {
+    seen.path.contains("_field_caps")
+}
+
+fn looks(fake: &Fake) -> usize {
+    fake.seen().iter().filter(|seen| is_look(seen)).count()
+}
+
+fn hit(index: &str, id: &str, host: &str) -> Value {
+    json!({ "_index": index, "_id": id, "fields": { "host": [host] }, "sort": [5] })
+}
+
+fn only(field: &str, values: &[&str]) -> Vec<AnyOf> {
+    vec![AnyOf { field: field.into(), values: values.iter().map(|value| Some((*value).into())).collect() }]
+}
+
+fn counted(by: &[&str], metrics: &[(&str, Calc)]) -> Question {
+    let metrics = metrics.iter().map(|(field, calc)| Metric {
+        name: format!("{calc:?} of {field}").to_lowercase(),
+        field: (*field).into(),
+        calc: calc.clone(),
+    });
+    let buckets = Buckets {
+        by: by.iter().map(|&by| by.into()).collect(),
+        every: Some(Duration::from_secs(60)),
+        metrics: metrics.collect(),
+        filters: vec![],
+    };
+    Question { ask: Ask::Buckets(buckets), ..question(&[]) }
+}
+
+fn refusal(error: watchbell_elastic::AskError) -> String {
+    error.cause.to_string()
+}
+
+/// The mapping of an index whose field `threat.name` comes with a document.
+fn late(came: &Arc<AtomicBool>) -> Reply {
+    match came.load(Ordering::SeqCst) {
+        false => caps(&["logs-1"], &[("host", &[("keyword", &["logs-1"])])]),
+        true => caps(
+            &["logs-1"],
+            &[
+                ("host", &[("keyword", &["logs-1"])]),
+                ("threat", &[("object", &["logs-1"])]),
+                ("threat.name", &[("text", &["logs-1"])]),
+                ("threat.name.keyword", &[("keyword", &["logs-1"])]),
+            ],
+        ),
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_came_with_the_documents_is_asked_again() {
+    let came = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&came);
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => late(&told),
+        false => {
+            // The first document of the field comes between the look and the answer.
+            told.store(true, Ordering::SeqCst);
+            Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [] } } })))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let mut narrowed = question(&["host"]);
+    narrowed.only = only("threat.name", &["Mimikatz"]);
+    let error = pages(&cluster, &narrowed).await.unwrap_err();
+    assert!(error.is_outdated(), "{error}");
+    assert!(pages(&cluster, &narrowed).await.unwrap().is_empty());
+    let filters: Vec<Value> = fake
+        .seen()
+        .iter()
+        .filter(|seen| !is_look(seen))
+        .map(|seen| seen.body["query"]["bool"]["filter"][1].clone())
+        .collect();
+    let expected = [
+        json!({ "terms": { "threat.name": ["Mimikatz"] } }),
+        json!({ "terms": { "threat.name.keyword": ["Mimikatz"] } }),
+    ];
+    assert_eq!(filters, expected);
+    // One look before each question and one after it, the second's before being the first's after.
+    assert_eq!(looks(&fake), 3);
+}
+
+#[tokio::test]
+async fn a_column_that_came_with_the_documents_is_read_again() {
+    let came = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&came);
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => late(&told),
+        false => {
+            told.store(true, Ordering::SeqCst);
+            let mut hit = hit("logs-1", "1", "a");
+            if seen.body["fields"][0]["field"] == "threat.name" {
+                hit["fields"]["threat.name"] = json!(["Mimikatz"]);
+            }
+            Reply::Json(200, envelope(vec![hit], json!({})))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let asked = question(&["threat.name"]);
+    let mut answer = cluster.ask(&target(), &asked, deadline()).await.unwrap();
+    assert_eq!(answer.next().await.unwrap().unwrap().len(), 1);
+    assert!(answer.next().await.unwrap_err().is_outdated());
+    let again = pages(&cluster, &asked).await.unwrap();
+    assert_eq!(crate::told(&again), [(5, "Mimikatz".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_a_new_field_makes_servers_refuse_is_asked_again() {
+    let came = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&came);
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => late(&told),
+        false => {
+            told.store(true, Ordering::SeqCst);
+            let name = &seen.body["aggs"]["page"]["composite"]["sources"][1]["b0"]["terms"]["field"];
+            if name == "threat.name" {
+                let error = json!({ "type": "illegal_argument_exception", "reason": "Text fields are not optimised" });
+                return Reply::Json(400, json!({ "error": error, "status": 400 }));
+            }
+            assert_eq!(name, "threat.name.keyword");
+            let bucket = json!({ "key": { "t": 0, "b0": "Mimikatz" }, "doc_count": 1 });
+            Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [bucket] } } })))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let asked = counted(&["threat.name"], &[]);
+    assert!(pages(&cluster, &asked).await.unwrap_err().is_outdated());
+    assert_eq!(crate::told(&pages(&cluster, &asked).await.unwrap()), [(0, "Mimikatz".to_owned())]);
+}
+
+#[tokio::test]
+async fn documents_of_known_indices_need_no_second_look() {
+    let rolled = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&rolled);
+    let fake = Fake::start(move |seen| match (is_look(seen), told.load(Ordering::SeqCst)) {
+        (true, false) => caps(&["logs-1"], &[("host", &[("keyword", &["logs-1"])])]),
+        (true, true) => {
+            caps(&["logs-1", "logs-2"], &[("host", &[("keyword", &["logs-1"]), ("text", &["logs-2"])])])
+        }
+        (false, false) => Reply::Json(200, envelope(vec![hit("logs-1", "1", "a")], json!({}))),
+        (false, true) => {
+            Reply::Json(200, envelope(vec![hit("logs-1", "1", "a"), hit("logs-2", "2", "b")], json!({})))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    for _ in 0..3 {
+        assert_eq!(pages(&cluster, &question(&["host"])).await.unwrap().len(), 1);
+    }
+    assert_eq!(looks(&fake), 1);
+    // A new index, in which the field is of another type.
+    rolled.store(true, Ordering::SeqCst);
+    let error = pages(&cluster, &question(&["host"])).await.unwrap_err();
+    assert!(error.is_outdated(), "{error}");
+    let again = pages(&cluster, &question(&["host"])).await.unwrap();
+    assert_eq!(again[0].len(), 2);
+    assert_eq!(fake.seen().last().unwrap().body["fields"], json!([{ "field": "host" }]));
+}
+
+#[tokio::test]
+async fn rules_of_a_pattern_share_their_looks() {
+    let indices: Vec<String> = (0..1_000).map(|n| format!("logs-app-2026.01.{n:04}")).collect();
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => {
+            let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+            caps(&indices, &[("f1", &[("keyword", &indices)]), ("f2", &[("keyword", &indices[..500])])])
+        }
+        false => Reply::Json(
+            200,
+            envelope(
+                vec![],
+                json!({ "aggregations": { "page": { "buckets": [
+            { "key": { "t": 0, "b0": "a" }, "doc_count": 1 } ] } } }),
+            ),
+        ),
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let mut asks = tokio::task::JoinSet::new();
+    for rule in 0..200 {
+        let (cluster, asked) = (cluster.clone(), counted(&[&format!("f{}", rule % 4)], &[]));
+        asks.spawn(async move { pages(&cluster, &asked).await.unwrap().len() });
+    }
+    assert_eq!(asks.join_all().await, vec![1; 200]);
+    let shared = looks(&fake);
+    assert!(shared < 100, "{shared} looks for 200 questions");
+    let union = fake.seen().into_iter().filter(is_look).last().unwrap().path;
+    let all = "fields=%40timestamp%2C%40timestamp.keyword%2Cf0%2Cf0.keyword%2Cf1%2Cf1.keyword%2Cf2%2Cf2.keyword%2Cf3";
+    assert!(union.contains(all), "{union}");
+}
+
+#[tokio::test]
+async fn indices_that_disagree_are_narrowed_each_by_its_name() {
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => text_and_keyword(),
+        false => Reply::Json(200, envelope(vec![hit("logs-new", "1", "root")], json!({}))),
+    })
+    .await;
+    let mut narrowed = question(&["user"]);
+    narrowed.only = vec![AnyOf { field: "user".into(), values: vec![Some("root".into()), None] }];
+    pages(&cluster(&fake), &narrowed).await.unwrap();
+    let body = &fake.seen()[1].body;
+    let either = |name: &str| {
+        json!({ "bool": { "should": [
+            { "terms": { name: ["root"] } },
+            { "bool": { "must_not": [{ "exists": { "field": "user" } }] } },
+        ], "minimum_should_match": 1 } })
+    };
+    let expected = json!({ "bool": { "should": [
+        { "bool": { "filter": [either("user")], "must_not": [{ "terms": { "_index": ["logs-old"] } }] } },
+        { "bool": { "filter": [{ "terms": { "_index": ["logs-old"] } }, either("user.keyword")] } },
+    ], "minimum_should_match": 1 } });
+    assert_eq!(body["query"]["bool"]["filter"][1], expected);
+    assert_eq!(body["fields"], json!([{ "field": "user" }]));
+
+    let evidence = Evidence {
+        over: Range::new(Timestamp(1), Timestamp(9)),
+        only: only("user", &["root"]),
+        filter: None,
+        newest: 1,
+    };
+    let ask = EvidenceAsk { evidence: &evidence, count: 1 };
+    cluster(&fake).evidence(&target(), ask, None, deadline()).await.unwrap();
+    let seen = fake.seen();
+    assert_eq!(
+        seen.last().unwrap().body["query"]["bool"]["filter"][1]["bool"]["should"][1]["bool"]["filter"][1],
+        json!({ "terms": { "user.keyword": ["root"] } })
+    );
+}
+
+/// `user` is text with a keyword beside it in one index, and a keyword in the other two; one more knows no user.
+fn text_and_keyword() -> Reply {
+    caps(
+        &["logs-bare", "logs-new", "logs-new2", "logs-old"],
+        &[
+            ("user", &[("keyword", &["logs-new", "logs-new2"]), ("text", &["logs-old"])]),
+            ("user.keyword", &[("keyword", &["logs-old"])]),
+            ("ms", &[("long", &["logs-new", "logs-new2", "logs-old"])]),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn buckets_of_indices_that_disagree_add_up() {
+    let fake = Fake::start(move |seen| {
+        if is_look(seen) {
+            return text_and_keyword();
+        }
+        let name = &seen.body["aggs"]["page"]["composite"]["sources"][1]["b0"]["terms"]["field"];
+        let bucket = |t: i64, user: Value, count: i64, of: [f64; 6]| {
+            let mut bucket = json!({ "key": { "t": t, "b0": user }, "doc_count": count });
+            for (number, value) in of.into_iter().enumerate() {
+                bucket[format!("m{number}")] = json!({ "value": value });
+            }
+            bucket
+        };
+        let buckets = match seen.path.split('/').nth(1).unwrap() {
+            "logs-old" => {
+                assert_eq!(name, "user.keyword");
+                vec![bucket(60_000, json!("root"), 2, [3.0, 2.0, 1.0, 2.0, 3.0, 2.0])]
+            }
+            _ => {
+                assert_eq!(name, "user");
+                vec![
+                    bucket(0, json!("ada"), 1, [7.0, 1.0, 7.0, 7.0, 7.0, 1.0]),
+                    bucket(60_000, json!(null), 4, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+                    bucket(60_000, json!("root"), 3, [9.0, 3.0, 2.0, 4.0, 9.0, 3.0]),
+                ]
+            }
+        };
+        Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": buckets } } })))
+    })
+    .await;
+    let metrics = [
+        ("ms", Calc::Sum),
+        ("ms", Calc::ValueCount),
+        ("ms", Calc::Minimum),
+        ("ms", Calc::Maximum),
+        ("ms", Calc::Average),
+    ];
+    let cluster = cluster(&fake);
+    let pages = pages(&cluster, &counted(&["user"], &metrics)).await.unwrap();
+    assert_eq!(pages.len(), 1);
+    let rows: &Rows = &pages[0];
+    assert_eq!(rows.times, [0, 60_000, 60_000]);
+    let Values::Words(users) = &rows.columns[0].values else { panic!("{rows:?}") };
+    assert_eq!((users.word(0), rows.columns[0].has(1), users.word(2)), (Some("ada"), false, Some("root")));
+    let numbers = |column: &Column| match &column.values {
+        Values::Integers(all) => all.iter().map(|value| *value as f64).collect(),
+        Values::Numbers(all) => all.clone(),
+        other => panic!("{other:?}"),
+    };
+    let all: Vec<Vec<f64>> = rows.columns[1..].iter().map(numbers).collect();
+    let expected = [
+        [1.0, 4.0, 5.0],
+        [7.0, 1.0, 12.0],
+        [1.0, 1.0, 5.0],
+        [7.0, 1.0, 1.0],
+        [7.0, 1.0, 4.0],
+        [7.0, 1.0, 2.4],
+    ];
+    assert_eq!(all, expected);
+
+    let error = crate::pages(&cluster, &counted(&["user"], &[("ms", Calc::Cardinality)])).await.unwrap_err();
+    assert_eq!(
+        refusal(error),
+        "the question cannot be asked: its indices disagree about its fields, and a cardinality (`cardinality of ms`) of each group of them cannot be added up; ask for indices that agree"
+    );
+}
+
+#[tokio::test]
+async fn words_and_numbers_are_refused() {
+    let fake = Fake::start(|_| {
+        caps(&["logs-1", "logs-2"], &[("code", &[("keyword", &["logs-1"]), ("long", &["logs-2"])])])
+    })
+    .await;
+    let told = "field `code` is keyword in `logs-1`, long in `logs-2` in the indices asked; ask for indices that agree";
+    for asked in [question(&["code"]), counted(&["code"], &[]), counted(&[], &[("code", Calc::Sum)])] {
+        assert_eq!(refusal(pages(&cluster(&fake), &asked).await.unwrap_err()), told);
+    }
+}
+
+/// Items as nested objects in one index, and as plain ones in the other.
+fn nested() -> Reply {
+    caps(
+        &["logs-1", "logs-2"],
+        &[
+            ("items", &[("nested", &["logs-1"]), ("object", &["logs-2"])]),
+            ("items.price", &[("long", &["logs-1", "logs-2"])]),
+            ("items.sku", &[("keyword", &["logs-1", "logs-2"])]),
+        ],
+    )
+}
+
+#[tokio::test]
+async fn nested_fields_are_reached_or_refused() {
+    let fake = Fake::start(|seen| {
+        if is_look(seen) {
+            return nested();
+        }
+        let metric = match seen.path.split('/').nth(1).unwrap() {
+            "logs-1" => json!({ "doc_count": 2, "v": { "value": 520.0 } }),
+            _ => json!({ "value": 4.0 }),
+        };
+        let bucket = json!({ "key": { "t": 0 }, "doc_count": 1, "m0": metric });
+        Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [bucket] } } })))
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let sums = pages(&cluster, &counted(&[], &[("items.price", Calc::Sum)])).await.unwrap();
+    assert_eq!(sums[0].columns[1].values, Values::Numbers(vec![524.0]));
+    let asked = |index: &str| {
+        let seen = fake.seen().into_iter().find(|seen| seen.path.starts_with(index)).unwrap();
+        seen.body["aggs"]["page"]["aggs"]["m0"].clone()
+    };
+    let plain = json!({ "sum": { "field": "items.price" } });
+    assert_eq!(asked("/logs-1"), json!({ "nested": { "path": "items" }, "aggs": { "v": plain } }));
+    assert_eq!(asked("/logs-2"), plain);
+
+    let mut narrowed = question(&[]);
+    narrowed.only = only("items.sku", &["bad"]);
+    assert!(pages(&cluster, &narrowed).await.unwrap().is_empty());
+    let terms = json!({ "terms": { "items.sku": ["bad"] } });
+    let within = json!({ "nested": { "path": "items", "query": terms, "ignore_unmapped": true } });
+    let seen = fake.seen().into_iter().rfind(|seen| !is_look(seen)).unwrap();
+    let clauses = &seen.body["query"]["bool"]["filter"][1]["bool"]["should"];
+    let found: Vec<&Value> = (0..2).flat_map(|n| clauses[n]["bool"]["filter"].as_array().unwrap()).collect();
+    assert!(found.contains(&&terms) && found.contains(&&within), "{clauses}");
+
+    let error = refusal(pages(&cluster, &counted(&["items.sku"], &[])).await.unwrap_err());
+    let told = "the question cannot be asked: field `items.sku` lies in the nested object `items`, which cannot be counted by";
+    assert_eq!(error, told);
+}
+
+#[tokio::test]
+async fn filters_that_do_not_reach_a_nested_object_are_refused() {
+    let fake = Fake::start(|seen| match is_look(seen) {
+        true => nested(),
+        false => Reply::Json(200, envelope(vec![], json!({}))),
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let told = "the question cannot be asked: its filter names `items.sku`, which lies in the nested object `items`, and finds nothing there; write it in Query DSL: `nested: { path: items, query: … }`";
+    let mut of_question = question(&[]);
+    of_question.filter = Some("host:a AND items.sku:bad".into());
+    assert_eq!(refusal(pages(&cluster, &of_question).await.unwrap_err()), told);
+    let mut named = question(&[]);
+    if let Ask::Hits(hits) = &mut named.ask {
+        hits.filters.push(NamedFilter { name: "bad".into(), filter: "_exists_:items.sku".into() });
+    }
+    assert_eq!(refusal(pages(&cluster, &named).await.unwrap_err()), told);
+    let ask_with = async |filter: Value| {
+        let mut target = target();
+        target.filter = Some(filter);
+        cluster.ask(&target, &question(&[]), deadline()).await.map(|_| ())
+    };
+    assert_eq!(refusal(ask_with(json!({ "term": { "items.sku": "bad" } })).await.unwrap_err()), told);
+    let reached = json!({ "nested": { "path": "items", "query": { "term": { "items.sku": "bad" } } } });
+    ask_with(reached).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_index_without_documents_has_no_data_and_no_time_field() {
+    let documents = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&documents);
+    let fake = Fake::start(move |seen| match is_look(seen) {
+        true => Reply::Json(200, json!({ "indices": ["logs-1"], "fields": {} })),
+        false => {
+            let total = i32::from(told.load(Ordering::SeqCst));
+            let hits = json!({ "total": { "value": total, "relation": "eq" }, "hits": [] });
+            Reply::Json(200, envelope(vec![], json!({ "hits": hits })))
+        }
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let mut narrowed = question(&["host"]);
+    narrowed.only = only("host", &["a"]);
+    for asked in [question(&["host"]), counted(&["host"], &[("ms", Calc::Sum)]), narrowed] {
+        assert!(pages(&cluster, &asked).await.unwrap().is_empty());
+    }
+    // With documents, a time field that no index knows is not the one that was meant.
+    documents.store(true, Ordering::SeqCst);
+    let error = refusal(pages(&cluster, &question(&["host"])).await.unwrap_err());
+    assert_eq!(error, "time field `@timestamp` is in no mapping of the indices asked");
+}
