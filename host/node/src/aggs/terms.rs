@@ -8,6 +8,7 @@ use super::sorted::Order;
 use super::{Agg, Context, Entry};
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
+use crate::query::Regexp;
 use crate::value::{Value, scalar_text};
 
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Terms {
 #[derive(Clone, Debug)]
 pub(super) enum Choice {
     List(Vec<String>),
-    Regexp(regex::Regex),
+    Regexp(Regexp),
 }
 
 impl Choice {
@@ -151,9 +152,7 @@ impl Choice {
                 let texts = all.iter().map(scalar_text).collect::<Option<Vec<_>>>();
                 texts.map(Self::List).ok_or_else(|| Refusal::parsing("include and exclude take values"))
             }
-            Json::String(pattern) => {
-                crate::query::regexp(pattern).map(Self::Regexp).map_err(Refusal::illegal)
-            }
+            Json::String(pattern) => Regexp::new(pattern, false).map(Self::Regexp).map_err(Refusal::illegal),
             _ => Err(Refusal::unmodelled("include or exclude by partition")),
         }
     }

@@ -350,7 +350,7 @@ pub(crate) fn prefix(
 
 pub(crate) fn regexp(scope: &Scope<'_>, id: FieldId, pattern: &str, fold: bool) -> Answer<Predicate> {
     strings_only(scope.mapping.get(id), "regexp")?;
-    let regex = super::regexp::compile(pattern, fold)
+    let regex = super::regexp::Regexp::new(pattern, fold)
         .map_err(|reason| failed(reason, "illegal_argument_exception"))?;
     Ok(Predicate::String { field: id, test: StringTest::Regexp(Box::new(regex)) })
 }
