@@ -92,7 +92,7 @@ impl Terms {
         if self.min_doc_count == 0 {
             for (shard, number) in context.shards.iter().zip(0u32..) {
                 for document in shard.snapshot.documents.iter().flatten() {
-                    for value in column.held(&Entry { shard: number, document }) {
+                    for value in document.all().flat_map(|document| column.of(number, document)) {
                         let Some(term) = Term::of(value) else { continue };
                         places.entry(term).or_insert_with(|| {
                             buckets.push(Bucket { value, entries: Vec::new(), shown: Map::new() });

@@ -50,9 +50,10 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
             *aggregatable &= field.doc_values;
             indices.push(&snapshot.name);
         }
-        for (path, _) in mapping.object_paths().filter(|(path, _)| wanted(path)) {
+        for (path, object) in mapping.object_paths().filter(|(path, _)| wanted(path)) {
             let kinds = caps.entry(path).or_default();
-            kinds.entry("object").or_insert_with(|| (false, false, Vec::new())).2.push(&snapshot.name);
+            let kind = if object.nested { "nested" } else { "object" };
+            kinds.entry(kind).or_insert_with(|| (false, false, Vec::new())).2.push(&snapshot.name);
         }
     }
     if include_unmapped {

@@ -11,7 +11,6 @@ type Body = Map<String, Json>;
 /// Types that a mapping may name, so that it can be loaded, and of which nothing can be asked. With whether a text that is
 /// asked of every field would be asked of them too.
 const OPAQUE: &[(&str, bool)] = &[
-    ("nested", false),
     ("geo_point", false),
     ("geo_shape", false),
     ("binary", false),
@@ -112,7 +111,7 @@ impl Mapping {
                 ))
             })?;
             match definition.get("type").and_then(Json::as_str) {
-                Some("object") | None => self.define_object(path, definition, aliases)?,
+                Some("object" | "nested") | None => self.define_object(path, definition, aliases)?,
                 Some("alias") => {
                     let target = definition.get("path").and_then(Json::as_str);
                     let target = target.ok_or_else(|| {
@@ -150,16 +149,30 @@ impl Mapping {
                 "can't merge a non object mapping [{path}] with an object mapping"
             )));
         }
-        let mut object = Object::default();
+        let nested = definition.get("type").is_some_and(|kind| kind == "nested");
+        if let Some(known) = self.object(&path).filter(|known| known.nested != nested) {
+            let (old, new) = if known.nested { ("nested", "non-nested") } else { ("non-nested", "nested") };
+            return Err(Refusal::illegal(format!(
+                "can't merge a {new} mapping [{path}] with a {old} mapping"
+            )));
+        }
+        let mut object = Object { nested, ..Object::default() };
         for (key, value) in definition {
             match key.as_str() {
                 "type" | "properties" => {}
+                "include_in_parent" | "include_in_root" if nested && !flag(key, value)? => {}
                 "dynamic" => object.dynamic = Some(dynamic(value)?),
                 "enabled" => object.disabled = !flag(key, value)?,
                 other => return Err(unsupported(&path, other, value)),
             }
         }
         self.add_object(path.clone(), object);
+        if nested && self.objects.values().filter(|object| object.nested).count() > super::NESTED_MAX {
+            return Err(Refusal::illegal(format!(
+                "Limit of nested fields [{}] has been exceeded",
+                super::NESTED_MAX
+            )));
+        }
         match definition.get("properties") {
             Some(properties) => self.properties(&path, properties, aliases),
             None => Ok(()),

@@ -14,6 +14,8 @@ pub(crate) type FieldId = u32;
 
 /// As `index.mapping.total_fields.limit`.
 pub(crate) const FIELDS_MAX: usize = 1_000;
+/// As `index.mapping.nested_fields.limit`.
+pub(crate) const NESTED_MAX: usize = 100;
 /// As `index.mapping.depth.limit`.
 pub(crate) const DEPTH_MAX: usize = 20;
 
@@ -103,6 +105,8 @@ pub(crate) struct Object {
     /// `None`: as the parent.
     pub(crate) dynamic: Option<Dynamic>,
     pub(crate) disabled: bool,
+    /// Each value is a document of its own, which hangs on the one around it.
+    pub(crate) nested: bool,
 }
 
 impl Mapping {
@@ -133,15 +137,28 @@ impl Mapping {
         self.objects.get(path).copied()
     }
 
-    /// The field that holds this path as a part of its values, and is known by name alone. What is nested is not meant: it
-    /// lies in documents of its own, where no path leads.
+    /// The innermost nested object that a path leads through.
+    pub(crate) fn nested_above<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('.') {
+            if self.is_nested(parent) {
+                return Some(parent);
+            }
+            above = parent;
+        }
+        None
+    }
+
+    pub(crate) fn is_nested(&self, path: &str) -> bool {
+        self.objects.get(path).is_some_and(|object| object.nested)
+    }
+
+    /// The field that holds this path as a part of its values, and is known by name alone.
     pub(crate) fn opaque_above(&self, path: &str) -> Option<&Field> {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
             let found = self.field(parent).map(|(_, field)| field);
-            if let Some(field) =
-                found.filter(|field| matches!(field.kind, Kind::Opaque(name) if name != "nested"))
-            {
+            if let Some(field) = found.filter(|field| matches!(field.kind, Kind::Opaque(_))) {
                 return Some(field);
             }
             above = parent;
@@ -223,6 +240,7 @@ impl Mapping {
             slot.dynamic = object.dynamic;
         }
         slot.disabled |= object.disabled;
+        slot.nested |= object.nested;
     }
 
     /// The value of a `constant_keyword` whose first document says it.

@@ -34,7 +34,9 @@ impl Mapping {
             if object.disabled {
                 slot.insert("enabled".into(), false.into());
             }
-            if object.disabled || object.dynamic.is_some() {
+            if object.nested {
+                slot.insert("type".into(), "nested".into());
+            } else if object.disabled || object.dynamic.is_some() {
                 slot.insert("type".into(), "object".into());
             }
         }

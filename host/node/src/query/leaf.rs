@@ -198,7 +198,8 @@ pub(crate) fn is_beside(scope: &Scope<'_>, name: &str, range: &Range) -> bool {
         return false;
     };
     let Ok((low, high)) = instants(scope, field, range) else { return false };
-    let instants = scope.documents.iter().flatten().flat_map(|document| document.values(id));
+    let documents = scope.documents.iter().flatten().flat_map(|document| document.all());
+    let instants = documents.flat_map(|document| document.values(id));
     let mut span: Option<(i64, i64)> = None;
     for value in instants {
         if let Value::Long(at) = value {
@@ -264,13 +265,7 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
     if fields.is_empty() && scope.mapping.object(name).is_some() {
         fields.extend(scope.mapping.below(name));
     }
-    for id in &fields {
-        // What is nested lies in documents of its own.
-        match scope.mapping.get(*id).kind {
-            Kind::Opaque("nested") => {}
-            _ => modelled(scope.mapping.get(*id))?,
-        }
-    }
+    fields.iter().try_for_each(|id| modelled(scope.mapping.get(*id)))?;
     // What is in neither the index nor doc values was never written down as present.
     fields.retain(|id| {
         let field = scope.mapping.get(*id);
