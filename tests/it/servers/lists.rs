@@ -149,7 +149,7 @@ async fn told(mut world: World, server: &str) -> (BTreeSet<String>, BTreeSet<Str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listed_values_mean_the_same_on_four_servers() {
-    let _shared = super::SHARED.read().await;
+    let _among_others = super::SHARED.read().await;
     let (got, expected) = told(World::new().await, "node").await;
     assert_eq!(got, expected, "the embedded node");
     for (name, url) in super::servers("listed values") {
