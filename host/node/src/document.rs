@@ -191,8 +191,17 @@ impl Reader<'_> {
                 format!("Cannot write to a field alias [{path}]."),
             ));
         }
-        if let Some((id, _)) = self.mapping.field(path) {
+        if let Some((id, field)) = self.mapping.listed(path) {
+            if field.kind == Kind::Keyword(Flavour::Flattened) {
+                return self.flattened(id, path, json, 0);
+            }
             return self.leaf(id, json);
+        }
+        if let Some((_, root)) = self.mapping.field(path)
+            && let Some(id) = root.parent
+        {
+            // `{"labels.a": …}` is `{"labels": {"a": …}}`.
+            return self.flattened(id, path, json, 1);
         }
         if self.mapping.object(path).is_some_and(|object| object.disabled) {
             return Ok(());
@@ -284,6 +293,53 @@ impl Reader<'_> {
             self.one(self.mapping.get(id).subs[at], json)?;
         }
         Ok(())
+    }
+
+    /// The leaves of an object, each under its own key and under that of all.
+    fn flattened(&mut self, root: FieldId, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        let field = self.mapping.get(root);
+        match json {
+            Json::Null => Ok(()),
+            Json::Array(items) => items.iter().try_for_each(|item| self.flattened(root, path, item, depth)),
+            Json::Object(entries) => {
+                if depth >= field.depth_limit {
+                    let (path, limit) = (&field.path, field.depth_limit);
+                    let reason = format!(
+                        "The provided [flattened] field [{path}] exceeds the maximum depth limit of [{limit}]."
+                    );
+                    return Err(Refusal::mapper_parsing(format!(
+                        "failed to parse field [{path}] of type [flattened] in document with id '{}'",
+                        self.id
+                    ))
+                    .caused_by("illegal_argument_exception", reason));
+                }
+                let each = |(name, value): (&String, &Json)| {
+                    self.flattened(root, &format!("{path}.{name}"), value, depth + 1)
+                };
+                entries.iter().try_for_each(each)
+            }
+            scalar if depth == 0 => Err(Refusal::new(
+                400,
+                "parsing_exception",
+                format!(
+                    "Failed to parse object: expecting token of type [START_OBJECT] but found [{scalar}]"
+                ),
+            )),
+            scalar => {
+                let Some(text) = scalar_text(scalar) else { return Ok(()) };
+                if utf16_units(&text) > field.ignore_above {
+                    return Ok(());
+                }
+                // A key that is known is no change of the mapping, which others may share.
+                let key = match self.mapping.known_key(path) {
+                    Some(key) => key,
+                    None => Arc::make_mut(self.mapping).add_key(root, path)?,
+                };
+                let value = Value::Str(text.into());
+                self.found.fields.extend([(root, value.clone()), (key, value)]);
+                Ok(())
+            }
+        }
     }
 
     fn one(&mut self, id: FieldId, json: &Json) -> Answer<()> {

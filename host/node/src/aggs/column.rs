@@ -66,6 +66,17 @@ impl<'a> Column<'a> {
         self.ids[shard as usize].map_or(&[][..], |id| document.values(id))
     }
 
+    /// Servers count the keys of flattened objects wrongly there: all of them, or none.
+    pub(super) fn unkeyed(self, agg: &str) -> Answer<Self> {
+        match self.field.filter(|field| field.is_hidden()) {
+            Some(field) => Err(Refusal::unmodelled(format!(
+                "[{agg}] of a key of a field of type [{}]",
+                field.kind.name()
+            ))),
+            None => Ok(self),
+        }
+    }
+
     /// Numbers, or a refusal in the words of that aggregation.
     pub(super) fn numeric(mut self, path: &str, agg: &str) -> Answer<Self> {
         if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {

@@ -15,7 +15,6 @@ const OPAQUE: &[(&str, bool)] = &[
     ("geo_shape", false),
     ("binary", false),
     ("dense_vector", false),
-    ("flattened", true),
     ("unsigned_long", true),
     ("version", true),
     ("search_as_you_type", true),
@@ -239,6 +238,7 @@ impl Field {
             index: true,
             doc_values: !kind.is_text(),
             ignore_above: usize::MAX,
+            depth_limit: super::DEPTH_MAX,
             ignore_malformed: false,
             lowercase: false,
             formats: Formats::default(),
@@ -266,6 +266,7 @@ impl Field {
             "keyword" => Kind::Keyword(Flavour::Plain),
             "wildcard" => Kind::Keyword(Flavour::Wildcard),
             "constant_keyword" => Kind::Keyword(Flavour::Constant),
+            "flattened" => Kind::Keyword(Flavour::Flattened),
             "text" => Kind::Text { match_only: false },
             "match_only_text" => Kind::Text { match_only: true },
             "long" => whole("long", i64::MIN, i64::MAX),
@@ -274,7 +275,6 @@ impl Field {
             "byte" => whole("byte", i8::MIN.into(), i8::MAX.into()),
             "double" => real("double", false, None),
             "float" => real("float", true, None),
-            // Kept in single precision: sixteen bits only differ in the digits that nobody compares.
             "half_float" => real("half_float", true, None),
             "scaled_float" => real("scaled_float", false, Some(scaling()?)),
             "boolean" => Kind::Boolean,
@@ -314,10 +314,16 @@ impl Field {
                 ("store", _) if value == &Json::Bool(false) => {}
                 ("index", _) => field.index = flag(key, value)?,
                 ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
-                ("null_value", _) if !kind.is_text() => field.null_value = Some(value.clone()),
+                ("null_value", kind) if !kind.is_text() && kind != Kind::Keyword(Flavour::Flattened) => {
+                    field.null_value = Some(value.clone())
+                }
                 ("ignore_above", Kind::Keyword(_)) => {
                     let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
+                }
+                ("depth_limit", Kind::Keyword(Flavour::Flattened)) => {
+                    let limit = value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+                    field.depth_limit = limit.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
                 ("normalizer", Kind::Keyword(Flavour::Plain)) if value == "lowercase" => {
                     field.lowercase = true

@@ -35,6 +35,9 @@ pub(crate) struct Shown {
 pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> Answer<Vec<Shown>> {
     let mut shown: Vec<Shown> = Vec::new();
     for ask in asks {
+        if let Some(field) = mapping.opaque_above(&ask.field) {
+            return Err(Refusal::unmodelled(format!("a part of the field [{}]", field.path)));
+        }
         for id in mapping.matching(&ask.field) {
             let field = mapping.get(id);
             if !from_source && !field.doc_values {
@@ -42,6 +45,12 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                     continue;
                 }
                 return Err(no_field_data(&field.path, field.kind));
+            }
+            if from_source && field.kind == Kind::Keyword(Flavour::Flattened) {
+                return Err(Refusal::unmodelled(format!(
+                    "the field [{}] of type [flattened] in [fields]",
+                    field.path
+                )));
             }
             if let Kind::Opaque(kind) = field.kind {
                 return Err(Refusal::unmodelled(format!(
@@ -90,6 +99,13 @@ impl Shown {
     /// The values in an object of the source that stands at a path.
     fn read(&self, mapping: &Mapping, object: &Json, at: &str) -> Vec<Json> {
         let field = mapping.get(self.id);
+        // A key of a flattened object is shown as it stands there.
+        if field.is_hidden() {
+            let mut found = Vec::new();
+            collect(object, relative(&self.path, at), &mut |json| found.push(json.clone()));
+            found.retain(|json| !json.is_object() && !json.is_null());
+            return found;
+        }
         let path = field.parent.map_or(&field.path, |parent| &mapping.get(parent).path);
         let mut found = Vec::new();
         collect(object, relative(path, at), &mut |json| found.push(json));
