@@ -1,17 +1,21 @@
 //! Values as people list them in parameters: plain ones and regular expressions.
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
+use std::rc::Rc;
 
 use regex_lite::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Fault, Question, Value};
+use watchbell_values::{Literal, Precision};
 
-/// A list of values. An entry `/like this/` is a regular expression that a value must match as a whole; any other is the
-/// value itself, numbers and booleans as their text. Case counts.
+use crate::{Fault, Question, Row, Value};
+
+/// A list of values. An entry `/like this/` is a regular expression that a value's text must match as a whole; any other
+/// is the value itself, read as the field's type reads it: `10.1.0.0/16` holds the addresses of a field of type `ip`, and
+/// is a word to a `keyword`. What the type cannot hold stands for no value. Case counts.
 ///
 /// Expressions are those of the `regex-lite` crate: Perl's, without look-around and back-references; `\d`, `\w`, `\s` and
 /// `(?i)` are ASCII's.
@@ -21,6 +25,8 @@ pub struct ValueList {
     patterns: Vec<Regex>,
     /// Entries that are no expressions, by their place in the list.
     faults: Vec<(usize, String)>,
+    /// What the plain ones are to each type of field seen.
+    typed: RefCell<HashMap<Box<str>, Rc<Typed>>>,
     /// What the expressions said of the values seen of late: most fields hold few different ones.
     known: RefCell<HashMap<Box<str>, bool>>,
 }
@@ -42,20 +48,56 @@ impl ValueList {
             .collect()
     }
 
-    pub fn holds(&self, value: Value<'_>) -> bool {
+    /// Asks for a field, and for what it takes to compare its values with the list.
+    pub fn ask(&self, question: Question, field: &str) -> Question {
+        question.field(field).field(type_of(field))
+    }
+
+    /// The values of a row whose question was made by [`ask`](Self::ask), each with whether the list holds it.
+    pub fn compare<'p>(&self, row: &Row<'p>, field: &str) -> impl Iterator<Item = (Value<'p>, bool)> {
+        let typed = match row.value(&type_of(field)) {
+            Some(Value::Word(kind)) => Some(self.typed(kind)),
+            _ => None,
+        };
+        row.values(field).map(move |value| (value, self.holds(typed.as_deref(), value)))
+    }
+
+    fn typed(&self, kind: &str) -> Rc<Typed> {
+        if let Some(known) = self.typed.borrow().get(kind) {
+            return Rc::clone(known);
+        }
+        let typed = Rc::new(Typed::new(kind, self.plain.iter().map(|text| &**text)));
+        self.typed.borrow_mut().insert(kind.into(), Rc::clone(&typed));
+        typed
+    }
+
+    /// `typed`: the list as the field's type reads it; `None`: no mapping knows the field, and values say themselves what
+    /// they are.
+    fn holds(&self, typed: Option<&Typed>, value: Value<'_>) -> bool {
+        let listed = match (typed, value) {
+            (Some(typed), value) => typed.holds(value).unwrap_or_else(|| self.is_plain(value)),
+            (None, Value::Integer(_)) => self.typed("long").holds(value) == Some(true),
+            (None, Value::Number(_)) => self.typed("double").holds(value) == Some(true),
+            (None, value) => self.is_plain(value),
+        };
+        listed || !self.patterns.is_empty() && self.is_matched(value)
+    }
+
+    fn is_plain(&self, value: Value<'_>) -> bool {
         match value {
-            Value::Word(text) => self.holds_text(text),
-            other => self.holds_text(&other.to_string()),
+            Value::Word(text) => self.plain.contains(text),
+            other => self.plain.contains(other.to_string().as_str()),
         }
     }
 
-    fn holds_text(&self, text: &str) -> bool {
-        if self.plain.contains(text) {
-            return true;
+    fn is_matched(&self, value: Value<'_>) -> bool {
+        match value {
+            Value::Word(text) => self.is_matched_text(text),
+            other => self.is_matched_text(&other.to_string()),
         }
-        if self.patterns.is_empty() {
-            return false;
-        }
+    }
+
+    fn is_matched_text(&self, text: &str) -> bool {
         if let Some(known) = self.known.borrow().get(text) {
             return *known;
         }
@@ -80,11 +122,99 @@ impl ValueList {
     }
 }
 
+/// The column that says of each row of what type the field is in the row's index.
+fn type_of(field: &str) -> String {
+    format!("_type:{field}")
+}
+
+/// The plain entries of a list as one type of field reads them.
+#[derive(Debug, Default)]
+struct Typed {
+    /// What it has beside words, which are as they are listed.
+    has_words: bool,
+    integers: HashSet<i64>,
+    /// By their bits.
+    numbers: HashSet<u64>,
+    booleans: [bool; 2],
+    /// First and last address, in order, none within another.
+    addresses: Vec<(u128, u128)>,
+    /// Milliseconds from the first up to and without the second, likewise.
+    instants: Vec<(i64, i64)>,
+}
+
+impl Typed {
+    fn new<'a>(kind: &str, entries: impl Iterator<Item = &'a str>) -> Self {
+        let mut typed = Self::default();
+        // `-0.0` and `0.0` are one number.
+        let bits = |number: f64| (number + 0.0).to_bits();
+        for literal in entries.filter_map(|entry| Literal::read(kind, entry)) {
+            match literal {
+                Literal::Word(_) => {
+                    typed.has_words = true;
+                    break;
+                }
+                Literal::Whole(number) => {
+                    typed.integers.insert(number);
+                    typed.numbers.insert(bits(number as f64));
+                }
+                Literal::Unsigned(number) => drop(typed.numbers.insert(bits(number as f64))),
+                Literal::Number(number) => {
+                    typed.numbers.insert(bits(number));
+                    // Where indices disagree, a host has one column for several precisions, and shows each as it is.
+                    let kept = Precision::of(kind).map(|precision| precision.kept(number));
+                    typed.numbers.extend(kept.map(bits));
+                }
+                Literal::Boolean(truth) => typed.booleans[usize::from(truth)] = true,
+                Literal::Addresses(range) => typed.addresses.push((range.first(), range.last())),
+                Literal::Instants(range) => typed.instants.push((range.start, range.end - 1)),
+            }
+        }
+        outermost(&mut typed.addresses);
+        outermost(&mut typed.instants);
+        typed
+    }
+
+    /// `None`: as words are compared.
+    fn holds(&self, value: Value<'_>) -> Option<bool> {
+        match value {
+            _ if self.has_words => None,
+            Value::Integer(number) => {
+                Some(self.integers.contains(&number) || is_within(&self.instants, number))
+            }
+            Value::Number(number) => Some(self.numbers.contains(&(number + 0.0).to_bits())),
+            Value::Boolean(truth) => Some(self.booleans[usize::from(truth)]),
+            Value::Word(text) => match Literal::read("ip", text) {
+                Some(Literal::Addresses(address)) => Some(is_within(&self.addresses, address.first())),
+                _ => Some(false),
+            },
+        }
+    }
+}
+
+/// Puts ranges in order, and leaves out those that lie in others.
+fn outermost<T: Ord + Copy>(ranges: &mut Vec<(T, T)>) {
+    ranges.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
+    let mut reached: Option<T> = None;
+    ranges.retain(|(_, last)| {
+        let is_new = reached.is_none_or(|reached| *last > reached);
+        reached = reached.max(Some(*last));
+        is_new
+    });
+}
+
+/// Of ranges in order, none within another, the last that begins at or before a value is the one to look at: it is also
+/// the one that reaches farthest.
+fn is_within<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
+    let after = ranges.partition_point(|(first, _)| *first <= value);
+    after.checked_sub(1).is_some_and(|at| value <= ranges[at].1)
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Entry {
     Text(String),
     Integer(i64),
+    Unsigned(u64),
     Number(f64),
     Boolean(bool),
 }
@@ -98,6 +228,7 @@ impl<'de> Deserialize<'de> for ValueList {
             let _ = match entry {
                 Entry::Text(entry) => write!(text, "{entry}"),
                 Entry::Integer(entry) => write!(text, "{}", Value::Integer(entry)),
+                Entry::Unsigned(entry) => write!(text, "{entry}"),
                 Entry::Number(entry) => write!(text, "{}", Value::Number(entry)),
                 Entry::Boolean(entry) => write!(text, "{entry}"),
             };
@@ -159,13 +290,50 @@ mod tests {
         assert_eq!(list.faults("/values"), []);
         let words = ["bad", "404", "web-17", "a", "ab", "//", "/usr", "+1", "true"];
         let others = ["Bad", "web-", "web-17x", "abc", "xweb-1", "", "usr", "1", "/web-\\d+/"];
+        let holds = |value: Value<'_>| list.holds(None, value);
         for _ in 0..2 {
-            words.iter().for_each(|word| assert!(list.holds(Value::Word(word)), "{word}"));
-            others.iter().for_each(|word| assert!(!list.holds(Value::Word(word)), "{word}"));
+            words.iter().for_each(|word| assert!(holds(Value::Word(word)), "{word}"));
+            others.iter().for_each(|word| assert!(!holds(Value::Word(word)), "{word}"));
         }
-        assert!(list.holds(Value::Integer(404)) && !list.holds(Value::Integer(405)));
-        assert!(list.holds(Value::Number(404.0)) && list.holds(Value::Number(0.5)));
-        assert!(list.holds(Value::Boolean(true)) && !list.holds(Value::Boolean(false)));
+        assert!(holds(Value::Integer(404)) && !holds(Value::Integer(405)));
+        assert!(holds(Value::Number(404.0)) && holds(Value::Number(0.5)));
+        assert!(holds(Value::Boolean(true)) && !holds(Value::Boolean(false)));
+    }
+
+    /// Whether a list holds a value of a field of that type.
+    fn holds(kind: &str, entries: serde_json::Value, value: Value<'_>) -> bool {
+        let list = list(entries);
+        let typed = list.typed(kind);
+        list.holds(Some(&typed), value)
+    }
+
+    #[test]
+    fn entries_are_what_they_are_to_the_type_of_the_field() {
+        use Value::{Boolean, Integer, Number, Word};
+        assert!(holds("ip", json!(["10.1.0.0/16", "-"]), Word("10.1.2.3")));
+        assert!(!holds("ip", json!(["10.1.0.0/16", "10.1.5.0/24"]), Word("10.2.0.0")));
+        assert!(holds("ip", json!(["10.0.0.0/8", "10.1.0.0/16", "10.3.0.1"]), Word("10.2.0.0")));
+        assert!(holds("ip", json!(["2001:DB8:0:0:0:0:0:1"]), Word("2001:db8::1")));
+        assert!(holds("ip", json!(["::ffff:10.1.2.3"]), Word("10.1.2.3")));
+        assert!(holds("ip", json!(["/10\\..*/"]), Word("10.1.2.3")));
+        assert!(!holds("keyword", json!(["10.1.0.0/16"]), Word("10.1.2.3")));
+        assert!(holds("keyword", json!(["0800"]), Word("0800")));
+        assert!(!holds("keyword", json!(["0800"]), Word("800")));
+        assert!(holds("long", json!([73, "unknown"]), Integer(73)));
+        assert!(!holds("long", json!([1.5, "unknown"]), Integer(1)));
+        assert!(
+            holds("float", json!([0.1]), Number(0.1)) && holds("half_float", json!(["0.10"]), Number(0.1))
+        );
+        assert!(holds("float", json!([0.1]), Number(0.1_f32.into())));
+        assert!(holds("double", json!([3]), Number(3.0)) && holds("scaled_float", json!([0.3]), Number(0.3)));
+        assert!(holds("boolean", json!([true, "no"]), Boolean(true)));
+        assert!(!holds("boolean", json!([true, "no"]), Boolean(false)));
+        let new_year = Integer(1_704_067_200_000);
+        assert!(holds("date", json!(["2024-01-01T00:00:00Z"]), new_year));
+        assert!(holds("date", json!(["2024-01-01"]), Integer(1_704_067_200_001)));
+        assert!(!holds("date", json!(["2024-01-02", "now"]), new_year));
+        assert!(holds("date_nanos", json!([1_704_067_200_000_i64]), new_year));
+        assert!(holds("unsigned_long", json!([9_007_199_254_740_991_u64]), Number(9_007_199_254_740_991.0)));
     }
 
     #[test]
@@ -193,9 +361,12 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let list = list(json!(["/x.*/"]));
         for n in 0..25_000 {
-            assert!(list.holds(Value::Word(&format!("x{n}"))) && !list.holds(Value::Word(&n.to_string())));
+            assert!(
+                list.holds(None, Value::Word(&format!("x{n}")))
+                    && !list.holds(None, Value::Word(&n.to_string()))
+            );
         }
-        assert!(!list.holds(Value::Word(&"long".repeat(100))));
+        assert!(!list.holds(None, Value::Word(&"long".repeat(100))));
         assert!(list.known.borrow().len() <= KNOWN_MAX);
     }
 }

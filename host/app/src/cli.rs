@@ -4,6 +4,7 @@ mod place; // which manifests, in which environment
 mod run;
 mod check;
 mod online; // what `check --online` asks
+mod listed; // and says of lists
 mod render;
 mod status;
 mod explain;

@@ -47,7 +47,7 @@ struct Shape {
     /// A bucket's time if it has none of its own.
     start: i64,
     by: Vec<(String, Kind)>,
-    metrics: Vec<String>,
+    metrics: Vec<(String, Kind)>,
     filters: Vec<String>,
     /// Neither groups nor slices: one row for all of it.
     whole: bool,
@@ -173,6 +173,15 @@ impl BucketsCursor {
     }
 }
 
+/// The smallest and the largest of a field's values are values of it, and shown as those are.
+fn shown(metric: &Metric, mapping: &Mapping) -> Kind {
+    let caps = mapping.field(&metric.field).filter(|_| matches!(metric.calc, Calc::Minimum | Calc::Maximum));
+    match caps.map(|caps| kind(&metric.field, caps)) {
+        Some(Ok(rounded @ Kind::Rounded(_))) => rounded,
+        _ => Kind::Numbers,
+    }
+}
+
 impl Shape {
     fn new(over: Range, buckets: &Buckets, mapping: &Mapping) -> Result<Self, Cause> {
         let by = buckets.by.iter().map(|name| {
@@ -182,7 +191,11 @@ impl Shape {
         Ok(Self {
             start: over.start.0,
             by: by.collect::<Result<_, _>>()?,
-            metrics: buckets.metrics.iter().map(|metric| metric.name.clone()).collect(),
+            metrics: buckets
+                .metrics
+                .iter()
+                .map(|metric| (metric.name.clone(), shown(metric, mapping)))
+                .collect(),
             filters: buckets.filters.iter().map(|filter| filter.name.clone()).collect(),
             whole: buckets.by.is_empty() && buckets.every.is_none(),
         })

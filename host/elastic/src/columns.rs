@@ -2,6 +2,7 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use watchbell_contract::{Column, Dictionary, Values};
+use watchbell_values::Precision;
 
 use crate::plan::Kind;
 
@@ -21,8 +22,17 @@ pub(crate) struct ColumnBuilder {
 enum Slots {
     Integers(Vec<i64>),
     Numbers(Vec<f64>),
+    /// As they are shown; with what was returned last and how that is shown, for neighbours are often alike.
+    Rounded {
+        values: Vec<f64>,
+        precision: Precision,
+        last: (f64, f64),
+    },
     Booleans(Vec<u8>),
-    Words { codes: Vec<u32>, words: Words },
+    Words {
+        codes: Vec<u32>,
+        words: Words,
+    },
 }
 
 /// Distinct strings, each held once.
@@ -48,6 +58,7 @@ impl ColumnBuilder {
         let values = match kind {
             Kind::Integers => Slots::Integers(vec![]),
             Kind::Numbers => Slots::Numbers(vec![]),
+            Kind::Rounded(precision) => Slots::Rounded { values: vec![], precision, last: (0.0, 0.0) },
             Kind::Booleans => Slots::Booleans(vec![]),
             Kind::Words => Slots::Words { codes: vec![], words: Words::default() },
         };
@@ -95,8 +106,10 @@ impl ColumnBuilder {
     pub(crate) fn integer(&mut self, value: i64) -> Result<(), Misfit> {
         match &mut self.values {
             Slots::Integers(values) => values.push(value),
-            Slots::Numbers(_) if value.unsigned_abs() > EXACT_MAX => return Err(INEXACT),
-            Slots::Numbers(values) => values.push(value as f64),
+            Slots::Numbers(_) | Slots::Rounded { .. } if value.unsigned_abs() > EXACT_MAX => {
+                return Err(INEXACT);
+            }
+            Slots::Numbers(values) | Slots::Rounded { values, .. } => values.push(value as f64),
             Slots::Booleans(values) if matches!(value, 0 | 1) => values.push(value as u8),
             Slots::Booleans(_) => return Err(Misfit("a number where a boolean was expected")),
             Slots::Words { .. } => return self.text(&value.to_string()),
@@ -107,7 +120,7 @@ impl ColumnBuilder {
     pub(crate) fn unsigned(&mut self, value: u64) -> Result<(), Misfit> {
         match (&mut self.values, i64::try_from(value)) {
             (_, Ok(value)) => self.integer(value),
-            (Slots::Numbers(_), Err(_)) => Err(INEXACT),
+            (Slots::Numbers(_) | Slots::Rounded { .. }, Err(_)) => Err(INEXACT),
             (Slots::Words { .. }, Err(_)) => self.text(&value.to_string()),
             _ => Err(Misfit("an integer beyond 64 signed bits")),
         }
@@ -116,6 +129,12 @@ impl ColumnBuilder {
     pub(crate) fn number(&mut self, value: f64) -> Result<(), Misfit> {
         match &mut self.values {
             Slots::Numbers(values) => values.push(value),
+            Slots::Rounded { values, precision, last } => {
+                if last.0 != value {
+                    *last = (value, precision.shown(value));
+                }
+                values.push(last.1);
+            }
             // 2^63: every whole number below it has an exact place.
             Slots::Integers(values) if value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0 => {
                 values.push(value as i64);
@@ -142,8 +161,9 @@ impl ColumnBuilder {
             Slots::Integers(values) => {
                 values.push(instant_or_integer(value).ok_or(Misfit("text where an integer was expected"))?);
             }
-            Slots::Numbers(values) => {
-                values.push(value.parse().map_err(|_| Misfit("text where a number was expected"))?);
+            Slots::Numbers(_) | Slots::Rounded { .. } => {
+                let value = value.parse().map_err(|_| Misfit("text where a number was expected"))?;
+                return self.number(value);
             }
             Slots::Booleans(values) => values.push(match value {
                 "true" => 1,
@@ -161,7 +181,10 @@ impl ColumnBuilder {
             for slot in other.slots(row) {
                 match (&mut self.values, &other.values) {
                     (Slots::Integers(to), Slots::Integers(from)) => to.push(from[slot]),
-                    (Slots::Numbers(to), Slots::Numbers(from)) => to.push(from[slot]),
+                    (Slots::Numbers(to), Slots::Numbers(from))
+                    | (Slots::Rounded { values: to, .. }, Slots::Rounded { values: from, .. }) => {
+                        to.push(from[slot])
+                    }
                     (Slots::Booleans(to), Slots::Booleans(from)) => to.push(from[slot]),
                     (Slots::Words { codes: to, words }, Slots::Words { codes: from, words: known }) => {
                         to.push(words.code(known.word(from[slot])));
@@ -179,7 +202,7 @@ impl ColumnBuilder {
         let values = if self.offsets.is_empty() { rows } else { self.offsets[rows] as usize };
         match &mut self.values {
             Slots::Integers(v) => v.truncate(values),
-            Slots::Numbers(v) => v.truncate(values),
+            Slots::Numbers(v) | Slots::Rounded { values: v, .. } => v.truncate(values),
             Slots::Booleans(v) => v.truncate(values),
             Slots::Words { codes, .. } => codes.truncate(values),
         }
@@ -207,7 +230,9 @@ impl ColumnBuilder {
         };
         match &mut self.values {
             Slots::Integers(v) => *v = slots.iter().map(|&slot| v[slot as usize]).collect(),
-            Slots::Numbers(v) => *v = slots.iter().map(|&slot| v[slot as usize]).collect(),
+            Slots::Numbers(v) | Slots::Rounded { values: v, .. } => {
+                *v = slots.iter().map(|&slot| v[slot as usize]).collect()
+            }
             Slots::Booleans(v) => *v = slots.iter().map(|&slot| v[slot as usize]).collect(),
             Slots::Words { codes, .. } => *codes = slots.iter().map(|&slot| codes[slot as usize]).collect(),
         }
@@ -234,7 +259,7 @@ impl ColumnBuilder {
     pub(crate) fn finish(self, field: String) -> Column {
         let values = match self.values {
             Slots::Integers(v) => Values::Integers(v),
-            Slots::Numbers(v) => Values::Numbers(v),
+            Slots::Numbers(v) | Slots::Rounded { values: v, .. } => Values::Numbers(v),
             Slots::Booleans(v) => Values::Booleans(v),
             Slots::Words { codes, words } => {
                 Values::Words(Dictionary { codes, ends: words.ends, bytes: words.bytes })
@@ -299,7 +324,7 @@ impl ColumnBuilder {
         }
         match &mut self.values {
             Slots::Integers(v) => keep(v, has),
-            Slots::Numbers(v) => keep(v, has),
+            Slots::Numbers(v) | Slots::Rounded { values: v, .. } => keep(v, has),
             Slots::Booleans(v) => keep(v, has),
             Slots::Words { codes, .. } => keep(codes, has),
         }
@@ -310,7 +335,7 @@ impl Slots {
     fn len(&self) -> usize {
         match self {
             Self::Integers(v) => v.len(),
-            Self::Numbers(v) => v.len(),
+            Self::Numbers(v) | Self::Rounded { values: v, .. } => v.len(),
             Self::Booleans(v) => v.len(),
             Self::Words { codes, .. } => codes.len(),
         }
@@ -319,7 +344,7 @@ impl Slots {
     fn placeholder(&mut self) {
         match self {
             Self::Integers(v) => v.push(0),
-            Self::Numbers(v) => v.push(0.0),
+            Self::Numbers(v) | Self::Rounded { values: v, .. } => v.push(0.0),
             Self::Booleans(v) => v.push(0),
             Self::Words { codes, .. } => codes.push(0),
         }
@@ -390,6 +415,18 @@ mod tests {
         assert_eq!(column.offsets, [0, 1, 1, 2, 4, 4, 5]);
         assert_eq!(column.values, Values::Integers(vec![1, 2, 3, 4, 5]));
         assert!(column.present.is_empty());
+    }
+
+    #[test]
+    fn numbers_are_shown_in_the_precision_of_their_field() {
+        let mut column = ColumnBuilder::new(Kind::Rounded(Precision::Single));
+        let start = column.begin();
+        column.number(0.10000000149011612).unwrap();
+        column.number(0.10000000149011612).unwrap();
+        column.integer(3).unwrap();
+        column.text("0.30000001192092896").unwrap();
+        column.end(start);
+        assert_eq!(column.finish("n".into()).values, Values::Numbers(vec![0.1, 0.1, 3.0, 0.3]));
     }
 
     #[test]

@@ -234,6 +234,8 @@ struct Scratch {
     filters: Vec<usize>,
     /// Columns read from `_index` and `_id`.
     own: Vec<(usize, bool)>,
+    /// Columns of types.
+    types: Vec<usize>,
     nested: bool,
 }
 
@@ -250,6 +252,7 @@ impl Scratch {
             matched: vec![],
             filters: at(&|s| *s == Source::Matched),
             own,
+            types: at(&|s| matches!(s, Source::Type(_))),
             nested: !at(&|s| matches!(s, Source::Nested { .. })).is_empty(),
         }
     }
@@ -310,6 +313,14 @@ impl<'de> Visitor<'de> for HitSeed<'_> {
         for &(column, is_index) in &scratch.own {
             let text = if is_index { &scratch.index } else { &scratch.id };
             fill(&mut builder.columns[column], |column| column.text(text));
+        }
+        for &column in &scratch.types {
+            let Source::Type(types) = &plan.columns[column].source else { continue };
+            let is_here = |indices: &Vec<String>| types.len() == 1 || indices.contains(&scratch.index);
+            match types.iter().find(|(_, indices)| is_here(indices)) {
+                Some((kind, _)) => fill(&mut builder.columns[column], |column| column.text(kind)),
+                None => builder.columns[column].missing(),
+            }
         }
         for &column in &scratch.filters {
             let matched = scratch.matched.contains(&column);

@@ -9,6 +9,7 @@ mod mapping; // what each field is, in each index
 mod resolve; // by which name each index is asked for a field
 mod looks; // what was learnt of them, pattern by pattern
 mod named; // which fields a filter names
+mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
 mod whole; // whether an answer is all of it
 mod columns; // values side by side
@@ -28,6 +29,7 @@ pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
 pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs};
+pub use literal::unheld;
 pub use hits::{HitsPage, PageFault, parse_hits};
 pub use pages::Pages;
 pub use plan::{FieldPlan, Kind};

@@ -219,6 +219,11 @@ impl Caps {
         self.types.iter().any(|own| own == kind)
     }
 
+    /// Each type with the indices that have it, if the server says so.
+    pub(crate) fn each_type(&self) -> Vec<(String, Vec<String>)> {
+        self.types.iter().cloned().zip(self.each.iter().map(|of| of.indices.clone())).collect()
+    }
+
     /// Text says that it is aggregatable where somebody switched `fielddata` on; its tokens are not its values.
     pub(crate) fn has_doc_values(&self) -> bool {
         self.aggregatable && !self.is_text()

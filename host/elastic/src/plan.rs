@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 use watchbell_contract::{Hits, NamedFilter};
+use watchbell_values::Precision;
 
 use crate::{
     error::Cause,
@@ -11,8 +12,16 @@ use crate::{
 pub enum Kind {
     Integers,
     Numbers,
+    /// Numbers that are kept less exactly than a double, shown as they were sent.
+    Rounded(Precision),
     Booleans,
     Words,
+}
+
+impl Kind {
+    fn is_number(self) -> bool {
+        matches!(self, Self::Integers | Self::Numbers | Self::Rounded(_))
+    }
 }
 
 /// How each asked field is fetched and kept: made once per question, read once per hit.
@@ -49,6 +58,8 @@ pub(crate) enum Source {
     },
     Index,
     Id,
+    /// Of what type another field is in the hit's index: each type with the indices that have it.
+    Type(Vec<(String, Vec<String>)>),
     /// Whether a named filter matched.
     Matched,
     /// No index asked has the field.
@@ -106,11 +117,20 @@ impl FieldPlan {
     }
 }
 
+/// The field whose type the column `_type:FIELD` says, row by row: lists of values mean what they mean in that type.
+pub(crate) fn type_of(name: &str) -> Option<&str> {
+    name.strip_prefix("_type:")
+}
+
 fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
     match name {
         "_index" => return Ok((Kind::Words, Source::Index)),
         "_id" => return Ok((Kind::Words, Source::Id)),
         _ => {}
+    }
+    if let Some(field) = type_of(name) {
+        let types = mapping.field(field).map(Caps::each_type);
+        return Ok((Kind::Words, types.map_or(Source::Absent, Source::Type)));
     }
     let Some(caps) = mapping.field(name) else {
         // Keys below a `flattened` object are in no mapping, but have doc values.
@@ -136,7 +156,7 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
     let mut kinds = caps.types.iter().map(|kind| {
         Ok(match kind.as_str() {
             "long" | "integer" | "short" | "byte" | "date" | "date_nanos" | "token_count" => Kind::Integers,
-            "double" | "float" | "half_float" | "scaled_float" | "unsigned_long" => Kind::Numbers,
+            "double" | "unsigned_long" => Kind::Numbers,
             "boolean" => Kind::Booleans,
             "object" | "nested" => {
                 let cannot = "has no values of its own; ask for a field below it";
@@ -163,7 +183,7 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
                 let cannot = "cannot become a column";
                 return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
             }
-            _ => Kind::Words,
+            kind => Precision::of(kind).map_or(Kind::Words, Kind::Rounded),
         })
     });
     let first = kinds.next().unwrap_or(Ok(Kind::Words))?;
@@ -171,7 +191,7 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
     let mixed_dates = caps.types.iter().any(is_date) && !caps.types.iter().all(is_date);
     let kind = kinds.try_fold(first, |kind, next| match (kind, next?) {
         (a, b) if a == b => Ok(a),
-        (Kind::Integers, Kind::Numbers) | (Kind::Numbers, Kind::Integers) => Ok(Kind::Numbers),
+        (a, b) if a.is_number() && b.is_number() => Ok(Kind::Numbers),
         _ => Err(caps.conflict(name)),
     })?;
     if mixed_dates { Err(caps.conflict(name)) } else { Ok(kind) }
@@ -208,7 +228,18 @@ mod tests {
         let kinds: Vec<_> = plan.columns.iter().map(|column| column.kind).collect();
         use Kind::*;
         let expected = [
-            Words, Words, Integers, Integers, Words, Numbers, Numbers, Booleans, Words, Words, Words, Words,
+            Words,
+            Words,
+            Integers,
+            Integers,
+            Words,
+            Rounded(Precision::Scaled),
+            Numbers,
+            Booleans,
+            Words,
+            Words,
+            Words,
+            Words,
             Words,
         ];
         assert_eq!(kinds, expected);
@@ -226,6 +257,24 @@ mod tests {
         assert_eq!(plan.columns[10].source, Source::Absent);
         assert_eq!(plan.columns[12].source, Source::SameAs(0));
         assert!(plan.nanos);
+    }
+
+    #[test]
+    fn types_are_columns_and_not_asked_of_the_server() {
+        let mapping = mapping(json!({
+            "ip": caps("ip"),
+            "n": {"long": {"type": "long", "aggregatable": true, "indices": ["x-1"]},
+                  "double": {"type": "double", "aggregatable": true, "indices": ["x-2"]}},
+        }));
+        let plan = plan(&["_type:ip", "_type:n", "_type:gone"], &mapping).unwrap();
+        let types = |types: &[(&str, &[&str])]| {
+            let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            Source::Type(types.iter().map(|(kind, indices)| ((*kind).to_owned(), owned(indices))).collect())
+        };
+        assert_eq!(plan.columns[0].source, types(&[("ip", &[])]));
+        assert_eq!(plan.columns[1].source, types(&[("double", &["x-2"]), ("long", &["x-1"])]));
+        assert_eq!(plan.columns[2].source, Source::Absent);
+        assert_eq!(plan.asked(), (vec![], vec![]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     mapping::{Mapping, is_metadata},
     named,
     pages::Source,
-    plan::FieldPlan,
+    plan::{self, FieldPlan},
     query::{self, Narrow},
     resolve::{Field, Group},
     target::Target,
@@ -63,7 +63,7 @@ impl Asked {
         filters.extend(question.filter.iter().flat_map(|filter| named::lucene(filter)));
         match &question.ask {
             Ask::Hits(hits) => {
-                read.extend(hits.fields.iter().cloned());
+                read.extend(hits.fields.iter().map(|name| plan::type_of(name).unwrap_or(name).to_owned()));
                 filters.extend(hits.filters.iter().flat_map(|filter| named::lucene(&filter.filter)));
             }
             Ask::Buckets(buckets) => {

@@ -4,6 +4,7 @@ use watchbell_contract::{AnyOf, NamedFilter, Range};
 
 use crate::{
     error::Cause,
+    literal,
     mapping::Mapping,
     resolve::{Field, Group},
     target::Target,
@@ -57,7 +58,7 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
     let values: Vec<&str> = any_of.values.iter().flatten().map(String::as_str).collect();
     let missing = any_of.values.contains(&None);
     let clause = |field: &Field| {
-        let terms = (!values.is_empty()).then(|| terms(name, field, &values));
+        let terms = (!values.is_empty()).then(|| terms(name, field, &values)).flatten();
         let missing = missing.then(|| json!({ "bool": { "must_not": [exists(name, field)] } }));
         match (terms, missing) {
             (Some(terms), None) => terms,
@@ -88,11 +89,14 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
     Ok(json!({ "bool": { "should": should, "minimum_should_match": 1 } }))
 }
 
-/// The one place where the values of an `any_of` meet a field's type.
-fn terms(name: &str, field: &Field, values: &[&str]) -> Value {
+/// The one place where the values of an `any_of` meet a field's type; `None`: it can hold none of them.
+fn terms(name: &str, field: &Field, values: &[&str]) -> Option<Value> {
     match name {
-        "_id" => json!({ "ids": { "values": values } }),
-        _ => within(field, json!({ "terms": { &field.exact: values } })),
+        "_id" => Some(json!({ "ids": { "values": values } })),
+        _ => {
+            let any_of = literal::any_of(&field.exact, &field.kind, values.iter().copied())?;
+            Some(within(field, any_of))
+        }
     }
 }
 

@@ -213,30 +213,28 @@ fn lucene(text: &str) -> Result<(), (String, String)> {
     let chars: Vec<char> = text.chars().collect();
     let mut open: Vec<char> = Vec::new();
     let mut at = 0;
-    // Whether a term may begin here: only there does `/` open a regular expression.
-    let mut fresh = true;
     while at < chars.len() {
+        // A bound of a range is whatever stands there: nothing but quotes and the range's own end is special.
+        let bound = matches!(open.last(), Some('[' | '{'));
         match chars[at] {
+            c if bound && !matches!(c, '"' | ']' | '}') => {}
             '\\' if at + 1 == chars.len() => {
                 return fault("ends in a lone `\\`", "write `\\\\` for a backslash");
             }
             '\\' => {
                 at += 2;
-                fresh = false;
                 continue;
             }
-            quote @ ('"' | '/') if quote == '"' || fresh => {
-                let Some(end) = closing(&chars, at + 1, quote) else {
+            // No term holds a slash: `a/b` is a term and the start of a regular expression.
+            quote @ ('"' | '/') => {
+                let end = if quote == '/' { regexp_end(&chars, at + 1) } else { quote_end(&chars, at + 1) };
+                let Some(end) = end else {
                     let hint = format!("close it, or write `\\{quote}` for the character itself");
                     return Err((format!("has a `{quote}` that is not closed"), hint));
                 };
                 at = end;
-                fresh = false;
             }
-            bracket @ ('(' | '[' | '{') => {
-                open.push(bracket);
-                fresh = true;
-            }
+            bracket @ ('(' | '[' | '{') => open.push(bracket),
             bracket @ (')' | ']' | '}') => {
                 let fits = match (open.pop(), bracket) {
                     (Some('('), ')') => true,
@@ -248,9 +246,8 @@ fn lucene(text: &str) -> Result<(), (String, String)> {
                     let hint = format!("open it, or write `\\{bracket}` for the character itself");
                     return Err((format!("has a `{bracket}` that closes nothing"), hint));
                 }
-                fresh = false;
             }
-            c => fresh = c.is_whitespace() || matches!(c, ':' | '+' | '-' | '!'),
+            _ => {}
         }
         at += 1;
     }
@@ -273,16 +270,29 @@ fn lucene(text: &str) -> Result<(), (String, String)> {
     }
 }
 
-fn closing(chars: &[char], mut at: usize, quote: char) -> Option<usize> {
+fn quote_end(chars: &[char], mut at: usize) -> Option<usize> {
     while at < chars.len() {
         match chars[at] {
             '\\' => at += 1,
-            c if c == quote => return Some(at),
+            '"' => return Some(at),
             _ => {}
         }
         at += 1;
     }
     None
+}
+
+/// Lucene takes the longest text between slashes in which every other slash stands behind a backslash, whatever stands
+/// before that backslash. So an expression that ends in one is still closed by its last slash.
+fn regexp_end(chars: &[char], start: usize) -> Option<usize> {
+    let mut end = None;
+    for at in (start..chars.len()).filter(|at| chars[*at] == '/') {
+        end = Some(at);
+        if at == start || chars[at - 1] != '\\' {
+            break;
+        }
+    }
+    end
 }
 
 #[cfg(test)]
@@ -296,7 +306,11 @@ mod tests {
             "status:[1 TO 5}",
             r#"message:"a (broken [text" AND NOT host.name:web-*"#,
             r"path:\/api\/v1 OR path:/ap[i(]+/",
-            "path:a/b",
+            r"(a1:/(^|\\/)\.[^.\\/]/ OR a2:/(^|\\/)\.[^.\\/]/)",
+            r"path:/[a-zA-Z]:\\/",
+            r"(path:/[a-zA-Z]:\\/)",
+            "path:a/b/",
+            "day:[2024/01/02 TO 2024/02/03] OR path:[a( TO b]",
             "url:http\\://x",
             "NOT a:b",
             "*",
@@ -313,6 +327,7 @@ mod tests {
             ("a)", "has a `)` that closes nothing"),
             ("m:\"x", "has a `\"` that is not closed"),
             ("path:/x", "has a `/` that is not closed"),
+            ("path:a/b", "has a `/` that is not closed"),
             ("a AND", "ends in `AND`"),
             ("OR a", "begins with `OR`"),
             ("status:", "has no value after `status:`"),

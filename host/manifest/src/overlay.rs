@@ -54,7 +54,7 @@ fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
     let whole = matches!(path.as_slice(), [rules, _, filter] if rules == "rules" && filter == "filter");
     match (base, over) {
         (
-            Node { data: Data::Map(mut under), place, literal, written },
+            Node { data: Data::Map(mut under), place, literal, written, doubtful },
             Node { data: Data::Map(upper), .. },
         ) if !whole => {
             under.retain(|known| !ousted(path, &known.key, &upper));
@@ -70,7 +70,7 @@ fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
                     None => under.push(entry),
                 }
             }
-            Node { data: Data::Map(under), place, literal, written }
+            Node { data: Data::Map(under), place, literal, written, doubtful }
         }
         (_, over) => over,
     }
@@ -87,6 +87,7 @@ struct Spot {
     value: Place,
     key: Option<Place>,
     literal: bool,
+    doubtful: Option<String>,
     bad: bool,
 }
 
@@ -121,6 +122,7 @@ fn convert(node: &Node, key: Option<&Place>, pointer: String, spans: &mut Spans)
             value: node.place.clone(),
             key: key.cloned(),
             literal: node.literal,
+            doubtful: node.doubtful.clone(),
             bad: node.data == Data::Bad,
         },
     );
@@ -141,6 +143,11 @@ impl Spans {
     /// The key that holds the value at `pointer`.
     pub(crate) fn key(&self, pointer: &str) -> &Place {
         self.nearest(pointer).map_or(&self.root, |spot| spot.key.as_ref().unwrap_or(&spot.value))
+    }
+
+    /// The value at `pointer` as it was typed, if it may not be what it looks like.
+    pub(crate) fn doubtful(&self, pointer: &str) -> Option<&str> {
+        self.spots.get(pointer)?.doubtful.as_deref()
     }
 
     /// Whether the value at `pointer` was found at fault before.

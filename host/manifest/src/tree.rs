@@ -16,6 +16,8 @@ pub(crate) struct Node {
     pub(crate) literal: bool,
     /// A number as it was typed: in a text, `1.10` stays `1.10`.
     pub(crate) written: Option<String>,
+    /// A plain scalar that may not be what it looks like, as it was typed: `0800` is a number, `no` is a text.
+    pub(crate) doubtful: Option<String>,
     pub(crate) data: Data,
 }
 
@@ -193,12 +195,20 @@ impl Builder<'_> {
                 self.enter(Open::Map { place, entries: Vec::new(), keys: HashMap::new(), key: Key::Awaited })
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List { place, items }) => {
-                    self.add(Node { place, literal: false, written: None, data: Data::List(items) })
-                }
-                Some(Open::Map { place, entries, .. }) => {
-                    self.add(Node { place, literal: false, written: None, data: Data::Map(entries) })
-                }
+                Some(Open::List { place, items }) => self.add(Node {
+                    place,
+                    literal: false,
+                    written: None,
+                    doubtful: None,
+                    data: Data::List(items),
+                }),
+                Some(Open::Map { place, entries, .. }) => self.add(Node {
+                    place,
+                    literal: false,
+                    written: None,
+                    doubtful: None,
+                    data: Data::Map(entries),
+                }),
                 None => true,
             },
         }
@@ -270,7 +280,8 @@ impl Builder<'_> {
             return match value {
                 Ok(value) => {
                     let written = value.is_number().then(|| text.clone());
-                    Node { place, literal, written, data: Data::Scalar(value) }
+                    let doubtful = (plain && is_doubtful(text, &value)).then(|| text.clone());
+                    Node { place, literal, written, doubtful, data: Data::Scalar(value) }
                 }
                 Err(message) => {
                     self.faults.push(Diagnostic::error(&place, message));
@@ -291,7 +302,13 @@ impl Builder<'_> {
             return bad(place);
         }
         let typed = plain && pieces.len() == 1;
-        Node { place, literal, written: None, data: Data::Template(Template { pieces, typed }) }
+        Node {
+            place,
+            literal,
+            written: None,
+            doubtful: None,
+            data: Data::Template(Template { pieces, typed }),
+        }
     }
 
     fn add(&mut self, node: Node) -> bool {
@@ -348,7 +365,7 @@ fn read_key(node: Node, keys: &mut HashMap<String, Place>) -> Result<(String, Pl
 }
 
 fn bad(place: Place) -> Node {
-    Node { place, literal: false, written: None, data: Data::Bad }
+    Node { place, literal: false, written: None, doubtful: None, data: Data::Bad }
 }
 
 fn no_aliases(place: &Place) -> Diagnostic {
@@ -392,6 +409,21 @@ pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
         return Number::from_f64(number).map(Value::Number).ok_or_else(|| too_large(text));
     }
     Ok(Value::String(text.to_string()))
+}
+
+/// Whether a plain scalar reads otherwise than it was typed, or as other versions of YAML would read it.
+fn is_doubtful(text: &str, value: &Value) -> bool {
+    match value {
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(number) => number.to_string() != text,
+            None => number.to_string() != text,
+        },
+        Value::Bool(truth) => truth.to_string() != text,
+        Value::String(word) => {
+            matches!(word.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
+        }
+        _ => false,
+    }
 }
 
 fn too_large(text: &str) -> String {

@@ -8,6 +8,8 @@ use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Flavour, Kind, Mapping};
 use crate::text;
 use crate::value::{Value, scalar_text, utf16_units};
 
+/// As `index.mapping.nested_objects.limit`.
+const NESTED_OBJECTS_MAX: usize = 10_000;
 /// Lucene's longest term.
 const TERM_BYTES_MAX: usize = 32_766;
 
@@ -21,7 +23,12 @@ pub(crate) struct Document {
     fields: Box<[(FieldId, Box<[Value]>)]>,
     /// Paths whose value was left out of the index, as `_ignored` has them.
     pub(crate) ignored: Box<[Box<str>]>,
+    /// The objects of nested paths, in the order of the source: documents with this one's id, which no search finds by
+    /// themselves. Those of a path inside another hang on that one's.
+    nested: Box<[Nested]>,
 }
+
+type Nested = (Box<str>, Arc<Document>);
 
 impl Document {
     /// Reads a source against the mapping, which grows by what it does not know yet and may.
@@ -32,38 +39,17 @@ impl Document {
         if !json.is_object() {
             return Err(Refusal::mapper_parsing("Malformed content, must start with an object"));
         }
-        let mut reader = Reader { id, mapping, fields: Vec::new(), ignored: Vec::new() };
+        let mut reader =
+            Reader { id, mapping, found: Found::default(), ignored: Vec::new(), nested_objects: 0 };
         reader.object("", &json, 0)?;
-        let Reader { mut fields, mut ignored, mapping, .. } = reader;
-        fields.extend(mapping.constants().map(|(id, value)| (id, Value::Str(value.into()))));
-        fields.sort_by_key(|(id, _)| *id);
+        let Reader { mut found, mut ignored, mapping, .. } = reader;
+        found.fields.extend(mapping.constants().map(|(id, value)| (id, Value::Str(value.into()))));
         ignored.sort();
         ignored.dedup();
-        let mut merged: Vec<(FieldId, Vec<Value>)> = Vec::with_capacity(fields.len());
-        for (id, value) in fields {
-            match merged.last_mut() {
-                Some((last, values)) if *last == id => values.push(value),
-                _ => merged.push((id, vec![value])),
-            }
-        }
-        let fields = merged.into_iter().map(|(id, mut values)| {
-            let kind = mapping.get(id).kind;
-            if !kind.is_text() {
-                values.sort_by(Value::order);
-            }
-            // Sets keep one of each; numbers keep all of them, as sorted numeric doc values do.
-            if matches!(kind, Kind::Keyword(_) | Kind::Ip) {
-                values.dedup();
-            }
-            (id, values.into_boxed_slice())
-        });
         Ok(Self {
-            id: id.into(),
-            seq_no: 0,
-            version: 1,
             source: source.trim().into(),
-            fields: fields.collect(),
             ignored: ignored.into_iter().map(Into::into).collect(),
+            ..found.document(id, mapping)
         })
     }
 
@@ -82,6 +68,7 @@ impl Document {
             source: self.source.clone(),
             fields: fields.into(),
             ignored: self.ignored.clone(),
+            nested: self.nested.clone(),
         }
     }
 
@@ -93,17 +80,74 @@ impl Document {
         }
     }
 
+    /// The objects of a nested path, wherever they hang.
+    pub(crate) fn at<'a>(&'a self, path: &'a str) -> Box<dyn Iterator<Item = &'a Arc<Self>> + 'a> {
+        Box::new(self.nested.iter().flat_map(move |(own, document)| {
+            let here = (**own == *path).then_some(document);
+            let below = path.strip_prefix(&**own).is_some_and(|rest| rest.starts_with('.'));
+            let deeper = below.then(|| document.at(path));
+            here.into_iter().chain(deeper.into_iter().flatten())
+        }))
+    }
+
+    /// Itself, and everything nested in it.
+    pub(crate) fn all(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
+        Box::new(std::iter::once(self).chain(self.nested.iter().flat_map(|(_, document)| document.all())))
+    }
+
     pub(crate) fn bytes(&self) -> usize {
+        let nested: usize = self.nested.iter().map(|(path, document)| path.len() + document.bytes()).sum();
         // What the fields hold is close to a second copy of the source.
-        2 * self.source.len() + 48 * self.fields.len() + 128
+        2 * self.source.len() + 48 * self.fields.len() + 128 + nested
+    }
+}
+
+/// What was read of one object, up to the nested ones in it.
+#[derive(Default)]
+struct Found {
+    fields: Vec<(FieldId, Value)>,
+    nested: Vec<Nested>,
+}
+
+impl Found {
+    fn document(mut self, id: &str, mapping: &Mapping) -> Document {
+        self.fields.sort_by_key(|(id, _)| *id);
+        let mut merged: Vec<(FieldId, Vec<Value>)> = Vec::with_capacity(self.fields.len());
+        for (id, value) in self.fields {
+            match merged.last_mut() {
+                Some((last, values)) if *last == id => values.push(value),
+                _ => merged.push((id, vec![value])),
+            }
+        }
+        let fields = merged.into_iter().map(|(id, mut values)| {
+            let kind = mapping.get(id).kind;
+            if !kind.is_text() {
+                values.sort_by(Value::order);
+            }
+            // Sets keep one of each; numbers keep all of them, as sorted numeric doc values do.
+            if matches!(kind, Kind::Keyword(_) | Kind::Ip) {
+                values.dedup();
+            }
+            (id, values.into_boxed_slice())
+        });
+        Document {
+            id: id.into(),
+            seq_no: 0,
+            version: 1,
+            source: Box::default(),
+            fields: fields.collect(),
+            ignored: Box::default(),
+            nested: self.nested.into(),
+        }
     }
 }
 
 struct Reader<'a> {
     id: &'a str,
     mapping: &'a mut Arc<Mapping>,
-    fields: Vec<(FieldId, Value)>,
+    found: Found,
     ignored: Vec<String>,
+    nested_objects: usize,
 }
 
 impl Reader<'_> {
@@ -125,8 +169,17 @@ impl Reader<'_> {
                     "Field [{name}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
                 )));
             }
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            self.value(&path, value, depth)?;
+            let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if name.contains('.')
+                && let Some(nested) =
+                    self.mapping.nested_above(&below).filter(|nested| nested.len() > path.len())
+            {
+                return Err(Refusal::mapper_parsing(format!(
+                    "Cannot add a value for field [{below}] since one of the intermediate objects is mapped as a nested \
+                     object: [{nested}]"
+                )));
+            }
+            self.value(&below, value, depth)?;
         }
         Ok(())
     }
@@ -138,8 +191,17 @@ impl Reader<'_> {
                 format!("Cannot write to a field alias [{path}]."),
             ));
         }
-        if let Some((id, _)) = self.mapping.field(path) {
+        if let Some((id, field)) = self.mapping.listed(path) {
+            if field.kind == Kind::Keyword(Flavour::Flattened) {
+                return self.flattened(id, path, json, 0);
+            }
             return self.leaf(id, json);
+        }
+        if let Some((_, root)) = self.mapping.field(path)
+            && let Some(id) = root.parent
+        {
+            // `{"labels.a": …}` is `{"labels": {"a": …}}`.
+            return self.flattened(id, path, json, 1);
         }
         if self.mapping.object(path).is_some_and(|object| object.disabled) {
             return Ok(());
@@ -169,6 +231,9 @@ impl Reader<'_> {
                         Dynamic::Strict => return Err(self.strict(path)),
                     }
                 }
+                if self.mapping.is_nested(path) {
+                    return self.nested(path, json, depth + 1);
+                }
                 self.object(path, json, depth + 1)
             }
             scalar if self.mapping.object(path).is_some() => Err(Refusal::new(
@@ -188,6 +253,21 @@ impl Reader<'_> {
                 self.leaf(id, scalar)
             }
         }
+    }
+
+    fn nested(&mut self, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        self.nested_objects += 1;
+        if self.nested_objects > NESTED_OBJECTS_MAX {
+            return Err(Refusal::mapper_parsing(format!(
+                "The number of nested documents has exceeded the allowed limit of [{NESTED_OBJECTS_MAX}]. This limit can be \
+                 set by changing the [index.mapping.nested_objects.limit] index level setting."
+            )));
+        }
+        let around = std::mem::take(&mut self.found);
+        self.object(path, json, depth)?;
+        let inner = std::mem::replace(&mut self.found, around);
+        self.found.nested.push((path.into(), Arc::new(inner.document(self.id, self.mapping))));
+        Ok(())
     }
 
     fn strict(&self, path: &str) -> Refusal {
@@ -213,6 +293,53 @@ impl Reader<'_> {
             self.one(self.mapping.get(id).subs[at], json)?;
         }
         Ok(())
+    }
+
+    /// The leaves of an object, each under its own key and under that of all.
+    fn flattened(&mut self, root: FieldId, path: &str, json: &Json, depth: usize) -> Answer<()> {
+        let field = self.mapping.get(root);
+        match json {
+            Json::Null => Ok(()),
+            Json::Array(items) => items.iter().try_for_each(|item| self.flattened(root, path, item, depth)),
+            Json::Object(entries) => {
+                if depth >= field.depth_limit {
+                    let (path, limit) = (&field.path, field.depth_limit);
+                    let reason = format!(
+                        "The provided [flattened] field [{path}] exceeds the maximum depth limit of [{limit}]."
+                    );
+                    return Err(Refusal::mapper_parsing(format!(
+                        "failed to parse field [{path}] of type [flattened] in document with id '{}'",
+                        self.id
+                    ))
+                    .caused_by("illegal_argument_exception", reason));
+                }
+                let each = |(name, value): (&String, &Json)| {
+                    self.flattened(root, &format!("{path}.{name}"), value, depth + 1)
+                };
+                entries.iter().try_for_each(each)
+            }
+            scalar if depth == 0 => Err(Refusal::new(
+                400,
+                "parsing_exception",
+                format!(
+                    "Failed to parse object: expecting token of type [START_OBJECT] but found [{scalar}]"
+                ),
+            )),
+            scalar => {
+                let Some(text) = scalar_text(scalar) else { return Ok(()) };
+                if utf16_units(&text) > field.ignore_above {
+                    return Ok(());
+                }
+                // A key that is known is no change of the mapping, which others may share.
+                let key = match self.mapping.known_key(path) {
+                    Some(key) => key,
+                    None => Arc::make_mut(self.mapping).add_key(root, path)?,
+                };
+                let value = Value::Str(text.into());
+                self.found.fields.extend([(root, value.clone()), (key, value)]);
+                Ok(())
+            }
+        }
     }
 
     fn one(&mut self, id: FieldId, json: &Json) -> Answer<()> {
@@ -282,7 +409,7 @@ impl Reader<'_> {
                 Ok(value) => value,
             },
         };
-        self.fields.push((id, value));
+        self.found.fields.push((id, value));
         Ok(())
     }
 }

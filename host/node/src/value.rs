@@ -175,8 +175,10 @@ impl Field {
     /// A number at the precision in which the field keeps it.
     pub(crate) fn round(&self, number: f64) -> f64 {
         match self.kind {
+            Kind::Real { name: "half_float", .. } => watchbell_values::half(number),
             Kind::Real { single: true, .. } => f64::from(number as f32),
-            Kind::Real { scaling: Some(factor), .. } => (number * factor).round() / factor,
+            // As servers do, who multiply by the inverse, and so have noise in the last digits.
+            Kind::Real { scaling: Some(factor), .. } => (number * factor).round() * (1.0 / factor),
             _ => number,
         }
     }

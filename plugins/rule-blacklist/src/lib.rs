@@ -12,8 +12,8 @@ mod tests;
 pub struct Blacklist {
     /// The field to look at.
     field: String,
-    /// What it must not be: values as they are, numbers as their text, and regular expressions `/like this/` that match
-    /// the whole value. Case counts.
+    /// What it must not be: values as the field's type reads them (ranges such as `10.0.0.0/8` in a field of type `ip`),
+    /// and regular expressions `/like this/` that match the text of the whole value. Case counts.
     values: ValueList,
 }
 
@@ -33,13 +33,18 @@ impl Rule for Blacklist {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![self.values.narrow(Question::hits(over).identified().field(&self.field), &self.field)]
+        let question = self.values.ask(Question::hits(over).identified(), &self.field);
+        vec![self.values.narrow(question, &self.field)]
     }
 
     fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
         // The cluster may have left out what is not on the list; which of several values is on it, only this tells.
-        let listed: Vec<Value<'_>> =
-            row.values(&self.field).filter(|value| self.values.holds(*value)).collect();
+        let listed: Vec<Value<'_>> = self
+            .values
+            .compare(row, &self.field)
+            .filter(|(_, is_listed)| *is_listed)
+            .map(|(value, _)| value)
+            .collect();
         let Some(first) = listed.first() else { return };
         out.push(
             Signal::event(row.labels(), row.time())

@@ -12,8 +12,8 @@ mod tests;
 pub struct Whitelist {
     /// The field to look at.
     field: String,
-    /// What it may be: values as they are, numbers as their text, and regular expressions `/like this/` that match the
-    /// whole value. Case counts.
+    /// What it may be: values as the field's type reads them (ranges such as `10.0.0.0/8` in a field of type `ip`), and
+    /// regular expressions `/like this/` that match the text of the whole value. Case counts.
     values: ValueList,
     /// Pass over documents without the field, which else are announced.
     #[serde(default)]
@@ -37,13 +37,14 @@ impl Rule for Whitelist {
 
     /// A question can name values to keep, not values to leave out.
     fn ask(&self, over: Range) -> Vec<Question> {
-        vec![Question::hits(over).identified().field(&self.field)]
+        vec![self.values.ask(Question::hits(over).identified(), &self.field)]
     }
 
     fn row(&self, row: &Row<'_>, _state: &mut Self::State, out: &mut Signals) {
-        let mut values = row.values(&self.field).peekable();
+        let mut values = self.values.compare(row, &self.field).peekable();
         let is_missing = values.peek().is_none();
-        let strange: Vec<Value<'_>> = values.filter(|value| !self.values.holds(*value)).collect();
+        let strange: Vec<Value<'_>> =
+            values.filter(|(_, is_listed)| !is_listed).map(|(value, _)| value).collect();
         let summary = match strange.first() {
             Some(first) => format!("{}: {}", self.field, beginning(&first.to_string())),
             None if is_missing && !self.ignore_null => format!("{} is missing", self.field),

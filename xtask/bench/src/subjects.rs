@@ -126,13 +126,13 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         what: "none of 1,000,000 values listed",
         params: r#"{ "field": "user", "values": ["nobody", "/^root/"] }"#,
         key: &[],
-        fields: &[("user", Fill::Words(MILLION))],
+        fields: &[("user", Fill::Words(MILLION)), ("_type:user", Fill::Words(1))],
     },
     Subject {
         plugin: "rule-whitelist",
         what: "one value, listed",
         params: r#"{ "field": "user", "values": ["web-0000000.example.com"] }"#,
         key: &[],
-        fields: &[("user", Fill::Words(1))],
+        fields: &[("user", Fill::Words(1)), ("_type:user", Fill::Words(1))],
     },
 ];

@@ -5,7 +5,7 @@ use watchbell_manifest::Bundle;
 use watchbell_pipeline::spec::RuleSpec;
 use watchbell_sandbox::RunError;
 
-use super::Failure;
+use super::{Failure, listed};
 use crate::bind::{Bindings, Bound};
 use crate::{chain, clock};
 
@@ -36,7 +36,9 @@ pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failu
             };
             match bound.cluster.inspect(&bound.target, &bound.key, &questions, deadline).await {
                 Ok(inspection) => {
-                    let remarks = inspection.fields.iter().flat_map(remarks);
+                    let of_lists = |info: &FieldInfo| listed::remark(&rule.params, &info.name, &info.types);
+                    let lists = inspection.fields.iter().filter_map(of_lists);
+                    let remarks = inspection.fields.iter().flat_map(remarks).chain(lists);
                     found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
                     let refused = inspection.refused.into_iter();
                     found.faults.extend(refused.map(|message| format!("{place}: {message}")));

@@ -140,7 +140,7 @@ impl MergedCursor {
             let mut by: Vec<_> = shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
             let mut counts = ColumnBuilder::new(Kind::Integers);
             let mut metrics: Vec<_> =
-                shape.metrics.iter().map(|_| ColumnBuilder::new(Kind::Numbers)).collect();
+                shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
             let mut filters: Vec<_> =
                 shape.filters.iter().map(|_| ColumnBuilder::new(Kind::Integers)).collect();
             for ((time, key), cells) in merged.by_ref().take(self.page) {
@@ -160,7 +160,7 @@ impl MergedCursor {
             };
             let mut columns = named(by, shape.by.iter().map(|(name, _)| name).collect());
             columns.push(counts.finish("_count".into()));
-            columns.extend(named(metrics, shape.metrics.iter().collect()));
+            columns.extend(named(metrics, shape.metrics.iter().map(|(name, _)| name).collect()));
             columns.extend(named(filters, shape.filters.iter().collect()));
             pages.push_back(Rows { times, columns });
         }

@@ -45,7 +45,7 @@ impl<'a> PageOfBuckets<'a> {
             times: vec![],
             by: shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
             counts: ColumnBuilder::new(Kind::Integers),
-            metrics: columns(shape.metrics.len(), Kind::Numbers),
+            metrics: shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
             filters: columns(shape.filters.len(), Kind::Integers),
             after: None,
             extent: Extent::default(),
@@ -77,8 +77,9 @@ impl<'a> PageOfBuckets<'a> {
         let mut columns = vec![];
         columns.extend(shape.by.iter().zip(self.by).map(|((name, _), column)| column.finish(name.clone())));
         columns.push(self.counts.finish("_count".into()));
-        columns
-            .extend(shape.metrics.iter().zip(self.metrics).map(|(name, column)| column.finish(name.clone())));
+        columns.extend(
+            shape.metrics.iter().zip(self.metrics).map(|((name, _), column)| column.finish(name.clone())),
+        );
         columns
             .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
         let rows = Rows { times: self.times, columns };

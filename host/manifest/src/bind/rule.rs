@@ -12,7 +12,8 @@ use super::module::module_ref;
 use super::target::{Asked, target};
 use super::{alert, digest};
 use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX};
-use crate::report::suggest;
+use crate::overlay::join;
+use crate::report::{Diagnostic, suggest};
 use crate::schema::{Schema, lower};
 use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
 
@@ -193,6 +194,7 @@ impl Bench<'_> {
             return None;
         }
         without_effect(doc, &info.params_schema, params);
+        doubt(doc, &info.params_schema, params, "/params");
         match self.modules.prepare(module, params, key) {
             Ok(plan) => within(doc, plan),
             Err(faults) => {
@@ -215,6 +217,43 @@ fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) {
             let why = property["description"].as_str().unwrap_or("remove it");
             doc.warn(&format!("/params/{name}"), format!("`params.{name}` has no effect any more"), why);
         }
+    }
+}
+
+/// Warns of listed values that YAML reads otherwise than they look, where any value may stand.
+fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &str) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let schema = schema.pointer(&join("/properties", key)).unwrap_or(&Value::Null);
+                doubt(doc, schema, value, &join(pointer, key));
+            }
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items").unwrap_or(&Value::Null);
+            let only_numbers = schema["type"] == "number" || schema["type"] == "integer";
+            for (index, item) in items.iter().enumerate() {
+                let at = format!("{pointer}/{index}");
+                match doc.spans.doubtful(&at) {
+                    Some(typed) if !only_numbers => {
+                        let name = crate::schema::path(pointer);
+                        let kind = match item {
+                            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+                                Some(number) => format!("the number {number}"),
+                                None => format!("the number {number}"),
+                            },
+                            Value::Bool(truth) => truth.to_string(),
+                            _ => "a text, not a boolean".to_owned(),
+                        };
+                        let hint = format!("put it in quotes for the text: \"{typed}\"");
+                        let message = format!("`{typed}` in `{name}` is {kind}");
+                        doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
+                    }
+                    _ => doubt(doc, schema, item, &at),
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Context, Entry};
 use crate::dates::{Formats, Zone, to_millis};
+use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind};
 use crate::search::{doc_value, no_field_data};
@@ -61,8 +62,19 @@ impl<'a> Column<'a> {
     }
 
     /// As `values`, without what stands in for those that are missing.
-    pub(super) fn held<'d>(&self, entry: &Entry<'d>) -> &'d [Value] {
-        self.ids[entry.shard as usize].map_or(&[][..], |id| entry.document.values(id))
+    pub(super) fn of<'d>(&self, shard: u32, document: &'d Document) -> &'d [Value] {
+        self.ids[shard as usize].map_or(&[][..], |id| document.values(id))
+    }
+
+    /// Servers count the keys of flattened objects wrongly there: all of them, or none.
+    pub(super) fn unkeyed(self, agg: &str) -> Answer<Self> {
+        match self.field.filter(|field| field.is_hidden()) {
+            Some(field) => Err(Refusal::unmodelled(format!(
+                "[{agg}] of a key of a field of type [{}]",
+                field.kind.name()
+            ))),
+            None => Ok(self),
+        }
     }
 
     /// Numbers, or a refusal in the words of that aggregation.

@@ -153,7 +153,7 @@ impl Composite {
             .sources
             .iter()
             .map(|source| {
-                let column = Column::new(context, &source.field, None)?;
+                let column = Column::new(context, &source.field, None)?.unkeyed("composite")?;
                 if matches!(source.steps, Steps::Values) {
                     Ok(column)
                 } else {

@@ -54,6 +54,9 @@ impl Calc {
 impl Metric {
     pub(super) fn run(&self, context: &Context<'_>, entries: &[Entry<'_>]) -> Answer<Json> {
         let mut column = Column::new(context, &self.field, self.missing.as_ref())?;
+        if matches!(self.calc, Calc::Cardinality) {
+            column = column.unkeyed("cardinality")?;
+        }
         if !matches!(self.calc, Calc::ValueCount | Calc::Cardinality) {
             column = column.numeric(&self.field, self.calc.name())?;
         }

@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::query::Query;
+use crate::query::{Predicate, Query};
 use crate::search::Shard;
 
 pub(crate) use parse::parse;
@@ -45,11 +45,21 @@ enum Kind {
     Histogram(histogram::Histogram),
     Range(range::Ranges),
     Filter(Query),
-    Filters { filters: Vec<(Option<String>, Query)>, other: Option<String> },
+    /// The objects of a nested path.
+    Nested(String),
+    /// And back to what they hang on.
+    ReverseNested,
+    Filters {
+        filters: Vec<(Option<String>, Query)>,
+        other: Option<String>,
+    },
     DateRange(spans::DateRanges),
     IpRange(spans::IpRanges),
     MultiTerms(multi_terms::MultiTerms),
-    Missing { field: String, missing: Option<Json> },
+    Missing {
+        field: String,
+        missing: Option<Json>,
+    },
     Composite(composite::Composite),
     TopHits(top_hits::TopHits),
     Pipeline(pipeline::Pipeline),
@@ -59,18 +69,38 @@ impl Agg {
     /// Whether it comes to one number, by which buckets can be ordered.
     fn is_number(&self) -> bool {
         match &self.kind {
-            Kind::Metric(_) | Kind::Filter(_) => true,
+            Kind::Metric(_) => true,
+            kind if kind.is_single() => true,
             Kind::Pipeline(pipeline) => matches!(pipeline, pipeline::Pipeline::Script(_)),
             _ => false,
         }
     }
 }
 
-/// A document in a bucket.
+impl Kind {
+    /// Whether it is one bucket.
+    fn is_single(&self) -> bool {
+        matches!(self, Self::Filter(_) | Self::Nested(_) | Self::ReverseNested)
+    }
+}
+
+/// A document in a bucket, or one nested in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) shard: u32,
     pub(crate) document: &'a Arc<Document>,
+    /// The document that was hit.
+    pub(crate) root: &'a Arc<Document>,
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn root(shard: u32, document: &'a Arc<Document>) -> Self {
+        Self { shard, document, root: document }
+    }
+
+    fn is_nested(&self) -> bool {
+        !Arc::ptr_eq(self.document, self.root)
+    }
 }
 
 pub(crate) fn run(aggs: &[Agg], shards: &[Shard], entries: &[Entry<'_>], now: i64) -> Answer<Json> {
@@ -92,7 +122,7 @@ impl Context<'_> {
         asked.map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
     }
 
-    fn one(&self, agg: &Agg, entries: &[Entry<'_>]) -> Answer<Json> {
+    fn one<'d>(&self, agg: &'d Agg, entries: &[Entry<'d>]) -> Answer<Json> {
         match &agg.kind {
             Kind::Metric(metric) => metric.run(self, entries),
             Kind::Terms(terms) => terms.run(self, &agg.subs, entries),
@@ -102,6 +132,21 @@ impl Context<'_> {
             Kind::Filter(query) => {
                 let kept = self.filtered(query, entries)?;
                 self.bucket(Map::new(), &agg.subs, &kept).map(Json::Object)
+            }
+            Kind::Nested(path) => {
+                let objects = |entry: &Entry<'d>| {
+                    let Entry { shard, document, root } = *entry;
+                    document.at(path).map(move |document| Entry { shard, document, root })
+                };
+                let nested: Vec<Entry<'_>> = entries.iter().flat_map(objects).collect();
+                self.bucket(Map::new(), &agg.subs, &nested).map(Json::Object)
+            }
+            Kind::ReverseNested => {
+                let mut seen = std::collections::HashSet::new();
+                let roots = entries.iter().map(|entry| Entry::root(entry.shard, entry.root));
+                let roots: Vec<Entry<'_>> =
+                    roots.filter(|entry| seen.insert(Arc::as_ptr(entry.root))).collect();
+                self.bucket(Map::new(), &agg.subs, &roots).map(Json::Object)
             }
             Kind::Filters { filters, other } => {
                 range::filters(self, filters, other.as_deref(), &agg.subs, entries)
@@ -127,6 +172,10 @@ impl Context<'_> {
                     .map(|compiled| compiled.predicate)
             })
             .collect::<Answer<Vec<_>>>()?;
+        // Servers join from the documents that were hit, whatever is counted around the filter.
+        if predicates.iter().any(Predicate::has_nested) && entries.iter().any(Entry::is_nested) {
+            return Err(Refusal::unmodelled("a [nested] query inside of a [nested] aggregation"));
+        }
         Ok(entries
             .iter()
             .filter(|entry| predicates[entry.shard as usize].hit(entry.document))

@@ -39,7 +39,7 @@ impl MultiTerms {
         let columns = self
             .parts
             .iter()
-            .map(|part| Column::new(context, &part.field, part.missing.as_ref()))
+            .map(|part| Column::new(context, &part.field, part.missing.as_ref())?.unkeyed("multi_terms"))
             .collect::<Answer<Vec<_>>>()?;
         let mut places: HashMap<Vec<Term<'_>>, usize> = HashMap::new();
         let mut buckets: Vec<Bucket<'_>> = Vec::new();

@@ -3,8 +3,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::Agg;
 use super::script::{Script, Value};
-use super::{Agg, Kind};
 use crate::errors::{Answer, Refusal};
 
 type Bucket = Map<String, Json>;
@@ -75,7 +75,7 @@ pub(super) fn leads(subs: &[Agg], path: &str) -> bool {
     };
     match (subs.iter().find(named), rest) {
         (Some(agg), None) => agg.is_number() || first.len() > agg.name.len(),
-        (Some(agg), Some(rest)) => matches!(agg.kind, Kind::Filter(_)) && leads(&agg.subs, rest),
+        (Some(agg), Some(rest)) => agg.kind.is_single() && leads(&agg.subs, rest),
         (None, _) => false,
     }
 }

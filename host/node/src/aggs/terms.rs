@@ -8,6 +8,7 @@ use super::sorted::Order;
 use super::{Agg, Context, Entry};
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
+use crate::query::Regexp;
 use crate::value::{Value, scalar_text};
 
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Terms {
 #[derive(Clone, Debug)]
 pub(super) enum Choice {
     List(Vec<String>),
-    Regexp(regex::Regex),
+    Regexp(Regexp),
 }
 
 impl Choice {
@@ -91,7 +92,7 @@ impl Terms {
         if self.min_doc_count == 0 {
             for (shard, number) in context.shards.iter().zip(0u32..) {
                 for document in shard.snapshot.documents.iter().flatten() {
-                    for value in column.held(&Entry { shard: number, document }) {
+                    for value in document.all().flat_map(|document| column.of(number, document)) {
                         let Some(term) = Term::of(value) else { continue };
                         places.entry(term).or_insert_with(|| {
                             buckets.push(Bucket { value, entries: Vec::new(), shown: Map::new() });
@@ -151,9 +152,7 @@ impl Choice {
                 let texts = all.iter().map(scalar_text).collect::<Option<Vec<_>>>();
                 texts.map(Self::List).ok_or_else(|| Refusal::parsing("include and exclude take values"))
             }
-            Json::String(pattern) => {
-                crate::query::regexp(pattern).map(Self::Regexp).map_err(Refusal::illegal)
-            }
+            Json::String(pattern) => Regexp::new(pattern, false).map(Self::Regexp).map_err(Refusal::illegal),
             _ => Err(Refusal::unmodelled("include or exclude by partition")),
         }
     }

@@ -58,6 +58,9 @@ impl TopHits {
 
     pub(super) fn run(&self, context: &Context<'_>, entries: &[Entry<'_>]) -> Answer<Json> {
         let request = &self.0;
+        if entries.iter().any(Entry::is_nested) {
+            return Err(Refusal::unmodelled("[top_hits] inside of [nested]"));
+        }
         let mut slots = Vec::with_capacity(context.shards.len());
         for shard in context.shards {
             let bound = request.sort.iter().map(|spec| spec.slot(&shard.snapshot.mapping));

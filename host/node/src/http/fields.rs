@@ -41,7 +41,8 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
     for snapshot in &snapshots {
         let mapping = &snapshot.mapping;
         let wanted = |path: &str| patterns.iter().any(|pattern| crate::names::glob(pattern, path));
-        let fields = mapping.fields.iter().map(|field| (&field.path, field)).chain(mapping.aliases());
+        let own = mapping.fields.iter().filter(|field| !field.is_hidden());
+        let fields = own.map(|field| (&field.path, field)).chain(mapping.aliases());
         for (path, field) in fields.filter(|(path, _)| wanted(path)) {
             let kinds = caps.entry(path).or_default();
             let (searchable, aggregatable, indices) =
@@ -50,9 +51,10 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
             *aggregatable &= field.doc_values;
             indices.push(&snapshot.name);
         }
-        for (path, _) in mapping.object_paths().filter(|(path, _)| wanted(path)) {
+        for (path, object) in mapping.object_paths().filter(|(path, _)| wanted(path)) {
             let kinds = caps.entry(path).or_default();
-            kinds.entry("object").or_insert_with(|| (false, false, Vec::new())).2.push(&snapshot.name);
+            let kind = if object.nested { "nested" } else { "object" };
+            kinds.entry(kind).or_insert_with(|| (false, false, Vec::new())).2.push(&snapshot.name);
         }
     }
     if include_unmapped {

@@ -11,12 +11,10 @@ type Body = Map<String, Json>;
 /// Types that a mapping may name, so that it can be loaded, and of which nothing can be asked. With whether a text that is
 /// asked of every field would be asked of them too.
 const OPAQUE: &[(&str, bool)] = &[
-    ("nested", false),
     ("geo_point", false),
     ("geo_shape", false),
     ("binary", false),
     ("dense_vector", false),
-    ("flattened", true),
     ("unsigned_long", true),
     ("version", true),
     ("search_as_you_type", true),
@@ -112,7 +110,7 @@ impl Mapping {
                 ))
             })?;
             match definition.get("type").and_then(Json::as_str) {
-                Some("object") | None => self.define_object(path, definition, aliases)?,
+                Some("object" | "nested") | None => self.define_object(path, definition, aliases)?,
                 Some("alias") => {
                     let target = definition.get("path").and_then(Json::as_str);
                     let target = target.ok_or_else(|| {
@@ -150,16 +148,30 @@ impl Mapping {
                 "can't merge a non object mapping [{path}] with an object mapping"
             )));
         }
-        let mut object = Object::default();
+        let nested = definition.get("type").is_some_and(|kind| kind == "nested");
+        if let Some(known) = self.object(&path).filter(|known| known.nested != nested) {
+            let (old, new) = if known.nested { ("nested", "non-nested") } else { ("non-nested", "nested") };
+            return Err(Refusal::illegal(format!(
+                "can't merge a {new} mapping [{path}] with a {old} mapping"
+            )));
+        }
+        let mut object = Object { nested, ..Object::default() };
         for (key, value) in definition {
             match key.as_str() {
                 "type" | "properties" => {}
+                "include_in_parent" | "include_in_root" if nested && !flag(key, value)? => {}
                 "dynamic" => object.dynamic = Some(dynamic(value)?),
                 "enabled" => object.disabled = !flag(key, value)?,
                 other => return Err(unsupported(&path, other, value)),
             }
         }
         self.add_object(path.clone(), object);
+        if nested && self.objects.values().filter(|object| object.nested).count() > super::NESTED_MAX {
+            return Err(Refusal::illegal(format!(
+                "Limit of nested fields [{}] has been exceeded",
+                super::NESTED_MAX
+            )));
+        }
         match definition.get("properties") {
             Some(properties) => self.properties(&path, properties, aliases),
             None => Ok(()),
@@ -226,6 +238,7 @@ impl Field {
             index: true,
             doc_values: !kind.is_text(),
             ignore_above: usize::MAX,
+            depth_limit: super::DEPTH_MAX,
             ignore_malformed: false,
             lowercase: false,
             formats: Formats::default(),
@@ -253,6 +266,7 @@ impl Field {
             "keyword" => Kind::Keyword(Flavour::Plain),
             "wildcard" => Kind::Keyword(Flavour::Wildcard),
             "constant_keyword" => Kind::Keyword(Flavour::Constant),
+            "flattened" => Kind::Keyword(Flavour::Flattened),
             "text" => Kind::Text { match_only: false },
             "match_only_text" => Kind::Text { match_only: true },
             "long" => whole("long", i64::MIN, i64::MAX),
@@ -261,7 +275,6 @@ impl Field {
             "byte" => whole("byte", i8::MIN.into(), i8::MAX.into()),
             "double" => real("double", false, None),
             "float" => real("float", true, None),
-            // Kept in single precision: sixteen bits only differ in the digits that nobody compares.
             "half_float" => real("half_float", true, None),
             "scaled_float" => real("scaled_float", false, Some(scaling()?)),
             "boolean" => Kind::Boolean,
@@ -301,10 +314,16 @@ impl Field {
                 ("store", _) if value == &Json::Bool(false) => {}
                 ("index", _) => field.index = flag(key, value)?,
                 ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
-                ("null_value", _) if !kind.is_text() => field.null_value = Some(value.clone()),
+                ("null_value", kind) if !kind.is_text() && kind != Kind::Keyword(Flavour::Flattened) => {
+                    field.null_value = Some(value.clone())
+                }
                 ("ignore_above", Kind::Keyword(_)) => {
                     let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
+                }
+                ("depth_limit", Kind::Keyword(Flavour::Flattened)) => {
+                    let limit = value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+                    field.depth_limit = limit.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
                 ("normalizer", Kind::Keyword(Flavour::Plain)) if value == "lowercase" => {
                     field.lowercase = true

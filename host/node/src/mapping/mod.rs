@@ -14,6 +14,10 @@ pub(crate) type FieldId = u32;
 
 /// As `index.mapping.total_fields.limit`.
 pub(crate) const FIELDS_MAX: usize = 1_000;
+/// Of all flattened objects of an index. Servers have no such limit.
+const KEYS_MAX: usize = 10_000;
+/// As `index.mapping.nested_fields.limit`.
+pub(crate) const NESTED_MAX: usize = 100;
 /// As `index.mapping.depth.limit`.
 pub(crate) const DEPTH_MAX: usize = 20;
 
@@ -49,6 +53,10 @@ pub(crate) enum Flavour {
     Wildcard,
     /// One value, which every document of the index has.
     Constant,
+    /// The leaves of an object, whatever their keys.
+    Flattened,
+    /// The leaves of a flattened object at one key. No mapping lists it.
+    Keyed,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +67,8 @@ pub(crate) struct Field {
     pub(crate) doc_values: bool,
     /// In UTF-16 units, as Java counts; longer values are left out of the index and of doc values.
     pub(crate) ignore_above: usize,
+    /// How deep the objects in a flattened one may be.
+    pub(crate) depth_limit: usize,
     pub(crate) ignore_malformed: bool,
     /// The normalizer `lowercase`.
     pub(crate) lowercase: bool,
@@ -86,6 +96,8 @@ pub(crate) enum Dynamic {
 pub(crate) struct Mapping {
     pub(crate) fields: Vec<Field>,
     by_path: HashMap<String, FieldId>,
+    /// Keys of flattened objects that documents have.
+    keyed: HashMap<String, FieldId>,
     /// Other names of fields, which documents cannot use.
     aliases: BTreeMap<String, FieldId>,
     objects: BTreeMap<String, Object>,
@@ -103,12 +115,52 @@ pub(crate) struct Object {
     /// `None`: as the parent.
     pub(crate) dynamic: Option<Dynamic>,
     pub(crate) disabled: bool,
+    /// Each value is a document of its own, which hangs on the one around it.
+    pub(crate) nested: bool,
 }
 
 impl Mapping {
     pub(crate) fn field(&self, path: &str) -> Option<(FieldId, &Field)> {
+        self.listed(path).or_else(|| {
+            let (root, _) = self.flattened_above(path)?;
+            // One that no document has is there all the same, and without values.
+            let id = self.known_key(path).unwrap_or(root + 1);
+            Some((id, self.get(id)))
+        })
+    }
+
+    /// As `field`, without the keys of flattened objects.
+    pub(crate) fn listed(&self, path: &str) -> Option<(FieldId, &Field)> {
         let id = *self.by_path.get(path).or_else(|| self.aliases.get(path))?;
         Some((id, &self.fields[id as usize]))
+    }
+
+    fn flattened_above(&self, path: &str) -> Option<(FieldId, &Field)> {
+        let above = path.rmatch_indices('.').find_map(|(dot, _)| self.listed(&path[..dot]));
+        above.filter(|(_, field)| field.kind == Kind::Keyword(Flavour::Flattened))
+    }
+
+    /// The field of one key of a flattened object that a document has.
+    pub(crate) fn known_key(&self, path: &str) -> Option<FieldId> {
+        self.keyed.get(path).copied()
+    }
+
+    /// The field of a key that no document had before.
+    pub(crate) fn add_key(&mut self, root: FieldId, path: &str) -> Answer<FieldId> {
+        if self.keyed.len() >= KEYS_MAX {
+            return Err(Refusal::unmodelled(format!("a mapping with more than [{KEYS_MAX}] flattened keys")));
+        }
+        let id = self.add_hidden(root, path.to_owned());
+        self.keyed.insert(path.to_owned(), id);
+        Ok(id)
+    }
+
+    fn add_hidden(&mut self, root: FieldId, path: String) -> FieldId {
+        let mut field = Field::plain(path, Kind::Keyword(Flavour::Keyed));
+        let Field { index, doc_values, .. } = self.fields[root as usize];
+        (field.index, field.doc_values, field.parent) = (index, doc_values, Some(root));
+        self.fields.push(field);
+        self.fields.len() as FieldId - 1
     }
 
     /// Other names of fields, with the fields that they stand for.
@@ -133,15 +185,28 @@ impl Mapping {
         self.objects.get(path).copied()
     }
 
-    /// The field that holds this path as a part of its values, and is known by name alone. What is nested is not meant: it
-    /// lies in documents of its own, where no path leads.
+    /// The innermost nested object that a path leads through.
+    pub(crate) fn nested_above<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('.') {
+            if self.is_nested(parent) {
+                return Some(parent);
+            }
+            above = parent;
+        }
+        None
+    }
+
+    pub(crate) fn is_nested(&self, path: &str) -> bool {
+        self.objects.get(path).is_some_and(|object| object.nested)
+    }
+
+    /// The field that holds this path as a part of its values, and is known by name alone.
     pub(crate) fn opaque_above(&self, path: &str) -> Option<&Field> {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
             let found = self.field(parent).map(|(_, field)| field);
-            if let Some(field) =
-                found.filter(|field| matches!(field.kind, Kind::Opaque(name) if name != "nested"))
-            {
+            if let Some(field) = found.filter(|field| matches!(field.kind, Kind::Opaque(_))) {
                 return Some(field);
             }
             above = parent;
@@ -166,7 +231,7 @@ impl Mapping {
     pub(crate) fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = FieldId> + 'a {
         self.fields.iter().zip(0..).filter_map(move |(field, id)| {
             let rest = field.path.strip_prefix(path)?;
-            rest.starts_with('.').then_some(id)
+            (rest.starts_with('.') && !field.is_hidden()).then_some(id)
         })
     }
 
@@ -176,7 +241,10 @@ impl Mapping {
             return self.field(pattern).map(|(id, _)| id).into_iter().collect();
         }
         let mut found: Vec<FieldId> = (0..self.fields.len() as FieldId)
-            .filter(|id| crate::names::glob(pattern, &self.fields[*id as usize].path))
+            .filter(|id| {
+                let field = &self.fields[*id as usize];
+                !field.is_hidden() && crate::names::glob(pattern, &field.path)
+            })
             .chain(
                 self.aliases.iter().filter(|(path, _)| crate::names::glob(pattern, path)).map(|(_, id)| *id),
             )
@@ -188,7 +256,7 @@ impl Mapping {
     }
 
     pub(crate) fn add(&mut self, field: Field) -> Answer<FieldId> {
-        if self.fields.len() >= FIELDS_MAX {
+        if self.fields.iter().filter(|field| !field.is_hidden()).count() >= FIELDS_MAX {
             return Err(Refusal::illegal(format!("Limit of total fields [{FIELDS_MAX}] has been exceeded")));
         }
         if field.path.split('.').count() > DEPTH_MAX {
@@ -207,8 +275,13 @@ impl Mapping {
                 path = parent;
             }
         }
+        let is_flattened = field.kind == Kind::Keyword(Flavour::Flattened);
         self.by_path.insert(field.path.clone(), id);
         self.fields.push(field);
+        if is_flattened {
+            let path = format!("{}._keyed", self.get(id).path);
+            self.add_hidden(id, path);
+        }
         Ok(id)
     }
 
@@ -223,6 +296,7 @@ impl Mapping {
             slot.dynamic = object.dynamic;
         }
         slot.disabled |= object.disabled;
+        slot.nested |= object.nested;
     }
 
     /// The value of a `constant_keyword` whose first document says it.
@@ -237,12 +311,20 @@ impl Mapping {
     }
 }
 
+impl Field {
+    /// Whether no mapping and no pattern shows it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.kind == Kind::Keyword(Flavour::Keyed)
+    }
+}
+
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Keyword(Flavour::Plain) => "keyword",
             Self::Keyword(Flavour::Wildcard) => "wildcard",
             Self::Keyword(Flavour::Constant) => "constant_keyword",
+            Self::Keyword(Flavour::Flattened | Flavour::Keyed) => "flattened",
             Self::Text { match_only: false } => "text",
             Self::Text { match_only: true } => "match_only_text",
             Self::Whole { name, .. } | Self::Real { name, .. } => name,

@@ -34,7 +34,9 @@ impl Mapping {
             if object.disabled {
                 slot.insert("enabled".into(), false.into());
             }
-            if object.disabled || object.dynamic.is_some() {
+            if object.nested {
+                slot.insert("type".into(), "nested".into());
+            } else if object.disabled || object.dynamic.is_some() {
                 slot.insert("type".into(), "object".into());
             }
         }
@@ -54,8 +56,8 @@ impl Mapping {
     /// The fields that patterns name, as `GET /INDEX/_mapping/field/PATTERNS` shows them.
     pub(crate) fn print_fields(&self, patterns: &[&str]) -> Json {
         let mut shown = Map::new();
-        for id in patterns.iter().flat_map(|pattern| self.matching(pattern)) {
-            let field = self.get(id);
+        let ids = patterns.iter().flat_map(|pattern| self.matching(pattern));
+        for field in ids.map(|id| self.get(id)).filter(|field| !field.is_hidden()) {
             let leaf = field.path.rsplit('.').next().unwrap_or_default();
             let mapping = json!({ leaf: self.definition(field) });
             shown.insert(field.path.clone(), json!({"full_name": field.path, "mapping": mapping}));

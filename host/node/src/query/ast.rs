@@ -57,6 +57,12 @@ pub(crate) enum Query {
     },
     Ids(Vec<String>),
     Text(Box<Text>),
+    /// One of the objects at a nested path.
+    Nested {
+        path: String,
+        query: Box<Query>,
+        ignore_unmapped: bool,
+    },
     Named {
         name: String,
         query: Box<Query>,

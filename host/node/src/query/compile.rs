@@ -30,7 +30,7 @@ pub(crate) struct Compiled {
 }
 
 pub(crate) fn compile(query: &Query, scope: &Scope<'_>) -> Answer<Compiled> {
-    let mut compiler = Compiler { scope, named: Vec::new() };
+    let mut compiler = Compiler { scope, named: Vec::new(), inside: None };
     let predicate = compiler.query(query)?;
     Ok(Compiled { predicate, named: compiler.named })
 }
@@ -48,6 +48,8 @@ impl Scope<'_> {
 struct Compiler<'a> {
     scope: &'a Scope<'a>,
     named: Vec<(String, Arc<Predicate>)>,
+    /// The nested path whose objects are asked.
+    inside: Option<String>,
 }
 
 impl Compiler<'_> {
@@ -75,6 +77,7 @@ impl Compiler<'_> {
                 self.named.push((name.clone(), Arc::clone(&shared)));
                 Predicate::Shared(shared)
             }
+            Query::Nested { path, query, ignore_unmapped } => self.nested(path, query, *ignore_unmapped)?,
             Query::Ids(ids) => Predicate::Ids(ids.iter().map(|id| id.as_str().into()).collect()),
             Query::Text(text) => self.text(text)?,
             Query::Exists { field } => leaf::exists(scope, field)?,
@@ -143,6 +146,29 @@ impl Compiler<'_> {
             Query::Regexp { field, pattern, fold } => {
                 on(field).map_or(Ok(Predicate::Nothing), |id| leaf::regexp(scope, id, pattern, *fold))?
             }
+        })
+    }
+
+    fn nested(&mut self, path: &str, query: &Query, ignore_unmapped: bool) -> Answer<Predicate> {
+        if !self.scope.mapping.is_nested(path) {
+            if ignore_unmapped {
+                return Ok(Predicate::Nothing);
+            }
+            return Err(Refusal::shard(format!("[nested] failed to find nested object under path [{path}]")));
+        }
+        // From the objects of one path there is a way to what hangs on them alone.
+        let below = |outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+        if let Some(outer) = self.inside.as_deref().filter(|outer| !below(outer)) {
+            return Err(Refusal::unmodelled(format!(
+                "a [nested] query of [{path}] inside of one of [{outer}]"
+            )));
+        }
+        let around = self.inside.replace(path.to_owned());
+        let inner = self.query(query);
+        self.inside = around;
+        Ok(match inner? {
+            Predicate::Nothing => Predicate::Nothing,
+            inner => Predicate::Nested { path: path.into(), inner: Box::new(inner) },
         })
     }
 

@@ -7,7 +7,7 @@ use super::predicate::Predicate;
 use super::strings::{Glob, StringTest};
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{Field, FieldId, Kind};
+use crate::mapping::{Field, FieldId, Flavour, Kind};
 use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
 
 pub(super) fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
@@ -46,6 +46,11 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
         }),
         Kind::Real { .. } => {
             let number = field.round(real(value, &text)?);
+            if !number.is_finite() {
+                let name = field.kind.name();
+                let reason = format!("[{name}] supports only finite values, but got [{number}]");
+                return Err(failed(reason, "illegal_argument_exception"));
+            }
             Ok(Predicate::Double { field: id, low: number, high: number })
         }
         Kind::Boolean => match searched_bool(field, &text) {
@@ -80,7 +85,13 @@ fn whole(value: &Json, text: &str) -> Answer<Option<i64>> {
         return Ok(Some(number));
     }
     let number = real(value, text)?;
-    Ok((number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64))
+    if number.fract() == 0.0 && number.abs() >= 9_223_372_036_854_775_808.0 {
+        return Err(failed(
+            format!("Value [{text}] is out of range for a long"),
+            "illegal_argument_exception",
+        ));
+    }
+    Ok((number.fract() == 0.0).then_some(number as i64))
 }
 
 fn real(value: &Json, text: &str) -> Answer<f64> {
@@ -132,7 +143,12 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
         }
         Kind::Real { single, .. } => {
             let edge = |bound: &Bound, up: bool| -> Answer<f64> {
-                let number = field.round(real(&bound.value, &text(bound)?)?);
+                let number = real(&bound.value, &text(bound)?)?;
+                // Servers do not round the edges of a range to half precision, only to single.
+                let number = match field.kind {
+                    Kind::Real { name: "half_float", .. } => f64::from(number as f32),
+                    _ => field.round(number),
+                };
                 Ok(match (bound.inclusive, up, single) {
                     (true, ..) => number,
                     (false, true, true) => f64::from((number as f32).next_up()),
@@ -198,7 +214,8 @@ pub(crate) fn is_beside(scope: &Scope<'_>, name: &str, range: &Range) -> bool {
         return false;
     };
     let Ok((low, high)) = instants(scope, field, range) else { return false };
-    let instants = scope.documents.iter().flatten().flat_map(|document| document.values(id));
+    let documents = scope.documents.iter().flatten().flat_map(|document| document.all());
+    let instants = documents.flat_map(|document| document.values(id));
     let mut span: Option<(i64, i64)> = None;
     for value in instants {
         if let Value::Long(at) = value {
@@ -235,7 +252,12 @@ fn instants(scope: &Scope<'_>, field: &Field, range: &Range) -> Answer<(i64, i64
         }
         let at = parse_math(&text, formats, scope.now, round_up, &zone).map_err(refused)?;
         Ok(match field.kind {
-            Kind::DateNanos => i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX }),
+            Kind::DateNanos => i64::try_from(at).ok().filter(|at| *at >= 0).ok_or_else(|| {
+                let reason = format!(
+                    "date[{text}] is before the epoch in 1970 or after 2262 and cannot be compared in nanosecond resolution"
+                );
+                Refusal::illegal(reason)
+            })?,
             _ => to_millis(at),
         })
     };
@@ -264,13 +286,7 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
     if fields.is_empty() && scope.mapping.object(name).is_some() {
         fields.extend(scope.mapping.below(name));
     }
-    for id in &fields {
-        // What is nested lies in documents of its own.
-        match scope.mapping.get(*id).kind {
-            Kind::Opaque("nested") => {}
-            _ => modelled(scope.mapping.get(*id))?,
-        }
-    }
+    fields.iter().try_for_each(|id| modelled(scope.mapping.get(*id)))?;
     // What is in neither the index nor doc values was never written down as present.
     fields.retain(|id| {
         let field = scope.mapping.get(*id);
@@ -283,6 +299,10 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
 pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     searchable(field)?;
     match field.kind {
+        Kind::Keyword(Flavour::Keyed) if what != "prefix" => Err(failed(
+            format!("[{what}] queries are not currently supported on keyed [flattened] fields."),
+            "unsupported_operation_exception",
+        )),
         Kind::Keyword(_) | Kind::Text { .. } => Ok(()),
         kind => Err(failed(
             format!(
@@ -329,7 +349,10 @@ pub(crate) fn wildcard(
     normalized: bool,
 ) -> Answer<Predicate> {
     let field = scope.mapping.get(id);
-    strings_only(field, "wildcard")?;
+    // What `query_string` asks goes another way.
+    if !(normalized && field.is_hidden()) {
+        strings_only(field, "wildcard")?;
+    }
     let lowercase = field.lowercase || (normalized && field.kind.is_text());
     Ok(Predicate::String { field: id, test: StringTest::Glob(Glob::new(pattern, fold, lowercase)) })
 }
@@ -350,7 +373,7 @@ pub(crate) fn prefix(
 
 pub(crate) fn regexp(scope: &Scope<'_>, id: FieldId, pattern: &str, fold: bool) -> Answer<Predicate> {
     strings_only(scope.mapping.get(id), "regexp")?;
-    let regex = super::regexp::compile(pattern, fold)
+    let regex = super::regexp::Regexp::new(pattern, fold)
         .map_err(|reason| failed(reason, "illegal_argument_exception"))?;
     Ok(Predicate::String { field: id, test: StringTest::Regexp(Box::new(regex)) })
 }

@@ -17,8 +17,4 @@ pub(crate) use ast::Query;
 pub(crate) use compile::{Compiled, Scope, compile};
 pub(crate) use parse::parse;
 pub(crate) use predicate::Predicate;
-
-/// A regular expression in Lucene's dialect, for what else takes one.
-pub(crate) fn regexp(pattern: &str) -> Result<regex::Regex, String> {
-    regexp::compile(pattern, false)
-}
+pub(crate) use regexp::Regexp;

@@ -9,7 +9,7 @@ use crate::value::Value;
 /// Every word of a field that `holds`, each once, in the order of terms.
 fn words<'a>(scope: &Scope<'a>, id: FieldId, holds: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
-    for document in scope.documents.iter().flatten() {
+    for document in scope.documents.iter().flatten().flat_map(|document| document.all()) {
         for value in document.values(id) {
             match value {
                 Value::Str(text) if holds(text) => drop(found.insert(&**text)),

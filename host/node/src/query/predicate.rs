@@ -52,6 +52,11 @@ pub(crate) enum Predicate {
     Exists(Vec<FieldId>),
     Ids(HashSet<Box<str>>),
     Ignored(StringTest),
+    /// Of any object of a nested path.
+    Nested {
+        path: Box<str>,
+        inner: Box<Predicate>,
+    },
     /// Also asked by its name.
     Shared(Arc<Predicate>),
 }
@@ -92,6 +97,7 @@ impl Predicate {
             Self::Near { field, near } => near.hit(document.values(*field)),
             Self::Exists(fields) => fields.iter().any(|field| !document.values(*field).is_empty()),
             Self::Ids(ids) => ids.contains(&document.id),
+            Self::Nested { path, inner } => document.at(path).any(|nested| inner.hit(nested)),
             Self::Shared(shared) => shared.hit(document),
             Self::Ignored(test) => document.ignored.iter().any(|path| test.hit(path)),
         }
@@ -152,6 +158,17 @@ impl Predicate {
             0 => Self::Nothing,
             1 => rest.remove(0),
             _ => Self::Or(rest),
+        }
+    }
+
+    /// Whether it asks anything of nested objects.
+    pub(crate) fn has_nested(&self) -> bool {
+        match self {
+            Self::Nested { .. } => true,
+            Self::And(all) | Self::Or(all) | Self::AtLeast(_, all) => all.iter().any(Self::has_nested),
+            Self::Not(inner) => inner.has_nested(),
+            Self::Shared(shared) => shared.has_nested(),
+            _ => false,
         }
     }
 

@@ -128,6 +128,9 @@ pub(crate) fn fuzzy(
             "illegal_argument_exception",
         ));
     }
+    if field.is_hidden() {
+        super::leaf::strings_only(field, "fuzzy")?;
+    }
     let edits = fuzzy.edits.of(&text);
     let lowercase = field.lowercase || (normalized && field.kind.is_text());
     let text = if lowercase { text.to_lowercase() } else { text };

@@ -51,19 +51,15 @@ pub(crate) fn write_hits(request: &Request, shards: &[Shard], hits: &[Hit], out:
                 _ => out.push_str(&document.source),
             }
         }
-        let mut any = false;
-        for field in &shown[hit.shard as usize] {
-            let values = field.values(&shard.snapshot.mapping, document, source.as_ref());
-            if values.is_empty() {
-                continue;
-            }
-            out.push_str(if any { "," } else { ",\"fields\":{" });
-            any = true;
-            string(&field.path, out);
+        let fields =
+            fields::show(&shown[hit.shard as usize], &shard.snapshot.mapping, document, source.as_ref());
+        for (at, (path, values)) in fields.iter().enumerate() {
+            out.push_str(if at > 0 { "," } else { ",\"fields\":{" });
+            string(path, out);
             out.push(':');
-            json(&Json::Array(values), out);
+            json(values, out);
         }
-        if any {
+        if !fields.is_empty() {
             out.push('}');
         }
         if sorted {

@@ -35,6 +35,9 @@ pub(crate) struct Shown {
 pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> Answer<Vec<Shown>> {
     let mut shown: Vec<Shown> = Vec::new();
     for ask in asks {
+        if let Some(field) = mapping.opaque_above(&ask.field) {
+            return Err(Refusal::unmodelled(format!("a part of the field [{}]", field.path)));
+        }
         for id in mapping.matching(&ask.field) {
             let field = mapping.get(id);
             if !from_source && !field.doc_values {
@@ -42,6 +45,12 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                     continue;
                 }
                 return Err(no_field_data(&field.path, field.kind));
+            }
+            if from_source && field.kind == Kind::Keyword(Flavour::Flattened) {
+                return Err(Refusal::unmodelled(format!(
+                    "the field [{}] of type [flattened] in [fields]",
+                    field.path
+                )));
             }
             if let Kind::Opaque(kind) = field.kind {
                 return Err(Refusal::unmodelled(format!(
@@ -73,36 +82,118 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
 }
 
 impl Shown {
+    fn is_nested(&self, mapping: &Mapping) -> bool {
+        self.from_source && mapping.nested_above(&mapping.get(self.id).path).is_some()
+    }
+
     /// `source` is the parsed source, needed where fields come from it.
-    pub(crate) fn values(&self, mapping: &Mapping, document: &Document, source: Option<&Json>) -> Vec<Json> {
+    fn values(&self, mapping: &Mapping, document: &Document, source: Option<&Json>) -> Vec<Json> {
+        if self.from_source {
+            return source.map_or_else(Vec::new, |source| self.read(mapping, source, ""));
+        }
         let field = mapping.get(self.id);
         let show = |value: &Value| doc_value(field, value, self.format.as_ref());
-        if !self.from_source {
-            return document.values(self.id).iter().map(show).collect();
+        document.values(self.id).iter().map(show).collect()
+    }
+
+    /// The values in an object of the source that stands at a path.
+    fn read(&self, mapping: &Mapping, object: &Json, at: &str) -> Vec<Json> {
+        let field = mapping.get(self.id);
+        // A key of a flattened object is shown as it stands there.
+        if field.is_hidden() {
+            let mut found = Vec::new();
+            collect(object, relative(&self.path, at), &mut |json| found.push(json.clone()));
+            found.retain(|json| !json.is_object() && !json.is_null());
+            return found;
         }
         let path = field.parent.map_or(&field.path, |parent| &mapping.get(parent).path);
         let mut found = Vec::new();
-        if let Some(source) = source {
-            collect(source, path, &mut found);
-        }
+        collect(object, relative(path, at), &mut |json| found.push(json));
         let one = |json: &Json| {
             let json = if json.is_null() { field.null_value.as_ref()? } else { json };
             let value = field.coerce(json).ok()?;
             match &value {
                 Value::Str(text) if utf16_units(text) > field.ignore_above => None,
                 Value::Str(text) if field.lowercase => Some(text.to_lowercase().into()),
-                value => Some(show(value)),
+                value => Some(doc_value(field, value, self.format.as_ref())),
             }
         };
-        found.into_iter().filter_map(one).collect()
+        found.into_iter().filter(|json| !json.is_object()).filter_map(one).collect()
     }
 }
 
-/// The scalars at a path, whether its parts are nested objects or dots in names.
-fn collect<'a>(json: &'a Json, path: &str, found: &mut Vec<&'a Json>) {
+/// Everything that is shown of one document. Fields of nested objects stand together, object by object.
+pub(crate) fn show(
+    all: &[Shown],
+    mapping: &Mapping,
+    document: &Document,
+    source: Option<&Json>,
+) -> Vec<(String, Json)> {
+    let (nested, plain): (Vec<&Shown>, Vec<&Shown>) = all.iter().partition(|one| one.is_nested(mapping));
+    let mut shown = Vec::new();
+    for one in plain {
+        let values = one.values(mapping, document, source);
+        if !values.is_empty() {
+            shown.push((one.path.clone(), values.into()));
+        }
+    }
+    if let Some(source) = source.filter(|_| !nested.is_empty()) {
+        shown.extend(show_nested(&nested, mapping, source, ""));
+    }
+    shown
+}
+
+/// What an object at a nested path (empty: the source) holds of fields that lie deeper, by the next nested path.
+fn show_nested(all: &[&Shown], mapping: &Mapping, object: &Json, at: &str) -> Vec<(String, Json)> {
+    let mut paths: Vec<&str> = all.iter().filter_map(|one| next_nested(mapping, one, at)).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut shown = Vec::new();
+    for path in paths {
+        let here: Vec<&Shown> =
+            all.iter().filter(|one| next_nested(mapping, one, at) == Some(path)).copied().collect();
+        let mut objects = Vec::new();
+        collect(object, relative(path, at), &mut |json| objects.push(json));
+        let each = objects.into_iter().filter(|json| json.is_object()).map(|object| {
+            let (deeper, own): (Vec<&Shown>, Vec<&Shown>) =
+                here.iter().partition(|one| next_nested(mapping, one, path).is_some());
+            let named = |one: &&Shown| {
+                (relative(&mapping.get(one.id).path, path).to_owned(), one.read(mapping, object, path))
+            };
+            let own = own.iter().map(named).filter(|(_, values)| !values.is_empty());
+            let own = own.map(|(name, values)| (name, Json::from(values)));
+            own.chain(show_nested(&deeper, mapping, object, path)).collect::<serde_json::Map<String, Json>>()
+        });
+        let each: Vec<Json> = each.filter(|object| !object.is_empty()).map(Json::Object).collect();
+        if !each.is_empty() {
+            shown.push((relative(path, at).to_owned(), each.into()));
+        }
+    }
+    shown
+}
+
+/// The outermost nested path below `at` that leads to the field.
+fn next_nested<'a>(mapping: &'a Mapping, one: &Shown, at: &str) -> Option<&'a str> {
+    let mut found = None;
+    let mut path = mapping.get(one.id).path.as_str();
+    while let Some(nested) = mapping.nested_above(path).filter(|nested| nested.len() > at.len()) {
+        found = Some(nested);
+        path = nested;
+    }
+    found
+}
+
+/// A path as it is seen from an object at another.
+fn relative<'a>(path: &'a str, at: &str) -> &'a str {
+    path.strip_prefix(at).map_or(path, |rest| rest.strip_prefix('.').unwrap_or(rest))
+}
+
+/// What stands at a path, whether its parts are nested objects or dots in names; lists item by item.
+fn collect<'a>(json: &'a Json, path: &str, found: &mut impl FnMut(&'a Json)) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| collect(item, path, found)),
-        Json::Object(entries) if !path.is_empty() => {
+        json if path.is_empty() => found(json),
+        Json::Object(entries) => {
             for (name, value) in entries {
                 match path.strip_prefix(name.as_str()) {
                     Some("") => collect(value, "", found),
@@ -111,7 +202,6 @@ fn collect<'a>(json: &'a Json, path: &str, found: &mut Vec<&'a Json>) {
                 }
             }
         }
-        scalar if path.is_empty() => found.push(scalar),
         _ => {}
     }
 }

@@ -113,7 +113,7 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
         None
     } else {
         let documents: Vec<aggs::Entry<'_>> =
-            found.iter().map(|found| aggs::Entry { shard: found.shard, document: found.document }).collect();
+            found.iter().map(|found| aggs::Entry::root(found.shard, found.document)).collect();
         Some(aggs::run(&request.aggs, &plan.shards, &documents, plan.now)?)
     };
     let found = post_filtered(plan, found)?;

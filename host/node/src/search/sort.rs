@@ -168,6 +168,11 @@ impl Spec {
         if !field.doc_values {
             return Err(no_field_data(path, field.kind));
         }
+        if mapping.nested_above(&field.path).is_some() {
+            return Err(Refusal::shard(format!(
+                "it is mandatory to set the [nested] context on the nested sort field: [{path}]."
+            )));
+        }
         let nanos = match (self.resolution, field.kind) {
             (None, _) => None,
             (Some(Kind::DateNanos), Kind::Date) => Some(true),

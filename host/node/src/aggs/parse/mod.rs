@@ -19,8 +19,6 @@ use crate::query;
 const DEPTH_MAX: usize = 20;
 
 const UNMODELLED: &[&str] = &[
-    "nested",
-    "reverse_nested",
     "global",
     "percentile_ranks",
     "significant_terms",
@@ -51,19 +49,26 @@ const UNMODELLED: &[&str] = &[
 ];
 
 pub(crate) fn parse(json: &Json) -> Answer<Vec<Agg>> {
-    at(json, 0, None)
+    at(json, 0, Above::default())
 }
 
-/// `parent`: the kind of the aggregation around these.
-fn at(json: &Json, depth: usize, parent: Option<&str>) -> Answer<Vec<Agg>> {
+/// What stands around an aggregation.
+#[derive(Clone, Copy, Default)]
+struct Above<'a> {
+    kind: Option<&'a str>,
+    /// The nested path whose objects are counted.
+    nested: Option<&'a str>,
+}
+
+fn at(json: &Json, depth: usize, above: Above<'_>) -> Answer<Vec<Agg>> {
     if depth > DEPTH_MAX {
         return Err(Refusal::illegal(format!("aggregations are nested more than {DEPTH_MAX} deep")));
     }
     let object = json.as_object().ok_or_else(|| Refusal::parsing("Expected [START_OBJECT] under [aggs]"))?;
-    object.iter().map(|(name, body)| one(name, body, depth, parent)).collect()
+    object.iter().map(|(name, body)| one(name, body, depth, above)).collect()
 }
 
-fn one(name: &str, body: &Json, depth: usize, parent: Option<&str>) -> Answer<Agg> {
+fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
     let wrong = |what: &str| Refusal::parsing(format!("{what} under aggregation [{name}]"));
     if name.is_empty() || name.contains(['[', ']', '>']) {
         return Err(Refusal::parsing(format!(
@@ -75,7 +80,15 @@ fn one(name: &str, body: &Json, depth: usize, parent: Option<&str>) -> Answer<Ag
     let own = body.keys().find(|key| !matches!(key.as_str(), "aggs" | "aggregations" | "meta"));
     for (key, value) in body {
         match key.as_str() {
-            "aggs" | "aggregations" => subs = at(value, depth + 1, own.map(String::as_str))?,
+            "aggs" | "aggregations" => {
+                let own = own.map(String::as_str);
+                let nested = match own {
+                    Some("nested") => body["nested"].get("path").and_then(Json::as_str),
+                    Some("reverse_nested") => None,
+                    _ => above.nested,
+                };
+                subs = at(value, depth + 1, Above { kind: own, nested })?;
+            }
             "meta" => return Err(Refusal::unmodelled("aggregation key [meta]")),
             _ if kind.is_some() => {
                 return Err(Refusal::parsing(format!(
@@ -90,12 +103,32 @@ fn one(name: &str, body: &Json, depth: usize, parent: Option<&str>) -> Answer<Ag
     if matches!(kind, Kind::Metric(_) | Kind::TopHits(_) | Kind::Pipeline(_)) && !subs.is_empty() {
         return Err(Refusal::illegal(format!("Aggregator [{name}] cannot accept sub-aggregations")));
     }
-    if let (Kind::Composite(_), Some(parent)) = (&kind, parent.filter(|parent| *parent != "filter")) {
+    match (&kind, above.nested) {
+        (Kind::ReverseNested, None) => {
+            return Err(Refusal::illegal(format!(
+                "Reverse nested aggregation [{name}] can only be used inside a [nested] aggregation"
+            )));
+        }
+        (Kind::Nested(path), Some(outer))
+            if !path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.')) =>
+        {
+            return Err(Refusal::unmodelled(format!(
+                "a [nested] aggregation of [{path}] inside of one of [{outer}]"
+            )));
+        }
+        _ => {}
+    }
+    let parent = above.kind;
+    if let (Kind::Composite(_), Some(parent)) =
+        (&kind, parent.filter(|parent| !matches!(*parent, "filter" | "nested")))
+    {
         return Err(Refusal::illegal(format!(
             "[composite] aggregation cannot be used with a parent aggregation of type: [{parent}]"
         )));
     }
-    if let (Kind::Pipeline(_), None | Some("filter" | "missing")) = (&kind, parent) {
+    if let (Kind::Pipeline(_), None | Some("filter" | "missing" | "nested" | "reverse_nested")) =
+        (&kind, parent)
+    {
         return Err(Refusal::new(
             400,
             "action_request_validation_exception",
@@ -166,6 +199,13 @@ fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
         "ip_range" => Kind::IpRange(ranges::ip_ranges(name, &mut body)?),
         "missing" => Kind::Missing { field: body.field()?, missing: body.take("missing") },
         "composite" => Kind::Composite(buckets::composite(&mut body)?),
+        "nested" => Kind::Nested(body.text("path")?.ok_or_else(|| {
+            Refusal::parsing(format!("Missing [path] field for nested aggregation [{name}]"))
+        })?),
+        "reverse_nested" => match body.text("path")? {
+            None => Kind::ReverseNested,
+            Some(_) => return Err(Refusal::unmodelled("[path] of [reverse_nested]")),
+        },
         "bucket_selector" | "bucket_script" | "bucket_sort" => {
             Kind::Pipeline(pipelines::pipeline(kind, &mut body)?)
         }

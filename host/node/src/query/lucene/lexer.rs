@@ -192,21 +192,24 @@ impl Lexer {
         }
     }
 
+    /// The longest text between slashes in which every other slash stands behind a backslash, whatever stands before that
+    /// backslash: an expression that ends in one is still closed by its last slash.
     fn regexp(&mut self) -> Result<String, String> {
         self.at += 1;
         let start = self.at;
-        loop {
-            match self.peek(0) {
-                None => return Err(self.unexpected()),
-                Some('\\') if self.peek(1) == Some('/') => self.at += 2,
-                Some('/') => {
-                    let text = self.chars[start..self.at].iter().collect();
-                    self.at += 1;
-                    return Ok(text);
-                }
-                Some(_) => self.at += 1,
+        let mut end = None;
+        for at in (start..self.chars.len()).filter(|at| self.chars[*at] == '/') {
+            end = Some(at);
+            if at == start || self.chars[at - 1] != '\\' {
+                break;
             }
         }
+        let Some(end) = end else {
+            self.at = self.chars.len();
+            return Err(self.unexpected());
+        };
+        self.at = end + 1;
+        Ok(self.chars[start..end].iter().collect())
     }
 
     fn range(&mut self) -> Result<Token, String> {
@@ -274,6 +277,11 @@ mod tests {
         assert_eq!(tokens("*a*").unwrap(), [Token::Wildcard("*a*".into())]);
         assert_eq!(tokens(r"a\*").unwrap(), [Token::Term(r"a\*".into())]);
         assert_eq!(tokens("*").unwrap(), [Token::Star]);
+        let regexp = |text: &str| Token::Regexp(text.into());
+        assert_eq!(tokens(r"/a\/b/c").unwrap(), [regexp(r"a\/b"), Token::Term("c".into())]);
+        assert_eq!(tokens(r"/[a-z]:\\/").unwrap(), [regexp(r"[a-z]:\\")]);
+        assert_eq!(tokens(r"(/C:\\/)").unwrap(), [Token::Open, regexp(r"C:\\"), Token::Close]);
+        assert_eq!(tokens(r"/(^|\\/)[^\\/]/ /b/").unwrap(), [regexp(r"(^|\\/)[^\\/]"), regexp("b")]);
     }
 
     #[test]

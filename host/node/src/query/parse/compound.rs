@@ -1,7 +1,7 @@
 //! Queries of queries.
 use serde_json::Value as Json;
 
-use super::{Body, at, is_boost, minimum, named, text, unsupported};
+use super::{Body, at, flag, is_boost, minimum, named, text, unsupported};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Bool, Query};
 
@@ -86,4 +86,31 @@ pub(super) fn boosting(body: Body, depth: usize) -> Answer<Query> {
         ));
     }
     Ok(named(name, positive))
+}
+
+pub(super) fn nested(body: Body, depth: usize) -> Answer<Query> {
+    const KIND: &str = "nested";
+    const MODES: [&str; 5] = ["avg", "max", "min", "none", "sum"];
+    let (mut path, mut query, mut ignore_unmapped, mut name) = (None, None, false, None);
+    for (key, value) in &body {
+        match key.as_str() {
+            "path" => path = Some(text(KIND, key, value)?),
+            "query" => query = Some(at(value, depth + 1)?),
+            "ignore_unmapped" => ignore_unmapped = flag(KIND, key, value)?,
+            // It moves the score alone.
+            "score_mode" => {
+                let mode = text(KIND, key, value)?;
+                if !MODES.contains(&mode.as_str()) {
+                    return Err(Refusal::illegal(format!("No score mode for child query [{mode}] found")));
+                }
+            }
+            "inner_hits" => return Err(Refusal::unmodelled("[inner_hits] of [nested]")),
+            "_name" => name = Some(text(KIND, key, value)?),
+            key if is_boost(key, value) => {}
+            other => return Err(unsupported(KIND, other)),
+        }
+    }
+    let path = path.ok_or_else(|| Refusal::illegal("[nested] requires 'path' field"))?;
+    let query = query.ok_or_else(|| Refusal::illegal("[nested] requires 'query' field"))?;
+    Ok(named(name, Query::Nested { path, query: Box::new(query), ignore_unmapped }))
 }

@@ -15,7 +15,6 @@ const DEPTH_MAX: usize = 30;
 
 /// What Elasticsearch has and this node has not: told apart from a typing error.
 const UNMODELLED: &[&str] = &[
-    "nested",
     "has_child",
     "has_parent",
     "script",
@@ -84,6 +83,7 @@ fn at(json: &Json, depth: usize) -> Answer<Query> {
         "constant_score" => compound::constant_score(read(body)?, depth),
         "dis_max" => compound::dis_max(read(body)?, depth),
         "boosting" => compound::boosting(read(body)?, depth),
+        "nested" => compound::nested(read(body)?, depth),
         "match" | "match_phrase" | "match_phrase_prefix" | "match_bool_prefix" => {
             full_text::matches(kind, read(body)?)
         }
@@ -228,7 +228,8 @@ mod tests {
             "[term] query doesn't support multiple fields, found [a] and [b]"
         );
         assert_eq!(reason(json!({"term": {"a": [1]}})), "[term] query does not support array of values");
-        assert!(reason(json!({"nested": {}})).contains("not modelled"));
+        assert!(reason(json!({"percolate": {}})).contains("not modelled"));
+        assert_eq!(reason(json!({"nested": {}})), "[nested] requires 'path' field");
         assert_eq!(reason(json!([])), "[_na] query malformed, must start with start_object");
     }
 
