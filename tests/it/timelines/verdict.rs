@@ -90,7 +90,7 @@ fn frequency(case: &Case, theirs: &[Found], ours: &[Found]) -> Verdict {
     let theirs: Instants = instants(theirs).into_iter().collect();
     let grew = |(key, at): &(Option<String>, i64)| {
         let holds = (key.clone(), at - case.timeframe())..(key.clone(), *at);
-        (at + 1) % MINUTE == 0 && theirs.range(holds).next().is_some()
+        (at + 1) % (case.timeframe() / 10) == 0 && theirs.range(holds).next().is_some()
     };
     let ours: Instants =
         instants(ours).into_iter().filter(|one| theirs.contains(one) || !grew(one)).collect();
