@@ -31,6 +31,7 @@ pub struct Cardinality {
     /// How long a silent key is known to have too few values, with `min_cardinality`; 7d by default, and two timeframes at
     /// least.
     #[serde(default = "week")]
+    #[schemars(extend("x-watchbell-meaning" = false))]
     known_for: Duration,
 }
 

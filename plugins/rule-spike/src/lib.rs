@@ -47,6 +47,7 @@ pub struct Spike {
     /// How long a silent key stays known, so that it is judged at once when it comes again; 7d by default. On its first
     /// run the rule asks once for all keys of that time.
     #[serde(default = "week")]
+    #[schemars(extend("x-watchbell-meaning" = false))]
     known_for: Duration,
     /// Whether the answers that come are the keys of the past.
     #[serde(skip)]
@@ -70,8 +71,8 @@ pub struct Watched {
     keys: KeyMap<Series, KEYS_MAX, SERIES_BYTES_MAX>,
     /// When each key was seen last, roughly.
     known: KeyMap<LastSeen, KNOWN_MAX, KNOWN_BYTES_MAX>,
-    /// Whether the past was asked for the keys it had.
-    is_primed: bool,
+    /// For how many milliseconds of the past its keys were asked.
+    primed_for: Option<u64>,
     /// Up to where silent keys were forgotten.
     forgotten: Option<LastSeen>,
     /// How many instants are kept of all keys.
@@ -107,10 +108,16 @@ impl Rule for Spike {
     }
 
     fn ask_round(&self, round: usize, over: Range, key: &[String], watched: &mut Watched) -> Vec<Question> {
-        let is_first = !std::mem::replace(&mut watched.is_primed, true);
+        let is_first = watched.primed_for.replace(self.known_for.millis()) != Some(self.known_for.millis());
         let past = Range::new(over.start - self.known_for, over.start);
         // Without a key the past was read, and a word may say that new keys are not waited for.
         let is_priming = is_first && !key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
+        if is_first {
+            // The steps of the clock have another length.
+            let seen = self.seen(over.start - Duration(1));
+            (watched.known, watched.forgotten) = (KeyMap::default(), None);
+            watched.keys.values_mut().for_each(|series| series.seen = seen);
+        }
         match round {
             0 if is_priming => {
                 self.is_priming.set(true);
