@@ -113,7 +113,7 @@ impl Rule for Flatline {
             let is_known = match series.is_expected {
                 // Where nothing was ever seen, data may be about to come for the first time.
                 true if !self.is_keyed.get() && series.newest_cell().is_none() => {
-                    at.since(began) + self.timeframe.grid() >= self.history() + self.timeframe
+                    at.since(began) >= self.history() + self.timeframe
                 }
                 true => at.since(began) >= self.timeframe,
                 false => series.first < start,
