@@ -162,6 +162,12 @@ impl Tally {
         within.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(count)).sum()
     }
 
+    /// Where the cells with events begin, from the oldest on, each with its number.
+    pub fn places(&self, grid: Duration) -> impl Iterator<Item = (Timestamp, u32)> {
+        let start = move |cell: i64| Timestamp(cell.saturating_mul(grid.signed().max(1)));
+        self.cells.iter().map(move |(cell, count)| (start(cell), count))
+    }
+
     /// How many events there are in all.
     pub fn total(&self) -> u64 {
         self.cells.total()

@@ -41,6 +41,15 @@ impl Level {
         is_due
     }
 
+    /// Whether to tell of a level that is at `value` now because nothing was told of it, or of one the other way.
+    pub fn begins(&mut self, value: f64, is_upwards: bool) -> bool {
+        let begins = self.told.is_none_or(|told| told.is_upwards != is_upwards);
+        if begins {
+            self.told = Some(Told { value, is_upwards });
+        }
+        begins
+    }
+
     /// It is no more: the next one begins anew.
     pub fn end(&mut self) {
         self.told = None;
@@ -74,6 +83,8 @@ mod tests {
         assert!(level.tells(0.0, false, true), "a beat");
         level.end();
         assert!(level.tells(0.0, false, false));
+        assert!(!level.begins(-9.0, false) && level.begins(2.0, true) && !level.begins(9.0, true));
+        assert!(level.tells(2.2, true, false), "a tenth above what was told");
     }
 
     #[test]

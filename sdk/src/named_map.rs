@@ -180,6 +180,16 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         told
     }
 
+    /// Lets `change` have the value of `key`, if there is one.
+    #[inline]
+    pub fn change<T>(&mut self, key: Key, change: impl FnOnce(&mut V) -> T) -> Option<T> {
+        let value = self.entries.get_mut(&key)?;
+        let before = value.heap_bytes();
+        let told = change(value);
+        self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
+        Some(told)
+    }
+
     pub fn remove(&mut self, key: Key) -> Option<V> {
         let value = self.entries.remove(&key)?;
         self.heap_bytes -= value.heap_bytes();

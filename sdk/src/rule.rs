@@ -8,7 +8,7 @@ use crate::{Duration, Question, Range, Row, Signals, Timestamp};
 /// A rule: a struct of parameters, and what to do with rows.
 ///
 /// The SDK calls [`row`](Self::row) for every row in order of time, and [`check`](Self::check) at every multiple
-/// of the plan's grid; a check at an instant sees exactly the rows before it. Both only change the state and push
+/// of the plan's grid (or of [`check_every`](Self::check_every)); a check at an instant sees exactly the rows before it. Both only change the state and push
 /// signals. The verdict must not depend on anything else: then windows may be split, merged and repeated, and
 /// processes restarted, without changing it.
 ///
@@ -51,6 +51,7 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     /// Whether the rows of a round only say what to ask in the next: they are handed to [`scout`](Self::scout) before any
     /// other, while no check is due and the state is not kept. The round after them may also ask for what lies before
     /// `over`, which the state holds already.
+    /// Called after [`ask_round`](Self::ask_round) of the same round.
     fn is_scouted(&self, round: usize) -> bool {
         let _ = round;
         false
@@ -64,7 +65,13 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     /// Takes in one row.
     fn row(&self, row: &Row<'_>, state: &mut Self::State, out: &mut Signals);
 
-    /// Judges at a grid point. Called only if the plan has a grid.
+    /// How far apart checks are; zero: none. By default the plan's grid, on which windows end too. A rule whose windows
+    /// may end anywhere can still be asked to look at regular instants.
+    fn check_every(&self, plan: &Plan) -> Duration {
+        plan.grid
+    }
+
+    /// Judges at a multiple of [`check_every`](Self::check_every).
     fn check(&self, at: Timestamp, state: &mut Self::State, out: &mut Signals) {
         let _ = (at, state, out);
     }

@@ -3,7 +3,7 @@ use std::mem;
 
 use crate::page::Page;
 use crate::wire::types as wire;
-use crate::{Plan, Problem, Question, Range, Rule, Signal, Signals, Timestamp, state};
+use crate::{Problem, Question, Range, Rule, Signal, Signals, Timestamp, state};
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +32,7 @@ pub struct Run<R: Rule> {
     rule: R,
     key: Vec<String>,
     window: Window,
-    plan: Plan,
+    check_every: i64,
     state: R::State,
     out: Signals,
     snapshot: Option<Vec<u8>>,
@@ -78,16 +78,16 @@ impl<R: Rule> Run<R> {
             Some(bytes) => state::read(R::STATE_VERSION, bytes)?,
             None => R::State::default(),
         };
-        let grid = plan.grid.signed();
-        let next_check = match grid {
+        let check_every = rule.check_every(&plan).signed();
+        let next_check = match check_every {
             0 => i64::MAX,
-            grid => window.start.0 - window.start.0.rem_euclid(grid) + grid,
+            every => window.start.0 - window.start.0.rem_euclid(every) + every,
         };
         Ok(Self {
             rule,
             key,
             window,
-            plan,
+            check_every,
             state,
             out: Signals::default(),
             snapshot: None,
@@ -114,8 +114,8 @@ impl<R: Rule> Run<R> {
             // What is asked after it may begin before the window.
             self.newest = i64::MIN;
         }
-        self.is_scouting = self.rule.is_scouted(self.rounds);
         let questions = self.rule.ask_round(self.rounds, over, &self.key, &mut self.state);
+        self.is_scouting = self.rule.is_scouted(self.rounds);
         self.rounds += 1;
         self.asked = questions.len();
         self.in_order = questions.is_sorted_by(|one, next| one.last_row_until() <= next.over.start);
@@ -218,7 +218,7 @@ impl<R: Rule> Run<R> {
                 }
             } else {
                 self.rule.check(Timestamp(self.next_check), &mut self.state, &mut self.out);
-                self.next_check = self.next_check.saturating_add(self.plan.grid.signed());
+                self.next_check = self.next_check.saturating_add(self.check_every);
             }
             self.barrier =
                 if self.snapshot.is_none() { self.next_check.min(settled) } else { self.next_check };

@@ -23,8 +23,23 @@ pub(crate) async fn ask(
 ) -> Result<Rows, Cause> {
     let body = body(&search.body, filters)?;
     let answer = inner.search(target, &body, deadline).await?;
+    search.pick.iter().try_for_each(|(name, pointer)| counted(&answer, name, pointer))?;
     let picked = search.pick.iter().map(|(name, pointer)| column(name, [answer.pointer(pointer)]));
     Ok(Rows { times: vec![over.end.0.saturating_sub(1)], columns: picked.collect() })
+}
+
+/// Refuses a total that the cluster stopped counting: it says how many there are at least.
+fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), Cause> {
+    let total = pointer.strip_suffix("/value").unwrap_or(pointer);
+    match answer.pointer(total).and_then(|total| total.get("relation")) {
+        Some(relation) if relation == "gte" => {
+            let reason = format!(
+                "its search picks `{name}` from `{pointer}`, which the cluster did not count to the end: set `track_total_hits: true`"
+            );
+            Err(Cause::Question { reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, Cause> {
@@ -254,6 +269,18 @@ mod tests {
                 "aggs": { "index": { "avg": { "field": "n" } } } } },
         });
         body(&fine.to_string(), vec![]).unwrap();
+    }
+
+    #[test]
+    fn a_total_that_was_not_counted_to_the_end_is_no_number() {
+        let answer = |relation: &str| json!({ "hits": { "total": { "value": 10_000, "relation": relation } } });
+        for pointer in ["/hits/total/value", "/hits/total"] {
+            let error = counted(&answer("gte"), "n", pointer).unwrap_err().to_string();
+            assert!(error.contains(&format!("picks `n` from `{pointer}`, which the cluster did not count")), "{error}");
+            counted(&answer("eq"), "n", pointer).unwrap();
+        }
+        counted(&answer("gte"), "took", "/took").unwrap();
+        counted(&json!({ "hits": { "total": 12_000 } }), "n", "/hits/total").unwrap();
     }
 
     #[test]

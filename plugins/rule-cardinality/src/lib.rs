@@ -4,13 +4,15 @@ use serde::Deserialize;
 use watchbell_sdk::prelude::*;
 
 mod distinct; // what is known of keys and values
+mod last; // when a value was seen last
 
 use distinct::{Distinct, Seen, Way};
+use last::Last;
 
 #[cfg(test)]
 mod tests;
 
-/// Counts the different values of a field, for each key, in the cells of the last `timeframe`.
+/// Counts the different values of a field within the last `timeframe`, for each key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cardinality {
@@ -22,9 +24,19 @@ pub struct Cardinality {
     max_cardinality: Option<u32>,
     /// Fewer different values than this fire, at a check.
     min_cardinality: Option<u32>,
-    /// What is fetched: documents, or counts of each value in each cell of the grid. The verdict is the same.
+    /// What is fetched: documents, with which values leave at the instant, or counts of each value in each cell of the
+    /// grid, with which they leave by cells.
     #[serde(default)]
     fetch: Fetch,
+    /// How long a silent key is known to have too few values, with `min_cardinality`; 7d by default, and two timeframes at
+    /// least.
+    #[serde(default = "week")]
+    #[schemars(extend("x-watchbell-meaning" = false))]
+    known_for: Duration,
+}
+
+fn week() -> Duration {
+    Duration::from_mins(7 * 24 * 60)
 }
 
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -36,6 +48,7 @@ enum Fetch {
 }
 
 #[watchbell_sdk::rule(
+    state_version = 2,
     name = "cardinality",
     summary = "Fires when a field has too many or too few different values within a timeframe"
 )]
@@ -92,7 +105,7 @@ impl Rule for Cardinality {
     }
 
     fn row(&self, row: &Row<'_>, seen: &mut Seen, out: &mut Signals) {
-        let now = LastSeen::new(row.time(), self.grid());
+        let now = Last::new(row.time(), self.grid());
         for value in row.values(&self.field) {
             if !seen.has_room(row.key(), value, now, self) {
                 continue;
@@ -102,33 +115,34 @@ impl Rule for Cardinality {
             // One that has too few is told to have too many at the next check: its level lasts anyway.
             if self.max_cardinality.is_some_and(|max| count > u64::from(max)) && distinct.told.is_none() {
                 distinct.told = Some((Way::Above, count));
+                let is_exact = self.is_exact(distinct);
                 let labels = distinct.labels.get_or_insert_with(|| Box::new(row.labels()));
-                out.push(self.signal(labels, self.told_at(row.time()), Way::Above, count));
+                out.push(self.signal(labels, self.told_at(row.time()), Way::Above, count, is_exact));
             }
         }
     }
 
-    /// Counts change between checks by what comes alone: what leaves does so at the end of a cell.
     fn check(&self, at: Timestamp, seen: &mut Seen, out: &mut Signals) {
         let is_beat = at.0.rem_euclid(self.beat().signed()) == 0;
         let now = LastSeen::new(at, self.grid());
+        let mut instants = 0;
         seen.keys.retain(|distinct| {
+            distinct.forget_before(at - self.timeframe, self.grid());
             let count = distinct.count();
-            let way = self.judge(count, distinct.cells_known(now));
-            let labels = distinct.labels.as_deref();
-            match (way, distinct.told, labels) {
+            let way = self.judge(count, distinct, now);
+            match (way, distinct.told, distinct.labels.as_deref()) {
                 (Some(way), told, Some(labels)) => {
                     let is_news = told.is_none_or(|(before, told)| {
                         before != way || way == Way::Above && is_notably_worse(count, told)
                     });
                     if is_news || is_beat {
+                        out.push(self.signal(labels, at, way, count, self.is_exact(distinct)));
                         distinct.told = Some((way, count));
-                        out.push(self.signal(labels, at, way, count));
                     }
                 }
                 (None, Some(_), Some(labels)) => {
-                    distinct.told = None;
                     out.push(self.clear(labels, at, count));
+                    distinct.told = None;
                 }
                 _ => {}
             }
@@ -136,9 +150,12 @@ impl Rule for Cardinality {
                 // The next document that is too many brings them again.
                 distinct.labels = None;
             }
-            distinct.forget_before(at - self.timeframe + self.grid(), self.grid());
+            // What is known by cells changes between checks by what comes alone: what leaves does so at the end of a cell.
+            distinct.forget_cells_before(at - self.timeframe + self.grid(), self.grid());
+            instants += distinct.instants();
             self.keeps(distinct, now)
         });
+        seen.instants = instants;
     }
 
     fn settle(&self, at: Timestamp, seen: &mut Seen) {
@@ -177,31 +194,53 @@ impl Cardinality {
         self.grid() * u64::from((self.cells() / 2).max(1))
     }
 
-    /// A key must have been known for a timeframe before it can have too few values.
-    fn judge(&self, count: u64, cells_known: u32) -> Option<Way> {
+    /// A key must have been known for a timeframe before it can have too few values; one that had too few has until it has
+    /// enough.
+    fn judge(&self, count: u64, distinct: &Distinct, now: LastSeen) -> Option<Way> {
         if self.max_cardinality.is_some_and(|max| count > u64::from(max)) {
             return Some(Way::Above);
         }
         let is_below = self.min_cardinality.is_some_and(|min| count < u64::from(min));
-        (is_below && cells_known >= self.cells()).then_some(Way::Below)
+        let had_too_few = distinct.told.is_some_and(|(way, _)| way == Way::Below);
+        (is_below && (had_too_few || distinct.cells_known(now) >= self.cells())).then_some(Way::Below)
+    }
+
+    /// Whether instants are kept, of a key with few values.
+    fn keeps_instants(&self) -> bool {
+        self.fetch == Fetch::Hits
+    }
+
+    /// Whether a key's values are counted as exactly as they can be.
+    fn is_exact(&self, distinct: &Distinct) -> bool {
+        !self.keeps_instants() || distinct.knows_instants()
+    }
+
+    /// For how many cells a silent key is known.
+    fn cells_remembered(&self) -> u32 {
+        let cells = self.known_for.millis().div_ceil(self.grid().millis());
+        u32::try_from(cells).unwrap_or(u32::MAX).max(self.cells().saturating_mul(2))
     }
 
     /// Whether a key may still be judged: until all its values have left and that was told, and for too few values, until
-    /// it was silent for two timeframes.
+    /// nobody remembers it.
     fn keeps(&self, distinct: &Distinct, now: LastSeen) -> bool {
         let is_whole = distinct.labels.as_ref().is_some_and(|labels| labels.0.is_empty());
         let is_above = distinct.told.is_some_and(|(way, _)| way == Way::Above);
         let is_known = self.min_cardinality.is_some()
-            && (is_whole || distinct.cells_silent(now) < self.cells().saturating_mul(2));
+            && (is_whole || distinct.cells_silent(now) < self.cells_remembered());
         !distinct.is_empty() || is_above || is_known
     }
 
-    fn signal(&self, labels: &Labels, at: Timestamp, way: Way, count: u64) -> Signal {
+    fn signal(&self, labels: &Labels, at: Timestamp, way: Way, count: u64, is_exact: bool) -> Signal {
         let (threshold, than, name) = match way {
             Way::Above => (self.max_cardinality, "more", "above"),
             Way::Below => (self.min_cardinality, "fewer", "below"),
         };
         let threshold = threshold.unwrap_or(0);
+        let mut details = json!({ "field": self.field, "count": count, "way": name });
+        if !is_exact {
+            details["exact"] = json!(false);
+        }
         Signal::firing(labels.clone(), at)
             .until(at + self.timeframe)
             .value(count as f64)
@@ -210,7 +249,7 @@ impl Cardinality {
                 "{count} different values of {} within {}, {than} than {threshold}",
                 self.field, self.timeframe
             ))
-            .details(&json!({ "field": self.field, "count": count, "way": name }))
+            .details(&details)
             .evidence(Evidence::over(Range::new(at - self.timeframe, at + Duration(1))))
     }
 

@@ -83,8 +83,13 @@ fn too_few_fire_at_a_check_once_the_key_is_known() {
     });
     let case = case.documents(secs(900), 5, secs(60), json!({ "host": "x", "user": "c" }));
     let signals = case.run::<Cardinality>();
-    // Known from 0 on, judged from 600; three from 900 until all left; silent from 1,200 on, and forgotten at 2,340.
-    assert_eq!(told(&signals), ["+600", "+900", "-960", "+1800", "+2100"]);
+    // Known from 0 on, judged from 600; three from 900 until all left; silent from 1,200 on, which is no recovery.
+    let told_of = ["+600", "+900", "-960", "+1800", "+2100", "+2400", "+2700", "+3000", "+3300", "+3600"];
+    assert_eq!(told(&signals), told_of);
+    // Forgotten at 2,340.
+    let mut short = case;
+    short.params["known_for"] = json!("20m");
+    assert_eq!(told(&short.run::<Cardinality>()), told_of[..5]);
     assert_eq!(signals[0].summary, "2 different values of user within 10m, fewer than 3");
     assert_eq!(signals[0].labels, Labels(vec![Some("x".into())]));
 }
@@ -96,6 +101,53 @@ fn without_a_key_nothing_at_all_is_too_few() {
     assert_eq!(told(&signals), ["+300", "+600"]);
     let keyed = rule(None, Some(1)).key(["host"]).run::<Cardinality>();
     assert!(keyed.is_empty(), "of no key is known that it should be there");
+}
+
+#[test]
+fn one_value_after_a_silence_is_not_enough() {
+    for key in [vec![], vec!["host"]] {
+        let case = rule(None, Some(2)).key(key.clone());
+        let case = ["a", "b"].iter().fold(case, |case, user| {
+            case.documents(secs(30), 10, secs(60), json!({ "host": "x", "user": user }))
+        });
+        let case = case.document(secs(3_000), json!({ "host": "x", "user": "a" }));
+        let mut signals = case.run::<Cardinality>();
+        // Without a key there were too few before the first came.
+        signals.retain(|signal| signal.at > ORIGIN + secs(600));
+        assert!(signals.iter().all(|signal| signal.kind == Kind::Firing), "{key:?}: {:?}", told(&signals));
+        assert_eq!(told(&signals)[..2], ["+1200", "+1500"], "{key:?}");
+        assert_eq!(told(&signals).last().unwrap(), "+3600", "{key:?}");
+    }
+}
+
+#[test]
+fn a_value_leaves_at_the_instant() {
+    let users = |first: u64| {
+        let times = [("a", first), ("b", 300), ("c", 360), ("d", 420), ("e", 670)];
+        times
+            .iter()
+            .fold(rule(Some(4), None), |case, (user, at)| case.document(secs(*at), json!({ "user": user })))
+    };
+    assert_eq!(told(&users(71).run::<Cardinality>()), ["+670", "-720"]);
+    assert!(users(70).run::<Cardinality>().is_empty(), "a timeframe apart");
+    let again = users(70).document(secs(400), json!({ "user": "a" }));
+    assert_eq!(told(&again.run::<Cardinality>())[0], "+670", "what is seen again stays");
+    let mut cells = users(71);
+    cells.params["fetch"] = json!("buckets");
+    assert!(cells.run::<Cardinality>().is_empty(), "by cells it left with the minute");
+}
+
+#[test]
+fn beyond_4096_values_a_key_is_counted_by_cells_and_says_so() {
+    let case = (0..4_200_u64)
+        .fold(rule(Some(4_100), None), |case, n| case.document(Duration(61_000 + n), json!({ "user": n })));
+    let signals = case.run::<Cardinality>();
+    assert_eq!((signals[0].at, signals[0].value), (ORIGIN + Duration(61_000 + 4_100), Some(4_101.0)));
+    assert_eq!(signals[0].details, r#"{"field":"user","count":4101,"way":"above","exact":false}"#);
+    assert_eq!(signals[1].value, Some(4_200.0));
+    // When all have left, it begins anew.
+    let case = case.document(secs(1_500), json!({ "user": "x" }));
+    assert_eq!(case.run::<Cardinality>().len(), signals.len());
 }
 
 #[test]
@@ -185,8 +237,10 @@ fn parameters_are_checked() {
 /// Second, key and value of an event.
 type Event = (u64, u8, u8);
 
-/// What the README says, read plainly: for each key and check, which values lie in the cells.
-fn model(events: &[Event], max: Option<u32>, min: Option<u32>, until: u64) -> Vec<(u64, u8, bool, u64)> {
+/// What the README says, read plainly: for each key, which values lie in the timeframe of a document or check, or in its
+/// cells. A silent key is known for twenty minutes.
+fn model(events: &[Event], max: Option<u32>, min: Option<u32>, by_cells: bool) -> Vec<(u64, u8, bool, u64)> {
+    let until = 3_600;
     let values = |key: u8, start: u64, end: u64| -> BTreeSet<u8> {
         let within = |event: &&Event| event.1 == key && event.0 >= start && event.0 < end;
         events.iter().filter(within).map(|event| event.2).collect()
@@ -196,10 +250,17 @@ fn model(events: &[Event], max: Option<u32>, min: Option<u32>, until: u64) -> Ve
         let mut last: Option<(bool, u64)> = None;
         for check in (60..=until).step_by(60) {
             // First the documents of the cell that ends here.
-            let start = (check - 60).saturating_sub(540);
-            let mut seen = values(key, start, check - 60);
-            for event in events.iter().filter(|event| event.1 == key && event.0 / 60 == check / 60 - 1) {
-                seen.insert(event.2);
+            for (index, event) in events.iter().enumerate() {
+                if event.1 != key || event.0 / 60 != check / 60 - 1 {
+                    continue;
+                }
+                let start = if by_cells {
+                    (check - 60).saturating_sub(540)
+                } else {
+                    (event.0 + 1).saturating_sub(600)
+                };
+                let before = events[..=index].iter().filter(|event| event.1 == key && event.0 >= start);
+                let seen: BTreeSet<u8> = before.map(|event| event.2).collect();
                 if max.is_some_and(|max| seen.len() > max as usize) && last.is_none() {
                     last = Some((true, seen.len() as u64));
                     found.push((event.0, key, true, seen.len() as u64));
@@ -220,7 +281,8 @@ fn model(events: &[Event], max: Option<u32>, min: Option<u32>, until: u64) -> Ve
             let is_known = newest.is_some_and(|newest| check / 60 - newest <= 20)
                 && known_since.is_some_and(|since| check / 60 - since >= 10);
             let above = max.is_some_and(|max| count > u64::from(max));
-            let below = min.is_some_and(|min| count < u64::from(min)) && is_known;
+            let had_too_few = last.is_some_and(|(above, _)| !above);
+            let below = min.is_some_and(|min| count < u64::from(min)) && (is_known || had_too_few);
             if above || below {
                 let is_news = last.is_none_or(|(was, told)| was != above || above && count * 10 >= told * 11);
                 if is_news || check % 300 == 0 {
@@ -258,9 +320,11 @@ fn limits() -> impl Strategy<Value = (Option<u32>, Option<u32>)> {
 }
 
 fn case(events: &[Event], limits: (Option<u32>, Option<u32>)) -> Case {
-    events.iter().fold(rule(limits.0, limits.1).key(["k"]), |case, (at, key, value)| {
-        case.document(secs(*at), json!({ "k": key, "user": value }))
-    })
+    let mut case = rule(limits.0, limits.1).key(["k"]);
+    case.params["known_for"] = json!("20m");
+    events
+        .iter()
+        .fold(case, |case, (at, key, value)| case.document(secs(*at), json!({ "k": key, "user": value })))
 }
 
 /// As the model says it.
@@ -290,7 +354,7 @@ proptest! {
         page_rows in 1_usize..50,
     ) {
         let whole = Case { ends: vec![secs(3_600)], ..case(&events, limits) };
-        prop_assert_eq!(found(&whole.run::<Cardinality>()), model(&events, limits.0, limits.1, 3_600));
+        prop_assert_eq!(found(&whole.run::<Cardinality>()), model(&events, limits.0, limits.1, false));
         let lateness = secs(lateness * 60);
         let ends = cuts.into_iter().map(|cut| secs(cut * 60)).collect();
         let cut = Case { ends, lateness, page_rows, ..case(&events, limits) };
@@ -300,19 +364,25 @@ proptest! {
 
     /// But for the instant within a cell, which buckets do not know.
     #[test]
-    fn buckets_give_the_verdict_of_documents(events in events(), limits in limits(), lateness in 0_u64..15) {
-        let hits = Case { lateness: secs(lateness * 60), ..case(&events, limits) };
-        let mut buckets = hits.clone();
-        buckets.params["fetch"] = json!("buckets");
-        let in_cells = |case: &Case| -> Vec<_> {
-            let found = found(&case.run::<Cardinality>());
+    fn buckets_count_by_cells(
+        events in events(),
+        limits in limits(),
+        cuts in prop::collection::btree_set(1_u64..60, 0..12),
+        lateness in 0_u64..15,
+    ) {
+        let mut whole = case(&events, limits);
+        whole.params["fetch"] = json!("buckets");
+        let ends = cuts.into_iter().map(|cut| secs(cut * 60)).collect();
+        let cut = Case { ends, lateness: secs(lateness * 60), ..whole.clone() };
+        let in_cells = |found: Vec<(u64, u8, bool, u64)>| -> Vec<_> {
             let mut found: Vec<_> =
                 found.into_iter().map(|(at, key, fires, count)| (at / 60, key, fires, count)).collect();
             found.sort_unstable();
             found
         };
-        prop_assert_eq!(in_cells(&buckets), in_cells(&hits));
-        prop_assert_eq!(final_state(&buckets), final_state(&hits));
+        let expected = in_cells(model(&events, limits.0, limits.1, true));
+        prop_assert_eq!(in_cells(found(&whole.run::<Cardinality>())), expected.clone());
+        prop_assert_eq!(in_cells(found(&cut.run::<Cardinality>())), expected);
     }
 
     #[test]
@@ -322,7 +392,7 @@ proptest! {
         let later = |found: Vec<(u64, u8, bool, u64)>| -> Vec<_> {
             found.into_iter().filter(|(at, ..)| *at > from * 60).collect()
         };
-        let expected = later(model(&events, limits.0, limits.1, 3_600));
+        let expected = later(model(&events, limits.0, limits.1, false));
         prop_assert_eq!(later(found(&primed.run::<Cardinality>())), expected);
     }
 }

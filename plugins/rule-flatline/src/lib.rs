@@ -83,10 +83,7 @@ impl Rule for Flatline {
             return Err(faults);
         }
         self.is_keyed.set(!key.is_empty());
-        // Without a key, the first check is the first judgement: what is silent then is told then. Keys must first be
-        // met, and then be silent.
-        let history = if key.is_empty() { self.timeframe } else { (self.timeframe * 3).max(HISTORY_MIN) };
-        Ok(Plan::checks(history, self.timeframe.grid()))
+        Ok(Plan::checks(self.history(), self.timeframe.grid()))
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
@@ -113,8 +110,14 @@ impl Rule for Flatline {
         watched.keys.retain(|key, series| {
             series.forget_before(start, self.threshold.get());
             let count = series.count_since(start);
-            let is_known =
-                if series.is_expected { at.since(began) >= self.timeframe } else { series.first < start };
+            let is_known = match series.is_expected {
+                // Where nothing was ever seen, data may be about to come for the first time.
+                true if !self.is_keyed.get() && series.newest_cell().is_none() => {
+                    at.since(began) >= self.history() + self.timeframe
+                }
+                true => at.since(began) >= self.timeframe,
+                false => series.first < start,
+            };
             let was_low = series.is_low;
             series.is_low = is_known && count < u64::from(self.threshold.get());
             // A level that lasts is told again, each key at instants of its own, so that it holds, and is known to a
@@ -133,6 +136,11 @@ impl Rule for Flatline {
 }
 
 impl Flatline {
+    /// Without a key, what is silent at the first check is told then. Keys must first be met, and then be silent.
+    fn history(&self) -> Duration {
+        if self.is_keyed.get() { (self.timeframe * 3).max(HISTORY_MIN) } else { self.timeframe }
+    }
+
     fn cells(&self) -> u64 {
         self.timeframe.millis() / self.timeframe.grid().millis()
     }

@@ -3,10 +3,13 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use watchbell_sdk::KEYS_MAX;
 use watchbell_sdk::prelude::*;
 
+mod firing; // what the keys that fire have had
 mod who; // counts first, documents of few keys then
 
+use firing::{Count, Exactness, Firing};
 use who::Who;
 
 #[cfg(test)]
@@ -37,16 +40,22 @@ enum Fetch {
     WhoThenWhen,
 }
 
-/// Of the two parts, one is used.
+/// Of `windows` and `who`, one is used.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Counted {
     /// A window that has fired is dropped, so each holds fewer than `num_events` events.
-    windows: KeyMap<EventWindow>,
+    windows: KeyMap<EventWindow, KEYS_MAX, WINDOWS_BYTES_MAX>,
     who: Who,
+    firing: Firing,
 }
 
+/// What a map holds by default, less what the keys that fire take.
+const WINDOWS_BYTES_MAX: usize = 30 << 20;
+/// Cells in which the events of a key that fires are counted.
+const CELLS_MAX: u64 = 60;
+
 #[watchbell_sdk::rule(
-    state_version = 2,
+    state_version = 3,
     name = "frequency",
     summary = "Fires when events of a key come often within a timeframe"
 )]
@@ -68,6 +77,11 @@ impl Rule for Frequency {
         }
     }
 
+    /// Windows of hits may end anywhere. What counts on is looked at on the grid.
+    fn check_every(&self, _plan: &Plan) -> Duration {
+        self.grid()
+    }
+
     fn ask_round(&self, round: usize, over: Range, key: &[String], counted: &mut Counted) -> Vec<Question> {
         match self.fetch {
             Fetch::Hits if round == 0 => vec![Question::hits(over)],
@@ -81,18 +95,32 @@ impl Rule for Frequency {
     }
 
     fn scout(&self, row: &Row<'_>, counted: &mut Counted) {
-        counted.who.scout(self, row);
+        counted.who.scout(self, row, &counted.firing);
     }
 
     fn row(&self, row: &Row<'_>, counted: &mut Counted, out: &mut Signals) {
         if self.fetch == Fetch::WhoThenWhen {
-            return counted.who.row(self, row, out);
+            return counted.who.row(self, row, &mut counted.firing, out);
         }
         let window = counted.windows.entry(row.key());
         window.push(row.time(), self.timeframe);
         if window.count() >= u64::from(self.num_events.get()) {
-            out.push(self.signal(row, window));
+            let count = counted.firing.matched(self, row, window);
+            out.push(self.matched(row, count));
             counted.windows.remove(row.key());
+        } else if !counted.firing.is_empty() {
+            counted.firing.see(self, row.key(), row.time());
+        }
+    }
+
+    fn check(&self, at: Timestamp, counted: &mut Counted, out: &mut Signals) {
+        if counted.firing.is_empty() {
+            return;
+        }
+        let Counted { who, firing, .. } = counted;
+        match self.fetch {
+            Fetch::Hits => firing.check(self, at, |_| 0, out),
+            Fetch::WhoThenWhen => firing.check(self, at, |key| who.unseen(self, key, at), out),
         }
     }
 
@@ -108,21 +136,61 @@ impl Rule for Frequency {
 }
 
 impl Frequency {
+    /// Whole cells make a timeframe. Where it is whole seconds, both ways to fetch have the same.
     fn grid(&self) -> Duration {
-        Tally::grid(self.timeframe)
+        let millis = self.timeframe.millis();
+        if !self.timeframe.is_whole_seconds() {
+            let cells = (2..=CELLS_MAX.min(millis / 1_000)).rev().find(|cells| millis.is_multiple_of(*cells));
+            return Duration(millis / cells.unwrap_or(1));
+        }
+        let (grid, secs) = (Tally::grid(self.timeframe), millis / 1_000);
+        match millis / grid.millis() > CELLS_MAX {
+            true => (2..=CELLS_MAX).rev().find(|cells| secs.is_multiple_of(*cells)),
+            false => None,
+        }
+        .map_or(grid, |cells| Duration::from_secs(secs / cells))
     }
 
-    fn signal(&self, row: &Row<'_>, window: &EventWindow) -> Signal {
-        let count = window.count();
-        let last = window.newest().unwrap_or(row.time());
-        let first = window.oldest().unwrap_or(last);
+    fn cells(&self) -> usize {
+        usize::try_from(self.timeframe.millis() / self.grid().millis()).unwrap_or(1)
+    }
+
+    fn cell(&self, at: Timestamp) -> i64 {
+        at.0.div_euclid(self.grid().signed())
+    }
+
+    fn cell_start(&self, cell: i64) -> Timestamp {
+        Timestamp(cell.saturating_mul(self.grid().signed()))
+    }
+
+    fn knows_instants(&self) -> bool {
+        self.fetch == Fetch::Hits
+    }
+
+    fn matched(&self, row: &Row<'_>, count: Count) -> Signal {
+        self.level(row.labels(), row.time() + self.timeframe, count)
+    }
+
+    fn level(&self, labels: Labels, until: Timestamp, counted: Count) -> Signal {
+        let Count { at, count, first, last, exactness } = counted;
+        let mut details = json!({ "count": count, "first": first.to_string(), "last": last.to_string() });
+        let at_least = match exactness {
+            Exactness::Exact => "",
+            Exactness::AtLeast | Exactness::SinceMatch => "at least ",
+        };
+        if exactness != Exactness::Exact {
+            details["exact"] = json!(false);
+        }
+        if exactness == Exactness::SinceMatch {
+            details["counted"] = json!("since the match before");
+        }
         let newest = if self.attach_related { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 };
-        Signal::firing(row.labels(), last)
-            .until(last + self.timeframe)
+        Signal::firing(labels, at)
+            .until(until)
             .value(count as f64)
             .threshold(f64::from(self.num_events.get()))
-            .summary(format!("{count} events within {}", self.timeframe))
-            .details(&json!({ "count": count, "first": first.to_string(), "last": last.to_string() }))
+            .summary(format!("{at_least}{count} events within {}", self.timeframe))
+            .details(&details)
             .evidence(Evidence::over(Range::new(first, last + Duration(1))).newest(newest))
     }
 }

@@ -8,9 +8,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use watchbell_sdk::Cells;
 use watchbell_sdk::prelude::*;
 
 use crate::Frequency;
+use crate::firing::Firing;
 
 /// Keys that documents are asked of by name; more are asked of all.
 const NAMED_MAX: usize = 500;
@@ -29,6 +31,9 @@ pub(crate) struct Who {
     start: Timestamp,
     #[serde(skip)]
     suspects: BTreeMap<Key, Suspect>,
+    /// Of keys that fire, the events of the run's cells.
+    #[serde(skip)]
+    firing: BTreeMap<Key, Cells<u32>>,
 }
 
 /// Up to where the events of a key were dropped by a match.
@@ -87,9 +92,12 @@ impl Who {
     }
 
     /// Counts the events of a cell, and suspects the key if it could match by the cell's end.
-    pub(crate) fn scout(&mut self, rule: &Frequency, row: &Row<'_>) {
+    pub(crate) fn scout(&mut self, rule: &Frequency, row: &Row<'_>, firing: &Firing) {
         let (cell, grid) = (row.time(), rule.grid());
         let count = row.integer("_count").and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX);
+        if firing.counts(row.key()) {
+            *self.firing.entry(row.key()).or_default().entry(cell, grid) += count;
+        }
         let tally = self.counts.entry(row.key());
         tally.add_many(cell, count, grid);
         let most = tally.count(Range::new(cell - rule.timeframe, cell + grid), grid);
@@ -104,7 +112,16 @@ impl Who {
         }
     }
 
-    pub(crate) fn row(&mut self, rule: &Frequency, row: &Row<'_>, out: &mut Signals) {
+    /// The events of a key in the cell before `at`, if its documents are not read.
+    pub(crate) fn unseen(&self, rule: &Frequency, key: Key, at: Timestamp) -> u32 {
+        if self.suspects.contains_key(&key) {
+            return 0;
+        }
+        let cells = self.firing.get(&key);
+        cells.map_or(0, |cells| cells.over(Range::new(at - rule.grid(), at), rule.grid()).sum())
+    }
+
+    pub(crate) fn row(&mut self, rule: &Frequency, row: &Row<'_>, firing: &mut Firing, out: &mut Signals) {
         let Some(suspect) = self.suspects.get_mut(&row.key()) else { return };
         let at = row.time();
         let number = match suspect.last {
@@ -116,11 +133,16 @@ impl Who {
             return;
         }
         suspect.window.push(at, rule.timeframe);
-        if suspect.window.count() >= u64::from(rule.num_events.get()) {
-            // Before the window's start there can be one only of documents that came too late to be judged.
-            if at >= self.start {
-                out.push(rule.signal(row, &suspect.window));
-            }
+        // Before the window's start there can be a match only of documents that came too late to be judged.
+        let is_new = at >= self.start;
+        let matches = suspect.window.count() >= u64::from(rule.num_events.get());
+        if matches && is_new {
+            let count = firing.matched(rule, row, &suspect.window);
+            out.push(rule.matched(row, count));
+        } else if is_new {
+            firing.see(rule, row.key(), at);
+        }
+        if matches {
             suspect.mark = Some(Mark { at, used: number });
             suspect.window.clear();
         }

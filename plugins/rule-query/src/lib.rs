@@ -92,7 +92,7 @@ impl Rule for Query {
                 last - before
             ));
         }
-        let body = Json::Object(self.body.clone()).to_string();
+        let body = Json::Object(self.exact_body()).to_string();
         let pick: Vec<_> = self.pick.iter().map(|(name, pointer)| (name.clone(), pointer.clone())).collect();
         (first..=last)
             .map(|point| {
@@ -133,7 +133,27 @@ impl Rule for Query {
     }
 }
 
+/// What a search's answer says of how many documents it found; a cluster counts to 10,000 and no further by default.
+const TOTAL: &str = "/hits/total";
+const COUNTING: &str = "track_total_hits";
+
 impl Query {
+    /// The body, which has the cluster count all documents if their number is picked.
+    fn exact_body(&self) -> Map<String, Json> {
+        let mut body = self.body.clone();
+        if self.picks_total() && !body.contains_key(COUNTING) {
+            body.insert(COUNTING.into(), Json::Bool(true));
+        }
+        body
+    }
+
+    fn picks_total(&self) -> bool {
+        let is_total = |pointer: &String| {
+            pointer.strip_prefix(TOTAL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.pick.values().any(is_total)
+    }
+
     fn past(&self, at: Timestamp) -> Range {
         Range::new(at - self.over.unwrap_or(self.every), at)
     }
@@ -159,6 +179,14 @@ impl Query {
                     format!("`{pointer}` is no JSON pointer: write it like `/aggregations/{name}/value`");
                 faults.push(Fault::new(format!("/pick/{name}"), message));
             }
+        }
+        if let Some(counting) = self.body.get(COUNTING).filter(|counting| **counting != Json::Bool(true))
+            && self.picks_total()
+        {
+            let message = format!(
+                "is {counting}, but `pick` reads `{TOTAL}`, which is then no number of all documents: leave it out, or set it to true"
+            );
+            faults.push(Fault::new(format!("/body/{COUNTING}"), message));
         }
         if self.fire.is_empty() {
             faults.push(Fault::new("/fire", "is empty: nothing would ever fire"));

@@ -81,12 +81,40 @@ fn each_check_asks_about_its_own_past() {
     let past = |at: u64| Range::new(ORIGIN + secs(at) - secs(600), ORIGIN + secs(at));
     assert_eq!(over, [past(60), past(120), past(180)]);
     let Ask::Search(search) = &asked[0].ask else { panic!() };
-    assert_eq!(search.body, r#"{"size":0,"aggs":{"p":{"percentiles":{"field":"ms"}}}}"#);
+    // The number of hits is picked, so all are counted.
+    let body = r#"{"size":0,"aggs":{"p":{"percentiles":{"field":"ms"}}},"track_total_hits":true}"#;
+    assert_eq!(search.body, body);
     assert_eq!(search.pick[1], ("p99".into(), "/aggregations/p/values/99.0".into()));
     // The window's own length where nothing else is said.
     let rule: Query = serde_json::from_value(super::tests::rule(json!({})).params).unwrap();
     let over = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60)))[0].over;
     assert_eq!(over, Range::new(ORIGIN, ORIGIN + secs(60)));
+}
+
+#[test]
+fn a_total_is_counted_to_the_end_or_refused() {
+    let with = |body: watchbell_sdk::testing::Json, pointer: &str| -> Query {
+        let params = json!({ "body": body, "pick": { "n": pointer }, "fire": [{ "value": "n", "above": 11_000 }], "every": "1m" });
+        serde_json::from_value(params).unwrap()
+    };
+    for (body, pointer, counts) in [
+        (json!({}), "/hits/total/value", Some(true)),
+        (json!({ "track_total_hits": true }), "/hits/total", Some(true)),
+        (json!({}), "/aggregations/n/value", None),
+        (json!({}), "/hits/total_of_another", None),
+        (json!({ "track_total_hits": false }), "/aggregations/n/value", Some(false)),
+    ] {
+        let rule = with(body, pointer);
+        assert!(rule.plan(&[]).is_ok(), "{pointer}");
+        let body = rule.exact_body();
+        assert_eq!(body.get("track_total_hits").and_then(|counts| counts.as_bool()), counts, "{pointer}");
+    }
+    for counting in [json!(false), json!(20_000)] {
+        let faults =
+            with(json!({ "track_total_hits": counting }), "/hits/total/value").plan(&[]).unwrap_err();
+        assert_eq!(faults[0].path, "/body/track_total_hits");
+        assert!(faults[0].message.contains("`pick` reads `/hits/total`"), "{}", faults[0].message);
+    }
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! `spike`: many more, or many fewer, events in one timeframe than in the one before.
+use std::cell::Cell;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
-use watchbell_sdk::{Ask, Calc, Cells, Direction, Level, Metric, TwoWindows, Way, cell_end};
+use watchbell_sdk::{Ask, Calc, Direction, Metric, TwoWindows, Way, cell_end};
+
+mod series; // what is known of a key
+
+use series::Series;
 
 #[cfg(test)]
 mod tests;
 
-/// Compares the events of the last `timeframe` with those of the timeframe before it, at every grid point.
+/// Compares the events of the last `timeframe` with those of the timeframe before it, at every event and grid point.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spike {
@@ -30,13 +36,26 @@ pub struct Spike {
     /// Compare the means of this numeric field instead of counts. Then the values are the events: documents without one
     /// do not count.
     field: Option<String>,
-    /// Whether to read every event or to let the cluster count them for each key and grid cell. The verdict is the same.
+    /// Whether to read every event, and judge at each, or to let the cluster count them for each key and grid cell, and
+    /// judge on the grid alone.
     #[serde(default)]
     fetch: Fetch,
     /// How far apart the checks are; a whole part of the timeframe, at least a 1,440th. By default the longest of 1, 2,
     /// 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds that is one and at most a tenth, or 1 second; where that makes
     /// more than 120 checks within a timeframe, the shortest whole seconds that make 60 or fewer.
     check_every: Option<Duration>,
+    /// How long a silent key stays known, so that it is judged at once when it comes again; 7d by default. On its first
+    /// run the rule asks once for all keys of that time.
+    #[serde(default = "week")]
+    #[schemars(extend("x-watchbell-meaning" = false))]
+    known_for: Duration,
+    /// Whether the answers that come are the keys of the past.
+    #[serde(skip)]
+    is_priming: Cell<bool>,
+}
+
+fn week() -> Duration {
+    Duration::from_mins(7 * 24 * 60)
 }
 
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -47,32 +66,38 @@ enum Fetch {
     Buckets,
 }
 
-/// What is known of a key. It is forgotten when both its windows are empty.
-#[derive(Serialize, Deserialize)]
-pub struct Series {
-    labels: Labels,
-    /// The end of the cell of its first event since both its windows were empty.
-    known_since: Timestamp,
-    counts: Cells<u32>,
-    /// Of the field's values, where there is one.
-    sums: Cells<f64>,
-    /// Of the ratio.
-    level: Level,
+#[derive(Default, Serialize, Deserialize)]
+pub struct Watched {
+    keys: KeyMap<Series, KEYS_MAX, SERIES_BYTES_MAX>,
+    /// When each key was seen last, roughly.
+    known: KeyMap<LastSeen, KNOWN_MAX, KNOWN_BYTES_MAX>,
+    /// For how many milliseconds of the past its keys were asked.
+    primed_for: Option<u64>,
+    /// Up to where silent keys were forgotten.
+    forgotten: Option<LastSeen>,
+    /// How many instants are kept of all keys.
+    instants: usize,
 }
 
 /// Names are kept, so fewer keys than a map holds by default.
 const KEYS_MAX: usize = 200_000;
+const SERIES_BYTES_MAX: usize = 27 << 20;
+/// Keys that are known, most of them silent.
+const KNOWN_MAX: usize = 400_000;
+const KNOWN_BYTES_MAX: usize = 7 << 20;
+/// How many steps of the clock a silent key is known.
+const KNOWN_STEPS: u32 = 60;
 /// The columns of buckets, which no field has.
 const SUM: &str = "_sum";
 const VALUES: &str = "_values";
 
 #[watchbell_sdk::rule(
-    state_version = 3,
+    state_version = 4,
     name = "spike",
     summary = "Fires when events of a key become many more or many fewer at once"
 )]
 impl Rule for Spike {
-    type State = KeyMap<Series, KEYS_MAX>;
+    type State = Watched;
 
     fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.windows().faults("check_every");
@@ -82,64 +107,105 @@ impl Rule for Spike {
         if faults.is_empty() { Ok(self.windows().plan(!key.is_empty())) } else { Err(faults) }
     }
 
-    fn ask(&self, over: Range) -> Vec<Question> {
-        let mut question = match self.fetch {
-            Fetch::Hits => Question::hits(over),
-            Fetch::Buckets => Question::buckets(over, Some(self.grid())),
-        };
-        match (&mut question.ask, &self.field) {
-            (Ask::Hits(hits), Some(field)) => hits.fields.push(field.clone()),
-            (Ask::Buckets(buckets), Some(field)) => {
-                let metric = |name: &str, calc| Metric { name: name.into(), field: field.clone(), calc };
-                buckets.metrics = vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)];
-            }
-            _ => {}
+    fn ask_round(&self, round: usize, over: Range, key: &[String], watched: &mut Watched) -> Vec<Question> {
+        let is_first = watched.primed_for.replace(self.known_for.millis()) != Some(self.known_for.millis());
+        let past = Range::new(over.start - self.known_for, over.start);
+        // Without a key the past was read, and a word may say that new keys are not waited for.
+        let is_priming = is_first && !key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
+        if is_first {
+            // The steps of the clock have another length.
+            let seen = self.seen(over.start - Duration(1));
+            (watched.known, watched.forgotten) = (KeyMap::default(), None);
+            watched.keys.values_mut().for_each(|series| series.seen = seen);
         }
-        vec![question]
+        match round {
+            0 if is_priming => {
+                self.is_priming.set(true);
+                vec![Question::buckets(past, None)]
+            }
+            0 => vec![self.events(over)],
+            _ if self.is_priming.take() => vec![self.events(over)],
+            _ => vec![],
+        }
     }
 
-    fn row(&self, row: &Row<'_>, keys: &mut Self::State, _out: &mut Signals) {
-        let (time, grid) = (row.time(), self.grid());
+    fn is_scouted(&self, _round: usize) -> bool {
+        self.is_priming.get()
+    }
+
+    /// A key of the past, seen before the window at an instant that nobody asked for.
+    fn scout(&self, row: &Row<'_>, watched: &mut Watched) {
+        let seen = self.seen(row.time() + self.known_for - Duration(1));
+        watched.known.entry_with(row.key(), || seen);
+    }
+
+    fn row(&self, row: &Row<'_>, watched: &mut Watched, out: &mut Signals) {
+        let (key, time, grid) = (row.key(), row.time(), self.grid());
         let (count, sum) = self.read(row);
         if count == 0 {
             return;
         }
-        let series = keys.entry_with(row.key(), || Series::new(row.labels(), cell_end(time, grid)));
-        let counted = series.counts.entry(time, grid);
-        *counted = counted.saturating_add(count);
+        let (known, seen) = (&mut watched.known, self.seen(time));
+        let new = || {
+            let was_known = known.get(key).is_some_and(|last| self.is_remembered(*last, seen));
+            let known_since = if was_known { time - self.timeframe * 3 } else { time };
+            *known.entry_with(key, || seen) = seen;
+            Series::new(row.labels(), known_since, seen)
+        };
+        let series = watched.keys.entry_with(key, new);
+        if series.seen != seen {
+            series.seen = seen;
+            *watched.known.entry_with(key, || seen) = seen;
+        }
+        if self.judges_events() {
+            if series.instants.newest() != Some(time) {
+                self.judge_newest(series, out);
+            }
+            series.add(time, grid, &mut watched.instants);
+            series.is_open = true;
+            return;
+        }
+        series.add_many(time, count, grid);
         if self.field.is_some() {
             *series.sums.entry(time, grid) += sum;
         }
     }
 
-    fn check(&self, at: Timestamp, keys: &mut Self::State, out: &mut Signals) {
+    fn check(&self, at: Timestamp, watched: &mut Watched, out: &mut Signals) {
         let (windows, grid) = (self.windows(), self.grid());
         let is_beat = windows.is_beat(at);
-        keys.retain(|series| {
-            series.counts.forget_before(windows.reference(at).start, grid);
-            series.sums.forget_before(windows.reference(at).start, grid);
-            let (current, reference) =
-                (self.held(series, windows.current(at)), self.held(series, windows.reference(at)));
-            match self.judge(series, at, current, reference) {
+        let mut instants = 0;
+        watched.keys.retain(|series| {
+            self.judge_newest(series, out);
+            series.forget_before(windows.reference(at).start, grid);
+            let (reference, current) = self.held_at(series, at);
+            let known_since = cell_end(series.known_since, grid);
+            match self.judge(series, windows.is_known(known_since, at), current, reference) {
                 Some(way) => {
                     let ratio = TwoWindows::ratio(current.amount, reference.amount);
                     if series.level.tells(ratio, way == Way::Up, is_beat) {
-                        out.push(self.signal(&series.labels, at, current, reference, way));
+                        let over = windows.current(at);
+                        let is_exact = !self.judges_events() || series.counts.is_empty();
+                        out.push(self.signal(&series.labels, at, over, [current, reference], way, is_exact));
                     }
                 }
                 None => series.level.end(),
             }
-            !series.counts.is_empty()
+            instants += series.instants.len();
+            !series.is_empty()
         });
+        watched.instants = instants;
     }
 
     /// The next check is a grid step later. A key itself stays until then: what was told of it still counts.
-    fn settle(&self, at: Timestamp, keys: &mut Self::State) {
-        let grid = self.grid();
-        let first = self.windows().reference(at + grid).start;
-        for series in keys.values_mut() {
-            series.counts.forget_before(first, grid);
-            series.sums.forget_before(first, grid);
+    fn settle(&self, at: Timestamp, watched: &mut Watched) {
+        let (grid, now) = (self.grid(), self.seen(at));
+        let first = self.windows().reference(at).start + Duration(1);
+        for series in watched.keys.values_mut() {
+            series.forget_before(first, grid);
+        }
+        if watched.forgotten.replace(now) != Some(now) {
+            watched.known.retain(|last| self.is_remembered(*last, now));
         }
     }
 }
@@ -183,8 +249,70 @@ impl Spike {
         }
     }
 
-    fn held(&self, series: &Series, over: Range) -> Held {
-        let events: u64 = series.counts.over(over, self.grid()).copied().map(u64::from).sum();
+    fn events(&self, over: Range) -> Question {
+        let mut question = match self.fetch {
+            Fetch::Hits => Question::hits(over),
+            Fetch::Buckets => Question::buckets(over, Some(self.grid())),
+        };
+        match (&mut question.ask, &self.field) {
+            (Ask::Hits(hits), Some(field)) => hits.fields.push(field.clone()),
+            (Ask::Buckets(buckets), Some(field)) => {
+                let metric = |name: &str, calc| Metric { name: name.into(), field: field.clone(), calc };
+                buckets.metrics = vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)];
+            }
+            _ => {}
+        }
+        question
+    }
+
+    /// Whether events are judged as they come: sums of values are kept by cells alone.
+    fn judges_events(&self) -> bool {
+        self.fetch == Fetch::Hits && self.field.is_none()
+    }
+
+    fn seen(&self, at: Timestamp) -> LastSeen {
+        LastSeen::new(at, Duration((self.known_for.millis() / u64::from(KNOWN_STEPS)).max(1)))
+    }
+
+    fn is_remembered(&self, last: LastSeen, now: LastSeen) -> bool {
+        !self.known_for.is_zero() && last.cells_until(now) <= KNOWN_STEPS
+    }
+
+    /// Judges a key at its newest event, if every instant of both windows is known: the timeframe that ends with the event,
+    /// and the reference before it. That is done when all events of the instant are there, for a fall is none that the
+    /// next of them takes back. A level that was told is left to the checks.
+    fn judge_newest(&self, series: &mut Series, out: &mut Signals) {
+        if !std::mem::take(&mut series.is_open) {
+            return;
+        }
+        let Some(at) = series.instants.newest() else { return };
+        let start = at - self.timeframe + Duration(1);
+        series.forget_before(start - self.timeframe, self.grid());
+        if !series.counts.is_empty() {
+            return;
+        }
+        let (reference, current) = series.instants.split(start);
+        let (current, reference) = (Held::of(current), Held::of(reference));
+        let is_known = self.windows().is_known(series.known_since, at);
+        let Some(way) = self.judge(series, is_known, current, reference) else { return };
+        if series.level.begins(TwoWindows::ratio(current.amount, reference.amount), way == Way::Up) {
+            // After what the check of the same instant said, for signals of one instant have no order.
+            let told_at = if at.0.rem_euclid(self.grid().signed()) == 0 { at + Duration(1) } else { at };
+            let over = Range::new(start, at + Duration(1));
+            out.push(self.signal(&series.labels, told_at, over, [current, reference], way, true));
+        }
+    }
+
+    /// What the reference and the current window of a grid point hold.
+    fn held_at(&self, series: &mut Series, at: Timestamp) -> (Held, Held) {
+        let windows = self.windows();
+        let (reference, current) = (windows.reference(at), windows.current(at));
+        let (before, since) = series.instants.split(current.start);
+        (self.held(series, reference, before), self.held(series, current, since))
+    }
+
+    fn held(&self, series: &Series, over: Range, instants: u64) -> Held {
+        let events = instants + series.counts.over(over, self.grid()).copied().map(u64::from).sum::<u64>();
         let amount = match (&self.field, events) {
             (None, _) => events as f64,
             (Some(_), 0) => 0.0,
@@ -195,10 +323,10 @@ impl Spike {
 
     /// Which way a known key spikes, if it does. Means are compared with means only: a window without values, or one
     /// whose mean is 0, says nothing about the other.
-    fn judge(&self, series: &Series, at: Timestamp, current: Held, reference: Held) -> Option<Way> {
+    fn judge(&self, series: &Series, is_known: bool, current: Held, reference: Held) -> Option<Way> {
         let is_enough = current.events >= self.threshold_cur && reference.events >= self.threshold_ref;
         let is_comparable = self.field.is_none() || current.amount != 0.0 && reference.amount != 0.0;
-        if !is_enough || !is_comparable || !self.is_known(series, at, reference) {
+        if !is_enough || !is_comparable || !self.may_spike(series, is_known, reference) {
             return None;
         }
         self.windows().judge(current.amount, reference.amount)
@@ -207,14 +335,21 @@ impl Spike {
     /// A new key must have been there for both windows, and one that comes and goes must have been there in the
     /// reference, unless a word says how many events are a spike by themselves: else first traffic would always be
     /// one. A rule without key fields watches one series, whose past was read: its silence counts.
-    fn is_known(&self, series: &Series, at: Timestamp, reference: Held) -> bool {
+    fn may_spike(&self, series: &Series, is_known: bool, reference: Held) -> bool {
         series.labels.0.is_empty()
             || self.alert_on_new_data
-            || self.windows().is_known(series.known_since, at)
-                && (reference.events > 0 || self.threshold_cur > 0)
+            || is_known && (reference.events > 0 || self.threshold_cur > 0)
     }
 
-    fn signal(&self, labels: &Labels, at: Timestamp, current: Held, reference: Held, way: Way) -> Signal {
+    fn signal(
+        &self,
+        labels: &Labels,
+        at: Timestamp,
+        over: Range,
+        [current, reference]: [Held; 2],
+        way: Way,
+        is_exact: bool,
+    ) -> Signal {
         let ratio = TwoWindows::ratio(current.amount, reference.amount);
         let shown = TwoWindows::shown(ratio);
         let summary = match &self.field {
@@ -232,7 +367,7 @@ impl Spike {
                 TwoWindows::shown(reference.amount)
             ),
         };
-        let details = match &self.field {
+        let mut details = match &self.field {
             None => {
                 json!({ "current": current.events, "reference": reference.events, "direction": way.word() })
             }
@@ -244,13 +379,16 @@ impl Spike {
                 "reference_events": reference.events,
             }),
         };
+        if !is_exact {
+            details["exact"] = json!(false);
+        }
         Signal::firing(labels.clone(), at)
             .until(at + self.timeframe)
             .value(ratio)
             .threshold(self.windows().threshold(way))
             .summary(summary)
             .details(&details)
-            .evidence(Evidence::over(self.windows().current(at)))
+            .evidence(Evidence::over(over))
     }
 }
 
@@ -258,28 +396,8 @@ fn counted(count: Option<i64>) -> u32 {
     count.map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-impl Series {
-    fn new(labels: Labels, known_since: Timestamp) -> Self {
-        Self {
-            labels,
-            known_since,
-            counts: Cells::default(),
-            sums: Cells::default(),
-            level: Level::default(),
-        }
-    }
-}
-
-impl Aged for Series {
-    fn newest(&self) -> Option<Timestamp> {
-        self.counts.newest_place().map(Timestamp)
-    }
-
-    fn heap_bytes(&self) -> usize {
-        let labels = self.labels.0.iter().flatten().map(|value| value.capacity() + 16);
-        16 + self.labels.0.capacity() * size_of::<Option<String>>()
-            + labels.sum::<usize>()
-            + self.counts.heap_bytes()
-            + self.sums.heap_bytes()
+impl Held {
+    fn of(events: u64) -> Self {
+        Self { events, amount: events as f64 }
     }
 }

@@ -1,9 +1,11 @@
-//! The two windows of ElastAlert's `spike`, judged on a grid.
+//! The two windows of ElastAlert's `spike`, judged at every event and on a grid.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 use watchbell_sdk::testing::Native;
 use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
 
 use super::*;
+
+mod naive; // the same, looked at again and again
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -44,7 +46,17 @@ fn every_case_holds() {
     let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike");
     for case in Case::read_folders(elastalert.as_ref()).unwrap() {
         case.check::<Spike>();
-        edit(case, json!({ "fetch": "buckets" })).check::<Spike>();
+        // On the grid, what an event began is seen at the next point at the latest.
+        let told = edit(case.clone(), json!({ "fetch": "buckets" })).run::<Spike>();
+        assert_eq!(told.is_empty(), case.expect.is_empty(), "{}", case.name);
+        let first = told.first().map(|signal| signal.at.since(ORIGIN));
+        let event = case.expect.first().map(|expected| expected.at);
+        let grid = serde_json::from_value::<Spike>(case.params.clone()).unwrap().grid();
+        assert!(
+            first.zip(event).is_none_or(|(first, event)| event <= first && first <= event + grid),
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -59,13 +71,18 @@ fn a_constant_rate_never_spikes() {
 fn a_doubled_rate_spikes_once() {
     let mut case = doubled(2.0);
     case.expect = vec![Expected {
-        at: secs(60),
-        until: Some(secs(70)),
+        at: Duration(59_001),
+        until: Some(Duration(69_001)),
         value: Some(2.0),
         summary: Some("20 events within 10s, 2 times the 10 before".into()),
         details: json!({ "current": 20, "reference": 10, "direction": "up" }).as_object().cloned().unwrap(),
         ..Expected::default()
     }];
+    let at_check = Expected { at: secs(60), until: Some(secs(70)), ..case.expect[0].clone() };
+    case.expect.push(at_check.clone());
+    case.check::<Spike>();
+    case = edit(case, json!({ "fetch": "buckets" }));
+    case.expect = vec![at_check];
     case.check::<Spike>();
     assert!(doubled(3.0).run::<Spike>().is_empty());
 }
@@ -74,7 +91,7 @@ fn a_doubled_rate_spikes_once() {
 fn thresholds_gate() {
     assert!(edit(doubled(2.0), json!({ "threshold_ref": 11 })).run::<Spike>().is_empty());
     assert!(edit(doubled(2.0), json!({ "threshold_cur": 30 })).run::<Spike>().is_empty());
-    assert_eq!(edit(doubled(2.0), json!({ "threshold_cur": 20 })).run::<Spike>().len(), 1);
+    assert_eq!(times(&edit(doubled(2.0), json!({ "threshold_cur": 20 })).run::<Spike>()), [59, 60]);
 }
 
 #[test]
@@ -114,11 +131,16 @@ fn a_rise_from_nothing_is_a_spike() {
     };
     // Silence, then a burst, with nothing else said.
     let told = case("up", json!({}));
-    assert_eq!(times(&told), [60]);
-    assert_eq!((told[0].value, told[0].summary.as_str()), (Some(25.0), "25 events within 10s, after none"));
-    assert_eq!(times(&case("both", json!({}))), [60, 70], "and the fall after it");
+    assert_eq!(times(&told), [50, 60]);
+    assert_eq!(
+        (told[0].at, told[0].value),
+        (ORIGIN + Duration(50_001), Some(1.0)),
+        "after what the check said"
+    );
+    assert_eq!((told[1].value, told[1].summary.as_str()), (Some(25.0), "25 events within 10s, after none"));
+    assert_eq!(times(&case("both", json!({}))), [50, 60, 70], "and the fall after it");
     assert_eq!(times(&case("down", json!({}))), [70]);
-    assert_eq!(times(&case("up", json!({ "threshold_cur": 25 }))), [60]);
+    assert_eq!(times(&case("up", json!({ "threshold_cur": 25 }))), [52, 60]);
     assert_eq!(times(&case("up", json!({ "threshold_cur": 26 }))), NEVER);
     assert_eq!(times(&case("up", json!({ "threshold_ref": 1 }))), NEVER);
 }
@@ -131,7 +153,7 @@ fn the_value_is_exact_and_the_text_is_rounded() {
         let case = Case::new(params).until(secs(60)).documents(secs(30), 100, Duration(1), json!({}));
         case.documents(secs(40), current, Duration(1), json!({})).run::<Spike>()
     };
-    let told = &case(199)[1];
+    let told = &case(199)[2];
     assert_eq!((told.at, told.value), (ORIGIN + secs(50), Some(1.99)));
     assert_eq!(told.summary, "199 events within 10s, 2 times the 100 before");
 }
@@ -145,7 +167,7 @@ fn a_lasting_spike_is_told_in_time_and_when_it_is_worse() {
         case.documents(secs(0), 600, secs(1), json!({})).documents(secs(200), 400, Duration(500), json!({}));
     let told = case.run::<Spike>();
     // After the silence before the first event, too: when it begins or is a tenth worse, and else every 50 s.
-    assert_eq!(times(&told), [120, 150, 230, 240, 250, 260, 280, 300, 350]);
+    assert_eq!(times(&told), [119, 150, 224, 240, 250, 260, 280, 300, 350]);
     for pair in told[2..].windows(2) {
         assert!(pair[1].at <= pair[0].until.unwrap(), "no gap while it lasts");
     }
@@ -158,8 +180,9 @@ fn a_fleet_that_spikes_at_once_is_not_told_at_every_check() {
     let case = (0..50_u64)
         .fold(case, |case, host| case.documents(secs(310), 2, secs(1), json!({ "host": host.to_string() })));
     let told = case.run::<Spike>();
-    // Ten checks find each host above, at 330 s to 600 s. The first tells, and the beats at 450 s and 600 s.
-    assert_eq!((told.len(), times(&told)[0]), (50 * 3, 330));
+    // Ten checks find each host above, at 330 s to 600 s. The first event tells, the first check finds it worse, and there
+    // are the beats at 450 s and 600 s.
+    assert_eq!((told.len(), times(&told)[0]), (50 * 4, 310));
 }
 
 #[test]
@@ -175,8 +198,8 @@ fn keys_are_judged_apart() {
     assert!(steady().run::<Spike>().is_empty());
     assert!(user(steady(), "bob", 50).run::<Spike>().is_empty(), "twice the traffic, but of two users");
     let told = user(user(steady(), "bob", 50), "qlo", 50).run::<Spike>();
-    assert_eq!(times(&told), [60]);
-    assert_eq!(told[0].labels, Labels(vec![Some("qlo".into())]));
+    assert_eq!(times(&told), [59, 60]);
+    assert!(told.iter().all(|signal| signal.labels == Labels(vec![Some("qlo".into())])));
 }
 
 #[test]
@@ -188,9 +211,101 @@ fn a_new_key_is_judged_when_both_its_windows_are_known() {
         let case = case.documents(secs(20), 80, secs(1), json!({ "username": "new" }));
         edit(case.documents(secs(60), 40, secs(1), json!({ "username": "new" })), thresholds)
     };
-    assert_eq!(times(&case(json!({})).run::<Spike>()), [70]);
-    assert_eq!(times(&case(json!({ "threshold_cur": 5 })).run::<Spike>()), [70]);
-    assert_eq!(times(&case(json!({ "alert_on_new_data": true })).run::<Spike>())[..2], [25, 30]);
+    assert_eq!(times(&case(json!({})).run::<Spike>()), [69, 70]);
+    assert_eq!(times(&case(json!({ "threshold_cur": 5 })).run::<Spike>()), [69, 70]);
+    assert_eq!(times(&case(json!({ "alert_on_new_data": true })).run::<Spike>())[..3], [20, 25, 30]);
+}
+
+/// A key of ten minutes that pauses for `pause`, and then rises from three events to fifty within two timeframes.
+fn returning(pause: u64, params: watchbell_sdk::testing::Json) -> Case {
+    let case = Case::new(json!({
+        "timeframe": "1m", "height": 3, "direction": "up", "threshold_ref": 2, "threshold_cur": 5,
+    }));
+    let case = edit(case, params).key(["k"]).until(secs(1_200 + pause));
+    let fields = json!({ "k": "a" });
+    let case = case.documents(secs(0), 60, secs(10), fields.clone());
+    let case = case.documents(secs(600 + pause), 3, secs(20), fields.clone());
+    case.documents(secs(660 + pause), 50, secs(1), fields)
+}
+
+#[test]
+fn a_key_that_comes_back_is_judged_at_once() {
+    for fetch in ["hits", "buckets"] {
+        let told = |pause, params| {
+            let case = edit(returning(pause, params), json!({ "fetch": fetch }));
+            times(&case.run::<Spike>()).first().copied()
+        };
+        let first = |pause: u64| Some(if fetch == "hits" { 680 + pause } else { 684 + pause });
+        assert_eq!(told(180, json!({})), first(180), "{fetch}");
+        let again = told(180, json!({ "known_for": "2m" }));
+        assert!(again.is_none_or(|at| at >= 780 + 120), "{fetch}: forgotten, and new again");
+        // The past that priming asks for.
+        let primed = |known_for: &str| {
+            let case = edit(returning(3_600, json!({ "known_for": known_for })), json!({ "fetch": fetch }));
+            times(&Case { from: secs(4_080), ..case }.run::<Spike>()).first().copied()
+        };
+        assert_eq!(primed("7d"), first(3_600), "{fetch}");
+        assert!(primed("50m").is_none_or(|at| at >= 4_200 + 120), "{fetch}");
+    }
+}
+
+#[test]
+fn another_time_to_be_known_asks_once_more_and_keeps_the_rest() {
+    let case = returning(3_600, json!({}));
+    let mut runner = Native::<Spike>::default();
+    let mut timeline = case.timeline(&mut runner).unwrap();
+    timeline.advance(ORIGIN + secs(4_140)).unwrap();
+    let hex = timeline.state().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // It is silent for 59 minutes at 4,130 s.
+    for (known_for, first) in [("7d", 4_280), ("2h", 4_280), ("50m", 4_320)] {
+        let later = Case {
+            from: secs(4_140),
+            state: Some(hex.clone()),
+            ..edit(case.clone(), json!({ "known_for": known_for }))
+        };
+        let told = times(&later.run::<Spike>()).first().copied();
+        assert!(
+            if first == 4_280 { told == Some(first) } else { told.is_none_or(|at| at >= first) },
+            "{known_for}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_spike_between_two_checks_is_told_at_its_event() {
+    let params =
+        json!({ "timeframe": "10m", "height": 3, "direction": "up", "threshold_ref": 5, "threshold_cur": 5 });
+    let case = |last: u32| {
+        Case::new(params.clone())
+            .until(secs(3_000))
+            .document(secs(1), json!({}))
+            .documents(secs(630), 10, Duration(100), json!({}))
+            .documents(Duration(1_200_500), 15, Duration(100), json!({}))
+            .documents(secs(1_800), last, Duration(10), json!({}))
+    };
+    let told = case(15).run::<Spike>();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].at, told[0].value), (ORIGIN + Duration(1_800_140), Some(3.0)));
+    assert!(case(14).run::<Spike>().is_empty());
+    assert!(edit(case(15), json!({ "fetch": "buckets" })).run::<Spike>().is_empty());
+}
+
+#[test]
+fn beyond_4096_events_a_key_is_judged_on_the_grid_and_says_so() {
+    let case = |events: u32| {
+        let params = json!({ "timeframe": "10s", "height": 2, "direction": "up", "threshold_cur": 2_000 });
+        let case =
+            Case::new(params).until(secs(60)).documents(Duration(20_500), events, Duration(0), json!({}));
+        case.documents(Duration(25_500), 1, Duration(0), json!({}))
+    };
+    let is_exact = |case: &Case| -> Vec<_> {
+        case.run::<Spike>()
+            .iter()
+            .map(|s| (s.at.since(ORIGIN).millis(), !s.details.contains("\"exact\":false")))
+            .collect()
+    };
+    assert_eq!(is_exact(&case(4_000))[..2], [(20_500, true), (25_000, true)]);
+    assert_eq!(is_exact(&case(5_000))[..2], [(21_000, false), (25_000, false)]);
 }
 
 #[test]
@@ -200,7 +315,7 @@ fn a_nested_field_and_a_missing_one_are_keys() {
     let case = case.documents(secs(0), 100, secs(1), fields.clone()).documents(secs(50), 50, secs(1), fields);
     let told = case.documents(secs(50), 50, secs(1), json!({})).run::<Spike>();
     let labels: Vec<_> = told.iter().map(|signal| signal.labels.0[0].as_deref()).collect();
-    assert_eq!((times(&told), labels), (vec![60, 60], vec![None, Some("LOL")]));
+    assert_eq!((times(&told), labels), (vec![59, 59, 60, 60], vec![None, Some("LOL"), None, Some("LOL")]));
 }
 
 /// Ten bytes a second, then thirty, and no more events than before.
@@ -354,8 +469,12 @@ proptest! {
         };
         let verdict = after(whole.run::<Spike>());
         prop_assert_eq!(after(cut.run::<Spike>()), verdict.clone());
+        // What lasts is told at every beat, whatever began it.
+        let beats = |signals: Vec<Signal>| -> Vec<Signal> {
+            signals.into_iter().filter(|signal| signal.at.0 % 10_000 == 0).collect()
+        };
         let counted = edit(cut, json!({ "fetch": "buckets" }));
-        prop_assert_eq!(after(counted.run::<Spike>()), verdict);
+        prop_assert_eq!(beats(after(counted.run::<Spike>())), beats(verdict));
     }
 
     /// With a lateness of the whole time, events that come late are judged as if they had come in time.

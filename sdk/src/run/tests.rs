@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::Case;
 use crate::testing::case::ORIGIN;
 use crate::wire::types::{Column, Dictionary, Rows, Values};
-use crate::{Duration, Fault, Row, json};
+use crate::{Duration, Fault, Plan, Row, json};
 
 /// Writes down what it is called with.
 #[derive(Deserialize, JsonSchema)]

@@ -84,12 +84,13 @@ fn each(theirs: &[Found], ours: &[Found]) -> Verdict {
     if theirs == ours { Verdict::Same } else { differ(&theirs, &ours) }
 }
 
-/// Beside the matches a level that goes on is told again where its count grew: on the grid, while it holds.
+/// Beside the matches a level that goes on is told again where its count grew: at the last millisecond before a point of
+/// the grid, while it holds.
 fn frequency(case: &Case, theirs: &[Found], ours: &[Found]) -> Verdict {
     let theirs: Instants = instants(theirs).into_iter().collect();
     let grew = |(key, at): &(Option<String>, i64)| {
         let holds = (key.clone(), at - case.timeframe())..(key.clone(), *at);
-        at % MINUTE == 0 && theirs.range(holds).next().is_some()
+        (at + 1) % (case.timeframe() / 10) == 0 && theirs.range(holds).next().is_some()
     };
     let ours: Instants =
         instants(ours).into_iter().filter(|one| theirs.contains(one) || !grew(one)).collect();

@@ -339,12 +339,22 @@ fn meaning(info: &RuleModuleInfo, params: &Value, target: &crate::TargetSpec, ke
     Meaning(digest(&json!({
         "module": info.about_name,
         "state_version": info.state_version,
-        "params": params,
+        "params": meant(&info.params_schema, params),
         "index": target.indices,
         "filter": target.filter,
         "time_field": target.time_field,
         "key": key,
     })))
+}
+
+/// The parameters that say what a kept state means. One whose schema says otherwise only says how long it is kept.
+fn meant(schema: &Value, params: &Value) -> Value {
+    let mut params = params.clone();
+    if let Some(params) = params.as_object_mut() {
+        let says = |name: &str| schema.get("properties")?.get(name)?.get("x-watchbell-meaning")?.as_bool();
+        params.retain(|name, _| says(name) != Some(false));
+    }
+    params
 }
 
 /// The manifest with its defaults written out.
@@ -373,4 +383,20 @@ fn effective(typed: &Value, spec: &RuleSpec, target: &crate::TargetSpec) -> Valu
         out.entry(key).or_insert_with(|| value.clone());
     }
     Value::Object(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_may_say_that_it_changes_no_meaning() {
+        let schema = json!({ "properties": {
+            "timeframe": { "type": "string" },
+            "known_for": { "type": "string", "x-watchbell-meaning": false },
+        } });
+        let params = json!({ "timeframe": "5m", "known_for": "30d", "other": 1 });
+        assert_eq!(meant(&schema, &params), json!({ "timeframe": "5m", "other": 1 }));
+        assert_eq!(meant(&json!({}), &params), params);
+    }
 }
