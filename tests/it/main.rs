@@ -3,6 +3,7 @@ mod world; // a cluster, a receiver, manifests, and hosts that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
+mod upgrade; // what an older version kept is taken over, and nobody hears of it twice
 mod trial; // rules on trial, offline and over the past
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP

@@ -111,6 +111,34 @@ async fn a_deleted_rule_is_told_to_those_who_heard_of_it_and_can_still_be_explai
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hangup_gives_open_episodes_the_new_receiver_repeat_and_text() {
+    let mut world = with_failed_logins().await;
+    let rule = FAILED_LOGINS.replace("timeframe: 1m", "timeframe: 30m");
+    world.write("failed-logins.yaml", &rule);
+    let mut host = world.start();
+    world.receiver.until("the alert", |got| !got.is_empty()).await;
+    host.until("its delivery", |line| line["message"] == "delivered").await;
+
+    let webhook =
+        json!({ "use": "webhook", "url": world.receiver.url, "grants": { "private_addresses": true } });
+    world.environment(&json!({ "destinations": { "hook": webhook, "ann": webhook } }));
+    let edited =
+        rule.replace("title: \"", "title: \"still: ").replace("to: [hook]", "to: [hook, ann]\n  repeat: 2s");
+    world.write("failed-logins.yaml", &edited);
+    host.signal("-HUP");
+    let got = world.receiver.until("the late receiver and a repeat to both", |got| got.len() >= 4).await;
+    let causes: Vec<&str> =
+        got[1..4].iter().map(|it| it.body["cause"].as_str().unwrap_or_default()).collect();
+    // The last announcement was ann's: `repeat` counts from there, to both of them.
+    assert_eq!(causes, ["escalated", "repeat", "repeat"], "{got:#?}");
+    for later in &got[1..4] {
+        assert_eq!(later.body["episode"], got[0].body["episode"]);
+        assert!(later.body["title"].as_str().unwrap_or_default().starts_with("still: "), "{later:#?}");
+    }
+    assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn faulty_manifests_do_not_keep_status_from_answering() {
     let world = with_failed_logins().await;
     let mut host = world.start();

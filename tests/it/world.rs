@@ -17,6 +17,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use watchbell_node::{Config, Node};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");
+
 /// Far more than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -58,8 +60,12 @@ pub(crate) struct Host {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_node(Config::default()).await
+    }
+
+    pub(crate) async fn with_node(config: Config) -> Self {
         let address: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let node = Node::start(address, Config::default()).await.expect("the node starts");
+        let node = Node::start(address, config).await.expect("the node starts");
         let url = node.url();
         Self::with(Some(node), url).await
     }
@@ -145,10 +151,15 @@ impl World {
         self.http.delete(format!("{}/{index}", self.cluster)).send().await.expect("the cluster answers");
     }
 
+    /// Writes `documents`; one that names an `_id` has it.
     pub(crate) async fn documents(&self, index: &str, documents: &[Value]) {
         let mut bulk = String::new();
         for document in documents {
-            bulk.push_str("{\"index\":{}}\n");
+            let mut document = document.clone();
+            let id = document.as_object_mut().and_then(|fields| fields.remove("_id"));
+            let action = id.map_or(json!({}), |id| json!({ "_id": id }));
+            bulk.push_str(&json!({ "index": action }).to_string());
+            bulk.push('\n');
             bulk.push_str(&document.to_string());
             bulk.push('\n');
         }
@@ -176,8 +187,13 @@ impl World {
     }
 
     pub(crate) fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Host {
+        self.start_program(Path::new(PROGRAM), args, variables)
+    }
+
+    /// Starts the program at `program`, which may be an older version of this one.
+    pub(crate) fn start_program(&self, program: &Path, args: &[&str], variables: &[(&str, &str)]) -> Host {
         let mut child = self
-            .program()
+            .program(program)
             .args(["run", "--json", "--listen", "127.0.0.1:0", "--rules"])
             .arg(self.rules())
             .args(args)
@@ -203,7 +219,7 @@ impl World {
 
     /// Runs a command to its end: exit code, standard output, standard error.
     pub(crate) async fn call(&self, args: &[&str]) -> (i32, String, String) {
-        let mut command = self.program();
+        let mut command = self.program(Path::new(PROGRAM));
         let output = command.args(args).stdin(Stdio::null()).kill_on_drop(true).output();
         let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").expect("it starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -238,8 +254,8 @@ impl World {
         }
     }
 
-    fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
+    fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.env_remove("ENVIRONMENT").env("RUST_LOG", "info").env("NO_COLOR", "1");
         command.current_dir(self.scratch.path());
         command

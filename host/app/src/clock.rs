@@ -17,7 +17,24 @@ pub struct Clock {
 #[expect(clippy::disallowed_methods, reason = "the one clock")]
 pub fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    let wall = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    Timestamp(wall.saturating_add(set_by(wall)))
+}
+
+/// By how much a test has set the clock: `WATCHBELL_CLOCK_AT`, in milliseconds, is what it shows when it is first
+/// looked at. In a release build nobody sets it.
+#[cfg(debug_assertions)]
+fn set_by(wall: i64) -> i64 {
+    static SET_BY: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    *SET_BY.get_or_init(|| {
+        let at = std::env::var("WATCHBELL_CLOCK_AT").ok().and_then(|at| at.parse().ok());
+        at.map_or(0, |at: i64| at.saturating_sub(wall))
+    })
+}
+
+#[cfg(not(debug_assertions))]
+fn set_by(_: i64) -> i64 {
+    0
 }
 
 /// A point to measure from; never the source of a window.

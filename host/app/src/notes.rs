@@ -67,6 +67,9 @@ pub(crate) fn log(note: Note) {
         Note::Primed { rule, until } => {
             tracing::info!(rule = rule.0, until = rfc3339(until), "primed: the rule knows its past");
         }
+        Note::PrimesAnew { rule, reason } => {
+            tracing::info!(rule = rule.0, "the rule reads its past again: {reason}");
+        }
         Note::GapRecorded { rule, start, end, reason } => tracing::warn!(
             rule = rule.0,
             start = rfc3339(start),

@@ -42,6 +42,10 @@ pub enum Because {
     StepDue {
         step: u32,
     },
+    /// An edit of the rule put it in the past of an open episode.
+    StepAdded {
+        step: u32,
+    },
     Ended,
     CameAndWent,
     SignalOnce,
@@ -57,9 +61,14 @@ pub enum Because {
         until: Timestamp,
     },
     Acknowledged,
+    ResolvedByHand,
     BelowSeverity {
         step: u32,
         severity: Severity,
+    },
+    /// It is too old for a step that an edit put in its past.
+    TooOld {
+        step: u32,
     },
     NobodyToTell,
     NobodyWasTold,
@@ -109,6 +118,9 @@ impl fmt::Display for Because {
             Self::Worse(severity) => write!(f, "severity rose to {}", severity.as_str()),
             Self::RepeatDue => write!(f, "`repeat` is due"),
             Self::StepDue { step } => write!(f, "step {} of the escalation is due", step + 1),
+            Self::StepAdded { step } => {
+                write!(f, "step {} of the escalation was added after its time", step + 1)
+            }
             Self::Ended => write!(f, "the episode ended"),
             Self::CameAndWent => write!(f, "the episode ended before anybody was told"),
             Self::SignalOnce => write!(f, "an event is told once"),
@@ -118,8 +130,12 @@ impl fmt::Display for Because {
             }
             Self::RepeatLater { until } => write!(f, "`repeat` is due at {}", time(until)),
             Self::Acknowledged => write!(f, "it is acknowledged"),
+            Self::ResolvedByHand => write!(f, "it was resolved by hand, and its level has not ended yet"),
             Self::BelowSeverity { step, severity } => {
                 write!(f, "step {} asks for severity {}", step + 1, severity.as_str())
+            }
+            Self::TooOld { step } => {
+                write!(f, "step {} of the escalation was added when the episode was a day old", step + 1)
             }
             Self::NobodyToTell => write!(f, "the rule tells nobody"),
             Self::NobodyWasTold => write!(f, "nobody heard of its beginning"),

@@ -3,7 +3,7 @@ use sha2::{Digest as _, Sha256};
 use watchbell_contract::{Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
 use crate::record::{EpisodeId, IntentId};
-use crate::spec::{DestinationName, RuleName};
+use crate::spec::{DestinationName, RuleName, Step, StepId};
 
 /// `at`, the first signal's instant, tells apart two episodes of the same labels in one window.
 pub(crate) fn episode_id(
@@ -35,6 +35,18 @@ pub(crate) fn once_id(
 pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &DestinationName) -> IntentId {
     let mut digest = Parts::new("intent");
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
+}
+
+/// The order of its destinations makes no other step of it.
+pub(crate) fn step_id(step: &Step) -> StepId {
+    let mut to: Vec<&str> = step.to.iter().map(|name| name.0.as_str()).collect();
+    to.sort_unstable();
+    let mut digest = Parts::new("step");
+    digest.number(step.after.0.cast_signed()).text(step.severity.map_or("", |severity| severity.as_str()));
+    to.into_iter().for_each(|name| {
+        digest.text(name);
+    });
+    StepId(digest.hash())
 }
 
 /// A level is one per instant; events of one instant are told apart by their document, if they name one, and by what

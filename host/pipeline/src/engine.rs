@@ -5,6 +5,7 @@ mod rules; // all of them, and which have changed
 mod bundle; // the rules in force change
 mod runs; // windows are evaluated
 mod announce; // episodes and events become messages
+mod follow; // open episodes follow the rules in force
 mod ledger; // what changed becomes one write at a time
 mod status; // what it tells of its rules
 
@@ -59,7 +60,7 @@ impl Engine {
         }
         let mut told = Vec::new();
         for episode in snapshot.episodes {
-            told.extend(episode.told.iter().map(|name| (episode.id.0.clone(), name.clone())));
+            told.extend(episode.told.iter().map(|told| (episode.id.0.clone(), told.destination.clone())));
             let open = &mut found.entry(episode.rule.clone()).or_default().1;
             open.insert(episode.labels.clone(), episode);
         }

@@ -5,12 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
 
 use crate::digest;
+use crate::escalation;
 use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
+use crate::signals;
 use crate::spec::RuleSpec;
 
 /// A rule's open episodes.
 pub(crate) type Open = BTreeMap<Vec<Label>, EpisodeRecord>;
+
+/// Open episodes whose newest value is not written yet, since it is nearly the one that is: that one.
+pub(crate) type Unwritten = BTreeMap<Vec<Label>, Option<f64>>;
+
+/// A level that grew or shrank by less than this share of its value is the same to people.
+const CHANGE_MIN: f64 = 0.1;
 
 /// What one window changed.
 #[derive(Debug, Default)]
@@ -27,7 +35,7 @@ pub(crate) struct Changes {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) episode: EpisodeRecord,
-    /// It had passed `for:`, so somebody might have been told.
+    /// It had passed `for:` and was not resolved by hand, so somebody might have been told.
     pub(crate) was_active: bool,
 }
 
@@ -41,6 +49,8 @@ pub(crate) struct LinkedSignal {
     pub(crate) nth: u32,
     /// What it says, in short.
     pub(crate) mark: u64,
+    /// A level that was committed before: it may say more now, but it is no other level.
+    pub(crate) seen: bool,
 }
 
 /// Where the rule's window time stands.
@@ -48,6 +58,8 @@ pub(crate) struct LinkedSignal {
 pub(crate) struct Passage {
     /// The end of the window that brought the signals.
     pub(crate) window_end: Timestamp,
+    /// What lies before it is not judged again.
+    pub(crate) settled: Timestamp,
     /// How far everything is judged with it.
     pub(crate) judged: Timestamp,
     /// Wall time.
@@ -58,6 +70,7 @@ pub(crate) struct Passage {
 pub(crate) fn fold(
     spec: &RuleSpec,
     open: &mut Open,
+    unwritten: &mut Unwritten,
     signals: Vec<LinkedSignal>,
     passage: Passage,
 ) -> Changes {
@@ -65,7 +78,8 @@ pub(crate) fn fold(
     for linked in signals {
         match linked.signal.kind {
             SignalKind::Event => changes.events.push(linked),
-            SignalKind::Firing => firing(spec, open, linked, passage, &mut changes),
+            SignalKind::Firing if linked.seen => seen_again(spec, open, unwritten, linked, &mut changes),
+            SignalKind::Firing => firing(spec, open, unwritten, linked, passage, &mut changes),
             // One that arrives late says nothing of a level that fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
                 let labels = linked.signal.labels;
@@ -82,6 +96,15 @@ pub(crate) fn fold(
             end(open, &labels, passage.now, Ending::Lapsed, &mut changes);
         }
     }
+    unwritten.retain(|labels, _| match open.get(labels) {
+        // It will not grow any more: the last of it is kept as well.
+        Some(episode) if episode.last.at < passage.settled => {
+            changes.touched.insert(labels.clone());
+            false
+        }
+        Some(_) => !changes.touched.contains(labels),
+        None => false,
+    });
     changes
 }
 
@@ -104,7 +127,7 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
         details: "{}".into(),
         evidence: None,
     };
-    LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0 }
+    LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
 }
 
 /// Ends every episode of a rule that is no more.
@@ -143,61 +166,130 @@ fn lapsed(spec: &RuleSpec, episode: &EpisodeRecord, at: Timestamp) -> bool {
     episode.until + spec.alert.resolve_after < at
 }
 
-fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passage, changes: &mut Changes) {
-    let LinkedSignal { signal, link, .. } = linked;
-    let labels = signal.labels.clone();
+fn firing(
+    spec: &RuleSpec,
+    open: &mut Open,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    passage: Passage,
+    changes: &mut Changes,
+) {
+    let signal = &linked.signal;
+    let (labels, at) = (signal.labels.clone(), signal.at);
     // Long enough for the next step of the grid to fire anywhere within it.
-    let until = signal.until.unwrap_or(signal.at.floor(spec.grid) + spec.grid + spec.grid).max(signal.at);
+    let until = signal.until.unwrap_or(at.floor(spec.grid) + spec.grid + spec.grid).max(at);
     // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
     // been with short windows.
-    if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, signal.at)) {
-        activate(spec, open, &labels, signal.at, passage.now, changes);
+    if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, at)) {
+        activate(spec, open, &labels, at, passage.now, changes);
         end(open, &labels, passage.now, Ending::Lapsed, changes);
     }
+    if let Some(episode) = open.get_mut(&labels) {
+        if until > episode.until {
+            episode.until = until;
+            changes.touched.insert(labels);
+        }
+        return renew(spec, episode, unwritten, linked, changes);
+    }
     let severity = severity(spec, signal.value);
-    let last = LastSignal {
+    let last = last_signal(linked);
+    let id = digest::episode_id(&spec.name, &labels, passage.window_end, at);
+    changes.opened.push((id.0.clone(), last.summary.clone()));
+    let episode = EpisodeRecord {
+        id,
+        rule: spec.name.clone(),
+        labels: labels.clone(),
+        phase: if spec.alert.hold.is_zero() { Phase::Active } else { Phase::Pending },
+        severity,
+        since: at,
+        opened_at: passage.now,
+        until,
+        last,
+        steps: escalation::step_ids(&spec.alert),
+        stepped_until: None,
+        announced_at: None,
+        told: Vec::new(),
+        ordinal: 0,
+    };
+    open.insert(labels.clone(), episode);
+    changes.touched.insert(labels);
+}
+
+/// Late documents make a level another value than it had: it opens nothing and lasts no longer for it.
+fn seen_again(
+    spec: &RuleSpec,
+    open: &mut Open,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    changes: &mut Changes,
+) {
+    let signal = &linked.signal;
+    // One that belongs to an episode before this says nothing of this one.
+    if let Some(episode) = open.get_mut(&signal.labels).filter(|episode| episode.since <= signal.at) {
+        renew(spec, episode, unwritten, linked, changes);
+    }
+}
+
+/// Takes in what a signal says of its open episode.
+fn renew(
+    spec: &RuleSpec,
+    episode: &mut EpisodeRecord,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    changes: &mut Changes,
+) {
+    let labels = &linked.signal.labels;
+    let now = severity(spec, linked.signal.value);
+    if now > episode.severity {
+        episode.severity = now;
+        changes.touched.insert(labels.clone());
+        if episode.ordinal > 0 || episode.stepped_until.is_some() {
+            changes.worse.insert(labels.clone());
+        }
+    }
+    // Late documents may bring an older signal: it extends, but it is not the newest.
+    if linked.signal.at < episode.last.at {
+        return;
+    }
+    let (labels, seen) = (labels.clone(), linked.seen);
+    let mut last = last_signal(linked);
+    if seen {
+        // Documents are fetched once, for a new signal.
+        last.details = signals::keep_documents(&episode.last.details, last.details);
+        last.link = last.link.or_else(|| episode.last.link.clone());
+    }
+    if last == episode.last {
+        return;
+    }
+    let written = unwritten.get(&labels).copied().unwrap_or(episode.last.value);
+    let matters = severity(spec, written) != severity(spec, last.value) || has_changed(written, last.value);
+    episode.last = last;
+    if matters {
+        changes.touched.insert(labels);
+    } else {
+        unwritten.entry(labels).or_insert(written);
+    }
+}
+
+fn has_changed(before: Option<f64>, after: Option<f64>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            before.to_bits() != after.to_bits() && (after - before).abs() >= before.abs() * CHANGE_MIN
+        }
+        (before, after) => before.is_some() || after.is_some(),
+    }
+}
+
+fn last_signal(linked: LinkedSignal) -> LastSignal {
+    let LinkedSignal { signal, link, .. } = linked;
+    LastSignal {
         at: signal.at,
         value: signal.value,
         threshold: signal.threshold,
         summary: signal.summary,
         details: signal.details,
         link,
-    };
-    if let Some(episode) = open.get_mut(&labels) {
-        episode.until = episode.until.max(until);
-        // Late documents may bring an older signal: it extends, but it is not the newest.
-        if last.at >= episode.last.at {
-            episode.last = last;
-        }
-        if severity > episode.severity {
-            episode.severity = severity;
-            if episode.ordinal > 0 || episode.step > 0 {
-                changes.worse.insert(labels.clone());
-            }
-        }
-    } else {
-        let id = digest::episode_id(&spec.name, &labels, passage.window_end, last.at);
-        changes.opened.push((id.0.clone(), last.summary.clone()));
-        let episode = EpisodeRecord {
-            id,
-            rule: spec.name.clone(),
-            labels: labels.clone(),
-            phase: if spec.alert.hold.is_zero() { Phase::Active } else { Phase::Pending },
-            severity,
-            since: last.at,
-            opened_at: passage.now,
-            until,
-            last,
-            chain: spec.alert.steps.clone(),
-            step: 0,
-            repeat: spec.alert.repeat,
-            announced_at: None,
-            told: Vec::new(),
-            ordinal: 0,
-        };
-        open.insert(labels.clone(), episode);
     }
-    changes.touched.insert(labels);
 }
 
 /// A pending episode whose level has held for `for:` becomes active; escalation counts from here.
@@ -215,13 +307,14 @@ fn activate(
     {
         episode.phase = Phase::Active;
         episode.opened_at = now;
+        episode.steps = escalation::step_ids(&spec.alert);
         changes.touched.insert(labels.to_vec());
     }
 }
 
 fn end(open: &mut Open, labels: &[Label], now: Timestamp, why: Ending, changes: &mut Changes) {
     if let Some(mut episode) = open.remove(labels) {
-        let was_active = episode.phase != Phase::Pending;
+        let was_active = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
         episode.phase = Phase::Resolved { at: now, why };
         changes.touched.remove(labels);
         changes.worse.remove(labels);

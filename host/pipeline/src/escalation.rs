@@ -1,79 +1,134 @@
-//! Who is told of an episode, and when. Escalation runs on wall time from the commit that opened it.
-use watchbell_contract::{Cause, Severity, Timestamp};
+//! Who is told of an episode, and when. Escalation runs on wall time from the commit that opened it, by the steps that
+//! are in force now: an edit of the rule is an edit of its open episodes.
+use std::ops::Range;
+
+use watchbell_contract::{Cause, Duration, Severity, Timestamp};
 
 use crate::because::Because;
-use crate::record::{Ending, EpisodeRecord, Phase};
-use crate::spec::{DestinationName, Step};
+use crate::record::{Ending, EpisodeRecord, Notified, Phase};
+use crate::spec::{AlertSpec, DestinationName, Step, StepId};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    Send { cause: Cause, to: Vec<DestinationName>, because: Because },
+    Send {
+        cause: Cause,
+        to: Vec<DestinationName>,
+        /// The step that brings it.
+        step: Option<StepId>,
+        because: Because,
+    },
     Hold(Because),
 }
 
-/// What time demands of an open episode. Moves its `step` past those that are due.
-pub(crate) fn on_time(episode: &mut EpisodeRecord, now: Timestamp) -> Verdict {
-    if episode.phase == Phase::Pending {
-        return Verdict::Hold(Because::Pending { until: episode.until });
+/// An older episode is not told of by a step that an edit put in its past.
+const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
+
+/// What time demands of an open episode. Marks the steps that are due as done.
+pub(crate) fn on_time(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
+    match episode.phase {
+        Phase::Pending => return Verdict::Hold(Because::Pending { until: episode.until }),
+        Phase::ResolvedByHand { .. } => return Verdict::Hold(Because::ResolvedByHand),
+        _ => {}
     }
-    let first = episode.step as usize;
-    let due = due_steps(episode, now);
-    if due > first {
-        let step = due as u32 - 1;
-        episode.step = due as u32;
+    let due = due_steps(episode, &alert.steps, now);
+    if let Some(last) = due.clone().last() {
+        episode.stepped_until = Some(now);
         // After downtime several steps are due at once: only the latest that may fire does.
-        if let Some(to) = latest_eligible(episode, first, due) {
-            let (cause, because) = match episode.ordinal {
-                0 => (Cause::Opened, Because::FirstSignal),
-                _ => (Cause::Escalated, Because::StepDue { step }),
-            };
-            return Verdict::Send { cause, to, because };
-        }
-        return Verdict::Hold(refusal(episode, step));
+        return match latest_eligible(episode, &alert.steps[due]) {
+            Some((step, to)) => {
+                let because = match episode.ordinal {
+                    0 => Because::FirstSignal,
+                    _ => Because::StepDue { step: last as u32 },
+                };
+                Verdict::Send { cause: begins(episode), to, step: Some(step), because }
+            }
+            None => Verdict::Hold(refusal(episode, alert, last)),
+        };
     }
-    if let Some(at) = repeat_at(episode)
+    if let Some(at) = repeat_at(episode, alert)
         && at <= now
     {
-        return Verdict::Send { cause: Cause::Repeat, to: episode.told.clone(), because: Because::RepeatDue };
+        let to = still_named(episode, alert);
+        return Verdict::Send { cause: Cause::Repeat, to, step: None, because: Because::RepeatDue };
     }
-    Verdict::Hold(waiting(episode))
+    Verdict::Hold(waiting(episode, alert))
+}
+
+/// What an edit demands of an open episode: of the steps that are new and past already, the latest that may fire
+/// does, to those who have not heard. `on_time` comes first, with the steps that were in force before.
+pub(crate) fn on_edit(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
+    let past = due_until(episode, &alert.steps, Some(now));
+    let new = alert.steps[..past].iter().enumerate().filter(|(_, step)| !episode.steps.contains(&step.id()));
+    let new: Vec<(usize, &Step)> = new.collect();
+    let Some((last, _)) = new.last() else { return Verdict::Hold(waiting(episode, alert)) };
+    if episode.phase != Phase::Active {
+        return Verdict::Hold(refusal(episode, alert, *last));
+    }
+    if now.since(episode.opened_at) >= EDIT_AGE_MAX {
+        return Verdict::Hold(Because::TooOld { step: *last as u32 });
+    }
+    for (index, step) in new.iter().rev().filter(|(_, step)| eligible(episode, step)) {
+        let mut to = Vec::new();
+        let instant = new.iter().filter(|(_, other)| other.after == step.after && eligible(episode, other));
+        let names = instant.flat_map(|(_, step)| &step.to);
+        names.filter(|name| !has_heard(episode, name)).for_each(|name| push_new(&mut to, name));
+        if !to.is_empty() {
+            let because = Because::StepAdded { step: *index as u32 };
+            return Verdict::Send { cause: begins(episode), to, step: Some(step.id()), because };
+        }
+    }
+    Verdict::Hold(refusal(episode, alert, *last))
 }
 
 /// Its severity rose: those who know are told again, and those whom only the severity had kept out.
-pub(crate) fn on_worse(episode: &EpisodeRecord) -> Verdict {
-    let passed = &episode.chain[..(episode.step as usize).min(episode.chain.len())];
+pub(crate) fn on_worse(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
+    if matches!(episode.phase, Phase::ResolvedByHand { .. }) {
+        return Verdict::Hold(Because::ResolvedByHand);
+    }
+    let passed = &alert.steps[..due_until(episode, &alert.steps, episode.stepped_until)];
     let newly = passed.iter().filter(|step| step.severity.is_some() && eligible(episode, step));
-    let mut to = episode.told.clone();
-    newly.flat_map(|step| &step.to).for_each(|name| push_new(&mut to, name));
+    let mut to = still_named(episode, alert);
+    let mut by = None;
+    for step in newly {
+        by = Some(step.id());
+        step.to.iter().for_each(|name| push_new(&mut to, name));
+    }
     if to.is_empty() {
         return Verdict::Hold(Because::NobodyWasTold);
     }
     let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
-    Verdict::Send { cause, to, because: Because::Worse(episode.severity) }
+    Verdict::Send { cause, to, step: by, because: Because::Worse(episode.severity) }
 }
 
-/// It ended: those who heard of it hear that. If nobody did, and somebody should have by now, one message says that
-/// it was.
-pub(crate) fn on_end(episode: &EpisodeRecord, was_active: bool, now: Timestamp) -> Verdict {
+/// It ended: those who heard of it hear that, whether the rule still names them or not. If nobody did, and somebody
+/// should have by now, one message says that it was.
+pub(crate) fn on_end(
+    episode: &EpisodeRecord,
+    alert: &AlertSpec,
+    was_active: bool,
+    now: Timestamp,
+) -> Verdict {
     if !episode.told.is_empty() {
-        return Verdict::Send { cause: Cause::Resolved, to: episode.told.clone(), because: Because::Ended };
+        let to = episode.told.iter().map(|told| told.destination.clone()).collect();
+        return Verdict::Send { cause: Cause::Resolved, to, step: None, because: Because::Ended };
     }
     let rule_ended = matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. });
     if was_active
         && !rule_ended
         && episode.ordinal == 0
-        && let Some(to) = latest_eligible(episode, 0, due_steps(episode, now))
+        && let Some((step, to)) =
+            latest_eligible(episode, &alert.steps[due_steps(episode, &alert.steps, now)])
     {
-        return Verdict::Send { cause: Cause::Was, to, because: Because::CameAndWent };
+        return Verdict::Send { cause: Cause::Was, to, step: Some(step), because: Because::CameAndWent };
     }
     Verdict::Hold(Because::NobodyWasTold)
 }
 
 /// Whom an event reaches: the first step, at once; it has no lifecycle to escalate.
-pub(crate) fn on_event(chain: &[Step], severity: Severity) -> Verdict {
+pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
     let mut to = Vec::new();
-    let first = chain.first().map(|step| step.after);
-    for step in chain.iter().take_while(|step| Some(step.after) == first) {
+    let first = steps.first().map(|step| step.after);
+    for step in steps.iter().take_while(|step| Some(step.after) == first) {
         if step.severity.is_none_or(|least| severity >= least) {
             step.to.iter().for_each(|name| push_new(&mut to, name));
         }
@@ -81,40 +136,67 @@ pub(crate) fn on_event(chain: &[Step], severity: Severity) -> Verdict {
     if to.is_empty() {
         return Verdict::Hold(Because::NobodyToTell);
     }
-    Verdict::Send { cause: Cause::Event, to, because: Because::SignalOnce }
+    Verdict::Send { cause: Cause::Event, to, step: None, because: Because::SignalOnce }
 }
 
 /// When `on_time` has something to say again.
-pub(crate) fn next_at(episode: &EpisodeRecord) -> Option<Timestamp> {
-    if matches!(episode.phase, Phase::Pending | Phase::Resolved { .. }) {
+pub(crate) fn next_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
+    if !matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. }) {
         return None;
     }
-    let step = episode.chain.get(episode.step as usize).map(|step| episode.opened_at + step.after);
-    [step, repeat_at(episode)].into_iter().flatten().min()
+    let step = next_step(episode, alert).map(|(_, until)| until);
+    [step, repeat_at(episode, alert)].into_iter().flatten().min()
 }
 
-/// Notes that `to` were told.
-pub(crate) fn told(episode: &mut EpisodeRecord, to: &[DestinationName], now: Timestamp) {
-    to.iter().for_each(|name| push_new(&mut episode.told, name));
+/// Notes that `to` were told, by `step` if one brought it.
+pub(crate) fn told(
+    episode: &mut EpisodeRecord,
+    to: &[DestinationName],
+    step: Option<StepId>,
+    now: Timestamp,
+) {
+    for destination in to {
+        if !has_heard(episode, destination) {
+            episode.told.push(Notified { destination: destination.clone(), at: now, step });
+        }
+    }
     episode.announced_at = Some(now);
     episode.ordinal += 1;
 }
 
-fn due_steps(episode: &EpisodeRecord, now: Timestamp) -> usize {
-    let first = episode.step as usize;
-    let due = |step: &&Step| episode.opened_at + step.after <= now;
-    first + episode.chain.iter().skip(first).take_while(due).count()
+/// The steps of a rule, as an episode knows them.
+pub(crate) fn step_ids(alert: &AlertSpec) -> Vec<StepId> {
+    alert.steps.iter().map(Step::id).collect()
 }
 
-/// The destinations of the latest step of `first..due` that may fire, with those of the same instant.
-fn latest_eligible(episode: &EpisodeRecord, first: usize, due: usize) -> Option<Vec<DestinationName>> {
-    let steps = episode.chain.get(first..due)?;
-    let after = steps.iter().rfind(|step| eligible(episode, step))?.after;
+pub(crate) fn has_heard(episode: &EpisodeRecord, name: &DestinationName) -> bool {
+    episode.told.iter().any(|told| told.destination == *name)
+}
+
+/// How many steps were due by `until`.
+fn due_until(episode: &EpisodeRecord, steps: &[Step], until: Option<Timestamp>) -> usize {
+    steps.partition_point(|step| until.is_some_and(|until| episode.opened_at + step.after <= until))
+}
+
+/// The steps that are due and not done.
+fn due_steps(episode: &EpisodeRecord, steps: &[Step], now: Timestamp) -> Range<usize> {
+    let done = due_until(episode, steps, episode.stepped_until);
+    done..due_until(episode, steps, Some(now)).max(done)
+}
+
+fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Timestamp)> {
+    let next = due_until(episode, &alert.steps, episode.stepped_until);
+    alert.steps.get(next).map(|step| (next, episode.opened_at + step.after))
+}
+
+/// The latest of `steps` that may fire, and its destinations with those of the same instant.
+fn latest_eligible(episode: &EpisodeRecord, steps: &[Step]) -> Option<(StepId, Vec<DestinationName>)> {
+    let latest = steps.iter().rfind(|step| eligible(episode, step))?;
     let mut to = Vec::new();
-    for step in steps.iter().filter(|step| step.after == after && eligible(episode, step)) {
+    for step in steps.iter().filter(|step| step.after == latest.after && eligible(episode, step)) {
         step.to.iter().for_each(|name| push_new(&mut to, name));
     }
-    (!to.is_empty()).then_some(to)
+    (!to.is_empty()).then(|| (latest.id(), to))
 }
 
 fn eligible(episode: &EpisodeRecord, step: &Step) -> bool {
@@ -122,29 +204,48 @@ fn eligible(episode: &EpisodeRecord, step: &Step) -> bool {
     !(step.unless_acknowledged && acknowledged) && step.severity.is_none_or(|least| episode.severity >= least)
 }
 
-fn repeat_at(episode: &EpisodeRecord) -> Option<Timestamp> {
-    if episode.phase != Phase::Active || episode.told.is_empty() {
-        return None;
-    }
-    Some(episode.announced_at? + episode.repeat?)
+/// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
+fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
+    let names = episode.told.iter().map(|told| &told.destination);
+    names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
 }
 
-fn refusal(episode: &EpisodeRecord, step: u32) -> Because {
-    match episode.chain.get(step as usize).and_then(|step| step.severity) {
-        Some(severity) if episode.severity < severity => Because::BelowSeverity { step, severity },
-        _ if matches!(episode.phase, Phase::Acknowledged { .. }) => Because::Acknowledged,
-        _ => Because::NobodyToTell,
+fn begins(episode: &EpisodeRecord) -> Cause {
+    if episode.ordinal == 0 { Cause::Opened } else { Cause::Escalated }
+}
+
+fn repeat_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
+    if episode.phase != Phase::Active || still_named(episode, alert).is_empty() {
+        return None;
+    }
+    Some(episode.announced_at? + alert.repeat?)
+}
+
+fn refusal(episode: &EpisodeRecord, alert: &AlertSpec, step: usize) -> Because {
+    match alert.steps.get(step).and_then(|step| step.severity) {
+        Some(severity) if episode.severity < severity => {
+            Because::BelowSeverity { step: step as u32, severity }
+        }
+        _ => match episode.phase {
+            Phase::Acknowledged { .. } => Because::Acknowledged,
+            Phase::ResolvedByHand { .. } => Because::ResolvedByHand,
+            _ if episode.told.is_empty() => Because::NobodyToTell,
+            _ => Because::AlreadySent,
+        },
     }
 }
 
 /// Why an open episode sends nothing now.
-pub(crate) fn waiting(episode: &EpisodeRecord) -> Because {
-    if let Some(step) = episode.chain.get(episode.step as usize) {
-        return Because::StepLater { step: episode.step, until: episode.opened_at + step.after };
+pub(crate) fn waiting(episode: &EpisodeRecord, alert: &AlertSpec) -> Because {
+    if matches!(episode.phase, Phase::ResolvedByHand { .. }) {
+        return Because::ResolvedByHand;
     }
-    match repeat_at(episode) {
+    if let Some((step, until)) = next_step(episode, alert) {
+        return Because::StepLater { step: step as u32, until };
+    }
+    match repeat_at(episode, alert) {
         Some(until) => Because::RepeatLater { until },
-        None if episode.chain.is_empty() => Because::NobodyToTell,
+        None if alert.steps.is_empty() => Because::NobodyToTell,
         None if matches!(episode.phase, Phase::Acknowledged { .. }) => Because::Acknowledged,
         None => Because::AlreadySent,
     }
@@ -158,8 +259,6 @@ fn push_new(names: &mut Vec<DestinationName>, name: &DestinationName) {
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::Duration;
-
     use super::*;
     use crate::fixtures::{episode, step};
 
@@ -174,73 +273,161 @@ mod tests {
         }
     }
 
+    fn alert(steps: Vec<Step>) -> AlertSpec {
+        AlertSpec { steps, ..AlertSpec::default() }
+    }
+
     /// Chat at once, mail after 15 minutes, text message after 45 if critical; the last two unless acknowledged.
-    fn opened() -> EpisodeRecord {
+    fn usual() -> AlertSpec {
         let mut sms = step(45, "sms", true);
         sms.severity = Some(Severity::Critical);
-        episode(vec![step(0, "chat", false), step(15, "mail", true), sms])
+        alert(vec![step(0, "chat", false), step(15, "mail", true), sms])
+    }
+
+    fn opened() -> EpisodeRecord {
+        episode(&usual().steps)
+    }
+
+    /// Lets the steps fire that are due at each of `at`, in minutes.
+    fn lived(alert: &AlertSpec, at: &[i64]) -> EpisodeRecord {
+        let mut episode = episode(&alert.steps);
+        for now in at.iter().map(|at| minutes(*at)) {
+            if let Verdict::Send { to, step, .. } = on_time(&mut episode, alert, now) {
+                told(&mut episode, &to, step, now);
+            }
+        }
+        episode
     }
 
     #[test]
     fn it_gets_worse_step_by_step() {
-        let mut episode = opened();
-        let first = on_time(&mut episode, minutes(0));
+        let (alert, mut episode) = (usual(), opened());
+        let first = on_time(&mut episode, &alert, minutes(0));
         assert!(matches!(&first, Verdict::Send { cause: Cause::Opened, .. }), "{first:?}");
         assert_eq!(names(&first), ["chat"]);
-        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
-        assert_eq!(next_at(&episode), Some(minutes(15)));
+        told(&mut episode, &[DestinationName("chat".into())], None, minutes(0));
+        assert_eq!(next_at(&episode, &alert), Some(minutes(15)));
         let until = minutes(15);
-        assert_eq!(on_time(&mut episode, minutes(14)), Verdict::Hold(Because::StepLater { step: 1, until }));
-        let second = on_time(&mut episode, minutes(15));
+        let held = Verdict::Hold(Because::StepLater { step: 1, until });
+        assert_eq!(on_time(&mut episode, &alert, minutes(14)), held);
+        let second = on_time(&mut episode, &alert, minutes(15));
         assert!(matches!(&second, Verdict::Send { cause: Cause::Escalated, .. }), "{second:?}");
         assert_eq!(names(&second), ["mail"]);
-        told(&mut episode, &[DestinationName("mail".into())], minutes(15));
+        told(&mut episode, &[DestinationName("mail".into())], None, minutes(15));
         // The text message waits for a severity that is not there.
         assert!(matches!(
-            on_time(&mut episode, minutes(45)),
+            on_time(&mut episode, &alert, minutes(45)),
             Verdict::Hold(Because::BelowSeverity { step: 2, .. })
         ));
         episode.severity = Severity::Critical;
-        assert_eq!(names(&on_worse(&episode)), ["chat", "mail", "sms"]);
+        assert_eq!(names(&on_worse(&episode, &alert)), ["chat", "mail", "sms"]);
     }
 
     #[test]
     fn downtime_never_starts_with_every_step_at_once() {
-        let mut episode = opened();
+        let (alert, mut episode) = (usual(), opened());
         episode.severity = Severity::Critical;
-        assert_eq!(names(&on_time(&mut episode, minutes(20))), ["mail"]);
-        assert_eq!(next_at(&episode), Some(minutes(45)));
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(20))), ["mail"]);
+        assert_eq!(next_at(&episode, &alert), Some(minutes(45)));
     }
 
     #[test]
     fn an_acknowledged_episode_goes_no_further() {
-        let mut episode = opened();
-        assert_eq!(names(&on_time(&mut episode, minutes(0))), ["chat"]);
-        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
+        let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
         episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
-        assert_eq!(on_time(&mut episode, minutes(15)), Verdict::Hold(Because::Acknowledged));
+        assert_eq!(on_time(&mut episode, &alert, minutes(15)), Verdict::Hold(Because::Acknowledged));
     }
 
     #[test]
     fn it_is_repeated_to_those_who_know() {
-        let mut episode = opened();
-        episode.repeat = Some(Duration::from_mins(10));
-        on_time(&mut episode, minutes(0));
-        told(&mut episode, &[DestinationName("chat".into())], minutes(0));
-        let repeated = on_time(&mut episode, minutes(10));
+        let alert = AlertSpec { repeat: Some(Duration::from_mins(10)), ..usual() };
+        let mut episode = lived(&alert, &[0]);
+        let repeated = on_time(&mut episode, &alert, minutes(10));
         assert!(matches!(&repeated, Verdict::Send { cause: Cause::Repeat, .. }), "{repeated:?}");
         assert_eq!(names(&repeated), ["chat"]);
     }
 
     #[test]
     fn the_end_is_told_to_those_who_heard_the_beginning() {
-        let mut known = opened();
-        told(&mut known, &[DestinationName("chat".into())], minutes(0));
-        assert_eq!(names(&on_end(&known, true, minutes(3))), ["chat"]);
+        let (alert, known) = (usual(), lived(&usual(), &[0]));
+        assert_eq!(names(&on_end(&known, &alert, true, minutes(3))), ["chat"]);
         // Nobody was told while it lasted: one message says that it was.
-        let was = on_end(&opened(), true, minutes(3));
+        let was = on_end(&opened(), &alert, true, minutes(3));
         assert!(matches!(&was, Verdict::Send { cause: Cause::Was, .. }), "{was:?}");
         // It never came to be one.
-        assert_eq!(on_end(&opened(), false, minutes(3)), Verdict::Hold(Because::NobodyWasTold));
+        assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(Because::NobodyWasTold));
+    }
+
+    #[test]
+    fn a_step_that_comes_too_late_fires_once_to_those_who_have_not_heard() {
+        let before = alert(vec![step(0, "chat", false), step(15, "mail", true)]);
+        let episode = lived(&before, &[0, 15]);
+        // A receiver was added to the first step, and two steps were inserted.
+        let mut first = step(0, "chat", false);
+        first.to.push(DestinationName("ann".into()));
+        let after =
+            alert(vec![first, step(5, "ben", false), step(10, "mail", false), step(15, "mail", true)]);
+        let late = on_edit(&episode, &after, minutes(20));
+        assert!(
+            matches!(
+                &late,
+                Verdict::Send { cause: Cause::Escalated, because: Because::StepAdded { step: 1 }, .. }
+            ),
+            "{late:?}"
+        );
+        assert_eq!(names(&late), ["ben"], "mail has heard, and ann's step is earlier");
+        let receiver_alone = alert(vec![after.steps[0].clone(), step(15, "mail", true)]);
+        assert_eq!(names(&on_edit(&episode, &receiver_alone, minutes(20))), ["ann"]);
+    }
+
+    #[test]
+    fn a_step_that_was_in_force_before_is_no_edit() {
+        let before = alert(vec![step(0, "chat", false), step(5, "mail", false), step(10, "sms", false)]);
+        // The host was down: mail was passed over.
+        let episode = lived(&before, &[12]);
+        assert_eq!(names(&on_edit(&episode, &before, minutes(12))), [""; 0]);
+        let later = alert([before.steps.clone(), vec![step(60, "boss", false)]].concat());
+        let until = minutes(60);
+        assert_eq!(
+            on_edit(&episode, &later, minutes(12)),
+            Verdict::Hold(Because::StepLater { step: 3, until })
+        );
+    }
+
+    #[test]
+    fn neither_an_old_nor_an_acknowledged_episode_is_told_by_an_edit() {
+        let mut episode = lived(&alert(vec![step(0, "chat", false)]), &[0]);
+        let after = alert(vec![step(0, "chat", false), step(5, "mail", false)]);
+        let day = minutes(24 * 60);
+        assert_eq!(names(&on_edit(&episode, &after, day - Duration(1))), ["mail"]);
+        assert_eq!(on_edit(&episode, &after, day), Verdict::Hold(Because::TooOld { step: 1 }));
+        episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
+        assert_eq!(on_edit(&episode, &after, minutes(9)), Verdict::Hold(Because::Acknowledged));
+    }
+
+    #[test]
+    fn who_is_no_longer_named_hears_the_end_alone() {
+        let mut before = usual();
+        before.repeat = Some(Duration::from_mins(1));
+        let mut episode = lived(&before, &[0, 15]);
+        episode.severity = Severity::Critical;
+        let after = AlertSpec { repeat: before.repeat, ..alert(vec![step(15, "mail", true)]) };
+        assert_eq!(names(&on_time(&mut episode, &after, minutes(20))), ["mail"]);
+        assert_eq!(names(&on_worse(&episode, &after)), ["mail"]);
+        assert_eq!(names(&on_end(&episode, &after, true, minutes(20))), ["chat", "mail"]);
+        let nobody = AlertSpec { repeat: before.repeat, ..AlertSpec::default() };
+        assert_eq!(next_at(&episode, &nobody), None);
+    }
+
+    #[test]
+    fn what_was_resolved_by_hand_is_quiet() {
+        let alert = AlertSpec { repeat: Some(Duration::from_mins(1)), ..usual() };
+        let mut episode = lived(&alert, &[0]);
+        episode.phase = Phase::ResolvedByHand { at: minutes(1), by: "ann".into() };
+        let quiet = Verdict::Hold(Because::ResolvedByHand);
+        assert_eq!(on_time(&mut episode, &alert, minutes(50)), quiet);
+        assert_eq!(on_worse(&episode, &alert), quiet);
+        assert_eq!(on_edit(&episode, &usual(), minutes(50)), quiet);
+        assert_eq!(next_at(&episode, &alert), None);
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn run_after(told: Vec<Told>, window: Window) -> Run {
 }
 
 /// Opened at 0, of severity `warning`, active, with nobody told.
-pub(crate) fn episode(chain: Vec<Step>) -> EpisodeRecord {
+pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
     EpisodeRecord {
         id: EpisodeId("e".into()),
         rule: RuleName("rule".into()),
@@ -65,9 +65,8 @@ pub(crate) fn episode(chain: Vec<Step>) -> EpisodeRecord {
             details: "{}".into(),
             link: None,
         },
-        chain,
-        step: 0,
-        repeat: None,
+        steps: steps.iter().map(Step::id).collect(),
+        stepped_until: None,
         announced_at: None,
         told: Vec::new(),
         ordinal: 0,

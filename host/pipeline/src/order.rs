@@ -127,6 +127,11 @@ pub enum Note {
         rule: RuleName,
         until: Timestamp,
     },
+    /// Its kept state is of no use any more, and what it has to read of its past is read again.
+    PrimesAnew {
+        rule: RuleName,
+        reason: String,
+    },
     GapRecorded {
         rule: RuleName,
         start: Timestamp,

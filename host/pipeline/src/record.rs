@@ -1,7 +1,7 @@
 //! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
 use watchbell_contract::{Duration, Intent, Label, Range, Severity, Timestamp};
 
-use crate::spec::{DestinationName, Meaning, RuleName, Step};
+use crate::spec::{DestinationName, Meaning, RuleName, StepId};
 
 /// One process that may own partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,25 +120,46 @@ pub struct EpisodeRecord {
     /// The level holds until then, on the data's clock.
     pub until: Timestamp,
     pub last: LastSignal,
-    /// Fixed when the episode opens.
-    pub chain: Vec<Step>,
-    /// The next step of `chain`.
-    pub step: u32,
-    pub repeat: Option<Duration>,
+    /// The rule's steps when the escalation was last carried out: what is not among them came by an edit since.
+    pub steps: Vec<StepId>,
+    /// Steps that were due by this wall time are done.
+    pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.
     pub announced_at: Option<Timestamp>,
-    /// Who heard of it and is to hear of its end.
-    pub told: Vec<DestinationName>,
+    /// Who heard of it and is to hear of its end, each once.
+    pub told: Vec<Notified>,
     /// How many announcements it has made.
     pub ordinal: u32,
+}
+
+/// A destination that heard of an episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notified {
+    pub destination: DestinationName,
+    /// Wall time of the first message to it.
+    pub at: Timestamp,
+    /// The step that brought that message, where one did.
+    pub step: Option<StepId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
     Pending,
     Active,
-    Acknowledged { at: Timestamp, by: String },
-    Resolved { at: Timestamp, why: Ending },
+    Acknowledged {
+        at: Timestamp,
+        by: String,
+    },
+    /// A person ended it while its level held. It stays open and says nothing until the level has ended once, so
+    /// that the next firing is a new episode.
+    ResolvedByHand {
+        at: Timestamp,
+        by: String,
+    },
+    Resolved {
+        at: Timestamp,
+        why: Ending,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

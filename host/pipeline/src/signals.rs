@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use watchbell_contract::{Signal, Timestamp, Window};
+use watchbell_contract::{Signal, SignalKind, Timestamp, Window};
 
 use crate::digest;
 use crate::episode::LinkedSignal;
@@ -15,7 +15,7 @@ pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
 /// In place of the first, where the rule itself calls something so.
 pub(crate) const DOCUMENTS_ELSE: &str = "_documents";
 
-/// Puts signals beside their links and documents. `nth` and `mark` are `fresh_signals`' to set.
+/// Puts signals beside their links and documents. `nth`, `mark` and `seen` are `fresh_signals`' to set.
 pub(crate) fn link(
     signals: Vec<Signal>,
     links: Vec<Option<String>>,
@@ -24,7 +24,15 @@ pub(crate) fn link(
     let links = links.into_iter().chain(std::iter::repeat(None));
     let documents = documents.into_iter().chain(std::iter::repeat(None));
     let all = signals.into_iter().zip(links).zip(documents);
-    all.map(|((signal, link), documents)| LinkedSignal { signal, link, documents, nth: 0, mark: 0 }).collect()
+    all.map(|((signal, link), documents)| LinkedSignal {
+        signal,
+        link,
+        documents,
+        nth: 0,
+        mark: 0,
+        seen: false,
+    })
+    .collect()
 }
 
 impl Run {
@@ -40,8 +48,8 @@ impl Run {
     }
 }
 
-/// Signals that were not committed before, in order of time, their documents in their details; `told` then holds
-/// those that a later run may repeat.
+/// Signals that were not committed before, and levels that were but may have another value now (`seen`), in order of
+/// time, their documents in their details; `told` then holds those that a later run may repeat.
 pub(crate) fn fresh_signals(
     told: &mut Vec<Told>,
     signals: Vec<LinkedSignal>,
@@ -56,11 +64,11 @@ pub(crate) fn fresh_signals(
         }
         // Documents are fetched as well as can be: the same signal may have others, or none, when it is found again.
         let met = known.meet(signal);
-        if met.is_new {
+        if met.is_new || signal.kind == SignalKind::Firing {
             if let Some(documents) = linked.documents.take() {
                 signal.details = with_documents(&signal.details, documents);
             }
-            (linked.nth, linked.mark) = (met.nth, met.mark.signal);
+            (linked.nth, linked.mark, linked.seen) = (met.nth, met.mark.signal, !met.is_new);
             fresh.push(linked);
         }
     }
@@ -147,9 +155,28 @@ fn with_documents(details: &str, documents: Documents) -> String {
     Value::Object(object).to_string()
 }
 
+/// `details` with the documents of `before`, unless it has its own: they are fetched once, for a new signal.
+pub(crate) fn keep_documents(before: &str, details: String) -> String {
+    let (Ok(Value::Object(mut before)), Ok(Value::Object(mut after))) =
+        (serde_json::from_str(before), serde_json::from_str(&details))
+    else {
+        return details;
+    };
+    let kept = [DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE].into_iter();
+    let kept: Vec<_> = kept
+        .filter(|name| !after.contains_key(*name))
+        .filter_map(|name| Some((name.to_owned(), before.remove(name)?)))
+        .collect();
+    if kept.is_empty() {
+        return details;
+    }
+    after.extend(kept);
+    Value::Object(after).to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{AnyOf, Evidence, Label, Range, SignalKind, Timestamp};
+    use watchbell_contract::{AnyOf, Evidence, Label, Range, Timestamp};
 
     use super::*;
 
@@ -171,7 +198,8 @@ mod tests {
 
     fn fresh(told: &mut Vec<Told>, signals: &[Signal]) -> Vec<(String, u32)> {
         let linked = link(signals.to_vec(), Vec::new(), Vec::new());
-        fresh_signals(told, linked, WINDOW).into_iter().map(|it| (it.signal.summary, it.nth)).collect()
+        let fresh = fresh_signals(told, linked, WINDOW).into_iter().filter(|linked| !linked.seen);
+        fresh.map(|it| (it.signal.summary, it.nth)).collect()
     }
 
     #[test]
@@ -197,6 +225,28 @@ mod tests {
         let mut told = Vec::new();
         assert_eq!(fresh(&mut told, &[signal(SignalKind::Firing, 20, "3 errors")]).len(), 1);
         assert_eq!(fresh(&mut told, &[signal(SignalKind::Firing, 20, "4 errors")]), []);
+    }
+
+    #[test]
+    fn a_level_is_found_again_and_an_event_is_not() {
+        let mut told = Vec::new();
+        let found = [signal(SignalKind::Firing, 20, "3 errors"), signal(SignalKind::Event, 20, "x")];
+        fresh(&mut told, &found);
+        let again = fresh_signals(&mut told, link(found.to_vec(), Vec::new(), Vec::new()), WINDOW);
+        let seen: Vec<_> = again.iter().map(|linked| (linked.signal.kind, linked.seen)).collect();
+        assert_eq!(seen, [(SignalKind::Firing, true)]);
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn documents_stay_with_a_level_whose_value_changes() {
+        assert_eq!(
+            keep_documents(r#"{"n":3,"documents":[{"a":1}],"documents_note":"1 of 2"}"#, r#"{"n":4}"#.into()),
+            r#"{"n":4,"documents":[{"a":1}],"documents_note":"1 of 2"}"#
+        );
+        let own = r#"{"documents":[2]}"#;
+        assert_eq!(keep_documents(r#"{"documents":[1]}"#, own.into()), own);
+        assert_eq!(keep_documents("7", "8".into()), "8");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a rule and a destination are, once a manifest has been understood. `manifest` makes them; nothing here knows YAML.
 use watchbell_contract::{AlertText, Duration, Severity};
 
+use crate::digest;
+
 /// A rule's unique name; the key of all that is kept of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleName(pub String);
@@ -119,6 +121,10 @@ pub struct Step {
     pub severity: Option<Severity>,
 }
 
+/// hash(`after`, `to`, `severity`): what makes a step the same before and after an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u64);
+
 /// What the outbox needs to know of a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSpec {
@@ -131,6 +137,12 @@ pub struct DestinationSpec {
     pub deadline: Duration,
     /// Deliveries under way at once.
     pub concurrency: usize,
+}
+
+impl Step {
+    pub fn id(&self) -> StepId {
+        digest::step_id(self)
+    }
 }
 
 impl Comparison {

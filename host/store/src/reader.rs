@@ -164,6 +164,7 @@ impl Reader {
 impl FromRow for RuleView {
     const TABLE: &'static str = RuleRecord::TABLE;
     const KEY: &'static str = RuleRecord::KEY;
+    const FORMAT: u32 = RuleRecord::FORMAT;
 
     fn from_row(row: &rusqlite::Row<'_>) -> Result<Self, crate::sqlite::Unread> {
         Ok(Self {

@@ -71,7 +71,7 @@ fn json(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<S
         .map(|episode| {
             let labels: serde_json::Map<String, Value> =
                 episode.labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect();
-            let told: Vec<&str> = episode.told.iter().map(|destination| destination.0.as_str()).collect();
+            let told: Vec<&str> = episode.told.iter().map(|told| told.destination.0.as_str()).collect();
             json!({
                 "id": episode.id.0, "severity": episode.severity.as_str(), "labels": labels,
                 "since": rfc3339(episode.since), "phase": phase(episode), "told": told,
@@ -160,6 +160,9 @@ fn phase(episode: &EpisodeRecord) -> String {
         Phase::Pending => "pending: not yet announced".to_owned(),
         Phase::Active => "active".to_owned(),
         Phase::Acknowledged { at, by } => format!("acknowledged by {by} at {}", rfc3339(*at)),
+        Phase::ResolvedByHand { at, by } => {
+            format!("resolved by {by} at {}, quiet until its level ends", rfc3339(*at))
+        }
         Phase::Resolved { at, why } => format!("resolved at {} ({why:?})", rfc3339(*at)),
     }
 }
@@ -171,7 +174,7 @@ fn episode_line(episode: &EpisodeRecord) -> String {
         .map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)")))
         .collect();
     let phase = phase(episode);
-    let told: Vec<&str> = episode.told.iter().map(|destination| destination.0.as_str()).collect();
+    let told: Vec<&str> = episode.told.iter().map(|told| told.destination.0.as_str()).collect();
     format!(
         "{} {} [{}] since {}: {phase}; told: {}; {}",
         episode.id.0,

@@ -54,7 +54,7 @@ pub(crate) fn episode(episode: &EpisodeRecord, start: Timestamp) -> Map<String, 
         Phase::Pending => "pending",
         Phase::Active => "active",
         Phase::Acknowledged { .. } => "acknowledged",
-        Phase::Resolved { .. } => "resolved",
+        Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => "resolved",
     };
     object(json!({
         "labels": labels(&episode.labels), "state": state, "severity": episode.severity.as_str(),
@@ -124,6 +124,7 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
             format!("failed    attempt {attempt}, next at {}: {message}", at(*next))
         }
         Note::Primed { until, .. } => format!("primed    with the time before {}", at(*until)),
+        Note::PrimesAnew { reason, .. } => format!("primes    anew: {reason}"),
         Note::GapRecorded { start: from, end, reason, .. } => {
             format!("gap       {} to {}: {reason}", at(*from), at(*end))
         }

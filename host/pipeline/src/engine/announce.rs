@@ -20,25 +20,25 @@ use super::Engine;
 /// In whose name a message speaks.
 #[derive(Clone, Debug)]
 pub(super) struct Voice {
-    rule: RuleName,
-    owner: Option<String>,
-    title: String,
-    body: String,
+    pub(super) rule: RuleName,
+    pub(super) owner: Option<String>,
+    pub(super) title: String,
+    pub(super) body: String,
 }
 
 /// What a message is about.
-struct Message<'a> {
-    episode: &'a EpisodeId,
-    labels: &'a [Label],
+pub(super) struct Message<'a> {
+    pub(super) episode: &'a EpisodeId,
+    pub(super) labels: &'a [Label],
     /// The labels as its text calls them.
-    named: &'a [Label],
-    severity: Severity,
-    cause: Cause,
-    ordinal: u32,
-    since: Timestamp,
-    last: &'a LastSignal,
-    count: u32,
-    more: &'a [String],
+    pub(super) named: &'a [Label],
+    pub(super) severity: Severity,
+    pub(super) cause: Cause,
+    pub(super) ordinal: u32,
+    pub(super) since: Timestamp,
+    pub(super) last: &'a LastSignal,
+    pub(super) count: u32,
+    pub(super) more: &'a [String],
 }
 
 impl Voice {
@@ -71,14 +71,14 @@ impl<'a> Message<'a> {
 impl Engine {
     pub(super) fn announce_changes(&mut self, name: &RuleName, changes: Changes, window_end: Timestamp) {
         let Some(rule) = self.rules.get(name) else { return };
-        let voice = Voice::of(Some(&rule.spec), name);
+        let (voice, alert) = (Voice::of(Some(&rule.spec), name), rule.spec.alert.clone());
         for (episode, summary) in changes.opened {
             self.ledger.note(Note::EpisodeOpened { rule: name.clone(), episode, summary });
         }
         // Ends first: an end and a new beginning of the same labels are told in that order.
         for ended in changes.ended {
             self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, ended);
+            self.announce_end(&voice, &alert, ended);
         }
         for labels in &changes.touched {
             let worse = changes.worse.contains(labels);
@@ -87,7 +87,7 @@ impl Engine {
         self.announce_events(name, &voice, changes.events, window_end);
     }
 
-    fn send(&mut self, voice: &Voice, message: &Message<'_>, to: &[DestinationName]) {
+    pub(super) fn send(&mut self, voice: &Voice, message: &Message<'_>, to: &[DestinationName]) {
         let subject = Subject {
             rule: &voice.rule.0,
             owner: voice.owner.as_deref(),

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::episode;
+use crate::order::Note;
 use crate::priming;
 use crate::record::RuleRecord;
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
@@ -70,6 +71,7 @@ impl Engine {
         }
         let labels: Vec<_> = rule.open.keys().cloned().collect();
         self.rules.insert(name.clone(), rule);
+        self.follow_rule(&name);
         for labels in labels {
             self.set_timer(&name, &labels);
         }
@@ -96,8 +98,17 @@ impl Engine {
     }
 
     fn change_rule(&mut self, mut rule: Rule, spec: RuleSpec) -> Rule {
-        let lost = rule.record.state.as_ref().is_some_and(|state| state.version != spec.state_version);
-        if rule.record.meaning != spec.meaning || lost {
+        let kept = rule.record.state.as_ref().map(|state| state.version);
+        let lost = kept.filter(|version| *version != spec.state_version);
+        if rule.record.meaning != spec.meaning || lost.is_some() {
+            let reason = match lost {
+                Some(version) => {
+                    let wanted = spec.state_version;
+                    format!("its state is of version {version}, and its module keeps version {wanted}")
+                }
+                None => "its manifest means something else now".into(),
+            };
+            self.ledger.note(Note::PrimesAnew { rule: spec.name.clone(), reason });
             rule.record.meaning = spec.meaning.clone();
             rule.record.state = None;
             rule.record.priming = None;
@@ -113,6 +124,7 @@ impl Engine {
         let changed = Rule::new(spec, rule.record, rule.open, waited);
         Rule {
             committed: rule.committed,
+            unwritten: rule.unwritten,
             timers: rule.timers,
             activity: rule.activity,
             cut: rule.cut,
@@ -143,8 +155,9 @@ impl Engine {
         };
         let ended = episode::end_all(&mut open, self.now);
         let gone = super::announce::Voice::of(spec.as_ref(), name);
+        let alert = spec.map(|spec| spec.alert).unwrap_or_default();
         for ended in ended {
-            self.announce_end(&gone, ended);
+            self.announce_end(&gone, &alert, ended);
         }
         if had_record {
             self.ledger.rule_ended(name);

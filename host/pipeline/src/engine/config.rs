@@ -36,6 +36,8 @@ pub struct EngineConfig {
     pub oversize_attempts: u32,
     /// Events of one rule in one commit that are still announced one by one.
     pub events_max: usize,
+    /// Open episodes of a rule that are told one by one of a step which an edit put in their past.
+    pub edited_max: usize,
     /// Decides jitter, and nothing else.
     pub seed: u64,
 }
@@ -57,6 +59,7 @@ impl EngineConfig {
             poison_attempts: 3,
             oversize_attempts: 10,
             events_max: 20,
+            edited_max: 20,
             seed: 0,
         }
     }

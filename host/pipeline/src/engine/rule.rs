@@ -4,7 +4,7 @@ use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
 use crate::because::Because;
 use crate::digest;
-use crate::episode::Open;
+use crate::episode::{Open, Unwritten};
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
@@ -23,6 +23,7 @@ pub(super) struct Rule {
     /// The cursor that the store holds.
     pub(super) committed: Timestamp,
     pub(super) open: Open,
+    pub(super) unwritten: Unwritten,
     pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
     pub(super) activity: Activity,
     pub(super) cut: Cut,
@@ -70,6 +71,7 @@ impl Rule {
             spec,
             record,
             open,
+            unwritten: Unwritten::new(),
             timers: BTreeMap::new(),
             activity: Activity::Idle,
             cut: Cut::Whole,

@@ -235,10 +235,10 @@ impl Engine {
         let ended: Vec<_> = cleared
             .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
             .collect();
-        let voice = Voice::of(Some(&rule.spec), name);
+        let (voice, alert) = (Voice::of(Some(&rule.spec), name), rule.spec.alert.clone());
         for ended in ended {
             self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, ended);
+            self.announce_end(&voice, &alert, ended);
         }
     }
 
@@ -264,8 +264,8 @@ impl Engine {
             NoData::Alert => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
             _ => {}
         }
-        let passage = Passage { window_end: window.end, judged, now: self.now };
-        let changes = episode::fold(&rule.spec, &mut rule.open, fresh, passage);
+        let passage = Passage { window_end: window.end, settled: window.settled, judged, now: self.now };
+        let changes = episode::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
         self.announce_changes(name, changes, window.end);
     }
 

@@ -1,6 +1,6 @@
-//! A seeded run of the engine in a world of faults: outages, late documents, traps, lost acknowledgements and a crash
-//! between any two actions. Promises are checked after every step. `SEED=7 cargo test -p watchbell-pipeline --test
-//! sim` replays one run.
+//! A seeded run of the engine in a world of faults: outages, late documents, traps, edited rules, lost acknowledgements
+//! and a crash between any two actions. Promises are checked after every step. `SEED=7 cargo test -p
+//! watchbell-pipeline --test sim` replays one run.
 mod store; // a store in memory that checks what it is given
 mod world; // documents, rules over them, and what a run of them finds
 mod shell; // carries out actions in virtual time, with faults
@@ -19,6 +19,7 @@ fn every_promise_holds_under_every_seed() {
     let mut crashes = 0;
     let mut repeats = 0;
     let mut gaps = 0;
+    let (mut edits, mut worse, mut summaries) = (0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| Sim::new(seed).run());
         match outcome {
@@ -26,6 +27,9 @@ fn every_promise_holds_under_every_seed() {
                 crashes += tally.crashes;
                 repeats += tally.flagged_repeats;
                 gaps += tally.gaps;
+                edits += tally.edits;
+                worse += tally.worse;
+                summaries += tally.summaries;
             }
             Err(panic) => {
                 eprintln!("seed {seed} failed; replay it with SEED={seed}");
@@ -38,6 +42,10 @@ fn every_promise_holds_under_every_seed() {
         assert!(
             crashes > 100 && repeats > 10 && gaps > 10,
             "{crashes} crashes, {repeats} repeats, {gaps} gaps"
+        );
+        assert!(
+            edits > 100 && worse > 10 && summaries > 10,
+            "{edits} edits, {worse} worse, {summaries} summaries"
         );
     }
 }

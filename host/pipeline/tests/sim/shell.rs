@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
+use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Severity, Timestamp};
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault, RunId};
 use watchbell_pipeline::record::{Commit, Delivery, HostId, IntentId, Phase};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
@@ -31,6 +31,8 @@ pub(crate) struct Sim {
     received: Vec<(Intent, DestinationName)>,
     lanes: BTreeMap<(String, DestinationName), Timestamp>,
     outage_until: i64,
+    /// Of the bundle in force.
+    edition: usize,
     tally: Tally,
 }
 
@@ -39,6 +41,10 @@ pub(crate) struct Tally {
     pub(crate) crashes: u32,
     pub(crate) flagged_repeats: u32,
     pub(crate) gaps: usize,
+    pub(crate) edits: u32,
+    /// Messages of a higher severity, and of many episodes that an edit made late.
+    pub(crate) worse: u32,
+    pub(crate) summaries: u32,
 }
 
 enum Coming {
@@ -76,6 +82,7 @@ impl Sim {
             received: Vec::new(),
             lanes: BTreeMap::new(),
             outage_until: 0,
+            edition: 0,
             tally: Tally::default(),
         }
     }
@@ -86,6 +93,11 @@ impl Sim {
             self.step();
         }
         self.check_end();
+        self.check_growth();
+        let is_worse = |(it, _): &&(Intent, DestinationName)| it.cause == Cause::Worse;
+        self.tally.worse = self.received.iter().filter(is_worse).count() as u32;
+        let is_summary = |(it, _): &&(Intent, DestinationName)| it.title.contains("more episodes are open");
+        self.tally.summaries = self.received.iter().filter(is_summary).count() as u32;
         self.tally.gaps = self.store.gaps.len();
         self.tally
     }
@@ -98,6 +110,9 @@ impl Sim {
             }
             let Some(action) = self.engine.poll_action() else { break };
             self.carry_out(action);
+        }
+        if self.fault(0.003) {
+            self.edit();
         }
         let wakeup = self.engine.next_wakeup().map_or(END, |at| at.0);
         let first = self.coming.keys().next().copied();
@@ -240,15 +255,28 @@ impl Sim {
         self.persisting = false;
         let long = self.random.random_bool(0.1);
         self.now += self.random.random_range(100..if long { 1_800_000 } else { 5_000 });
+        if self.random.random_bool(0.2) {
+            self.edition = self.random.random_range(0..world::EDITIONS);
+        }
         let seed = self.random.random();
         self.engine = Engine::new(config(seed), Timestamp(self.now), self.store.snapshot());
         self.bundle();
     }
 
     fn bundle(&mut self) {
-        let bundle =
-            Event::Bundle { digest: "1".into(), rules: world::rules(), destinations: world::destinations() };
+        let bundle = Event::Bundle {
+            digest: self.edition.to_string(),
+            rules: world::rules(self.edition),
+            destinations: world::destinations(),
+        };
         self.engine.handle(Timestamp(self.now), bundle);
+    }
+
+    /// Somebody edits the rules and reloads them.
+    fn edit(&mut self) {
+        self.tally.edits += 1;
+        self.edition = self.random.random_range(0..world::EDITIONS);
+        self.bundle();
     }
 
     fn check_end(&self) {
@@ -314,10 +342,9 @@ impl Sim {
             let of = |(intent, _): &&(Intent, DestinationName)| intent.cause == cause;
             self.received.iter().filter(of).map(|(intent, to)| (intent.episode.as_str(), to)).collect()
         };
-        let (opened, escalated, resolved) =
-            (told(Cause::Opened), told(Cause::Escalated), told(Cause::Resolved));
-        let began: BTreeSet<_> = opened.union(&escalated).copied().collect();
-        assert_eq!(began, resolved);
+        let began: BTreeSet<_> =
+            [Cause::Opened, Cause::Escalated, Cause::Worse].into_iter().flat_map(told).collect();
+        assert_eq!(began, told(Cause::Resolved));
         assert!(told(Cause::Was).iter().all(|was| !began.contains(was)));
         // Each document of the level belongs to a span that somebody heard of.
         let spans: Vec<_> =
@@ -336,6 +363,33 @@ impl Sim {
         }
     }
 
+    /// A level that grew says how far, in the end; it is critical if it ever was, and worse to nobody twice.
+    fn check_growth(&self) {
+        let mut worse: BTreeMap<(&str, &DestinationName), BTreeSet<&str>> = BTreeMap::new();
+        for (intent, to) in self.received.iter().filter(|(intent, _)| intent.cause == Cause::Worse) {
+            worse.entry((&intent.episode, to)).or_default().insert(&intent.id);
+        }
+        assert!(worse.values().all(|ids| ids.len() == 1), "worse twice: {worse:?}");
+        for episode in self.store.episodes.values().filter(|episode| episode.rule.0 == "growing") {
+            let host = episode.labels[0].value.as_deref().and_then(|name| name[1..].parse().ok());
+            let truth = self.world.growth(host.expect("a number"), |_| true);
+            let (since, last) = (episode.since.0, episode.last.at.0);
+            let said = truth.iter().find(|(at, ..)| *at == last).map(|(_, _, value, _)| *value);
+            assert_eq!(episode.last.value, said, "the newest value of {episode:?}");
+            let peak = |from: i64| {
+                let within = truth.iter().filter(|(at, ..)| from <= *at && *at <= last);
+                within.map(|(_, _, value, _)| *value).fold(0.0, f64::max)
+            };
+            let critical = episode.severity == Severity::Critical;
+            assert!(critical || peak(since) < world::CRITICAL, "it was critical: {episode:?}");
+            // A late document before the first signal counts as well.
+            assert!(
+                !critical || peak(since - 240_000) >= world::CRITICAL,
+                "it never was critical: {episode:?}"
+            );
+        }
+    }
+
     fn later(&mut self, after: i64, coming: Coming) {
         self.order += 1;
         self.coming.insert((self.now + after, self.order), coming);
@@ -351,5 +405,5 @@ impl Sim {
 }
 
 fn config(seed: u64) -> EngineConfig {
-    EngineConfig { events_max: 1_000, seed, ..EngineConfig::new(HostId("sim".into())) }
+    EngineConfig { events_max: 1_000, edited_max: 2, seed, ..EngineConfig::new(HostId("sim".into())) }
 }

@@ -5,7 +5,8 @@ use watchbell_contract::{
 };
 use watchbell_pipeline::order::{Evaluation, Run, RunFault};
 use watchbell_pipeline::spec::{
-    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
+    AlertSpec, CatchUp, Comparison, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec,
+    Schedule, Step, Worse,
 };
 
 /// Where the story begins: not on a round minute.
@@ -24,10 +25,17 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 6] = ["each", "level", "poisoned", "counting", "cron", "clearing"];
+pub(crate) const RULES: [&str; 7] = ["each", "level", "poisoned", "counting", "cron", "clearing", "growing"];
 
 /// Those that announce each document once.
 pub(crate) const EVENTS: [&str; 3] = ["each", "poisoned", "cron"];
+
+/// From this value on, `growing` is critical.
+pub(crate) const CRITICAL: f64 = 5.0;
+
+/// The span over which `growing` counts, and the one for which it holds after its last document.
+const COUNTED: i64 = 600_000;
+const HELD: i64 = 240_000;
 
 /// More rows than this in one window are too many for `poisoned`.
 pub(crate) const ROWS_MAX: usize = 12;
@@ -81,6 +89,11 @@ impl World {
             "each" | "poisoned" | "cron" => within(start, end).map(event).collect(),
             "level" => within(start, end).map(firing).collect(),
             "clearing" => within(start, end).map(clearing).collect(),
+            "growing" => (0..5)
+                .flat_map(|host| self.growth(host, |document| document.at < end.0 && visible(&document)))
+                .filter(|(at, ..)| start.0 <= *at && *at <= end.0)
+                .map(growing)
+                .collect(),
             _ => Vec::new(),
         };
         signals.sort_by_key(|signal| signal.at);
@@ -99,23 +112,71 @@ impl World {
     }
 }
 
+impl World {
+    /// What `growing` says of a host: at each of its documents and at each minute after one, how many there were, and
+    /// when the last of them was.
+    pub(crate) fn growth(&self, host: u32, known: impl Fn(&Document) -> bool) -> Vec<(i64, u32, f64, i64)> {
+        let of_host = self.documents.iter().filter(|document| document.id % 5 == host && known(document));
+        let mut times: Vec<i64> = of_host.map(|document| document.at).collect();
+        times.sort_unstable();
+        let points = times.iter().flat_map(|at| [*at, at.div_euclid(60_000) * 60_000 + 60_000]);
+        let points: std::collections::BTreeSet<i64> = points.collect();
+        let said = |point: i64| {
+            let counted = times.iter().filter(|at| point - COUNTED < **at && **at <= point);
+            let last = times.iter().filter(|at| **at <= point).max().copied().unwrap_or(point);
+            (point, host, counted.count() as f64, last)
+        };
+        points.into_iter().map(said).collect()
+    }
+}
+
+fn growing((at, host, value, last): (i64, u32, f64, i64)) -> Signal {
+    Signal {
+        labels: vec![Label { name: "host".into(), value: Some(format!("h{host}")) }],
+        at: Timestamp(at),
+        until: Some(Timestamp(last + HELD)),
+        kind: SignalKind::Firing,
+        value: Some(value),
+        threshold: None,
+        summary: format!("{value} documents"),
+        details: "{}".into(),
+        evidence: None,
+    }
+}
+
 pub(crate) fn read(state: &[u8]) -> (i64, i64) {
     let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     if state.len() == 16 { (number(&state[..8]), number(&state[8..])) } else { (0, 0) }
 }
 
-pub(crate) fn rules() -> Vec<RuleSpec> {
-    RULES.iter().map(|name| rule(name)).collect()
+/// The bundle in one of its editions: they differ in what is said of levels, and to whom.
+pub(crate) fn rules(edition: usize) -> Vec<RuleSpec> {
+    RULES.iter().map(|name| rule(name, edition)).collect()
 }
 
-fn rule(name: &str) -> RuleSpec {
-    let step = |after: u64, to: &str| Step {
+/// How many editions there are.
+pub(crate) const EDITIONS: usize = 6;
+
+fn steps(edition: usize) -> Vec<Step> {
+    let step = |after: u64, to: &[&str]| Step {
         after: Duration::from_mins(after),
-        to: vec![DestinationName(to.into())],
+        to: to.iter().map(|name| DestinationName((*name).into())).collect(),
         unless_acknowledged: false,
         severity: None,
     };
-    let level = name == "level";
+    let critical = |step| Step { severity: Some(Severity::Critical), ..step };
+    match edition {
+        0 => vec![step(0, &["chat"]), step(3, &["mail"])],
+        1 => vec![step(0, &["chat", "mail"]), step(3, &["mail"])],
+        2 => vec![step(0, &["chat"])],
+        3 => vec![step(0, &["mail"]), step(1, &["chat"]), step(2, &["mail"]), step(8, &["chat"])],
+        4 => vec![step(0, &["chat"]), critical(step(1, &["mail"]))],
+        _ => vec![step(1, &["chat"]), step(2, &["mail"])],
+    }
+}
+
+fn rule(name: &str, edition: usize) -> RuleSpec {
+    let (level, growing) = (name == "level", name == "growing");
     RuleSpec {
         name: RuleName(name.into()),
         owner: None,
@@ -137,15 +198,18 @@ fn rule(name: &str) -> RuleSpec {
         deadline: Duration::from_secs(60),
         key: vec!["host".into()],
         severity: Severity::Warning,
-        worse: Vec::new(),
+        worse: match growing {
+            true => vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(CRITICAL) }],
+            false => Vec::new(),
+        },
         no_data: if name == "clearing" { NoData::Hold } else { NoData::Ignore },
         alert: AlertSpec {
             title: "{{ summary }}".into(),
             body: "{{ labels.host }}".into(),
-            steps: if level { vec![step(0, "chat"), step(3, "mail")] } else { vec![step(0, "chat")] },
+            steps: if level || growing { steps(edition) } else { steps(2) },
+            repeat: (edition % 3 == 1).then_some(Duration::from_mins(edition as u64 * 2)),
             hold: Duration::from_secs(if name == "clearing" { 60 } else { 0 }),
             resolve_after: Duration::from_secs(if level { 60 } else { 0 }),
-            ..AlertSpec::default()
         },
     }
 }

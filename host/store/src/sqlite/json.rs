@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use watchbell_contract::{Duration, Intent, Label, Range, Timestamp};
-use watchbell_pipeline::record::{Failure, LastSignal, RunSummary, Told};
-use watchbell_pipeline::spec::{DestinationName, Step};
+use watchbell_pipeline::record::{Failure, LastSignal, Notified, RunSummary, Told};
+use watchbell_pipeline::spec::{DestinationName, Step, StepId};
 
 use super::names::{cause, severity};
 
@@ -16,6 +16,7 @@ pub(crate) trait Column: Sized {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Exact(String);
 
+/// A step of a chain as format 1 of episodes kept it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StepForm {
     after: u64,
@@ -147,6 +148,33 @@ impl Column for Vec<Step> {
                 })
             })
             .collect()
+    }
+}
+
+impl Column for Vec<StepId> {
+    type Form = Vec<u64>;
+    fn form(&self) -> Self::Form {
+        self.iter().map(|step| step.0).collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        Some(form.into_iter().map(StepId).collect())
+    }
+}
+
+impl Column for Vec<Notified> {
+    type Form = Vec<(String, i64, Option<u64>)>;
+    fn form(&self) -> Self::Form {
+        self.iter()
+            .map(|told| (told.destination.0.clone(), told.at.0, told.step.map(|step| step.0)))
+            .collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        let told = |(name, at, step): (String, i64, Option<u64>)| Notified {
+            destination: DestinationName(name),
+            at: Timestamp(at),
+            step: step.map(StepId),
+        };
+        Some(form.into_iter().map(told).collect())
     }
 }
 

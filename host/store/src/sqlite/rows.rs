@@ -1,11 +1,11 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
-use watchbell_contract::{Duration, Intent, Range, Timestamp};
+use watchbell_contract::{Intent, Range, Timestamp};
 use watchbell_pipeline::record::{
-    Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Phase, Priming,
-    RuleRecord, StateRecord,
+    Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Notified, Phase,
+    Priming, RuleRecord, StateRecord,
 };
-use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName};
+use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId};
 
 use super::json::Column;
 use super::names::{ending, gap_reason, severity};
@@ -21,13 +21,21 @@ pub(crate) enum RowError {
 pub(crate) trait FromRow: Sized {
     const TABLE: &'static str;
     const KEY: &'static str;
+    /// The newest form of its rows; older ones are read as well.
+    const FORMAT: u32;
     fn from_row(row: &Row<'_>) -> Result<Self, Unread>;
+
+    fn unreadable(row: &Row<'_>, what: String) -> RowError {
+        RowError::Unreadable { table: Self::TABLE, key: row.get(Self::KEY).unwrap_or_default(), what }
+    }
 }
 
 /// What is wrong within a row.
 pub(crate) enum Unread {
     Sqlite(rusqlite::Error),
     Column(&'static str),
+    /// A later version wrote it.
+    Format(u32),
 }
 
 pub(crate) fn all<T: FromRow>(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<T>, RowError> {
@@ -35,9 +43,16 @@ pub(crate) fn all<T: FromRow>(db: &Connection, sql: &str, params: impl Params) -
     let mut rows = statement.query(params)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(T::from_row(row).map_err(|unread| unread.at::<T>(row))?);
+        records.push(read(row).map_err(|unread: Unread| unread.at::<T>(row))?);
     }
     Ok(records)
+}
+
+fn read<T: FromRow>(row: &Row<'_>) -> Result<T, Unread> {
+    match plain(row, "format")? {
+        found if found > T::FORMAT => Err(Unread::Format(found)),
+        _ => T::from_row(row),
+    }
 }
 
 pub(crate) fn epoch(bits: i64) -> Epoch {
@@ -47,6 +62,7 @@ pub(crate) fn epoch(bits: i64) -> Epoch {
 impl FromRow for RuleRecord {
     const TABLE: &'static str = "rules";
     const KEY: &'static str = "name";
+    const FORMAT: u32 = 1;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let state = match time(row, "state_settled")? {
@@ -78,6 +94,7 @@ impl FromRow for RuleRecord {
 impl FromRow for EpisodeRecord {
     const TABLE: &'static str = "episodes";
     const KEY: &'static str = "id";
+    const FORMAT: u32 = 2;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let phase: String = plain(row, "phase")?;
@@ -87,11 +104,25 @@ impl FromRow for EpisodeRecord {
             "acknowledged" => {
                 Phase::Acknowledged { at: Timestamp(plain(row, "phase_at")?), by: plain(row, "phase_note")? }
             }
+            "resolved-by-hand" => Phase::ResolvedByHand {
+                at: Timestamp(plain(row, "phase_at")?),
+                by: plain(row, "phase_note")?,
+            },
             "resolved" => Phase::Resolved {
                 at: Timestamp(plain(row, "phase_at")?),
                 why: word(row, "phase_note", ending)?,
             },
             _ => return Err(Unread::Column("phase")),
+        };
+        let opened_at = Timestamp(plain(row, "opened_at")?);
+        let announced_at = time(row, "announced_at")?;
+        let escalated = match plain(row, "format")? {
+            1 => Escalated::of_chain(row, opened_at, announced_at)?,
+            _ => Escalated {
+                steps: json(row, "steps")?,
+                stepped_until: time(row, "stepped_until")?,
+                told: json(row, "notified")?,
+            },
         };
         Ok(Self {
             id: EpisodeId(plain(row, "id")?),
@@ -100,15 +131,51 @@ impl FromRow for EpisodeRecord {
             phase,
             severity: word(row, "severity", severity)?,
             since: Timestamp(plain(row, "since")?),
-            opened_at: Timestamp(plain(row, "opened_at")?),
+            opened_at,
             until: Timestamp(plain(row, "until")?),
             last: json(row, "last")?,
-            chain: json(row, "chain")?,
-            step: plain(row, "step")?,
-            repeat: plain::<Option<i64>>(row, "repeat")?.map(|bits| Duration(bits.cast_unsigned())),
-            announced_at: time(row, "announced_at")?,
-            told: json(row, "told")?,
+            steps: escalated.steps,
+            stepped_until: escalated.stepped_until,
+            announced_at,
+            told: escalated.told,
             ordinal: plain(row, "ordinal")?,
+        })
+    }
+}
+
+/// How far an episode's escalation has come.
+struct Escalated {
+    steps: Vec<StepId>,
+    stepped_until: Option<Timestamp>,
+    told: Vec<Notified>,
+}
+
+impl Escalated {
+    /// Episodes kept their whole chain once, and the number of its steps that were done.
+    fn of_chain(
+        row: &Row<'_>,
+        opened_at: Timestamp,
+        announced_at: Option<Timestamp>,
+    ) -> Result<Self, Unread> {
+        let chain: Vec<Step> = json(row, "chain")?;
+        let done: u32 = plain(row, "step")?;
+        let done = &chain[..chain.len().min(done as usize)];
+        let names: Vec<DestinationName> = json(row, "told")?;
+        let at = announced_at.unwrap_or(opened_at);
+        Ok(Self {
+            steps: chain.iter().map(Step::id).collect(),
+            stepped_until: done.last().map(|step| opened_at + step.after),
+            told: names
+                .into_iter()
+                .map(|destination| {
+                    let step = done.iter().find(|step| step.to.contains(&destination));
+                    Notified {
+                        at: step.map_or(at, |step| opened_at + step.after),
+                        step: step.map(Step::id),
+                        destination,
+                    }
+                })
+                .collect(),
         })
     }
 }
@@ -116,6 +183,7 @@ impl FromRow for EpisodeRecord {
 impl FromRow for IntentRecord {
     const TABLE: &'static str = "intents";
     const KEY: &'static str = "id";
+    const FORMAT: u32 = 1;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let attempt: u32 = plain(row, "attempt")?;
@@ -153,6 +221,7 @@ impl FromRow for IntentRecord {
 impl FromRow for GapRecord {
     const TABLE: &'static str = "gaps";
     const KEY: &'static str = "rule";
+    const FORMAT: u32 = 1;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         Ok(Self {
@@ -198,11 +267,11 @@ impl Unread {
     fn at<T: FromRow>(self, row: &Row<'_>) -> RowError {
         match self {
             Self::Sqlite(error) => RowError::Sqlite(error),
-            Self::Column(column) => RowError::Unreadable {
-                table: T::TABLE,
-                key: row.get(T::KEY).unwrap_or_default(),
-                what: format!("its `{column}` cannot be understood"),
-            },
+            Self::Column(column) => T::unreadable(row, format!("its `{column}` cannot be understood")),
+            Self::Format(found) => {
+                let known = T::FORMAT;
+                T::unreadable(row, format!("it has format {found}, and this version reads up to {known}"))
+            }
         }
     }
 }

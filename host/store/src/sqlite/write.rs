@@ -6,6 +6,7 @@ use watchbell_pipeline::spec::RuleName;
 
 use super::json::Column;
 use super::names::{ending_name, gap_reason_name};
+use super::rows::FromRow;
 
 /// Everything that `commit` changes, within the transaction that the caller holds.
 pub(crate) fn commit(db: &Connection, commit: &Commit) -> Result<()> {
@@ -38,9 +39,9 @@ fn end_rule(db: &Connection, name: &RuleName) -> Result<()> {
 fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
-           priming_reached, priming_until, told, committed_at, last_run, failure)
+           priming_reached, priming_until, told, committed_at, last_run, failure, format)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
-           :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure)",
+           :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -55,6 +56,7 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
         ":committed_at": rule.committed_at.map(|at| at.0),
         ":last_run": rule.last_run.as_ref().map(json).transpose()?,
         ":failure": rule.failure.as_ref().map(json).transpose()?,
+        ":format": RuleRecord::FORMAT,
     })?;
     match &rule.state {
         Some(state) => db
@@ -73,13 +75,16 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         Phase::Pending => ("pending", None, None),
         Phase::Active => ("active", None, None),
         Phase::Acknowledged { at, by } => ("acknowledged", Some(at.0), Some(by.as_str())),
+        Phase::ResolvedByHand { at, by } => ("resolved-by-hand", Some(at.0), Some(by.as_str())),
         Phase::Resolved { at, why } => ("resolved", Some(at.0), Some(ending_name(*why))),
     };
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO episodes (id, partition, rule, labels, phase, phase_at, phase_note, severity,
-           since, opened_at, until, last, chain, step, repeat, announced_at, told, ordinal)
+           since, opened_at, until, last, steps, stepped_until, announced_at, notified, ordinal, format,
+           chain, step, told)
          VALUES (:id, :partition, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
-           :since, :opened_at, :until, :last, :chain, :step, :repeat, :announced_at, :told, :ordinal)",
+           :since, :opened_at, :until, :last, :steps, :stepped_until, :announced_at, :notified, :ordinal, :format,
+           '[]', 0, '[]')",
     )?;
     statement.execute(named_params! {
         ":id": episode.id.0,
@@ -94,12 +99,12 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         ":opened_at": episode.opened_at.0,
         ":until": episode.until.0,
         ":last": json(&episode.last)?,
-        ":chain": json(&episode.chain)?,
-        ":step": episode.step,
-        ":repeat": episode.repeat.map(|span| span.0.cast_signed()),
+        ":steps": json(&episode.steps)?,
+        ":stepped_until": episode.stepped_until.map(|at| at.0),
         ":announced_at": episode.announced_at.map(|at| at.0),
-        ":told": json(&episode.told)?,
+        ":notified": json(&episode.told)?,
         ":ordinal": episode.ordinal,
+        ":format": EpisodeRecord::FORMAT,
     })?;
     Ok(())
 }
@@ -109,14 +114,14 @@ fn intent(db: &Connection, partition: Partition, intent: &IntentRecord) -> Resul
     // Not `OR REPLACE`, which would give the row a new place in the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, partition, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message)
+           owner, epoch, maybe_repeated, note, message, format)
          VALUES (:id, :partition, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message)
+           :owner, :epoch, :maybe_repeated, :note, :message, :format)
          ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, destination = excluded.destination,
            rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
-           message = excluded.message",
+           message = excluded.message, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
@@ -133,6 +138,7 @@ fn intent(db: &Connection, partition: Partition, intent: &IntentRecord) -> Resul
         ":maybe_repeated": row.maybe_repeated,
         ":note": row.note,
         ":message": json(&intent.intent)?,
+        ":format": IntentRecord::FORMAT,
     })?;
     Ok(())
 }
@@ -187,8 +193,8 @@ impl<'a> DeliveryRow<'a> {
 
 fn gap(db: &Connection, gap: &GapRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO gaps (rule, starts, ends, reason, recorded_at, message)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO gaps (rule, starts, ends, reason, recorded_at, message, format)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     statement.execute(params![
         gap.rule.0,
@@ -196,7 +202,8 @@ fn gap(db: &Connection, gap: &GapRecord) -> Result<()> {
         gap.over.end.0,
         gap_reason_name(gap.reason),
         gap.recorded_at.0,
-        gap.message
+        gap.message,
+        GapRecord::FORMAT
     ])?;
     Ok(())
 }

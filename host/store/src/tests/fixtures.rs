@@ -1,9 +1,9 @@
 use watchbell_contract::{Cause, Duration, Intent, Label, Range, Severity, Timestamp};
 use watchbell_pipeline::record::{
     Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
-    IntentRecord, LastSignal, Partition, Phase, RuleRecord, RunSummary, StateRecord, Told,
+    IntentRecord, LastSignal, Notified, Partition, Phase, RuleRecord, RunSummary, StateRecord, Told,
 };
-use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step};
+use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 
 pub(crate) const PARTITION: Partition = Partition(3);
 
@@ -63,24 +63,17 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
             details: r#"{"current":30,"reference":10}"#.to_owned(),
             link: Some("https://kibana.example/app".to_owned()),
         },
-        chain: vec![
-            Step {
-                after: Duration::ZERO,
-                to: vec![DestinationName("ops-chat".to_owned())],
-                unless_acknowledged: false,
-                severity: None,
-            },
-            Step {
-                after: Duration::from_mins(15),
-                to: vec![DestinationName("ops-sms".to_owned())],
-                unless_acknowledged: true,
-                severity: Some(Severity::Critical),
-            },
-        ],
-        step: 1,
-        repeat: Some(Duration(u64::MAX)),
+        steps: vec![StepId(u64::MAX), StepId(1)],
+        stepped_until: Some(Timestamp(112)),
         announced_at: Some(Timestamp(115)),
-        told: vec![DestinationName("ops-chat".to_owned())],
+        told: vec![
+            Notified {
+                destination: DestinationName("ops-chat".to_owned()),
+                at: Timestamp(115),
+                step: Some(StepId(u64::MAX)),
+            },
+            Notified { destination: DestinationName("ops-sms".to_owned()), at: Timestamp(118), step: None },
+        ],
         ordinal: 1,
     }
 }

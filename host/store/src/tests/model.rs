@@ -87,6 +87,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::Pending),
         Just(Phase::Active),
         (any::<i64>(), ".{0,4}").prop_map(|(at, by)| Phase::Acknowledged { at: Timestamp(at), by }),
+        (any::<i64>(), ".{0,4}").prop_map(|(at, by)| Phase::ResolvedByHand { at: Timestamp(at), by }),
         (0..40_i64).prop_map(|at| Phase::Resolved { at: Timestamp(at), why: Ending::Cleared }),
     ]
 }

@@ -24,6 +24,7 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
         let claimed =
             Delivery::Claimed { owner: host("a"), epoch: Epoch(1), attempt: 3, maybe_repeated: true };
         let acknowledged = Phase::Acknowledged { at: Timestamp(130), by: "mia".to_owned() };
+        let by_hand = Phase::ResolvedByHand { at: Timestamp(131), by: "mia".to_owned() };
         let written = Commit {
             bundle: Some("sha256:b1".to_owned()),
             rules: vec![primed, rule("spike", 60)],
@@ -31,7 +32,8 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
                 episode("e1", Phase::Active),
                 episode("e2", acknowledged),
                 episode("e3", Phase::Pending),
-                episode("e4", Phase::Resolved { at: Timestamp(150), why: Ending::Lapsed }),
+                episode("e4", by_hand),
+                episode("e5", Phase::Resolved { at: Timestamp(150), why: Ending::Lapsed }),
             ],
             // Not in the order of their ids: the order of creation is what counts.
             intents: vec![
@@ -48,7 +50,7 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
         assert_eq!(found.epoch, Epoch(2));
         assert_eq!(found.bundle, written.bundle);
         assert_eq!(found.rules, written.rules);
-        assert_eq!(found.episodes, written.episodes[..3]);
+        assert_eq!(found.episodes, written.episodes[..4]);
         assert_eq!(found.intents, written.intents[..2]);
         assert_eq!(store.take_over(Partition(4), &host("b")).unwrap().rules, []);
     });

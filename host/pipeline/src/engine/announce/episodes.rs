@@ -6,28 +6,23 @@ use crate::episode::Ended;
 use crate::escalation::{self, Verdict};
 use crate::order::Note;
 use crate::record::{Ending, EpisodeRecord, Phase};
-use crate::spec::RuleName;
+use crate::spec::{AlertSpec, RuleName};
 
 use super::{Message, Voice};
 
 impl Engine {
     /// Says what an open episode has to say now, keeps it, and sets its timer.
     pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: bool) {
-        let now = self.now;
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = rule.open.remove(labels) else { return };
-        let voice = Voice::of(Some(&rule.spec), name);
+        let (voice, alert) = (Voice::of(Some(&rule.spec), name), &rule.spec.alert);
         let mut verdicts = Vec::new();
         if worse {
-            verdicts.push(escalation::on_worse(&episode));
+            verdicts.push(escalation::on_worse(&episode, alert));
         }
-        verdicts.push(escalation::on_time(&mut episode, now));
+        verdicts.push(escalation::on_time(&mut episode, alert, self.now));
         for verdict in verdicts {
-            self.remember(name, &verdict);
-            if let Verdict::Send { cause, to, .. } = verdict {
-                self.send(&voice, &Message::of(&episode, cause), &to);
-                escalation::told(&mut episode, &to, now);
-            }
+            self.carry_out(&voice, &mut episode, verdict);
         }
         self.ledger.episode(&episode);
         if let Some(rule) = self.rules.get_mut(name) {
@@ -36,23 +31,37 @@ impl Engine {
         self.set_timer(name, labels);
     }
 
+    /// Sends what a verdict says of an open episode, and notes who is told by it.
+    pub(in crate::engine) fn carry_out(
+        &mut self,
+        voice: &Voice,
+        episode: &mut EpisodeRecord,
+        verdict: Verdict,
+    ) {
+        self.remember(&voice.rule, &verdict);
+        if let Verdict::Send { cause, to, step, .. } = verdict {
+            self.send(voice, &Message::of(episode, cause), &to);
+            escalation::told(episode, &to, step, self.now);
+        }
+    }
+
     /// Tells of an end whom it concerns, and keeps it. The episode is open no more.
-    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, ended: Ended) {
+    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, alert: &AlertSpec, ended: Ended) {
         let Ended { mut episode, was_active } = ended;
-        let verdict = escalation::on_end(&episode, was_active, self.now);
+        let verdict = escalation::on_end(&episode, alert, was_active, self.now);
         self.remember(&voice.rule, &verdict);
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
             Phase::Resolved { why: Ending::Cleared, .. } => "the rule cleared it",
             _ => "its level has lapsed",
         };
-        if let Verdict::Send { cause, to, .. } = verdict {
+        if let Verdict::Send { cause, to, step, .. } = verdict {
             let mut voice = voice.clone();
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
                 voice.body.push_str("\n\nThe rule has ended: it was disabled or its file is gone.");
             }
             self.send(&voice, &Message::of(&episode, cause), &to);
-            escalation::told(&mut episode, &to, self.now);
+            escalation::told(&mut episode, &to, step, self.now);
         }
         self.ledger.note(Note::EpisodeResolved {
             rule: voice.rule.clone(),
@@ -77,7 +86,8 @@ impl Engine {
     pub(in crate::engine) fn set_timer(&mut self, name: &RuleName, labels: &[Label]) {
         self.drop_timer(name, labels);
         let Some(rule) = self.rules.get_mut(name) else { return };
-        if let Some(at) = rule.open.get(labels).and_then(escalation::next_at) {
+        let next = rule.open.get(labels).and_then(|episode| escalation::next_at(episode, &rule.spec.alert));
+        if let Some(at) = next {
             rule.timers.insert(labels.to_vec(), at);
             self.timers.insert((at, name.clone(), labels.to_vec()));
         }
@@ -96,7 +106,7 @@ impl Engine {
         let Some(rule) = self.rules.get(name) else { return Vec::new() };
         let reason = |episode: &EpisodeRecord| match episode.phase {
             Phase::Pending => Because::Pending { until: episode.since + rule.spec.alert.hold },
-            _ => escalation::waiting(episode),
+            _ => escalation::waiting(episode, &rule.spec.alert),
         };
         rule.open.values().map(reason).collect()
     }

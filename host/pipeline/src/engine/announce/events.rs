@@ -219,7 +219,7 @@ mod tests {
             details: format!(r#"{{"n":{at},"documents":[{{"at":{at}}}]}}"#),
             evidence: None,
         };
-        LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0 }
+        LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
     }
 
     fn values(labels: &[Label]) -> Vec<&str> {

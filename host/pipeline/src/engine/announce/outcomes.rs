@@ -1,8 +1,9 @@
 use watchbell_contract::{Cause, Receipt, Refusal};
 
 use crate::engine::Engine;
+use crate::escalation;
 use crate::outbox::Settled;
-use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord};
+use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
 use crate::spec::RuleName;
 
 impl Engine {
@@ -25,10 +26,12 @@ impl Engine {
     }
 
     fn heard(&mut self, record: &IntentRecord) {
+        let (destination, at) = (record.destination.clone(), self.now);
         if let Some(episode) = self.episode_of(record)
-            && !episode.told.contains(&record.destination)
+            && !matches!(episode.phase, Phase::ResolvedByHand { .. })
+            && !escalation::has_heard(episode, &destination)
         {
-            episode.told.push(record.destination.clone());
+            episode.told.push(Notified { destination, at, step: None });
             let episode = episode.clone();
             self.ledger.episode(&episode);
         }
@@ -40,7 +43,7 @@ impl Engine {
             return;
         }
         if let Some(episode) = self.episode_of(record) {
-            episode.told.retain(|name| *name != record.destination);
+            episode.told.retain(|told| told.destination != record.destination);
             let episode = episode.clone();
             self.ledger.episode(&episode);
         }

@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+
+use watchbell_contract::{Cause, Severity};
+
+use crate::digest;
+use crate::escalation::{self, Verdict};
+use crate::record::{EpisodeRecord, LastSignal, Phase};
+use crate::spec::{AlertSpec, DestinationName, RuleName};
+
+use super::Engine;
+use super::announce::{Message, Voice};
+
+/// Lines of a summary; what is beyond them is counted.
+const LINES_MAX: usize = 20;
+
+impl Engine {
+    /// Lets the open episodes of a rule follow its steps, where they are not those that were in force before. The
+    /// gravest hear at once of a step that is new and past already, the others in one summary.
+    pub(super) fn follow_rule(&mut self, name: &RuleName) {
+        let Some(rule) = self.rules.get(name).filter(|rule| !rule.open.is_empty()) else { return };
+        let (alert, voice) = (rule.spec.alert.clone(), Voice::of(Some(&rule.spec), name));
+        let steps = escalation::step_ids(&alert);
+        // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
+        let follows = |episode: &&EpisodeRecord| episode.phase != Phase::Pending && episode.steps != steps;
+        let mut edited: Vec<EpisodeRecord> = rule.open.values().filter(follows).cloned().collect();
+        edited.sort_by_key(|episode| std::cmp::Reverse((episode.severity, episode.opened_at)));
+        let mut sent = 0;
+        let mut rest: BTreeMap<DestinationName, Vec<EpisodeRecord>> = BTreeMap::new();
+        for mut episode in edited {
+            let before = AlertSpec {
+                steps: alert
+                    .steps
+                    .iter()
+                    .filter(|step| episode.steps.contains(&step.id()))
+                    .cloned()
+                    .collect(),
+                repeat: alert.repeat,
+                ..AlertSpec::default()
+            };
+            // What time demands all the same: the steps that were in force while the host was down, perhaps.
+            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, self.now) {
+                self.carry_out(&voice, &mut episode, due);
+            }
+            match escalation::on_edit(&episode, &alert, self.now) {
+                Verdict::Send { to, .. } if sent == self.config.edited_max => {
+                    to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
+                }
+                verdict => {
+                    sent += usize::from(matches!(verdict, Verdict::Send { .. }));
+                    self.carry_out(&voice, &mut episode, verdict);
+                }
+            }
+            episode.steps.clone_from(&steps);
+            episode.stepped_until = Some(self.now);
+            self.ledger.episode(&episode);
+            if let Some(rule) = self.rules.get_mut(name) {
+                rule.open.insert(episode.labels.clone(), episode);
+            }
+        }
+        for (destination, episodes) in rest {
+            self.summarize(&voice, &destination, &episodes);
+        }
+    }
+
+    /// One message for many open episodes of which a destination has not heard. It does not count as their
+    /// beginning: of the end of each it hears nothing either.
+    fn summarize(&mut self, voice: &Voice, to: &DestinationName, episodes: &[EpisodeRecord]) {
+        let severity = episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
+        let mut more: Vec<String> = episodes.iter().take(LINES_MAX).map(line).collect();
+        if episodes.len() > more.len() {
+            more.push(format!("and {} more", episodes.len() - more.len()));
+        }
+        let now = self.now;
+        let last = LastSignal {
+            at: now,
+            value: None,
+            threshold: None,
+            summary: format!("{} more episodes are open", episodes.len()),
+            details: "{}".into(),
+            link: None,
+        };
+        let voice = Voice {
+            title: "{{ rule }}: {{ summary }}".into(),
+            body:
+                "{{ summary }}. The rule's escalation was edited, and a step that is past by now was added:\n\
+                   {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
+                    .into(),
+            ..voice.clone()
+        };
+        let message = Message {
+            episode: &digest::once_id("edited", &[&to.0], &voice.rule, &[], now),
+            labels: &[],
+            named: &[],
+            severity,
+            cause: Cause::Event,
+            ordinal: 0,
+            since: now,
+            last: &last,
+            count: u32::try_from(episodes.len()).unwrap_or(u32::MAX),
+            more: &more,
+        };
+        self.send(&voice, &message, std::slice::from_ref(to));
+    }
+}
+
+fn line(episode: &EpisodeRecord) -> String {
+    let labels = episode.labels.iter().filter_map(|label| label.value.as_deref());
+    let labels: Vec<&str> = labels.collect();
+    match labels.is_empty() {
+        true => episode.last.summary.clone(),
+        false => format!("{}: {}", labels.join(", "), episode.last.summary),
+    }
+}
