@@ -2,6 +2,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use watchbell_sdk::prelude::*;
+use watchbell_sdk::{Level, cell, cell_start};
 
 mod distinct; // what is known of keys and values
 
@@ -110,7 +111,7 @@ impl Rule for Cardinality {
 
     /// Counts change between checks by what comes alone: what leaves does so at the end of a cell.
     fn check(&self, at: Timestamp, seen: &mut Seen, out: &mut Signals) {
-        let is_beat = at.0.rem_euclid(self.beat().signed()) == 0;
+        let is_beat = Level::is_beat(at, self.beat());
         let now = LastSeen::new(at, self.grid());
         seen.keys.retain(|distinct| {
             let count = distinct.count();
@@ -166,7 +167,7 @@ impl Cardinality {
         let grid = self.grid();
         match self.fetch {
             Fetch::Buckets => row + grid - Duration(1),
-            Fetch::Hits if row.0.rem_euclid(grid.signed()) == 0 => row + Duration(1),
+            Fetch::Hits if cell_start(cell(row, grid), grid) == row => row + Duration(1),
             Fetch::Hits => row,
         }
     }
