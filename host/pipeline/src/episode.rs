@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
 
 use crate::digest;
+use crate::grid::Grid;
 use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
 use crate::spec::RuleSpec;
@@ -147,7 +148,8 @@ fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passa
     let LinkedSignal { signal, link, .. } = linked;
     let labels = signal.labels.clone();
     // Long enough for the next step of the grid to fire anywhere within it.
-    let until = signal.until.unwrap_or(signal.at.floor(spec.grid) + spec.grid + spec.grid).max(signal.at);
+    let point = Grid::ending(None, spec, passage.window_end).floor(signal.at);
+    let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(signal.at);
     // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
     // been with short windows.
     if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, signal.at)) {
@@ -177,12 +179,14 @@ fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passa
         }
     } else {
         let id = digest::episode_id(&spec.name, &labels, passage.window_end, last.at);
-        changes.opened.push((id.0.clone(), last.summary.clone()));
+        if spec.active.as_ref().is_none_or(|active| active.holds(last.at)) {
+            changes.opened.push((id.0.clone(), last.summary.clone()));
+        }
         let episode = EpisodeRecord {
             id,
             rule: spec.name.clone(),
             labels: labels.clone(),
-            phase: if spec.alert.hold.is_zero() { Phase::Active } else { Phase::Pending },
+            phase: if begins(spec, last.at) == Some(last.at) { Phase::Active } else { Phase::Pending },
             severity,
             since: last.at,
             opened_at: passage.now,
@@ -200,7 +204,13 @@ fn firing(spec: &RuleSpec, open: &mut Open, linked: LinkedSignal, passage: Passa
     changes.touched.insert(labels);
 }
 
-/// A pending episode whose level has held for `for:` becomes active; escalation counts from here.
+/// When a level that holds since `since` may begin to be told: after `for:`, in the hours of `active:`.
+pub(crate) fn begins(spec: &RuleSpec, since: Timestamp) -> Option<Timestamp> {
+    let held = since + spec.alert.hold;
+    spec.active.as_ref().map_or(Some(held), |active| active.next_from(held))
+}
+
+/// A pending episode whose level has held for `for:`, and whose hours have come, becomes active; escalation counts from here.
 fn activate(
     spec: &RuleSpec,
     open: &mut Open,
@@ -211,8 +221,11 @@ fn activate(
 ) {
     if let Some(episode) = open.get_mut(labels)
         && episode.phase == Phase::Pending
-        && episode.until.min(judged) >= episode.since + spec.alert.hold
+        && begins(spec, episode.since).is_some_and(|begins| begins <= episode.until.min(judged))
     {
+        if spec.active.as_ref().is_some_and(|active| !active.holds(episode.since)) {
+            changes.opened.push((episode.id.0.clone(), episode.last.summary.clone()));
+        }
         episode.phase = Phase::Active;
         episode.opened_at = now;
         changes.touched.insert(labels.to_vec());

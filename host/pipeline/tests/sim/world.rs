@@ -24,10 +24,10 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 6] = ["each", "level", "poisoned", "counting", "cron", "clearing"];
+pub(crate) const RULES: [&str; 7] = ["each", "level", "poisoned", "counting", "cron", "clearing", "zoned"];
 
 /// Those that announce each document once.
-pub(crate) const EVENTS: [&str; 3] = ["each", "poisoned", "cron"];
+pub(crate) const EVENTS: [&str; 4] = ["each", "poisoned", "cron", "zoned"];
 
 /// More rows than this in one window are too many for `poisoned`.
 pub(crate) const ROWS_MAX: usize = 12;
@@ -78,7 +78,7 @@ impl World {
             return Err(RunFault::Rule(format!("trap on document {}", document.id)));
         }
         let mut signals: Vec<Signal> = match run.rule.0.as_str() {
-            "each" | "poisoned" | "cron" => within(start, end).map(event).collect(),
+            "each" | "poisoned" | "cron" | "zoned" => within(start, end).map(event).collect(),
             "level" => within(start, end).map(firing).collect(),
             "clearing" => within(start, end).map(clearing).collect(),
             _ => Vec::new(),
@@ -125,10 +125,22 @@ fn rule(name: &str) -> RuleSpec {
         cluster: if level { "slow" } else { "main" }.into(),
         schedule: match name {
             "cron" => Schedule::Cron { expression: "*/2 * * * *".into(), timezone: "Europe/Berlin".into() },
+            // Each instant has a grid of its own.
+            "zoned" => Schedule::Cron { expression: "*/7 * * * *".into(), timezone: "Asia/Kolkata".into() },
             _ => Schedule::Every(Duration::from_secs(60)),
         },
-        grid: Duration::from_secs(if name == "each" { 20 } else { 60 }),
-        history: Duration::from_mins(if name == "counting" { 45 } else { 0 }),
+        grid: Duration::from_secs(match name {
+            "each" => 20,
+            "zoned" => 300,
+            _ => 60,
+        }),
+        checks: true,
+        calendar: false,
+        history: Duration::from_mins(match name {
+            "counting" => 45,
+            "zoned" => 15,
+            _ => 0,
+        }),
         delay: Duration::from_secs(10),
         lateness: Duration::from_mins(2),
         lookback: (name == "each").then_some(Duration::from_mins(7)),
@@ -138,6 +150,7 @@ fn rule(name: &str) -> RuleSpec {
         key: vec!["host".into()],
         severity: Severity::Warning,
         worse: Vec::new(),
+        active: None,
         no_data: if name == "clearing" { NoData::Hold } else { NoData::Ignore },
         alert: AlertSpec {
             title: "{{ summary }}".into(),
