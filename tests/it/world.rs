@@ -58,8 +58,12 @@ pub(crate) struct Host {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_node(Config::default()).await
+    }
+
+    pub(crate) async fn with_node(config: Config) -> Self {
         let address: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let node = Node::start(address, Config::default()).await.expect("the node starts");
+        let node = Node::start(address, config).await.expect("the node starts");
         let url = node.url();
         Self::with(Some(node), url).await
     }

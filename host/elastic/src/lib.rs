@@ -15,11 +15,13 @@ mod plan; // how each asked field is fetched and kept
 mod cursor; // from the first hit to the last: one page, point in time or scroll
 mod buckets; // composite aggregations, to the last bucket
 mod raw; // searches as their author wrote them
+mod clock; // the cluster's own time
 mod view; // the cluster's own state
 mod evidence; // the few documents behind a signal
 mod pages; // answers, one page ahead of their reader
 mod cluster; // the door
 
+pub use clock::TIME_STEP;
 pub use cluster::{Cluster, FieldInfo, Flavor, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
