@@ -295,7 +295,8 @@ impl Engine {
             NoData::Hold if no_data => {
                 fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
             }
-            NoData::Alert => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
+            // Of a span that was judged before, nothing is said anew.
+            NoData::Alert if before < judged => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
             _ => {}
         }
         if rule.spec.calendar {

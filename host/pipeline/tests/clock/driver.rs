@@ -23,6 +23,8 @@ pub(crate) struct Driver {
     received: Vec<(Timestamp, Intent)>,
     pub(crate) bodies: Vec<String>,
     pub(crate) gaps: Vec<GapRecord>,
+    /// The index has no documents.
+    pub(crate) is_silent: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,7 @@ impl Driver {
             received: Vec::new(),
             bodies: Vec::new(),
             gaps: Vec::new(),
+            is_silent: false,
         };
         driver.bundle(rules);
         driver
@@ -122,7 +125,9 @@ impl Driver {
                         });
                         let signals = (self.finds)(&run, self.now);
                         let finding = Finding { signals, state: vec![1] };
-                        let outcome = Ok(Evaluation { finding, ..Evaluation::default() });
+                        // As the host asks: of new time only.
+                        let no_data = self.is_silent && run.judged < run.window.end;
+                        let outcome = Ok(Evaluation { finding, no_data, ..Evaluation::default() });
                         events.push_back(Event::Evaluated { run: run.id, outcome });
                     }
                     Action::Persist(commit) => {

@@ -6,7 +6,7 @@ use driver::{Driver, at, cron, event, firing, rule};
 use watchbell_contract::{Duration, SignalKind};
 use watchbell_pipeline::active::{Active, Outside, Written};
 use watchbell_pipeline::record::GapReason;
-use watchbell_pipeline::spec::RuleSpec;
+use watchbell_pipeline::spec::{NoData, RuleSpec};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -228,4 +228,13 @@ fn what_was_off_for_a_month_is_forgotten() {
     driver.bundle(vec![spec]);
     driver.until("2026-04-20T12:05:00Z");
     assert_eq!(driver.gaps, []);
+}
+
+#[test]
+fn a_second_look_does_not_end_the_silence_of_an_index() {
+    let spec = RuleSpec { no_data: NoData::Alert, ..cron("0 0 * * *", "UTC", DAY) };
+    let mut driver = Driver::new("2026-03-09T12:00:00Z", vec![spec]);
+    driver.is_silent = true;
+    driver.until("2026-03-12T12:00:00Z");
+    assert_eq!(driver.told().len(), 1, "{:?}", driver.told());
 }
