@@ -74,10 +74,10 @@ impl Modules for Fake {
         }
         let (history, grid) = match params["timeframe"].as_str() {
             // It judges a day as a whole.
-            Some(hours @ ("1d" | "23h" | "25h")) if module.to_string() == "frequency" => {
+            Some(hours @ ("1d" | "23h" | "1d1h")) if module.to_string() == "frequency" => {
                 let hours = match hours {
                     "23h" => 23,
-                    "25h" => 25,
+                    "1d1h" => 25,
                     _ => 24,
                 };
                 (Duration::ZERO, Duration::from_hours(hours))
