@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::grid::{cell, cell_start};
 use crate::{Duration, Range, Timestamp};
 
 /// A value for each cell of a grid in which something was, in order of time. Spans that begin and end on the grid are
@@ -25,7 +26,7 @@ impl<T> Cells<T> {
     where
         T: Default,
     {
-        let place = place(at, grid);
+        let place = cell(at, grid);
         let index = match self.0.back() {
             Some(last) if last.0 == place => self.0.len() - 1,
             Some(last) if last.0 > place => match self.0.binary_search_by_key(&place, |cell| cell.0) {
@@ -45,14 +46,14 @@ impl<T> Cells<T> {
 
     /// The values of the cells within `over`, whose ends must be on the grid.
     pub fn over(&self, over: Range, grid: Duration) -> impl Iterator<Item = &T> {
-        let (start, end) = (place(over.start, grid), place(over.end, grid));
+        let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let first = self.0.partition_point(|(place, _)| *place < start);
         self.0.range(first..).take_while(move |(place, _)| *place < end).map(|(_, value)| value)
     }
 
     /// Lets go of what lies before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
-        let first = place(at, grid);
+        let first = cell(at, grid);
         while self.0.front().is_some_and(|(place, _)| *place < first) {
             self.0.pop_front();
         }
@@ -64,7 +65,7 @@ impl<T> Cells<T> {
 
     /// Where the newest cell begins.
     pub fn newest(&self, grid: Duration) -> Option<Timestamp> {
-        self.newest_place().map(|place| Timestamp(place.saturating_mul(grid.signed())))
+        self.newest_place().map(|place| cell_start(place, grid))
     }
 
     /// The newest cell's number: it grows with time, which is all that [`Aged`](crate::Aged) needs where the grid is
@@ -81,15 +82,6 @@ impl<T> Cells<T> {
         }
         16 + self.0.capacity().max(self.0.len() * 2) * size_of::<(i64, T)>()
     }
-}
-
-/// Where the cell that holds `at` ends.
-pub fn cell_end(at: Timestamp, grid: Duration) -> Timestamp {
-    Timestamp((place(at, grid) + 1).saturating_mul(grid.signed()))
-}
-
-fn place(at: Timestamp, grid: Duration) -> i64 {
-    at.0.div_euclid(grid.signed().max(1))
 }
 
 /// As steps from cell to cell, so that it stays small.
@@ -119,6 +111,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Cells<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell_end;
 
     const GRID: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,7 @@
 //! Events of the last while: exact, or counted by the cell of a grid.
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::grid::cell;
 use crate::runs::Runs;
 use crate::{Aged, Duration, Range, Timestamp};
 
@@ -197,10 +198,6 @@ impl Tally {
     pub fn heap_bytes(&self) -> usize {
         self.cells.heap_bytes()
     }
-}
-
-fn cell(at: Timestamp, grid: Duration) -> i64 {
-    at.0.div_euclid(grid.signed().max(1))
 }
 
 impl Serialize for EventWindow {

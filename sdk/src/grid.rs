@@ -1,5 +1,47 @@
-//! How far apart to judge what time alone can change.
-use crate::Duration;
+//! How far apart to judge what time alone can change, and from which instant that is counted.
+use std::cell::Cell;
+
+use crate::{Duration, Timestamp};
+
+thread_local! {
+    /// How far after a multiple of its plan's grid the checks of the run under way lie. Where the host judges by the
+    /// clock of a time zone, they count back from the end of the window, and windows are whole steps long.
+    static PHASE: Cell<i64> = const { Cell::new(0) };
+}
+
+/// How far after a multiple of `grid` the checks of a window lie. One of whole steps has them where it begins and ends;
+/// any other, on multiples.
+pub(crate) fn phase(start: Timestamp, end: Timestamp, grid: Duration) -> i64 {
+    let after = |at: Timestamp| at.0.checked_rem_euclid(grid.signed()).unwrap_or(0);
+    if after(start) == after(end) { after(end) } else { 0 }
+}
+
+/// Does `work` with all cells counted from `phase`.
+pub(crate) fn with_phase<T>(phase: i64, work: impl FnOnce() -> T) -> T {
+    let before = PHASE.replace(phase);
+    let result = work();
+    PHASE.set(before);
+    result
+}
+
+/// The number of the cell of `grid` that holds `at`. Cells are counted so that every check of the run lies between two
+/// of them; a state's numbers stay valid, for the host builds it anew where checks come to lie elsewhere.
+#[inline]
+pub fn cell(at: Timestamp, grid: Duration) -> i64 {
+    at.0.saturating_sub(PHASE.get()).div_euclid(grid.signed().max(1))
+}
+
+/// Where the cell of that number begins.
+#[inline]
+pub fn cell_start(cell: i64, grid: Duration) -> Timestamp {
+    Timestamp(cell.saturating_mul(grid.signed()).saturating_add(PHASE.get()))
+}
+
+/// Where the cell that holds `at` ends.
+#[inline]
+pub fn cell_end(at: Timestamp, grid: Duration) -> Timestamp {
+    cell_start(cell(at, grid).saturating_add(1), grid)
+}
 
 /// Judgements within a timeframe: below the first number the shortest step that is round, beyond it the second or fewer.
 const CHECKS_FINE: u64 = 120;
@@ -54,5 +96,22 @@ mod tests {
             assert!(timeframe.millis().is_multiple_of(timeframe.grid().millis()));
         }
         assert!(!Duration::ZERO.is_whole_seconds() && !Duration(1_500).is_whole_seconds());
+    }
+
+    #[test]
+    fn cells_lie_between_the_checks_of_the_run() {
+        let day = Duration::from_mins(24 * 60);
+        // Midnight in Berlin, an hour before that of UTC.
+        let midnight = Timestamp(23 * 3_600_000);
+        let phase = phase(midnight - day, midnight, day);
+        let (last, next) = with_phase(phase, || (cell(midnight - Duration(1), day), cell(midnight, day)));
+        assert_eq!((last, next), (-1, 0));
+        assert_eq!(with_phase(phase, || cell_end(Timestamp(0), day)), midnight);
+        assert_eq!(with_phase(phase, || cell_start(next, day)), midnight);
+        assert_eq!(
+            (cell(midnight, day), cell_end(midnight, day)),
+            (0, Timestamp(86_400_000)),
+            "it ends with the run"
+        );
     }
 }

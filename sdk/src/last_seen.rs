@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Aged, Duration, Timestamp};
+use crate::{Aged, Duration, Timestamp, grid};
 
 /// The cell of a grid in which something was seen last: for maps of a million values that are known for a while. The
 /// grid is for the rule to keep; it is not written down. Cells are told apart 68 years to either side of 1970 with a
@@ -17,7 +17,7 @@ const MIDDLE: i64 = 1 << 31;
 impl LastSeen {
     #[inline]
     pub fn new(at: Timestamp, grid: Duration) -> Self {
-        Self::of_cell(at.0.div_euclid(grid.signed().max(1)))
+        Self::of_cell(grid::cell(at, grid))
     }
 
     /// How many cells before `later` this is; zero if it is not.
@@ -28,7 +28,7 @@ impl LastSeen {
 
     /// Where the cell begins.
     pub fn start(self, grid: Duration) -> Timestamp {
-        Timestamp(self.cell().saturating_mul(grid.signed()))
+        grid::cell_start(self.cell(), grid)
     }
 
     fn cell(self) -> i64 {

@@ -1,7 +1,7 @@
 //! How often a level that lasts is told: often enough to hold it, and when it is worse.
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, Timestamp};
+use crate::{Duration, Timestamp, grid};
 
 /// What was told of a level. While it lasts it is told when it begins, when it is a tenth worse than what was told, and
 /// at each beat: so a level of a thousand keys costs few signals.
@@ -29,7 +29,7 @@ impl Level {
 
     /// Whether `at` is an instant at which every lasting level is told.
     pub fn is_beat(at: Timestamp, beat: Duration) -> bool {
-        at.0.rem_euclid(beat.signed().max(1)) == 0
+        grid::cell_start(grid::cell(at, beat), beat) == at
     }
 
     /// Whether to tell of a level that is at `value` now, where upwards is worse or downwards is.

@@ -77,9 +77,10 @@ pub mod export; // what the macros expand to
 pub mod testing; // rules and alerters in `cargo test`
 
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
-pub use cells::{Cells, cell_end};
+pub use cells::Cells;
 pub use event_window::{EventWindow, Tally};
 pub use evidence::{DocumentId, Evidence};
+pub use grid::{cell, cell_end, cell_start};
 pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;

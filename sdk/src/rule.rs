@@ -7,8 +7,9 @@ use crate::{Duration, Question, Range, Row, Signals, Timestamp};
 
 /// A rule: a struct of parameters, and what to do with rows.
 ///
-/// The SDK calls [`row`](Self::row) for every row in order of time, and [`check`](Self::check) at every multiple
-/// of the plan's grid (or of [`check_every`](Self::check_every)); a check at an instant sees exactly the rows before it. Both only change the state and push
+/// The SDK calls [`row`](Self::row) for every row in order of time, and [`check`](Self::check) at every step of the
+/// plan's grid (or of [`check_every`](Self::check_every)), counted back from the window's end; a check at an instant sees
+/// exactly the rows before it. Both only change the state and push
 /// signals. The verdict must not depend on anything else: then windows may be split, merged and repeated, and
 /// processes restarted, without changing it.
 ///
@@ -87,8 +88,8 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
 pub struct Plan {
     /// How much time before its first window a rule must read to judge it rightly.
     pub history: Duration,
-    /// How far apart checks are; windows end on multiples of it. Zero: no checks, and windows as the manifest
-    /// says.
+    /// How far apart checks are. They count back from a window's end: on multiples of the grid with `every`, from the
+    /// instants of `cron` else. Zero: no checks, and windows as the manifest says.
     pub grid: Duration,
 }
 

@@ -1,6 +1,7 @@
 //! One evaluation of one window: rows and checks interleaved in time, and the state's snapshot on the way.
 use std::mem;
 
+use crate::grid::{phase, with_phase};
 use crate::page::Page;
 use crate::wire::types as wire;
 use crate::{Problem, Question, Range, Rule, Signal, Signals, Timestamp, state};
@@ -33,6 +34,8 @@ pub struct Run<R: Rule> {
     key: Vec<String>,
     window: Window,
     check_every: i64,
+    /// How far after multiples of the grid its checks lie.
+    phase: i64,
     state: R::State,
     out: Signals,
     snapshot: Option<Vec<u8>>,
@@ -74,6 +77,7 @@ impl<R: Rule> Run<R> {
                 window.start, window.end, window.settled
             )));
         }
+        let phase = phase(window.start, window.end, plan.grid);
         let state = match state {
             Some(bytes) => state::read(R::STATE_VERSION, bytes)?,
             None => R::State::default(),
@@ -81,13 +85,14 @@ impl<R: Rule> Run<R> {
         let check_every = rule.check_every(&plan).signed();
         let next_check = match check_every {
             0 => i64::MAX,
-            every => window.start.0 - window.start.0.rem_euclid(every) + every,
+            every => window.start.0 - (window.start.0 - phase).rem_euclid(every) + every,
         };
         Ok(Self {
             rule,
             key,
             window,
             check_every,
+            phase,
             state,
             out: Signals::default(),
             snapshot: None,
@@ -108,13 +113,14 @@ impl<R: Rule> Run<R> {
     /// # Errors
     /// `Rows` if the answers to the last round do not fit.
     pub fn questions(&mut self) -> Result<Vec<Question>, Problem> {
-        self.merge_held()?;
+        with_phase(self.phase, || self.merge_held())?;
         let over = Range::new(self.window.start, self.window.end);
         if self.is_scouting {
             // What is asked after it may begin before the window.
             self.newest = i64::MIN;
         }
-        let questions = self.rule.ask_round(self.rounds, over, &self.key, &mut self.state);
+        let questions =
+            with_phase(self.phase, || self.rule.ask_round(self.rounds, over, &self.key, &mut self.state));
         self.is_scouting = self.rule.is_scouted(self.rounds);
         self.rounds += 1;
         self.asked = questions.len();
@@ -131,7 +137,7 @@ impl<R: Rule> Run<R> {
             return Err(Problem::Rows(format!("an answer to question {question}, which was not asked")));
         }
         if self.in_order {
-            return self.fold(question, &rows);
+            return with_phase(self.phase, || self.fold(question, &rows));
         }
         self.held.push((question, rows));
         Ok(())
@@ -142,8 +148,11 @@ impl<R: Rule> Run<R> {
     /// # Errors
     /// `Rows` if held answers do not fit, `Other` if the state cannot be written.
     pub fn finish(mut self) -> Result<Finding, Problem> {
-        self.merge_held()?;
-        self.pass(self.window.end.0);
+        with_phase(self.phase, || {
+            self.merge_held()?;
+            self.pass(self.window.end.0);
+            Ok(())
+        })?;
         match (self.failed, self.snapshot) {
             (Some(problem), _) => Err(problem),
             (None, Some(state)) => Ok(Finding { signals: self.out.into_sorted(), state }),

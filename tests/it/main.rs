@@ -7,6 +7,7 @@ mod upgrade; // what an older version kept is taken over, and nobody hears of it
 mod trial; // rules on trial, offline and over the past
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
+mod clocks; // a host whose clock is not its cluster's
 mod leaving; // what is imported is taken by the real rules
 mod timelines; // random timelines beside ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options

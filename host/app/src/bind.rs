@@ -1,4 +1,5 @@
 //! A bundle, bound to what it names: modules loaded, clusters and destinations ready, secrets revealed.
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,10 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use url::Url;
-use watchbell_contract::Signal;
+use watchbell_contract::{Duration, Signal};
 use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
+use watchbell_pipeline::order::Run;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
 use watchbell_pipeline::text::Wanted;
 use watchbell_sandbox as sandbox;
@@ -38,7 +40,9 @@ pub(crate) struct Bound {
     pub(crate) name: RuleName,
     pub(crate) module: RuleModule,
     /// A JSON object as text.
-    pub(crate) params: String,
+    params: String,
+    /// The same, if a span in it is a day of the calendar.
+    days: Option<serde_json::Value>,
     pub(crate) key: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) cluster: Cluster,
@@ -129,6 +133,7 @@ impl Bound {
             name,
             module,
             params: rule.params.to_string(),
+            days: rule.spec.calendar.then(|| rule.params.clone()),
             key: rule.spec.key.clone(),
             limits: limits(rule.limits),
             cluster,
@@ -137,6 +142,19 @@ impl Bound {
             wanted: wanted(&rule.spec, environment),
             kibana: environment.clusters.get(&rule.target.cluster).and_then(|spec| spec.kibana.clone()),
         })
+    }
+
+    /// Its parameters for `run`: a day of the calendar is as long as the one that ends with the window.
+    pub(crate) fn params(&self, run: &Run) -> Cow<'_, str> {
+        self.params_of(run.grid)
+    }
+
+    /// Its parameters where a day of the calendar is as long as `day`.
+    pub(crate) fn params_of(&self, day: Duration) -> Cow<'_, str> {
+        match &self.days {
+            Some(params) => manifest::with_day(params, day).to_string().into(),
+            None => Cow::Borrowed(&self.params),
+        }
     }
 
     /// A link to the documents behind `signal`, where the environment names a Kibana.

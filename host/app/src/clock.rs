@@ -9,6 +9,8 @@ pub const DRIFT_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    /// Reads the wall clock.
+    read: fn() -> Timestamp,
     wall_at_start: Timestamp,
     started: Instant,
 }
@@ -45,7 +47,12 @@ pub fn monotonic() -> Instant {
 
 impl Clock {
     pub fn start() -> Self {
-        Self { wall_at_start: wall(), started: monotonic() }
+        Self::reading(wall)
+    }
+
+    /// Starts by another wall clock.
+    pub fn reading(read: fn() -> Timestamp) -> Self {
+        Self { read, wall_at_start: read(), started: monotonic() }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -54,7 +61,7 @@ impl Clock {
 
     /// How far the wall clock is from the engine's time, in either direction.
     pub fn drift(&self) -> Duration {
-        let (now, wall) = (self.now(), wall());
+        let (now, wall) = (self.now(), (self.read)());
         if wall > now { wall.since(now) } else { now.since(wall) }
     }
 }

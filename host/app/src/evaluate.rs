@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use watchbell_contract::{Range, Rows};
+use watchbell_contract::{Ask, Duration, Question, Range, Rows};
 use watchbell_elastic::{AskError, Class};
 use watchbell_pipeline::order::{Evaluation, Purpose, Run, RunFault};
 use watchbell_pipeline::spec::NoData;
@@ -102,8 +102,9 @@ async fn answer_once(
     let mut fresh = 0;
     let (bound, window) = (Arc::clone(rule), run.window);
     let state = run.state.as_ref().map(|state| state.bytes.clone());
+    let params = rule.params(run).into_owned();
     let mut guest = on_thread(guests, run, move || {
-        bound.module.start(&bound.params, &bound.key, state.as_deref(), window, &bound.limits)
+        bound.module.start(&params, &bound.key, state.as_deref(), window, &bound.limits)
     })
     .await?;
     for round in 0..=ROUNDS_MAX {
@@ -117,18 +118,19 @@ async fn answer_once(
         if round == ROUNDS_MAX {
             break;
         }
-        for (number, question) in (0u32..).zip(&questions) {
+        for (number, mut question) in (0u32..).zip(questions) {
+            align(&mut question, run);
             let failed = |error: AskError, tape: &mut Tape| {
                 if error.is_outdated() {
                     return Interrupted::Outdated(error);
                 }
                 let fault = asked(error);
                 if matches!(fault, RunFault::Rule(_)) {
-                    tape.refused(round, number, question);
+                    tape.refused(round, number, &question);
                 }
                 Interrupted::Fault(fault)
             };
-            let asking = rule.cluster.ask(&rule.target, question, deadline).await;
+            let asking = rule.cluster.ask(&rule.target, &question, deadline).await;
             let mut pages = asking.map_err(|error| failed(error, tape))?;
             while let Some(page) = pages.next().await.map_err(|error| failed(error, tape))? {
                 rows.fetch_add(page.len() as u64, Ordering::Relaxed);
@@ -141,6 +143,17 @@ async fn answer_once(
     }
     let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
     Err(RunFault::Rule(message).into())
+}
+
+/// Buckets begin where the module checks, which with `cron` is where its window ends.
+fn align(question: &mut Question, run: &Run) {
+    if let Ask::Buckets(buckets) = &mut question.ask
+        && let Some(every) = buckets.every.filter(|every| !every.is_zero() && !run.grid.is_zero())
+    {
+        let end = run.window.end;
+        let after = end.since(end.floor(run.grid));
+        buckets.offset = Duration(after.millis() % every.millis());
+    }
 }
 
 async fn answer(

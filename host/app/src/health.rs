@@ -64,7 +64,7 @@ pub(crate) fn alive(rules: &[Arc<RuleStatus>], host: &HostState) -> Health {
         why.push(format!("the store has not finished a commit since {}", rfc3339(since)));
     }
     // While the clocks disagree no run begins, and while the store refuses none is committed: no stall of our own.
-    if host.drift <= DRIFT_MAX && progress.refused_since.is_none() {
+    if host.drift <= DRIFT_MAX && host.apart.is_empty() && progress.refused_since.is_none() {
         let rooms = Rooms::of(rules, &host.concurrency);
         why.extend(first(rules.iter().filter_map(|rule| stalled(rule, &rooms, host))));
     }
@@ -125,6 +125,7 @@ pub(crate) fn ready(rules: &[Arc<RuleStatus>], host: &HostState) -> Health {
             "the wall clock is {drift} from the engine's time: no window starts; set the clock, or restart the host"
         ));
     }
+    why.extend(host.apart.iter().cloned());
     if let Some(since) = progress.refused_since {
         why.push(format!("the store has refused every commit since {}; the log says why", rfc3339(since)));
     }
@@ -206,6 +207,7 @@ mod tests {
             generation: 1,
             owed: 0,
             drift: Duration::ZERO,
+            apart: Vec::new(),
             progress,
             concurrency: Arc::new(BTreeMap::from([("main".to_owned(), 1)])),
         }

@@ -22,6 +22,10 @@ pub struct Host {
     pub bindings: Bindings,
     /// Whether most of the known rules may end at once.
     pub allow_shrink: bool,
+    /// Whether rules run although a cluster's clock says that this host's is wrong.
+    pub accept_clock: bool,
+    /// The host's time.
+    pub clock: Clock,
     pub wishes: mpsc::Receiver<Wish>,
     pub reload: Reload,
 }
@@ -52,7 +56,7 @@ pub enum StoreFault {
 /// # Errors
 /// As `StartFault`; once started, a host ends with an `End`.
 pub async fn run(host: Host) -> Result<End, StartFault> {
-    let clock = Clock::start();
+    let clock = host.clock;
     let id = HostId(host_id());
     let Bindings { store: path, listen, .. } = &host.bindings;
     let mut store = Sqlite::open(path).map_err(StoreFault::from)?;
@@ -119,6 +123,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         host.wishes,
         host.reload,
         host.allow_shrink,
+        host.accept_clock,
         id.0,
     );
     let end = shell.run().await;

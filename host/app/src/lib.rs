@@ -5,6 +5,7 @@ pub mod catalog; // the modules at hand
 pub mod bind; // a bundle, bound to what it names
 mod discover; // links to the documents behind a signal
 pub mod clock; // the one clock
+mod clocks; // beside those of the clusters
 pub mod host; // a host from start to end
 mod shrink; // rules that would end by accident
 mod shell; // the one select

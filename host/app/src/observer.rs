@@ -37,6 +37,8 @@ pub(crate) struct HostState {
     pub(crate) generation: u64,
     pub(crate) owed: u64,
     pub(crate) drift: Duration,
+    /// What clusters say of this host's clock, where it holds windows.
+    pub(crate) apart: Vec<String>,
     pub(crate) progress: Progress,
     /// Requests at once, per cluster.
     pub(crate) concurrency: Arc<BTreeMap<String, usize>>,

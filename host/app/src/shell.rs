@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
+use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault};
 use watchbell_pipeline::record::IntentId;
@@ -12,6 +14,7 @@ use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::bind::{Bindings, Bound};
 use crate::clock::{Clock, DRIFT_MAX};
+use crate::clocks::{self, Clocks, Comparison};
 use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
@@ -40,6 +43,8 @@ pub(crate) enum Fact {
     Superseded(String),
     /// The manifests were read again. `None`: they have faults, which were reported.
     Reloaded(Option<Box<Bindings>>),
+    /// A cluster told its time, or did not.
+    Compared(String, Comparison),
 }
 
 /// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
@@ -94,8 +99,13 @@ pub(crate) struct Shell {
     pub(crate) generation: u64,
     /// Rules that may compute at once.
     guests: Arc<Semaphore>,
-    /// Runs ordered while the wall clock disagrees.
+    /// Runs ordered while a clock disagrees.
     held: Vec<Run>,
+    pub(crate) clocks: Clocks,
+    /// What asks the clusters for their time.
+    comparing: Vec<AbortHandle>,
+    /// Nothing is owned before the clocks were compared.
+    has_begun: bool,
     /// What is under way: runs and deliveries, by count.
     under_way: usize,
     pub(crate) progress: health::Progress,
@@ -115,6 +125,7 @@ impl Shell {
         wishes: mpsc::Receiver<Wish>,
         reload: Reload,
         allow_shrink: bool,
+        accept_clock: bool,
         host: String,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -137,6 +148,9 @@ impl Shell {
             reload,
             reading: Reading::No,
             allow_shrink,
+            clocks: Clocks::new(host.clone(), accept_clock),
+            comparing: Vec::new(),
+            has_begun: false,
             host,
             generation: 0,
             guests: Arc::new(Semaphore::new(cores)),
@@ -148,9 +162,13 @@ impl Shell {
 
     /// Runs until told to stop, and returns how that went.
     pub(crate) async fn run(mut self) -> End {
-        self.put_in_force();
+        self.compare_clocks();
         let mut stopping = None;
         loop {
+            if !self.has_begun && stopping.is_none() && self.clocks.let_begin() {
+                self.has_begun = true;
+                self.put_in_force();
+            }
             self.release_held();
             while let Some(action) = self.engine.poll_action() {
                 self.start(action);
@@ -182,8 +200,11 @@ impl Shell {
                     Fact::Superseded(by) => return End::Superseded(by),
                     Fact::Reloaded(_) if stopping.is_some() => {}
                     Fact::Reloaded(bindings) => self.reloaded(bindings),
+                    Fact::Compared(cluster, comparison) => self.clocks.take(&cluster, comparison),
                 },
-                () = pause => self.handle(Event::Tick),
+                () = pause => if self.has_begun || stopping.is_some() {
+                    self.handle(Event::Tick);
+                },
             }
         }
     }
@@ -207,7 +228,7 @@ impl Shell {
 
     fn start(&mut self, action: Action) {
         match action {
-            Action::Evaluate(run) if self.clock.drift() > DRIFT_MAX => self.held.push(run),
+            Action::Evaluate(run) if self.is_held(&run) => self.held.push(run),
             Action::Evaluate(run) => self.start_run(run),
             Action::Persist(commit) => {
                 self.progress.commit_began(self.clock.now());
@@ -280,11 +301,42 @@ impl Shell {
 
     /// Runs that were held because the clocks disagreed start when they agree again.
     fn release_held(&mut self) {
-        if !self.held.is_empty() && self.clock.drift() <= DRIFT_MAX {
+        let (held, free): (Vec<Run>, Vec<Run>) =
+            std::mem::take(&mut self.held).into_iter().partition(|run| self.is_held(run));
+        self.held = held;
+        if !free.is_empty() {
             self.progress.freed(self.clock.now());
-            for run in std::mem::take(&mut self.held) {
-                self.start_run(run);
-            }
+        }
+        free.into_iter().for_each(|run| self.start_run(run));
+    }
+
+    /// Whether the time is in doubt for what a run asks.
+    fn is_held(&self, run: &Run) -> bool {
+        let cluster = self.bindings.rules.get(&run.rule).map(|rule| rule.cluster.name());
+        self.clock.drift() > DRIFT_MAX || cluster.is_some_and(|cluster| self.clocks.holds(cluster))
+    }
+
+    /// Lets the clusters in force tell their time, now and from then on.
+    fn compare_clocks(&mut self) {
+        self.comparing.drain(..).for_each(|task| task.abort());
+        let rules = self.bindings.rules.values();
+        let clusters: BTreeMap<&str, &Cluster> =
+            rules.map(|rule| (rule.cluster.name(), &rule.cluster)).collect();
+        self.clocks.watch(clusters.keys().copied());
+        for (name, cluster) in clusters {
+            let (name, cluster, clock, facts) =
+                (name.to_owned(), cluster.clone(), self.clock, self.facts.clone());
+            let task = tokio::spawn(async move {
+                loop {
+                    let comparison = clocks::compare(&cluster, &clock).await;
+                    let again = clocks::again(&comparison);
+                    if facts.send(Fact::Compared(name.clone(), comparison)).is_err() {
+                        return;
+                    }
+                    wait(again).await;
+                }
+            });
+            self.comparing.push(task.abort_handle());
         }
     }
 
@@ -329,7 +381,10 @@ impl Shell {
             tracing::warn!("{what} has changed, which takes effect when the host is started again");
         }
         self.bindings = Arc::new(bindings);
-        self.put_in_force();
+        self.compare_clocks();
+        if self.has_begun {
+            self.put_in_force();
+        }
     }
 
     fn put_in_force(&mut self) {
@@ -353,7 +408,8 @@ impl Shell {
     /// Until the engine has something to do, and no longer than until `stop_at`.
     fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
-        let wakeup = [self.engine.next_wakeup(), stop_at].into_iter().flatten().min();
+        let next = self.engine.next_wakeup().filter(|_| self.has_begun || stop_at.is_some());
+        let wakeup = [next, stop_at].into_iter().flatten().min();
         wait(wakeup.map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX))
     }
 
@@ -373,6 +429,7 @@ impl Shell {
             generation: self.generation,
             owed: self.engine.outbox_depth() as u64,
             drift: self.clock.drift(),
+            apart: self.clocks.why(),
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };

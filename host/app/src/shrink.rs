@@ -21,9 +21,14 @@ pub struct Shrunk {
     pub known: usize,
 }
 
-/// The rules that a store keeps something of.
+/// The rules that ran last.
 pub(crate) fn kept(snapshot: &Snapshot) -> BTreeSet<RuleName> {
-    snapshot.rules.iter().map(|record| record.rule.clone()).collect()
+    snapshot
+        .rules
+        .iter()
+        .filter(|record| record.off_since.is_none())
+        .map(|record| record.rule.clone())
+        .collect()
 }
 
 /// The rules of a bundle that run.

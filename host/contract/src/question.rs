@@ -36,6 +36,8 @@ pub struct Hits {
 pub struct Buckets {
     pub by: Vec<String>,
     pub every: Option<Duration>,
+    /// How far after a multiple of `every` the buckets begin.
+    pub offset: Duration,
     pub metrics: Vec<Metric>,
     pub filters: Vec<NamedFilter>,
 }

@@ -235,9 +235,11 @@ impl Shape {
         let mut sources = vec![];
         if let Some(every) = buckets.every {
             let interval = format!("{}ms", every.millis().max(1));
-            sources.push(
-                json!({ "t": { "date_histogram": { "field": time_field, "fixed_interval": interval } } }),
-            );
+            let mut slices = json!({ "field": time_field, "fixed_interval": interval });
+            if !buckets.offset.is_zero() {
+                slices["offset"] = format!("{}ms", buckets.offset.millis()).into();
+            }
+            sources.push(json!({ "t": { "date_histogram": slices } }));
         }
         for (number, Field { exact, .. }) in by.iter().enumerate() {
             sources.push(

@@ -84,6 +84,10 @@ impl Cluster {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     pub fn name(&self) -> &str {
         &self.inner.config().name
     }

@@ -20,17 +20,19 @@ mod prepared; // a question in the terms of a mapping, and the proof that they h
 mod cursor; // from the first hit to the last: one page, point in time or scroll
 mod buckets; // composite aggregations, to the last bucket
 mod raw; // searches as their author wrote them
+mod clock; // the cluster's own time
 mod view; // the cluster's own state
 mod evidence; // the few documents behind a signal
 mod pages; // answers, one page ahead of their reader
 mod cluster; // the door
 
+pub use clock::TIME_STEP;
 pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
 pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs};
-pub use literal::unheld;
 pub use hits::{HitsPage, PageFault, parse_hits};
+pub use literal::unheld;
 pub use pages::Pages;
 pub use plan::{FieldPlan, Kind};
 pub use target::Target;

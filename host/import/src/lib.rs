@@ -13,6 +13,7 @@ mod shelf; // files → the configuration, rules, and what they import
 mod sheet; // the options of one rule, and the account of them
 mod names; // names and paths as manifests have them
 mod duration; // spans of time
+mod hours; // when a rule may speak
 mod filter; // queries
 mod lucene; // queries as Lucene syntax
 mod kinds; // types of rules

@@ -1,4 +1,5 @@
 //! One rule: its options become a manifest.
+use crate::hours;
 use crate::kinds::kind;
 use crate::mask::{lone_token, tokens};
 use crate::receivers::{alerts, destinations};
@@ -139,16 +140,18 @@ fn without_dates(index: &str) -> String {
     format!("{}*{}", &index[..first], rest.trim_start_matches('*'))
 }
 
-/// `every` or `cron`, `delay` and `lateness`.
+/// `every` or `cron`, `active`, `delay` and `lateness`.
 fn schedule(sheet: &mut Sheet) -> Vec<(&'static str, Yaml)> {
     let mut made = Vec::new();
     let every = sheet.span("run_every");
-    match sheet.text("limit_execution") {
+    let limit = sheet.text("limit_execution");
+    let active = limit.as_deref().and_then(hours::active);
+    match limit.filter(|_| active.is_none()) {
         Some(cron) => {
             made.push(("cron", Yaml::Text(cron)));
             sheet.changed(
                 "limit_execution",
-                "`cron`, in UTC: the rule runs at these times, and each run covers all since the last",
+                "`cron`, in UTC: the rule judges up to these times, and each run covers all since the last",
             );
             sheet.dropped("run_every", "`limit_execution` says when the rule runs");
             sheet.dropped(
@@ -163,6 +166,17 @@ fn schedule(sheet: &mut Sheet) -> Vec<(&'static str, Yaml)> {
                 .map_or_else(|| "1m".to_string(), |every| every.text);
             sheet.carried("run_every", format!("`every: {every}`"));
             made.push(("every", Yaml::Text(every)));
+            if let Some(active) = active {
+                sheet.changed(
+                    "limit_execution",
+                    "`active`, in UTC: the rule judges at all hours, and what it tells begins in these",
+                );
+                sheet.dropped(
+                    "limit_execution_coverage",
+                    "outside `active` a level waits, and an event is skipped unless `outside: later`",
+                );
+                made.push(("active", active));
+            }
         }
     }
     if let Some(delay) = sheet.span("query_delay") {

@@ -8,6 +8,7 @@ mod tokens; // `@@KEY@@`
 mod overlay; // one tree over another; a tree as JSON with its places
 mod schema; // what a document may hold; every fault at once
 mod units; // durations and sizes
+mod calendar; // a day of the calendar as a parameter
 mod filter; // what may stand in `filter:`
 mod modules; // what the host tells of modules and products
 mod secret; // named, never written
@@ -20,6 +21,7 @@ mod render; // the bundle in force, for people
 mod trial; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, RuleLimits, TargetSpec};
+pub use calendar::with_day;
 pub use environment::{
     Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, PluginPolicy,
     SecretOr, StoreSpec,

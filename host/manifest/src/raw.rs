@@ -38,6 +38,7 @@ pub(crate) struct Rule {
     pub(crate) severity: Option<Level>,
     pub(crate) worse: Option<Worse>,
     pub(crate) no_data: Option<NoData>,
+    pub(crate) active: Option<Active>,
     #[serde(default)]
     pub(crate) limits: Limits,
     #[serde(default)]
@@ -67,6 +68,26 @@ pub(crate) struct Limits {
 pub(crate) struct Worse {
     pub(crate) warning: Option<String>,
     pub(crate) critical: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Active {
+    #[serde(default)]
+    pub(crate) hours: Vec<String>,
+    #[serde(default)]
+    pub(crate) days: Vec<String>,
+    pub(crate) timezone: Option<String>,
+    #[serde(default)]
+    pub(crate) holidays: Vec<String>,
+    pub(crate) outside: Option<Outside>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outside {
+    Skip,
+    Later,
 }
 
 #[derive(Deserialize, Default)]

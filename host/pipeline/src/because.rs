@@ -53,6 +53,10 @@ pub enum Because {
     Pending {
         until: Timestamp,
     },
+    /// Outside the hours of `active:`.
+    Inactive {
+        until: Option<Timestamp>,
+    },
     StepLater {
         step: u32,
         until: Timestamp,
@@ -125,6 +129,10 @@ impl fmt::Display for Because {
             Self::CameAndWent => write!(f, "the episode ended before anybody was told"),
             Self::SignalOnce => write!(f, "an event is told once"),
             Self::Pending { until } => write!(f, "`for` holds it until window time {}", time(until)),
+            Self::Inactive { until: Some(until) } => {
+                write!(f, "outside the hours of `active`, which begin again at {}", time(until))
+            }
+            Self::Inactive { until: None } => write!(f, "outside the hours of `active`"),
             Self::StepLater { step, until } => {
                 write!(f, "step {} of the escalation is due at {}", step + 1, time(until))
             }

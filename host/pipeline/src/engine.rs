@@ -4,6 +4,7 @@ mod rule; // one rule, its kept record and what it is doing
 mod rules; // all of them, and which have changed
 mod bundle; // the rules in force change
 mod runs; // windows are evaluated
+mod later; // what is told when its hours come
 mod announce; // episodes and events become messages
 mod follow; // open episodes follow the rules in force
 mod ledger; // what changed becomes one write at a time
@@ -37,6 +38,8 @@ pub struct Engine {
     rules: Rules,
     /// What the store holds of rules, until the first bundle says which of them are still there.
     found: BTreeMap<RuleName, (Option<RuleRecord>, Open)>,
+    /// Rules that were disabled or whose files are gone, should they come back.
+    off: BTreeMap<RuleName, RuleRecord>,
     queue: Queue,
     /// How many of them the rules in force ask.
     clusters: usize,
@@ -54,9 +57,13 @@ impl Engine {
     /// Begins from what the store holds. Nothing runs before the first `Event::Bundle`.
     pub fn new(config: EngineConfig, now: Timestamp, snapshot: Snapshot) -> Self {
         let mut found: BTreeMap<RuleName, (Option<RuleRecord>, Open)> = BTreeMap::new();
+        let mut off = BTreeMap::new();
         for record in snapshot.rules {
             let name = record.rule.clone();
-            found.entry(name).or_default().0 = Some(record);
+            match record.off_since {
+                Some(_) => drop(off.insert(name, record)),
+                None => found.entry(name).or_default().0 = Some(record),
+            }
         }
         let mut told = Vec::new();
         for episode in snapshot.episodes {
@@ -73,6 +80,7 @@ impl Engine {
             actions: notes.into_iter().map(Action::Note).collect(),
             rules: Rules::default(),
             found,
+            off,
             queue: Queue::default(),
             clusters: 1,
             underway: BTreeMap::new(),

@@ -6,6 +6,7 @@ use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestam
 
 use crate::digest;
 use crate::escalation;
+use crate::grid::Grid;
 use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
 use crate::signals;
@@ -177,7 +178,8 @@ fn firing(
     let signal = &linked.signal;
     let (labels, at) = (signal.labels.clone(), signal.at);
     // Long enough for the next step of the grid to fire anywhere within it.
-    let until = signal.until.unwrap_or(at.floor(spec.grid) + spec.grid + spec.grid).max(at);
+    let point = Grid::ending(None, spec, passage.window_end).floor(at);
+    let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
     // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
     // been with short windows.
     if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, at)) {
@@ -194,12 +196,14 @@ fn firing(
     let severity = severity(spec, signal.value);
     let last = last_signal(linked);
     let id = digest::episode_id(&spec.name, &labels, passage.window_end, at);
-    changes.opened.push((id.0.clone(), last.summary.clone()));
+    if spec.active.as_ref().is_none_or(|active| active.holds(at)) {
+        changes.opened.push((id.0.clone(), last.summary.clone()));
+    }
     let episode = EpisodeRecord {
         id,
         rule: spec.name.clone(),
         labels: labels.clone(),
-        phase: if spec.alert.hold.is_zero() { Phase::Active } else { Phase::Pending },
+        phase: if begins(spec, at) == Some(at) { Phase::Active } else { Phase::Pending },
         severity,
         since: at,
         opened_at: passage.now,
@@ -292,7 +296,13 @@ fn last_signal(linked: LinkedSignal) -> LastSignal {
     }
 }
 
-/// A pending episode whose level has held for `for:` becomes active; escalation counts from here.
+/// When a level that holds since `since` may begin to be told: after `for:`, in the hours of `active:`.
+pub(crate) fn begins(spec: &RuleSpec, since: Timestamp) -> Option<Timestamp> {
+    let held = since + spec.alert.hold;
+    spec.active.as_ref().map_or(Some(held), |active| active.next_from(held))
+}
+
+/// A pending episode whose level has held for `for:`, and whose hours have come, becomes active; escalation counts from here.
 fn activate(
     spec: &RuleSpec,
     open: &mut Open,
@@ -303,8 +313,11 @@ fn activate(
 ) {
     if let Some(episode) = open.get_mut(labels)
         && episode.phase == Phase::Pending
-        && episode.until.min(judged) >= episode.since + spec.alert.hold
+        && begins(spec, episode.since).is_some_and(|begins| begins <= episode.until.min(judged))
     {
+        if spec.active.as_ref().is_some_and(|active| !active.holds(episode.since)) {
+            changes.opened.push((episode.id.0.clone(), episode.last.summary.clone()));
+        }
         episode.phase = Phase::Active;
         episode.opened_at = now;
         episode.steps = escalation::step_ids(&spec.alert);

@@ -16,6 +16,8 @@ pub(crate) fn rule() -> RuleSpec {
         cluster: "main".into(),
         schedule: Schedule::Every(Duration::from_mins(1)),
         grid: Duration::from_mins(1),
+        checks: true,
+        calendar: false,
         history: Duration::ZERO,
         delay: Duration::from_secs(10),
         lateness: Duration::from_mins(2),
@@ -27,6 +29,7 @@ pub(crate) fn rule() -> RuleSpec {
         severity: Severity::Warning,
         worse: Vec::new(),
         no_data: NoData::Ignore,
+        active: None,
         alert: AlertSpec::default(),
     }
 }
@@ -38,6 +41,7 @@ pub(crate) fn run_after(told: Vec<Told>, window: Window) -> Run {
         rule: RuleName("rule".into()),
         purpose: Purpose::Live,
         window,
+        grid: Duration::from_mins(1),
         judged: window.start,
         state: None,
         told,

@@ -3,6 +3,8 @@ pub mod spec; // what a rule and a destination are, once a manifest has been und
 pub mod record; // what is kept, and what one commit changes
 pub mod order; // facts in, orders out: the engine's two languages
 pub mod schedule; // when a rule is due
+pub mod active; // when something may begin to be told
+mod grid; // where windows may end
 mod window; // which slice of time a run covers
 mod priming; // what a rule reads before its first window
 mod queue; // whose turn it is

@@ -47,6 +47,8 @@ pub struct Run {
     pub rule: RuleName,
     pub purpose: Purpose,
     pub window: Window,
+    /// How far apart the module checks, counted back from the window's end; zero if it does not.
+    pub grid: Duration,
     /// The last committed cursor: signals before it were judged once already.
     pub judged: Timestamp,
     pub state: Option<StateRecord>,

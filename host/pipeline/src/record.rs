@@ -36,11 +36,18 @@ pub struct RuleRecord {
     pub priming: Option<Priming>,
     /// Signals committed at or after `state.settled`, so that judging that span again announces nothing twice.
     pub told: Vec<Told>,
+    /// What lies before this was told for good. Where the grid moves, rows before it are read once more.
+    pub told_from: Timestamp,
+    /// Events of hours in which nothing begins, until they are over.
+    pub later: Later,
     /// Wall time of the last commit that moved the cursor.
     pub committed_at: Option<Timestamp>,
     pub last_run: Option<RunSummary>,
     /// The last failure, kept until a run commits.
     pub failure: Option<Failure>,
+    /// Wall time at which it was disabled or its file removed. It is kept for a while, without a state, so that nothing
+    /// is told twice should it come back.
+    pub off_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +72,20 @@ pub struct Priming {
 pub struct Told {
     pub at: Timestamp,
     pub signal: u64,
+}
+
+/// Events that are told as one list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Later {
+    pub events: Vec<LaterEvent>,
+    /// How many were too many to keep.
+    pub more: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaterEvent {
+    pub labels: Vec<Label>,
+    pub last: LastSignal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +124,8 @@ pub enum GapReason {
     Skipped,
     /// The smallest slice on which the rule fails again and again, or which is too much for one run.
     Poisoned,
+    /// The rule was switched off.
+    Disabled,
 }
 
 /// What the host keeps per rule and labels, from first signal to end.

@@ -110,6 +110,19 @@ impl Cron {
         None
     }
 
+    /// The instant a day before `end`, by the calendar: 23 or 25 hours where the clock changes.
+    pub(crate) fn day_before(&self, end: Timestamp) -> Timestamp {
+        let day = || {
+            // An instant at which spring's gap ends stands for the time at which the gap began.
+            let before = jiff::Timestamp::from_millisecond(end.0.checked_sub(1)?).ok()?;
+            let local =
+                self.zone.to_datetime(before).checked_add(jiff::SignedDuration::from_millis(1)).ok()?;
+            let yesterday = self.zone.to_timestamp(local.yesterday().ok()?).ok()?;
+            Some(Timestamp(yesterday.as_millisecond()))
+        };
+        day().filter(|day| *day < end).unwrap_or(end - Duration::from_hours(24))
+    }
+
     fn next_at_offset(&self, after: Timestamp, offset: i32) -> Option<Timestamp> {
         let local = DateTime::from_timestamp_millis(after.0)?.with_timezone(&FixedOffset::east_opt(offset)?);
         self.schedules
@@ -292,6 +305,27 @@ mod tests {
         // Berlin's clock goes from 03:00 back to 02:00 at 01:00 UTC.
         let found = fires("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2);
         assert_eq!(found, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
+    }
+
+    #[test]
+    fn a_day_of_the_calendar_has_the_hours_of_its_zone() {
+        let cron = Cron::parse("0 0 * * *", "Europe/Berlin").unwrap();
+        for (midnight, hours) in [
+            ("2026-03-28T23:00:00Z", 24),
+            ("2026-03-29T22:00:00Z", 23),
+            ("2026-03-30T22:00:00Z", 24),
+            ("2026-10-25T23:00:00Z", 25),
+            ("2026-10-26T23:00:00Z", 24),
+        ] {
+            let end = at(midnight);
+            assert_eq!(end.since(cron.day_before(end)), Duration::from_hours(hours), "{midnight}");
+            assert_eq!(cron.next_after(cron.day_before(end)), Some(end), "{midnight}");
+        }
+        // Midnight itself is skipped in Beirut: the day begins at one o'clock.
+        let cron = Cron::parse("0 0 * * *", "Asia/Beirut").unwrap();
+        for (end, hours) in [("2026-03-28T22:00:00Z", 24), ("2026-03-29T21:00:00Z", 23)] {
+            assert_eq!(at(end).since(cron.day_before(at(end))), Duration::from_hours(hours), "{end}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a rule and a destination are, once a manifest has been understood. `manifest` makes them; nothing here knows YAML.
 use watchbell_contract::{AlertText, Duration, Severity};
 
+use crate::active::Active;
 use crate::digest;
 
 /// A rule's unique name; the key of all that is kept of it.
@@ -26,8 +27,13 @@ pub struct RuleSpec {
     /// Which cluster it asks: runs of one cluster share its concurrency.
     pub cluster: String,
     pub schedule: Schedule,
-    /// How far apart checks are; windows end on multiples of it, aligned to the epoch. Never zero.
+    /// How far apart checks are. Windows end on multiples of it, aligned to the epoch; with `cron`, whole steps before
+    /// its instants. Never zero.
     pub grid: Duration,
+    /// Whether the module checks on the grid, so that its state belongs to where that lies.
+    pub checks: bool,
+    /// A step of the grid is the day that ends with the window, by the calendar of the schedule's zone.
+    pub calendar: bool,
     /// How much a rule without state reads before its first window.
     pub history: Duration,
     /// A window ends at least this long before now.
@@ -46,6 +52,8 @@ pub struct RuleSpec {
     /// In rising order of severity.
     pub worse: Vec<Worse>,
     pub no_data: NoData,
+    /// Hours in which something may begin to be told; `None`: always.
+    pub active: Option<Active>,
     pub alert: AlertSpec,
 }
 

@@ -1,6 +1,7 @@
 //! Which slice of time a run covers: half-open, contiguous, ending on the rule's grid.
 use watchbell_contract::{Duration, Range, Timestamp, Window};
 
+use crate::grid::Grid;
 use crate::schedule::Timetable;
 use crate::spec::{CatchUp, RuleSpec};
 
@@ -13,6 +14,10 @@ pub(crate) enum Turn {
     Judge {
         end: Timestamp,
         skip: Option<Range>,
+    },
+    /// Look once more at what lies between the state and the cursor, now that late documents have arrived.
+    Again {
+        end: Timestamp,
     },
     Never,
 }
@@ -36,35 +41,65 @@ pub(crate) enum Cut {
     Slice { span: Duration, until: Timestamp },
 }
 
+/// A schedule that pauses for longer looks twice: the next window would come too late for late documents.
+const PAUSE_MAX: Duration = Duration::from_mins(10);
+
 /// Where a rule without a past begins.
-pub(crate) fn first_cursor(spec: &RuleSpec, now: Timestamp) -> Timestamp {
-    let latest = (now - spec.delay).floor(spec.grid);
-    (latest - spec.lookback.unwrap_or(Duration::ZERO)).floor(spec.grid)
+pub(crate) fn first_cursor(table: Option<&Timetable>, spec: &RuleSpec, now: Timestamp) -> Timestamp {
+    let latest = now - spec.delay;
+    match table {
+        Some(table @ Timetable::Cron(_)) => {
+            let begin = latest - spec.lookback.unwrap_or(Duration::ZERO);
+            let Some(first) = next_slot(table, spec, begin) else { return begin };
+            let floored = Grid::ending(Some(table), spec, first.end).floor(begin);
+            // What ended before the rule began is not its to judge.
+            if next_slot(table, spec, floored) == Some(first) { floored } else { begin }
+        }
+        _ => (latest.floor(spec.grid) - spec.lookback.unwrap_or(Duration::ZERO)).floor(spec.grid),
+    }
 }
 
-/// The first point of the schedule whose window ends after `cursor`.
+/// The first point of the schedule whose window ends after `cursor`: what the schedule says up to when to judge may be
+/// judged once `delay` has passed.
 pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -> Option<Slot> {
-    let next_end = cursor.floor(spec.grid) + spec.grid;
-    let just_before = Duration(1);
     match table {
-        // The schedule says up to when; it may be judged once `delay` has passed.
         Timetable::Every(_) => {
-            let point = table.next_after(next_end - just_before)?;
+            let next_end = cursor.floor(spec.grid) + spec.grid;
+            let point = table.next_after(next_end - Duration(1))?;
             Some(Slot { due: point + spec.delay, end: point.floor(spec.grid) })
         }
-        // The schedule says when; it is judged up to `delay` before that.
-        Timetable::Cron(_) => {
-            let due = table.next_after(next_end + spec.delay - just_before)?;
-            Some(Slot { due, end: (due - spec.delay).floor(spec.grid) })
+        Timetable::Cron(cron) => {
+            let point = cron.next_after(cursor)?;
+            let mut end = point;
+            // Days of the calendar are judged one by one.
+            while spec.calendar
+                && let before = cron.day_before(end)
+                && cursor < before
+                && before < end
+            {
+                end = before;
+            }
+            Some(Slot { due: point + spec.delay, end })
         }
     }
 }
 
-/// Decides the end of the window after `cursor`. `now` is the rule's own now: the clock less its start jitter.
-pub(crate) fn turn(table: &Timetable, spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Turn {
-    let Some(mut slot) = next_slot(table, spec, cursor) else { return Turn::Never };
+/// Decides the end of the window after `cursor`, where the kept state has settled at `settled`. `now` is the rule's own
+/// now: the clock less its start jitter.
+pub(crate) fn turn(
+    table: &Timetable,
+    spec: &RuleSpec,
+    settled: Option<Timestamp>,
+    cursor: Timestamp,
+    now: Timestamp,
+) -> Turn {
+    let again = again_at(table, spec, settled, cursor);
+    if again.is_some_and(|at| at <= now) {
+        return Turn::Again { end: cursor };
+    }
+    let Some(mut slot) = next_slot(table, spec, cursor) else { return again.map_or(Turn::Never, Turn::Wait) };
     if slot.due > now {
-        return Turn::Wait(slot.due);
+        return Turn::Wait(again.map_or(slot.due, |at| at.min(slot.due)));
     }
     let mut from = cursor;
     if spec.catch_up == CatchUp::Latest {
@@ -74,14 +109,38 @@ pub(crate) fn turn(table: &Timetable, spec: &RuleSpec, cursor: Timestamp, now: T
     let farthest = from + spec.window_max;
     if spec.catch_up == CatchUp::Merge {
         while let Some(next) = next_slot(table, spec, slot.end) {
-            if next.due > now || next.end > farthest {
+            let (grid, whole) =
+                (Grid::ending(Some(table), spec, next.end), Grid::ending(Some(table), spec, slot.end));
+            if next.due > now || next.end > farthest || !grid.holds(slot.end) || grid.step != whole.step {
                 break;
             }
             slot = next;
         }
     }
-    let end = if slot.end <= farthest { slot.end } else { step(from, spec.window_max, spec.grid) };
+    let grid = Grid::ending(Some(table), spec, slot.end);
+    let end = if slot.end <= farthest { slot.end } else { grid.step_from(from, spec.window_max) };
     Turn::Judge { end, skip }
+}
+
+/// When to look once more at an instant of `cron` that was judged before its late documents could have arrived; `None`
+/// if the next window does that, or it was done.
+pub(crate) fn again_at(
+    table: &Timetable,
+    spec: &RuleSpec,
+    settled: Option<Timestamp>,
+    cursor: Timestamp,
+) -> Option<Timestamp> {
+    let Timetable::Cron(cron) = table else { return None };
+    let settled = settled.filter(|settled| *settled < cursor)?;
+    // A state that was made anew for the next instant is done with this one.
+    let is_kept = !spec.checks || Grid::ending(Some(table), spec, cursor).holds(settled);
+    if !is_kept || cron.next_after(cursor - Duration(1)) != Some(cursor) {
+        return None;
+    }
+    let is_next_soon = next_slot(table, spec, cursor).is_some_and(|next| {
+        next.end.since(cursor) <= PAUSE_MAX && Grid::ending(Some(table), spec, next.end).holds(cursor)
+    });
+    (!is_next_soon).then(|| cursor + spec.lateness.max(spec.delay))
 }
 
 /// The last slot that is due, and the end of the one before it.
@@ -116,29 +175,22 @@ fn latest(
 
 /// The window of a run: from the kept state's time (or the cursor, without a state) to `end`.
 pub(crate) fn window(
-    spec: &RuleSpec,
+    grid: Grid,
+    lateness: Duration,
     start: Timestamp,
     cursor: Timestamp,
     end: Timestamp,
     cut: Cut,
 ) -> Window {
+    let settled = |end| Window { start, settled: start.max(grid.floor(end - lateness)), end };
     match cut {
-        Cut::Whole => settled(spec, start, end),
-        Cut::Advance { span } => settled(spec, start, end.min(step(cursor, span, spec.grid))),
+        Cut::Whole => settled(end),
+        Cut::Advance { span } => settled(end.min(grid.step_from(cursor, span))),
         Cut::Slice { span, until } => {
-            let end = step(start, span, spec.grid).min(until);
+            let end = grid.step_from(start, span).min(until);
             Window { start, settled: end, end }
         }
     }
-}
-
-fn settled(spec: &RuleSpec, start: Timestamp, end: Timestamp) -> Window {
-    Window { start, settled: start.max((end - spec.lateness).floor(spec.grid)), end }
-}
-
-/// `span` further, on the grid, and at least one step of it.
-pub(crate) fn step(from: Timestamp, span: Duration, grid: Duration) -> Timestamp {
-    (from + span).floor(grid).max(from.floor(grid) + grid)
 }
 
 /// What to do with a window that failed.
@@ -154,24 +206,24 @@ pub(crate) enum Cure {
 
 /// When the next slice from `start` on may be judged; `None` if `cut` makes no slices. As late as a document may
 /// still arrive that a whole window would have judged.
-pub(crate) fn slice_ready(spec: &RuleSpec, start: Timestamp, cut: Cut) -> Option<Timestamp> {
+pub(crate) fn slice_ready(spec: &RuleSpec, grid: Grid, start: Timestamp, cut: Cut) -> Option<Timestamp> {
     let Cut::Slice { span, until } = cut else { return None };
-    Some(step(start, span, spec.grid).min(until) + spec.delay + spec.lateness)
+    Some(grid.step_from(start, span).min(until) + spec.delay + spec.lateness)
 }
 
 /// No answer in time: less of it. One step of the grid is tried again for as long as it takes, for the rows are not
 /// to blame for a cluster that hangs.
-pub(crate) fn too_slow(spec: &RuleSpec, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
+pub(crate) fn too_slow(grid: Grid, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
     let smaller = match cut {
-        Cut::Slice { .. } => slice(spec, window, cut),
-        Cut::Whole | Cut::Advance { .. } => advance(spec, window, cursor),
+        Cut::Slice { .. } => slice(grid, window, cut),
+        Cut::Whole | Cut::Advance { .. } => advance(grid, window, cursor),
     };
     smaller.map_or(Cure::Retry, Cure::Cut)
 }
 
 /// Too much for one run: half of it, at once. One step of the grid that is too much `attempts_max` times is left out.
 pub(crate) fn too_large(
-    spec: &RuleSpec,
+    grid: Grid,
     window: Window,
     cursor: Timestamp,
     cut: Cut,
@@ -180,9 +232,9 @@ pub(crate) fn too_large(
 ) -> Cure {
     let less = match cut {
         Cut::Slice { .. } => None,
-        Cut::Whole | Cut::Advance { .. } => advance(spec, window, cursor),
+        Cut::Whole | Cut::Advance { .. } => advance(grid, window, cursor),
     };
-    match less.or_else(|| slice(spec, window, cut)) {
+    match less.or_else(|| slice(grid, window, cut)) {
         Some(cut) => Cure::Cut(cut),
         None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
         None => Cure::Retry,
@@ -190,9 +242,9 @@ pub(crate) fn too_large(
 }
 
 /// The rule fails on these rows: after `attempts_max` of the whole, the smallest part on which it does.
-pub(crate) fn poisoned(spec: &RuleSpec, window: Window, cut: Cut, attempts: u32, attempts_max: u32) -> Cure {
+pub(crate) fn poisoned(grid: Grid, window: Window, cut: Cut, attempts: u32, attempts_max: u32) -> Cure {
     let bisecting = matches!(cut, Cut::Slice { .. });
-    let smaller = slice(spec, window, cut);
+    let smaller = slice(grid, window, cut);
     match smaller {
         Some(cut) if bisecting || attempts >= attempts_max => Cure::Cut(cut),
         None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
@@ -200,20 +252,20 @@ pub(crate) fn poisoned(spec: &RuleSpec, window: Window, cut: Cut, attempts: u32,
     }
 }
 
-fn advance(spec: &RuleSpec, window: Window, cursor: Timestamp) -> Option<Cut> {
+fn advance(grid: Grid, window: Window, cursor: Timestamp) -> Option<Cut> {
     let advance = window.end.since(cursor);
-    (advance > spec.grid).then(|| Cut::Advance { span: half(advance, spec.grid) })
+    (advance > grid.step).then(|| Cut::Advance { span: half(advance, grid.step) })
 }
 
-fn slice(spec: &RuleSpec, window: Window, cut: Cut) -> Option<Cut> {
+fn slice(grid: Grid, window: Window, cut: Cut) -> Option<Cut> {
     let whole = window.end.since(window.start);
     let until = match cut {
         Cut::Slice { until, .. } => until,
         _ => window.end,
     };
     // A window that the slice cuts in the middle of a step cannot be cut again.
-    let smaller = half(whole, spec.grid);
-    (step(window.start, smaller, spec.grid) < window.end).then_some(Cut::Slice { span: smaller, until })
+    let smaller = half(whole, grid.step);
+    (grid.step_from(window.start, smaller) < window.end).then_some(Cut::Slice { span: smaller, until })
 }
 
 /// After a run committed up to `settled`: carefully back to whole windows.
@@ -237,13 +289,44 @@ mod tests {
     use crate::spec::Schedule;
 
     const MINUTE: i64 = 60_000;
+    const DAY: Duration = Duration::from_hours(24);
 
     fn minutes(count: i64) -> Timestamp {
         Timestamp(count * MINUTE)
     }
 
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn grid(spec: &RuleSpec, end: Timestamp) -> Grid {
+        Grid::ending(Timetable::of(&spec.schedule).ok().as_ref(), spec, end)
+    }
+
     fn judged(spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Turn {
-        turn(&Timetable::of(&spec.schedule).unwrap(), spec, cursor, now)
+        turn(&Timetable::of(&spec.schedule).unwrap(), spec, None, cursor, now)
+    }
+
+    fn cron(expression: &str, timezone: &str, grid: Duration) -> RuleSpec {
+        let schedule = Schedule::Cron { expression: expression.into(), timezone: timezone.into() };
+        RuleSpec { schedule, grid, ..rule() }
+    }
+
+    /// Each window's start (without a state) and end, as the schedule brings them one by one.
+    fn windows(spec: &RuleSpec, from: &str, count: usize) -> Vec<[String; 2]> {
+        let table = Timetable::of(&spec.schedule).unwrap();
+        let mut cursor = at(from);
+        let mut windows = Vec::new();
+        for _ in 0..count {
+            let slot = next_slot(&table, spec, cursor).unwrap();
+            let Turn::Judge { end, skip: None } = turn(&table, spec, None, cursor, slot.due) else {
+                panic!("not due at {:?}", slot.due)
+            };
+            let start = grid(spec, end).floor(cursor);
+            windows.push([start, end].map(|at| jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()));
+            cursor = end;
+        }
+        windows
     }
 
     #[test]
@@ -268,40 +351,136 @@ mod tests {
     }
 
     #[test]
-    fn cron_is_judged_up_to_delay_before_it_fires() {
-        let expression = "0 * * * *".to_owned();
-        let schedule = Schedule::Cron { expression, timezone: "UTC".into() };
-        let spec = RuleSpec { schedule, ..rule() };
-        let turn = judged(&spec, minutes(10), minutes(60));
-        assert_eq!(turn, Turn::Judge { end: minutes(59), skip: None });
+    fn cron_is_judged_up_to_its_instant_once_delay_has_passed() {
+        let spec = cron("0 * * * *", "UTC", Duration::from_mins(1));
+        assert_eq!(judged(&spec, minutes(10), minutes(60)), Turn::Wait(Timestamp(3_610_000)));
+        let turn = judged(&spec, minutes(10), Timestamp(3_610_000));
+        assert_eq!(turn, Turn::Judge { end: minutes(60), skip: None });
+    }
+
+    #[test]
+    fn a_period_of_cron_is_the_one_that_ended() {
+        let spec = RuleSpec { window_max: DAY.saturating_mul(2), ..cron("0 0 * * *", "Europe/Berlin", DAY) };
+        let days = windows(&spec, "2026-03-27T23:00:00Z", 3);
+        // 24 hours are 24 hours: the night without its third hour is in two of them.
+        assert_eq!(
+            days,
+            [
+                ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"],
+                ["2026-03-28T22:00:00Z", "2026-03-29T22:00:00Z"],
+                ["2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z"],
+            ]
+        );
+        let autumn = windows(&spec, "2026-10-24T22:00:00Z", 2);
+        // The day of 25 hours: what is before its last 24 is a step of its own.
+        assert_eq!(autumn[0], ["2026-10-23T23:00:00Z", "2026-10-25T23:00:00Z"]);
+        assert_eq!(autumn[1], ["2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z"]);
+    }
+
+    #[test]
+    fn a_day_of_the_calendar_is_one_window() {
+        let spec = RuleSpec { calendar: true, ..cron("0 0 * * *", "Europe/Berlin", DAY) };
+        for (from, hours) in [("2026-03-27T23:00:00Z", [24, 23, 24]), ("2026-10-23T22:00:00Z", [24, 25, 24])]
+        {
+            let days = windows(&spec, from, 3);
+            let long = days.iter().map(|[start, end]| at(end).since(at(start)).millis() / 3_600_000);
+            assert_eq!(long.collect::<Vec<_>>(), hours, "{days:?}");
+            assert!(days.windows(2).all(|pair| pair[0][1] == pair[1][0]), "{days:?}");
+        }
+        // On Mondays the seven days before are judged one by one.
+        let weekly = RuleSpec { calendar: true, ..cron("0 0 * * MON", "Europe/Berlin", DAY) };
+        let days = windows(&weekly, "2026-03-22T23:00:00Z", 7);
+        assert_eq!(days[5], ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"]);
+        assert_eq!(days[6], ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"]);
+    }
+
+    #[test]
+    fn instants_of_different_grids_are_not_merged() {
+        let now = at("2026-03-30T23:00:00Z");
+        let spec = RuleSpec { window_max: DAY.saturating_mul(30), ..cron("0 0 * * *", "Europe/Berlin", DAY) };
+        let turn = judged(&spec, at("2026-03-25T23:00:00Z"), now);
+        assert_eq!(turn, Turn::Judge { end: at("2026-03-28T23:00:00Z"), skip: None });
+        let turn = judged(&spec, at("2026-03-28T23:00:00Z"), now);
+        assert_eq!(turn, Turn::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
+        // Minutes are minutes in both halves of the year.
+        let fine = RuleSpec { grid: Duration::from_mins(1), ..spec };
+        let turn = judged(&fine, at("2026-03-25T23:00:00Z"), now);
+        assert_eq!(turn, Turn::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
+    }
+
+    #[test]
+    fn a_rule_that_pauses_looks_twice() {
+        let daily = cron("0 0 * * *", "UTC", DAY);
+        let table = Timetable::of(&daily.schedule).unwrap();
+        let (midnight, settled) = (minutes(1_440), Some(Timestamp(0)));
+        let turn_at = |settled, secs: i64| {
+            turn(&table, &daily, settled, midnight, Timestamp(midnight.0 + secs * 1_000))
+        };
+        assert_eq!(turn_at(settled, 119), Turn::Wait(minutes(1_442)));
+        assert_eq!(turn_at(settled, 120), Turn::Again { end: midnight });
+        assert_eq!(turn_at(Some(midnight), 120), Turn::Wait(Timestamp(2 * midnight.0 + 10_000)));
+        let window =
+            window(grid(&daily, midnight), Duration::ZERO, Timestamp(0), midnight, midnight, Cut::Whole);
+        assert_eq!((window.start, window.settled, window.end), (Timestamp(0), midnight, midnight));
+        // The next window is soon enough, unless its checks lie elsewhere.
+        for (expression, grid, again) in [("*/5 * * * *", 1, false), ("*/7 * * * *", 5, true)] {
+            let spec = cron(expression, "UTC", Duration::from_mins(grid));
+            let table = Timetable::of(&spec.schedule).unwrap();
+            assert_eq!(again_at(&table, &spec, settled, midnight).is_some(), again, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_new_rule_does_not_judge_what_ended_before_it() {
+        let first = |expression: &str, step, now: &str| {
+            let spec = cron(expression, "Europe/Berlin", step);
+            first_cursor(Timetable::of(&spec.schedule).ok().as_ref(), &spec, at(now))
+        };
+        assert_eq!(first("0 0 * * *", DAY, "2026-03-10T12:00:00Z"), at("2026-03-09T23:00:00Z"));
+        assert_eq!(first("0 0 * * MON", DAY, "2026-03-10T12:00:00Z"), at("2026-03-09T23:00:00Z"));
+        assert_eq!(
+            first("0 9 * * *", Duration::from_mins(1), "2026-03-10T12:00:30Z"),
+            at("2026-03-10T12:00:00Z")
+        );
+        // The step that the next instant judges began before the last one.
+        let between = at("2026-03-10T12:20:00Z") - Duration::from_secs(10);
+        assert_eq!(first("*/15 * * * *", DAY, "2026-03-10T12:20:00Z"), between);
     }
 
     #[test]
     fn the_state_settles_lateness_before_the_end() {
-        let window = window(&rule(), minutes(10), minutes(12), minutes(20), Cut::Whole);
+        let spec = rule();
+        let window = window(
+            grid(&spec, minutes(20)),
+            spec.lateness,
+            minutes(10),
+            minutes(12),
+            minutes(20),
+            Cut::Whole,
+        );
         assert_eq!((window.start, window.settled, window.end), (minutes(10), minutes(18), minutes(20)));
     }
 
     #[test]
     fn a_slow_step_is_tried_again_and_never_sliced() {
-        let spec = rule();
+        let grid = grid(&rule(), minutes(20));
         let whole = Window { start: minutes(8), settled: minutes(18), end: minutes(20) };
         let half = Cut::Advance { span: Duration::from_mins(5) };
-        assert_eq!(too_slow(&spec, whole, minutes(10), Cut::Whole), Cure::Cut(half));
+        assert_eq!(too_slow(grid, whole, minutes(10), Cut::Whole), Cure::Cut(half));
         let step = Window { start: minutes(8), settled: minutes(9), end: minutes(11) };
-        assert_eq!(too_slow(&spec, step, minutes(10), Cut::Whole), Cure::Retry);
+        assert_eq!(too_slow(grid, step, minutes(10), Cut::Whole), Cure::Retry);
     }
 
     #[test]
     fn what_stays_too_large_is_left_out_at_last() {
-        let spec = rule();
+        let grid = grid(&rule(), minutes(20));
         let whole = Window { start: minutes(8), settled: minutes(9), end: minutes(12) };
         let half = Cut::Advance { span: Duration::from_mins(1) };
-        assert_eq!(too_large(&spec, whole, minutes(10), Cut::Whole, 1, 3), Cure::Cut(half));
+        assert_eq!(too_large(grid, whole, minutes(10), Cut::Whole, 1, 3), Cure::Cut(half));
         let slice = Cut::Slice { span: Duration::from_mins(1), until: minutes(12) };
         let step = Window { start: minutes(8), settled: minutes(9), end: minutes(9) };
-        assert_eq!(too_large(&spec, step, minutes(10), slice, 2, 3), Cure::Retry);
+        assert_eq!(too_large(grid, step, minutes(10), slice, 2, 3), Cure::Retry);
         let over = Range { start: minutes(8), end: minutes(9) };
-        assert_eq!(too_large(&spec, step, minutes(10), slice, 3, 3), Cure::Skip(over));
+        assert_eq!(too_large(grid, step, minutes(10), slice, 3, 3), Cure::Skip(over));
     }
 }

@@ -93,6 +93,7 @@ pub(crate) fn question(question: wit::Question) -> contract::Question {
             wit::Ask::Buckets(buckets) => contract::Ask::Buckets(contract::Buckets {
                 by: buckets.by,
                 every: buckets.every.map(Duration),
+                offset: Duration::ZERO,
                 metrics: buckets.metrics.into_iter().map(metric).collect(),
                 filters: filters(buckets.filters),
             }),

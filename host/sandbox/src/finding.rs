@@ -283,8 +283,7 @@ mod tests {
         let named = NamedFilter { name: "n".into(), filter: long() };
         let metric =
             watchbell_contract::Metric { name: "m".into(), field: "f".into(), calc: Calc::Script(long()) };
-        let buckets =
-            watchbell_contract::Buckets { by: vec![], every: None, metrics: vec![metric], filters: vec![] };
+        let buckets = watchbell_contract::Buckets { metrics: vec![metric], ..Default::default() };
         let filtered = watchbell_contract::Hits { fields: vec![], filters: vec![named] };
         for large in [
             Question { filter: Some(long()), ..question() },

@@ -2,6 +2,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use watchbell_sdk::prelude::*;
+use watchbell_sdk::{Level, cell, cell_start};
 
 mod distinct; // what is known of keys and values
 mod last; // when a value was seen last
@@ -123,7 +124,7 @@ impl Rule for Cardinality {
     }
 
     fn check(&self, at: Timestamp, seen: &mut Seen, out: &mut Signals) {
-        let is_beat = at.0.rem_euclid(self.beat().signed()) == 0;
+        let is_beat = Level::is_beat(at, self.beat());
         let now = LastSeen::new(at, self.grid());
         let mut instants = 0;
         seen.keys.retain(|distinct| {
@@ -183,7 +184,7 @@ impl Cardinality {
         let grid = self.grid();
         match self.fetch {
             Fetch::Buckets => row + grid - Duration(1),
-            Fetch::Hits if row.0.rem_euclid(grid.signed()) == 0 => row + Duration(1),
+            Fetch::Hits if cell_start(cell(row, grid), grid) == row => row + Duration(1),
             Fetch::Hits => row,
         }
     }

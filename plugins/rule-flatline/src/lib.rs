@@ -146,7 +146,7 @@ impl Flatline {
     }
 
     fn cell(&self, at: Timestamp) -> i64 {
-        at.0.div_euclid(self.timeframe.grid().signed())
+        watchbell_sdk::cell(at, self.timeframe.grid())
     }
 
     /// Makes sure of the keys that must be there: those that are named, and the only one where there are no key fields.
@@ -167,7 +167,8 @@ impl Flatline {
             1 => format!("1 event within {}, fewer than {}", self.timeframe, self.threshold),
             count => format!("{count} events within {}, fewer than {}", self.timeframe, self.threshold),
         };
-        let last = series.newest_cell().map(|cell| Timestamp((cell + 1) * self.timeframe.grid().signed()));
+        let last =
+            series.newest_cell().map(|cell| watchbell_sdk::cell_start(cell + 1, self.timeframe.grid()));
         Signal::firing(series.name.labels(), at)
             .until(at + self.timeframe)
             .value(count as f64)

@@ -242,3 +242,46 @@ fn after(signals: Vec<Signal>) -> Vec<Signal> {
     signals.sort_by(|a, b| (a.at, &a.labels).cmp(&(b.at, &b.labels)));
     signals
 }
+
+/// Midnight in Berlin is an hour or two before that of UTC, and some days there have 23 or 25 hours.
+#[test]
+fn a_day_is_the_one_that_ended_when_the_window_did() {
+    use watchbell_sdk::Window;
+    use watchbell_sdk::testing::{Call, Runner};
+
+    let hours = |hours: i64| Timestamp(1_774_566_000_000 + hours * 3_600_000);
+    for (timeframe, length) in [("1d", 24), ("23h", 23), ("25h", 25)] {
+        for key in [vec![], vec!["host".to_owned()]] {
+            let params = json!({ "metric": "sum", "field": "n", "timeframe": timeframe, "max_threshold": 5 })
+                .to_string();
+            let window = Window { start: hours(0), settled: hours(0), end: hours(length) };
+            let call = Call { params: &params, key: &key, state: None, window };
+            let mut asked = 0;
+            let finding = Native::<MetricAggregation>::default().run(call, &mut |question| {
+                asked += 1;
+                assert_eq!(question.over, Range::new(hours(0), hours(length)));
+                let column = |field: &str, values| watchbell_sdk::wire::types::Column {
+                    field: field.into(),
+                    values,
+                    present: vec![],
+                    offsets: vec![],
+                };
+                use watchbell_sdk::wire::types::{Dictionary, Values};
+                let host = Dictionary { codes: vec![0], ends: vec![1], bytes: b"a".to_vec() };
+                let mut columns = vec![
+                    column("_count", Values::Integers(vec![1])),
+                    column("_value", Values::Numbers(vec![10.0])),
+                ];
+                if !key.is_empty() {
+                    columns.insert(0, column("host", Values::Words(host)));
+                }
+                // The bucket begins where the day does.
+                Ok(vec![watchbell_sdk::wire::types::Rows { times: vec![hours(0).0], columns }])
+            });
+            let signals = finding.unwrap().signals;
+            assert_eq!(asked, 1);
+            assert_eq!(signals.len(), 1, "{timeframe} {key:?}");
+            assert_eq!((signals[0].at, signals[0].value), (hours(length), Some(10.0)), "{timeframe} {key:?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use watchbell_sdk::prelude::*;
-use watchbell_sdk::{Ask, Bounds, Crossed, RawSearch};
+use watchbell_sdk::{Ask, Bounds, Crossed, RawSearch, cell, cell_start};
 
 #[cfg(test)]
 mod tests;
@@ -82,9 +82,7 @@ impl Rule for Query {
 
     /// A question for each grid point of the window, each about its own past.
     fn ask(&self, over: Range) -> Vec<Question> {
-        let every = self.every.signed();
-        let points = |instant: Timestamp| instant.0.div_euclid(every);
-        let (before, last) = (points(over.start), points(over.end));
+        let (before, last) = (cell(over.start, self.every), cell(over.end, self.every));
         let first = (before + 1).max(last - QUESTIONS_MAX + 1);
         if first > before + 1 {
             watchbell_sdk::log::warn(format_args!(
@@ -97,7 +95,7 @@ impl Rule for Query {
         (first..=last)
             .map(|point| {
                 let ask = Ask::Search(RawSearch { body: body.clone(), pick: pick.clone() });
-                Question { over: self.past(Timestamp(point * every)), only: vec![], filter: None, ask }
+                Question { over: self.past(cell_start(point, self.every)), only: vec![], filter: None, ask }
             })
             .collect()
     }

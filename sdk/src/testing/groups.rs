@@ -6,7 +6,7 @@ use serde_json::{Number, Value};
 
 use super::pages::{Document, column_of, text, values};
 use crate::wire::types::{Column, Rows};
-use crate::{Buckets, Calc, Metric, Range};
+use crate::{Buckets, Calc, Metric, Range, Timestamp, grid};
 
 /// A bucket's place: its start, then a value (none: missing) for each field.
 type Place = (i64, Vec<Option<String>>);
@@ -26,7 +26,7 @@ pub(super) fn answer(
     }
     for document in found {
         let start = match buckets.every {
-            Some(every) => document.time - document.time.rem_euclid(every.signed().max(1)),
+            Some(every) => grid::cell_start(grid::cell(Timestamp(document.time), every), every).0,
             None => over.start.0,
         };
         let mut keys = vec![vec![]];

@@ -1,6 +1,7 @@
 //! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
 use super::pages::{Document, answer};
 use super::runner::{Call, Runner};
+use crate::grid::{self, with_phase};
 use crate::signal::Kind;
 use crate::{Duration, Signal, Timestamp, Window};
 
@@ -57,7 +58,7 @@ impl<'r> Timeline<'r> {
         })?;
         let mut beginning = if state.is_some() { from } else { from - plan.history };
         if !plan.grid.is_zero() && state.is_none() {
-            beginning = Timestamp(beginning.0 - beginning.0.rem_euclid(plan.grid.signed()));
+            beginning = floor(beginning, 0, plan.grid);
         }
         let mut timeline = Self {
             runner,
@@ -83,13 +84,15 @@ impl<'r> Timeline<'r> {
     /// # Errors
     /// What the rule failed with, as text.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
-        let window = Window { start: self.settled, settled: self.settled.max(self.late(end)), end };
+        let phase = grid::phase(self.settled, end, self.grid);
+        let late = floor(end - self.lateness, phase, self.grid);
+        let window = Window { start: self.settled, settled: self.settled.max(late), end };
         let visible = self.documents.iter().filter(|document| document.arrives <= end.0);
         let call = Call { params: &self.params, key: &self.key, state: self.state.as_deref(), window };
         let page_rows = self.page_rows;
         let finding = self
             .runner
-            .run(call, &mut |question| answer(question, visible.clone(), page_rows))
+            .run(call, &mut |question| with_phase(phase, || answer(question, visible.clone(), page_rows)))
             .map_err(|problem| format!("{}..{}: {problem}", window.start, window.end))?;
         let before = std::mem::take(&mut self.told);
         let is_new = |signal: &Signal| {
@@ -115,12 +118,6 @@ impl<'r> Timeline<'r> {
         Ok(anew)
     }
 
-    /// What lies before this is settled when a window ends at `end`: on the grid, so that no bucket is cut in two.
-    fn late(&self, end: Timestamp) -> Timestamp {
-        let settled = end - self.lateness;
-        Timestamp(settled.0 - settled.0.rem_euclid(self.grid.signed().max(1)))
-    }
-
     /// The kept state, as the host would store it.
     pub fn state(&self) -> Option<&[u8]> {
         self.state.as_deref()
@@ -135,4 +132,9 @@ impl<'r> Timeline<'r> {
 /// Two documents of one instant are two events; a level is one, whichever document tells it.
 fn document(signal: &Signal) -> Option<(&str, &str)> {
     signal.evidence.as_ref().filter(|_| signal.kind == Kind::Event)?.document()
+}
+
+/// The last instant at or before `at` that is on the grid, so that no bucket is cut in two.
+fn floor(at: Timestamp, phase: i64, grid: Duration) -> Timestamp {
+    Timestamp(at.0 - (at.0 - phase).rem_euclid(grid.signed().max(1)))
 }

@@ -93,6 +93,9 @@ pub struct Run {
     /// Let rules end even if they are more than half of all that are known.
     #[arg(long)]
     pub allow_shrink: bool,
+    /// Run rules even if a cluster's clock says that this host's is wrong.
+    #[arg(long)]
+    pub accept_clock: bool,
     /// Log lines as JSON even on a terminal.
     #[arg(long)]
     pub json: bool,

@@ -55,7 +55,7 @@ fn questions(rule: &Bound, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
     let end = clock::wall().floor(spec.grid);
     let start = end - spec.history.max(spec.grid);
     let window = Window { start, settled: start, end };
-    rule.module.start(&rule.params, &rule.key, None, window, &rule.limits)?.questions()
+    rule.module.start(&rule.params_of(spec.grid), &rule.key, None, window, &rule.limits)?.questions()
 }
 
 fn remarks(info: &FieldInfo) -> Vec<String> {

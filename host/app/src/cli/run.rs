@@ -9,6 +9,7 @@ use super::args::Run;
 use super::place::{catalog, tell_or_log};
 use crate::bind::Bindings;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
+use crate::clock::Clock;
 use crate::host::{self, Host, StartFault};
 use crate::{End, Wish, logs};
 
@@ -27,7 +28,14 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     let end = runtime.block_on(async {
         let (wishes, wished) = mpsc::channel(4);
         watch_signals(wishes)?;
-        let host = Host { bindings, allow_shrink: args.allow_shrink, wishes: wished, reload };
+        let host = Host {
+            bindings,
+            allow_shrink: args.allow_shrink,
+            accept_clock: args.accept_clock,
+            clock: Clock::start(),
+            wishes: wished,
+            reload,
+        };
         host::run(host).await.map_err(|fault| match fault {
             StartFault::Store(_) => Failure::Store(fault.into()),
             _ => Failure::Faults(fault.into()),

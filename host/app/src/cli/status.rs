@@ -101,7 +101,9 @@ fn from_store(args: &Status, source: &Source) -> Result<View, Failure> {
     let records = reader.rules()?;
     let named: Vec<(RuleName, bool)> = match &source.bundle {
         Some(bundle) => bundle.rules.iter().map(|rule| (rule.spec.name.clone(), rule.spec.enabled)).collect(),
-        None => records.iter().map(|view| (view.record.rule.clone(), true)).collect(),
+        None => {
+            records.iter().map(|view| (view.record.rule.clone(), view.record.off_since.is_none())).collect()
+        }
     };
     let mut rules = Vec::new();
     for (name, enabled) in &named {

@@ -71,7 +71,7 @@ impl Shelf {
             rule: run.rule.0.clone(),
             environment: environment.to_owned(),
             module: rule.module.digest().to_owned(),
-            params: serde_json::from_str(&rule.params).ok()?,
+            params: serde_json::from_str(&rule.params(run)).ok()?,
             key: rule.key.clone(),
             limits: (&rule.limits).into(),
             window: [run.window.start.0, run.window.settled.0, run.window.end.0],

@@ -7,6 +7,7 @@ fn question() -> Buckets {
     Buckets {
         by: vec!["host".into(), "code".into()],
         every: Some(Duration::from_secs(60)),
+        offset: Duration::ZERO,
         metrics: vec![metric("slowest", Calc::Maximum), metric("p95", Calc::Percentile(95.0))],
         filters: vec![NamedFilter { name: "bad".into(), filter: "code:[500 TO 599]".into() }],
     }

@@ -70,6 +70,7 @@ fn counted(by: &[&str], metrics: &[(&str, Calc)]) -> Question {
     let buckets = Buckets {
         by: by.iter().map(|&by| by.into()).collect(),
         every: Some(Duration::from_secs(60)),
+        offset: Duration::ZERO,
         metrics: metrics.collect(),
         filters: vec![],
     };

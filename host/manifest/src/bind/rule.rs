@@ -1,9 +1,10 @@
 //! A manifest's document becomes a bound rule.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Duration, Plan, Severity};
+use watchbell_contract::{Duration, Plan, Severity, Timestamp};
+use watchbell_pipeline::active::{Active, ActiveFault, Outside, Written};
 use watchbell_pipeline::schedule::{Cron, CronFault};
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
@@ -11,6 +12,7 @@ use super::doc::Doc;
 use super::module::module_ref;
 use super::target::{Asked, target};
 use super::{alert, digest};
+use crate::calendar;
 use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX};
 use crate::overlay::join;
 use crate::report::{Diagnostic, suggest};
@@ -55,7 +57,13 @@ impl Bench<'_> {
             },
             self.environment,
         );
+        let zone = raw.timezone.clone();
+        if raw.cron.is_none() && raw.active.is_none() && zone.is_some() && !doc.was_wrong("/cron") {
+            doc.fault("/timezone", "`timezone` belongs to `cron` and `active`").hint("remove it").push(doc);
+        }
+        let has_cron = raw.cron.is_some();
         let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
+        let active = raw.active.and_then(|active| hours(doc, active, zone, has_cron));
         let delay = doc.span("/delay", raw.delay, DELAY);
         let lateness = doc.span("/lateness", raw.lateness, LATENESS);
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
@@ -67,7 +75,17 @@ impl Bench<'_> {
 
         let (module, info, plan) = judged?;
         let (schedule, plan) = (schedule?, plan?);
+        let calendar = calendar::span(&params);
+        if let (Some(name), Schedule::Every(_)) = (calendar, &schedule) {
+            doc.fault(
+                &format!("/params/{name}"),
+                format!("`{name}: day` needs `cron`: a day is one of its time zone"),
+            )
+            .hint(format!("write `{name}: 1d` for 24 hours, or `cron: \"0 0 * * *\"` with `timezone`"))
+            .push(doc);
+        }
         let grid = grid(&schedule, plan);
+        warn_of_grids(doc, &schedule, plan);
         let window_max = doc.positive("/window_max", raw.window_max, WINDOW_MAX.max(grid));
         if window_max < grid {
             doc.fault(
@@ -85,6 +103,8 @@ impl Bench<'_> {
             cluster: target.cluster.clone(),
             schedule,
             grid,
+            checks: !plan.grid.is_zero(),
+            calendar: calendar.is_some(),
             history: plan.history,
             delay,
             lateness,
@@ -104,6 +124,7 @@ impl Bench<'_> {
                 Some(raw::NoData::Hold) => NoData::Hold,
                 Some(raw::NoData::Alert) => NoData::Alert,
             },
+            active,
             alert,
         };
         let effective = effective(&doc.value, &spec, &target);
@@ -178,6 +199,7 @@ impl Bench<'_> {
         params: &Value,
         key: &[String],
     ) -> Option<Plan> {
+        let usual = calendar::with_day(params, calendar::LENGTHS[0]);
         if !self.schemas.contains_key(module) {
             match Schema::new(info.params_schema.clone()) {
                 Ok(schema) => self.schemas.insert(module.clone(), schema),
@@ -189,14 +211,17 @@ impl Bench<'_> {
             };
         }
         let before = doc.faults.len();
-        self.schemas.get(module)?.check(params, "/params", doc.spans, doc.faults);
+        self.schemas.get(module)?.check(&usual, "/params", doc.spans, doc.faults);
         if doc.faults.len() > before {
             return None;
         }
         without_effect(doc, &info.params_schema, params);
         doubt(doc, &info.params_schema, params, "/params");
-        match self.modules.prepare(module, params, key) {
-            Ok(plan) => within(doc, plan),
+        match self.modules.prepare(module, &usual, key) {
+            Ok(plan) => match calendar::span(params) {
+                Some(name) => self.days(doc, module, params, key, name),
+                None => within(doc, plan),
+            },
             Err(faults) => {
                 for fault in faults {
                     let pointer = format!("/params{}", fault.path);
@@ -206,6 +231,31 @@ impl Bench<'_> {
                 None
             }
         }
+    }
+
+    /// The plan for days of the calendar, each judged as a whole: a day's parts would not fit one of another length.
+    fn days(
+        &self,
+        doc: &mut Doc<'_>,
+        module: &ModuleRef,
+        params: &Value,
+        key: &[String],
+        name: &str,
+    ) -> Option<Plan> {
+        let is_whole = |day: &Duration| {
+            let plan = self.modules.prepare(module, &calendar::with_day(params, *day), key);
+            plan.is_ok_and(|plan| plan.grid == *day)
+        };
+        if calendar::LENGTHS.iter().all(is_whole) {
+            return Some(Plan { history: Duration::ZERO, grid: calendar::LENGTHS[0] });
+        }
+        doc.fault(
+            &format!("/params/{name}"),
+            format!("`{name}: day` needs a module that judges a day as a whole"),
+        )
+        .hint(format!("leave `step` out if there is one, or write `{name}: 1d` for 24 hours"))
+        .push(doc);
+        None
     }
 }
 
@@ -283,9 +333,6 @@ fn schedule(
     cron: Option<String>,
     timezone: Option<String>,
 ) -> Option<Schedule> {
-    if cron.is_none() && timezone.is_some() && !doc.was_wrong("/cron") {
-        doc.fault("/timezone", "`timezone` belongs to `cron`").hint("remove it").push(doc);
-    }
     match (every, cron) {
         (Some(_), Some(_)) => {
             doc.fault("/cron", "`every` and `cron` cannot stand together").hint("keep one of them").push(doc);
@@ -320,6 +367,59 @@ fn schedule(
             }
             Some(Schedule::Cron { expression, timezone })
         }
+    }
+}
+
+/// The hours of `active:`, by the rule's time zone unless they name their own.
+fn hours(doc: &mut Doc<'_>, raw: raw::Active, zone: Option<String>, has_cron: bool) -> Option<Active> {
+    let names_zone = raw.timezone.is_some();
+    let timezone = raw.timezone.or(zone).unwrap_or_else(|| "UTC".into());
+    let written = Written {
+        hours: &raw.hours,
+        days: &raw.days,
+        holidays: &raw.holidays,
+        timezone: &timezone,
+        outside: match raw.outside {
+            Some(raw::Outside::Later) => Outside::Later,
+            Some(raw::Outside::Skip) | None => Outside::Skip,
+        },
+    };
+    let fault = match Active::parse(written) {
+        Ok(active) => return Some(active),
+        Err(fault) => fault,
+    };
+    let pointer = match &fault {
+        ActiveFault::Hours { index, .. } => format!("/active/hours/{index}"),
+        ActiveFault::Days { index, .. } => format!("/active/days/{index}"),
+        ActiveFault::Holiday { index, .. } => format!("/active/holidays/{index}"),
+        // What `cron` says of it already.
+        ActiveFault::Timezone { .. } if !names_zone && has_cron => return None,
+        ActiveFault::Timezone { .. } if !names_zone => "/timezone".into(),
+        ActiveFault::Timezone { .. } => "/active/timezone".into(),
+        ActiveFault::Never => "/active".into(),
+    };
+    doc.fault(&pointer, fault.to_string()).push(doc);
+    None
+}
+
+/// What a module counts by cells is counted anew where the next instant's cells lie elsewhere: right, and dear if it is
+/// so at every instant.
+fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) {
+    const INSTANTS: usize = 24;
+    const GRIDS_MAX: usize = 3;
+    let Schedule::Cron { expression, timezone } = schedule else { return };
+    let Ok(cron) = Cron::parse(expression, timezone) else { return };
+    if plan.history.is_zero() || plan.grid.is_zero() {
+        return;
+    }
+    let next = |after: &Timestamp| cron.next_after(*after);
+    let instants = std::iter::successors(next(&Timestamp(0)), next).take(INSTANTS);
+    let grids: BTreeSet<Duration> = instants.map(|at| at.since(at.floor(plan.grid))).collect();
+    if grids.len() > GRIDS_MAX {
+        let grid = plan.grid;
+        let message =
+            format!("its instants are not whole steps of {grid} apart: each run reads {} anew", plan.history);
+        doc.warn("/cron", message, &format!("use `every`, or instants that are multiples of {grid} apart"));
     }
 }
 

@@ -64,7 +64,7 @@ impl Modules for Fake {
         }
     }
 
-    fn prepare(&self, _: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
         if params["timeframe"] == "0s" {
             let message = "must be longer than 0s".into();
             return Err(vec![Fault { path: "/timeframe".into(), message }]);
@@ -73,6 +73,15 @@ impl Modules for Fake {
             return Err(vec![Fault { path: String::new(), message: "at most two key fields".into() }]);
         }
         let (history, grid) = match params["timeframe"].as_str() {
+            // It judges a day as a whole.
+            Some(hours @ ("1d" | "23h" | "1d1h")) if module.to_string() == "frequency" => {
+                let hours = match hours {
+                    "23h" => 23,
+                    "1d1h" => 25,
+                    _ => 24,
+                };
+                (Duration::ZERO, Duration::from_hours(hours))
+            }
             Some("500d") => (Duration::from_hours(24 * 500), Duration::from_hours(24 * 8)),
             _ => (Duration::from_mins(10), Duration::ZERO),
         };

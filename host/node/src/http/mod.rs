@@ -71,6 +71,7 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
     match (request.method.as_str(), path.as_slice()) {
         ("GET" | "HEAD", []) => about::info(request),
         ("GET", ["_cluster", "health"] | ["_cluster", "health", _]) => about::health(shared, request),
+        ("GET", ["_cat", "health"]) => about::cat_health(shared, request),
         ("GET", ["_cat", "shards"]) => about::cat_shards(shared, request),
         ("GET", ["_cat", "allocation"]) => about::cat_allocation(shared, request),
         ("GET", ["_cluster", "pending_tasks"]) => about::pending_tasks(request),

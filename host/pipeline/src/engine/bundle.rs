@@ -1,14 +1,21 @@
 use std::collections::BTreeSet;
 
+use watchbell_contract::{Duration, Range};
+
 use crate::episode;
 use crate::order::Note;
 use crate::priming;
-use crate::record::RuleRecord;
+use crate::record::{GapReason, RuleRecord};
+use crate::schedule::Timetable;
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
 use crate::window::{self, Cut};
 
 use super::Engine;
 use super::rule::{Activity, Rule};
+
+/// How long, and how many, rules that are off are kept.
+const OFF_KEPT: Duration = Duration::from_hours(30 * 24);
+const OFF_MAX: usize = 10_000;
 
 impl Engine {
     /// How many rules the store or the bundle in force has, not counting disabled ones.
@@ -47,6 +54,7 @@ impl Engine {
         for spec in rules {
             self.take_rule(spec);
         }
+        self.forget_off();
         if self.bundle.as_ref() != Some(&digest) {
             self.bundle = Some(digest.clone());
             self.ledger.draft.bundle = Some(digest);
@@ -63,7 +71,10 @@ impl Engine {
                 let rule = Rule::new(record_spec(&record, &spec), record, open, self.now);
                 self.change_rule(rule, spec)
             }
-            _ => self.new_rule(spec),
+            _ => match enabled.then(|| self.off.remove(&name)).flatten() {
+                Some(record) => self.return_rule(record, spec),
+                None => self.new_rule(spec),
+            },
         };
         // A run of an earlier rule of this name is still under way: its end is awaited, its result dropped.
         if let Some((id, _)) = self.underway.iter().find(|(_, underway)| underway.rule == name) {
@@ -79,22 +90,55 @@ impl Engine {
     }
 
     fn new_rule(&mut self, spec: RuleSpec) -> Rule {
+        let cursor = window::first_cursor(Timetable::of(&spec.schedule).ok().as_ref(), &spec, self.now);
         let record = RuleRecord {
             rule: spec.name.clone(),
             meaning: spec.meaning.clone(),
-            cursor: window::first_cursor(&spec, self.now),
+            cursor,
             state: None,
             priming: None,
             told: Vec::new(),
+            told_from: cursor,
+            later: Default::default(),
             committed_at: None,
             last_run: None,
             failure: None,
+            off_since: None,
         };
         // Where a rule begins is kept at once, so that a crash before its first commit moves nothing.
         if spec.enabled {
             self.ledger.rule(&record);
         }
         Rule::new(spec, record, Default::default(), self.now)
+    }
+
+    /// A rule that was off is back: what it told is not told again, and what happened meanwhile is looked at as far as a
+    /// new rule would look back.
+    fn return_rule(&mut self, kept: RuleRecord, spec: RuleSpec) -> Rule {
+        let table = Timetable::of(&spec.schedule).ok();
+        let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, self.now));
+        let over = Range { start: kept.cursor, end: cursor };
+        let told_from = if over.is_empty() { kept.told_from } else { cursor };
+        let record = RuleRecord { cursor, told_from, off_since: None, meaning: spec.meaning.clone(), ..kept };
+        self.ledger.rule(&record);
+        if !over.is_empty() {
+            self.record_gap(&spec.name, over, GapReason::Disabled, "the rule was off".into());
+        }
+        Rule::new(spec, record, Default::default(), self.now)
+    }
+
+    /// What is off for long, or one of too many, is not kept any longer.
+    fn forget_off(&mut self) {
+        let mut ages: Vec<_> =
+            self.off.values().map(|record| (record.off_since, record.rule.clone())).collect();
+        ages.sort();
+        let too_many = ages.len().saturating_sub(OFF_MAX);
+        for (index, (since, name)) in ages.into_iter().enumerate() {
+            if index < too_many || since.is_none_or(|since| self.now.since(since) > OFF_KEPT) {
+                self.off.remove(&name);
+                self.ledger.rule_ended(&name);
+            }
+        }
     }
 
     fn change_rule(&mut self, mut rule: Rule, spec: RuleSpec) -> Rule {
@@ -113,7 +157,8 @@ impl Engine {
             rule.record.state = None;
             rule.record.priming = None;
             rule.record.failure = None;
-            rule.record.priming = priming::needed(&spec, &rule.record);
+            let table = Timetable::of(&spec.schedule).ok();
+            rule.record.priming = priming::needed(table.as_ref(), &spec, &rule.record);
             rule.cut = Cut::Whole;
             rule.retry = None;
             rule.primed.clear();
@@ -138,19 +183,19 @@ impl Engine {
         }
     }
 
-    /// The rule's file is gone, or the rule is disabled: nothing of it is kept, and who heard of it hears that.
+    /// The rule's file is gone, or the rule is disabled: its state is not kept, and who heard of it hears that.
     fn end_rule(&mut self, name: &RuleName) {
         self.queue.remove(name);
-        let (spec, had_record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
+        let (spec, record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
             (Some(rule), _) => {
                 self.abandon_run(&rule);
                 for (labels, at) in &rule.timers {
                     self.timers.remove(&(*at, name.clone(), labels.clone()));
                 }
-                let had_record = rule.spec.enabled;
-                (Some(rule.spec), had_record, rule.open)
+                let record = rule.spec.enabled.then_some(rule.record);
+                (Some(rule.spec), record, rule.open)
             }
-            (None, Some((record, open))) => (None, record.is_some(), open),
+            (None, Some((record, open))) => (None, record, open),
             (None, None) => return,
         };
         let ended = episode::end_all(&mut open, self.now);
@@ -159,8 +204,18 @@ impl Engine {
         for ended in ended {
             self.announce_end(&gone, &alert, ended);
         }
-        if had_record {
-            self.ledger.rule_ended(name);
+        if let Some(record) = record {
+            let record = RuleRecord {
+                state: None,
+                priming: None,
+                later: Default::default(),
+                last_run: None,
+                failure: None,
+                off_since: Some(self.now),
+                ..record
+            };
+            self.ledger.rule(&record);
+            self.off.insert(name.clone(), record);
         }
     }
 

@@ -5,6 +5,7 @@ use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 use crate::because::Because;
 use crate::digest;
 use crate::episode::{Open, Unwritten};
+use crate::grid::Grid;
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
@@ -94,13 +95,35 @@ impl Rule {
         digest::spread(span, &self.spec.name.0, 0)
     }
 
-    /// Where a live window's rows begin: at the kept state's time.
-    pub(super) fn start(&self) -> Timestamp {
-        self.record.state.as_ref().map_or(self.record.cursor, |state| state.settled)
+    /// The grid of a window that ends at `end`.
+    pub(super) fn grid(&self, end: Timestamp) -> Grid {
+        Grid::ending(self.table.as_ref(), &self.spec, end)
+    }
+
+    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else with the step that the
+    /// cursor lies in.
+    pub(super) fn start(&self, end: Timestamp) -> Timestamp {
+        match &self.record.state {
+            Some(state) => state.settled,
+            None if self.spec.checks => self.grid(end).floor(self.record.cursor),
+            None => self.record.cursor,
+        }
+    }
+
+    /// Until when the kept state holds everything.
+    pub(super) fn settled(&self) -> Option<Timestamp> {
+        self.record.state.as_ref().map(|state| state.settled)
+    }
+
+    /// Whether the kept state was made with checks at other instants than those of a window that ends at `end`.
+    pub(super) fn is_elsewhere(&self, end: Timestamp) -> bool {
+        self.spec.checks && self.settled().is_some_and(|settled| !self.grid(end).holds(settled))
     }
 
     pub(super) fn purpose(&self) -> Purpose {
-        if self.record.priming.is_some() || priming::needed(&self.spec, &self.record).is_some() {
+        if self.record.priming.is_some()
+            || priming::needed(self.table.as_ref(), &self.spec, &self.record).is_some()
+        {
             Purpose::Priming
         } else {
             Purpose::Live
@@ -112,14 +135,18 @@ impl Rule {
         if let Some(settled) = self.slice_ready() {
             return Some(settled);
         }
-        let slot = window::next_slot(self.table.as_ref()?, &self.spec, self.record.cursor)?;
-        Some(slot.due + self.jitter(jitter_max))
+        let (table, cursor) = (self.table.as_ref()?, self.record.cursor);
+        let slot = window::next_slot(table, &self.spec, cursor).map(|slot| slot.due);
+        let again = window::again_at(table, &self.spec, self.settled(), cursor);
+        let due = [slot, again].into_iter().flatten().min()?;
+        Some(due + self.jitter(jitter_max))
     }
 
     /// When the slice that comes next, if one does, may be judged: once all its late documents have arrived.
     pub(super) fn slice_ready(&self) -> Option<Timestamp> {
-        let start = self.record.priming.as_ref().map_or_else(|| self.start(), |priming| priming.reached);
-        window::slice_ready(&self.spec, start, self.cut)
+        let Cut::Slice { until, .. } = self.cut else { return None };
+        let start = self.record.priming.as_ref().map_or_else(|| self.start(until), |priming| priming.reached);
+        window::slice_ready(&self.spec, self.grid(until), start, self.cut)
     }
 
     pub(super) fn remember(&mut self, because: Because) {

@@ -1,7 +1,7 @@
-use watchbell_contract::{Range, SignalKind, Timestamp, Window};
+use watchbell_contract::{Duration, Range, SignalKind, Timestamp, Window};
 
 use crate::because::Because;
-use crate::episode::{self, LinkedSignal, Passage};
+use crate::episode::{self, LinkedSignal, Open, Passage};
 use crate::order::{Action, Evaluation, Note, Purpose, Run, RunFault, RunId};
 use crate::outbox::backoff;
 use crate::priming;
@@ -29,6 +29,17 @@ pub(super) struct Underway {
     pub(super) attempt: u32,
     /// Its rule has ended or means something else now: the result is dropped.
     pub(super) abandoned: bool,
+}
+
+/// A day of the calendar is one step, however many hours it has: a level that held where it began and fires at its end
+/// has held through it.
+fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
+    for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
+    {
+        if let Some(episode) = open.get_mut(&signal.labels).filter(|episode| episode.until >= day.start) {
+            episode.until = episode.until.max(signal.at);
+        }
+    }
 }
 
 impl Engine {
@@ -71,7 +82,7 @@ impl Engine {
         let planned = match self.rules.get_mut(name) {
             Some(rule) if rule.purpose() == Purpose::Priming => {
                 if rule.record.priming.is_none() {
-                    rule.record.priming = priming::needed(&rule.spec, &rule.record);
+                    rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
                 }
                 rule.record.priming.as_ref().map(|progress| {
                     rule.primed_from.get_or_insert(progress.reached);
@@ -81,7 +92,9 @@ impl Engine {
             Some(rule) => {
                 let own_now = now - rule.jitter(jitter_max);
                 let turn = match &rule.table {
-                    Some(table) => window::turn(table, &rule.spec, rule.record.cursor, own_now),
+                    Some(table) => {
+                        window::turn(table, &rule.spec, rule.settled(), rule.record.cursor, own_now)
+                    }
                     None => Turn::Never,
                 };
                 match turn {
@@ -91,9 +104,23 @@ impl Engine {
                         self.queue.ended(&slot);
                         return self.skip_to_latest(name, skip);
                     }
+                    Turn::Judge { end, .. } if rule.retry.is_none() && rule.is_elsewhere(end) => {
+                        self.queue.ended(&slot);
+                        return self.prime_anew(name);
+                    }
                     Turn::Judge { end, .. } => {
-                        let (start, cursor) = (rule.start(), rule.record.cursor);
-                        Some((window::window(&rule.spec, start, cursor, end, rule.cut), Purpose::Live))
+                        let (start, cursor, grid) = (rule.start(end), rule.record.cursor, rule.grid(end));
+                        let lateness = rule.spec.lateness;
+                        Some((window::window(grid, lateness, start, cursor, end, rule.cut), Purpose::Live))
+                    }
+                    // All of it is settled then.
+                    Turn::Again { end } => {
+                        let (start, grid) = (rule.start(end), rule.grid(end));
+                        let cut = match rule.cut {
+                            Cut::Advance { .. } => Cut::Whole,
+                            cut => cut,
+                        };
+                        Some((window::window(grid, Duration::ZERO, start, end, end, cut), Purpose::Live))
                     }
                     Turn::Wait(_) | Turn::Never => None,
                 }
@@ -116,6 +143,7 @@ impl Engine {
             rule: name.clone(),
             purpose,
             window,
+            grid: if rule.spec.checks { rule.grid(window.end).step } else { Duration::ZERO },
             judged: rule.record.cursor,
             state: rule.record.state.clone(),
             told: if purpose == Purpose::Live { rule.record.told.clone() } else { Vec::new() },
@@ -176,7 +204,12 @@ impl Engine {
         let Evaluation { finding, rows, took, links, documents, no_data } = evaluation;
         let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
         let linked = signals::link(finding.signals, links, documents);
-        let fresh = fresh_signals(&mut rule.record.told, linked, window);
+        // Where the grid moved, the window begins with a step that reaches into what was told.
+        let told_from = match underway.purpose {
+            Purpose::Live => window.start.max(rule.record.told_from),
+            Purpose::Priming => window.start,
+        };
+        let fresh = fresh_signals(&mut rule.record.told, linked, Window { start: told_from, ..window });
         rule.record.state = Some(StateRecord {
             settled: window.settled,
             version: rule.spec.state_version,
@@ -217,6 +250,7 @@ impl Engine {
             }
             Purpose::Live => {
                 rule.record.cursor = before.max(window.end);
+                rule.record.told_from = told_from.max(window.settled);
                 rule.record.committed_at = Some(now);
                 self.ledger.note(Note::Committed { rule: name.clone(), window, rows, signals: count, took });
                 self.apply_signals(name, fresh, window, before, no_data);
@@ -261,12 +295,19 @@ impl Engine {
             NoData::Hold if no_data => {
                 fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
             }
-            NoData::Alert => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
+            // Of a span that was judged before, nothing is said anew.
+            NoData::Alert if before < judged => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
             _ => {}
         }
+        if rule.spec.calendar {
+            hold_through(&mut rule.open, &fresh, window);
+        }
+        self.put_off(name, &mut fresh);
+        let Some(rule) = self.rules.get_mut(name) else { return };
         let passage = Passage { window_end: window.end, settled: window.settled, judged, now: self.now };
         let changes = episode::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
         self.announce_changes(name, changes, window.end);
+        self.tell_later(name, judged);
     }
 
     fn failed(&mut self, name: &RuleName, underway: &Underway, fault: RunFault) {
@@ -303,16 +344,17 @@ impl Engine {
             (Some(progress), Purpose::Priming) => priming::cursor(progress),
             _ => rule.record.cursor,
         };
+        let grid = rule.grid(window.end);
         let cure = match &fault {
             RunFault::Outside(_) => Cure::Retry,
-            RunFault::Slow(_) => window::too_slow(&rule.spec, window, cursor, rule.cut),
+            RunFault::Slow(_) => window::too_slow(grid, window, cursor, rule.cut),
             RunFault::TooLarge(_) | RunFault::Limit(_) => {
-                window::too_large(&rule.spec, window, cursor, rule.cut, certain, attempts_max)
+                window::too_large(grid, window, cursor, rule.cut, certain, attempts_max)
             }
-            RunFault::Rule(_) => window::poisoned(&rule.spec, window, rule.cut, certain, attempts_max),
+            RunFault::Rule(_) => window::poisoned(grid, window, rule.cut, certain, attempts_max),
             RunFault::State(_) => {
                 rule.record.state = None;
-                rule.record.priming = priming::needed(&rule.spec, &rule.record);
+                rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
                 rule.primed_from = None;
                 rule.primed.clear();
                 Cure::Cut(Cut::Whole)
@@ -378,6 +420,7 @@ impl Engine {
             _ => {
                 episode::suspend(&mut rule.open, over.end.since(rule.record.cursor));
                 rule.record.cursor = rule.record.cursor.max(over.end);
+                rule.record.told_from = rule.record.told_from.max(over.end);
                 rule.record.committed_at = Some(self.now);
             }
         }
@@ -399,12 +442,25 @@ impl Engine {
         }
     }
 
+    /// The checks of the next window lie elsewhere, for the clock was changed or the manifest's schedule: what the state
+    /// counted by cells is counted anew.
+    fn prime_anew(&mut self, name: &RuleName) {
+        let Some(rule) = self.rules.get_mut(name) else { return };
+        rule.record.state = None;
+        rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
+        rule.primed_from = None;
+        rule.primed.clear();
+        rule.cut = Cut::Whole;
+        self.enqueue(name);
+    }
+
     /// `catch_up: latest`: what was missed is a gap, and the rule reads its history anew.
     fn skip_to_latest(&mut self, name: &RuleName, skip: Range) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         rule.record.cursor = skip.end;
+        rule.record.told_from = skip.end;
         rule.record.state = None;
-        rule.record.priming = priming::needed(&rule.spec, &rule.record);
+        rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
         rule.record.told.clear();
         rule.primed.clear();
         rule.cut = Cut::Whole;
@@ -417,7 +473,7 @@ impl Engine {
         self.record_gap(name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
     }
 
-    fn record_gap(&mut self, name: &RuleName, over: Range, reason: GapReason, message: String) {
+    pub(super) fn record_gap(&mut self, name: &RuleName, over: Range, reason: GapReason, message: String) {
         self.ledger.note(Note::GapRecorded {
             rule: name.clone(),
             start: over.start,

@@ -170,6 +170,8 @@ pub(crate) fn rule(steps: Vec<Step>) -> RuleSpec {
         cluster: "main".into(),
         schedule: Schedule::Every(Duration::from_mins(1)),
         grid: Duration::from_mins(1),
+        checks: true,
+        calendar: false,
         history: Duration::ZERO,
         delay: Duration::ZERO,
         lateness: Duration::from_mins(2),
@@ -180,6 +182,7 @@ pub(crate) fn rule(steps: Vec<Step>) -> RuleSpec {
         key: Vec::new(),
         severity: Severity::Warning,
         worse: Vec::new(),
+        active: None,
         no_data: NoData::Ignore,
         alert: AlertSpec {
             title: "{{ value }}".into(),

@@ -25,10 +25,11 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 7] = ["each", "level", "poisoned", "counting", "cron", "clearing", "growing"];
+pub(crate) const RULES: [&str; 8] =
+    ["each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned"];
 
 /// Those that announce each document once.
-pub(crate) const EVENTS: [&str; 3] = ["each", "poisoned", "cron"];
+pub(crate) const EVENTS: [&str; 4] = ["each", "poisoned", "cron", "zoned"];
 
 /// From this value on, `growing` is critical.
 pub(crate) const CRITICAL: f64 = 5.0;
@@ -86,7 +87,7 @@ impl World {
             return Err(RunFault::Rule(format!("trap on document {}", document.id)));
         }
         let mut signals: Vec<Signal> = match run.rule.0.as_str() {
-            "each" | "poisoned" | "cron" => within(start, end).map(event).collect(),
+            "each" | "poisoned" | "cron" | "zoned" => within(start, end).map(event).collect(),
             "level" => within(start, end).map(firing).collect(),
             "clearing" => within(start, end).map(clearing).collect(),
             "growing" => (0..5)
@@ -186,10 +187,22 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
         cluster: if level { "slow" } else { "main" }.into(),
         schedule: match name {
             "cron" => Schedule::Cron { expression: "*/2 * * * *".into(), timezone: "Europe/Berlin".into() },
+            // Each instant has a grid of its own.
+            "zoned" => Schedule::Cron { expression: "*/7 * * * *".into(), timezone: "Asia/Kolkata".into() },
             _ => Schedule::Every(Duration::from_secs(60)),
         },
-        grid: Duration::from_secs(if name == "each" { 20 } else { 60 }),
-        history: Duration::from_mins(if name == "counting" { 45 } else { 0 }),
+        grid: Duration::from_secs(match name {
+            "each" => 20,
+            "zoned" => 300,
+            _ => 60,
+        }),
+        checks: true,
+        calendar: false,
+        history: Duration::from_mins(match name {
+            "counting" => 45,
+            "zoned" => 15,
+            _ => 0,
+        }),
         delay: Duration::from_secs(10),
         lateness: Duration::from_mins(2),
         lookback: (name == "each").then_some(Duration::from_mins(7)),
@@ -202,6 +215,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
             true => vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(CRITICAL) }],
             false => Vec::new(),
         },
+        active: None,
         no_data: if name == "clearing" { NoData::Hold } else { NoData::Ignore },
         alert: AlertSpec {
             title: "{{ summary }}".into(),

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use watchbell_contract::{Duration, Intent, Label, Range, Timestamp};
-use watchbell_pipeline::record::{Failure, LastSignal, Notified, RunSummary, Told};
+use watchbell_pipeline::record::{Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, Told};
 use watchbell_pipeline::spec::{DestinationName, Step, StepId};
 
 use super::names::{cause, severity};
@@ -199,6 +199,18 @@ impl Column for LastSignal {
             details: form.details,
             link: form.link,
         })
+    }
+}
+
+impl Column for Later {
+    type Form = (Vec<(<Vec<Label> as Column>::Form, LastForm)>, u64);
+    fn form(&self) -> Self::Form {
+        (self.events.iter().map(|event| (event.labels.form(), event.last.form())).collect(), self.more)
+    }
+    fn read((events, more): Self::Form) -> Option<Self> {
+        let event =
+            |(labels, last)| Some(LaterEvent { labels: Column::read(labels)?, last: Column::read(last)? });
+        Some(Self { events: events.into_iter().map(event).collect::<Option<_>>()?, more })
     }
 }
 

@@ -26,9 +26,11 @@ pub(crate) fn gap_reason_name(reason: GapReason) -> &'static str {
     match reason {
         GapReason::Skipped => "skipped",
         GapReason::Poisoned => "poisoned",
+        GapReason::Disabled => "disabled",
     }
 }
 
 pub(crate) fn gap_reason(name: &str) -> Option<GapReason> {
-    [GapReason::Skipped, GapReason::Poisoned].into_iter().find(|it| gap_reason_name(*it) == name)
+    let all = [GapReason::Skipped, GapReason::Poisoned, GapReason::Disabled];
+    all.into_iter().find(|it| gap_reason_name(*it) == name)
 }

@@ -77,16 +77,21 @@ impl FromRow for RuleRecord {
             (Some(reached), Some(until)) => Some(Priming { reached, until }),
             _ => None,
         };
+        let cursor = Timestamp(plain(row, "cursor")?);
+        let settled = state.as_ref().map_or(cursor, |state| state.settled);
         Ok(Self {
             rule: RuleName(plain(row, "name")?),
             meaning: Meaning(plain(row, "meaning")?),
-            cursor: Timestamp(plain(row, "cursor")?),
+            cursor,
+            told_from: time(row, "told_from")?.unwrap_or(settled),
             state,
             priming,
             told: json(row, "told")?,
+            later: json_or_null(row, "later")?.unwrap_or_default(),
             committed_at: time(row, "committed_at")?,
             last_run: json_or_null(row, "last_run")?,
             failure: json_or_null(row, "failure")?,
+            off_since: time(row, "off_since")?,
         })
     }
 }

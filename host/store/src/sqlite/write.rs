@@ -1,6 +1,6 @@
 use rusqlite::{Connection, Result, named_params, params};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Partition, Phase, RuleRecord,
+    Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition, Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -39,9 +39,10 @@ fn end_rule(db: &Connection, name: &RuleName) -> Result<()> {
 fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
-           priming_reached, priming_until, told, committed_at, last_run, failure, format)
+           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
-           :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format)",
+           :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format, :off_since, :later,
+           :told_from)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -57,6 +58,9 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
         ":last_run": rule.last_run.as_ref().map(json).transpose()?,
         ":failure": rule.failure.as_ref().map(json).transpose()?,
         ":format": RuleRecord::FORMAT,
+        ":off_since": rule.off_since.map(|at| at.0),
+        ":told_from": rule.told_from.0,
+        ":later": (rule.later != Later::default()).then(|| json(&rule.later)).transpose()?,
     })?;
     match &rule.state {
         Some(state) => db

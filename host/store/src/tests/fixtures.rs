@@ -1,7 +1,8 @@
 use watchbell_contract::{Cause, Duration, Intent, Label, Range, Severity, Timestamp};
 use watchbell_pipeline::record::{
     Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
-    IntentRecord, LastSignal, Notified, Partition, Phase, RuleRecord, RunSummary, StateRecord, Told,
+    IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase, RuleRecord, RunSummary,
+    StateRecord, Told,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 
@@ -27,6 +28,11 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
         }),
         priming: None,
         told: vec![Told { at: Timestamp(cursor), signal: u64::MAX }],
+        told_from: Timestamp(cursor - 2),
+        later: Later {
+            events: vec![LaterEvent { labels: labels(), last: episode("later", Phase::Active).last }],
+            more: u64::try_from(cursor % 3).unwrap_or(0),
+        },
         committed_at: Some(Timestamp(cursor + 10)),
         last_run: Some(RunSummary {
             window: Range::new(Timestamp(cursor - 60), Timestamp(cursor)),
@@ -41,6 +47,7 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             message: "cluster `main`: connection refused".to_owned(),
             streak: 2,
         }),
+        off_since: (cursor % 2 == 0).then_some(Timestamp(cursor + 11)),
     }
 }
 

@@ -2,7 +2,7 @@ use watchbell_contract::Label;
 
 use crate::because::Because;
 use crate::engine::Engine;
-use crate::episode::Ended;
+use crate::episode::{self, Ended};
 use crate::escalation::{self, Verdict};
 use crate::order::Note;
 use crate::record::{Ending, EpisodeRecord, Phase};
@@ -105,7 +105,10 @@ impl Engine {
     pub(in crate::engine) fn explain_episodes(&self, name: &RuleName) -> Vec<Because> {
         let Some(rule) = self.rules.get(name) else { return Vec::new() };
         let reason = |episode: &EpisodeRecord| match episode.phase {
-            Phase::Pending => Because::Pending { until: episode.since + rule.spec.alert.hold },
+            Phase::Pending => match episode::begins(&rule.spec, episode.since) {
+                until if until != Some(episode.since + rule.spec.alert.hold) => Because::Inactive { until },
+                _ => Because::Pending { until: episode.since + rule.spec.alert.hold },
+            },
             _ => escalation::waiting(episode, &rule.spec.alert),
         };
         rule.open.values().map(reason).collect()

@@ -72,6 +72,22 @@ impl Engine {
         events: &[LinkedSignal],
         window_end: Timestamp,
     ) {
+        if !events.is_empty() {
+            let more = more(events, self.config.events_max);
+            self.announce_list(name, voice, spec, events, &id(name, events, window_end), &more);
+        }
+    }
+
+    /// One message for `events` by the name `id`: the first of them in full, then `more`.
+    pub(in crate::engine) fn announce_list(
+        &mut self,
+        name: &RuleName,
+        voice: &Voice,
+        spec: &RuleSpec,
+        events: &[LinkedSignal],
+        id: &EpisodeId,
+        more: &[String],
+    ) {
         let Some(first) = events.first() else { return };
         let severities = events.iter().map(|event| episode::severity(spec, event.signal.value));
         let severity = severities.max().unwrap_or(spec.severity);
@@ -87,7 +103,7 @@ impl Engine {
             link: first.link.clone(),
         };
         let message = Message {
-            episode: &id(name, events, window_end),
+            episode: id,
             labels: &shared_labels(events),
             named: &named_labels(events),
             severity,
@@ -96,7 +112,7 @@ impl Engine {
             since: last.at,
             last: &last,
             count: u32::try_from(events.len()).unwrap_or(u32::MAX),
-            more: &more(events, self.config.events_max),
+            more,
         };
         self.send(voice, &message, &to);
     }

@@ -1,0 +1,62 @@
+//! What time it is at the cluster, as the node that answers has it.
+use elasticsearch::http::Method;
+use serde::Deserialize;
+use tokio::time::Instant;
+use watchbell_contract::{Duration, Timestamp};
+
+use crate::{
+    cluster::Cluster,
+    error::{AskError, Cause},
+    transport::Request,
+};
+
+/// Every server has this, and it costs nothing. Servers send no `Date`.
+const PATH: &str = "/_cat/health?format=json&h=epoch";
+
+#[derive(Deserialize)]
+struct Row {
+    epoch: String,
+}
+
+impl Cluster {
+    /// The server's time to the second: it lies within the second that begins with what is returned.
+    ///
+    /// # Errors
+    /// As `ask`; `Cause::Denied` where the cluster does not let this user ask.
+    pub async fn time(&self, deadline: Instant) -> Result<Timestamp, AskError> {
+        let request =
+            Request { method: Method::Get, path: PATH.into(), body: None, repeatable: false, deadline };
+        let read = async { read(&self.inner().send(&request).await?) };
+        read.await.map_err(|cause| AskError::of_cluster(self.name(), cause))
+    }
+}
+
+/// How exactly `Cluster::time` tells the time.
+pub const TIME_STEP: Duration = Duration::from_secs(1);
+
+fn read(body: &[u8]) -> Result<Timestamp, Cause> {
+    let malformed = |reason: String| Cause::Malformed { reason };
+    let rows: Vec<Row> = serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
+    let seconds = rows.first().and_then(|row| row.epoch.parse::<i64>().ok());
+    let millis = seconds.and_then(|seconds| seconds.checked_mul(1_000));
+    millis.map(Timestamp).ok_or_else(|| malformed("no `epoch` in the cluster's health".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_read_as_the_servers_write_them() {
+        assert_eq!(read(br#"[{"epoch":"1700000000"}]"#), Ok(Timestamp(1_700_000_000_000)));
+        for body in [
+            "[]",
+            "{}",
+            r#"[{"epoch":"soon"}]"#,
+            r#"[{"epoch":"9223372036854775807"}]"#,
+            "1700000000 12:00:00",
+        ] {
+            assert!(matches!(read(body.as_bytes()), Err(Cause::Malformed { .. })), "{body}");
+        }
+    }
+}

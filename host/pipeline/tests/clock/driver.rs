@@ -1,0 +1,258 @@
+use std::collections::VecDeque;
+
+use watchbell_contract::{
+    AlertText, Duration, Finding, Intent, Label, Receipt, Severity, Signal, SignalKind, TextFormat,
+    Timestamp, Window,
+};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Purpose, Run};
+use watchbell_pipeline::record::{Commit, Delivery, GapRecord, HostId, Phase, Snapshot};
+use watchbell_pipeline::spec::{
+    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
+};
+use watchbell_pipeline::{Engine, EngineConfig};
+
+type Finds = Box<dyn Fn(&Run, Timestamp) -> Vec<Signal>>;
+
+pub(crate) struct Driver {
+    engine: Engine,
+    now: Timestamp,
+    bundle: Vec<RuleSpec>,
+    finds: Finds,
+    pub(crate) store: Snapshot,
+    pub(crate) windows: Vec<Judged>,
+    received: Vec<(Timestamp, Intent)>,
+    pub(crate) bodies: Vec<String>,
+    pub(crate) gaps: Vec<GapRecord>,
+    /// The index has no documents.
+    pub(crate) is_silent: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) began: Timestamp,
+    pub(crate) window: Window,
+    pub(crate) grid: Duration,
+    pub(crate) is_live: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(from: &str, rules: Vec<RuleSpec>) -> Self {
+        let now = at(from);
+        let store = Snapshot::default();
+        let mut driver = Self {
+            engine: Engine::new(config(), now, store.clone()),
+            now,
+            bundle: rules.clone(),
+            finds: Box::new(|_, _| Vec::new()),
+            store,
+            windows: Vec::new(),
+            received: Vec::new(),
+            bodies: Vec::new(),
+            gaps: Vec::new(),
+            is_silent: false,
+        };
+        driver.bundle(rules);
+        driver
+    }
+
+    pub(crate) fn finds(&mut self, finds: impl Fn(&Run, Timestamp) -> Vec<Signal> + 'static) {
+        self.finds = Box::new(finds);
+    }
+
+    pub(crate) fn bundle(&mut self, rules: Vec<RuleSpec>) {
+        self.bundle = rules.clone();
+        let digest = format!("{rules:?}");
+        self.handle(Event::Bundle { digest, rules, destinations: vec![destination()] });
+    }
+
+    /// As a process that ends and begins again with what is stored.
+    pub(crate) fn restart(&mut self) {
+        self.engine = Engine::new(config(), self.now, self.store.clone());
+        self.bundle(self.bundle.clone());
+    }
+
+    pub(crate) fn until(&mut self, end: &str) {
+        let end = at(end);
+        self.settle();
+        while let Some(wakeup) = self.engine.next_wakeup().filter(|wakeup| *wakeup <= end) {
+            assert!(wakeup >= self.now, "time goes back");
+            self.now = wakeup;
+            self.handle(Event::Tick);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// When each run began, and what it judged.
+    pub(crate) fn runs(&self) -> Vec<String> {
+        let line = |run: &Judged| {
+            let Window { start, settled, end } = run.window;
+            let purpose = if run.is_live { "live" } else { "priming" };
+            format!(
+                "{} {purpose} {}..{} settled {}",
+                short(run.began),
+                short(start),
+                short(end),
+                short(settled)
+            )
+        };
+        self.windows.iter().map(line).collect()
+    }
+
+    /// When each message came, why, and its summary.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let line = |(at, intent): &(Timestamp, Intent)| {
+            format!("{} {} {}", short(*at), intent.cause.as_str(), intent.summary)
+        };
+        self.received.iter().map(line).collect()
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.engine.handle(self.now, event);
+    }
+
+    fn settle(&mut self) {
+        let mut events = VecDeque::new();
+        loop {
+            while let Some(action) = self.engine.poll_action() {
+                match action {
+                    Action::Evaluate(run) => {
+                        self.windows.push(Judged {
+                            began: self.now,
+                            window: run.window,
+                            grid: run.grid,
+                            is_live: run.purpose == Purpose::Live,
+                        });
+                        let signals = (self.finds)(&run, self.now);
+                        let finding = Finding { signals, state: vec![1] };
+                        // As the host asks: of new time only.
+                        let no_data = self.is_silent && run.judged < run.window.end;
+                        let outcome = Ok(Evaluation { finding, no_data, ..Evaluation::default() });
+                        events.push_back(Event::Evaluated { run: run.id, outcome });
+                    }
+                    Action::Persist(commit) => {
+                        self.write(&commit);
+                        events.push_back(Event::Persisted { nonce: commit.nonce, written: true });
+                    }
+                    Action::Deliver { id, intent, .. } => {
+                        self.bodies.push(intent.body.clone());
+                        self.received.push((self.now, *intent));
+                        events.push_back(Event::Delivered { intent: id, outcome: Ok(Receipt::default()) });
+                    }
+                    Action::Note(_) => {}
+                }
+            }
+            let Some(event) = events.pop_front() else { return };
+            self.handle(event);
+        }
+    }
+
+    fn write(&mut self, commit: &Commit) {
+        let store = &mut self.store;
+        store.rules.retain(|rule| !commit.rules_ended.contains(&rule.rule));
+        for rule in &commit.rules {
+            store.rules.retain(|kept| kept.rule != rule.rule);
+            store.rules.push(rule.clone());
+        }
+        for episode in &commit.episodes {
+            store.episodes.retain(|kept| kept.id != episode.id);
+            if !matches!(episode.phase, Phase::Resolved { .. }) {
+                store.episodes.push(episode.clone());
+            }
+        }
+        for intent in &commit.intents {
+            store.intents.retain(|kept| kept.id != intent.id);
+            if matches!(intent.delivery, Delivery::Owed { .. } | Delivery::Claimed { .. }) {
+                store.intents.push(intent.clone());
+            }
+        }
+        self.gaps.extend(commit.gaps.iter().cloned());
+    }
+}
+
+/// Runs every `every`, and checks as often.
+pub(crate) fn rule(every: Duration) -> RuleSpec {
+    let step = Step {
+        after: Duration::ZERO,
+        to: vec![DestinationName("chat".into())],
+        unless_acknowledged: false,
+        severity: None,
+    };
+    RuleSpec {
+        name: RuleName("rule".into()),
+        owner: None,
+        enabled: true,
+        meaning: Meaning("1".into()),
+        state_version: 1,
+        cluster: "main".into(),
+        schedule: Schedule::Every(every),
+        grid: every,
+        checks: true,
+        calendar: false,
+        history: Duration::ZERO,
+        delay: Duration::from_secs(10),
+        lateness: Duration::from_mins(2),
+        lookback: None,
+        catch_up: CatchUp::Merge,
+        window_max: Duration::from_hours(24),
+        deadline: Duration::from_mins(1),
+        key: Vec::new(),
+        severity: Severity::Warning,
+        worse: Vec::new(),
+        no_data: NoData::Ignore,
+        active: None,
+        alert: AlertSpec { body: "{{ summary }}".into(), steps: vec![step], ..AlertSpec::default() },
+    }
+}
+
+pub(crate) fn cron(expression: &str, timezone: &str, grid: Duration) -> RuleSpec {
+    let schedule = Schedule::Cron { expression: expression.into(), timezone: timezone.into() };
+    RuleSpec { schedule, grid, ..rule(Duration::from_mins(1)) }
+}
+
+pub(crate) fn event(at: Timestamp, summary: &str) -> Signal {
+    Signal {
+        labels: Vec::new(),
+        at,
+        until: None,
+        kind: SignalKind::Event,
+        value: None,
+        threshold: None,
+        summary: summary.into(),
+        details: "{}".into(),
+        evidence: None,
+    }
+}
+
+pub(crate) fn firing(at: Timestamp, until: Timestamp) -> Signal {
+    let labels = vec![Label { name: "host".into(), value: Some("a".into()) }];
+    Signal { labels, until: Some(until), kind: SignalKind::Firing, ..event(at, "level") }
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+/// Without year, to the second.
+fn short(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()[5..19].to_owned()
+}
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        jitter_max: Duration::ZERO,
+        commit_interval: Duration::ZERO,
+        ..EngineConfig::new(HostId("h".into()))
+    }
+}
+
+fn destination() -> DestinationSpec {
+    DestinationSpec {
+        name: DestinationName("chat".into()),
+        text: AlertText { format: TextFormat::Plain, title_max: 1_000, body_max: 100_000 },
+        retry_first: Duration::from_secs(1),
+        retry_max: Duration::from_secs(60),
+        deadline: Duration::from_hours(24),
+        concurrency: 1,
+    }
+}
