@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, ClusterConfig, Target};
+use watchbell_elastic::{AskError, Cause, Class, Cluster, ClusterConfig, EvidenceAsk, Target};
 use watchbell_node::Trouble;
 
 use super::{SHARED, servers};
@@ -224,7 +224,8 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         }
         Kind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
-            return cluster.evidence(&target, &evidence, deadline).await.map(drop);
+            let ask = EvidenceAsk { evidence: &evidence, count: 3 };
+            return cluster.evidence(&target, ask, None, deadline).await.map(drop);
         }
         Kind::Documents => return cluster.documents(&target, over, 0, 10, deadline).await.map(drop),
         Kind::NoData => return cluster.count_without_filter(&target, over, deadline).await.map(drop),
