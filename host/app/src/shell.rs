@@ -92,6 +92,8 @@ pub(crate) struct Shell {
     pulse: Arc<Pulse>,
     updates: mpsc::UnboundedSender<Update>,
     published_at: Option<Timestamp>,
+    /// What whoever asks should hear at once: another bundle, another clock.
+    is_news: bool,
     reload: Reload,
     reading: Reading,
     allow_shrink: bool,
@@ -145,6 +147,7 @@ impl Shell {
             pulse,
             updates,
             published_at: None,
+            is_news: false,
             reload,
             reading: Reading::No,
             allow_shrink,
@@ -200,7 +203,10 @@ impl Shell {
                     Fact::Superseded(by) => return End::Superseded(by),
                     Fact::Reloaded(_) if stopping.is_some() => {}
                     Fact::Reloaded(bindings) => self.reloaded(bindings),
-                    Fact::Compared(cluster, comparison) => self.clocks.take(&cluster, comparison),
+                    Fact::Compared(cluster, comparison) => {
+                        self.clocks.take(&cluster, comparison);
+                        self.is_news = true;
+                    }
                 },
                 () = pause => if self.has_begun || stopping.is_some() {
                     self.handle(Event::Tick);
@@ -403,6 +409,7 @@ impl Shell {
             destinations: bindings.destination_specs.clone(),
         };
         self.handle(event);
+        self.is_news = true;
     }
 
     /// Until the engine has something to do, and no longer than until `stop_at`.
@@ -417,10 +424,10 @@ impl Shell {
     fn publish(&mut self) {
         self.pulse.beat();
         let now = self.clock.now();
-        if self.published_at.is_some_and(|at| now.since(at) < PUBLISH_EVERY) {
+        if !self.is_news && self.published_at.is_some_and(|at| now.since(at) < PUBLISH_EVERY) {
             return;
         }
-        self.published_at = Some(now);
+        (self.is_news, self.published_at) = (false, Some(now));
         let host = HostState {
             at: now,
             name: self.host.clone(),

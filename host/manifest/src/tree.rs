@@ -420,7 +420,8 @@ fn is_doubtful(text: &str, value: &Value) -> bool {
         },
         Value::Bool(truth) => truth.to_string() != text,
         Value::String(word) => {
-            matches!(word.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
+            // Single letters are named in the standard of that time, and read so by next to nobody.
+            matches!(word.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off")
         }
         _ => false,
     }

@@ -31,7 +31,7 @@ impl Rule for Guest {
     }
 
     fn scout(&self, row: &Row<'_>, read: &mut Vec<String>) {
-        read.extend(row.text("host.name").map(str::to_owned));
+        read.extend(row.labels().0.into_iter().flatten());
     }
 
     fn row(&self, row: &Row<'_>, _read: &mut Vec<String>, out: &mut Signals) {

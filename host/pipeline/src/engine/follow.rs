@@ -80,7 +80,8 @@ impl Engine {
             link: None,
         };
         let voice = Voice {
-            title: "{{ rule }}: {{ summary }}".into(),
+            // It says how many it stands for.
+            title: "{{ rule }}: {{ count }} more episodes are open".into(),
             body:
                 "{{ summary }}. The rule's escalation was edited, and a step that is past by now was added:\n\
                    {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
