@@ -273,10 +273,14 @@ mod tests {
 
     #[test]
     fn a_total_that_was_not_counted_to_the_end_is_no_number() {
-        let answer = |relation: &str| json!({ "hits": { "total": { "value": 10_000, "relation": relation } } });
+        let answer =
+            |relation: &str| json!({ "hits": { "total": { "value": 10_000, "relation": relation } } });
         for pointer in ["/hits/total/value", "/hits/total"] {
             let error = counted(&answer("gte"), "n", pointer).unwrap_err().to_string();
-            assert!(error.contains(&format!("picks `n` from `{pointer}`, which the cluster did not count")), "{error}");
+            assert!(
+                error.contains(&format!("picks `n` from `{pointer}`, which the cluster did not count")),
+                "{error}"
+            );
             counted(&answer("eq"), "n", pointer).unwrap();
         }
         counted(&answer("gte"), "took", "/took").unwrap();

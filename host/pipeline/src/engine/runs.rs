@@ -456,3 +456,6 @@ impl Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
