@@ -512,3 +512,6 @@ impl Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::episode::{self, LinkedSignal};
 use crate::escalation::{self, Verdict};
 use crate::record::{EpisodeId, LastSignal};
+use crate::signals;
 use crate::spec::{RuleName, RuleSpec};
 
 use super::{Message, Voice};
@@ -209,7 +210,12 @@ fn details(events: &[LinkedSignal]) -> String {
     let documents: Vec<Value> = documents.take(DOCUMENTS_MAX).take_while(fits).collect();
     match read(first) {
         Value::Object(mut members) if !documents.is_empty() => {
-            members.insert("documents".into(), documents.into());
+            let missing = events.len().saturating_sub(documents.len());
+            if missing > 0 {
+                let note = format!("documents of {missing} more were not fetched");
+                members.insert(signals::DOCUMENTS_NOTE.into(), note.into());
+            }
+            members.insert(signals::DOCUMENTS.into(), documents.into());
             Value::Object(members).to_string()
         }
         _ => first.clone(),
