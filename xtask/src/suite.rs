@@ -20,8 +20,8 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(7), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(20), run: |suite, stage| suite.tests(stage) },
+    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(5), run: |suite, stage| suite.timelines(stage) },
     Room { name: "servers", budget: minutes(8), run: |suite, stage| suite.servers(stage) },
 ];

@@ -3,6 +3,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use watchbell_sdk::prelude::*;
+use watchbell_sdk::{cell, cell_start};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Last {
@@ -14,7 +15,7 @@ pub(crate) struct Last {
 impl Last {
     #[inline]
     pub(crate) fn new(at: Timestamp, grid: Duration) -> Self {
-        let within = at.0.rem_euclid(grid.signed().max(1));
+        let within = at.since(cell_start(cell(at, grid), grid)).millis();
         Self { cell: LastSeen::new(at, grid), within: u32::try_from(within).unwrap_or(u32::MAX) }
     }
 

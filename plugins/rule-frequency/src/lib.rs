@@ -3,8 +3,8 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use watchbell_sdk::KEYS_MAX;
 use watchbell_sdk::prelude::*;
+use watchbell_sdk::{KEYS_MAX, cell, cell_start};
 
 mod firing; // what the keys that fire have had
 mod who; // counts first, documents of few keys then
@@ -156,11 +156,11 @@ impl Frequency {
     }
 
     fn cell(&self, at: Timestamp) -> i64 {
-        at.0.div_euclid(self.grid().signed())
+        cell(at, self.grid())
     }
 
     fn cell_start(&self, cell: i64) -> Timestamp {
-        Timestamp(cell.saturating_mul(self.grid().signed()))
+        cell_start(cell, self.grid())
     }
 
     fn knows_instants(&self) -> bool {

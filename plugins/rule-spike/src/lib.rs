@@ -4,7 +4,7 @@ use std::cell::Cell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
-use watchbell_sdk::{Ask, Calc, Direction, Metric, TwoWindows, Way, cell_end};
+use watchbell_sdk::{Ask, Calc, Direction, Metric, TwoWindows, Way, cell, cell_end, cell_start};
 
 mod series; // what is known of a key
 
@@ -297,7 +297,8 @@ impl Spike {
         let Some(way) = self.judge(series, is_known, current, reference) else { return };
         if series.level.begins(TwoWindows::ratio(current.amount, reference.amount), way == Way::Up) {
             // After what the check of the same instant said, for signals of one instant have no order.
-            let told_at = if at.0.rem_euclid(self.grid().signed()) == 0 { at + Duration(1) } else { at };
+            let is_checked = cell_start(cell(at, self.grid()), self.grid()) == at;
+            let told_at = if is_checked { at + Duration(1) } else { at };
             let over = Range::new(start, at + Duration(1));
             out.push(self.signal(&series.labels, told_at, over, [current, reference], way, true));
         }

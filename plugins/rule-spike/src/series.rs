@@ -55,7 +55,7 @@ impl Series {
 
     /// Counts an event, and keeps its instant if there is room. `all` is how many are kept of all keys.
     pub(crate) fn add(&mut self, at: Timestamp, grid: Duration, all: &mut usize) {
-        self.newest_cell = self.newest_cell.max(at.0.div_euclid(grid.signed()));
+        self.newest_cell = self.newest_cell.max(watchbell_sdk::cell(at, grid));
         *all += 1;
         while !self.instants.push(at) {
             self.coarsen(grid, all);

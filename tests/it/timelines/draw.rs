@@ -182,6 +182,15 @@ impl Case {
         self.options["timeframe"].as_i64().unwrap_or(MINUTE)
     }
 
+    /// What a spike is, by the options alone.
+    pub(crate) fn is_spike(&self, current: usize, reference: usize) -> bool {
+        let option = |name: &str| self.options[name].as_u64().and_then(|count| usize::try_from(count).ok());
+        let at_least = |name: &str, count: usize| option(name).is_some_and(|least| count >= least);
+        at_least("threshold_cur", current)
+            && at_least("threshold_ref", reference)
+            && option("spike_height").is_some_and(|height| current >= reference * height)
+    }
+
     /// When both have judged all documents.
     pub(crate) fn end(&self) -> String {
         format!("{}ms", LENGTH + 3 * MINUTE)

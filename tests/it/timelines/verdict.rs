@@ -66,7 +66,7 @@ pub(crate) fn compare(case: &Case, theirs: &[Found], ours: &[Found]) -> Verdict 
         "frequency" => frequency(case, theirs, ours),
         "flatline" => levels(case, theirs, ours),
         "cardinality" => first_of_each(theirs, ours),
-        "spike" => first_of_each(theirs, ours),
+        "spike" => spike(case, theirs, ours),
         _ => each(theirs, ours),
     }
 }
@@ -125,6 +125,10 @@ fn levels(case: &Case, theirs: &[Found], ours: &[Found]) -> Verdict {
     if theirs == held {
         return Verdict::Same;
     }
+    let first = case.documents.first().map_or(0, |(at, _)| *at);
+    if theirs.is_subset(&held) && held.difference(&theirs).all(|(_, at)| *at < first + case.timeframe()) {
+        return Verdict::Meant("the past was read, so nothing waits a timeframe from the first document");
+    }
     differ(&theirs.into_iter().collect::<Vec<_>>(), &held.into_iter().collect::<Vec<_>>())
 }
 
@@ -142,6 +146,40 @@ fn first_of_each(theirs: &[Found], ours: &[Found]) -> Verdict {
         return Verdict::Same;
     }
     differ(&theirs.into_iter().collect::<Vec<_>>(), &ours.into_iter().collect::<Vec<_>>())
+}
+
+/// The first spike. Both compare the same windows, but for when they begin to, and for how far back theirs reach.
+fn spike(case: &Case, theirs: &[Found], ours: &[Found]) -> Verdict {
+    let first = |found: &[Found]| found.iter().filter(|found| !found.is_clear).map(|found| found.at).min();
+    let (theirs, ours) = (first(theirs), first(ours));
+    if theirs == ours {
+        return Verdict::Same;
+    }
+    let timeframe = case.timeframe();
+    let times: Vec<i64> = case.documents.iter().map(|(at, _)| *at).collect();
+    let (Some(earlier), Some(begin)) = (theirs.into_iter().chain(ours).min(), times.first()) else {
+        return Verdict::Same;
+    };
+    if ours == Some(earlier) && earlier < begin + 2 * timeframe {
+        return Verdict::Meant("the past was read, so nothing waits two timeframes from the first document");
+    }
+    // Their reference is cut to a timeframe before what left the current window last: a document, or the end of a run.
+    let left = times.iter().copied().filter(|at| earlier - at >= timeframe);
+    let last_run = (earlier - timeframe).div_euclid(MINUTE) * MINUTE;
+    let newest = left.clone().max().unwrap_or(last_run).max(last_run);
+    let theirs_hold = left.clone().filter(|at| newest - at < timeframe).count();
+    let ours_hold = left.filter(|at| earlier - at < 2 * timeframe).count();
+    if theirs_hold != ours_hold {
+        return Verdict::Meant("their reference window reaches back up to a run further");
+    }
+    let current = times.iter().filter(|at| (0..timeframe).contains(&(earlier - *at))).count();
+    let is_between = !times.contains(&earlier) && earlier % MINUTE != 0;
+    if ours == Some(earlier) && is_between && case.is_spike(current, ours_hold) {
+        return Verdict::Meant("we look on a grid as well, where no document comes and no run ends");
+    }
+    Verdict::Differs(format!(
+        "they at {theirs:?}, we at {ours:?}; at {earlier} {current} against {ours_hold}"
+    ))
 }
 
 fn differ(theirs: &[(Option<String>, i64)], ours: &[(Option<String>, i64)]) -> Verdict {
