@@ -16,6 +16,11 @@ line: see [leaving ElastAlert](leaving-elastalert.md).
 
 This file is made by the tests: of the table in each rule's README, and of the cases below tests/cases/elastalert, which
 each rule passes natively and as a component. `BLESS=1 cargo xtask test --only tests` writes it anew.
+
+Random timelines go through ElastAlert2's own rule classes and through `watchbell test` as well (`cargo xtask test --only
+timelines`). Their verdicts agree, but for this: when a rule begins, its past is read, where ElastAlert waits for one
+timeframe (`flatline`) or two (`spike`, `spike_aggregation`); `spike` also looks where no document comes; and ElastAlert's
+reference window of `spike` reaches back up to a run further.
 ";
 
 /// A rule of ElastAlert's, and the crate that is its successor.

@@ -16,6 +16,7 @@ pub(crate) const KINDS: &[&str] = &[
     "cardinality",
     "metric_aggregation",
     "percentage_match",
+    "spike_aggregation",
 ];
 
 pub(crate) const MINUTE: i64 = 60_000;
@@ -129,6 +130,18 @@ fn rule(
             let mut params = json!({ "metric": metric, "field": "n", "timeframe": "1m" });
             params[["max_threshold", "min_threshold"][ours]] = bound.into();
             (key, options, params)
+        }
+        "spike_aggregation" => {
+            let metric = ["sum", "value_count"][random.random_range(0..2)];
+            let height = pick(random, &[2, 3]);
+            let (least_ref, least_cur) = (pick(random, &[1, 3]), pick(random, &[2, 5]));
+            (
+                None,
+                json!({ "metric_agg_key": "n", "metric_agg_type": metric, "timeframe": timeframe, "spike_height": height,
+                        "spike_type": "up", "threshold_ref": least_ref, "threshold_cur": least_cur }),
+                json!({ "metric": metric, "field": "n", "timeframe": span, "step": "1m", "height": height,
+                        "direction": "up", "threshold_ref": least_ref, "threshold_cur": least_cur }),
+            )
         }
         "percentage_match" => (
             key,

@@ -26,10 +26,11 @@ TYPES = {
     "cardinality": ruletypes.CardinalityRule,
     "metric_aggregation": ruletypes.MetricAggregationRule,
     "percentage_match": ruletypes.PercentageMatchRule,
+    "spike_aggregation": ruletypes.SpikeMetricAggregationRule,
 }
 # Judged by what is there at the end of a page, so they get the documents of a run at once.
 BY_PAGE = ("flatline",)
-AGGREGATED = ("metric_aggregation", "percentage_match")
+AGGREGATED = ("metric_aggregation", "percentage_match", "spike_aggregation")
 
 
 class NoHistory(ruletypes.NewTermsRule):
