@@ -231,6 +231,7 @@ async fn indices_that_disagree_are_asked_each_by_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_fields_are_reached_or_refused() {
+    nested_on(World::new().await).await;
     for (name, url) in servers("nested fields") {
         println!("nested fields on {name}");
         nested_on(World::on(&url).await).await;
