@@ -70,6 +70,7 @@ impl Evidence {
     }
 
     /// `_index` (empty if it does not matter) and `_id` of the document that it is, if it is nothing but a document's name.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn document(&self) -> Option<(&str, &str)> {
         if self.only.iter().any(|only| only.field != ID && only.field != INDEX) {
             return None;

@@ -330,7 +330,8 @@ mod tests {
 
     #[test]
     fn thousands_of_causes_are_counted() {
-        let rules = vec![Arc::new(status(Timestamp(DAY))); 20_000];
+        let late = Arc::new(status(Timestamp(DAY)));
+        let rules: Vec<_> = std::iter::repeat_n(late, 20_000).collect();
         let why = ready(&rules, &host(fresh(), Timestamp(2 * DAY))).why;
         assert_eq!((why.len(), why[50].as_str()), (51, "and 19950 more rules"));
     }

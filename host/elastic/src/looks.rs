@@ -39,9 +39,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A field that nobody asked for so many lifetimes of a mapping is not looked at any more.
 const UNASKED_LIVES: u32 = 3;
 
+/// The names and patterns of indices, and whether those that are missing are passed over.
+type Asked = (Vec<String>, bool);
+
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    patterns: Mutex<HashMap<(Vec<String>, bool), Arc<Pattern>>>,
+    patterns: Mutex<HashMap<Asked, Arc<Pattern>>>,
     /// Servers before 7.2 do not say which indices lack a field.
     without_unmapped: AtomicBool,
 }

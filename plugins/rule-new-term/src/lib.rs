@@ -42,8 +42,10 @@ pub struct Known {
     asked: usize,
     /// What is new at one instant, and in which document, by the labels of its rows: they are told together.
     #[serde(skip)]
-    pending: Option<(Timestamp, BTreeMap<Labels, Vec<(Found, Evidence)>>)>,
+    pending: Option<(Timestamp, Pending)>,
 }
+
+type Pending = BTreeMap<Labels, Vec<(Found, Evidence)>>;
 
 const FIELDS_MAX: usize = 16;
 /// How many new values a signal lists.

@@ -24,6 +24,9 @@ struct Marks {
     is_settled: bool,
 }
 
+/// A key that began something, and its document.
+pub(crate) type Begun = (Key, Name, DocumentId);
+
 pub(crate) struct Seen {
     /// Both are there, in two documents.
     pub(crate) is_pair: bool,
@@ -62,7 +65,7 @@ impl Instant {
     }
 
     /// Once time is past it: the instant, and the keys that began something at it which is still open.
-    pub(crate) fn end(&mut self, at: Timestamp) -> Option<(Timestamp, Vec<(Key, Name, DocumentId)>)> {
+    pub(crate) fn end(&mut self, at: Timestamp) -> Option<(Timestamp, Vec<Begun>)> {
         let since = self.at.filter(|since| *since < at)?;
         let mut begun = Vec::new();
         self.keys.retain(|key, marks| {

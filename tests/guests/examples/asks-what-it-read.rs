@@ -2,7 +2,7 @@
 use watchbell_sdk::{Duration, Fault, Plan, Question, Range, Row, Rule, Signal, Signals};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Guest {
+pub struct Guest {
     sin: bool,
 }
 

@@ -20,7 +20,10 @@ use crate::{
 };
 
 /// `_field_caps` as servers answer it with `include_unmapped`: of each field the types, and the indices that have them.
-fn caps(indices: &[&str], fields: &[(&str, &[(&str, &[&str])])]) -> Reply {
+/// A field's types, and the indices that have each.
+type Types<'a> = &'a [(&'a str, &'a [&'a str])];
+
+fn caps(indices: &[&str], fields: &[(&str, Types<'_>)]) -> Reply {
     let dates = [("date", indices)];
     let time = [("@timestamp", &dates as &[_])];
     let fields = fields.iter().chain(&time).map(|(name, types)| {
@@ -237,7 +240,7 @@ async fn rules_of_a_pattern_share_their_looks() {
     assert_eq!(asks.join_all().await, vec![1; 200]);
     let shared = looks(&fake);
     assert!(shared < 100, "{shared} looks for 200 questions");
-    let union = fake.seen().into_iter().filter(is_look).last().unwrap().path;
+    let union = fake.seen().into_iter().rfind(is_look).unwrap().path;
     let all = "fields=%40timestamp%2C%40timestamp.keyword%2Cf0%2Cf0.keyword%2Cf1%2Cf1.keyword%2Cf2%2Cf2.keyword%2Cf3";
     assert!(union.contains(all), "{union}");
 }
