@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use watchbell_manifest::Level;
 
 use super::args::Check;
-use super::place::{catalog, tell};
+use super::place::{catalog, tell, without_level};
 use super::{Failure, GREEN, paint, print};
 use crate::bind::Bindings;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
@@ -53,7 +53,7 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
         for warning in &warnings {
-            eprintln!("warning: {warning}");
+            eprintln!("warning: {}", without_level(warning));
         }
         for fault in &faults {
             eprintln!("error: {fault}");

@@ -55,6 +55,8 @@ fn told(loaded: Result<Bundle, Report>, json: bool) -> Result<Bundle, Failure> {
         Failure::Told
     })?;
     for warning in &bundle.warnings {
+        let warning = warning.to_string();
+        let warning = without_level(&warning);
         if json {
             tracing::warn!("{warning}");
         } else {
@@ -75,6 +77,11 @@ pub(crate) fn tell_or_log(report: &Report, json: bool) {
             Level::Warning => tracing::warn!("{diagnostic}"),
         }
     }
+}
+
+/// What is found in a file says its level itself.
+pub(crate) fn without_level(diagnostic: &str) -> &str {
+    diagnostic.strip_prefix("warning: ").unwrap_or(diagnostic)
 }
 
 pub(crate) fn tell(report: &Report) {
