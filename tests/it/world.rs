@@ -20,7 +20,7 @@ use watchbell_node::{Config, Node};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");
 
 /// Far more than anything here takes; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 pub(crate) struct World {
     pub(crate) scratch: tempfile::TempDir,

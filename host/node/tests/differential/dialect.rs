@@ -47,7 +47,7 @@ fn requests() -> Vec<(Method, String, Json)> {
     vec![
         get("/wb-dialect-a/_field_caps?fields=*"),
         get("/wb-dialect-*/_field_caps?fields=status,host,host.name,message,message.keyword,hidden,nothing"),
-        get("/wb-dialect-*/_field_caps?fields=status,host.name,hidden,nothing&include_unmapped=true"),
+        get("/wb-dialect-*/_field_caps?fields=status,host,host.name,hidden,nothing&include_unmapped=true"),
         get("/wb-dialect-a/_field_caps?fields=nothing"),
         get("/wb-dialect-gone/_field_caps?fields=*"),
         get("/wb-dialect-a,wb-dialect-gone/_field_caps?fields=ok"),
