@@ -69,12 +69,16 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
             (None, None) => json!({ "match_none": {} }),
         }
     };
-    let mut groups = mapping.groups(|class| Ok(vec![mapping.resolve(name, class)?.as_ref().map(clause)]))?;
-    // The largest group stands for all indices that no other names, and so for those that are yet to come.
-    groups.sort_by_key(|group| group.indices.as_ref().map(Vec::len));
+    let part = |field: &Field| (field.nested.is_none(), clause(field));
+    let mut groups = mapping.groups(|class| Ok(vec![mapping.resolve(name, class)?.as_ref().map(part)]))?;
+    // The largest group stands for all indices that no other names, and so for those that are yet to come. One that lies
+    // in a nested object does not: Elasticsearch 7 fails where that object is a plain one, unless the index is named.
+    let is_plain = |group: &Group<(bool, Value)>| group.parts.iter().flatten().all(|(is_plain, _)| *is_plain);
+    groups.sort_by_key(|group| (is_plain(group), group.indices.as_ref().map(Vec::len)));
     let Some(largest) = groups.pop() else { return Ok(clause(&Field::absent(name))) };
-    let of = |group: Group<Value>| {
-        group.parts.into_iter().flatten().next().unwrap_or_else(|| clause(&Field::absent(name)))
+    let of = |group: Group<(bool, Value)>| {
+        let part = group.parts.into_iter().flatten().next();
+        part.map_or_else(|| clause(&Field::absent(name)), |(_, clause)| clause)
     };
     let others: Vec<&String> = groups.iter().filter_map(|group| group.indices.as_ref()).flatten().collect();
     if others.is_empty() {
