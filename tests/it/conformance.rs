@@ -24,7 +24,7 @@ reference window of `spike` reaches back up to a run further.
 ";
 
 /// A rule of ElastAlert's, and the crate that is its successor.
-const TYPES: [&str; 12] = [
+pub(crate) const TYPES: [&str; 12] = [
     "any",
     "blacklist",
     "whitelist",

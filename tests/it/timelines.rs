@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::conformance::TYPES;
 use crate::world::{World, repository};
 use draw::Case;
 use verdict::{Found, Verdict};
@@ -29,8 +30,7 @@ async fn verdicts_agree_with_elastalerts_own_rule_classes() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (count, first) = (number("TIMELINES").unwrap_or(TIMELINES), number("SEED").unwrap_or(1));
     let wanted = std::env::var("KIND").ok();
-    let kinds =
-        draw::KINDS.iter().copied().filter(|kind| wanted.as_ref().is_none_or(|wanted| wanted == kind));
+    let kinds = TYPES.iter().copied().filter(|kind| wanted.as_ref().is_none_or(|wanted| wanted == kind));
     let kinds: Vec<&str> = kinds.collect();
     let cases: Vec<Case> =
         kinds.iter().flat_map(|kind| (first..first + count).map(|seed| draw::case(kind, seed))).collect();

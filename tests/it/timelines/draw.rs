@@ -4,21 +4,6 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
-pub(crate) const KINDS: &[&str] = &[
-    "any",
-    "blacklist",
-    "whitelist",
-    "change",
-    "frequency",
-    "spike",
-    "flatline",
-    "new_term",
-    "cardinality",
-    "metric_aggregation",
-    "percentage_match",
-    "spike_aggregation",
-];
-
 pub(crate) const MINUTE: i64 = 60_000;
 /// All timelines are this long.
 const LENGTH: i64 = 40 * MINUTE;
