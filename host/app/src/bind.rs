@@ -181,10 +181,12 @@ pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, 
 /// What the texts of a rule and the destinations that it names show of documents; nothing where nobody is told.
 fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     let named = spec.alert.steps.iter().flat_map(|step| &step.to);
-    let destinations = named.filter_map(|name| environment.destinations.get(&name.0));
-    destinations.fold(Wanted::default(), |wanted, destination| {
-        wanted.and(Wanted::by(&spec.alert)).and(evidence::wanted_by(destination))
-    })
+    let mut destinations = named.filter_map(|name| environment.destinations.get(&name.0)).peekable();
+    if destinations.peek().is_none() {
+        return Wanted::default();
+    }
+    destinations
+        .fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(evidence::wanted_by(destination)))
 }
 
 /// What of its cluster `rule` reads.
