@@ -320,7 +320,7 @@ impl Engine {
             _ => self.config.poison_attempts.max(1),
         };
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let (message, certain) = match &fault {
+        let (message, certain_fault) = match &fault {
             RunFault::Outside(message) | RunFault::Slow(message) | RunFault::State(message) => {
                 (message, false)
             }
@@ -337,8 +337,10 @@ impl Engine {
             streak,
         });
         let failures = rule.retry.map_or(0, |retry| retry.failures) + 1;
-        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(certain);
-        let at = now + backoff(first, most, streak, &name.0, seed);
+        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(certain_fault);
+        // A part of a window that fails is another question than the whole: its attempts begin at the first pause.
+        let nth = if certain_fault { failures } else { streak };
+        let at = now + backoff(first, most, nth, &name.0, seed);
         let retry = Retry { window, purpose: underway.purpose, failures, certain, at };
         let cursor = match (&rule.record.priming, underway.purpose) {
             (Some(progress), Purpose::Priming) => priming::cursor(progress),
