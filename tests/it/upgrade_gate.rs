@@ -1,6 +1,7 @@
 //! The upgrade gate at real clusters of several nodes and versions.
 mod record; // what servers answer in each situation
-mod verdicts; // what the gate says of them
+mod recorded; // what the gate says of those answers
+mod verdicts; // what it says of such clusters while they live
 mod running; // a call that is still at work
 mod changes; // what it writes, and takes back
 mod writer; // documents that keep coming

@@ -54,6 +54,8 @@ async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
 
     let mut world = World::on(&urls[0]).await;
     world.index_with(INDEX, &properties()).await;
+    let orders = json!({ "settings": { "number_of_shards": 3, "number_of_replicas": 1 } });
+    nodes.get("PUT", "/orders", Some(&orders.to_string())).await;
     world.environment(&json!({ "clusters": { "main": { "nodes": urls } } }));
     world.write("errors.yaml", RULE);
     let mut host = world.start();
