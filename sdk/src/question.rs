@@ -82,6 +82,9 @@ pub enum ClusterView {
     UnassignedShards,
     PendingTasks,
     Disks,
+    /// What is in the way of replacing a node of the cluster; a row's `standing` is `accepted`, `waiting`, `refused` or
+    /// `unknown`.
+    Gate,
 }
 
 impl Question {
@@ -200,6 +203,7 @@ impl Question {
                     ClusterView::UnassignedShards => wire::ClusterView::UnassignedShards,
                     ClusterView::PendingTasks => wire::ClusterView::PendingTasks,
                     ClusterView::Disks => wire::ClusterView::Disks,
+                    ClusterView::Gate => wire::ClusterView::Gate,
                 }),
             },
         }
