@@ -15,6 +15,7 @@ pub use series::Series;
 
 /// Fires while a key has fewer than `threshold` events within the last `timeframe`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["count", "last_before"]))]
 #[serde(deny_unknown_fields)]
 pub struct Flatline {
     /// How many events there must be.

@@ -50,10 +50,12 @@ pub enum Role {
     Asked,
     /// Named in a filter alone.
     Filter,
+    /// Shown in texts alone.
+    Shown,
 }
 
 impl Cluster {
-    /// What the indices know of the fields that `questions` depend on, and of `key`.
+    /// What the indices know of the fields that `questions` depend on, of `key` and of those that texts show.
     ///
     /// # Errors
     /// As `ask`; what cannot be asked is told in the answer.
@@ -62,6 +64,7 @@ impl Cluster {
         target: &Target,
         key: &[String],
         questions: &[Question],
+        shown: &[&str],
         deadline: Instant,
     ) -> Result<Inspection, AskError> {
         let look = async {
@@ -72,11 +75,14 @@ impl Cluster {
             roles.extend(asked.iter().flat_map(Asked::of_filters).map(|field| (field, Role::Filter)));
             let mut known = HashSet::new();
             roles.retain(|(field, _)| !is_metadata(field) && known.insert(*field));
+            let read: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
+            let shown = shown.iter().copied().filter(|field| known.insert(*field));
+            roles.extend(shown.map(|field| (field, Role::Shown)));
             let names: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
             let Some(mapping) = self.inner.mapping_of_data(target, &names, deadline).await? else {
                 return Ok(Inspection::default());
             };
-            let ignored = self.inner.ignore_above(target, &names, deadline).await?;
+            let ignored = self.inner.ignore_above(target, &read, deadline).await?;
             let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &ignored));
             let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
             let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
@@ -91,6 +97,12 @@ impl Cluster {
 impl FieldInfo {
     fn new(name: &str, role: Role, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
         let caps = mapping.field(name);
+        let types = match caps {
+            Some(caps) => caps.types.clone(),
+            // No mapping lists the members of such an object.
+            None if role == Role::Shown && mapping.below_flattened(name) => vec!["flattened".into()],
+            None => Vec::new(),
+        };
         let keyword = format!("{name}.keyword");
         let mut exact = mapping.classes().map(|class| mapping.resolve(name, class));
         let has_keyword = caps.is_some()
@@ -98,7 +110,7 @@ impl FieldInfo {
         Self {
             name: name.into(),
             role,
-            types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
+            types,
             differs: caps.filter(|caps| caps.types.len() > 1).map(Caps::described),
             ignore_above: ignored.get(name).copied(),
             text: caps.is_some_and(Caps::is_text),

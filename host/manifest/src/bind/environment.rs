@@ -7,6 +7,7 @@ use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
 use watchbell_pipeline::spec::DestinationName;
 
 use super::doc::Doc;
+use super::texts::shown_by_params;
 use crate::load::Options;
 use crate::report::{Diagnostic, suggest};
 use crate::schema::Schema;
@@ -168,6 +169,7 @@ fn bind_destination(
     };
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
+    let shown = shown_by_params(doc, &format!("{at}/params"), &params);
     };
     DestinationSpec {
         outbox: watchbell_pipeline::spec::DestinationSpec {
@@ -184,6 +186,7 @@ fn bind_destination(
         params,
         grants: Grants { private_addresses: raw.grants.private_addresses },
         timeout: doc.positive(&format!("{at}/timeout"), raw.timeout, Duration::from_secs(10)),
+        shown,
     }
 }
 

@@ -69,7 +69,7 @@ impl Bench<'_> {
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
-        let alert = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
+        let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
@@ -132,7 +132,9 @@ impl Bench<'_> {
             spec,
             module,
             module_digest: info.digest,
+            details: crate::shown::details(&info.params_schema, &params),
             params,
+            shown,
             target,
             limits,
             description: raw.description,
