@@ -13,6 +13,7 @@ mod episode; // what rules found, per labels, from first signal to end
 mod escalation; // who is told of it, and when
 mod outbox; // what is owed to whom, and what became of it
 pub mod text; // what people read
+pub mod discover; // where they look at the documents
 mod digest; // names and spreads derived from what they name
 mod because; // why something was held or sent
 mod engine; // the machine that moves the others

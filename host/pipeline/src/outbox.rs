@@ -159,7 +159,7 @@ impl Outbox {
 
     /// The form of text that `destination` takes.
     pub(crate) fn text(&self, destination: &DestinationName) -> AlertText {
-        let unknown = AlertText { format: TextFormat::Plain, title_max: 200, body_max: 4_000 };
+        let unknown = AlertText { format: TextFormat::Plain, styles: true, title_max: 200, body_max: 4_000 };
         self.doors.get(destination).and_then(|door| door.spec.as_ref()).map_or(unknown, |spec| spec.text)
     }
 

@@ -54,8 +54,9 @@ pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) 
         }
     }
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let form = write::Form { format: wants.format, styles: wants.styles };
     Text {
-        title: write::within(&markup::read_line(&title), wants.format, wants.title_max),
-        body: write::within(&markup::read(&body), wants.format, wants.body_max),
+        title: write::within(&markup::read_line(&title), form, wants.title_max),
+        body: write::within(&markup::read(&body), form, wants.body_max),
     }
 }

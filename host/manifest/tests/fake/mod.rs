@@ -104,7 +104,7 @@ impl Modules for Fake {
                 "type": "object", "additionalProperties": false,
                 "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
             }),
-            text: AlertText { format, title_max: 150, body_max: 3_000 },
+            text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
         })
     }
 

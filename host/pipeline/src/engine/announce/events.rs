@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use watchbell_contract::{Label, Timestamp};
 
-use crate::digest;
 use crate::engine::Engine;
 use crate::episode::{self, LinkedSignal};
 use crate::escalation::{self, Verdict};
 use crate::record::{EpisodeId, LastSignal};
 use crate::signals;
 use crate::spec::{RuleName, RuleSpec};
+use crate::{digest, discover};
 
 use super::{Message, Voice};
 
@@ -101,7 +101,7 @@ impl Engine {
             threshold: first.signal.threshold,
             summary: first.signal.summary.clone(),
             details: details(events),
-            link: first.link.clone(),
+            link: discover::covering(events.iter().filter_map(|event| event.link.as_deref())),
         };
         let message = Message {
             episode: id,
