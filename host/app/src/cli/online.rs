@@ -44,8 +44,8 @@ pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failu
                     if !inspection.fields.is_empty() {
                         found.fields.insert(rule.spec.name.clone(), known(&inspection.fields));
                     }
-                    let of_lists = |info: &FieldInfo| listed::remark(&rule.params, &info.name, &info.types);
-                    let lists = inspection.fields.iter().filter_map(of_lists);
+                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &bound.key, info);
+                    let lists = inspection.fields.iter().flat_map(of_lists);
                     let remarks = inspection.fields.iter().flat_map(remarks).chain(lists);
                     found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
                     let refused = inspection.refused.into_iter();

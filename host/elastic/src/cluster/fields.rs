@@ -35,6 +35,8 @@ pub struct FieldInfo {
     pub differs: Option<String>,
     /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
     pub ignore_above: Option<u64>,
+    /// What changes the values before they are held, in some index.
+    pub normalizer: Option<String>,
     /// Analysed in some index: read from the source, and counted by its `keyword`.
     pub text: bool,
     /// The `.keyword` beside it, where every index that has the field has that too.
@@ -82,8 +84,8 @@ impl Cluster {
             let Some(mapping) = self.inner.mapping_of_data(target, &names, deadline).await? else {
                 return Ok(Inspection::default());
             };
-            let ignored = self.inner.ignore_above(target, &read, deadline).await?;
-            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &ignored));
+            let held = self.inner.held(target, &read, deadline).await?;
+            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &held));
             let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
             let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
             refused.sort_unstable();
@@ -95,7 +97,7 @@ impl Cluster {
 }
 
 impl FieldInfo {
-    fn new(name: &str, role: Role, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
+    fn new(name: &str, role: Role, mapping: &Mapping, held: &HashMap<String, Held>) -> Self {
         let caps = mapping.field(name);
         let types = match caps {
             Some(caps) => caps.types.clone(),
@@ -112,21 +114,29 @@ impl FieldInfo {
             role,
             types,
             differs: caps.filter(|caps| caps.types.len() > 1).map(Caps::described),
-            ignore_above: ignored.get(name).copied(),
+            ignore_above: held.get(name).and_then(|held| held.ignore_above),
+            normalizer: held.get(name).and_then(|held| held.normalizer.clone()),
             text: caps.is_some_and(Caps::is_text),
             keyword: has_keyword.then_some(keyword),
         }
     }
 }
 
+/// How values are held, as field capabilities do not say.
+#[derive(Default)]
+struct Held {
+    /// The smallest of all indices.
+    ignore_above: Option<u64>,
+    normalizer: Option<String>,
+}
+
 impl Inner {
-    /// The smallest `ignore_above` of each field, where one is set.
-    async fn ignore_above(
+    async fn held(
         &self,
         target: &Target,
         fields: &[&str],
         deadline: Instant,
-    ) -> Result<HashMap<String, u64>, Cause> {
+    ) -> Result<HashMap<String, Held>, Cause> {
         let list = encoded(&fields.join(","));
         let index = index_path(&target.indices);
         let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
@@ -134,17 +144,19 @@ impl Inner {
         let body = self.send(&request).await?;
         let answer: HashMap<String, Value> =
             serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        let mut ignored = HashMap::new();
+        let mut held: HashMap<String, Held> = HashMap::new();
         for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
             for (name, field) in mappings {
                 let leaf =
                     field.get("mapping").and_then(Value::as_object).and_then(|leaf| leaf.values().next());
-                if let Some(above) = leaf.and_then(|leaf| leaf.get("ignore_above")?.as_u64()) {
-                    let least = ignored.entry(name.clone()).or_insert(above);
-                    *least = above.min(*least);
-                }
+                let Some(leaf) = leaf else { continue };
+                let held = held.entry(name.clone()).or_default();
+                let above = leaf.get("ignore_above").and_then(Value::as_u64);
+                held.ignore_above = [held.ignore_above, above].into_iter().flatten().min();
+                let normalizer = leaf.get("normalizer").and_then(Value::as_str).map(str::to_owned);
+                held.normalizer = held.normalizer.take().or(normalizer);
             }
         }
-        Ok(ignored)
+        Ok(held)
     }
 }

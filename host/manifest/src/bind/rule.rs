@@ -7,6 +7,7 @@ use watchbell_contract::{Duration, Plan, Severity, Timestamp};
 use watchbell_pipeline::active::{Active, ActiveFault, Outside, Written};
 use watchbell_pipeline::schedule::{Cron, CronFault};
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
+use watchbell_values::is_date_math;
 
 use super::doc::Doc;
 use super::module::module_ref;
@@ -302,6 +303,13 @@ fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &str) {
                         doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
                     }
                     _ => doubt(doc, schema, item, &at),
+                }
+                // A word that is nothing else may be meant.
+                if let Some(text) = item.as_str().filter(|text| *text != "now" && is_date_math(text)) {
+                    let name = crate::schema::path(pointer);
+                    let message = format!("`{text}` in `{name}` is not read as date math: no date is so");
+                    let hint = "write a date, or compare with the time in `filter`";
+                    doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
                 }
             }
         }
