@@ -4,7 +4,6 @@
 //! stage in a disguise that no stage takes for markup (`disguise`), and are escaped for the target at the end.
 mod standard; // what is said where a manifest says nothing
 mod disguise; // values, made invisible to minijinja's and Markdown's syntax
-mod fields; // JSON, as templates see it
 mod names; // what a template names
 mod wanted; // which documents that shows
 mod template; // minijinja, with what a text may name
