@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use watchbell_contract::{AnyOf, Ask, Buckets, Hits, Metric, Question, Range, RawSearch, Timestamp};
 use watchbell_contract::{Calc, NamedFilter};
-use watchbell_elastic::{AskError, Class, Cluster, ClusterConfig, Target};
+use watchbell_elastic::{AskError, Class, Cluster, Target};
 
-use super::{SHARED, servers};
+use super::{SHARED, client, rows, servers};
 use crate::world::{World, hit, now};
 
 const INDEX: &str = "questions-test";
@@ -101,14 +101,7 @@ fn unaskable() -> Vec<(&'static str, Question)> {
 }
 
 async fn ask(cluster: &Cluster, index: &str, question: &Question) -> Result<u64, AskError> {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-    let mut pages = cluster.ask(&Target::new("r", index), question, deadline).await?;
-    let mut rows = 0;
-    while let Some(page) = pages.next().await? {
-        rows += page.len() as u64;
-    }
-    pages.close().await;
-    Ok(rows)
+    rows(cluster, &Target::new("r", index), question).await
 }
 
 async fn with_index(world: &World) -> Cluster {
@@ -116,9 +109,7 @@ async fn with_index(world: &World) -> Cluster {
     let mapping = json!({ "properties": { "message": { "type": "text" } } });
     world.ask("PUT", &format!("/{INDEX}/_mapping"), &mapping).await;
     world.documents(INDEX, &[hit(now(), 200, "a")]).await;
-    let mut config = ClusterConfig::new("main", vec![world.cluster.parse().expect("a url")]);
-    config.retry_max = 0;
-    Cluster::new(config).expect("a client")
+    Cluster::new(client("main", &world.cluster)).expect("a client")
 }
 
 #[tokio::test(flavor = "multi_thread")]
