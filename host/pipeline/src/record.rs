@@ -45,6 +45,8 @@ pub struct RuleRecord {
     pub last_run: Option<RunSummary>,
     /// The last failure, kept until a run commits.
     pub failure: Option<Failure>,
+    /// Its destinations were told of a gap since a run last committed: the gaps after it are recorded and told to nobody.
+    pub gap_told: bool,
     /// Wall time at which it was disabled or its file removed. It is kept for a while, without a state, so that nothing
     /// is told twice should it come back.
     pub off_since: Option<Timestamp>,

@@ -103,6 +103,7 @@ impl Engine {
             committed_at: None,
             last_run: None,
             failure: None,
+            gap_told: false,
             off_since: None,
         };
         // Where a rule begins is kept at once, so that a crash before its first commit moves nothing.
@@ -177,7 +178,6 @@ impl Engine {
             primed_from: rule.primed_from,
             primed: rule.primed,
             pace: rule.pace,
-            gap_told: rule.gap_told,
             recent: rule.recent,
             ..changed
         }
@@ -211,6 +211,7 @@ impl Engine {
                 later: Default::default(),
                 last_run: None,
                 failure: None,
+                gap_told: false,
                 off_since: Some(self.now),
                 ..record
             };

@@ -36,8 +36,6 @@ pub(super) struct Rule {
     /// The last signal of each level that priming has found so far.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
-    /// Somebody was told of a gap since a run last committed.
-    pub(super) gap_told: bool,
     pub(super) recent: VecDeque<Because>,
 }
 
@@ -81,7 +79,6 @@ impl Rule {
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
-            gap_told: false,
             recent: VecDeque::new(),
         }
     }

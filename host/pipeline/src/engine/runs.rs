@@ -217,7 +217,7 @@ impl Engine {
         });
         rule.cut = window::heal(&rule.spec, window, rule.cut);
         rule.retry = None;
-        rule.gap_told = false;
+        rule.record.gap_told = false;
         rule.record.failure = None;
         rule.record.last_run = Some(RunSummary {
             window: Range { start: window.start, end: window.end },
@@ -428,19 +428,16 @@ impl Engine {
         }
         rule.record.told.retain(|told| told.at >= over.end);
         rule.activity = Activity::Committing;
+        // A module that fails on everything is one thing to tell, not one per slice.
+        // Nobody is told of the past, and what failed there does not stand for what fails now.
+        let tells = purpose == Purpose::Live && !std::mem::replace(&mut rule.record.gap_told, true);
         self.ledger.rule(&rule.record);
         for episode in rule.open.values() {
             self.ledger.episode(episode);
         }
         self.record_gap(name, over, GapReason::Poisoned, message.clone());
-        // A module that fails on everything is one thing to tell, not one per slice.
-        // Nobody is told of the past, and what failed there does not stand for what fails now.
-        if purpose == Purpose::Live {
-            let told =
-                self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
-            if !told {
-                self.announce_gap(name, over, &message);
-            }
+        if tells {
+            self.announce_gap(name, over, &message);
         }
     }
 

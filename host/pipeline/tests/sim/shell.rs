@@ -331,6 +331,11 @@ impl Sim {
             });
             assert!(told, "nobody heard of {gap:?}");
         }
+        // One message for all gaps between two runs that committed, however often the host began anew in between.
+        for (intent, _) in self.received.iter().filter(|(it, _)| it.summary.starts_with("it fails on")) {
+            let first = self.store.first_gaps.iter().any(|gap| gap.over.start == intent.at);
+            assert!(first, "told of a gap after the first: {intent:?}");
+        }
         self.check_episodes();
         let owed =
             self.store.intents.values().filter(|i| !matches!(i.delivery, Delivery::Delivered { .. })).count();

@@ -91,6 +91,7 @@ impl FromRow for RuleRecord {
             committed_at: time(row, "committed_at")?,
             last_run: json_or_null(row, "last_run")?,
             failure: json_or_null(row, "failure")?,
+            gap_told: plain(row, "gap_told")?,
             off_since: time(row, "off_since")?,
         })
     }

@@ -39,10 +39,11 @@ fn end_rule(db: &Connection, name: &RuleName) -> Result<()> {
 fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
-           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from)
+           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from,
+           gap_told)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
            :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format, :off_since, :later,
-           :told_from)",
+           :told_from, :gap_told)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -58,6 +59,7 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
         ":last_run": rule.last_run.as_ref().map(json).transpose()?,
         ":failure": rule.failure.as_ref().map(json).transpose()?,
         ":format": RuleRecord::FORMAT,
+        ":gap_told": rule.gap_told,
         ":off_since": rule.off_since.map(|at| at.0),
         ":told_from": rule.told_from.0,
         ":later": (rule.later != Later::default()).then(|| json(&rule.later)).transpose()?,

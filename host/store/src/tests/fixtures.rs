@@ -47,6 +47,7 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             message: "cluster `main`: connection refused".to_owned(),
             streak: 2,
         }),
+        gap_told: cursor % 3 == 0,
         off_since: (cursor % 2 == 0).then_some(Timestamp(cursor + 11)),
     }
 }

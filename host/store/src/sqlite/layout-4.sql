@@ -1,0 +1,2 @@
+-- Layout 4. Whether the rule's destinations were told of a gap since a run last committed.
+ALTER TABLE rules ADD COLUMN gap_told INTEGER NOT NULL DEFAULT 0;
