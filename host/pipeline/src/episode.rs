@@ -210,6 +210,7 @@ fn firing(
         until,
         last,
         steps: escalation::step_ids(&spec.alert),
+        repeat: spec.alert.repeat,
         stepped_until: None,
         announced_at: None,
         told: Vec::new(),
@@ -321,6 +322,7 @@ fn activate(
         episode.phase = Phase::Active;
         episode.opened_at = now;
         episode.steps = escalation::step_ids(&spec.alert);
+        episode.repeat = spec.alert.repeat;
         changes.touched.insert(labels.to_vec());
     }
 }

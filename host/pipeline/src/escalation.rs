@@ -45,18 +45,28 @@ pub(crate) fn on_time(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Times
             None => Verdict::Hold(refusal(episode, alert, last)),
         };
     }
-    if let Some(at) = repeat_at(episode, alert)
-        && at <= now
-    {
-        let to = still_named(episode, alert);
-        return Verdict::Send { cause: Cause::Repeat, to, step: None, because: Because::RepeatDue };
+    if is_repeat_due(episode, alert, now) {
+        return repeat(episode, alert);
     }
     Verdict::Hold(waiting(episode, alert))
 }
 
+fn repeat(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
+    let to = still_named(episode, alert);
+    Verdict::Send { cause: Cause::Repeat, to, step: None, because: Because::RepeatDue }
+}
+
 /// What an edit demands of an open episode: of the steps that are new and past already, the latest that may fire
-/// does, to those who have not heard. `on_time` comes first, with the steps that were in force before.
+/// does, to those who have not heard; else a `repeat` that is due by now. `on_time` comes first, with what was in force
+/// before.
 pub(crate) fn on_edit(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
+    match step_added(episode, alert, now) {
+        Verdict::Hold(_) if is_repeat_due(episode, alert, now) => repeat(episode, alert),
+        verdict => verdict,
+    }
+}
+
+fn step_added(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
     let past = due_until(episode, &alert.steps, Some(now));
     let new = alert.steps[..past].iter().enumerate().filter(|(_, step)| !episode.steps.contains(&step.id()));
     let new: Vec<(usize, &Step)> = new.collect();
@@ -205,13 +215,17 @@ fn eligible(episode: &EpisodeRecord, step: &Step) -> bool {
 }
 
 /// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
-fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
+pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
     let names = episode.told.iter().map(|told| &told.destination);
     names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
 }
 
 fn begins(episode: &EpisodeRecord) -> Cause {
     if episode.ordinal == 0 { Cause::Opened } else { Cause::Escalated }
+}
+
+pub(crate) fn is_repeat_due(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> bool {
+    repeat_at(episode, alert).is_some_and(|at| at <= now)
 }
 
 fn repeat_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {

@@ -70,6 +70,7 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
             link: None,
         },
         steps: steps.iter().map(Step::id).collect(),
+        repeat: None,
         stepped_until: None,
         announced_at: None,
         told: Vec::new(),

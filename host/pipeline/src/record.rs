@@ -147,6 +147,9 @@ pub struct EpisodeRecord {
     pub last: LastSignal,
     /// The rule's steps when the escalation was last carried out: what is not among them came by an edit since.
     pub steps: Vec<StepId>,
+    /// The rule's `repeat` at that time: what is due by the one in force, and would not be by this, came by an edit.
+    /// `None` also in records from before this was kept.
+    pub repeat: Option<Duration>,
     /// Steps that were due by this wall time are done.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.

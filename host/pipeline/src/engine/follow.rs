@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Cause, Severity};
 
@@ -14,14 +14,16 @@ use super::announce::{Message, Voice};
 const LINES_MAX: usize = 20;
 
 impl Engine {
-    /// Lets the open episodes of a rule follow its steps, where they are not those that were in force before. The
-    /// gravest hear at once of a step that is new and past already, the others in one summary.
+    /// Lets the open episodes of a rule follow its steps and its `repeat`, where they are not those that were in force
+    /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
     pub(super) fn follow_rule(&mut self, name: &RuleName) {
         let Some(rule) = self.rules.get(name).filter(|rule| !rule.open.is_empty()) else { return };
         let (alert, voice) = (rule.spec.alert.clone(), Voice::of(Some(&rule.spec), name));
         let steps = escalation::step_ids(&alert);
         // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
-        let follows = |episode: &&EpisodeRecord| episode.phase != Phase::Pending && episode.steps != steps;
+        let follows = |episode: &&EpisodeRecord| {
+            episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
+        };
         let mut edited: Vec<EpisodeRecord> = rule.open.values().filter(follows).cloned().collect();
         edited.sort_by_key(|episode| std::cmp::Reverse((episode.severity, episode.opened_at)));
         let mut sent = 0;
@@ -34,7 +36,8 @@ impl Engine {
                     .filter(|step| episode.steps.contains(&step.id()))
                     .cloned()
                     .collect(),
-                repeat: alert.repeat,
+                // Due by both.
+                repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
                 ..AlertSpec::default()
             };
             // What time demands all the same: the steps that were in force while the host was down, perhaps.
@@ -43,7 +46,12 @@ impl Engine {
             }
             match escalation::on_edit(&episode, &alert, self.now) {
                 Verdict::Send { to, .. } if sent == self.config.edited_max => {
+                    let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
+                    if escalation::is_repeat_due(&episode, &alert, self.now) {
+                        to.extend(escalation::still_named(&episode, &alert));
+                    }
                     to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
+                    episode.announced_at = episode.announced_at.map(|_| self.now);
                 }
                 verdict => {
                     sent += usize::from(matches!(verdict, Verdict::Send { .. }));
@@ -51,6 +59,7 @@ impl Engine {
                 }
             }
             episode.steps.clone_from(&steps);
+            episode.repeat = alert.repeat;
             episode.stepped_until = Some(self.now);
             self.ledger.episode(&episode);
             if let Some(rule) = self.rules.get_mut(name) {
@@ -62,8 +71,8 @@ impl Engine {
         }
     }
 
-    /// One message for many open episodes of which a destination has not heard. It does not count as their
-    /// beginning: of the end of each it hears nothing either.
+    /// One message for many open episodes. It does not count as their beginning: a destination that has not heard of
+    /// one hears nothing of its end either.
     fn summarize(&mut self, voice: &Voice, to: &DestinationName, episodes: &[EpisodeRecord]) {
         let severity = episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
         let mut more: Vec<String> = episodes.iter().take(LINES_MAX).map(line).collect();
@@ -83,7 +92,7 @@ impl Engine {
             // It says how many it stands for.
             title: "{{ rule }}: {{ count }} more episodes are open".into(),
             body:
-                "{{ summary }}. The rule's escalation was edited, and a step that is past by now was added:\n\
+                "{{ summary }}. The rule's escalation was edited, which made these messages due at once:\n\
                    {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
                     .into(),
             ..voice.clone()

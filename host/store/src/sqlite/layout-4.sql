@@ -1,2 +1,4 @@
 -- Layout 4. Whether the rule's destinations were told of a gap since a run last committed.
 ALTER TABLE rules ADD COLUMN gap_told INTEGER NOT NULL DEFAULT 0;
+
+-- Format 3 of episodes has `repeat` again: of the rule when the escalation was last carried out. Format 2 has none.

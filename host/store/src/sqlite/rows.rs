@@ -1,6 +1,6 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
-use watchbell_contract::{Intent, Range, Timestamp};
+use watchbell_contract::{Duration, Intent, Range, Timestamp};
 use watchbell_pipeline::record::{
     Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Notified, Phase,
     Priming, RuleRecord, StateRecord,
@@ -100,7 +100,7 @@ impl FromRow for RuleRecord {
 impl FromRow for EpisodeRecord {
     const TABLE: &'static str = "episodes";
     const KEY: &'static str = "id";
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let phase: String = plain(row, "phase")?;
@@ -141,6 +141,7 @@ impl FromRow for EpisodeRecord {
             until: Timestamp(plain(row, "until")?),
             last: json(row, "last")?,
             steps: escalated.steps,
+            repeat: plain::<Option<i64>>(row, "repeat")?.map(|span| Duration(span.cast_unsigned())),
             stepped_until: escalated.stepped_until,
             announced_at,
             told: escalated.told,

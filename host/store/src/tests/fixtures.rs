@@ -72,6 +72,7 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
             link: Some("https://kibana.example/app".to_owned()),
         },
         steps: vec![StepId(u64::MAX), StepId(1)],
+        repeat: Some(Duration(u64::MAX)),
         stepped_until: Some(Timestamp(112)),
         announced_at: Some(Timestamp(115)),
         told: vec![
