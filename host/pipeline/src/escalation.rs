@@ -90,18 +90,27 @@ fn step_added(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Ver
     Verdict::Hold(refusal(episode, alert, *last))
 }
 
-/// Its severity rose: those who know are told again, and those whom only the severity had kept out.
-pub(crate) fn on_worse(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
-    if matches!(episode.phase, Phase::ResolvedByHand { .. }) {
-        return Verdict::Hold(Because::ResolvedByHand);
+/// Its severity rose from `before`: those who know are told again, and every step that asks for a severity which is now
+/// met fires at once, whatever its `after`. Who acknowledged it has not seen that it is this grave.
+pub(crate) fn on_worse(episode: &mut EpisodeRecord, alert: &AlertSpec, before: Severity) -> Verdict {
+    match episode.phase {
+        Phase::ResolvedByHand { .. } => return Verdict::Hold(Because::ResolvedByHand),
+        Phase::Acknowledged { .. } => episode.phase = Phase::Active,
+        _ => {}
     }
-    let passed = &alert.steps[..due_until(episode, &alert.steps, episode.stepped_until)];
-    let newly = passed.iter().filter(|step| step.severity.is_some() && eligible(episode, step));
+    let passed = due_until(episode, &alert.steps, episode.stepped_until);
     let mut to = still_named(episode, alert);
     let mut by = None;
-    for step in newly {
+    for (index, step) in alert.steps.iter().enumerate() {
+        let is_met = |least: Severity| before < least && least <= episode.severity;
+        if !step.severity.is_some_and(is_met) {
+            continue;
+        }
         by = Some(step.id());
         step.to.iter().for_each(|name| push_new(&mut to, name));
+        if index >= passed {
+            episode.early.push(step.id());
+        }
     }
     if to.is_empty() {
         return Verdict::Hold(Because::NobodyWasTold);
@@ -211,7 +220,9 @@ fn latest_eligible(episode: &EpisodeRecord, steps: &[Step]) -> Option<(StepId, V
 
 fn eligible(episode: &EpisodeRecord, step: &Step) -> bool {
     let acknowledged = matches!(episode.phase, Phase::Acknowledged { .. });
-    !(step.unless_acknowledged && acknowledged) && step.severity.is_none_or(|least| episode.severity >= least)
+    !(step.unless_acknowledged && acknowledged)
+        && step.severity.is_none_or(|least| episode.severity >= least)
+        && !episode.early.iter().any(|early| *early == step.id())
 }
 
 /// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
@@ -334,7 +345,8 @@ mod tests {
             Verdict::Hold(Because::BelowSeverity { step: 2, .. })
         ));
         episode.severity = Severity::Critical;
-        assert_eq!(names(&on_worse(&episode, &alert)), ["chat", "mail", "sms"]);
+        let worse = on_worse(&mut episode, &alert, Severity::Warning);
+        assert_eq!(names(&worse), ["chat", "mail", "sms"]);
     }
 
     #[test]
@@ -350,6 +362,34 @@ mod tests {
         let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
         episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
         assert_eq!(on_time(&mut episode, &alert, minutes(15)), Verdict::Hold(Because::Acknowledged));
+    }
+
+    #[test]
+    fn worse_fires_the_steps_whose_severity_is_now_met_and_not_again_at_their_time() {
+        let mut boss = step(60, "boss", false);
+        boss.severity = Some(Severity::Warning);
+        let mut alert = usual();
+        alert.steps.push(boss);
+        let mut episode = lived(&alert, &[0]);
+        episode.severity = Severity::Critical;
+        let worse = on_worse(&mut episode, &alert, Severity::Warning);
+        assert!(matches!(&worse, Verdict::Send { cause: Cause::Worse, .. }), "{worse:?}");
+        // Not boss, whose step had its severity all along.
+        assert_eq!(names(&worse), ["chat", "sms"]);
+        let Verdict::Send { to, step, .. } = worse else { panic!("{worse:?}") };
+        told(&mut episode, &to, step, minutes(5));
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(15))), ["mail"]);
+        assert_eq!(on_time(&mut episode, &alert, minutes(45)), Verdict::Hold(Because::AlreadySent));
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(60))), ["boss"]);
+    }
+
+    #[test]
+    fn who_acknowledged_a_warning_is_told_that_it_is_critical() {
+        let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
+        episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
+        episode.severity = Severity::Critical;
+        assert_eq!(names(&on_worse(&mut episode, &alert, Severity::Warning)), ["chat", "sms"]);
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(15))), ["mail"], "it goes on");
     }
 
     #[test]
@@ -427,7 +467,7 @@ mod tests {
         episode.severity = Severity::Critical;
         let after = AlertSpec { repeat: before.repeat, ..alert(vec![step(15, "mail", true)]) };
         assert_eq!(names(&on_time(&mut episode, &after, minutes(20))), ["mail"]);
-        assert_eq!(names(&on_worse(&episode, &after)), ["mail"]);
+        assert_eq!(names(&on_worse(&mut episode, &after, Severity::Warning)), ["mail"]);
         assert_eq!(names(&on_end(&episode, &after, true, minutes(20))), ["chat", "mail"]);
         let nobody = AlertSpec { repeat: before.repeat, ..AlertSpec::default() };
         assert_eq!(next_at(&episode, &nobody), None);
@@ -440,7 +480,7 @@ mod tests {
         episode.phase = Phase::ResolvedByHand { at: minutes(1), by: "ann".into() };
         let quiet = Verdict::Hold(Because::ResolvedByHand);
         assert_eq!(on_time(&mut episode, &alert, minutes(50)), quiet);
-        assert_eq!(on_worse(&episode, &alert), quiet);
+        assert_eq!(on_worse(&mut episode, &alert, Severity::Info), quiet);
         assert_eq!(on_edit(&episode, &usual(), minutes(50)), quiet);
         assert_eq!(next_at(&episode, &alert), None);
     }

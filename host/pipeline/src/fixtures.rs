@@ -71,6 +71,7 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
         },
         steps: steps.iter().map(Step::id).collect(),
         repeat: None,
+        early: Vec::new(),
         stepped_until: None,
         announced_at: None,
         told: Vec::new(),

@@ -150,6 +150,8 @@ pub struct EpisodeRecord {
     /// The rule's `repeat` at that time: what is due by the one in force, and would not be by this, came by an edit.
     /// `None` also in records from before this was kept.
     pub repeat: Option<Duration>,
+    /// Steps that fired before their time, when the severity rose to the one they ask for.
+    pub early: Vec<StepId>,
     /// Steps that were due by this wall time are done.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.

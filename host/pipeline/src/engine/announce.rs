@@ -81,7 +81,7 @@ impl Engine {
             self.announce_end(&voice, &alert, ended);
         }
         for labels in &changes.touched {
-            let worse = changes.worse.contains(labels);
+            let worse = changes.worse.get(labels).copied();
             self.announce_open(name, labels, worse);
         }
         self.announce_events(name, &voice, changes.events, window_end);

@@ -60,6 +60,7 @@ impl Engine {
             }
             episode.steps.clone_from(&steps);
             episode.repeat = alert.repeat;
+            episode.early.retain(|step| steps.contains(step));
             episode.stepped_until = Some(self.now);
             self.ledger.episode(&episode);
             if let Some(rule) = self.rules.get_mut(name) {

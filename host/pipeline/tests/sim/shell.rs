@@ -33,6 +33,8 @@ pub(crate) struct Sim {
     outage_until: i64,
     /// Of the bundle in force.
     edition: usize,
+    /// When each bundle was put in force.
+    editions: Vec<(i64, usize)>,
     tally: Tally,
 }
 
@@ -83,6 +85,7 @@ impl Sim {
             lanes: BTreeMap::new(),
             outage_until: 0,
             edition: 0,
+            editions: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -269,6 +272,7 @@ impl Sim {
     }
 
     fn bundle(&mut self) {
+        self.editions.push((self.now, self.edition));
         let bundle = Event::Bundle {
             digest: self.edition.to_string(),
             rules: world::rules(self.edition),
@@ -381,6 +385,7 @@ impl Sim {
             worse.entry((&intent.episode, to)).or_default().insert(&intent.id);
         }
         assert!(worse.values().all(|ids| ids.len() == 1), "worse twice: {worse:?}");
+        self.check_early();
         for episode in self.store.episodes.values().filter(|episode| episode.rule.0 == "growing") {
             let host = episode.labels[0].value.as_deref().and_then(|name| name[1..].parse().ok());
             let truth = self.world.growth(host.expect("a number"), |_| true);
@@ -398,6 +403,26 @@ impl Sim {
                 !critical || peak(since - 240_000) >= world::CRITICAL,
                 "it never was critical: {episode:?}"
             );
+        }
+    }
+
+    /// In an edition with one step for `mail`, which asks for critical, it fires once: at its time or early.
+    fn check_early(&self) {
+        const EDITION: usize = 4;
+        for episode in self.store.episodes.values().filter(|episode| episode.rule.0 == "growing") {
+            let Phase::Resolved { at, .. } = episode.phase else { continue };
+            let (before, later): (Vec<_>, Vec<_>) =
+                self.editions.iter().partition(|(since, _)| *since <= episode.opened_at.0);
+            let is_edited = later.iter().any(|(since, _)| *since <= at.0);
+            if is_edited || before.last().is_none_or(|(_, edition)| *edition != EDITION) {
+                continue;
+            }
+            let begins = [Cause::Opened, Cause::Escalated, Cause::Worse];
+            let to_mail = self.received.iter().filter(|(intent, to)| {
+                intent.episode == episode.id.0 && to.0 == "mail" && begins.contains(&intent.cause)
+            });
+            let ids: BTreeSet<&str> = to_mail.map(|(intent, _)| intent.id.as_str()).collect();
+            assert!(ids.len() <= 1, "mail's one step fired {} times: {episode:?}", ids.len());
         }
     }
 

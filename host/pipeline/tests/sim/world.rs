@@ -171,7 +171,7 @@ fn steps(edition: usize) -> Vec<Step> {
         1 => vec![step(0, &["chat", "mail"]), step(3, &["mail"])],
         2 => vec![step(0, &["chat"])],
         3 => vec![step(0, &["mail"]), step(1, &["chat"]), step(2, &["mail"]), step(8, &["chat"])],
-        4 => vec![step(0, &["chat"]), critical(step(1, &["mail"]))],
+        4 => vec![step(0, &["chat"]), critical(step(8, &["mail"]))],
         _ => vec![step(1, &["chat"]), step(2, &["mail"])],
     }
 }

@@ -2,3 +2,5 @@
 ALTER TABLE rules ADD COLUMN gap_told INTEGER NOT NULL DEFAULT 0;
 
 -- Format 3 of episodes has `repeat` again: of the rule when the escalation was last carried out. Format 2 has none.
+-- And the steps that fired before their time.
+ALTER TABLE episodes ADD COLUMN early TEXT;

@@ -141,6 +141,7 @@ impl FromRow for EpisodeRecord {
             until: Timestamp(plain(row, "until")?),
             last: json(row, "last")?,
             steps: escalated.steps,
+            early: json_or_null(row, "early")?.unwrap_or_default(),
             repeat: plain::<Option<i64>>(row, "repeat")?.map(|span| Duration(span.cast_unsigned())),
             stepped_until: escalated.stepped_until,
             announced_at,

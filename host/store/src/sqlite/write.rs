@@ -87,10 +87,10 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO episodes (id, partition, rule, labels, phase, phase_at, phase_note, severity,
            since, opened_at, until, last, steps, repeat, stepped_until, announced_at, notified, ordinal, format,
-           chain, step, told)
+           early, chain, step, told)
          VALUES (:id, :partition, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
            :since, :opened_at, :until, :last, :steps, :repeat, :stepped_until, :announced_at, :notified, :ordinal,
-           :format, '[]', 0, '[]')",
+           :format, :early, '[]', 0, '[]')",
     )?;
     statement.execute(named_params! {
         ":id": episode.id.0,
@@ -106,6 +106,7 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         ":until": episode.until.0,
         ":last": json(&episode.last)?,
         ":steps": json(&episode.steps)?,
+        ":early": (!episode.early.is_empty()).then(|| json(&episode.early)).transpose()?,
         ":repeat": episode.repeat.map(|span| span.0.cast_signed()),
         ":stepped_until": episode.stepped_until.map(|at| at.0),
         ":announced_at": episode.announced_at.map(|at| at.0),

@@ -73,6 +73,7 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
         },
         steps: vec![StepId(u64::MAX), StepId(1)],
         repeat: Some(Duration(u64::MAX)),
+        early: vec![StepId(1)],
         stepped_until: Some(Timestamp(112)),
         announced_at: Some(Timestamp(115)),
         told: vec![

@@ -60,6 +60,7 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
         last: read.last.clone(),
         steps: chain.iter().map(Step::id).collect(),
         repeat: Some(Duration(3_600_000)),
+        early: Vec::new(),
         stepped_until: Some(Timestamp(115)),
         announced_at: Some(Timestamp(116)),
         told: vec![

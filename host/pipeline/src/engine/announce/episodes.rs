@@ -1,4 +1,4 @@
-use watchbell_contract::Label;
+use watchbell_contract::{Label, Severity};
 
 use crate::because::Because;
 use crate::engine::Engine;
@@ -11,14 +11,15 @@ use crate::spec::{AlertSpec, RuleName};
 use super::{Message, Voice};
 
 impl Engine {
-    /// Says what an open episode has to say now, keeps it, and sets its timer.
-    pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: bool) {
+    /// Says what an open episode has to say now, keeps it, and sets its timer. `worse` is the severity that it had, if
+    /// it rose.
+    pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: Option<Severity>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = rule.open.remove(labels) else { return };
         let (voice, alert) = (Voice::of(Some(&rule.spec), name), &rule.spec.alert);
         let mut verdicts = Vec::new();
-        if worse {
-            verdicts.push(escalation::on_worse(&episode, alert));
+        if let Some(before) = worse {
+            verdicts.push(escalation::on_worse(&mut episode, alert, before));
         }
         verdicts.push(escalation::on_time(&mut episode, alert, self.now));
         for verdict in verdicts {
@@ -79,7 +80,7 @@ impl Engine {
             if let Some(rule) = self.rules.get_mut(&name) {
                 rule.timers.remove(&labels);
             }
-            self.announce_open(&name, &labels, false);
+            self.announce_open(&name, &labels, None);
         }
     }
 
