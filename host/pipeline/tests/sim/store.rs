@@ -8,7 +8,7 @@ use watchbell_pipeline::record::{
 };
 use watchbell_pipeline::spec::RuleName;
 
-use crate::world;
+use crate::world::{self, Bundle};
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -89,7 +89,7 @@ impl Store {
         if is_edited || !rose || before.ordinal == 0 || now.phase != Phase::Active {
             return;
         }
-        let edition = self.bundle.as_ref().and_then(|digest| digest.parse().ok()).expect("an edition");
+        let edition = self.bundle.as_deref().and_then(Bundle::edition_of).expect("an edition");
         let rule = world::rules(edition).into_iter().find(|rule| rule.name == now.rule).expect("a rule");
         for step in rule.alert.steps.iter().filter(|step| step.severity == Some(Severity::Critical)) {
             for to in &step.to {
