@@ -92,10 +92,9 @@ impl Engine {
         let voice = Voice {
             // It says how many it stands for.
             title: "{{ rule }}: {{ count }} more episodes are open".into(),
-            body:
-                "{{ summary }}. The rule's escalation was edited, which made these messages due at once:\n\
+            body: "{{ summary }}. The rule's escalation was edited, which made these messages due at once:\n\
                    {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
-                    .into(),
+                .into(),
             ..voice.clone()
         };
         let message = Message {

@@ -2,7 +2,8 @@ use watchbell_contract::{Duration, Range, SignalKind, Timestamp, Window};
 
 use crate::because::Because;
 use crate::episode::{self, LinkedSignal, Open, Passage};
-use crate::order::{Action, Evaluation, Note, Purpose, Run, RunFault, RunId};
+use crate::fault::{RunFault, RunFaultKind};
+use crate::order::{Action, Evaluation, Note, Purpose, Run, RunId};
 use crate::outbox::backoff;
 use crate::priming;
 use crate::queue::{Line, Pace, Slot};
@@ -315,20 +316,12 @@ impl Engine {
         let seed = self.config.seed;
         let window = underway.window;
         let (first, most) = (self.config.backoff_first, self.config.backoff_max);
-        let attempts_max = match &fault {
-            RunFault::TooLarge(_) => self.config.oversize_attempts.max(1),
+        let attempts_max = match fault.kind {
+            RunFaultKind::TooLarge => self.config.oversize_attempts.max(1),
             _ => self.config.poison_attempts.max(1),
         };
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let (message, certain_fault) = match &fault {
-            RunFault::Outside(message) | RunFault::Slow(message) | RunFault::State(message) => {
-                (message, false)
-            }
-            RunFault::TooLarge(message) | RunFault::Limit(message) | RunFault::Rule(message) => {
-                (message, true)
-            }
-        };
-        let message = message.clone();
+        let RunFault { kind, message } = fault;
         let streak = rule.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
         rule.record.failure = Some(Failure {
             at: now,
@@ -337,9 +330,9 @@ impl Engine {
             streak,
         });
         let failures = rule.retry.map_or(0, |retry| retry.failures) + 1;
-        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(certain_fault);
+        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(kind.is_certain());
         // A part of a window that fails is another question than the whole: its attempts begin at the first pause.
-        let nth = if certain_fault { failures } else { streak };
+        let nth = if kind.is_certain() { failures } else { streak };
         let at = now + backoff(first, most, nth, &name.0, seed);
         let retry = Retry { window, purpose: underway.purpose, failures, certain, at };
         let cursor = match (&rule.record.priming, underway.purpose) {
@@ -347,14 +340,14 @@ impl Engine {
             _ => rule.record.cursor,
         };
         let grid = rule.grid(window.end);
-        let cure = match &fault {
-            RunFault::Outside(_) => Cure::Retry,
-            RunFault::Slow(_) => window::too_slow(grid, window, cursor, rule.cut),
-            RunFault::TooLarge(_) | RunFault::Limit(_) => {
+        let cure = match kind {
+            RunFaultKind::Outside => Cure::Retry,
+            RunFaultKind::Slow => window::too_slow(grid, window, cursor, rule.cut),
+            RunFaultKind::TooLarge | RunFaultKind::Limit => {
                 window::too_large(grid, window, cursor, rule.cut, certain, attempts_max)
             }
-            RunFault::Rule(_) => window::poisoned(grid, window, rule.cut, certain, attempts_max),
-            RunFault::State(_) => {
+            RunFaultKind::Rule => window::poisoned(grid, window, rule.cut, certain, attempts_max),
+            RunFaultKind::State => {
                 rule.record.state = None;
                 rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
                 rule.primed_from = None;
@@ -369,7 +362,7 @@ impl Engine {
                 rule.cut = cut;
                 // A smaller window is another window: no reason to wait, unless the state itself was refused.
                 rule.retry = None;
-                if matches!(fault, RunFault::State(_)) {
+                if kind == RunFaultKind::State {
                     rule.ended_at = at;
                 } else {
                     next = rule.slice_ready().unwrap_or(now).max(now);
@@ -392,7 +385,7 @@ impl Engine {
             next,
         }));
         // Writing each failure of an outage would cost more than it tells.
-        if failure.streak.is_power_of_two() || !matches!(fault, RunFault::Outside(_)) {
+        if failure.streak.is_power_of_two() || kind != RunFaultKind::Outside {
             self.ledger.rule(&rule.record);
         }
     }

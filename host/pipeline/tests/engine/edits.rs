@@ -187,9 +187,12 @@ fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         rule
     };
     let after = every(Some(Duration::from_mins(30)));
-    for (before, restart) in
-        [(Some(Duration::from_hours(4)), false), (Some(Duration::from_hours(4)), true), (None, false), (None, true)]
-    {
+    for (before, restart) in [
+        (Some(Duration::from_hours(4)), false),
+        (Some(Duration::from_hours(4)), true),
+        (None, false),
+        (None, true),
+    ] {
         let mut host = Host::new(holding(500));
         host.deploy(&every(before));
         host.until(100);

@@ -165,10 +165,8 @@ impl Sim {
                 let name = RuleName(rule.into());
                 let (from, to) = (self.store.first[&name], self.store.rules[&name].cursor.0);
                 let of_rule = || self.received.iter().map(|(intent, _)| intent).filter(|it| it.rule == rule);
-                let alone: BTreeSet<&str> = of_rule()
-                    .filter(|it| it.summary == line)
-                    .map(|it| it.id.as_str())
-                    .collect();
+                let alone: BTreeSet<&str> =
+                    of_rule().filter(|it| it.summary == line).map(|it| it.id.as_str()).collect();
                 let listed: BTreeSet<&str> = of_rule()
                     .filter(|it| it.body.lines().any(|entry| entry.ends_with(&format!(" {line}"))))
                     .map(|it| it.id.as_str())

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault, RunId};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunId};
 use watchbell_pipeline::record::{Commit, Delivery, GapReason, GapRecord, HostId, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Engine, EngineConfig};
@@ -225,10 +226,10 @@ impl Sim {
                 }
                 let outcome = match () {
                     () if self.now < self.outage_until && self.faulty() => Err(match self.outage_until % 2 {
-                        0 => RunFault::Outside("503".into()),
-                        _ => RunFault::Slow("no answer in time".into()),
+                        0 => RunFault::new(RunFaultKind::Outside, "503"),
+                        _ => RunFault::new(RunFaultKind::Slow, "no answer in time"),
                     }),
-                    () if self.fault(0.01) => Err(RunFault::Rule("a trap out of nowhere".into())),
+                    () if self.fault(0.01) => Err(RunFault::new(RunFaultKind::Rule, "a trap out of nowhere")),
                     () => self.world.evaluate(&run, now),
                 };
                 if outcome.is_ok() && self.random.random_bool(0.5) {

@@ -93,7 +93,10 @@ impl Store {
         let rule = world::rules(edition).into_iter().find(|rule| rule.name == now.rule).expect("a rule");
         for step in rule.alert.steps.iter().filter(|step| step.severity == Some(Severity::Critical)) {
             for to in &step.to {
-                assert!(now.told.iter().any(|told| told.destination == *to), "{to} waits, though critical: {now:?}");
+                assert!(
+                    now.told.iter().any(|told| told.destination == *to),
+                    "{to} waits, though critical: {now:?}"
+                );
             }
         }
     }

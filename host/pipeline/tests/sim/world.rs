@@ -4,7 +4,8 @@ use watchbell_contract::{
     AnyOf, Duration, Evidence, Finding, Label, Range, Severity, Signal, SignalKind, Timestamp, Window,
 };
 use watchbell_pipeline::active::{Active, Outside, Written};
-use watchbell_pipeline::order::{Evaluation, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Evaluation, Run};
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, Comparison, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec,
     Schedule, Step, Worse,
@@ -27,8 +28,8 @@ pub(crate) struct World {
 }
 
 pub(crate) const RULES: [&str; 12] = [
-    "each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned", "switched", "daytime", "office",
-    "shift",
+    "each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned", "switched", "daytime",
+    "office", "shift",
 ];
 
 /// Those that announce each document once.
@@ -133,14 +134,12 @@ impl World {
         let rows = within(start, end).count();
         if fragile && rows > ROWS_MAX {
             let message = format!("{rows} rows");
-            return Err(if run.attempt.is_multiple_of(2) {
-                RunFault::TooLarge(message)
-            } else {
-                RunFault::Limit(message)
-            });
+            let is_even = run.attempt.is_multiple_of(2);
+            let kind = if is_even { RunFaultKind::TooLarge } else { RunFaultKind::Limit };
+            return Err(RunFault::new(kind, message));
         }
         if fragile && let Some(document) = within(start, end).find(|document| document.poison) {
-            return Err(RunFault::Rule(format!("trap on document {}", document.id)));
+            return Err(RunFault::new(RunFaultKind::Rule, format!("trap on document {}", document.id)));
         }
         let mut signals: Vec<Signal> = match run.rule.0.as_str() {
             "each" | "poisoned" | "cron" | "zoned" | "switched" | "daytime" | "office" => {
