@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use watchbell_contract::{Label, Timestamp};
 
 use crate::episode::Open;
+use crate::notifier::outbox::Outbox;
 use crate::order::{Action, Event, RunId};
-use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::record::{RuleRecord, Snapshot};
 use crate::spec::RuleName;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
 
 use crate::digest;
-use crate::escalation;
 use crate::grid::Grid;
+use crate::notifier::escalation;
 use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
 use crate::signals;

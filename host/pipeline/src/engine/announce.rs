@@ -8,9 +8,9 @@ use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
 
 use crate::digest;
 use crate::episode::Changes;
-use crate::escalation::Verdict;
+use crate::notifier::escalation::Verdict;
+use crate::notifier::outbox;
 use crate::order::Note;
-use crate::outbox;
 use crate::record::{EpisodeId, EpisodeRecord, LastSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec};
 use crate::text::{self, Subject};

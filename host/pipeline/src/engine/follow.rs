@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
-use crate::escalation::{self, Verdict};
+use crate::notifier::escalation::{self, Verdict};
 use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName};
 

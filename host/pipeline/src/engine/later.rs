@@ -2,9 +2,9 @@ use serde_json::Value;
 use watchbell_contract::{SignalKind, Timestamp};
 
 use crate::active::Outside;
-use crate::because::Because;
 use crate::digest;
 use crate::episode::LinkedSignal;
+use crate::reason::Because;
 use crate::record::{LastSignal, Later, LaterEvent};
 use crate::spec::RuleName;
 

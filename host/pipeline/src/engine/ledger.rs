@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Duration, Timestamp};
 
+use crate::notifier::outbox::{Claim, backoff};
 use crate::order::{Action, Note};
-use crate::outbox::{Claim, backoff};
 use crate::record::{
     Commit, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Partition, RuleRecord,
 };

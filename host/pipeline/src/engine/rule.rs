@@ -2,13 +2,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
-use crate::because::Because;
 use crate::digest;
 use crate::episode::{Open, Unwritten};
 use crate::grid::Grid;
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
+use crate::reason::Because;
 use crate::record::RuleRecord;
 use crate::schedule::Timetable;
 use crate::spec::{RuleSpec, Schedule};

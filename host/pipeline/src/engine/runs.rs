@@ -1,12 +1,12 @@
 use watchbell_contract::{Duration, Range, SignalKind, Timestamp, Window};
 
-use crate::because::Because;
 use crate::episode::{self, LinkedSignal, Open, Passage};
 use crate::fault::{RunFault, RunFaultKind};
+use crate::notifier::outbox::backoff;
 use crate::order::{Action, Evaluation, Note, Purpose, Run, RunId};
-use crate::outbox::backoff;
 use crate::priming;
 use crate::queue::{Line, Pace, Slot};
+use crate::reason::Because;
 use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord};
 use crate::signals::{self, fresh_signals};
 use crate::spec::{NoData, RuleName};

@@ -1,7 +1,7 @@
 use watchbell_contract::{Duration, Timestamp, Window};
 
-use crate::because::Because;
 use crate::order::{Purpose, RunId};
+use crate::reason::Because;
 use crate::record::{Failure, RunSummary};
 use crate::spec::RuleName;
 use crate::window;

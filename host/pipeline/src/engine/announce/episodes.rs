@@ -1,10 +1,10 @@
 use watchbell_contract::{Label, Severity};
 
-use crate::because::Because;
 use crate::engine::Engine;
 use crate::episode::{self, Ended};
-use crate::escalation::{self, Verdict};
+use crate::notifier::escalation::{self, Verdict};
 use crate::order::Note;
+use crate::reason::Because;
 use crate::record::{Ending, EpisodeRecord, Phase};
 use crate::spec::{AlertSpec, RuleName};
 

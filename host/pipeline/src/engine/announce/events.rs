@@ -7,7 +7,7 @@ use watchbell_contract::{Label, Timestamp};
 use crate::digest;
 use crate::engine::Engine;
 use crate::episode::{self, LinkedSignal};
-use crate::escalation::{self, Verdict};
+use crate::notifier::escalation::{self, Verdict};
 use crate::record::{EpisodeId, LastSignal};
 use crate::signals;
 use crate::spec::{RuleName, RuleSpec};

@@ -2,7 +2,7 @@ use watchbell_contract::{Range, Severity, Timestamp};
 
 use crate::digest;
 use crate::engine::Engine;
-use crate::escalation::{self, Verdict};
+use crate::notifier::escalation::{self, Verdict};
 use crate::record::LastSignal;
 use crate::spec::RuleName;
 

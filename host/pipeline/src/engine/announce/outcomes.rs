@@ -1,8 +1,8 @@
 use watchbell_contract::{Cause, Receipt, Refusal};
 
 use crate::engine::Engine;
-use crate::escalation;
-use crate::outbox::Settled;
+use crate::notifier::escalation;
+use crate::notifier::outbox::Settled;
 use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
 use crate::spec::RuleName;
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
 
-use crate::because::Because;
 use crate::digest;
 use crate::order::{Action, Note};
+use crate::reason::Because;
 use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use watchbell_contract::{Cause, Duration, Severity, Timestamp};
 
-use crate::because::Because;
+use crate::reason::Because;
 use crate::record::{Ending, EpisodeRecord, Notified, Phase};
 use crate::spec::{AlertSpec, DestinationName, Step, StepId};
 

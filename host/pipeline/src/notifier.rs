@@ -1,0 +1,3 @@
+//! Who hears of what: the one place in which that is decided.
+pub(crate) mod escalation; // who is told of an episode, and when
+pub(crate) mod outbox; // what is owed to whom, and what became of it
