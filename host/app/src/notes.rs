@@ -70,6 +70,8 @@ pub(crate) fn log(note: Note) {
             end = rfc3339(end),
             "a slice of time was not evaluated: {reason}"
         ),
+        Note::Announced { rule, reason } => tracing::debug!(rule = rule.0, "told: {reason}"),
+        Note::Held { rule, reason } => tracing::debug!(rule = rule.0, "held: {reason}"),
         Note::EpisodeOpened { rule, episode, summary } => {
             tracing::info!(rule = rule.0, episode, "episode opened: {summary}");
         }

@@ -461,6 +461,11 @@ impl Shell {
     }
 
     fn note(&self, note: Note) {
+        match &note {
+            Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
+            Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            _ => {}
+        }
         crate::notes::log(note);
     }
 }

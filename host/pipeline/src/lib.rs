@@ -20,4 +20,4 @@ mod engine; // the machine that moves the others
 mod fixtures; // what its tests begin with
 
 pub use engine::{Engine, EngineConfig, PrimingProgress, RuleStatus, Running};
-pub use reason::Because;
+pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

@@ -2,6 +2,7 @@
 use watchbell_contract::{Duration, Finding, Intent, Receipt, Refusal, Timestamp, Window};
 
 use crate::fault::RunFault;
+use crate::reason::{HoldReason, SendReason};
 use crate::record::{Commit, IntentId, StateRecord, Told};
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
@@ -122,6 +123,16 @@ pub enum Note {
         start: Timestamp,
         end: Timestamp,
         reason: String,
+    },
+    /// Somebody is told something, for this reason.
+    Announced {
+        rule: RuleName,
+        reason: SendReason,
+    },
+    /// Nobody is told now, for this reason.
+    Held {
+        rule: RuleName,
+        reason: HoldReason,
     },
     EpisodeOpened {
         rule: RuleName,

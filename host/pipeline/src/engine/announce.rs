@@ -10,7 +10,8 @@ use crate::digest;
 use crate::episode::Changes;
 use crate::notifier::escalation::Verdict;
 use crate::notifier::outbox;
-use crate::order::Note;
+use crate::order::{Action, Note};
+use crate::reason::Reason;
 use crate::record::{EpisodeId, EpisodeRecord, LastSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec};
 use crate::text::{self, Subject};
@@ -71,14 +72,15 @@ impl<'a> Message<'a> {
 impl Engine {
     pub(super) fn announce_changes(&mut self, name: &RuleName, changes: Changes, window_end: Timestamp) {
         let Some(rule) = self.rules.get(name) else { return };
-        let (voice, alert) = (Voice::of(Some(&rule.spec), name), rule.spec.alert.clone());
+        let spec = rule.spec.clone();
+        let voice = Voice::of(Some(&spec), name);
         for (episode, summary) in changes.opened {
             self.ledger.note(Note::EpisodeOpened { rule: name.clone(), episode, summary });
         }
         // Ends first: an end and a new beginning of the same labels are told in that order.
         for ended in changes.ended {
             self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, &alert, ended);
+            self.announce_end(&voice, Some(&spec), ended);
         }
         for labels in &changes.touched {
             let worse = changes.worse.get(labels).copied();
@@ -135,12 +137,21 @@ impl Engine {
         }
     }
 
-    fn remember(&mut self, name: &RuleName, verdict: &Verdict) {
-        let because = match verdict {
-            Verdict::Send { because, .. } | Verdict::Hold(because) => because.clone(),
+    /// Keeps the reason of a decision for `explain`, and tells it to the log and the counters.
+    pub(super) fn remember(&mut self, name: &RuleName, verdict: &Verdict) {
+        let (reason, note) = match verdict {
+            Verdict::Send { reason, .. } => {
+                let note = Note::Announced { rule: name.clone(), reason: reason.clone() };
+                (Reason::Send(reason.clone()), note)
+            }
+            Verdict::Hold(reason) => {
+                let note = Note::Held { rule: name.clone(), reason: reason.clone() };
+                (Reason::Hold(reason.clone()), note)
+            }
         };
+        self.actions.push_back(Action::Note(note));
         if let Some(rule) = self.rules.get_mut(name) {
-            rule.remember(because);
+            rule.remember(reason);
         }
     }
 }

@@ -200,9 +200,8 @@ impl Engine {
         };
         let ended = episode::end_all(&mut open, self.now);
         let gone = super::announce::Voice::of(spec.as_ref(), name);
-        let alert = spec.map(|spec| spec.alert).unwrap_or_default();
         for ended in ended {
-            self.announce_end(&gone, &alert, ended);
+            self.announce_end(&gone, spec.as_ref(), ended);
         }
         if let Some(record) = record {
             let record = RuleRecord {

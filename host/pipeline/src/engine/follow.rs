@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
-use crate::notifier::escalation::{self, Verdict};
+use crate::notifier::escalation::{self, Clock, Verdict};
+use crate::notifier::hold::Of;
 use crate::record::{EpisodeRecord, LastSignal, Phase};
-use crate::spec::{AlertSpec, DestinationName, RuleName};
+use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
 use super::Engine;
 use super::announce::{Message, Voice};
@@ -18,8 +19,9 @@ impl Engine {
     /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
     pub(super) fn follow_rule(&mut self, name: &RuleName) {
         let Some(rule) = self.rules.get(name).filter(|rule| !rule.open.is_empty()) else { return };
-        let (alert, voice) = (rule.spec.alert.clone(), Voice::of(Some(&rule.spec), name));
-        let steps = escalation::step_ids(&alert);
+        let (spec, voice) = (rule.spec.clone(), Voice::of(Some(&rule.spec), name));
+        let (alert, clock) = (&spec.alert, Clock { judged: rule.record.cursor, now: self.now });
+        let steps = escalation::step_ids(alert);
         // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
         let follows = |episode: &&EpisodeRecord| {
             episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
@@ -29,26 +31,24 @@ impl Engine {
         let mut sent = 0;
         let mut rest: BTreeMap<DestinationName, Vec<EpisodeRecord>> = BTreeMap::new();
         for mut episode in edited {
+            let steps_before = alert.steps.iter().filter(|step| episode.steps.contains(&step.id()));
             let before = AlertSpec {
-                steps: alert
-                    .steps
-                    .iter()
-                    .filter(|step| episode.steps.contains(&step.id()))
-                    .cloned()
-                    .collect(),
+                steps: steps_before.cloned().collect(),
                 // Due by both.
                 repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
-                ..AlertSpec::default()
+                ..alert.clone()
             };
+            let before = RuleSpec { alert: before, ..spec.clone() };
             // What time demands all the same: the steps that were in force while the host was down, perhaps.
-            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, self.now) {
+            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
                 self.carry_out(&voice, &mut episode, due);
             }
-            match escalation::on_edit(&episode, &alert, self.now) {
+            match escalation::on_edit(&episode, &spec, clock) {
                 Verdict::Send { to, .. } if sent == self.config.edited_max => {
                     let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
-                    if escalation::is_repeat_due(&episode, &alert, self.now) {
-                        to.extend(escalation::still_named(&episode, &alert));
+                    let of = Of { spec: &spec, episode: &episode, judged: clock.judged };
+                    if escalation::is_repeat_due(of, self.now) {
+                        to.extend(escalation::still_named(&episode, alert));
                     }
                     to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
                     episode.announced_at = episode.announced_at.map(|_| self.now);

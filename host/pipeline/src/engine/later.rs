@@ -4,7 +4,8 @@ use watchbell_contract::{SignalKind, Timestamp};
 use crate::active::Outside;
 use crate::digest;
 use crate::episode::LinkedSignal;
-use crate::reason::Because;
+use crate::notifier::escalation::Verdict;
+use crate::notifier::hold::{self, What};
 use crate::record::{LastSignal, Later, LaterEvent};
 use crate::spec::RuleName;
 
@@ -20,16 +21,16 @@ impl Engine {
     pub(super) fn put_off(&mut self, name: &RuleName, signals: &mut Vec<LinkedSignal>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(active) = &rule.spec.active else { return };
-        let is_outside = |linked: &mut LinkedSignal| {
-            linked.signal.kind == SignalKind::Event && !active.holds(linked.signal.at)
+        let held = |at| hold::first(&What::Event(&rule.spec, at));
+        let is_held = |linked: &mut LinkedSignal| {
+            linked.signal.kind == SignalKind::Event && held(linked.signal.at).is_some()
         };
-        let outside: Vec<LinkedSignal> = signals.extract_if(.., is_outside).collect();
-        let Some(last) = outside.last() else { return };
-        let because = Because::Inactive { until: active.next_from(last.signal.at) };
+        let outside: Vec<LinkedSignal> = signals.extract_if(.., is_held).collect();
+        let Some(reason) = outside.last().and_then(|last| held(last.signal.at)) else { return };
         if active.outside == Outside::Later {
             rule.record.later.keep(outside);
         }
-        rule.remember(because);
+        self.remember(name, &Verdict::Hold(reason));
     }
 
     /// Tells what was put off once its hours have come, all of it as one.

@@ -8,7 +8,7 @@ use crate::grid::Grid;
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
-use crate::reason::Because;
+use crate::reason::Reason;
 use crate::record::RuleRecord;
 use crate::schedule::Timetable;
 use crate::spec::{RuleSpec, Schedule};
@@ -36,7 +36,7 @@ pub(super) struct Rule {
     /// The last signal of each level that priming has found so far.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
-    pub(super) recent: VecDeque<Because>,
+    pub(super) recent: VecDeque<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +146,12 @@ impl Rule {
         window::slice_ready(&self.spec, self.grid(until), start, self.cut)
     }
 
-    pub(super) fn remember(&mut self, because: Because) {
-        if self.recent.back() != Some(&because) {
+    pub(super) fn remember(&mut self, reason: Reason) {
+        if self.recent.back() != Some(&reason) {
             if self.recent.len() == RECENT_MAX {
                 self.recent.pop_front();
             }
-            self.recent.push_back(because);
+            self.recent.push_back(reason);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::notifier::outbox::backoff;
 use crate::order::{Action, Evaluation, Note, Purpose, Run, RunId};
 use crate::priming;
 use crate::queue::{Line, Pace, Slot};
-use crate::reason::Because;
+use crate::reason::RunReason;
 use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord};
 use crate::signals::{self, fresh_signals};
 use crate::spec::{NoData, RuleName};
@@ -270,10 +270,11 @@ impl Engine {
         let ended: Vec<_> = cleared
             .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
             .collect();
-        let (voice, alert) = (Voice::of(Some(&rule.spec), name), rule.spec.alert.clone());
+        let spec = rule.spec.clone();
+        let voice = Voice::of(Some(&spec), name);
         for ended in ended {
             self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, &alert, ended);
+            self.announce_end(&voice, Some(&spec), ended);
         }
     }
 
@@ -482,24 +483,24 @@ impl Engine {
     }
 
     /// What keeps the rule from running, first things first.
-    pub(super) fn explain_run(&self, name: &RuleName) -> Option<Because> {
+    pub(super) fn explain_run(&self, name: &RuleName) -> Option<RunReason> {
         let rule = self.rules.get(name)?;
         Some(match (rule.activity, &rule.retry) {
-            _ if !rule.spec.enabled => Because::Disabled,
+            _ if !rule.spec.enabled => RunReason::Disabled,
             (Activity::Running(id), _) => {
-                Because::RunUnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
+                RunReason::UnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
             }
-            (Activity::Committing, _) => Because::CommitUnderWay,
-            _ if self.draining => Because::Draining,
+            (Activity::Committing, _) => RunReason::Committing,
+            _ if self.draining => RunReason::Draining,
             (Activity::Idle, Some(retry)) => {
                 let failure = rule.record.failure.clone();
                 let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
-                Because::Backoff { until: retry.at, streak, message }
+                RunReason::Backoff { until: retry.at, streak, message }
             }
             (Activity::Idle, None) => match self.queue.ready_at(name) {
-                None => Because::NeverDue,
-                Some(until) if until > self.now => Because::NotDue { until },
-                Some(_) => Because::ClusterBusy { cluster: rule.spec.cluster.clone() },
+                None => RunReason::NeverDue,
+                Some(until) if until > self.now => RunReason::NotDue { until },
+                Some(_) => RunReason::ClusterBusy { cluster: rule.spec.cluster.clone() },
             },
         })
     }

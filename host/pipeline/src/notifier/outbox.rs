@@ -10,7 +10,7 @@ use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, T
 
 use crate::digest;
 use crate::order::{Action, Note};
-use crate::reason::Because;
+use crate::reason::DeliveryReason;
 use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec};
 
@@ -344,22 +344,25 @@ impl Outbox {
     }
 
     /// Why each message of `rule` is where it is.
-    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = Because> + 'a {
+    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = DeliveryReason> + 'a {
         self.entries.values().filter(move |entry| entry.record.intent.rule == rule).map(|entry| {
             let destination = entry.record.destination.clone();
             let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
             match &entry.record.delivery {
                 Delivery::Claimed { attempt, .. } => {
-                    Because::DeliveryUnderWay { destination, attempt: *attempt }
+                    DeliveryReason::UnderWay { destination, attempt: *attempt }
                 }
-                _ if head != Some(&entry.record.id) => Because::EarlierMessageFirst { destination },
+                _ if head != Some(&entry.record.id) => DeliveryReason::EarlierMessageFirst { destination },
                 _ if self.doors.get(&destination).is_none_or(|door| door.spec.is_none()) => {
-                    Because::UnknownDestination { destination }
+                    DeliveryReason::UnknownDestination { destination }
                 }
-                Delivery::Owed { due, attempt, last: Some(last) } => {
-                    Because::RetryLater { destination, until: *due, attempt: *attempt, last: last.clone() }
-                }
-                _ => Because::Owed { destination },
+                Delivery::Owed { due, attempt, last: Some(last) } => DeliveryReason::RetryLater {
+                    destination,
+                    until: *due,
+                    attempt: *attempt,
+                    last: last.clone(),
+                },
+                _ => DeliveryReason::Owed { destination },
             }
         })
     }

@@ -1,12 +1,13 @@
 use watchbell_contract::{Label, Severity};
 
 use crate::engine::Engine;
-use crate::episode::{self, Ended};
-use crate::notifier::escalation::{self, Verdict};
+use crate::episode::Ended;
+use crate::notifier::escalation::{self, Clock, Verdict};
+use crate::notifier::hold::{self, Of, What};
 use crate::order::Note;
-use crate::reason::Because;
+use crate::reason::HoldReason;
 use crate::record::{Ending, EpisodeRecord, Phase};
-use crate::spec::{AlertSpec, RuleName};
+use crate::spec::{RuleName, RuleSpec};
 
 use super::{Message, Voice};
 
@@ -16,12 +17,13 @@ impl Engine {
     pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: Option<Severity>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = rule.open.remove(labels) else { return };
-        let (voice, alert) = (Voice::of(Some(&rule.spec), name), &rule.spec.alert);
+        let (voice, spec) = (Voice::of(Some(&rule.spec), name), &rule.spec);
+        let clock = Clock { judged: rule.record.cursor, now: self.now };
         let mut verdicts = Vec::new();
         if let Some(before) = worse {
-            verdicts.push(escalation::on_worse(&mut episode, alert, before));
+            verdicts.push(escalation::on_worse(&mut episode, spec, clock.judged, before));
         }
-        verdicts.push(escalation::on_time(&mut episode, alert, self.now));
+        verdicts.push(escalation::on_time(&mut episode, spec, clock));
         for verdict in verdicts {
             self.carry_out(&voice, &mut episode, verdict);
         }
@@ -47,9 +49,9 @@ impl Engine {
     }
 
     /// Tells of an end whom it concerns, and keeps it. The episode is open no more.
-    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, alert: &AlertSpec, ended: Ended) {
+    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, spec: Option<&RuleSpec>, ended: Ended) {
         let Ended { mut episode, was_active } = ended;
-        let verdict = escalation::on_end(&episode, alert, was_active, self.now);
+        let verdict = escalation::on_end(&episode, spec, was_active, self.now);
         self.remember(&voice.rule, &verdict);
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
@@ -87,7 +89,9 @@ impl Engine {
     pub(in crate::engine) fn set_timer(&mut self, name: &RuleName, labels: &[Label]) {
         self.drop_timer(name, labels);
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let next = rule.open.get(labels).and_then(|episode| escalation::next_at(episode, &rule.spec.alert));
+        let (spec, judged) = (&rule.spec, rule.record.cursor);
+        let next =
+            rule.open.get(labels).and_then(|episode| escalation::next_at(Of { spec, episode, judged }));
         if let Some(at) = next {
             rule.timers.insert(labels.to_vec(), at);
             self.timers.insert((at, name.clone(), labels.to_vec()));
@@ -102,16 +106,16 @@ impl Engine {
         }
     }
 
-    /// Why each open episode of a rule sends nothing now.
-    pub(in crate::engine) fn explain_episodes(&self, name: &RuleName) -> Vec<Because> {
+    /// Why each open episode of a rule sends nothing now: the first reason, then the others that hold it as well.
+    pub(in crate::engine) fn explain_episodes(&self, name: &RuleName) -> Vec<HoldReason> {
         let Some(rule) = self.rules.get(name) else { return Vec::new() };
-        let reason = |episode: &EpisodeRecord| match episode.phase {
-            Phase::Pending => match episode::begins(&rule.spec, episode.since) {
-                until if until != Some(episode.since + rule.spec.alert.hold) => Because::Inactive { until },
-                _ => Because::Pending { until: episode.since + rule.spec.alert.hold },
-            },
-            _ => escalation::waiting(episode, &rule.spec.alert),
+        let reasons = |episode: &EpisodeRecord| {
+            let of = Of { spec: &rule.spec, episode, judged: rule.record.cursor };
+            match hold::all(&What::Opening(of)) {
+                held if held.is_empty() => vec![escalation::waiting(of)],
+                held => held,
+            }
         };
-        rule.open.values().map(reason).collect()
+        rule.open.values().flat_map(reasons).collect()
     }
 }
