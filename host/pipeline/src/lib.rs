@@ -1,5 +1,6 @@
 //! The pipeline, left to right. Nothing in this crate waits, and nothing in it reads a clock.
 pub mod spec; // what a rule and a destination are, once a manifest has been understood
+pub mod message; // what is said to people
 pub mod record; // what is kept, and what one commit changes
 pub mod fault; // why a run failed
 pub mod order; // facts in, orders out: the engine's two languages

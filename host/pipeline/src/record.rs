@@ -1,7 +1,9 @@
 //! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
-use watchbell_contract::{Duration, Intent, Label, Range, Severity, Timestamp};
+use watchbell_contract::{Duration, Label, Range, Severity, Timestamp};
 
+use crate::message::Message;
 use crate::spec::{DestinationName, Meaning, RuleName, StepId};
+use crate::text::Text;
 
 /// One process that may own partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -219,9 +221,12 @@ pub struct LastSignal {
 pub struct IntentRecord {
     pub id: IntentId,
     pub destination: DestinationName,
-    /// `attempt` and `maybe_repeated` in it are set when it is handed out.
-    pub intent: Intent,
+    pub message: Message,
+    /// As it is sent: rendered for its first claim, and repeated byte for byte.
+    pub text: Option<Text>,
     pub created_at: Timestamp,
+    /// An attempt may have arrived whose outcome is not known.
+    pub maybe_repeated: bool,
     pub delivery: Delivery,
 }
 
@@ -237,13 +242,11 @@ pub enum Delivery {
         owner: HostId,
         epoch: Epoch,
         attempt: u32,
-        maybe_repeated: bool,
     },
     Delivered {
         at: Timestamp,
         attempt: u32,
         reference: Option<String>,
-        maybe_repeated: bool,
     },
     Dead {
         at: Timestamp,

@@ -51,6 +51,7 @@ impl Engine {
         }
         let clusters: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
         self.clusters = clusters.len();
+        self.templates.put_in_force(&rules, &self.outbox.rules());
         for spec in rules {
             self.take_rule(spec);
         }
@@ -199,9 +200,8 @@ impl Engine {
             (None, None) => return,
         };
         let ended = episode::end_all(&mut open, self.now);
-        let gone = super::announce::Voice::of(spec.as_ref(), name);
         for ended in ended {
-            self.announce_end(&gone, spec.as_ref(), ended);
+            self.announce_end(spec.as_ref(), ended);
         }
         if let Some(record) = record {
             let record = RuleRecord {

@@ -3,13 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
+use crate::message::{Message, Wording};
 use crate::notifier::escalation::{self, Clock, Verdict};
 use crate::notifier::hold::Of;
 use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
 use super::Engine;
-use super::announce::{Message, Voice};
 
 /// Lines of a summary; what is beyond them is counted.
 const LINES_MAX: usize = 20;
@@ -19,7 +19,7 @@ impl Engine {
     /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
     pub(super) fn follow_rule(&mut self, name: &RuleName) {
         let Some(rule) = self.rules.get(name).filter(|rule| !rule.open.is_empty()) else { return };
-        let (spec, voice) = (rule.spec.clone(), Voice::of(Some(&rule.spec), name));
+        let spec = rule.spec.clone();
         let (alert, clock) = (&spec.alert, Clock { judged: rule.record.cursor, now: self.now });
         let steps = escalation::step_ids(alert);
         // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
@@ -41,7 +41,7 @@ impl Engine {
             let before = RuleSpec { alert: before, ..spec.clone() };
             // What time demands all the same: the steps that were in force while the host was down, perhaps.
             if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
-                self.carry_out(&voice, &mut episode, due);
+                self.carry_out(spec.owner.clone(), &mut episode, due);
             }
             match escalation::on_edit(&episode, &spec, clock) {
                 Verdict::Send { to, .. } if sent == self.config.edited_max => {
@@ -55,7 +55,7 @@ impl Engine {
                 }
                 verdict => {
                     sent += usize::from(matches!(verdict, Verdict::Send { .. }));
-                    self.carry_out(&voice, &mut episode, verdict);
+                    self.carry_out(spec.owner.clone(), &mut episode, verdict);
                 }
             }
             episode.steps.clone_from(&steps);
@@ -68,48 +68,42 @@ impl Engine {
             }
         }
         for (destination, episodes) in rest {
-            self.summarize(&voice, &destination, &episodes);
+            self.summarize(&spec, &destination, &episodes);
         }
     }
 
     /// One message for many open episodes. It does not count as their beginning: a destination that has not heard of
     /// one hears nothing of its end either.
-    fn summarize(&mut self, voice: &Voice, to: &DestinationName, episodes: &[EpisodeRecord]) {
+    fn summarize(&mut self, spec: &RuleSpec, to: &DestinationName, episodes: &[EpisodeRecord]) {
         let severity = episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
         let mut more: Vec<String> = episodes.iter().take(LINES_MAX).map(line).collect();
         if episodes.len() > more.len() {
             more.push(format!("and {} more", episodes.len() - more.len()));
         }
         let now = self.now;
-        let last = LastSignal {
-            at: now,
-            value: None,
-            threshold: None,
-            summary: format!("{} more episodes are open", episodes.len()),
-            details: "{}".into(),
-            link: None,
-        };
-        let voice = Voice {
-            // It says how many it stands for.
-            title: "{{ rule }}: {{ count }} more episodes are open".into(),
-            body: "{{ summary }}. The rule's escalation was edited, which made these messages due at once:\n\
-                   {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
-                .into(),
-            ..voice.clone()
-        };
         let message = Message {
-            episode: &digest::once_id("edited", &[&to.0], &voice.rule, &[], now),
-            labels: &[],
-            named: &[],
+            episode: digest::once_id("edited", &[&to.0], &spec.name, &[], now),
+            rule: spec.name.clone(),
+            owner: spec.owner.clone(),
+            environment: self.config.environment.clone(),
+            labels: Vec::new(),
+            named: Vec::new(),
             severity,
             cause: Cause::Event,
-            ordinal: 0,
             since: now,
-            last: &last,
+            last: LastSignal {
+                at: now,
+                value: None,
+                threshold: None,
+                summary: format!("{} more episodes are open", episodes.len()),
+                details: "{}".into(),
+                link: None,
+            },
             count: u32::try_from(episodes.len()).unwrap_or(u32::MAX),
-            more: &more,
+            more,
+            wording: Wording::Edited,
         };
-        self.send(&voice, &message, std::slice::from_ref(to));
+        self.send(&message, 0, std::slice::from_ref(to));
     }
 }
 

@@ -10,7 +10,6 @@ use crate::record::{LastSignal, Later, LaterEvent};
 use crate::spec::RuleName;
 
 use super::Engine;
-use super::announce::Voice;
 
 /// Events of one rule that are kept for later, and what is kept of each; the rest are counted.
 const EVENTS_MAX: usize = 100;
@@ -60,8 +59,8 @@ impl Engine {
             &first.signal.labels,
             first.signal.at,
         );
-        let voice = Voice::of(Some(&spec), name);
-        self.announce_list(name, &voice, &spec, &events, &id, &more);
+
+        self.announce_list(&spec, &events, id, more);
     }
 }
 

@@ -13,7 +13,6 @@ use crate::spec::{NoData, RuleName};
 use crate::window::{self, Cure, Cut, Turn};
 
 use super::Engine;
-use super::announce::Voice;
 use super::rule::{Activity, Retry};
 
 /// A run that has not ended.
@@ -271,10 +270,9 @@ impl Engine {
             .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
             .collect();
         let spec = rule.spec.clone();
-        let voice = Voice::of(Some(&spec), name);
         for ended in ended {
             self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, Some(&spec), ended);
+            self.announce_end(Some(&spec), ended);
         }
     }
 

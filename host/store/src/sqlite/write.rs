@@ -122,30 +122,31 @@ fn intent(db: &Connection, partition: Partition, intent: &IntentRecord) -> Resul
     // Not `OR REPLACE`, which would give the row a new place in the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, partition, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message, format)
+           owner, epoch, maybe_repeated, note, message, text, format)
          VALUES (:id, :partition, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message, :format)
+           :owner, :epoch, :maybe_repeated, :note, :message, :text, :format)
          ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, destination = excluded.destination,
            rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
-           message = excluded.message, format = excluded.format",
+           message = excluded.message, text = excluded.text, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
         ":partition": partition.0,
         ":destination": intent.destination.0,
-        ":rule": intent.intent.rule,
-        ":episode": intent.intent.episode,
+        ":rule": intent.message.rule.0,
+        ":episode": intent.message.episode.0,
         ":created_at": intent.created_at.0,
         ":delivery": row.delivery,
         ":at": row.at,
         ":attempt": row.attempt,
         ":owner": row.owner,
         ":epoch": row.epoch,
-        ":maybe_repeated": row.maybe_repeated,
+        ":maybe_repeated": intent.maybe_repeated,
         ":note": row.note,
-        ":message": json(&intent.intent)?,
+        ":message": json(&intent.message)?,
+        ":text": intent.text.as_ref().map(json).transpose()?,
         ":format": IntentRecord::FORMAT,
     })?;
     Ok(())
@@ -158,7 +159,6 @@ struct DeliveryRow<'a> {
     attempt: u32,
     owner: Option<&'a str>,
     epoch: Option<i64>,
-    maybe_repeated: bool,
     note: Option<&'a str>,
 }
 
@@ -172,19 +172,17 @@ impl<'a> DeliveryRow<'a> {
                 note: last.as_deref(),
                 ..Self::default()
             },
-            Delivery::Claimed { owner, epoch, attempt, maybe_repeated } => Self {
+            Delivery::Claimed { owner, epoch, attempt } => Self {
                 delivery: "claimed",
                 attempt: *attempt,
                 owner: Some(&owner.0),
                 epoch: Some(epoch.0.cast_signed()),
-                maybe_repeated: *maybe_repeated,
                 ..Self::default()
             },
-            Delivery::Delivered { at, attempt, reference, maybe_repeated } => Self {
+            Delivery::Delivered { at, attempt, reference } => Self {
                 delivery: "delivered",
                 at: Some(at.0),
                 attempt: *attempt,
-                maybe_repeated: *maybe_repeated,
                 note: reference.as_deref(),
                 ..Self::default()
             },

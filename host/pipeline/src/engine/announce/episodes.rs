@@ -2,6 +2,7 @@ use watchbell_contract::{Label, Severity};
 
 use crate::engine::Engine;
 use crate::episode::Ended;
+use crate::message::{Message, Wording};
 use crate::notifier::escalation::{self, Clock, Verdict};
 use crate::notifier::hold::{self, Of, What};
 use crate::order::Note;
@@ -9,15 +10,14 @@ use crate::reason::HoldReason;
 use crate::record::{Ending, EpisodeRecord, Phase};
 use crate::spec::{RuleName, RuleSpec};
 
-use super::{Message, Voice};
-
 impl Engine {
     /// Says what an open episode has to say now, keeps it, and sets its timer. `worse` is the severity that it had, if
     /// it rose.
     pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: Option<Severity>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = rule.open.remove(labels) else { return };
-        let (voice, spec) = (Voice::of(Some(&rule.spec), name), &rule.spec);
+        let spec = &rule.spec;
+        let owner = spec.owner.clone();
         let clock = Clock { judged: rule.record.cursor, now: self.now };
         let mut verdicts = Vec::new();
         if let Some(before) = worse {
@@ -25,7 +25,7 @@ impl Engine {
         }
         verdicts.push(escalation::on_time(&mut episode, spec, clock));
         for verdict in verdicts {
-            self.carry_out(&voice, &mut episode, verdict);
+            self.carry_out(owner.clone(), &mut episode, verdict);
         }
         self.ledger.episode(&episode);
         if let Some(rule) = self.rules.get_mut(name) {
@@ -37,37 +37,39 @@ impl Engine {
     /// Sends what a verdict says of an open episode, and notes who is told by it.
     pub(in crate::engine) fn carry_out(
         &mut self,
-        voice: &Voice,
+        owner: Option<String>,
         episode: &mut EpisodeRecord,
         verdict: Verdict,
     ) {
-        self.remember(&voice.rule, &verdict);
+        self.remember(&episode.rule, &verdict);
         if let Verdict::Send { cause, to, step, .. } = verdict {
-            self.send(voice, &Message::of(episode, cause), &to);
+            let message = Message::of(episode, cause, owner, self.config.environment.clone());
+            self.send(&message, episode.ordinal, &to);
             escalation::told(episode, &to, step, self.now);
         }
     }
 
     /// Tells of an end whom it concerns, and keeps it. The episode is open no more.
-    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, spec: Option<&RuleSpec>, ended: Ended) {
+    pub(in crate::engine) fn announce_end(&mut self, spec: Option<&RuleSpec>, ended: Ended) {
         let Ended { mut episode, was_active } = ended;
         let verdict = escalation::on_end(&episode, spec, was_active, self.now);
-        self.remember(&voice.rule, &verdict);
+        self.remember(&episode.rule, &verdict);
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
             Phase::Resolved { why: Ending::Cleared, .. } => "the rule cleared it",
             _ => "its level has lapsed",
         };
         if let Verdict::Send { cause, to, step, .. } = verdict {
-            let mut voice = voice.clone();
+            let owner = spec.and_then(|spec| spec.owner.clone());
+            let mut message = Message::of(&episode, cause, owner, self.config.environment.clone());
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
-                voice.body.push_str("\n\nThe rule has ended: it was disabled or its file is gone.");
+                message.wording = Wording::RuleEnded;
             }
-            self.send(&voice, &Message::of(&episode, cause), &to);
+            self.send(&message, episode.ordinal, &to);
             escalation::told(&mut episode, &to, step, self.now);
         }
         self.ledger.note(Note::EpisodeResolved {
-            rule: voice.rule.clone(),
+            rule: episode.rule.clone(),
             episode: episode.id.0.clone(),
             why: why.into(),
         });
