@@ -6,7 +6,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use watchbell_contract::{Ask, Duration, Finding, Question, Range};
 use watchbell_elastic::{AskError, Class};
-use watchbell_pipeline::order::{Evaluation, Purpose, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Evaluation, Purpose, Run};
 use watchbell_pipeline::spec::NoData;
 use watchbell_sandbox::{RuleRun, RunError};
 
@@ -38,10 +39,9 @@ pub(crate) async fn evaluate(
     let mut turn = Turn { run, rule, guests, rows, tape, deadline };
     let (finding, fresh_rows) =
         tokio::time::timeout_at(deadline, turn.answer_all()).await.map_err(|_| {
-            RunFault::Slow(format!(
-                "rule `{}`: the run took longer than {}; the window is halved",
-                run.rule, run.deadline
-            ))
+            let (rule, most) = (&run.rule, run.deadline);
+            let message = format!("rule `{rule}`: the run took longer than {most}; the window is halved");
+            RunFault::new(RunFaultKind::Slow, message)
         })??;
     let rows = rows.load(Ordering::Relaxed);
     let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
@@ -132,7 +132,7 @@ impl Turn<'_> {
             }
         }
         let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
-        Err(RunFault::Rule(message).into())
+        Err(RunFault::new(RunFaultKind::Rule, message).into())
     }
 
     /// Why `question` has no answer; one that cannot be asked is kept for a replay.
@@ -141,7 +141,7 @@ impl Turn<'_> {
             return Interrupted::Outdated(error);
         }
         let fault = asked(error);
-        if matches!(fault, RunFault::Rule(_)) {
+        if fault.kind == RunFaultKind::Rule {
             self.tape.refused(round, number, question);
         }
         Interrupted::Fault(fault)
@@ -168,10 +168,11 @@ impl Turn<'_> {
         .await;
         match outcome {
             Ok(outcome) => outcome.map_err(|error| faulted(self.run, &error)),
-            Err(lost) => Err(RunFault::Rule(format!(
-                "rule `{}`: the host failed while it called the rule: {lost}",
-                self.run.rule
-            ))),
+            Err(lost) => {
+                let rule = &self.run.rule;
+                let message = format!("rule `{rule}`: the host failed while it called the rule: {lost}");
+                Err(RunFault::new(RunFaultKind::Rule, message))
+            }
         }
     }
 }
@@ -190,23 +191,24 @@ fn align(question: &mut Question, run: &Run) {
 fn faulted(run: &Run, error: &RunError) -> RunFault {
     let message = format!("rule `{}`: {}", run.rule, chain(error));
     notes::guest_lines(&format!("rule `{}`", run.rule), &error.logs, error.logs_dropped);
-    match error {
-        error if error.is_state() => RunFault::State(message),
-        error if error.is_size() => RunFault::Limit(message),
-        error if error.is_host() => RunFault::Outside(message),
-        _ => RunFault::Rule(message),
-    }
+    let kind = match error {
+        error if error.is_state() => RunFaultKind::State,
+        error if error.is_size() => RunFaultKind::Limit,
+        error if error.is_host() => RunFaultKind::Outside,
+        _ => RunFaultKind::Rule,
+    };
+    RunFault::new(kind, message)
 }
 
 /// Whose fault it is that a question has no answer: what cannot be asked is the rule's, as a trap is.
 fn asked(error: AskError) -> RunFault {
-    let message = chain(&error);
-    match error.class() {
-        Class::TooLarge => RunFault::TooLarge(message),
-        Class::Slow => RunFault::Slow(message),
-        Class::Outside => RunFault::Outside(message),
-        Class::Rule => RunFault::Rule(message),
-    }
+    let kind = match error.class() {
+        Class::TooLarge => RunFaultKind::TooLarge,
+        Class::Slow => RunFaultKind::Slow,
+        Class::Outside => RunFaultKind::Outside,
+        Class::Rule => RunFaultKind::Rule,
+    };
+    RunFault::new(kind, chain(&error))
 }
 
 /// Whether the index, without the rule's filter, has no document in what is new of the window.

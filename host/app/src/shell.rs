@@ -10,7 +10,8 @@ use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -24,7 +25,7 @@ use crate::evidence;
 use crate::health;
 use crate::metrics::Metrics;
 use crate::observer::{HostState, Pulse, Update};
-use crate::recording::{Shelf, Tape};
+use crate::recording::{self, Shelf, Tape};
 use crate::scribe::Scribe;
 use crate::view::{Explanation, RuleView};
 use crate::web::Ask;
@@ -243,7 +244,8 @@ impl Shell {
         self.under_way += 1;
         let facts = self.facts.clone();
         let Some(rule) = self.bindings.rules.get(&run.rule).cloned() else {
-            let fault = RunFault::Outside(format!("rule `{}` is not part of the bundle in force", run.rule));
+            let message = format!("rule `{}` is not part of the bundle in force", run.rule);
+            let fault = RunFault::new(RunFaultKind::Outside, message);
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
         };
@@ -268,10 +270,8 @@ impl Shell {
             crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
-                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => {
-                    metrics.sandbox_fault(name)
-                }
-                Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => {}
+                Err(fault) if fault.kind.is_the_rules_own() => metrics.sandbox_fault(name),
+                Err(_) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
@@ -389,6 +389,11 @@ impl Shell {
     }
 
     fn note(&self, note: Note) {
+        match &note {
+            Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
+            Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            _ => {}
+        }
         crate::notes::log(note);
     }
 }
@@ -402,11 +407,7 @@ async fn record(
     tape: Tape,
     outcome: Result<Evaluation, RunFault>,
 ) -> (Result<Evaluation, RunFault>, Option<String>) {
-    let worth = match &outcome {
-        Ok(evaluation) => !evaluation.finding.signals.is_empty(),
-        Err(fault) => matches!(fault, RunFault::Rule(_) | RunFault::Limit(_) | RunFault::State(_)),
-    };
-    if !worth {
+    if !recording::is_worth_it(run, &outcome) {
         return (outcome, None);
     }
     let (run, rule, kept) = (run.clone(), Arc::clone(rule), outcome.clone());
@@ -425,12 +426,7 @@ async fn wait(span: Duration) {
 fn outcome_name<T>(outcome: &Result<T, RunFault>) -> &'static str {
     match outcome {
         Ok(_) => "evaluated",
-        Err(RunFault::Outside(_)) => "outside",
-        Err(RunFault::Slow(_)) => "slow",
-        Err(RunFault::TooLarge(_)) => "too_large",
-        Err(RunFault::Limit(_)) => "limit",
-        Err(RunFault::Rule(_)) => "rule",
-        Err(RunFault::State(_)) => "state",
+        Err(fault) => fault.kind.name(),
     }
 }
 

@@ -96,6 +96,11 @@ impl Host {
         std::mem::take(&mut self.received).into_iter().map(of).collect()
     }
 
+    /// What the engine says of the rule, as a person reads it.
+    pub(crate) fn explain(&self) -> Vec<String> {
+        self.engine.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()
+    }
+
     pub(crate) fn open(&self) -> Vec<&EpisodeRecord> {
         self.episodes.values().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
