@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Range, Severity};
 use watchbell_pipeline::order::Purpose;
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Phase, RuleRecord,
-    Snapshot,
+    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, IntentId, IntentRecord, Phase,
+    RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -58,7 +58,8 @@ impl Store {
         }
         for gap in &commit.gaps {
             self.gaps.push(gap.clone());
-            if self.streaks.insert(gap.rule.clone()) {
+            // A rule that was off has not failed.
+            if gap.reason != GapReason::Disabled && self.streaks.insert(gap.rule.clone()) {
                 self.first_gaps.push(gap.clone());
             }
         }
