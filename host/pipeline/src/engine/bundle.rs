@@ -209,7 +209,6 @@ impl Engine {
                 state: None,
                 priming: None,
                 later: Default::default(),
-                last_run: None,
                 failure: None,
                 gap_told: false,
                 off_since: Some(self.now),
