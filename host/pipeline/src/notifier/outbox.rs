@@ -6,13 +6,15 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, Refusal, TextFormat, Timestamp};
+use watchbell_contract::{AlertText, Cause, Duration, Receipt, Refusal, Timestamp};
 
-use crate::because::Because;
 use crate::digest;
+use crate::message::Message;
 use crate::order::{Action, Note};
+use crate::reason::DeliveryReason;
 use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
-use crate::spec::{DestinationName, DestinationSpec};
+use crate::spec::{DestinationName, DestinationSpec, RuleName};
+use crate::text::Text;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -102,7 +104,7 @@ impl Outbox {
                 // The store keeps the claim until the next one replaces it: a second crash finds it as well.
                 Delivery::Claimed { attempt, .. } => {
                     lost = true;
-                    record.intent.maybe_repeated = true;
+                    record.maybe_repeated = true;
                     record.delivery = Delivery::Owed {
                         due: now,
                         attempt,
@@ -137,7 +139,7 @@ impl Outbox {
     /// Whether something of its episode has arrived where `record` was to go, as far as is known.
     pub(crate) fn has_heard(&self, record: &IntentRecord) -> bool {
         let lane = lane(record);
-        let unknown = record.intent.cause != Cause::Opened && self.inherited.contains(&lane);
+        let unknown = record.message.cause != Cause::Opened && self.inherited.contains(&lane);
         unknown || self.heard.contains(&lane)
     }
 
@@ -145,7 +147,7 @@ impl Outbox {
     pub(crate) fn withdraw_end(&mut self, dead: &IntentRecord, now: Timestamp) -> Option<Settled> {
         let id = self.lanes.get(&lane(dead))?.front()?.clone();
         let entry = self.entries.get_mut(&id)?;
-        if entry.record.intent.cause != Cause::Resolved || entry.stage != Stage::Waiting {
+        if entry.record.message.cause != Cause::Resolved || entry.stage != Stage::Waiting {
             return None;
         }
         let reason = "its beginning was not delivered".to_owned();
@@ -157,10 +159,9 @@ impl Outbox {
         Some(Settled { record, note })
     }
 
-    /// The form of text that `destination` takes.
-    pub(crate) fn text(&self, destination: &DestinationName) -> AlertText {
-        let unknown = AlertText { format: TextFormat::Plain, title_max: 200, body_max: 4_000 };
-        self.doors.get(destination).and_then(|door| door.spec.as_ref()).map_or(unknown, |spec| spec.text)
+    /// The rules whose messages are not yet delivered.
+    pub(crate) fn rules(&self) -> BTreeSet<RuleName> {
+        self.entries.values().map(|entry| entry.record.message.rule.clone()).collect()
     }
 
     /// Adds a message, after the earlier ones to its destination; gives it back as it is to be committed.
@@ -205,13 +206,20 @@ impl Outbox {
         due.min()
     }
 
-    /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead.
-    pub(crate) fn claim(&mut self, now: Timestamp, owner: &HostId, epoch: Epoch) -> Vec<Claim> {
+    /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead. `render`
+    /// makes the text of a message that has none.
+    pub(crate) fn claim(
+        &mut self,
+        now: Timestamp,
+        owner: &HostId,
+        epoch: Epoch,
+        render: impl Fn(&Message, AlertText) -> Text,
+    ) -> Vec<Claim> {
         let mut changed = Vec::new();
         let names: Vec<DestinationName> = self.doors.keys().cloned().collect();
         for name in names {
             while let Some(id) = self.doors.get(&name).and_then(|door| door.due(now)) {
-                changed.extend(self.claim_one(&id, now, owner, epoch));
+                changed.extend(self.claim_one(&id, now, (owner, epoch), &render));
             }
             while let Some(id) = self.orphan_due(&name, now) {
                 changed.extend(self.bury(&id, now).map(Claim::Dead));
@@ -237,7 +245,13 @@ impl Outbox {
         Some(Settled { record, note: Note::DeadLetter { destination: name, intent: id.clone(), reason } })
     }
 
-    fn claim_one(&mut self, id: &IntentId, now: Timestamp, owner: &HostId, epoch: Epoch) -> Option<Claim> {
+    fn claim_one(
+        &mut self,
+        id: &IntentId,
+        now: Timestamp,
+        (owner, epoch): (&HostId, Epoch),
+        render: impl Fn(&Message, AlertText) -> Text,
+    ) -> Option<Claim> {
         let entry = self.entries.get_mut(id)?;
         let door = self.doors.get_mut(&entry.record.destination)?;
         door.ready.pop_first();
@@ -257,13 +271,10 @@ impl Outbox {
         door.busy += 1;
         entry.stage = Stage::Claiming;
         entry.granted = false;
-        entry.record.intent.attempt = attempt + 1;
-        entry.record.delivery = Delivery::Claimed {
-            owner: owner.clone(),
-            epoch,
-            attempt: attempt + 1,
-            maybe_repeated: entry.record.intent.maybe_repeated,
-        };
+        if let Some(spec) = &door.spec {
+            entry.record.text.get_or_insert_with(|| render(&entry.record.message, spec.text));
+        }
+        entry.record.delivery = Delivery::Claimed { owner: owner.clone(), epoch, attempt: attempt + 1 };
         Some(Claim::Sent(entry.record.clone()))
     }
 
@@ -274,7 +285,7 @@ impl Outbox {
         Some(Action::Deliver {
             id: id.clone(),
             destination: entry.record.destination.clone(),
-            intent: Box::new(entry.record.intent.clone()),
+            intent: Box::new(entry.record.intent()),
         })
     }
 
@@ -297,16 +308,17 @@ impl Outbox {
         seed: u64,
     ) -> Option<Settled> {
         let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Sending)?;
-        let Delivery::Claimed { attempt, maybe_repeated, .. } = entry.record.delivery else { return None };
+        let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
+        let maybe_repeated = entry.record.maybe_repeated;
         let destination = entry.record.destination.clone();
         let intent = id.clone();
         match outcome {
             Ok(receipt) => {
                 entry.record.delivery =
-                    Delivery::Delivered { at: now, attempt, reference: receipt.reference, maybe_repeated };
+                    Delivery::Delivered { at: now, attempt, reference: receipt.reference };
                 let record = entry.record.clone();
                 if matches!(
-                    record.intent.cause,
+                    record.message.cause,
                     Cause::Opened | Cause::Escalated | Cause::Worse | Cause::Repeat
                 ) {
                     self.heard.insert(lane(&record));
@@ -325,14 +337,14 @@ impl Outbox {
             }
             // What the receiver may have is flagged when it is sent again, by whichever host does that.
             Err(Refusal::Unanswered { reason, retry_after }) => {
-                entry.record.intent.maybe_repeated = true;
+                entry.record.maybe_repeated = true;
                 self.settle(id, Err(Refusal::Unavailable { reason, retry_after }), now, seed)
             }
             Err(Refusal::Unavailable { reason, retry_after }) => {
                 let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
                 let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
                 entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
-                if entry.record.intent.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
+                if entry.record.message.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
                     let lane = lane(&entry.record);
                     self.lanes.get_mut(&lane).into_iter().for_each(|ids| ids.rotate_left(1));
                 }
@@ -344,22 +356,25 @@ impl Outbox {
     }
 
     /// Why each message of `rule` is where it is.
-    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = Because> + 'a {
-        self.entries.values().filter(move |entry| entry.record.intent.rule == rule).map(|entry| {
+    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = DeliveryReason> + 'a {
+        self.entries.values().filter(move |entry| entry.record.message.rule.0 == rule).map(|entry| {
             let destination = entry.record.destination.clone();
             let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
             match &entry.record.delivery {
                 Delivery::Claimed { attempt, .. } => {
-                    Because::DeliveryUnderWay { destination, attempt: *attempt }
+                    DeliveryReason::UnderWay { destination, attempt: *attempt }
                 }
-                _ if head != Some(&entry.record.id) => Because::EarlierMessageFirst { destination },
+                _ if head != Some(&entry.record.id) => DeliveryReason::EarlierMessageFirst { destination },
                 _ if self.doors.get(&destination).is_none_or(|door| door.spec.is_none()) => {
-                    Because::UnknownDestination { destination }
+                    DeliveryReason::UnknownDestination { destination }
                 }
-                Delivery::Owed { due, attempt, last: Some(last) } => {
-                    Because::RetryLater { destination, until: *due, attempt: *attempt, last: last.clone() }
-                }
-                _ => Because::Owed { destination },
+                Delivery::Owed { due, attempt, last: Some(last) } => DeliveryReason::RetryLater {
+                    destination,
+                    until: *due,
+                    attempt: *attempt,
+                    last: last.clone(),
+                },
+                _ => DeliveryReason::Owed { destination },
             }
         })
     }
@@ -387,7 +402,7 @@ impl Outbox {
         }
         let lane = lane(&entry.record);
         // Nothing comes after an end.
-        if entry.record.intent.cause == Cause::Resolved {
+        if entry.record.message.cause == Cause::Resolved {
             self.heard.remove(&lane);
             self.inherited.remove(&lane);
         }
@@ -407,18 +422,6 @@ impl Outbox {
         if let Delivery::Owed { due, .. } = record.delivery {
             let door = self.doors.entry(lane.1.clone()).or_default();
             door.ready.insert((due, record.created_at, id.clone()));
-        }
-    }
-}
-
-impl Delivery {
-    /// Attempts begun.
-    fn attempts(&self) -> u32 {
-        match self {
-            Self::Owed { attempt, .. }
-            | Self::Claimed { attempt, .. }
-            | Self::Delivered { attempt, .. }
-            | Self::Dead { attempt, .. } => *attempt,
         }
     }
 }
@@ -468,11 +471,11 @@ pub(crate) fn backoff(first: Duration, most: Duration, attempt: u32, name: &str,
 }
 
 fn lane(record: &IntentRecord) -> Lane {
-    let intent = &record.intent;
-    let messages = match intent.cause {
+    let message = &record.message;
+    let messages = match message.cause {
         // Each event has an id of its own, but the last that a person reads is to be the last that happened.
-        Cause::Event => format!("{} {:?}", intent.rule, intent.labels),
-        _ => intent.episode.clone(),
+        Cause::Event => format!("{} {:?}", message.rule, message.labels),
+        _ => message.episode.0.clone(),
     };
     (messages, record.destination.clone())
 }
@@ -481,9 +484,9 @@ fn lane(record: &IntentRecord) -> Lane {
 pub(crate) fn owed(
     id: IntentId,
     destination: DestinationName,
-    intent: Intent,
+    message: Message,
     now: Timestamp,
 ) -> IntentRecord {
     let delivery = Delivery::Owed { due: now, attempt: 0, last: None };
-    IntentRecord { id, destination, intent, created_at: now, delivery }
+    IntentRecord { id, destination, message, text: None, created_at: now, maybe_repeated: false, delivery }
 }

@@ -1,4 +1,7 @@
-use watchbell_contract::{Label, Severity};
+use watchbell_contract::{Label, Severity, TextFormat};
+
+use crate::message::Wording;
+use crate::record::{EpisodeId, LastSignal};
 
 use super::*;
 
@@ -8,7 +11,7 @@ fn outbox() -> Outbox {
     let mut outbox = Outbox::default();
     outbox.configure(vec![DestinationSpec {
         name: DestinationName("hook".into()),
-        text: AlertText { format: TextFormat::Plain, title_max: 100, body_max: 100 },
+        text: AlertText { format: TextFormat::Plain, styles: true, title_max: 100, body_max: 100 },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_mins(5),
         deadline: Duration::from_hours(24),
@@ -19,33 +22,39 @@ fn outbox() -> Outbox {
 
 /// An event of `user`, whose id says nothing of when it was owed.
 fn event(id: &str, user: &str) -> IntentRecord {
-    let intent = Intent {
-        id: id.into(),
-        episode: id.into(),
-        rule: "rule".into(),
+    let labels = vec![Label { name: "user".into(), value: Some(user.into()) }];
+    let message = Message {
+        episode: EpisodeId(id.into()),
+        rule: RuleName("rule".into()),
         owner: None,
         environment: "default".into(),
-        labels: vec![Label { name: "user".into(), value: Some(user.into()) }],
+        labels: labels.clone(),
+        named: labels,
         cause: Cause::Event,
         severity: Severity::Warning,
-        at: NOW,
         since: NOW,
-        value: None,
-        threshold: None,
-        title: String::new(),
-        body: String::new(),
-        summary: String::new(),
-        details: "{}".into(),
-        link: None,
-        attempt: 0,
-        maybe_repeated: false,
+        last: LastSignal {
+            at: NOW,
+            value: None,
+            threshold: None,
+            summary: String::new(),
+            details: "{}".into(),
+            link: None,
+        },
+        count: 1,
+        more: Vec::new(),
+        wording: Wording::Rule,
     };
-    owed(IntentId(id.into()), DestinationName("hook".into()), intent, NOW)
+    owed(IntentId(id.into()), DestinationName("hook".into()), message, NOW)
+}
+
+fn text(says: &str) -> Text {
+    Text { title: says.into(), body: String::new() }
 }
 
 /// Claims what is due, hands it out, and tells what that was.
 fn handed_out(outbox: &mut Outbox, now: Timestamp) -> Vec<String> {
-    let claims = outbox.claim(now, &HostId("a".into()), Epoch(1));
+    let claims = outbox.claim(now, &HostId("a".into()), Epoch(1), |_, _| text("first"));
     let sent = claims.into_iter().filter_map(|claim| match claim {
         Claim::Sent(record) => Some(record.id),
         Claim::Dead(_) => None,
@@ -101,4 +110,20 @@ fn an_event_that_may_never_arrive_lets_the_others_pass() {
     assert_eq!(handed_out(&mut outbox, now), ["second"]);
     delivered(&mut outbox, "second", now);
     assert_eq!(handed_out(&mut outbox, now), ["first"]);
+}
+
+#[test]
+fn what_was_claimed_is_repeated_byte_for_byte() {
+    let mut before = outbox();
+    before.push(event("a", "ada")).expect("it is new");
+    assert_eq!(handed_out(&mut before, NOW), ["a"]);
+    let now = unavailable(&mut before, "a", NOW);
+    let kept = before.entries.values().map(|entry| entry.record.clone()).collect();
+    let mut after = outbox();
+    after.recover(kept, std::iter::empty(), now);
+    // The rule's words have changed meanwhile.
+    let claims = after.claim(now, &HostId("b".into()), Epoch(2), |_, _| text("other"));
+    let [Claim::Sent(record)] = claims.as_slice() else { panic!("{claims:?}") };
+    assert_eq!(record.text, Some(text("first")));
+    assert_eq!((record.intent().title.as_str(), record.intent().attempt), ("first", 2));
 }

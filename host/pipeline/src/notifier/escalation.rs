@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use watchbell_contract::{Cause, Duration, Severity, Timestamp};
 
-use crate::because::Because;
+use crate::reason::{HoldReason, SendReason};
 use crate::record::{Ending, EpisodeRecord, Notified, Phase};
-use crate::spec::{AlertSpec, DestinationName, Step, StepId};
+use crate::spec::{AlertSpec, DestinationName, RuleSpec, Step, StepId};
+
+use super::hold::{self, Of, What};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -15,113 +17,153 @@ pub(crate) enum Verdict {
         to: Vec<DestinationName>,
         /// The step that brings it.
         step: Option<StepId>,
-        because: Because,
+        reason: SendReason,
     },
-    Hold(Because),
+    Hold(HoldReason),
+}
+
+/// Window time and wall time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// Up to where the rule's windows are judged.
+    pub(crate) judged: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// An older episode is not told of by a step that an edit put in its past.
 const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// What time demands of an open episode. Marks the steps that are due as done.
-pub(crate) fn on_time(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
-    match episode.phase {
-        Phase::Pending => return Verdict::Hold(Because::Pending { until: episode.until }),
-        Phase::ResolvedByHand { .. } => return Verdict::Hold(Because::ResolvedByHand),
-        _ => {}
+pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
+    let Clock { judged, now } = clock;
+    if let Some(reason) = hold::first(&What::Opening(Of { spec, episode, judged })) {
+        return Verdict::Hold(reason);
     }
-    let due = due_steps(episode, &alert.steps, now);
+    let steps = &spec.alert.steps;
+    let due = due_steps(episode, steps, now);
     if let Some(last) = due.clone().last() {
         episode.stepped_until = Some(now);
+        let of = Of { spec, episode, judged };
         // After downtime several steps are due at once: only the latest that may fire does.
-        return match latest_eligible(episode, &alert.steps[due]) {
+        return match latest_eligible(of, due) {
             Some((step, to)) => {
-                let because = match episode.ordinal {
-                    0 => Because::FirstSignal,
-                    _ => Because::StepDue { step: last as u32 },
+                let reason = match episode.ordinal {
+                    0 => SendReason::FirstSignal,
+                    _ => SendReason::StepDue { step: last as u32 },
                 };
-                Verdict::Send { cause: begins(episode), to, step: Some(step), because }
+                Verdict::Send { cause: begins(episode), to, step: Some(step), reason }
             }
-            None => Verdict::Hold(refusal(episode, alert, last)),
+            None => Verdict::Hold(refusal(of, last)),
         };
     }
-    if let Some(at) = repeat_at(episode, alert)
-        && at <= now
-    {
-        let to = still_named(episode, alert);
-        return Verdict::Send { cause: Cause::Repeat, to, step: None, because: Because::RepeatDue };
+    let of = Of { spec, episode, judged };
+    if is_repeat_due(of, now) {
+        return repeat(episode, &spec.alert);
     }
-    Verdict::Hold(waiting(episode, alert))
+    Verdict::Hold(waiting(of))
+}
+
+fn repeat(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
+    let to = still_named(episode, alert);
+    Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::RepeatDue }
 }
 
 /// What an edit demands of an open episode: of the steps that are new and past already, the latest that may fire
-/// does, to those who have not heard. `on_time` comes first, with the steps that were in force before.
-pub(crate) fn on_edit(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
-    let past = due_until(episode, &alert.steps, Some(now));
-    let new = alert.steps[..past].iter().enumerate().filter(|(_, step)| !episode.steps.contains(&step.id()));
-    let new: Vec<(usize, &Step)> = new.collect();
-    let Some((last, _)) = new.last() else { return Verdict::Hold(waiting(episode, alert)) };
-    if episode.phase != Phase::Active {
-        return Verdict::Hold(refusal(episode, alert, *last));
+/// does, to those who have not heard; else a `repeat` that is due by now. `on_time` comes first, with what was in force
+/// before.
+pub(crate) fn on_edit(episode: &EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
+    let of = Of { spec, episode, judged: clock.judged };
+    match step_added(of, clock.now) {
+        Verdict::Hold(_) if is_repeat_due(of, clock.now) => repeat(episode, &spec.alert),
+        verdict => verdict,
     }
-    if now.since(episode.opened_at) >= EDIT_AGE_MAX {
-        return Verdict::Hold(Because::TooOld { step: *last as u32 });
-    }
-    for (index, step) in new.iter().rev().filter(|(_, step)| eligible(episode, step)) {
-        let mut to = Vec::new();
-        let instant = new.iter().filter(|(_, other)| other.after == step.after && eligible(episode, other));
-        let names = instant.flat_map(|(_, step)| &step.to);
-        names.filter(|name| !has_heard(episode, name)).for_each(|name| push_new(&mut to, name));
-        if !to.is_empty() {
-            let because = Because::StepAdded { step: *index as u32 };
-            return Verdict::Send { cause: begins(episode), to, step: Some(step.id()), because };
-        }
-    }
-    Verdict::Hold(refusal(episode, alert, *last))
 }
 
-/// Its severity rose: those who know are told again, and those whom only the severity had kept out.
-pub(crate) fn on_worse(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
-    if matches!(episode.phase, Phase::ResolvedByHand { .. }) {
-        return Verdict::Hold(Because::ResolvedByHand);
+fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
+    let Of { episode, spec, .. } = of;
+    let steps = &spec.alert.steps;
+    let past = due_until(episode, steps, Some(now));
+    let new: Vec<usize> = (0..past).filter(|step| !episode.steps.contains(&steps[*step].id())).collect();
+    let Some(last) = new.last() else { return Verdict::Hold(waiting(of)) };
+    if episode.phase != Phase::Active {
+        return Verdict::Hold(refusal(of, *last));
     }
-    let passed = &alert.steps[..due_until(episode, &alert.steps, episode.stepped_until)];
-    let newly = passed.iter().filter(|step| step.severity.is_some() && eligible(episode, step));
+    if now.since(episode.opened_at) >= EDIT_AGE_MAX {
+        return Verdict::Hold(HoldReason::TooOld { step: *last as u32 });
+    }
+    for step in new.iter().rev().filter(|step| eligible(of, **step)) {
+        let mut to = Vec::new();
+        let instant = |other: &&usize| steps[**other].after == steps[*step].after && eligible(of, **other);
+        let names = new.iter().filter(instant).flat_map(|other| &steps[*other].to);
+        names.filter(|name| !has_heard(episode, name)).for_each(|name| push_new(&mut to, name));
+        if !to.is_empty() {
+            let reason = SendReason::StepAdded { step: *step as u32 };
+            return Verdict::Send { cause: begins(episode), to, step: Some(steps[*step].id()), reason };
+        }
+    }
+    Verdict::Hold(refusal(of, *last))
+}
+
+/// Its severity rose from `before`: those who know are told again, and every step that asks for a severity which is now
+/// met fires at once, whatever its `after`. Who acknowledged it has not seen that it is this grave.
+pub(crate) fn on_worse(
+    episode: &mut EpisodeRecord,
+    spec: &RuleSpec,
+    judged: Timestamp,
+    before: Severity,
+) -> Verdict {
+    if let Some(reason) = hold::first(&What::Worse(Of { spec, episode, judged })) {
+        return Verdict::Hold(reason);
+    }
+    if matches!(episode.phase, Phase::Acknowledged { .. }) {
+        episode.phase = Phase::Active;
+    }
+    let alert = &spec.alert;
+    let passed = due_until(episode, &alert.steps, episode.stepped_until);
     let mut to = still_named(episode, alert);
     let mut by = None;
-    for step in newly {
+    for (index, step) in alert.steps.iter().enumerate() {
+        let is_met = |least: Severity| before < least && least <= episode.severity;
+        if !step.severity.is_some_and(is_met) {
+            continue;
+        }
         by = Some(step.id());
         step.to.iter().for_each(|name| push_new(&mut to, name));
+        if index >= passed {
+            episode.early.push(step.id());
+        }
     }
     if to.is_empty() {
-        return Verdict::Hold(Because::NobodyWasTold);
+        return Verdict::Hold(HoldReason::NobodyWasTold);
     }
     let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
-    Verdict::Send { cause, to, step: by, because: Because::Worse(episode.severity) }
+    Verdict::Send { cause, to, step: by, reason: SendReason::Worse(episode.severity) }
 }
 
 /// It ended: those who heard of it hear that, whether the rule still names them or not. If nobody did, and somebody
 /// should have by now, one message says that it was.
 pub(crate) fn on_end(
     episode: &EpisodeRecord,
-    alert: &AlertSpec,
+    spec: Option<&RuleSpec>,
     was_active: bool,
     now: Timestamp,
 ) -> Verdict {
     if !episode.told.is_empty() {
         let to = episode.told.iter().map(|told| told.destination.clone()).collect();
-        return Verdict::Send { cause: Cause::Resolved, to, step: None, because: Because::Ended };
+        return Verdict::Send { cause: Cause::Resolved, to, step: None, reason: SendReason::Ended };
     }
     let rule_ended = matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. });
     if was_active
         && !rule_ended
         && episode.ordinal == 0
-        && let Some((step, to)) =
-            latest_eligible(episode, &alert.steps[due_steps(episode, &alert.steps, now)])
+        && let Some(spec) = spec
+        // Window time holds nothing of what has ended.
+        && let of = (Of { spec, episode, judged: now })
+        && let Some((step, to)) = latest_eligible(of, due_steps(episode, &spec.alert.steps, now))
     {
-        return Verdict::Send { cause: Cause::Was, to, step: Some(step), because: Because::CameAndWent };
+        return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
     }
-    Verdict::Hold(Because::NobodyWasTold)
+    Verdict::Hold(HoldReason::NobodyWasTold)
 }
 
 /// Whom an event reaches: the first step, at once; it has no lifecycle to escalate.
@@ -134,18 +176,18 @@ pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
         }
     }
     if to.is_empty() {
-        return Verdict::Hold(Because::NobodyToTell);
+        return Verdict::Hold(HoldReason::NobodyToTell);
     }
-    Verdict::Send { cause: Cause::Event, to, step: None, because: Because::SignalOnce }
+    Verdict::Send { cause: Cause::Event, to, step: None, reason: SendReason::Event }
 }
 
 /// When `on_time` has something to say again.
-pub(crate) fn next_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
-    if !matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. }) {
+pub(crate) fn next_at(of: Of<'_>) -> Option<Timestamp> {
+    if hold::first(&What::Opening(of)).is_some() {
         return None;
     }
-    let step = next_step(episode, alert).map(|(_, until)| until);
-    [step, repeat_at(episode, alert)].into_iter().flatten().min()
+    let step = next_step(of.episode, &of.spec.alert).map(|(_, until)| until);
+    [step, repeat_at(of)].into_iter().flatten().min()
 }
 
 /// Notes that `to` were told, by `step` if one brought it.
@@ -189,23 +231,26 @@ fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Times
     alert.steps.get(next).map(|step| (next, episode.opened_at + step.after))
 }
 
-/// The latest of `steps` that may fire, and its destinations with those of the same instant.
-fn latest_eligible(episode: &EpisodeRecord, steps: &[Step]) -> Option<(StepId, Vec<DestinationName>)> {
-    let latest = steps.iter().rfind(|step| eligible(episode, step))?;
+/// The latest of the steps `among` that may fire, and its destinations with those of the same instant.
+fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<DestinationName>)> {
+    let steps = &of.spec.alert.steps;
+    let latest = &steps[among.clone().rfind(|step| eligible(of, *step))?];
     let mut to = Vec::new();
-    for step in steps.iter().filter(|step| step.after == latest.after && eligible(episode, step)) {
-        step.to.iter().for_each(|name| push_new(&mut to, name));
+    for step in among.filter(|step| steps[*step].after == latest.after && eligible(of, *step)) {
+        steps[step].to.iter().for_each(|name| push_new(&mut to, name));
     }
     (!to.is_empty()).then(|| (latest.id(), to))
 }
 
-fn eligible(episode: &EpisodeRecord, step: &Step) -> bool {
-    let acknowledged = matches!(episode.phase, Phase::Acknowledged { .. });
-    !(step.unless_acknowledged && acknowledged) && step.severity.is_none_or(|least| episode.severity >= least)
+/// Whether nothing holds the step of this number back, and it has not fired early.
+fn eligible(of: Of<'_>, number: usize) -> bool {
+    let step = &of.spec.alert.steps[number];
+    hold::first(&What::Step(of, number, step)).is_none()
+        && !of.episode.early.iter().any(|early| *early == step.id())
 }
 
 /// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
-fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
+pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
     let names = episode.told.iter().map(|told| &told.destination);
     names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
 }
@@ -214,40 +259,40 @@ fn begins(episode: &EpisodeRecord) -> Cause {
     if episode.ordinal == 0 { Cause::Opened } else { Cause::Escalated }
 }
 
-fn repeat_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
-    if episode.phase != Phase::Active || still_named(episode, alert).is_empty() {
-        return None;
-    }
-    Some(episode.announced_at? + alert.repeat?)
+pub(crate) fn is_repeat_due(of: Of<'_>, now: Timestamp) -> bool {
+    repeat_at(of).is_some_and(|at| at <= now)
 }
 
-fn refusal(episode: &EpisodeRecord, alert: &AlertSpec, step: usize) -> Because {
-    match alert.steps.get(step).and_then(|step| step.severity) {
-        Some(severity) if episode.severity < severity => {
-            Because::BelowSeverity { step: step as u32, severity }
-        }
-        _ => match episode.phase {
-            Phase::Acknowledged { .. } => Because::Acknowledged,
-            Phase::ResolvedByHand { .. } => Because::ResolvedByHand,
-            _ if episode.told.is_empty() => Because::NobodyToTell,
-            _ => Because::AlreadySent,
-        },
+fn repeat_at(of: Of<'_>) -> Option<Timestamp> {
+    let Of { episode, spec, .. } = of;
+    if hold::first(&What::Repeat(of)).is_some() || still_named(episode, &spec.alert).is_empty() {
+        return None;
     }
+    Some(episode.announced_at? + spec.alert.repeat?)
+}
+
+/// Why a step that is due does not fire.
+fn refusal(of: Of<'_>, number: usize) -> HoldReason {
+    let step = &of.spec.alert.steps[number];
+    hold::first(&What::Step(of, number, step)).unwrap_or(match of.episode.phase {
+        Phase::Acknowledged { .. } => HoldReason::Acknowledged,
+        _ if of.episode.told.is_empty() => HoldReason::NobodyToTell,
+        _ => HoldReason::AlreadySent,
+    })
 }
 
 /// Why an open episode sends nothing now.
-pub(crate) fn waiting(episode: &EpisodeRecord, alert: &AlertSpec) -> Because {
-    if matches!(episode.phase, Phase::ResolvedByHand { .. }) {
-        return Because::ResolvedByHand;
+pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
+    if let Some(reason) = hold::first(&What::Opening(of)) {
+        return reason;
     }
-    if let Some((step, until)) = next_step(episode, alert) {
-        return Because::StepLater { step: step as u32, until };
+    if let Some((step, until)) = next_step(of.episode, &of.spec.alert) {
+        return HoldReason::StepLater { step: step as u32, until };
     }
-    match repeat_at(episode, alert) {
-        Some(until) => Because::RepeatLater { until },
-        None if alert.steps.is_empty() => Because::NobodyToTell,
-        None if matches!(episode.phase, Phase::Acknowledged { .. }) => Because::Acknowledged,
-        None => Because::AlreadySent,
+    match repeat_at(of) {
+        Some(until) => HoldReason::RepeatLater { until },
+        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToTell,
+        None => hold::first(&What::Repeat(of)).unwrap_or(HoldReason::AlreadySent),
     }
 }
 
@@ -260,7 +305,36 @@ fn push_new(names: &mut Vec<DestinationName>, name: &DestinationName) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{episode, step};
+    use crate::fixtures::{self, episode, step};
+
+    fn rule(alert: &AlertSpec) -> RuleSpec {
+        RuleSpec { alert: alert.clone(), ..fixtures::rule() }
+    }
+
+    /// Of levels that nothing but their escalation holds: window time tells nothing.
+    fn clock(now: Timestamp) -> Clock {
+        Clock { judged: Timestamp(0), now }
+    }
+
+    fn on_time(episode: &mut EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
+        super::on_time(episode, &rule(alert), clock(now))
+    }
+
+    fn on_edit(episode: &EpisodeRecord, alert: &AlertSpec, now: Timestamp) -> Verdict {
+        super::on_edit(episode, &rule(alert), clock(now))
+    }
+
+    fn on_worse(episode: &mut EpisodeRecord, alert: &AlertSpec, before: Severity) -> Verdict {
+        super::on_worse(episode, &rule(alert), Timestamp(0), before)
+    }
+
+    fn on_end(episode: &EpisodeRecord, alert: &AlertSpec, was_active: bool, now: Timestamp) -> Verdict {
+        super::on_end(episode, Some(&rule(alert)), was_active, now)
+    }
+
+    fn next_at(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<Timestamp> {
+        super::next_at(Of { spec: &rule(alert), episode, judged: Timestamp(0) })
+    }
 
     fn minutes(count: i64) -> Timestamp {
         Timestamp(count * 60_000)
@@ -308,7 +382,7 @@ mod tests {
         told(&mut episode, &[DestinationName("chat".into())], None, minutes(0));
         assert_eq!(next_at(&episode, &alert), Some(minutes(15)));
         let until = minutes(15);
-        let held = Verdict::Hold(Because::StepLater { step: 1, until });
+        let held = Verdict::Hold(HoldReason::StepLater { step: 1, until });
         assert_eq!(on_time(&mut episode, &alert, minutes(14)), held);
         let second = on_time(&mut episode, &alert, minutes(15));
         assert!(matches!(&second, Verdict::Send { cause: Cause::Escalated, .. }), "{second:?}");
@@ -317,10 +391,11 @@ mod tests {
         // The text message waits for a severity that is not there.
         assert!(matches!(
             on_time(&mut episode, &alert, minutes(45)),
-            Verdict::Hold(Because::BelowSeverity { step: 2, .. })
+            Verdict::Hold(HoldReason::BelowSeverity { step: 2, .. })
         ));
         episode.severity = Severity::Critical;
-        assert_eq!(names(&on_worse(&episode, &alert)), ["chat", "mail", "sms"]);
+        let worse = on_worse(&mut episode, &alert, Severity::Warning);
+        assert_eq!(names(&worse), ["chat", "mail", "sms"]);
     }
 
     #[test]
@@ -335,7 +410,35 @@ mod tests {
     fn an_acknowledged_episode_goes_no_further() {
         let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
         episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
-        assert_eq!(on_time(&mut episode, &alert, minutes(15)), Verdict::Hold(Because::Acknowledged));
+        assert_eq!(on_time(&mut episode, &alert, minutes(15)), Verdict::Hold(HoldReason::Acknowledged));
+    }
+
+    #[test]
+    fn worse_fires_the_steps_whose_severity_is_now_met_and_not_again_at_their_time() {
+        let mut boss = step(60, "boss", false);
+        boss.severity = Some(Severity::Warning);
+        let mut alert = usual();
+        alert.steps.push(boss);
+        let mut episode = lived(&alert, &[0]);
+        episode.severity = Severity::Critical;
+        let worse = on_worse(&mut episode, &alert, Severity::Warning);
+        assert!(matches!(&worse, Verdict::Send { cause: Cause::Worse, .. }), "{worse:?}");
+        // Not boss, whose step had its severity all along.
+        assert_eq!(names(&worse), ["chat", "sms"]);
+        let Verdict::Send { to, step, .. } = worse else { panic!("{worse:?}") };
+        told(&mut episode, &to, step, minutes(5));
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(15))), ["mail"]);
+        assert_eq!(on_time(&mut episode, &alert, minutes(45)), Verdict::Hold(HoldReason::AlreadySent));
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(60))), ["boss"]);
+    }
+
+    #[test]
+    fn who_acknowledged_a_warning_is_told_that_it_is_critical() {
+        let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
+        episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
+        episode.severity = Severity::Critical;
+        assert_eq!(names(&on_worse(&mut episode, &alert, Severity::Warning)), ["chat", "sms"]);
+        assert_eq!(names(&on_time(&mut episode, &alert, minutes(15))), ["mail"], "it goes on");
     }
 
     #[test]
@@ -355,7 +458,7 @@ mod tests {
         let was = on_end(&opened(), &alert, true, minutes(3));
         assert!(matches!(&was, Verdict::Send { cause: Cause::Was, .. }), "{was:?}");
         // It never came to be one.
-        assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(Because::NobodyWasTold));
+        assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(HoldReason::NobodyWasTold));
     }
 
     #[test]
@@ -371,7 +474,7 @@ mod tests {
         assert!(
             matches!(
                 &late,
-                Verdict::Send { cause: Cause::Escalated, because: Because::StepAdded { step: 1 }, .. }
+                Verdict::Send { cause: Cause::Escalated, reason: SendReason::StepAdded { step: 1 }, .. }
             ),
             "{late:?}"
         );
@@ -390,7 +493,7 @@ mod tests {
         let until = minutes(60);
         assert_eq!(
             on_edit(&episode, &later, minutes(12)),
-            Verdict::Hold(Because::StepLater { step: 3, until })
+            Verdict::Hold(HoldReason::StepLater { step: 3, until })
         );
     }
 
@@ -400,9 +503,9 @@ mod tests {
         let after = alert(vec![step(0, "chat", false), step(5, "mail", false)]);
         let day = minutes(24 * 60);
         assert_eq!(names(&on_edit(&episode, &after, day - Duration(1))), ["mail"]);
-        assert_eq!(on_edit(&episode, &after, day), Verdict::Hold(Because::TooOld { step: 1 }));
+        assert_eq!(on_edit(&episode, &after, day), Verdict::Hold(HoldReason::TooOld { step: 1 }));
         episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
-        assert_eq!(on_edit(&episode, &after, minutes(9)), Verdict::Hold(Because::Acknowledged));
+        assert_eq!(on_edit(&episode, &after, minutes(9)), Verdict::Hold(HoldReason::Acknowledged));
     }
 
     #[test]
@@ -413,7 +516,7 @@ mod tests {
         episode.severity = Severity::Critical;
         let after = AlertSpec { repeat: before.repeat, ..alert(vec![step(15, "mail", true)]) };
         assert_eq!(names(&on_time(&mut episode, &after, minutes(20))), ["mail"]);
-        assert_eq!(names(&on_worse(&episode, &after)), ["mail"]);
+        assert_eq!(names(&on_worse(&mut episode, &after, Severity::Warning)), ["mail"]);
         assert_eq!(names(&on_end(&episode, &after, true, minutes(20))), ["chat", "mail"]);
         let nobody = AlertSpec { repeat: before.repeat, ..AlertSpec::default() };
         assert_eq!(next_at(&episode, &nobody), None);
@@ -424,9 +527,9 @@ mod tests {
         let alert = AlertSpec { repeat: Some(Duration::from_mins(1)), ..usual() };
         let mut episode = lived(&alert, &[0]);
         episode.phase = Phase::ResolvedByHand { at: minutes(1), by: "ann".into() };
-        let quiet = Verdict::Hold(Because::ResolvedByHand);
+        let quiet = Verdict::Hold(HoldReason::ResolvedByHand);
         assert_eq!(on_time(&mut episode, &alert, minutes(50)), quiet);
-        assert_eq!(on_worse(&episode, &alert), quiet);
+        assert_eq!(on_worse(&mut episode, &alert, Severity::Info), quiet);
         assert_eq!(on_edit(&episode, &usual(), minutes(50)), quiet);
         assert_eq!(next_at(&episode, &alert), None);
     }
