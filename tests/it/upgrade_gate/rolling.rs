@@ -66,9 +66,9 @@ async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
     let master = nodes.get("GET", "/_cat/master?format=json", None).await[0]["node"].clone();
     let mut transcript = String::new();
     let mut order = Vec::new();
-    for _ in 0..3 {
+    for how in ["replace", "restart", "replace"] {
         let next = next(&world, &nodes, &mut transcript).await;
-        step(&world, &mut nodes, &writer, &next, &mut transcript).await;
+        step(&world, &mut nodes, &writer, &next, how, &mut transcript).await;
         order.push(next);
     }
     assert_eq!(versions(&nodes).await, BTreeSet::from(["7.10.2".to_owned()]), "{transcript}");
@@ -119,7 +119,14 @@ async fn next(world: &World, nodes: &Nodes, transcript: &mut String) -> String {
 }
 
 /// Replaces `node` by the step that ships: it is stopped and started anew where the script says so.
-async fn step(world: &World, nodes: &mut Nodes, writer: &Writer, node: &str, transcript: &mut String) {
+async fn step(
+    world: &World,
+    nodes: &mut Nodes,
+    writer: &Writer,
+    node: &str,
+    how: &str,
+    transcript: &mut String,
+) {
     let folder = world.scratch.path();
     let (asked, answered) =
         (fifo(&folder.join(format!("{node}.asked"))), fifo(&folder.join(format!("{node}.answered"))));
@@ -137,6 +144,7 @@ async fn step(world: &World, nodes: &mut Nodes, writer: &Writer, node: &str, tra
         .current_dir(folder)
         .env("WATCHBELL", crate::world::PROGRAM)
         .env("CLUSTER", &url)
+        .env("HOW", how)
         .env("WAIT", "2m")
         .env("STABLE", "2s")
         .env("NO_COLOR", "1")
@@ -161,7 +169,8 @@ async fn step(world: &World, nodes: &mut Nodes, writer: &Writer, node: &str, tra
     done.await.expect("no panic").expect("the script waits");
     let ended = child.wait().await.expect("it ends");
     assert!(ended.success(), "{ended} after {node} was replaced:\n{}", told());
-    transcript.push_str(&format!("$ deploy/upgrade-step.sh {node} ./replace-node {node}\n{}\n", told()));
+    transcript
+        .push_str(&format!("$ HOW={how} deploy/upgrade-step.sh {node} ./replace-node {node}\n{}\n", told()));
 }
 
 fn fifo(path: &Path) -> PathBuf {
