@@ -11,7 +11,9 @@ mod window; // which slice of time a run covers
 mod priming; // what a rule reads before its first window
 mod queue; // whose turn it is
 mod signals; // what a run found that was not told before
-mod episode; // what rules found, per labels, from first signal to end
+mod level; // what rules found, per labels, from first signal to end
+mod transition; // what passes from rules to whoever tells people
+mod ledger; // what changed becomes one write at a time
 mod notifier; // who hears of it, and what became of that
 pub mod text; // what people read
 mod digest; // names and spreads derived from what they name

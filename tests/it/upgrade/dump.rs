@@ -63,7 +63,11 @@ impl Old {
         // Since layout 2 an episode counts no steps, but keeps who was told.
         let layout = number("PRAGMA user_version");
         let steps = if layout < 2 { "step" } else { "json_array_length(notified)" };
-        assert_eq!(number(&format!("SELECT {steps} FROM episodes WHERE rule = 'frequency'")), 2, "steps done");
+        assert_eq!(
+            number(&format!("SELECT {steps} FROM episodes WHERE rule = 'frequency'")),
+            2,
+            "steps done"
+        );
         assert!(number("SELECT count(*) FROM states JOIN rules ON rule = name WHERE told <> '[]'") >= 10);
         assert!(number("SELECT count(*) FROM states") >= 20);
         assert!(!self.gaps.is_empty());

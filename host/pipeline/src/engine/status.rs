@@ -94,10 +94,31 @@ impl Engine {
             let (reached, until) = (priming.reached, priming.until);
             reasons.push(Reason::Run(RunReason::Priming { reached, until }));
         }
-        reasons.extend(self.explain_episodes(rule).into_iter().map(Reason::Hold));
-        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
-        reasons.extend(known.recent.iter().cloned());
+        reasons.extend(self.notifier.explain(rule));
         reasons
+    }
+
+    /// What keeps the rule from running, first things first.
+    fn explain_run(&self, name: &RuleName) -> Option<RunReason> {
+        let rule = self.rules.get(name)?;
+        Some(match (rule.activity, &rule.retry) {
+            _ if !rule.spec.enabled => RunReason::Disabled,
+            (Activity::Running(id), _) => {
+                RunReason::UnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
+            }
+            (Activity::Committing, _) => RunReason::Committing,
+            _ if self.draining => RunReason::Draining,
+            (Activity::Idle, Some(retry)) => {
+                let failure = rule.record.failure.clone();
+                let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
+                RunReason::Backoff { until: retry.at, streak, message }
+            }
+            (Activity::Idle, None) => match self.queue.ready_at(name) {
+                None => RunReason::NeverDue,
+                Some(until) if until > self.now => RunReason::NotDue { until },
+                Some(_) => RunReason::ClusterBusy { cluster: rule.spec.cluster.clone() },
+            },
+        })
     }
 
     fn rule_status(&self, rule: &Rule) -> RuleStatus {
