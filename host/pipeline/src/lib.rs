@@ -19,6 +19,7 @@ pub mod text; // what people read
 mod digest; // names and spreads derived from what they name
 mod reason; // why something was held or sent
 mod engine; // the machine that moves the others
+pub mod health; // whether it does its work
 #[cfg(test)]
 mod fixtures; // what its tests begin with
 

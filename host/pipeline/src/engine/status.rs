@@ -9,6 +9,11 @@ use crate::window;
 use super::Engine;
 use super::rule::{Activity, Rule};
 
+/// How late a window may be, in intervals, and the least and the most that any rule is given.
+const LATE_INTERVALS: u64 = 2;
+const LATE_MIN: Duration = Duration::from_secs(30);
+const LATE_MAX: Duration = Duration::from_mins(15);
+
 /// What `status`, `/readyz` and the metrics tell of one rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleStatus {
@@ -54,6 +59,13 @@ pub struct PrimingProgress {
 }
 
 impl RuleStatus {
+    /// Whether the window after the last one is due for too long. Measured from when it was due: between two points of a
+    /// schedule, however far apart, nothing is late, and a rule that runs once a day is missed within minutes.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let late_max = self.interval.saturating_mul(LATE_INTERVALS).min(LATE_MAX).max(LATE_MIN);
+        self.window_due.is_some_and(|due| now.since(due) > late_max)
+    }
+
     /// How far the cursor is behind what could be judged by `now`: behind by what is due, not by what lies between two
     /// points of the schedule.
     pub fn lag(&self, now: Timestamp) -> Duration {
