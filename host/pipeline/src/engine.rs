@@ -66,7 +66,7 @@ impl Engine {
             let open = &mut found.entry(episode.rule.clone()).or_default().1;
             open.insert(episode.labels.clone(), Level::of(episode));
         }
-        let (notifier, notes) = Notifier::new(snapshot.episodes, snapshot.intents, now);
+        let (notifier, notes) = Notifier::new(snapshot.episodes, snapshot.intents, snapshot.commands, now);
         Self {
             ledger: Ledger::new(snapshot.partition, snapshot.epoch),
             config,
@@ -96,6 +96,9 @@ impl Engine {
             Event::Persisted { nonce, written } => self.persisted(nonce, written),
             Event::Delivered { intent, outcome } => {
                 self.notify(|notifier, context| notifier.delivered(&intent, outcome, context));
+            }
+            Event::Command { id, by, command } => {
+                self.notify(|notifier, context| notifier.command(id, by, command, context));
             }
             Event::Drain => self.draining = true,
         }

@@ -5,7 +5,8 @@ use watchbell_contract::Timestamp;
 
 use crate::order::Note;
 use crate::record::{
-    Commit, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Partition, RuleRecord,
+    CommandRecord, Commit, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Partition,
+    RuleRecord,
 };
 use crate::spec::RuleName;
 
@@ -29,6 +30,7 @@ pub(crate) struct Draft {
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
+    commands: Vec<CommandRecord>,
 }
 
 /// A write that is not known to be written.
@@ -72,6 +74,10 @@ impl Ledger {
         self.draft.intents.insert(record.id.clone(), record);
     }
 
+    pub(crate) fn command(&mut self, record: CommandRecord) {
+        self.draft.commands.push(record);
+    }
+
     pub(crate) fn note(&mut self, note: Note) {
         self.notes.push(note);
     }
@@ -99,6 +105,7 @@ impl Draft {
             && self.episodes.is_empty()
             && self.intents.is_empty()
             && self.gaps.is_empty()
+            && self.commands.is_empty()
     }
 
     pub(crate) fn into_commit(self, partition: Partition, epoch: Epoch, nonce: u64) -> Commit {
@@ -112,6 +119,7 @@ impl Draft {
             episodes: self.episodes.into_values().collect(),
             intents: self.intents.into_values().collect(),
             gaps: self.gaps,
+            commands: self.commands,
         }
     }
 }

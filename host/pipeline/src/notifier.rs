@@ -9,6 +9,7 @@ mod follow; // open episodes follow the rules in force
 pub(crate) mod templates; // in whose words
 pub(crate) mod outbox; // what is owed to whom, and what became of it
 mod outcomes; // what that means for its episode
+mod commands; // what people ask for
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::order::{Action, Note};
 use crate::reason::Reason;
-use crate::record::{EpisodeRecord, IntentId, IntentRecord};
+use crate::record::{CommandLog, EpisodeRecord, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 use crate::transition::{Change, Transition};
 use escalation::{Clock, Verdict};
@@ -44,6 +45,7 @@ pub(crate) struct Notifier {
     timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     outbox: Outbox,
     templates: Templates,
+    log: CommandLog,
 }
 
 /// What it knows of a rule in force.
@@ -84,9 +86,10 @@ impl Notifier {
     pub(crate) fn new(
         episodes: Vec<EpisodeRecord>,
         intents: Vec<IntentRecord>,
+        log: CommandLog,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
-        let mut notifier = Self::default();
+        let mut notifier = Self { log, ..Self::default() };
         let told = episodes.iter().flat_map(|episode| {
             episode.told.iter().map(|told| (episode.id.0.clone(), told.destination.clone()))
         });
