@@ -16,6 +16,7 @@ mod transition; // what passes from rules to whoever tells people
 mod ledger; // what changed becomes one write at a time
 mod notifier; // who hears of it, and what became of that
 pub mod text; // what people read
+pub mod discover; // where they look at the documents
 mod digest; // names and spreads derived from what they name
 mod reason; // why something was held or sent
 mod engine; // the machine that moves the others

@@ -14,6 +14,9 @@ pub(crate) use index::{Alias, Index, Op, Written};
 pub(crate) use streams::Stream;
 pub(crate) use views::{Cursor, Views};
 
+/// Filters by the alias that each belongs to, as written.
+pub(crate) type Filters = Vec<(String, serde_json::Value)>;
+
 /// One index as it was at one moment; documents written later are not in it.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
@@ -90,6 +93,20 @@ impl Cluster {
             Some(snapshot)
         };
         Ok(self.found(expression, lookup)?.iter().filter_map(snapshot).collect())
+    }
+
+    /// The indices of an expression; with those by which each is meant, if all are aliases with a filter, as written.
+    pub(crate) fn reached(&self, expression: &str, lookup: Lookup) -> Answer<Vec<(String, Filters)>> {
+        let filters = |found: &Found| -> Option<Vec<_>> {
+            let index = self.indices.get(&found.name)?;
+            let written = |alias: &String| {
+                let (written, _) = index.aliases.get(alias)?.filter.as_ref()?;
+                Some((alias.clone(), written.clone()))
+            };
+            found.by.iter().map(written).collect()
+        };
+        let found = self.found(expression, lookup)?;
+        Ok(found.into_iter().map(|found| (found.name.clone(), filters(&found).unwrap_or_default())).collect())
     }
 
     pub(crate) fn create(&mut self, name: &str, body: &serde_json::Value) -> Answer<()> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use watchbell_contract::{Label, Timestamp};
 
-use crate::digest;
 use crate::level;
 use crate::message::{Message, Wording};
 use crate::record::{EpisodeId, LastSignal};
 use crate::signals::{self, LinkedSignal};
 use crate::spec::{RuleName, RuleSpec};
+use crate::{digest, discover};
 
 use super::escalation::{self, Verdict};
 use super::{Context, Notifier};
@@ -113,7 +113,7 @@ impl Notifier {
             threshold: first.signal.threshold,
             summary: first.signal.summary.clone(),
             details: details(events),
-            link: first.link.clone(),
+            link: discover::covering(events.iter().filter_map(|event| event.link.as_deref())),
         };
         let message = Message {
             episode: id,

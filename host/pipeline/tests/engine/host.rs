@@ -171,7 +171,7 @@ fn config() -> EngineConfig {
 fn destination(name: &str) -> DestinationSpec {
     DestinationSpec {
         name: DestinationName(name.into()),
-        text: AlertText { format: TextFormat::Plain, title_max: 100, body_max: 4_000 },
+        text: AlertText { format: TextFormat::Plain, styles: true, title_max: 100, body_max: 4_000 },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),

@@ -297,6 +297,7 @@ pub(crate) fn destinations() -> Vec<DestinationSpec> {
         name: DestinationName(name.into()),
         text: watchbell_contract::AlertText {
             format: watchbell_contract::TextFormat::Plain,
+            styles: true,
             title_max: 100,
             body_max: 10_000,
         },

@@ -11,7 +11,7 @@ fn outbox() -> Outbox {
     let mut outbox = Outbox::default();
     outbox.configure(vec![DestinationSpec {
         name: DestinationName("hook".into()),
-        text: AlertText { format: TextFormat::Plain, title_max: 100, body_max: 100 },
+        text: AlertText { format: TextFormat::Plain, styles: true, title_max: 100, body_max: 100 },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_mins(5),
         deadline: Duration::from_hours(24),

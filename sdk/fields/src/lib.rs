@@ -1,33 +1,32 @@
-//! JSON as templates see it. A member is found by its dotted name and step by step alike, whichever of the two its
-//! sender wrote: `user.name` is a key of that name, or `name` within `user`.
+//! JSON as templates see it: for the host's texts and for an alerter's requests. A member is found by its dotted name and
+//! step by step alike, whichever of the two its sender wrote: `user.name` is a key of that name, or `name` within `user`.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Serde, Value};
 use serde_json::Value as Json;
 
-use super::disguise;
-
 /// A JSON object.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub struct Fields {
     members: BTreeMap<String, Value>,
 }
 
-/// A value whose texts hold nothing that only a disguise may use.
-pub(super) fn value(json: &Json) -> Value {
+/// A value of `json` whose texts, names among them, are as `text` makes them.
+pub fn value(json: &Json, text: &impl Fn(&str) -> String) -> Value {
     match json {
-        Json::String(text) => disguise::clean(text).into(),
-        Json::Array(items) => items.iter().map(value).collect(),
-        Json::Object(members) => Value::from_object(Fields::new(
-            members.iter().map(|(name, member)| (disguise::clean(name), value(member))),
-        )),
+        Json::String(of) => text(of).into(),
+        Json::Array(items) => items.iter().map(|item| value(item, text)).collect(),
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, member)| (text(name), value(member, text)));
+            Value::from_object(Fields::new(members))
+        }
         plain => Value::from(Serde(plain)),
     }
 }
 
 impl Fields {
-    pub(super) fn new(members: impl IntoIterator<Item = (String, Value)>) -> Self {
+    pub fn new(members: impl IntoIterator<Item = (String, Value)>) -> Self {
         Self { members: members.into_iter().collect() }
     }
 
@@ -87,18 +86,17 @@ mod tests {
 
     #[test]
     fn a_name_with_dots_and_an_object_read_alike() {
-        let documents = [
+        for document in [
             json!({ "user.name": "ada", "user.id": 7 }),
             json!({ "user": { "name": "ada", "id": 7 } }),
             json!({ "user": { "name": "ada" }, "user.id": 7 }),
             json!({ "user": null, "user.name": "ada", "user.id": 7 }),
-        ];
-        for document in documents {
-            let context = Value::from_object(Fields::new([("x".to_owned(), value(&document))]));
-            for source in ["{{ x.user.name }} {{ x.user.id }}", "{{ x['user.name'] }} {{ x['user']['id'] }}"]
-            {
-                let text = minijinja::Environment::new().render_str(source, &context).expect("a text");
-                assert_eq!(text, "ada 7", "{source} of {document}");
+        ] {
+            let whole = value(&document, &str::to_owned);
+            let user = whole.get_attr("user").unwrap();
+            for (name, expected) in [("name", Value::from("ada")), ("id", Value::from(7))] {
+                assert_eq!(whole.get_attr(&format!("user.{name}")).unwrap(), expected, "{document}");
+                assert_eq!(user.get_attr(name).unwrap(), expected, "{document}");
             }
         }
     }
@@ -106,10 +104,16 @@ mod tests {
     #[test]
     fn what_is_not_there_is_not_found() {
         let fields = Fields::new([("a.b".to_owned(), 1.into()), ("n".to_owned(), Value::from(()))]);
-        assert_eq!(fields.find("a.c"), None);
-        assert_eq!(fields.find("a.b.c"), None);
-        assert_eq!(fields.find(""), None);
-        assert_eq!(fields.find("a."), None);
+        for name in ["a.c", "a.b.c", "", "a."] {
+            assert_eq!(fields.find(name), None, "{name}");
+        }
         assert!(fields.find("n").is_some_and(|value| value.is_none()));
+    }
+
+    #[test]
+    fn texts_and_names_are_as_they_are_made() {
+        let loud = value(&json!({ "a": ["b", 1] }), &|text: &str| text.to_uppercase());
+        let first = loud.get_attr("A").unwrap().get_item(&Value::from(0)).unwrap();
+        assert_eq!(first, Value::from("B"));
     }
 }
