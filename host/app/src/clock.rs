@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use watchbell_contract::{Duration, Timestamp};
 
 /// How far the wall clock may stray from the engine's time before windows are held.
-pub const DRIFT_MAX: Duration = Duration::from_secs(5);
+pub use watchbell_pipeline::health::DRIFT_MAX;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -17,7 +17,6 @@ mod shadow; // beside ElastAlert
 mod deliver; // one delivery
 mod scribe; // the thread that owns the store
 mod notes; // what the engine wants people to know
-mod health; // alive, and fresh
 mod observer; // what the host says of itself, kept beside the loop
 pub mod view; // what the host says of itself
 pub mod metrics; // what is counted

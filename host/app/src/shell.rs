@@ -11,6 +11,7 @@ use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::health;
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
@@ -22,7 +23,6 @@ use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
-use crate::health;
 use crate::metrics::Metrics;
 use crate::observer::{HostState, Pulse, Update};
 use crate::recording::{self, Shelf, Tape};
@@ -364,7 +364,7 @@ impl Shell {
             generation: self.generation,
             owed: self.engine.outbox_depth() as u64,
             drift: self.clock.drift(),
-            apart: self.clocks.why(),
+            apart: self.clocks.causes(),
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };

@@ -1,20 +1,25 @@
 use watchbell_contract::{Range, Severity, Timestamp};
 
 use crate::digest;
-use crate::engine::Engine;
 use crate::message::{Message, Wording};
-use crate::notifier::escalation::{self, Verdict};
 use crate::record::LastSignal;
-use crate::spec::RuleName;
+use crate::spec::RuleSpec;
 
-impl Engine {
+use super::escalation::{self, Verdict};
+use super::{Context, Notifier};
+
+impl Notifier {
     /// The rule failed on a slice of time for good: its destinations hear of that as well.
-    pub(in crate::engine) fn announce_gap(&mut self, name: &RuleName, over: Range, message: &str) {
-        let Some(rule) = self.rules.get(name) else { return };
-        let severity = rule.spec.severity.max(Severity::Warning);
-        let owner = rule.spec.owner.clone();
-        let verdict = escalation::on_event(&rule.spec.alert.steps, Severity::Critical);
-        self.remember(name, &verdict);
+    pub(super) fn announce_gap(
+        &mut self,
+        spec: &RuleSpec,
+        over: Range,
+        message: &str,
+        context: &mut Context<'_>,
+    ) {
+        let name = &spec.name;
+        let verdict = escalation::on_event(&spec.alert.steps, Severity::Critical);
+        self.remember(name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let time = |at: Timestamp| {
             jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
@@ -22,11 +27,11 @@ impl Engine {
         let message = Message {
             episode: digest::once_id("gap", &[], name, &[], over.start),
             rule: name.clone(),
-            owner,
-            environment: self.config.environment.clone(),
+            owner: spec.owner.clone(),
+            environment: context.config.environment.clone(),
             labels: Vec::new(),
             named: Vec::new(),
-            severity,
+            severity: spec.severity.max(Severity::Warning),
             cause,
             since: over.start,
             last: LastSignal {
@@ -41,6 +46,6 @@ impl Engine {
             more: Vec::new(),
             wording: Wording::Gap,
         };
-        self.send(&message, 0, &to);
+        self.send(&message, 0, &to, context);
     }
 }

@@ -6,16 +6,30 @@ use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestam
 
 use crate::digest;
 use crate::grid::Grid;
-use crate::notifier::escalation;
-use crate::order::Documents;
-use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
-use crate::signals;
+use crate::record::{Ending, EpisodeId, EpisodeRecord, LastSignal, Phase};
+use crate::signals::{self, LinkedSignal};
 use crate::spec::RuleSpec;
+use crate::transition::Change;
 
-/// A rule's open episodes.
-pub(crate) type Open = BTreeMap<Vec<Label>, EpisodeRecord>;
+/// A level of one set of labels that holds. What people hear of it is its episode, which is the notifier's.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Level {
+    /// Its episode's.
+    pub(crate) id: EpisodeId,
+    pub(crate) labels: Vec<Label>,
+    /// `for:` has passed, and the hours of `active:` have come: it may be told.
+    pub(crate) has_begun: bool,
+    pub(crate) severity: Severity,
+    /// The first signal's instant.
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) last: LastSignal,
+}
 
-/// Open episodes whose newest value is not written yet, since it is nearly the one that is: that one.
+/// A rule's open levels.
+pub(crate) type Open = BTreeMap<Vec<Label>, Level>;
+
+/// Open levels whose newest value is not written yet, since it is nearly the one that is: that one.
 pub(crate) type Unwritten = BTreeMap<Vec<Label>, Option<f64>>;
 
 /// A level that grew or shrank by less than this share of its value is the same to people.
@@ -23,35 +37,15 @@ const CHANGE_MIN: f64 = 0.1;
 
 /// What one window changed.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// Open episodes that are new or different.
-    pub(crate) touched: BTreeSet<Vec<Label>>,
-    /// Open ones whose severity rose after they were announced or passed a step, and the severity that they had.
-    pub(crate) worse: BTreeMap<Vec<Label>, Severity>,
-    pub(crate) opened: Vec<(String, String)>,
-    pub(crate) ended: Vec<Ended>,
-    pub(crate) events: Vec<LinkedSignal>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) episode: EpisodeRecord,
-    /// It had passed `for:` and was not resolved by hand, so somebody might have been told.
-    pub(crate) was_active: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct LinkedSignal {
-    pub(crate) signal: Signal,
-    pub(crate) link: Option<String>,
-    /// Until they are part of the signal's details.
-    pub(crate) documents: Option<Documents>,
-    /// How many that say the same came before it.
-    pub(crate) nth: u32,
-    /// What it says, in short.
-    pub(crate) mark: u64,
-    /// A level that was committed before: it may say more now, but it is no other level.
-    pub(crate) seen: bool,
+struct Changes {
+    /// Open levels that are new or different.
+    touched: BTreeSet<Vec<Label>>,
+    /// Those that say nearly the same.
+    renewed: BTreeSet<Vec<Label>>,
+    /// Those whose severity rose, and the severity that they had.
+    worse: BTreeMap<Vec<Label>, Severity>,
+    ended: Vec<(Level, Ending)>,
+    events: Vec<LinkedSignal>,
 }
 
 /// Where the rule's window time stands.
@@ -63,8 +57,21 @@ pub(crate) struct Passage {
     pub(crate) settled: Timestamp,
     /// How far everything is judged with it.
     pub(crate) judged: Timestamp,
-    /// Wall time.
-    pub(crate) now: Timestamp,
+}
+
+impl Level {
+    /// As its episode was kept.
+    pub(crate) fn of(episode: &EpisodeRecord) -> Self {
+        Self {
+            id: episode.id.clone(),
+            labels: episode.labels.clone(),
+            has_begun: episode.phase != Phase::Pending,
+            severity: episode.severity,
+            since: episode.since,
+            until: episode.until,
+            last: episode.last.clone(),
+        }
+    }
 }
 
 /// Takes in the signals of a window, in order of time, and lets its time pass.
@@ -74,7 +81,7 @@ pub(crate) fn fold(
     unwritten: &mut Unwritten,
     signals: Vec<LinkedSignal>,
     passage: Passage,
-) -> Changes {
+) -> Vec<Change> {
     let mut changes = Changes::default();
     for linked in signals {
         match linked.signal.kind {
@@ -84,34 +91,60 @@ pub(crate) fn fold(
             // One that arrives late says nothing of a level that fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
                 let labels = linked.signal.labels;
-                activate(spec, open, &labels, linked.signal.at, passage.now, &mut changes);
-                end(open, &labels, passage.now, Ending::Cleared, &mut changes);
+                begin(spec, open, &labels, linked.signal.at, &mut changes);
+                end(open, &labels, Ending::Cleared, &mut changes);
             }
             SignalKind::Clear => {}
         }
     }
     let all: Vec<Vec<Label>> = open.keys().cloned().collect();
     for labels in all {
-        activate(spec, open, &labels, passage.judged, passage.now, &mut changes);
+        begin(spec, open, &labels, passage.judged, &mut changes);
         if lapsed(spec, &open[&labels], passage.judged) {
-            end(open, &labels, passage.now, Ending::Lapsed, &mut changes);
+            end(open, &labels, Ending::Lapsed, &mut changes);
         }
     }
     unwritten.retain(|labels, _| match open.get(labels) {
         // It will not grow any more: the last of it is kept as well.
-        Some(episode) if episode.last.at < passage.settled => {
+        Some(level) if level.last.at < passage.settled => {
             changes.touched.insert(labels.clone());
             false
         }
         Some(_) => !changes.touched.contains(labels),
         None => false,
     });
-    changes
+    changes.in_order(open, passage.window_end)
+}
+
+impl Changes {
+    /// Ends first: an end and a new beginning of the same labels are told in that order.
+    fn in_order(self, open: &Open, window_end: Timestamp) -> Vec<Change> {
+        let Self { touched, renewed, worse, ended, events } = self;
+        let mut changes: Vec<Change> =
+            ended.into_iter().map(|(level, why)| Change::Ended { level, why }).collect();
+        let levels = touched.iter().filter_map(|labels| open.get(labels));
+        changes.extend(
+            levels.map(|level| Change::Level {
+                level: level.clone(),
+                worse: worse.get(&level.labels).copied(),
+            }),
+        );
+        let quiet = renewed.difference(&touched).filter_map(|labels| open.get(labels));
+        changes.extend(quiet.map(|level| Change::Renewed { level: level.clone() }));
+        if !events.is_empty() {
+            changes.push(Change::Events { events, window_end });
+        }
+        changes
+    }
 }
 
 /// Time that nobody judged, or in which there was no data, does not count: levels hold that much longer.
-pub(crate) fn suspend(open: &mut Open, span: Duration) {
-    open.values_mut().for_each(|episode| episode.until = episode.until + span);
+pub(crate) fn suspend(open: &mut Open, span: Duration) -> Vec<Change> {
+    let longer = |level: &mut Level| {
+        level.until = level.until + span;
+        Change::Suspended { level: level.clone() }
+    };
+    open.values_mut().map(longer).collect()
 }
 
 /// `no_data: alert`: silence of the index is an episode of its own, which data ends.
@@ -131,24 +164,16 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
     LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
 }
 
-/// Ends every episode of a rule that is no more.
-pub(crate) fn end_all(open: &mut Open, now: Timestamp) -> Vec<Ended> {
-    let mut changes = Changes::default();
-    let all: Vec<Vec<Label>> = open.keys().cloned().collect();
-    for labels in all {
-        end(open, &labels, now, Ending::RuleEnded, &mut changes);
-    }
-    changes.ended
+/// Ends every level of a rule that is no more.
+pub(crate) fn end_all(open: &mut Open) -> Vec<Change> {
+    let all = std::mem::take(open).into_values();
+    all.map(|level| Change::Ended { level, why: Ending::RuleEnded }).collect()
 }
 
 /// Ends what a `clear` of priming ends, unless somebody was told of a later signal.
-pub(crate) fn clear(open: &mut Open, labels: &[Label], at: Timestamp, now: Timestamp) -> Option<Ended> {
-    if !ends(open, labels, at) {
-        return None;
-    }
-    let mut changes = Changes::default();
-    end(open, labels, now, Ending::Cleared, &mut changes);
-    changes.ended.pop()
+pub(crate) fn clear(open: &mut Open, labels: &[Label], at: Timestamp) -> Option<Change> {
+    let level = if ends(open, labels, at) { open.remove(labels) } else { None };
+    Some(Change::Ended { level: level?, why: Ending::Cleared })
 }
 
 pub(crate) fn severity(spec: &RuleSpec, value: Option<f64>) -> Severity {
@@ -158,13 +183,13 @@ pub(crate) fn severity(spec: &RuleSpec, value: Option<f64>) -> Severity {
 
 /// Whether a `clear` at `at` ends the level of `labels`.
 fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
-    open.get(labels).is_some_and(|episode| episode.last.at <= at)
+    open.get(labels).is_some_and(|level| level.last.at <= at)
 }
 
 /// Whether a level's time is over at `at`. Not at its last instant yet: a signal of that instant, which the next
 /// window may bring, still extends it, so that it does not matter where windows are cut.
-fn lapsed(spec: &RuleSpec, episode: &EpisodeRecord, at: Timestamp) -> bool {
-    episode.until + spec.alert.resolve_after < at
+fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
+    level.until + spec.alert.resolve_after < at
 }
 
 fn firing(
@@ -180,44 +205,25 @@ fn firing(
     // Long enough for the next step of the grid to fire anywhere within it.
     let point = Grid::ending(None, spec, passage.window_end).floor(at);
     let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
-    // In a long window a level may have lapsed before it fires again: that is a second episode, as it would have
+    // In a long window a level may have lapsed before it fires again: that is a second level, as it would have
     // been with short windows.
-    if open.get(&labels).is_some_and(|episode| lapsed(spec, episode, at)) {
-        activate(spec, open, &labels, at, passage.now, changes);
-        end(open, &labels, passage.now, Ending::Lapsed, changes);
+    if open.get(&labels).is_some_and(|level| lapsed(spec, level, at)) {
+        begin(spec, open, &labels, at, changes);
+        end(open, &labels, Ending::Lapsed, changes);
     }
-    if let Some(episode) = open.get_mut(&labels) {
-        if until > episode.until {
-            episode.until = until;
+    if let Some(level) = open.get_mut(&labels) {
+        if until > level.until {
+            level.until = until;
             changes.touched.insert(labels);
         }
-        return renew(spec, episode, unwritten, linked, changes);
+        return renew(spec, level, unwritten, linked, changes);
     }
     let severity = severity(spec, signal.value);
     let last = last_signal(linked);
     let id = digest::episode_id(&spec.name, &labels, passage.window_end, at);
-    if spec.active.as_ref().is_none_or(|active| active.holds(at)) {
-        changes.opened.push((id.0.clone(), last.summary.clone()));
-    }
-    let episode = EpisodeRecord {
-        id,
-        rule: spec.name.clone(),
-        labels: labels.clone(),
-        phase: if begins(spec, at) == Some(at) { Phase::Active } else { Phase::Pending },
-        severity,
-        since: at,
-        opened_at: passage.now,
-        until,
-        last,
-        steps: escalation::step_ids(&spec.alert),
-        repeat: spec.alert.repeat,
-        early: Vec::new(),
-        stepped_until: None,
-        announced_at: None,
-        told: Vec::new(),
-        ordinal: 0,
-    };
-    open.insert(labels.clone(), episode);
+    let has_begun = begins(spec, at) == Some(at);
+    let level = Level { id, labels: labels.clone(), has_begun, severity, since: at, until, last };
+    open.insert(labels.clone(), level);
     changes.touched.insert(labels);
 }
 
@@ -230,49 +236,48 @@ fn seen_again(
     changes: &mut Changes,
 ) {
     let signal = &linked.signal;
-    // One that belongs to an episode before this says nothing of this one.
-    if let Some(episode) = open.get_mut(&signal.labels).filter(|episode| episode.since <= signal.at) {
-        renew(spec, episode, unwritten, linked, changes);
+    // One that belongs to a level before this says nothing of this one.
+    if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.since <= signal.at) {
+        renew(spec, level, unwritten, linked, changes);
     }
 }
 
-/// Takes in what a signal says of its open episode.
+/// Takes in what a signal says of its open level.
 fn renew(
     spec: &RuleSpec,
-    episode: &mut EpisodeRecord,
+    level: &mut Level,
     unwritten: &mut Unwritten,
     linked: LinkedSignal,
     changes: &mut Changes,
 ) {
     let labels = &linked.signal.labels;
     let now = severity(spec, linked.signal.value);
-    if now > episode.severity {
-        let before = std::mem::replace(&mut episode.severity, now);
+    if now > level.severity {
+        let before = std::mem::replace(&mut level.severity, now);
         changes.touched.insert(labels.clone());
-        if episode.ordinal > 0 || episode.stepped_until.is_some() {
-            changes.worse.entry(labels.clone()).or_insert(before);
-        }
+        changes.worse.entry(labels.clone()).or_insert(before);
     }
     // Late documents may bring an older signal: it extends, but it is not the newest.
-    if linked.signal.at < episode.last.at {
+    if linked.signal.at < level.last.at {
         return;
     }
     let (labels, seen) = (labels.clone(), linked.seen);
     let mut last = last_signal(linked);
     if seen {
         // Documents are fetched once, for a new signal.
-        last.details = signals::keep_documents(&episode.last.details, last.details);
-        last.link = last.link.or_else(|| episode.last.link.clone());
+        last.details = signals::keep_documents(&level.last.details, last.details);
+        last.link = last.link.or_else(|| level.last.link.clone());
     }
-    if last == episode.last {
+    if last == level.last {
         return;
     }
-    let written = unwritten.get(&labels).copied().unwrap_or(episode.last.value);
+    let written = unwritten.get(&labels).copied().unwrap_or(level.last.value);
     let matters = severity(spec, written) != severity(spec, last.value) || has_changed(written, last.value);
-    episode.last = last;
+    level.last = last;
     if matters {
         changes.touched.insert(labels);
     } else {
+        changes.renewed.insert(labels.clone());
         unwritten.entry(labels).or_insert(written);
     }
 }
@@ -304,36 +309,22 @@ pub(crate) fn begins(spec: &RuleSpec, since: Timestamp) -> Option<Timestamp> {
     spec.active.as_ref().map_or(Some(held), |active| active.next_from(held))
 }
 
-/// A pending episode whose level has held for `for:`, and whose hours have come, becomes active; escalation counts from here.
-fn activate(
-    spec: &RuleSpec,
-    open: &mut Open,
-    labels: &[Label],
-    judged: Timestamp,
-    now: Timestamp,
-    changes: &mut Changes,
-) {
-    if let Some(episode) = open.get_mut(labels)
-        && episode.phase == Phase::Pending
-        && begins(spec, episode.since).is_some_and(|begins| begins <= episode.until.min(judged))
+/// A level that has held for `for:`, and whose hours have come, may be told from now on.
+fn begin(spec: &RuleSpec, open: &mut Open, labels: &[Label], judged: Timestamp, changes: &mut Changes) {
+    if let Some(level) = open.get_mut(labels)
+        && !level.has_begun
+        && begins(spec, level.since).is_some_and(|begins| begins <= level.until.min(judged))
     {
-        if spec.active.as_ref().is_some_and(|active| !active.holds(episode.since)) {
-            changes.opened.push((episode.id.0.clone(), episode.last.summary.clone()));
-        }
-        episode.phase = Phase::Active;
-        episode.opened_at = now;
-        episode.steps = escalation::step_ids(&spec.alert);
-        episode.repeat = spec.alert.repeat;
+        level.has_begun = true;
         changes.touched.insert(labels.to_vec());
     }
 }
 
-fn end(open: &mut Open, labels: &[Label], now: Timestamp, why: Ending, changes: &mut Changes) {
-    if let Some(mut episode) = open.remove(labels) {
-        let was_active = matches!(episode.phase, Phase::Active | Phase::Acknowledged { .. });
-        episode.phase = Phase::Resolved { at: now, why };
+fn end(open: &mut Open, labels: &[Label], why: Ending, changes: &mut Changes) {
+    if let Some(level) = open.remove(labels) {
         changes.touched.remove(labels);
+        changes.renewed.remove(labels);
         changes.worse.remove(labels);
-        changes.ended.push(Ended { episode, was_active });
+        changes.ended.push((level, why));
     }
 }

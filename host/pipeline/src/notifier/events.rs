@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use watchbell_contract::{Label, Timestamp};
 
-use crate::engine::Engine;
-use crate::episode::{self, LinkedSignal};
+use crate::level;
 use crate::message::{Message, Wording};
-use crate::notifier::escalation::{self, Verdict};
 use crate::record::{EpisodeId, LastSignal};
-use crate::signals;
+use crate::signals::{self, LinkedSignal};
 use crate::spec::{RuleName, RuleSpec};
 use crate::{digest, discover};
+
+use super::escalation::{self, Verdict};
+use super::{Context, Notifier};
 
 /// Keys that a message for more keys than it may name one by one lists.
 const KEYS_LISTED_MAX: usize = 10;
@@ -23,64 +24,88 @@ const VALUES_NAMED_MAX: usize = 3;
 const DOCUMENTS_MAX: usize = 20;
 const DOCUMENTS_BYTES_MAX: usize = 64 << 10;
 
-impl Engine {
+impl Notifier {
     /// One message per event in the order of the events, or, if they are many, one per key; if those are many as well,
     /// one for all.
     pub(super) fn announce_events(
         &mut self,
         spec: &RuleSpec,
-        events: Vec<LinkedSignal>,
+        events: &[LinkedSignal],
         window_end: Timestamp,
+        context: &mut Context<'_>,
     ) {
-        let most = self.config.events_max;
+        let most = context.config.events_max;
         if events.len() <= most {
-            for event in &events {
-                self.announce_group(spec, std::slice::from_ref(event), window_end);
+            for event in events {
+                self.announce_group(spec, std::slice::from_ref(event), window_end, context);
             }
             return;
         }
         // In order of their first events.
         let mut places: BTreeMap<&[Label], usize> = BTreeMap::new();
-        let mut keys: Vec<Vec<&LinkedSignal>> = Vec::new();
-        for event in &events {
+        let mut keys: Vec<Vec<LinkedSignal>> = Vec::new();
+        for event in events {
             let next = keys.len();
             let place = *places.entry(&event.signal.labels).or_insert(next);
             if place == next {
                 keys.push(Vec::new());
             }
-            keys[place].push(event);
+            keys[place].push(event.clone());
         }
         if keys.len() > most {
-            return self.announce_group(spec, &events, window_end);
+            return self.announce_group(spec, events, window_end, context);
         }
-        let keys: Vec<Vec<LinkedSignal>> =
-            keys.into_iter().map(|key| key.into_iter().cloned().collect()).collect();
         for key in keys {
-            self.announce_group(spec, &key, window_end);
+            self.announce_group(spec, &key, window_end, context);
         }
     }
 
+    /// What was kept until its hours came, all of it as one.
+    pub(super) fn announce_later(
+        &mut self,
+        spec: &RuleSpec,
+        events: &[LinkedSignal],
+        left_out: u64,
+        context: &mut Context<'_>,
+    ) {
+        let Some(first) = events.first().map(|event| &event.signal) else { return };
+        let mut more: Vec<String> = events.iter().skip(1).map(|event| event.signal.summary.clone()).collect();
+        if left_out > 0 {
+            more.push(format!("and {left_out} more"));
+        }
+        let count = events.len().to_string();
+        let id = digest::once_id("later", &[&count], &spec.name, &first.labels, first.at);
+        self.announce_list(spec, events, id, more, context);
+    }
+
     /// One message for `events`.
-    fn announce_group(&mut self, spec: &RuleSpec, events: &[LinkedSignal], window_end: Timestamp) {
+    fn announce_group(
+        &mut self,
+        spec: &RuleSpec,
+        events: &[LinkedSignal],
+        window_end: Timestamp,
+        context: &mut Context<'_>,
+    ) {
         if !events.is_empty() {
-            let more = more(events, self.config.events_max);
-            self.announce_list(spec, events, id(&spec.name, events, window_end), more);
+            let more = more(events, context.config.events_max);
+            self.announce_list(spec, events, id(&spec.name, events, window_end), more, context);
         }
     }
 
     /// One message for `events` by the name `id`: the first of them in full, then `more`.
-    pub(in crate::engine) fn announce_list(
+    fn announce_list(
         &mut self,
         spec: &RuleSpec,
         events: &[LinkedSignal],
         id: EpisodeId,
         more: Vec<String>,
+        context: &mut Context<'_>,
     ) {
         let Some(first) = events.first() else { return };
-        let severities = events.iter().map(|event| episode::severity(spec, event.signal.value));
+        let severities = events.iter().map(|event| level::severity(spec, event.signal.value));
         let severity = severities.max().unwrap_or(spec.severity);
         let verdict = escalation::on_event(&spec.alert.steps, severity);
-        self.remember(&spec.name, &verdict);
+        self.remember(&spec.name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let last = LastSignal {
             at: first.signal.at,
@@ -94,7 +119,7 @@ impl Engine {
             episode: id,
             rule: spec.name.clone(),
             owner: spec.owner.clone(),
-            environment: self.config.environment.clone(),
+            environment: context.config.environment.clone(),
             labels: shared_labels(events),
             named: named_labels(events),
             severity,
@@ -105,7 +130,7 @@ impl Engine {
             more,
             wording: Wording::Rule,
         };
-        self.send(&message, 0, &to);
+        self.send(&message, 0, &to, context);
     }
 }
 
