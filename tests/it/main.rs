@@ -1,5 +1,6 @@
 //! Everything that needs the real program: one binary, so that it links once.
 mod world; // a cluster, a receiver, manifests, and hosts that come and go
+mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
@@ -15,3 +16,4 @@ mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them
 mod plugin; // plugins from an idea to a host that runs them
+mod upgrade_gate; // when a node of a cluster may be replaced

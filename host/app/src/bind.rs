@@ -200,7 +200,7 @@ pub(crate) fn target(rule: &BoundRule) -> Target {
     }
 }
 
-fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
+pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     use watchbell_elastic::Auth;
     let nodes: Result<Vec<Url>> =
         spec.nodes.iter().map(|node| Url::parse(node).with_context(|| format!("node `{node}`"))).collect();

@@ -124,7 +124,10 @@ impl Turn<'_> {
                     let page = page.map_err(|error| self.failed(error, round, number, &question))?;
                     let Some(page) = page else { break };
                     self.rows.fetch_add(page.len() as u64, Ordering::Relaxed);
-                    fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
+                    // A search of its own answers with a row, whether or not there is a document.
+                    if !matches!(question.ask, Ask::Search(_)) {
+                        fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
+                    }
                     self.tape.keep(round, number, &page);
                     guest = self.step(guest, move |guest| guest.answer(number, page)).await?.0;
                 }

@@ -27,7 +27,7 @@ pub use environment::{
     Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, PluginPolicy,
     SecretOr, StoreSpec,
 };
-pub use load::{Options, load};
+pub use load::{Options, load, load_environment};
 pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use render::{Difference, diff, differences, render};
 pub use report::{Diagnostic, Level, Place, Report};

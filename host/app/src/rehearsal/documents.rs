@@ -93,7 +93,10 @@ fn generated(of: &Documents, start: Timestamp, index: &str, time_field: &str, in
         let after = Duration(of.every.millis().saturating_mul(u64::from(n)));
         let mut fields = of.fields.clone();
         fields.values_mut().for_each(|value| number(value, n));
-        fields.entry(time_field).or_insert_with(|| rfc3339(first + after).into());
+        // A document may have its time in an object as well as under a dotted name.
+        if fields.get(time_field).or_else(|| below(&fields, time_field)).is_none() {
+            fields.insert(time_field.to_owned(), rfc3339(first + after).into());
+        }
         let source = Value::Object(fields).to_string();
         into.push(Arrival { at: arrives + after, index: index.to_owned(), source });
     }

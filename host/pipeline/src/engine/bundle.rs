@@ -126,7 +126,8 @@ impl Engine {
         if !over.is_empty() {
             self.record_gap(&spec.name, over, GapReason::Disabled, "the rule was off".into());
         }
-        Rule::new(spec, record, Default::default(), self.now)
+        // Its runs begin where the store says that it is.
+        Rule { activity: Activity::Committing, ..Rule::new(spec, record, Default::default(), self.now) }
     }
 
     /// What is off for long, or one of too many, is not kept any longer.
@@ -208,7 +209,6 @@ impl Engine {
                 state: None,
                 priming: None,
                 later: Default::default(),
-                last_run: None,
                 failure: None,
                 gap_told: false,
                 off_since: Some(self.now),

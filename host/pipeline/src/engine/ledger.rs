@@ -83,6 +83,12 @@ impl Ledger {
         self.notes.push(note);
     }
 
+    /// Whether the rule's record is not known to be written as it is.
+    pub(super) fn is_writing(&self, name: &RuleName) -> bool {
+        let in_flight = |flight: &Flight| flight.commit.rules.iter().any(|record| record.rule == *name);
+        self.draft.rules.contains_key(name) || self.flight.as_ref().is_some_and(in_flight)
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.flight.is_some()
     }

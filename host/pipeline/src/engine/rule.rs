@@ -97,13 +97,15 @@ impl Rule {
         Grid::ending(self.table.as_ref(), &self.spec, end)
     }
 
-    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else with the step that the
-    /// cursor lies in.
+    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else where not everything was
+    /// told for good yet, with the step that this lies in.
     pub(super) fn start(&self, end: Timestamp) -> Timestamp {
+        // A rule that was off, or whose state was lost, has late documents to look for before its cursor.
+        let begin = self.record.cursor.min(self.record.told_from);
         match &self.record.state {
             Some(state) => state.settled,
-            None if self.spec.checks => self.grid(end).floor(self.record.cursor),
-            None => self.record.cursor,
+            None if self.spec.checks => self.grid(end).floor(begin),
+            None => begin,
         }
     }
 

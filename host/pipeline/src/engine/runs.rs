@@ -182,7 +182,9 @@ impl Engine {
         else {
             return;
         };
-        rule.activity = Activity::Idle;
+        // An abandoned one ends while its rule's record may still be on its way to the store.
+        let is_written = !underway.abandoned || !self.ledger.is_writing(&name);
+        rule.activity = if is_written { Activity::Idle } else { Activity::Committing };
         rule.ended_at = self.now;
         let judged_at = underway.judged_at.unwrap_or(self.now);
         let slow = judged_at.since(underway.since) >= self.config.slow_run;

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Range, Severity};
 use watchbell_pipeline::order::Purpose;
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Phase, RuleRecord,
-    Snapshot,
+    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, IntentId, IntentRecord, Phase,
+    RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -58,7 +58,8 @@ impl Store {
         }
         for gap in &commit.gaps {
             self.gaps.push(gap.clone());
-            if self.streaks.insert(gap.rule.clone()) {
+            // A rule that was off has not failed.
+            if gap.reason != GapReason::Disabled && self.streaks.insert(gap.rule.clone()) {
                 self.first_gaps.push(gap.clone());
             }
         }
@@ -116,16 +117,18 @@ impl Store {
         if record.cursor == before.cursor {
             return;
         }
-        let covers = |over: Range| over.start <= before.cursor && over.end == record.cursor;
-        let judged = record.last_run.as_ref().is_some_and(|run| covers(run.window));
-        let gap = gaps.iter().any(|gap| gap.rule == record.rule && covers(gap.over));
-        assert!(
-            judged || gap,
-            "{}: from {:?} to {:?} by {:?}",
-            record.rule,
-            before.cursor,
-            record.cursor,
-            record.last_run
+        // One write may hold a run, the rule's switching off, and the span for which it was off.
+        let run = record.last_run.as_ref().map(|run| run.window);
+        let gaps = gaps.iter().filter(|gap| gap.rule == record.rule).map(|gap| gap.over);
+        let spans: Vec<Range> = run.into_iter().chain(gaps).collect();
+        let mut reached = before.cursor;
+        while let Some(span) = spans.iter().find(|span| span.start <= reached && reached < span.end) {
+            reached = span.end;
+        }
+        assert_eq!(
+            reached, record.cursor,
+            "{}: from {:?} by {:?}, {spans:?}",
+            record.rule, before.cursor, record.last_run
         );
     }
 
