@@ -19,8 +19,19 @@ pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBu
     found
 }
 
+/// What to say where a folder that was named is not there at all.
+pub(crate) fn missing(root: &Path) -> Option<Diagnostic> {
+    let error = fs::metadata(root).err().filter(|error| error.kind() == std::io::ErrorKind::NotFound)?;
+    let hint = "run this where it lies, or name another: the folder of rules is given by `--rules DIR`";
+    Some(fault(root, format!("cannot be read: {}", words(&error))).hint(hint))
+}
+
 /// The file of tests that `path` is, or every one below it, in order of path.
 pub(crate) fn tests(path: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    if let Some(fault) = missing(path) {
+        faults.push(fault);
+        return Vec::new();
+    }
     if !path.is_file() {
         return walk(path, true, faults);
     }

@@ -29,6 +29,9 @@ pub struct Options<'a> {
 /// # Errors
 /// Every fault of every file; warnings among them.
 pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result<Bundle, Report> {
+    if let Some(fault) = files::missing(root) {
+        return Err(Report::new(vec![fault]));
+    }
     let mut faults = Vec::new();
     let mut tokens = Tokens::default();
     let home = root.join("environments");
@@ -153,7 +156,10 @@ fn missing(home: &Path, name: &str) -> Diagnostic {
     known.sort();
     let fault = files::fault(&home.join(format!("{name}.yaml")), format!("there is no environment `{name}`"));
     if name == "default" {
-        return fault.hint("`default.yaml` is always loaded: put what all environments share there");
+        return fault.hint(
+            "`default.yaml` is always loaded: put what all environments share there, for example\n\
+             clusters: { main: { nodes: [\"http://localhost:9200\"] } }",
+        );
     }
     fault.maybe_hint(suggest(name, &known.iter().map(String::as_str).collect::<Vec<_>>()))
 }
