@@ -4,6 +4,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::page::{Column, MISSING, Page};
+use crate::question::type_column;
 use crate::{Key, Labels, Timestamp, bounds};
 
 /// A document or a bucket. Where key fields hold several values, the rule sees the row once for each combination of
@@ -57,6 +58,17 @@ impl<'p> Row<'p> {
     /// Whether the row has a value in `field`.
     pub fn has(&self, field: &str) -> bool {
         self.value(field).is_some()
+    }
+
+    /// Of what type `field` is in the row's index, where the question asked for it ([`Question::type_of`]) and a mapping
+    /// knows it.
+    ///
+    /// [`Question::type_of`]: crate::Question::type_of
+    pub fn type_of(&self, field: &str) -> Option<&'p str> {
+        match self.value(&type_column(field)) {
+            Some(Value::Word(kind)) => Some(kind),
+            _ => None,
+        }
     }
 
     /// The first value of `field`, whatever its type.

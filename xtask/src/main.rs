@@ -12,7 +12,9 @@ mod setup; // all of these, found or installed
 mod component; // a core module becomes a component
 mod plugins; // plugins and guests
 mod http; // whether a server answers
+mod jars; // what servers run from
 mod servers; // real servers, for tests and benchmarks
+mod nodes; // nodes of clusters that tests start themselves
 mod counts; // what the output of tests says
 mod suite; // every check there is
 mod programs; // the demo, the benchmarks, the servers, the installed host
@@ -31,13 +33,14 @@ The commands of this repository. Each finds or installs what it needs.
   cargo xtask install [--to DIR]              build `watchbell` with all plugins inside, into ~/.local/bin
   cargo xtask test [--only STAGE] [--keep-going]
                                               every check there is, with a time budget each:
-                                              setup, fmt, plugins, clippy, tests, timelines, servers
+                                              setup, fmt, plugins, clippy, tests, timelines, servers, upgrade
   cargo xtask bench [parse|rows|rules|sandbox|tests|node|host|scale|elastalert]
                                               measure all but the last two, or one of them; `scale` is twenty
                                               thousand rules and people who ask, `elastalert` is
                                               the whole host side by side with ElastAlert2
   cargo xtask servers [--heap 1g] [es7|es9|os3]…
                                               real Elasticsearch and OpenSearch on this machine, until Ctrl-C
+  cargo xtask record [SERVER]…                record what servers answer the upgrade gate, into tests/cases/gate
   cargo xtask plugins                         build plugins and test guests as components
   cargo xtask setup                           find or install a wasm compiler; show what was found
   cargo xtask help                            this page
@@ -77,6 +80,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "demo" => programs::run(&Cache::open()?, "watchbell-demo", rest),
         "bench" => programs::run(&Cache::open()?, "watchbell-bench", rest),
         "servers" => programs::servers(&Cache::open()?, rest),
+        "record" => programs::record(&Cache::open()?, rest),
         "install" => programs::install(&Cache::open()?, rest),
         "test" => suite::run(Cache::open()?, ci, &suite::Options::parse(rest)?),
         "plugins" => {

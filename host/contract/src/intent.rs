@@ -41,6 +41,9 @@ pub enum TextFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertText {
     pub format: TextFormat,
+    /// Whether it may have styles, and links behind words. Otherwise `format` only says how a character is written so
+    /// that the receiver shows it as it is.
+    pub styles: bool,
     /// In characters.
     pub title_max: u32,
     /// In characters.

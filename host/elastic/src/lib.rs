@@ -23,10 +23,12 @@ mod buckets; // composite aggregations, to the last bucket
 mod raw; // searches as their author wrote them
 mod clock; // the cluster's own time
 mod view; // the cluster's own state
+mod admin; // what operators ask of a cluster, and change in it
 mod evidence; // the few documents behind a signal
 mod pages; // answers, one page ahead of their reader
 mod cluster; // the door
 
+pub use admin::AdminError;
 pub use clock::TIME_STEP;
 pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};

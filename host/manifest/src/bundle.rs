@@ -6,6 +6,7 @@ use serde_json::Value;
 use watchbell_contract::Duration;
 use watchbell_pipeline::spec::RuleSpec;
 
+use crate::shown::{Fields, Shown};
 use crate::{Diagnostic, Environment, ModuleRef};
 
 /// The manifests, environment and modules in force together.
@@ -28,6 +29,10 @@ pub struct BoundRule {
     pub module_digest: String,
     /// Valid by the module's schema and accepted by its `prepare`.
     pub params: Value,
+    /// What its texts show of details and documents.
+    pub shown: Vec<Shown>,
+    /// What its signals tell as `details`; `None`: its module does not say.
+    pub details: Option<Fields>,
     pub target: TargetSpec,
     /// The manifest's over the environment's; `None` leaves the host's own default.
     pub limits: RuleLimits,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-use crate::{Identity, Place, RuleLimits, SecretRef};
+use crate::{Identity, Place, RuleLimits, SecretRef, Shown};
 
 /// `default.yaml` with `NAME.yaml` over it.
 #[derive(Clone, Debug)]
@@ -97,6 +97,8 @@ pub struct DestinationSpec {
     pub auth: Auth,
     /// Valid by the product's schema and accepted by its `prepare`.
     pub params: Value,
+    /// What of a message's fields the templates in `params` show.
+    pub shown: Vec<Shown>,
     pub grants: Grants,
     /// Of one request.
     pub timeout: Duration,

@@ -16,6 +16,7 @@ mod raw; // what was typed
 mod environment; // where rules run
 mod bundle; // what a rule is, checked
 mod bind; // documents → what they mean
+mod shown; // what texts show, and whether it is there
 mod load; // all of it, in order
 mod render; // the bundle in force, for people
 mod trial; // what a rule must find, and when
@@ -26,10 +27,11 @@ pub use environment::{
     Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, PluginPolicy,
     SecretOr, StoreSpec,
 };
-pub use load::{Options, load};
+pub use load::{Options, load, load_environment};
 pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use render::{Difference, diff, differences, render};
 pub use report::{Diagnostic, Level, Place, Report};
 pub use schema::{schema_environment, schema_rule, schema_test};
 pub use secret::{Secret, SecretFault, SecretRef};
+pub use shown::{Fields, KnownDocuments, Shown, ShownOf, details, unknown};
 pub use trial::{Documents, Never, Offset, Point, Test, TestFault, TestFile, Wanted, load_tests};

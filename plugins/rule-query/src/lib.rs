@@ -13,6 +13,7 @@ mod tests;
 /// Asks a search about the last `over`, every `every`, and fires while a value picked from the answer is above or below
 /// what it should be.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["values", "crossed"]))]
 #[serde(deny_unknown_fields)]
 pub struct Query {
     /// The body of the search. The manifest's filter and the time range always apply as well.

@@ -1,15 +1,55 @@
 //! What a test's documents are, and when a search finds them.
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_manifest::{Documents, Offset, Test};
+use watchbell_manifest::{Documents, Fields, Offset, Test};
 
 use crate::clock::rfc3339;
 
 /// Documents of one test; more belong into a backtest.
 const DOCUMENTS_MAX: usize = 2_000_000;
+
+/// Lines of a file of documents that are read for the names of its fields.
+const LINES_READ_MAX: usize = 1_000;
+
+/// Adds the fields of the documents that `test` has, and of its mapping.
+///
+/// # Errors
+/// What is wrong with a file of documents.
+pub(crate) fn fields(test: &Test, into: &mut Fields) -> Result<(), String> {
+    test.mapping.iter().for_each(|mapping| mapped(mapping, "", into));
+    for of in &test.documents {
+        into.add_document(&of.fields);
+        for path in of.ndjson.as_deref().map(files).transpose()?.unwrap_or_default() {
+            let file = fs::File::open(&path).map_err(|error| cannot_read(&path, &error))?;
+            for line in BufReader::new(file).lines().take(LINES_READ_MAX) {
+                let line = line.map_err(|error| cannot_read(&path, &error))?;
+                if let Ok(document) = serde_json::from_str(&line) {
+                    into.add_document(&document);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mapped(properties: &Value, above: &str, into: &mut Fields) {
+    for (name, field) in properties.as_object().into_iter().flatten() {
+        let name = format!("{above}{name}");
+        match field.get("properties") {
+            Some(inner) => mapped(inner, &format!("{name}."), into),
+            None if field["type"] == "flattened" => into.add_open(name),
+            None => into.add(name),
+        }
+    }
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read `{}`: {error}", path.display())
+}
 
 /// A document on its way to the index.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,8 +121,7 @@ fn from_file(
     time_field: &str,
     into: &mut Vec<Arrival>,
 ) -> Result<(), String> {
-    let text =
-        fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
     let mut first = None;
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = |what: &str| format!("{}:{number}: {what}", path.display());

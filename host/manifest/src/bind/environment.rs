@@ -7,6 +7,7 @@ use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
 use watchbell_pipeline::spec::DestinationName;
 
 use super::doc::Doc;
+use super::texts::shown_by_params;
 use crate::load::Options;
 use crate::report::{Diagnostic, suggest};
 use crate::schema::Schema;
@@ -124,15 +125,17 @@ fn bind_destination(
     let params = raw.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     let mut text = product(doc, &at, &raw.product, &params, modules);
     if let Some(form) = raw.text {
-        match text.format {
-            TextFormat::Plain | TextFormat::Markdown => text.format = form.into(),
-            // It reads markup of its own: what is written for another would be taken for that.
-            TextFormat::Html | TextFormat::Mrkdwn => doc
+        match (text.format, form) {
+            (TextFormat::Plain | TextFormat::Markdown, _) => text.format = form.into(),
+            // Its receiver reads markup whatever is sent: characters are escaped for that, and nothing is markup.
+            (_, raw::TextForm::Plain) => text.styles = false,
+            // What is written for another would be taken for its own.
+            (TextFormat::Html | TextFormat::Mrkdwn, _) => doc
                 .fault(
                     &format!("{at}/text"),
                     format!("the product `{}` takes its own markup alone", raw.product),
                 )
-                .hint("remove `text`; `use: webhook` takes any form")
+                .hint("write `text: plain`, or remove it; `use: webhook` takes any form")
                 .push(doc),
         }
     }
@@ -166,6 +169,7 @@ fn bind_destination(
             secret: of(doc, "hmac/secret", hmac.secret),
         },
     };
+    let shown = shown_by_params(doc, &format!("{at}/params"), &params);
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
     };
@@ -182,6 +186,7 @@ fn bind_destination(
         url,
         auth,
         params,
+        shown,
         grants: Grants { private_addresses: raw.grants.private_addresses },
         timeout: doc.positive(&format!("{at}/timeout"), raw.timeout, Duration::from_secs(10)),
     }
@@ -189,7 +194,7 @@ fn bind_destination(
 
 /// Checks a destination's product and parameters; the text that it takes, or anything where it is unknown.
 fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> AlertText {
-    let unknown = AlertText { format: TextFormat::Plain, title_max: 0, body_max: 0 };
+    let unknown = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
     let Some(info) = modules.product(name) else {
         let known = modules.products();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
