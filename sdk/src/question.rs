@@ -82,6 +82,9 @@ pub enum ClusterView {
     UnassignedShards,
     PendingTasks,
     Disks,
+    /// What is in the way of replacing a node of the cluster; a row's `standing` is `accepted`, `waiting`, `refused` or
+    /// `unknown`.
+    Gate,
 }
 
 /// The column that says of each row of what type `field` is in the row's index.
@@ -213,6 +216,7 @@ impl Question {
                     ClusterView::UnassignedShards => wire::ClusterView::UnassignedShards,
                     ClusterView::PendingTasks => wire::ClusterView::PendingTasks,
                     ClusterView::Disks => wire::ClusterView::Disks,
+                    ClusterView::Gate => wire::ClusterView::Gate,
                 }),
             },
         }

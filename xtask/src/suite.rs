@@ -22,9 +22,9 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(9), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(19), run: |suite, stage| suite.tests(stage) },
-    Room { name: "timelines", budget: minutes(4), run: |suite, stage| suite.timelines(stage) },
+    Room { name: "clippy", budget: minutes(8), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
     Room { name: "servers", budget: minutes(9), run: |suite, stage| suite.servers(stage) },
     Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
 ];

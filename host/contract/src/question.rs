@@ -80,6 +80,8 @@ pub enum ClusterView {
     UnassignedShards,
     PendingTasks,
     Disks,
+    /// What is in the way of replacing a node.
+    Gate,
 }
 
 /// What `prepare` says a rule needs.

@@ -105,6 +105,7 @@ pub(crate) fn question(question: wit::Question) -> contract::Question {
                 wit::ClusterView::UnassignedShards => contract::ClusterView::UnassignedShards,
                 wit::ClusterView::PendingTasks => contract::ClusterView::PendingTasks,
                 wit::ClusterView::Disks => contract::ClusterView::Disks,
+                wit::ClusterView::Gate => contract::ClusterView::Gate,
             }),
         },
     }

@@ -85,6 +85,7 @@ pub enum Answers {
     UnassignedShards,
     PendingTasks,
     Disks,
+    Gate,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

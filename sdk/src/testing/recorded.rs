@@ -43,6 +43,21 @@ pub(super) fn cluster(view: ClusterView, over: Range, recorded: &[&Document]) ->
         ClusterView::Disks => {
             (Answers::Disks, &["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"])
         }
+        ClusterView::Gate => (
+            Answers::Gate,
+            &[
+                "index",
+                "shard",
+                "prirep",
+                "unassigned.reason",
+                "node",
+                "decider",
+                "verdict",
+                "standing",
+                "code",
+                "what",
+            ],
+        ),
     };
     let rows: Vec<_> =
         newest(kind, over, recorded).into_iter().filter(|row| !row.fields.is_empty()).collect();

@@ -8,6 +8,7 @@ mod templates; // what new ones begin with, and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
 mod trouble; // what goes wrong on purpose
+mod admin; // the cluster's state, its nodes and settings
 mod about; // `/`, `_cluster/health`, `_cat`
 
 use serde_json::Value as Json;
@@ -75,6 +76,11 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET", ["_cat", "shards"]) => about::cat_shards(shared, request),
         ("GET", ["_cat", "allocation"]) => about::cat_allocation(shared, request),
         ("GET", ["_cluster", "pending_tasks"]) => about::pending_tasks(request),
+        ("GET", ["_cluster", "state"] | ["_cluster", "state", _]) => admin::state(shared, request),
+        ("GET", ["_cluster", "settings"]) => admin::settings(request),
+        ("GET" | "POST", ["_cluster", "allocation", "explain"]) => admin::explain(request),
+        ("GET", ["_nodes"] | ["_nodes", "http"]) => admin::nodes(request),
+        ("GET", ["_nodes", "stats", ..]) => admin::stats(shared, request),
         ("GET", ["_cat", "indices"] | ["_cat", "indices", _]) => about::cat_indices(shared, request),
         ("POST" | "PUT", ["_bulk"]) => bulk::bulk(shared, request, None),
         ("GET" | "POST", ["_search"]) => search::search(shared, request, None),

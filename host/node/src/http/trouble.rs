@@ -1,8 +1,9 @@
 //! What goes wrong on purpose, so that tests can see what comes of it.
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
+use super::admin::{self, Asked};
 use super::{Reply, Request, route};
 use crate::cluster::Snapshot;
 use crate::errors::{Answer, Refusal};
@@ -64,6 +65,32 @@ fn views(count: u32, status: &str, prirep: &str, shared: &Shared, request: &Requ
             body["status"] = json!(status);
             body["unassigned_shards"] = json!(count);
         }),
+        ["_cluster", "state", ..] => changed(shared, request, |body| {
+            let shards: Map<String, Json> = (0..count)
+                .map(|shard| {
+                    let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
+                        "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
+                    (shard.to_string(), json!([copy]))
+                })
+                .collect();
+            body["routing_table"]["indices"]["test"] = json!({ "shards": shards });
+            body["metadata"]["indices"]["test"] =
+                json!({ "settings": { "index": { "number_of_replicas": "1" } } });
+        }),
+        ["_cluster", "allocation", "explain"] => {
+            let asked = Asked::of(request).ok()?;
+            let says = "a copy of this shard is already allocated to this node";
+            let decider = json!({ "decider": "same_shard", "decision": "NO", "explanation": says });
+            Some(Reply::ok(json!({
+                "index": asked.index, "shard": asked.shard, "primary": asked.primary,
+                "current_state": "unassigned", "unassigned_info": { "reason": "NODE_LEFT" },
+                "can_allocate": if asked.primary { "no_valid_shard_copy" } else { "no" },
+                "allocate_explanation": "no node takes the shard",
+                "node_allocation_decisions": [{
+                    "node_id": admin::NAME, "node_name": admin::NAME, "node_decision": "no", "deciders": [decider],
+                }],
+            })))
+        }
         ["_cat", "shards"] => changed(shared, request, |body| {
             let rows = (0..count).map(|shard| {
                 json!({ "index": "test", "shard": shard.to_string(), "prirep": prirep, "state": "UNASSIGNED",
