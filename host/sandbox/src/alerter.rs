@@ -8,13 +8,13 @@ use tokio::sync::Notify;
 use wasmtime::Store;
 use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, Refusal};
 
-use crate::bindings::AlerterComponent;
-use crate::bindings::alerter::AlerterComponentPre;
 use crate::call::{self, Step};
-use crate::convert;
+use crate::capabilities::http::{Capability, Destination};
+use crate::contract::v0_1::bindings::AlerterComponent;
+use crate::contract::v0_1::bindings::alerter::AlerterComponentPre;
+use crate::contract::v0_1::convert;
 use crate::fault::{GuestFault, RunError};
 use crate::guest::Guest;
-use crate::http::{Capability, Destination};
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use crate::bindings::{log, types};
 use crate::bytes::{Size, shortened};
+use crate::capabilities::http::Capability;
+use crate::contract::v0_1::bindings::{log, types};
 use crate::fault::{LogLine, Logs};
-use crate::http::Capability;
 use crate::limits::{CORE_INSTANCES_MAX, LOG_BYTES_MAX, Limits, TABLE_ELEMENTS_MAX};
 use crate::os;
 

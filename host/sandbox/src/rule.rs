@@ -6,10 +6,10 @@ use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 use watchbell_contract::{About, Fault, Finding, Plan, Question, Rows, Window};
 
-use crate::bindings::RuleComponent;
-use crate::bindings::rule::RuleComponentPre;
 use crate::call::{self, Step};
-use crate::convert;
+use crate::contract::v0_1::bindings::RuleComponent;
+use crate::contract::v0_1::bindings::rule::RuleComponentPre;
+use crate::contract::v0_1::convert;
 use crate::fault::{GuestFault, LogLine, RunError};
 use crate::finding::{check_finding, check_questions, drop_infinities};
 use crate::guest::Guest;
@@ -185,7 +185,7 @@ impl std::fmt::Debug for RuleRun {
     }
 }
 
-fn reported(problem: crate::bindings::types::Problem) -> GuestFault {
+fn reported(problem: crate::contract::v0_1::bindings::types::Problem) -> GuestFault {
     GuestFault::Problem(convert::problem(problem))
 }
 

@@ -8,11 +8,11 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::alerter::{self, AlerterModule};
-use crate::bindings::alerter::AlerterComponentPre;
-use crate::bindings::rule::RuleComponentPre;
-use crate::bindings::{AlerterComponent, RuleComponent};
 use crate::cache::{CACHE_BYTES_MAX, Cache};
-use crate::convert;
+use crate::contract::v0_1::bindings::alerter::AlerterComponentPre;
+use crate::contract::v0_1::bindings::rule::RuleComponentPre;
+use crate::contract::v0_1::bindings::{AlerterComponent, RuleComponent};
+use crate::contract::v0_1::convert;
 use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
 use crate::guest::Guest;

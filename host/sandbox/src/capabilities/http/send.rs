@@ -7,11 +7,11 @@ use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::bindings::http::{self, Failure, Request, Response};
+use crate::capabilities::http::address::AddressRefused;
+use crate::capabilities::http::destination::{Destination, Inner};
+use crate::capabilities::http::request::{Prepared, is_below, prepare};
+use crate::contract::v0_1::bindings::http::{self, Failure, Request, Response};
 use crate::guest::Guest;
-use crate::http::address::AddressRefused;
-use crate::http::destination::{Destination, Inner};
-use crate::http::request::{Prepared, is_below, prepare};
 use crate::limits::{REDIRECTS_MAX, REQUESTS_MAX};
 
 /// One delivery's way to its destination.

@@ -2,9 +2,9 @@
 use watchbell_contract as contract;
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::bindings::alerter_types as alerter;
-use crate::bindings::types as wit;
 use crate::bytes::shortened;
+use crate::contract::v0_1::bindings::alerter_types as alerter;
+use crate::contract::v0_1::bindings::types as wit;
 use crate::limits::{FAULTS_MAX, GRID_MAX, HISTORY_MAX, TEXT_BYTES_MAX};
 
 pub(crate) fn window(window: contract::Window) -> wit::Window {

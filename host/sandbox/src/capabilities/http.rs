@@ -3,11 +3,11 @@
 mod address; // which addresses may be reached
 mod destination; // where, as whom and how
 mod request; // what the guest asks for, checked
-mod capability; // sends it
+mod send; // sends it
 mod signature; // over the body
 #[cfg(test)]
 mod trial; // all of it, against a receiver
 
 pub use destination::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
 
-pub(crate) use capability::Capability;
+pub(crate) use send::Capability;

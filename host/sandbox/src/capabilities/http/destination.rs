@@ -10,8 +10,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
-use crate::http::address::{AddressRefused, CheckedResolver, private};
-use crate::http::request::percent_decoded;
+use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
+use crate::capabilities::http::request::percent_decoded;
 use crate::secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, as whom and how. Cheap to clone; owns its connections.

@@ -4,9 +4,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::bindings::http::{Body, Failure, Request};
 use crate::bytes::Size;
-use crate::http::destination::{Auth, Inner};
+use crate::capabilities::http::destination::{Auth, Inner};
+use crate::contract::v0_1::bindings::http::{Body, Failure, Request};
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
 
 /// Headers that belong to the host: where the request goes, as whom, how it is framed, and what of the answer comes
