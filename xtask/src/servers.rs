@@ -59,6 +59,11 @@ pub(crate) const KINDS: &[Kind] = &[
     },
 ];
 
+/// What the command line calls them.
+pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.key)
+}
+
 /// A server that answers. It ends when this is dropped, and when this program dies.
 pub(crate) struct Server {
     pub(crate) kind: &'static Kind,
