@@ -4,6 +4,8 @@ mod target; // what a rule asks, and whether it may
 mod alert; // what it says, and to whom
 mod module; // what `use` names
 mod rule; // a manifest's document → a bound rule
+mod refs; // what an environment refers to
+mod endpoint; // where a destination's messages go
 mod environment; // an environment's document → where rules run
 mod digest; // what a value says, as one short name
 
