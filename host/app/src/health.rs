@@ -6,7 +6,7 @@ use watchbell_contract::{Duration, Timestamp};
 use watchbell_pipeline::RuleStatus;
 
 use crate::clock::{DRIFT_MAX, rfc3339};
-use crate::observer::HostState;
+use crate::host_state::HostState;
 use crate::view::Health;
 
 /// A commit that takes longer means that the store hangs.
@@ -21,40 +21,6 @@ const LATE_MAX: Duration = Duration::from_mins(15);
 const RUNS_MAX: usize = 32;
 /// Causes of one kind that are told one by one.
 const CAUSES_MAX: usize = 50;
-
-/// When things last moved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress {
-    commit_since: Option<Timestamp>,
-    /// The store answers, and says no: restarting the host frees no disk.
-    refused_since: Option<Timestamp>,
-    /// Before this, runs waited for the clocks to agree, or for a bundle.
-    free_since: Timestamp,
-}
-
-impl Progress {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { commit_since: None, refused_since: None, free_since: now }
-    }
-
-    pub(crate) fn commit_began(&mut self, now: Timestamp) {
-        self.commit_since = Some(now);
-    }
-
-    pub(crate) fn commit_ended(&mut self, now: Timestamp, written: bool) {
-        self.commit_since = None;
-        if written {
-            self.refused_since = None;
-        } else {
-            self.refused_since.get_or_insert(now);
-        }
-    }
-
-    /// From now on runs may begin that could not before.
-    pub(crate) fn freed(&mut self, now: Timestamp) {
-        self.free_since = now;
-    }
-}
 
 /// Whether the host makes progress: for causes that a restart would not cure, it does.
 pub(crate) fn alive(rules: &[Arc<RuleStatus>], host: &HostState) -> Health {
@@ -173,6 +139,7 @@ mod tests {
     use watchbell_pipeline::spec::RuleName;
 
     use super::*;
+    use crate::host_state::Progress;
 
     const MINUTE: Duration = Duration::from_mins(1);
     const DAY: i64 = 24 * 60 * 60_000;
