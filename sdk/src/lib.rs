@@ -65,6 +65,7 @@ mod key_map; // something per key
 mod runs; // places in time with a number at each
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
+mod listed; // one value, as a parameter lists it
 mod value_list; // values and expressions, as parameters list them
 mod cells; // something per cell of a grid
 mod thresholds; // where a value stops being fine
@@ -91,6 +92,7 @@ pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
 pub use level::Level;
+pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
 pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};

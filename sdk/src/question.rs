@@ -122,6 +122,11 @@ pub enum ClusterView {
     Disks,
 }
 
+/// The column that says of each row of what type `field` is in the row's index.
+pub(crate) fn type_column(field: &str) -> String {
+    format!("_type:{field}")
+}
+
 impl Question {
     /// Every document of `over`, with its key.
     pub fn hits(over: Range) -> Self {
@@ -141,6 +146,14 @@ impl Question {
             Ask::Search(_) | Ask::Cluster(_) => {}
         }
         self
+    }
+
+    /// Asks of each document of what type `field` is in its index ([`Row::type_of`]). For hits alone: groups are of no
+    /// single index.
+    ///
+    /// [`Row::type_of`]: crate::Row::type_of
+    pub fn type_of(self, field: &str) -> Self {
+        self.field(type_column(field))
     }
 
     /// Asks which document each row is: a rule of single documents names them to the host ([`Row::evidence`]). Always,

@@ -1,6 +1,7 @@
 //! One row: its time, its key and the fields that were asked for, borrowed from the page.
 use crate::key::{Key, Labels};
 use crate::page::{Column, Page};
+use crate::question::type_column;
 use crate::value::Value;
 use crate::{Timestamp, bounds};
 
@@ -50,6 +51,17 @@ impl<'p> Row<'p> {
     /// Whether the row has a value in `field`.
     pub fn has(&self, field: &str) -> bool {
         self.value(field).is_some()
+    }
+
+    /// Of what type `field` is in the row's index, where the question asked for it ([`Question::type_of`]) and a mapping
+    /// knows it.
+    ///
+    /// [`Question::type_of`]: crate::Question::type_of
+    pub fn type_of(&self, field: &str) -> Option<&'p str> {
+        match self.value(&type_column(field)) {
+            Some(Value::Word(kind)) => Some(kind),
+            _ => None,
+        }
     }
 
     /// The first value of `field`, whatever its type.

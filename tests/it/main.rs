@@ -1,10 +1,12 @@
 //! Everything that needs the real program: one binary, so that it links once.
 mod world; // a cluster, a receiver, manifests, and hosts that come and go
+mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
 mod upgrade; // what an older version kept is taken over, and nobody hears of it twice
 mod trial; // rules on trial, offline and over the past
+mod texts; // what `check` says of names in texts
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod clocks; // a host whose clock is not its cluster's
@@ -14,3 +16,4 @@ mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them
 mod plugin; // plugins from an idea to a host that runs them
+mod upgrade_gate; // when a node of a cluster may be replaced

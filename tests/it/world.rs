@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use watchbell_node::{Config, Node};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");
 
 /// Far more than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(150);

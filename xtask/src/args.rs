@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
-use crate::{servers, suite};
+use crate::jars::{self, KINDS, NODES, RECORDED};
+use crate::suite;
 
 const AFTER: &str = "\
 Build output is kept outside the checkout, in the first of $WATCHBELL_CACHE, $XDG_CACHE_HOME/watchbell and
@@ -65,7 +66,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SIZE", default_value = "512m")]
         heap: String,
         /// Which [default: all]
-        #[arg(value_name = "SERVER", value_parser = PossibleValuesParser::new(servers::keys()))]
+        #[arg(value_name = "SERVER", value_parser = PossibleValuesParser::new(jars::keys(KINDS)))]
+        servers: Vec<String>,
+    },
+    /// Record what servers answer the upgrade gate, into tests/cases/gate
+    Record {
+        /// Which [default: all]
+        #[arg(value_name = "SERVER", value_parser = PossibleValuesParser::new(jars::keys(NODES.iter().chain(RECORDED))))]
         servers: Vec<String>,
     },
     /// Build plugins and test guests as components

@@ -13,7 +13,9 @@ mod setup; // all of these, found or installed
 mod component; // a core module becomes a component
 mod plugins; // plugins and guests
 mod http; // whether a server answers
+mod jars; // what servers run from
 mod servers; // real servers, for tests and benchmarks
+mod nodes; // nodes of clusters that tests start themselves
 mod counts; // what the output of tests says
 mod suite; // every check there is
 mod programs; // the demo, the benchmarks, the servers, the installed host
@@ -51,6 +53,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo { arguments } => programs::run(&cache, "watchbell-demo", &arguments),
         Command::Bench { arguments } => programs::run(&cache, "watchbell-bench", &arguments),
         Command::Servers { heap, servers } => programs::servers(&cache, &heap, servers),
+        Command::Record { servers } => programs::record(&cache, &servers),
         Command::Install { to } => programs::install(&cache, to),
         Command::Test { only, keep_going } => suite::run(cache, ci, &suite::Options { only, keep_going }),
         Command::Plugins => {

@@ -10,8 +10,10 @@ use crate::cargo;
 use crate::clock;
 use crate::counts::{self, SERVERS};
 use crate::elastalert;
+use crate::jars::{KINDS, Kind, NODES, RECORDED};
+use crate::nodes;
 use crate::plugins;
-use crate::servers::{Fleet, KINDS, Kind};
+use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
 
@@ -98,6 +100,28 @@ pub(crate) fn servers(cache: &Cache, heap: &str, keys: Vec<String>) -> Result<Ex
         }
         clock::pause();
     }
+}
+
+/// Records what servers answer the upgrade gate into `tests/cases/gate`: all of them, or those that are named.
+pub(crate) fn record(cache: &Cache, words: &[String]) -> Result<ExitCode> {
+    let known = || NODES.iter().chain(RECORDED);
+    let tools = prepare(cache)?;
+    let mut stage = Stage::start(cache, "record", BUILD_MAX)?;
+    // Clusters of two versions are of one major version.
+    let major = |key: &str| key.split('.').next().map(str::to_owned);
+    let is_needed =
+        |kind: &&Kind| words.is_empty() || words.iter().any(|word| major(word) == major(kind.key));
+    let nodes = nodes::prepare(cache, &mut stage, &tools.java, known().filter(is_needed))?;
+    for (kind, why) in &nodes.missing {
+        stage.say(&format!("{} cannot be started: it {why}", kind.title));
+    }
+    drop(stage);
+    let wanted = if words.is_empty() { "all".to_owned() } else { words.join(",") };
+    let mut command = cargo::native(cache);
+    command.args(["test", "--workspace", "--exclude", "watchbell-guests", "--test", "it", "--"]);
+    command.args(["upgrade_gate::record", "--nocapture"]);
+    command.env(nodes::VARIABLE, &nodes.file).env("WATCHBELL_RECORD", wanted);
+    foreground(&mut command)
 }
 
 /// Builds the host as its tests run it, with all plugins inside, and puts it into a folder.

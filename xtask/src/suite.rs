@@ -9,8 +9,10 @@ use crate::cargo;
 use crate::clock;
 use crate::counts::{self, Counts, SERVERS, server_of};
 use crate::elastalert;
+use crate::jars::{KINDS, NODES};
+use crate::nodes;
 use crate::plugins;
-use crate::servers::{Fleet, KINDS};
+use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
 use crate::terminal::{green, red, yellow};
@@ -20,10 +22,11 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "clippy", budget: minutes(9), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(19), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(4), run: |suite, stage| suite.timelines(stage) },
-    Room { name: "servers", budget: minutes(11), run: |suite, stage| suite.servers(stage) },
+    Room { name: "servers", budget: minutes(9), run: |suite, stage| suite.servers(stage) },
+    Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
 ];
 
 /// What is compared with ElastAlert2, which is installed for it alone.
@@ -31,6 +34,9 @@ const TIMELINES: &str = "timelines::verdicts";
 
 /// The tests that talk to real servers: a test binary, and parts of the names of its tests (none: all).
 const ON_SERVERS: &[(&str, &[&str])] = &[("differential", &[]), ("it", &["servers", "fields::"])];
+
+/// The tests that start and stop nodes of real clusters themselves.
+const ON_NODES: &str = "upgrade_gate";
 
 struct Room {
     name: &'static str,
@@ -120,7 +126,7 @@ impl Suite {
 
     fn tests(&mut self, stage: &mut Stage) -> Result<Counts> {
         let mut counts = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
-        // No server runs yet: what waits for one is the next stage's.
+        // No server runs yet: what waits for one is a later stage's.
         counts.skipped.retain(|name| server_of(name).is_none());
         Ok(counts)
     }
@@ -169,6 +175,20 @@ impl Suite {
         Ok(counts)
     }
 
+    /// Clusters of several nodes and versions, which the tests start, stop and upgrade.
+    fn upgrade(&mut self, stage: &mut Stage) -> Result<Counts> {
+        let (cache, tools) = self.parts(stage)?;
+        let nodes = nodes::prepare(cache, stage, &tools.java, NODES.iter())?;
+        let variable = (nodes::VARIABLE, nodes.file.display().to_string());
+        let mut counts = self.libtest(stage, &["--test", "it"], &[ON_NODES], &[variable])?;
+        let missing: Vec<String> =
+            nodes.missing.iter().map(|(kind, why)| format!("{}: it {why}", kind.title)).collect();
+        for skipped in counts.skipped.iter_mut().filter(|_| !missing.is_empty()) {
+            *skipped = format!("{skipped} ({})", missing.join("; "));
+        }
+        Ok(counts)
+    }
+
     /// A cargo command that passes or fails as a whole.
     fn check(&self, stage: &mut Stage, arguments: &[&str]) -> Result<Counts> {
         let ended = stage.run(cargo::native(&self.cache).args(arguments))?;
@@ -198,7 +218,7 @@ impl Suite {
         // A failure is told with its place; the frames of the test runner below it would bury it.
         command.env("RUST_BACKTRACE", "0");
         // Absent and empty would be two different environments for cargo, so it is one of them for good.
-        command.env_remove(SERVERS).env_remove(elastalert::VARIABLE);
+        command.env_remove(SERVERS).env_remove(elastalert::VARIABLE).env_remove(nodes::VARIABLE);
         for (name, value) in variables {
             command.env(name, value);
         }

@@ -159,7 +159,7 @@ impl Bound {
 
     /// A link to the documents behind `signal`, where the environment names a Kibana.
     pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
-        Some(discover::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?))
+        discover::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?)
     }
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn target(rule: &BoundRule) -> Target {
     }
 }
 
-fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
+pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     use watchbell_elastic::Auth;
     let nodes: Result<Vec<Url>> =
         spec.nodes.iter().map(|node| Url::parse(node).with_context(|| format!("node `{node}`"))).collect();

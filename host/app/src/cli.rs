@@ -5,6 +5,7 @@ mod run;
 mod check;
 mod online; // what `check --online` asks
 mod listed; // and says of lists
+mod shown; // what texts show that nothing has
 mod render;
 mod status;
 mod explain;
@@ -13,6 +14,7 @@ mod past; // which stretch of a cluster's past, and what playing it costs
 mod backtest;
 mod shadow;
 mod replay;
+mod upgrade_gate;
 mod import;
 mod plugin;
 mod node;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 pub use args::{BenchPlugin, Cli, Command, NewPlugin, Place, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use upgrade_gate::args::{Until, UpgradeGate};
 
 /// Why a command ends with something else than 0. The numbers stand in `--help`.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub(crate) enum Failure {
     Faults(anyhow::Error),
     /// Exit code 1; everything was printed already.
     Told,
+    /// This exit code; everything was printed already.
+    Ended(u8),
+    /// Exit code 2: a question was asked that has no answer.
+    Undecided(anyhow::Error),
     /// Exit code 3.
     Store(anyhow::Error),
     /// Exit code 4.
@@ -54,6 +61,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Shadow(args) => shadow::shadow(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::UpgradeGate(args) => upgrade_gate::upgrade_gate(&args),
         Command::Import(args::Import::Elastalert(args)) => import::elastalert(&args),
         Command::Plugin(command) => plugin::plugin(&command),
         Command::Node(args) => node::node(&args),
@@ -97,6 +105,8 @@ impl Failure {
     fn told(self) -> (u8, Option<String>) {
         match self {
             Self::Told => (1, None),
+            Self::Ended(code) => (code, None),
+            Self::Undecided(error) => (2, Some(crate::chain(error.as_ref()))),
             Self::Faults(error) => (1, Some(crate::chain(error.as_ref()))),
             Self::Store(error) => (3, Some(crate::chain(error.as_ref()))),
             Self::Superseded(by) => (4, Some(by)),

@@ -1,4 +1,6 @@
 //! The shell: the only `select!`. It carries out the engine's orders and tells it what happened.
+mod reload; // the manifests, read again
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +10,8 @@ use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -23,11 +26,12 @@ use crate::facts::Fact;
 use crate::host_state::{HostState, Progress};
 use crate::metrics::Metrics;
 use crate::observer::{Pulse, Update};
-use crate::recording::{Shelf, Tape};
+use crate::recording::{self, Shelf, Tape};
 use crate::scribe::Scribe;
-use crate::shrink;
 use crate::view::{Explanation, RuleView};
 use crate::web::Ask;
+
+use reload::Reading;
 
 /// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
 /// host ends within ten seconds.
@@ -39,15 +43,6 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
 pub type Reload = Arc<dyn Fn() -> Option<Bindings> + Send + Sync>;
-
-/// Whether the manifests are being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    No,
-    UnderWay,
-    /// They may have changed since the reading began: once more after it.
-    Again,
-}
 
 /// What a person asks of a running host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +258,8 @@ impl Shell {
         self.under_way += 1;
         let facts = self.facts.clone();
         let Some(rule) = self.bindings.rules.get(&run.rule).cloned() else {
-            let fault = RunFault::Outside(format!("rule `{}` is not part of the bundle in force", run.rule));
+            let message = format!("rule `{}` is not part of the bundle in force", run.rule);
+            let fault = RunFault::new(RunFaultKind::Outside, message);
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
         };
@@ -288,10 +284,8 @@ impl Shell {
             crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
-                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => {
-                    metrics.sandbox_fault(name)
-                }
-                Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => {}
+                Err(fault) if fault.kind.is_the_rules_own() => metrics.sandbox_fault(name),
+                Err(_) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
@@ -360,72 +354,6 @@ impl Shell {
         }
     }
 
-    /// Files are read, modules compiled and secrets' programs run beside the loop, which must never wait.
-    fn start_reload(&mut self) {
-        if self.reading != Reading::No {
-            self.reading = Reading::Again;
-            return;
-        }
-        self.reading = Reading::UnderWay;
-        let (reload, facts) = (Arc::clone(&self.reload), self.facts.clone());
-        tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || reload()).await.unwrap_or_else(|lost| {
-                tracing::error!("the manifests could not be read: {lost}");
-                None
-            });
-            // The shell may have ended meanwhile; then nobody waits for this.
-            let _ = facts.send(Fact::Reloaded(read.map(Box::new)));
-        });
-    }
-
-    fn reloaded(&mut self, bindings: Option<Box<Bindings>>) {
-        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
-        match bindings {
-            Some(bindings) => self.replace(*bindings),
-            None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
-        }
-        if again {
-            self.start_reload();
-        }
-    }
-
-    fn replace(&mut self, bindings: Bindings) {
-        let known = shrink::in_force(&self.bindings.specs);
-        if !self.allow_shrink
-            && let Err(shrunk) = shrink::check(&known, &bindings.specs)
-        {
-            tracing::error!("{shrunk}; the bundle in force stays as it was");
-            return;
-        }
-        for what in bindings.awaiting_restart(&self.bindings) {
-            tracing::warn!("{what} has changed, which takes effect when the host is started again");
-        }
-        self.bindings = Arc::new(bindings);
-        self.compare_clocks();
-        if self.has_begun {
-            self.put_in_force();
-        }
-    }
-
-    fn put_in_force(&mut self) {
-        self.generation += 1;
-        self.progress.freed(self.clock.now());
-        let bindings = &self.bindings;
-        tracing::info!(
-            bundle = bindings.digest,
-            rules = bindings.specs.len(),
-            environment = bindings.environment,
-            "bundle in force"
-        );
-        let event = Event::Bundle {
-            digest: bindings.digest.clone(),
-            rules: bindings.specs.clone(),
-            destinations: bindings.destination_specs.clone(),
-        };
-        self.handle(event);
-        self.is_news = true;
-    }
-
     /// Until the engine has something to do, and no longer than until `stop_at`.
     fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
@@ -475,6 +403,11 @@ impl Shell {
     }
 
     fn note(&self, note: Note) {
+        match &note {
+            Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
+            Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            _ => {}
+        }
         crate::notes::log(note);
     }
 }
@@ -488,11 +421,7 @@ async fn record(
     tape: Tape,
     outcome: Result<Evaluation, RunFault>,
 ) -> (Result<Evaluation, RunFault>, Option<String>) {
-    let worth = match &outcome {
-        Ok(evaluation) => !evaluation.finding.signals.is_empty(),
-        Err(fault) => matches!(fault, RunFault::Rule(_) | RunFault::Limit(_) | RunFault::State(_)),
-    };
-    if !worth {
+    if !recording::is_worth_it(run, &outcome) {
         return (outcome, None);
     }
     let (run, rule, kept) = (run.clone(), Arc::clone(rule), outcome.clone());
@@ -511,12 +440,7 @@ async fn wait(span: Duration) {
 fn outcome_name<T>(outcome: &Result<T, RunFault>) -> &'static str {
     match outcome {
         Ok(_) => "evaluated",
-        Err(RunFault::Outside(_)) => "outside",
-        Err(RunFault::Slow(_)) => "slow",
-        Err(RunFault::TooLarge(_)) => "too_large",
-        Err(RunFault::Limit(_)) => "limit",
-        Err(RunFault::Rule(_)) => "rule",
-        Err(RunFault::State(_)) => "state",
+        Err(fault) => fault.kind.name(),
     }
 }
 

@@ -51,6 +51,9 @@ pub enum TextFormat {
 pub struct AlertText {
     /// The markup that titles and bodies are rendered in.
     pub format: TextFormat,
+    /// Whether it may have styles, and links behind words. Otherwise `format` only says how a character is written so
+    /// that the receiver shows it as it is.
+    pub styles: bool,
     /// In characters.
     pub title_max: u32,
     /// In characters.

@@ -7,6 +7,7 @@ mod transport; // nodes, failover, retries, concurrency
 mod refusal; // the servers' own error bodies
 mod mapping; // what each field is, in each index
 mod resolve; // by which name each index is asked for a field
+mod reached; // by which name each index itself is reached
 mod looks; // what was learnt of them, pattern by pattern
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field
@@ -22,10 +23,12 @@ mod buckets; // composite aggregations, to the last bucket
 mod raw; // searches as their author wrote them
 mod clock; // the cluster's own time
 mod view; // the cluster's own state
+mod admin; // what operators ask of a cluster, and change in it
 mod evidence; // the few documents behind a signal
 mod pages; // answers, one page ahead of their reader
 mod cluster; // the door
 
+pub use admin::AdminError;
 pub use clock::TIME_STEP;
 pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};

@@ -2,6 +2,9 @@
 pub(crate) mod doc; // a document on its way
 mod target; // what a rule asks, and whether it may
 mod alert; // what it says, and to whom
+mod texts; // what its templates show
+mod params; // what to say of parameters that are valid
+mod schedule; // when it runs, and when it may speak
 mod module; // what `use` names
 mod rule; // a manifest's document → a bound rule
 mod refs; // what an environment refers to

@@ -9,6 +9,7 @@ use crate::environment::Environment;
 use crate::modules::ModuleRef;
 use crate::report::Diagnostic;
 use crate::rule_limits::RuleLimits;
+use crate::shown::{Fields, Shown};
 
 /// The manifests, environment and modules in force together.
 #[derive(Clone, Debug)]
@@ -30,6 +31,10 @@ pub struct BoundRule {
     pub module_digest: String,
     /// Valid by the module's schema and accepted by its `prepare`.
     pub params: Value,
+    /// What its texts show of details and documents.
+    pub shown: Vec<Shown>,
+    /// What its signals tell as `details`; `None`: its module does not say.
+    pub details: Option<Fields>,
     pub target: TargetSpec,
     /// The manifest's over the environment's; `None` leaves the host's own default.
     pub limits: RuleLimits,

@@ -11,6 +11,7 @@ use crate::modules::Identity;
 use crate::report::Place;
 use crate::rule_limits::RuleLimits;
 use crate::secret::SecretRef;
+use crate::shown::Shown;
 
 /// `default.yaml` with `NAME.yaml` over it.
 #[derive(Clone, Debug)]
@@ -99,6 +100,8 @@ pub struct DestinationSpec {
     pub product: String,
     /// Valid by the product's schema and accepted by its `prepare`.
     pub params: Value,
+    /// What of a message's fields the templates in `params` show.
+    pub shown: Vec<Shown>,
     /// Where its messages go, and by which way.
     pub endpoint: Endpoint,
 }

@@ -19,6 +19,7 @@ mod environment; // where rules run
 mod bundle; // what a rule is, checked
 mod options; // what to load, beside the files
 mod bind; // documents → what they mean
+mod shown; // what texts show, and whether it is there
 mod load; // all of it, in order
 mod render; // the bundle in force, for people
 mod trial; // what a rule must find, and when
@@ -29,7 +30,7 @@ pub use endpoint::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint};
 pub use environment::{
     ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, PluginPolicy, StoreSpec,
 };
-pub use load::load;
+pub use load::{load, load_environment};
 pub use modules::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 pub use options::Options;
 pub use render::{Difference, diff, differences, render};
@@ -37,4 +38,5 @@ pub use report::{Diagnostic, Level, Place, Report};
 pub use rule_limits::RuleLimits;
 pub use schema::{schema_environment, schema_rule, schema_test};
 pub use secret::{Secret, SecretFault, SecretOr, SecretRef};
+pub use shown::{Fields, KnownDocuments, Shown, ShownOf, details, unknown};
 pub use trial::{Documents, Never, Offset, Point, Test, TestFault, TestFile, Wanted, load_tests};

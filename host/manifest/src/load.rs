@@ -85,6 +85,24 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
     }
 }
 
+/// Loads the environment alone, for commands to which rules mean nothing: their faults are not looked for.
+///
+/// # Errors
+/// Every fault of the environment's files.
+pub fn load_environment(
+    root: &Path,
+    options: &Options<'_>,
+    modules: &dyn Modules,
+) -> Result<Environment, Report> {
+    let mut faults = Vec::new();
+    let home = root.join("environments");
+    let layers = layers(&home, options, &mut faults);
+    let placed = layers
+        .and_then(|layers| place(layers, &home, options, modules, &mut Tokens::default(), &mut faults).0);
+    let is_warning = |fault: &Diagnostic| fault.level == Level::Warning;
+    placed.filter(|_| faults.iter().all(is_warning)).ok_or_else(|| Report::new(faults))
+}
+
 /// `default.yaml` and what is laid over it. `None`: one of them cannot be had.
 fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
     let file = |name: &str| -> Option<PathBuf> {

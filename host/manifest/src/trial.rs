@@ -1,6 +1,7 @@
 //! Test files: what a rule must find in documents on a virtual timeline, and what it must not.
 mod read; // from the file to what it means
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct Test {
     pub index: Option<String>,
     /// Elasticsearch's `properties`.
     pub mapping: Option<Value>,
+    /// Those of single indices, by name.
+    pub mappings: BTreeMap<String, Value>,
     pub documents: Vec<Documents>,
     pub faults: Vec<TestFault>,
     /// In order of time.

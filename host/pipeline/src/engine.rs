@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use watchbell_contract::{Label, Timestamp};
 
 use crate::episode::Open;
+use crate::notifier::outbox::Outbox;
+use crate::notifier::templates::Templates;
 use crate::order::{Action, Event, RunId};
-use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::record::{RuleRecord, Snapshot};
 use crate::spec::RuleName;
@@ -48,6 +49,7 @@ pub struct Engine {
     /// When an episode has something to say again.
     timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     outbox: Outbox,
+    templates: Templates,
     ledger: Ledger,
     bundle: Option<String>,
     draining: bool,
@@ -87,6 +89,7 @@ impl Engine {
             runs: 0,
             timers: BTreeSet::new(),
             outbox,
+            templates: Templates::default(),
             bundle: snapshot.bundle,
             draining: false,
         }

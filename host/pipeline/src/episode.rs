@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
 
 use crate::digest;
-use crate::escalation;
 use crate::grid::Grid;
+use crate::notifier::escalation;
 use crate::order::Documents;
 use crate::record::{Ending, EpisodeRecord, LastSignal, Phase};
 use crate::signals;
@@ -26,8 +26,8 @@ const CHANGE_MIN: f64 = 0.1;
 pub(crate) struct Changes {
     /// Open episodes that are new or different.
     pub(crate) touched: BTreeSet<Vec<Label>>,
-    /// Open ones whose severity rose after they were announced or passed a step.
-    pub(crate) worse: BTreeSet<Vec<Label>>,
+    /// Open ones whose severity rose after they were announced or passed a step, and the severity that they had.
+    pub(crate) worse: BTreeMap<Vec<Label>, Severity>,
     pub(crate) opened: Vec<(String, String)>,
     pub(crate) ended: Vec<Ended>,
     pub(crate) events: Vec<LinkedSignal>,
@@ -210,6 +210,8 @@ fn firing(
         until,
         last,
         steps: escalation::step_ids(&spec.alert),
+        repeat: spec.alert.repeat,
+        early: Vec::new(),
         stepped_until: None,
         announced_at: None,
         told: Vec::new(),
@@ -245,10 +247,10 @@ fn renew(
     let labels = &linked.signal.labels;
     let now = severity(spec, linked.signal.value);
     if now > episode.severity {
-        episode.severity = now;
+        let before = std::mem::replace(&mut episode.severity, now);
         changes.touched.insert(labels.clone());
         if episode.ordinal > 0 || episode.stepped_until.is_some() {
-            changes.worse.insert(labels.clone());
+            changes.worse.entry(labels.clone()).or_insert(before);
         }
     }
     // Late documents may bring an older signal: it extends, but it is not the newest.
@@ -321,6 +323,7 @@ fn activate(
         episode.phase = Phase::Active;
         episode.opened_at = now;
         episode.steps = escalation::step_ids(&spec.alert);
+        episode.repeat = spec.alert.repeat;
         changes.touched.insert(labels.to_vec());
     }
 }

@@ -70,6 +70,8 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
             link: None,
         },
         steps: steps.iter().map(Step::id).collect(),
+        repeat: None,
+        early: Vec::new(),
         stepped_until: None,
         announced_at: None,
         told: Vec::new(),

@@ -1,7 +1,9 @@
 //! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
-use watchbell_contract::{Duration, Intent, Label, Range, Severity, Timestamp};
+use watchbell_contract::{Duration, Label, Range, Severity, Timestamp};
 
+use crate::message::Message;
 use crate::spec::{DestinationName, Meaning, RuleName, StepId};
+use crate::text::Text;
 
 /// One process that may own partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +47,8 @@ pub struct RuleRecord {
     pub last_run: Option<RunSummary>,
     /// The last failure, kept until a run commits.
     pub failure: Option<Failure>,
+    /// Its destinations were told of a gap since a run last committed: the gaps after it are recorded and told to nobody.
+    pub gap_told: bool,
     /// Wall time at which it was disabled or its file removed. It is kept for a while, without a state, so that nothing
     /// is told twice should it come back.
     pub off_since: Option<Timestamp>,
@@ -145,6 +149,11 @@ pub struct EpisodeRecord {
     pub last: LastSignal,
     /// The rule's steps when the escalation was last carried out: what is not among them came by an edit since.
     pub steps: Vec<StepId>,
+    /// The rule's `repeat` at that time: what is due by the one in force, and would not be by this, came by an edit.
+    /// `None` also in records from before this was kept.
+    pub repeat: Option<Duration>,
+    /// Steps that fired before their time, when the severity rose to the one they ask for.
+    pub early: Vec<StepId>,
     /// Steps that were due by this wall time are done.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.
@@ -212,9 +221,12 @@ pub struct LastSignal {
 pub struct IntentRecord {
     pub id: IntentId,
     pub destination: DestinationName,
-    /// `attempt` and `maybe_repeated` in it are set when it is handed out.
-    pub intent: Intent,
+    pub message: Message,
+    /// As it is sent: rendered for its first claim, and repeated byte for byte.
+    pub text: Option<Text>,
     pub created_at: Timestamp,
+    /// An attempt may have arrived whose outcome is not known.
+    pub maybe_repeated: bool,
     pub delivery: Delivery,
 }
 
@@ -230,13 +242,11 @@ pub enum Delivery {
         owner: HostId,
         epoch: Epoch,
         attempt: u32,
-        maybe_repeated: bool,
     },
     Delivered {
         at: Timestamp,
         attempt: u32,
         reference: Option<String>,
-        maybe_repeated: bool,
     },
     Dead {
         at: Timestamp,

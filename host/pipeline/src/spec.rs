@@ -125,7 +125,7 @@ pub struct Step {
     pub after: Duration,
     pub to: Vec<DestinationName>,
     pub unless_acknowledged: bool,
-    /// Only from this severity on.
+    /// Only from this severity on; at once when `worse` raises the severity to it.
     pub severity: Option<Severity>,
 }
 

@@ -55,6 +55,10 @@ pub enum GuestFault {
     )]
     TooManySignals { count: usize, limit: usize },
     #[error(
+        "the module asked {count} questions, more than the {limit} of one round; give it a smaller window"
+    )]
+    TooManyQuestions { count: usize, limit: usize },
+    #[error(
         "the module's state has {}, more than it may keep (limits.state: {}); raise the limit, or let the rule keep less",
         Size(*bytes), Size(*limit)
     )]
@@ -70,7 +74,7 @@ pub enum GuestFault {
 }
 
 impl RunError {
-    /// Whether a smaller window may help: time, memory, output, signals or state were too much.
+    /// Whether a smaller window may help: time, memory, output, signals, questions or state were too much.
     pub fn is_size(&self) -> bool {
         matches!(
             self.fault,
@@ -78,6 +82,7 @@ impl RunError {
                 | GuestFault::OutOfMemory { .. }
                 | GuestFault::OutputTooLarge { .. }
                 | GuestFault::TooManySignals { .. }
+                | GuestFault::TooManyQuestions { .. }
                 | GuestFault::StateTooLarge { .. }
         )
     }

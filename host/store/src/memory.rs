@@ -156,7 +156,7 @@ impl Store for Memory {
                 Phase::Resolved { at, .. } if at < before => Some((at, episode.id.clone())),
                 _ => None,
             })
-            .filter(|(_, id)| !self.intents.values().any(|(_, _, intent)| intent.intent.episode == id.0))
+            .filter(|(_, id)| !self.intents.values().any(|(_, _, intent)| intent.message.episode == *id))
             .collect();
         resolved.sort();
         resolved.truncate(rows_max);

@@ -3,7 +3,6 @@
 mod vendors; // the list of products
 mod vendor; // what the data of one says
 mod facts; // what templates may name
-mod fields; // JSON, as templates see it
 mod calendar; // instants as people and HTTP write them
 mod words; // one template string: minijinja, typed
 mod tree; // a JSON tree of them, whose shape no value can change

@@ -12,7 +12,7 @@ import org.junit.runner.Result;
 import org.junit.runner.RunWith;
 import org.junit.runner.notification.Failure;
 
-/** Elasticsearch 9.5.3, one node. Its test framework draws random values, which only its runner allows. */
+/** A node of Elasticsearch 8 or 9. Its test framework draws random values, which only its runner allows. */
 @RunWith(RandomizedRunner.class)
 @ThreadLeakScope(ThreadLeakScope.Scope.NONE)
 @TimeoutSuite(millis = 0)
@@ -29,20 +29,9 @@ public class Server {
     @Test
     @Timeout(millis = 0)
     public void run() throws Exception {
-        Settings settings = Settings.builder()
-            .put("cluster.name", "watchbell-es9")
-            .put("node.name", "es9")
-            .put("path.home", launch.home.toString())
-            .put("path.data", launch.home.resolve("data").toString())
-            .put("http.type", "netty4")
-            .put("transport.type", "netty4")
-            .put("network.host", "127.0.0.1")
-            .put("http.port", launch.httpPort)
-            .put("transport.port", launch.transportPort)
-            .put("discovery.type", "single-node")
-            .put("cluster.routing.allocation.disk.threshold_enabled", false)
-            .build();
-        new MockNode(settings, List.of(Netty4Plugin.class)).start();
+        Settings.Builder settings = Settings.builder();
+        launch.configure("es9", settings::put);
+        new MockNode(settings.build(), List.of(Netty4Plugin.class)).start();
         launch.serve();
     }
 }

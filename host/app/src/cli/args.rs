@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::upgrade_gate::args::UpgradeGate;
+
 /// Evaluates rules over Elasticsearch and OpenSearch, and delivers what they find.
 ///
 /// Rules are YAML files; what they compute is a sandboxed WebAssembly module. Start with `watchbell check`, then
@@ -46,6 +48,8 @@ pub enum Command {
     /// The host records runs that find something, and runs that a module fails, beside its store: the newest 20 of
     /// each rule, where their rows fit into 2 MiB.
     Replay(Replay),
+    /// Say whether a node of an Elasticsearch or OpenSearch cluster may be replaced now, and why.
+    UpgradeGate(Box<UpgradeGate>),
     /// Turn what another program has into manifests.
     #[command(subcommand)]
     Import(Import),
@@ -476,7 +480,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "write KEY=VALUE".to_owned())
 }
 
-fn pause(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn pause(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|_| "write it like `200ms` or `2s`".to_owned())?;
     std::time::Duration::try_from(span).map_err(|_| "must not be negative".to_owned())
 }

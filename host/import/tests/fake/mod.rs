@@ -111,7 +111,7 @@ impl Modules for Fake {
         // What a template's text is turned into does not change whether it is one.
         Some(ProductInfo {
             params_schema,
-            text: AlertText { format: TextFormat::Markdown, title_max: 150, body_max: 3_000 },
+            text: AlertText { format: TextFormat::Markdown, styles: true, title_max: 150, body_max: 3_000 },
             endpoint: EndpointKind::Http,
         })
     }

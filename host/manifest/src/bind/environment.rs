@@ -9,6 +9,7 @@ use watchbell_pipeline::spec::DestinationName;
 use super::doc::Doc;
 use super::endpoint::endpoint;
 use super::refs::{address, beside, readable, secret};
+use super::texts::shown_by_params;
 use crate::options::Options;
 use crate::report::suggest;
 use crate::schema::Schema;
@@ -127,19 +128,22 @@ fn bind_destination(
     let product = product(doc, &at, &raw.product, &params, modules);
     let mut text = product.text;
     if let Some(form) = raw.text {
-        match text.format {
-            TextFormat::Plain | TextFormat::Markdown => text.format = form.into(),
-            // It reads markup of its own: what is written for another would be taken for that.
-            TextFormat::Html | TextFormat::Mrkdwn => doc
+        match (text.format, form) {
+            (TextFormat::Plain | TextFormat::Markdown, _) => text.format = form.into(),
+            // Its receiver reads markup whatever is sent: characters are escaped for that, and nothing is markup.
+            (_, raw::TextForm::Plain) => text.styles = false,
+            // What is written for another would be taken for its own.
+            (TextFormat::Html | TextFormat::Mrkdwn, _) => doc
                 .fault(
                     &format!("{at}/text"),
                     format!("the product `{}` takes its own markup alone", raw.product),
                 )
-                .hint("remove `text`; `use: webhook` takes any form")
+                .hint("write `text: plain`, or remove it; `use: webhook` takes any form")
                 .push(doc),
         }
     }
     let endpoint = endpoint(doc, &at, product.kind, raw.endpoint, home, options)?;
+    let shown = shown_by_params(doc, &format!("{at}/params"), &params);
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
     };
@@ -154,6 +158,7 @@ fn bind_destination(
         },
         product: raw.product,
         params,
+        shown,
         endpoint,
     })
 }
@@ -166,7 +171,7 @@ struct Taken {
 
 /// Checks a destination's product and parameters; what it takes, or anything where it is unknown.
 fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> Taken {
-    let text = AlertText { format: TextFormat::Plain, title_max: 0, body_max: 0 };
+    let text = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
     let unknown = Taken { text, kind: EndpointKind::Http };
     let Some(info) = modules.product(name) else {
         let known = modules.products();

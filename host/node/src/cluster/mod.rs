@@ -77,6 +77,24 @@ impl Cluster {
         Ok(self.found(expression, lookup)?.iter().filter_map(snapshot).collect())
     }
 
+    /// The indices of an expression; with those by which each is meant, if all are aliases with a filter, as written.
+    pub(crate) fn reached(
+        &self,
+        expression: &str,
+        lookup: Lookup,
+    ) -> Answer<Vec<(String, Vec<(String, serde_json::Value)>)>> {
+        let filters = |found: &Found| -> Option<Vec<_>> {
+            let index = self.indices.get(&found.name)?;
+            let written = |alias: &String| {
+                let (written, _) = index.aliases.get(alias)?.filter.as_ref()?;
+                Some((alias.clone(), written.clone()))
+            };
+            found.by.iter().map(written).collect()
+        };
+        let found = self.found(expression, lookup)?;
+        Ok(found.into_iter().map(|found| (found.name.clone(), filters(&found).unwrap_or_default())).collect())
+    }
+
     pub(crate) fn create(&mut self, name: &str, body: &serde_json::Value) -> Answer<()> {
         names::check(name)?;
         if self.indices.contains_key(name) {

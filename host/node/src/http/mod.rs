@@ -99,6 +99,7 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET" | "HEAD", [index, "_doc" | "_source", id]) => documents::get(shared, request, index, id),
         ("DELETE", [index, "_doc", id]) => documents::delete(shared, request, index, id),
         ("GET" | "POST", [index, "_search"]) => search::search(shared, request, Some(index)),
+        ("GET" | "POST", [index, "_search_shards"]) => aliases::search_shards(shared, request, index),
         ("GET" | "POST", [index, "_count"]) => search::count(shared, request, index),
         ("POST", [index, "_pit"]) => search::open_point(shared, request, index),
         ("GET" | "POST", [index, "_field_caps"]) => fields::field_caps(shared, request, index),

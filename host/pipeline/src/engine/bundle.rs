@@ -51,6 +51,7 @@ impl Engine {
         }
         let clusters: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
         self.clusters = clusters.len();
+        self.templates.put_in_force(&rules, &self.outbox.rules());
         for spec in rules {
             self.take_rule(spec);
         }
@@ -103,6 +104,7 @@ impl Engine {
             committed_at: None,
             last_run: None,
             failure: None,
+            gap_told: false,
             off_since: None,
         };
         // Where a rule begins is kept at once, so that a crash before its first commit moves nothing.
@@ -124,7 +126,8 @@ impl Engine {
         if !over.is_empty() {
             self.record_gap(&spec.name, over, GapReason::Disabled, "the rule was off".into());
         }
-        Rule::new(spec, record, Default::default(), self.now)
+        // Its runs begin where the store says that it is.
+        Rule { activity: Activity::Committing, ..Rule::new(spec, record, Default::default(), self.now) }
     }
 
     /// What is off for long, or one of too many, is not kept any longer.
@@ -177,7 +180,6 @@ impl Engine {
             primed_from: rule.primed_from,
             primed: rule.primed,
             pace: rule.pace,
-            gap_told: rule.gap_told,
             recent: rule.recent,
             ..changed
         }
@@ -199,18 +201,16 @@ impl Engine {
             (None, None) => return,
         };
         let ended = episode::end_all(&mut open, self.now);
-        let gone = super::announce::Voice::of(spec.as_ref(), name);
-        let alert = spec.map(|spec| spec.alert).unwrap_or_default();
         for ended in ended {
-            self.announce_end(&gone, &alert, ended);
+            self.announce_end(spec.as_ref(), ended);
         }
         if let Some(record) = record {
             let record = RuleRecord {
                 state: None,
                 priming: None,
                 later: Default::default(),
-                last_run: None,
                 failure: None,
+                gap_told: false,
                 off_since: Some(self.now),
                 ..record
             };

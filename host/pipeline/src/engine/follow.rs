@@ -1,56 +1,66 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Cause, Severity};
 
 use crate::digest;
-use crate::escalation::{self, Verdict};
+use crate::message::{Message, Wording};
+use crate::notifier::escalation::{self, Clock, Verdict};
+use crate::notifier::hold::Of;
 use crate::record::{EpisodeRecord, LastSignal, Phase};
-use crate::spec::{AlertSpec, DestinationName, RuleName};
+use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
 use super::Engine;
-use super::announce::{Message, Voice};
 
 /// Lines of a summary; what is beyond them is counted.
 const LINES_MAX: usize = 20;
 
 impl Engine {
-    /// Lets the open episodes of a rule follow its steps, where they are not those that were in force before. The
-    /// gravest hear at once of a step that is new and past already, the others in one summary.
+    /// Lets the open episodes of a rule follow its steps and its `repeat`, where they are not those that were in force
+    /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
     pub(super) fn follow_rule(&mut self, name: &RuleName) {
         let Some(rule) = self.rules.get(name).filter(|rule| !rule.open.is_empty()) else { return };
-        let (alert, voice) = (rule.spec.alert.clone(), Voice::of(Some(&rule.spec), name));
-        let steps = escalation::step_ids(&alert);
+        let spec = rule.spec.clone();
+        let (alert, clock) = (&spec.alert, Clock { judged: rule.record.cursor, now: self.now });
+        let steps = escalation::step_ids(alert);
         // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
-        let follows = |episode: &&EpisodeRecord| episode.phase != Phase::Pending && episode.steps != steps;
+        let follows = |episode: &&EpisodeRecord| {
+            episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
+        };
         let mut edited: Vec<EpisodeRecord> = rule.open.values().filter(follows).cloned().collect();
         edited.sort_by_key(|episode| std::cmp::Reverse((episode.severity, episode.opened_at)));
         let mut sent = 0;
         let mut rest: BTreeMap<DestinationName, Vec<EpisodeRecord>> = BTreeMap::new();
         for mut episode in edited {
+            let steps_before = alert.steps.iter().filter(|step| episode.steps.contains(&step.id()));
             let before = AlertSpec {
-                steps: alert
-                    .steps
-                    .iter()
-                    .filter(|step| episode.steps.contains(&step.id()))
-                    .cloned()
-                    .collect(),
-                repeat: alert.repeat,
-                ..AlertSpec::default()
+                steps: steps_before.cloned().collect(),
+                // Due by both.
+                repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
+                ..alert.clone()
             };
+            let before = RuleSpec { alert: before, ..spec.clone() };
             // What time demands all the same: the steps that were in force while the host was down, perhaps.
-            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, self.now) {
-                self.carry_out(&voice, &mut episode, due);
+            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
+                self.carry_out(spec.owner.clone(), &mut episode, due);
             }
-            match escalation::on_edit(&episode, &alert, self.now) {
+            match escalation::on_edit(&episode, &spec, clock) {
                 Verdict::Send { to, .. } if sent == self.config.edited_max => {
+                    let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
+                    let of = Of { spec: &spec, episode: &episode, judged: clock.judged };
+                    if escalation::is_repeat_due(of, self.now) {
+                        to.extend(escalation::still_named(&episode, alert));
+                    }
                     to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
+                    episode.announced_at = episode.announced_at.map(|_| self.now);
                 }
                 verdict => {
                     sent += usize::from(matches!(verdict, Verdict::Send { .. }));
-                    self.carry_out(&voice, &mut episode, verdict);
+                    self.carry_out(spec.owner.clone(), &mut episode, verdict);
                 }
             }
             episode.steps.clone_from(&steps);
+            episode.repeat = alert.repeat;
+            episode.early.retain(|step| steps.contains(step));
             episode.stepped_until = Some(self.now);
             self.ledger.episode(&episode);
             if let Some(rule) = self.rules.get_mut(name) {
@@ -58,49 +68,42 @@ impl Engine {
             }
         }
         for (destination, episodes) in rest {
-            self.summarize(&voice, &destination, &episodes);
+            self.summarize(&spec, &destination, &episodes);
         }
     }
 
-    /// One message for many open episodes of which a destination has not heard. It does not count as their
-    /// beginning: of the end of each it hears nothing either.
-    fn summarize(&mut self, voice: &Voice, to: &DestinationName, episodes: &[EpisodeRecord]) {
+    /// One message for many open episodes. It does not count as their beginning: a destination that has not heard of
+    /// one hears nothing of its end either.
+    fn summarize(&mut self, spec: &RuleSpec, to: &DestinationName, episodes: &[EpisodeRecord]) {
         let severity = episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
         let mut more: Vec<String> = episodes.iter().take(LINES_MAX).map(line).collect();
         if episodes.len() > more.len() {
             more.push(format!("and {} more", episodes.len() - more.len()));
         }
         let now = self.now;
-        let last = LastSignal {
-            at: now,
-            value: None,
-            threshold: None,
-            summary: format!("{} more episodes are open", episodes.len()),
-            details: "{}".into(),
-            link: None,
-        };
-        let voice = Voice {
-            // It says how many it stands for.
-            title: "{{ rule }}: {{ count }} more episodes are open".into(),
-            body:
-                "{{ summary }}. The rule's escalation was edited, and a step that is past by now was added:\n\
-                   {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n"
-                    .into(),
-            ..voice.clone()
-        };
         let message = Message {
-            episode: &digest::once_id("edited", &[&to.0], &voice.rule, &[], now),
-            labels: &[],
-            named: &[],
+            episode: digest::once_id("edited", &[&to.0], &spec.name, &[], now),
+            rule: spec.name.clone(),
+            owner: spec.owner.clone(),
+            environment: self.config.environment.clone(),
+            labels: Vec::new(),
+            named: Vec::new(),
             severity,
             cause: Cause::Event,
-            ordinal: 0,
             since: now,
-            last: &last,
+            last: LastSignal {
+                at: now,
+                value: None,
+                threshold: None,
+                summary: format!("{} more episodes are open", episodes.len()),
+                details: "{}".into(),
+                link: None,
+            },
             count: u32::try_from(episodes.len()).unwrap_or(u32::MAX),
-            more: &more,
+            more,
+            wording: Wording::Edited,
         };
-        self.send(&voice, &message, std::slice::from_ref(to));
+        self.send(&message, 0, std::slice::from_ref(to));
     }
 }
 

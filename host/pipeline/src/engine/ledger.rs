@@ -2,8 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Duration, Timestamp};
 
+use crate::message::Message;
+use crate::notifier::outbox::{Claim, backoff};
 use crate::order::{Action, Note};
-use crate::outbox::{Claim, backoff};
 use crate::record::{
     Commit, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Partition, RuleRecord,
 };
@@ -82,6 +83,12 @@ impl Ledger {
         self.notes.push(note);
     }
 
+    /// Whether the rule's record is not known to be written as it is.
+    pub(super) fn is_writing(&self, name: &RuleName) -> bool {
+        let in_flight = |flight: &Flight| flight.commit.rules.iter().any(|record| record.rule == *name);
+        self.draft.rules.contains_key(name) || self.flight.as_ref().is_some_and(in_flight)
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.flight.is_some()
     }
@@ -143,7 +150,10 @@ impl Engine {
         }
         let mut claims = Vec::new();
         if !self.draining {
-            for claim in self.outbox.claim(self.now, &self.config.host, self.ledger.epoch) {
+            let templates = &self.templates;
+            let render = |message: &Message, wants| templates.render(message, wants);
+            let due = self.outbox.claim(self.now, &self.config.host, self.ledger.epoch, render);
+            for claim in due {
                 match claim {
                     Claim::Sent(record) => {
                         claims.push(record.id.clone());

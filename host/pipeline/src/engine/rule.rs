@@ -2,13 +2,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
-use crate::because::Because;
 use crate::digest;
 use crate::episode::{Open, Unwritten};
 use crate::grid::Grid;
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
+use crate::reason::Reason;
 use crate::record::RuleRecord;
 use crate::schedule::Timetable;
 use crate::spec::{RuleSpec, Schedule};
@@ -36,9 +36,7 @@ pub(super) struct Rule {
     /// The last signal of each level that priming has found so far.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
-    /// Somebody was told of a gap since a run last committed.
-    pub(super) gap_told: bool,
-    pub(super) recent: VecDeque<Because>,
+    pub(super) recent: VecDeque<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +79,6 @@ impl Rule {
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
-            gap_told: false,
             recent: VecDeque::new(),
         }
     }
@@ -100,13 +97,15 @@ impl Rule {
         Grid::ending(self.table.as_ref(), &self.spec, end)
     }
 
-    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else with the step that the
-    /// cursor lies in.
+    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else where not everything was
+    /// told for good yet, with the step that this lies in.
     pub(super) fn start(&self, end: Timestamp) -> Timestamp {
+        // A rule that was off, or whose state was lost, has late documents to look for before its cursor.
+        let begin = self.record.cursor.min(self.record.told_from);
         match &self.record.state {
             Some(state) => state.settled,
-            None if self.spec.checks => self.grid(end).floor(self.record.cursor),
-            None => self.record.cursor,
+            None if self.spec.checks => self.grid(end).floor(begin),
+            None => begin,
         }
     }
 
@@ -149,12 +148,12 @@ impl Rule {
         window::slice_ready(&self.spec, self.grid(until), start, self.cut)
     }
 
-    pub(super) fn remember(&mut self, because: Because) {
-        if self.recent.back() != Some(&because) {
+    pub(super) fn remember(&mut self, reason: Reason) {
+        if self.recent.back() != Some(&reason) {
             if self.recent.len() == RECENT_MAX {
                 self.recent.pop_front();
             }
-            self.recent.push_back(because);
+            self.recent.push_back(reason);
         }
     }
 }

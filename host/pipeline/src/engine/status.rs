@@ -1,7 +1,7 @@
 use watchbell_contract::{Duration, Timestamp, Window};
 
-use crate::because::Because;
 use crate::order::{Purpose, RunId};
+use crate::reason::{Reason, RunReason};
 use crate::record::{Failure, RunSummary};
 use crate::spec::RuleName;
 use crate::window;
@@ -87,14 +87,15 @@ impl Engine {
 
     /// Why the rule, its episodes and its messages are where they are, then its last decisions, oldest first.
     /// Empty if there is no such rule.
-    pub fn explain(&self, rule: &RuleName) -> Vec<Because> {
-        let mut reasons: Vec<Because> = self.explain_run(rule).into_iter().collect();
+    pub fn explain(&self, rule: &RuleName) -> Vec<Reason> {
+        let mut reasons: Vec<Reason> = self.explain_run(rule).into_iter().map(Reason::Run).collect();
         let Some(known) = self.rules.get(rule) else { return reasons };
         if let Some(priming) = &known.record.priming {
-            reasons.push(Because::Priming { reached: priming.reached, until: priming.until });
+            let (reached, until) = (priming.reached, priming.until);
+            reasons.push(Reason::Run(RunReason::Priming { reached, until }));
         }
-        reasons.extend(self.explain_episodes(rule));
-        reasons.extend(self.outbox.explain(&rule.0));
+        reasons.extend(self.explain_episodes(rule).into_iter().map(Reason::Hold));
+        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
         reasons.extend(known.recent.iter().cloned());
         reasons
     }

@@ -249,7 +249,7 @@ fn config() -> EngineConfig {
 fn destination() -> DestinationSpec {
     DestinationSpec {
         name: DestinationName("chat".into()),
-        text: AlertText { format: TextFormat::Plain, title_max: 1_000, body_max: 100_000 },
+        text: AlertText { format: TextFormat::Plain, styles: true, title_max: 1_000, body_max: 100_000 },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),

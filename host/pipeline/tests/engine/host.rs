@@ -96,6 +96,11 @@ impl Host {
         std::mem::take(&mut self.received).into_iter().map(of).collect()
     }
 
+    /// What the engine says of the rule, as a person reads it.
+    pub(crate) fn explain(&self) -> Vec<String> {
+        self.engine.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()
+    }
+
     pub(crate) fn open(&self) -> Vec<&EpisodeRecord> {
         self.episodes.values().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
@@ -151,7 +156,7 @@ fn config() -> EngineConfig {
 fn destination(name: &str) -> DestinationSpec {
     DestinationSpec {
         name: DestinationName(name.into()),
-        text: AlertText { format: TextFormat::Plain, title_max: 100, body_max: 4_000 },
+        text: AlertText { format: TextFormat::Plain, styles: true, title_max: 100, body_max: 4_000 },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_secs(60),
         deadline: Duration::from_hours(24),

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, Ending, EpisodeRecord, Epoch, IntentRecord, Partition, Phase, RuleRecord,
+    Commit, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, IntentRecord, Partition, Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::text::Text;
 
 use super::fixtures::{episode, gap, host, intent, rule};
 use crate::{CommitError, Memory, Sqlite, Store};
@@ -59,9 +60,10 @@ fn change() -> impl Strategy<Value = Change> {
     let intents =
         (0..9_u8, 0..6_u8, delivery(), finite, ".{0,6}").prop_map(|(id, of, delivery, value, title)| {
             let mut record = intent(&id.to_string(), delivery);
-            record.intent.episode = of.to_string();
-            record.intent.value = value;
-            record.intent.title = title;
+            record.message.episode = EpisodeId(of.to_string());
+            record.message.last.value = value;
+            record.text = (id % 2 == 0).then_some(Text { title, body: String::new() });
+            record.maybe_repeated = of % 2 == 0;
             record
         });
     (
@@ -96,12 +98,11 @@ fn delivery() -> impl Strategy<Value = Delivery> {
     prop_oneof![
         (any::<i64>(), any::<u32>(), prop::option::of(".{0,4}"))
             .prop_map(|(due, attempt, last)| Delivery::Owed { due: Timestamp(due), attempt, last }),
-        (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(epoch, attempt, maybe_repeated)| {
-            Delivery::Claimed { owner: host("a"), epoch: Epoch(epoch), attempt, maybe_repeated }
+        (any::<u64>(), any::<u32>()).prop_map(|(epoch, attempt)| {
+            Delivery::Claimed { owner: host("a"), epoch: Epoch(epoch), attempt }
         }),
-        (0..40_i64, prop::option::of(".{0,4}"), any::<bool>()).prop_map(|(at, reference, maybe_repeated)| {
-            Delivery::Delivered { at: Timestamp(at), attempt: 1, reference, maybe_repeated }
-        }),
+        (0..40_i64, prop::option::of(".{0,4}"))
+            .prop_map(|(at, reference)| { Delivery::Delivered { at: Timestamp(at), attempt: 1, reference } }),
         (0..40_i64, ".{0,4}").prop_map(|(at, last)| Delivery::Dead { at: Timestamp(at), attempt: 1, last }),
     ]
 }

@@ -1,6 +1,6 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, Ending, EpisodeId, Epoch, HostId, Partition, Phase, Priming,
+    Commit, Delivery, Ending, EpisodeId, Epoch, HostId, IntentRecord, Partition, Phase, Priming,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -21,8 +21,7 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
         let mut primed = rule("primed", 60);
         primed.state = None;
         primed.priming = Some(Priming { reached: Timestamp(5), until: Timestamp(60) });
-        let claimed =
-            Delivery::Claimed { owner: host("a"), epoch: Epoch(1), attempt: 3, maybe_repeated: true };
+        let claimed = Delivery::Claimed { owner: host("a"), epoch: Epoch(1), attempt: 3 };
         let acknowledged = Phase::Acknowledged { at: Timestamp(130), by: "mia".to_owned() };
         let by_hand = Phase::ResolvedByHand { at: Timestamp(131), by: "mia".to_owned() };
         let written = Commit {
@@ -38,7 +37,7 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
             // Not in the order of their ids: the order of creation is what counts.
             intents: vec![
                 intent("i2", owed(120)),
-                intent("i1", claimed),
+                IntentRecord { maybe_repeated: true, ..intent("i1", claimed) },
                 intent("i0", Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned() }),
             ],
             gaps: vec![gap(1, 2)],
@@ -141,12 +140,8 @@ fn prune_forgets_the_oldest_gap_first_in_whatever_order_they_came() {
 fn prune_forgets_what_has_ended_and_keeps_what_is_open() {
     on_each(|store| {
         let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
-        let delivered = |at| Delivery::Delivered {
-            at: Timestamp(at),
-            attempt: 1,
-            reference: Some("ts-1".to_owned()),
-            maybe_repeated: false,
-        };
+        let delivered =
+            |at| Delivery::Delivered { at: Timestamp(at), attempt: 1, reference: Some("ts-1".to_owned()) };
         let resolved = |at| Phase::Resolved { at: Timestamp(at), why: Ending::Cleared };
         let all = Commit {
             episodes: vec![

@@ -1,28 +1,31 @@
-use watchbell_contract::Label;
+use watchbell_contract::{Label, Severity};
 
-use crate::because::Because;
 use crate::engine::Engine;
-use crate::episode::{self, Ended};
-use crate::escalation::{self, Verdict};
+use crate::episode::Ended;
+use crate::message::{Message, Wording};
+use crate::notifier::escalation::{self, Clock, Verdict};
+use crate::notifier::hold::{self, Of, What};
 use crate::order::Note;
+use crate::reason::HoldReason;
 use crate::record::{Ending, EpisodeRecord, Phase};
-use crate::spec::{AlertSpec, RuleName};
-
-use super::{Message, Voice};
+use crate::spec::{RuleName, RuleSpec};
 
 impl Engine {
-    /// Says what an open episode has to say now, keeps it, and sets its timer.
-    pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: bool) {
+    /// Says what an open episode has to say now, keeps it, and sets its timer. `worse` is the severity that it had, if
+    /// it rose.
+    pub(super) fn announce_open(&mut self, name: &RuleName, labels: &[Label], worse: Option<Severity>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(mut episode) = rule.open.remove(labels) else { return };
-        let (voice, alert) = (Voice::of(Some(&rule.spec), name), &rule.spec.alert);
+        let spec = &rule.spec;
+        let owner = spec.owner.clone();
+        let clock = Clock { judged: rule.record.cursor, now: self.now };
         let mut verdicts = Vec::new();
-        if worse {
-            verdicts.push(escalation::on_worse(&episode, alert));
+        if let Some(before) = worse {
+            verdicts.push(escalation::on_worse(&mut episode, spec, clock.judged, before));
         }
-        verdicts.push(escalation::on_time(&mut episode, alert, self.now));
+        verdicts.push(escalation::on_time(&mut episode, spec, clock));
         for verdict in verdicts {
-            self.carry_out(&voice, &mut episode, verdict);
+            self.carry_out(owner.clone(), &mut episode, verdict);
         }
         self.ledger.episode(&episode);
         if let Some(rule) = self.rules.get_mut(name) {
@@ -34,37 +37,39 @@ impl Engine {
     /// Sends what a verdict says of an open episode, and notes who is told by it.
     pub(in crate::engine) fn carry_out(
         &mut self,
-        voice: &Voice,
+        owner: Option<String>,
         episode: &mut EpisodeRecord,
         verdict: Verdict,
     ) {
-        self.remember(&voice.rule, &verdict);
+        self.remember(&episode.rule, &verdict);
         if let Verdict::Send { cause, to, step, .. } = verdict {
-            self.send(voice, &Message::of(episode, cause), &to);
+            let message = Message::of(episode, cause, owner, self.config.environment.clone());
+            self.send(&message, episode.ordinal, &to);
             escalation::told(episode, &to, step, self.now);
         }
     }
 
     /// Tells of an end whom it concerns, and keeps it. The episode is open no more.
-    pub(in crate::engine) fn announce_end(&mut self, voice: &Voice, alert: &AlertSpec, ended: Ended) {
+    pub(in crate::engine) fn announce_end(&mut self, spec: Option<&RuleSpec>, ended: Ended) {
         let Ended { mut episode, was_active } = ended;
-        let verdict = escalation::on_end(&episode, alert, was_active, self.now);
-        self.remember(&voice.rule, &verdict);
+        let verdict = escalation::on_end(&episode, spec, was_active, self.now);
+        self.remember(&episode.rule, &verdict);
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
             Phase::Resolved { why: Ending::Cleared, .. } => "the rule cleared it",
             _ => "its level has lapsed",
         };
         if let Verdict::Send { cause, to, step, .. } = verdict {
-            let mut voice = voice.clone();
+            let owner = spec.and_then(|spec| spec.owner.clone());
+            let mut message = Message::of(&episode, cause, owner, self.config.environment.clone());
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
-                voice.body.push_str("\n\nThe rule has ended: it was disabled or its file is gone.");
+                message.wording = Wording::RuleEnded;
             }
-            self.send(&voice, &Message::of(&episode, cause), &to);
+            self.send(&message, episode.ordinal, &to);
             escalation::told(&mut episode, &to, step, self.now);
         }
         self.ledger.note(Note::EpisodeResolved {
-            rule: voice.rule.clone(),
+            rule: episode.rule.clone(),
             episode: episode.id.0.clone(),
             why: why.into(),
         });
@@ -79,14 +84,16 @@ impl Engine {
             if let Some(rule) = self.rules.get_mut(&name) {
                 rule.timers.remove(&labels);
             }
-            self.announce_open(&name, &labels, false);
+            self.announce_open(&name, &labels, None);
         }
     }
 
     pub(in crate::engine) fn set_timer(&mut self, name: &RuleName, labels: &[Label]) {
         self.drop_timer(name, labels);
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let next = rule.open.get(labels).and_then(|episode| escalation::next_at(episode, &rule.spec.alert));
+        let (spec, judged) = (&rule.spec, rule.record.cursor);
+        let next =
+            rule.open.get(labels).and_then(|episode| escalation::next_at(Of { spec, episode, judged }));
         if let Some(at) = next {
             rule.timers.insert(labels.to_vec(), at);
             self.timers.insert((at, name.clone(), labels.to_vec()));
@@ -101,16 +108,16 @@ impl Engine {
         }
     }
 
-    /// Why each open episode of a rule sends nothing now.
-    pub(in crate::engine) fn explain_episodes(&self, name: &RuleName) -> Vec<Because> {
+    /// Why each open episode of a rule sends nothing now: the first reason, then the others that hold it as well.
+    pub(in crate::engine) fn explain_episodes(&self, name: &RuleName) -> Vec<HoldReason> {
         let Some(rule) = self.rules.get(name) else { return Vec::new() };
-        let reason = |episode: &EpisodeRecord| match episode.phase {
-            Phase::Pending => match episode::begins(&rule.spec, episode.since) {
-                until if until != Some(episode.since + rule.spec.alert.hold) => Because::Inactive { until },
-                _ => Because::Pending { until: episode.since + rule.spec.alert.hold },
-            },
-            _ => escalation::waiting(episode, &rule.spec.alert),
+        let reasons = |episode: &EpisodeRecord| {
+            let of = Of { spec: &rule.spec, episode, judged: rule.record.cursor };
+            match hold::all(&What::Opening(of)) {
+                held if held.is_empty() => vec![escalation::waiting(of)],
+                held => held,
+            }
         };
-        rule.open.values().map(reason).collect()
+        rule.open.values().flat_map(reasons).collect()
     }
 }

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use watchbell_contract::{Label, Timestamp};
 
-use crate::digest;
 use crate::engine::Engine;
 use crate::episode::{self, LinkedSignal};
-use crate::escalation::{self, Verdict};
+use crate::message::{Message, Wording};
+use crate::notifier::escalation::{self, Verdict};
 use crate::record::{EpisodeId, LastSignal};
 use crate::signals;
 use crate::spec::{RuleName, RuleSpec};
-
-use super::{Message, Voice};
+use crate::{digest, discover};
 
 /// Keys that a message for more keys than it may name one by one lists.
 const KEYS_LISTED_MAX: usize = 10;
@@ -29,17 +28,14 @@ impl Engine {
     /// one for all.
     pub(super) fn announce_events(
         &mut self,
-        name: &RuleName,
-        voice: &Voice,
+        spec: &RuleSpec,
         events: Vec<LinkedSignal>,
         window_end: Timestamp,
     ) {
-        let Some(rule) = self.rules.get(name) else { return };
-        let spec = rule.spec.clone();
         let most = self.config.events_max;
         if events.len() <= most {
             for event in &events {
-                self.announce_group(name, voice, &spec, std::slice::from_ref(event), window_end);
+                self.announce_group(spec, std::slice::from_ref(event), window_end);
             }
             return;
         }
@@ -55,45 +51,36 @@ impl Engine {
             keys[place].push(event);
         }
         if keys.len() > most {
-            return self.announce_group(name, voice, &spec, &events, window_end);
+            return self.announce_group(spec, &events, window_end);
         }
         let keys: Vec<Vec<LinkedSignal>> =
             keys.into_iter().map(|key| key.into_iter().cloned().collect()).collect();
         for key in keys {
-            self.announce_group(name, voice, &spec, &key, window_end);
+            self.announce_group(spec, &key, window_end);
         }
     }
 
     /// One message for `events`.
-    fn announce_group(
-        &mut self,
-        name: &RuleName,
-        voice: &Voice,
-        spec: &RuleSpec,
-        events: &[LinkedSignal],
-        window_end: Timestamp,
-    ) {
+    fn announce_group(&mut self, spec: &RuleSpec, events: &[LinkedSignal], window_end: Timestamp) {
         if !events.is_empty() {
             let more = more(events, self.config.events_max);
-            self.announce_list(name, voice, spec, events, &id(name, events, window_end), &more);
+            self.announce_list(spec, events, id(&spec.name, events, window_end), more);
         }
     }
 
     /// One message for `events` by the name `id`: the first of them in full, then `more`.
     pub(in crate::engine) fn announce_list(
         &mut self,
-        name: &RuleName,
-        voice: &Voice,
         spec: &RuleSpec,
         events: &[LinkedSignal],
-        id: &EpisodeId,
-        more: &[String],
+        id: EpisodeId,
+        more: Vec<String>,
     ) {
         let Some(first) = events.first() else { return };
         let severities = events.iter().map(|event| episode::severity(spec, event.signal.value));
         let severity = severities.max().unwrap_or(spec.severity);
         let verdict = escalation::on_event(&spec.alert.steps, severity);
-        self.remember(name, &verdict);
+        self.remember(&spec.name, &verdict);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let last = LastSignal {
             at: first.signal.at,
@@ -101,21 +88,24 @@ impl Engine {
             threshold: first.signal.threshold,
             summary: first.signal.summary.clone(),
             details: details(events),
-            link: first.link.clone(),
+            link: discover::covering(events.iter().filter_map(|event| event.link.as_deref())),
         };
         let message = Message {
             episode: id,
-            labels: &shared_labels(events),
-            named: &named_labels(events),
+            rule: spec.name.clone(),
+            owner: spec.owner.clone(),
+            environment: self.config.environment.clone(),
+            labels: shared_labels(events),
+            named: named_labels(events),
             severity,
             cause,
-            ordinal: 0,
             since: last.at,
-            last: &last,
+            last,
             count: u32::try_from(events.len()).unwrap_or(u32::MAX),
             more,
+            wording: Wording::Rule,
         };
-        self.send(voice, &message, &to);
+        self.send(&message, 0, &to);
     }
 }
 

@@ -1,10 +1,9 @@
 use watchbell_contract::{Cause, Receipt, Refusal};
 
 use crate::engine::Engine;
-use crate::escalation;
-use crate::outbox::Settled;
+use crate::notifier::escalation;
+use crate::notifier::outbox::Settled;
 use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
-use crate::spec::RuleName;
 
 impl Engine {
     pub(in crate::engine) fn delivered(&mut self, id: &IntentId, outcome: Result<Receipt, Refusal>) {
@@ -38,7 +37,7 @@ impl Engine {
     }
 
     fn unheard(&mut self, record: &IntentRecord) {
-        let begins = matches!(record.intent.cause, Cause::Opened | Cause::Escalated);
+        let begins = matches!(record.message.cause, Cause::Opened | Cause::Escalated);
         if !begins || self.outbox.has_heard(record) {
             return;
         }
@@ -56,8 +55,8 @@ impl Engine {
 
     /// The episode that a message is about, while it is open.
     fn episode_of(&mut self, record: &IntentRecord) -> Option<&mut EpisodeRecord> {
-        let rule = self.rules.get_mut(&RuleName(record.intent.rule.clone()))?;
-        let episode = rule.open.get_mut(&record.intent.labels)?;
-        (episode.id.0 == record.intent.episode).then_some(episode)
+        let rule = self.rules.get_mut(&record.message.rule)?;
+        let episode = rule.open.get_mut(&record.message.labels)?;
+        (episode.id == record.message.episode).then_some(episode)
     }
 }

@@ -166,6 +166,7 @@ pub(crate) fn alerter_about(about: alerter::About) -> contract::AlerterAbout {
                 alerter::TextFormat::Html => contract::TextFormat::Html,
                 alerter::TextFormat::Mrkdwn => contract::TextFormat::Mrkdwn,
             },
+            styles: true,
             title_max: product.title_max,
             body_max: product.body_max,
         },

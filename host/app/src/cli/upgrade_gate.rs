@@ -1,0 +1,80 @@
+//! `upgrade-gate`: may this Elasticsearch node be replaced?
+pub(super) mod args; // what can be typed
+mod target; // which cluster, and how it is entered
+mod shell; // looks, waits, writes, until there is a verdict
+mod progress; // what it waits for meanwhile
+mod people; // the verdict in words and a table
+mod machine; // the verdict as JSON
+mod once; // `--next` and `--put-back`: one look
+
+use watchbell_gate::{Allowed, Ask, Author, Drain, Gate, Outcome, Own, Procedure, Restart, Verdict};
+
+use self::args::{Until, UpgradeGate};
+use super::Failure;
+use crate::clock::{self, Clock};
+
+/// What is done with the verdict.
+pub(crate) fn upgrade_gate(args: &UpgradeGate) -> Result<(), Failure> {
+    let outcome = decide(args).map_err(Failure::Undecided)?;
+    match outcome {
+        Outcome::Safe => Ok(()),
+        other => Err(Failure::Ended(other.exit_code())),
+    }
+}
+
+fn decide(args: &UpgradeGate) -> anyhow::Result<Outcome> {
+    let cluster = target::cluster(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if args.next {
+        return runtime.block_on(once::next(args, &cluster));
+    }
+    if args.put_back {
+        return runtime.block_on(once::put_back(args, &cluster));
+    }
+    let clock = Clock::start();
+    let mut procedure = procedure(args, &clock)?;
+    let verdict = runtime.block_on(shell::drive(&mut *procedure, &cluster, &clock, args))?;
+    tell(args, &verdict)?;
+    Ok(verdict.outcome)
+}
+
+fn procedure(args: &UpgradeGate, clock: &Clock) -> anyhow::Result<Box<dyn Procedure>> {
+    let now = clock.now();
+    let ask = Ask {
+        node: args.drain.clone().or_else(|| args.node.clone()),
+        wait: args.wait.into(),
+        stable: args.stable.into(),
+        poll: args.poll.into(),
+        allowed: Allowed::parse(&args.allow)?,
+    };
+    let until_ready = args.until == Until::Ready;
+    Ok(match (&args.drain, args.disable_allocation) {
+        (Some(_), _) => Box::new(Drain::new(ask, author(), until_ready, now)),
+        (None, true) => Box::new(Restart::new(ask, author(), until_ready, now)),
+        (None, false) => Box::new(Gate::new(ask, Own::default(), now)),
+    })
+}
+
+fn author() -> Author {
+    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).or_else(|| {
+        let name = std::fs::read_to_string("/etc/hostname").ok()?;
+        Some(name.trim().to_owned())
+    });
+    Author { host: host.unwrap_or_else(|| "an unnamed host".into()), at: clock::rfc3339(clock::wall()) }
+}
+
+fn tell(args: &UpgradeGate, verdict: &Verdict) -> anyhow::Result<()> {
+    let text = match args.json {
+        true => machine::verdict(verdict),
+        false => people::verdict(args, verdict),
+    };
+    print(&text)
+}
+
+/// To standard output; a reader that has gone is no fault.
+fn print(text: &str) -> anyhow::Result<()> {
+    match super::print(text) {
+        Err(Failure::Faults(error)) => Err(error),
+        _ => Ok(()),
+    }
+}

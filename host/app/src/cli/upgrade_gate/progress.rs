@@ -1,0 +1,86 @@
+//! What it waits for, since when, and what changed last: one line on a terminal, a line for each change otherwise.
+use std::io::{IsTerminal, Write};
+
+use watchbell_contract::{Duration, Timestamp};
+use watchbell_gate::Progress;
+
+use crate::cli::plain;
+
+/// How long nothing new is said where there is no terminal.
+const QUIET_MAX: Duration = Duration::from_mins(1);
+/// A command that is done within this time says nothing of its progress.
+const SILENT: Duration = Duration::from_secs(2);
+
+pub(super) struct Teller {
+    began: Timestamp,
+    terminal: bool,
+    /// The last line, and when it was written.
+    last: Option<(String, Timestamp)>,
+    open: bool,
+    explained: usize,
+}
+
+impl Teller {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self { began: now, terminal: std::io::stderr().is_terminal(), last: None, open: false, explained: 0 }
+    }
+
+    pub(super) fn tell(&mut self, now: Timestamp, progress: &Progress) {
+        if progress.waits_for.is_empty() || now.since(self.began) < SILENT {
+            return;
+        }
+        let what = plain(&progress.waits_for.join("; "));
+        let changed = match &progress.changed {
+            Some((at, what)) => format!("; last change {} ago: {}", seconds(now.since(*at)), plain(what)),
+            None => String::new(),
+        };
+        let since = progress
+            .since
+            .map_or_else(String::new, |since| format!(" (since {})", seconds(now.since(since))));
+        let line = format!("{} waits for: {what}{since}{changed}", seconds(now.since(self.began)));
+        if self.terminal {
+            return self.rewrite(&line);
+        }
+        let news = format!("{what}{:?}", progress.changed);
+        let is_old = self.last.as_ref().is_some_and(|(last, at)| *last == news && now.since(*at) < QUIET_MAX);
+        if !is_old {
+            eprintln!("{line}");
+            self.last = Some((news, now));
+        }
+    }
+
+    pub(super) fn explained(&mut self, done: usize, of: usize) {
+        // A thousandth at least between two lines.
+        if self.terminal && (done == of || done >= self.explained + of.div_ceil(1_000)) {
+            self.explained = done;
+            self.rewrite(&format!("{done} of {of} unassigned shards explained"));
+        }
+        if done == of {
+            self.explained = 0;
+        }
+    }
+
+    pub(super) fn line(&mut self, text: &str) {
+        self.end();
+        eprintln!("{text}");
+    }
+
+    /// Leaves the line to what comes after.
+    pub(super) fn end(&mut self) {
+        if std::mem::take(&mut self.open) {
+            eprint!("\r\x1b[K");
+            let _ = std::io::stderr().flush();
+        }
+    }
+
+    fn rewrite(&mut self, line: &str) {
+        eprint!("\r\x1b[K{line}");
+        let _ = std::io::stderr().flush();
+        self.open = true;
+    }
+}
+
+/// Without a fraction.
+pub(super) fn seconds(span: Duration) -> Duration {
+    Duration::from_secs(span.millis() / 1_000)
+}

@@ -1,0 +1,139 @@
+//! What operators ask of a cluster, and change in it: pictures of its state, explanations of unassigned shards, settings.
+use bytes::Bytes;
+use elasticsearch::http::Method;
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+use watchbell_gate::{Answers, Change, Explained, Explanation, Facts, Group, REQUESTS, Trouble, Unreadable};
+
+use crate::{
+    cluster::{Cluster, Inner},
+    error::{AskError, Cause},
+    transport::Request,
+};
+
+/// Explanations that are asked for at once, within the cluster's own bound: the elected master computes each of them.
+const EXPLANATIONS_MAX: usize = 4;
+
+/// Why an operator's request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("cluster `{cluster}`: {fault}")]
+    Unreadable { cluster: String, fault: Unreadable },
+    #[error("cluster `{cluster}`: the settings were not acknowledged")]
+    NotAcknowledged { cluster: String },
+}
+
+#[derive(Deserialize)]
+struct Acknowledged {
+    #[serde(default)]
+    acknowledged: bool,
+}
+
+impl Cluster {
+    /// One picture of the cluster, by six requests: what is judged first, what confirms it last.
+    ///
+    /// # Errors
+    /// The first answer that is missing or cannot be read.
+    pub async fn facts(&self, deadline: Instant) -> Result<Facts, AdminError> {
+        let [state, nodes, stats, settings, tasks, health] = REQUESTS;
+        let state = self.get(state, deadline).await?;
+        let (nodes, stats, settings, tasks) = tokio::try_join!(
+            self.get(nodes, deadline),
+            self.get(stats, deadline),
+            self.get(settings, deadline),
+            self.get(tasks, deadline),
+        )?;
+        let health = self.get(health, deadline).await?;
+        let answers = Answers([&state, &nodes, &stats, &settings, &tasks, &health]);
+        Facts::read(answers).map_err(|fault| AdminError::Unreadable { cluster: self.name().into(), fault })
+    }
+
+    /// The explanation of every one of `groups`, in their order, a few at a time. `done` is called with how many
+    /// there are already.
+    pub async fn explain(
+        &self,
+        groups: &[Group],
+        deadline: Instant,
+        mut done: impl FnMut(usize),
+    ) -> Vec<Explained> {
+        let asked = groups.iter().map(|group| explained(self.inner(), group, deadline));
+        let mut answers = stream::iter(asked).buffered(EXPLANATIONS_MAX);
+        let mut explained = Vec::with_capacity(groups.len());
+        while let Some(answer) = answers.next().await {
+            explained.push(answer);
+            done(explained.len());
+        }
+        explained
+    }
+
+    /// Writes settings, all of them at once. Written twice they are as written once, so that it is repeated where an
+    /// answer is lost.
+    ///
+    /// # Errors
+    /// It is not known to have been written; it may have been.
+    pub async fn write_settings(&self, change: &Change, deadline: Instant) -> Result<(), AdminError> {
+        let body = Some(Bytes::from(change.body()));
+        let path = "/_cluster/settings".into();
+        let request = Request { method: Method::Put, path, body, repeatable: true, deadline };
+        let answer = self.inner().send(&request).await.map_err(|cause| self.outside(cause))?;
+        match serde_json::from_slice::<Acknowledged>(&answer) {
+            Ok(Acknowledged { acknowledged: true }) => Ok(()),
+            _ => Err(AdminError::NotAcknowledged { cluster: self.name().into() }),
+        }
+    }
+
+    async fn get(&self, path: &str, deadline: Instant) -> Result<Bytes, AdminError> {
+        let request =
+            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
+        self.inner().send(&request).await.map_err(|cause| self.outside(cause))
+    }
+
+    fn outside(&self, cause: Cause) -> AdminError {
+        AskError::of_cluster(self.name(), cause.of_the_host()).into()
+    }
+}
+
+async fn explained(inner: &Inner, group: &Group, deadline: Instant) -> Explained {
+    let body = json!({ "index": group.shard.index, "shard": group.shard.number, "primary": group.primary });
+    let request = Request {
+        method: Method::Post,
+        path: "/_cluster/allocation/explain".into(),
+        body: Some(Bytes::from(body.to_string())),
+        repeatable: true,
+        deadline,
+    };
+    match inner.send(&request).await {
+        Ok(answer) => match Explanation::read(&answer) {
+            Ok(explanation) => Explained::By(explanation),
+            Err(fault) => Explained::Failed(fault.to_string()),
+        },
+        // An index that was deleted meanwhile, a replica that is no longer wanted.
+        Err(cause @ (Cause::NoIndex { .. } | Cause::Refused { status: 400 | 404, .. })) => {
+            Explained::Gone(cause.to_string())
+        }
+        Err(cause) => Explained::Failed(cause.to_string()),
+    }
+}
+
+impl AdminError {
+    /// For the gate: whether asking again is of no use.
+    pub fn trouble(&self) -> Trouble {
+        let lasting = match self {
+            Self::Ask(error) => match &error.cause {
+                Cause::Denied { .. }
+                | Cause::NotJson { .. }
+                | Cause::Malformed { .. }
+                | Cause::NoIndex { .. } => true,
+                Cause::Refused { status, .. } => (400..500).contains(status) && !matches!(status, 408 | 429),
+                _ => false,
+            },
+            Self::Unreadable { .. } => true,
+            Self::NotAcknowledged { .. } => false,
+        };
+        Trouble { message: self.to_string(), lasting }
+    }
+}

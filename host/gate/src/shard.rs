@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::node::NodeId;
+
+/// A shard of an index: its primary and all its replicas.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId {
+    pub index: String,
+    pub number: u32,
+}
+
+/// One copy of a shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    pub shard: ShardId,
+    pub primary: bool,
+    pub state: CopyState,
+    /// How it is recovered, for a copy that is not started: `PEER`, `LOCAL_SHARDS`, `SNAPSHOT`…
+    pub recovery: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum CopyState {
+    Unassigned(Unassigned),
+    Initializing { node: NodeId },
+    Started { node: NodeId },
+    Relocating { node: NodeId, to: Option<NodeId> },
+}
+
+/// Why a copy has no node, as the cluster noted it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unassigned {
+    /// `NODE_LEFT`, `INDEX_CREATED`, `ALLOCATION_FAILED`…
+    pub reason: String,
+    pub failed_attempts: u32,
+    /// The cluster waits for a node to come back before it looks for another.
+    pub delayed: bool,
+}
+
+/// The unassigned copies of a shard for which one explanation stands: its primary, or its replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub shard: ShardId,
+    pub primary: bool,
+    /// At least 1.
+    pub copies: u32,
+    pub reason: String,
+    /// The most of any of these copies.
+    pub failed_attempts: u32,
+}
+
+impl Copy {
+    /// The node that holds it; a relocating copy is still where it comes from.
+    pub fn node(&self) -> Option<&NodeId> {
+        match &self.state {
+            CopyState::Unassigned(_) => None,
+            CopyState::Initializing { node }
+            | CopyState::Started { node }
+            | CopyState::Relocating { node, .. } => Some(node),
+        }
+    }
+
+    /// Whether it holds all data of its shard.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, CopyState::Started { .. } | CopyState::Relocating { .. })
+    }
+
+    /// Whether it is on `node`, or on its way there.
+    pub fn touches(&self, node: &NodeId) -> bool {
+        self.node() == Some(node)
+            || matches!(&self.state, CopyState::Relocating { to: Some(to), .. } if to == node)
+    }
+}
+
+/// Every unassigned copy of `copies`, in the order of shards, primaries first.
+pub(crate) fn groups(copies: &[Copy]) -> Vec<Group> {
+    let mut groups: BTreeMap<(ShardId, bool), Group> = BTreeMap::new();
+    for copy in copies {
+        let CopyState::Unassigned(why) = &copy.state else { continue };
+        let group = groups.entry((copy.shard.clone(), !copy.primary)).or_insert_with(|| Group {
+            shard: copy.shard.clone(),
+            primary: copy.primary,
+            copies: 0,
+            reason: why.reason.clone(),
+            failed_attempts: 0,
+        });
+        group.copies += 1;
+        group.failed_attempts = group.failed_attempts.max(why.failed_attempts);
+    }
+    groups.into_values().collect()
+}
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.index, self.number)
+    }
+}
+
+impl Group {
+    /// `primary` or `replica`.
+    pub fn kind(&self) -> &'static str {
+        if self.primary { "primary" } else { "replica" }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.copies {
+            1 => write!(f, "the {} of {}", self.kind(), self.shard),
+            copies => write!(f, "{copies} replicas of {}", self.shard),
+        }
+    }
+}
