@@ -16,6 +16,9 @@ use crate::snapshot::Snapshot;
 pub(crate) use index::{Alias, Index, Op, Written};
 pub(crate) use streams::Stream;
 
+/// Filters by the alias that each belongs to, as written.
+pub(crate) type Filters = Vec<(String, serde_json::Value)>;
+
 pub(crate) struct Cluster {
     pub(crate) indices: BTreeMap<String, Index>,
     pub(crate) streams: BTreeMap<String, Stream>,
@@ -78,11 +81,7 @@ impl Cluster {
     }
 
     /// The indices of an expression; with those by which each is meant, if all are aliases with a filter, as written.
-    pub(crate) fn reached(
-        &self,
-        expression: &str,
-        lookup: Lookup,
-    ) -> Answer<Vec<(String, Vec<(String, serde_json::Value)>)>> {
+    pub(crate) fn reached(&self, expression: &str, lookup: Lookup) -> Answer<Vec<(String, Filters)>> {
         let filters = |found: &Found| -> Option<Vec<_>> {
             let index = self.indices.get(&found.name)?;
             let written = |alias: &String| {
