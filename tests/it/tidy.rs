@@ -35,7 +35,8 @@ impl Graph {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let list = |value: &Value| value.as_array().expect("a list").clone();
         let names = list(&metadata["packages"]).iter().map(|p| (text(&p["id"]), text(&p["name"]))).collect();
-        let needs = list(&metadata["resolve"]["nodes"]).iter().map(|node| {
+        let nodes = list(&metadata["resolve"]["nodes"]);
+        let needs = nodes.iter().map(|node| {
             // `null` is an ordinary dependency; the other kinds are `dev` and `build`.
             let is_taken_in =
                 |needed: &Value| list(&needed["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
