@@ -285,5 +285,5 @@ fn offset(text: &str) -> Option<Offset> {
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
-    text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_millisecond()))
+    text.parse().ok()
 }
