@@ -39,18 +39,24 @@
 //!
 //! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. There is no
 //! clock, no thread, no randomness and no file system in a plugin: time is what rows and checks carry.
+#![deny(missing_docs)]
+
 extern crate self as watchbell_sdk;
 
 mod time; // instants and spans
 mod grid; // how far apart checks are
 pub mod wire; // the bindings, generated from the contract
+mod hash; // the one hash
+mod value; // a field's value
 mod key; // which group a row belongs to
+mod bounds; // how long the texts of a signal may be
 mod page; // an answer's columns, checked once
 mod row; // one row of them, typed and borrowed
+mod groups; // the groups that a row belongs to
 mod question; // what a rule asks
-mod bounds; // how long the texts of a signal may be
 mod evidence; // the documents behind what it finds
 mod signal; // what it finds
+mod schema; // parameters as JSON Schema
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
@@ -59,6 +65,7 @@ mod key_map; // something per key
 mod runs; // places in time with a number at each
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
+mod listed; // one value, as a parameter lists it
 mod value_list; // values and expressions, as parameters list them
 mod cells; // something per cell of a grid
 mod thresholds; // where a value stops being fine
@@ -85,10 +92,11 @@ pub use key::{Key, Labels};
 pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
 pub use level::Level;
+pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
 pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
-pub use row::{Row, Value};
+pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
@@ -97,6 +105,7 @@ pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
 pub use two_windows::{Direction, TwoWindows, Way};
+pub use value::Value;
 pub use value_list::ValueList;
 pub use watchbell_sdk_macros::{alerter, rule};
 

@@ -2,16 +2,15 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt::Write;
 use std::rc::Rc;
 
 use regex_lite::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use watchbell_values::{Literal, Precision};
+use watchbell_values::{Literal, Precision, expression};
 
-use crate::{Fault, Question, Row, Value};
+use crate::{Fault, Listed, Question, Row, Value};
 
 /// A list of values. An entry `/like this/` is a regular expression that a value's text must match as a whole; any other
 /// is the value itself, read as the field's type reads it: `10.1.0.0/16` holds the addresses of a field of type `ip`, and
@@ -50,15 +49,12 @@ impl ValueList {
 
     /// Asks for a field, and for what it takes to compare its values with the list.
     pub fn ask(&self, question: Question, field: &str) -> Question {
-        question.field(field).field(type_of(field))
+        question.field(field).type_of(field)
     }
 
     /// The values of a row whose question was made by [`ask`](Self::ask), each with whether the list holds it.
     pub fn compare<'p>(&self, row: &Row<'p>, field: &str) -> impl Iterator<Item = (Value<'p>, bool)> {
-        let typed = match row.value(&type_of(field)) {
-            Some(Value::Word(kind)) => Some(self.typed(kind)),
-            _ => None,
-        };
+        let typed = row.type_of(field).map(|kind| self.typed(kind));
         row.values(field).map(move |value| (value, self.holds(typed.as_deref(), value)))
     }
 
@@ -120,11 +116,6 @@ impl ValueList {
         }
         question.only(field, self.plain.iter().map(|value| Some(value.to_string())).collect())
     }
-}
-
-/// The column that says of each row of what type the field is in the row's index.
-fn type_of(field: &str) -> String {
-    format!("_type:{field}")
 }
 
 /// The plain entries of a list as one type of field reads them.
@@ -209,29 +200,11 @@ fn is_within<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
     after.checked_sub(1).is_some_and(|at| value <= ranges[at].1)
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    Text(String),
-    Integer(i64),
-    Unsigned(u64),
-    Number(f64),
-    Boolean(bool),
-}
-
 impl<'de> Deserialize<'de> for ValueList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut list = Self::default();
-        for (place, entry) in Vec::<Entry>::deserialize(deserializer)?.into_iter().enumerate() {
-            let mut text = String::new();
-            // Writing to a string cannot fail.
-            let _ = match entry {
-                Entry::Text(entry) => write!(text, "{entry}"),
-                Entry::Integer(entry) => write!(text, "{}", Value::Integer(entry)),
-                Entry::Unsigned(entry) => write!(text, "{entry}"),
-                Entry::Number(entry) => write!(text, "{}", Value::Number(entry)),
-                Entry::Boolean(entry) => write!(text, "{entry}"),
-            };
+        for (place, entry) in Vec::<Listed>::deserialize(deserializer)?.into_iter().enumerate() {
+            let text = entry.into_text();
             match expression(&text) {
                 None => {
                     list.plain.insert(text.into());
@@ -247,11 +220,6 @@ impl<'de> Deserialize<'de> for ValueList {
         }
         Ok(list)
     }
-}
-
-/// What stands between the slashes, if anything does.
-fn expression(entry: &str) -> Option<&str> {
-    entry.strip_prefix('/')?.strip_suffix('/').filter(|expression| !expression.is_empty())
 }
 
 impl JsonSchema for ValueList {

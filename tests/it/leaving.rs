@@ -82,6 +82,36 @@ async fn nothing_is_written_over_and_what_is_left_out_is_told() {
     assert_eq!(kept, "mine");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_check_would_refuse_is_not_carried_over() {
+    let world = World::new().await;
+    let old = world.scratch.path().join("old");
+    fs::create_dir(&old).unwrap();
+    let rule = |name: &str, rest: &str| {
+        let head = "index: logs\nalert: [slack]\nslack_webhook_url: https://hooks.slack.com/services/x\n";
+        fs::write(old.join(format!("{name}.yaml")), format!("name: {name}\n{head}{rest}\n")).unwrap();
+    };
+    rule("never", "type: flatline\nthreshold: 0\ntimeframe: { minutes: 5 }");
+    rule(
+        "tiny",
+        "type: cardinality\ncardinality_field: a\nmax_cardinality: 2\ntimeframe: { milliseconds: 50 }",
+    );
+    rule("pattern", "type: blacklist\ncompare_key: a\nblacklist: ['/(?=x)y/']");
+    rule("fine", "type: any");
+    let (code, out, err) = world.call(&["import", "elastalert", "old", "--out", "new"]).await;
+    assert!(code == 1 && err.contains("not every rule was carried over"), "{out}{err}");
+    for part in [
+        "1 of 4 rules carried over",
+        "error: never.yaml: its manifest would be refused: `params.threshold` must be at least 1, found 0",
+        "error: tiny.yaml: its manifest would be refused: `params.timeframe`: must be one or more whole seconds",
+        "look-around is not supported",
+    ] {
+        assert!(out.contains(part), "{part}:\n{out}");
+    }
+    let (code, out, err) = world.call(&["check", "--no-secrets", "--rules", "new"]).await;
+    assert!(code == 0 && out.contains("ok: 1 rule"), "{out}{err}");
+}
+
 const RULE: &str = "\
 name: failing-host
 use: frequency

@@ -3,13 +3,41 @@ mod shards; // a shard that is lost and comes back
 mod questions; // questions that cannot be asked
 mod lists; // listed values by the type of their field
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
+use tokio::time::Instant;
+use watchbell_contract::Question;
+use watchbell_elastic::{AskError, Cluster, ClusterConfig, Target};
 
 use crate::world::{World, hit, now, repository};
 
 /// Tests that change what a whole server does hold it alone.
 static SHARED: RwLock<()> = RwLock::const_new(());
+
+/// A client that tells at once why it has no answer.
+fn client(name: &str, url: &str) -> ClusterConfig {
+    let mut config = ClusterConfig::new(name, vec![url.parse().expect("a url")]);
+    config.retry_max = 0;
+    config
+}
+
+/// When a question that is asked now must have its answer.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+/// How many rows `question` has, read to the last.
+async fn rows(cluster: &Cluster, target: &Target, question: &Question) -> Result<u64, AskError> {
+    let mut pages = cluster.ask(target, question, soon()).await?;
+    let mut rows = 0;
+    while let Some(page) = pages.next().await? {
+        rows += page.len() as u64;
+    }
+    pages.close().await;
+    Ok(rows)
+}
 
 const INDEX: &str = "logstash-servers-test";
 

@@ -5,6 +5,7 @@ mod run;
 mod check;
 mod online; // what `check --online` asks
 mod listed; // and says of lists
+mod shown; // what texts show that nothing has
 mod render;
 mod status;
 mod explain;

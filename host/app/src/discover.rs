@@ -1,32 +1,23 @@
-//! Links into Kibana's (or OpenSearch Dashboards') Discover: the documents behind a signal, as that program asks for
-//! them.
-use url::Url;
+//! The documents behind a signal, as Discover asks for them.
+use jiff::Timestamp;
 use watchbell_contract::Evidence;
 use watchbell_elastic::Target;
+use watchbell_pipeline::discover::Discover;
 
-use crate::clock::rfc3339;
-
-/// Discover over the evidence's span, index and filters. The filters travel as one Lucene query: it can be read and
-/// changed in the search bar, unlike filter pills made of raw DSL.
-pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> String {
-    let time = format!(
-        "(time:(from:{},to:{}))",
-        quote(&rfc3339(evidence.over.start)),
-        quote(&rfc3339(evidence.over.end))
-    );
-    let query = format!(
-        "(index:{},query:(language:lucene,query:{}))",
-        quote(&target.indices.join(",")),
-        quote(&lucene(target, evidence))
-    );
-    let base = kibana.trim_end_matches('/');
-    // Rison travels in the fragment, escaped as a query would be.
-    let mut escaped = Url::parse("http://x/").expect("a constant address");
-    escaped.query_pairs_mut().append_pair("_g", &time).append_pair("_a", &query);
-    format!("{base}/app/discover#/?{}", escaped.query().unwrap_or_default())
+/// Discover over the evidence's span, index and filters.
+pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> Option<String> {
+    let time = |at: watchbell_contract::Timestamp| Timestamp::from_millisecond(at.0).ok();
+    let discover = Discover {
+        program: kibana.trim_end_matches('/').to_owned(),
+        from: time(evidence.over.start)?,
+        to: time(evidence.over.end)?,
+        index: target.indices.join(","),
+        clauses: clauses(target, evidence),
+    };
+    Some(discover.link())
 }
 
-fn lucene(target: &Target, evidence: &Evidence) -> String {
+fn clauses(target: &Target, evidence: &Evidence) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(filter) = &target.filter {
         collect_query_strings(filter, &mut parts);
@@ -45,7 +36,7 @@ fn lucene(target: &Target, evidence: &Evidence) -> String {
             .collect();
         parts.push(format!("({})", values.join(" OR ")));
     }
-    if parts.is_empty() { "*".into() } else { parts.join(" AND ") }
+    parts
 }
 
 /// A manifest's filter is one query string, or several under `bool.filter`; raw DSL has no Lucene form and is left out.
@@ -59,14 +50,10 @@ fn collect_query_strings(filter: &serde_json::Value, parts: &mut Vec<String>) {
     }
 }
 
-/// A Rison string: `!` escapes itself and the quote.
-fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('!', "!!").replace('\'', "!'"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use url::Url;
     use watchbell_contract::{AnyOf, Range, Timestamp};
 
     use super::*;
@@ -86,7 +73,7 @@ mod tests {
             filter: None,
             newest: 3,
         };
-        let link = link("http://kibana:5601/", &target, &evidence);
+        let link = link("http://kibana:5601/", &target, &evidence).unwrap();
         let url = Url::parse(&link.replace("#/", "")).unwrap();
         let pairs: Vec<String> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
         assert_eq!(pairs[0], "(time:(from:'1970-01-01T00:00:00Z',to:'1970-01-01T00:01:00Z'))");

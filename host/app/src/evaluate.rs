@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use watchbell_contract::{Ask, Duration, Question, Range, Rows};
+use watchbell_contract::{Ask, Duration, Finding, Question, ROUNDS_MAX, Range};
 use watchbell_elastic::{AskError, Class};
-use watchbell_pipeline::order::{Evaluation, Purpose, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Evaluation, Purpose, Run};
 use watchbell_pipeline::spec::NoData;
 use watchbell_sandbox::{RuleRun, RunError};
 
@@ -17,8 +18,6 @@ use crate::{clock, notes};
 
 /// How often a run begins anew, at most, because its fields changed while it asked for them.
 const OUTDATED_MAX: usize = 3;
-/// How often a rule may ask further questions after an answer.
-const ROUNDS_MAX: usize = 4;
 
 /// Runs `rule` over `run.window`.
 ///
@@ -35,13 +34,13 @@ pub(crate) async fn evaluate(
 ) -> Result<Evaluation, RunFault> {
     let began = clock::monotonic();
     let deadline = Instant::from_std(began + run.deadline.std());
-    let work = answer_all(run, rule, guests, rows, tape, deadline);
-    let (finding, fresh_rows) = tokio::time::timeout_at(deadline, work).await.map_err(|_| {
-        RunFault::Slow(format!(
-            "rule `{}`: the run took longer than {}; the window is halved",
-            run.rule, run.deadline
-        ))
-    })??;
+    let mut turn = Turn { run, rule, guests, rows, tape, deadline };
+    let (finding, fresh_rows) =
+        tokio::time::timeout_at(deadline, turn.answer_all()).await.map_err(|_| {
+            let (rule, most) = (&run.rule, run.deadline);
+            let message = format!("rule `{rule}`: the run took longer than {most}; the window is halved");
+            RunFault::new(RunFaultKind::Slow, message)
+        })??;
     let rows = rows.load(Ordering::Relaxed);
     let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
     // Priming tells nobody of silence.
@@ -66,83 +65,117 @@ impl From<RunFault> for Interrupted {
     }
 }
 
-/// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
-async fn answer_all(
-    run: &Run,
-    rule: &Arc<Bound>,
-    guests: &Arc<Semaphore>,
-    rows: &AtomicU64,
-    tape: &mut Tape,
+/// A run under way, and whom it asks.
+struct Turn<'a> {
+    run: &'a Run,
+    rule: &'a Arc<Bound>,
+    guests: &'a Arc<Semaphore>,
+    rows: &'a AtomicU64,
+    tape: &'a mut Tape,
     deadline: Instant,
-) -> Result<(watchbell_contract::Finding, u64), RunFault> {
-    let mut outdated = 0;
-    loop {
-        match answer_once(run, rule, guests, rows, tape, deadline).await {
-            Ok(answered) => return Ok(answered),
-            Err(Interrupted::Fault(fault)) => return Err(fault),
-            Err(Interrupted::Outdated(error)) if outdated == OUTDATED_MAX => return Err(asked(error)),
-            Err(Interrupted::Outdated(error)) => {
-                outdated += 1;
-                tracing::debug!(rule = %rule.name, error = chain(&error), "the run begins anew");
-                rows.store(0, Ordering::Relaxed);
-                *tape = Tape::default();
-            }
-        }
-    }
 }
 
-async fn answer_once(
-    run: &Run,
-    rule: &Arc<Bound>,
-    guests: &Arc<Semaphore>,
-    rows: &AtomicU64,
-    tape: &mut Tape,
-    deadline: Instant,
-) -> Result<(watchbell_contract::Finding, u64), Interrupted> {
-    let mut fresh = 0;
-    let (bound, window) = (Arc::clone(rule), run.window);
-    let state = run.state.as_ref().map(|state| state.bytes.clone());
-    let params = rule.params(run).into_owned();
-    let mut guest = on_thread(guests, run, move || {
-        bound.module.start(&params, &bound.key, state.as_deref(), window, &bound.limits)
-    })
-    .await?;
-    for round in 0..=ROUNDS_MAX {
-        let (returned, questions) = step(guests, run, guest, RuleRun::questions).await?;
-        guest = returned;
-        if questions.is_empty() {
-            let (finding, report) = on_thread(guests, run, move || guest.finish()).await?;
-            notes::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
-            return Ok((finding, fresh));
-        }
-        if round == ROUNDS_MAX {
-            break;
-        }
-        for (number, mut question) in (0u32..).zip(questions) {
-            align(&mut question, run);
-            let failed = |error: AskError, tape: &mut Tape| {
-                if error.is_outdated() {
-                    return Interrupted::Outdated(error);
+impl Turn<'_> {
+    /// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
+    async fn answer_all(&mut self) -> Result<(Finding, u64), RunFault> {
+        let mut outdated = 0;
+        loop {
+            match self.answer_once().await {
+                Ok(answered) => return Ok(answered),
+                Err(Interrupted::Fault(fault)) => return Err(fault),
+                Err(Interrupted::Outdated(error)) if outdated == OUTDATED_MAX => return Err(asked(error)),
+                Err(Interrupted::Outdated(error)) => {
+                    outdated += 1;
+                    tracing::debug!(rule = %self.rule.name, error = chain(&error), "the run begins anew");
+                    self.rows.store(0, Ordering::Relaxed);
+                    *self.tape = Tape::default();
                 }
-                let fault = asked(error);
-                if matches!(fault, RunFault::Rule(_)) {
-                    tape.refused(round, number, &question);
-                }
-                Interrupted::Fault(fault)
-            };
-            let asking = rule.cluster.ask(&rule.target, &question, deadline).await;
-            let mut pages = asking.map_err(|error| failed(error, tape))?;
-            while let Some(page) = pages.next().await.map_err(|error| failed(error, tape))? {
-                rows.fetch_add(page.len() as u64, Ordering::Relaxed);
-                fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
-                tape.keep(round, number, &page);
-                guest = answer(guests, run, guest, number, page).await?;
             }
-            pages.close().await;
         }
     }
-    let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
-    Err(RunFault::Rule(message).into())
+
+    async fn answer_once(&mut self) -> Result<(Finding, u64), Interrupted> {
+        let (run, rule) = (self.run, self.rule);
+        let mut fresh = 0;
+        let (bound, window) = (Arc::clone(rule), run.window);
+        let state = run.state.as_ref().map(|state| state.bytes.clone());
+        let params = rule.params(run).into_owned();
+        let start = move || bound.module.start(&params, &bound.key, state.as_deref(), window, &bound.limits);
+        let mut guest = self.on_thread(start).await?;
+        for round in 0..=ROUNDS_MAX {
+            let (returned, questions) = self.step(guest, RuleRun::questions).await?;
+            guest = returned;
+            if questions.is_empty() {
+                let (finding, report) = self.on_thread(move || guest.finish()).await?;
+                notes::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
+                return Ok((finding, fresh));
+            }
+            if round == ROUNDS_MAX {
+                break;
+            }
+            for (number, mut question) in (0u32..).zip(questions) {
+                align(&mut question, run);
+                let asking = rule.cluster.ask(&rule.target, &question, self.deadline).await;
+                let mut pages = asking.map_err(|error| self.failed(error, round, number, &question))?;
+                loop {
+                    let page = pages.next().await;
+                    let page = page.map_err(|error| self.failed(error, round, number, &question))?;
+                    let Some(page) = page else { break };
+                    self.rows.fetch_add(page.len() as u64, Ordering::Relaxed);
+                    // A search of its own answers with a row, whether or not there is a document.
+                    if !matches!(question.ask, Ask::Search(_)) {
+                        fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
+                    }
+                    self.tape.keep(round, number, &page);
+                    guest = self.step(guest, move |guest| guest.answer(number, page)).await?.0;
+                }
+                pages.close().await;
+            }
+        }
+        let message = format!("rule `{}` asked questions in more than {ROUNDS_MAX} rounds", run.rule);
+        Err(RunFault::new(RunFaultKind::Rule, message).into())
+    }
+
+    /// Why `question` has no answer; one that cannot be asked is kept for a replay.
+    fn failed(&mut self, error: AskError, round: usize, number: u32, question: &Question) -> Interrupted {
+        if error.is_outdated() {
+            return Interrupted::Outdated(error);
+        }
+        let fault = asked(error);
+        if fault.kind == RunFaultKind::Rule {
+            self.tape.refused(round, number, question);
+        }
+        Interrupted::Fault(fault)
+    }
+
+    /// Lends the guest to a blocking thread for one call into it.
+    async fn step<T: Send + 'static>(
+        &self,
+        mut guest: RuleRun,
+        call: impl FnOnce(&mut RuleRun) -> Result<T, RunError> + Send + 'static,
+    ) -> Result<(RuleRun, T), RunFault> {
+        self.on_thread(move || call(&mut guest).map(|value| (guest, value))).await
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> Result<T, RunError> + Send + 'static,
+    ) -> Result<T, RunFault> {
+        let place = Arc::clone(self.guests).acquire_owned().await;
+        let outcome = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            call()
+        })
+        .await;
+        match outcome {
+            Ok(outcome) => outcome.map_err(|error| faulted(self.run, &error)),
+            Err(lost) => {
+                let rule = &self.run.rule;
+                let message = format!("rule `{rule}`: the host failed while it called the rule: {lost}");
+                Err(RunFault::new(RunFaultKind::Rule, message))
+            }
+        }
+    }
 }
 
 /// Buckets begin where the module checks, which with `cron` is where its window ends.
@@ -156,66 +189,27 @@ fn align(question: &mut Question, run: &Run) {
     }
 }
 
-async fn answer(
-    guests: &Arc<Semaphore>,
-    run: &Run,
-    guest: RuleRun,
-    number: u32,
-    page: Rows,
-) -> Result<RuleRun, RunFault> {
-    step(guests, run, guest, move |guest| guest.answer(number, page)).await.map(|(guest, ())| guest)
-}
-
-/// Lends the run to a blocking thread for one call into the guest.
-async fn step<T: Send + 'static>(
-    guests: &Arc<Semaphore>,
-    run: &Run,
-    mut guest: RuleRun,
-    call: impl FnOnce(&mut RuleRun) -> Result<T, RunError> + Send + 'static,
-) -> Result<(RuleRun, T), RunFault> {
-    on_thread(guests, run, move || call(&mut guest).map(|value| (guest, value))).await
-}
-
-async fn on_thread<T: Send + 'static>(
-    guests: &Arc<Semaphore>,
-    run: &Run,
-    call: impl FnOnce() -> Result<T, RunError> + Send + 'static,
-) -> Result<T, RunFault> {
-    let place = Arc::clone(guests).acquire_owned().await;
-    let outcome = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        call()
-    })
-    .await;
-    match outcome {
-        Ok(outcome) => outcome.map_err(|error| faulted(run, &error)),
-        Err(lost) => Err(RunFault::Rule(format!(
-            "rule `{}`: the host failed while it called the rule: {lost}",
-            run.rule
-        ))),
-    }
-}
-
 fn faulted(run: &Run, error: &RunError) -> RunFault {
     let message = format!("rule `{}`: {}", run.rule, chain(error));
     notes::guest_lines(&format!("rule `{}`", run.rule), &error.logs, error.logs_dropped);
-    match error {
-        error if error.is_state() => RunFault::State(message),
-        error if error.is_size() => RunFault::Limit(message),
-        error if error.is_host() => RunFault::Outside(message),
-        _ => RunFault::Rule(message),
-    }
+    let kind = match error {
+        error if error.is_state() => RunFaultKind::State,
+        error if error.is_size() => RunFaultKind::Limit,
+        error if error.is_host() => RunFaultKind::Outside,
+        _ => RunFaultKind::Rule,
+    };
+    RunFault::new(kind, message)
 }
 
 /// Whose fault it is that a question has no answer: what cannot be asked is the rule's, as a trap is.
 fn asked(error: AskError) -> RunFault {
-    let message = chain(&error);
-    match error.class() {
-        Class::TooLarge => RunFault::TooLarge(message),
-        Class::Slow => RunFault::Slow(message),
-        Class::Outside => RunFault::Outside(message),
-        Class::Rule => RunFault::Rule(message),
-    }
+    let kind = match error.class() {
+        Class::TooLarge => RunFaultKind::TooLarge,
+        Class::Slow => RunFaultKind::Slow,
+        Class::Outside => RunFaultKind::Outside,
+        Class::Rule => RunFaultKind::Rule,
+    };
+    RunFault::new(kind, chain(&error))
 }
 
 /// Whether the index, without the rule's filter, has no document in what is new of the window.

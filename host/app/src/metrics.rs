@@ -1,4 +1,5 @@
 //! What is counted, in Prometheus naming. Gauges that follow from a rule's status are set when they are asked for.
+mod of_rule; // the label that most of them have
 mod run_times;
 
 use std::collections::HashSet;
@@ -12,13 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use self::of_rule::OfRule;
 use self::run_times::RunTimes;
 use crate::view::View;
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfRule {
-    rule: String,
-}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfRun {
@@ -37,6 +34,11 @@ struct OfDelivery {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfReason {
+    reason: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 pub struct Metrics {
@@ -53,6 +55,8 @@ pub struct Metrics {
     signals: Family<OfRule, Counter>,
     faults: Family<OfRule, Counter>,
     alerter_faults: Family<OfDestination, Counter>,
+    announced: Family<OfReason, Counter>,
+    held: Family<OfReason, Counter>,
     deliveries: Family<OfDelivery, Counter>,
     store_seconds: Histogram,
 }
@@ -74,6 +78,8 @@ impl Metrics {
             signals: Family::default(),
             faults: Family::default(),
             alerter_faults: Family::default(),
+            announced: Family::default(),
+            held: Family::default(),
             deliveries: Family::default(),
             store_seconds: seconds(),
         };
@@ -123,6 +129,12 @@ impl Metrics {
             self.faults.clone(),
         );
         registry.register("alerter_faults", "Deliveries that the sandbox ended", self.alerter_faults.clone());
+        registry.register(
+            "announced",
+            "Decisions to tell somebody of an episode or an event, by reason",
+            self.announced.clone(),
+        );
+        registry.register("held", "Decisions to tell nobody now, by reason", self.held.clone());
         registry.register("deliveries", "Delivery attempts by outcome", self.deliveries.clone());
         registry.register_with_unit(
             "store_commit",
@@ -142,6 +154,14 @@ impl Metrics {
     pub fn evaluated(&self, rule: &str, rows: u64, signals: u64) {
         self.rows.get_or_create(&OfRule { rule: rule.into() }).inc_by(rows);
         self.signals.get_or_create(&OfRule { rule: rule.into() }).inc_by(signals);
+    }
+
+    pub fn announced(&self, reason: &'static str) {
+        self.announced.get_or_create(&OfReason { reason }).inc();
+    }
+
+    pub fn held(&self, reason: &'static str) {
+        self.held.get_or_create(&OfReason { reason }).inc();
     }
 
     pub fn sandbox_fault(&self, rule: &str) {

@@ -1,6 +1,7 @@
 //! What the engine wants a person to know, as log lines.
 use watchbell_contract::{Duration, Window};
-use watchbell_pipeline::order::{Evaluation, Note, Purpose, Run, RunFault};
+use watchbell_pipeline::fault::RunFault;
+use watchbell_pipeline::order::{Evaluation, Note, Purpose, Run};
 use watchbell_sandbox::LogLine;
 
 use crate::clock::rfc3339;
@@ -27,14 +28,7 @@ pub(crate) fn run_ended(run: &Run, outcome: &Result<Evaluation, RunFault>, rows:
     match outcome {
         Ok(_) if run.purpose == Purpose::Live => {}
         Ok(_) => tracing::info!(rule, window, rows, took_ms, outcome = "primed", "run"),
-        Err(
-            RunFault::Outside(message)
-            | RunFault::Slow(message)
-            | RunFault::TooLarge(message)
-            | RunFault::Limit(message)
-            | RunFault::Rule(message)
-            | RunFault::State(message),
-        ) => {
+        Err(RunFault { message, .. }) => {
             let attempt = run.attempt;
             tracing::warn!(rule, window, rows, took_ms, attempt, outcome = "failed", "{message}");
         }
@@ -76,11 +70,17 @@ pub(crate) fn log(note: Note) {
             end = rfc3339(end),
             "a slice of time was not evaluated: {reason}"
         ),
+        Note::Announced { rule, reason } => tracing::debug!(rule = rule.0, "told: {reason}"),
+        Note::Held { rule, reason } => tracing::debug!(rule = rule.0, "held: {reason}"),
         Note::EpisodeOpened { rule, episode, summary } => {
             tracing::info!(rule = rule.0, episode, "episode opened: {summary}");
         }
         Note::EpisodeResolved { rule, episode, why } => {
             tracing::info!(rule = rule.0, episode, "episode ended: {why}");
+        }
+        Note::Commanded { id, by, refused: None } => tracing::info!(command = id.0, by, "done"),
+        Note::Commanded { id, by, refused: Some(why) } => {
+            tracing::warn!(command = id.0, by, "refused: {why}");
         }
         Note::DeliveryPostponed { destination, intent, reason, due, attempt } => tracing::warn!(
             destination = destination.0,

@@ -6,5 +6,5 @@ mod shelf; // where recordings lie, and how many
 
 pub(crate) use form::{Ended, Recording};
 pub(crate) use refused::RefusedForm;
-pub(crate) use shelf::{Shelf, read};
+pub(crate) use shelf::{Shelf, is_worth_it, read};
 pub(crate) use tape::Tape;

@@ -1,4 +1,6 @@
 //! The shell: the only `select!`. It carries out the engine's orders and tells it what happened.
+mod reload; // the manifests, read again
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,25 +10,29 @@ use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::health::Progress;
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::bind::{Bindings, Bound};
 use crate::clock::{Clock, DRIFT_MAX};
-use crate::clocks::{self, Clocks, Comparison};
+use crate::clocks::{self, Clocks};
 use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
-use crate::health;
+use crate::facts::Fact;
+use crate::host_state::HostState;
 use crate::metrics::Metrics;
-use crate::observer::{HostState, Pulse, Update};
-use crate::recording::{Shelf, Tape};
+use crate::observer::{Pulse, Update};
+use crate::recording::{self, Shelf, Tape};
 use crate::scribe::Scribe;
-use crate::shrink;
 use crate::view::{Explanation, RuleView};
 use crate::web::Ask;
+
+use reload::Reading;
 
 /// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
 /// host ends within ten seconds.
@@ -36,28 +42,8 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 /// How often what has changed is handed over, at most.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// What reaches the shell.
-pub(crate) enum Fact {
-    Event(Event),
-    /// Another host owns the partition now.
-    Superseded(String),
-    /// The manifests were read again. `None`: they have faults, which were reported.
-    Reloaded(Option<Box<Bindings>>),
-    /// A cluster told its time, or did not.
-    Compared(String, Comparison),
-}
-
 /// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
 pub type Reload = Arc<dyn Fn() -> Option<Bindings> + Send + Sync>;
-
-/// Whether the manifests are being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    No,
-    UnderWay,
-    /// They may have changed since the reading began: once more after it.
-    Again,
-}
 
 /// What a person asks of a running host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +61,28 @@ pub enum End {
     Abandoned(usize),
     /// Another host took over.
     Superseded(String),
+}
+
+/// What a shell is put together from.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+    pub(crate) bindings: Bindings,
+    pub(crate) scribe: Scribe,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) updates: mpsc::UnboundedSender<Update>,
+    pub(crate) facts: mpsc::UnboundedSender<Fact>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) reload: Reload,
+    /// A bundle that loses more than half of its rules is taken in as well.
+    pub(crate) allow_shrink: bool,
+    /// Windows are asked although a cluster's clock disagrees.
+    pub(crate) accept_clock: bool,
+    /// The host's name.
+    pub(crate) host: String,
 }
 
 pub(crate) struct Shell {
@@ -110,28 +118,30 @@ pub(crate) struct Shell {
     has_begun: bool,
     /// What is under way: runs and deliveries, by count.
     under_way: usize,
-    pub(crate) progress: health::Progress,
+    pub(crate) progress: Progress,
 }
 
 impl Shell {
-    #[expect(clippy::too_many_arguments, reason = "the shell is where everything meets")]
-    pub(crate) fn new(
-        clock: Clock,
-        engine: Engine,
-        bindings: Bindings,
-        scribe: Scribe,
-        metrics: Arc<Metrics>,
-        (pulse, updates): (Arc<Pulse>, mpsc::UnboundedSender<Update>),
-        (facts, inbox): (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
-        asks: mpsc::Receiver<Ask>,
-        wishes: mpsc::Receiver<Wish>,
-        reload: Reload,
-        allow_shrink: bool,
-        accept_clock: bool,
-        host: String,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            clock,
+            engine,
+            bindings,
+            scribe,
+            metrics,
+            pulse,
+            updates,
+            facts,
+            inbox,
+            asks,
+            wishes,
+            reload,
+            allow_shrink,
+            accept_clock,
+            host,
+        } = parts;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let progress = health::Progress::starting(clock.now());
+        let progress = Progress::starting(clock.now());
         let concurrency = Arc::new(bindings.cluster_concurrency.clone());
         Self {
             clock,
@@ -249,7 +259,8 @@ impl Shell {
         self.under_way += 1;
         let facts = self.facts.clone();
         let Some(rule) = self.bindings.rules.get(&run.rule).cloned() else {
-            let fault = RunFault::Outside(format!("rule `{}` is not part of the bundle in force", run.rule));
+            let message = format!("rule `{}` is not part of the bundle in force", run.rule);
+            let fault = RunFault::new(RunFaultKind::Outside, message);
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
         };
@@ -274,10 +285,8 @@ impl Shell {
             crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
-                Err(RunFault::Rule(_) | RunFault::State(_) | RunFault::Limit(_)) => {
-                    metrics.sandbox_fault(name)
-                }
-                Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => {}
+                Err(fault) if fault.kind.is_the_rules_own() => metrics.sandbox_fault(name),
+                Err(_) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
             let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
@@ -346,72 +355,6 @@ impl Shell {
         }
     }
 
-    /// Files are read, modules compiled and secrets' programs run beside the loop, which must never wait.
-    fn start_reload(&mut self) {
-        if self.reading != Reading::No {
-            self.reading = Reading::Again;
-            return;
-        }
-        self.reading = Reading::UnderWay;
-        let (reload, facts) = (Arc::clone(&self.reload), self.facts.clone());
-        tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || reload()).await.unwrap_or_else(|lost| {
-                tracing::error!("the manifests could not be read: {lost}");
-                None
-            });
-            // The shell may have ended meanwhile; then nobody waits for this.
-            let _ = facts.send(Fact::Reloaded(read.map(Box::new)));
-        });
-    }
-
-    fn reloaded(&mut self, bindings: Option<Box<Bindings>>) {
-        let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
-        match bindings {
-            Some(bindings) => self.replace(*bindings),
-            None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
-        }
-        if again {
-            self.start_reload();
-        }
-    }
-
-    fn replace(&mut self, bindings: Bindings) {
-        let known = shrink::in_force(&self.bindings.specs);
-        if !self.allow_shrink
-            && let Err(shrunk) = shrink::check(&known, &bindings.specs)
-        {
-            tracing::error!("{shrunk}; the bundle in force stays as it was");
-            return;
-        }
-        for what in bindings.awaiting_restart(&self.bindings) {
-            tracing::warn!("{what} has changed, which takes effect when the host is started again");
-        }
-        self.bindings = Arc::new(bindings);
-        self.compare_clocks();
-        if self.has_begun {
-            self.put_in_force();
-        }
-    }
-
-    fn put_in_force(&mut self) {
-        self.generation += 1;
-        self.progress.freed(self.clock.now());
-        let bindings = &self.bindings;
-        tracing::info!(
-            bundle = bindings.digest,
-            rules = bindings.specs.len(),
-            environment = bindings.environment,
-            "bundle in force"
-        );
-        let event = Event::Bundle {
-            digest: bindings.digest.clone(),
-            rules: bindings.specs.clone(),
-            destinations: bindings.destination_specs.clone(),
-        };
-        self.handle(event);
-        self.is_news = true;
-    }
-
     /// Until the engine has something to do, and no longer than until `stop_at`.
     fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
@@ -436,7 +379,7 @@ impl Shell {
             generation: self.generation,
             owed: self.engine.outbox_depth() as u64,
             drift: self.clock.drift(),
-            apart: self.clocks.why(),
+            apart: self.clocks.causes(),
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };
@@ -461,6 +404,11 @@ impl Shell {
     }
 
     fn note(&self, note: Note) {
+        match &note {
+            Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
+            Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            _ => {}
+        }
         crate::notes::log(note);
     }
 }
@@ -474,11 +422,7 @@ async fn record(
     tape: Tape,
     outcome: Result<Evaluation, RunFault>,
 ) -> (Result<Evaluation, RunFault>, Option<String>) {
-    let worth = match &outcome {
-        Ok(evaluation) => !evaluation.finding.signals.is_empty(),
-        Err(fault) => matches!(fault, RunFault::Rule(_) | RunFault::Limit(_) | RunFault::State(_)),
-    };
-    if !worth {
+    if !recording::is_worth_it(run, &outcome) {
         return (outcome, None);
     }
     let (run, rule, kept) = (run.clone(), Arc::clone(rule), outcome.clone());
@@ -497,12 +441,7 @@ async fn wait(span: Duration) {
 fn outcome_name<T>(outcome: &Result<T, RunFault>) -> &'static str {
     match outcome {
         Ok(_) => "evaluated",
-        Err(RunFault::Outside(_)) => "outside",
-        Err(RunFault::Slow(_)) => "slow",
-        Err(RunFault::TooLarge(_)) => "too_large",
-        Err(RunFault::Limit(_)) => "limit",
-        Err(RunFault::Rule(_)) => "rule",
-        Err(RunFault::State(_)) => "state",
+        Err(fault) => fault.kind.name(),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::DeserializeSeed as _;
 use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 use watchbell_contract::{Buckets, Calc, Metric, Range, Rows};
+use watchbell_values::Precision;
 
 pub(crate) use self::merge::MergedCursor;
 use self::read::{AnswerSeed, BucketsPage, PageOfBuckets};
@@ -79,7 +80,7 @@ pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<F
         Ok(field.map(|field| Field { kind: family(&field.kind).into(), ..field }))
     };
     let groups = mapping.groups(|class| {
-        let by = buckets.by.iter().map(|name| one(name, class, compared));
+        let by = buckets.by.iter().map(|name| one(name, class, keyed));
         let metrics = measured(buckets).map(|metric| {
             let family = if metric.calc == Calc::Cardinality { compared } else { added };
             one(&metric.field, class, family)
@@ -95,6 +96,11 @@ pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<F
 /// Metrics of a field; a script names its own.
 pub(crate) fn measured(buckets: &Buckets) -> impl Iterator<Item = &Metric> {
     buckets.metrics.iter().filter(|metric| !matches!(metric.calc, Calc::Script(_)))
+}
+
+/// Types of which a value is the same key. What a field of less precision shows as 0.1 is another number to the server.
+fn keyed(kind: &str) -> &str {
+    if Precision::of(kind).is_some() { kind } else { compared(kind) }
 }
 
 /// Types whose values servers compare with each other.
@@ -128,7 +134,13 @@ impl BucketsCursor {
         deadline: Instant,
     ) -> Result<Self, Cause> {
         let size = inner.config().page_buckets;
-        let shape = Shape::new(over, buckets, mapping)?;
+        let mut shape = Shape::new(over, buckets, mapping)?;
+        for ((_, kind), field) in
+            shape.by.iter_mut().zip(fields).filter(|((_, kind), _)| *kind == Kind::Numbers)
+        {
+            let precision = field.as_ref().and_then(|field| Precision::of(&field.kind));
+            *kind = precision.map_or(*kind, Kind::Rounded);
+        }
         let body = shape.body(&target.time_field, filters, buckets, fields, size);
         Ok(Self { inner, target, deadline, shape, body, after: None, size, ended: false, any: false })
     }

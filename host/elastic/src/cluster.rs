@@ -29,7 +29,7 @@ use crate::{
     pages::{Pages, Source},
     prepared::{Asked, Prepared, Proof, Shape},
     query::{self, Narrow},
-    raw,
+    raw, reached,
     resolve::Group,
     target::Target,
     transport::{Request, Transport},
@@ -140,8 +140,12 @@ impl Cluster {
                     Source::Buckets(Box::new(cursor))
                 }
                 groups => {
+                    let indices: Vec<&String> =
+                        groups.iter().filter_map(|group| group.indices.as_ref()).flatten().collect();
+                    let aliases = reached::filters(inner, target, &indices, deadline).await?;
                     let fields = (&*mapping, groups);
-                    let cursor = MergedCursor::new(inner, target, over, &filters, buckets, fields, deadline)?;
+                    let filters = (&filters[..], &aliases);
+                    let cursor = MergedCursor::new(inner, target, over, filters, buckets, fields, deadline)?;
                     Source::Merged(Box::new(cursor))
                 }
             },

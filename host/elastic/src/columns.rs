@@ -174,6 +174,14 @@ impl ColumnBuilder {
         Ok(())
     }
 
+    /// Shows the last row's numbers as a field of `precision` has them.
+    pub(crate) fn round_last(&mut self, precision: Precision) {
+        let slots = self.rows.checked_sub(1).map_or(0..0, |row| self.slots(row));
+        if let Slots::Numbers(values) = &mut self.values {
+            values[slots].iter_mut().for_each(|value| *value = precision.shown(*value));
+        }
+    }
+
     /// Appends rows `rows` of `other`, a column of the same kind.
     pub(crate) fn adopt(&mut self, other: &Self, rows: std::ops::Range<usize>) {
         for row in rows {

@@ -108,6 +108,12 @@ impl HitsCursor {
             if page.len() > 0 {
                 page.note_indices(&mut self.seen);
                 let mut rows = page.finish(&self.plan);
+                // As if its time were in another unit: in an index that came after the look, it is.
+                if let Some(beyond) = rows.times.last().filter(|time| **time >= self.over.end.0) {
+                    let reason =
+                        format!("a document of {beyond} ms in an answer up to {} ms", self.over.end.0);
+                    return Err(Cause::Malformed { reason });
+                }
                 // Of a document of several times the first may lie before the range: then it counts where that begins.
                 let early = rows.times.iter_mut().take_while(|time| **time < self.asked_from.0);
                 early.for_each(|time| *time = self.asked_from.0);

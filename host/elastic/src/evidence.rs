@@ -1,14 +1,19 @@
 //! The few documents behind signals, for people: by name where the rule named them, else the newest of a query.
-use std::collections::BTreeSet;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
     cluster::Inner,
     error::Cause,
+    mapping::Mapping,
+    plan,
     query::{self, Narrow},
     target::Target,
     transport::Request,
@@ -23,6 +28,8 @@ const COUNTED_MAX: u32 = 1_000;
 /// Where no index is named, documents of several may share an `_id`.
 const NAMESAKES: usize = 4;
 const NAMED_MAX: usize = 500;
+/// As `index.max_docvalue_fields_search`.
+const DOC_VALUES_MAX: usize = 100;
 
 /// What is wanted of the documents behind a signal.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +80,9 @@ struct Hit<'a> {
     _source: Option<&'a RawValue>,
     #[serde(default)]
     sort: Vec<Value>,
+    /// Doc values, of the fields that were asked for by name.
+    #[serde(default)]
+    fields: BTreeMap<String, Vec<Value>>,
 }
 
 /// The newest documents of a query.
@@ -148,6 +158,47 @@ impl Hit<'_> {
     fn at(&self) -> Option<Timestamp> {
         self.sort.first().and_then(Value::as_i64).map(Timestamp)
     }
+
+    /// What was indexed, and what the mapping alone knows of the asked fields: the values of aliases, multi-fields, runtime
+    /// fields and constant keywords are in no source.
+    fn document(&self) -> Cow<'_, str> {
+        let source = self._source.map_or("{}", RawValue::get);
+        if self.fields.is_empty() {
+            return source.into();
+        }
+        let Ok(mut members) = serde_json::from_str::<Map<String, Value>>(source) else {
+            return source.into();
+        };
+        let lacking: Vec<_> = self.fields.iter().filter(|(name, _)| !has(&members, name)).collect();
+        if lacking.is_empty() {
+            return source.into();
+        }
+        members.extend(lacking.into_iter().map(|(name, values)| {
+            let value = if let [one] = &values[..] { one.clone() } else { json!(values) };
+            (name.clone(), value)
+        }));
+        Value::Object(members).to_string().into()
+    }
+}
+
+/// Whether a document says something of a field, by a dotted name or in objects.
+fn has(members: &Map<String, Value>, name: &str) -> bool {
+    let within = |held: &Value, rest: &str| match held {
+        Value::Object(members) => has(members, rest),
+        Value::Array(items) => items.iter().filter_map(Value::as_object).any(|members| has(members, rest)),
+        _ => false,
+    };
+    let split = |(dot, _)| members.get(&name[..dot]).is_some_and(|held| within(held, &name[dot + 1..]));
+    members.contains_key(name) || name.match_indices('.').any(split)
+}
+
+/// Of the fields that a text names, those whose doc values can be asked for.
+fn doc_values(fields: &BTreeSet<String>, mapping: &Mapping) -> Vec<Value> {
+    let readable = |name: &&String| {
+        let caps = mapping.field(name).filter(|caps| caps.has_doc_values());
+        mapping.nested_root(name).is_none() && caps.is_some_and(|caps| plan::kind(name, caps).is_ok())
+    };
+    fields.iter().filter(readable).take(DOC_VALUES_MAX).map(|name| json!({ "field": name })).collect()
 }
 
 fn values<'e>(evidence: &'e Evidence, field: &str) -> impl Iterator<Item = &'e String> + use<'e> {
@@ -164,7 +215,8 @@ async fn search(
     deadline: Instant,
 ) -> Result<bytes::Bytes, Cause> {
     let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
-    let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).collect();
+    let named = fields.into_iter().flatten().map(String::as_str);
+    let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
     let mapping = inner.mapping(target, &known, deadline).await?;
     let filters = query::filters(target, narrow, &mapping)?;
     let mut body = json!({
@@ -175,6 +227,10 @@ async fn search(
     });
     if let Some(fields) = fields {
         body["_source"] = json!(fields);
+        let doc_values = doc_values(fields, &mapping);
+        if !doc_values.is_empty() {
+            body["docvalue_fields"] = doc_values.into();
+        }
     }
     let path = search_path(target, "");
     let body = Some(bytes::Bytes::from(body.to_string()));
@@ -201,7 +257,7 @@ fn keep<'h, 'a: 'h>(hits: impl Iterator<Item = &'h Hit<'a>>) -> EvidenceDocs {
     let mut kept = EvidenceDocs::default();
     let mut room = BYTES_MAX;
     for hit in hits {
-        let source = hit._source.map_or("{}", RawValue::get);
+        let source = hit.document();
         if source.len() > room {
             kept.left_out += 1;
             continue;
@@ -238,6 +294,23 @@ mod tests {
         assert_eq!((ids(&docs), docs.left_out, docs.found), (vec!["1", "3"], 2, 77));
         assert_eq!(docs.docs[0].source, r#"{"m":"aaaaaaaaaa"}"#);
         assert_eq!(docs.docs[0].at, Some(Timestamp(5)));
+    }
+
+    #[test]
+    fn what_no_source_holds_comes_from_doc_values() {
+        let read_one = |source: Value, fields: Value| -> Value {
+            let hit = json!({ "_index": "x", "_id": "1", "sort": [5], "_source": source, "fields": fields });
+            let body = json!({ "hits": { "total": 1, "hits": [hit] } });
+            serde_json::from_str(&read(body.to_string().as_bytes()).unwrap().docs[0].source).unwrap()
+        };
+        assert_eq!(read_one(json!({}), json!({ "who": ["ann"] })), json!({ "who": "ann" }));
+        assert_eq!(read_one(json!({ "a": 1 }), json!({ "b.c": [1, 2] })), json!({ "a": 1, "b.c": [1, 2] }));
+        // A document's own words stay as they are.
+        for source in
+            [json!({ "b.c": "2" }), json!({ "b": { "c": null } }), json!({ "b": [{ "d": 1 }, { "c": "x" }] })]
+        {
+            assert_eq!(read_one(source.clone(), json!({ "b.c": [2] })), source);
+        }
     }
 
     #[test]

@@ -236,6 +236,8 @@ struct Scratch {
     own: Vec<(usize, bool)>,
     /// Columns of types.
     types: Vec<usize>,
+    /// Columns that some indices round.
+    rounded: Vec<usize>,
     nested: bool,
 }
 
@@ -253,6 +255,7 @@ impl Scratch {
             filters: at(&|s| *s == Source::Matched),
             own,
             types: at(&|s| matches!(s, Source::Type(_))),
+            rounded: (0..plan.columns.len()).filter(|&at| !plan.columns[at].rounded.is_empty()).collect(),
             nested: !at(&|s| matches!(s, Source::Nested { .. })).is_empty(),
         }
     }
@@ -313,6 +316,15 @@ impl<'de> Visitor<'de> for HitSeed<'_> {
         for &(column, is_index) in &scratch.own {
             let text = if is_index { &scratch.index } else { &scratch.id };
             fill(&mut builder.columns[column], |column| column.text(text));
+        }
+        for &column in &scratch.rounded {
+            let here =
+                plan.columns[column].rounded.iter().find(|(_, indices)| indices.contains(&scratch.index));
+            if let Some((precision, _)) = here
+                && builder.columns[column].rows() > builder.len()
+            {
+                builder.columns[column].round_last(*precision);
+            }
         }
         for &column in &scratch.types {
             let Source::Type(types) = &plan.columns[column].source else { continue };

@@ -7,6 +7,7 @@ mod transport; // nodes, failover, retries, concurrency
 mod refusal; // the servers' own error bodies
 mod mapping; // what each field is, in each index
 mod resolve; // by which name each index is asked for a field
+mod reached; // by which name each index itself is reached
 mod looks; // what was learnt of them, pattern by pattern
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field

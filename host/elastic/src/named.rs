@@ -1,5 +1,5 @@
-//! Which fields a filter names, and whether it can reach them. A query at the root finds nothing in a nested object,
-//! and servers do not say so.
+//! Which fields a filter or an aggregation names, and whether it can reach them. At the root, neither finds anything in a
+//! nested object, and servers do not say so.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -33,20 +33,106 @@ pub(crate) fn fields(query: &Value) -> BTreeSet<String> {
     found
 }
 
+/// The fields that a search's aggregations, sort and `post_filter` read at the root: not those within `nested`.
+pub(crate) fn read_by(search: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    aggregated(search, &mut found, DEPTH_MAX);
+    if let Some(query) = search.get("post_filter") {
+        collect(query, &mut found, DEPTH_MAX);
+    }
+    let sort = search
+        .get("sort")
+        .map_or(&[][..], |sort| sort.as_array().map_or(std::slice::from_ref(sort), Vec::as_slice));
+    for key in sort {
+        match key {
+            Value::String(field) => _ = found.insert(field.clone()),
+            Value::Object(of) => {
+                let at_root = of.iter().filter(|(_, options)| options.get("nested").is_none());
+                found.extend(at_root.map(|(field, _)| field.clone()));
+            }
+            _ => {}
+        }
+    }
+    found.retain(|field| !field.starts_with('_'));
+    found
+}
+
 /// # Errors
-/// The first of `fields` that lies in a nested object, which a filter at the root does not reach.
-pub(crate) fn reachable<'a>(
+/// The first of `fields` that lies in a nested object, or is one, which a filter at the root does not reach.
+pub(crate) fn reachable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
+    let help = |root: &str| format!("write it in Query DSL: `nested: {{ path: {root}, query: … }}`");
+    at_root(fields, mapping, "its filter names", help)
+}
+
+/// # Errors
+/// As `reachable`, of what aggregations and a sort read.
+pub(crate) fn readable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
+    let help = |root: &str| format!("put what reads it into an aggregation `nested: {{ path: {root} }}`");
+    at_root(fields, mapping, "its search reads", help)
+}
+
+fn at_root<'a>(
     mut fields: impl Iterator<Item = &'a str>,
     mapping: &Mapping,
+    what: &str,
+    help: impl Fn(&str) -> String,
 ) -> Result<(), Cause> {
-    fields.try_for_each(|field| match mapping.nested_root(field) {
-        Some(root) => Err(Cause::Question {
-            reason: format!(
-                "its filter names `{field}`, which lies in the nested object `{root}`, and finds nothing there; write it in Query DSL: `nested: {{ path: {root}, query: … }}`"
+    fields.try_for_each(|field| {
+        let is_nested = mapping.field(field).is_some_and(|caps| caps.is("nested"));
+        let reason = match mapping.nested_root(field) {
+            Some(root) => format!(
+                "{what} `{field}`, which lies in the nested object `{root}`, and finds nothing there; {}",
+                help(root)
             ),
-        }),
-        None => Ok(()),
+            None if is_nested => {
+                format!(
+                    "{what} `{field}`, which is a nested object, and finds nothing there; {}",
+                    help(field)
+                )
+            }
+            None => return Ok(()),
+        };
+        Err(Cause::Question { reason })
     })
+}
+
+fn aggregated(of: &Value, found: &mut BTreeSet<String>, depth: usize) {
+    let Some(deeper) = depth.checked_sub(1) else { return };
+    let aggs = ["aggs", "aggregations"].iter().filter_map(|key| of.get(key)?.as_object());
+    for agg in aggs.flat_map(|aggs| aggs.values()).filter(|agg| agg.get("nested").is_none()) {
+        for (kind, body) in agg.as_object().into_iter().flatten() {
+            match kind.as_str() {
+                "aggs" | "aggregations" | "meta" | "top_hits" => {}
+                "filter" => collect(body, found, deeper),
+                "filters" | "adjacency_matrix" => {
+                    let filters = body.get("filters");
+                    let listed = filters.and_then(Value::as_array).into_iter().flatten();
+                    let named = filters.and_then(Value::as_object).into_iter().flat_map(|map| map.values());
+                    listed.chain(named).for_each(|query| collect(query, found, deeper));
+                }
+                _ => measured(body, found, deeper),
+            }
+        }
+        aggregated(agg, found, deeper);
+    }
+}
+
+/// `field`s, however deep: those of a composite's sources, of a weight, of a script's none.
+fn measured(body: &Value, found: &mut BTreeSet<String>, depth: usize) {
+    let Some(deeper) = depth.checked_sub(1) else { return };
+    match body {
+        Value::Array(items) => items.iter().for_each(|item| measured(item, found, deeper)),
+        Value::Object(map) => {
+            for (key, held) in map {
+                match (key.as_str(), held) {
+                    ("field", Value::String(field)) => _ = found.insert(field.clone()),
+                    ("script", _) => {}
+                    _ => measured(held, found, deeper),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn collect(value: &Value, found: &mut BTreeSet<String>, depth: usize) {
@@ -176,6 +262,50 @@ mod tests {
             ],
         } });
         assert_eq!(fields(&query).into_iter().collect::<Vec<_>>(), ["a", "b", "c", "d", "e", "f", "g"]);
+    }
+
+    #[test]
+    fn searches_read_fields_except_in_nested() {
+        let search = json!({
+            "aggs": {
+                "field": { "terms": { "field": "a", "order": { "m": "asc" } }, "aggs": { "m": { "max": { "field": "b" } } } },
+                "n": { "nested": { "path": "n" }, "aggs": { "s": { "sum": { "field": "n.x" } } } },
+                "c": { "composite": { "sources": [{ "k": { "terms": { "field": "c" } } }] } },
+                "f": { "filters": { "filters": { "bad": { "term": { "d": 1 } } } } },
+                "s": { "scripted_metric": { "script": { "field": "no" } } },
+            },
+            "aggregations": { "g": { "filter": { "exists": { "field": "e" } }, "aggs": { "w": {
+                "weighted_avg": { "value": { "field": "f" }, "weight": { "field": "g" } },
+            } } } },
+            "post_filter": { "range": { "h": { "gt": 1 } } },
+            "sort": ["i", { "j": "desc" }, { "n.y": { "order": "asc", "nested": { "path": "n" } } }, "_doc"],
+        });
+        assert_eq!(
+            read_by(&search).into_iter().collect::<Vec<_>>(),
+            ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+        );
+        assert!(read_by(&json!({ "aggs": [], "sort": 1 })).is_empty());
+    }
+
+    #[test]
+    fn what_lies_in_nested_objects_is_refused_by_name() {
+        let mapping = Mapping::parse(
+            br#"{"indices":"x","fields":{
+                "items":{"nested":{"type":"nested","aggregatable":false}},
+                "items.n":{"long":{"type":"long","aggregatable":true}},
+                "o":{"object":{"type":"object","aggregatable":false}}}}"#,
+        )
+        .unwrap();
+        let told = |told: Result<(), Cause>| told.unwrap_err().to_string();
+        assert_eq!(
+            told(reachable(["o", "items"].into_iter(), &mapping)),
+            "the question cannot be asked: its filter names `items`, which is a nested object, and finds nothing there; write it in Query DSL: `nested: { path: items, query: … }`"
+        );
+        assert_eq!(
+            told(readable(["items.n"].into_iter(), &mapping)),
+            "the question cannot be asked: its search reads `items.n`, which lies in the nested object `items`, and finds nothing there; put what reads it into an aggregation `nested: { path: items }`"
+        );
+        reachable(["o", "o.x", "y"].into_iter(), &mapping).unwrap();
     }
 
     proptest::proptest! {

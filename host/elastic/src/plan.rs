@@ -38,6 +38,8 @@ pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) source: Source,
+    /// Where indices differ in how exactly they keep a number: those that keep less than a double, with how they do.
+    pub(crate) rounded: Vec<(Precision, Vec<String>)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +81,7 @@ impl FieldPlan {
                 "_id" => Source::Id,
                 _ => Source::DocValues { date: false },
             },
+            rounded: vec![],
         });
         Self { columns: columns.collect(), nanos: false }
     }
@@ -90,10 +93,12 @@ impl FieldPlan {
                 Some(first) => (columns[first].kind, Source::SameAs(first)),
                 None => source(name, mapping)?,
             };
-            columns.push(Planned { name: name.clone(), kind, source });
+            let rounded = mapping.field(name).filter(|_| kind == Kind::Numbers).map_or(vec![], rounded);
+            columns.push(Planned { name: name.clone(), kind, source, rounded });
         }
         for NamedFilter { name, .. } in &hits.filters {
-            columns.push(Planned { name: name.clone(), kind: Kind::Booleans, source: Source::Matched });
+            let (name, source) = (name.clone(), Source::Matched);
+            columns.push(Planned { name, kind: Kind::Booleans, source, rounded: vec![] });
         }
         Ok(Self { columns, nanos: mapping.is_nanos(time_field) })
     }
@@ -115,6 +120,13 @@ impl FieldPlan {
         }
         (doc_values, fields)
     }
+}
+
+fn rounded(caps: &Caps) -> Vec<(Precision, Vec<String>)> {
+    caps.each_type()
+        .into_iter()
+        .filter_map(|(kind, indices)| Some((Precision::of(&kind)?, indices)))
+        .collect()
 }
 
 /// The field whose type the column `_type:FIELD` says, row by row: lists of values mean what they mean in that type.
@@ -275,6 +287,28 @@ mod tests {
         assert_eq!(plan.columns[1].source, types(&[("double", &["x-2"]), ("long", &["x-1"])]));
         assert_eq!(plan.columns[2].source, Source::Absent);
         assert_eq!(plan.asked(), (vec![], vec![]));
+    }
+
+    #[test]
+    fn each_index_shows_numbers_in_its_own_precision() {
+        let mapping = mapping(json!({
+            "n": {"float": {"type": "float", "aggregatable": true, "indices": ["x-1"]},
+                  "double": {"type": "double", "aggregatable": true, "indices": ["x-2"]}},
+            "f": caps("float"),
+        }));
+        let plan = plan(&["n", "f"], &mapping).unwrap();
+        assert_eq!(plan.columns[0].rounded, [(Precision::Single, vec!["x-1".to_owned()])]);
+        assert_eq!(
+            (plan.columns[1].kind, plan.columns[1].rounded.len()),
+            (Kind::Rounded(Precision::Single), 0)
+        );
+        let hit = |index: &str, n: f64| json!({ "_index": index, "_id": n.to_string(), "sort": [5], "fields": { "n": [n, 2.5] } });
+        let hits = [hit("x-1", 0.10000000149011612), hit("x-2", 0.1), hit("x-2", 0.10000000149011612)];
+        let body =
+            json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 }, "hits": { "hits": hits } });
+        let rows = crate::hits::parse_hits(body.to_string().as_bytes(), &plan).unwrap().rows;
+        let shown = vec![0.1, 2.5, 0.1, 2.5, 0.10000000149011612, 2.5];
+        assert_eq!(rows.columns[0].values, watchbell_contract::Values::Numbers(shown));
     }
 
     #[test]

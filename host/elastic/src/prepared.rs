@@ -29,6 +29,8 @@ pub(crate) struct Asked {
     only: Vec<String>,
     /// Named in a filter, by whoever wrote it.
     filters: BTreeSet<String>,
+    /// Read by a search's own aggregations and sort.
+    searched: BTreeSet<String>,
 }
 
 /// The same for as long as the mapping says the same of the asked fields.
@@ -58,7 +60,7 @@ pub(crate) struct Proof {
 impl Asked {
     pub(crate) fn new(target: &Target, question: &Question) -> Self {
         let mut filters = BTreeSet::new();
-        let mut read = vec![];
+        let (mut read, mut searched) = (vec![], BTreeSet::new());
         filters.extend(target.filter.iter().flat_map(named::fields));
         filters.extend(question.filter.iter().flat_map(|filter| named::lucene(filter)));
         match &question.ask {
@@ -74,11 +76,12 @@ impl Asked {
             Ask::Search(search) => {
                 let body: Value = serde_json::from_str(&search.body).unwrap_or_default();
                 filters.extend(body.get("query").map(named::fields).unwrap_or_default());
+                searched = named::read_by(&body);
             }
             Ask::Cluster(_) => {}
         }
         let only = question.only.iter().map(|any_of| any_of.field.clone()).collect();
-        Self { target: target.clone(), question: question.clone(), read, only, filters }
+        Self { target: target.clone(), question: question.clone(), read, only, filters, searched }
     }
 
     pub(crate) fn fields(&self) -> Vec<&str> {
@@ -87,7 +90,7 @@ impl Asked {
 
     /// What is read, counted by, measured or narrowed by.
     pub(crate) fn own(&self) -> impl Iterator<Item = &str> {
-        self.read.iter().chain(&self.only).map(String::as_str)
+        self.read.iter().chain(&self.only).chain(&self.searched).map(String::as_str)
     }
 
     /// What filters name.
@@ -101,7 +104,12 @@ impl Prepared {
     /// What of the question cannot be asked of these indices, in words.
     pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, Cause> {
         let Asked { target, question, .. } = asked;
+        if let Some(pattern) = asked.read.iter().chain(&asked.only).find(|name| name.contains('*')) {
+            let reason = format!("`{pattern}` is a pattern of fields; name one field");
+            return Err(Cause::Question { reason });
+        }
         named::reachable(asked.of_filters(), mapping)?;
+        named::readable(asked.searched.iter().map(String::as_str), mapping)?;
         let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
         let filters = query::filters(target, &narrow, mapping)?;
         let shape = match &question.ask {

@@ -1,16 +1,19 @@
 //! All of it, in order: files, rules, one environment, one report.
 use std::collections::{BTreeMap, BTreeSet};
 
+use watchbell_manifest::Place;
+
 use crate::clusters::{self, cluster};
-use crate::folder::Source;
+use crate::files::{File, Source};
 use crate::known::{PROCESS, explain};
 use crate::mask::tokens;
 use crate::names::{free, path, slug, without_tokens};
-use crate::report::{Became, Fate, OptionOutcome, Report, RuleOutcome, TokenNeeded};
-use crate::rule::{Made, Surroundings, rule};
+use crate::report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, TokenNeeded};
+use crate::rule::{Made, rule};
 use crate::secrets::Secrets;
 use crate::sheet::{Finding, Sheet};
 use crate::shelf::Shelf;
+use crate::surroundings::Surroundings;
 use crate::tree::Document;
 use crate::yaml::{Yaml, document};
 
@@ -31,11 +34,20 @@ pub struct Import {
     pub report: Report,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Below the folder of rules, with `/`.
-    pub path: String,
-    pub text: String,
+impl Import {
+    /// Leaves out the manifest at `path`, which would be refused for `reasons`, each a sentence of its own.
+    pub fn refuse(&mut self, path: &str, reasons: &[String]) {
+        self.files.retain(|file| file.path != path);
+        let is_it = |rule: &&mut RuleOutcome| rule.became.as_ref().is_some_and(|became| became.file == path);
+        let Some(rule) = self.report.rules.iter_mut().find(is_it) else { return };
+        rule.became = None;
+        let place = Place { file: rule.file.as_str().into(), line: 0, column: 0 };
+        rule.faults.extend(reasons.iter().map(|reason| Fault {
+            place: place.clone(),
+            message: format!("its manifest would be refused: {reason}"),
+            remedy: "change the option in this file, and import again".into(),
+        }));
+    }
 }
 
 const ENVIRONMENT: &str = "environments/default.yaml";
@@ -90,7 +102,7 @@ impl<'a> Work<'a> {
         let folders = shelf.config().and_then(|(_, config)| {
             let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
             Some(match &entry.value.data {
-                crate::tree::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
+                crate::node::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
                 _ => entry.value.text().into_iter().collect(),
             })
         });

@@ -1,6 +1,7 @@
 //! Test files: what a rule must find in documents on a virtual timeline, and what it must not.
 mod read; // from the file to what it means
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct Test {
     pub index: Option<String>,
     /// Elasticsearch's `properties`.
     pub mapping: Option<Value>,
+    /// Those of single indices, by name.
+    pub mappings: BTreeMap<String, Value>,
     pub documents: Vec<Documents>,
     pub faults: Vec<TestFault>,
     /// In order of time.
@@ -133,12 +136,6 @@ fn same(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
-}
-
-/// Whether a file holds tests, by its name.
-pub(crate) fn is_test_file(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 /// Loads the test files at or below `path`, in order of path.

@@ -1,7 +1,9 @@
 //! Facts in, orders out: the two languages of the engine. The shell carries out orders and reports facts.
 use watchbell_contract::{Duration, Finding, Intent, Receipt, Refusal, Timestamp, Window};
 
-use crate::record::{Commit, IntentId, StateRecord, Told};
+use crate::fault::RunFault;
+use crate::reason::{HoldReason, SendReason};
+use crate::record::{Command, CommandId, Commit, IntentId, StateRecord, Told};
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
 /// Counts runs since the engine started.
@@ -23,6 +25,8 @@ pub enum Event {
     Persisted { nonce: u64, written: bool },
     /// An `Action::Deliver` has ended.
     Delivered { intent: IntentId, outcome: Result<Receipt, Refusal> },
+    /// A person asks for something. It is applied once, however often it comes.
+    Command { id: CommandId, by: String, command: Command },
     /// Start nothing new; `Engine::is_drained` tells when all that was started has ended.
     Drain,
 }
@@ -90,24 +94,6 @@ pub struct Documents {
     pub note: Option<String>,
 }
 
-/// Why a run failed. The variant decides what comes next; the message is for people, causes included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunFault {
-    /// Outside cause (cluster down, refused, partial shards): the same window again, with backoff.
-    Outside(String),
-    /// No answer in time: half the window; one step of the grid is tried again with backoff, for as long as it takes.
-    Slow(String),
-    /// The cluster says that this is too much for one answer: half the window.
-    TooLarge(String),
-    /// The module exceeded a limit of its own (time, memory, output, state): half the window, and a gap where that
-    /// does not help.
-    Limit(String),
-    /// The module failed on these rows and will again (trap, returned problem): bisected after a few attempts.
-    Rule(String),
-    /// The module cannot read its state: prime again.
-    State(String),
-}
-
 /// What a person may want to know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
@@ -140,6 +126,16 @@ pub enum Note {
         end: Timestamp,
         reason: String,
     },
+    /// Somebody is told something, for this reason.
+    Announced {
+        rule: RuleName,
+        reason: SendReason,
+    },
+    /// Nobody is told now, for this reason.
+    Held {
+        rule: RuleName,
+        reason: HoldReason,
+    },
     EpisodeOpened {
         rule: RuleName,
         episode: String,
@@ -149,6 +145,12 @@ pub enum Note {
         rule: RuleName,
         episode: String,
         why: String,
+    },
+    /// A person asked for something; `refused` says why it was not done.
+    Commanded {
+        id: CommandId,
+        by: String,
+        refused: Option<String>,
     },
     DeliveryPostponed {
         destination: DestinationName,

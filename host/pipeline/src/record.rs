@@ -1,7 +1,9 @@
 //! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
-use watchbell_contract::{Duration, Intent, Label, Range, Severity, Timestamp};
+use watchbell_contract::{Duration, Label, Range, Severity, Timestamp};
 
+use crate::message::Message;
 use crate::spec::{DestinationName, Meaning, RuleName, StepId};
+use crate::text::Text;
 
 /// One process that may own partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +47,8 @@ pub struct RuleRecord {
     pub last_run: Option<RunSummary>,
     /// The last failure, kept until a run commits.
     pub failure: Option<Failure>,
+    /// Its destinations were told of a gap since a run last committed: the gaps after it are recorded and told to nobody.
+    pub gap_told: bool,
     /// Wall time at which it was disabled or its file removed. It is kept for a while, without a state, so that nothing
     /// is told twice should it come back.
     pub off_since: Option<Timestamp>,
@@ -145,6 +149,11 @@ pub struct EpisodeRecord {
     pub last: LastSignal,
     /// The rule's steps when the escalation was last carried out: what is not among them came by an edit since.
     pub steps: Vec<StepId>,
+    /// The rule's `repeat` at that time: what is due by the one in force, and would not be by this, came by an edit.
+    /// `None` also in records from before this was kept.
+    pub repeat: Option<Duration>,
+    /// Steps that fired before their time, when the severity rose to the one they ask for.
+    pub early: Vec<StepId>,
     /// Steps that were due by this wall time are done.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.
@@ -212,9 +221,12 @@ pub struct LastSignal {
 pub struct IntentRecord {
     pub id: IntentId,
     pub destination: DestinationName,
-    /// `attempt` and `maybe_repeated` in it are set when it is handed out.
-    pub intent: Intent,
+    pub message: Message,
+    /// As it is sent: rendered for its first claim, and repeated byte for byte.
+    pub text: Option<Text>,
     pub created_at: Timestamp,
+    /// An attempt may have arrived whose outcome is not known.
+    pub maybe_repeated: bool,
     pub delivery: Delivery,
 }
 
@@ -230,13 +242,11 @@ pub enum Delivery {
         owner: HostId,
         epoch: Epoch,
         attempt: u32,
-        maybe_repeated: bool,
     },
     Delivered {
         at: Timestamp,
         attempt: u32,
         reference: Option<String>,
-        maybe_repeated: bool,
     },
     Dead {
         at: Timestamp,
@@ -244,6 +254,57 @@ pub enum Delivery {
         last: String,
     },
 }
+
+/// Made by whoever asks, so that asking twice is asking once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub String);
+
+/// What a person may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Somebody is at it: it is not repeated, and steps `unless: acknowledged` do not fire. Worse ends it.
+    Acknowledge {
+        episode: EpisodeId,
+    },
+    Unacknowledge {
+        episode: EpisodeId,
+    },
+    /// It is over: those who heard of it hear that, and it is quiet until its level has ended once.
+    Resolve {
+        episode: EpisodeId,
+    },
+    /// Says something for the log alone.
+    Note {
+        episode: EpisodeId,
+        text: String,
+    },
+}
+
+/// A line of the audit log: what was asked, by whom, and what became of it. Applied in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// From 1, without gaps.
+    pub number: u64,
+    pub id: CommandId,
+    /// Wall time at which it was applied.
+    pub at: Timestamp,
+    pub by: String,
+    pub command: Command,
+    /// Why it was refused, as a person reads it; `None`: it was done.
+    pub refused: Option<String>,
+}
+
+/// How far the log of commands has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLog {
+    /// The number of the last one; 0: there is none.
+    pub last: u64,
+    /// The newest ids, at most `COMMAND_IDS_MAX`: one that comes again is known.
+    pub recent: Vec<CommandId>,
+}
+
+/// Ids of commands that a takeover reads.
+pub const COMMAND_IDS_MAX: usize = 1_000;
 
 /// Everything that one write changes. Records replace those of the same key; what is not named stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -259,6 +320,8 @@ pub struct Commit {
     pub episodes: Vec<EpisodeRecord>,
     pub intents: Vec<IntentRecord>,
     pub gaps: Vec<GapRecord>,
+    /// In order of their numbers.
+    pub commands: Vec<CommandRecord>,
 }
 
 /// What a host finds when it takes a partition over.
@@ -273,6 +336,7 @@ pub struct Snapshot {
     pub episodes: Vec<EpisodeRecord>,
     /// Those owed or claimed.
     pub intents: Vec<IntentRecord>,
+    pub commands: CommandLog,
 }
 
 impl Commit {
@@ -283,5 +347,6 @@ impl Commit {
             && self.episodes.is_empty()
             && self.intents.is_empty()
             && self.gaps.is_empty()
+            && self.commands.is_empty()
     }
 }

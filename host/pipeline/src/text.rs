@@ -4,7 +4,6 @@
 //! stage in a disguise that no stage takes for markup (`disguise`), and are escaped for the target at the end.
 mod standard; // what is said where a manifest says nothing
 mod disguise; // values, made invisible to minijinja's and Markdown's syntax
-mod fields; // JSON, as templates see it
 mod names; // what a template names
 mod wanted; // which documents that shows
 mod template; // minijinja, with what a text may name
@@ -54,8 +53,9 @@ pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) 
         }
     }
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let form = write::Form { format: wants.format, styles: wants.styles };
     Text {
-        title: write::within(&markup::read_line(&title), wants.format, wants.title_max),
-        body: write::within(&markup::read(&body), wants.format, wants.body_max),
+        title: write::within(&markup::read_line(&title), form, wants.title_max),
+        body: write::within(&markup::read(&body), form, wants.body_max),
     }
 }

@@ -151,7 +151,7 @@ pub(crate) fn drop_infinities(finding: &mut Finding) -> usize {
 
 pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result<(), GuestFault> {
     if questions.len() > QUESTIONS_MAX {
-        return bad(format!("{} questions, more than the {QUESTIONS_MAX} of one round", questions.len()));
+        return Err(GuestFault::TooManyQuestions { count: questions.len(), limit: QUESTIONS_MAX });
     }
     if questions.iter().map(question_bytes).sum::<usize>() > limits.output_bytes_max {
         return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use minijinja::value::{Serde, Value};
 use serde_json::{Map, Value as Json, json};
 use watchbell_sdk::{Cause, Intent, Severity};
+use watchbell_sdk_fields as fields;
 
-use crate::{calendar, fields};
+use crate::calendar;
 
 /// What a template may name.
 pub(crate) const NAMES: &[&str] = &[
@@ -129,7 +130,7 @@ impl Facts {
     fn new(members: Map<String, Json>) -> Self {
         let value = |(name, member): (&String, &Json)| {
             let is_rendered = RENDERED.contains(&name.as_str());
-            (name.clone(), if is_rendered { rendered(member) } else { fields::value(member) })
+            (name.clone(), if is_rendered { rendered(member) } else { fields::value(member, &str::to_owned) })
         };
         let context = members.iter().map(value).collect::<BTreeMap<String, Value>>();
         Self { context: context.into(), members }

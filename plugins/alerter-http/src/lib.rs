@@ -3,7 +3,6 @@
 mod vendors; // the list of products
 mod vendor; // what the data of one says
 mod facts; // what templates may name
-mod fields; // JSON, as templates see it
 mod calendar; // instants as people and HTTP write them
 mod words; // one template string: minijinja, typed
 mod tree; // a JSON tree of them, whose shape no value can change
@@ -66,9 +65,11 @@ impl Alerter for AlerterHttp {
         let response = send(&request)?;
         match answer::read(&answers, &response) {
             Meaning::Delivered { reference } => Ok(Receipt { reference }),
-            Meaning::Refused => Err(AlertRefusal::Refused(answer::told(&vendor, product, &response))),
+            Meaning::Refused => {
+                Err(AlertRefusal::Refused(answer::told(vendor.reason.as_deref(), product, &response)))
+            }
             Meaning::Unavailable { retry_after } => Err(AlertRefusal::Unavailable {
-                reason: answer::told(&vendor, product, &response),
+                reason: answer::told(vendor.reason.as_deref(), product, &response),
                 retry_after,
             }),
         }

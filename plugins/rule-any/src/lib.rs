@@ -8,11 +8,12 @@ mod tests;
 
 /// Announces every document that matches the manifest's filter.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = []))]
 #[serde(deny_unknown_fields)]
 pub struct Any {
     /// Fields to show: how the first value of each begins goes to the summary, all of them to `details`.
     #[serde(default)]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 50), extend("x-watchbell-details" = true))]
     fields: Vec<String>,
 }
 

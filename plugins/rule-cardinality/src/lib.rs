@@ -15,6 +15,7 @@ mod tests;
 
 /// Counts the different values of a field within the last `timeframe`, for each key.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["field", "count", "way", "exact"]))]
 #[serde(deny_unknown_fields)]
 pub struct Cardinality {
     /// The field whose values are counted.

@@ -12,6 +12,7 @@ mod tests;
 
 /// Announces every document in which one of `fields` differs from the document of its key before it.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["changed", "old_value", "new_value"]))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// The fields to compare.

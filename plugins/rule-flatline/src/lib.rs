@@ -1,5 +1,5 @@
 //! `flatline`: fewer events than there should be.
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
@@ -8,13 +8,16 @@ use watchbell_sdk::prelude::*;
 
 mod cells; // counts of grid cells, packed
 mod series; // what is known of a key
+mod expected; // which keys must be there
 #[cfg(test)]
 mod tests;
 
+use expected::Expected;
 pub use series::Series;
 
 /// Fires while a key has fewer than `threshold` events within the last `timeframe`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["count", "last_before"]))]
 #[serde(deny_unknown_fields)]
 pub struct Flatline {
     /// How many events there must be.
@@ -25,16 +28,20 @@ pub struct Flatline {
     /// Forget a key once it was told: it is new when it comes again.
     #[serde(default)]
     forget_keys: bool,
-    /// Values of the key that must be there even if they were never seen; at most 1,000, and only with one key field.
+    /// Values of the key that must be there even if they were never seen, as the field's type reads them; at most 1,000,
+    /// and only with one key field.
     #[serde(default)]
     #[schemars(length(max = 1000))]
-    expected: Vec<String>,
+    expected: Expected,
     /// Read each document, or have the cluster count them by key and grid cell; the verdict is the same.
     #[serde(default)]
     fetch: Fetch,
     /// Whether the manifest has key fields; `plan` is told, with which every run begins.
     #[serde(skip)]
     is_keyed: Cell<bool>,
+    /// The only key field, where there is one.
+    #[serde(skip)]
+    key: RefCell<String>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -83,12 +90,13 @@ impl Rule for Flatline {
             return Err(faults);
         }
         self.is_keyed.set(!key.is_empty());
+        self.key.replace(key.first().cloned().unwrap_or_default());
         Ok(Plan::checks(self.history(), self.timeframe.grid()))
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
         vec![match self.fetch {
-            Fetch::Hits => Question::hits(over),
+            Fetch::Hits => self.expected.ask(Question::hits(over), &self.key.borrow()),
             Fetch::Buckets => Question::buckets(over, Some(self.timeframe.grid())),
         }]
     }
@@ -99,7 +107,23 @@ impl Rule for Flatline {
             Fetch::Buckets => u32::try_from(row.integer("_count").unwrap_or(0)).unwrap_or(u32::MAX),
         };
         let cell = self.cell(row.time());
-        watched.keys.update(row.key(), || Series::new(Name::of(row), cell), |series| series.add(cell, count));
+        let key = self.key.borrow();
+        let kind = match self.fetch {
+            Fetch::Hits if !self.expected.is_empty() => row.type_of(&key),
+            _ => None,
+        };
+        let expected = self.expected.of(row, &key, kind);
+        for &value in &expected {
+            let make = || Series::new(named(value), cell);
+            watched.keys.update(Key::of([Some(value)]), make, |series| series.add(cell, count));
+        }
+        if expected.is_empty() {
+            watched.keys.update(
+                row.key(),
+                || Series::new(Name::of(row), cell),
+                |series| series.add(cell, count),
+            );
+        }
     }
 
     fn check(&self, at: Timestamp, watched: &mut Self::State, out: &mut Signals) {
@@ -135,6 +159,10 @@ impl Rule for Flatline {
     }
 }
 
+fn named(value: &str) -> Name {
+    Name::from(&Labels(vec![Some(value.to_owned())]))
+}
+
 impl Flatline {
     /// Without a key, what is silent at the first check is told then. Keys must first be met, and then be silent.
     fn history(&self) -> Duration {
@@ -155,9 +183,9 @@ impl Flatline {
             let make = || Series::unseen(Name::default());
             keys.update(Key::of([]), make, |series| series.is_expected = true);
         }
-        for value in &self.expected {
-            let make = || Series::unseen(Name::from(&Labels(vec![Some(value.clone())])));
-            keys.update(Key::of([Some(value.as_str())]), make, |series| series.is_expected = true);
+        for value in self.expected.iter() {
+            let make = || Series::unseen(named(value));
+            keys.update(Key::of([Some(value)]), make, |series| series.is_expected = true);
         }
     }
 

@@ -144,6 +144,19 @@ fn an_expected_key_is_told_of_though_it_was_never_seen() {
 }
 
 #[test]
+fn an_expected_key_is_read_by_the_type_of_its_field() {
+    for fetch in ["hits", "buckets"] {
+        let params = json!({ "expected": ["0800", 7.0, "x", true], "fetch": fetch });
+        let case = edit(rule(1).key(["port"]), params);
+        let case = case.documents(secs(0), 200, secs(1), json!({ "port": 800 }));
+        let case = case.documents(secs(0), 200, secs(1), json!({ "port": 7 })).until(secs(180));
+        let told: BTreeSet<_> = changes(&case).into_iter().map(|(_, label, kind)| (label, kind)).collect();
+        let silent = |label: &str| (Some(label.to_owned()), Kind::Firing);
+        assert_eq!(told, BTreeSet::from([silent("true"), silent("x")]), "{fetch}");
+    }
+}
+
+#[test]
 fn a_forgotten_key_is_new_when_it_comes_again() {
     let case = edit(rule(1).key(["host"]), json!({ "forget_keys": true, "expected": ["b"] }));
     let mut case = case.document(secs(1), json!({ "host": "a" })).document(secs(101), json!({ "host": "a" }));

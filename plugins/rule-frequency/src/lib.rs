@@ -17,6 +17,7 @@ mod tests;
 
 /// Fires when a key has at least `num_events` events within `timeframe`, then counts anew.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["count", "first", "last", "exact", "counted"]))]
 #[serde(deny_unknown_fields)]
 pub struct Frequency {
     /// How many events it takes.

@@ -12,6 +12,7 @@ mod tests;
 /// Fires for a key while a metric of its documents of the last `timeframe` is above `max_threshold` or below
 /// `min_threshold`, judged every `step`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["metric", "field", "value", "documents", "crossed"]))]
 #[serde(deny_unknown_fields)]
 pub struct MetricAggregation {
     /// What is made of the documents of a timeframe.

@@ -16,6 +16,7 @@ mod tests;
 
 /// Announces values of fields that were not seen for a while, each once.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["field", "value", "missing", "count", "new"]))]
 #[serde(deny_unknown_fields)]
 pub struct NewTerm {
     /// The fields whose new values are announced, at most 16; a list of fields stands for their combinations.

@@ -10,6 +10,7 @@ mod tests;
 /// Fires for a key while more than `max_percentage` or less than `min_percentage` of its documents of the last
 /// `timeframe` match, judged every `step`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["percentage", "denominator", "matching", "crossed"]))]
 #[serde(deny_unknown_fields)]
 pub struct PercentageMatch {
     /// Which documents are counted, in Lucene syntax; the percentage is of all that the manifest's filter keeps.

@@ -13,6 +13,7 @@ mod tests;
 /// Asks a search about the last `over`, every `every`, and fires while a value picked from the answer is above or below
 /// what it should be.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["values", "crossed"]))]
 #[serde(deny_unknown_fields)]
 pub struct Query {
     /// The body of the search. The manifest's filter and the time range always apply as well.
@@ -53,23 +54,31 @@ enum Missing {
     Ignore,
 }
 
-/// Whether the last answer fired. A handful of bytes.
+/// Whether the last answer fired, and how far was asked. A handful of bytes.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Watch {
     is_firing: bool,
+    /// The end of the last window. Checks up to it were made once; they are made again for late documents alone.
+    asked_to: i64,
+    /// The first check of the run, which is asked about in several rounds.
+    #[serde(skip)]
+    first: i64,
     /// What the answer held, by the order of `pick`, until the check that it was asked for.
     #[serde(skip)]
     heard: Option<Vec<Option<f64>>>,
 }
 
-/// Grid points of one window that are asked about: a run may ask no more questions.
+/// Checks of one round, and the rounds of a run: it may ask no more questions.
 const QUESTIONS_MAX: i64 = 64;
+const ROUNDS_MAX: i64 = 4;
+const CHECKS_MAX: i64 = QUESTIONS_MAX * ROUNDS_MAX;
 /// Picked values: each is a column, and stands in every signal.
 const PICKS_MAX: usize = 100;
 
 #[watchbell_sdk::rule(
     name = "query",
-    summary = "Fires while a value picked from the answer to a search is above or below what it should be"
+    summary = "Fires while a value picked from the answer to a search is above or below what it should be",
+    state_version = 2
 )]
 impl Rule for Query {
     type State = Watch;
@@ -80,24 +89,26 @@ impl Rule for Query {
         if faults.is_empty() { Ok(Plan::checks(Duration::ZERO, self.every)) } else { Err(faults) }
     }
 
-    /// A question for each grid point of the window, each about its own past.
-    fn ask(&self, over: Range) -> Vec<Question> {
+    /// A question for each grid point of the window, each about its own past. Of points that were asked about before, the
+    /// oldest are left out where there are too many; of others none is: then the host gives a smaller window.
+    fn ask_round(&self, round: usize, over: Range, _key: &[String], watch: &mut Watch) -> Vec<Question> {
         let (before, last) = (cell(over.start, self.every), cell(over.end, self.every));
-        let first = (before + 1).max(last - QUESTIONS_MAX + 1);
-        if first > before + 1 {
-            watchbell_sdk::log::warn(format_args!(
-                "a window of {} checks: only the last {QUESTIONS_MAX} are made",
-                last - before
-            ));
+        if round == 0 {
+            let new = cell(Timestamp(watch.asked_to.clamp(over.start.0, over.end.0)), self.every);
+            if last - new > CHECKS_MAX {
+                return self.checks(new + 1, last);
+            }
+            watch.first = (before + 1).max(last - CHECKS_MAX + 1);
+            if watch.first > before + 1 {
+                watchbell_sdk::log::warn(format_args!(
+                    "`lateness` is {} checks long: only the last {CHECKS_MAX} are made again for late documents",
+                    last - before
+                ));
+            }
+            watch.asked_to = watch.asked_to.max(over.end.0);
         }
-        let body = Json::Object(self.exact_body()).to_string();
-        let pick: Vec<_> = self.pick.iter().map(|(name, pointer)| (name.clone(), pointer.clone())).collect();
-        (first..=last)
-            .map(|point| {
-                let ask = Ask::Search(RawSearch { body: body.clone(), pick: pick.clone() });
-                Question { over: self.past(cell_start(point, self.every)), only: vec![], filter: None, ask }
-            })
-            .collect()
+        let first = watch.first + i64::try_from(round).unwrap_or(ROUNDS_MAX) * QUESTIONS_MAX;
+        self.checks(first, last.min(first + QUESTIONS_MAX - 1))
     }
 
     /// An answer carries the last instant of what was asked about: the check after it is its own.
@@ -150,6 +161,17 @@ impl Query {
             pointer.strip_prefix(TOTAL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.pick.values().any(is_total)
+    }
+
+    fn checks(&self, first: i64, last: i64) -> Vec<Question> {
+        let body = Json::Object(self.exact_body()).to_string();
+        let pick: Vec<_> = self.pick.iter().map(|(name, pointer)| (name.clone(), pointer.clone())).collect();
+        (first..=last)
+            .map(|point| {
+                let ask = Ask::Search(RawSearch { body: body.clone(), pick: pick.clone() });
+                Question { over: self.past(cell_start(point, self.every)), only: vec![], filter: None, ask }
+            })
+            .collect()
     }
 
     fn past(&self, at: Timestamp) -> Range {

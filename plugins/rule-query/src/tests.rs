@@ -76,7 +76,11 @@ fn several_values_fire_together_and_the_first_is_the_signals_own() {
 #[test]
 fn each_check_asks_about_its_own_past() {
     let rule: Query = serde_json::from_value(rule(json!({ "over": "10m" })).params).unwrap();
-    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(180)));
+    let ask = |rule: &Query, minutes: u64| {
+        let over = Range::new(ORIGIN, ORIGIN + secs(60) * minutes);
+        rule.ask_round(0, over, &[], &mut Watch::default())
+    };
+    let asked = ask(&rule, 3);
     let over: Vec<_> = asked.iter().map(|question| question.over).collect();
     let past = |at: u64| Range::new(ORIGIN + secs(at) - secs(600), ORIGIN + secs(at));
     assert_eq!(over, [past(60), past(120), past(180)]);
@@ -87,7 +91,7 @@ fn each_check_asks_about_its_own_past() {
     assert_eq!(search.pick[1], ("p99".into(), "/aggregations/p/values/99.0".into()));
     // The window's own length where nothing else is said.
     let rule: Query = serde_json::from_value(super::tests::rule(json!({})).params).unwrap();
-    let over = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60)))[0].over;
+    let over = ask(&rule, 1)[0].over;
     assert_eq!(over, Range::new(ORIGIN, ORIGIN + secs(60)));
 }
 
@@ -117,14 +121,35 @@ fn a_total_is_counted_to_the_end_or_refused() {
     }
 }
 
-#[test]
-fn a_window_of_more_checks_than_questions_makes_the_last_of_them() {
+/// The ends of what each round asks about, in minutes since the beginning.
+fn rounds(watch: &mut Watch, from: u64, to: u64) -> Vec<Vec<u64>> {
     let rule: Query = serde_json::from_value(rule(json!({})).params).unwrap();
-    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60) * 64));
-    assert_eq!((asked.len(), take_logs().len()), (64, 0));
-    let asked = rule.ask(Range::new(ORIGIN, ORIGIN + secs(60) * 100));
-    assert_eq!((asked.len(), asked[0].over.end), (64, ORIGIN + secs(60) * 37));
-    assert_eq!(take_logs()[0].1, "a window of 100 checks: only the last 64 are made");
+    let over = Range::new(ORIGIN + secs(60) * from, ORIGIN + secs(60) * to);
+    let minutes = |question: Question| question.over.end.since(ORIGIN).millis() / 60_000;
+    let asked = |round| rule.ask_round(round, over, &[], watch).into_iter().map(minutes).collect();
+    (0..5).map(asked).take_while(|asked: &Vec<u64>| !asked.is_empty()).collect()
+}
+
+#[test]
+fn every_new_check_of_a_window_is_made_in_as_many_rounds_as_it_takes() {
+    let lens = |rounds: Vec<Vec<u64>>| rounds.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(lens(rounds(&mut Watch::default(), 0, 64)), [64]);
+    let asked = rounds(&mut Watch::default(), 0, 256);
+    assert_eq!(asked.concat(), (1..=256).collect::<Vec<_>>());
+    assert_eq!(lens(asked), [64, 64, 64, 64]);
+    // None is left out: the host refuses so many in one round, and halves the window.
+    assert_eq!(rounds(&mut Watch::default(), 0, 257)[0].len(), 257);
+    assert_eq!(take_logs().len(), 0);
+}
+
+#[test]
+fn of_checks_made_before_the_oldest_are_left_out() {
+    let mut watch = Watch::default();
+    rounds(&mut watch, 0, 250);
+    let asked = rounds(&mut watch, 0, 300);
+    assert_eq!(asked.concat(), (45..=300).collect::<Vec<_>>());
+    let told = "`lateness` is 300 checks long: only the last 256 are made again for late documents";
+    assert_eq!(take_logs()[0].1, told);
 }
 
 #[test]

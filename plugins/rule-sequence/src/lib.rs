@@ -11,6 +11,7 @@ use instant::Instant;
 
 /// Fires for a key when `then` follows `first` within a time, or when `without` does not.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["first", "then", "took", "deadline"]))]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
     /// What it begins with, in Lucene's syntax.

@@ -9,6 +9,7 @@ mod tests;
 
 /// Compares a metric of the last `timeframe` with that of the timeframe before it, for each key, every `step`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["metric", "field", "current", "reference", "direction"]))]
 #[serde(deny_unknown_fields)]
 pub struct SpikeAggregation {
     /// What is made of the documents of a step. Of the steps of a window it is the least, the greatest, the mean of all

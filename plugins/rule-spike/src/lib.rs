@@ -15,6 +15,7 @@ mod tests;
 
 /// Compares the events of the last `timeframe` with those of the timeframe before it, at every event and grid point.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["current", "reference", "direction", "current_events", "reference_events", "exact"]))]
 #[serde(deny_unknown_fields)]
 pub struct Spike {
     /// The length of both windows, in whole seconds.

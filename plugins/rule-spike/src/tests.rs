@@ -6,6 +6,8 @@ use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
 use super::*;
 
 mod naive; // the same, looked at again and again
+mod keys; // each judged by itself
+mod weighed; // by the mean of a field, whatever the counts
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -186,92 +188,6 @@ fn a_fleet_that_spikes_at_once_is_not_told_at_every_check() {
 }
 
 #[test]
-fn keys_are_judged_apart() {
-    let user = |case: Case, name: &str, from: u64| {
-        case.documents(secs(from), 50, secs(1), json!({ "username": name }))
-    };
-    let steady = || {
-        let mut case = steady("up", 2.0).key(["username"]);
-        case.documents.clear();
-        user(user(case, "qlo", 0), "qlo", 50)
-    };
-    assert!(steady().run::<Spike>().is_empty());
-    assert!(user(steady(), "bob", 50).run::<Spike>().is_empty(), "twice the traffic, but of two users");
-    let told = user(user(steady(), "bob", 50), "qlo", 50).run::<Spike>();
-    assert_eq!(times(&told), [59, 60]);
-    assert!(told.iter().all(|signal| signal.labels == Labels(vec![Some("qlo".into())])));
-}
-
-#[test]
-fn a_new_key_is_judged_when_both_its_windows_are_known() {
-    let case = |thresholds| {
-        let params = json!({ "timeframe": "10s", "height": 2, "direction": "up", "check_every": "5s" });
-        let case = Case::new(params).every(secs(5)).until(secs(100)).key(["username"]);
-        // Appears at 20 s, doubles at 60 s.
-        let case = case.documents(secs(20), 80, secs(1), json!({ "username": "new" }));
-        edit(case.documents(secs(60), 40, secs(1), json!({ "username": "new" })), thresholds)
-    };
-    assert_eq!(times(&case(json!({})).run::<Spike>()), [69, 70]);
-    assert_eq!(times(&case(json!({ "threshold_cur": 5 })).run::<Spike>()), [69, 70]);
-    assert_eq!(times(&case(json!({ "alert_on_new_data": true })).run::<Spike>())[..3], [20, 25, 30]);
-}
-
-/// A key of ten minutes that pauses for `pause`, and then rises from three events to fifty within two timeframes.
-fn returning(pause: u64, params: watchbell_sdk::testing::Json) -> Case {
-    let case = Case::new(json!({
-        "timeframe": "1m", "height": 3, "direction": "up", "threshold_ref": 2, "threshold_cur": 5,
-    }));
-    let case = edit(case, params).key(["k"]).until(secs(1_200 + pause));
-    let fields = json!({ "k": "a" });
-    let case = case.documents(secs(0), 60, secs(10), fields.clone());
-    let case = case.documents(secs(600 + pause), 3, secs(20), fields.clone());
-    case.documents(secs(660 + pause), 50, secs(1), fields)
-}
-
-#[test]
-fn a_key_that_comes_back_is_judged_at_once() {
-    for fetch in ["hits", "buckets"] {
-        let told = |pause, params| {
-            let case = edit(returning(pause, params), json!({ "fetch": fetch }));
-            times(&case.run::<Spike>()).first().copied()
-        };
-        let first = |pause: u64| Some(if fetch == "hits" { 680 + pause } else { 684 + pause });
-        assert_eq!(told(180, json!({})), first(180), "{fetch}");
-        let again = told(180, json!({ "known_for": "2m" }));
-        assert!(again.is_none_or(|at| at >= 780 + 120), "{fetch}: forgotten, and new again");
-        // The past that priming asks for.
-        let primed = |known_for: &str| {
-            let case = edit(returning(3_600, json!({ "known_for": known_for })), json!({ "fetch": fetch }));
-            times(&Case { from: secs(4_080), ..case }.run::<Spike>()).first().copied()
-        };
-        assert_eq!(primed("7d"), first(3_600), "{fetch}");
-        assert!(primed("50m").is_none_or(|at| at >= 4_200 + 120), "{fetch}");
-    }
-}
-
-#[test]
-fn another_time_to_be_known_asks_once_more_and_keeps_the_rest() {
-    let case = returning(3_600, json!({}));
-    let mut runner = Native::<Spike>::default();
-    let mut timeline = case.timeline(&mut runner).unwrap();
-    timeline.advance(ORIGIN + secs(4_140)).unwrap();
-    let hex = timeline.state().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    // It is silent for 59 minutes at 4,130 s.
-    for (known_for, first) in [("7d", 4_280), ("2h", 4_280), ("50m", 4_320)] {
-        let later = Case {
-            from: secs(4_140),
-            state: Some(hex.clone()),
-            ..edit(case.clone(), json!({ "known_for": known_for }))
-        };
-        let told = times(&later.run::<Spike>()).first().copied();
-        assert!(
-            if first == 4_280 { told == Some(first) } else { told.is_none_or(|at| at >= first) },
-            "{known_for}: {told:?}"
-        );
-    }
-}
-
-#[test]
 fn a_spike_between_two_checks_is_told_at_its_event() {
     let params =
         json!({ "timeframe": "10m", "height": 3, "direction": "up", "threshold_ref": 5, "threshold_cur": 5 });
@@ -306,93 +222,6 @@ fn beyond_4096_events_a_key_is_judged_on_the_grid_and_says_so() {
     };
     assert_eq!(is_exact(&case(4_000))[..2], [(20_500, true), (25_000, true)]);
     assert_eq!(is_exact(&case(5_000))[..2], [(21_000, false), (25_000, false)]);
-}
-
-#[test]
-fn a_nested_field_and_a_missing_one_are_keys() {
-    let case = steady("up", 2.0).key(["foo.bar.baz"]);
-    let fields = json!({ "foo": { "bar": { "baz": "LOL" } } });
-    let case = case.documents(secs(0), 100, secs(1), fields.clone()).documents(secs(50), 50, secs(1), fields);
-    let told = case.documents(secs(50), 50, secs(1), json!({})).run::<Spike>();
-    let labels: Vec<_> = told.iter().map(|signal| signal.labels.0[0].as_deref()).collect();
-    assert_eq!((times(&told), labels), (vec![59, 59, 60, 60], vec![None, Some("LOL"), None, Some("LOL")]));
-}
-
-/// Ten bytes a second, then thirty, and no more events than before.
-fn heavier(params: watchbell_sdk::testing::Json) -> Case {
-    let params =
-        edit(Case::new(params), json!({ "timeframe": "10s", "check_every": "10s", "field": "bytes" })).params;
-    Case::new(params)
-        .every(secs(10))
-        .until(secs(100))
-        .documents(secs(0), 50, secs(1), json!({ "bytes": 10 }))
-        .documents(secs(50), 50, secs(1), json!({ "bytes": 30 }))
-}
-
-#[test]
-fn the_mean_of_a_field_is_compared_whatever_the_counts() {
-    for fetch in ["hits", "buckets"] {
-        let mut case = heavier(json!({ "height": 3, "direction": "both", "fetch": fetch }));
-        case.expect = vec![Expected {
-            at: secs(60),
-            value: Some(3.0),
-            summary: Some("mean of bytes 30 within 10s, 3 times the 10 before".into()),
-            details: json!({
-                "current": 30.0, "reference": 10.0, "direction": "up", "current_events": 10, "reference_events": 10,
-            })
-            .as_object()
-            .cloned()
-            .unwrap(),
-            ..Expected::default()
-        }];
-        case.check::<Spike>();
-        // Twice as many of the same size.
-        let twice = case.documents(secs(50), 50, secs(1), json!({ "bytes": [30, 30] }));
-        assert_eq!(times(&twice.run::<Spike>()), [60]);
-    }
-}
-
-#[test]
-fn thresholds_of_a_field_say_how_many_values_a_mean_is_made_of() {
-    let params = |threshold: u64| json!({ "height": 3, "direction": "up", "threshold_cur": threshold });
-    assert_eq!(times(&heavier(params(10)).run::<Spike>()), [60]);
-    assert_eq!(times(&heavier(params(11)).run::<Spike>()), NEVER);
-}
-
-#[test]
-fn documents_without_a_value_and_means_of_zero_say_nothing() {
-    for fetch in ["hits", "buckets"] {
-        let params = json!({ "height": 2, "direction": "both", "fetch": fetch });
-        // The end of the values is no fall, for a mean of none is no 0; neither is a rise from a mean of 0.
-        let mut case = heavier(params.clone());
-        case.documents.truncate(1);
-        let silent = case.documents(secs(50), 50, secs(1), json!({ "other": 1 }));
-        assert_eq!(times(&silent.run::<Spike>()), NEVER);
-        let mut case = heavier(params);
-        case.documents[0].fields["bytes"] = json!(0);
-        assert_eq!(times(&case.run::<Spike>()), NEVER);
-    }
-}
-
-#[test]
-fn a_field_within_objects_is_read_and_one_of_words_fails_the_run() {
-    let nested = heavier(json!({ "height": 3, "direction": "up" }));
-    let nested = edit(nested, json!({ "field": "http.bytes" }));
-    let documents: Vec<_> = nested
-        .documents
-        .iter()
-        .cloned()
-        .map(|mut document| {
-            document.fields = json!({ "http": document.fields }).as_object().cloned().unwrap();
-            document
-        })
-        .collect();
-    assert_eq!(times(&Case { documents, ..nested }.run::<Spike>()), [60]);
-    let words = heavier(json!({ "height": 3, "direction": "up" })).document(secs(5), json!({}));
-    let words = Case { documents: words.documents[2..].to_vec(), ..words };
-    let words = words.document(secs(6), json!({ "bytes": "12" }));
-    let problem = words.run_with(&mut Native::<Spike>::default()).unwrap_err();
-    assert!(problem.contains("column `bytes` holds words where the rule reads numbers"), "{problem}");
 }
 
 #[test]

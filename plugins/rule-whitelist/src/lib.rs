@@ -8,6 +8,7 @@ mod tests;
 
 /// Announces every document whose `field` has a value that is not one of `values`.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(extend("x-watchbell-details" = ["field", "value", "values"]))]
 #[serde(deny_unknown_fields)]
 pub struct Whitelist {
     /// The field to look at.

@@ -3,8 +3,10 @@
 mod address; // addresses and ranges of them
 mod instant; // dates
 mod number; // numbers, in the precision of their field
+mod entry; // what an entry of a list is, whatever the field
 
 pub use address::Addresses;
+pub use entry::{expression, is_date_math};
 pub use instant::Instants;
 pub use number::{Precision, half};
 

@@ -122,7 +122,7 @@ fn has(answer: &Value, wanted: &str) -> bool {
     let found = answer.pointer(&format!("/{}", path.replace('.', "/")));
     found.is_some_and(|found| match found {
         Value::String(text) => text == wanted,
-        other => other.to_string() == wanted,
+        other => format!("{other}") == wanted,
     })
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, ClusterConfig, EvidenceAsk, Target};
+use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, Target};
 use watchbell_node::Trouble;
 
-use super::{SHARED, servers};
+use super::{SHARED, client, rows, servers, soon};
 use crate::world::{Host, World, hit};
 
 /// In their order the one whose shard is lost is the last.
@@ -153,9 +153,8 @@ async fn every_kind_of_question_is_refused_without_its_shard_on_every_server() {
         world.documents(STAYS, &documents).await;
         world.documents(LOST, &documents).await;
         world.documents(OLD, &[hit(1_000, 200, "old")]).await;
-        let mut config = ClusterConfig::new(name, vec![url.parse().expect("a url")]);
+        let mut config = client(name, &url);
         config.page_hits = 10;
-        config.retry_max = 0;
         let cluster = Cluster::new(config).expect("a client");
         for kind in KINDS {
             ask(&cluster, kind).await.unwrap_or_else(|error| panic!("{kind:?} of {name}: {error}"));
@@ -211,7 +210,6 @@ const KINDS: [Kind; 8] = [
 
 async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
     let over = Range::new(Timestamp(0), Timestamp(3_000_000));
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     let mut target = Target::new("r", "shards-test-*");
     let hits = Ask::Hits(Hits { fields: vec!["host.name".into()], filters: vec![] });
     let asked = match kind {
@@ -227,14 +225,11 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         Kind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
-            return cluster.evidence(&target, ask, None, deadline).await.map(drop);
+            return cluster.evidence(&target, ask, None, soon()).await.map(drop);
         }
-        Kind::Documents => return cluster.documents(&target, over, 0, 10, deadline).await.map(drop),
-        Kind::NoData => return cluster.count_without_filter(&target, over, deadline).await.map(drop),
+        Kind::Documents => return cluster.documents(&target, over, 0, 10, soon()).await.map(drop),
+        Kind::NoData => return cluster.count_without_filter(&target, over, soon()).await.map(drop),
     };
     let question = Question { over, only: vec![], filter: None, ask: asked };
-    let mut pages = cluster.ask(&target, &question, deadline).await?;
-    while pages.next().await?.is_some() {}
-    pages.close().await;
-    Ok(())
+    rows(cluster, &target, &question).await.map(drop)
 }

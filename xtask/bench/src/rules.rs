@@ -114,8 +114,13 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
     let mut columns = Vec::new();
     for field in fields {
         let fill = subject.fields.iter().find(|(name, _)| name == field).map(|(_, fill)| *fill);
-        let fill = fill.with_context(|| format!("no line says what `{field}` holds"))?;
-        columns.push(plain(field, fill.values(&rows)));
+        let values = match field.as_str() {
+            "_index" => Fill::Words(1).values(&rows),
+            "_id" => Fill::Words(ROWS).values(&rows),
+            other if other.starts_with("_type:") => always("keyword", rows.len()),
+            _ => fill.with_context(|| format!("no line says what `{field}` holds"))?.values(&rows),
+        };
+        columns.push(plain(field, values));
     }
     if has_count {
         columns.push(plain("_count", Values::Integers(vec![1; rows.len()])));
@@ -133,6 +138,10 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
         columns.push(plain(&filter.name, values));
     }
     Ok(Rows { times, columns })
+}
+
+fn always(word: &str, rows: usize) -> Values {
+    Values::Words(Dictionary { codes: vec![0; rows], ends: vec![word.len() as u32], bytes: word.into() })
 }
 
 impl Fill {

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use watchbell_manifest::Level;
 
 use super::args::Check;
 use super::place::{catalog, tell, without_level};
-use super::{Failure, GREEN, paint, print};
+use super::{Failure, GREEN, paint, print, shown};
 use crate::bind::Bindings;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::chain;
@@ -27,6 +29,9 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         }
         Err(report) => {
             tell(&report);
+            if report.diagnostics.iter().all(|fault| fault.message.starts_with("missing secret ")) {
+                eprintln!("\nhint: `--no-secrets` checks everything else, where secrets are not meant to be");
+            }
             return Err(Failure::Told);
         }
     };
@@ -37,13 +42,16 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     if let Some(Err(error)) = &bindings {
         faults.push(chain(error.as_ref()));
     }
+    let mut fields = BTreeMap::new();
     if args.online
         && let Some(Ok(bindings)) = &bindings
     {
         let found = super::online::check(&bundle, bindings)?;
         warnings.extend(found.warnings);
         faults.extend(found.faults);
+        fields = found.fields;
     }
+    warnings.extend(shown::warnings(&bundle, &args.place.rules, &fields));
     let rules = bundle.rules.len();
     if args.json {
         let report = json!({

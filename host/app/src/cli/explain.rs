@@ -83,7 +83,7 @@ fn json(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<S
         .iter()
         .map(|intent| {
             json!({
-                "id": intent.id.0, "cause": intent.intent.cause.as_str(), "destination": intent.destination.0,
+                "id": intent.id.0, "cause": intent.message.cause.as_str(), "destination": intent.destination.0,
                 "fate": fate(intent),
             })
         })
@@ -188,7 +188,7 @@ fn episode_line(episode: &EpisodeRecord) -> String {
 
 fn intent_line(intent: &IntentRecord) -> String {
     let fate = fate(intent);
-    format!("{} {} to {}: {fate}", intent.id.0, intent.intent.cause.as_str(), intent.destination)
+    format!("{} {} to {}: {fate}", intent.id.0, intent.message.cause.as_str(), intent.destination)
 }
 
 fn fate(intent: &IntentRecord) -> String {
@@ -198,10 +198,10 @@ fn fate(intent: &IntentRecord) -> String {
             None => format!("owed: due {}", rfc3339(*due)),
         },
         Delivery::Claimed { attempt, .. } => format!("under way: attempt {attempt}"),
-        Delivery::Delivered { at, attempt, maybe_repeated, .. } => format!(
+        Delivery::Delivered { at, attempt, .. } => format!(
             "delivered at {}, attempt {attempt}{}",
             rfc3339(*at),
-            if *maybe_repeated { ", possibly more than once" } else { "" }
+            if intent.maybe_repeated { ", possibly more than once" } else { "" }
         ),
         Delivery::Dead { at, last, attempt } => {
             format!("dead letter at {} after {attempt} attempts: {last}", rfc3339(*at))

@@ -1,17 +1,24 @@
 //! `watchbell import elastalert`: a folder of ElastAlert's becomes a folder of manifests.
+use std::path::Path;
+
 use anyhow::Context;
 use serde_json::json;
-use watchbell_import::{Settings, import, read, write};
+use watchbell_import::{Import, Settings, import, read, write};
+use watchbell_manifest::{Level, Options, load};
 
 use super::args::Elastalert;
+use super::place::catalog;
 use super::{Failure, YELLOW, paint, plain, print};
+use crate::catalog::Catalog;
 
 pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
     let sources = read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
     if sources.is_empty() {
         return Err(anyhow::anyhow!("there is no `.yaml` or `.yml` below `{}`", args.folder.display()).into());
     }
-    let made = import(&sources, &Settings { destination: args.destination.as_deref(), tokens: &args.tokens });
+    let mut made =
+        import(&sources, &Settings { destination: args.destination.as_deref(), tokens: &args.tokens });
+    leave_out_refused(&mut made)?;
     if !args.dry_run {
         write(&args.out, &made.files, args.overwrite).with_context(|| {
             "nothing of what was there before was changed\n\nhint: choose another folder, or give `--overwrite`"
@@ -42,4 +49,38 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         eprintln!("{warning} the report names each with place and remedy");
     }
     Err(Failure::Told)
+}
+
+/// One manifest that is refused keeps its whole folder from being run: what `check` would say of each is said here, and
+/// such a rule is not carried over.
+fn leave_out_refused(made: &mut Import) -> Result<(), Failure> {
+    if !Catalog::has_plugins() {
+        return Ok(());
+    }
+    let catalog = catalog(None)?;
+    let none = |_: &str| None;
+    let options = Options { environment: "default", token_overrides: &[], env: &none, check_secrets: false };
+    // A report has room for so many faults.
+    loop {
+        let folder = tempfile::tempdir().context("no place for a trial of the manifests")?;
+        write(folder.path(), &made.files, true).context("the manifests cannot be tried")?;
+        let Err(report) = load(folder.path(), &options, &catalog) else { return Ok(()) };
+        let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
+        let scratch = folder.path().file_name().unwrap_or_default();
+        let refused = made.files.iter().filter_map(|file| {
+            let path = Path::new(scratch).join(&file.path);
+            let of_it = errors.iter().filter(|found| Path::new(&*found.place.file).ends_with(&path));
+            let reasons: Vec<String> = of_it.map(|found| found.message.clone()).collect();
+            // What a token stands for is not known yet.
+            let is_known = !file.text.contains("@@") && !file.path.starts_with("environments/");
+            (is_known && !reasons.is_empty()).then(|| (file.path.clone(), reasons))
+        });
+        let refused: Vec<(String, Vec<String>)> = refused.collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        for (path, reasons) in refused {
+            made.refuse(&path, &reasons);
+        }
+    }
 }

@@ -1,54 +1,193 @@
-//! Values that a rule lists and its field cannot hold: to the rule they stand for nothing, to people for a mistake.
+//! Values that a rule lists and its field never has: to the rule they stand for nothing, to people for a mistake.
 use serde_json::Value;
-use watchbell_elastic::unheld;
+use watchbell_elastic::{FieldInfo, unheld};
+use watchbell_sdk::Listed;
+use watchbell_values::{expression, is_date_math};
 
 /// How many of them are named.
 const NAMED_MAX: usize = 3;
 
-/// Of a rule with a `field` and a list of `values`: what to say of the list, where `field` is of these types.
-pub(crate) fn remark(params: &Value, field: &str, types: &[String]) -> Option<String> {
-    if types.is_empty() {
-        return None;
+/// What to say of the lists that a rule with these parameters and key fields compares with the values of a field.
+pub(crate) fn remarks(params: &Value, key: &[String], info: &FieldInfo) -> Vec<String> {
+    if info.types.is_empty() {
+        return Vec::new();
     }
-    let is_expression = |text: &str| text.len() > 2 && text.starts_with('/') && text.ends_with('/');
-    let values = params.get("values").filter(|_| params["field"] == *field)?.as_array()?;
-    let texts: Vec<String> = values
-        .iter()
-        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        .filter(|text| !is_expression(text))
-        .collect();
-    // Where indices disagree, one that can hold it is enough.
-    let held_by_none = types
-        .iter()
-        .fold(texts.iter().map(String::as_str).collect(), |lost: Vec<&str>, kind| unheld(kind, lost));
+    let mut remarks = Vec::new();
+    let is_of_field = params["field"] == *info.name;
+    if let Some(values) = params["values"].as_array().filter(|_| is_of_field) {
+        let plain = texts(values).into_iter().filter(|text| expression(text).is_none()).collect();
+        remarks.extend(List { info, values: plain, lost: "no document is found by it" }.remarks());
+    }
+    if let Some(keys) = params["expected"].as_array().filter(|_| *key == [info.name.clone()]) {
+        let spans = keys.iter().filter(|key| is_many(key, &info.types)).cloned().collect::<Vec<_>>();
+        if !spans.is_empty() {
+            let (name, spans) = (&info.name, named(&texts(&spans)));
+            remarks.push(format!("{spans} stands for many values of `{name}`: no key is expected by it"));
+        }
+        remarks.extend(List { info, values: texts(keys), lost: "no key is ever so" }.remarks());
+    }
+    remarks
+}
+
+/// Of a list's entries, those that a type can hold, but not as one value.
+fn is_many(entry: &Value, types: &[String]) -> bool {
+    let Ok(listed) = serde_json::from_value::<Listed>(entry.clone()) else { return false };
+    let holds = |kind: &String| unheld(kind, [listed.as_str()]).is_empty();
+    types.iter().any(holds) && types.iter().all(|kind| listed.label(kind).is_none())
+}
+
+fn texts(values: &[Value]) -> Vec<String> {
+    values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect()
+}
+
+struct List<'a> {
+    info: &'a FieldInfo,
+    values: Vec<String>,
+    /// What becomes of a value that no document has.
+    lost: &'a str,
+}
+
+impl List<'_> {
+    fn remarks(&self) -> Vec<String> {
+        [self.of_type(), self.of_date_math(), self.of_normalizer()].into_iter().flatten().collect()
+    }
+
+    /// What the field's type cannot hold. Where indices disagree, one that can hold it is enough.
+    fn of_type(&self) -> Option<String> {
+        let all =
+            self.values.iter().map(String::as_str).filter(|text| !self.is_dated() || !is_date_math(text));
+        let lost = self.info.types.iter().fold(all.collect(), |lost: Vec<&str>, kind| unheld(kind, lost));
+        let (field, kind) = (&self.info.name, self.info.types.join(" and "));
+        (!lost.is_empty()).then(|| {
+            format!("`{field}` is of type {kind}, which cannot hold {}: {}", named(&lost), self.lost)
+        })
+    }
+
+    fn of_date_math(&self) -> Option<String> {
+        let math: Vec<&String> =
+            self.values.iter().filter(|text| self.is_dated() && is_date_math(text)).collect();
+        (!math.is_empty()).then(|| {
+            format!(
+                "{} is date math, which a list does not read: {}; write dates, or compare in `filter`",
+                named(&math),
+                self.lost
+            )
+        })
+    }
+
+    /// The index holds what a normalizer makes of a value, and that is what the list is compared with.
+    fn of_normalizer(&self) -> Option<String> {
+        let name = self.info.normalizer.as_ref()?;
+        let changed: Vec<&String> = match name.as_str() {
+            "lowercase" => self.values.iter().filter(|text| text.to_lowercase() != **text).collect(),
+            _ => self.values.iter().collect(),
+        };
+        (!changed.is_empty()).then(|| {
+            let field = &self.info.name;
+            format!(
+                "`{field}` has the normalizer `{name}`: write {} as the index holds it, or else {}",
+                named(&changed),
+                self.lost
+            )
+        })
+    }
+
+    fn is_dated(&self) -> bool {
+        self.info.types.iter().any(|kind| kind.starts_with("date"))
+    }
+}
+
+/// `a`, `b`, `c`, 2 others
+fn named<T: AsRef<str>>(texts: &[T]) -> String {
     let mut named: Vec<String> =
-        held_by_none.iter().take(NAMED_MAX).map(|text| format!("`{text}`")).collect();
-    match held_by_none.len() {
-        0 => return None,
-        count if count > NAMED_MAX => named.push(format!("{} others", count - NAMED_MAX)),
-        _ => {}
+        texts.iter().take(NAMED_MAX).map(|text| format!("`{}`", text.as_ref())).collect();
+    match texts.len().saturating_sub(NAMED_MAX) {
+        0 => {}
+        1 => named.push("another".into()),
+        more => named.push(format!("{more} others")),
     }
-    let (kind, named) = (types.join(" and "), named.join(", "));
-    Some(format!("`{field}` is of type {kind}, which cannot hold {named}: no document is found by it"))
+    named.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use watchbell_elastic::Role;
 
     use super::*;
 
+    fn info(kinds: &[&str], normalizer: Option<&str>) -> FieldInfo {
+        FieldInfo {
+            name: "v".into(),
+            role: Role::Asked,
+            types: kinds.iter().map(|&kind| kind.to_owned()).collect(),
+            differs: None,
+            ignore_above: None,
+            normalizer: normalizer.map(str::to_owned),
+            text: false,
+            keyword: None,
+        }
+    }
+
+    fn said(params: &Value, kinds: &[&str], normalizer: Option<&str>) -> Vec<String> {
+        remarks(params, &["v".into()], &info(kinds, normalizer))
+    }
+
     #[test]
     fn what_the_field_cannot_hold_is_named() {
-        let types = |kinds: &[&str]| -> Vec<String> { kinds.iter().map(|&kind| kind.to_owned()).collect() };
         let params = json!({ "field": "v", "values": [73, "unknown", "/x.*/", 1.5, "-", "", "y"] });
         assert_eq!(
-            remark(&params, "v", &types(&["long"])).unwrap(),
-            "`v` is of type long, which cannot hold `unknown`, `1.5`, `-`, 2 others: no document is found by it"
+            said(&params, &["long"], None),
+            [
+                "`v` is of type long, which cannot hold `unknown`, `1.5`, `-`, 2 others: no document is found by it"
+            ]
         );
-        assert_eq!(remark(&params, "v", &types(&["keyword"])), None);
-        assert_eq!(remark(&params, "v", &types(&["long", "keyword"])), None);
-        assert_eq!(remark(&params, "w", &types(&["long"])), None);
-        assert_eq!(remark(&json!({ "field": "v", "values": [1] }), "v", &types(&["long"])), None);
+        assert!(said(&params, &["keyword"], None).is_empty());
+        assert!(said(&params, &["long", "keyword"], None).is_empty());
+        assert!(said(&json!({ "field": "w", "values": ["x"] }), &["long"], None).is_empty());
+        assert!(said(&json!({ "field": "v", "values": [1] }), &["long"], None).is_empty());
+        assert!(said(&json!({ "field": "v", "values": ["x"] }), &[], None).is_empty());
+    }
+
+    #[test]
+    fn date_math_is_refused_in_words() {
+        let params = json!({ "field": "v", "values": ["now-1d", "2024-01-01", "2024||/M"] });
+        assert_eq!(
+            said(&params, &["date"], None),
+            [
+                "`now-1d`, `2024||/M` is date math, which a list does not read: no document is found by it; write dates, \
+              or compare in `filter`"
+            ]
+        );
+        assert!(said(&params, &["keyword"], None).is_empty());
+    }
+
+    #[test]
+    fn a_normalizer_changes_what_the_index_holds() {
+        let params = json!({ "field": "v", "values": ["Admin", "root"] });
+        assert_eq!(
+            said(&params, &["keyword"], Some("lowercase")),
+            [
+                "`v` has the normalizer `lowercase`: write `Admin` as the index holds it, or else no document is found by it"
+            ]
+        );
+        assert!(
+            said(&json!({ "field": "v", "values": ["root"] }), &["keyword"], Some("lowercase")).is_empty()
+        );
+        let own = &said(&params, &["keyword"], Some("folded"))[0];
+        assert!(own.contains("write `Admin`, `root` as the index holds it"), "{own}");
+    }
+
+    #[test]
+    fn expected_keys_are_single_values_of_the_key_field() {
+        let params = json!({ "expected": ["10.0.0.0/8", "10.0.0.1", "web"] });
+        assert_eq!(
+            said(&params, &["ip"], None),
+            [
+                "`10.0.0.0/8` stands for many values of `v`: no key is expected by it",
+                "`v` is of type ip, which cannot hold `web`: no key is ever so",
+            ]
+        );
+        assert!(remarks(&params, &["w".into()], &info(&["ip"], None)).is_empty());
     }
 }

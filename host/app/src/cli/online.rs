@@ -1,8 +1,10 @@
 //! What `check --online` asks: is the cluster there, do the indices exist, can the fields be read as the rules need?
+use std::collections::{BTreeMap, BTreeSet};
+
 use watchbell_contract::{Question, Window};
 use watchbell_elastic::{FieldInfo, Role};
-use watchbell_manifest::Bundle;
-use watchbell_pipeline::spec::RuleSpec;
+use watchbell_manifest::{Bundle, Fields, ShownOf};
+use watchbell_pipeline::spec::{RuleName, RuleSpec};
 use watchbell_sandbox::RunError;
 
 use super::{Failure, listed};
@@ -17,12 +19,15 @@ pub(crate) struct Found {
     pub(crate) warnings: Vec<String>,
     /// In words, each naming its rule.
     pub(crate) faults: Vec<String>,
+    /// Of the fields that texts show, those that the mappings of a rule's indices have.
+    pub(crate) fields: BTreeMap<RuleName, Fields>,
 }
 
 pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut found = Found { warnings: Vec::new(), faults: Vec::new() };
+        let mut found = Found { warnings: Vec::new(), faults: Vec::new(), fields: BTreeMap::new() };
+        let shown = shown(bundle);
         let deadline = tokio::time::Instant::from_std(clock::monotonic() + ANSWERS_MAX);
         for rule in &bundle.rules {
             let Some(bound) = bindings.rules.get(&rule.spec.name) else { continue };
@@ -34,10 +39,13 @@ pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failu
                     continue;
                 }
             };
-            match bound.cluster.inspect(&bound.target, &bound.key, &questions, deadline).await {
+            match bound.cluster.inspect(&bound.target, &bound.key, &questions, &shown, deadline).await {
                 Ok(inspection) => {
-                    let of_lists = |info: &FieldInfo| listed::remark(&rule.params, &info.name, &info.types);
-                    let lists = inspection.fields.iter().filter_map(of_lists);
+                    if !inspection.fields.is_empty() {
+                        found.fields.insert(rule.spec.name.clone(), known(&inspection.fields));
+                    }
+                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &bound.key, info);
+                    let lists = inspection.fields.iter().flat_map(of_lists);
                     let remarks = inspection.fields.iter().flat_map(remarks).chain(lists);
                     found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
                     let refused = inspection.refused.into_iter();
@@ -50,6 +58,21 @@ pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failu
     })
 }
 
+/// The fields of documents that any text shows: one look for the rules of a pattern.
+fn shown(bundle: &Bundle) -> Vec<&str> {
+    let of_rules = bundle.rules.iter().flat_map(|rule| &rule.shown);
+    let of_destinations = bundle.environment.destinations.values().flat_map(|to| &to.shown);
+    let documents = of_rules.chain(of_destinations).filter(|shown| shown.of == ShownOf::Document);
+    documents.map(|shown| shown.field.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Those of them that are there.
+fn known(fields: &[FieldInfo]) -> Fields {
+    let mut known = Fields::default();
+    fields.iter().filter(|info| !info.types.is_empty()).for_each(|info| known.add(&*info.name));
+    known
+}
+
 /// What the rule asks first: over the last of its history, as a new one would.
 fn questions(rule: &Bound, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
     let end = clock::wall().floor(spec.grid);
@@ -60,12 +83,15 @@ fn questions(rule: &Bound, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
 
 fn remarks(info: &FieldInfo) -> Vec<String> {
     let field = &info.name;
+    let missing = match info.role {
+        Role::Key => format!("no document has the field `{field}`: every document falls into one group"),
+        Role::Time | Role::Asked => format!("no document has the field `{field}`"),
+        Role::Filter => format!("no document has the field `{field}`, which a filter names"),
+        // It is compared with the documents of the tests as well.
+        Role::Shown => return Vec::new(),
+    };
     if info.types.is_empty() {
-        return vec![match info.role {
-            Role::Key => format!("no document has the field `{field}`: every document falls into one group"),
-            Role::Time | Role::Asked => format!("no document has the field `{field}`"),
-            Role::Filter => format!("no document has the field `{field}`, which a filter names"),
-        }];
+        return vec![missing];
     }
     if info.role == Role::Filter {
         return Vec::new();

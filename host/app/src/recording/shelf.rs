@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use watchbell_contract::Finding;
-use watchbell_pipeline::order::{Purpose, Run, RunFault};
+use watchbell_pipeline::fault::RunFault;
+use watchbell_pipeline::order::{Evaluation, Purpose, Run};
 
 use super::form::{Ended, PageForm, Recording};
 use super::refused::RefusedForm;
@@ -33,6 +34,16 @@ pub(crate) enum ShelfFault {
     Size { path: PathBuf },
 }
 
+/// Whether a run is worth recording: it is a live one that found something, or that the rule itself failed. Others would
+/// only fill the disk.
+pub(crate) fn is_worth_it(run: &Run, outcome: &Result<Evaluation, RunFault>) -> bool {
+    let says_something = match outcome {
+        Ok(evaluation) => !evaluation.finding.signals.is_empty(),
+        Err(fault) => fault.kind.is_the_rules_own(),
+    };
+    run.purpose == Purpose::Live && says_something
+}
+
 impl Shelf {
     /// Beside the store's file.
     pub(crate) fn beside(store: &Path) -> Self {
@@ -45,8 +56,7 @@ impl Shelf {
         &self.folder
     }
 
-    /// Records a live run that found something or that the module failed; others would only fill the disk. Best
-    /// effort: a disk that is full must not hold up the rule.
+    /// Records a run that is worth it. Best effort: a disk that is full must not hold up the rule.
     pub(crate) fn record(
         &self,
         run: &Run,
@@ -56,16 +66,9 @@ impl Shelf {
         outcome: Result<&Finding, &RunFault>,
     ) -> Option<String> {
         let ended = match outcome {
-            Ok(finding) if finding.signals.is_empty() => return None,
             Ok(finding) => Ended::of(finding),
-            Err(RunFault::Rule(message) | RunFault::Limit(message) | RunFault::State(message)) => {
-                Ended::Failed { message: message.clone() }
-            }
-            Err(RunFault::Outside(_) | RunFault::Slow(_) | RunFault::TooLarge(_)) => return None,
+            Err(fault) => Ended::Failed { message: fault.message.clone() },
         };
-        if run.purpose == Purpose::Priming {
-            return None;
-        }
         let (pages, refused) = tape.into_parts()?;
         let recording = Recording {
             rule: run.rule.0.clone(),

@@ -1,15 +1,55 @@
 //! What a test's documents are, and when a search finds them.
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_manifest::{Documents, Offset, Test};
+use watchbell_manifest::{Documents, Fields, Offset, Test};
 
 use crate::clock::rfc3339;
 
 /// Documents of one test; more belong into a backtest.
 const DOCUMENTS_MAX: usize = 2_000_000;
+
+/// Lines of a file of documents that are read for the names of its fields.
+const LINES_READ_MAX: usize = 1_000;
+
+/// Adds the fields of the documents that `test` has, and of its mapping.
+///
+/// # Errors
+/// What is wrong with a file of documents.
+pub(crate) fn fields(test: &Test, into: &mut Fields) -> Result<(), String> {
+    test.mapping.iter().for_each(|mapping| mapped(mapping, "", into));
+    for of in &test.documents {
+        into.add_document(&of.fields);
+        for path in of.ndjson.as_deref().map(files).transpose()?.unwrap_or_default() {
+            let file = fs::File::open(&path).map_err(|error| cannot_read(&path, &error))?;
+            for line in BufReader::new(file).lines().take(LINES_READ_MAX) {
+                let line = line.map_err(|error| cannot_read(&path, &error))?;
+                if let Ok(document) = serde_json::from_str(&line) {
+                    into.add_document(&document);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mapped(properties: &Value, above: &str, into: &mut Fields) {
+    for (name, field) in properties.as_object().into_iter().flatten() {
+        let name = format!("{above}{name}");
+        match field.get("properties") {
+            Some(inner) => mapped(inner, &format!("{name}."), into),
+            None if field["type"] == "flattened" => into.add_open(name),
+            None => into.add(name),
+        }
+    }
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read `{}`: {error}", path.display())
+}
 
 /// A document on its way to the index.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +93,10 @@ fn generated(of: &Documents, start: Timestamp, index: &str, time_field: &str, in
         let after = Duration(of.every.millis().saturating_mul(u64::from(n)));
         let mut fields = of.fields.clone();
         fields.values_mut().for_each(|value| number(value, n));
-        fields.entry(time_field).or_insert_with(|| rfc3339(first + after).into());
+        // A document may have its time in an object as well as under a dotted name.
+        if fields.get(time_field).or_else(|| below(&fields, time_field)).is_none() {
+            fields.insert(time_field.to_owned(), rfc3339(first + after).into());
+        }
         let source = Value::Object(fields).to_string();
         into.push(Arrival { at: arrives + after, index: index.to_owned(), source });
     }
@@ -78,8 +121,7 @@ fn from_file(
     time_field: &str,
     into: &mut Vec<Arrival>,
 ) -> Result<(), String> {
-    let text =
-        fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
     let mut first = None;
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = |what: &str| format!("{}:{number}: {what}", path.display());
@@ -130,10 +172,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
 fn time_of(source: &Map<String, Value>, field: &str) -> Option<Timestamp> {
     match source.get(field).or_else(|| below(source, field))? {
         Value::Number(millis) => millis.as_i64().map(Timestamp),
-        Value::String(text) => {
-            let at = text.parse::<jiff::Timestamp>().ok().map(|at| at.as_millisecond());
-            at.or_else(|| text.parse().ok()).map(Timestamp)
-        }
+        Value::String(text) => text.parse().ok().or_else(|| text.parse().ok().map(Timestamp)),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
 //! A node and a stage, one test after the other.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -29,6 +29,14 @@ pub(super) struct Theatre {
     clock: Arc<AtomicI64>,
     cluster: Cluster,
     http: reqwest::Client,
+}
+
+/// The indices of one test.
+struct Indices<'a> {
+    test: &'a Test,
+    time_field: &'a str,
+    /// Those that are there.
+    made: BTreeSet<String>,
 }
 
 /// What happens to the world at an instant, in the order in which it does.
@@ -110,13 +118,11 @@ impl Theatre {
         self.clock.store(test.start.0, Ordering::Relaxed);
         let arrivals =
             documents::arrivals(test, &index, &rule.target.time_field).map_err(anyhow::Error::msg)?;
-        let mut indices: Vec<&str> = arrivals.iter().map(|arrival| arrival.index.as_str()).collect();
-        indices.push(&index);
-        indices.sort_unstable();
-        indices.dedup();
-        for index in indices {
-            self.create(index, test.mapping.as_ref(), &rule.target.time_field).await?;
-        }
+        let mut indices = Indices { test, time_field: &rule.target.time_field, made: BTreeSet::new() };
+        // One that the rule reaches by a pattern comes with its first document, as by a rollover.
+        let is_named = |index: &&str| rule.target.indices.iter().any(|name| name == index);
+        let named = arrivals.iter().map(|arrival| arrival.index.as_str()).filter(is_named);
+        self.create(&mut indices, named.chain([index.as_str()])).await?;
         let bound = Bound::new(rule, &bundle.environment, catalog, self.cluster.clone())?;
         let cast = Cast {
             digest: bundle.digest.clone(),
@@ -127,9 +133,9 @@ impl Theatre {
         };
         // What was there before the host was.
         let before = arrivals.iter().take_while(|arrival| arrival.at <= test.start).count();
-        self.index(&arrivals[..before]).await?;
+        self.index(&arrivals[..before], &mut indices).await?;
         let mut stage = Stage::open(cast, test.start, Arc::clone(&self.clock))?;
-        let outcome_of = self.through(test, &arrivals, before, &mut stage, outcome).await;
+        let outcome_of = self.through(&mut indices, &arrivals, before, &mut stage, outcome).await;
         let lines = stage.story.0.iter().filter_map(|sighting| sighting.line(test.start));
         let mut lines: Vec<String> = lines.collect();
         if lines.len() > STORY_MAX {
@@ -143,12 +149,13 @@ impl Theatre {
 
     async fn through(
         &self,
-        test: &Test,
+        indices: &mut Indices<'_>,
         arrivals: &[Arrival],
         before: usize,
         stage: &mut Stage,
         outcome: &mut Outcome,
     ) -> Result<()> {
+        let test = indices.test;
         let mut turns = turns(test, arrivals, before);
         turns.sort();
         let mut discrepancies = Vec::new();
@@ -162,7 +169,7 @@ impl Theatre {
                     while turns.next_if(|(next, turn)| *next == at && *turn == Turn::Arrive(end)).is_some() {
                         end += 1;
                     }
-                    self.index(&arrivals[first..end]).await?;
+                    self.index(&arrivals[first..end], indices).await?;
                 }
                 Turn::Trouble(kind) => self.node.set_trouble(kind.map(|kind| match kind {
                     TroubleKind::Refuse(status) => Trouble::Refuse(status),
@@ -194,25 +201,27 @@ impl Theatre {
         Ok(())
     }
 
-    async fn create(&self, index: &str, mapping: Option<&Value>, time_field: &str) -> Result<()> {
-        let mut properties = mapping.and_then(Value::as_object).cloned().unwrap_or_default();
-        // An index without documents would lack it, as no index of logs does.
-        if !time_field.contains('.') {
-            properties.entry(time_field).or_insert_with(|| json!({ "type": "date" }));
-        }
-        let body = json!({ "mappings": { "properties": properties } });
-        let url = format!("{}/{index}", self.node.url());
-        let answer = self.http.put(url).json(&body).send().await?;
-        if !answer.status().is_success() {
-            bail!("the index `{index}` cannot be made: {}", reason(&answer.json().await?));
+    /// Makes those of `names` that are not there yet.
+    async fn create(&self, indices: &mut Indices<'_>, names: impl Iterator<Item = &str>) -> Result<()> {
+        for index in names {
+            if !indices.made.insert(index.to_owned()) {
+                continue;
+            }
+            let body = json!({ "mappings": { "properties": indices.properties(index) } });
+            let url = format!("{}/{index}", self.node.url());
+            let answer = self.http.put(url).json(&body).send().await?;
+            if !answer.status().is_success() {
+                bail!("the index `{index}` cannot be made: {}", reason(&answer.json().await?));
+            }
         }
         Ok(())
     }
 
-    async fn index(&self, arrivals: &[Arrival]) -> Result<()> {
+    async fn index(&self, arrivals: &[Arrival], indices: &mut Indices<'_>) -> Result<()> {
         if arrivals.is_empty() {
             return Ok(());
         }
+        self.create(indices, arrivals.iter().map(|arrival| arrival.index.as_str())).await?;
         let mut body = String::new();
         for arrival in arrivals {
             body.push_str(&json!({ "index": { "_index": arrival.index } }).to_string());
@@ -229,6 +238,18 @@ impl Theatre {
             None if answer.get("error").is_some() => bail!("documents were refused: {}", reason(&answer)),
             None => Ok(()),
         }
+    }
+}
+
+impl Indices<'_> {
+    fn properties(&self, index: &str) -> Map<String, Value> {
+        let own = self.test.mappings.get(index).or(self.test.mapping.as_ref());
+        let mut properties = own.and_then(Value::as_object).cloned().unwrap_or_default();
+        // An index without documents would lack it, as no index of logs does.
+        if !self.time_field.contains('.') {
+            properties.entry(self.time_field).or_insert_with(|| json!({ "type": "date" }));
+        }
+        properties
     }
 }
 

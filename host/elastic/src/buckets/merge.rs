@@ -15,6 +15,7 @@ use crate::{
     error::Cause,
     mapping::Mapping,
     plan::Kind,
+    reached::AliasFilters,
     resolve::{Field, Group},
     target::Target,
     transport::index_path,
@@ -71,7 +72,7 @@ impl MergedCursor {
         inner: &Arc<Inner>,
         target: &Target,
         over: Range,
-        filters: &[Value],
+        (filters, aliases): (&[Value], &AliasFilters),
         buckets: &Buckets,
         (mapping, groups): (&Mapping, &[Group<Field>]),
         deadline: Instant,
@@ -83,9 +84,9 @@ impl MergedCursor {
             let own = &group.parts[..buckets.by.len()];
             let metrics = sources.iter().map(|place| group.parts[buckets.by.len() + place].clone());
             let fields: Vec<Option<Field>> = own.iter().cloned().chain(metrics).collect();
-            for indices in chunks(group.indices.as_deref().unwrap_or_default()) {
+            for (indices, alias) in alike(group.indices.as_deref().unwrap_or_default(), aliases) {
                 let target = Target { indices, ..target.clone() };
-                let filters = filters.to_vec();
+                let filters = filters.iter().chain(alias).cloned().collect();
                 let inner = Arc::clone(inner);
                 cursors.push(BucketsCursor::new(
                     inner,
@@ -206,6 +207,22 @@ fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
         });
     }
     Ok((asked, sources, folds))
+}
+
+/// Indices that are behind the same filter of an alias, so many at a time as a request's path holds.
+fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>, Option<&'a Value>)> {
+    let mut behind: Vec<(Option<&Value>, Vec<String>)> = vec![];
+    for index in indices {
+        let alias = aliases.get(index);
+        match behind.iter_mut().find(|(known, _)| *known == alias) {
+            Some((_, indices)) => indices.push(index.clone()),
+            None => behind.push((alias, vec![index.clone()])),
+        }
+    }
+    let named = |(alias, indices): (_, Vec<String>)| {
+        chunks(&indices).into_iter().map(move |indices| (indices, alias))
+    };
+    behind.into_iter().flat_map(named).collect()
 }
 
 /// So many names at a time as a request's path holds.

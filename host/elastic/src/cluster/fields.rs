@@ -35,6 +35,8 @@ pub struct FieldInfo {
     pub differs: Option<String>,
     /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
     pub ignore_above: Option<u64>,
+    /// What changes the values before they are held, in some index.
+    pub normalizer: Option<String>,
     /// Analysed in some index: read from the source, and counted by its `keyword`.
     pub text: bool,
     /// The `.keyword` beside it, where every index that has the field has that too.
@@ -50,10 +52,12 @@ pub enum Role {
     Asked,
     /// Named in a filter alone.
     Filter,
+    /// Shown in texts alone.
+    Shown,
 }
 
 impl Cluster {
-    /// What the indices know of the fields that `questions` depend on, and of `key`.
+    /// What the indices know of the fields that `questions` depend on, of `key` and of those that texts show.
     ///
     /// # Errors
     /// As `ask`; what cannot be asked is told in the answer.
@@ -62,6 +66,7 @@ impl Cluster {
         target: &Target,
         key: &[String],
         questions: &[Question],
+        shown: &[&str],
         deadline: Instant,
     ) -> Result<Inspection, AskError> {
         let look = async {
@@ -72,12 +77,15 @@ impl Cluster {
             roles.extend(asked.iter().flat_map(Asked::of_filters).map(|field| (field, Role::Filter)));
             let mut known = HashSet::new();
             roles.retain(|(field, _)| !is_metadata(field) && known.insert(*field));
+            let read: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
+            let shown = shown.iter().copied().filter(|field| known.insert(*field));
+            roles.extend(shown.map(|field| (field, Role::Shown)));
             let names: Vec<&str> = roles.iter().map(|(field, _)| *field).collect();
             let Some(mapping) = self.inner.mapping_of_data(target, &names, deadline).await? else {
                 return Ok(Inspection::default());
             };
-            let ignored = self.inner.ignore_above(target, &names, deadline).await?;
-            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &ignored));
+            let held = self.inner.held(target, &read, deadline).await?;
+            let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &held));
             let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
             let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
             refused.sort_unstable();
@@ -89,8 +97,14 @@ impl Cluster {
 }
 
 impl FieldInfo {
-    fn new(name: &str, role: Role, mapping: &Mapping, ignored: &HashMap<String, u64>) -> Self {
+    fn new(name: &str, role: Role, mapping: &Mapping, held: &HashMap<String, Held>) -> Self {
         let caps = mapping.field(name);
+        let types = match caps {
+            Some(caps) => caps.types.clone(),
+            // No mapping lists the members of such an object.
+            None if role == Role::Shown && mapping.below_flattened(name) => vec!["flattened".into()],
+            None => Vec::new(),
+        };
         let keyword = format!("{name}.keyword");
         let mut exact = mapping.classes().map(|class| mapping.resolve(name, class));
         let has_keyword = caps.is_some()
@@ -98,23 +112,31 @@ impl FieldInfo {
         Self {
             name: name.into(),
             role,
-            types: caps.map(|caps| caps.types.clone()).unwrap_or_default(),
+            types,
             differs: caps.filter(|caps| caps.types.len() > 1).map(Caps::described),
-            ignore_above: ignored.get(name).copied(),
+            ignore_above: held.get(name).and_then(|held| held.ignore_above),
+            normalizer: held.get(name).and_then(|held| held.normalizer.clone()),
             text: caps.is_some_and(Caps::is_text),
             keyword: has_keyword.then_some(keyword),
         }
     }
 }
 
+/// How values are held, as field capabilities do not say.
+#[derive(Default)]
+struct Held {
+    /// The smallest of all indices.
+    ignore_above: Option<u64>,
+    normalizer: Option<String>,
+}
+
 impl Inner {
-    /// The smallest `ignore_above` of each field, where one is set.
-    async fn ignore_above(
+    async fn held(
         &self,
         target: &Target,
         fields: &[&str],
         deadline: Instant,
-    ) -> Result<HashMap<String, u64>, Cause> {
+    ) -> Result<HashMap<String, Held>, Cause> {
         let list = encoded(&fields.join(","));
         let index = index_path(&target.indices);
         let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
@@ -122,17 +144,19 @@ impl Inner {
         let body = self.send(&request).await?;
         let answer: HashMap<String, Value> =
             serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        let mut ignored = HashMap::new();
+        let mut held: HashMap<String, Held> = HashMap::new();
         for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
             for (name, field) in mappings {
                 let leaf =
                     field.get("mapping").and_then(Value::as_object).and_then(|leaf| leaf.values().next());
-                if let Some(above) = leaf.and_then(|leaf| leaf.get("ignore_above")?.as_u64()) {
-                    let least = ignored.entry(name.clone()).or_insert(above);
-                    *least = above.min(*least);
-                }
+                let Some(leaf) = leaf else { continue };
+                let held = held.entry(name.clone()).or_default();
+                let above = leaf.get("ignore_above").and_then(Value::as_u64);
+                held.ignore_above = [held.ignore_above, above].into_iter().flatten().min();
+                let normalizer = leaf.get("normalizer").and_then(Value::as_str).map(str::to_owned);
+                held.normalizer = held.normalizer.take().or(normalizer);
             }
         }
-        Ok(ignored)
+        Ok(held)
     }
 }

@@ -138,7 +138,7 @@ async fn fields_are_told_with_what_to_beware_of() {
     let key = ["m", "m.keyword", "gone"].map(String::from);
     let mut target = target();
     target.filter = Some(json!({ "query_string": { "query": "typo:1" } }));
-    let found = cluster(&fake).inspect(&target, &key, &[question(&["g"])], deadline()).await.unwrap();
+    let found = cluster(&fake).inspect(&target, &key, &[question(&["g"])], &[], deadline()).await.unwrap();
     let fields = found.fields;
     let names: Vec<_> = fields.iter().map(|field| (field.name.as_str(), field.role)).collect();
     let expected = [

@@ -9,6 +9,7 @@ mod nodes; // several nodes, retries, concurrency
 mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions
 mod fields; // fields as the indices have them
+mod reached; // and indices behind an alias
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, literal, members};
+use super::recipe::{Make, Recipe};
 use super::slack::each;
-use super::{Make, Recipe};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -253,7 +253,9 @@ fn googlechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         Yaml::from(json!({ "text": "{{ body }}" }))
     };
     let urls = kitchen.secrets_of("googlechat_webhook_url", "GOOGLECHAT_WEBHOOK_URL");
-    urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
+    urls.into_iter()
+        .map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).plain().made())
+        .collect()
 }
 
 /// HipChat's API v2, "Send room notification".
@@ -275,7 +277,7 @@ fn hipchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     } else {
         kitchen.sheet.changed(
             "hipchat_message_format",
-            "`text`: a webhook is given Markdown, in which HTML would show as it is written",
+            "`text`: the texts are plain, and HTML would show as it is written",
         );
     }
     let mentions: String = kitchen
@@ -294,7 +296,8 @@ fn hipchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("message", Some(Yaml::Text(format!("{mentions}{{{{ body | cut(9000) }}}}")))),
         ("notify", Some(notify)),
     ]);
-    vec![Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)])).timeout(timeout).made()]
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
+    vec![webhook.plain().timeout(timeout).made()]
 }
 
 fn gitter(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {

@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, basic, constants, header, literal, members};
-use super::{Make, Recipe};
-use crate::tree::Node;
+use super::recipe::{Make, Recipe};
+use crate::node::Node;
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -159,7 +159,13 @@ fn opsgenie(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let Some(key) = kitchen.secret_as("opsgenie_key", "OPSGENIE_AUTHORIZATION", Some(how)) else {
         return Vec::new();
     };
-    vec![Webhook::json(url, Yaml::Map(body)).auth(header("Authorization", key)).timeout(timeout).made()]
+    vec![
+        Webhook::json(url, Yaml::Map(body))
+            .auth(header("Authorization", key))
+            .timeout(timeout)
+            .plain()
+            .made(),
+    ]
 }
 
 /// A map whose values are texts, or `{field: name}`.
@@ -194,7 +200,7 @@ fn victorops(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let Some(url) = kitchen.secret_as("victorops_api_key", "VICTOROPS_URL", Some(how)) else {
         return Vec::new();
     };
-    let webhook = Webhook::json(url, body).timeout(timeout);
+    let webhook = Webhook::json(url, body).timeout(timeout).plain();
     vec![Webhook { path: Some(Yaml::Text(format!("/{routing}"))), ..webhook }.made()]
 }
 
@@ -209,7 +215,7 @@ fn pagertree(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let Some(url) = kitchen.secret("pagertree_integration_url", "PAGERTREE_INTEGRATION_URL") else {
         return Vec::new();
     };
-    vec![Webhook::json(url, Yaml::from(body)).timeout(timeout).made()]
+    vec![Webhook::json(url, Yaml::from(body)).timeout(timeout).plain().made()]
 }
 
 fn servicenow(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -240,7 +246,7 @@ fn servicenow(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let username = kitchen.sheet.text("username").unwrap_or_default();
     kitchen.sheet.carried("username", "the destination's `auth`");
     let Some(password) = kitchen.secret("password", "SERVICENOW_PASSWORD") else { return Vec::new() };
-    vec![Webhook::json(url, Yaml::Map(body)).auth(basic(&username, password)).timeout(timeout).made()]
+    vec![Webhook::json(url, Yaml::Map(body)).auth(basic(&username, password)).timeout(timeout).plain().made()]
 }
 
 fn flashduty(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -263,12 +269,12 @@ fn flashduty(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     ]);
     if kitchen.sheet.has("flashduty_url") {
         let Some(url) = kitchen.secret("flashduty_url", "FLASHDUTY_URL") else { return Vec::new() };
-        return vec![Webhook::json(url, Yaml::Map(body)).made()];
+        return vec![Webhook::json(url, Yaml::Map(body)).plain().made()];
     }
     let Some(key) = kitchen.secret("flashduty_integration_key", "FLASHDUTY_INTEGRATION_KEY") else {
         return Vec::new();
     };
     let auth = Yaml::map([("query", Yaml::map([("name", Yaml::text("integration_key")), ("value", key)]))]);
     let url = Yaml::text("https://api.flashcat.cloud/event/push/alert/standard");
-    vec![Webhook::json(url, Yaml::Map(body)).auth(auth).made()]
+    vec![Webhook::json(url, Yaml::Map(body)).auth(auth).plain().made()]
 }

@@ -1,10 +1,10 @@
 //! What every recipe needs: the rule's options, what its messages may name, and a place for secrets.
 use crate::mask::{lone_token, variables};
+use crate::node::{Data, Node};
 use crate::secrets::Secrets;
 use crate::sheet::Sheet;
 use crate::texts::python::{Part, Which, read};
 use crate::texts::{Dialect, Term, Terms, Writer, jinja};
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(crate) struct Kitchen<'a> {
@@ -218,6 +218,8 @@ pub(super) struct Webhook {
     pub(super) body: Option<Yaml>,
     pub(super) form: Option<Yaml>,
     pub(super) timeout: Option<String>,
+    /// The form of its texts, where it is not the product's own.
+    pub(super) text: Option<&'static str>,
 }
 
 impl Webhook {
@@ -231,6 +233,7 @@ impl Webhook {
             body: Some(body),
             form: None,
             timeout: None,
+            text: None,
         }
     }
 
@@ -240,6 +243,16 @@ impl Webhook {
 
     pub(super) fn auth(mut self, auth: Yaml) -> Self {
         self.auth = Some(auth);
+        self
+    }
+
+    /// Its receiver shows texts as they come: markup would be read as signs.
+    pub(super) fn plain(self) -> Self {
+        self.plain_unless(false)
+    }
+
+    pub(super) fn plain_unless(mut self, reads_markdown: bool) -> Self {
+        self.text = (!reads_markdown).then_some("plain");
         self
     }
 
@@ -258,7 +271,7 @@ impl Webhook {
         }
         params.extend(self.body.map(|body| ("body".to_string(), body)));
         params.extend(self.form.map(|form| ("form".to_string(), form)));
-        destination("webhook", self.url, self.auth, params, self.timeout)
+        destination("webhook", self.url, self.auth, self.text, params, self.timeout)
     }
 }
 
@@ -266,12 +279,14 @@ pub(super) fn destination(
     product: &str,
     url: Yaml,
     auth: Option<Yaml>,
+    text: Option<&str>,
     params: Vec<(String, Yaml)>,
     timeout: Option<String>,
 ) -> Yaml {
     let private = matches!(&url, Yaml::Text(url) if is_private(url));
     let mut entries = vec![("use".to_string(), Yaml::text(product)), ("url".to_string(), url)];
     entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
+    entries.extend(text.map(|form| ("text".to_string(), Yaml::text(form))));
     if !params.is_empty() {
         entries.push(("params".to_string(), Yaml::Map(params)));
     }

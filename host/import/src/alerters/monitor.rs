@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::incident::OVER;
 use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, holds_secret, literal, members};
-use super::{Make, Recipe};
-use crate::tree::Node;
+use super::recipe::{Make, Recipe};
+use crate::node::Node;
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -122,7 +122,7 @@ fn alertmanager(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     kitchen.sheet.settle("alertmanager_hosts", "the destinations' addresses");
     let body = Yaml::List(vec![Yaml::Map(alert)]);
     let made = urls.into_iter().map(|url| {
-        let webhook = Webhook::json(url, body.clone()).timeout(timeout.clone());
+        let webhook = Webhook::json(url, body.clone()).timeout(timeout.clone()).plain();
         Webhook { path: Some(Yaml::text("/api/v2/alerts")), auth: auth.clone(), ..webhook }.made()
     });
     made.collect()
@@ -183,7 +183,7 @@ fn alerta(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         .sheet
         .has("alerta_api_key")
         .then(|| kitchen.secret_as("alerta_api_key", "ALERTA_AUTHORIZATION", Some("`Key {}`, with the key")));
-    let webhook = Webhook::json(url, Yaml::Map(body));
+    let webhook = Webhook::json(url, Yaml::Map(body)).plain();
     let auth = auth.flatten().map(|key| header("Authorization", key));
     vec![Webhook { path: Some(Yaml::text("/alert")), auth, ..webhook }.made()]
 }

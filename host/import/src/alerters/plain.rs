@@ -1,7 +1,7 @@
 //! Any receiver of one request over HTTP.
 use super::kitchen::{Kitchen, Webhook, constants, is_secret, members};
-use super::{Make, Recipe};
-use crate::tree::{Data, Node};
+use super::recipe::{Make, Recipe};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -162,7 +162,7 @@ fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
             Yaml::List(items.iter().map(|item| of_jinja(kitchen, item)).collect::<Result<_, _>>()?)
         }
         Data::Map(entries) => {
-            let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| {
+            let member = |entry: &crate::node::Entry, kitchen: &mut Kitchen<'_>| {
                 if entry.key.contains("{{") || entry.key.starts_with('$') {
                     return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
                 }
@@ -280,7 +280,7 @@ fn gelf(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     }
     let (headers, auth) = headers(kitchen, "gelf_http_headers");
     let Some(url) = kitchen.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
-    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout);
+    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout).plain();
     vec![Webhook { headers, auth, ..webhook }.made()]
 }
 
@@ -294,7 +294,7 @@ fn datadog(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let Some(key) = kitchen.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("DD-API-KEY")), ("value", key)]))]);
     let body = Yaml::map([("title", Yaml::text("{{ headline }}")), ("text", Yaml::text("{{ body }}"))]);
-    vec![Webhook::json(url, body).auth(auth).made()]
+    vec![Webhook::json(url, body).auth(auth).plain().made()]
 }
 
 fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -322,7 +322,7 @@ fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let Some(url) = kitchen.address("smseagle_url", "SMSEAGLE_URL") else { return Vec::new() };
     let Some(token) = kitchen.secret("smseagle_token", "SMSEAGLE_TOKEN") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("access-token")), ("value", token)]))]);
-    let webhook = Webhook::json(url, Yaml::Map(body)).auth(auth);
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(auth).plain();
     vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
 }
 
@@ -343,5 +343,5 @@ fn twilio(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let auth =
         Yaml::map([("basic", Yaml::map([("username", Yaml::Text(account.clone())), ("password", token)]))]);
     let url = Yaml::Text(format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Messages.json"));
-    vec![Webhook::form(url, Yaml::Map(form)).auth(auth).made()]
+    vec![Webhook::form(url, Yaml::Map(form)).auth(auth).plain().made()]
 }

@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, literal, members};
-use super::{Make, Recipe};
-use crate::tree::{Data, Node};
+use super::recipe::{Make, Recipe};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -134,7 +134,7 @@ fn telegram(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("disable_web_page_preview", Some(Yaml::Bool(true))),
     ]);
     let Some(url) = url else { return Vec::new() };
-    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout);
+    let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout).plain();
     vec![Webhook { path: Some(Yaml::text("/sendMessage")), ..webhook }.made()]
 }
 
@@ -175,7 +175,8 @@ fn dingtalk(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     };
     let body = Yaml::map([("msgtype", Yaml::text(kind)), (name, inner)]);
     let url = Yaml::text("https://oapi.dingtalk.com/robot/send");
-    vec![Webhook::json(url, body).auth(in_query("access_token", token)).timeout(timeout).made()]
+    let webhook = Webhook::json(url, body).auth(in_query("access_token", token)).timeout(timeout);
+    vec![webhook.plain_unless(kind != "text").made()]
 }
 
 fn in_query(name: &str, value: Yaml) -> Yaml {
@@ -189,7 +190,7 @@ fn lark(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     };
     let kind = kitchen.constant_or("lark_msgtype", "text");
     let content = of(json!({ "title": "{{ headline }}", "text": "{{ body }}" }));
-    vec![Webhook::json(url, Yaml::map([("msg_type", kind), ("content", content)])).made()]
+    vec![Webhook::json(url, Yaml::map([("msg_type", kind), ("content", content)])).plain().made()]
 }
 
 fn workwechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -201,7 +202,7 @@ fn workwechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     kitchen.sheet.carried("work_wechat_msgtype", "in the destination's request");
     let body = Yaml::map([("msgtype", Yaml::text(kind)), (kind, of(json!({ "content": "{{ body }}" })))]);
     let url = Yaml::text("https://qyapi.weixin.qq.com/cgi-bin/webhook/send");
-    vec![Webhook::json(url, body).auth(in_query("key", key)).made()]
+    vec![Webhook::json(url, body).auth(in_query("key", key)).plain_unless(kind == "markdown").made()]
 }
 
 fn yzj(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -212,7 +213,7 @@ fn yzj(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let kind = kitchen.value("yzj_type").unwrap_or(Yaml::Number("0".into()));
     let url = Yaml::Text(format!("https://{host}/gateway/robot/webhook/send"));
     let webhook =
-        Webhook::json(url, of(json!({ "content": "{{ body }}" }))).auth(in_query("yzjtoken", token));
+        Webhook::json(url, of(json!({ "content": "{{ body }}" }))).auth(in_query("yzjtoken", token)).plain();
     vec![Webhook { query: vec![("yzjtype".into(), kind)], ..webhook.timeout(timeout) }.made()]
 }
 
@@ -225,7 +226,7 @@ fn line(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let messages = of(json!([{ "type": "text", "text": "{{ body | cut(4800) }}" }]));
     let body = Yaml::Map(members([("to", to), ("messages", Some(messages))]));
     let url = Yaml::text("https://api.line.me/v2/bot/message/push");
-    vec![Webhook::json(url, body).auth(Yaml::map([("bearer", token)])).made()]
+    vec![Webhook::json(url, body).auth(Yaml::map([("bearer", token)])).plain().made()]
 }
 
 fn webex(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -240,7 +241,8 @@ fn webex(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     let markdown = kitchen.sheet.text(kind).as_deref() == Some("markdown");
     kitchen.sheet.carried(kind, "in the destination's request");
     let name = if markdown { "markdown" } else { "text" };
-    vec![Webhook::json(url, Yaml::map([(name, Yaml::text("{{ body }}"))])).made()]
+    let webhook = Webhook::json(url, Yaml::map([(name, Yaml::text("{{ body }}"))]));
+    vec![webhook.plain_unless(markdown).made()]
 }
 
 fn chatwork(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
@@ -256,7 +258,7 @@ fn chatwork(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("self_unread", Yaml::Number("0".into())),
         ("body", Yaml::text("{{ body | cut(2000) }}")),
     ]);
-    vec![Webhook::form(url, form).auth(header).timeout(timeout).made()]
+    vec![Webhook::form(url, form).auth(header).timeout(timeout).plain().made()]
 }
 
 fn power_automate(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {

@@ -1,6 +1,6 @@
 //! Slack, for which there is a product of its own.
 use super::kitchen::{Kitchen, destination};
-use super::{Make, Recipe};
+use super::recipe::{Make, Recipe};
 use crate::yaml::Yaml;
 
 const SLACK: &[&str] = &[
@@ -92,7 +92,8 @@ fn slack(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     );
     each(kitchen, "slack_webhook_url", "SLACK_WEBHOOK_URL", "slack_channel_override", |url, channel| {
         let channel = channel.map(|channel| ("channel".to_string(), Yaml::text(channel)));
-        destination("slack", url, None, channel.into_iter().chain(params.clone()).collect(), timeout.clone())
+        let params = channel.into_iter().chain(params.clone()).collect();
+        destination("slack", url, None, None, params, timeout.clone())
     })
 }
 

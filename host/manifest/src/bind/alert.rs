@@ -4,20 +4,24 @@ use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Wor
 use watchbell_pipeline::text::{self, NameKind, check_template};
 
 use super::doc::Doc;
+use super::texts;
 use crate::report::suggest;
-use crate::{Environment, raw};
+use crate::{Environment, Shown, raw};
 
+/// What the rule says and to whom, and what its own texts show.
 pub(crate) fn alert(
     doc: &mut Doc<'_>,
     typed: Option<raw::Alert>,
     base: Severity,
     key: &[String],
     environment: Option<&Environment>,
-) -> AlertSpec {
+) -> (AlertSpec, Vec<Shown>) {
     let typed = typed.unwrap_or_default();
+    let mut shown = Vec::new();
     for (pointer, text) in [("/alert/title", &typed.title), ("/alert/body", &typed.body)] {
         if let Some(text) = text {
             template(doc, pointer, text, key);
+            shown.extend(texts::shown(doc, pointer, text));
         }
     }
     let steps = match (typed.to, typed.escalate) {
@@ -51,14 +55,15 @@ pub(crate) fn alert(
         }
     }
     let repeat = typed.repeat.map(|_| doc.positive("/alert/repeat", typed.repeat, Duration::ZERO));
-    AlertSpec {
+    let alert = AlertSpec {
         title: typed.title.unwrap_or_else(|| text::TITLE.into()),
         body: typed.body.unwrap_or_else(|| text::BODY.into()),
         steps,
         repeat,
         hold: doc.span("/alert/for", typed.hold, Duration::ZERO),
         resolve_after: doc.span("/alert/resolve_after", typed.resolve_after, Duration::ZERO),
-    }
+    };
+    (alert, shown)
 }
 
 /// `worse:`, in rising order of severity.

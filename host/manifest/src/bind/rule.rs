@@ -1,28 +1,21 @@
 //! A manifest's document becomes a bound rule.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Duration, Plan, Severity, Timestamp};
-use watchbell_pipeline::active::{Active, ActiveFault, Outside, Written};
-use watchbell_pipeline::schedule::{Cron, CronFault};
+use watchbell_contract::{Duration, Plan, Severity};
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
 use super::module::module_ref;
+use super::params::{doubt, within, without_effect};
+use super::schedule::{grid, hours, schedule, warn_of_grids};
 use super::target::{Asked, target};
 use super::{alert, digest};
 use crate::calendar;
-use crate::limits::{EVERY_MIN, GRID_MAX, HISTORY_MAX};
-use crate::overlay::join;
-use crate::report::{Diagnostic, suggest};
-use crate::schema::{Schema, lower};
+use crate::report::suggest;
+use crate::schema::Schema;
 use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
-
-const DELAY: Duration = Duration::from_secs(10);
-const LATENESS: Duration = Duration::from_mins(2);
-const WINDOW_MAX: Duration = Duration::from_hours(1);
-const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What rules are bound against.
 pub(crate) struct Bench<'a> {
@@ -64,12 +57,12 @@ impl Bench<'_> {
         let has_cron = raw.cron.is_some();
         let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
         let active = raw.active.and_then(|active| hours(doc, active, zone, has_cron));
-        let delay = doc.span("/delay", raw.delay, DELAY);
-        let lateness = doc.span("/lateness", raw.lateness, LATENESS);
+        let delay = doc.span("/delay", raw.delay, RuleSpec::DELAY);
+        let lateness = doc.span("/lateness", raw.lateness, RuleSpec::LATENESS);
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
-        let alert = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
+        let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
@@ -86,7 +79,7 @@ impl Bench<'_> {
         }
         let grid = grid(&schedule, plan);
         warn_of_grids(doc, &schedule, plan);
-        let window_max = doc.positive("/window_max", raw.window_max, WINDOW_MAX.max(grid));
+        let window_max = doc.positive("/window_max", raw.window_max, RuleSpec::WINDOW_MAX.max(grid));
         if window_max < grid {
             doc.fault(
                 "/window_max",
@@ -115,7 +108,7 @@ impl Bench<'_> {
                 Some(raw::CatchUp::Latest) => CatchUp::Latest,
             },
             window_max,
-            deadline: limits.deadline.unwrap_or(DEADLINE),
+            deadline: limits.deadline.unwrap_or(RuleSpec::DEADLINE),
             key: raw.key,
             severity,
             worse,
@@ -132,7 +125,9 @@ impl Bench<'_> {
             spec,
             module,
             module_digest: info.digest,
+            details: crate::shown::details(&info.params_schema, &params),
             params,
+            shown,
             target,
             limits,
             description: raw.description,
@@ -256,182 +251,6 @@ impl Bench<'_> {
         .hint(format!("leave `step` out if there is one, or write `{name}: 1d` for 24 hours"))
         .push(doc);
         None
-    }
-}
-
-/// What a module still reads but no longer heeds, by its schema's `deprecated`.
-fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) {
-    for name in params.as_object().into_iter().flatten().map(|(name, _)| name) {
-        let property = &schema["properties"][name];
-        if property["deprecated"] == true {
-            let why = property["description"].as_str().unwrap_or("remove it");
-            doc.warn(&format!("/params/{name}"), format!("`params.{name}` has no effect any more"), why);
-        }
-    }
-}
-
-/// Warns of listed values that YAML reads otherwise than they look, where any value may stand.
-fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &str) {
-    match value {
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                let schema = schema.pointer(&join("/properties", key)).unwrap_or(&Value::Null);
-                doubt(doc, schema, value, &join(pointer, key));
-            }
-        }
-        Value::Array(items) => {
-            let schema = schema.get("items").unwrap_or(&Value::Null);
-            let only_numbers = schema["type"] == "number" || schema["type"] == "integer";
-            for (index, item) in items.iter().enumerate() {
-                let at = format!("{pointer}/{index}");
-                match doc.spans.doubtful(&at) {
-                    Some(typed) if !only_numbers => {
-                        let name = crate::schema::path(pointer);
-                        let kind = match item {
-                            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-                                Some(number) => format!("the number {number}"),
-                                None => format!("the number {number}"),
-                            },
-                            Value::Bool(truth) => truth.to_string(),
-                            _ => "a text, not a boolean".to_owned(),
-                        };
-                        let hint = format!("put it in quotes for the text: \"{typed}\"");
-                        let message = format!("`{typed}` in `{name}` is {kind}");
-                        doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
-                    }
-                    _ => doubt(doc, schema, item, &at),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A plan that a host can keep: a parameter of centuries would read all there is before the first verdict.
-fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
-    let bounds = [
-        ("read back", plan.history, HISTORY_MAX, "400 days"),
-        ("put between two checks", plan.grid, GRID_MAX, "7 days"),
-    ];
-    let before = doc.errors();
-    for (what, asked, max, named) in bounds {
-        if asked > max {
-            doc.fault(
-                "/params",
-                format!("`params` make the module {what} {asked}, and {named} are the most"),
-            )
-            .hint("shorten its time frames")
-            .push(doc);
-        }
-    }
-    (doc.errors() == before).then_some(plan)
-}
-
-fn schedule(
-    doc: &mut Doc<'_>,
-    every: Option<raw::Span>,
-    cron: Option<String>,
-    timezone: Option<String>,
-) -> Option<Schedule> {
-    match (every, cron) {
-        (Some(_), Some(_)) => {
-            doc.fault("/cron", "`every` and `cron` cannot stand together").hint("keep one of them").push(doc);
-            None
-        }
-        (None, None) if doc.was_wrong("/every") || doc.was_wrong("/cron") => None,
-        (None, None) => {
-            doc.fault("", "`every` or `cron` is missing").hint("for example `every: 1m`").push(doc);
-            None
-        }
-        (Some(_), None) => {
-            let every = doc.positive("/every", every, Duration::ZERO);
-            if !every.is_zero() && every < EVERY_MIN {
-                doc.fault("/every", format!("`every` must be at least {EVERY_MIN}")).push(doc);
-            }
-            Some(Schedule::Every(every))
-        }
-        (None, Some(expression)) => {
-            let timezone = timezone.unwrap_or_else(|| "UTC".into());
-            if let Err(fault) = Cron::parse(&expression, &timezone) {
-                let (pointer, message) = match &fault {
-                    CronFault::Timezone { .. } => ("/timezone", fault.to_string()),
-                    // Of a message of many lines, the first ones repeat the expression.
-                    CronFault::Syntax { message, .. } => {
-                        let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
-                        ("/cron", format!("cron expression `{expression}`: {}", lower(last)))
-                    }
-                    _ => ("/cron", fault.to_string()),
-                };
-                doc.fault(pointer, message).push(doc);
-                return None;
-            }
-            Some(Schedule::Cron { expression, timezone })
-        }
-    }
-}
-
-/// The hours of `active:`, by the rule's time zone unless they name their own.
-fn hours(doc: &mut Doc<'_>, raw: raw::Active, zone: Option<String>, has_cron: bool) -> Option<Active> {
-    let names_zone = raw.timezone.is_some();
-    let timezone = raw.timezone.or(zone).unwrap_or_else(|| "UTC".into());
-    let written = Written {
-        hours: &raw.hours,
-        days: &raw.days,
-        holidays: &raw.holidays,
-        timezone: &timezone,
-        outside: match raw.outside {
-            Some(raw::Outside::Later) => Outside::Later,
-            Some(raw::Outside::Skip) | None => Outside::Skip,
-        },
-    };
-    let fault = match Active::parse(written) {
-        Ok(active) => return Some(active),
-        Err(fault) => fault,
-    };
-    let pointer = match &fault {
-        ActiveFault::Hours { index, .. } => format!("/active/hours/{index}"),
-        ActiveFault::Days { index, .. } => format!("/active/days/{index}"),
-        ActiveFault::Holiday { index, .. } => format!("/active/holidays/{index}"),
-        // What `cron` says of it already.
-        ActiveFault::Timezone { .. } if !names_zone && has_cron => return None,
-        ActiveFault::Timezone { .. } if !names_zone => "/timezone".into(),
-        ActiveFault::Timezone { .. } => "/active/timezone".into(),
-        ActiveFault::Never => "/active".into(),
-    };
-    doc.fault(&pointer, fault.to_string()).push(doc);
-    None
-}
-
-/// What a module counts by cells is counted anew where the next instant's cells lie elsewhere: right, and dear if it is
-/// so at every instant.
-fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) {
-    const INSTANTS: usize = 24;
-    const GRIDS_MAX: usize = 3;
-    let Schedule::Cron { expression, timezone } = schedule else { return };
-    let Ok(cron) = Cron::parse(expression, timezone) else { return };
-    if plan.history.is_zero() || plan.grid.is_zero() {
-        return;
-    }
-    let next = |after: &Timestamp| cron.next_after(*after);
-    let instants = std::iter::successors(next(&Timestamp(0)), next).take(INSTANTS);
-    let grids: BTreeSet<Duration> = instants.map(|at| at.since(at.floor(plan.grid))).collect();
-    if grids.len() > GRIDS_MAX {
-        let grid = plan.grid;
-        let message =
-            format!("its instants are not whole steps of {grid} apart: each run reads {} anew", plan.history);
-        doc.warn("/cron", message, &format!("use `every`, or instants that are multiples of {grid} apart"));
-    }
-}
-
-/// How far apart checks are. Cron's windows end on minutes, or on seconds if it names them.
-fn grid(schedule: &Schedule, plan: Plan) -> Duration {
-    match schedule {
-        _ if !plan.grid.is_zero() => plan.grid,
-        Schedule::Every(every) => *every,
-        Schedule::Cron { expression, .. } if expression.split_whitespace().count() == 6 => {
-            Duration::from_secs(1)
-        }
-        Schedule::Cron { .. } => Duration::from_mins(1),
     }
 }
 

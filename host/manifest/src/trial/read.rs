@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -24,6 +25,7 @@ struct RawFile {
     environments: Option<Vec<String>>,
     index: Option<String>,
     mapping: Option<Value>,
+    mappings: Option<BTreeMap<String, Value>>,
     tests: Vec<RawTest>,
 }
 
@@ -35,6 +37,7 @@ struct RawTest {
     environments: Option<Vec<String>>,
     index: Option<String>,
     mapping: Option<Value>,
+    mappings: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     documents: Vec<RawDocuments>,
     #[serde(default)]
@@ -104,6 +107,7 @@ pub(super) fn file(path: &Path, text: &str, faults: &mut Vec<Diagnostic>) -> Opt
         test.environments = test.environments.or_else(|| Some(environments.clone()));
         test.index = test.index.or_else(|| raw.index.clone());
         test.mapping = test.mapping.or_else(|| raw.mapping.clone());
+        test.mappings = test.mappings.or_else(|| raw.mappings.clone());
         tests.push(bind(&mut doc, &format!("/tests/{number}"), test, folder));
     }
     (doc.faults.len() == before).then(|| TestFile { path: path.to_path_buf(), rule, tests })
@@ -143,8 +147,9 @@ fn bind(doc: &mut Doc<'_>, at: &str, test: RawTest, folder: &Path) -> Test {
                 .push(doc);
         }
     }
-    let last = expect.last().map_or(UNTIL, |point| point.at);
-    let until = doc.span(&format!("{at}/until"), test.until, last).max(last);
+    let last = expect.last().map(|point| point.at);
+    let until =
+        doc.span(&format!("{at}/until"), test.until, last.unwrap_or(UNTIL)).max(last.unwrap_or_default());
     if until > UNTIL_MAX {
         doc.fault(&format!("{at}/until"), format!("a test lasts at most {UNTIL_MAX}")).push(doc);
     }
@@ -161,6 +166,7 @@ fn bind(doc: &mut Doc<'_>, at: &str, test: RawTest, folder: &Path) -> Test {
         until,
         index: test.index,
         mapping: test.mapping,
+        mappings: test.mappings.unwrap_or_default(),
         documents: (0..).zip(test.documents).map(|(n, of)| bind_documents(doc, at, n, of, folder)).collect(),
         faults: (0..).zip(test.faults).filter_map(|(n, fault)| bind_fault(doc, at, n, fault)).collect(),
         expect,
@@ -279,5 +285,5 @@ fn offset(text: &str) -> Option<Offset> {
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
-    text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_millisecond()))
+    text.parse().ok()
 }

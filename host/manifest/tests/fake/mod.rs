@@ -1,7 +1,9 @@
 //! Modules and products as a table, with schemas as small as the tests need.
 use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{
+    EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+};
 
 pub(crate) struct Fake;
 
@@ -33,6 +35,7 @@ impl Modules for Fake {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "type": "object", "additionalProperties": false,
                 "required": ["timeframe", "height"],
+                "x-watchbell-details": ["current", "reference"],
                 "properties": {
                     "timeframe": duration(),
                     "height": { "type": "number", "exclusiveMinimum": 0 },
@@ -101,9 +104,10 @@ impl Modules for Fake {
         Some(ProductInfo {
             params_schema: json!({
                 "type": "object", "additionalProperties": false,
-                "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" } },
+                "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
             }),
-            text: AlertText { format, title_max: 150, body_max: 3_000 },
+            text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
+            endpoint: EndpointKind::Http,
         })
     }
 

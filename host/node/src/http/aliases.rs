@@ -2,11 +2,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::indices::each;
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::{Alias, Cluster};
 use crate::errors::{Answer, Refusal};
 use crate::names::glob;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn put(shared: &Shared, request: &Request, expression: &str, name: &str) -> Answer<Reply> {
     request.finish()?;
@@ -23,6 +24,28 @@ pub(super) fn delete(shared: &Shared, request: &Request, expression: &str, names
 
 fn done() -> Reply {
     Reply::ok(json!({"acknowledged": true, "errors": false}))
+}
+
+/// What a search of `expression` would look into: each index, with the filter of the aliases by which it is meant.
+pub(super) fn search_shards(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
+    let lookup = request.lookup()?;
+    request.finish()?;
+    let reached = shared.lock().reached(expression, lookup)?;
+    let shards = reached.iter().map(|(index, _)| {
+        json!([{ "index": index, "shard": 0, "primary": true, "state": "STARTED", "node": "watchbell-node" }])
+    });
+    let shards: Vec<Json> = shards.collect();
+    let indices = reached.into_iter().map(|(index, aliases)| {
+        let (names, mut filters): (Vec<String>, Vec<Json>) = aliases.into_iter().unzip();
+        let shown = match filters.len() {
+            0 => json!({}),
+            1 => json!({ "aliases": names, "filter": filters.swap_remove(0) }),
+            _ => json!({ "aliases": names, "filter": { "bool": { "should": filters } } }),
+        };
+        (index, shown)
+    });
+    let indices: Map<String, Json> = indices.collect();
+    Ok(Reply::ok(json!({ "nodes": { "watchbell-node": {} }, "indices": indices, "shards": shards })))
 }
 
 /// Several changes in one request: all of them, or, where one is refused, none.

@@ -36,7 +36,7 @@ pub struct EngineConfig {
     pub oversize_attempts: u32,
     /// Events of one rule in one commit that are still announced one by one.
     pub events_max: usize,
-    /// Open episodes of a rule that are told one by one of a step which an edit put in their past.
+    /// Open episodes of a rule that are told one by one of what an edit made overdue: a step, or a lowered `repeat`.
     pub edited_max: usize,
     /// Decides jitter, and nothing else.
     pub seed: u64,

@@ -2,14 +2,13 @@ use serde_json::Value;
 use watchbell_contract::{SignalKind, Timestamp};
 
 use crate::active::Outside;
-use crate::because::Because;
-use crate::digest;
-use crate::episode::LinkedSignal;
+use crate::notifier::hold::{self, What};
 use crate::record::{LastSignal, Later, LaterEvent};
+use crate::signals::LinkedSignal;
 use crate::spec::RuleName;
+use crate::transition::Change;
 
 use super::Engine;
-use super::announce::Voice;
 
 /// Events of one rule that are kept for later, and what is kept of each; the rest are counted.
 const EVENTS_MAX: usize = 100;
@@ -20,16 +19,16 @@ impl Engine {
     pub(super) fn put_off(&mut self, name: &RuleName, signals: &mut Vec<LinkedSignal>) {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let Some(active) = &rule.spec.active else { return };
-        let is_outside = |linked: &mut LinkedSignal| {
-            linked.signal.kind == SignalKind::Event && !active.holds(linked.signal.at)
+        let held = |at| hold::first(&What::Event(&rule.spec, at));
+        let is_held = |linked: &mut LinkedSignal| {
+            linked.signal.kind == SignalKind::Event && held(linked.signal.at).is_some()
         };
-        let outside: Vec<LinkedSignal> = signals.extract_if(.., is_outside).collect();
-        let Some(last) = outside.last() else { return };
-        let because = Because::Inactive { until: active.next_from(last.signal.at) };
+        let outside: Vec<LinkedSignal> = signals.extract_if(.., is_held).collect();
+        let Some(reason) = outside.last().and_then(|last| held(last.signal.at)) else { return };
         if active.outside == Outside::Later {
             rule.record.later.keep(outside);
         }
-        rule.remember(because);
+        self.pass(name, [Change::Withheld { reason }]);
     }
 
     /// Tells what was put off once its hours have come, all of it as one.
@@ -44,23 +43,8 @@ impl Engine {
             return;
         }
         let later = std::mem::take(&mut rule.record.later);
-        let spec = rule.spec.clone();
-        let mut more: Vec<String> =
-            later.events.iter().skip(1).map(|event| event.last.summary.clone()).collect();
-        if later.more > 0 {
-            more.push(format!("and {} more", later.more));
-        }
         let events: Vec<LinkedSignal> = later.events.into_iter().map(LaterEvent::into_signal).collect();
-        let Some(first) = events.first() else { return };
-        let id = digest::once_id(
-            "later",
-            &[&events.len().to_string()],
-            name,
-            &first.signal.labels,
-            first.signal.at,
-        );
-        let voice = Voice::of(Some(&spec), name);
-        self.announce_list(name, &voice, &spec, &events, &id, &more);
+        self.pass(name, [Change::Later { events, more: later.more }]);
     }
 }
 

@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
-use crate::because::Because;
 use crate::digest;
-use crate::episode::{Open, Unwritten};
 use crate::grid::Grid;
+use crate::level::{Open, Unwritten};
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
@@ -16,7 +16,7 @@ use crate::window::{self, Cut};
 
 /// One rule, its kept record and what it is doing.
 pub(super) struct Rule {
-    pub(super) spec: RuleSpec,
+    pub(super) spec: Arc<RuleSpec>,
     /// `None`: the schedule cannot be read, and the rule is never due.
     pub(super) table: Option<Timetable>,
     /// Runs ahead of the store by at most one commit.
@@ -25,7 +25,6 @@ pub(super) struct Rule {
     pub(super) committed: Timestamp,
     pub(super) open: Open,
     pub(super) unwritten: Unwritten,
-    pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
     pub(super) activity: Activity,
     pub(super) cut: Cut,
     pub(super) retry: Option<Retry>,
@@ -36,9 +35,6 @@ pub(super) struct Rule {
     /// The last signal of each level that priming has found so far.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
-    /// Somebody was told of a gap since a run last committed.
-    pub(super) gap_told: bool,
-    pub(super) recent: VecDeque<Because>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +57,8 @@ pub(super) struct Retry {
     pub(super) at: Timestamp,
 }
 
-/// Reasons kept per rule, for `explain`.
-const RECENT_MAX: usize = 16;
-
 impl Rule {
-    pub(super) fn new(spec: RuleSpec, record: RuleRecord, open: Open, now: Timestamp) -> Self {
+    pub(super) fn new(spec: Arc<RuleSpec>, record: RuleRecord, open: Open, now: Timestamp) -> Self {
         Self {
             table: Timetable::of(&spec.schedule).ok(),
             committed: record.cursor,
@@ -73,7 +66,6 @@ impl Rule {
             record,
             open,
             unwritten: Unwritten::new(),
-            timers: BTreeMap::new(),
             activity: Activity::Idle,
             cut: Cut::Whole,
             retry: None,
@@ -81,8 +73,6 @@ impl Rule {
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
-            gap_told: false,
-            recent: VecDeque::new(),
         }
     }
 
@@ -100,13 +90,15 @@ impl Rule {
         Grid::ending(self.table.as_ref(), &self.spec, end)
     }
 
-    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else with the step that the
-    /// cursor lies in.
+    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else where not everything was
+    /// told for good yet, with the step that this lies in.
     pub(super) fn start(&self, end: Timestamp) -> Timestamp {
+        // A rule that was off, or whose state was lost, has late documents to look for before its cursor.
+        let begin = self.record.cursor.min(self.record.told_from);
         match &self.record.state {
             Some(state) => state.settled,
-            None if self.spec.checks => self.grid(end).floor(self.record.cursor),
-            None => self.record.cursor,
+            None if self.spec.checks => self.grid(end).floor(begin),
+            None => begin,
         }
     }
 
@@ -147,14 +139,5 @@ impl Rule {
         let Cut::Slice { until, .. } = self.cut else { return None };
         let start = self.record.priming.as_ref().map_or_else(|| self.start(until), |priming| priming.reached);
         window::slice_ready(&self.spec, self.grid(until), start, self.cut)
-    }
-
-    pub(super) fn remember(&mut self, because: Because) {
-        if self.recent.back() != Some(&because) {
-            if self.recent.len() == RECENT_MAX {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(because);
-        }
     }
 }

@@ -1,18 +1,18 @@
 use watchbell_contract::{Duration, Range, SignalKind, Timestamp, Window};
 
-use crate::because::Because;
-use crate::episode::{self, LinkedSignal, Open, Passage};
-use crate::order::{Action, Evaluation, Note, Purpose, Run, RunFault, RunId};
-use crate::outbox::backoff;
+use crate::fault::{RunFault, RunFaultKind};
+use crate::level::{self, Open, Passage};
+use crate::notifier::outbox::backoff;
+use crate::order::{Action, Evaluation, Note, Purpose, Run, RunId};
 use crate::priming;
 use crate::queue::{Line, Pace, Slot};
 use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord};
-use crate::signals::{self, fresh_signals};
+use crate::signals::{self, LinkedSignal, fresh_signals};
 use crate::spec::{NoData, RuleName};
+use crate::transition::Change;
 use crate::window::{self, Cure, Cut, Turn};
 
 use super::Engine;
-use super::announce::Voice;
 use super::rule::{Activity, Retry};
 
 /// A run that has not ended.
@@ -36,8 +36,8 @@ pub(super) struct Underway {
 fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
     for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
     {
-        if let Some(episode) = open.get_mut(&signal.labels).filter(|episode| episode.until >= day.start) {
-            episode.until = episode.until.max(signal.at);
+        if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.until >= day.start) {
+            level.until = level.until.max(signal.at);
         }
     }
 }
@@ -182,7 +182,9 @@ impl Engine {
         else {
             return;
         };
-        rule.activity = Activity::Idle;
+        // An abandoned one ends while its rule's record may still be on its way to the store.
+        let is_written = !underway.abandoned || !self.ledger.is_writing(&name);
+        rule.activity = if is_written { Activity::Idle } else { Activity::Committing };
         rule.ended_at = self.now;
         let judged_at = underway.judged_at.unwrap_or(self.now);
         let slow = judged_at.since(underway.since) >= self.config.slow_run;
@@ -217,7 +219,7 @@ impl Engine {
         });
         rule.cut = window::heal(&rule.spec, window, rule.cut);
         rule.retry = None;
-        rule.gap_told = false;
+        rule.record.gap_told = false;
         rule.record.failure = None;
         rule.record.last_run = Some(RunSummary {
             window: Range { start: window.start, end: window.end },
@@ -266,14 +268,9 @@ impl Engine {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let levels = std::mem::take(&mut rule.primed);
         let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
-        let ended: Vec<_> = cleared
-            .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
-            .collect();
-        let (voice, alert) = (Voice::of(Some(&rule.spec), name), rule.spec.alert.clone());
-        for ended in ended {
-            self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(&voice, &alert, ended);
-        }
+        let ended: Vec<Change> =
+            cleared.filter_map(|(labels, (at, _))| level::clear(&mut rule.open, &labels, at)).collect();
+        self.pass(name, ended);
     }
 
     fn apply_signals(
@@ -288,15 +285,16 @@ impl Engine {
         let judged = rule.record.cursor;
         // Absent is not resolved: while nothing arrives, levels neither lapse nor, with `hold`, begin.
         if no_data && rule.spec.no_data != NoData::Ignore {
-            episode::suspend(&mut rule.open, judged.since(before));
-            rule.open.values().for_each(|episode| self.ledger.episode(episode));
+            let suspended = level::suspend(&mut rule.open, judged.since(before));
+            self.pass(name, suspended);
         }
+        let Some(rule) = self.rules.get_mut(name) else { return };
         match rule.spec.no_data {
             NoData::Hold if no_data => {
                 fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
             }
             // Of a span that was judged before, nothing is said anew.
-            NoData::Alert if before < judged => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
+            NoData::Alert if before < judged => fresh.push(level::silence(no_data, window.end, &rule.spec)),
             _ => {}
         }
         if rule.spec.calendar {
@@ -304,9 +302,9 @@ impl Engine {
         }
         self.put_off(name, &mut fresh);
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let passage = Passage { window_end: window.end, settled: window.settled, judged, now: self.now };
-        let changes = episode::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
-        self.announce_changes(name, changes, window.end);
+        let passage = Passage { window_end: window.end, settled: window.settled, judged };
+        let changes = level::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
+        self.pass(name, changes);
         self.tell_later(name, judged);
     }
 
@@ -315,20 +313,12 @@ impl Engine {
         let seed = self.config.seed;
         let window = underway.window;
         let (first, most) = (self.config.backoff_first, self.config.backoff_max);
-        let attempts_max = match &fault {
-            RunFault::TooLarge(_) => self.config.oversize_attempts.max(1),
+        let attempts_max = match fault.kind {
+            RunFaultKind::TooLarge => self.config.oversize_attempts.max(1),
             _ => self.config.poison_attempts.max(1),
         };
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let (message, certain_fault) = match &fault {
-            RunFault::Outside(message) | RunFault::Slow(message) | RunFault::State(message) => {
-                (message, false)
-            }
-            RunFault::TooLarge(message) | RunFault::Limit(message) | RunFault::Rule(message) => {
-                (message, true)
-            }
-        };
-        let message = message.clone();
+        let RunFault { kind, message } = fault;
         let streak = rule.record.failure.as_ref().map_or(0, |failure| failure.streak) + 1;
         rule.record.failure = Some(Failure {
             at: now,
@@ -337,9 +327,9 @@ impl Engine {
             streak,
         });
         let failures = rule.retry.map_or(0, |retry| retry.failures) + 1;
-        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(certain_fault);
+        let certain = rule.retry.map_or(0, |retry| retry.certain) + u32::from(kind.is_certain());
         // A part of a window that fails is another question than the whole: its attempts begin at the first pause.
-        let nth = if certain_fault { failures } else { streak };
+        let nth = if kind.is_certain() { failures } else { streak };
         let at = now + backoff(first, most, nth, &name.0, seed);
         let retry = Retry { window, purpose: underway.purpose, failures, certain, at };
         let cursor = match (&rule.record.priming, underway.purpose) {
@@ -347,14 +337,14 @@ impl Engine {
             _ => rule.record.cursor,
         };
         let grid = rule.grid(window.end);
-        let cure = match &fault {
-            RunFault::Outside(_) => Cure::Retry,
-            RunFault::Slow(_) => window::too_slow(grid, window, cursor, rule.cut),
-            RunFault::TooLarge(_) | RunFault::Limit(_) => {
+        let cure = match kind {
+            RunFaultKind::Outside => Cure::Retry,
+            RunFaultKind::Slow => window::too_slow(grid, window, cursor, rule.cut),
+            RunFaultKind::TooLarge | RunFaultKind::Limit => {
                 window::too_large(grid, window, cursor, rule.cut, certain, attempts_max)
             }
-            RunFault::Rule(_) => window::poisoned(grid, window, rule.cut, certain, attempts_max),
-            RunFault::State(_) => {
+            RunFaultKind::Rule => window::poisoned(grid, window, rule.cut, certain, attempts_max),
+            RunFaultKind::State => {
                 rule.record.state = None;
                 rule.record.priming = priming::needed(rule.table.as_ref(), &rule.spec, &rule.record);
                 rule.primed_from = None;
@@ -369,7 +359,7 @@ impl Engine {
                 rule.cut = cut;
                 // A smaller window is another window: no reason to wait, unless the state itself was refused.
                 rule.retry = None;
-                if matches!(fault, RunFault::State(_)) {
+                if kind == RunFaultKind::State {
                     rule.ended_at = at;
                 } else {
                     next = rule.slice_ready().unwrap_or(now).max(now);
@@ -392,7 +382,7 @@ impl Engine {
             next,
         }));
         // Writing each failure of an outage would cost more than it tells.
-        if failure.streak.is_power_of_two() || !matches!(fault, RunFault::Outside(_)) {
+        if failure.streak.is_power_of_two() || kind != RunFaultKind::Outside {
             self.ledger.rule(&rule.record);
         }
     }
@@ -404,6 +394,7 @@ impl Engine {
         if let Some(state) = &mut rule.record.state {
             state.settled = over.end;
         }
+        let mut suspended = Vec::new();
         match (&mut rule.record.priming, purpose) {
             (Some(progress), Purpose::Priming) => {
                 progress.reached = over.end;
@@ -420,7 +411,7 @@ impl Engine {
                 }
             }
             _ => {
-                episode::suspend(&mut rule.open, over.end.since(rule.record.cursor));
+                suspended = level::suspend(&mut rule.open, over.end.since(rule.record.cursor));
                 rule.record.cursor = rule.record.cursor.max(over.end);
                 rule.record.told_from = rule.record.told_from.max(over.end);
                 rule.record.committed_at = Some(self.now);
@@ -428,19 +419,14 @@ impl Engine {
         }
         rule.record.told.retain(|told| told.at >= over.end);
         rule.activity = Activity::Committing;
-        self.ledger.rule(&rule.record);
-        for episode in rule.open.values() {
-            self.ledger.episode(episode);
-        }
-        self.record_gap(name, over, GapReason::Poisoned, message.clone());
         // A module that fails on everything is one thing to tell, not one per slice.
         // Nobody is told of the past, and what failed there does not stand for what fails now.
-        if purpose == Purpose::Live {
-            let told =
-                self.rules.get_mut(name).is_none_or(|rule| std::mem::replace(&mut rule.gap_told, true));
-            if !told {
-                self.announce_gap(name, over, &message);
-            }
+        let tells = purpose == Purpose::Live && !std::mem::replace(&mut rule.record.gap_told, true);
+        self.ledger.rule(&rule.record);
+        self.pass(name, suspended);
+        self.record_gap(name, over, GapReason::Poisoned, message.clone());
+        if tells {
+            self.pass(name, [Change::Gap { over, message }]);
         }
     }
 
@@ -467,11 +453,9 @@ impl Engine {
         rule.primed.clear();
         rule.cut = Cut::Whole;
         rule.activity = Activity::Committing;
-        episode::suspend(&mut rule.open, skip.end.since(skip.start));
+        let suspended = level::suspend(&mut rule.open, skip.end.since(skip.start));
         self.ledger.rule(&rule.record);
-        for episode in rule.open.values() {
-            self.ledger.episode(episode);
-        }
+        self.pass(name, suspended);
         self.record_gap(name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
     }
 
@@ -489,29 +473,6 @@ impl Engine {
             recorded_at: self.now,
             message,
         });
-    }
-
-    /// What keeps the rule from running, first things first.
-    pub(super) fn explain_run(&self, name: &RuleName) -> Option<Because> {
-        let rule = self.rules.get(name)?;
-        Some(match (rule.activity, &rule.retry) {
-            _ if !rule.spec.enabled => Because::Disabled,
-            (Activity::Running(id), _) => {
-                Because::RunUnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
-            }
-            (Activity::Committing, _) => Because::CommitUnderWay,
-            _ if self.draining => Because::Draining,
-            (Activity::Idle, Some(retry)) => {
-                let failure = rule.record.failure.clone();
-                let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
-                Because::Backoff { until: retry.at, streak, message }
-            }
-            (Activity::Idle, None) => match self.queue.ready_at(name) {
-                None => Because::NeverDue,
-                Some(until) if until > self.now => Because::NotDue { until },
-                Some(_) => Because::ClusterBusy { cluster: rule.spec.cluster.clone() },
-            },
-        })
     }
 }
 

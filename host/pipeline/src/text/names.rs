@@ -1,5 +1,5 @@
 //! What a template names: variables, filters and tests, with their places.
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
 use minijinja::machinery::{Span, parse};
@@ -23,7 +23,9 @@ pub enum NameKind {
     Test,
 }
 
-/// What `source` names and does not bind itself, in its own order. Nothing of a template that cannot be read.
+/// What `source` names and does not bind itself, in its own order. What it binds to a part of something else is that
+/// part: in `{% for d in documents %}{{ d.user }}` stands `documents`, `0`, `user`. Nothing of a template that cannot be
+/// read.
 pub fn names(source: &str) -> Vec<Name> {
     let Ok(template) = parse(source, "", Default::default()) else { return Vec::new() };
     let mut reader = Reader::default();
@@ -36,21 +38,26 @@ pub fn names(source: &str) -> Vec<Name> {
 #[derive(Default)]
 struct Reader<'a> {
     names: Vec<Name>,
-    /// By scope.
-    bound: Vec<BTreeSet<&'a str>>,
+    /// By scope: what each name stands for, where that is a path.
+    bound: Vec<BTreeMap<&'a str, Option<Vec<String>>>>,
 }
 
 impl<'a> Reader<'a> {
     fn statement(&mut self, statement: &'a Stmt<'a>) {
         match statement {
             Stmt::Template(template) => {
-                self.bound.push(BTreeSet::from(["self"]));
+                self.bound.push(BTreeMap::from([("self", None)]));
                 template.children.iter().for_each(|child| self.statement(child));
             }
             Stmt::EmitExpr(emit) => self.expression(&emit.expr),
             Stmt::ForLoop(each) => {
                 self.expression(&each.iter);
-                self.scope(&[&each.target], each.filter_expr.as_ref(), &each.body);
+                // Any of its items is like the first.
+                let item = self.path(&each.iter).map(|(mut path, _)| {
+                    path.push("0".to_owned());
+                    path
+                });
+                self.scope(&[(&each.target, item)], each.filter_expr.as_ref(), &each.body);
                 self.scope(&[], None, &each.else_body);
             }
             Stmt::IfCond(either) => {
@@ -60,17 +67,19 @@ impl<'a> Reader<'a> {
             }
             Stmt::WithBlock(with) => {
                 with.assignments.iter().for_each(|(_, value)| self.expression(value));
-                let targets: Vec<&Expr<'_>> = with.assignments.iter().map(|(target, _)| target).collect();
+                let targets: Vec<_> =
+                    with.assignments.iter().map(|(target, value)| (target, self.meant(value))).collect();
                 self.scope(&targets, None, &with.body);
             }
             Stmt::Set(set) => {
                 self.expression(&set.expr);
-                self.bind(&set.target);
+                let meant = self.meant(&set.expr);
+                self.bind(&set.target, meant);
             }
             Stmt::SetBlock(set) => {
                 set.filter.iter().for_each(|filter| self.expression(filter));
                 self.scope(&[], None, &set.body);
-                self.bind(&set.target);
+                self.bind(&set.target, None);
             }
             Stmt::AutoEscape(block) => self.scope(&[], None, &block.body),
             Stmt::FilterBlock(block) => {
@@ -79,7 +88,7 @@ impl<'a> Reader<'a> {
             }
             Stmt::Block(block) => self.scope(&[], None, &block.body),
             Stmt::Macro(define) => {
-                self.bind_name(define.name);
+                self.bind_name(define.name, None);
                 self.define(define);
             }
             Stmt::CallBlock(block) => {
@@ -95,9 +104,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scope(&mut self, targets: &[&'a Expr<'a>], condition: Option<&'a Expr<'a>>, body: &'a [Stmt<'a>]) {
-        self.bound.push(BTreeSet::from(["loop"]));
-        targets.iter().for_each(|target| self.bind(target));
+    fn scope(
+        &mut self,
+        targets: &[(&'a Expr<'a>, Option<Vec<String>>)],
+        condition: Option<&'a Expr<'a>>,
+        body: &'a [Stmt<'a>],
+    ) {
+        self.bound.push(BTreeMap::from([("loop", None)]));
+        targets.iter().for_each(|(target, meant)| self.bind(target, meant.clone()));
         condition.into_iter().for_each(|condition| self.expression(condition));
         body.iter().for_each(|child| self.statement(child));
         self.bound.pop();
@@ -105,30 +119,45 @@ impl<'a> Reader<'a> {
 
     fn define(&mut self, define: &'a Macro<'a>) {
         define.defaults.iter().for_each(|value| self.expression(value));
-        let targets: Vec<&Expr<'_>> = define.args.iter().collect();
-        self.bound.push(BTreeSet::from(["caller"]));
+        let targets: Vec<_> = define.args.iter().map(|target| (target, None)).collect();
+        self.bound.push(BTreeMap::from([("caller", None)]));
         self.scope(&targets, None, &define.body);
         self.bound.pop();
     }
 
-    fn bind(&mut self, target: &'a Expr<'a>) {
+    fn bind(&mut self, target: &'a Expr<'a>, meant: Option<Vec<String>>) {
         match target {
-            Expr::Var(var) => self.bind_name(var.id),
-            Expr::List(list) => list.items.iter().for_each(|item| self.bind(item)),
-            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item)),
+            Expr::Var(var) => self.bind_name(var.id, meant),
+            Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, None)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item, None)),
             _ => {}
         }
     }
 
-    fn bind_name(&mut self, name: &'a str) {
+    fn bind_name(&mut self, name: &'a str, meant: Option<Vec<String>>) {
         self.bound.last_mut().into_iter().for_each(|scope| {
-            scope.insert(name);
+            scope.insert(name, meant.clone());
         });
     }
 
+    /// The path that a value is, if it is one.
+    fn meant(&self, value: &Expr<'_>) -> Option<Vec<String>> {
+        self.path(value).map(|(path, _)| path)
+    }
+
+    /// The path that an expression is, in names that the template does not bind. `None`: it is none, or of unknown things.
+    fn path(&self, expression: &Expr<'_>) -> Option<(Vec<String>, Span)> {
+        let (path, span) = path(expression)?;
+        match self.bound.iter().rev().find_map(|scope| scope.get(path[0].as_str())) {
+            None => Some((path, span)),
+            Some(meant) => Some((meant.iter().flatten().chain(&path[1..]).cloned().collect(), span))
+                .filter(|_| meant.is_some()),
+        }
+    }
+
     fn expression(&mut self, expression: &'a Expr<'a>) {
-        if let Some((path, span)) = path(expression) {
-            if !self.bound.iter().any(|scope| scope.contains(path[0].as_str())) {
+        if path(expression).is_some() {
+            if let Some((path, span)) = self.path(expression) {
                 self.name(NameKind::Variable, path, span);
             }
             return;
@@ -252,6 +281,20 @@ mod tests {
         );
         assert_eq!(read("{% for a in a %}{% endfor %}{{ a }}"), ["1:13 a", "1:32 a"]);
         assert_eq!(read("{% set a = a %}"), ["1:12 a"]);
+        assert_eq!(read("{% for a in b | reverse %}{{ a.c }}{% endfor %}"), ["1:13 b", "1:17 |reverse"]);
         assert_eq!(read("{{ details.items() }}{{ details[x] }}").len(), 3);
+    }
+
+    #[test]
+    fn a_part_by_another_name_is_that_part() {
+        assert_eq!(read("{% for d in documents %}{{ d.a.b }}{% endfor %}")[1], "1:28 documents/0/a/b");
+        assert_eq!(read("{% set d = document.user %}{{ d['name'] }}")[1], "1:31 document/user/name");
+        assert_eq!(read("{% with d = details %}{{ d.a }}{% endwith %}")[1], "1:26 details/a");
+        let twice = "{% for d in documents %}{% for d in d.tags %}{{ d }}{% endfor %}{% endfor %}";
+        assert_eq!(read(twice)[1..], ["1:37 documents/0/tags", "1:49 documents/0/tags/0"]);
+        assert_eq!(
+            read("{% for a in b | list %}{% set c = a.x %}{{ c.y }}{% endfor %}"),
+            ["1:13 b", "1:17 |list"]
+        );
     }
 }

@@ -9,8 +9,8 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
 use serde_json::Value as Json;
 use thiserror::Error as ThisError;
 use watchbell_contract::{Cause, Label, Severity, Timestamp};
+use watchbell_sdk_fields::{self as fields, Fields};
 
-use super::fields::{self, Fields};
 use super::names::{NameKind, names};
 use super::{disguise, standard};
 use crate::signals;
@@ -215,6 +215,7 @@ fn number(value: f64) -> String {
 impl Subject<'_> {
     fn context(&self) -> Value {
         let text = |text: &str| Value::from(disguise::clean(text));
+        let json = |json: &Json| fields::value(json, &disguise::clean);
         let time = |at: Timestamp| {
             jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
         };
@@ -242,11 +243,11 @@ impl Subject<'_> {
             ("value", self.value.into()),
             ("threshold", self.threshold.into()),
             ("summary", text(self.summary)),
-            ("document", documents.first().map(fields::value).unwrap_or_default()),
-            ("documents", documents.iter().map(fields::value).collect()),
-            ("documents_note", details.get(signals::DOCUMENTS_NOTE).map(fields::value).unwrap_or_default()),
+            ("document", documents.first().map(json).unwrap_or_default()),
+            ("documents", documents.iter().map(json).collect()),
+            ("documents_note", details.get(signals::DOCUMENTS_NOTE).map(json).unwrap_or_default()),
             ("rows", standard::rows(self.labels, &details, documents.first()).into_iter().map(row).collect()),
-            ("details", fields::value(&details)),
+            ("details", json(&details)),
             ("link", link.into()),
             ("count", self.count.into()),
             ("more", self.more.iter().map(|line| text(line)).collect()),

@@ -30,7 +30,7 @@ fn subject<'a>(details: &'a str, labels: &'a [Label]) -> Subject<'a> {
 }
 
 fn wants(format: TextFormat, max: u32) -> AlertText {
-    AlertText { format, title_max: max, body_max: max }
+    AlertText { format, styles: true, title_max: max, body_max: max }
 }
 
 fn body(source: &str, details: &serde_json::Value, format: TextFormat) -> String {
@@ -73,6 +73,29 @@ fn plain_means_plain() {
     assert_eq!(
         title(source, &details, TextFormat::Plain, 500),
         format!("10.0.0.1 -5 on db_primary_01 > see ({LINK})")
+    );
+}
+
+#[test]
+fn plain_is_plain_where_the_receiver_reads_markup() {
+    let details = serde_json::json!({ "host": "db_primary_01", "html": "<b>1 & 2</b>", "n": "*5*" });
+    let source = "**{{ details.n }}** on `{{ details.host }}`\n\n<i>{{ details.html }}</i> [see]({{ link }}) {{ link }}";
+    let read = |format| {
+        let wants = AlertText { styles: false, ..wants(format, 4_000) };
+        render("t", source, &subject(&details.to_string(), &[]), wants).body
+    };
+    let amp = LINK.replace('&', "&amp;");
+    assert_eq!(
+        read(TextFormat::Mrkdwn),
+        format!(
+            "\u{200b}*\u{200b}5\u{200b}*\u{200b} on db_primary_01\n\n&lt;b&gt;1 &amp; 2&lt;/b&gt; see (<{amp}>) <{amp}>"
+        )
+    );
+    let link = amp.replace('\'', "&#39;");
+    let link = format!("<a href=\"{link}\">{link}</a>");
+    assert_eq!(
+        read(TextFormat::Html),
+        format!("*5* on db_primary_01<br>\n<br>\n&lt;b&gt;1 &amp; 2&lt;/b&gt; see ({link}) {link}")
     );
 }
 
@@ -396,11 +419,12 @@ proptest! {
 
     #[test]
     fn a_text_fits_is_valid_and_begins_as_its_template(
-        source in template(), a in hostile(), b in hostile(), format in format(),
+        source in template(), a in hostile(), b in hostile(), format in format(), styles in any::<bool>(),
         max in prop_oneof![0_u32..60, 100_u32..400, Just(3_000)],
     ) {
         let details = serde_json::json!({ "a": a, "b": b }).to_string();
-        let text = render(&source, &source, &subject(&details, &[]), wants(format, max));
+        let wants = AlertText { styles, ..wants(format, max) };
+        let text = render(&source, &source, &subject(&details, &[]), wants);
         for text in [&text.title, &text.body] {
             prop_assert!(text.chars().count() <= max as usize, "{} of {max}: {text:?}", text.chars().count());
             let begins = "Alert".chars().take((max as usize).saturating_sub(1)).collect::<String>();
@@ -422,11 +446,14 @@ proptest! {
 
     #[test]
     fn the_templates_words_and_links_stay(
-        a in hostile(), b in hostile(), format in format(), max in 250_u32..3_000,
+        a in hostile(), b in hostile(), format in format(), styles in any::<bool>(), max in 250_u32..3_000,
     ) {
         let details = serde_json::json!({ "a": a, "b": b }).to_string();
         let source = "Alert **{{ details.a }}** and {{ details.b }}\n\n[runbook](https://wiki.example.com/db) [go]({{ link }}) end";
-        let text = render("t", source, &subject(&details, &[]), wants(format, max)).body;
+        // Plain text says an address beside its words, and HTML says it twice.
+        let max = if styles { max } else { max + 250 };
+        let wants = AlertText { styles, ..wants(format, max) };
+        let text = render("t", source, &subject(&details, &[]), wants).body;
         prop_assert!(text.starts_with("Alert ") && text.ends_with(" end"), "{text:?}");
         prop_assert!(text.contains("https://wiki.example.com/db") && text.contains("kibana.example.com"), "{text:?}");
         prop_assert!(text.contains("and"), "{text:?}");

@@ -7,14 +7,14 @@ use super::markup::{Piece, Style, next_character};
 
 /// Writes `pieces` in at most `max` characters, markup included. What does not fit is taken from the longest values
 /// first. Only what is too long without any value loses its links, and then its end.
-pub(super) fn within(pieces: &[Piece], format: TextFormat, max: u32) -> String {
+pub(super) fn within(pieces: &[Piece], form: Form, max: u32) -> String {
     let max = max as usize;
     let all = Limits { value: usize::MAX, whole: max, links: true, ellipsis: false };
-    if let Some(text) = Writer::new(format, all).whole(pieces) {
+    if let Some(text) = Writer::new(form, all).whole(pieces) {
         return text;
     }
     for links in [true, false] {
-        let write = |value| Writer::new(format, Limits { value, links, ..all }).whole(pieces);
+        let write = |value| Writer::new(form, Limits { value, links, ..all }).whole(pieces);
         let Some(mut best) = write(1) else { continue };
         let (mut fits, mut too_much) = (1, max + 1);
         while too_much - fits > 1 {
@@ -26,7 +26,15 @@ pub(super) fn within(pieces: &[Piece], format: TextFormat, max: u32) -> String {
         }
         return best;
     }
-    Writer::new(format, Limits { value: max / 4 + 1, whole: max, links: false, ellipsis: true }).begin(pieces)
+    Writer::new(form, Limits { value: max / 4 + 1, whole: max, links: false, ellipsis: true }).begin(pieces)
+}
+
+/// How a text is written.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) format: TextFormat,
+    /// It may have styles, and links behind words.
+    pub(super) styles: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +82,7 @@ enum What {
 
 struct Writer {
     format: TextFormat,
+    styles: bool,
     limits: Limits,
     out: String,
     /// Characters of `out`.
@@ -93,9 +102,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(format: TextFormat, limits: Limits) -> Self {
+    fn new(Form { format, styles }: Form, limits: Limits) -> Self {
         Self {
             format,
+            styles,
             limits,
             out: String::new(),
             length: 0,
@@ -211,7 +221,7 @@ impl Writer {
                 (open.to_owned(), close.len())
             }
             What::Link { address, .. } => {
-                let (open, close) = escape::link(self.format, address);
+                let (open, close) = self.link(address);
                 (open, close.chars().count())
             }
         };
@@ -245,6 +255,14 @@ impl Writer {
         }
         self.line_start = self.line_start && fence;
         (self.after_digits, self.last) = (false, None);
+    }
+
+    /// What stands around a link's words.
+    fn link(&self, address: &str) -> (String, String) {
+        if self.styles {
+            return escape::link(self.format, address);
+        }
+        (String::new(), format!(" ({})", escape::address(self.format, address, false, Some(')'))))
     }
 
     fn line_break(&mut self) {
@@ -389,7 +407,7 @@ impl Writer {
 
     fn open(&mut self, style: Style) {
         // Markup inside code would be shown as it is typed, and a style twice is no style.
-        if !self.inside(Style::Code) && !self.inside(Style::Pre) && !self.inside(style) {
+        if self.styles && !self.inside(Style::Code) && !self.inside(Style::Pre) && !self.inside(style) {
             self.opened.push(Opened { what: What::Style(style), written: false, end: 0 });
         }
     }
@@ -424,7 +442,7 @@ impl Writer {
             What::Style(style) => escape::mark(self.format, *style).1.to_owned(),
             What::Link { address, from } => match self.format {
                 TextFormat::Plain if self.out[*from..] == **address => String::new(),
-                _ => escape::link(self.format, address).1,
+                _ => self.link(address).1,
             },
         };
         let fence = matches!(opened.what, What::Style(Style::Pre)) && self.is_marked();

@@ -180,6 +180,55 @@ fn a_deploy_at_noon_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
 }
 
 #[test]
+fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summary() {
+    let every = |repeat| {
+        let mut rule = rule(vec![step(0, &["chat"])]);
+        rule.alert.repeat = repeat;
+        rule
+    };
+    let after = every(Some(Duration::from_mins(30)));
+    for (before, restart) in [
+        (Some(Duration::from_hours(4)), false),
+        (Some(Duration::from_hours(4)), true),
+        (None, false),
+        (None, true),
+    ] {
+        let mut host = Host::new(holding(500));
+        host.deploy(&every(before));
+        host.until(100);
+        assert_eq!(host.heard().len(), 500);
+        if restart {
+            host.restart(&after);
+        } else {
+            host.deploy(&after);
+        }
+        host.until(129);
+        let heard = host.heard();
+        let count = |wanted: &str| heard.iter().filter(|line| *line == wanted).count();
+        assert_eq!((count("chat repeat"), count("chat event"), heard.len()), (20, 1, 21));
+        // From then on, each repeats as the rule says.
+        host.restart(&after);
+        host.until(131);
+        assert_eq!(host.heard(), vec!["chat repeat"; 500]);
+    }
+}
+
+#[test]
+fn a_repeat_that_fell_due_while_the_host_was_down_is_no_edit() {
+    let mut rule = rule(vec![step(0, &["chat"])]);
+    rule.alert.repeat = Some(Duration::from_mins(30));
+    let mut host = Host::new(holding(50));
+    host.deploy(&rule);
+    host.until(20);
+    host.heard();
+    host.now = START + Duration::from_hours(2);
+    // Lowered meanwhile, but due by what was in force before as well.
+    rule.alert.repeat = Some(Duration::from_mins(25));
+    host.restart(&rule);
+    assert_eq!(host.heard(), vec!["chat repeat"; 50]);
+}
+
+#[test]
 fn severity_and_worse_of_an_edit_count_from_the_next_signal() {
     let at = |minute| START + Duration::from_mins(minute);
     let beats = move |run: &Run, _| -> Vec<Signal> {

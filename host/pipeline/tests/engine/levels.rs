@@ -171,3 +171,22 @@ fn a_late_value_makes_a_level_worse_that_was_told_of() {
     assert_eq!(host.heard(), ["chat opened", "chat worse"]);
     assert_eq!(host.open()[0].last.summary, "60 events");
 }
+
+#[test]
+fn for_holds_until_the_level_has_held_so_long_and_says_so_everywhere() {
+    let since = START + Duration::from_mins(1);
+    let mut host = Host::new(move |run, _| {
+        let inside = run.window.start <= since && since <= run.window.end;
+        inside.then(|| firing("a", since, START + Duration::from_hours(1), 1.0)).into_iter().collect()
+    });
+    let mut spec = rule(vec![step(0, &["chat"])]);
+    spec.alert.hold = Duration::from_mins(20);
+    host.deploy(&spec);
+    host.until(5);
+    // Once as the reason of now, once as the last decision; not when the level would lapse.
+    let said: Vec<String> = host.explain().into_iter().filter(|line| line.contains("`for`")).collect();
+    assert_eq!(said, ["`for` holds it until window time 2023-11-14T22:35:00Z"; 2]);
+    assert!(host.heard().is_empty());
+    host.until(21);
+    assert_eq!(host.heard(), ["chat opened"]);
+}

@@ -1,9 +1,11 @@
-//! A seeded run of the engine in a world of faults: outages, late documents, traps, edited rules, lost acknowledgements
+//! A seeded run of the engine in a world of faults: outages, late documents, traps, edited and
+//! switched rules, lost acknowledgements
 //! and a crash between any two actions. Promises are checked after every step. `SEED=7 cargo test -p
 //! watchbell-pipeline --test sim` replays one run.
 mod store; // a store in memory that checks what it is given
 mod world; // documents, rules over them, and what a run of them finds
 mod shell; // carries out actions in virtual time, with faults
+mod promises; // what must hold in the end
 
 use shell::Sim;
 
@@ -20,6 +22,7 @@ fn every_promise_holds_under_every_seed() {
     let mut repeats = 0;
     let mut gaps = 0;
     let (mut edits, mut worse, mut summaries) = (0, 0, 0);
+    let (mut switched, mut spans_off, mut commands) = (0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| Sim::new(seed).run());
         match outcome {
@@ -30,6 +33,9 @@ fn every_promise_holds_under_every_seed() {
                 edits += tally.edits;
                 worse += tally.worse;
                 summaries += tally.summaries;
+                switched += tally.switched;
+                spans_off += tally.spans_off;
+                commands += tally.commands;
             }
             Err(panic) => {
                 eprintln!("seed {seed} failed; replay it with SEED={seed}");
@@ -47,5 +53,10 @@ fn every_promise_holds_under_every_seed() {
             edits > 100 && worse > 10 && summaries > 10,
             "{edits} edits, {worse} worse, {summaries} summaries"
         );
+        assert!(
+            switched > 50 && spans_off > 10 && spans_off < 2 * switched as usize,
+            "{switched} times on again, {spans_off} spans off"
+        );
+        assert!(commands > 100, "{commands} commands");
     }
 }

@@ -1,25 +1,32 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Severity, Timestamp};
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunFault, RunId};
-use watchbell_pipeline::record::{Commit, Delivery, HostId, IntentId, Phase};
+use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunId};
+use watchbell_pipeline::record::{
+    Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, GapReason, GapRecord, HostId, IntentId,
+    Phase,
+};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Engine, EngineConfig};
 
 use crate::store::Store;
-use crate::world::{self, START, World};
+use crate::world::{self, Bundle, START, Switch, World};
 
 /// Faults are drawn until here; then the world is well and everything has to come to its end.
 const FAULTS_UNTIL: i64 = START + 5_400_000;
-const END: i64 = START + 9_000_000;
+pub(crate) const END: i64 = START + 9_000_000;
+
+/// Ticks of one instant: one for each thing that may be due then, and no more.
+const STILL_MAX: u32 = 20;
 
 pub(crate) struct Sim {
-    world: World,
+    pub(crate) world: World,
     random: StdRng,
     now: i64,
-    store: Store,
+    pub(crate) store: Store,
     engine: Engine,
     /// What will happen, by when.
     coming: BTreeMap<(i64, u64), Coming>,
@@ -28,11 +35,17 @@ pub(crate) struct Sim {
     persisting: bool,
     sending: BTreeMap<IntentId, (String, DestinationName)>,
     /// Each intent as its receiver got it, and whether that delivery was flagged.
-    received: Vec<(Intent, DestinationName)>,
+    pub(crate) received: Vec<(Intent, DestinationName)>,
     lanes: BTreeMap<(String, DestinationName), Timestamp>,
     outage_until: i64,
-    /// Of the bundle in force.
-    edition: usize,
+    /// In force.
+    bundle: Bundle,
+    /// Ticks since time last went on.
+    still: u32,
+    /// How many different ones were asked for.
+    commands: u64,
+    /// When each was put in force.
+    pub(crate) bundles: Vec<(i64, Bundle)>,
     tally: Tally,
 }
 
@@ -42,6 +55,10 @@ pub(crate) struct Tally {
     pub(crate) flagged_repeats: u32,
     pub(crate) gaps: usize,
     pub(crate) edits: u32,
+    /// How often rules were switched on again, and the spans for which they were off.
+    pub(crate) switched: u32,
+    pub(crate) spans_off: usize,
+    pub(crate) commands: usize,
     /// Messages of a higher severity, and of many episodes that an edit made late.
     pub(crate) worse: u32,
     pub(crate) summaries: u32,
@@ -82,23 +99,30 @@ impl Sim {
             received: Vec::new(),
             lanes: BTreeMap::new(),
             outage_until: 0,
-            edition: 0,
+            bundle: Bundle { edition: 0, switch: Switch::On },
+            still: 0,
+            commands: 0,
+            bundles: Vec::new(),
             tally: Tally::default(),
         }
     }
 
     pub(crate) fn run(mut self) -> Tally {
-        self.bundle();
+        self.reload();
         while self.now < END {
             self.step();
         }
         self.check_end();
         self.check_growth();
+        self.check_hours();
         let is_worse = |(it, _): &&(Intent, DestinationName)| it.cause == Cause::Worse;
         self.tally.worse = self.received.iter().filter(is_worse).count() as u32;
         let is_summary = |(it, _): &&(Intent, DestinationName)| it.title.contains("more episodes are open");
         self.tally.summaries = self.received.iter().filter(is_summary).count() as u32;
-        self.tally.gaps = self.store.gaps.len();
+        self.tally.commands = self.store.commands.len();
+        let is_off = |gap: &&GapRecord| gap.reason == GapReason::Disabled;
+        self.tally.spans_off = self.store.gaps.iter().filter(is_off).count();
+        self.tally.gaps = self.store.gaps.len() - self.tally.spans_off;
         self.tally
     }
 
@@ -114,6 +138,13 @@ impl Sim {
         if self.fault(0.003) {
             self.edit();
         }
+        if self.fault(0.004) {
+            self.command();
+        }
+        let is_on = self.bundle.switch == Switch::On;
+        if self.fault(if is_on { 0.001 } else { 0.01 }) || !is_on && !self.faulty() {
+            self.switch();
+        }
         let wakeup = self.engine.next_wakeup().map_or(END, |at| at.0);
         let first = self.coming.keys().next().copied();
         match first {
@@ -124,7 +155,8 @@ impl Sim {
             }
             _ => {
                 // A tick that changes nothing and asks for another at once would never end.
-                assert!(wakeup > self.now || first.is_some() || wakeup >= self.now, "time stands still");
+                self.still = if wakeup > self.now { 0 } else { self.still + 1 };
+                assert!(self.still < STILL_MAX, "time stands still at {}", self.now);
                 self.now = self.now.max(wakeup);
                 self.engine.handle(Timestamp(self.now), Event::Tick);
             }
@@ -212,10 +244,10 @@ impl Sim {
                 }
                 let outcome = match () {
                     () if self.now < self.outage_until && self.faulty() => Err(match self.outage_until % 2 {
-                        0 => RunFault::Outside("503".into()),
-                        _ => RunFault::Slow("no answer in time".into()),
+                        0 => RunFault::new(RunFaultKind::Outside, "503"),
+                        _ => RunFault::new(RunFaultKind::Slow, "no answer in time"),
                     }),
-                    () if self.fault(0.01) => Err(RunFault::Rule("a trap out of nowhere".into())),
+                    () if self.fault(0.01) => Err(RunFault::new(RunFaultKind::Rule, "a trap out of nowhere")),
                     () => self.world.evaluate(&run, now),
                 };
                 if outcome.is_ok() && self.random.random_bool(0.5) {
@@ -261,17 +293,18 @@ impl Sim {
         let long = self.random.random_bool(0.1);
         self.now += self.random.random_range(100..if long { 1_800_000 } else { 5_000 });
         if self.random.random_bool(0.2) {
-            self.edition = self.random.random_range(0..world::EDITIONS);
+            self.bundle.edition = self.random.random_range(0..world::EDITIONS);
         }
         let seed = self.random.random();
         self.engine = Engine::new(config(seed), Timestamp(self.now), self.store.snapshot());
-        self.bundle();
+        self.reload();
     }
 
-    fn bundle(&mut self) {
+    fn reload(&mut self) {
+        self.bundles.push((self.now, self.bundle));
         let bundle = Event::Bundle {
-            digest: self.edition.to_string(),
-            rules: world::rules(self.edition),
+            digest: self.bundle.digest(),
+            rules: self.bundle.rules(),
             destinations: world::destinations(),
         };
         self.engine.handle(Timestamp(self.now), bundle);
@@ -280,120 +313,40 @@ impl Sim {
     /// Somebody edits the rules and reloads them.
     fn edit(&mut self) {
         self.tally.edits += 1;
-        self.edition = self.random.random_range(0..world::EDITIONS);
-        self.bundle();
+        self.bundle.edition = self.random.random_range(0..world::EDITIONS);
+        self.reload();
     }
 
-    fn check_end(&self) {
-        let judged = |rule: &str, at: i64| {
-            let name = RuleName(rule.into());
-            self.store.first[&name] <= at && at < self.store.rules[&name].cursor.0
+    /// Somebody asks for something about an open episode, or asks once more because nobody answered.
+    fn command(&mut self) {
+        // What `shift` tells is held against its hours alone.
+        let open = |episode: &&EpisodeRecord| {
+            episode.rule.0 != "shift" && !matches!(episode.phase, Phase::Resolved { .. })
         };
-        let in_gap = |rule: &str, at: i64| {
-            self.store.gaps.iter().any(|gap| gap.rule.0 == rule && gap.over.contains(Timestamp(at)))
+        let all: Vec<EpisodeId> = self.store.episodes.values().filter(open).map(|it| it.id.clone()).collect();
+        let (false, number) = (all.is_empty(), self.commands + 1) else { return };
+        let episode = all[self.random.random_range(0..all.len())].clone();
+        let command = match self.random.random_range(0..5) {
+            0 | 1 => Command::Acknowledge { episode },
+            2 => Command::Unacknowledge { episode },
+            3 => Command::Resolve { episode },
+            _ => Command::Note { episode, text: "looking".into() },
         };
-        for name in world::RULES {
-            let cursor = self.store.rules[&RuleName(name.into())].cursor;
-            let behind = if name == "zoned" { 620_000 } else { 200_000 };
-            assert!(cursor.0 > END - behind, "{name} fell behind: {cursor:?}");
-        }
-        for rule in world::EVENTS {
-            for document in &self.world.documents {
-                let summary = format!("document {}", document.id);
-                let about = |intent: &&Intent| intent.rule == rule && intent.summary == summary;
-                let ids: BTreeSet<&str> = self
-                    .received
-                    .iter()
-                    .map(|(intent, _)| intent)
-                    .filter(about)
-                    .map(|intent| intent.id.as_str())
-                    .collect();
-                let place = format!("{rule}: document {} at {}", document.id, document.at - START);
-                // What was told before a late document spoilt its slice stays told.
-                if in_gap(rule, document.at) {
-                    assert!(ids.len() <= 1, "{place} was told {} times", ids.len());
-                } else {
-                    assert_eq!(ids.len(), usize::from(judged(rule, document.at)), "{place}");
-                }
-            }
-        }
-        for gap in &self.store.gaps {
-            let inside = || self.world.documents.iter().filter(|d| gap.over.contains(Timestamp(d.at)));
-            assert!(
-                inside().any(|d| d.poison) || inside().count() > world::ROWS_MAX,
-                "a gap without a cause: {gap:?}"
-            );
-            assert_eq!(gap.over.end.since(gap.over.start), Duration::from_mins(1), "the smallest slice");
-        }
-        for gap in &self.store.first_gaps {
-            let told = self.received.iter().any(|(intent, _)| {
-                intent.at == gap.over.start && intent.summary.contains(gap.message.as_str())
-            });
-            assert!(told, "nobody heard of {gap:?}");
-        }
-        self.check_episodes();
-        let owed =
-            self.store.intents.values().filter(|i| !matches!(i.delivery, Delivery::Delivered { .. })).count();
-        assert_eq!(owed, 0, "everything is delivered in the end");
-        let (from, _) = world::read(
-            &self.store.rules[&RuleName("counting".into())].state.as_ref().expect("primed").bytes,
-        );
-        assert!(from <= START - 45 * 60_000, "history was read before the first window");
+        let again = number > 1 && self.random.random_bool(0.2);
+        let id = CommandId(if again { number - 1 } else { number }.to_string());
+        self.commands += u64::from(!again);
+        self.engine.handle(Timestamp(self.now), Event::Command { id, by: "ann".into(), command });
     }
 
-    /// Every beginning that was told has one end, told to the same people.
-    fn check_episodes(&self) {
-        assert!(self.store.episodes.values().all(|episode| matches!(episode.phase, Phase::Resolved { .. })));
-        let told = |cause: Cause| -> BTreeSet<(&str, &DestinationName)> {
-            let of = |(intent, _): &&(Intent, DestinationName)| intent.cause == cause;
-            self.received.iter().filter(of).map(|(intent, to)| (intent.episode.as_str(), to)).collect()
+    /// Some rules are switched off, or on again.
+    fn switch(&mut self) {
+        self.bundle.switch = match self.bundle.switch {
+            Switch::On if self.random.random_bool(0.5) => Switch::Gone,
+            Switch::On => Switch::Disabled,
+            Switch::Disabled | Switch::Gone => Switch::On,
         };
-        let began: BTreeSet<_> =
-            [Cause::Opened, Cause::Escalated, Cause::Worse].into_iter().flat_map(told).collect();
-        assert_eq!(began, told(Cause::Resolved));
-        assert!(told(Cause::Was).iter().all(|was| !began.contains(was)));
-        // Each document of the level belongs to a span that somebody heard of.
-        let spans: Vec<_> =
-            self.store.episodes.values().filter(|episode| episode.rule.0 == "level").collect();
-        let name = RuleName("level".into());
-        for document in &self.world.documents {
-            if self.store.first[&name] <= document.at && document.at < self.store.rules[&name].cursor.0 {
-                let host = format!("h{}", document.id % 5);
-                let held = spans.iter().any(|episode| {
-                    episode.labels[0].value.as_deref() == Some(&host)
-                        && episode.since.0 <= document.at.max(episode.since.0)
-                        && document.at < episode.until.0
-                });
-                assert!(held, "document {} opened or extended no episode", document.id);
-            }
-        }
-    }
-
-    /// A level that grew says how far, in the end; it is critical if it ever was, and worse to nobody twice.
-    fn check_growth(&self) {
-        let mut worse: BTreeMap<(&str, &DestinationName), BTreeSet<&str>> = BTreeMap::new();
-        for (intent, to) in self.received.iter().filter(|(intent, _)| intent.cause == Cause::Worse) {
-            worse.entry((&intent.episode, to)).or_default().insert(&intent.id);
-        }
-        assert!(worse.values().all(|ids| ids.len() == 1), "worse twice: {worse:?}");
-        for episode in self.store.episodes.values().filter(|episode| episode.rule.0 == "growing") {
-            let host = episode.labels[0].value.as_deref().and_then(|name| name[1..].parse().ok());
-            let truth = self.world.growth(host.expect("a number"), |_| true);
-            let (since, last) = (episode.since.0, episode.last.at.0);
-            let said = truth.iter().find(|(at, ..)| *at == last).map(|(_, _, value, _)| *value);
-            assert_eq!(episode.last.value, said, "the newest value of {episode:?}");
-            let peak = |from: i64| {
-                let within = truth.iter().filter(|(at, ..)| from <= *at && *at <= last);
-                within.map(|(_, _, value, _)| *value).fold(0.0, f64::max)
-            };
-            let critical = episode.severity == Severity::Critical;
-            assert!(critical || peak(since) < world::CRITICAL, "it was critical: {episode:?}");
-            // A late document before the first signal counts as well.
-            assert!(
-                !critical || peak(since - 240_000) >= world::CRITICAL,
-                "it never was critical: {episode:?}"
-            );
-        }
+        self.tally.switched += u32::from(self.bundle.switch == Switch::On);
+        self.reload();
     }
 
     fn later(&mut self, after: i64, coming: Coming) {

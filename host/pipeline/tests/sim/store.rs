@@ -1,12 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::Range;
+use watchbell_contract::{Range, Severity};
 use watchbell_pipeline::order::Purpose;
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, IntentId, IntentRecord, Phase, RuleRecord,
-    Snapshot,
+    CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord,
+    IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::RuleName;
+
+use crate::world::{self, Bundle};
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -18,6 +20,7 @@ pub(crate) struct Store {
     pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
+    pub(crate) commands: Vec<CommandRecord>,
     /// Those that were the first since their rule last judged something: somebody has to hear of them.
     pub(crate) first_gaps: Vec<GapRecord>,
     streaks: BTreeSet<RuleName>,
@@ -36,6 +39,10 @@ impl Store {
             bundle: self.bundle.clone(),
             rules: self.rules.values().cloned().collect(),
             episodes: self.episodes.values().filter(open).cloned().collect(),
+            commands: CommandLog {
+                last: self.commands.len() as u64,
+                recent: self.commands.iter().map(|line| line.id.clone()).collect(),
+            },
             // In no order that means anything.
             intents: self.intents.values().filter(owed).cloned().collect(),
             ..Snapshot::default()
@@ -56,7 +63,8 @@ impl Store {
         }
         for gap in &commit.gaps {
             self.gaps.push(gap.clone());
-            if self.streaks.insert(gap.rule.clone()) {
+            // A rule that was off has not failed.
+            if gap.reason != GapReason::Disabled && self.streaks.insert(gap.rule.clone()) {
                 self.first_gaps.push(gap.clone());
             }
         }
@@ -64,7 +72,14 @@ impl Store {
             self.check_cursor(record, &commit.gaps);
             self.rules.insert(record.rule.clone(), record.clone());
         }
+        for line in &commit.commands {
+            assert_eq!(line.number, self.commands.len() as u64 + 1, "the log of commands has no gaps");
+            let is_new = self.commands.iter().all(|other| other.id != line.id);
+            assert!(is_new, "applied twice: {line:?}");
+            self.commands.push(line.clone());
+        }
         for episode in &commit.episodes {
+            self.check_worse(episode, commit.bundle.is_some());
             let before = self.episodes.insert(episode.id.clone(), episode.clone());
             let reopened = before.is_some_and(|before| matches!(before.phase, Phase::Resolved { .. }));
             assert!(!reopened, "a resolved episode changed: {episode:?}");
@@ -75,6 +90,25 @@ impl Store {
                 let ended = matches!(before.delivery, Delivery::Delivered { .. } | Delivery::Dead { .. });
                 assert!(!ended, "an intent that had ended changed: {intent:?}");
                 assert_eq!(before.created_at, intent.created_at);
+            }
+        }
+    }
+
+    /// When an episode that was announced turns critical, the steps for critical ones fire in the same commit.
+    fn check_worse(&self, now: &EpisodeRecord, is_edited: bool) {
+        let Some(before) = self.episodes.get(&now.id) else { return };
+        let rose = before.severity < Severity::Critical && now.severity == Severity::Critical;
+        if is_edited || !rose || before.ordinal == 0 || now.phase != Phase::Active {
+            return;
+        }
+        let edition = self.bundle.as_deref().and_then(Bundle::edition_of).expect("an edition");
+        let rule = world::rules(edition).into_iter().find(|rule| rule.name == now.rule).expect("a rule");
+        for step in rule.alert.steps.iter().filter(|step| step.severity == Some(Severity::Critical)) {
+            for to in &step.to {
+                assert!(
+                    now.told.iter().any(|told| told.destination == *to),
+                    "{to} waits, though critical: {now:?}"
+                );
             }
         }
     }
@@ -94,16 +128,18 @@ impl Store {
         if record.cursor == before.cursor {
             return;
         }
-        let covers = |over: Range| over.start <= before.cursor && over.end == record.cursor;
-        let judged = record.last_run.as_ref().is_some_and(|run| covers(run.window));
-        let gap = gaps.iter().any(|gap| gap.rule == record.rule && covers(gap.over));
-        assert!(
-            judged || gap,
-            "{}: from {:?} to {:?} by {:?}",
-            record.rule,
-            before.cursor,
-            record.cursor,
-            record.last_run
+        // One write may hold a run, the rule's switching off, and the span for which it was off.
+        let run = record.last_run.as_ref().map(|run| run.window);
+        let gaps = gaps.iter().filter(|gap| gap.rule == record.rule).map(|gap| gap.over);
+        let spans: Vec<Range> = run.into_iter().chain(gaps).collect();
+        let mut reached = before.cursor;
+        while let Some(span) = spans.iter().find(|span| span.start <= reached && reached < span.end) {
+            reached = span.end;
+        }
+        assert_eq!(
+            reached, record.cursor,
+            "{}: from {:?} by {:?}, {spans:?}",
+            record.rule, before.cursor, record.last_run
         );
     }
 

@@ -3,7 +3,9 @@ use rand::{RngExt, SeedableRng};
 use watchbell_contract::{
     AnyOf, Duration, Evidence, Finding, Label, Range, Severity, Signal, SignalKind, Timestamp, Window,
 };
-use watchbell_pipeline::order::{Evaluation, Run, RunFault};
+use watchbell_pipeline::active::{Active, Outside, Written};
+use watchbell_pipeline::fault::{RunFault, RunFaultKind};
+use watchbell_pipeline::order::{Evaluation, Run};
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, Comparison, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec,
     Schedule, Step, Worse,
@@ -25,11 +27,63 @@ pub(crate) struct World {
     pub(crate) documents: Vec<Document>,
 }
 
-pub(crate) const RULES: [&str; 8] =
-    ["each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned"];
+pub(crate) const RULES: [&str; 12] = [
+    "each", "level", "poisoned", "counting", "cron", "clearing", "growing", "zoned", "switched", "daytime",
+    "office", "shift",
+];
 
 /// Those that announce each document once.
-pub(crate) const EVENTS: [&str; 4] = ["each", "poisoned", "cron", "zoned"];
+pub(crate) const EVENTS: [&str; 5] = ["each", "poisoned", "cron", "zoned", "switched"];
+
+/// Those that are switched off and on.
+pub(crate) const SWITCHED: [&str; 2] = ["switched", "clearing"];
+
+/// What a bundle says of the rules that are switched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Disabled,
+    /// Their files are gone.
+    Gone,
+}
+
+/// The rules in force: in one of the editions, which differ in what is said of levels, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bundle {
+    pub(crate) edition: usize,
+    pub(crate) switch: Switch,
+}
+
+impl Bundle {
+    pub(crate) fn digest(self) -> String {
+        format!("{} {:?}", self.edition, self.switch)
+    }
+
+    pub(crate) fn edition_of(digest: &str) -> Option<usize> {
+        digest.split(' ').next()?.parse().ok()
+    }
+
+    pub(crate) fn rules(self) -> Vec<RuleSpec> {
+        let mut rules = rules(self.edition);
+        let is_switched = |rule: &RuleSpec| SWITCHED.contains(&rule.name.0.as_str());
+        match self.switch {
+            Switch::On => {}
+            Switch::Disabled => {
+                rules.iter_mut().filter(|rule| is_switched(rule)).for_each(|rule| rule.enabled = false);
+            }
+            Switch::Gone => rules.retain(|rule| !is_switched(rule)),
+        }
+        rules
+    }
+}
+
+/// The hours of `daytime`, `office` and `shift`: on from a quarter of an hour after the start, and off and on again. The
+/// last ones go beyond the last document.
+pub(crate) fn hours(outside: Outside) -> Active {
+    let hours = ["22:30-22:50", "23:20-23:30", "23:50-24:00"].map(str::to_owned);
+    let written = Written { hours: &hours, days: &[], holidays: &[], timezone: "UTC", outside };
+    Active::parse(written).expect("hours")
+}
 
 /// From this value on, `growing` is critical.
 pub(crate) const CRITICAL: f64 = 5.0;
@@ -37,6 +91,9 @@ pub(crate) const CRITICAL: f64 = 5.0;
 /// The span over which `growing` counts, and the one for which it holds after its last document.
 const COUNTED: i64 = 600_000;
 const HELD: i64 = 240_000;
+
+/// Documents are found at most this long after their instant.
+pub(crate) const LATE_MAX: i64 = 115_000;
 
 /// More rows than this in one window are too many for `poisoned`.
 pub(crate) const ROWS_MAX: usize = 12;
@@ -57,7 +114,7 @@ impl World {
                     _ => START + random.random_range(-3_600_000..5_400_000),
                 };
                 before = at;
-                let late = if random.random_bool(0.3) { random.random_range(0..115_000) } else { 0 };
+                let late = if random.random_bool(0.3) { random.random_range(0..LATE_MAX) } else { 0 };
                 let poison = at > START + 600_000 && random.random_bool(0.02);
                 Document { id, at, visible: at + late, poison }
             })
@@ -77,18 +134,18 @@ impl World {
         let rows = within(start, end).count();
         if fragile && rows > ROWS_MAX {
             let message = format!("{rows} rows");
-            return Err(if run.attempt.is_multiple_of(2) {
-                RunFault::TooLarge(message)
-            } else {
-                RunFault::Limit(message)
-            });
+            let is_even = run.attempt.is_multiple_of(2);
+            let kind = if is_even { RunFaultKind::TooLarge } else { RunFaultKind::Limit };
+            return Err(RunFault::new(kind, message));
         }
         if fragile && let Some(document) = within(start, end).find(|document| document.poison) {
-            return Err(RunFault::Rule(format!("trap on document {}", document.id)));
+            return Err(RunFault::new(RunFaultKind::Rule, format!("trap on document {}", document.id)));
         }
         let mut signals: Vec<Signal> = match run.rule.0.as_str() {
-            "each" | "poisoned" | "cron" | "zoned" => within(start, end).map(event).collect(),
-            "level" => within(start, end).map(firing).collect(),
+            "each" | "poisoned" | "cron" | "zoned" | "switched" | "daytime" | "office" => {
+                within(start, end).map(event).collect()
+            }
+            "level" | "shift" => within(start, end).map(firing).collect(),
             "clearing" => within(start, end).map(clearing).collect(),
             "growing" => (0..5)
                 .flat_map(|host| self.growth(host, |document| document.at < end.0 && visible(&document)))
@@ -150,7 +207,6 @@ pub(crate) fn read(state: &[u8]) -> (i64, i64) {
     if state.len() == 16 { (number(&state[..8]), number(&state[8..])) } else { (0, 0) }
 }
 
-/// The bundle in one of its editions: they differ in what is said of levels, and to whom.
 pub(crate) fn rules(edition: usize) -> Vec<RuleSpec> {
     RULES.iter().map(|name| rule(name, edition)).collect()
 }
@@ -171,7 +227,7 @@ fn steps(edition: usize) -> Vec<Step> {
         1 => vec![step(0, &["chat", "mail"]), step(3, &["mail"])],
         2 => vec![step(0, &["chat"])],
         3 => vec![step(0, &["mail"]), step(1, &["chat"]), step(2, &["mail"]), step(8, &["chat"])],
-        4 => vec![step(0, &["chat"]), critical(step(1, &["mail"]))],
+        4 => vec![step(0, &["chat"]), critical(step(8, &["mail"]))],
         _ => vec![step(1, &["chat"]), step(2, &["mail"])],
     }
 }
@@ -205,7 +261,11 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
         }),
         delay: Duration::from_secs(10),
         lateness: Duration::from_mins(2),
-        lookback: (name == "each").then_some(Duration::from_mins(7)),
+        lookback: match name {
+            "each" => Some(Duration::from_mins(7)),
+            "switched" => Some(Duration::from_mins(4)),
+            _ => None,
+        },
         catch_up: if level { CatchUp::All } else { CatchUp::Merge },
         window_max: Duration::from_mins(10),
         deadline: Duration::from_secs(60),
@@ -215,7 +275,11 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
             true => vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(CRITICAL) }],
             false => Vec::new(),
         },
-        active: None,
+        active: match name {
+            "office" => Some(hours(Outside::Later)),
+            "daytime" | "shift" => Some(hours(Outside::Skip)),
+            _ => None,
+        },
         no_data: if name == "clearing" { NoData::Hold } else { NoData::Ignore },
         alert: AlertSpec {
             title: "{{ summary }}".into(),
@@ -233,8 +297,9 @@ pub(crate) fn destinations() -> Vec<DestinationSpec> {
         name: DestinationName(name.into()),
         text: watchbell_contract::AlertText {
             format: watchbell_contract::TextFormat::Plain,
+            styles: true,
             title_max: 100,
-            body_max: 1_000,
+            body_max: 10_000,
         },
         retry_first: Duration::from_secs(1),
         retry_max: Duration::from_secs(60),

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use watchbell_sandbox::CaseRunner;
+use serde_json::{Map, Value};
+use watchbell_manifest::details;
+use watchbell_sandbox::{CaseRunner, RuleModule};
 use watchbell_sdk::testing::Case;
 
 use crate::{SANDBOX, plugin, sources};
@@ -24,8 +26,27 @@ fn every_case_of_every_rule_holds() {
         assert!(!cases.is_empty(), "{rule}");
         let told = cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(&module)).err());
         differences.extend(told.map(|difference| format!("{rule}: {difference}")));
+        differences.extend(cases.iter().flat_map(|case| unlisted_details(&module, case)));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Details of a case's signals that the module's schema does not list: `check` would call a text wrong that shows them.
+fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
+    let about = module.about();
+    let schema = serde_json::from_str(&about.params_schema).unwrap();
+    let Some(listed) = details(&schema, &case.params) else {
+        return vec![format!("{}: its schema lacks `x-watchbell-details`", about.name)];
+    };
+    let told = case.run_with(&mut CaseRunner::new(module)).unwrap_or_default();
+    let details = told.iter().map(|told| {
+        let details: Map<String, Value> = serde_json::from_str(&told.signal.details).unwrap();
+        details
+    });
+    let names: BTreeSet<String> =
+        details.flat_map(|details| details.into_iter().map(|(name, _)| name)).collect();
+    let unlisted = names.into_iter().filter(|name| !listed.has(name));
+    unlisted.map(|name| format!("{}: `x-watchbell-details` lacks `{name}`", about.name)).collect()
 }
 
 /// A folder that no rule's name fits would never be run.

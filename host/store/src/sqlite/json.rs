@@ -1,9 +1,13 @@
 use serde::{Deserialize, Serialize};
-use watchbell_contract::{Duration, Intent, Label, Range, Timestamp};
-use watchbell_pipeline::record::{Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, Told};
-use watchbell_pipeline::spec::{DestinationName, Step, StepId};
+use watchbell_contract::{Duration, Label, Range, Timestamp};
+use watchbell_pipeline::message::{Message, Wording};
+use watchbell_pipeline::record::{
+    EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, Told,
+};
+use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
+use watchbell_pipeline::text::Text;
 
-use super::names::{cause, severity};
+use super::names::{cause, severity, wording, wording_name};
 
 /// A type of the pipeline and its form in a column.
 pub(crate) trait Column: Sized {
@@ -55,13 +59,34 @@ pub(crate) struct FailureForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct IntentForm {
-    id: String,
+pub(crate) struct MessageForm {
     episode: String,
     rule: String,
     owner: Option<String>,
     environment: String,
-    labels: Vec<(String, Option<String>)>,
+    labels: Labels,
+    /// Where they differ from the labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    named: Option<Labels>,
+    cause: String,
+    severity: String,
+    since: i64,
+    last: LastForm,
+    count: u32,
+    more: Vec<String>,
+    wording: String,
+}
+
+type Labels = Vec<(String, Option<String>)>;
+
+/// An intent as format 1 kept it, its text within.
+#[derive(Deserialize)]
+pub(crate) struct IntentForm {
+    episode: String,
+    rule: String,
+    owner: Option<String>,
+    environment: String,
+    labels: Labels,
     cause: String,
     severity: String,
     at: i64,
@@ -73,7 +98,6 @@ pub(crate) struct IntentForm {
     summary: String,
     details: String,
     link: Option<String>,
-    attempt: u32,
     maybe_repeated: bool,
 }
 
@@ -258,52 +282,81 @@ impl Column for Failure {
     }
 }
 
-impl Column for Intent {
-    type Form = IntentForm;
+impl Column for Message {
+    type Form = MessageForm;
     fn form(&self) -> Self::Form {
-        IntentForm {
-            id: self.id.clone(),
-            episode: self.episode.clone(),
-            rule: self.rule.clone(),
+        MessageForm {
+            episode: self.episode.0.clone(),
+            rule: self.rule.0.clone(),
             owner: self.owner.clone(),
             environment: self.environment.clone(),
             labels: self.labels.form(),
+            named: (self.named != self.labels).then(|| self.named.form()),
             cause: self.cause.as_str().to_owned(),
             severity: self.severity.as_str().to_owned(),
-            at: self.at.0,
             since: self.since.0,
-            value: self.value.map(Exact::of),
-            threshold: self.threshold.map(Exact::of),
-            title: self.title.clone(),
-            body: self.body.clone(),
-            summary: self.summary.clone(),
-            details: self.details.clone(),
-            link: self.link.clone(),
-            attempt: self.attempt,
-            maybe_repeated: self.maybe_repeated,
+            last: self.last.form(),
+            count: self.count,
+            more: self.more.clone(),
+            wording: wording_name(self.wording).to_owned(),
         }
     }
     fn read(form: Self::Form) -> Option<Self> {
+        let labels: Vec<Label> = Column::read(form.labels)?;
         Some(Self {
-            id: form.id,
-            episode: form.episode,
-            rule: form.rule,
+            episode: EpisodeId(form.episode),
+            rule: RuleName(form.rule),
             owner: form.owner,
             environment: form.environment,
-            labels: Column::read(form.labels)?,
+            named: form.named.map_or_else(|| Some(labels.clone()), Column::read)?,
+            labels,
             cause: cause(&form.cause)?,
             severity: severity(&form.severity)?,
-            at: Timestamp(form.at),
             since: Timestamp(form.since),
-            value: read_exact(form.value)?,
-            threshold: read_exact(form.threshold)?,
-            title: form.title,
-            body: form.body,
-            summary: form.summary,
-            details: form.details,
-            link: form.link,
-            attempt: form.attempt,
-            maybe_repeated: form.maybe_repeated,
+            last: Column::read(form.last)?,
+            count: form.count,
+            more: form.more,
+            wording: wording(&form.wording)?,
         })
+    }
+}
+
+impl Column for Text {
+    type Form = (String, String);
+    fn form(&self) -> Self::Form {
+        (self.title.clone(), self.body.clone())
+    }
+    fn read((title, body): Self::Form) -> Option<Self> {
+        Some(Self { title, body })
+    }
+}
+
+impl IntentForm {
+    /// What it is about, as it was sent, and whether an attempt may have arrived.
+    pub(crate) fn parts(self) -> Option<(Message, Text, bool)> {
+        let labels: Vec<Label> = Column::read(self.labels)?;
+        let message = Message {
+            episode: EpisodeId(self.episode),
+            rule: RuleName(self.rule),
+            owner: self.owner,
+            environment: self.environment,
+            named: labels.clone(),
+            labels,
+            cause: cause(&self.cause)?,
+            severity: severity(&self.severity)?,
+            since: Timestamp(self.since),
+            last: LastSignal {
+                at: Timestamp(self.at),
+                value: read_exact(self.value)?,
+                threshold: read_exact(self.threshold)?,
+                summary: self.summary,
+                details: self.details,
+                link: self.link,
+            },
+            count: 1,
+            more: Vec::new(),
+            wording: Wording::Rule,
+        };
+        Some((message, Text { title: self.title, body: self.body }, self.maybe_repeated))
     }
 }

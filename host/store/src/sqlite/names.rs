@@ -1,5 +1,6 @@
 use watchbell_contract::{Cause, Severity};
-use watchbell_pipeline::record::{Ending, GapReason};
+use watchbell_pipeline::message::Wording;
+use watchbell_pipeline::record::{Command, Ending, GapReason};
 
 pub(crate) fn severity(name: &str) -> Option<Severity> {
     [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|it| it.as_str() == name)
@@ -33,4 +34,27 @@ pub(crate) fn gap_reason_name(reason: GapReason) -> &'static str {
 pub(crate) fn gap_reason(name: &str) -> Option<GapReason> {
     let all = [GapReason::Skipped, GapReason::Poisoned, GapReason::Disabled];
     all.into_iter().find(|it| gap_reason_name(*it) == name)
+}
+
+pub(crate) fn wording_name(wording: Wording) -> &'static str {
+    match wording {
+        Wording::Rule => "rule",
+        Wording::RuleEnded => "rule-ended",
+        Wording::Gap => "gap",
+        Wording::Edited => "edited",
+    }
+}
+
+pub(crate) fn wording(name: &str) -> Option<Wording> {
+    let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited];
+    all.into_iter().find(|it| wording_name(*it) == name)
+}
+
+pub(crate) fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Acknowledge { .. } => "acknowledge",
+        Command::Unacknowledge { .. } => "unacknowledge",
+        Command::Resolve { .. } => "resolve",
+        Command::Note { .. } => "note",
+    }
 }

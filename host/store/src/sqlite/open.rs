@@ -12,8 +12,12 @@ use crate::store::Cause;
 const APPLICATION_ID: i32 = 0x5742_454c;
 
 /// Each brings a store from the layout of its place in the list to the next. Never edited once released.
-const LAYOUTS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("layout-2.sql"), include_str!("layout-3.sql")];
+const LAYOUTS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("layout-2.sql"),
+    include_str!("layout-3.sql"),
+    include_str!("layout-4.sql"),
+];
 
 /// How long another program's transaction is waited for.
 const BUSY_MAX: Duration = Duration::from_secs(5);

@@ -1,13 +1,13 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
-use watchbell_contract::{Intent, Range, Timestamp};
+use watchbell_contract::{Duration, Range, Timestamp};
 use watchbell_pipeline::record::{
-    Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Notified, Phase,
-    Priming, RuleRecord, StateRecord,
+    Command, CommandId, CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId,
+    IntentId, IntentRecord, Notified, Phase, Priming, RuleRecord, StateRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId};
 
-use super::json::Column;
+use super::json::{Column, IntentForm};
 use super::names::{ending, gap_reason, severity};
 
 /// Why a read failed: SQLite could not, or what it returned is not what this program writes.
@@ -91,6 +91,7 @@ impl FromRow for RuleRecord {
             committed_at: time(row, "committed_at")?,
             last_run: json_or_null(row, "last_run")?,
             failure: json_or_null(row, "failure")?,
+            gap_told: plain(row, "gap_told")?,
             off_since: time(row, "off_since")?,
         })
     }
@@ -99,7 +100,7 @@ impl FromRow for RuleRecord {
 impl FromRow for EpisodeRecord {
     const TABLE: &'static str = "episodes";
     const KEY: &'static str = "id";
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let phase: String = plain(row, "phase")?;
@@ -140,6 +141,8 @@ impl FromRow for EpisodeRecord {
             until: Timestamp(plain(row, "until")?),
             last: json(row, "last")?,
             steps: escalated.steps,
+            early: json_or_null(row, "early")?.unwrap_or_default(),
+            repeat: plain::<Option<i64>>(row, "repeat")?.map(|span| Duration(span.cast_unsigned())),
             stepped_until: escalated.stepped_until,
             announced_at,
             told: escalated.told,
@@ -188,11 +191,10 @@ impl Escalated {
 impl FromRow for IntentRecord {
     const TABLE: &'static str = "intents";
     const KEY: &'static str = "id";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 
     fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
         let attempt: u32 = plain(row, "attempt")?;
-        let maybe_repeated: bool = plain(row, "maybe_repeated")?;
         let delivery: String = plain(row, "delivery")?;
         let delivery = match delivery.as_str() {
             "owed" => {
@@ -202,22 +204,34 @@ impl FromRow for IntentRecord {
                 owner: HostId(plain(row, "owner")?),
                 epoch: epoch(plain(row, "epoch")?),
                 attempt,
-                maybe_repeated,
             },
             "delivered" => Delivery::Delivered {
                 at: Timestamp(plain(row, "at")?),
                 attempt,
                 reference: plain(row, "note")?,
-                maybe_repeated,
             },
             "dead" => Delivery::Dead { at: Timestamp(plain(row, "at")?), attempt, last: plain(row, "note")? },
             _ => return Err(Unread::Column("delivery")),
         };
+        let mut maybe_repeated: bool = plain(row, "maybe_repeated")?;
+        let (message, text) = match plain(row, "format")? {
+            // Intents were kept whole once, their text made with them.
+            1 => {
+                let kept: String = plain(row, "message")?;
+                let kept = serde_json::from_str::<IntentForm>(&kept).ok().and_then(IntentForm::parts);
+                let (message, text, repeated) = kept.ok_or(Unread::Column("message"))?;
+                maybe_repeated |= repeated;
+                (message, Some(text))
+            }
+            _ => (json(row, "message")?, json_or_null(row, "text")?),
+        };
         Ok(Self {
             id: IntentId(plain(row, "id")?),
             destination: DestinationName(plain(row, "destination")?),
-            intent: json::<Intent>(row, "message")?,
+            message,
+            text,
             created_at: Timestamp(plain(row, "created_at")?),
+            maybe_repeated,
             delivery,
         })
     }
@@ -235,6 +249,31 @@ impl FromRow for GapRecord {
             reason: word(row, "reason", gap_reason)?,
             recorded_at: Timestamp(plain(row, "recorded_at")?),
             message: plain(row, "message")?,
+        })
+    }
+}
+
+impl FromRow for CommandRecord {
+    const TABLE: &'static str = "commands";
+    const KEY: &'static str = "id";
+    const FORMAT: u32 = 1;
+
+    fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
+        let episode = EpisodeId(plain(row, "episode")?);
+        let command = match plain::<String>(row, "command")?.as_str() {
+            "acknowledge" => Command::Acknowledge { episode },
+            "unacknowledge" => Command::Unacknowledge { episode },
+            "resolve" => Command::Resolve { episode },
+            "note" => Command::Note { episode, text: plain(row, "note")? },
+            _ => return Err(Unread::Column("command")),
+        };
+        Ok(Self {
+            number: plain::<i64>(row, "number")?.cast_unsigned(),
+            id: CommandId(plain(row, "id")?),
+            at: Timestamp(plain(row, "at")?),
+            by: plain(row, "who")?,
+            command,
+            refused: plain(row, "refused")?,
         })
     }
 }

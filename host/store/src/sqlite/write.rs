@@ -1,11 +1,12 @@
 use rusqlite::{Connection, Result, named_params, params};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition, Phase, RuleRecord,
+    Command, CommandRecord, Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition,
+    Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
 use super::json::Column;
-use super::names::{ending_name, gap_reason_name};
+use super::names::{command_name, ending_name, gap_reason_name};
 use super::rows::FromRow;
 
 /// Everything that `commit` changes, within the transaction that the caller holds.
@@ -27,6 +28,9 @@ pub(crate) fn commit(db: &Connection, commit: &Commit) -> Result<()> {
     for record in &commit.gaps {
         gap(db, record)?;
     }
+    for record in &commit.commands {
+        command(db, record)?;
+    }
     Ok(())
 }
 
@@ -39,10 +43,11 @@ fn end_rule(db: &Connection, name: &RuleName) -> Result<()> {
 fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
-           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from)
+           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from,
+           gap_told)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
            :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format, :off_since, :later,
-           :told_from)",
+           :told_from, :gap_told)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -58,6 +63,7 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
         ":last_run": rule.last_run.as_ref().map(json).transpose()?,
         ":failure": rule.failure.as_ref().map(json).transpose()?,
         ":format": RuleRecord::FORMAT,
+        ":gap_told": rule.gap_told,
         ":off_since": rule.off_since.map(|at| at.0),
         ":told_from": rule.told_from.0,
         ":later": (rule.later != Later::default()).then(|| json(&rule.later)).transpose()?,
@@ -84,11 +90,11 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
     };
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO episodes (id, partition, rule, labels, phase, phase_at, phase_note, severity,
-           since, opened_at, until, last, steps, stepped_until, announced_at, notified, ordinal, format,
-           chain, step, told)
+           since, opened_at, until, last, steps, repeat, stepped_until, announced_at, notified, ordinal, format,
+           early, chain, step, told)
          VALUES (:id, :partition, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
-           :since, :opened_at, :until, :last, :steps, :stepped_until, :announced_at, :notified, :ordinal, :format,
-           '[]', 0, '[]')",
+           :since, :opened_at, :until, :last, :steps, :repeat, :stepped_until, :announced_at, :notified, :ordinal,
+           :format, :early, '[]', 0, '[]')",
     )?;
     statement.execute(named_params! {
         ":id": episode.id.0,
@@ -104,6 +110,8 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         ":until": episode.until.0,
         ":last": json(&episode.last)?,
         ":steps": json(&episode.steps)?,
+        ":early": (!episode.early.is_empty()).then(|| json(&episode.early)).transpose()?,
+        ":repeat": episode.repeat.map(|span| span.0.cast_signed()),
         ":stepped_until": episode.stepped_until.map(|at| at.0),
         ":announced_at": episode.announced_at.map(|at| at.0),
         ":notified": json(&episode.told)?,
@@ -118,30 +126,31 @@ fn intent(db: &Connection, partition: Partition, intent: &IntentRecord) -> Resul
     // Not `OR REPLACE`, which would give the row a new place in the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, partition, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message, format)
+           owner, epoch, maybe_repeated, note, message, text, format)
          VALUES (:id, :partition, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message, :format)
+           :owner, :epoch, :maybe_repeated, :note, :message, :text, :format)
          ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, destination = excluded.destination,
            rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
-           message = excluded.message, format = excluded.format",
+           message = excluded.message, text = excluded.text, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
         ":partition": partition.0,
         ":destination": intent.destination.0,
-        ":rule": intent.intent.rule,
-        ":episode": intent.intent.episode,
+        ":rule": intent.message.rule.0,
+        ":episode": intent.message.episode.0,
         ":created_at": intent.created_at.0,
         ":delivery": row.delivery,
         ":at": row.at,
         ":attempt": row.attempt,
         ":owner": row.owner,
         ":epoch": row.epoch,
-        ":maybe_repeated": row.maybe_repeated,
+        ":maybe_repeated": intent.maybe_repeated,
         ":note": row.note,
-        ":message": json(&intent.intent)?,
+        ":message": json(&intent.message)?,
+        ":text": intent.text.as_ref().map(json).transpose()?,
         ":format": IntentRecord::FORMAT,
     })?;
     Ok(())
@@ -154,7 +163,6 @@ struct DeliveryRow<'a> {
     attempt: u32,
     owner: Option<&'a str>,
     epoch: Option<i64>,
-    maybe_repeated: bool,
     note: Option<&'a str>,
 }
 
@@ -168,19 +176,17 @@ impl<'a> DeliveryRow<'a> {
                 note: last.as_deref(),
                 ..Self::default()
             },
-            Delivery::Claimed { owner, epoch, attempt, maybe_repeated } => Self {
+            Delivery::Claimed { owner, epoch, attempt } => Self {
                 delivery: "claimed",
                 attempt: *attempt,
                 owner: Some(&owner.0),
                 epoch: Some(epoch.0.cast_signed()),
-                maybe_repeated: *maybe_repeated,
                 ..Self::default()
             },
-            Delivery::Delivered { at, attempt, reference, maybe_repeated } => Self {
+            Delivery::Delivered { at, attempt, reference } => Self {
                 delivery: "delivered",
                 at: Some(at.0),
                 attempt: *attempt,
-                maybe_repeated: *maybe_repeated,
                 note: reference.as_deref(),
                 ..Self::default()
             },
@@ -208,6 +214,31 @@ fn gap(db: &Connection, gap: &GapRecord) -> Result<()> {
         gap.recorded_at.0,
         gap.message,
         GapRecord::FORMAT
+    ])?;
+    Ok(())
+}
+
+fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
+    let (episode, note) = match &record.command {
+        Command::Acknowledge { episode }
+        | Command::Unacknowledge { episode }
+        | Command::Resolve { episode } => (episode, None),
+        Command::Note { episode, text } => (episode, Some(text)),
+    };
+    let mut statement = db.prepare_cached(
+        "INSERT OR IGNORE INTO commands (number, id, at, who, command, episode, note, refused, format)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    statement.execute(params![
+        record.number.cast_signed(),
+        record.id.0,
+        record.at.0,
+        record.by,
+        command_name(&record.command),
+        episode.0,
+        note,
+        record.refused,
+        CommandRecord::FORMAT,
     ])?;
     Ok(())
 }

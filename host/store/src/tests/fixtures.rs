@@ -1,10 +1,12 @@
-use watchbell_contract::{Cause, Duration, Intent, Label, Range, Severity, Timestamp};
+use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp};
+use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
-    IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase, RuleRecord, RunSummary,
-    StateRecord, Told,
+    Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason,
+    GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase,
+    RuleRecord, RunSummary, StateRecord, Told,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
+use watchbell_pipeline::text::Text;
 
 pub(crate) const PARTITION: Partition = Partition(3);
 
@@ -47,6 +49,7 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             message: "cluster `main`: connection refused".to_owned(),
             streak: 2,
         }),
+        gap_told: cursor % 3 == 0,
         off_since: (cursor % 2 == 0).then_some(Timestamp(cursor + 11)),
     }
 }
@@ -71,6 +74,8 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
             link: Some("https://kibana.example/app".to_owned()),
         },
         steps: vec![StepId(u64::MAX), StepId(1)],
+        repeat: Some(Duration(u64::MAX)),
+        early: vec![StepId(1)],
         stepped_until: Some(Timestamp(112)),
         announced_at: Some(Timestamp(115)),
         told: vec![
@@ -89,28 +94,31 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
     IntentRecord {
         id: IntentId(id.to_owned()),
         destination: DestinationName("ops-chat".to_owned()),
-        intent: Intent {
-            id: id.to_owned(),
-            episode: "e1".to_owned(),
-            rule: "spike".to_owned(),
+        message: Message {
+            episode: EpisodeId("e1".to_owned()),
+            rule: RuleName("spike".to_owned()),
             owner: Some("web-team".to_owned()),
             environment: "default".to_owned(),
             labels: labels(),
+            named: labels()[..1].to_vec(),
             cause: Cause::Opened,
             severity: Severity::Warning,
-            at: Timestamp(-1),
             since: Timestamp(100),
-            value: Some(-0.0),
-            threshold: Some(f64::MIN_POSITIVE),
-            title: "5xxs spiked \"3x\"".to_owned(),
-            body: "line\nline \u{1f514}".to_owned(),
-            summary: String::new(),
-            details: "{}".to_owned(),
-            link: None,
-            attempt: 1,
-            maybe_repeated: false,
+            last: LastSignal {
+                at: Timestamp(-1),
+                value: Some(-0.0),
+                threshold: Some(f64::MIN_POSITIVE),
+                summary: String::new(),
+                details: "{}".to_owned(),
+                link: None,
+            },
+            count: 2,
+            more: vec!["another".to_owned()],
+            wording: Wording::Gap,
         },
+        text: Some(Text { title: "5xxs spiked \"3x\"".to_owned(), body: "line\nline \u{1f514}".to_owned() }),
         created_at: Timestamp(115),
+        maybe_repeated: false,
         delivery,
     }
 }
@@ -126,6 +134,17 @@ pub(crate) fn gap(start: i64, recorded_at: i64) -> GapRecord {
         reason: GapReason::Poisoned,
         recorded_at: Timestamp(recorded_at),
         message: "trap: unreachable".to_owned(),
+    }
+}
+
+pub(crate) fn command(number: u64, command: Command) -> CommandRecord {
+    CommandRecord {
+        number,
+        id: CommandId(format!("c{number}")),
+        at: Timestamp(number.cast_signed()),
+        by: "mia".to_owned(),
+        command,
+        refused: number.is_multiple_of(2).then(|| "it is resolved".to_owned()),
     }
 }
 

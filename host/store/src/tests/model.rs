@@ -1,11 +1,13 @@
 use proptest::prelude::*;
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, Ending, EpisodeRecord, Epoch, IntentRecord, Partition, Phase, RuleRecord,
+    Command, CommandRecord, Commit, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, IntentRecord,
+    Partition, Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::text::Text;
 
-use super::fixtures::{episode, gap, host, intent, rule};
+use super::fixtures::{command, episode, gap, host, intent, rule};
 use crate::{CommitError, Memory, Sqlite, Store};
 
 /// One thing done to a store. Few names, so that most of them meet again.
@@ -25,6 +27,7 @@ struct Change {
     episodes: Vec<EpisodeRecord>,
     intents: Vec<IntentRecord>,
     gaps: Vec<(i64, i64)>,
+    commands: Vec<u64>,
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
@@ -59,9 +62,10 @@ fn change() -> impl Strategy<Value = Change> {
     let intents =
         (0..9_u8, 0..6_u8, delivery(), finite, ".{0,6}").prop_map(|(id, of, delivery, value, title)| {
             let mut record = intent(&id.to_string(), delivery);
-            record.intent.episode = of.to_string();
-            record.intent.value = value;
-            record.intent.title = title;
+            record.message.episode = EpisodeId(of.to_string());
+            record.message.last.value = value;
+            record.text = (id % 2 == 0).then_some(Text { title, body: String::new() });
+            record.maybe_repeated = of % 2 == 0;
             record
         });
     (
@@ -71,15 +75,21 @@ fn change() -> impl Strategy<Value = Change> {
         prop::collection::vec(episodes, 0..3),
         prop::collection::vec(intents, 0..4),
         prop::collection::vec((0..4_i64, 0..40_i64), 0..2),
+        prop::collection::vec(1..9_u64, 0..2),
     )
-        .prop_map(|(bundle, rules, ended, episodes, intents, gaps)| Change {
+        .prop_map(|(bundle, rules, ended, episodes, intents, gaps, commands)| Change {
             bundle,
             rules,
             ended,
             episodes,
             intents,
             gaps,
+            commands,
         })
+}
+
+fn note(number: u64) -> CommandRecord {
+    command(number, Command::Note { episode: EpisodeId("e".to_owned()), text: String::new() })
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
@@ -96,12 +106,11 @@ fn delivery() -> impl Strategy<Value = Delivery> {
     prop_oneof![
         (any::<i64>(), any::<u32>(), prop::option::of(".{0,4}"))
             .prop_map(|(due, attempt, last)| Delivery::Owed { due: Timestamp(due), attempt, last }),
-        (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(epoch, attempt, maybe_repeated)| {
-            Delivery::Claimed { owner: host("a"), epoch: Epoch(epoch), attempt, maybe_repeated }
+        (any::<u64>(), any::<u32>()).prop_map(|(epoch, attempt)| {
+            Delivery::Claimed { owner: host("a"), epoch: Epoch(epoch), attempt }
         }),
-        (0..40_i64, prop::option::of(".{0,4}"), any::<bool>()).prop_map(|(at, reference, maybe_repeated)| {
-            Delivery::Delivered { at: Timestamp(at), attempt: 1, reference, maybe_repeated }
-        }),
+        (0..40_i64, prop::option::of(".{0,4}"))
+            .prop_map(|(at, reference)| { Delivery::Delivered { at: Timestamp(at), attempt: 1, reference } }),
         (0..40_i64, ".{0,4}").prop_map(|(at, last)| Delivery::Dead { at: Timestamp(at), attempt: 1, last }),
     ]
 }
@@ -146,6 +155,7 @@ proptest! {
                         episodes: change.episodes,
                         intents: change.intents,
                         gaps: change.gaps.iter().map(|(start, at)| gap(*start, *at)).collect(),
+                        commands: change.commands.iter().map(|number| note(*number)).collect(),
                     };
                     prop_assert_eq!(verdict(store.commit(&commit)), verdict(memory.commit(&commit)));
                 }

@@ -59,6 +59,8 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     let expected = EpisodeRecord {
         last: read.last.clone(),
         steps: chain.iter().map(Step::id).collect(),
+        repeat: Some(Duration(3_600_000)),
+        early: Vec::new(),
         stepped_until: Some(Timestamp(115)),
         announced_at: Some(Timestamp(116)),
         told: vec![
@@ -78,7 +80,7 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     let db = Connection::open(&path).unwrap();
     let kept: (u32, String) =
         db.query_row("SELECT format, chain FROM episodes", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    assert_eq!(kept, (2, "[]".to_owned()));
+    assert_eq!(kept, (3, "[]".to_owned()));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn what_is_fetched_for_people_keeps_no_run_from_its_cluster() {
     let second = runs(&mut engine, later, Event::Judged { run: first[0] });
     assert_eq!(second.len(), 1);
     // The place is given back once, however the run ends.
-    let outcome = Err(RunFault::Outside("503".into()));
+    let outcome = Err(RunFault::new(RunFaultKind::Outside, "503"));
     assert!(
         runs(&mut engine, later, Event::Evaluated { run: first[0], outcome: outcome.clone() }).is_empty()
     );

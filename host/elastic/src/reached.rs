@@ -1,0 +1,149 @@
+//! By which name an index is reached. One asked by its own name hands over all it has; through an alias, what the alias's
+//! filter lets through. So whoever asks the indices of a target one by one has to add those filters.
+use std::collections::HashMap;
+
+use elasticsearch::http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    cluster::Inner,
+    cursor::ignoring,
+    error::Cause,
+    target::Target,
+    transport::{Request, index_path},
+};
+
+/// The filters of aliases, by index.
+pub(crate) type AliasFilters = HashMap<String, Value>;
+
+#[derive(Deserialize)]
+struct Answer {
+    /// Only those that are reached through a filtered alias have a filter here.
+    indices: HashMap<String, Reached>,
+}
+
+#[derive(Deserialize)]
+struct Reached {
+    filter: Option<Value>,
+}
+
+/// The filters of the aliases through which `target` reaches some of `indices`. The cluster is asked only if it reaches
+/// one of them by another name than the index's own.
+///
+/// # Errors
+/// Why the cluster does not say. An index of another cluster that is reached through an alias is refused.
+pub(crate) async fn filters(
+    inner: &Inner,
+    target: &Target,
+    indices: &[&String],
+    deadline: Instant,
+) -> Result<AliasFilters, Cause> {
+    let mut is_reached_otherwise = false;
+    for index in indices.iter().filter(|index| !is_direct(target, index)) {
+        if index.contains(':') {
+            let reason = format!(
+                "its indices disagree about its fields, and `{index}` is reached through an alias of another cluster; ask for the indices themselves"
+            );
+            return Err(Cause::Question { reason });
+        }
+        is_reached_otherwise = true;
+    }
+    if !is_reached_otherwise {
+        return Ok(AliasFilters::new());
+    }
+    // Indices of other clusters were reached by their own names.
+    let local: Vec<String> = target.indices.iter().filter(|name| !name.contains(':')).cloned().collect();
+    let path = format!("{}/_search_shards{}", index_path(&local), ignoring(target, '?'));
+    let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
+    let body = inner.send(&request).await.map_err(|cause| match cause.of_the_host() {
+        Cause::Denied { status, reason } => Cause::Denied {
+            status,
+            reason: format!(
+                "its indices disagree about its fields, and whether its alias has a filter is only told to those with `view_index_metadata`: {reason}"
+            ),
+        },
+        other => other,
+    })?;
+    let answer: Answer = serde_json::from_slice(&body)
+        .map_err(|error| Cause::Malformed { reason: format!("shards of a search: {error}") })?;
+    Ok(answer.indices.into_iter().filter_map(|(name, reached)| Some((name, reached.filter?))).collect())
+}
+
+/// Whether `target` names the index itself, by a pattern or a data stream at most.
+fn is_direct(target: &Target, index: &str) -> bool {
+    // What an exclusion takes away may have come in by an alias.
+    let plain = !target.indices.iter().any(|name| name.starts_with('-'));
+    let named = |name: &str| target.indices.iter().any(|pattern| matches(pattern, name));
+    plain && (named(index) || stream(index).is_some_and(|stream| named(&stream)))
+}
+
+/// The data stream of a backing index, as servers name those: `.ds-STREAM-2024.01.31-000001`.
+fn stream(index: &str) -> Option<String> {
+    let (cluster, name) = match index.split_once(':') {
+        Some((cluster, name)) => (format!("{cluster}:"), name),
+        None => (String::new(), index),
+    };
+    let (rest, generation) = name.strip_prefix(".ds-")?.rsplit_once('-')?;
+    let is_number = !generation.is_empty() && generation.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = |date: &str| date.len() == 10 && date.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let name = rest.rsplit_once('-').filter(|(_, date)| is_date(date)).map_or(rest, |(name, _)| name);
+    is_number.then(|| format!("{cluster}{name}"))
+}
+
+/// Whether `name` is one that `pattern` stands for; `*` is any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_stand_for_names() {
+        for (pattern, name, expected) in [
+            ("logs-*", "logs-1", true),
+            ("logs-*", "log-1", false),
+            ("*", "x", true),
+            ("a*b*c", "a1b2c", true),
+            ("a*b*c", "a1c2b", false),
+            ("a*a", "a", false),
+            ("logs", "logs", true),
+            ("logs", "logs-1", false),
+            ("other:logs-*", "other:logs-1", true),
+            ("other:logs-*", "logs-1", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_named_by_a_pattern_or_its_stream_but_not_by_an_alias() {
+        let target = |indices: &[&str]| Target {
+            indices: indices.iter().map(|&name| name.into()).collect(),
+            ..Target::new("r", "")
+        };
+        for (indices, index, expected) in [
+            (&["logs-*"] as &[_], "logs-1", true),
+            (&["prod"], "logs-1", false),
+            (&["prod", "logs-*"], "logs-1", true),
+            (&["logs-*", "-logs-2"], "logs-1", false),
+            (&["logs-app"], ".ds-logs-app-2024.01.31-000001", true),
+            (&["logs-*"], ".ds-logs-app-000001", true),
+            (&["west:logs-*"], "west:.ds-logs-app-2024.01.31-000001", true),
+            (&["prod"], ".ds-logs-app-2024.01.31-000001", false),
+            (&["logs-*"], ".ds-logs-app", false),
+        ] {
+            assert_eq!(is_direct(&target(indices), index), expected, "{indices:?} {index}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What to say of parameters that are valid.
+use serde_json::Value;
+use watchbell_contract::Plan;
+use watchbell_values::is_date_math;
+
+use super::doc::Doc;
+use crate::limits::{GRID_MAX, HISTORY_MAX};
+use crate::overlay::join;
+use crate::report::Diagnostic;
+
+/// What a module still reads but no longer heeds, by its schema's `deprecated`.
+pub(super) fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) {
+    for name in params.as_object().into_iter().flatten().map(|(name, _)| name) {
+        let property = &schema["properties"][name];
+        if property["deprecated"] == true {
+            let why = property["description"].as_str().unwrap_or("remove it");
+            doc.warn(&format!("/params/{name}"), format!("`params.{name}` has no effect any more"), why);
+        }
+    }
+}
+
+/// Warns of listed values that YAML reads otherwise than they look, where any value may stand.
+pub(super) fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &str) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let schema = schema.pointer(&join("/properties", key)).unwrap_or(&Value::Null);
+                doubt(doc, schema, value, &join(pointer, key));
+            }
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items").unwrap_or(&Value::Null);
+            let only_numbers = schema["type"] == "number" || schema["type"] == "integer";
+            for (index, item) in items.iter().enumerate() {
+                let at = format!("{pointer}/{index}");
+                match doc.spans.doubtful(&at) {
+                    Some(typed) if !only_numbers => {
+                        let name = crate::schema::path(pointer);
+                        let kind = match item {
+                            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+                                Some(number) => format!("the number {number}"),
+                                None => format!("the number {number}"),
+                            },
+                            Value::Bool(truth) => truth.to_string(),
+                            _ => "a text, not a boolean".to_owned(),
+                        };
+                        let hint = format!("put it in quotes for the text: \"{typed}\"");
+                        let message = format!("`{typed}` in `{name}` is {kind}");
+                        doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
+                    }
+                    _ => doubt(doc, schema, item, &at),
+                }
+                // A word that is nothing else may be meant.
+                if let Some(text) = item.as_str().filter(|text| *text != "now" && is_date_math(text)) {
+                    let name = crate::schema::path(pointer);
+                    let message = format!("`{text}` in `{name}` is not read as date math: no date is so");
+                    let hint = "write a date, or compare with the time in `filter`";
+                    doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A plan that a host can keep: a parameter of centuries would read all there is before the first verdict.
+pub(super) fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
+    let bounds = [
+        ("read back", plan.history, HISTORY_MAX, "400 days"),
+        ("put between two checks", plan.grid, GRID_MAX, "7 days"),
+    ];
+    let before = doc.errors();
+    for (what, asked, max, named) in bounds {
+        if asked > max {
+            doc.fault(
+                "/params",
+                format!("`params` make the module {what} {asked}, and {named} are the most"),
+            )
+            .hint("shorten its time frames")
+            .push(doc);
+        }
+    }
+    (doc.errors() == before).then_some(plan)
+}

@@ -1,0 +1,125 @@
+//! When a rule runs, and when it may speak.
+use std::collections::BTreeSet;
+
+use watchbell_contract::{Duration, Plan, Timestamp};
+use watchbell_pipeline::active::{Active, ActiveFault, Outside, Written};
+use watchbell_pipeline::schedule::{Cron, CronFault};
+use watchbell_pipeline::spec::Schedule;
+
+use super::doc::Doc;
+use crate::limits::EVERY_MIN;
+use crate::raw;
+use crate::schema::lower;
+
+pub(super) fn schedule(
+    doc: &mut Doc<'_>,
+    every: Option<raw::Span>,
+    cron: Option<String>,
+    timezone: Option<String>,
+) -> Option<Schedule> {
+    match (every, cron) {
+        (Some(_), Some(_)) => {
+            doc.fault("/cron", "`every` and `cron` cannot stand together").hint("keep one of them").push(doc);
+            None
+        }
+        (None, None) if doc.was_wrong("/every") || doc.was_wrong("/cron") => None,
+        (None, None) => {
+            doc.fault("", "`every` or `cron` is missing").hint("for example `every: 1m`").push(doc);
+            None
+        }
+        (Some(_), None) => {
+            let every = doc.positive("/every", every, Duration::ZERO);
+            if !every.is_zero() && every < EVERY_MIN {
+                doc.fault("/every", format!("`every` must be at least {EVERY_MIN}")).push(doc);
+            }
+            Some(Schedule::Every(every))
+        }
+        (None, Some(expression)) => {
+            let timezone = timezone.unwrap_or_else(|| "UTC".into());
+            if let Err(fault) = Cron::parse(&expression, &timezone) {
+                let (pointer, message) = match &fault {
+                    CronFault::Timezone { .. } => ("/timezone", fault.to_string()),
+                    // Of a message of many lines, the first ones repeat the expression.
+                    CronFault::Syntax { message, .. } => {
+                        let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
+                        ("/cron", format!("cron expression `{expression}`: {}", lower(last)))
+                    }
+                    _ => ("/cron", fault.to_string()),
+                };
+                doc.fault(pointer, message).push(doc);
+                return None;
+            }
+            Some(Schedule::Cron { expression, timezone })
+        }
+    }
+}
+
+/// The hours of `active:`, by the rule's time zone unless they name their own.
+pub(super) fn hours(
+    doc: &mut Doc<'_>,
+    raw: raw::Active,
+    zone: Option<String>,
+    has_cron: bool,
+) -> Option<Active> {
+    let names_zone = raw.timezone.is_some();
+    let timezone = raw.timezone.or(zone).unwrap_or_else(|| "UTC".into());
+    let written = Written {
+        hours: &raw.hours,
+        days: &raw.days,
+        holidays: &raw.holidays,
+        timezone: &timezone,
+        outside: match raw.outside {
+            Some(raw::Outside::Later) => Outside::Later,
+            Some(raw::Outside::Skip) | None => Outside::Skip,
+        },
+    };
+    let fault = match Active::parse(written) {
+        Ok(active) => return Some(active),
+        Err(fault) => fault,
+    };
+    let pointer = match &fault {
+        ActiveFault::Hours { index, .. } => format!("/active/hours/{index}"),
+        ActiveFault::Days { index, .. } => format!("/active/days/{index}"),
+        ActiveFault::Holiday { index, .. } => format!("/active/holidays/{index}"),
+        // What `cron` says of it already.
+        ActiveFault::Timezone { .. } if !names_zone && has_cron => return None,
+        ActiveFault::Timezone { .. } if !names_zone => "/timezone".into(),
+        ActiveFault::Timezone { .. } => "/active/timezone".into(),
+        ActiveFault::Never => "/active".into(),
+    };
+    doc.fault(&pointer, fault.to_string()).push(doc);
+    None
+}
+
+/// What a module counts by cells is counted anew where the next instant's cells lie elsewhere: right, and dear if it is
+/// so at every instant.
+pub(super) fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) {
+    const INSTANTS: usize = 24;
+    const GRIDS_MAX: usize = 3;
+    let Schedule::Cron { expression, timezone } = schedule else { return };
+    let Ok(cron) = Cron::parse(expression, timezone) else { return };
+    if plan.history.is_zero() || plan.grid.is_zero() {
+        return;
+    }
+    let next = |after: &Timestamp| cron.next_after(*after);
+    let instants = std::iter::successors(next(&Timestamp(0)), next).take(INSTANTS);
+    let grids: BTreeSet<Duration> = instants.map(|at| at.since(at.floor(plan.grid))).collect();
+    if grids.len() > GRIDS_MAX {
+        let grid = plan.grid;
+        let message =
+            format!("its instants are not whole steps of {grid} apart: each run reads {} anew", plan.history);
+        doc.warn("/cron", message, &format!("use `every`, or instants that are multiples of {grid} apart"));
+    }
+}
+
+/// How far apart checks are. Cron's windows end on minutes, or on seconds if it names them.
+pub(super) fn grid(schedule: &Schedule, plan: Plan) -> Duration {
+    match schedule {
+        _ if !plan.grid.is_zero() => plan.grid,
+        Schedule::Every(every) => *every,
+        Schedule::Cron { expression, .. } if expression.split_whitespace().count() == 6 => {
+            Duration::from_secs(1)
+        }
+        Schedule::Cron { .. } => Duration::from_mins(1),
+    }
+}

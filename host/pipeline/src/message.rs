@@ -1,0 +1,131 @@
+//! What is said to people: one set of data that the text, the intent and the store share. A decision makes it; its text
+//! is rendered when it is claimed.
+use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
+
+use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
+use crate::spec::RuleName;
+use crate::text::{Subject, Text};
+
+/// One message, whoever gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub episode: EpisodeId,
+    pub rule: RuleName,
+    pub owner: Option<String>,
+    pub environment: String,
+    pub labels: Vec<Label>,
+    /// The labels as its text calls them: of events of several keys, the values that they have.
+    pub named: Vec<Label>,
+    pub severity: Severity,
+    pub cause: Cause,
+    pub since: Timestamp,
+    pub last: LastSignal,
+    /// How many signals or episodes it stands for, from 1.
+    pub count: u32,
+    /// A line each about those that it does not tell itself.
+    pub more: Vec<String>,
+    pub wording: Wording,
+}
+
+/// In whose words a message speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// The rule's templates, as they are when it is claimed.
+    #[default]
+    Rule,
+    /// The same, and that the rule has ended.
+    RuleEnded,
+    /// The host's own, of a slice of time that could not be judged.
+    Gap,
+    /// The host's own, of many episodes that an edit made overdue.
+    Edited,
+}
+
+impl Message {
+    pub(crate) fn of(
+        episode: &EpisodeRecord,
+        cause: Cause,
+        owner: Option<String>,
+        environment: String,
+    ) -> Self {
+        Self {
+            episode: episode.id.clone(),
+            rule: episode.rule.clone(),
+            owner,
+            environment,
+            labels: episode.labels.clone(),
+            named: episode.labels.clone(),
+            severity: episode.severity,
+            cause,
+            since: episode.since,
+            last: episode.last.clone(),
+            count: 1,
+            more: Vec::new(),
+            wording: Wording::Rule,
+        }
+    }
+
+    /// As its text sees it.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            rule: &self.rule.0,
+            owner: self.owner.as_deref(),
+            environment: &self.environment,
+            severity: self.severity,
+            cause: self.cause,
+            labels: &self.named,
+            at: self.last.at,
+            since: self.since,
+            value: self.last.value,
+            threshold: self.last.threshold,
+            summary: &self.last.summary,
+            details: &self.last.details,
+            link: self.last.link.as_deref(),
+            count: self.count,
+            more: &self.more,
+        }
+    }
+}
+
+impl IntentRecord {
+    /// As the alerter gets it. Before it is claimed it has no text, and its summary stands in.
+    pub fn intent(&self) -> Intent {
+        let Message { last, .. } = &self.message;
+        let text = self.text.clone();
+        let Text { title, body } =
+            text.unwrap_or_else(|| Text { title: last.summary.clone(), body: String::new() });
+        Intent {
+            id: self.id.0.clone(),
+            episode: self.message.episode.0.clone(),
+            rule: self.message.rule.0.clone(),
+            owner: self.message.owner.clone(),
+            environment: self.message.environment.clone(),
+            labels: self.message.labels.clone(),
+            cause: self.message.cause,
+            severity: self.message.severity,
+            at: last.at,
+            since: self.message.since,
+            value: last.value,
+            threshold: last.threshold,
+            title,
+            body,
+            summary: last.summary.clone(),
+            details: last.details.clone(),
+            link: last.link.clone(),
+            attempt: self.delivery.attempts(),
+            maybe_repeated: self.maybe_repeated,
+        }
+    }
+}
+
+impl Delivery {
+    /// Attempts begun.
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Owed { attempt, .. }
+            | Self::Claimed { attempt, .. }
+            | Self::Delivered { attempt, .. }
+            | Self::Dead { attempt, .. } => *attempt,
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Who is told of an episode, and when. Escalation runs on wall time from the commit that opened it, by the steps that
+//! are in force now: an edit of the rule is an edit of its open episodes.
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use watchbell_contract::{Cause, Duration, Severity, Timestamp};
+
+use crate::reason::{HoldReason, SendReason};
+use crate::record::{Ending, EpisodeRecord, Notified, Phase};
+use crate::spec::{AlertSpec, DestinationName, RuleSpec, Step, StepId};
+
+use super::hold::{self, Of, What};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Send {
+        cause: Cause,
+        to: Vec<DestinationName>,
+        /// The step that brings it.
+        step: Option<StepId>,
+        reason: SendReason,
+    },
+    Hold(HoldReason),
+}
+
+/// Window time and wall time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// Up to where the rule's windows are judged.
+    pub(crate) judged: Timestamp,
+    pub(crate) now: Timestamp,
+}
+
+/// An older episode is not told of by a step that an edit put in its past.
+const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
+
+/// What time demands of an open episode. Marks the steps that are due as done.
+pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
+    let Clock { judged, now } = clock;
+    if let Some(reason) = hold::first(&What::Opening(Of { spec, episode, judged })) {
+        return Verdict::Hold(reason);
+    }
+    let steps = &spec.alert.steps;
+    let due = due_steps(episode, steps, now);
+    if let Some(last) = due.clone().last() {
+        episode.stepped_until = Some(now);
+        let of = Of { spec, episode, judged };
+        // After downtime several steps are due at once: only the latest that may fire does.
+        return match latest_eligible(of, due) {
+            Some((step, to)) => {
+                let reason = match episode.ordinal {
+                    0 => SendReason::FirstSignal,
+                    _ => SendReason::StepDue { step: last as u32 },
+                };
+                Verdict::Send { cause: begins(episode), to, step: Some(step), reason }
+            }
+            None => Verdict::Hold(refusal(of, last)),
+        };
+    }
+    let of = Of { spec, episode, judged };
+    if is_repeat_due(of, now) {
+        return repeat(episode, &spec.alert);
+    }
+    Verdict::Hold(waiting(of))
+}
+
+fn repeat(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
+    let to = still_named(episode, alert);
+    Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::RepeatDue }
+}
+
+/// What an edit demands of an open episode: of the steps that are new and past already, the latest that may fire
+/// does, to those who have not heard; else a `repeat` that is due by now. `on_time` comes first, with what was in force
+/// before.
+pub(crate) fn on_edit(episode: &EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
+    let of = Of { spec, episode, judged: clock.judged };
+    match step_added(of, clock.now) {
+        Verdict::Hold(_) if is_repeat_due(of, clock.now) => repeat(episode, &spec.alert),
+        verdict => verdict,
+    }
+}
+
+fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
+    let Of { episode, spec, .. } = of;
+    let steps = &spec.alert.steps;
+    let past = due_until(episode, steps, Some(now));
+    let new: Vec<usize> = (0..past).filter(|step| !episode.steps.contains(&steps[*step].id())).collect();
+    let Some(last) = new.last() else { return Verdict::Hold(waiting(of)) };
+    if episode.phase != Phase::Active {
+        return Verdict::Hold(refusal(of, *last));
+    }
+    if now.since(episode.opened_at) >= EDIT_AGE_MAX {
+        return Verdict::Hold(HoldReason::TooOld { step: *last as u32 });
+    }
+    for step in new.iter().rev().filter(|step| eligible(of, **step)) {
+        let mut to = Vec::new();
+        let instant = |other: &&usize| steps[**other].after == steps[*step].after && eligible(of, **other);
+        let names = new.iter().filter(instant).flat_map(|other| &steps[*other].to);
+        names.filter(|name| !has_heard(episode, name)).for_each(|name| push_new(&mut to, name));
+        if !to.is_empty() {
+            let reason = SendReason::StepAdded { step: *step as u32 };
+            return Verdict::Send { cause: begins(episode), to, step: Some(steps[*step].id()), reason };
+        }
+    }
+    Verdict::Hold(refusal(of, *last))
+}
+
+/// Its severity rose from `before`: those who know are told again, and every step that asks for a severity which is now
+/// met fires at once, whatever its `after`. Who acknowledged it has not seen that it is this grave.
+pub(crate) fn on_worse(
+    episode: &mut EpisodeRecord,
+    spec: &RuleSpec,
+    judged: Timestamp,
+    before: Severity,
+) -> Verdict {
+    if let Some(reason) = hold::first(&What::Worse(Of { spec, episode, judged })) {
+        return Verdict::Hold(reason);
+    }
+    if matches!(episode.phase, Phase::Acknowledged { .. }) {
+        episode.phase = Phase::Active;
+    }
+    let alert = &spec.alert;
+    let passed = due_until(episode, &alert.steps, episode.stepped_until);
+    let mut to = still_named(episode, alert);
+    let mut by = None;
+    for (index, step) in alert.steps.iter().enumerate() {
+        let is_met = |least: Severity| before < least && least <= episode.severity;
+        if !step.severity.is_some_and(is_met) {
+            continue;
+        }
+        by = Some(step.id());
+        step.to.iter().for_each(|name| push_new(&mut to, name));
+        if index >= passed {
+            episode.early.push(step.id());
+        }
+    }
+    if to.is_empty() {
+        return Verdict::Hold(HoldReason::NobodyWasTold);
+    }
+    let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
+    Verdict::Send { cause, to, step: by, reason: SendReason::Worse(episode.severity) }
+}
+
+/// It ended: those who heard of it hear that, whether the rule still names them or not. If nobody did, and somebody
+/// should have by now, one message says that it was.
+pub(crate) fn on_end(
+    episode: &EpisodeRecord,
+    spec: Option<&RuleSpec>,
+    was_active: bool,
+    now: Timestamp,
+) -> Verdict {
+    if !episode.told.is_empty() {
+        let to = episode.told.iter().map(|told| told.destination.clone()).collect();
+        return Verdict::Send { cause: Cause::Resolved, to, step: None, reason: SendReason::Ended };
+    }
+    let rule_ended = matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. });
+    if was_active
+        && !rule_ended
+        && episode.ordinal == 0
+        && let Some(spec) = spec
+        // Window time holds nothing of what has ended.
+        && let of = (Of { spec, episode, judged: now })
+        && let Some((step, to)) = latest_eligible(of, due_steps(episode, &spec.alert.steps, now))
+    {
+        return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
+    }
+    Verdict::Hold(HoldReason::NobodyWasTold)
+}
+
+/// Whom an event reaches: the first step, at once; it has no lifecycle to escalate.
+pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
+    let mut to = Vec::new();
+    let first = steps.first().map(|step| step.after);
+    for step in steps.iter().take_while(|step| Some(step.after) == first) {
+        if step.severity.is_none_or(|least| severity >= least) {
+            step.to.iter().for_each(|name| push_new(&mut to, name));
+        }
+    }
+    if to.is_empty() {
+        return Verdict::Hold(HoldReason::NobodyToTell);
+    }
+    Verdict::Send { cause: Cause::Event, to, step: None, reason: SendReason::Event }
+}
+
+/// When `on_time` has something to say again.
+pub(crate) fn next_at(of: Of<'_>) -> Option<Timestamp> {
+    if hold::first(&What::Opening(of)).is_some() {
+        return None;
+    }
+    let step = next_step(of.episode, &of.spec.alert).map(|(_, until)| until);
+    [step, repeat_at(of)].into_iter().flatten().min()
+}
+
+/// Notes that `to` were told, by `step` if one brought it.
+pub(crate) fn told(
+    episode: &mut EpisodeRecord,
+    to: &[DestinationName],
+    step: Option<StepId>,
+    now: Timestamp,
+) {
+    for destination in to {
+        if !has_heard(episode, destination) {
+            episode.told.push(Notified { destination: destination.clone(), at: now, step });
+        }
+    }
+    episode.announced_at = Some(now);
+    episode.ordinal += 1;
+}
+
+/// The steps of a rule, as an episode knows them.
+pub(crate) fn step_ids(alert: &AlertSpec) -> Vec<StepId> {
+    alert.steps.iter().map(Step::id).collect()
+}
+
+pub(crate) fn has_heard(episode: &EpisodeRecord, name: &DestinationName) -> bool {
+    episode.told.iter().any(|told| told.destination == *name)
+}
+
+/// How many steps were due by `until`.
+fn due_until(episode: &EpisodeRecord, steps: &[Step], until: Option<Timestamp>) -> usize {
+    steps.partition_point(|step| until.is_some_and(|until| episode.opened_at + step.after <= until))
+}
+
+/// The steps that are due and not done.
+fn due_steps(episode: &EpisodeRecord, steps: &[Step], now: Timestamp) -> Range<usize> {
+    let done = due_until(episode, steps, episode.stepped_until);
+    done..due_until(episode, steps, Some(now)).max(done)
+}
+
+fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Timestamp)> {
+    let next = due_until(episode, &alert.steps, episode.stepped_until);
+    alert.steps.get(next).map(|step| (next, episode.opened_at + step.after))
+}
+
+/// The latest of the steps `among` that may fire, and its destinations with those of the same instant.
+fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<DestinationName>)> {
+    let steps = &of.spec.alert.steps;
+    let latest = &steps[among.clone().rfind(|step| eligible(of, *step))?];
+    let mut to = Vec::new();
+    for step in among.filter(|step| steps[*step].after == latest.after && eligible(of, *step)) {
+        steps[step].to.iter().for_each(|name| push_new(&mut to, name));
+    }
+    (!to.is_empty()).then(|| (latest.id(), to))
+}
+
+/// Whether nothing holds the step of this number back, and it has not fired early.
+fn eligible(of: Of<'_>, number: usize) -> bool {
+    let step = &of.spec.alert.steps[number];
+    hold::first(&What::Step(of, number, step)).is_none()
+        && !of.episode.early.iter().any(|early| *early == step.id())
+}
+
+/// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
+pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
+    let names = episode.told.iter().map(|told| &told.destination);
+    names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
+}
+
+fn begins(episode: &EpisodeRecord) -> Cause {
+    if episode.ordinal == 0 { Cause::Opened } else { Cause::Escalated }
+}
+
+pub(crate) fn is_repeat_due(of: Of<'_>, now: Timestamp) -> bool {
+    repeat_at(of).is_some_and(|at| at <= now)
+}
+
+fn repeat_at(of: Of<'_>) -> Option<Timestamp> {
+    let Of { episode, spec, .. } = of;
+    if hold::first(&What::Repeat(of)).is_some() || still_named(episode, &spec.alert).is_empty() {
+        return None;
+    }
+    Some(episode.announced_at? + spec.alert.repeat?)
+}
+
+/// Why a step that is due does not fire.
+fn refusal(of: Of<'_>, number: usize) -> HoldReason {
+    let step = &of.spec.alert.steps[number];
+    hold::first(&What::Step(of, number, step)).unwrap_or(match of.episode.phase {
+        Phase::Acknowledged { .. } => HoldReason::Acknowledged,
+        _ if of.episode.told.is_empty() => HoldReason::NobodyToTell,
+        _ => HoldReason::AlreadySent,
+    })
+}
+
+/// Why an open episode sends nothing now.
+pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
+    if let Some(reason) = hold::first(&What::Opening(of)) {
+        return reason;
+    }
+    if let Some((step, until)) = next_step(of.episode, &of.spec.alert) {
+        return HoldReason::StepLater { step: step as u32, until };
+    }
+    match repeat_at(of) {
+        Some(until) => HoldReason::RepeatLater { until },
+        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToTell,
+        None => hold::first(&What::Repeat(of)).unwrap_or(HoldReason::AlreadySent),
+    }
+}
+
+fn push_new(names: &mut Vec<DestinationName>, name: &DestinationName) {
+    if !names.contains(name) {
+        names.push(name.clone());
+    }
+}

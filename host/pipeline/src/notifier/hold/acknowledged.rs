@@ -1,0 +1,19 @@
+use crate::reason::HoldReason;
+use crate::record::Phase;
+
+use super::{Hold, What};
+
+/// A person is at it: it is not repeated, and steps `unless: acknowledged` do not fire. Worse ends it (`on_worse`).
+pub(super) struct Acknowledged;
+
+impl Hold for Acknowledged {
+    fn holds(&self, what: &What<'_>) -> Option<HoldReason> {
+        what.of().filter(|of| matches!(of.episode.phase, Phase::Acknowledged { .. }))?;
+        let is_held = match what {
+            What::Step(_, _, step) => step.unless_acknowledged,
+            What::Repeat(_) => true,
+            What::Opening(_) | What::Worse(_) | What::Event(..) => false,
+        };
+        is_held.then_some(HoldReason::Acknowledged)
+    }
+}

@@ -1,0 +1,21 @@
+use crate::level;
+use crate::reason::HoldReason;
+use crate::record::Phase;
+
+use super::{Hold, What};
+
+/// `active:`: outside its hours nothing begins; what is open goes on.
+pub(super) struct Hours;
+
+impl Hold for Hours {
+    fn holds(&self, what: &What<'_>) -> Option<HoldReason> {
+        if let What::Event(spec, at) = what {
+            let active = spec.active.as_ref().filter(|active| !active.holds(*at))?;
+            return Some(HoldReason::Inactive { until: active.next_from(*at) });
+        }
+        let of = what.of().filter(|of| of.episode.phase == Phase::Pending)?;
+        let until = level::begins(of.spec, of.episode.since);
+        let held = of.episode.since + of.spec.alert.hold;
+        (until != Some(held)).then_some(HoldReason::Inactive { until })
+    }
+}

@@ -1,0 +1,87 @@
+use watchbell_contract::{Duration, Severity};
+
+use crate::active::{Active, Outside, Written};
+use crate::fixtures::{self, episode, step};
+use crate::record::Phase;
+use crate::spec::AlertSpec;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A step at once, and one for critical ones unless acknowledged.
+fn spec() -> RuleSpec {
+    let mut last = step(5, "sms", true);
+    last.severity = Some(Severity::Critical);
+    let alert = AlertSpec { steps: vec![step(0, "chat", false), last], ..AlertSpec::default() };
+    RuleSpec { alert, ..fixtures::rule() }
+}
+
+/// The names of what holds the opening, the first and the last step, worse and a repeat, before any window was judged.
+fn held(spec: &RuleSpec, phase: Phase, severity: Severity) -> [Option<&'static str>; 5] {
+    let episode = EpisodeRecord { phase, severity, ..episode(&spec.alert.steps) };
+    let of = Of { spec, episode: &episode, judged: Timestamp(0) };
+    let steps = &spec.alert.steps;
+    [
+        What::Opening(of),
+        What::Step(of, 0, &steps[0]),
+        What::Step(of, 1, &steps[1]),
+        What::Worse(of),
+        What::Repeat(of),
+    ]
+    .map(|what| first(&what).map(|reason| reason.name()))
+}
+
+fn at(by: &str) -> (Timestamp, String) {
+    (Timestamp(1), by.into())
+}
+
+/// From 08:00 UTC on; the epoch lies before them.
+fn hours() -> Option<Active> {
+    let hours = ["08:00-18:00".to_owned()];
+    let outside = Outside::Skip;
+    Active::parse(Written { hours: &hours, days: &[], holidays: &[], timezone: "UTC", outside }).ok()
+}
+
+#[test]
+fn what_each_reason_does_to_what() {
+    let (spec, critical) = (spec(), Severity::Critical);
+    let with_for = |hold, active| {
+        let alert = AlertSpec { hold, ..spec.alert.clone() };
+        RuleSpec { alert, active, ..spec.clone() }
+    };
+    let all = |reason: &'static str| [Some(reason); 5];
+    assert_eq!(held(&spec, Phase::Active, critical), [None; 5]);
+    assert_eq!(held(&with_for(MINUTE, None), Phase::Pending, critical), all("pending"));
+    assert_eq!(held(&with_for(Duration::ZERO, hours()), Phase::Pending, critical), all("inactive"));
+    let (at, by) = at("ann");
+    assert_eq!(held(&spec, Phase::ResolvedByHand { at, by: by.clone() }, critical), all("resolved_by_hand"));
+    let below = [None, None, Some("below_severity"), None, None];
+    assert_eq!(held(&spec, Phase::Active, Severity::Warning), below);
+    let acknowledged = [None, None, Some("acknowledged"), None, Some("acknowledged")];
+    assert_eq!(held(&spec, Phase::Acknowledged { at, by }, critical), acknowledged);
+}
+
+#[test]
+fn the_first_reason_is_given_and_the_others_are_listed_after_it() {
+    let alert = AlertSpec { hold: MINUTE, ..spec().alert };
+    let spec = RuleSpec { alert, active: hours(), ..spec() };
+    let episode = EpisodeRecord { phase: Phase::Pending, ..episode(&spec.alert.steps) };
+    let of = |judged| Of { spec: &spec, episode: &episode, judged };
+    let names =
+        |judged| -> Vec<&str> { all(&What::Opening(of(judged))).iter().map(HoldReason::name).collect() };
+    assert_eq!(names(Timestamp(0)), ["pending", "inactive"]);
+    assert_eq!(
+        first(&What::Opening(of(Timestamp(0)))),
+        Some(HoldReason::Pending { until: Timestamp(60_000) })
+    );
+    assert_eq!(names(Timestamp(60_000)), ["inactive"], "`for` has passed");
+}
+
+#[test]
+fn an_event_is_held_by_the_hours_alone() {
+    let spec = RuleSpec { active: hours(), ..spec() };
+    let until = Some(Timestamp(8 * 3_600_000));
+    assert_eq!(all(&What::Event(&spec, Timestamp(0))), [HoldReason::Inactive { until }]);
+    assert_eq!(all(&What::Event(&spec, Timestamp(9 * 3_600_000))), []);
+}

@@ -1,0 +1,492 @@
+//! What is owed to whom, and what became of it. First in, first out per episode and destination, and per rule and
+//! labels where events have no episode; what was owed together is handed out in its order. No more deliveries at once
+//! than a destination takes; nobody waits for another destination.
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use watchbell_contract::{AlertText, Cause, Duration, Receipt, Refusal, Timestamp};
+
+use crate::digest;
+use crate::message::Message;
+use crate::order::{Action, Note};
+use crate::reason::DeliveryReason;
+use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
+use crate::spec::{DestinationName, DestinationSpec, RuleName};
+use crate::text::Text;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    entries: BTreeMap<IntentId, Entry>,
+    lanes: BTreeMap<Lane, VecDeque<IntentId>>,
+    doors: BTreeMap<DestinationName, Door>,
+    /// Lanes of open episodes in which something has arrived.
+    heard: BTreeSet<Lane>,
+    /// Lanes taken over with messages in them: whether anything arrived before is not known.
+    inherited: BTreeSet<Lane>,
+    /// Which destinations there are is known.
+    configured: bool,
+}
+
+/// Messages of one episode, or events of one rule and labels, to one destination.
+type Lane = (String, DestinationName);
+
+/// An event that was refused for the moment so many times lets those behind it pass: it may never arrive.
+const EVENT_ATTEMPTS_FIRST: u32 = 8;
+
+#[derive(Debug)]
+struct Entry {
+    record: IntentRecord,
+    stage: Stage,
+    /// The next attempt is made even after the deadline: it is the first, or the outcome of the last is unknown.
+    granted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    /// Its claim is in a commit that is not known to be written.
+    Claiming,
+    Sending,
+}
+
+#[derive(Debug, Default)]
+struct Door {
+    /// `None`: the destination is not configured (any more), and its messages wait until their deadline.
+    spec: Option<DestinationSpec>,
+    /// The deadline it had last.
+    deadline: Option<Duration>,
+    /// The first message of each lane, by when it is due, then by age.
+    ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
+    /// Claimed or being sent.
+    busy: usize,
+    /// When the youngest of its messages was owed.
+    newest: Option<Timestamp>,
+}
+
+/// How an attempt ended, as a commit has to say it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) record: IntentRecord,
+    pub(crate) note: Note,
+}
+
+/// What happens to a message that is due.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// To be sent once this is written.
+    Sent(IntentRecord),
+    /// Its deadline has passed.
+    Dead(Settled),
+}
+
+/// For messages to a destination of which only the name is left.
+const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
+
+impl Outbox {
+    /// Takes over what the store holds. A claim found there may have been sent: it goes out again, flagged.
+    /// `told` are the destinations of open episodes that were told of them.
+    pub(crate) fn recover(
+        &mut self,
+        mut records: Vec<IntentRecord>,
+        told: impl Iterator<Item = (String, DestinationName)>,
+        now: Timestamp,
+    ) -> Vec<Note> {
+        self.inherited = records.iter().map(lane).collect();
+        self.heard = told.filter(|lane| !self.inherited.contains(lane)).collect();
+        records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        let mut notes = Vec::new();
+        for mut record in records {
+            let mut lost = false;
+            match record.delivery.clone() {
+                Delivery::Owed { .. } => {}
+                // The store keeps the claim until the next one replaces it: a second crash finds it as well.
+                Delivery::Claimed { attempt, .. } => {
+                    lost = true;
+                    record.maybe_repeated = true;
+                    record.delivery = Delivery::Owed {
+                        due: now,
+                        attempt,
+                        last: Some("its outcome was lost in a crash".into()),
+                    };
+                    notes.push(Note::ClaimRecovered {
+                        destination: record.destination.clone(),
+                        intent: record.id.clone(),
+                    });
+                }
+                Delivery::Delivered { .. } | Delivery::Dead { .. } => continue,
+            }
+            let id = record.id.clone();
+            self.push(record);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.granted |= lost;
+            }
+        }
+        notes
+    }
+
+    pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {
+        self.doors.values_mut().for_each(|door| door.spec = None);
+        for spec in specs {
+            let door = self.doors.entry(spec.name.clone()).or_default();
+            door.deadline = Some(spec.deadline);
+            door.spec = Some(spec);
+        }
+        self.configured = true;
+    }
+
+    /// Whether something of its episode has arrived where `record` was to go, as far as is known.
+    pub(crate) fn has_heard(&self, record: &IntentRecord) -> bool {
+        let lane = lane(record);
+        let unknown = record.message.cause != Cause::Opened && self.inherited.contains(&lane);
+        unknown || self.heard.contains(&lane)
+    }
+
+    /// The beginning in `dead` did not arrive: an end that comes next in its lane would be news of nothing.
+    pub(crate) fn withdraw_end(&mut self, dead: &IntentRecord, now: Timestamp) -> Option<Settled> {
+        let id = self.lanes.get(&lane(dead))?.front()?.clone();
+        let entry = self.entries.get_mut(&id)?;
+        if entry.record.message.cause != Cause::Resolved || entry.stage != Stage::Waiting {
+            return None;
+        }
+        let reason = "its beginning was not delivered".to_owned();
+        let attempt = entry.record.delivery.attempts();
+        entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+        let record = entry.record.clone();
+        self.remove(&id);
+        let note = Note::DeadLetter { destination: record.destination.clone(), intent: id, reason };
+        Some(Settled { record, note })
+    }
+
+    /// The rules whose messages are not yet delivered.
+    pub(crate) fn rules(&self) -> BTreeSet<RuleName> {
+        self.entries.values().map(|entry| entry.record.message.rule.clone()).collect()
+    }
+
+    /// Adds a message, after the earlier ones to its destination; gives it back as it is to be committed.
+    pub(crate) fn push(&mut self, mut record: IntentRecord) -> Option<IntentRecord> {
+        if self.entries.contains_key(&record.id) {
+            return None;
+        }
+        let lane = lane(&record);
+        // The store keeps no order but this one.
+        let door = self.doors.entry(record.destination.clone()).or_default();
+        if let Some(newest) = door.newest {
+            record.created_at = record.created_at.max(newest + Duration(1));
+        }
+        door.newest = Some(record.created_at);
+        let ids = self.lanes.entry(lane.clone()).or_default();
+        ids.push_back(record.id.clone());
+        let first = ids.len() == 1;
+        let given = record.clone();
+        let granted = record.delivery.attempts() == 0;
+        self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting, granted });
+        if first {
+            self.ready_head(&lane);
+        }
+        Some(given)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Claimed or being sent.
+    pub(crate) fn busy(&self) -> usize {
+        self.doors.values().map(|door| door.busy).sum()
+    }
+
+    /// When the next message may be claimed for which its destination has room now.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let due = self.doors.values().filter_map(|door| match &door.spec {
+            Some(_) => door.ready.first().filter(|_| door.room() > 0).map(|(due, _, _)| *due),
+            None => door.orphan().filter(|_| self.configured).map(|(dies, _)| dies),
+        });
+        due.min()
+    }
+
+    /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead. `render`
+    /// makes the text of a message that has none.
+    pub(crate) fn claim(
+        &mut self,
+        now: Timestamp,
+        owner: &HostId,
+        epoch: Epoch,
+        render: impl Fn(&Message, AlertText) -> Text,
+    ) -> Vec<Claim> {
+        let mut changed = Vec::new();
+        let names: Vec<DestinationName> = self.doors.keys().cloned().collect();
+        for name in names {
+            while let Some(id) = self.doors.get(&name).and_then(|door| door.due(now)) {
+                changed.extend(self.claim_one(&id, now, (owner, epoch), &render));
+            }
+            while let Some(id) = self.orphan_due(&name, now) {
+                changed.extend(self.bury(&id, now).map(Claim::Dead));
+            }
+        }
+        changed
+    }
+
+    /// A message that has waited too long for its destination to be configured again.
+    fn orphan_due(&self, name: &DestinationName, now: Timestamp) -> Option<IntentId> {
+        let door = self.doors.get(name).filter(|door| self.configured && door.spec.is_none())?;
+        door.orphan().filter(|(dies, _)| *dies <= now).map(|(_, id)| id.clone())
+    }
+
+    fn bury(&mut self, id: &IntentId, now: Timestamp) -> Option<Settled> {
+        let entry = self.entries.get_mut(id)?;
+        let name = entry.record.destination.clone();
+        let reason = format!("destination `{name}` is not configured any more, and the deadline has passed");
+        let attempt = entry.record.delivery.attempts();
+        entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+        let record = entry.record.clone();
+        self.remove(id);
+        Some(Settled { record, note: Note::DeadLetter { destination: name, intent: id.clone(), reason } })
+    }
+
+    fn claim_one(
+        &mut self,
+        id: &IntentId,
+        now: Timestamp,
+        (owner, epoch): (&HostId, Epoch),
+        render: impl Fn(&Message, AlertText) -> Text,
+    ) -> Option<Claim> {
+        let entry = self.entries.get_mut(id)?;
+        let door = self.doors.get_mut(&entry.record.destination)?;
+        door.ready.pop_first();
+        let Delivery::Owed { attempt, last, .. } = entry.record.delivery.clone() else { return None };
+        let deadline = door.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
+        // However long the host was down, a message gets its one attempt, and one more if that one's outcome was lost.
+        if !entry.granted && now >= entry.record.created_at + deadline {
+            let reason = last.unwrap_or_else(|| "not delivered in time".into());
+            entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+            let record = entry.record.clone();
+            let reason = format!("its deadline of {deadline} has passed; the last attempt: {reason}");
+            let note =
+                Note::DeadLetter { destination: record.destination.clone(), intent: id.clone(), reason };
+            self.remove(id);
+            return Some(Claim::Dead(Settled { record, note }));
+        }
+        door.busy += 1;
+        entry.stage = Stage::Claiming;
+        entry.granted = false;
+        if let Some(spec) = &door.spec {
+            entry.record.text.get_or_insert_with(|| render(&entry.record.message, spec.text));
+        }
+        entry.record.delivery = Delivery::Claimed { owner: owner.clone(), epoch, attempt: attempt + 1 };
+        Some(Claim::Sent(entry.record.clone()))
+    }
+
+    /// The claim of `id` is written: hands it out.
+    pub(crate) fn start(&mut self, id: &IntentId) -> Option<Action> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
+        entry.stage = Stage::Sending;
+        Some(Action::Deliver {
+            id: id.clone(),
+            destination: entry.record.destination.clone(),
+            intent: Box::new(entry.record.intent()),
+        })
+    }
+
+    /// The claim of `id` is written, but nothing new is to be started: gives it back, unsent.
+    pub(crate) fn release(&mut self, id: &IntentId, now: Timestamp) -> Option<IntentRecord> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
+        let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
+        let last = (attempt > 1).then(|| "the host stopped before the next attempt".into());
+        entry.record.delivery = Delivery::Owed { due: now, attempt: attempt - 1, last };
+        entry.granted = true;
+        Some(self.back_to_waiting(id))
+    }
+
+    /// Takes in how an attempt ended. `None` for one that is not under way.
+    pub(crate) fn settle(
+        &mut self,
+        id: &IntentId,
+        outcome: Result<Receipt, Refusal>,
+        now: Timestamp,
+        seed: u64,
+    ) -> Option<Settled> {
+        let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Sending)?;
+        let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
+        let maybe_repeated = entry.record.maybe_repeated;
+        let destination = entry.record.destination.clone();
+        let intent = id.clone();
+        match outcome {
+            Ok(receipt) => {
+                entry.record.delivery =
+                    Delivery::Delivered { at: now, attempt, reference: receipt.reference };
+                let record = entry.record.clone();
+                if matches!(
+                    record.message.cause,
+                    Cause::Opened | Cause::Escalated | Cause::Worse | Cause::Repeat
+                ) {
+                    self.heard.insert(lane(&record));
+                }
+                self.remove(id);
+                Some(Settled {
+                    record,
+                    note: Note::Delivered { destination, intent, attempt, maybe_repeated },
+                })
+            }
+            Err(Refusal::Refused(reason)) => {
+                entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
+                let record = entry.record.clone();
+                self.remove(id);
+                Some(Settled { record, note: Note::DeadLetter { destination, intent, reason } })
+            }
+            // What the receiver may have is flagged when it is sent again, by whichever host does that.
+            Err(Refusal::Unanswered { reason, retry_after }) => {
+                entry.record.maybe_repeated = true;
+                self.settle(id, Err(Refusal::Unavailable { reason, retry_after }), now, seed)
+            }
+            Err(Refusal::Unavailable { reason, retry_after }) => {
+                let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
+                let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
+                entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
+                if entry.record.message.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
+                    let lane = lane(&entry.record);
+                    self.lanes.get_mut(&lane).into_iter().for_each(|ids| ids.rotate_left(1));
+                }
+                let record = self.back_to_waiting(id);
+                let note = Note::DeliveryPostponed { destination, intent, reason, due, attempt };
+                Some(Settled { record, note })
+            }
+        }
+    }
+
+    /// Why each message of `rule` is where it is.
+    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = DeliveryReason> + 'a {
+        self.entries.values().filter(move |entry| entry.record.message.rule.0 == rule).map(|entry| {
+            let destination = entry.record.destination.clone();
+            let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
+            match &entry.record.delivery {
+                Delivery::Claimed { attempt, .. } => {
+                    DeliveryReason::UnderWay { destination, attempt: *attempt }
+                }
+                _ if head != Some(&entry.record.id) => DeliveryReason::EarlierMessageFirst { destination },
+                _ if self.doors.get(&destination).is_none_or(|door| door.spec.is_none()) => {
+                    DeliveryReason::UnknownDestination { destination }
+                }
+                Delivery::Owed { due, attempt, last: Some(last) } => DeliveryReason::RetryLater {
+                    destination,
+                    until: *due,
+                    attempt: *attempt,
+                    last: last.clone(),
+                },
+                _ => DeliveryReason::Owed { destination },
+            }
+        })
+    }
+
+    fn back_to_waiting(&mut self, id: &IntentId) -> IntentRecord {
+        let entry = self.entries.get_mut(id).expect("its caller has just looked at it");
+        entry.stage = Stage::Waiting;
+        let record = entry.record.clone();
+        if let Some(door) = self.doors.get_mut(&record.destination) {
+            door.busy = door.busy.saturating_sub(1);
+        }
+        self.ready_head(&lane(&record));
+        record
+    }
+
+    /// Forgets a message that has come to its end, and lets the next of its lane come forward.
+    fn remove(&mut self, id: &IntentId) {
+        let Some(entry) = self.entries.remove(id) else { return };
+        if let Some(door) = self.doors.get_mut(&entry.record.destination) {
+            if entry.stage == Stage::Waiting {
+                door.ready.retain(|(_, _, other)| other != id);
+            } else {
+                door.busy = door.busy.saturating_sub(1);
+            }
+        }
+        let lane = lane(&entry.record);
+        // Nothing comes after an end.
+        if entry.record.message.cause == Cause::Resolved {
+            self.heard.remove(&lane);
+            self.inherited.remove(&lane);
+        }
+        if let Some(ids) = self.lanes.get_mut(&lane) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.lanes.remove(&lane);
+            } else {
+                self.ready_head(&lane);
+            }
+        }
+    }
+
+    fn ready_head(&mut self, lane: &Lane) {
+        let Some(id) = self.lanes.get(lane).and_then(|ids| ids.front()) else { return };
+        let Some(Entry { record, stage: Stage::Waiting, .. }) = self.entries.get(id) else { return };
+        if let Delivery::Owed { due, .. } = record.delivery {
+            let door = self.doors.entry(lane.1.clone()).or_default();
+            door.ready.insert((due, record.created_at, id.clone()));
+        }
+    }
+}
+
+impl Door {
+    /// Without its destination: the message that dies first, and when.
+    fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
+        let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
+        self.ready.iter().map(|(_, created_at, id)| (*created_at + deadline, id)).min()
+    }
+
+    fn room(&self) -> usize {
+        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1).saturating_sub(self.busy))
+    }
+
+    fn due(&self, now: Timestamp) -> Option<IntentId> {
+        if self.room() == 0 {
+            return None;
+        }
+        self.ready.first().filter(|(due, _, _)| *due <= now).map(|(_, _, id)| id.clone())
+    }
+}
+
+/// Doubled each time up to the destination's limit, spread over the upper half of it, never before the receiver
+/// wants it; at its deadline at the latest, to be a dead letter then.
+fn retry_at(
+    spec: Option<&DestinationSpec>,
+    record: &IntentRecord,
+    attempt: u32,
+    retry_after: Option<Duration>,
+    now: Timestamp,
+    seed: u64,
+) -> Timestamp {
+    let (first, most, deadline) = spec
+        .map_or((Duration::from_secs(5), Duration::from_mins(5), Duration(u64::MAX)), |spec| {
+            (spec.retry_first, spec.retry_max, spec.deadline)
+        });
+    let pause = backoff(first, most, attempt, &record.id.0, seed).max(retry_after.unwrap_or(Duration::ZERO));
+    (now + pause).min((record.created_at + deadline).max(now + Duration(1)))
+}
+
+/// The pause after the `attempt`th failure in a row.
+pub(crate) fn backoff(first: Duration, most: Duration, attempt: u32, name: &str, seed: u64) -> Duration {
+    let doubled = first.saturating_mul(1_u64 << attempt.saturating_sub(1).min(32)).min(most);
+    let half = Duration(doubled.0 / 2);
+    half + digest::spread(Duration(doubled.0 - half.0 + 1), name, seed ^ u64::from(attempt))
+}
+
+fn lane(record: &IntentRecord) -> Lane {
+    let message = &record.message;
+    let messages = match message.cause {
+        // Each event has an id of its own, but the last that a person reads is to be the last that happened.
+        Cause::Event => format!("{} {:?}", message.rule, message.labels),
+        _ => message.episode.0.clone(),
+    };
+    (messages, record.destination.clone())
+}
+
+/// A message that nobody has tried to deliver yet.
+pub(crate) fn owed(
+    id: IntentId,
+    destination: DestinationName,
+    message: Message,
+    now: Timestamp,
+) -> IntentRecord {
+    let delivery = Delivery::Owed { due: now, attempt: 0, last: None };
+    IntentRecord { id, destination, message, text: None, created_at: now, maybe_repeated: false, delivery }
+}

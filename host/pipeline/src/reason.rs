@@ -1,0 +1,253 @@
+//! Why something waits, goes out or does not. Each decision returns its reason; it is logged, counted, and shown by
+//! `explain`.
+use std::fmt;
+
+use watchbell_contract::{Severity, Timestamp};
+
+use crate::spec::DestinationName;
+
+/// A reason of any kind, as `explain` lists them. `Display` is a sentence without its first capital and its full stop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    Run(RunReason),
+    Send(SendReason),
+    Hold(HoldReason),
+    Delivery(DeliveryReason),
+}
+
+/// What keeps a rule from running.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RunReason {
+    Disabled,
+    Draining,
+    /// `schedule` cannot be read; the manifest's check says so first.
+    NeverDue,
+    NotDue {
+        until: Timestamp,
+    },
+    UnderWay {
+        since: Timestamp,
+    },
+    /// The run has ended; its result is being written.
+    Committing,
+    /// Due, and waiting for its turn at the cluster.
+    ClusterBusy {
+        cluster: String,
+    },
+    Backoff {
+        until: Timestamp,
+        streak: u32,
+        message: String,
+    },
+    Priming {
+        reached: Timestamp,
+        until: Timestamp,
+    },
+}
+
+/// Why somebody is told of an episode or an event.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SendReason {
+    FirstSignal,
+    Worse(Severity),
+    RepeatDue,
+    StepDue {
+        step: u32,
+    },
+    /// An edit of the rule put it in the past of an open episode.
+    StepAdded {
+        step: u32,
+    },
+    Ended,
+    CameAndWent,
+    Event,
+}
+
+/// Why nobody is told now.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// `for:` has not passed.
+    Pending {
+        until: Timestamp,
+    },
+    /// Outside the hours of `active:`.
+    Inactive {
+        until: Option<Timestamp>,
+    },
+    ResolvedByHand,
+    BelowSeverity {
+        step: u32,
+        severity: Severity,
+    },
+    Acknowledged,
+    StepLater {
+        step: u32,
+        until: Timestamp,
+    },
+    RepeatLater {
+        until: Timestamp,
+    },
+    /// It is too old for a step that an edit put in its past.
+    TooOld {
+        step: u32,
+    },
+    NobodyToTell,
+    NobodyWasTold,
+    AlreadySent,
+}
+
+/// Where a message is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DeliveryReason {
+    Owed { destination: DestinationName },
+    RetryLater { destination: DestinationName, until: Timestamp, attempt: u32, last: String },
+    UnderWay { destination: DestinationName, attempt: u32 },
+    EarlierMessageFirst { destination: DestinationName },
+    UnknownDestination { destination: DestinationName },
+}
+
+impl SendReason {
+    /// As metrics name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::FirstSignal => "first_signal",
+            Self::Worse(_) => "worse",
+            Self::RepeatDue => "repeat",
+            Self::StepDue { .. } => "step",
+            Self::StepAdded { .. } => "step_added",
+            Self::Ended => "ended",
+            Self::CameAndWent => "came_and_went",
+            Self::Event => "event",
+        }
+    }
+}
+
+impl HoldReason {
+    /// As metrics name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Inactive { .. } => "inactive",
+            Self::ResolvedByHand => "resolved_by_hand",
+            Self::BelowSeverity { .. } => "below_severity",
+            Self::Acknowledged => "acknowledged",
+            Self::StepLater { .. } => "step_later",
+            Self::RepeatLater { .. } => "repeat_later",
+            Self::TooOld { .. } => "too_old",
+            Self::NobodyToTell => "nobody_to_tell",
+            Self::NobodyWasTold => "nobody_was_told",
+            Self::AlreadySent => "already_sent",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(reason) => reason.fmt(f),
+            Self::Send(reason) => reason.fmt(f),
+            Self::Hold(reason) => reason.fmt(f),
+            Self::Delivery(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for RunReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => write!(f, "the rule is disabled"),
+            Self::Draining => write!(f, "the host is stopping"),
+            Self::NeverDue => write!(f, "its schedule is never due"),
+            Self::NotDue { until } => write!(f, "not due before {}", Time(*until)),
+            Self::UnderWay { since } => write!(f, "a run is under way since {}", Time(*since)),
+            Self::Committing => write!(f, "its last run is being committed"),
+            Self::ClusterBusy { cluster } => write!(f, "due, waiting for a free slot of cluster `{cluster}`"),
+            Self::Backoff { until, streak, message } => {
+                write!(f, "failed {streak} times, again at {}: {message}", Time(*until))
+            }
+            Self::Priming { reached, until } => {
+                write!(f, "priming: read up to {} of {}", Time(*reached), Time(*until))
+            }
+        }
+    }
+}
+
+impl fmt::Display for SendReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstSignal => write!(f, "first signal"),
+            Self::Worse(severity) => write!(f, "severity rose to {}", severity.as_str()),
+            Self::RepeatDue => write!(f, "`repeat` is due"),
+            Self::StepDue { step } => write!(f, "step {} of the escalation is due", step + 1),
+            Self::StepAdded { step } => {
+                write!(f, "step {} of the escalation was added after its time", step + 1)
+            }
+            Self::Ended => write!(f, "the episode ended"),
+            Self::CameAndWent => write!(f, "the episode ended before anybody was told"),
+            Self::Event => write!(f, "an event is told once"),
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending { until } => write!(f, "`for` holds it until window time {}", Time(*until)),
+            Self::Inactive { until: Some(until) } => {
+                write!(f, "outside the hours of `active`, which begin again at {}", Time(*until))
+            }
+            Self::Inactive { until: None } => write!(f, "outside the hours of `active`"),
+            Self::ResolvedByHand => write!(f, "it was resolved by hand, and its level has not ended yet"),
+            Self::BelowSeverity { step, severity } => {
+                write!(f, "step {} asks for severity {}", step + 1, severity.as_str())
+            }
+            Self::Acknowledged => write!(f, "it is acknowledged"),
+            Self::StepLater { step, until } => {
+                write!(f, "step {} of the escalation is due at {}", step + 1, Time(*until))
+            }
+            Self::RepeatLater { until } => write!(f, "`repeat` is due at {}", Time(*until)),
+            Self::TooOld { step } => {
+                write!(f, "step {} of the escalation was added when the episode was a day old", step + 1)
+            }
+            Self::NobodyToTell => write!(f, "the rule tells nobody"),
+            Self::NobodyWasTold => write!(f, "nobody heard of its beginning"),
+            Self::AlreadySent => write!(f, "already told"),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owed { destination } => write!(f, "owed to `{destination}`"),
+            Self::RetryLater { destination, until, attempt, last } => {
+                write!(f, "`{destination}` refused attempt {attempt}, again at {}: {last}", Time(*until))
+            }
+            Self::UnderWay { destination, attempt } => {
+                write!(f, "attempt {attempt} at `{destination}` is under way")
+            }
+            Self::EarlierMessageFirst { destination } => {
+                write!(f, "an earlier message of the episode is still owed to `{destination}`")
+            }
+            Self::UnknownDestination { destination } => {
+                write!(f, "destination `{destination}` is not configured")
+            }
+        }
+    }
+}
+
+/// RFC 3339, or the number where it has none.
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0.0) {
+            Ok(at) => at.fmt(f),
+            Err(_) => self.0.0.fmt(f),
+        }
+    }
+}

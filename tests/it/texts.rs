@@ -1,0 +1,87 @@
+//! What `check` says of names in texts.
+use std::fs;
+
+use serde_json::json;
+
+use crate::world::{World, now, repository};
+
+const RULE: &str = "\
+name: failing-host
+use: frequency
+index: logs-*
+every: 1m
+key: [host.name]
+params: { num_events: 3, timeframe: 5m }
+alert:
+  title: '{{ details.cuont }} errors'
+  body: '{{ document.user.nmae }} {{ document.flat.any }} {{ document.message }}'
+  to: [hook]
+";
+
+const TEST: &str = "\
+tests:
+  - name: three errors
+    documents: [{ at: 10s, every: 5s, count: 3, fields: { host.name: a, user: { name: ada } } }]
+    expect: [{ at: 70s, deliveries: [{ to: hook }] }]
+";
+
+/// The lines that warn of a name.
+async fn said(world: &World, more: &[&str]) -> Vec<String> {
+    let rules = world.rules().display().to_string();
+    let (code, _, err) = world.call(&[&["check", "--rules", &rules], more].concat()).await;
+    assert_eq!(code, 0, "{err}");
+    let named =
+        |line: &&str| line.contains("`details.") || line.contains("`document.") || line.starts_with("hint:");
+    err.lines().filter(named).map(|line| line.replace(&rules, "")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_warns_of_what_no_test_and_no_mapping_has() {
+    let world = World::new().await;
+    world.write("failing-host.yaml", RULE);
+    let details = [
+        "warning: /failing-host.yaml:8:10: `alert.title`: `details.cuont` is always empty: `frequency` does not tell it",
+        "hint: did you mean `count`?",
+    ];
+    assert_eq!(said(&world, &[]).await, details, "without a test there is nothing to compare with");
+
+    world.write("failing-host.test.yaml", TEST);
+    let of_tests = said(&world, &[]).await;
+    assert_eq!(of_tests[..2], details);
+    let named = ["user.nmae", "flat.any", "message"];
+    for name in named {
+        let line = format!("`document.{name}`: no document of the tests has it");
+        assert!(of_tests.iter().any(|told| told.contains(&line)), "{name}: {of_tests:?}");
+    }
+    assert!(of_tests.contains(&"hint: did you mean `user.name`?".to_owned()), "{of_tests:?}");
+
+    let properties = json!({
+        "host": { "properties": { "name": { "type": "keyword" } } },
+        "message": { "type": "text" },
+        "flat": { "type": "flattened" },
+    });
+    world.index_with("logs-a", &properties).await;
+    world.documents("logs-a", &[json!({ "@timestamp": now(), "message": "x" })]).await;
+    let of_both = said(&world, &["--online"]).await;
+    assert_eq!(of_both[..2], details);
+    assert!(
+        of_both[2].contains("`document.user.nmae`: no document of the tests and no mapping has it"),
+        "{of_both:?}"
+    );
+    assert_eq!(of_both[3..], ["hint: did you mean `user.name`?"]);
+}
+
+/// A warning of what is right teaches people to overlook them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_rules_and_cases_show_nothing_that_is_not_there() {
+    let world = World::new().await;
+    let listed = fs::read_dir(repository().join("tests/cases/rules")).expect("the folder of cases");
+    let mut folders: Vec<_> = listed.map(|entry| entry.expect("a case").path()).collect();
+    folders.push(repository().join("rules"));
+    for folder in folders {
+        let rules = folder.display().to_string();
+        let (code, _, err) = world.call(&["check", "--no-secrets", "--rules", &rules]).await;
+        assert_eq!(code, 0, "{rules}: {err}");
+        assert!(!err.contains("is always empty") && !err.contains("has it"), "{rules}: {err}");
+    }
+}
