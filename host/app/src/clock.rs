@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use watchbell_contract::{Duration, Timestamp};
 
 /// How far the wall clock may stray from the engine's time before windows are held.
-pub const DRIFT_MAX: Duration = Duration::from_secs(5);
+pub use watchbell_pipeline::health::DRIFT_MAX;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -68,5 +68,5 @@ impl Clock {
 
 /// `2026-11-23T10:00:00Z`, with milliseconds only where there are some.
 pub fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
+    at.to_string()
 }

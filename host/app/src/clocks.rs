@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_elastic::{Cause, Cluster, TIME_STEP};
+use watchbell_pipeline::health;
 
 use crate::chain;
 use crate::clock::{self, Clock, DRIFT_MAX};
@@ -87,13 +88,17 @@ impl Clocks {
     }
 
     /// Why windows are held, for `/readyz`.
-    pub(crate) fn why(&self) -> Vec<String> {
+    pub(crate) fn causes(&self) -> Vec<health::Cause> {
         let apart = |(cluster, comparison): (&String, &Option<Comparison>)| match comparison {
             Some(Comparison::Apart(by)) if !self.accept => Some(self.apart(cluster, *by)),
             None if !self.accept => Some(format!("cluster `{cluster}` has not told its time yet")),
             _ => None,
         };
-        self.comparisons.iter().filter_map(apart).collect()
+        let cause = |of: (&String, &Option<Comparison>)| {
+            let cause = health::Cause::new(health::CauseKind::ClockApart, apart(of)?);
+            Some(health::Cause { cluster: Some(of.0.clone()), ..cause })
+        };
+        self.comparisons.iter().filter_map(cause).collect()
     }
 
     /// One cluster at least says so, and none takes its side.
@@ -179,29 +184,31 @@ mod tests {
     fn a_host_that_no_cluster_agrees_with_owns_nothing() {
         let ahead = clocks(false, &[("a", Comparison::Apart(3_600_000)), ("b", Comparison::Silent)]);
         assert!(!ahead.let_begin() && ahead.holds("a") && ahead.holds("b"));
-        let why = ahead.why();
+        let why: Vec<String> = ahead.causes().into_iter().map(|cause| cause.message).collect();
         assert!(
             why.len() == 1 && why[0].contains("host `h-1` is 1h ahead of that of cluster `a`"),
             "{why:?}"
         );
         let accepted = clocks(true, &[("a", Comparison::Apart(3_600_000))]);
-        assert!(accepted.let_begin() && !accepted.holds("a") && accepted.why().is_empty());
+        assert!(accepted.let_begin() && !accepted.holds("a") && accepted.causes().is_empty());
     }
 
     #[test]
     fn a_cluster_that_stands_alone_holds_its_own_rules() {
         let clocks = clocks(false, &[("a", Comparison::Apart(-60_000)), ("b", Comparison::Agrees)]);
         assert!(clocks.let_begin() && clocks.holds("a") && !clocks.holds("b"));
-        assert!(clocks.why()[0].contains("is 1m behind that of cluster `a`"));
+        assert!(clocks.causes()[0].message.contains("is 1m behind that of cluster `a`"));
     }
 
     #[test]
     fn what_cannot_be_compared_holds_nothing_once_it_was_asked() {
         let mut clocks = clocks(false, &[("a", Comparison::Untold("access denied (403)".into()))]);
         assert!(!clocks.let_begin() && clocks.holds("b"), "not asked yet");
-        assert_eq!(clocks.why(), ["cluster `b` has not told its time yet"]);
+        let [cause] = &clocks.causes()[..] else { panic!("{:?}", clocks.causes()) };
+        assert_eq!(cause.message, "cluster `b` has not told its time yet");
+        assert_eq!(cause.cluster.as_deref(), Some("b"));
         clocks.take("b", Comparison::Silent);
-        assert!(clocks.let_begin() && !clocks.holds("a") && !clocks.holds("b") && clocks.why().is_empty());
+        assert!(clocks.let_begin() && !clocks.holds("a") && !clocks.holds("b") && clocks.causes().is_empty());
         clocks.take("b", Comparison::Apart(9_000));
         clocks.take("b", Comparison::Silent);
         assert!(clocks.holds("b"), "silence takes nothing back");

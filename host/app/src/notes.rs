@@ -78,6 +78,10 @@ pub(crate) fn log(note: Note) {
         Note::EpisodeResolved { rule, episode, why } => {
             tracing::info!(rule = rule.0, episode, "episode ended: {why}");
         }
+        Note::Commanded { id, by, refused: None } => tracing::info!(command = id.0, by, "done"),
+        Note::Commanded { id, by, refused: Some(why) } => {
+            tracing::warn!(command = id.0, by, "refused: {why}");
+        }
         Note::DeliveryPostponed { destination, intent, reason, due, attempt } => tracing::warn!(
             destination = destination.0,
             intent = intent.0,

@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::RuleStatus;
+use watchbell_pipeline::health::Cause;
 
 use crate::clock::rfc3339;
 
@@ -53,8 +54,20 @@ pub struct LastRun {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     pub ok: bool,
-    /// What is wrong, one cause a line; empty if nothing is.
-    pub why: Vec<String>,
+    /// What is wrong; empty if nothing is.
+    pub causes: Vec<CauseView>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseView {
+    /// For example `late`, `run_stalled` or `store_refuses`.
+    pub kind: String,
+    pub rule: Option<String>,
+    pub cluster: Option<String>,
+    /// RFC 3339, where it is known.
+    pub since: Option<String>,
+    /// As a person reads it.
+    pub message: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,8 +78,20 @@ pub struct Explanation {
 }
 
 impl Health {
-    pub fn of(why: Vec<String>) -> Self {
-        Self { ok: why.is_empty(), why }
+    pub fn of(causes: &[Cause]) -> Self {
+        Self { ok: causes.is_empty(), causes: causes.iter().map(CauseView::of).collect() }
+    }
+}
+
+impl CauseView {
+    fn of(cause: &Cause) -> Self {
+        Self {
+            kind: cause.kind.name().into(),
+            rule: cause.rule.as_ref().map(|rule| rule.0.clone()),
+            cluster: cause.cluster.clone(),
+            since: cause.since.map(rfc3339),
+            message: cause.message.clone(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use watchbell_pipeline::health::{Cause, CauseKind};
 
 use crate::metrics::Metrics;
 use crate::observer::{Published, Pulse, Snapshot};
@@ -99,7 +100,8 @@ fn health(health: &Health) -> Response {
 }
 
 fn stuck(since: watchbell_contract::Duration) -> Response {
-    health(&Health::of(vec![format!("the engine has not answered for {since}")]))
+    let message = format!("the engine has not answered for {since}");
+    health(&Health::of(&[Cause::new(CauseKind::LoopStalled, message)]))
 }
 
 impl Sources {

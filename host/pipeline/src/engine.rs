@@ -4,27 +4,25 @@ mod rule; // one rule, its kept record and what it is doing
 mod rules; // all of them, and which have changed
 mod bundle; // the rules in force change
 mod runs; // windows are evaluated
-mod later; // what is told when its hours come
-mod announce; // episodes and events become messages
-mod follow; // open episodes follow the rules in force
-mod ledger; // what changed becomes one write at a time
+mod later; // events wait for their hours
+mod commit; // what changed is written, one write at a time
 mod status; // what it tells of its rules
 
 pub use config::EngineConfig;
 pub use status::{PrimingProgress, RuleStatus, Running};
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use watchbell_contract::{Label, Timestamp};
+use watchbell_contract::Timestamp;
 
-use crate::episode::Open;
-use crate::notifier::outbox::Outbox;
-use crate::notifier::templates::Templates;
+use crate::ledger::Ledger;
+use crate::level::{Level, Open};
+use crate::notifier::{Context, Notifier};
 use crate::order::{Action, Event, RunId};
 use crate::queue::Queue;
 use crate::record::{RuleRecord, Snapshot};
 use crate::spec::RuleName;
-use ledger::Ledger;
+use crate::transition::{Change, Transition};
 use rules::Rules;
 use runs::Underway;
 
@@ -46,10 +44,7 @@ pub struct Engine {
     clusters: usize,
     underway: BTreeMap<RunId, Underway>,
     runs: u64,
-    /// When an episode has something to say again.
-    timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
-    outbox: Outbox,
-    templates: Templates,
+    notifier: Notifier,
     ledger: Ledger,
     bundle: Option<String>,
     draining: bool,
@@ -67,14 +62,11 @@ impl Engine {
                 None => found.entry(name).or_default().0 = Some(record),
             }
         }
-        let mut told = Vec::new();
-        for episode in snapshot.episodes {
-            told.extend(episode.told.iter().map(|told| (episode.id.0.clone(), told.destination.clone())));
+        for episode in &snapshot.episodes {
             let open = &mut found.entry(episode.rule.clone()).or_default().1;
-            open.insert(episode.labels.clone(), episode);
+            open.insert(episode.labels.clone(), Level::of(episode));
         }
-        let mut outbox = Outbox::default();
-        let notes = outbox.recover(snapshot.intents, told.into_iter(), now);
+        let (notifier, notes) = Notifier::new(snapshot.episodes, snapshot.intents, snapshot.commands, now);
         Self {
             ledger: Ledger::new(snapshot.partition, snapshot.epoch),
             config,
@@ -87,9 +79,7 @@ impl Engine {
             clusters: 1,
             underway: BTreeMap::new(),
             runs: 0,
-            timers: BTreeSet::new(),
-            outbox,
-            templates: Templates::default(),
+            notifier,
             bundle: snapshot.bundle,
             draining: false,
         }
@@ -104,11 +94,16 @@ impl Engine {
             Event::Judged { run } => self.judged(run),
             Event::Evaluated { run, outcome } => self.evaluated(run, outcome),
             Event::Persisted { nonce, written } => self.persisted(nonce, written),
-            Event::Delivered { intent, outcome } => self.delivered(&intent, outcome),
+            Event::Delivered { intent, outcome } => {
+                self.notify(|notifier, context| notifier.delivered(&intent, outcome, context));
+            }
+            Event::Command { id, by, command } => {
+                self.notify(|notifier, context| notifier.command(id, by, command, context));
+            }
             Event::Drain => self.draining = true,
         }
         if !self.draining {
-            self.ring_timers();
+            self.notify(|notifier, context| notifier.ring_timers(context));
             self.start_runs();
         }
         self.commit();
@@ -126,15 +121,14 @@ impl Engine {
             return commit;
         }
         let run = self.queue.wakeup(|line| self.config.room(line, self.clusters));
-        let timer = self.timers.first().map(|(at, _, _)| *at);
-        [commit, run, timer].into_iter().flatten().min()
+        [commit, run, self.notifier.next_timer()].into_iter().flatten().min()
     }
 
     /// After `Event::Drain`: whether all that was started has ended and been committed.
     pub fn is_drained(&self) -> bool {
         self.draining
             && self.underway.is_empty()
-            && self.outbox.busy() == 0
+            && !self.notifier.is_busy()
             && !self.ledger.is_busy()
             && !self.ledger.is_owed()
     }
@@ -146,6 +140,23 @@ impl Engine {
 
     /// Intents that are owed or being delivered.
     pub fn outbox_depth(&self) -> usize {
-        self.outbox.depth()
+        self.notifier.depth()
+    }
+
+    /// Lets the notifier decide something.
+    fn notify<T>(&mut self, decide: impl FnOnce(&mut Notifier, &mut Context<'_>) -> T) -> T {
+        let Self { now, config, ledger, actions, notifier, .. } = self;
+        decide(notifier, &mut Context { now: *now, config, ledger, actions })
+    }
+
+    /// Hands over what has changed of a rule, in its order.
+    fn pass(&mut self, name: &RuleName, changes: impl IntoIterator<Item = Change>) {
+        // A rule whose record is gone is judged no further.
+        let judged = self.rules.get(name).map_or(self.now, |rule| rule.record.cursor);
+        self.notify(|notifier, context| {
+            for change in changes {
+                notifier.apply(Transition { rule: name.clone(), judged, change }, context);
+            }
+        });
     }
 }

@@ -11,13 +11,16 @@ mod window; // which slice of time a run covers
 mod priming; // what a rule reads before its first window
 mod queue; // whose turn it is
 mod signals; // what a run found that was not told before
-mod episode; // what rules found, per labels, from first signal to end
+mod level; // what rules found, per labels, from first signal to end
+mod transition; // what passes from rules to whoever tells people
+mod ledger; // what changed becomes one write at a time
 mod notifier; // who hears of it, and what became of that
 pub mod text; // what people read
 pub mod discover; // where they look at the documents
 mod digest; // names and spreads derived from what they name
 mod reason; // why something was held or sent
 mod engine; // the machine that moves the others
+pub mod health; // whether it does its work
 #[cfg(test)]
 mod fixtures; // what its tests begin with
 

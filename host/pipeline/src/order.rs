@@ -3,7 +3,7 @@ use watchbell_contract::{Duration, Finding, Intent, Receipt, Refusal, Timestamp,
 
 use crate::fault::RunFault;
 use crate::reason::{HoldReason, SendReason};
-use crate::record::{Commit, IntentId, StateRecord, Told};
+use crate::record::{Command, CommandId, Commit, IntentId, StateRecord, Told};
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
 /// Counts runs since the engine started.
@@ -25,6 +25,8 @@ pub enum Event {
     Persisted { nonce: u64, written: bool },
     /// An `Action::Deliver` has ended.
     Delivered { intent: IntentId, outcome: Result<Receipt, Refusal> },
+    /// A person asks for something. It is applied once, however often it comes.
+    Command { id: CommandId, by: String, command: Command },
     /// Start nothing new; `Engine::is_drained` tells when all that was started has ended.
     Drain,
 }
@@ -143,6 +145,12 @@ pub enum Note {
         rule: RuleName,
         episode: String,
         why: String,
+    },
+    /// A person asked for something; `refused` says why it was not done.
+    Commanded {
+        id: CommandId,
+        by: String,
+        refused: Option<String>,
     },
     DeliveryPostponed {
         destination: DestinationName,

@@ -241,7 +241,7 @@ impl fmt::Display for DeliveryReason {
 }
 
 /// RFC 3339, or the number where it has none.
-struct Time(Timestamp);
+pub(crate) struct Time(pub(crate) Timestamp);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,9 +5,23 @@ use serde_json::Value;
 use watchbell_contract::{Signal, SignalKind, Timestamp, Window};
 
 use crate::digest;
-use crate::episode::LinkedSignal;
 use crate::order::{Documents, Run};
 use crate::record::Told;
+
+/// A signal, and what goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkedSignal {
+    pub(crate) signal: Signal,
+    pub(crate) link: Option<String>,
+    /// Until they are part of the signal's details.
+    pub(crate) documents: Option<Documents>,
+    /// How many that say the same came before it.
+    pub(crate) nth: u32,
+    /// What it says, in short.
+    pub(crate) mark: u64,
+    /// A level that was committed before: it may say more now, but it is no other level.
+    pub(crate) seen: bool,
+}
 
 /// The names under which a signal's documents, and what of them is missing, stand in its details.
 pub(crate) const DOCUMENTS: &str = "documents";

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Partition,
-    Phase, RuleRecord, Snapshot,
+    COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord,
+    HostId, IntentId, IntentRecord, Partition, Phase, RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -20,6 +20,7 @@ pub struct Memory {
     intents: BTreeMap<IntentId, (Partition, u64, IntentRecord)>,
     intents_seen: u64,
     gaps: Vec<GapRecord>,
+    commands: BTreeMap<u64, CommandRecord>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +54,19 @@ impl Memory {
 
     pub fn gaps(&self) -> &[GapRecord] {
         &self.gaps
+    }
+
+    /// The log of commands, oldest first.
+    pub fn commands(&self) -> impl Iterator<Item = &CommandRecord> {
+        self.commands.values()
+    }
+
+    fn command_log(&self) -> CommandLog {
+        let skipped = self.commands.len().saturating_sub(COMMAND_IDS_MAX);
+        CommandLog {
+            last: self.commands.keys().next_back().copied().unwrap_or(0),
+            recent: self.commands.values().skip(skipped).map(|record| record.id.clone()).collect(),
+        }
     }
 }
 
@@ -88,6 +102,7 @@ impl Store for Memory {
                 .map(|(_, episode)| episode.clone())
                 .collect(),
             intents: intents.into_iter().map(|(_, _, intent)| intent.clone()).collect(),
+            commands: self.command_log(),
         })
     }
 
@@ -129,6 +144,11 @@ impl Store for Memory {
             self.gaps.retain(|old| (&old.rule, old.over, old.reason) != (&gap.rule, gap.over, gap.reason));
             self.gaps.push(gap.clone());
         }
+        for record in &commit.commands {
+            if !self.commands.values().any(|kept| kept.id == record.id) {
+                self.commands.entry(record.number).or_insert_with(|| record.clone());
+            }
+        }
         Ok(())
     }
 
@@ -167,11 +187,18 @@ impl Store for Memory {
         let old = self.gaps.partition_point(|gap| gap.recorded_at < before);
         let gaps = old.min(rows_max);
         self.gaps.drain(..gaps);
+        let last = self.command_log().last;
+        let is_old = |(number, record): (&u64, &CommandRecord)| {
+            (record.at < before && *number + COMMAND_IDS_MAX as u64 <= last).then_some(*number)
+        };
+        let commands: Vec<u64> = self.commands.iter().filter_map(is_old).take(rows_max).collect();
+        commands.iter().for_each(|number| drop(self.commands.remove(number)));
         Ok(Pruned {
             episodes: resolved.len() as u64,
             intents: ended.len() as u64,
             gaps: gaps as u64,
-            more: [resolved.len(), ended.len(), gaps].contains(&rows_max),
+            commands: commands.len() as u64,
+            more: [resolved.len(), ended.len(), gaps, commands.len()].contains(&rows_max),
         })
     }
 }

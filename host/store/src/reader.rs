@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 use watchbell_pipeline::record::{
-    EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Partition, RuleRecord,
+    CommandRecord, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Partition, RuleRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -140,6 +140,11 @@ impl Reader {
         let sql = "SELECT * FROM gaps WHERE ?1 IS NULL OR rule = ?1
                    ORDER BY recorded_at DESC, starts DESC LIMIT ?2";
         self.all(sql, params![rule.map(|rule| &rule.0), rows_max])
+    }
+
+    /// The newest commands, what became of each with it; at most `rows_max`.
+    pub fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {
+        self.all("SELECT * FROM commands ORDER BY number DESC LIMIT ?1", params![rows_max])
     }
 
     fn heads_of_file(&self) -> rusqlite::Result<Vec<Head>> {

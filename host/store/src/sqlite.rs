@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use watchbell_contract::Timestamp;
-use watchbell_pipeline::record::{Commit, Epoch, HostId, Partition, Snapshot};
+use watchbell_pipeline::record::{
+    COMMAND_IDS_MAX, CommandId, CommandLog, Commit, Epoch, HostId, Partition, Snapshot,
+};
 
 use crate::{CommitError, Pruned, Reader, Store, StoreError};
 
@@ -132,9 +134,22 @@ fn take_over(db: &mut Connection, partition: Partition, owner: &HostId) -> Resul
             "SELECT * FROM intents WHERE partition = ?1 AND delivery IN ('owed', 'claimed') ORDER BY ordinal",
             [partition.0],
         )?,
+        commands: commands(&tx)?,
     };
     tx.commit()?;
     Ok(snapshot)
+}
+
+/// How far the log of commands has come, which is the store's and no partition's.
+fn commands(db: &Connection) -> rusqlite::Result<CommandLog> {
+    let mut statement = db.prepare_cached("SELECT number, id FROM commands ORDER BY number DESC LIMIT ?1")?;
+    let newest = statement.query_map([COMMAND_IDS_MAX as i64], |row| {
+        Ok((row.get::<_, i64>(0)?.cast_unsigned(), CommandId(row.get(1)?)))
+    })?;
+    let mut newest: Vec<(u64, CommandId)> = newest.collect::<rusqlite::Result<_>>()?;
+    newest.reverse();
+    let last = newest.last().map_or(0, |(number, _)| *number);
+    Ok(CommandLog { last, recent: newest.into_iter().map(|(_, id)| id).collect() })
 }
 
 fn head(db: &Connection, partition: Partition) -> Result<Option<(HostId, Epoch, Option<u64>)>, RowError> {
@@ -167,7 +182,19 @@ fn prune(db: &mut Connection, before: Timestamp, rows_max: u32) -> rusqlite::Res
          WHERE recorded_at < ?1 ORDER BY recorded_at, rule, starts, ends, reason LIMIT ?2)",
         params![before.0, rows_max],
     )?;
+    // The newest stay, however old they are: their ids and the last number are still needed.
+    let commands = tx.execute(
+        "DELETE FROM commands WHERE number IN (SELECT number FROM commands
+         WHERE at < ?1 AND number <= (SELECT max(number) FROM commands) - ?3 ORDER BY number LIMIT ?2)",
+        params![before.0, rows_max, COMMAND_IDS_MAX as i64],
+    )?;
     tx.commit()?;
-    let more = [intents, episodes, gaps].contains(&(rows_max as usize));
-    Ok(Pruned { episodes: episodes as u64, intents: intents as u64, gaps: gaps as u64, more })
+    let more = [intents, episodes, gaps, commands].contains(&(rows_max as usize));
+    Ok(Pruned {
+        episodes: episodes as u64,
+        intents: intents as u64,
+        gaps: gaps as u64,
+        commands: commands as u64,
+        more,
+    })
 }

@@ -14,12 +14,13 @@ pub trait Store: Send {
     ///
     /// - `rules_ended` are forgotten first, then records take the place of those with the same key (rule name,
     ///   episode id, intent id; rule, span and reason of a gap).
+    /// - A command whose number or id is there already stays as it was.
     /// - The nonce of the last commit again: `Ok`, and nothing is changed. So a write of unknown outcome is
     ///   repeated as it was.
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError>;
 
     /// Forgets what ended before `before`: delivered and dead intents, resolved episodes to which no intent
-    /// belongs any more, and gaps. At most `rows_max` rows of each in a call, the longest ended first, so that
+    /// belongs any more, gaps, and commands but the newest `COMMAND_IDS_MAX`. At most `rows_max` rows of each in a call, the longest ended first, so that
     /// commits are not held up; `Pruned::more` asks for another one.
     fn prune(&mut self, before: Timestamp, rows_max: u32) -> Result<Pruned, StoreError>;
 }
@@ -30,6 +31,7 @@ pub struct Pruned {
     pub episodes: u64,
     pub intents: u64,
     pub gaps: u64,
+    pub commands: u64,
     /// `rows_max` was reached.
     pub more: bool,
 }

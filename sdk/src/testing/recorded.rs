@@ -1,8 +1,7 @@
 //! Answers that a case writes down because they are made of no documents: raw searches and the cluster's own state.
 use serde_json::Value;
 
-use super::case::Answers;
-use super::pages::{Document, column_of};
+use super::documents::{Answers, Document, column_of};
 use crate::wire::types::Rows;
 use crate::{ClusterView, Range, RawSearch};
 

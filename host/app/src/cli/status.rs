@@ -5,6 +5,7 @@ use anyhow::Context;
 use serde::de::DeserializeOwned;
 use watchbell_contract::Timestamp;
 use watchbell_manifest::Bundle;
+use watchbell_pipeline::health::{Cause, CauseKind};
 use watchbell_pipeline::record::RuleRecord;
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Reader, Sqlite};
@@ -13,7 +14,7 @@ use super::args::Status;
 use super::place::{catalog, tell};
 use super::{BOLD, Failure, RED, YELLOW, paint, print};
 use crate::clock::{self, rfc3339};
-use crate::view::{Health, LastRun, RuleView, View};
+use crate::view::{CauseView, Health, LastRun, RuleView, View};
 
 /// A host answers at once; this is for one that hangs.
 const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
@@ -113,7 +114,8 @@ fn from_store(args: &Status, source: &Source) -> Result<View, Failure> {
         rules.push(rule_view(name, *enabled, record, open, now));
     }
     let owed = IntentFilter { phase: Some(IntentPhase::Open), ..IntentFilter::default() };
-    let silent = Health::of(vec!["no host answers: this is what the store holds".into()]);
+    let silent =
+        Health::of(&[Cause::new(CauseKind::Silent, "no host answers: this is what the store holds")]);
     Ok(View {
         environment: args.place.environment.clone(),
         host: head.as_ref().map(|head| head.owner.0.clone()).unwrap_or_default(),
@@ -167,8 +169,8 @@ fn table(view: &View) -> String {
         view.owed,
     );
     for (what, health) in [("alive", &view.alive), ("ready", &view.ready)] {
-        for why in &health.why {
-            text.push_str(&format!("{} {why}\n", paint(&format!("not {what}:"), YELLOW, &out)));
+        for CauseView { message, .. } in &health.causes {
+            text.push_str(&format!("{} {message}\n", paint(&format!("not {what}:"), YELLOW, &out)));
         }
     }
     let width = view.rules.iter().map(|rule| rule.name.len()).max().unwrap_or(4).max(4);

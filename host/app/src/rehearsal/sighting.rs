@@ -139,7 +139,9 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         Note::ClaimRecovered { destination, .. } => {
             format!("claim     for {destination} found after the restart")
         }
-        Note::Delivered { .. } | Note::Announced { .. } | Note::Held { .. } => return None,
+        Note::Delivered { .. } | Note::Announced { .. } | Note::Held { .. } | Note::Commanded { .. } => {
+            return None;
+        }
     })
 }
 

@@ -1,9 +1,10 @@
 //! What operators ask of a cluster: its state, its nodes, its settings, and why a shard has no node.
 use serde_json::{Map, Value as Json, json};
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) const NAME: &str = "watchbell-node";
 

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use watchbell_contract::{Duration, Range};
 
-use crate::episode;
+use crate::level;
 use crate::order::Note;
 use crate::priming;
 use crate::record::{GapReason, RuleRecord};
@@ -42,7 +43,7 @@ impl Engine {
         rules: Vec<RuleSpec>,
         destinations: Vec<DestinationSpec>,
     ) {
-        self.outbox.configure(destinations);
+        self.notifier.configure(destinations);
         let staying: BTreeSet<RuleName> =
             rules.iter().filter(|spec| spec.enabled).map(|spec| spec.name.clone()).collect();
         let known: Vec<RuleName> = self.rules.keys().chain(self.found.keys()).cloned().collect();
@@ -51,9 +52,9 @@ impl Engine {
         }
         let clusters: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
         self.clusters = clusters.len();
-        self.templates.put_in_force(&rules, &self.outbox.rules());
+        self.notifier.put_texts_in_force(rules.iter());
         for spec in rules {
-            self.take_rule(spec);
+            self.take_rule(Arc::new(spec));
         }
         self.forget_off();
         if self.bundle.as_ref() != Some(&digest) {
@@ -62,14 +63,14 @@ impl Engine {
         }
     }
 
-    fn take_rule(&mut self, spec: RuleSpec) {
+    fn take_rule(&mut self, spec: Arc<RuleSpec>) {
         let name = spec.name.clone();
         let before = self.rules.remove(&name);
         let enabled = spec.enabled;
         let mut rule = match (before, self.found.remove(&name)) {
             (Some(rule), _) if rule.spec.enabled && enabled => self.change_rule(rule, spec),
             (_, Some((Some(record), open))) if enabled => {
-                let rule = Rule::new(record_spec(&record, &spec), record, open, self.now);
+                let rule = Rule::new(Arc::clone(&spec), record, open, self.now);
                 self.change_rule(rule, spec)
             }
             _ => match enabled.then(|| self.off.remove(&name)).flatten() {
@@ -81,16 +82,13 @@ impl Engine {
         if let Some((id, _)) = self.underway.iter().find(|(_, underway)| underway.rule == name) {
             rule.activity = Activity::Running(*id);
         }
-        let labels: Vec<_> = rule.open.keys().cloned().collect();
+        let (spec, judged) = (Arc::clone(&rule.spec), rule.record.cursor);
         self.rules.insert(name.clone(), rule);
-        self.follow_rule(&name);
-        for labels in labels {
-            self.set_timer(&name, &labels);
-        }
+        self.notify(|notifier, context| notifier.take_rule(spec, judged, context));
         self.enqueue(&name);
     }
 
-    fn new_rule(&mut self, spec: RuleSpec) -> Rule {
+    fn new_rule(&mut self, spec: Arc<RuleSpec>) -> Rule {
         let cursor = window::first_cursor(Timetable::of(&spec.schedule).ok().as_ref(), &spec, self.now);
         let record = RuleRecord {
             rule: spec.name.clone(),
@@ -116,7 +114,7 @@ impl Engine {
 
     /// A rule that was off is back: what it told is not told again, and what happened meanwhile is looked at as far as a
     /// new rule would look back.
-    fn return_rule(&mut self, kept: RuleRecord, spec: RuleSpec) -> Rule {
+    fn return_rule(&mut self, kept: RuleRecord, spec: Arc<RuleSpec>) -> Rule {
         let table = Timetable::of(&spec.schedule).ok();
         let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, self.now));
         let over = Range { start: kept.cursor, end: cursor };
@@ -144,7 +142,7 @@ impl Engine {
         }
     }
 
-    fn change_rule(&mut self, mut rule: Rule, spec: RuleSpec) -> Rule {
+    fn change_rule(&mut self, mut rule: Rule, spec: Arc<RuleSpec>) -> Rule {
         let kept = rule.record.state.as_ref().map(|state| state.version);
         let lost = kept.filter(|version| *version != spec.state_version);
         if rule.record.meaning != spec.meaning || lost.is_some() {
@@ -173,14 +171,12 @@ impl Engine {
         Rule {
             committed: rule.committed,
             unwritten: rule.unwritten,
-            timers: rule.timers,
             activity: rule.activity,
             cut: rule.cut,
             retry: rule.retry,
             primed_from: rule.primed_from,
             primed: rule.primed,
             pace: rule.pace,
-            recent: rule.recent,
             ..changed
         }
     }
@@ -188,22 +184,16 @@ impl Engine {
     /// The rule's file is gone, or the rule is disabled: its state is not kept, and who heard of it hears that.
     fn end_rule(&mut self, name: &RuleName) {
         self.queue.remove(name);
-        let (spec, record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
+        let (record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
             (Some(rule), _) => {
                 self.abandon_run(&rule);
-                for (labels, at) in &rule.timers {
-                    self.timers.remove(&(*at, name.clone(), labels.clone()));
-                }
-                let record = rule.spec.enabled.then_some(rule.record);
-                (Some(rule.spec), record, rule.open)
+                (rule.spec.enabled.then_some(rule.record), rule.open)
             }
-            (None, Some((record, open))) => (None, record, open),
+            (None, Some((record, open))) => (record, open),
             (None, None) => return,
         };
-        let ended = episode::end_all(&mut open, self.now);
-        for ended in ended {
-            self.announce_end(spec.as_ref(), ended);
-        }
+        self.pass(name, level::end_all(&mut open));
+        self.notify(|notifier, _| notifier.forget_rule(name));
         if let Some(record) = record {
             let record = RuleRecord {
                 state: None,
@@ -227,9 +217,4 @@ impl Engine {
             underway.abandoned = true;
         }
     }
-}
-
-/// What a record found in the store was made with, as far as it matters here.
-fn record_spec(record: &RuleRecord, spec: &RuleSpec) -> RuleSpec {
-    RuleSpec { meaning: record.meaning.clone(), ..spec.clone() }
 }

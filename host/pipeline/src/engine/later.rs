@@ -2,12 +2,11 @@ use serde_json::Value;
 use watchbell_contract::{SignalKind, Timestamp};
 
 use crate::active::Outside;
-use crate::digest;
-use crate::episode::LinkedSignal;
-use crate::notifier::escalation::Verdict;
 use crate::notifier::hold::{self, What};
 use crate::record::{LastSignal, Later, LaterEvent};
+use crate::signals::LinkedSignal;
 use crate::spec::RuleName;
+use crate::transition::Change;
 
 use super::Engine;
 
@@ -29,7 +28,7 @@ impl Engine {
         if active.outside == Outside::Later {
             rule.record.later.keep(outside);
         }
-        self.remember(name, &Verdict::Hold(reason));
+        self.pass(name, [Change::Withheld { reason }]);
     }
 
     /// Tells what was put off once its hours have come, all of it as one.
@@ -44,23 +43,8 @@ impl Engine {
             return;
         }
         let later = std::mem::take(&mut rule.record.later);
-        let spec = rule.spec.clone();
-        let mut more: Vec<String> =
-            later.events.iter().skip(1).map(|event| event.last.summary.clone()).collect();
-        if later.more > 0 {
-            more.push(format!("and {} more", later.more));
-        }
         let events: Vec<LinkedSignal> = later.events.into_iter().map(LaterEvent::into_signal).collect();
-        let Some(first) = events.first() else { return };
-        let id = digest::once_id(
-            "later",
-            &[&events.len().to_string()],
-            name,
-            &first.signal.labels,
-            first.signal.at,
-        );
-
-        self.announce_list(&spec, &events, id, more);
+        self.pass(name, [Change::Later { events, more: later.more }]);
     }
 }
 

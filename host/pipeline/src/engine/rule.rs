@@ -1,14 +1,14 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
 use crate::digest;
-use crate::episode::{Open, Unwritten};
 use crate::grid::Grid;
+use crate::level::{Open, Unwritten};
 use crate::order::{Purpose, RunId};
 use crate::priming;
 use crate::queue::Pace;
-use crate::reason::Reason;
 use crate::record::RuleRecord;
 use crate::schedule::Timetable;
 use crate::spec::{RuleSpec, Schedule};
@@ -16,7 +16,7 @@ use crate::window::{self, Cut};
 
 /// One rule, its kept record and what it is doing.
 pub(super) struct Rule {
-    pub(super) spec: RuleSpec,
+    pub(super) spec: Arc<RuleSpec>,
     /// `None`: the schedule cannot be read, and the rule is never due.
     pub(super) table: Option<Timetable>,
     /// Runs ahead of the store by at most one commit.
@@ -25,7 +25,6 @@ pub(super) struct Rule {
     pub(super) committed: Timestamp,
     pub(super) open: Open,
     pub(super) unwritten: Unwritten,
-    pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
     pub(super) activity: Activity,
     pub(super) cut: Cut,
     pub(super) retry: Option<Retry>,
@@ -36,7 +35,6 @@ pub(super) struct Rule {
     /// The last signal of each level that priming has found so far.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
-    pub(super) recent: VecDeque<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +57,8 @@ pub(super) struct Retry {
     pub(super) at: Timestamp,
 }
 
-/// Reasons kept per rule, for `explain`.
-const RECENT_MAX: usize = 16;
-
 impl Rule {
-    pub(super) fn new(spec: RuleSpec, record: RuleRecord, open: Open, now: Timestamp) -> Self {
+    pub(super) fn new(spec: Arc<RuleSpec>, record: RuleRecord, open: Open, now: Timestamp) -> Self {
         Self {
             table: Timetable::of(&spec.schedule).ok(),
             committed: record.cursor,
@@ -71,7 +66,6 @@ impl Rule {
             record,
             open,
             unwritten: Unwritten::new(),
-            timers: BTreeMap::new(),
             activity: Activity::Idle,
             cut: Cut::Whole,
             retry: None,
@@ -79,7 +73,6 @@ impl Rule {
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
-            recent: VecDeque::new(),
         }
     }
 
@@ -146,14 +139,5 @@ impl Rule {
         let Cut::Slice { until, .. } = self.cut else { return None };
         let start = self.record.priming.as_ref().map_or_else(|| self.start(until), |priming| priming.reached);
         window::slice_ready(&self.spec, self.grid(until), start, self.cut)
-    }
-
-    pub(super) fn remember(&mut self, reason: Reason) {
-        if self.recent.back() != Some(&reason) {
-            if self.recent.len() == RECENT_MAX {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(reason);
-        }
     }
 }

@@ -1,15 +1,15 @@
 use watchbell_contract::{Duration, Range, SignalKind, Timestamp, Window};
 
-use crate::episode::{self, LinkedSignal, Open, Passage};
 use crate::fault::{RunFault, RunFaultKind};
+use crate::level::{self, Open, Passage};
 use crate::notifier::outbox::backoff;
 use crate::order::{Action, Evaluation, Note, Purpose, Run, RunId};
 use crate::priming;
 use crate::queue::{Line, Pace, Slot};
-use crate::reason::RunReason;
 use crate::record::{Failure, GapReason, GapRecord, RunSummary, StateRecord};
-use crate::signals::{self, fresh_signals};
+use crate::signals::{self, LinkedSignal, fresh_signals};
 use crate::spec::{NoData, RuleName};
+use crate::transition::Change;
 use crate::window::{self, Cure, Cut, Turn};
 
 use super::Engine;
@@ -36,8 +36,8 @@ pub(super) struct Underway {
 fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
     for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
     {
-        if let Some(episode) = open.get_mut(&signal.labels).filter(|episode| episode.until >= day.start) {
-            episode.until = episode.until.max(signal.at);
+        if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.until >= day.start) {
+            level.until = level.until.max(signal.at);
         }
     }
 }
@@ -268,14 +268,9 @@ impl Engine {
         let Some(rule) = self.rules.get_mut(name) else { return };
         let levels = std::mem::take(&mut rule.primed);
         let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
-        let ended: Vec<_> = cleared
-            .filter_map(|(labels, (at, _))| episode::clear(&mut rule.open, &labels, at, self.now))
-            .collect();
-        let spec = rule.spec.clone();
-        for ended in ended {
-            self.drop_timer(name, &ended.episode.labels);
-            self.announce_end(Some(&spec), ended);
-        }
+        let ended: Vec<Change> =
+            cleared.filter_map(|(labels, (at, _))| level::clear(&mut rule.open, &labels, at)).collect();
+        self.pass(name, ended);
     }
 
     fn apply_signals(
@@ -290,15 +285,16 @@ impl Engine {
         let judged = rule.record.cursor;
         // Absent is not resolved: while nothing arrives, levels neither lapse nor, with `hold`, begin.
         if no_data && rule.spec.no_data != NoData::Ignore {
-            episode::suspend(&mut rule.open, judged.since(before));
-            rule.open.values().for_each(|episode| self.ledger.episode(episode));
+            let suspended = level::suspend(&mut rule.open, judged.since(before));
+            self.pass(name, suspended);
         }
+        let Some(rule) = self.rules.get_mut(name) else { return };
         match rule.spec.no_data {
             NoData::Hold if no_data => {
                 fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
             }
             // Of a span that was judged before, nothing is said anew.
-            NoData::Alert if before < judged => fresh.push(episode::silence(no_data, window.end, &rule.spec)),
+            NoData::Alert if before < judged => fresh.push(level::silence(no_data, window.end, &rule.spec)),
             _ => {}
         }
         if rule.spec.calendar {
@@ -306,9 +302,9 @@ impl Engine {
         }
         self.put_off(name, &mut fresh);
         let Some(rule) = self.rules.get_mut(name) else { return };
-        let passage = Passage { window_end: window.end, settled: window.settled, judged, now: self.now };
-        let changes = episode::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
-        self.announce_changes(name, changes, window.end);
+        let passage = Passage { window_end: window.end, settled: window.settled, judged };
+        let changes = level::fold(&rule.spec, &mut rule.open, &mut rule.unwritten, fresh, passage);
+        self.pass(name, changes);
         self.tell_later(name, judged);
     }
 
@@ -398,6 +394,7 @@ impl Engine {
         if let Some(state) = &mut rule.record.state {
             state.settled = over.end;
         }
+        let mut suspended = Vec::new();
         match (&mut rule.record.priming, purpose) {
             (Some(progress), Purpose::Priming) => {
                 progress.reached = over.end;
@@ -414,7 +411,7 @@ impl Engine {
                 }
             }
             _ => {
-                episode::suspend(&mut rule.open, over.end.since(rule.record.cursor));
+                suspended = level::suspend(&mut rule.open, over.end.since(rule.record.cursor));
                 rule.record.cursor = rule.record.cursor.max(over.end);
                 rule.record.told_from = rule.record.told_from.max(over.end);
                 rule.record.committed_at = Some(self.now);
@@ -426,12 +423,10 @@ impl Engine {
         // Nobody is told of the past, and what failed there does not stand for what fails now.
         let tells = purpose == Purpose::Live && !std::mem::replace(&mut rule.record.gap_told, true);
         self.ledger.rule(&rule.record);
-        for episode in rule.open.values() {
-            self.ledger.episode(episode);
-        }
+        self.pass(name, suspended);
         self.record_gap(name, over, GapReason::Poisoned, message.clone());
         if tells {
-            self.announce_gap(name, over, &message);
+            self.pass(name, [Change::Gap { over, message }]);
         }
     }
 
@@ -458,11 +453,9 @@ impl Engine {
         rule.primed.clear();
         rule.cut = Cut::Whole;
         rule.activity = Activity::Committing;
-        episode::suspend(&mut rule.open, skip.end.since(skip.start));
+        let suspended = level::suspend(&mut rule.open, skip.end.since(skip.start));
         self.ledger.rule(&rule.record);
-        for episode in rule.open.values() {
-            self.ledger.episode(episode);
-        }
+        self.pass(name, suspended);
         self.record_gap(name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
     }
 
@@ -480,29 +473,6 @@ impl Engine {
             recorded_at: self.now,
             message,
         });
-    }
-
-    /// What keeps the rule from running, first things first.
-    pub(super) fn explain_run(&self, name: &RuleName) -> Option<RunReason> {
-        let rule = self.rules.get(name)?;
-        Some(match (rule.activity, &rule.retry) {
-            _ if !rule.spec.enabled => RunReason::Disabled,
-            (Activity::Running(id), _) => {
-                RunReason::UnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
-            }
-            (Activity::Committing, _) => RunReason::Committing,
-            _ if self.draining => RunReason::Draining,
-            (Activity::Idle, Some(retry)) => {
-                let failure = rule.record.failure.clone();
-                let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
-                RunReason::Backoff { until: retry.at, streak, message }
-            }
-            (Activity::Idle, None) => match self.queue.ready_at(name) {
-                None => RunReason::NeverDue,
-                Some(until) if until > self.now => RunReason::NotDue { until },
-                Some(_) => RunReason::ClusterBusy { cluster: rule.spec.cluster.clone() },
-            },
-        })
     }
 }
 

@@ -9,6 +9,11 @@ use crate::window;
 use super::Engine;
 use super::rule::{Activity, Rule};
 
+/// How late a window may be, in intervals, and the least and the most that any rule is given.
+const LATE_INTERVALS: u64 = 2;
+const LATE_MIN: Duration = Duration::from_secs(30);
+const LATE_MAX: Duration = Duration::from_mins(15);
+
 /// What `status`, `/readyz` and the metrics tell of one rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleStatus {
@@ -54,6 +59,13 @@ pub struct PrimingProgress {
 }
 
 impl RuleStatus {
+    /// Whether the window after the last one is due for too long. Measured from when it was due: between two points of a
+    /// schedule, however far apart, nothing is late, and a rule that runs once a day is missed within minutes.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let late_max = self.interval.saturating_mul(LATE_INTERVALS).min(LATE_MAX).max(LATE_MIN);
+        self.window_due.is_some_and(|due| now.since(due) > late_max)
+    }
+
     /// How far the cursor is behind what could be judged by `now`: behind by what is due, not by what lies between two
     /// points of the schedule.
     pub fn lag(&self, now: Timestamp) -> Duration {
@@ -94,10 +106,31 @@ impl Engine {
             let (reached, until) = (priming.reached, priming.until);
             reasons.push(Reason::Run(RunReason::Priming { reached, until }));
         }
-        reasons.extend(self.explain_episodes(rule).into_iter().map(Reason::Hold));
-        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
-        reasons.extend(known.recent.iter().cloned());
+        reasons.extend(self.notifier.explain(rule));
         reasons
+    }
+
+    /// What keeps the rule from running, first things first.
+    fn explain_run(&self, name: &RuleName) -> Option<RunReason> {
+        let rule = self.rules.get(name)?;
+        Some(match (rule.activity, &rule.retry) {
+            _ if !rule.spec.enabled => RunReason::Disabled,
+            (Activity::Running(id), _) => {
+                RunReason::UnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
+            }
+            (Activity::Committing, _) => RunReason::Committing,
+            _ if self.draining => RunReason::Draining,
+            (Activity::Idle, Some(retry)) => {
+                let failure = rule.record.failure.clone();
+                let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
+                RunReason::Backoff { until: retry.at, streak, message }
+            }
+            (Activity::Idle, None) => match self.queue.ready_at(name) {
+                None => RunReason::NeverDue,
+                Some(until) if until > self.now => RunReason::NotDue { until },
+                Some(_) => RunReason::ClusterBusy { cluster: rule.spec.cluster.clone() },
+            },
+        })
     }
 
     fn rule_status(&self, rule: &Rule) -> RuleStatus {

@@ -33,9 +33,13 @@ const EDITED_BODY: &str = "{{ summary }}. The rule's escalation was edited, whic
 
 impl Templates {
     /// Takes the texts of `rules`. A rule that has ended keeps those it had while it is one of `owing`.
-    pub(crate) fn put_in_force(&mut self, rules: &[RuleSpec], owing: &BTreeSet<RuleName>) {
+    pub(crate) fn put_in_force<'a>(
+        &mut self,
+        rules: impl Iterator<Item = &'a RuleSpec>,
+        owing: &BTreeSet<RuleName>,
+    ) {
         self.by_rule.retain(|name, _| owing.contains(name));
-        let texts = rules.iter().map(|spec| {
+        let texts = rules.map(|spec| {
             let template = AlertTemplate { title: spec.alert.title.clone(), body: spec.alert.body.clone() };
             (spec.name.clone(), template)
         });

@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 
 use watchbell_contract::{
-    AlertText, Duration, Finding, Intent, Label, Receipt, Severity, Signal, SignalKind, TextFormat, Timestamp,
+    AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp,
 };
 use watchbell_pipeline::order::{Action, Evaluation, Event, Run};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, HostId, IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
+    Command, CommandId, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, HostId,
+    IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::{
-    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
+    AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
 };
 use watchbell_pipeline::{Engine, EngineConfig};
 
@@ -27,6 +28,8 @@ pub(crate) struct Host {
     rules: BTreeMap<RuleName, RuleRecord>,
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     intents: BTreeMap<IntentId, IntentRecord>,
+    /// What people asked for, as it was written.
+    pub(crate) log: Vec<CommandRecord>,
     /// Episodes written, each time one was.
     pub(crate) writes: usize,
     pub(crate) received: Vec<(DestinationName, Intent)>,
@@ -43,6 +46,7 @@ impl Host {
             rules: BTreeMap::new(),
             episodes: BTreeMap::new(),
             intents: BTreeMap::new(),
+            log: Vec::new(),
             writes: 0,
             received: Vec::new(),
         }
@@ -70,10 +74,20 @@ impl Host {
             rules: self.rules.values().cloned().collect(),
             episodes: self.episodes.values().filter(open).cloned().collect(),
             intents: self.intents.values().filter(owed).cloned().collect(),
+            commands: CommandLog {
+                last: self.log.len() as u64,
+                recent: self.log.iter().map(|line| line.id.clone()).collect(),
+            },
             ..Snapshot::default()
         };
         self.engine = Engine::new(config(), self.now, snapshot);
         self.deploy(rule);
+    }
+
+    /// Ann asks for something.
+    pub(crate) fn command(&mut self, id: &str, command: Command) {
+        self.engine.handle(self.now, Event::Command { id: CommandId(id.into()), by: "ann".into(), command });
+        self.carry_out();
     }
 
     /// Lets everything happen that is due until `minutes` after the start.
@@ -141,6 +155,7 @@ impl Host {
         self.rules.extend(commit.rules.into_iter().map(|rule| (rule.rule.clone(), rule)));
         commit.rules_ended.iter().for_each(|name| drop(self.rules.remove(name)));
         self.episodes.extend(commit.episodes.into_iter().map(|episode| (episode.id.clone(), episode)));
+        self.log.extend(commit.commands);
         self.intents.extend(commit.intents.into_iter().map(|intent| (intent.id.clone(), intent)));
     }
 }
@@ -167,34 +182,15 @@ fn destination(name: &str) -> DestinationSpec {
 /// Every minute, of severity `warning`, without a delay.
 pub(crate) fn rule(steps: Vec<Step>) -> RuleSpec {
     RuleSpec {
-        name: RuleName("rule".into()),
-        owner: None,
-        enabled: true,
-        meaning: Meaning("1".into()),
-        state_version: 1,
-        cluster: "main".into(),
-        schedule: Schedule::Every(Duration::from_mins(1)),
-        grid: Duration::from_mins(1),
-        checks: true,
-        calendar: false,
-        history: Duration::ZERO,
         delay: Duration::ZERO,
-        lateness: Duration::from_mins(2),
-        lookback: None,
         catch_up: CatchUp::All,
-        window_max: Duration::from_hours(1),
-        deadline: Duration::from_mins(1),
-        key: Vec::new(),
-        severity: Severity::Warning,
-        worse: Vec::new(),
-        active: None,
-        no_data: NoData::Ignore,
         alert: AlertSpec {
             title: "{{ value }}".into(),
             body: "{{ summary }}".into(),
             steps,
             ..AlertSpec::default()
         },
+        ..RuleSpec::every("rule", Duration::from_mins(1))
     }
 }
 

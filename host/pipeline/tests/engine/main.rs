@@ -2,3 +2,4 @@
 mod host; // carries out what the engine orders, at once
 mod levels; // a level that is seen again says more, and is no other level
 mod edits; // open episodes follow the rules in force
+mod commands; // what people ask for

@@ -22,7 +22,7 @@ fn every_promise_holds_under_every_seed() {
     let mut repeats = 0;
     let mut gaps = 0;
     let (mut edits, mut worse, mut summaries) = (0, 0, 0);
-    let (mut switched, mut spans_off) = (0, 0);
+    let (mut switched, mut spans_off, mut commands) = (0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| Sim::new(seed).run());
         match outcome {
@@ -35,6 +35,7 @@ fn every_promise_holds_under_every_seed() {
                 summaries += tally.summaries;
                 switched += tally.switched;
                 spans_off += tally.spans_off;
+                commands += tally.commands;
             }
             Err(panic) => {
                 eprintln!("seed {seed} failed; replay it with SEED={seed}");
@@ -56,5 +57,6 @@ fn every_promise_holds_under_every_seed() {
             switched > 50 && spans_off > 10 && spans_off < 2 * switched as usize,
             "{switched} times on again, {spans_off} spans off"
         );
+        assert!(commands > 100, "{commands} commands");
     }
 }

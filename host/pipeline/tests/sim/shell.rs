@@ -5,7 +5,10 @@ use rand::{RngExt, SeedableRng};
 use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunId};
-use watchbell_pipeline::record::{Commit, Delivery, GapReason, GapRecord, HostId, IntentId};
+use watchbell_pipeline::record::{
+    Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, GapReason, GapRecord, HostId, IntentId,
+    Phase,
+};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Engine, EngineConfig};
 
@@ -15,6 +18,9 @@ use crate::world::{self, Bundle, START, Switch, World};
 /// Faults are drawn until here; then the world is well and everything has to come to its end.
 const FAULTS_UNTIL: i64 = START + 5_400_000;
 pub(crate) const END: i64 = START + 9_000_000;
+
+/// Ticks of one instant: one for each thing that may be due then, and no more.
+const STILL_MAX: u32 = 20;
 
 pub(crate) struct Sim {
     pub(crate) world: World,
@@ -34,6 +40,10 @@ pub(crate) struct Sim {
     outage_until: i64,
     /// In force.
     bundle: Bundle,
+    /// Ticks since time last went on.
+    still: u32,
+    /// How many different ones were asked for.
+    commands: u64,
     /// When each was put in force.
     pub(crate) bundles: Vec<(i64, Bundle)>,
     tally: Tally,
@@ -48,6 +58,7 @@ pub(crate) struct Tally {
     /// How often rules were switched on again, and the spans for which they were off.
     pub(crate) switched: u32,
     pub(crate) spans_off: usize,
+    pub(crate) commands: usize,
     /// Messages of a higher severity, and of many episodes that an edit made late.
     pub(crate) worse: u32,
     pub(crate) summaries: u32,
@@ -89,6 +100,8 @@ impl Sim {
             lanes: BTreeMap::new(),
             outage_until: 0,
             bundle: Bundle { edition: 0, switch: Switch::On },
+            still: 0,
+            commands: 0,
             bundles: Vec::new(),
             tally: Tally::default(),
         }
@@ -106,6 +119,7 @@ impl Sim {
         self.tally.worse = self.received.iter().filter(is_worse).count() as u32;
         let is_summary = |(it, _): &&(Intent, DestinationName)| it.title.contains("more episodes are open");
         self.tally.summaries = self.received.iter().filter(is_summary).count() as u32;
+        self.tally.commands = self.store.commands.len();
         let is_off = |gap: &&GapRecord| gap.reason == GapReason::Disabled;
         self.tally.spans_off = self.store.gaps.iter().filter(is_off).count();
         self.tally.gaps = self.store.gaps.len() - self.tally.spans_off;
@@ -124,6 +138,9 @@ impl Sim {
         if self.fault(0.003) {
             self.edit();
         }
+        if self.fault(0.004) {
+            self.command();
+        }
         let is_on = self.bundle.switch == Switch::On;
         if self.fault(if is_on { 0.001 } else { 0.01 }) || !is_on && !self.faulty() {
             self.switch();
@@ -138,7 +155,8 @@ impl Sim {
             }
             _ => {
                 // A tick that changes nothing and asks for another at once would never end.
-                assert!(wakeup > self.now || first.is_some() || wakeup >= self.now, "time stands still");
+                self.still = if wakeup > self.now { 0 } else { self.still + 1 };
+                assert!(self.still < STILL_MAX, "time stands still at {}", self.now);
                 self.now = self.now.max(wakeup);
                 self.engine.handle(Timestamp(self.now), Event::Tick);
             }
@@ -297,6 +315,27 @@ impl Sim {
         self.tally.edits += 1;
         self.bundle.edition = self.random.random_range(0..world::EDITIONS);
         self.reload();
+    }
+
+    /// Somebody asks for something about an open episode, or asks once more because nobody answered.
+    fn command(&mut self) {
+        // What `shift` tells is held against its hours alone.
+        let open = |episode: &&EpisodeRecord| {
+            episode.rule.0 != "shift" && !matches!(episode.phase, Phase::Resolved { .. })
+        };
+        let all: Vec<EpisodeId> = self.store.episodes.values().filter(open).map(|it| it.id.clone()).collect();
+        let (false, number) = (all.is_empty(), self.commands + 1) else { return };
+        let episode = all[self.random.random_range(0..all.len())].clone();
+        let command = match self.random.random_range(0..5) {
+            0 | 1 => Command::Acknowledge { episode },
+            2 => Command::Unacknowledge { episode },
+            3 => Command::Resolve { episode },
+            _ => Command::Note { episode, text: "looking".into() },
+        };
+        let again = number > 1 && self.random.random_bool(0.2);
+        let id = CommandId(if again { number - 1 } else { number }.to_string());
+        self.commands += u64::from(!again);
+        self.engine.handle(Timestamp(self.now), Event::Command { id, by: "ann".into(), command });
     }
 
     /// Some rules are switched off, or on again.

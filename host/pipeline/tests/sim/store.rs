@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Range, Severity};
 use watchbell_pipeline::order::Purpose;
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, IntentId, IntentRecord, Phase,
-    RuleRecord, Snapshot,
+    CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord,
+    IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -20,6 +20,7 @@ pub(crate) struct Store {
     pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
+    pub(crate) commands: Vec<CommandRecord>,
     /// Those that were the first since their rule last judged something: somebody has to hear of them.
     pub(crate) first_gaps: Vec<GapRecord>,
     streaks: BTreeSet<RuleName>,
@@ -38,6 +39,10 @@ impl Store {
             bundle: self.bundle.clone(),
             rules: self.rules.values().cloned().collect(),
             episodes: self.episodes.values().filter(open).cloned().collect(),
+            commands: CommandLog {
+                last: self.commands.len() as u64,
+                recent: self.commands.iter().map(|line| line.id.clone()).collect(),
+            },
             // In no order that means anything.
             intents: self.intents.values().filter(owed).cloned().collect(),
             ..Snapshot::default()
@@ -66,6 +71,12 @@ impl Store {
         for record in &commit.rules {
             self.check_cursor(record, &commit.gaps);
             self.rules.insert(record.rule.clone(), record.clone());
+        }
+        for line in &commit.commands {
+            assert_eq!(line.number, self.commands.len() as u64 + 1, "the log of commands has no gaps");
+            let is_new = self.commands.iter().all(|other| other.id != line.id);
+            assert!(is_new, "applied twice: {line:?}");
+            self.commands.push(line.clone());
         }
         for episode in &commit.episodes {
             self.check_worse(episode, commit.bundle.is_some());

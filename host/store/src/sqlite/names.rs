@@ -1,6 +1,6 @@
 use watchbell_contract::{Cause, Severity};
 use watchbell_pipeline::message::Wording;
-use watchbell_pipeline::record::{Ending, GapReason};
+use watchbell_pipeline::record::{Command, Ending, GapReason};
 
 pub(crate) fn severity(name: &str) -> Option<Severity> {
     [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|it| it.as_str() == name)
@@ -48,4 +48,13 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
 pub(crate) fn wording(name: &str) -> Option<Wording> {
     let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited];
     all.into_iter().find(|it| wording_name(*it) == name)
+}
+
+pub(crate) fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Acknowledge { .. } => "acknowledge",
+        Command::Unacknowledge { .. } => "unacknowledge",
+        Command::Resolve { .. } => "resolve",
+        Command::Note { .. } => "note",
+    }
 }

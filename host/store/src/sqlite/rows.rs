@@ -2,8 +2,8 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
 use watchbell_contract::{Duration, Range, Timestamp};
 use watchbell_pipeline::record::{
-    Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, IntentId, IntentRecord, Notified, Phase,
-    Priming, RuleRecord, StateRecord,
+    Command, CommandId, CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId,
+    IntentId, IntentRecord, Notified, Phase, Priming, RuleRecord, StateRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId};
 
@@ -249,6 +249,31 @@ impl FromRow for GapRecord {
             reason: word(row, "reason", gap_reason)?,
             recorded_at: Timestamp(plain(row, "recorded_at")?),
             message: plain(row, "message")?,
+        })
+    }
+}
+
+impl FromRow for CommandRecord {
+    const TABLE: &'static str = "commands";
+    const KEY: &'static str = "id";
+    const FORMAT: u32 = 1;
+
+    fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
+        let episode = EpisodeId(plain(row, "episode")?);
+        let command = match plain::<String>(row, "command")?.as_str() {
+            "acknowledge" => Command::Acknowledge { episode },
+            "unacknowledge" => Command::Unacknowledge { episode },
+            "resolve" => Command::Resolve { episode },
+            "note" => Command::Note { episode, text: plain(row, "note")? },
+            _ => return Err(Unread::Column("command")),
+        };
+        Ok(Self {
+            number: plain::<i64>(row, "number")?.cast_unsigned(),
+            id: CommandId(plain(row, "id")?),
+            at: Timestamp(plain(row, "at")?),
+            by: plain(row, "who")?,
+            command,
+            refused: plain(row, "refused")?,
         })
     }
 }

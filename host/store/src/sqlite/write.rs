@@ -1,11 +1,12 @@
 use rusqlite::{Connection, Result, named_params, params};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition, Phase, RuleRecord,
+    Command, CommandRecord, Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition,
+    Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
 use super::json::Column;
-use super::names::{ending_name, gap_reason_name};
+use super::names::{command_name, ending_name, gap_reason_name};
 use super::rows::FromRow;
 
 /// Everything that `commit` changes, within the transaction that the caller holds.
@@ -26,6 +27,9 @@ pub(crate) fn commit(db: &Connection, commit: &Commit) -> Result<()> {
     }
     for record in &commit.gaps {
         gap(db, record)?;
+    }
+    for record in &commit.commands {
+        command(db, record)?;
     }
     Ok(())
 }
@@ -210,6 +214,31 @@ fn gap(db: &Connection, gap: &GapRecord) -> Result<()> {
         gap.recorded_at.0,
         gap.message,
         GapRecord::FORMAT
+    ])?;
+    Ok(())
+}
+
+fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
+    let (episode, note) = match &record.command {
+        Command::Acknowledge { episode }
+        | Command::Unacknowledge { episode }
+        | Command::Resolve { episode } => (episode, None),
+        Command::Note { episode, text } => (episode, Some(text)),
+    };
+    let mut statement = db.prepare_cached(
+        "INSERT OR IGNORE INTO commands (number, id, at, who, command, episode, note, refused, format)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    statement.execute(params![
+        record.number.cast_signed(),
+        record.id.0,
+        record.at.0,
+        record.by,
+        command_name(&record.command),
+        episode.0,
+        note,
+        record.refused,
+        CommandRecord::FORMAT,
     ])?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
-    IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase, RuleRecord, RunSummary,
-    StateRecord, Told,
+    Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason,
+    GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase,
+    RuleRecord, RunSummary, StateRecord, Told,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_pipeline::text::Text;
@@ -134,6 +134,17 @@ pub(crate) fn gap(start: i64, recorded_at: i64) -> GapRecord {
         reason: GapReason::Poisoned,
         recorded_at: Timestamp(recorded_at),
         message: "trap: unreachable".to_owned(),
+    }
+}
+
+pub(crate) fn command(number: u64, command: Command) -> CommandRecord {
+    CommandRecord {
+        number,
+        id: CommandId(format!("c{number}")),
+        at: Timestamp(number.cast_signed()),
+        by: "mia".to_owned(),
+        command,
+        refused: number.is_multiple_of(2).then(|| "it is resolved".to_owned()),
     }
 }
 

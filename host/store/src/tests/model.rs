@@ -1,12 +1,13 @@
 use proptest::prelude::*;
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, IntentRecord, Partition, Phase, RuleRecord,
+    Command, CommandRecord, Commit, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, IntentRecord,
+    Partition, Phase, RuleRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 use watchbell_pipeline::text::Text;
 
-use super::fixtures::{episode, gap, host, intent, rule};
+use super::fixtures::{command, episode, gap, host, intent, rule};
 use crate::{CommitError, Memory, Sqlite, Store};
 
 /// One thing done to a store. Few names, so that most of them meet again.
@@ -26,6 +27,7 @@ struct Change {
     episodes: Vec<EpisodeRecord>,
     intents: Vec<IntentRecord>,
     gaps: Vec<(i64, i64)>,
+    commands: Vec<u64>,
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
@@ -73,15 +75,21 @@ fn change() -> impl Strategy<Value = Change> {
         prop::collection::vec(episodes, 0..3),
         prop::collection::vec(intents, 0..4),
         prop::collection::vec((0..4_i64, 0..40_i64), 0..2),
+        prop::collection::vec(1..9_u64, 0..2),
     )
-        .prop_map(|(bundle, rules, ended, episodes, intents, gaps)| Change {
+        .prop_map(|(bundle, rules, ended, episodes, intents, gaps, commands)| Change {
             bundle,
             rules,
             ended,
             episodes,
             intents,
             gaps,
+            commands,
         })
+}
+
+fn note(number: u64) -> CommandRecord {
+    command(number, Command::Note { episode: EpisodeId("e".to_owned()), text: String::new() })
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
@@ -147,6 +155,7 @@ proptest! {
                         episodes: change.episodes,
                         intents: change.intents,
                         gaps: change.gaps.iter().map(|(start, at)| gap(*start, *at)).collect(),
+                        commands: change.commands.iter().map(|number| note(*number)).collect(),
                     };
                     prop_assert_eq!(verdict(store.commit(&commit)), verdict(memory.commit(&commit)));
                 }

@@ -1,10 +1,11 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Commit, Delivery, Ending, EpisodeId, Epoch, HostId, IntentRecord, Partition, Phase, Priming,
+    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, HostId, IntentRecord,
+    Partition, Phase, Priming,
 };
 use watchbell_pipeline::spec::RuleName;
 
-use super::fixtures::{PARTITION, commit, episode, gap, host, intent, owed, rule};
+use super::fixtures::{PARTITION, command, commit, episode, gap, host, intent, owed, rule};
 use crate::{CommitError, Memory, Pruned, Sqlite, Store, StoreError};
 
 /// Every promise holds for every store.
@@ -161,10 +162,13 @@ fn prune_forgets_what_has_ended_and_keeps_what_is_open() {
         };
         store.commit(&all).unwrap();
         let before = Timestamp(50);
-        assert_eq!(store.prune(before, 1).unwrap(), Pruned { episodes: 1, intents: 1, gaps: 1, more: true });
+        assert_eq!(
+            store.prune(before, 1).unwrap(),
+            Pruned { episodes: 1, intents: 1, gaps: 1, commands: 0, more: true }
+        );
         assert_eq!(
             store.prune(before, 10).unwrap(),
-            Pruned { episodes: 0, intents: 1, gaps: 0, more: false }
+            Pruned { episodes: 0, intents: 1, gaps: 0, commands: 0, more: false }
         );
         assert_eq!(store.prune(before, 10).unwrap(), Pruned::default());
         let found = store.take_over(PARTITION, &HostId("a".to_owned())).unwrap();
@@ -233,4 +237,41 @@ fn a_store_that_another_program_holds_refuses_the_commit() {
     assert!(matches!(refused, Err(CommitError::Refused(StoreError::Busy { .. }))), "{refused:?}");
     holder.execute_batch("ROLLBACK").unwrap();
     store.commit(&commit(epoch, 1)).unwrap();
+}
+
+#[test]
+fn a_takeover_of_any_partition_finds_how_far_the_commands_have_come() {
+    on_each(|store| {
+        let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+        let episode = EpisodeId("e1".to_owned());
+        let all = [
+            Command::Acknowledge { episode: episode.clone() },
+            Command::Note { episode: episode.clone(), text: "looking into it".to_owned() },
+            Command::Unacknowledge { episode: episode.clone() },
+            Command::Resolve { episode },
+        ];
+        let commands: Vec<_> = (1..).zip(all).map(|(number, asked)| command(number, asked)).collect();
+        store.commit(&Commit { commands: commands[..3].to_vec(), ..commit(epoch, 1) }).unwrap();
+        // One that is there stays as it was, and its number is not given anew.
+        let again = CommandRecord { by: "joe".to_owned(), ..commands[0].clone() };
+        store.commit(&Commit { commands: vec![again, commands[3].clone()], ..commit(epoch, 2) }).unwrap();
+        let found = store.take_over(Partition(9), &host("b")).unwrap().commands;
+        let ids: Vec<_> = commands.iter().map(|command| command.id.clone()).collect();
+        assert_eq!(found, CommandLog { last: 4, recent: ids });
+        // The newest are kept, however old.
+        assert_eq!(store.prune(Timestamp(99), 10).unwrap().commands, 0);
+    });
+}
+
+#[test]
+fn commands_are_read_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut store = Sqlite::open(&path).unwrap();
+    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+    let episode = EpisodeId("e1".to_owned());
+    let note = command(1, Command::Note { episode: episode.clone(), text: "\u{1f514}".to_owned() });
+    let resolve = command(2, Command::Resolve { episode });
+    store.commit(&Commit { commands: vec![note.clone(), resolve.clone()], ..commit(epoch, 1) }).unwrap();
+    assert_eq!(Sqlite::open_reader(&path).unwrap().commands(9).unwrap(), [resolve, note]);
 }

@@ -1,4 +1,4 @@
-use crate::episode;
+use crate::level;
 use crate::reason::HoldReason;
 use crate::record::Phase;
 
@@ -14,7 +14,7 @@ impl Hold for Hours {
             return Some(HoldReason::Inactive { until: active.next_from(*at) });
         }
         let of = what.of().filter(|of| of.episode.phase == Phase::Pending)?;
-        let until = episode::begins(of.spec, of.episode.since);
+        let until = level::begins(of.spec, of.episode.since);
         let held = of.episode.since + of.spec.alert.hold;
         (until != Some(held)).then_some(HoldReason::Inactive { until })
     }

@@ -1,4 +1,4 @@
-use crate::episode;
+use crate::level;
 use crate::reason::HoldReason;
 use crate::record::Phase;
 
@@ -12,7 +12,7 @@ impl Hold for Pending {
         let of = what.of().filter(|of| of.episode.phase == Phase::Pending)?;
         let until = of.episode.since + of.spec.alert.hold;
         // Where the hours of `active:` have not come either, it is they that hold it once `for` has passed.
-        let is_alone = episode::begins(of.spec, of.episode.since) == Some(until);
+        let is_alone = level::begins(of.spec, of.episode.since) == Some(until);
         (of.judged < until || is_alone).then_some(HoldReason::Pending { until })
     }
 }

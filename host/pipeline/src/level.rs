@@ -1,0 +1,330 @@
+//! What rules found, per labels, from first signal to end. Levels hold and lapse on the data's clock: time that was
+//! not judged does not pass.
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
+
+use crate::digest;
+use crate::grid::Grid;
+use crate::record::{Ending, EpisodeId, EpisodeRecord, LastSignal, Phase};
+use crate::signals::{self, LinkedSignal};
+use crate::spec::RuleSpec;
+use crate::transition::Change;
+
+/// A level of one set of labels that holds. What people hear of it is its episode, which is the notifier's.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Level {
+    /// Its episode's.
+    pub(crate) id: EpisodeId,
+    pub(crate) labels: Vec<Label>,
+    /// `for:` has passed, and the hours of `active:` have come: it may be told.
+    pub(crate) has_begun: bool,
+    pub(crate) severity: Severity,
+    /// The first signal's instant.
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) last: LastSignal,
+}
+
+/// A rule's open levels.
+pub(crate) type Open = BTreeMap<Vec<Label>, Level>;
+
+/// Open levels whose newest value is not written yet, since it is nearly the one that is: that one.
+pub(crate) type Unwritten = BTreeMap<Vec<Label>, Option<f64>>;
+
+/// A level that grew or shrank by less than this share of its value is the same to people.
+const CHANGE_MIN: f64 = 0.1;
+
+/// What one window changed.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Open levels that are new or different.
+    touched: BTreeSet<Vec<Label>>,
+    /// Those that say nearly the same.
+    renewed: BTreeSet<Vec<Label>>,
+    /// Those whose severity rose, and the severity that they had.
+    worse: BTreeMap<Vec<Label>, Severity>,
+    ended: Vec<(Level, Ending)>,
+    events: Vec<LinkedSignal>,
+}
+
+/// Where the rule's window time stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage {
+    /// The end of the window that brought the signals.
+    pub(crate) window_end: Timestamp,
+    /// What lies before it is not judged again.
+    pub(crate) settled: Timestamp,
+    /// How far everything is judged with it.
+    pub(crate) judged: Timestamp,
+}
+
+impl Level {
+    /// As its episode was kept.
+    pub(crate) fn of(episode: &EpisodeRecord) -> Self {
+        Self {
+            id: episode.id.clone(),
+            labels: episode.labels.clone(),
+            has_begun: episode.phase != Phase::Pending,
+            severity: episode.severity,
+            since: episode.since,
+            until: episode.until,
+            last: episode.last.clone(),
+        }
+    }
+}
+
+/// Takes in the signals of a window, in order of time, and lets its time pass.
+pub(crate) fn fold(
+    spec: &RuleSpec,
+    open: &mut Open,
+    unwritten: &mut Unwritten,
+    signals: Vec<LinkedSignal>,
+    passage: Passage,
+) -> Vec<Change> {
+    let mut changes = Changes::default();
+    for linked in signals {
+        match linked.signal.kind {
+            SignalKind::Event => changes.events.push(linked),
+            SignalKind::Firing if linked.seen => seen_again(spec, open, unwritten, linked, &mut changes),
+            SignalKind::Firing => firing(spec, open, unwritten, linked, passage, &mut changes),
+            // One that arrives late says nothing of a level that fired again since.
+            SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
+                let labels = linked.signal.labels;
+                begin(spec, open, &labels, linked.signal.at, &mut changes);
+                end(open, &labels, Ending::Cleared, &mut changes);
+            }
+            SignalKind::Clear => {}
+        }
+    }
+    let all: Vec<Vec<Label>> = open.keys().cloned().collect();
+    for labels in all {
+        begin(spec, open, &labels, passage.judged, &mut changes);
+        if lapsed(spec, &open[&labels], passage.judged) {
+            end(open, &labels, Ending::Lapsed, &mut changes);
+        }
+    }
+    unwritten.retain(|labels, _| match open.get(labels) {
+        // It will not grow any more: the last of it is kept as well.
+        Some(level) if level.last.at < passage.settled => {
+            changes.touched.insert(labels.clone());
+            false
+        }
+        Some(_) => !changes.touched.contains(labels),
+        None => false,
+    });
+    changes.in_order(open, passage.window_end)
+}
+
+impl Changes {
+    /// Ends first: an end and a new beginning of the same labels are told in that order.
+    fn in_order(self, open: &Open, window_end: Timestamp) -> Vec<Change> {
+        let Self { touched, renewed, worse, ended, events } = self;
+        let mut changes: Vec<Change> =
+            ended.into_iter().map(|(level, why)| Change::Ended { level, why }).collect();
+        let levels = touched.iter().filter_map(|labels| open.get(labels));
+        changes.extend(
+            levels.map(|level| Change::Level {
+                level: level.clone(),
+                worse: worse.get(&level.labels).copied(),
+            }),
+        );
+        let quiet = renewed.difference(&touched).filter_map(|labels| open.get(labels));
+        changes.extend(quiet.map(|level| Change::Renewed { level: level.clone() }));
+        if !events.is_empty() {
+            changes.push(Change::Events { events, window_end });
+        }
+        changes
+    }
+}
+
+/// Time that nobody judged, or in which there was no data, does not count: levels hold that much longer.
+pub(crate) fn suspend(open: &mut Open, span: Duration) -> Vec<Change> {
+    let longer = |level: &mut Level| {
+        level.until = level.until + span;
+        Change::Suspended { level: level.clone() }
+    };
+    open.values_mut().map(longer).collect()
+}
+
+/// `no_data: alert`: silence of the index is an episode of its own, which data ends.
+pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> LinkedSignal {
+    let kind = if no_data { SignalKind::Firing } else { SignalKind::Clear };
+    let signal = Signal {
+        labels: vec![Label { name: "no_data".into(), value: Some("true".into()) }],
+        at: window_end,
+        until: Some(window_end + spec.grid),
+        kind,
+        value: None,
+        threshold: None,
+        summary: format!("{}: the index has no documents", spec.name),
+        details: "{}".into(),
+        evidence: None,
+    };
+    LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
+}
+
+/// Ends every level of a rule that is no more.
+pub(crate) fn end_all(open: &mut Open) -> Vec<Change> {
+    let all = std::mem::take(open).into_values();
+    all.map(|level| Change::Ended { level, why: Ending::RuleEnded }).collect()
+}
+
+/// Ends what a `clear` of priming ends, unless somebody was told of a later signal.
+pub(crate) fn clear(open: &mut Open, labels: &[Label], at: Timestamp) -> Option<Change> {
+    let level = if ends(open, labels, at) { open.remove(labels) } else { None };
+    Some(Change::Ended { level: level?, why: Ending::Cleared })
+}
+
+pub(crate) fn severity(spec: &RuleSpec, value: Option<f64>) -> Severity {
+    let worse = spec.worse.iter().filter(|worse| value.is_some_and(|value| worse.when.holds(value)));
+    worse.map(|worse| worse.severity).chain([spec.severity]).max().unwrap_or(spec.severity)
+}
+
+/// Whether a `clear` at `at` ends the level of `labels`.
+fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
+    open.get(labels).is_some_and(|level| level.last.at <= at)
+}
+
+/// Whether a level's time is over at `at`. Not at its last instant yet: a signal of that instant, which the next
+/// window may bring, still extends it, so that it does not matter where windows are cut.
+fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
+    level.until + spec.alert.resolve_after < at
+}
+
+fn firing(
+    spec: &RuleSpec,
+    open: &mut Open,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    passage: Passage,
+    changes: &mut Changes,
+) {
+    let signal = &linked.signal;
+    let (labels, at) = (signal.labels.clone(), signal.at);
+    // Long enough for the next step of the grid to fire anywhere within it.
+    let point = Grid::ending(None, spec, passage.window_end).floor(at);
+    let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
+    // In a long window a level may have lapsed before it fires again: that is a second level, as it would have
+    // been with short windows.
+    if open.get(&labels).is_some_and(|level| lapsed(spec, level, at)) {
+        begin(spec, open, &labels, at, changes);
+        end(open, &labels, Ending::Lapsed, changes);
+    }
+    if let Some(level) = open.get_mut(&labels) {
+        if until > level.until {
+            level.until = until;
+            changes.touched.insert(labels);
+        }
+        return renew(spec, level, unwritten, linked, changes);
+    }
+    let severity = severity(spec, signal.value);
+    let last = last_signal(linked);
+    let id = digest::episode_id(&spec.name, &labels, passage.window_end, at);
+    let has_begun = begins(spec, at) == Some(at);
+    let level = Level { id, labels: labels.clone(), has_begun, severity, since: at, until, last };
+    open.insert(labels.clone(), level);
+    changes.touched.insert(labels);
+}
+
+/// Late documents make a level another value than it had: it opens nothing and lasts no longer for it.
+fn seen_again(
+    spec: &RuleSpec,
+    open: &mut Open,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    changes: &mut Changes,
+) {
+    let signal = &linked.signal;
+    // One that belongs to a level before this says nothing of this one.
+    if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.since <= signal.at) {
+        renew(spec, level, unwritten, linked, changes);
+    }
+}
+
+/// Takes in what a signal says of its open level.
+fn renew(
+    spec: &RuleSpec,
+    level: &mut Level,
+    unwritten: &mut Unwritten,
+    linked: LinkedSignal,
+    changes: &mut Changes,
+) {
+    let labels = &linked.signal.labels;
+    let now = severity(spec, linked.signal.value);
+    if now > level.severity {
+        let before = std::mem::replace(&mut level.severity, now);
+        changes.touched.insert(labels.clone());
+        changes.worse.entry(labels.clone()).or_insert(before);
+    }
+    // Late documents may bring an older signal: it extends, but it is not the newest.
+    if linked.signal.at < level.last.at {
+        return;
+    }
+    let (labels, seen) = (labels.clone(), linked.seen);
+    let mut last = last_signal(linked);
+    if seen {
+        // Documents are fetched once, for a new signal.
+        last.details = signals::keep_documents(&level.last.details, last.details);
+        last.link = last.link.or_else(|| level.last.link.clone());
+    }
+    if last == level.last {
+        return;
+    }
+    let written = unwritten.get(&labels).copied().unwrap_or(level.last.value);
+    let matters = severity(spec, written) != severity(spec, last.value) || has_changed(written, last.value);
+    level.last = last;
+    if matters {
+        changes.touched.insert(labels);
+    } else {
+        changes.renewed.insert(labels.clone());
+        unwritten.entry(labels).or_insert(written);
+    }
+}
+
+fn has_changed(before: Option<f64>, after: Option<f64>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            before.to_bits() != after.to_bits() && (after - before).abs() >= before.abs() * CHANGE_MIN
+        }
+        (before, after) => before.is_some() || after.is_some(),
+    }
+}
+
+fn last_signal(linked: LinkedSignal) -> LastSignal {
+    let LinkedSignal { signal, link, .. } = linked;
+    LastSignal {
+        at: signal.at,
+        value: signal.value,
+        threshold: signal.threshold,
+        summary: signal.summary,
+        details: signal.details,
+        link,
+    }
+}
+
+/// When a level that holds since `since` may begin to be told: after `for:`, in the hours of `active:`.
+pub(crate) fn begins(spec: &RuleSpec, since: Timestamp) -> Option<Timestamp> {
+    let held = since + spec.alert.hold;
+    spec.active.as_ref().map_or(Some(held), |active| active.next_from(held))
+}
+
+/// A level that has held for `for:`, and whose hours have come, may be told from now on.
+fn begin(spec: &RuleSpec, open: &mut Open, labels: &[Label], judged: Timestamp, changes: &mut Changes) {
+    if let Some(level) = open.get_mut(labels)
+        && !level.has_begun
+        && begins(spec, level.since).is_some_and(|begins| begins <= level.until.min(judged))
+    {
+        level.has_begun = true;
+        changes.touched.insert(labels.to_vec());
+    }
+}
+
+fn end(open: &mut Open, labels: &[Label], why: Ending, changes: &mut Changes) {
+    if let Some(level) = open.remove(labels) {
+        changes.touched.remove(labels);
+        changes.renewed.remove(labels);
+        changes.worse.remove(labels);
+        changes.ended.push((level, why));
+    }
+}

@@ -1,0 +1,124 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use watchbell_contract::{Cause, Severity};
+
+use crate::digest;
+use crate::message::{Message, Wording};
+use crate::record::{EpisodeRecord, LastSignal, Phase};
+use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
+
+use super::escalation::{self, Verdict};
+use super::hold::Of;
+use super::{Context, Notifier};
+
+/// Lines of a summary; what is beyond them is counted.
+const LINES_MAX: usize = 20;
+
+impl Notifier {
+    /// Lets the open episodes of a rule follow its steps and its `repeat`, where they are not those that were in force
+    /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
+    pub(super) fn follow_rule(&mut self, name: &RuleName, context: &mut Context<'_>) {
+        let Some(known) = self.rules.get(name).filter(|known| !known.open.is_empty()) else { return };
+        let spec = Arc::clone(&known.spec);
+        let (alert, clock) = (&spec.alert, known.clock(context.now));
+        let steps = escalation::step_ids(alert);
+        // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
+        let follows = |episode: &&EpisodeRecord| {
+            episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
+        };
+        let mut edited: Vec<EpisodeRecord> = known.open.values().filter(follows).cloned().collect();
+        edited.sort_by_key(|episode| std::cmp::Reverse((episode.severity, episode.opened_at)));
+        let mut sent = 0;
+        let mut rest: BTreeMap<DestinationName, Vec<EpisodeRecord>> = BTreeMap::new();
+        for mut episode in edited {
+            let steps_before = alert.steps.iter().filter(|step| episode.steps.contains(&step.id()));
+            let before = AlertSpec {
+                steps: steps_before.cloned().collect(),
+                // Due by both.
+                repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
+                ..alert.clone()
+            };
+            let before = RuleSpec { alert: before, ..RuleSpec::clone(&spec) };
+            // What time demands all the same: the steps that were in force while the host was down, perhaps.
+            if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
+                self.carry_out(spec.owner.clone(), &mut episode, due, context);
+            }
+            match escalation::on_edit(&episode, &spec, clock) {
+                Verdict::Send { to, .. } if sent == context.config.edited_max => {
+                    let mut to: BTreeSet<DestinationName> = to.into_iter().collect();
+                    let of = Of { spec: &spec, episode: &episode, judged: clock.judged };
+                    if escalation::is_repeat_due(of, context.now) {
+                        to.extend(escalation::still_named(&episode, alert));
+                    }
+                    to.into_iter().for_each(|to| rest.entry(to).or_default().push(episode.clone()));
+                    episode.announced_at = episode.announced_at.map(|_| context.now);
+                }
+                verdict => {
+                    sent += usize::from(matches!(verdict, Verdict::Send { .. }));
+                    self.carry_out(spec.owner.clone(), &mut episode, verdict, context);
+                }
+            }
+            episode.steps.clone_from(&steps);
+            episode.repeat = alert.repeat;
+            episode.early.retain(|step| steps.contains(step));
+            episode.stepped_until = Some(context.now);
+            context.ledger.episode(&episode);
+            if let Some(known) = self.rules.get_mut(name) {
+                known.open.insert(episode.labels.clone(), episode);
+            }
+        }
+        for (destination, episodes) in rest {
+            self.summarize(&spec, &destination, &episodes, context);
+        }
+    }
+
+    /// One message for many open episodes. It does not count as their beginning: a destination that has not heard of
+    /// one hears nothing of its end either.
+    fn summarize(
+        &mut self,
+        spec: &RuleSpec,
+        to: &DestinationName,
+        episodes: &[EpisodeRecord],
+        context: &mut Context<'_>,
+    ) {
+        let severity = episodes.iter().map(|episode| episode.severity).max().unwrap_or(Severity::Info);
+        let mut more: Vec<String> = episodes.iter().take(LINES_MAX).map(line).collect();
+        if episodes.len() > more.len() {
+            more.push(format!("and {} more", episodes.len() - more.len()));
+        }
+        let now = context.now;
+        let message = Message {
+            episode: digest::once_id("edited", &[&to.0], &spec.name, &[], now),
+            rule: spec.name.clone(),
+            owner: spec.owner.clone(),
+            environment: context.config.environment.clone(),
+            labels: Vec::new(),
+            named: Vec::new(),
+            severity,
+            cause: Cause::Event,
+            since: now,
+            last: LastSignal {
+                at: now,
+                value: None,
+                threshold: None,
+                summary: format!("{} more episodes are open", episodes.len()),
+                details: "{}".into(),
+                link: None,
+            },
+            count: u32::try_from(episodes.len()).unwrap_or(u32::MAX),
+            more,
+            wording: Wording::Edited,
+        };
+        self.send(&message, 0, std::slice::from_ref(to), context);
+    }
+}
+
+fn line(episode: &EpisodeRecord) -> String {
+    let labels = episode.labels.iter().filter_map(|label| label.value.as_deref());
+    let labels: Vec<&str> = labels.collect();
+    match labels.is_empty() {
+        true => episode.last.summary.clone(),
+        false => format!("{}: {}", labels.join(", "), episode.last.summary),
+    }
+}

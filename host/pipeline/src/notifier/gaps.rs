@@ -1,0 +1,51 @@
+use watchbell_contract::{Range, Severity, Timestamp};
+
+use crate::digest;
+use crate::message::{Message, Wording};
+use crate::record::LastSignal;
+use crate::spec::RuleSpec;
+
+use super::escalation::{self, Verdict};
+use super::{Context, Notifier};
+
+impl Notifier {
+    /// The rule failed on a slice of time for good: its destinations hear of that as well.
+    pub(super) fn announce_gap(
+        &mut self,
+        spec: &RuleSpec,
+        over: Range,
+        message: &str,
+        context: &mut Context<'_>,
+    ) {
+        let name = &spec.name;
+        let verdict = escalation::on_event(&spec.alert.steps, Severity::Critical);
+        self.remember(name, &verdict, context);
+        let Verdict::Send { cause, to, .. } = verdict else { return };
+        let time = |at: Timestamp| {
+            jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
+        };
+        let message = Message {
+            episode: digest::once_id("gap", &[], name, &[], over.start),
+            rule: name.clone(),
+            owner: spec.owner.clone(),
+            environment: context.config.environment.clone(),
+            labels: Vec::new(),
+            named: Vec::new(),
+            severity: spec.severity.max(Severity::Warning),
+            cause,
+            since: over.start,
+            last: LastSignal {
+                at: over.start,
+                value: None,
+                threshold: None,
+                summary: format!("it fails on {} to {}: {message}", time(over.start), time(over.end)),
+                details: "{}".into(),
+                link: None,
+            },
+            count: 1,
+            more: Vec::new(),
+            wording: Wording::Gap,
+        };
+        self.send(&message, 0, &to, context);
+    }
+}

@@ -1,0 +1,66 @@
+use watchbell_contract::{Cause, Receipt, Refusal};
+
+use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
+
+use super::outbox::Settled;
+use super::{Context, Notifier, escalation};
+
+impl Notifier {
+    /// Takes in how an attempt ended.
+    pub(crate) fn delivered(
+        &mut self,
+        id: &IntentId,
+        outcome: Result<Receipt, Refusal>,
+        context: &mut Context<'_>,
+    ) {
+        if let Some(settled) = self.outbox.settle(id, outcome, context.now, context.config.seed) {
+            self.settled(settled, context);
+        }
+    }
+
+    /// Keeps what became of a message. Who heard of an episode is to hear of its end, and nobody else.
+    pub(super) fn settled(&mut self, settled: Settled, context: &mut Context<'_>) {
+        let Settled { record, note } = settled;
+        match record.delivery {
+            Delivery::Delivered { .. } => self.heard(&record, context),
+            Delivery::Dead { .. } => self.unheard(&record, context),
+            Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
+        }
+        context.ledger.intent(record);
+        context.ledger.note(note);
+    }
+
+    fn heard(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        let (destination, at) = (record.destination.clone(), context.now);
+        if let Some(episode) = self.episode_of(record)
+            && !matches!(episode.phase, Phase::ResolvedByHand { .. })
+            && !escalation::has_heard(episode, &destination)
+        {
+            episode.told.push(Notified { destination, at, step: None });
+            context.ledger.episode(episode);
+        }
+    }
+
+    fn unheard(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        let begins = matches!(record.message.cause, Cause::Opened | Cause::Escalated);
+        if !begins || self.outbox.has_heard(record) {
+            return;
+        }
+        if let Some(episode) = self.episode_of(record) {
+            episode.told.retain(|told| told.destination != record.destination);
+            context.ledger.episode(episode);
+        }
+        // Its end may be owed already, after this.
+        if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
+            context.ledger.intent(settled.record);
+            context.ledger.note(settled.note);
+        }
+    }
+
+    /// The episode that a message is about, while it is open.
+    fn episode_of(&mut self, record: &IntentRecord) -> Option<&mut EpisodeRecord> {
+        let known = self.rules.get_mut(&record.message.rule)?;
+        let episode = known.open.get_mut(&record.message.labels)?;
+        (episode.id == record.message.episode).then_some(episode)
+    }
+}

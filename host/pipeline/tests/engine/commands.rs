@@ -1,0 +1,98 @@
+use watchbell_contract::{Duration, Severity, Signal, Timestamp};
+use watchbell_pipeline::order::Run;
+use watchbell_pipeline::record::{Command, EpisodeId, Phase};
+use watchbell_pipeline::spec::{Comparison, RuleSpec, Step, Worse};
+
+use crate::host::{Host, START, firing, rule, step};
+
+/// One level that opens at minute 1, is worth 60 from minute `worse` on, and holds until minute 60.
+fn level(worse: u64) -> impl Fn(&Run, Timestamp) -> Vec<Signal> {
+    let at = |minute| START + Duration::from_mins(minute);
+    move |run, _| {
+        let value = |minute| if minute < worse { 1.0 } else { 60.0 };
+        let all = (1..59).map(|minute| firing("a", at(minute), at(60), value(minute)));
+        all.filter(|signal| run.window.start <= signal.at && signal.at <= run.window.end).collect()
+    }
+}
+
+/// Chat at once, mail after a quarter of an hour unless acknowledged; repeated every twenty minutes.
+fn escalated() -> RuleSpec {
+    let mail = Step { unless_acknowledged: true, ..step(15, &["mail"]) };
+    let mut rule = rule(vec![step(0, &["chat"]), mail]);
+    rule.alert.repeat = Some(Duration::from_mins(20));
+    rule
+}
+
+fn opened(rule: &RuleSpec, worse: u64) -> (Host, EpisodeId) {
+    let mut host = Host::new(level(worse));
+    host.deploy(rule);
+    host.until(3);
+    assert_eq!(host.heard(), ["chat opened"]);
+    let id = host.open()[0].id.clone();
+    (host, id)
+}
+
+#[test]
+fn an_acknowledged_episode_is_quiet_and_one_that_is_taken_back_goes_on() {
+    for restart in [false, true] {
+        let rule = escalated();
+        let (mut host, episode) = opened(&rule, 99);
+        host.command("1", Command::Acknowledge { episode: episode.clone() });
+        if restart {
+            host.restart(&rule);
+        }
+        host.until(40);
+        assert!(host.heard().is_empty());
+        assert!(matches!(&host.open()[0].phase, Phase::Acknowledged { by, .. } if by == "ann"));
+        host.command("2", Command::Unacknowledge { episode });
+        // What it missed while somebody was at it is not made up for, but it is overdue for a repeat.
+        host.until(42);
+        assert_eq!(host.heard(), ["chat repeat"]);
+        host.until(70);
+        assert_eq!(host.heard(), ["chat repeat", "chat resolved"]);
+    }
+}
+
+#[test]
+fn worse_ends_an_acknowledgement() {
+    let mut rule = escalated();
+    rule.worse = vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(50.0) }];
+    let (mut host, episode) = opened(&rule, 10);
+    host.command("1", Command::Acknowledge { episode });
+    host.until(12);
+    assert_eq!(host.heard(), ["chat worse"]);
+    host.until(16);
+    assert_eq!(host.heard(), ["mail escalated"]);
+}
+
+#[test]
+fn who_heard_of_an_episode_hears_that_it_was_resolved_and_nothing_more() {
+    let rule = escalated();
+    let (mut host, episode) = opened(&rule, 99);
+    host.command("1", Command::Resolve { episode: episode.clone() });
+    host.until(4);
+    assert_eq!(host.heard(), ["chat resolved"]);
+    host.command("2", Command::Acknowledge { episode });
+    host.restart(&rule);
+    host.until(80);
+    assert!(host.heard().is_empty() && host.open().is_empty());
+    assert_eq!(host.log[1].refused.as_deref(), Some("it is resolved"));
+}
+
+#[test]
+fn a_command_is_applied_once_however_often_it_is_asked() {
+    let rule = escalated();
+    let (mut host, episode) = opened(&rule, 99);
+    let acknowledge = Command::Acknowledge { episode: episode.clone() };
+    host.command("1", acknowledge.clone());
+    host.command("2", Command::Unacknowledge { episode: episode.clone() });
+    host.command("1", acknowledge.clone());
+    host.restart(&rule);
+    host.command("1", acknowledge);
+    assert_eq!(host.open()[0].phase, Phase::Active);
+    host.command("3", Command::Note { episode, text: "looking".into() });
+    host.command("4", Command::Resolve { episode: EpisodeId("nobody's".into()) });
+    let log: Vec<_> = host.log.iter().map(|line| (line.number, line.id.0.as_str())).collect();
+    assert_eq!(log, [(1, "1"), (2, "2"), (3, "3"), (4, "4")]);
+    assert_eq!(host.log[3].refused.as_deref(), Some("no open episode is called `nobody's`"));
+}

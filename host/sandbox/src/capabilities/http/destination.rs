@@ -1,0 +1,260 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use url::{Host, Url};
+
+use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
+use crate::secret::{Scrubber, Secret};
+
+/// Where an alerter delivers to, as whom and how. Cheap to clone; owns its connections.
+#[derive(Clone)]
+pub struct Destination(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) base: Url,
+    pub(crate) auth: Auth,
+    pub(crate) grants: Grants,
+    pub(crate) timeout: Duration,
+    pub(crate) response_bytes_max: usize,
+    pub(crate) client: Client,
+    pub(crate) scrubber: Scrubber,
+}
+
+/// How a destination is set up. Nothing of it is shown to the alerter.
+#[derive(Clone, Debug)]
+pub struct DestinationSettings {
+    /// The URL below which requests go. Many products put their only credential into it.
+    pub base: Secret,
+    pub auth: Auth,
+    pub grants: Grants,
+    /// For all requests of one delivery together.
+    pub timeout: Duration,
+    /// A longer response is cut.
+    pub response_bytes_max: usize,
+    /// Certificates in PEM that are trusted beside the system's.
+    pub ca: Option<Vec<u8>>,
+}
+
+impl DestinationSettings {
+    pub fn new(base: Secret) -> Self {
+        Self {
+            base,
+            auth: Auth::None,
+            grants: Grants::default(),
+            timeout: Duration::from_secs(10),
+            response_bytes_max: 1 << 20,
+            ca: None,
+        }
+    }
+}
+
+/// What the host adds to a request, so that the alerter need not know it.
+#[derive(Clone, Debug, Default)]
+pub enum Auth {
+    #[default]
+    None,
+    Bearer(Secret),
+    Basic {
+        user: String,
+        password: Secret,
+    },
+    Header {
+        name: String,
+        value: Secret,
+    },
+    Query {
+        name: String,
+        value: Secret,
+    },
+    /// A signature over the body, in hexadecimal, after `prefix`.
+    Hmac {
+        header: String,
+        secret: Secret,
+        algorithm: Algorithm,
+        prefix: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    #[default]
+    Sha256,
+}
+
+/// What a destination may do beyond reaching a public address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Loopback, private, link-local and a cloud's metadata addresses.
+    pub private_addresses: bool,
+}
+
+/// Why a destination cannot be set up. Never shows the URL, which may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationError {
+    #[error("the URL is not one: {0}")]
+    Url(#[from] url::ParseError),
+    #[error("the URL must begin with `https://` or `http://`, not `{0}:`")]
+    Scheme(String),
+    #[error("the URL must not carry a user or a password: set `auth` on the destination instead")]
+    Userinfo,
+    #[error("`{0}` cannot be the name of a header")]
+    HeaderName(String),
+    #[error("the value of `{0}` has characters that a header cannot carry")]
+    HeaderValue(&'static str),
+    #[error("the CA file holds no certificate in PEM")]
+    Ca,
+    #[error("no HTTP client: {0}")]
+    Client(String),
+}
+
+impl Destination {
+    /// # Errors
+    /// Settings that can never work; whether the receiver can be reached is not tried.
+    pub fn new(settings: DestinationSettings) -> Result<Self, DestinationError> {
+        let base = Url::parse(settings.base.expose().trim())?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(DestinationError::Scheme(base.scheme().to_owned()));
+        }
+        // The client would send it in a form of its own making, which nothing here could keep from an answer.
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(DestinationError::Userinfo);
+        }
+        settings.auth.check()?;
+        let mut client = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .timeout(settings.timeout)
+            .connect_timeout(settings.timeout.min(Duration::from_secs(5)))
+            .pool_max_idle_per_host(4)
+            .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Arc::new(CheckedResolver { private_granted: settings.grants.private_addresses }));
+        if let Some(pem) = &settings.ca {
+            let certificates = Certificate::from_pem_bundle(pem).map_err(|_| DestinationError::Ca)?;
+            if certificates.is_empty() {
+                return Err(DestinationError::Ca);
+            }
+            client = certificates.into_iter().fold(client, reqwest::ClientBuilder::add_root_certificate);
+        }
+        let client = client.build().map_err(|error| DestinationError::Client(error.to_string()))?;
+        let scrubber = Scrubber::new(&secrets(&settings, &base));
+        Ok(Self(Arc::new(Inner {
+            base,
+            auth: settings.auth,
+            grants: settings.grants,
+            timeout: settings.timeout,
+            response_bytes_max: settings.response_bytes_max,
+            client,
+            scrubber,
+        })))
+    }
+
+    /// The receiver's host name, which is no secret.
+    pub fn host(&self) -> &str {
+        self.0.base.host_str().unwrap_or_default()
+    }
+
+    /// `text` without the destination's secrets.
+    pub fn scrub(&self, text: &str) -> String {
+        self.0.scrubber.text(text)
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("host", &self.host())
+            .field("auth", &self.0.auth)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Addresses in the URL itself never pass through the resolver.
+    pub(crate) fn check_literal(&self) -> Result<(), AddressRefused> {
+        let address = match self.base.host() {
+            Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
+            Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
+            _ => return Ok(()),
+        };
+        match private(address) {
+            Some(why) if !self.grants.private_addresses => {
+                Err(AddressRefused { host: address.to_string(), address, why })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Auth {
+    fn check(&self) -> Result<(), DestinationError> {
+        self.header(b"").map(drop)
+    }
+
+    /// The header that goes with `body`.
+    pub(crate) fn header(&self, body: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, DestinationError> {
+        let (name, value, which) = match self {
+            Self::None | Self::Query { .. } => return Ok(None),
+            Self::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose()), "bearer"),
+            Self::Basic { user, password } => {
+                let credentials = STANDARD.encode(format!("{user}:{}", password.expose()));
+                (AUTHORIZATION, format!("Basic {credentials}"), "basic")
+            }
+            Self::Header { name, value } => (header_name(name)?, value.expose().to_owned(), "header"),
+            Self::Hmac { header, secret, algorithm: Algorithm::Sha256, prefix } => {
+                let signature = super::signature::hmac_sha256(secret, body);
+                (header_name(header)?, format!("{prefix}{signature}"), "hmac")
+            }
+        };
+        let mut value = HeaderValue::from_str(&value).map_err(|_| DestinationError::HeaderValue(which))?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+}
+
+fn header_name(name: &str) -> Result<HeaderName, DestinationError> {
+    name.parse().map_err(|_| DestinationError::HeaderName(name.to_owned()))
+}
+
+/// The credentials, and all of the URL behind the host, whole and in parts.
+fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
+    let mut secrets = vec![settings.base.clone(), Secret::new(base.as_str())];
+    match &settings.auth {
+        Auth::None => {}
+        Auth::Bearer(secret)
+        | Auth::Header { value: secret, .. }
+        | Auth::Query { value: secret, .. }
+        | Auth::Hmac { secret, .. } => secrets.push(secret.clone()),
+        Auth::Basic { user, password } => {
+            secrets.push(password.clone());
+            secrets.push(Secret::new(format!("{user}:{}", password.expose())));
+        }
+    }
+    // Only what looks like a credential: `/services` or `/api` in an error text is a help, and no secret.
+    let parts =
+        base.path_segments().into_iter().flatten().filter(|part| {
+            part.len() >= 12 || part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit())
+        });
+    // A receiver may show a part as it was written, or as it is read.
+    let read = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    secrets.extend(parts.flat_map(|part| [part.to_owned(), read(part)]).map(Secret::new));
+    if base.path().len() >= 12 {
+        let path = base.path().trim_end_matches('/');
+        secrets.extend([path.to_owned(), read(path)].map(Secret::new));
+    }
+    for (name, value) in base.query_pairs() {
+        // A parameter without a value may be the credential itself.
+        let part = if value.is_empty() { name } else { value };
+        secrets.extend((part.len() >= 6).then(|| Secret::new(part)));
+    }
+    secrets.extend(base.query().filter(|query| query.len() >= 6).map(Secret::new));
+    secrets
+}

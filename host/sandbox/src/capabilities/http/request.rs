@@ -1,0 +1,376 @@
+//! What the guest asks for, checked and put together with what the destination adds.
+use percent_encoding::percent_decode_str;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::bytes::Size;
+use crate::capabilities::http::destination::{Auth, Inner};
+use crate::contract::v0_1::bindings::http::{Body, Failure, Request};
+use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
+
+/// Headers that belong to the host: where the request goes, as whom, how it is framed, and what of the answer comes
+/// back in which form: a part of it, or one the host cannot read, would hide a secret from the scrubber.
+const RESERVED: &[&str] = &[
+    "accept-charset",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "if-range",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+/// What proxies write before a name.
+const RESERVED_PREFIXES: &[&str] = &["proxy-", "x-forwarded-"];
+
+pub(crate) struct Prepared {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+pub(crate) fn prepare(request: Request, to: &Inner) -> Result<Prepared, Failure> {
+    let method = match request.method.as_str() {
+        "GET" => Method::GET,
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "PATCH" => Method::PATCH,
+        "DELETE" => Method::DELETE,
+        other => return invalid(format!("`{other}` is not GET, POST, PUT, PATCH or DELETE")),
+    };
+    for (what, count) in [("headers", request.headers.len()), ("query parameters", request.query.len())] {
+        if count > PAIRS_MAX {
+            return invalid(format!("{count} {what}: more than {PAIRS_MAX}"));
+        }
+    }
+    let url = join(&to.base, &request.path, &request.query, &to.auth)?;
+    let (content_type, body) = encode(request.body)?;
+    let mut headers = HeaderMap::new();
+    if let Some(content_type) = content_type {
+        let value =
+            HeaderValue::from_str(&content_type).map_err(|_| Failure::Invalid("content type".into()))?;
+        headers.insert(CONTENT_TYPE, value);
+    }
+    for (name, value) in &request.headers {
+        let (name, value) = header(name, value)?;
+        headers.insert(name, value);
+    }
+    let auth = to.auth.header(&body).map_err(|error| Failure::Denied(error.to_string()))?;
+    if let Some((name, value)) = auth {
+        headers.insert(name, value);
+    }
+    Ok(Prepared { method, url, headers, body })
+}
+
+fn invalid<T>(message: String) -> Result<T, Failure> {
+    Err(Failure::Invalid(message))
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let Ok(parsed) = name.parse::<HeaderName>() else {
+        return invalid(format!("`{}` cannot be the name of a header", name.escape_debug()));
+    };
+    if RESERVED.contains(&parsed.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| parsed.as_str().starts_with(prefix))
+    {
+        return invalid(format!("header `{parsed}` is the host's: set `auth` on the destination instead"));
+    }
+    match HeaderValue::from_str(value) {
+        Ok(value) => Ok((parsed, value)),
+        Err(_) => invalid(format!("header `{parsed}` has characters that a header cannot carry")),
+    }
+}
+
+/// The path below the destination's own, and nowhere else.
+fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Result<Url, Failure> {
+    check_path(path)?;
+    let mut url = base.clone();
+    url.set_fragment(None);
+    if !path.is_empty() {
+        url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    if let Auth::Query { name, value } = auth {
+        // Receivers differ in which of two they believe, and one of the guest's would then stand for the host's.
+        if query.iter().any(|(given, _)| given.trim().eq_ignore_ascii_case(name)) {
+            return invalid(format!(
+                "parameter `{}` is the host's: it carries the credential",
+                name.escape_debug()
+            ));
+        }
+        url.query_pairs_mut().append_pair(name, value.expose());
+    }
+    if !is_below(base, &url) {
+        return invalid(format!("path `{}` leads out of the destination", path.escape_debug()));
+    }
+    Ok(url)
+}
+
+/// Whether `url` lies below the destination's own, whatever a receiver may decode in its path.
+pub(crate) fn is_below(base: &Url, url: &Url) -> bool {
+    let root = base.path().trim_end_matches('/');
+    let rest = url.path().strip_prefix(root);
+    url.origin() == base.origin()
+        && rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !leads_up(rest))
+}
+
+/// Whether a path has a segment that some receiver takes for `.` or `..`: written plainly, percent-encoded once or
+/// several times, with a backslash, or with the parameters (`..;x`) that servlet containers cut off.
+fn leads_up(path: &str) -> bool {
+    let mut path = path.to_owned();
+    // Every pass makes an encoded path shorter; what was encoded more often than this is no honest path.
+    for _ in 0..DECODINGS_MAX {
+        let segments = path.split(['/', '\\']);
+        if segments
+            .map(|segment| segment.split(';').next().unwrap_or_default())
+            .any(|s| s == "." || s == "..")
+        {
+            return true;
+        }
+        let decoded = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+        if decoded == path {
+            return false;
+        }
+        path = decoded;
+    }
+    true
+}
+
+const DECODINGS_MAX: usize = 4;
+
+fn check_path(path: &str) -> Result<(), Failure> {
+    let shown = path.escape_debug();
+    if !path.is_empty() && (!path.starts_with('/') || path.starts_with("//")) {
+        return invalid(format!(
+            "path `{shown}` must be empty or begin with one `/`: requests go below the destination's own URL"
+        ));
+    }
+    if path.contains(['?', '#', '\\']) || path.chars().any(char::is_control) {
+        return invalid(format!("path `{shown}` must be a path alone: parameters go into `query`"));
+    }
+    if leads_up(path) {
+        return invalid(format!("path `{shown}` must not contain `..`"));
+    }
+    Ok(())
+}
+
+fn encode(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
+    let pairs = match &body {
+        Body::Form(fields) | Body::Multipart(fields) => fields.len(),
+        _ => 0,
+    };
+    if pairs > PAIRS_MAX {
+        return invalid(format!("{pairs} fields: more than {PAIRS_MAX}"));
+    }
+    let (content_type, body) = encoded(body)?;
+    if body.len() > REQUEST_BYTES_MAX {
+        let (found, most) = (Size(body.len()), Size(REQUEST_BYTES_MAX));
+        return invalid(format!("the body has {found}, more than the {most} of one request"));
+    }
+    Ok((content_type, body))
+}
+
+fn encoded(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
+    Ok(match body {
+        Body::Empty => (None, Vec::new()),
+        Body::Json(text) => {
+            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+                return invalid(format!("the body is not JSON: {error}"));
+            }
+            (Some("application/json".into()), text.into_bytes())
+        }
+        Body::Text(text) => (Some("text/plain; charset=utf-8".into()), text.into_bytes()),
+        Body::Form(fields) => {
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            (Some("application/x-www-form-urlencoded".into()), form.into_bytes())
+        }
+        Body::Multipart(fields) => {
+            let (boundary, body) = multipart(&fields)?;
+            (Some(format!("multipart/form-data; boundary={boundary}")), body)
+        }
+    })
+}
+
+/// Written here because a signature needs the bytes before they are sent.
+fn multipart(fields: &[(String, String)]) -> Result<(String, Vec<u8>), Failure> {
+    let mut digest = Sha256::new();
+    for (name, value) in fields {
+        if name.contains(['"', '\r', '\n']) {
+            return invalid(format!("`{}` cannot be the name of a field", name.escape_debug()));
+        }
+        digest.update(name);
+        digest.update(value);
+    }
+    // Derived from the content, so that the same message has the same bytes, and no part can contain it.
+    let boundary = format!("watchbell-{}", hex::encode(&digest.finalize()[..16]));
+    let mut body = String::new();
+    for (name, value) in fields {
+        body.push_str(&format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    body.push_str(&format!("--{boundary}--\r\n"));
+    Ok((boundary, body.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn joined(base: &str, path: &str) -> Result<String, Failure> {
+        join(&Url::parse(base).unwrap(), path, &[], &Auth::None).map(String::from)
+    }
+
+    fn text(failure: Failure) -> String {
+        match failure {
+            Failure::Denied(text)
+            | Failure::Invalid(text)
+            | Failure::Unreachable(text)
+            | Failure::Interrupted(text) => text,
+        }
+    }
+
+    #[test]
+    fn a_path_goes_below_the_base() {
+        assert_eq!(joined("https://a.example/hook/", "").unwrap(), "https://a.example/hook/");
+        assert_eq!(
+            joined("https://a.example/v1?k=1", "/alert x").unwrap(),
+            "https://a.example/v1/alert%20x?k=1"
+        );
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_is_refused() {
+        for path in [
+            "https://b.example/",
+            "//b.example",
+            "x",
+            "/..",
+            "/a/../../b",
+            "/%2e%2E/b",
+            "/a%2f..%2fb",
+            "/\\b",
+            "/a?b",
+            "/a\nb",
+            "/..;/b",
+            "/..;jsession=1/b",
+            "/%2e%2e;/b",
+            "/%252e%252e/b",
+            "/a%252f..%252fb",
+            "/a%255c..%255cb",
+            "/%25252e%25252e/b",
+        ] {
+            assert!(joined("https://a.example/hook", path).is_err(), "{path}");
+        }
+        assert_eq!(
+            text(joined("https://a.example", "//b.example").unwrap_err()),
+            "path `//b.example` must be empty or begin with one `/`: requests go below the destination's own URL"
+        );
+    }
+
+    #[test]
+    fn the_hosts_own_headers_are_refused() {
+        for name in [
+            "Accept-Encoding",
+            "Range",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-Forwarded-Proto",
+            "X-HTTP-Method-Override",
+            "Host",
+            "authorization",
+            "Transfer-Encoding",
+            "Proxy-Authorization",
+            "a b",
+            "",
+        ] {
+            assert!(header(name, "x").is_err(), "{name}");
+        }
+        assert!(header("Idempotency-Key", "7").is_ok());
+        assert!(header("X-A", "a\r\nX-B: c").is_err());
+    }
+
+    #[test]
+    fn a_json_body_must_parse() {
+        assert_eq!(encode(Body::Json("{\"a\": 1}".into())).unwrap().1, b"{\"a\": 1}");
+        assert!(text(encode(Body::Json("{".into())).unwrap_err()).starts_with("the body is not JSON: EOF"));
+    }
+
+    #[test]
+    fn a_query_credential_is_added_by_the_host() {
+        let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
+        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[("q".into(), "1".into())], &auth)
+            .unwrap();
+        assert_eq!(url.as_str(), "https://a.example/x?q=1&key=a%26b");
+    }
+
+    #[test]
+    fn a_guest_cannot_name_the_parameter_that_carries_the_credential() {
+        let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
+        for name in ["key", "KEY", " key"] {
+            let query = [(name.to_owned(), "mine".to_owned())];
+            let refused = join(&Url::parse("https://a.example/").unwrap(), "/x", &query, &auth).unwrap_err();
+            assert_eq!(text(refused), "parameter `key` is the host's: it carries the credential");
+        }
+    }
+
+    #[test]
+    fn a_path_below_is_more_than_one_with_the_same_beginning() {
+        let base = Url::parse("https://a.example/hook").unwrap();
+        let below = |url: &str| is_below(&base, &Url::parse(url).unwrap());
+        assert!(below("https://a.example/hook") && below("https://a.example/hook/x?y"));
+        for url in ["https://a.example/hooks", "https://a.example/", "https://a.example:444/hook/x"] {
+            assert!(!below(url), "{url}");
+        }
+        assert!(!below("https://a.example/hook/..;/admin"));
+    }
+
+    #[test]
+    fn a_request_has_limits() {
+        let fields = |count| vec![("a".to_owned(), "b".to_owned()); count];
+        let refused = |body| text(encode(body).unwrap_err());
+        assert_eq!(refused(Body::Form(fields(257))), "257 fields: more than 256");
+        assert_eq!(refused(Body::Multipart(fields(257))), "257 fields: more than 256");
+        assert!(encode(Body::Form(fields(256))).is_ok());
+        assert_eq!(
+            refused(Body::Text("x".repeat(9 << 20))),
+            "the body has 9MiB, more than the 8MiB of one request"
+        );
+    }
+
+    #[test]
+    fn a_multipart_body_is_framed() {
+        let (boundary, body) = multipart(&[("text".into(), "hi".into())]).unwrap();
+        let expected = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nhi\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+        assert!(multipart(&[("a\"b".into(), String::new())]).is_err());
+    }
+}

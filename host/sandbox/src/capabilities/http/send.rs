@@ -1,0 +1,171 @@
+//! Sends a guest's request, and brings back no more than the guest may know.
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
+use url::Url;
+use wasmtime::component::{HasData, Linker};
+
+use crate::capabilities::http::address::AddressRefused;
+use crate::capabilities::http::destination::{Destination, Inner};
+use crate::capabilities::http::request::{Prepared, is_below, prepare};
+use crate::clock::GuestClock;
+use crate::contract::v0_1::bindings::http::{self, Failure, Request, Response};
+use crate::limits::{REDIRECTS_MAX, REQUESTS_MAX};
+
+/// One delivery's access to its destination.
+pub(crate) struct HttpAccess {
+    destination: Destination,
+    requests: u32,
+    waited: Duration,
+    /// A request went out, and its answer was lost.
+    pub(crate) interrupted: bool,
+}
+
+impl HttpAccess {
+    pub(crate) fn new(destination: Destination) -> Self {
+        Self { destination, requests: 0, waited: Duration::ZERO, interrupted: false }
+    }
+
+    pub(crate) async fn send(&mut self, request: Request) -> Result<Response, Failure> {
+        self.requests += 1;
+        if self.requests > REQUESTS_MAX {
+            return Err(Failure::Denied(format!("more than {REQUESTS_MAX} requests in one delivery")));
+        }
+        let to = &self.destination.0;
+        let prepared = prepare(request, to)?;
+        to.check_literal().map_err(|refused| Failure::Denied(refused.to_string()))?;
+        let began = Instant::now();
+        let left = to.timeout.saturating_sub(self.waited);
+        let outcome = tokio::time::timeout(left, exchange(to, prepared)).await;
+        self.waited += began.elapsed();
+        let outcome = outcome.unwrap_or_else(|_| Err(Failure::Interrupted(too_slow(to))));
+        self.interrupted |= matches!(outcome, Err(Failure::Interrupted(_)));
+        outcome.map_err(|failure| scrubbed(failure, &self.destination.0))
+    }
+}
+
+/// What one call reaches.
+pub(crate) struct HttpHost<'a> {
+    /// `None` where no destination is delivered to.
+    pub(crate) access: Option<&'a mut HttpAccess>,
+    pub(crate) clock: &'a mut GuestClock,
+}
+
+impl http::Host for HttpHost<'_> {
+    /// The guest's clock stands still meanwhile: a slow receiver is not the guest's fault.
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
+        let Some(access) = &mut self.access else {
+            return Ok(Err(Failure::Denied("requests are possible only in `deliver`".into())));
+        };
+        self.clock.pause();
+        let outcome = access.send(request).await;
+        self.clock.resume();
+        Ok(outcome)
+    }
+}
+
+struct Http;
+
+impl HasData for Http {
+    type Data<'a> = HttpHost<'a>;
+}
+
+/// Gives each version of the interface to the modules of `linker`.
+pub(crate) fn link<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    host: fn(&mut T) -> HttpHost<'_>,
+) -> wasmtime::Result<()> {
+    http::add_to_linker::<T, Http>(linker, host)
+}
+
+fn too_slow(to: &Inner) -> String {
+    let limit = watchbell_contract::Duration::from(to.timeout);
+    format!("the receiver did not answer in full within the destination's timeout of {limit}")
+}
+
+async fn exchange(to: &Inner, mut request: Prepared) -> Result<Response, Failure> {
+    let mut redirects = 0;
+    loop {
+        let response = to
+            .client
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone())
+            .body(request.body.clone())
+            .send()
+            .await
+            .map_err(|error| failed(&error, to))?;
+        if request.method == Method::GET
+            && redirects < REDIRECTS_MAX
+            && let Some(next) = redirected(response.status(), response.headers(), &request.url, to)
+        {
+            redirects += 1;
+            request.url = next;
+            continue;
+        }
+        return read(to, response).await;
+    }
+}
+
+/// Where a redirect leads, if it stays below the destination's URL: elsewhere its credentials have no business.
+fn redirected(status: StatusCode, headers: &HeaderMap, from: &Url, to: &Inner) -> Option<Url> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let next = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    is_below(&to.base, &next).then_some(next)
+}
+
+/// Reads a response up to the limit. What the receiver did is told by the status; a body without end is cut, not an
+/// error, for an error would send the message again.
+async fn read(to: &Inner, mut response: reqwest::Response) -> Result<Response, Failure> {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), to.scrubber.text(value.to_str().ok()?))))
+        .collect();
+    // Read on by the length of the longest secret: cut first and scrubbed then, the beginning of a secret that lies
+    // across the limit would pass.
+    let most = to.response_bytes_max.saturating_add(to.scrubber.longest());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error, to))? {
+        let room = most - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() >= room {
+            break;
+        }
+    }
+    Ok(Response { status, headers, body: to.scrubber.cut(body, to.response_bytes_max) })
+}
+
+fn failed(error: &reqwest::Error, to: &Inner) -> Failure {
+    let mut cause = error.source();
+    let mut innermost = None;
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<AddressRefused>() {
+            return Failure::Denied(refused.to_string());
+        }
+        innermost = Some(error.to_string());
+        cause = error.source();
+    }
+    let host = to.base.host_str().unwrap_or_default();
+    let cause = innermost.map(|cause| format!(": {cause}")).unwrap_or_default();
+    match error {
+        error if error.is_builder() => Failure::Invalid(format!("the request cannot be made{cause}")),
+        error if error.is_connect() => Failure::Unreachable(format!("`{host}` cannot be reached{cause}")),
+        error if error.is_timeout() => Failure::Interrupted(too_slow(to)),
+        _ => Failure::Interrupted(format!("the connection to `{host}` broke{cause}")),
+    }
+}
+
+fn scrubbed(failure: Failure, to: &Inner) -> Failure {
+    match failure {
+        Failure::Denied(text) => Failure::Denied(to.scrubber.text(&text)),
+        Failure::Invalid(text) => Failure::Invalid(to.scrubber.text(&text)),
+        Failure::Unreachable(text) => Failure::Unreachable(to.scrubber.text(&text)),
+        Failure::Interrupted(text) => Failure::Interrupted(to.scrubber.text(&text)),
+    }
+}
