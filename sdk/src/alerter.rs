@@ -38,7 +38,9 @@ pub use crate::wire::alerter::exports::watchbell::plugin::alerter::{
 /// }
 /// ```
 pub trait Alerter: 'static {
+    /// The module's name.
     const NAME: &'static str;
+    /// The module's own version, for people.
     const VERSION: &'static str;
 
     /// What it speaks to. Called once, when the module is loaded.
@@ -60,16 +62,20 @@ pub trait Alerter: 'static {
 /// One product, for example `slack`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Product {
+    /// The name in a destination's `use:`, for example `slack`; 1 to 4,096 bytes.
     pub name: String,
+    /// One sentence for people, 4,096 bytes at most.
     pub summary: String,
     /// JSON Schema of a destination's `params`, as text.
     pub params_schema: String,
+    /// What its titles and bodies may be.
     pub text: AlertText,
 }
 
 /// The form of text that a product takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AlertText {
+    /// The markup that it reads; the host renders texts in it.
     pub format: TextFormat,
     /// In characters; the host shortens what is longer.
     pub title_max: u32,
@@ -83,7 +89,12 @@ pub enum AlertRefusal {
     /// Trying again changes nothing: a dead letter.
     Refused(String),
     /// Later, after `retry_after` milliseconds if the receiver named a time.
-    Unavailable { reason: String, retry_after: Option<u64> },
+    Unavailable {
+        /// What happened, for the log and for the dead letter.
+        reason: String,
+        /// In milliseconds.
+        retry_after: Option<u64>,
+    },
 }
 
 impl Product {
@@ -99,10 +110,11 @@ impl Product {
 
     /// Takes the schema of its parameters from their type.
     pub fn params<P: schemars::JsonSchema>(mut self) -> Self {
-        self.params_schema = crate::export::schema::<P>();
+        self.params_schema = crate::schema::schema::<P>();
         self
     }
 
+    /// Sets the markup that it reads, and the lengths of title and body in characters: the host shortens what is longer.
     pub fn text(mut self, format: TextFormat, title_max: u32, body_max: u32) -> Self {
         self.text = AlertText { format, title_max, body_max };
         self
@@ -121,10 +133,12 @@ impl Product {
 }
 
 impl AlertRefusal {
+    /// Ends the delivery: the message becomes a dead letter. `reason` is cut at 4 KiB.
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::Refused(reason.into())
     }
 
+    /// Puts the delivery off, for as long as the destination's `retry` says. `reason` is cut at 4 KiB.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), retry_after: None }
     }

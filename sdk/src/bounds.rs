@@ -1,7 +1,7 @@
 //! Texts of documents, cut to what a signal may hold: one long value must not cost the alert.
 use serde_json::{Map, Value as Json};
 
-use crate::key::hash;
+use crate::hash::hash;
 
 /// A label's value, in bytes. The host takes 8 KiB.
 pub(crate) const LABEL_BYTES_MAX: usize = 1 << 10;

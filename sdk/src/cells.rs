@@ -59,6 +59,7 @@ impl<T> Cells<T> {
         }
     }
 
+    /// Whether no cell holds anything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

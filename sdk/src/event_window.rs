@@ -44,20 +44,24 @@ impl EventWindow {
         self.runs.add(at.0, count);
     }
 
+    /// How many events the window holds.
     #[inline]
     pub fn count(&self) -> u64 {
         self.runs.total()
     }
 
+    /// Whether it holds no event.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
+    /// The time of the oldest event that it holds.
     #[inline]
     pub fn oldest(&self) -> Option<Timestamp> {
         self.runs.oldest().map(Timestamp)
     }
 
+    /// The time of the newest event that it holds.
     #[inline]
     pub fn newest(&self) -> Option<Timestamp> {
         self.runs.newest().map(Timestamp)
@@ -190,6 +194,7 @@ impl Tally {
         }
     }
 
+    /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }

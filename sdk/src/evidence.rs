@@ -11,6 +11,7 @@ use crate::{AnyOf, Duration, Range, Row, Timestamp, bounds};
 /// of the documents of one instant only one is the one that the signal is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
+    /// Where to look: `start` is in, `end` is not.
     pub over: Range,
     /// Besides the signal's labels, which the SDK adds unless documents are named.
     pub only: Vec<AnyOf>,
@@ -41,6 +42,7 @@ impl Evidence {
         self
     }
 
+    /// Narrows it to documents that match `filter`, in Lucene query-string syntax, beside the manifest's own filter.
     pub fn filter(mut self, filter: impl Into<String>) -> Self {
         self.filter = Some(filter.into());
         self

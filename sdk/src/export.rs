@@ -2,10 +2,8 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-
 use crate::run::parse;
+use crate::schema::schema;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as alerter_wire;
 use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
 use crate::wire::types as wire;
@@ -116,17 +114,6 @@ pub(crate) fn about<R: Rule>() -> wire::About {
         params_schema: schema::<R>(),
         state_version: R::STATE_VERSION,
     }
-}
-
-/// The JSON Schema of a type, closed at its root: a parameter nobody reads is a mistake worth telling.
-pub(crate) fn schema<T: JsonSchema>() -> String {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
-    if let Some(object) = schema.as_object_mut()
-        && !object.contains_key("unevaluatedProperties")
-    {
-        object.entry("additionalProperties").or_insert(false.into());
-    }
-    schema.as_value().to_string()
 }
 
 impl Fault {

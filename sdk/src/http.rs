@@ -2,7 +2,7 @@
 //!
 //! The host owns the base URL, the credentials and the connection; a plugin gives a path below that URL and never
 //! holds a secret. Only alerters may send: a rule that does is refused when it is loaded.
-use crate::host::{Host, host};
+use crate::host;
 pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
 
 /// Sends a request and waits for its answer, whatever the status.
@@ -11,7 +11,7 @@ pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, 
 /// `Denied` and `Invalid`: trying again changes nothing. `Unreachable`: nothing was received. `Interrupted`: it may
 /// have been received.
 pub fn send(request: &Request) -> Result<Response, Failure> {
-    host().send(request)
+    host::send(request)
 }
 
 impl Request {
@@ -20,6 +20,7 @@ impl Request {
         Self::new("POST", Body::Json(json.into()))
     }
 
+    /// A request to the destination's own URL. `method` is GET, POST, PUT, PATCH or DELETE.
     pub fn new(method: impl Into<String>, body: Body) -> Self {
         Self { method: method.into(), path: String::new(), query: vec![], headers: vec![], body }
     }
@@ -30,11 +31,13 @@ impl Request {
         self
     }
 
+    /// Adds a parameter to the URL; 256 at most. The host encodes it.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
     }
 
+    /// Adds a header; 256 at most. Those that belong to the host, such as `authorization`, are refused.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -42,6 +45,7 @@ impl Request {
 }
 
 impl Response {
+    /// Whether the status is one of 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

@@ -1,7 +1,8 @@
 //! Which group a row belongs to: the values of the manifest's key fields.
 use serde::{Deserialize, Serialize};
 
-use crate::Value;
+use crate::hash::{MULTIPLIER, finish, hash};
+use crate::value::{Value, hash_of};
 
 /// Eight bytes that stand for the values of a row's key fields. Equal values give equal keys, in every run and
 /// whatever the fields' types; two different ones meet with a chance of 2⁻⁶⁴.
@@ -13,7 +14,6 @@ pub struct Key(pub(crate) u64);
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Labels(pub Vec<Option<String>>);
 
-const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 const MISSING: u64 = 0x6d69_7373_696e_6721;
 
 impl Key {
@@ -32,7 +32,7 @@ impl Key {
     pub fn with(self, value: Option<Value<'_>>) -> Self {
         match value {
             Some(Value::Word(word)) => self.and(hash(word.as_bytes())),
-            Some(value) => self.and(crate::page::hash_of(value)),
+            Some(value) => self.and(hash_of(value)),
             None => self.and_missing(),
         }
     }
@@ -46,34 +46,6 @@ impl Key {
     pub(crate) fn and(self, part: u64) -> Self {
         Self(finish(self.0.rotate_left(23).wrapping_mul(MULTIPLIER) ^ part))
     }
-}
-
-/// A stable hash: kept states hold it, so it may change only with the SDK's state layout.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    let mut sum = MULTIPLIER ^ (bytes.len() as u64);
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        sum = stir(sum ^ u64::from_le_bytes(word));
-    }
-    let mut word = [0; 8];
-    word[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    finish(stir(sum ^ u64::from_le_bytes(word)))
-}
-
-fn stir(mut sum: u64) -> u64 {
-    sum = sum.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    sum ^ (sum >> 32)
-}
-
-#[inline]
-fn finish(mut sum: u64) -> u64 {
-    sum ^= sum >> 33;
-    sum = sum.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    sum ^= sum >> 33;
-    sum = sum.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    sum ^ (sum >> 33)
 }
 
 #[cfg(test)]

@@ -162,6 +162,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         value
     }
 
+    /// Takes out what is kept for `key`.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         self.count_touched();
         let value = self.entries.remove(key.0)?;
@@ -261,14 +262,17 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
 }
 
 impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
+    /// What is kept for `key`.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(key.0)
     }
 
+    /// How many keys it holds.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
+    /// Whether it holds no key.
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
     }

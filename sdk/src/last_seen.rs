@@ -15,6 +15,7 @@ pub struct LastSeen(NonZeroU32);
 const MIDDLE: i64 = 1 << 31;
 
 impl LastSeen {
+    /// Seen at `at`, kept to the step of `grid` in which that lies.
     #[inline]
     pub fn new(at: Timestamp, grid: Duration) -> Self {
         Self::of_cell(grid::cell(at, grid))

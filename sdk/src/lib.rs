@@ -39,18 +39,24 @@
 //!
 //! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. There is no
 //! clock, no thread, no randomness and no file system in a plugin: time is what rows and checks carry.
+#![deny(missing_docs)]
+
 extern crate self as watchbell_sdk;
 
 mod time; // instants and spans
 mod grid; // how far apart checks are
 pub mod wire; // the bindings, generated from the contract
+mod hash; // the one hash
+mod value; // a field's value
 mod key; // which group a row belongs to
+mod bounds; // how long the texts of a signal may be
 mod page; // an answer's columns, checked once
 mod row; // one row of them, typed and borrowed
+mod groups; // the groups that a row belongs to
 mod question; // what a rule asks
-mod bounds; // how long the texts of a signal may be
 mod evidence; // the documents behind what it finds
 mod signal; // what it finds
+mod schema; // parameters as JSON Schema
 mod rule; // what an author writes
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
@@ -90,7 +96,7 @@ pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
 pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
-pub use row::{Row, Value};
+pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
@@ -99,6 +105,7 @@ pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
 pub use two_windows::{Direction, TwoWindows, Way};
+pub use value::Value;
 pub use value_list::ValueList;
 pub use watchbell_sdk_macros::{alerter, rule};
 

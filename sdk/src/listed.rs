@@ -12,10 +12,12 @@ use crate::Value;
 pub struct Listed(String);
 
 impl Listed {
+    /// The text, as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The text, as it was written.
     pub fn into_text(self) -> String {
         self.0
     }

@@ -2,26 +2,30 @@
 //! counted and dropped.
 use std::fmt::Display;
 
-use crate::host::{Host, host};
+use crate::host;
 
+/// What went wrong and needs a person. The last one before a trap is told as its cause.
 pub fn error(message: impl Display) {
     write(0, &message);
 }
 
+/// What may be wrong.
 pub fn warn(message: impl Display) {
     write(1, &message);
 }
 
+/// What is worth knowing.
 pub fn info(message: impl Display) {
     write(2, &message);
 }
 
+/// What helps the plugin's author.
 pub fn debug(message: impl Display) {
     write(3, &message);
 }
 
 fn write(level: u8, message: &dyn Display) {
-    host().log(level, &message.to_string());
+    host::write(level, &message.to_string());
 }
 
 /// Sends panics to the log, where a trap alone would say `unreachable`.

@@ -7,6 +7,7 @@ use crate::{Ask, Calc, Fault, Metric, Question, Row};
 /// How the number is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "a doc would become a part of every schema that lists them")]
 pub enum MetricKind {
     Min,
     Max,
@@ -23,7 +24,9 @@ pub enum MetricKind {
 /// A metric of a rule's parameters, borrowed from them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure<'a> {
+    /// What is made of the values.
     pub kind: MetricKind,
+    /// The field that holds them.
     pub field: Option<&'a str>,
     /// Painless, a number per document; instead of a field, for `avg`.
     pub script: Option<&'a str>,
@@ -34,6 +37,7 @@ pub struct Measure<'a> {
 /// What a bucket says, or several of them together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
+    /// How many documents it was made of.
     pub documents: u32,
     /// How much the amount counts beside others; 0: there was nothing to measure.
     weight: u32,

@@ -49,6 +49,7 @@ impl Name {
         Self::from(&row.labels())
     }
 
+    /// The key's values, for a signal.
     pub fn labels(&self) -> Labels {
         Labels(Parts(&self.0).flatten().map(|part| part.map(str::to_owned)).collect())
     }
@@ -133,7 +134,7 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = crate::key::hash(bytes);
+        self.0 = crate::hash::hash(bytes);
     }
 
     #[inline]
@@ -190,6 +191,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         Some(told)
     }
 
+    /// Takes out what is kept for `key`.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         let value = self.entries.remove(&key)?;
         self.heap_bytes -= value.heap_bytes();
@@ -224,14 +226,17 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
 }
 
 impl<V, const MAX: usize> NamedMap<V, MAX> {
+    /// What is kept for `key`.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(&key)
     }
 
+    /// How many keys it holds.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
+    /// Whether it holds no key.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -1,37 +1,31 @@
 //! One page of an answer: its columns checked once, so that reading a row needs no further doubt.
 use std::cell::{Cell, RefCell};
-use std::fmt::Write;
 
-use crate::Key;
-use crate::key::hash;
-use crate::row::{Row, Value};
+use crate::hash::hash;
+use crate::key::Key;
+use crate::value::Value;
 use crate::wire::types as wire;
-
-/// How many groups one row may belong to, where key fields hold several values each.
-const ROW_KEYS_MAX: usize = 64;
-/// Stands for a missing value among a row's key slots.
-pub(crate) const MISSING: u32 = u32::MAX;
 
 pub(crate) struct Page<'p> {
     pub(crate) question: usize,
     pub(crate) times: &'p [i64],
     pub(crate) columns: Vec<Column<'p>>,
-    keys: Keys,
+    pub(crate) keys: Keys,
     /// The first thing that a rule asked of this page in vain.
     fault: RefCell<Option<String>>,
     /// Some row belongs to more groups than it may.
-    has_crowd: Cell<bool>,
+    pub(crate) has_crowd: Cell<bool>,
 }
 
 pub(crate) struct Column<'p> {
     pub(crate) field: &'p str,
-    values: Values<'p>,
+    pub(crate) values: Values<'p>,
     present: &'p [u8],
     offsets: &'p [u32],
 }
 
 #[derive(Clone, Copy)]
-enum Values<'p> {
+pub(crate) enum Values<'p> {
     Integers(&'p [i64]),
     Numbers(&'p [f64]),
     Booleans(&'p [u8]),
@@ -39,7 +33,7 @@ enum Values<'p> {
 }
 
 /// How a row's key is found. The first `n` columns are the key fields.
-enum Keys {
+pub(crate) enum Keys {
     /// There are no key fields.
     Whole,
     /// One field of words, one value each: the key of each word.
@@ -88,77 +82,6 @@ impl<'p> Page<'p> {
             fault: RefCell::default(),
             has_crowd: Cell::new(false),
         })
-    }
-
-    /// Hands the row at `index` to `fold`, once for each group that it belongs to. `slots` is scratch.
-    #[inline]
-    pub(crate) fn each_key(&self, index: usize, slots: &mut Vec<u32>, mut fold: impl FnMut(&Row<'_>)) {
-        match &self.keys {
-            Keys::Whole => fold(&Row { page: self, index, key: Key::WHOLE, slots: &[] }),
-            Keys::OneWord(keys) => {
-                let column = &self.columns[0];
-                let (key, slot) = match column.values {
-                    Values::Words { codes, .. } if column.is_present(index) => {
-                        (keys[codes[index] as usize], index as u32)
-                    }
-                    _ => (Key::WHOLE.and_missing(), MISSING),
-                };
-                fold(&Row { page: self, index, key, slots: &[slot] });
-            }
-            Keys::Many(hashes) => {
-                slots.clear();
-                slots.resize(hashes.len(), MISSING);
-                let mut left = ROW_KEYS_MAX;
-                self.combine(index, hashes, 0, Key::WHOLE, slots, &mut left, &mut fold);
-            }
-        }
-    }
-
-    /// Walks the product of the key fields' values, as a terms aggregation over them would.
-    #[expect(clippy::too_many_arguments, reason = "one recursion, its state spelled out")]
-    fn combine(
-        &self,
-        index: usize,
-        hashes: &[Vec<u64>],
-        depth: usize,
-        key: Key,
-        slots: &mut Vec<u32>,
-        left: &mut usize,
-        fold: &mut impl FnMut(&Row<'_>),
-    ) {
-        let Some(words) = hashes.get(depth) else {
-            if *left > 0 {
-                *left -= 1;
-                fold(&Row { page: self, index, key, slots });
-            }
-            return;
-        };
-        let column = &self.columns[depth];
-        let owned = column.slots(index);
-        if owned.is_empty() {
-            slots[depth] = MISSING;
-            return self.combine(index, hashes, depth + 1, key.and_missing(), slots, left, fold);
-        }
-        for slot in owned {
-            if *left == 0 {
-                return self.warn_of_crowd();
-            }
-            let part = match column.values {
-                Values::Words { codes, .. } => words[codes[slot] as usize],
-                _ => Text::of(column.value(slot)).hash(),
-            };
-            slots[depth] = slot as u32;
-            self.combine(index, hashes, depth + 1, key.and(part), slots, left, fold);
-        }
-    }
-
-    #[cold]
-    fn warn_of_crowd(&self) {
-        if !self.has_crowd.replace(true) {
-            crate::log::warn(format_args!(
-                "a row has more than {ROW_KEYS_MAX} combinations of key values: the rest is left out"
-            ));
-        }
     }
 
     /// Remembers the first wrong request, to fail the run when the page is done.
@@ -216,7 +139,7 @@ impl<'p> Column<'p> {
     }
 
     #[inline]
-    fn is_present(&self, row: usize) -> bool {
+    pub(crate) fn is_present(&self, row: usize) -> bool {
         self.present.is_empty() || self.present[row / 8] & (1 << (row % 8)) != 0
     }
 
@@ -267,40 +190,4 @@ fn words<'a>(ends: &'a [u32], text: &'a str) -> impl Iterator<Item = &'a str> {
         start = end as usize;
         word
     })
-}
-
-/// The hash of a value as its label reads.
-pub(crate) fn hash_of(value: Value<'_>) -> u64 {
-    match value {
-        Value::Word(word) => hash(word.as_bytes()),
-        value => Text::of(value).hash(),
-    }
-}
-
-/// A value as its label reads, written without allocating.
-struct Text {
-    bytes: [u8; 64],
-    len: usize,
-}
-
-impl Text {
-    fn of(value: Value<'_>) -> Self {
-        let mut text = Self { bytes: [0; 64], len: 0 };
-        // Numbers are written in at most 30 characters: nothing is ever cut.
-        let _ = write!(text, "{value}");
-        text
-    }
-
-    fn hash(&self) -> u64 {
-        hash(&self.bytes[..self.len])
-    }
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.len + text.len();
-        self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
-    }
 }

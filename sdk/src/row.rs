@@ -1,11 +1,12 @@
 //! One row: its time, its key and the fields that were asked for, borrowed from the page.
-use std::fmt;
-
-use serde::{Serialize, Serializer};
-
-use crate::page::{Column, MISSING, Page};
+use crate::key::{Key, Labels};
+use crate::page::{Column, Page};
 use crate::question::type_column;
-use crate::{Key, Labels, Timestamp, bounds};
+use crate::value::Value;
+use crate::{Timestamp, bounds};
+
+/// Stands for a missing value among a row's key slots.
+pub(crate) const MISSING: u32 = u32::MAX;
 
 /// A document or a bucket. Where key fields hold several values, the rule sees the row once for each combination of
 /// them, at most 64 times.
@@ -20,16 +21,8 @@ pub struct Row<'p> {
     pub(crate) slots: &'p [u32],
 }
 
-/// A field's value. Dates are integers (milliseconds since 1970), addresses are words.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'p> {
-    Integer(i64),
-    Number(f64),
-    Boolean(bool),
-    Word(&'p str),
-}
-
 impl<'p> Row<'p> {
+    /// The document's time, or the bucket's start.
     #[inline]
     pub fn time(&self) -> Timestamp {
         Timestamp(self.page.times[self.index])
@@ -103,6 +96,7 @@ impl<'p> Row<'p> {
         })
     }
 
+    /// The first value of a field of integers or dates (milliseconds since 1970).
     #[inline]
     pub fn integer(&self, field: &str) -> Option<i64> {
         match self.value(field)? {
@@ -121,6 +115,7 @@ impl<'p> Row<'p> {
         }
     }
 
+    /// The first value of a field of booleans.
     #[inline]
     pub fn boolean(&self, field: &str) -> Option<bool> {
         match self.value(field)? {
@@ -155,32 +150,5 @@ impl<'p> Row<'p> {
             format!("column `{field}` holds {got} where the rule reads {wanted}: check the field's mapping")
         });
         None
-    }
-}
-
-/// As a label reads.
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Integer(number) => number.fmt(f),
-            // Debug turns to exponents where Display would write hundreds of zeros.
-            Self::Number(number) if number.abs() >= 1e15 || (number != 0.0 && number.abs() < 1e-5) => {
-                write!(f, "{number:?}")
-            }
-            Self::Number(number) => number.fmt(f),
-            Self::Boolean(truth) => truth.fmt(f),
-            Self::Word(word) => f.write_str(word),
-        }
-    }
-}
-
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Self::Integer(number) => serializer.serialize_i64(number),
-            Self::Number(number) => serializer.serialize_f64(number),
-            Self::Boolean(truth) => serializer.serialize_bool(truth),
-            Self::Word(word) => serializer.serialize_str(word),
-        }
     }
 }

@@ -15,8 +15,11 @@ use crate::{Duration, Question, Range, Row, Signals, Timestamp};
 ///
 /// [`rule`](crate::rule) fills in the constants and exports the rule from the module.
 pub trait Rule: DeserializeOwned + JsonSchema + 'static {
+    /// The name in a manifest's `use:`, for example `spike`.
     const NAME: &'static str;
+    /// The module's own version, for people.
     const VERSION: &'static str;
+    /// One sentence for people.
     const SUMMARY: &'static str;
     /// Raised when `State` changes its layout: the host then builds it anew from the past.
     const STATE_VERSION: u32;
@@ -98,6 +101,7 @@ pub struct Plan {
 pub struct Fault {
     /// A JSON pointer into the parameters, such as `/timeframe`; empty for the whole.
     pub path: String,
+    /// What is wrong, in words for the manifest's author.
     pub message: String,
 }
 
@@ -108,6 +112,7 @@ pub enum Problem {
     Rows(String),
     /// The handed-in state cannot be read: the host primes the rule again.
     State(String),
+    /// Anything else; the host tries again, then looks for the rows that cause it.
     Other(String),
 }
 
@@ -124,6 +129,7 @@ impl Plan {
 }
 
 impl Fault {
+    /// A fault of the parameter at `path`, a JSON pointer; empty for the parameters as a whole.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }

@@ -25,6 +25,7 @@ pub struct Window {
 pub struct Finding {
     /// In order of time.
     pub signals: Vec<Signal>,
+    /// The state at the window's `settled`, as bytes.
     pub state: Vec<u8>,
 }
 

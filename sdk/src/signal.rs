@@ -4,23 +4,30 @@ use serde::Serialize;
 use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
+/// What a rule found for one set of labels. Texts are cut to what the host takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
+    /// The key fields' values, in the manifest's order.
     pub labels: Labels,
     /// On the data's clock, within the window.
     pub at: Timestamp,
     /// How long a firing level holds without another signal; `None`: until the next check.
     pub until: Option<Timestamp>,
+    /// A level, its end, or something that happened once.
     pub kind: Kind,
+    /// The number that is judged; `worse:` of a manifest compares it. Only finite ones are kept.
     pub value: Option<f64>,
+    /// What it was compared with.
     pub threshold: Option<f64>,
     /// One line for people, 2 KiB at most.
     pub summary: String,
     /// A JSON object as text: `details.*` in a manifest's texts.
     pub details: String,
+    /// The documents behind it, for people.
     pub evidence: Option<Evidence>,
 }
 
+/// Which kind of signal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A level that holds until `until`.
@@ -73,6 +80,7 @@ impl Signal {
         }
     }
 
+    /// How long the level holds without another signal; without it, until the next point of the grid.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self
@@ -84,6 +92,7 @@ impl Signal {
         self
     }
 
+    /// What the value was compared with.
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = Some(threshold);
         self
@@ -109,6 +118,7 @@ impl Signal {
         self
     }
 
+    /// The documents behind it: the host fetches a few and links to them.
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = Some(evidence);
         self
@@ -151,14 +161,17 @@ impl Signal {
 }
 
 impl Signals {
+    /// Adds a signal. One run has 10,000 at most.
     pub fn push(&mut self, signal: Signal) {
         self.found.push(signal);
     }
 
+    /// How many there are.
     pub fn len(&self) -> usize {
         self.found.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

@@ -5,7 +5,9 @@ use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 /// end on the grid; a timeframe is the sum of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
+    /// The span that is judged.
     pub timeframe: Duration,
+    /// How far apart its parts are.
     pub step: Duration,
 }
 

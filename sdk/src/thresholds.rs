@@ -13,7 +13,9 @@ pub struct Bounds {
 /// Which bound a value crossed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Crossed {
+    /// The upper bound was crossed.
     Above(f64),
+    /// The lower bound was crossed.
     Below(f64),
 }
 
@@ -59,6 +61,7 @@ impl Crossed {
         }
     }
 
+    /// Whether the upper bound was crossed.
     pub fn is_above(self) -> bool {
         matches!(self, Self::Above(_))
     }

@@ -16,7 +16,9 @@ pub struct Duration(pub u64);
 /// Half-open: `start` is in, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
+    /// In it.
     pub start: Timestamp,
+    /// No longer in it.
     pub end: Timestamp,
 }
 
@@ -33,20 +35,25 @@ impl Timestamp {
 }
 
 impl Duration {
+    /// No time at all.
     pub const ZERO: Self = Self(0);
 
+    /// So many seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs * 1_000)
     }
 
+    /// So many minutes.
     pub const fn from_mins(mins: u64) -> Self {
         Self::from_secs(mins * 60)
     }
 
+    /// In milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
+    /// Whether it is no time at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -79,10 +86,12 @@ impl Duration {
 }
 
 impl Range {
+    /// From `start`, which is in, to `end`, which is not.
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
 
+    /// Whether `at` lies in it.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }

@@ -7,6 +7,7 @@ use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 /// Which way a value has to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "a doc would become a part of every schema that lists them")]
 pub enum Direction {
     Up,
     Down,
@@ -16,7 +17,9 @@ pub enum Direction {
 /// Which way it moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
+    /// It rose.
     Up,
+    /// It fell.
     Down,
 }
 
@@ -24,11 +27,13 @@ pub enum Way {
 /// `at - timeframe..at`, and the reference is the timeframe before that; both half-open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoWindows {
+    /// The length of each of the two.
     pub timeframe: Duration,
     /// How far apart checks are; a whole part of the timeframe.
     pub grid: Duration,
     /// How many times as much, or as little, is a spike; more than 1.
     pub height: f64,
+    /// Which way counts.
     pub direction: Direction,
 }
 
@@ -84,10 +89,12 @@ impl TwoWindows {
         Plan::checks(self.timeframe * if is_keyed { 5 } else { 3 }, self.grid)
     }
 
+    /// The later of the two, as it is judged at `at`.
     pub fn current(&self, at: Timestamp) -> Range {
         Range::new(at - self.timeframe, at)
     }
 
+    /// The earlier of the two, as it is judged at `at`.
     pub fn reference(&self, at: Timestamp) -> Range {
         self.current(at - self.timeframe)
     }

@@ -15,5 +15,6 @@ mod timelines; // random timelines beside ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them
+mod gate; // the upgrade gate on a cluster that misbehaves
 mod plugin; // plugins from an idea to a host that runs them
 mod upgrade_gate; // when a node of a cluster may be replaced

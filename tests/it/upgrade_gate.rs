@@ -1,6 +1,8 @@
 //! The upgrade gate at real clusters of several nodes and versions.
 mod record; // what servers answer in each situation
-mod verdicts; // what the gate says of them
+mod recorded; // what the gate says of those answers
+mod verdicts; // what it says of such clusters while they live
+mod page; // what the documentation shows of it
 mod running; // a call that is still at work
 mod changes; // what it writes, and takes back
 mod writer; // documents that keep coming
@@ -35,6 +37,14 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "exit code {}\n{:#}\n{}", self.code, self.json, self.stderr)
     }
+}
+
+/// What `watchbell upgrade-gate` says at a cluster to people, below the line that asks for it.
+async fn in_words(nodes: &Nodes, options: &[&str]) -> String {
+    let world = World::on(&nodes.any_url()).await;
+    let words = [&["upgrade-gate", "--cluster", &world.cluster][..], options].concat();
+    let (code, stdout, stderr) = world.call(&words).await;
+    format!("$ watchbell {}\n{stderr}{stdout}exit code {code}\n", words.join(" "))
 }
 
 /// Runs `watchbell upgrade-gate --json` at a cluster.

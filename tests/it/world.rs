@@ -219,11 +219,23 @@ impl World {
 
     /// Runs a command to its end: exit code, standard output, standard error.
     pub(crate) async fn call(&self, args: &[&str]) -> (i32, String, String) {
+        self.call_with(args, &[]).await
+    }
+
+    pub(crate) async fn call_with(&self, args: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
         let mut command = self.program(Path::new(PROGRAM));
-        let output = command.args(args).stdin(Stdio::null()).kill_on_drop(true).output();
+        command.args(args).envs(variables.iter().copied());
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
         let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").expect("it starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Starts a command whose output is read while it runs.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        let mut command = self.program(Path::new(PROGRAM));
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.kill_on_drop(true).spawn().expect("the program starts")
     }
 
     /// Asks a host: status and body.

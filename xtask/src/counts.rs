@@ -34,6 +34,8 @@ impl Counts {
             } else if let Some((name, outcome)) =
                 line.strip_prefix("test ").and_then(|l| l.split_once(" ... "))
             {
+                // A runner of cases sets the outcomes one below the other.
+                let name = name.trim_end();
                 if outcome.starts_with("FAILED") {
                     counts.failures.push(name.to_owned());
                 } else if let Some(reason) = outcome.strip_prefix("ignored") {
@@ -175,6 +177,20 @@ test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; fin
             "test a ... skipped: a (no tool)\nok\ntest result: ok. 1 passed; 0 failed; 0 ignored",
         );
         assert_eq!((counts.passed, counts.skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn cases_in_folders_are_counted_by_their_names() {
+        let counts = Counts::parse(
+            "running 3 tests\ntest cron           ... ok\ntest unknown-index ... FAILED\ntest slow           ... ignored\n\n\
+             failures:\n\n---- unknown-index ----\n-a\n+b\n\n\nfailures:\n    unknown-index\n\n\n\
+             test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+        );
+        assert_eq!((counts.passed, counts.failed), (1, 1));
+        assert_eq!(
+            (counts.failures, counts.skipped),
+            (vec!["unknown-index".into()], vec!["slow (ignored)".into()])
+        );
     }
 
     #[test]

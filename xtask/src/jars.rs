@@ -41,6 +41,11 @@ pub(crate) const KINDS: &[Kind] = &[
     on_current("os3", "OpenSearch 3.8.0", "os3", "3.8.0.0", &[]),
 ];
 
+/// What the command line calls the servers of `kinds`.
+pub(crate) fn keys<'a>(kinds: impl IntoIterator<Item = &'a Kind>) -> impl Iterator<Item = &'static str> {
+    kinds.into_iter().map(|kind| kind.key)
+}
+
 /// What clusters of several nodes are made of, and upgraded from and to.
 pub(crate) const NODES: &[Kind] = &[
     on_17("elasticsearch-7.8.1", "Elasticsearch 7.8.1", "es7", "7.8.1.0"),

@@ -68,26 +68,13 @@ pub(crate) fn build_plugins(cache: &Cache, tools: &Tools) -> Result<()> {
     plugins::build(cache, &mut stage, &tools.wasm)
 }
 
-/// Starts real servers and keeps them until Ctrl-C. `[--heap 1g] [es7] [es9] [os3]`
-pub(crate) fn servers(cache: &Cache, words: &[String]) -> Result<ExitCode> {
-    let mut heap = "512m".to_owned();
-    let mut kinds: Vec<&'static Kind> = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if word == "--heap" {
-            heap = words.next().context("`--heap` takes a size, for example `1g`")?.clone();
-        } else if let Some(kind) = KINDS.iter().find(|kind| kind.key == word) {
-            kinds.push(kind);
-        } else {
-            bail!("unknown server `{word}`: es7, es9 and os3 are known");
-        }
-    }
-    if kinds.is_empty() {
-        kinds = KINDS.iter().collect();
-    }
+/// Starts real servers, those of `keys` or all, and keeps them until Ctrl-C.
+pub(crate) fn servers(cache: &Cache, heap: &str, keys: Vec<String>) -> Result<ExitCode> {
+    let is_asked = |kind: &&Kind| keys.is_empty() || keys.iter().any(|key| key == kind.key);
+    let kinds: Vec<&'static Kind> = KINDS.iter().filter(is_asked).collect();
     let tools = prepare(cache)?;
     let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
-    let mut fleet = Fleet::start(cache, &mut stage, &tools.java, &kinds, &heap)?;
+    let mut fleet = Fleet::start(cache, &mut stage, &tools.java, &kinds, heap)?;
     for server in &fleet.servers {
         let memory = server.resident_mib().map_or_else(String::new, |mib| format!(", {mib} MiB"));
         stage.say(&format!(
@@ -118,10 +105,6 @@ pub(crate) fn servers(cache: &Cache, words: &[String]) -> Result<ExitCode> {
 /// Records what servers answer the upgrade gate into `tests/cases/gate`: all of them, or those that are named.
 pub(crate) fn record(cache: &Cache, words: &[String]) -> Result<ExitCode> {
     let known = || NODES.iter().chain(RECORDED);
-    if let Some(word) = words.iter().find(|word| !known().any(|kind| kind.key == **word)) {
-        let names: Vec<&str> = known().map(|kind| kind.key).collect();
-        bail!("unknown server `{word}`: {} are known", names.join(", "));
-    }
     let tools = prepare(cache)?;
     let mut stage = Stage::start(cache, "record", BUILD_MAX)?;
     // Clusters of two versions are of one major version.
@@ -141,15 +124,12 @@ pub(crate) fn record(cache: &Cache, words: &[String]) -> Result<ExitCode> {
     foreground(&mut command)
 }
 
-/// Builds the host as its tests run it, with all plugins inside, and puts it into a folder: `[--to DIR]`.
-pub(crate) fn install(cache: &Cache, words: &[String]) -> Result<ExitCode> {
-    let folder = match words {
-        [] => match std::env::home_dir() {
-            Some(home) => home.join(".local/bin"),
-            None => bail!("there is no home folder: say where to with `--to DIR`"),
-        },
-        [option, folder] if option == "--to" => std::path::absolute(folder)?,
-        _ => bail!("`install` takes `--to DIR` and nothing else"),
+/// Builds the host as its tests run it, with all plugins inside, and puts it into a folder.
+pub(crate) fn install(cache: &Cache, to: Option<PathBuf>) -> Result<ExitCode> {
+    let folder = match (to, std::env::home_dir()) {
+        (Some(folder), _) => std::path::absolute(folder)?,
+        (None, Some(home)) => home.join(".local/bin"),
+        (None, None) => bail!("there is no home folder: say where to with `--to DIR`"),
     };
     let tools = prepare(cache)?;
     build_plugins(cache, &tools)?;

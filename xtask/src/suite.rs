@@ -22,9 +22,9 @@ const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(9), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(19), run: |suite, stage| suite.tests(stage) },
-    Room { name: "timelines", budget: minutes(4), run: |suite, stage| suite.timelines(stage) },
+    Room { name: "clippy", budget: minutes(8), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
     Room { name: "servers", budget: minutes(9), run: |suite, stage| suite.servers(stage) },
     Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
 ];
@@ -44,34 +44,15 @@ struct Room {
     run: fn(&mut Suite, &mut Stage) -> Result<Counts>,
 }
 
-#[derive(Default)]
 pub(crate) struct Options {
-    only: Vec<String>,
-    keep_going: bool,
+    /// Empty: all stages.
+    pub(crate) only: Vec<String>,
+    pub(crate) keep_going: bool,
 }
 
-impl Options {
-    /// `[--only STAGE]… [--keep-going]`
-    pub(crate) fn parse(words: &[String]) -> Result<Options> {
-        let mut options = Options::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--keep-going" => options.keep_going = true,
-                "--only" => match words.next() {
-                    Some(name) if STAGES.iter().any(|room| room.name == name) => {
-                        options.only.push(name.clone())
-                    }
-                    _ => {
-                        let names: Vec<&str> = STAGES.iter().map(|room| room.name).collect();
-                        bail!("`--only` takes one of {}", names.join(", "))
-                    }
-                },
-                _ => bail!("unknown option `{word}`: `--only STAGE` and `--keep-going` are known"),
-            }
-        }
-        Ok(options)
-    }
+/// The stages' names, in order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    STAGES.iter().map(|room| room.name)
 }
 
 /// Runs the stages; the last line is `N passed, N failed, N skipped`.
@@ -273,30 +254,9 @@ const fn minutes(count: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
-    }
-
     #[test]
     fn the_budgets_add_up_to_an_hour_at_most() {
         let total: Duration = STAGES.iter().map(|room| room.budget).sum();
         assert!(total <= minutes(60), "{total:?}");
-    }
-
-    #[test]
-    fn options_are_read() {
-        let options = Options::parse(&words("--only fmt --keep-going --only tests")).unwrap();
-        assert_eq!(options.only, ["fmt", "tests"]);
-        assert!(options.keep_going);
-    }
-
-    #[test]
-    fn unknown_options_and_stages_are_refused() {
-        for (text, said) in
-            [("--only", "takes one of setup"), ("--only x", "takes one of"), ("-v", "unknown option `-v`")]
-        {
-            let error = Options::parse(&words(text)).err().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.contains(said), "{text}: {error}");
-        }
     }
 }

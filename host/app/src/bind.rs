@@ -18,7 +18,7 @@ use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
 
 use crate::catalog::Catalog;
-use crate::{discover, evidence};
+use crate::discover;
 
 /// Everything that runs and deliveries need, in force together.
 pub struct Bindings {
@@ -185,8 +185,7 @@ fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     if destinations.peek().is_none() {
         return Wanted::default();
     }
-    destinations
-        .fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(evidence::wanted_by(destination)))
+    destinations.fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(wanted_by(destination)))
 }
 
 /// What of its cluster `rule` reads.
@@ -231,11 +230,33 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     Ok(Cluster::new(config)?)
 }
 
+/// What a destination wants besides the texts: one that passes `details` on passes the documents in them on.
+fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
+    let params = &destination.params;
+    let is_whole =
+        destination.product == "webhook" && params.get("body").is_none() && params.get("form").is_none();
+    let names_them = || params.to_string().contains("details");
+    if is_whole || names_them() { Wanted::all() } else { Wanted::default() }
+}
+
 fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
     let module = catalog
         .alerter(&spec.product)
         .with_context(|| format!("no alerter speaks to `{}`", spec.product))?
         .clone();
+    let endpoint = match &spec.endpoint {
+        manifest::Endpoint::Http(http) => http_endpoint(http)?,
+    };
+    Ok(Destination {
+        module,
+        product: spec.product.clone(),
+        params: spec.params.to_string(),
+        endpoint,
+        limits: Limits::default(),
+    })
+}
+
+fn http_endpoint(spec: &manifest::HttpEndpoint) -> Result<sandbox::Destination> {
     let url = match &spec.url {
         SecretOr::Plain(url) => url.clone(),
         SecretOr::Secret(secret) => reveal(secret)?,
@@ -264,14 +285,7 @@ fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<De
     settings.auth = auth;
     settings.grants = sandbox::Grants { private_addresses: spec.grants.private_addresses };
     settings.timeout = spec.timeout.std();
-    let endpoint = sandbox::Destination::new(settings)?;
-    Ok(Destination {
-        module,
-        product: spec.product.clone(),
-        params: spec.params.to_string(),
-        endpoint,
-        limits: Limits::default(),
-    })
+    Ok(sandbox::Destination::new(settings)?)
 }
 
 fn limits(of: RuleLimits) -> Limits {

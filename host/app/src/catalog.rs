@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use watchbell_contract::{Fault, Plan};
-use watchbell_manifest::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{
+    EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+};
 use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
 use watchbell_workshop::registry::{self, Access, Reference, Store};
 use watchbell_workshop::signature;
@@ -242,7 +244,8 @@ impl Modules for Catalog {
         let about = self.alerter(name)?.about();
         let product = about.products.iter().find(|product| product.name == name)?;
         let params_schema = serde_json::from_str(&product.params_schema).ok()?;
-        Some(ProductInfo { params_schema, text: product.text })
+        // The contract's alerters deliver by HTTP alone.
+        Some(ProductInfo { params_schema, text: product.text, endpoint: EndpointKind::Http })
     }
 
     fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {

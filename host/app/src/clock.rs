@@ -68,5 +68,5 @@ impl Clock {
 
 /// `2026-11-23T10:00:00Z`, with milliseconds only where there are some.
 pub fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
+    at.to_string()
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use watchbell_contract::{Ask, Duration, Finding, Question, Range};
+use watchbell_contract::{Ask, Duration, Finding, Question, ROUNDS_MAX, Range};
 use watchbell_elastic::{AskError, Class};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::order::{Evaluation, Purpose, Run};
@@ -18,8 +18,6 @@ use crate::{clock, notes};
 
 /// How often a run begins anew, at most, because its fields changed while it asked for them.
 const OUTDATED_MAX: usize = 3;
-/// How often a rule may ask further questions after an answer.
-const ROUNDS_MAX: usize = 4;
 
 /// Runs `rule` over `run.window`.
 ///

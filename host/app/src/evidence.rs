@@ -6,9 +6,8 @@ use futures::future::join_all;
 use tokio::time::Instant;
 use watchbell_contract::{Label, Signal, SignalKind};
 use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs};
-use watchbell_manifest::DestinationSpec;
 use watchbell_pipeline::order::{Documents, Evaluation, Purpose, Run};
-use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
+use watchbell_pipeline::text::DOCUMENTS_MAX;
 
 use crate::bind::Bound;
 use crate::{chain, clock};
@@ -21,15 +20,6 @@ const SIGNALS_MAX: usize = 20;
 const AT_ONCE: usize = 4;
 /// Beyond, the cluster does not count what is not shown.
 const COUNTED_MAX: u64 = 1_000;
-
-/// What a destination wants besides the texts: one that passes `details` on passes the documents in them on.
-pub(crate) fn wanted_by(destination: &DestinationSpec) -> Wanted {
-    let params = &destination.params;
-    let is_whole =
-        destination.product == "webhook" && params.get("body").is_none() && params.get("form").is_none();
-    let names_them = || params.to_string().contains("details");
-    if is_whole || names_them() { Wanted::all() } else { Wanted::default() }
-}
 
 /// Adds links to the documents behind each signal, and those documents that its messages show.
 pub(crate) async fn gather(run: &Run, rule: &Bound, evaluation: &mut Evaluation) {

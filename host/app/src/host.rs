@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::observer::{self, Pulse};
 use crate::scribe::Scribe;
-use crate::shell::{End, Reload, Shell, Wish};
+use crate::shell::{End, Parts, Reload, Shell, Wish};
 use crate::shrink::{self, Shrunk};
 use crate::web::{self, Sources};
 
@@ -111,21 +111,23 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
             }
         })
     });
-    let shell = Shell::new(
+    let shell = Shell::new(Parts {
         clock,
         engine,
-        host.bindings,
+        bindings: host.bindings,
         scribe,
         metrics,
-        (pulse, updates),
-        (facts, inbox),
-        asked,
-        host.wishes,
-        host.reload,
-        host.allow_shrink,
-        host.accept_clock,
-        id.0,
-    );
+        pulse,
+        updates,
+        facts,
+        inbox,
+        asks: asked,
+        wishes: host.wishes,
+        reload: host.reload,
+        allow_shrink: host.allow_shrink,
+        accept_clock: host.accept_clock,
+        host: id.0,
+    });
     let end = shell.run().await;
     if let Some(web) = web {
         web.abort();

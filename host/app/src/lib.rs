@@ -8,6 +8,7 @@ pub mod clock; // the one clock
 mod clocks; // beside those of the clusters
 pub mod host; // a host from start to end
 mod shrink; // rules that would end by accident
+mod facts; // what reaches the shell
 mod shell; // the one select
 mod evaluate; // one run
 mod evidence; // the documents that its messages show
@@ -17,6 +18,7 @@ mod shadow; // beside ElastAlert
 mod deliver; // one delivery
 mod scribe; // the thread that owns the store
 mod notes; // what the engine wants people to know
+mod host_state; // the host's own state
 mod observer; // what the host says of itself, kept beside the loop
 pub mod view; // what the host says of itself
 pub mod metrics; // what is counted

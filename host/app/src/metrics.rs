@@ -1,4 +1,5 @@
 //! What is counted, in Prometheus naming. Gauges that follow from a rule's status are set when they are asked for.
+mod of_rule; // the label that most of them have
 mod run_times;
 
 use std::collections::HashSet;
@@ -12,13 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use self::of_rule::OfRule;
 use self::run_times::RunTimes;
 use crate::view::View;
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfRule {
-    rule: String,
-}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfRun {

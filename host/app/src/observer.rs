@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use axum::body::Bytes;
 use tokio::sync::{mpsc, watch};
-use watchbell_contract::{Duration, Timestamp};
+use watchbell_contract::Duration;
 use watchbell_pipeline::RuleStatus;
-use watchbell_pipeline::health::{self, Cause, Progress, Vitals};
+use watchbell_pipeline::health::{self, Vitals};
 use watchbell_pipeline::spec::RuleName;
 
 use crate::clock::{self, rfc3339};
+use crate::host_state::HostState;
 use crate::metrics::Metrics;
 use crate::view::{Health, RuleView, View};
 
@@ -26,22 +27,6 @@ pub(crate) struct Update {
     /// `None`: the rule is no longer part of the bundle.
     pub(crate) rules: Vec<(RuleName, Option<RuleStatus>)>,
     pub(crate) host: HostState,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct HostState {
-    pub(crate) at: Timestamp,
-    pub(crate) name: String,
-    pub(crate) environment: String,
-    pub(crate) bundle: String,
-    pub(crate) generation: u64,
-    pub(crate) owed: u64,
-    pub(crate) drift: Duration,
-    /// What clusters say of this host's clock, where it holds windows.
-    pub(crate) apart: Vec<Cause>,
-    pub(crate) progress: Progress,
-    /// Requests at once, per cluster.
-    pub(crate) concurrency: Arc<BTreeMap<String, usize>>,
 }
 
 /// One consistent picture of the host. What is rendered of it is rendered once, however often it is asked for.

@@ -10,8 +10,8 @@ use watchbell_store::{CommitError, Store};
 
 use crate::clock::{self, Clock};
 use crate::crash::{self, Step};
+use crate::facts::Fact;
 use crate::metrics::Metrics;
-use crate::shell::Fact;
 
 /// Episodes that ended and deliveries that were made stay readable for this long.
 const HISTORY: Duration = Duration::from_hours(24 * 30);

@@ -11,20 +11,22 @@ use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Engine;
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
-use watchbell_pipeline::health;
+use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::bind::{Bindings, Bound};
 use crate::clock::{Clock, DRIFT_MAX};
-use crate::clocks::{self, Clocks, Comparison};
+use crate::clocks::{self, Clocks};
 use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
+use crate::facts::Fact;
+use crate::host_state::HostState;
 use crate::metrics::Metrics;
-use crate::observer::{HostState, Pulse, Update};
+use crate::observer::{Pulse, Update};
 use crate::recording::{self, Shelf, Tape};
 use crate::scribe::Scribe;
 use crate::view::{Explanation, RuleView};
@@ -39,17 +41,6 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(7);
 const IDLE_MAX: Duration = Duration::from_secs(1);
 /// How often what has changed is handed over, at most.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
-
-/// What reaches the shell.
-pub(crate) enum Fact {
-    Event(Event),
-    /// Another host owns the partition now.
-    Superseded(String),
-    /// The manifests were read again. `None`: they have faults, which were reported.
-    Reloaded(Option<Box<Bindings>>),
-    /// A cluster told its time, or did not.
-    Compared(String, Comparison),
-}
 
 /// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
 pub type Reload = Arc<dyn Fn() -> Option<Bindings> + Send + Sync>;
@@ -70,6 +61,28 @@ pub enum End {
     Abandoned(usize),
     /// Another host took over.
     Superseded(String),
+}
+
+/// What a shell is put together from.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+    pub(crate) bindings: Bindings,
+    pub(crate) scribe: Scribe,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) updates: mpsc::UnboundedSender<Update>,
+    pub(crate) facts: mpsc::UnboundedSender<Fact>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) reload: Reload,
+    /// A bundle that loses more than half of its rules is taken in as well.
+    pub(crate) allow_shrink: bool,
+    /// Windows are asked although a cluster's clock disagrees.
+    pub(crate) accept_clock: bool,
+    /// The host's name.
+    pub(crate) host: String,
 }
 
 pub(crate) struct Shell {
@@ -105,28 +118,30 @@ pub(crate) struct Shell {
     has_begun: bool,
     /// What is under way: runs and deliveries, by count.
     under_way: usize,
-    pub(crate) progress: health::Progress,
+    pub(crate) progress: Progress,
 }
 
 impl Shell {
-    #[expect(clippy::too_many_arguments, reason = "the shell is where everything meets")]
-    pub(crate) fn new(
-        clock: Clock,
-        engine: Engine,
-        bindings: Bindings,
-        scribe: Scribe,
-        metrics: Arc<Metrics>,
-        (pulse, updates): (Arc<Pulse>, mpsc::UnboundedSender<Update>),
-        (facts, inbox): (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
-        asks: mpsc::Receiver<Ask>,
-        wishes: mpsc::Receiver<Wish>,
-        reload: Reload,
-        allow_shrink: bool,
-        accept_clock: bool,
-        host: String,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            clock,
+            engine,
+            bindings,
+            scribe,
+            metrics,
+            pulse,
+            updates,
+            facts,
+            inbox,
+            asks,
+            wishes,
+            reload,
+            allow_shrink,
+            accept_clock,
+            host,
+        } = parts;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let progress = health::Progress::starting(clock.now());
+        let progress = Progress::starting(clock.now());
         let concurrency = Arc::new(bindings.cluster_concurrency.clone());
         Self {
             clock,

@@ -1,4 +1,6 @@
-//! The nouns of the plugin contract (`sdk/wit/watchbell.wit`) as the host speaks them. No IO, no dependencies.
+//! The nouns of the plugin contract (`sdk/wit/watchbell.wit`) as the host speaks them. No IO; of all crates only a calendar.
+#![deny(missing_docs)]
+
 mod time; // instants and spans, in milliseconds
 mod rows; // answers, as columns
 mod question; // what a rule asks
@@ -7,8 +9,8 @@ mod intent; // what an alerter delivers
 
 pub use intent::{AlertText, AlerterAbout, Cause, Intent, Product, Receipt, Refusal, Severity, TextFormat};
 pub use question::{
-    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Plan, Question, RawSearch,
+    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Plan, Question, ROUNDS_MAX, RawSearch,
 };
 pub use rows::{Column, Dictionary, Rows, RowsFault, Values};
 pub use signal::{About, Evidence, Fault, Finding, Label, Problem, Signal, SignalKind};
-pub use time::{Duration, Range, Timestamp, Window};
+pub use time::{Duration, NotATimestamp, Range, Timestamp, Window};

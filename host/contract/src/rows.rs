@@ -12,7 +12,9 @@ pub struct Rows {
 /// All values of one field on one page; layout as in the WIT.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
+    /// What it holds: a field, a metric, a filter.
     pub field: String,
+    /// All values, row after row.
     pub values: Values,
     /// A bit per row, least significant first; empty: every row has a value.
     pub present: Vec<u8>,
@@ -20,12 +22,16 @@ pub struct Column {
     pub offsets: Vec<u32>,
 }
 
+/// A column's values, of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
+    /// Whole numbers; dates in milliseconds since 1970-01-01T00:00:00Z.
     Integers(Vec<i64>),
+    /// Numbers.
     Numbers(Vec<f64>),
     /// One byte each, 0 or 1.
     Booleans(Vec<u8>),
+    /// Texts; addresses among them.
     Words(Dictionary),
 }
 
@@ -36,33 +42,41 @@ pub struct Dictionary {
     pub codes: Vec<u32>,
     /// Where each word ends in `bytes`.
     pub ends: Vec<u32>,
+    /// All words, one after the other, in UTF-8.
     pub bytes: Vec<u8>,
 }
 
 /// Why a page is not well formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsFault {
+    /// The column.
     pub field: String,
+    /// What is wrong with it.
     pub message: &'static str,
 }
 
 impl Rows {
+    /// How many rows there are.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
 
+    /// The time of the first row, the oldest.
     pub fn first_time(&self) -> Option<Timestamp> {
         self.times.first().copied().map(Timestamp)
     }
 
+    /// The time of the last row, the newest.
     pub fn last_time(&self) -> Option<Timestamp> {
         self.times.last().copied().map(Timestamp)
     }
 
+    /// The column called `field`.
     pub fn column(&self, field: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.field == field)
     }
@@ -145,6 +159,7 @@ impl Column {
 }
 
 impl Values {
+    /// How many values there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Integers(v) => v.len(),
@@ -154,6 +169,7 @@ impl Values {
         }
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

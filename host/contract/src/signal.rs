@@ -3,21 +3,28 @@ use crate::{AnyOf, Range, Timestamp};
 /// What a rule module says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
+    /// The name in a manifest's `use:`, for example `spike`; 1 to 4,096 bytes.
     pub name: String,
+    /// The module's own version, for people.
     pub version: String,
+    /// One sentence for people, 4,096 bytes at most.
     pub summary: String,
     /// JSON Schema of the parameters, as text.
     pub params_schema: String,
+    /// Raised when the state's layout changes: a state of another version is never handed in.
     pub state_version: u32,
 }
 
+/// One part of a signal's identity: the value of a key field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label {
+    /// The field's name.
     pub name: String,
     /// `None`: the field is missing, a group of its own.
     pub value: Option<String>,
 }
 
+/// What kind of thing was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignalKind {
     /// A level that holds until `until`.
@@ -31,23 +38,34 @@ pub enum SignalKind {
 /// What a rule found, for one set of labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
+    /// The key fields' values, in the manifest's order; none without a key.
     pub labels: Vec<Label>,
+    /// When it was found, on the data's clock, within the window.
     pub at: Timestamp,
+    /// How long a level holds without another signal; `None`: until the next point of the grid.
     pub until: Option<Timestamp>,
+    /// A level, its end, or something that happened once.
     pub kind: SignalKind,
+    /// The number that was judged; finite.
     pub value: Option<f64>,
+    /// What it was compared with; finite.
     pub threshold: Option<f64>,
+    /// One line for people, 16 KiB at most.
     pub summary: String,
     /// A JSON object as text; the sandbox has checked that it is one.
     pub details: String,
+    /// The documents behind it.
     pub evidence: Option<Evidence>,
 }
 
 /// The documents behind a signal, as a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
+    /// Where to look: `start` is in, `end` is not.
     pub over: Range,
+    /// What the documents must have.
     pub only: Vec<AnyOf>,
+    /// Lucene query-string syntax, beside the manifest's own filter.
     pub filter: Option<String>,
     /// How many documents the rule expects there, 0..=10.
     pub newest: u32,
@@ -77,14 +95,19 @@ pub struct Finding {
 /// A parameter that is wrong. `path` is a JSON pointer into the parameters, empty for the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// A JSON pointer into the parameters; empty for the whole.
     pub path: String,
+    /// What is wrong, in words for the manifest's author.
     pub message: String,
 }
 
 /// An error that a rule returned, as against a trap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
+    /// The answer does not hold what the rule needs.
     Rows(String),
+    /// The handed-in state cannot be read: the rule is primed again.
     State(String),
+    /// Anything else.
     Other(String),
 }

@@ -11,20 +11,27 @@ pub struct Duration(pub u64);
 /// Half-open: `start` is in, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
+    /// In it.
     pub start: Timestamp,
+    /// No longer in it.
     pub end: Timestamp,
 }
 
 /// The slice of time of one run, `start <= settled <= end`; see the WIT for what each bound means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
+    /// Where the handed-in state stands: rows are asked from here.
     pub start: Timestamp,
+    /// Where the returned state stands: what lies behind it is judged again in the next run.
     pub settled: Timestamp,
+    /// Where the next window begins.
     pub end: Timestamp,
 }
 
 impl Timestamp {
+    /// Before any other.
     pub const MIN: Self = Self(i64::MIN);
+    /// After any other.
     pub const MAX: Self = Self(i64::MAX);
 
     /// The last multiple of `grid` at or before this instant. A zero grid leaves it as it is.
@@ -42,36 +49,45 @@ impl Timestamp {
 }
 
 impl Duration {
+    /// No time at all.
     pub const ZERO: Self = Self(0);
 
+    /// So many seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs * 1_000)
     }
 
+    /// So many minutes.
     pub const fn from_mins(mins: u64) -> Self {
         Self::from_secs(mins * 60)
     }
 
+    /// So many hours.
     pub const fn from_hours(hours: u64) -> Self {
         Self::from_mins(hours * 60)
     }
 
+    /// In milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
+    /// Whether it is no time at all.
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
 
+    /// In seconds.
     pub fn secs_f64(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
 
+    /// As the standard library has it.
     pub fn std(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0)
     }
 
+    /// So many times as long, up to the longest there is.
     pub fn saturating_mul(self, times: u64) -> Self {
         Self(self.0.saturating_mul(times))
     }
@@ -109,16 +125,51 @@ impl std::ops::Add for Duration {
 }
 
 impl Range {
+    /// From `start`, which is in, to `end`, which is not.
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
 
+    /// Whether `at` lies in it.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }
 
+    /// Whether no instant lies in it.
     pub fn is_empty(&self) -> bool {
         self.end <= self.start
+    }
+}
+
+/// RFC 3339 in UTC: `2026-11-23T10:00:00Z`, with milliseconds only where there are some. A time beyond the year 9999 is
+/// its number.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => at.fmt(f),
+            Err(_) => self.0.fmt(f),
+        }
+    }
+}
+
+/// Text that is not a time of RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotATimestamp;
+
+impl fmt::Display for NotATimestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time of RFC 3339, for example `2026-11-23T10:00:00Z`")
+    }
+}
+
+impl std::error::Error for NotATimestamp {}
+
+/// RFC 3339, with a zone. What is finer than a millisecond is cut.
+impl std::str::FromStr for Timestamp {
+    type Err = NotATimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
+        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond())).map_err(|_| NotATimestamp)
     }
 }
 
@@ -148,6 +199,25 @@ mod tests {
         assert_eq!(Timestamp(61_500).floor(Duration::from_secs(60)), Timestamp(60_000));
         assert_eq!(Timestamp(-1).floor(Duration::from_secs(60)), Timestamp(-60_000));
         assert_eq!(Timestamp(7).floor(Duration::ZERO), Timestamp(7));
+    }
+
+    #[test]
+    fn a_timestamp_reads_as_rfc_3339_and_is_read_from_it() {
+        for (text, at) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2000-02-29T00:00:00Z", 951_782_400_000),
+            ("2026-11-24T00:10:00.12Z", 1_795_479_000_120),
+        ] {
+            assert_eq!(Timestamp(at).to_string(), text);
+            assert_eq!(text.parse(), Ok(Timestamp(at)));
+        }
+        assert_eq!("2026-11-24T01:10:00+01:00".parse(), Ok(Timestamp(1_795_479_000_000)));
+        assert_eq!("2026-11-24T00:10:00.0009Z".parse(), Ok(Timestamp(1_795_479_000_000)));
+        for text in ["", "now", "2026-11-24", "2026-11-24T00:10:00", "2026-02-30T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATimestamp), "{text}");
+        }
+        assert_eq!(Timestamp::MAX.to_string(), i64::MAX.to_string());
     }
 
     #[test]

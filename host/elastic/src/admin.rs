@@ -1,11 +1,13 @@
 //! What operators ask of a cluster, and change in it: pictures of its state, explanations of unassigned shards, settings.
 use bytes::Bytes;
 use elasticsearch::http::Method;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
-use watchbell_gate::{Answers, Change, Explained, Explanation, Facts, Group, REQUESTS, Trouble, Unreadable};
+use watchbell_gate::{
+    Answers, Change, Explained, Explanation, Facts, Group, REQUESTS, Trouble, TroubleKind, Unreadable,
+};
 
 use crate::{
     cluster::{Cluster, Inner},
@@ -39,17 +41,10 @@ impl Cluster {
     /// # Errors
     /// The first answer that is missing or cannot be read.
     pub async fn facts(&self, deadline: Instant) -> Result<Facts, AdminError> {
-        let [state, nodes, stats, settings, tasks, health] = REQUESTS;
-        let state = self.get(state, deadline).await?;
-        let (nodes, stats, settings, tasks) = tokio::try_join!(
-            self.get(nodes, deadline),
-            self.get(stats, deadline),
-            self.get(settings, deadline),
-            self.get(tasks, deadline),
-        )?;
-        let health = self.get(health, deadline).await?;
-        let answers = Answers([&state, &nodes, &stats, &settings, &tasks, &health]);
-        Facts::read(answers).map_err(|fault| AdminError::Unreadable { cluster: self.name().into(), fault })
+        facts(self.inner(), deadline).await.map_err(|fault| match fault {
+            FactsFault::Ask(cause) => self.outside(cause),
+            FactsFault::Unreadable(fault) => AdminError::Unreadable { cluster: self.name().into(), fault },
+        })
     }
 
     /// The explanation of every one of `groups`, in their order, a few at a time. `done` is called with how many
@@ -58,16 +53,9 @@ impl Cluster {
         &self,
         groups: &[Group],
         deadline: Instant,
-        mut done: impl FnMut(usize),
+        done: impl FnMut(usize),
     ) -> Vec<Explained> {
-        let asked = groups.iter().map(|group| explained(self.inner(), group, deadline));
-        let mut answers = stream::iter(asked).buffered(EXPLANATIONS_MAX);
-        let mut explained = Vec::with_capacity(groups.len());
-        while let Some(answer) = answers.next().await {
-            explained.push(answer);
-            done(explained.len());
-        }
-        explained
+        explanations(self.inner(), groups, deadline, done).await
     }
 
     /// Writes settings, all of them at once. Written twice they are as written once, so that it is repeated where an
@@ -86,15 +74,46 @@ impl Cluster {
         }
     }
 
-    async fn get(&self, path: &str, deadline: Instant) -> Result<Bytes, AdminError> {
-        let request =
-            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-        self.inner().send(&request).await.map_err(|cause| self.outside(cause))
-    }
-
     fn outside(&self, cause: Cause) -> AdminError {
         AskError::of_cluster(self.name(), cause.of_the_host()).into()
     }
+}
+
+/// Why there is no picture.
+pub(crate) enum FactsFault {
+    Ask(Cause),
+    Unreadable(Unreadable),
+}
+
+pub(crate) async fn facts(inner: &Inner, deadline: Instant) -> Result<Facts, FactsFault> {
+    let get = async |path: &str| {
+        let request =
+            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
+        inner.send(&request).await.map_err(FactsFault::Ask)
+    };
+    let [state, nodes, stats, settings, tasks, health] = REQUESTS;
+    let state = get(state).await?;
+    let (nodes, stats, settings, tasks) =
+        tokio::try_join!(get(nodes), get(stats), get(settings), get(tasks))?;
+    let health = get(health).await?;
+    let answers = Answers([&state, &nodes, &stats, &settings, &tasks, &health]);
+    Facts::read(answers).map_err(FactsFault::Unreadable)
+}
+
+pub(crate) async fn explanations(
+    inner: &Inner,
+    groups: &[Group],
+    deadline: Instant,
+    mut done: impl FnMut(usize),
+) -> Vec<Explained> {
+    let asked: Vec<_> = groups.iter().map(|group| explained(inner, group, deadline).boxed()).collect();
+    let mut answers = stream::iter(asked).buffered(EXPLANATIONS_MAX);
+    let mut explained = Vec::with_capacity(groups.len());
+    while let Some(answer) = answers.next().await {
+        explained.push(answer);
+        done(explained.len());
+    }
+    explained
 }
 
 async fn explained(inner: &Inner, group: &Group, deadline: Instant) -> Explained {
@@ -120,20 +139,25 @@ async fn explained(inner: &Inner, group: &Group, deadline: Instant) -> Explained
 }
 
 impl AdminError {
-    /// For the gate: whether asking again is of no use.
+    /// For the gate: whether it passes.
     pub fn trouble(&self) -> Trouble {
-        let lasting = match self {
+        let kind = match self {
             Self::Ask(error) => match &error.cause {
+                Cause::Connect { .. } => TroubleKind::Unreachable,
                 Cause::Denied { .. }
                 | Cause::NotJson { .. }
                 | Cause::Malformed { .. }
-                | Cause::NoIndex { .. } => true,
-                Cause::Refused { status, .. } => (400..500).contains(status) && !matches!(status, 408 | 429),
-                _ => false,
+                | Cause::NoIndex { .. } => TroubleKind::Lasting,
+                Cause::Refused { status, .. }
+                    if (400..500).contains(status) && !matches!(status, 408 | 429) =>
+                {
+                    TroubleKind::Lasting
+                }
+                _ => TroubleKind::Passing,
             },
-            Self::Unreadable { .. } => true,
-            Self::NotAcknowledged { .. } => false,
+            Self::Unreadable { .. } => TroubleKind::Lasting,
+            Self::NotAcknowledged { .. } => TroubleKind::Passing,
         };
-        Trouble { message: self.to_string(), lasting }
+        Trouble { message: self.to_string(), kind }
     }
 }

@@ -24,6 +24,7 @@ mod raw; // searches as their author wrote them
 mod clock; // the cluster's own time
 mod view; // the cluster's own state
 mod admin; // what operators ask of a cluster, and change in it
+mod gate; // what is in the way of replacing a node, as rows
 mod evidence; // the few documents behind a signal
 mod pages; // answers, one page ahead of their reader
 mod cluster; // the door

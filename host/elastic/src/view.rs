@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{ClusterView, Range, Rows};
 
-use crate::{cluster::Inner, error::Cause, raw::column, transport::Request};
+use crate::{cluster::Inner, error::Cause, gate, raw::column, transport::Request};
 
 const HEALTH: [&str; 11] = [
     "status",
@@ -38,6 +38,8 @@ pub(crate) async fn ask(
         ClusterView::Disks => {
             "/_cat/allocation?format=json&bytes=b&h=node,shards,disk.used,disk.avail,disk.total,disk.percent"
         }
+        // It is asked of several interfaces, and judged.
+        ClusterView::Gate => return gate::ask(inner, over, deadline).await,
     };
     let get = async |path: &str| -> Result<Value, Cause> {
         let request =
@@ -79,6 +81,9 @@ fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, Cause
         ClusterView::UnassignedShards => (&SHARDS, list(Some(&mut answer))?),
         ClusterView::PendingTasks => (&TASKS, list(answer.get_mut("tasks"))?),
         ClusterView::Disks => (&DISKS, list(Some(&mut answer))?),
+        ClusterView::Gate => {
+            return Err(Cause::Malformed { reason: "no single answer is the gate's".into() });
+        }
     };
     if view == ClusterView::UnassignedShards {
         found.retain(|shard| shard.get("state").is_some_and(|state| state == "UNASSIGNED"));

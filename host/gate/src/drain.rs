@@ -11,7 +11,7 @@ use crate::news::news;
 use crate::node::NodeId;
 use crate::procedure::Procedure;
 use crate::undoing::Undoing;
-use crate::wait::{Ask, Outcome, Progress, Step, Trouble, Verdict};
+use crate::wait::{Ask, Outcome, Progress, Step, Trouble, TroubleKind, Verdict};
 
 /// A drain of one node.
 #[derive(Debug)]
@@ -97,6 +97,9 @@ impl Drain {
     }
 
     fn emptying(&mut self, now: Timestamp, facts: &Facts) {
+        if !self.holds(now, facts) {
+            return;
+        }
         let Some((id, name)) = self.node.clone() else { return };
         let held = facts.copies_on(&id).count();
         if held != self.held.0 {
@@ -132,7 +135,27 @@ impl Drain {
         }
     }
 
+    /// Whether the exclusion is still this call's; if not, there is nothing to take back.
+    fn holds(&mut self, now: Timestamp, facts: &Facts) -> bool {
+        let Some((id, name)) = &self.node else { return false };
+        let leftovers = Leftovers::of(&facts.settings);
+        let mark = leftovers.drain();
+        if mark.is_some_and(|mark| mark.node_id == id.0) {
+            return true;
+        }
+        let what = match mark {
+            Some(mark) => format!("another call drains {} by now", mark.node),
+            None => format!("somebody has ended the drain of {name}"),
+        };
+        let help = "see who works on the cluster, and call it again";
+        self.done(now, Outcome::NotSafe, vec![Finding::stop(Code::Leftover, what, help)]);
+        false
+    }
+
     fn leaving(&mut self, now: Timestamp, facts: &Facts) {
+        if !self.holds(now, facts) {
+            return;
+        }
         let Some((id, name)) = self.node.clone() else { return };
         if facts.nodes.contains_key(&id) {
             return self.waits_for(now, vec![format!("{name} to leave the cluster")]);
@@ -228,7 +251,8 @@ impl Procedure for Drain {
         let facts = match looked {
             Ok(facts) => facts,
             Err(trouble) => {
-                let lasting = trouble.lasting && matches!(self.phase, Phase::Asking { .. });
+                let lasting =
+                    trouble.kind != TroubleKind::Passing && matches!(self.phase, Phase::Asking { .. });
                 self.waits_for(now, vec![format!("an answer: {}", trouble.message)]);
                 self.trouble = Some(trouble);
                 if lasting {

@@ -85,6 +85,11 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
     if let Some(pending) = can_allocate.pending() {
         return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
     }
+    // Where no other node could take it, an explanation names its deciders and is silent about the delay.
+    if group.delayed {
+        let pending = CanAllocate::Delayed.pending().unwrap_or_default();
+        return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
+    }
     let mut rows: Vec<Row> = explanation.nodes.iter().flat_map(|node| node_rows(node, allowed)).collect();
     if rows.is_empty() {
         rows.push(Row::whole(RowVerdict::Unknown, &explanation.summary));

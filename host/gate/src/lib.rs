@@ -36,5 +36,5 @@ pub use procedure::Procedure;
 pub use restart::Restart;
 pub use settings::{Scope, Settings};
 pub use shard::{Copy, CopyState, Group, ShardId, Unassigned};
-pub use wait::{Ask, Gate, Outcome, Progress, Step, Trouble, Verdict};
+pub use wait::{Ask, Gate, Outcome, Progress, Step, Trouble, TroubleKind, Verdict};
 pub use wire::{Answers, REQUESTS, Unreadable};

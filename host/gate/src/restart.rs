@@ -102,6 +102,14 @@ impl Restart {
 
     fn restarting(&mut self, now: Timestamp, facts: &Facts) {
         let Some((id, name, process)) = self.node.clone() else { return };
+        if Leftovers::of(&facts.settings).restart().is_none_or(|mark| mark.node_id != id.0) {
+            let what = format!("somebody has given allocation free before {name} was back");
+            let help = "see who works on the cluster, and call it again";
+            let finding = Finding::stop(Code::Leftover, what, help);
+            let verdict = self.verdict(now, Outcome::NotSafe, vec![finding]);
+            self.phase = Phase::Undoing(Undoing::none(verdict));
+            return;
+        }
         let told = match facts.nodes.get(&id) {
             Some(node) if node.ephemeral != process && node.ephemeral.is_some() => {
                 let verdict = self.verdict(now, Outcome::Safe, Vec::new());

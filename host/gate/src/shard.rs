@@ -48,6 +48,8 @@ pub struct Group {
     pub reason: String,
     /// The most of any of these copies.
     pub failed_attempts: u32,
+    /// Whether the cluster waits for a node of one of them to come back.
+    pub delayed: bool,
 }
 
 impl Copy {
@@ -84,7 +86,9 @@ pub(crate) fn groups(copies: &[Copy]) -> Vec<Group> {
             copies: 0,
             reason: why.reason.clone(),
             failed_attempts: 0,
+            delayed: false,
         });
+        group.delayed |= why.delayed;
         group.copies += 1;
         group.failed_attempts = group.failed_attempts.max(why.failed_attempts);
     }

@@ -48,8 +48,17 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     pub message: String,
-    /// Whether asking again is of no use: no access, no such address, not a search server.
-    pub lasting: bool,
+    pub kind: TroubleKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// The cluster is busy, or without a master: it is asked again until the time is over.
+    Passing,
+    /// Nobody answers at its address. That passes where somebody has answered before.
+    Unreachable,
+    /// Asking again is of no use: no access, not a search server.
+    Lasting,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,7 +218,12 @@ impl Gate {
     }
 
     fn failed(&mut self, now: Timestamp, trouble: Trouble) {
-        self.lasting = if trouble.lasting { self.lasting + 1 } else { 0 };
+        let lasting = match trouble.kind {
+            TroubleKind::Passing => false,
+            TroubleKind::Unreachable => self.last.is_none(),
+            TroubleKind::Lasting => true,
+        };
+        self.lasting = if lasting { self.lasting + 1 } else { 0 };
         self.progress.waits_for = vec![format!("an answer: {}", trouble.message)];
         self.progress.since = self.progress.since.filter(|_| self.trouble.is_some()).or(Some(now));
         self.waits_for.clear();

@@ -1,8 +1,8 @@
 //! Where rules look: `es_host` and what belongs to it as clusters of the environment.
 use crate::alerters::address;
+use crate::node::{Data, Node};
 use crate::secrets::Secrets;
 use crate::sheet::Sheet;
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
 
 /// The cluster that the sheet's options describe; `None`: they name no host.

@@ -2,7 +2,7 @@
 use watchbell_manifest::Place;
 
 use crate::mask::lone_token;
-use crate::tree::{Data, Node};
+use crate::node::{Data, Node};
 
 /// Longest first. What ElastAlert's schema lets stand in a span of time.
 const UNITS: [(&str, &str, f64); 6] = [
@@ -44,7 +44,7 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
     let mut whole = true;
     for entry in entries {
         let Some(unit) = UNITS.iter().position(|(name, _, _)| *name == entry.key) else {
-            let near = crate::known::nearest(&entry.key, UNITS.iter().map(|unit| unit.0));
+            let near = crate::near::nearest(&entry.key, UNITS.iter().map(|unit| unit.0));
             let hint = near.map_or_else(
                 || "write weeks, days, hours, minutes, seconds or milliseconds".into(),
                 |near| format!("did you mean `{near}`?"),

@@ -1,8 +1,8 @@
 //! `filter:` of a rule: Lucene text where that says exactly the same, Query DSL otherwise.
 use watchbell_manifest::Place;
 
+use crate::node::{Data, Node};
 use crate::sheet::{Sheet, as_yaml};
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
 
 /// What the filter becomes; several files may bring one each, and all must hold.

@@ -7,19 +7,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::import::File;
+use crate::files::{File, Source};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
+use crate::node::Data;
 use crate::shelf::{imports, is_yaml, resolve};
-use crate::tree::{Data, Document, parse};
-
-/// A file of ElastAlert's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Below the folder that was read, with `/`; `../` leads out of it to what a rule imports from there.
-    pub path: String,
-    /// Its text, or why there is none.
-    pub text: Result<String, String>,
-}
+use crate::tree::{Document, parse};
 
 /// Why nothing, or not all, was written.
 #[derive(Debug, Error)]

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_manifest::Place;
 
 use crate::clusters::{self, cluster};
-use crate::folder::Source;
+use crate::files::{File, Source};
 use crate::known::{PROCESS, explain};
 use crate::mask::tokens;
 use crate::names::{free, path, slug, without_tokens};
 use crate::report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, TokenNeeded};
-use crate::rule::{Made, Surroundings, rule};
+use crate::rule::{Made, rule};
 use crate::secrets::Secrets;
 use crate::sheet::{Finding, Sheet};
 use crate::shelf::Shelf;
+use crate::surroundings::Surroundings;
 use crate::tree::Document;
 use crate::yaml::{Yaml, document};
 
@@ -47,13 +48,6 @@ impl Import {
             remedy: "change the option in this file, and import again".into(),
         }));
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Below the folder of rules, with `/`.
-    pub path: String,
-    pub text: String,
 }
 
 const ENVIRONMENT: &str = "environments/default.yaml";
@@ -108,7 +102,7 @@ impl<'a> Work<'a> {
         let folders = shelf.config().and_then(|(_, config)| {
             let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
             Some(match &entry.value.data {
-                crate::tree::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
+                crate::node::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
                 _ => entry.value.text().into_iter().collect(),
             })
         });

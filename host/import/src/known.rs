@@ -1,5 +1,6 @@
 //! Every option that ElastAlert and ElastAlert2 know, and whose it is.
 use crate::alerters;
+use crate::near::nearest;
 
 /// Options of every rule and of the configuration that no other list holds.
 const COMMON: &[&str] = &[
@@ -291,16 +292,6 @@ fn all() -> impl Iterator<Item = &'static str> {
         .chain(PROCESS.iter().map(|(name, _)| *name))
         .chain(types)
         .chain(alerters::options())
-}
-
-/// The name that was probably meant.
-pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = typed.chars().count() / 3;
-    known
-        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
-        .filter(|(distance, _)| *distance <= far.clamp(1, 3))
-        .min()
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Query DSL as a Lucene string, for parameters that take nothing else.
-use crate::tree::{Data, Node};
+use crate::node::{Data, Node};
 
 /// A query as Lucene syntax. `exact`: whether it means the same whatever the field's mapping is.
 #[derive(Debug, PartialEq)]

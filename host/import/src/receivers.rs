@@ -1,9 +1,9 @@
 //! `alert` of a rule: its alerters as destinations.
 use crate::alerters::{Kitchen, Make, recipe};
-use crate::rule::Surroundings;
+use crate::node::{Data, Entry};
 use crate::sheet::Sheet;
+use crate::surroundings::Surroundings;
 use crate::texts::Terms;
-use crate::tree::{Data, Entry};
 use crate::yaml::Yaml;
 
 /// The alerters of the rule, each with options of its own.
@@ -96,7 +96,7 @@ fn unknown(name: &str) -> String {
             "`{name}` is an alerter of your own in Python: a `webhook`, or an alerter component, can take its place"
         );
     }
-    match crate::known::nearest(name, crate::alerters::names()) {
+    match crate::near::nearest(name, crate::alerters::names()) {
         Some(near) => format!("`{name}` is no alerter of ElastAlert's; did you mean `{near}`?"),
         None => format!("`{name}` is no alerter of ElastAlert's"),
     }

@@ -2,26 +2,12 @@
 use crate::hours;
 use crate::kinds::kind;
 use crate::mask::{lone_token, tokens};
+use crate::node::{Data, Node};
 use crate::receivers::{alerts, destinations};
-use crate::secrets::Secrets;
 use crate::sheet::Sheet;
+use crate::surroundings::Surroundings;
 use crate::texts::{Terms, alert};
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
-
-/// What a rule asks of its surroundings.
-pub(crate) struct Surroundings<'a> {
-    /// Its name here, and in ElastAlert.
-    pub(crate) slug: String,
-    pub(crate) name: String,
-    /// The filters of what it imports.
-    pub(crate) filters: Vec<Node>,
-    /// The text of a file that it names.
-    pub(crate) files: &'a dyn Fn(&str) -> Option<String>,
-    /// Where messages go that have nowhere else to go.
-    pub(crate) fallback: Option<&'a str>,
-    pub(crate) secrets: &'a mut Secrets,
-}
 
 /// What comes of it.
 pub(crate) struct Made {

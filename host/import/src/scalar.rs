@@ -1,7 +1,7 @@
 //! Plain scalars as PyYAML reads them.
 use serde_json::Number;
 
-use crate::tree::Data;
+use crate::node::Data;
 
 /// A plain scalar by YAML 1.1, as PyYAML resolves it.
 pub(crate) fn plain(text: String) -> Data {

@@ -2,8 +2,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mask::lone_token;
+use crate::node::Node;
 use crate::report::SecretNeeded;
-use crate::tree::Node;
 use crate::yaml::Yaml;
 
 /// The variables that stand in for the secrets of all files. A secret lives here only to tell equal ones.

@@ -6,8 +6,8 @@ use watchbell_manifest::Place;
 
 use crate::duration::{self, Span};
 use crate::mask::lone_token;
+use crate::node::{Data, Entry, Node};
 use crate::report::{Fate, Fault, OptionOutcome};
-use crate::tree::{Data, Entry, Node};
 use crate::yaml::Yaml;
 
 #[derive(Clone, Debug)]

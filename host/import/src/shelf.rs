@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use watchbell_manifest::Place;
 
-use crate::folder::Source;
+use crate::files::Source;
 use crate::limits::IMPORTS_MAX;
+use crate::node::{Data, Node};
 use crate::report::{Fate, Fault};
 use crate::sheet::Sheet;
-use crate::tree::{Data, Document, Node, Problem, parse};
+use crate::tree::{Document, Problem, parse};
 
 pub(crate) struct Shelf {
     /// By path. Those that could not be read, or are no YAML, say why.

@@ -3,40 +3,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
-use serde_json::Number;
 use watchbell_manifest::Place;
 
 use crate::limits::{DEPTH_MAX, NODES_MAX};
 use crate::mask::{lone_token, mask, unmask, variables};
+use crate::node::{Data, Entry, Node};
 use crate::scalar::plain;
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) data: Data,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Data {
-    Null,
-    Bool(bool),
-    Number {
-        value: Number,
-        written: String,
-    },
-    Text(String),
-    /// A plain scalar that is one token: it takes its value's own type.
-    Token(String),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) place: Place,
-    pub(crate) value: Node,
-}
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,42 +25,6 @@ pub(crate) struct Document {
     pub(crate) entries: Vec<Entry>,
     /// Variables of the process that it names.
     pub(crate) variables: Vec<(String, Place)>,
-}
-
-impl Node {
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().rev().find(|entry| entry.key == key).map(|entry| &entry.value)
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
-        match &self.data {
-            Data::Map(entries) => entries,
-            _ => &[],
-        }
-    }
-
-    /// A scalar as Python's `str` writes it.
-    pub(crate) fn text(&self) -> Option<String> {
-        Some(match &self.data {
-            Data::Text(text) | Data::Token(text) => text.clone(),
-            Data::Number { written, .. } => written.clone(),
-            Data::Bool(true) => "True".into(),
-            Data::Bool(false) => "False".into(),
-            Data::Null | Data::List(_) | Data::Map(_) => return None,
-        })
-    }
-
-    /// What kind of thing stands there; never what it says, which may be a secret.
-    pub(crate) fn kind(&self) -> &'static str {
-        match &self.data {
-            Data::Null => "nothing",
-            Data::Bool(_) => "a truth value",
-            Data::Number { .. } => "a number",
-            Data::Text(_) | Data::Token(_) => "a text",
-            Data::List(_) => "a list",
-            Data::Map(_) => "a map",
-        }
-    }
 }
 
 pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
@@ -285,6 +221,8 @@ fn problem(place: Place, message: &str, hint: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Number;
+
     use super::*;
 
     fn read(text: &str) -> Document {

@@ -6,67 +6,85 @@
 //!   HTTP alerter's own word on destinations.
 //! - No secret of `in/` may stand in anything that comes out: each contains the word `geheim`.
 //! - `BLESS=1 cargo test -p watchbell-import --test cases` accepts what comes now.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use watchbell_import::{File, Import, Settings, import, read};
 use watchbell_manifest::{Options, load};
 
 mod fake;
 
-#[test]
-fn every_case_comes_out_as_it_should() {
+fn main() -> ExitCode {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/import");
     let bless = std::env::var_os("BLESS").is_some();
-    let mut folders: Vec<_> = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
+    let folders: Vec<_> = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(folders.len() >= 10, "only {} cases were found", folders.len());
-    let mut wrong = String::new();
-    for case in folders {
+    let trial = |case: PathBuf| {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        let settings = Case::of(&case);
-        let sources = read(&case.join("in")).unwrap();
-        let made = import(&sources, &settings.settings());
-        assert_eq!(made, import(&sources, &settings.settings()), "{name}: not the same twice");
-        let mut files = made.files.clone();
-        files.push(File { path: "../report.txt".into(), text: made.report.to_string() });
-        for file in &files {
-            assert!(!file.text.contains("geheim"), "{name}: {} holds a secret:\n{}", file.path, file.text);
-        }
-        loads(&name, &made, &settings, &mut wrong);
-        if bless {
-            let _ = fs::remove_dir_all(case.join("out"));
-            for file in &files {
-                let path = case.join("out").join(&file.path);
-                fs::create_dir_all(case.join("out")).unwrap();
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, &file.text).unwrap();
-            }
-            continue;
-        }
-        let mut expected = below(&case.join("out"), "");
-        expected
-            .insert("../report.txt".into(), fs::read_to_string(case.join("report.txt")).unwrap_or_default());
-        let came: BTreeMap<String, String> = files.into_iter().map(|file| (file.path, file.text)).collect();
-        let paths: std::collections::BTreeSet<&String> = expected.keys().chain(came.keys()).collect();
-        for path in paths {
-            let of = |files: &BTreeMap<String, String>| files.get(path).cloned().unwrap_or_default();
-            let (expected, came) = (of(&expected), of(&came));
-            if expected != came {
-                let diff = similar::TextDiff::from_lines(&expected, &came);
-                let diff = diff.unified_diff().header("expected", "came").to_string();
-                write!(wrong, "\n{name}/out/{path}:\n{diff}").unwrap();
-            }
+        Trial::test(name, move || holds(&case, bless))
+    };
+    libtest_mimic::run(&Arguments::from_args(), folders.into_iter().map(trial).collect()).exit_code()
+}
+
+/// Whether the case comes out as it should.
+fn holds(case: &Path, bless: bool) -> Result<(), Failed> {
+    let settings = Case::of(case);
+    let sources = read(&case.join("in"))?;
+    let made = import(&sources, &settings.settings());
+    if made != import(&sources, &settings.settings()) {
+        return Err("not the same twice".into());
+    }
+    let mut files = made.files.clone();
+    files.push(File { path: "../report.txt".into(), text: made.report.to_string() });
+    for file in &files {
+        if file.text.contains("geheim") {
+            return Err(format!("{} holds a secret:\n{}", file.path, file.text).into());
         }
     }
-    assert!(wrong.is_empty(), "{wrong}\nto accept: BLESS=1 cargo test -p watchbell-import --test cases");
+    let mut wrong = String::new();
+    loads(&made, &settings, &mut wrong);
+    if bless {
+        let _ = fs::remove_dir_all(case.join("out"));
+        for file in &files {
+            let path = case.join("out").join(&file.path);
+            fs::create_dir_all(case.join("out"))?;
+            fs::create_dir_all(path.parent().unwrap())?;
+            fs::write(path, &file.text)?;
+        }
+    } else {
+        compare(case, files, &mut wrong);
+    }
+    match wrong.as_str() {
+        "" => Ok(()),
+        wrong => {
+            Err(format!("{wrong}\nto accept: BLESS=1 cargo test -p watchbell-import --test cases").into())
+        }
+    }
+}
+
+fn compare(case: &Path, files: Vec<File>, wrong: &mut String) {
+    let mut expected = below(&case.join("out"), "");
+    expected.insert("../report.txt".into(), fs::read_to_string(case.join("report.txt")).unwrap_or_default());
+    let came: BTreeMap<String, String> = files.into_iter().map(|file| (file.path, file.text)).collect();
+    let paths: BTreeSet<&String> = expected.keys().chain(came.keys()).collect();
+    for path in paths {
+        let of = |files: &BTreeMap<String, String>| files.get(path).cloned().unwrap_or_default();
+        let (expected, came) = (of(&expected), of(&came));
+        if expected != came {
+            let diff = similar::TextDiff::from_lines(&expected, &came);
+            let diff = diff.unified_diff().header("expected", "came").to_string();
+            write!(wrong, "\nout/{path}:\n{diff}").unwrap();
+        }
+    }
 }
 
 /// Whether what came out is right to the one who will read it.
-fn loads(name: &str, made: &Import, case: &Case, wrong: &mut String) {
+fn loads(made: &Import, case: &Case, wrong: &mut String) {
     if made.files.is_empty() {
         return;
     }
@@ -81,15 +99,15 @@ fn loads(name: &str, made: &Import, case: &Case, wrong: &mut String) {
     match load(place.path(), &options, &fake::Fake) {
         Ok(bundle) => {
             let carried = made.report.rules.iter().filter(|rule| rule.became.is_some()).count();
-            assert_eq!(bundle.rules.len(), carried, "{name}");
+            assert_eq!(bundle.rules.len(), carried);
             for warning in &bundle.warnings {
-                write!(wrong, "\n{name}: {warning}").unwrap();
+                write!(wrong, "\n{warning}").unwrap();
             }
         }
-        Err(report) => write!(wrong, "\n{name}: does not load:\n{report}\n").unwrap(),
+        Err(report) => write!(wrong, "\ndoes not load:\n{report}\n").unwrap(),
     }
     let undefined = made.report.tokens.iter().filter(|token| !token.defined).count();
-    assert_eq!(undefined, case.check.len(), "{name}: values for the tokens without one, and for no other");
+    assert_eq!(undefined, case.check.len(), "values for the tokens without one, and for no other");
 }
 
 struct Case {

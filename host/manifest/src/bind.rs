@@ -7,6 +7,8 @@ mod params; // what to say of parameters that are valid
 mod schedule; // when it runs, and when it may speak
 mod module; // what `use` names
 mod rule; // a manifest's document → a bound rule
+mod refs; // what an environment refers to
+mod endpoint; // where a destination's messages go
 mod environment; // an environment's document → where rules run
 mod digest; // what a value says, as one short name
 

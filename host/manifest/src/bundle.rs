@@ -3,11 +3,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use watchbell_contract::Duration;
 use watchbell_pipeline::spec::RuleSpec;
 
+use crate::environment::Environment;
+use crate::modules::ModuleRef;
+use crate::report::Diagnostic;
+use crate::rule_limits::RuleLimits;
 use crate::shown::{Fields, Shown};
-use crate::{Diagnostic, Environment, ModuleRef};
 
 /// The manifests, environment and modules in force together.
 #[derive(Clone, Debug)]
@@ -56,31 +58,6 @@ pub struct TargetSpec {
     pub filter: Option<Value>,
     /// Missing indices are no fault.
     pub ignore_unavailable: bool,
-}
-
-/// Limits on a rule's module and runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RuleLimits {
-    pub memory_bytes: Option<u64>,
-    pub state_bytes: Option<u64>,
-    pub output_bytes: Option<u64>,
-    /// The module's own time in one call.
-    pub time: Option<Duration>,
-    /// Wall-clock time of a whole run, questions included.
-    pub deadline: Option<Duration>,
-}
-
-impl RuleLimits {
-    /// What `self` says, and where it is silent, what `under` says.
-    pub fn over(self, under: Self) -> Self {
-        Self {
-            memory_bytes: self.memory_bytes.or(under.memory_bytes),
-            state_bytes: self.state_bytes.or(under.state_bytes),
-            output_bytes: self.output_bytes.or(under.output_bytes),
-            time: self.time.or(under.time),
-            deadline: self.deadline.or(under.deadline),
-        }
-    }
 }
 
 impl Bundle {

@@ -6,7 +6,12 @@ use std::path::PathBuf;
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-use crate::{Identity, Place, RuleLimits, SecretRef, Shown};
+use crate::endpoint::Endpoint;
+use crate::modules::Identity;
+use crate::report::Place;
+use crate::rule_limits::RuleLimits;
+use crate::secret::SecretRef;
+use crate::shown::Shown;
 
 /// `default.yaml` with `NAME.yaml` over it.
 #[derive(Clone, Debug)]
@@ -93,54 +98,12 @@ pub struct DestinationSpec {
     pub outbox: watchbell_pipeline::spec::DestinationSpec,
     /// A product that a built-in alerter speaks to, for example `slack`.
     pub product: String,
-    pub url: SecretOr<String>,
-    pub auth: Auth,
     /// Valid by the product's schema and accepted by its `prepare`.
     pub params: Value,
     /// What of a message's fields the templates in `params` show.
     pub shown: Vec<Shown>,
-    pub grants: Grants,
-    /// Of one request.
-    pub timeout: Duration,
-}
-
-/// A value, or where to find it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretOr<T> {
-    Plain(T),
-    Secret(SecretRef),
-}
-
-/// How the host proves to a destination who it is. The alerter never sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    None,
-    Bearer(SecretRef),
-    Basic {
-        username: String,
-        password: SecretRef,
-    },
-    Header {
-        name: String,
-        value: SecretRef,
-    },
-    Query {
-        name: String,
-        value: SecretRef,
-    },
-    /// HMAC-SHA256 of the body in hex, after `prefix`, in the header `header`.
-    Hmac {
-        header: String,
-        prefix: String,
-        secret: SecretRef,
-    },
-}
-
-/// What a destination may do that is refused by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// Connect to loopback, private and link-local addresses.
-    pub private_addresses: bool,
+    /// Where its messages go, and by which way.
+    pub endpoint: Endpoint,
 }
 
 impl Environment {
@@ -159,17 +122,10 @@ impl Environment {
             }
         }
         for (name, destination) in &self.destinations {
-            if let SecretOr::Secret(secret) = &destination.url {
-                found.push((format!("destinations.{name}.url"), secret));
-            }
-            match &destination.auth {
-                Auth::None => {}
-                Auth::Bearer(secret)
-                | Auth::Basic { password: secret, .. }
-                | Auth::Header { value: secret, .. }
-                | Auth::Query { value: secret, .. }
-                | Auth::Hmac { secret, .. } => found.push((format!("destinations.{name}.auth"), secret)),
-            }
+            let secrets = destination.endpoint.secrets();
+            found.extend(
+                secrets.into_iter().map(|(key, secret)| (format!("destinations.{name}.{key}"), secret)),
+            );
         }
         found
     }

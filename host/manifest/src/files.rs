@@ -19,18 +19,35 @@ pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBu
     found
 }
 
+/// What to say where a folder that was named is not there at all.
+pub(crate) fn missing(root: &Path) -> Option<Diagnostic> {
+    let error = fs::metadata(root).err().filter(|error| error.kind() == std::io::ErrorKind::NotFound)?;
+    let hint = "run this where it lies, or name another: the folder of rules is given by `--rules DIR`";
+    Some(fault(root, format!("cannot be read: {}", words(&error))).hint(hint))
+}
+
 /// The file of tests that `path` is, or every one below it, in order of path.
 pub(crate) fn tests(path: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    if let Some(fault) = missing(path) {
+        faults.push(fault);
+        return Vec::new();
+    }
     if !path.is_file() {
         return walk(path, true, faults);
     }
-    if !crate::trial::is_test_file(path) {
+    if !is_test_file(path) {
         faults.push(
             fault(path, "is not a file of tests").hint("give a folder, or a file that ends in `.test.yaml`"),
         );
         return Vec::new();
     }
     vec![path.to_path_buf()]
+}
+
+/// Whether a file holds tests, by its name.
+fn is_test_file(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 fn walk(root: &Path, tests: bool, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
@@ -148,8 +165,8 @@ impl Walk<'_> {
         if name.starts_with('.') || path == self.root.join("environments") {
             return;
         }
-        let manifest = (name.ends_with(".yaml") || name.ends_with(".yml"))
-            && crate::trial::is_test_file(path) == self.tests;
+        let manifest =
+            (name.ends_with(".yaml") || name.ends_with(".yml")) && is_test_file(path) == self.tests;
         match fs::metadata(path) {
             Ok(about) if about.is_dir() => self.folder(path),
             Ok(_) if manifest => self.found.push(path.to_path_buf()),

@@ -6,29 +6,21 @@ use serde_json::{Value, json};
 
 use crate::bind::doc::Doc;
 use crate::bind::{self, Bench};
+use crate::options::Options;
 use crate::overlay::{self, json as to_json};
 use crate::report::{Diagnostic, Level, Place, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
 use crate::{Bundle, Environment, Modules, Report, files};
 
-/// What to load, beside the files.
-pub struct Options<'a> {
-    /// The name of the file that is laid over `default.yaml`.
-    pub environment: &'a str,
-    /// Values that stand in for tokens of the environment, read as a plain YAML scalar would be.
-    pub token_overrides: &'a [(String, String)],
-    /// Variables of the process: for secrets only.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Whether a secret that is not there is a fault. Off where only manifests are looked at.
-    pub check_secrets: bool,
-}
-
 /// Loads every manifest below `root`, and the environment from `root/environments`.
 ///
 /// # Errors
 /// Every fault of every file; warnings among them.
 pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result<Bundle, Report> {
+    if let Some(fault) = files::missing(root) {
+        return Err(Report::new(vec![fault]));
+    }
     let mut faults = Vec::new();
     let mut tokens = Tokens::default();
     let home = root.join("environments");
@@ -153,7 +145,10 @@ fn missing(home: &Path, name: &str) -> Diagnostic {
     known.sort();
     let fault = files::fault(&home.join(format!("{name}.yaml")), format!("there is no environment `{name}`"));
     if name == "default" {
-        return fault.hint("`default.yaml` is always loaded: put what all environments share there");
+        return fault.hint(
+            "`default.yaml` is always loaded: put what all environments share there, for example\n\
+             clusters: { main: { nodes: [\"http://localhost:9200\"] } }",
+        );
     }
     fault.maybe_hint(suggest(name, &known.iter().map(String::as_str).collect::<Vec<_>>()))
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use watchbell_contract::{AlertText, Fault, Plan};
 
+use crate::endpoint::EndpointKind;
+
 /// The loader's window on everything that is not a file of the bundle.
 pub trait Modules {
     /// Names that `use:` of a rule may hold, for suggestions.
@@ -90,6 +92,8 @@ pub struct ProductInfo {
     /// JSON Schema of a destination's `params`.
     pub params_schema: Value,
     pub text: AlertText,
+    /// By which way its messages go.
+    pub endpoint: EndpointKind,
 }
 
 impl fmt::Display for ModuleRef {

@@ -201,20 +201,27 @@ pub(crate) struct Plugins {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     #[serde(rename = "use")]
     pub(crate) product: String,
-    pub(crate) url: TextOrSecret,
-    pub(crate) auth: Option<Auth>,
     pub(crate) params: Option<Value>,
     pub(crate) text: Option<TextForm>,
     #[serde(default)]
-    pub(crate) grants: Grants,
-    #[serde(default)]
     pub(crate) retry: Retry,
-    pub(crate) timeout: Option<Span>,
     pub(crate) concurrency: Option<usize>,
+    /// The keys of its kind.
+    #[serde(flatten)]
+    pub(crate) endpoint: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpEndpoint {
+    pub(crate) url: TextOrSecret,
+    pub(crate) auth: Option<Auth>,
+    #[serde(default)]
+    pub(crate) grants: Grants,
+    pub(crate) timeout: Option<Span>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

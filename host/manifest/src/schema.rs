@@ -1,10 +1,12 @@
 //! What a document may hold. One JSON Schema reports every fault at once; this room gives them words and places.
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
+use crate::endpoint::EndpointKind;
 use crate::overlay::{Spans, join};
 use crate::report::{Diagnostic, list, nearest, suggest};
 use crate::units;
@@ -36,7 +38,47 @@ pub(crate) fn rule() -> &'static Schema {
 
 pub(crate) fn environment() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
-    SCHEMA.get_or_init(|| Schema::shipped(include_str!("../schema/environment.json")))
+    SCHEMA.get_or_init(|| {
+        let mut document = json(include_str!("../schema/environment.json"));
+        for kind in EndpointKind::ALL {
+            add_keys(&mut document["$defs"]["destination"], kind.keys());
+        }
+        let needed = EndpointKind::ALL.iter().map(|kind| required(&kind.keys()));
+        // What some kinds can do without is checked once the product has said which kind it is.
+        let needed = needed.reduce(|all, of| &all & &of).unwrap_or_default();
+        if let Some(required) = document["$defs"]["destination"]["required"].as_array_mut() {
+            required.extend(needed.into_iter().map(Value::from));
+        }
+        Schema::new(document).expect("a shipped schema is a schema")
+    })
+}
+
+/// What the keys of a destination's own kind may hold.
+pub(crate) fn endpoint(kind: EndpointKind) -> &'static Schema {
+    static HTTP: OnceLock<Schema> = OnceLock::new();
+    let schema = match kind {
+        EndpointKind::Http => &HTTP,
+    };
+    schema.get_or_init(|| {
+        let mut document = kind.keys();
+        document["$defs"] = environment().document["$defs"].clone();
+        Schema::new(document).expect("a shipped schema is a schema")
+    })
+}
+
+fn add_keys(under: &mut Value, over: Value) {
+    let (Some(under), Value::Object(mut over)) = (under["properties"].as_object_mut(), over) else { return };
+    if let Some(Value::Object(keys)) = over.remove("properties") {
+        under.extend(keys);
+    }
+}
+
+fn required(schema: &Value) -> BTreeSet<String> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("a shipped schema is JSON")
 }
 
 pub(crate) struct Schema {
@@ -53,8 +95,7 @@ impl Schema {
     }
 
     fn shipped(text: &str) -> Self {
-        let document = serde_json::from_str(text).expect("a shipped schema is JSON");
-        Self::new(document).expect("a shipped schema is a schema")
+        Self::new(json(text)).expect("a shipped schema is a schema")
     }
 
     /// Reports all that is wrong with `value`, which stands at `prefix` of the document that `spans` knows.

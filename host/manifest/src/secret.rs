@@ -174,6 +174,13 @@ impl fmt::Display for SecretRef {
     }
 }
 
+/// A value, or where to find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretOr<T> {
+    Plain(T),
+    Secret(SecretRef),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

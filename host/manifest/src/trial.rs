@@ -138,12 +138,6 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether a file holds tests, by its name.
-pub(crate) fn is_test_file(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
-}
-
 /// Loads the test files at or below `path`, in order of path.
 ///
 /// # Errors

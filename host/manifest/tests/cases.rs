@@ -6,8 +6,10 @@
 //! - `BLESS=1 cargo test -p watchbell-manifest` accepts what is told now.
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use watchbell_manifest::{Options, load, render};
 
 mod fake;
@@ -17,32 +19,37 @@ clusters: { main: { nodes: [\"http://127.0.0.1:9200\"] } }
 destinations: { ops-chat: { use: slack, url: \"http://127.0.0.1:9300/chat\" } }
 ";
 
-#[test]
-fn every_case_tells_what_it_expects() {
+fn main() -> ExitCode {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/manifest");
     let bless = std::env::var_os("BLESS").is_some();
-    let mut wrong = String::new();
-    let mut folders: Vec<_> = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
+    let folders: Vec<_> = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(folders.len() >= 40, "only {} cases were found", folders.len());
-    for case in folders {
-        let (told, name) = tell(&case);
-        let other = if name == "expected.err" { "expected.out" } else { "expected.err" };
-        if bless {
-            fs::write(case.join(name), &told).unwrap();
-            if case.join(other).exists() {
-                fs::remove_file(case.join(other)).unwrap();
-            }
-            continue;
+    let trial = |case: PathBuf| {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        Trial::test(name, move || holds(&case, bless))
+    };
+    libtest_mimic::run(&Arguments::from_args(), folders.into_iter().map(trial).collect()).exit_code()
+}
+
+/// Whether the case tells what it expects.
+fn holds(case: &Path, bless: bool) -> Result<(), Failed> {
+    let (told, name) = tell(case);
+    let other = if name == "expected.err" { "expected.out" } else { "expected.err" };
+    if bless {
+        fs::write(case.join(name), &told)?;
+        if case.join(other).exists() {
+            fs::remove_file(case.join(other))?;
         }
-        let expected = fs::read_to_string(case.join(name)).unwrap_or_default();
-        if expected != told || case.join(other).exists() {
-            let diff = similar::TextDiff::from_lines(&expected, &told);
-            let diff = diff.unified_diff().header("expected", "told").to_string();
-            write!(wrong, "\n{}/{name}:\n{diff}", case.display()).unwrap();
-        }
+        return Ok(());
     }
-    assert!(wrong.is_empty(), "{wrong}\nto accept: BLESS=1 cargo test -p watchbell-manifest --test cases");
+    let expected = fs::read_to_string(case.join(name)).unwrap_or_default();
+    if expected == told && !case.join(other).exists() {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(&expected, &told);
+    let diff = diff.unified_diff().header("expected", "told").to_string();
+    let accept = "to accept: BLESS=1 cargo test -p watchbell-manifest --test cases";
+    Err(format!("{}/{name}:\n{diff}\n{accept}", case.display()).into())
 }
 
 /// What loading the case tells, and the file that expects it.

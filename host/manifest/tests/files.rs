@@ -128,3 +128,19 @@ fn a_thousand_faulty_rules_are_all_told_and_the_rest_counted() {
     assert_eq!(text.matches("`index` is missing").count(), 1_000);
     assert!(text.ends_with("and 100 more"), "{}", &text[text.len() - 60..]);
 }
+
+#[test]
+fn a_folder_of_rules_that_is_not_there_is_one_fault_with_a_way_out() {
+    let root = bundle();
+    assert_eq!(
+        told(&root.path().join("nowhere"), "default"),
+        "error: rules: cannot be read: no such file or directory\n\n\
+         hint: run this where it lies, or name another: the folder of rules is given by `--rules DIR`"
+    );
+    fs::remove_file(root.path().join("environments/default.yaml")).unwrap();
+    let told = told(root.path(), "default");
+    assert!(
+        told.contains("for example\nclusters: { main: { nodes: [\"http://localhost:9200\"] } }"),
+        "{told}"
+    );
+}

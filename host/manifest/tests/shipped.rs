@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use watchbell_contract::Duration;
-use watchbell_manifest::{BoundRule, Bundle, Options, SecretOr, SecretRef, diff, load, render};
+use watchbell_manifest::{BoundRule, Bundle, Endpoint, Options, SecretOr, SecretRef, diff, load, render};
 use watchbell_pipeline::spec::Schedule;
 
 mod fake;
@@ -59,8 +59,9 @@ fn the_rule_means_what_it_says() {
         rule.spec.alert.steps.iter().map(|s| (s.after.0 / 60_000, s.unless_acknowledged)).collect();
     assert_eq!(steps, [(0, false), (15, true), (45, true)]);
     let chat = &bundle.environment.destinations["ops-chat"];
-    assert_eq!(chat.url, SecretOr::Secret(SecretRef::Env("OPS_CHAT_URL".into())));
-    assert!(!chat.grants.private_addresses);
+    let Endpoint::Http(http) = &chat.endpoint;
+    assert_eq!(http.url, SecretOr::Secret(SecretRef::Env("OPS_CHAT_URL".into())));
+    assert!(!http.grants.private_addresses);
 }
 
 #[test]

@@ -12,72 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
+use crate::config::{Config, Trouble};
 use crate::errors::Refusal;
 use crate::http;
-
-/// Milliseconds since the epoch: what `now` means in date maths, and when views expire.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-#[derive(Clone)]
-pub struct Config {
-    pub clock: Clock,
-    pub limits: Limits,
-    pub retention: Retention,
-}
-
-#[derive(Clone, Debug)]
-pub struct Limits {
-    pub indices_max: usize,
-    /// Over all indices. Beyond it, writes are refused with 429, as by Elasticsearch's circuit breaker.
-    pub documents_max: usize,
-    /// Over all indices, in memory, about; refused as above.
-    pub bytes_max: usize,
-    /// Of one request; as `http.max_content_length`.
-    pub body_bytes_max: usize,
-}
-
-/// What each index forgets, oldest first. By default nothing.
-#[derive(Clone, Debug)]
-pub struct Retention {
-    pub age_max: Option<Duration>,
-    pub documents_max: Option<usize>,
-    pub time_field: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { clock: Arc::new(wall_clock), limits: Limits::default(), retention: Retention::default() }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { indices_max: 1_000, documents_max: 2_000_000, bytes_max: 4 << 30, body_bytes_max: 100 << 20 }
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { age_max: None, documents_max: None, time_field: "@timestamp".into() }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the default clock; tests pass their own")]
-fn wall_clock() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// What goes wrong, until it is well again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Searches are refused with this status.
-    Refuse(u16),
-    /// A shard is on no node. An answer without it is given to those alone who let a part be missing.
-    PartialShards,
-    /// So many shards have no node; searches are answered.
-    Unassigned(u32),
-}
+use crate::shared::Shared;
 
 /// A running node. Dropping it stops listening; `stop` also waits for the last answers.
 pub struct Node {
@@ -85,26 +23,6 @@ pub struct Node {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    cluster: Mutex<Cluster>,
-    pub(crate) limits: Limits,
-    retention: Retention,
-    trouble: Mutex<Option<Trouble>>,
-    pub(crate) clock: Clock,
-    body_bytes_max: usize,
-}
-
-impl Shared {
-    /// A request that panicked has left the documents whole: every write is one push.
-    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Cluster> {
-        self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        *self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 impl Node {

@@ -3,35 +3,11 @@ use watchbell_contract::{Duration, Severity, Timestamp, Window};
 
 use crate::order::{Purpose, Run, RunId};
 use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, Told};
-use crate::spec::{AlertSpec, CatchUp, DestinationName, Meaning, NoData, RuleName, RuleSpec, Schedule, Step};
+use crate::spec::{DestinationName, RuleName, RuleSpec, Step};
 
 /// Every minute, 10 s late, with 2 minutes for late documents.
 pub(crate) fn rule() -> RuleSpec {
-    RuleSpec {
-        name: RuleName("rule".into()),
-        owner: None,
-        enabled: true,
-        meaning: Meaning("1".into()),
-        state_version: 1,
-        cluster: "main".into(),
-        schedule: Schedule::Every(Duration::from_mins(1)),
-        grid: Duration::from_mins(1),
-        checks: true,
-        calendar: false,
-        history: Duration::ZERO,
-        delay: Duration::from_secs(10),
-        lateness: Duration::from_mins(2),
-        lookback: None,
-        catch_up: CatchUp::Merge,
-        window_max: Duration::from_hours(1),
-        deadline: Duration::from_mins(1),
-        key: Vec::new(),
-        severity: Severity::Warning,
-        worse: Vec::new(),
-        no_data: NoData::Ignore,
-        active: None,
-        alert: AlertSpec::default(),
-    }
+    RuleSpec::every("rule", Duration::from_mins(1))
 }
 
 /// A live run over `window`, after `told`.

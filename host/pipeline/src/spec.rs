@@ -147,6 +147,43 @@ pub struct DestinationSpec {
     pub concurrency: usize,
 }
 
+impl RuleSpec {
+    /// What a manifest means where it is silent: see the fields of these names.
+    pub const DELAY: Duration = Duration::from_secs(10);
+    pub const LATENESS: Duration = Duration::from_mins(2);
+    pub const WINDOW_MAX: Duration = Duration::from_hours(1);
+    pub const DEADLINE: Duration = Duration::from_mins(1);
+
+    /// A rule of that name that checks every `every`, and else is what a manifest is where it is silent. It tells nobody.
+    pub fn every(name: &str, every: Duration) -> Self {
+        Self {
+            name: RuleName(name.to_owned()),
+            owner: None,
+            enabled: true,
+            meaning: Meaning("1".into()),
+            state_version: 1,
+            cluster: "main".into(),
+            schedule: Schedule::Every(every),
+            grid: every,
+            checks: true,
+            calendar: false,
+            history: Duration::ZERO,
+            delay: Self::DELAY,
+            lateness: Self::LATENESS,
+            lookback: None,
+            catch_up: CatchUp::default(),
+            window_max: Self::WINDOW_MAX,
+            deadline: Self::DEADLINE,
+            key: Vec::new(),
+            severity: Severity::default(),
+            worse: Vec::new(),
+            no_data: NoData::default(),
+            active: None,
+            alert: AlertSpec::default(),
+        }
+    }
+}
+
 impl Step {
     pub fn id(&self) -> StepId {
         digest::step_id(self)

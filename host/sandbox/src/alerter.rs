@@ -5,16 +5,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use wasmtime::Store;
+use wasmtime::{Engine, Store};
 use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, Refusal};
 
-use crate::bindings::AlerterComponent;
-use crate::bindings::alerter::AlerterComponentPre;
 use crate::call::{self, Step};
-use crate::convert;
+use crate::capabilities::http::{Destination, HttpAccess};
+use crate::contract::{AlerterExports, AlerterInstance};
 use crate::fault::{GuestFault, RunError};
 use crate::guest::Guest;
-use crate::http::{Capability, Destination};
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 
@@ -23,10 +21,17 @@ use crate::limits::Limits;
 pub struct AlerterModule(pub(crate) Arc<Compiled>);
 
 pub(crate) struct Compiled {
-    pub(crate) pre: AlerterComponentPre<Guest>,
+    pub(crate) engine: Engine,
+    pub(crate) exports: Box<dyn AlerterExports>,
     pub(crate) tick: Duration,
     pub(crate) about: AlerterAbout,
     pub(crate) inspection: Inspection,
+}
+
+impl Compiled {
+    async fn instance(&self, limits: &Limits, access: Option<HttpAccess>) -> Result<Instance, RunError> {
+        Instance::new(&self.engine, &*self.exports, self.tick, limits, access).await
+    }
 }
 
 impl AlerterModule {
@@ -49,16 +54,12 @@ impl AlerterModule {
     /// The inner error is the module's verdict on the parameters, the outer one a failure of the module itself.
     pub fn prepare(&self, product: &str, params: &str) -> Result<Result<(), Vec<Fault>>, RunError> {
         let work = async {
-            let mut guest = Instance::new(&self.0.pre, self.0.tick, &Limits::default(), None).await?;
-            call::enter(&mut guest.store, guest.tick);
-            let outcome = guest
-                .bindings
-                .watchbell_plugin_alerter()
-                .call_prepare(&mut guest.store, product, params)
-                .await;
+            let mut guest = self.0.instance(&Limits::default(), None).await?;
+            guest.enter();
+            let outcome = guest.alerter.prepare(&mut guest.store, product, params).await;
             guest.leave(outcome)
         };
-        Ok(without_waiting(work)?.map_err(convert::faults))
+        without_waiting(work)
     }
 
     /// Delivers one message.
@@ -80,20 +81,16 @@ impl AlerterModule {
         limits: &Limits,
     ) -> Result<Result<Receipt, Refusal>, RunError> {
         let (module, limits) = (Arc::clone(&self.0), *limits);
-        let (named, params, intent) = (product.to_owned(), params.to_owned(), convert::intent(intent));
-        let way = Capability::new(destination.clone());
+        let (named, params, intent) = (product.to_owned(), params.to_owned(), intent.clone());
+        let access = HttpAccess::new(destination.clone());
         let delivery = async move {
-            let mut guest = Instance::new(&module.pre, module.tick, &limits, Some(way)).await?;
-            call::enter(&mut guest.store, guest.tick);
-            let outcome = guest
-                .bindings
-                .watchbell_plugin_alerter()
-                .call_deliver(&mut guest.store, &named, &params, &intent)
-                .await;
+            let mut guest = module.instance(&limits, Some(access)).await?;
+            guest.enter();
+            let outcome = guest.alerter.deliver(&mut guest.store, &named, &params, &intent).await;
             let outcome = guest.leave(outcome)?;
             let state = guest.store.data_mut();
-            let interrupted = state.http.as_ref().is_some_and(|way| way.interrupted);
-            let outcome = match outcome.map(convert::receipt).map_err(convert::refusal) {
+            let interrupted = state.http.as_ref().is_some_and(|access| access.interrupted);
+            let outcome = match outcome {
                 // The alerter knows that it has no answer; only the host knows that a request went out before.
                 Err(Refusal::Unavailable { reason, retry_after }) if interrupted => {
                     Err(Refusal::Unanswered { reason, retry_after })
@@ -160,24 +157,29 @@ impl std::fmt::Debug for AlerterModule {
 /// A store and the one instance in it.
 pub(crate) struct Instance {
     pub(crate) store: Store<Guest>,
-    pub(crate) bindings: AlerterComponent,
-    pub(crate) tick: Duration,
+    pub(crate) alerter: Box<dyn AlerterInstance>,
+    tick: Duration,
 }
 
 impl Instance {
     pub(crate) async fn new(
-        pre: &AlerterComponentPre<Guest>,
+        engine: &Engine,
+        exports: &dyn AlerterExports,
         tick: Duration,
         limits: &Limits,
-        way: Option<Capability>,
+        access: Option<HttpAccess>,
     ) -> Result<Self, RunError> {
-        let mut store = call::store(pre.engine(), tick, limits, Guest::new(limits, way));
+        let mut store = call::store(engine, tick, limits, Guest::new(limits, access));
         call::enter(&mut store, tick);
-        let bindings = pre.instantiate_async(&mut store).await;
-        match call::leave(&mut store, bindings, Step::Start) {
-            Ok(bindings) => Ok(Self { store, bindings, tick }),
+        let alerter = exports.instantiate(&mut store).await;
+        match call::leave(&mut store, alerter, Step::Start) {
+            Ok(alerter) => Ok(Self { store, alerter, tick }),
             Err(fault) => Err(call::end(&mut store, fault)),
         }
+    }
+
+    pub(crate) fn enter(&mut self) {
+        call::enter(&mut self.store, self.tick);
     }
 
     pub(crate) fn leave<T>(&mut self, outcome: wasmtime::Result<T>) -> Result<T, RunError> {

@@ -94,6 +94,7 @@ fn question(question: contract::Question) -> Question {
             contract::ClusterView::UnassignedShards => ClusterView::UnassignedShards,
             contract::ClusterView::PendingTasks => ClusterView::PendingTasks,
             contract::ClusterView::Disks => ClusterView::Disks,
+            contract::ClusterView::Gate => ClusterView::Gate,
         }),
     };
     Question {

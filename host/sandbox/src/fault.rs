@@ -5,6 +5,7 @@ use std::time::Duration;
 use watchbell_contract::Problem;
 
 use crate::bytes::Size;
+use crate::capabilities::log::LogLine;
 use crate::limits::STACK_BYTES_MAX;
 
 /// A run or delivery that the module did not survive, and what it wrote to its log before.
@@ -16,21 +17,6 @@ pub struct RunError {
     pub logs_dropped: u64,
     /// The module's own time, up to the fault.
     pub guest_time: Duration,
-}
-
-/// The lines a module wrote, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Logs {
-    pub(crate) lines: Vec<LogLine>,
-    /// Lines beyond the limit.
-    pub(crate) dropped: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// 0 error, 1 warn, 2 info, 3 debug, 4 trace.
-    pub level: u8,
-    pub message: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,22 +5,17 @@ use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::bytes::{Size, shortened};
+use crate::capabilities::{CAPABILITIES, Capability};
+use crate::kind::Kind;
 use crate::limits::{NAME_BYTES_MAX, PORTS_MAX};
+use crate::versions::{CONTRACT, OFFERED, is_newer, track};
 
-/// The version of the contract that this host speaks, `major.minor`.
-pub const CONTRACT: &str = "0.1";
 const PACKAGE: &str = "watchbell:plugin/";
 /// Where the SDK leaves its version.
 const SDK_SECTION: &str = "watchbell:sdk";
 /// Where an SDK leaves the contract's version, `0.1` or `0.1.0`. Modules without it are judged by what they import and
 /// export alone.
 const CONTRACT_SECTION: &str = "watchbell:contract";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    Rule,
-    Alerter,
-}
 
 /// A module, as read and not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +26,8 @@ pub struct Inspection {
     /// The contract's version that it exports.
     pub contract: String,
     pub imports: Vec<String>,
+    /// What the imports let it do.
+    pub capabilities: Vec<&'static Capability>,
     pub exports: Vec<String>,
     /// SHA-256, in hexadecimal.
     pub digest: String,
@@ -66,7 +63,7 @@ pub enum LoadFault {
         hints(imports)
     )]
     CoreModule { imports: Vec<String> },
-    #[error("was built for contract {built}; this host offers {CONTRACT}: {}", if newer(built) {
+    #[error("was built for contract {built}; this host offers {}: {}", OFFERED.join(", "), if is_newer(built) {
         "update Watchbell, or build the module with its SDK"
     } else {
         "build the module with a newer SDK"
@@ -80,7 +77,7 @@ pub enum LoadFault {
         "exports neither `watchbell:plugin/rule` nor `watchbell:plugin/alerter`: was the SDK's export macro used, and were custom sections stripped before it became a component?"
     )]
     NoExport,
-    #[error("is {}, not {}", named(*found), named(match found { Kind::Rule => Kind::Alerter, Kind::Alerter => Kind::Rule }))]
+    #[error("is {found}, not {}", match found { Kind::Rule => Kind::Alerter, Kind::Alerter => Kind::Rule })]
     OtherKind { found: Kind },
     #[error("does not fit the contract {CONTRACT}: {0}")]
     Contract(String),
@@ -122,10 +119,12 @@ pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, Load
     if !denied.is_empty() {
         return Err(LoadFault::Imports { kind, imports: denied });
     }
+    let capabilities = outline.capabilities();
     Ok(Inspection {
         kind,
         sdk: outline.sdk,
         contract,
+        capabilities,
         imports: outline.imports,
         exports: outline.exports,
         digest: hex::encode(Sha256::digest(bytes)),
@@ -197,7 +196,12 @@ impl Outline {
     fn foreign_version(&self) -> Option<String> {
         let versions = self.imports.iter().chain(&self.exports).filter_map(|name| plugin_version(name));
         // The SDK's own version tells nothing: it may rise while the contract stays.
-        self.contract.as_deref().into_iter().chain(versions).map(track).find(|version| version != CONTRACT)
+        self.contract
+            .as_deref()
+            .into_iter()
+            .chain(versions)
+            .map(track)
+            .find(|version| !OFFERED.contains(&version.as_str()))
     }
 
     fn kind(&self) -> Option<(Kind, String)> {
@@ -211,12 +215,15 @@ impl Outline {
         })
     }
 
+    fn capabilities(&self) -> Vec<&'static Capability> {
+        let imported = |name: &str| self.imports.iter().any(|import| interface(import) == Some(name));
+        CAPABILITIES.iter().filter(|capability| imported(capability.name)).collect()
+    }
+
     fn denied(&self, kind: Kind) -> Vec<String> {
-        let allowed: &[&str] = match kind {
-            Kind::Rule => &["types", "log"],
-            Kind::Alerter => &["types", "log", "http"],
-        };
-        let denied = |name: &&String| !interface(name).is_some_and(|interface| allowed.contains(&interface));
+        let allowed =
+            |interface: &str| interface == "types" || Capability::of(kind).any(|it| it.name == interface);
+        let denied = |name: &&String| !interface(name).is_some_and(allowed);
         self.imports.iter().filter(denied).cloned().collect()
     }
 }
@@ -248,23 +255,6 @@ fn plugin_version(name: &str) -> Option<&str> {
     Some(name.strip_prefix(PACKAGE)?.split_once('@')?.1)
 }
 
-/// `0.4` of `0.4.2`: what must agree.
-fn track(version: &str) -> String {
-    version.split('.').take(2).collect::<Vec<_>>().join(".")
-}
-
-fn newer(built: &str) -> bool {
-    let parts = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
-    parts(built) > parts(CONTRACT)
-}
-
-fn named(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Rule => "a rule",
-        Kind::Alerter => "an alerter",
-    }
-}
-
 fn listed(imports: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown: Vec<String> = imports
@@ -283,11 +273,8 @@ fn unversioned(name: &str) -> &str {
 }
 
 fn allowance(kind: Kind, imports: &[String]) -> String {
-    let allowed = match kind {
-        Kind::Rule => "a rule may import only `watchbell:plugin/log`",
-        Kind::Alerter => "an alerter may import only `watchbell:plugin/log` and `watchbell:plugin/http`",
-    };
-    format!(": {allowed}{}", hints(imports))
+    let allowed: Vec<String> = Capability::of(kind).map(|it| format!("`{PACKAGE}{}`", it.name)).collect();
+    format!(": {kind} may import only {}{}", allowed.join(" and "), hints(imports))
 }
 
 const BUILT_FOR_WASI: &str = "it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)";
@@ -300,8 +287,6 @@ fn hints(imports: &[String]) -> String {
             "wasi:clocks",
             "a crate reads the clock (chrono's `clock`, `Instant::now`): take the window's or the rows' times",
         ),
-        ("wasi:http", "requests go through `watchbell:plugin/http`, in an alerter"),
-        ("wasi:sockets", "requests go through `watchbell:plugin/http`, in an alerter"),
         ("wasi:", BUILT_FOR_WASI),
         ("wasi_snapshot_preview1", BUILT_FOR_WASI),
         (
@@ -316,7 +301,8 @@ fn hints(imports: &[String]) -> String {
     ];
     let mut hints: Vec<&str> = Vec::new();
     for import in imports {
-        let hint = KNOWN.iter().find(|(prefix, _)| import.starts_with(prefix)).map(|&(_, hint)| hint);
+        let mut known = CAPABILITIES.iter().flat_map(|capability| capability.instead_of).chain(KNOWN);
+        let hint = known.find(|(prefix, _)| import.starts_with(prefix)).map(|&(_, hint)| hint);
         hints.extend(hint.filter(|hint| !hints.contains(hint)));
     }
     hints.iter().map(|hint| format!("; {hint}")).collect()

@@ -49,8 +49,6 @@ pub(crate) const PORTS_MAX: usize = 1_000;
 pub(crate) const SIGNALS_MAX: usize = 10_000;
 /// Questions of one round.
 pub(crate) const QUESTIONS_MAX: usize = 64;
-/// How often a rule may ask further questions after an answer.
-pub(crate) const ROUNDS_MAX: u32 = 4;
 /// Documents that evidence may ask for.
 pub(crate) const EVIDENCE_NEWEST_MAX: u32 = 10;
 /// One label's name or value.

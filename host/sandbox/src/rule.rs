@@ -2,26 +2,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::Store;
 use wasmtime::component::ResourceAny;
-use watchbell_contract::{About, Fault, Finding, Plan, Question, Rows, Window};
+use wasmtime::{Engine, Store};
+use watchbell_contract::{About, Fault, Finding, Plan, Question, ROUNDS_MAX, Rows, Window};
 
-use crate::bindings::RuleComponent;
-use crate::bindings::rule::RuleComponentPre;
 use crate::call::{self, Step};
-use crate::convert;
-use crate::fault::{GuestFault, LogLine, RunError};
+use crate::capabilities::log::LogLine;
+use crate::contract::{RuleExports, RuleInstance};
+use crate::fault::{GuestFault, RunError};
 use crate::finding::{check_finding, check_questions, drop_infinities};
 use crate::guest::Guest;
 use crate::inspect::Inspection;
-use crate::limits::{Limits, ROUNDS_MAX};
+use crate::limits::Limits;
+use crate::plan::check_plan;
 
 /// A rule, compiled and linked. Cheap to clone; runs of it share nothing but code.
 #[derive(Clone)]
 pub struct RuleModule(pub(crate) Arc<Compiled>);
 
 pub(crate) struct Compiled {
-    pub(crate) pre: RuleComponentPre<Guest>,
+    pub(crate) engine: Engine,
+    pub(crate) exports: Box<dyn RuleExports>,
     pub(crate) tick: Duration,
     pub(crate) about: About,
     pub(crate) inspection: Inspection,
@@ -32,7 +33,7 @@ pub(crate) struct Compiled {
 pub struct RuleRun {
     guest: Instance,
     run: ResourceAny,
-    rounds: u32,
+    rounds: usize,
     asked: u32,
     window: Window,
     key: Vec<String>,
@@ -49,6 +50,12 @@ pub struct RunReport {
     pub guest_time: Duration,
     /// The module's memory at its largest.
     pub memory_bytes: usize,
+}
+
+impl Compiled {
+    fn instance(&self, limits: &Limits) -> Result<Instance, RunError> {
+        Instance::new(&self.engine, &*self.exports, self.tick, limits)
+    }
 }
 
 impl RuleModule {
@@ -71,11 +78,10 @@ impl RuleModule {
     /// The inner error is the module's verdict on the parameters, or that its plan reads back more than 400 days or
     /// checks less often than every 7 days; the outer one is a failure of the module itself.
     pub fn prepare(&self, params: &str, key: &[String]) -> Result<Result<Plan, Vec<Fault>>, RunError> {
-        let mut guest = Instance::new(&self.0.pre, self.0.tick, &Limits::default())?;
-        let outcome = guest
-            .call(|bindings, store| bindings.watchbell_plugin_rule().call_prepare(store, params, key))
-            .map_err(|fault| guest.end(fault))?;
-        Ok(outcome.map_err(convert::faults).and_then(convert::plan))
+        let mut guest = self.0.instance(&Limits::default())?;
+        let outcome =
+            guest.call(|rule, store| rule.prepare(store, params, key)).map_err(|fault| guest.end(fault))?;
+        Ok(outcome.and_then(check_plan))
     }
 
     /// Begins a run in a fresh instance.
@@ -90,13 +96,10 @@ impl RuleModule {
         window: Window,
         limits: &Limits,
     ) -> Result<RuleRun, RunError> {
-        let mut guest = Instance::new(&self.0.pre, self.0.tick, limits)?;
-        let span = convert::window(window);
+        let mut guest = self.0.instance(limits)?;
         let run = guest
-            .call(|bindings, store| {
-                bindings.watchbell_plugin_rule().run().call_start(store, params, key, state, span)
-            })
-            .and_then(|started| started.map_err(reported))
+            .call(|rule, store| rule.start(store, params, key, state, window))
+            .and_then(|started| started.map_err(GuestFault::Problem))
             .map_err(|fault| guest.end(fault))?;
         Ok(RuleRun { guest, run, rounds: 0, asked: 0, window, key: key.to_vec(), limits: *limits })
     }
@@ -117,8 +120,7 @@ impl RuleRun {
         let (run, limits) = (self.run, self.limits);
         let questions = self
             .guest
-            .call(|bindings, store| bindings.watchbell_plugin_rule().run().call_questions(store, run))
-            .map(|questions| questions.into_iter().map(convert::question).collect::<Vec<_>>())
+            .call(|rule, store| rule.questions(store, run))
             .and_then(|questions| check_questions(&questions, &limits).map(|()| questions))
             .and_then(|questions| self.count_round(questions));
         questions.map_err(|fault| self.guest.end(fault))
@@ -142,12 +144,10 @@ impl RuleRun {
     /// What the module did, or what it said of the page.
     pub fn answer(&mut self, question: u32, page: Rows) -> Result<(), RunError> {
         debug_assert!(question < self.asked, "an answer to a question that was not asked");
-        let (run, page) = (self.run, convert::rows(page));
+        let run = self.run;
         self.guest
-            .call(|bindings, store| {
-                bindings.watchbell_plugin_rule().run().call_answer(store, run, question, &page)
-            })
-            .and_then(|answered| answered.map_err(reported))
+            .call(|rule, store| rule.answer(store, run, question, page))
+            .and_then(|answered| answered.map_err(GuestFault::Problem))
             .map_err(|fault| self.guest.end(fault))
     }
 
@@ -160,9 +160,8 @@ impl RuleRun {
         let run = self.run;
         let finding = self
             .guest
-            .call(|bindings, store| bindings.watchbell_plugin_rule().run().call_finish(store, run))
-            .and_then(|finished| finished.map_err(reported))
-            .map(convert::finding)
+            .call(|rule, store| rule.finish(store, run))
+            .and_then(|finished| finished.map_err(GuestFault::Problem))
             .and_then(|finding| {
                 check_finding(&finding, self.window, &self.key, &self.limits).map(|()| finding)
             });
@@ -170,7 +169,7 @@ impl RuleRun {
         let dropped = drop_infinities(&mut finding);
         if dropped > 0 {
             let note = format!("{dropped} values that are no finite numbers were left out of the signals");
-            self.guest.store.data_mut().logs.write(1, note);
+            self.guest.store.data_mut().logs.add(1, note);
         }
         Ok((finding, self.guest.report()))
     }
@@ -185,38 +184,35 @@ impl std::fmt::Debug for RuleRun {
     }
 }
 
-fn reported(problem: crate::bindings::types::Problem) -> GuestFault {
-    GuestFault::Problem(convert::problem(problem))
-}
-
 /// A store and the one instance in it.
 pub(crate) struct Instance {
     store: Store<Guest>,
-    bindings: RuleComponent,
+    rule: Box<dyn RuleInstance>,
     tick: Duration,
 }
 
 impl Instance {
     pub(crate) fn new(
-        pre: &RuleComponentPre<Guest>,
+        engine: &Engine,
+        exports: &dyn RuleExports,
         tick: Duration,
         limits: &Limits,
     ) -> Result<Self, RunError> {
-        let mut store = call::store(pre.engine(), tick, limits, Guest::new(limits, None));
+        let mut store = call::store(engine, tick, limits, Guest::new(limits, None));
         call::enter(&mut store, tick);
-        let bindings = pre.instantiate(&mut store);
-        match call::leave(&mut store, bindings, Step::Start) {
-            Ok(bindings) => Ok(Self { store, bindings, tick }),
+        let rule = exports.instantiate(&mut store);
+        match call::leave(&mut store, rule, Step::Start) {
+            Ok(rule) => Ok(Self { store, rule, tick }),
             Err(fault) => Err(call::end(&mut store, fault)),
         }
     }
 
     pub(crate) fn call<T>(
         &mut self,
-        call: impl FnOnce(&RuleComponent, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&dyn RuleInstance, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, GuestFault> {
         call::enter(&mut self.store, self.tick);
-        let outcome = call(&self.bindings, &mut self.store);
+        let outcome = call(&*self.rule, &mut self.store);
         call::leave(&mut self.store, outcome, Step::Call)
     }
 

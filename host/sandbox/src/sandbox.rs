@@ -5,18 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 
 use crate::alerter::{self, AlerterModule};
-use crate::bindings::alerter::AlerterComponentPre;
-use crate::bindings::rule::RuleComponentPre;
-use crate::bindings::{AlerterComponent, RuleComponent};
 use crate::cache::{CACHE_BYTES_MAX, Cache};
-use crate::convert;
+use crate::capabilities;
+use crate::contract::{self, Contract};
 use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
 use crate::guest::Guest;
-use crate::inspect::{Inspection, Kind, LoadFault, inspect};
+use crate::inspect::{Inspection, LoadFault, inspect};
+use crate::kind::Kind;
 use crate::limits::{ABOUT_TEXT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
 use crate::rule::{self, RuleModule};
 
@@ -57,10 +56,8 @@ impl Sandbox {
     pub fn new(config: Config) -> Result<Self, SandboxError> {
         let (engine, pooled) = engine::open(&config)?;
         let fatal = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let mut rules = Linker::new(&engine);
-        RuleComponent::add_to_linker::<_, HasSelf<Guest>>(&mut rules, |guest| guest).map_err(fatal)?;
-        let mut alerters = Linker::new(&engine);
-        AlerterComponent::add_to_linker::<_, HasSelf<Guest>>(&mut alerters, |guest| guest).map_err(fatal)?;
+        let rules = capabilities::linker(&engine, Kind::Rule).map_err(fatal)?;
+        let alerters = capabilities::linker(&engine, Kind::Alerter).map_err(fatal)?;
         let cache = config
             .cache_dir
             .as_deref()
@@ -121,20 +118,24 @@ impl Inner {
             return Ok(RuleModule(known));
         }
         let component = self.component(bytes, &inspection)?;
-        let pre = self.rules.instantiate_pre(&component).and_then(RuleComponentPre::new).map_err(misfit)?;
-        let about = rule::Instance::new(&pre, self.tick, &Limits::default())
+        let contract = spoken(&inspection)?;
+        let exports = self.rules.instantiate_pre(&component).and_then(contract.rule).map_err(misfit)?;
+        let about = rule::Instance::new(&self.engine, &*exports, self.tick, &Limits::default())
             .and_then(|mut guest| {
-                guest
-                    .call(|bindings, store| bindings.watchbell_plugin_rule().call_describe(store))
-                    .map_err(|fault| guest.end(fault))
+                guest.call(|rule, store| rule.describe(store)).map_err(|fault| guest.end(fault))
             })
             .map_err(describe)?;
-        let about = convert::about(about);
         check_text("name", &about.name, 1, ABOUT_TEXT_BYTES_MAX)?;
         check_text("version", &about.version, 0, ABOUT_TEXT_BYTES_MAX)?;
         check_text("summary", &about.summary, 0, ABOUT_TEXT_BYTES_MAX)?;
         check_schema(&about.params_schema)?;
-        let compiled = Arc::new(rule::Compiled { pre, tick: self.tick, about, inspection });
+        let compiled = Arc::new(rule::Compiled {
+            engine: self.engine.clone(),
+            exports,
+            tick: self.tick,
+            about,
+            inspection,
+        });
         let mut loaded = self.loaded();
         loaded.rules.retain(|_, module| module.strong_count() > 0);
         loaded.rules.insert(compiled.inspection.digest.clone(), Arc::downgrade(&compiled));
@@ -148,15 +149,16 @@ impl Inner {
             return Ok(AlerterModule(known));
         }
         let component = self.component(bytes, &inspection)?;
-        let pre =
-            self.alerters.instantiate_pre(&component).and_then(AlerterComponentPre::new).map_err(misfit)?;
+        let contract = spoken(&inspection)?;
+        let exports = self.alerters.instantiate_pre(&component).and_then(contract.alerter).map_err(misfit)?;
         let about = alerter::without_waiting(async {
-            let mut guest = alerter::Instance::new(&pre, self.tick, &Limits::default(), None).await?;
-            crate::call::enter(&mut guest.store, guest.tick);
-            let about = guest.bindings.watchbell_plugin_alerter().call_describe(&mut guest.store).await;
+            let limits = Limits::default();
+            let mut guest = alerter::Instance::new(&self.engine, &*exports, self.tick, &limits, None).await?;
+            guest.enter();
+            let about = guest.alerter.describe(&mut guest.store).await;
             guest.leave(about)
         });
-        let about = convert::alerter_about(about.map_err(describe)?);
+        let about = about.map_err(describe)?;
         check_text("name", &about.name, 1, ABOUT_TEXT_BYTES_MAX)?;
         check_text("version", &about.version, 0, ABOUT_TEXT_BYTES_MAX)?;
         if about.products.is_empty() || about.products.len() > PRODUCTS_MAX {
@@ -168,7 +170,13 @@ impl Inner {
             check_text("product's summary", &product.summary, 0, ABOUT_TEXT_BYTES_MAX)?;
             check_schema(&product.params_schema)?;
         }
-        let compiled = Arc::new(alerter::Compiled { pre, tick: self.tick, about, inspection });
+        let compiled = Arc::new(alerter::Compiled {
+            engine: self.engine.clone(),
+            exports,
+            tick: self.tick,
+            about,
+            inspection,
+        });
         let mut loaded = self.loaded();
         loaded.alerters.retain(|_, module| module.strong_count() > 0);
         loaded.alerters.insert(compiled.inspection.digest.clone(), Arc::downgrade(&compiled));
@@ -215,6 +223,12 @@ impl Inner {
     fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The contract that a module was built for, which `inspect` has seen to be one of this host's.
+fn spoken(inspection: &Inspection) -> Result<&'static Contract, LoadFault> {
+    contract::contract(&inspection.contract)
+        .ok_or_else(|| LoadFault::Version { built: inspection.contract.clone() })
 }
 
 /// Tells engines apart whose compiled code must not be mixed up.

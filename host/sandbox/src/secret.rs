@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A value that is used, but never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +37,21 @@ impl fmt::Debug for Secret {
 const REDACTED: &str = "[redacted]";
 /// A shorter value would match everywhere, and hides nothing.
 const BYTES_MIN: usize = 4;
+
+/// What RFC 3986 leaves unreserved stands for itself.
+const ALL_BUT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// As browsers and the `url` crate write a path.
+const IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'%');
 
 /// Removes several secrets in one pass.
 pub(crate) struct Scrubber {
@@ -94,8 +110,8 @@ fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json[1..json.len() - 1].to_owned();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let percent = percent_encoded(secret, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
-    let path = percent_encoded(secret, |byte| byte.is_ascii_graphic() && !b"\"#<>?`{}%".contains(&byte));
+    let percent = utf8_percent_encode(secret, ALL_BUT_UNRESERVED).to_string();
+    let path = utf8_percent_encode(secret, IN_A_PATH).to_string();
     let mut forms = vec![
         secret.to_owned(),
         json.replace('/', "\\/"),
@@ -160,18 +176,6 @@ fn lowered(text: &str, mark: &str, digits: usize) -> String {
         lowered.push_str(rest);
     }
     lowered
-}
-
-fn percent_encoded(text: &str, plain: impl Fn(u8) -> bool) -> String {
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        if plain(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod reference; // where a module lies
 mod artifact; // what a manifest in a registry says
 mod store; // what was fetched, by digest
+mod access; // how a registry is spoken to, and what goes wrong
 mod session; // requests to a registry, with what it wants to know first
 mod client; // push and pull
 
-pub use client::{Access, Parcel, Pulled, Pushed, RegistryFault, pull, push};
+pub use access::{Access, RegistryFault};
+pub use client::{Parcel, Pulled, Pushed, pull, push};
 pub use reference::{Reference, ReferenceFault};
 pub use store::{Module, Store, StoreFault};

@@ -3,7 +3,6 @@ use serde_json::Value as Json;
 use watchbell_sdk::http::Response;
 
 use crate::calendar;
-use crate::vendor::Vendor;
 
 /// One line of the table that tells what answers mean.
 #[derive(Clone, Debug, Deserialize)]
@@ -93,10 +92,10 @@ pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
     }
 }
 
-/// An answer in words, for the log and for the dead letter.
-pub(crate) fn told(vendor: &Vendor, product: &str, response: &Response) -> String {
+/// An answer in words, for the log and for the dead letter. `reason`: where in its body the receiver gives one.
+pub(crate) fn told(reason: Option<&str>, product: &str, response: &Response) -> String {
     let body: Option<Json> = serde_json::from_slice(&response.body).ok();
-    let reason = vendor.reason.as_deref().and_then(|pointer| body.as_ref()?.pointer(pointer)?.as_str());
+    let reason = reason.and_then(|pointer| body.as_ref()?.pointer(pointer)?.as_str());
     let text = response.text();
     let reason = reason.unwrap_or(&text);
     let mut quote: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");

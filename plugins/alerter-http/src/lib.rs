@@ -65,9 +65,11 @@ impl Alerter for AlerterHttp {
         let response = send(&request)?;
         match answer::read(&answers, &response) {
             Meaning::Delivered { reference } => Ok(Receipt { reference }),
-            Meaning::Refused => Err(AlertRefusal::Refused(answer::told(&vendor, product, &response))),
+            Meaning::Refused => {
+                Err(AlertRefusal::Refused(answer::told(vendor.reason.as_deref(), product, &response)))
+            }
             Meaning::Unavailable { retry_after } => Err(AlertRefusal::Unavailable {
-                reason: answer::told(&vendor, product, &response),
+                reason: answer::told(vendor.reason.as_deref(), product, &response),
                 retry_after,
             }),
         }

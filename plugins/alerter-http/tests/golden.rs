@@ -3,38 +3,46 @@
 //! `BLESS=1 cargo test -p alerter-http` accepts what comes out.
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use alerter_http::AlerterHttp;
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value as Json, json};
 use similar::TextDiff;
 use watchbell_sdk::http::{Body, Failure, Request, Response};
 use watchbell_sdk::testing::MockHttp;
-use watchbell_sdk::{AlertRefusal, Alerter, Cause, Fault, Intent, Receipt, Severity};
+use watchbell_sdk::{AlertRefusal, Alerter, Cause, Fault, Intent, Product, Receipt, Severity};
 
-#[test]
-fn every_golden_file_holds() {
+fn main() -> ExitCode {
     let bless = std::env::var_os("BLESS").is_some();
-    let mut wrong = String::new();
-    let mut seen = 0;
+    let mut trials = Vec::new();
     for product in AlerterHttp::products() {
         for path in golden_files(&product.name) {
-            seen += 1;
-            let written = fs::read_to_string(&path).unwrap();
-            let case: Json =
-                serde_json::from_str(&written).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let came = pretty(&play(&product.name, &product.params_schema, &case));
-            if bless {
-                fs::write(&path, came).unwrap();
-            } else if came != written {
-                let diff = TextDiff::from_lines(&written, &came);
-                wrong.push_str(
-                    &diff.unified_diff().header(&path.display().to_string(), "what came").to_string(),
-                );
-            }
+            let name = format!("{}::{}", product.name, path.file_stem().unwrap().to_string_lossy());
+            let product = product.clone();
+            trials.push(Trial::test(name, move || holds(&product, &path, bless)));
         }
     }
-    assert!(seen > 0);
-    assert!(wrong.is_empty(), "{wrong}\naccept it with: BLESS=1 cargo test -p alerter-http");
+    assert!(!trials.is_empty());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Whether the request and the outcome are those of the file.
+fn holds(product: &Product, path: &Path, bless: bool) -> Result<(), Failed> {
+    let written = fs::read_to_string(path)?;
+    let case: Json =
+        serde_json::from_str(&written).map_err(|error| format!("{}: {error}", path.display()))?;
+    let came = pretty(&play(&product.name, &product.params_schema, &case));
+    if bless {
+        fs::write(path, came)?;
+        return Ok(());
+    }
+    if came == written {
+        return Ok(());
+    }
+    let diff = TextDiff::from_lines(&written, &came);
+    let diff = diff.unified_diff().header(&path.display().to_string(), "what came").to_string();
+    Err(format!("{diff}\naccept it with: BLESS=1 cargo test -p alerter-http").into())
 }
 
 fn golden_files(product: &str) -> Vec<PathBuf> {

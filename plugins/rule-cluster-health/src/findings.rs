@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
 
+use crate::gate::Gate;
 use crate::{ClusterHealth, Status};
 
 /// How many of the worst are named.
@@ -17,6 +18,7 @@ pub struct Heard {
     worst_shards: Vec<Shard>,
     worst_disks: Vec<Disk>,
     worst_tasks: Vec<Task>,
+    pub(crate) gate: Gate,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +100,7 @@ impl Heard {
             self.too_many_shards(rule),
             self.full_disk(rule),
             self.too_many_tasks(rule),
+            self.refused(rule),
         ]
         .into_iter()
         .flatten()
@@ -147,6 +150,15 @@ impl Heard {
         (waiting > i64::from(above)).then(|| Fault { value: waiting as f64, threshold: above.into(), text })
     }
 
+    fn refused(&self, rule: &ClusterHealth) -> Option<Fault> {
+        let wrong = self.gate.wrong();
+        (rule.gate && wrong > 0).then(|| Fault {
+            value: wrong.into(),
+            threshold: 0.0,
+            text: self.gate.text(),
+        })
+    }
+
     /// What was looked at, and the worst of it.
     fn details(&self, rule: &ClusterHealth) -> impl Serialize + use<> {
         let mut details =
@@ -178,6 +190,9 @@ impl Heard {
             });
             details["tasks"] = tasks.collect();
         }
+        if rule.gate {
+            details["gate"] = json!(self.gate.details());
+        }
         details
     }
 }
@@ -199,12 +214,12 @@ impl Status {
 }
 
 /// Names of nodes, indices and tasks are written by people, and `details` are of limited size.
-fn word(row: &Row<'_>, field: &str) -> String {
+pub(crate) fn word(row: &Row<'_>, field: &str) -> String {
     row.value(field).map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Sorts `one` in and lets go of the least bad: in the same order whatever order they came in.
-fn keep<T>(worst: &mut Vec<T>, one: T, order: impl Fn(&T, &T) -> std::cmp::Ordering) {
+pub(crate) fn keep<T>(worst: &mut Vec<T>, one: T, order: impl Fn(&T, &T) -> std::cmp::Ordering) {
     let place = worst.partition_point(|other| order(other, &one).is_lt());
     worst.insert(place, one);
     worst.truncate(WORST_MAX);

@@ -1,5 +1,6 @@
 //! `cluster_health`: what a cluster says of itself.
 mod findings; // what was heard, and what is wrong with it
+mod gate; // what the upgrade gate would refuse
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,7 +12,8 @@ pub use findings::Heard;
 #[cfg(test)]
 mod tests;
 
-/// Fires while the cluster's status, unassigned shards, disks or pending tasks are not as they should be.
+/// Fires while the cluster's status, unassigned shards, disks or pending tasks are not as they should be, or an upgrade of
+/// it is stuck.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(extend("x-watchbell-details" = ["status", "nodes", "pending_tasks", "unassigned_shards", "shards", "disks", "tasks"]))]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,10 @@ pub struct ClusterHealth {
     disk_used_percent: Option<Disks>,
     /// Fires while more than `above` cluster tasks wait.
     pending_tasks: Option<Tasks>,
+    /// Fires while `watchbell upgrade-gate` would refuse to go on: shards are unassigned for reasons that an upgrade does
+    /// not explain, or allocation was left disabled or excluded.
+    #[serde(default)]
+    gate: bool,
     /// How often it asks.
     #[serde(default = "minute")]
     every: Duration,
@@ -85,9 +91,9 @@ impl Rule for ClusterHealth {
             && self.unassigned_shards.is_none()
             && self.disk_used_percent.is_none()
             && self.pending_tasks.is_none()
+            && !self.gate
         {
-            let message =
-                "give at least one of `status`, `unassigned_shards`, `disk_used_percent` and `pending_tasks`";
+            let message = "give at least one of `status`, `unassigned_shards`, `disk_used_percent`, `pending_tasks` and `gate`";
             faults.push(Fault::new("", message));
         }
         if self.every.is_zero() {
@@ -111,6 +117,7 @@ impl Rule for ClusterHealth {
             Some(ClusterView::UnassignedShards) => heard.shard(row, self.ignored()),
             Some(ClusterView::Disks) => heard.disk(row),
             Some(ClusterView::PendingTasks) => heard.task(row),
+            Some(ClusterView::Gate) => heard.gate.row(row),
             None => {}
         }
     }
@@ -130,6 +137,7 @@ impl ClusterHealth {
             self.unassigned_shards.as_ref().map(|_| ClusterView::UnassignedShards),
             self.disk_used_percent.as_ref().map(|_| ClusterView::Disks),
             self.pending_tasks.as_ref().map(|_| ClusterView::PendingTasks),
+            self.gate.then_some(ClusterView::Gate),
         ];
         [ClusterView::Health].into_iter().chain(others.into_iter().flatten()).collect()
     }

@@ -33,6 +33,15 @@ fn task(case: Case, at: u64, source: &str, millis: u64) -> Case {
     case.answer(secs(at), Answers::PendingTasks, fields)
 }
 
+/// A row of what the gate says of a shard.
+fn gated(case: Case, at: u64, index: &str, node: &str, decider: &str, standing: &str, verdict: &str) -> Case {
+    let fields = json!({
+        "index": index, "shard": 0, "prirep": "r", "node": node, "decider": decider, "standing": standing,
+        "verdict": verdict,
+    });
+    case.answer(secs(at), Answers::Gate, fields)
+}
+
 fn told(signals: &[Signal]) -> Vec<(u64, &str)> {
     signals.iter().map(|s| (s.at.since(ORIGIN).millis() / 1_000, s.summary.as_str())).collect()
 }
@@ -121,6 +130,35 @@ fn pending_tasks_are_counted_and_the_oldest_told() {
 }
 
 #[test]
+fn the_gate_fires_for_what_it_refuses_and_for_nothing_else() {
+    let case = rule(json!({ "gate": true }));
+    let case = gated(case, 60, "waits", "a", "throttling", "waiting", "waiting");
+    let case = gated(case, 60, "old", "a", "node_version", "accepted", "allowed");
+    assert_eq!(told(&case.clone().until(secs(120)).run::<ClusterHealth>()), []);
+    let case = gated(case, 120, "books", "a", "node_version", "refused", "allowed");
+    let case = gated(case, 120, "books", "b", "filter", "refused", "refused");
+    let case = gated(case, 120, "books", "c", "disk_threshold", "refused", "refused");
+    let case = gated(case, 120, "dark", "a", "", "unknown", "unknown");
+    let says = "allocation is limited to `none`";
+    let left = json!({ "standing": "refused", "code": "allocation-disabled", "what": says });
+    let case = case.answer(secs(120), Answers::Gate, left);
+    let waits = json!({ "standing": "waiting", "code": "pending-tasks", "what": "one is pending" });
+    let found = case.answer(secs(120), Answers::Gate, waits).run::<ClusterHealth>();
+    let refused =
+        "the upgrade gate refuses 1 unassigned shard, such as the replica of books[0] (filter on b)";
+    assert_eq!(told(&found), [(180, format!("{refused}; {says}").as_str())]);
+    assert_eq!((found[0].value, found[0].threshold), (Some(2.0), Some(0.0)));
+    let books = |node, decider| json!({ "index": "books", "shard": 0, "copy": "replica", "node": node, "decider": decider });
+    assert_eq!(
+        details(&found[0])["gate"],
+        json!({
+            "refused": 1, "unexplained": 1, "shards": [books("b", "filter"), books("c", "disk_threshold")],
+            "others": [{ "code": "allocation-disabled", "what": says }],
+        })
+    );
+}
+
+#[test]
 fn all_that_is_wrong_is_one_signal() {
     let params =
         json!({ "status": "yellow", "disk_used_percent": { "above": 85 }, "pending_tasks": { "above": 0 } });
@@ -169,7 +207,7 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         told(json!({ "every": "0s" }), &["host"]),
         ": it watches the cluster as a whole: leave `key:` out of the manifest\n\
-         : give at least one of `status`, `unassigned_shards`, `disk_used_percent` and `pending_tasks`\n\
+         : give at least one of `status`, `unassigned_shards`, `disk_used_percent`, `pending_tasks` and `gate`\n\
          /every: must be longer than nothing"
     );
     assert_eq!(

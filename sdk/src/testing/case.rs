@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::pages;
+use super::documents;
+pub use super::documents::Answers;
 use super::runner::{Native, Runner};
 use super::timeline::{Of, Timeline, Told};
 use crate::signal::Kind;
@@ -30,14 +31,18 @@ use crate::{Duration, Rule, Signal, Timestamp};
 /// Where a case's time begins: 2024-01-01T00:00:00Z, a multiple of every likely grid.
 pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 
+/// A test of a rule: parameters, documents in time, and the signals that must come of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Case {
+    /// What it shows; told when it fails.
     pub name: String,
     /// What it holds the rule to: a test or a sentence of another program's documentation, if it has one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pins: String,
+    /// The rule's parameters, as a manifest has them.
     pub params: Value,
+    /// The key's fields.
     pub key: Vec<String>,
     /// Where the first window begins; documents before it prime the rule.
     pub from: Duration,
@@ -54,17 +59,22 @@ pub struct Case {
     /// The state to begin with, in hex, as a recorded run has it; then nothing is primed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// In any order; the timeline sorts them.
     pub documents: Vec<Document>,
+    /// All signals, in order; none may come beside them.
     pub expect: Vec<Expected>,
 }
 
+/// A document, or many alike.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
+    /// Its time, counted from the case's start.
     pub at: Duration,
     /// When the cluster returns it; at once by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrives: Option<Duration>,
+    /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are alike.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
     /// More of the same; those arrive at once.
@@ -76,22 +86,13 @@ pub struct Document {
     pub answers: Option<Answers>,
 }
 
-/// To which question an answer was written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answers {
-    Search,
-    Health,
-    UnassignedShards,
-    PendingTasks,
-    Disks,
-}
-
+/// How often a document comes again.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
     /// How many in all.
     pub count: u32,
+    /// How far apart they are.
     pub every: Duration,
 }
 
@@ -99,16 +100,21 @@ pub struct Repeat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expected {
+    /// When it was found, counted from the case's start.
     pub at: Duration,
+    /// Not compared where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ExpectedKind>,
     /// Null: the field is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, Option<String>>>,
+    /// Counted from the case's start; not compared where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Duration>,
+    /// Not compared where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// Not compared where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// These members must be there, with these values.
@@ -116,11 +122,15 @@ pub struct Expected {
     pub details: Map<String, Value>,
 }
 
+/// The kinds of signals, as a case's file writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpectedKind {
+    /// A level.
     Firing,
+    /// The end of a level.
     Clear,
+    /// Something that happened once.
     Event,
 }
 
@@ -153,6 +163,7 @@ impl Case {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
+    /// A case of a rule with these parameters, without documents.
     pub fn new(params: Value) -> Self {
         Self { params, ..Self::default() }
     }
@@ -163,6 +174,7 @@ impl Case {
         self
     }
 
+    /// Sets the key's fields.
     pub fn key<'a>(mut self, key: impl IntoIterator<Item = &'a str>) -> Self {
         self.key = key.into_iter().map(str::to_owned).collect();
         self
@@ -180,6 +192,7 @@ impl Case {
         self
     }
 
+    /// Sets how late documents may arrive. Default: none.
     pub fn lateness(mut self, lateness: Duration) -> Self {
         self.lateness = lateness;
         self
@@ -309,13 +322,13 @@ impl Case {
 }
 
 impl Document {
-    fn placed(&self) -> impl Iterator<Item = pages::Document> + use<'_> {
+    fn placed(&self) -> impl Iterator<Item = documents::Document> + use<'_> {
         let (count, every) = self.repeat.map_or((1, Duration::ZERO), |repeat| (repeat.count, repeat.every));
         (0..count).map(move |n| {
             let time = ORIGIN + self.at + every * u64::from(n);
             let arrives = if n == 0 { self.arrives.map_or(time, |arrives| ORIGIN + arrives) } else { time };
             let (fields, answers) = (self.fields.clone(), self.answers);
-            pages::Document { time: time.0, arrives: arrives.0, fields, answers }
+            documents::Document { time: time.0, arrives: arrives.0, fields, answers }
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Number, Value};
 
-use super::pages::{Document, column_of, text, values};
+use super::documents::{Document, column_of, text, values};
 use crate::wire::types::{Column, Rows};
 use crate::{Buckets, Calc, Metric, Range, Timestamp, grid};
 

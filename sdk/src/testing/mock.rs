@@ -2,7 +2,6 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use crate::host::Host;
 use crate::http::{Failure, Request, Response};
 
 thread_local! {
@@ -16,21 +15,16 @@ struct Script {
     requests: Vec<Request>,
 }
 
-pub(crate) struct Mock;
+pub(crate) fn write(level: u8, message: &str) {
+    LOGS.with_borrow_mut(|logs| logs.push((level, message.to_owned())));
+}
 
-impl Host for Mock {
-    fn log(&self, level: u8, message: &str) {
-        LOGS.with_borrow_mut(|logs| logs.push((level, message.to_owned())));
-    }
-
-    fn send(&self, request: &Request) -> Result<Response, Failure> {
-        HTTP.with_borrow_mut(|script| {
-            let script =
-                script.as_mut().ok_or(Failure::Denied("no receiver: make a `MockHttp` first".into()))?;
-            script.requests.push(request.clone());
-            script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script is at its end".into())))
-        })
-    }
+pub(crate) fn send(request: &Request) -> Result<Response, Failure> {
+    HTTP.with_borrow_mut(|script| {
+        let script = script.as_mut().ok_or(Failure::Denied("no receiver: make a `MockHttp` first".into()))?;
+        script.requests.push(request.clone());
+        script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script is at its end".into())))
+    })
 }
 
 /// The lines logged on this thread since the last call, with their levels.

@@ -1,7 +1,8 @@
 //! Rules and alerters in `cargo test`: a virtual timeline, a scripted receiver, captured logs.
 pub mod case; // what a test says: documents, and what must be found
 mod timeline; // documents in time, windows over them, a host's bookkeeping
-mod pages; // documents as columns
+mod pages; // answers to questions, made of documents
+mod documents; // documents in time, and their fields as columns
 mod groups; // documents as counts and metrics
 mod recorded; // answers that are made of no documents
 mod folder; // cases that lie in folders

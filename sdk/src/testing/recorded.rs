@@ -1,8 +1,7 @@
 //! Answers that a case writes down because they are made of no documents: raw searches and the cluster's own state.
 use serde_json::Value;
 
-use super::case::Answers;
-use super::pages::{Document, column_of};
+use super::documents::{Answers, Document, column_of};
 use crate::wire::types::Rows;
 use crate::{ClusterView, Range, RawSearch};
 
@@ -43,6 +42,21 @@ pub(super) fn cluster(view: ClusterView, over: Range, recorded: &[&Document]) ->
         ClusterView::Disks => {
             (Answers::Disks, &["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"])
         }
+        ClusterView::Gate => (
+            Answers::Gate,
+            &[
+                "index",
+                "shard",
+                "prirep",
+                "unassigned.reason",
+                "node",
+                "decider",
+                "verdict",
+                "standing",
+                "code",
+                "what",
+            ],
+        ),
     };
     let rows: Vec<_> =
         newest(kind, over, recorded).into_iter().filter(|row| !row.fields.is_empty()).collect();

@@ -10,8 +10,11 @@ use crate::{Fault, Finding, Plan, Problem, Question, Rule, Run, Window};
 pub struct Call<'a> {
     /// A JSON object.
     pub params: &'a str,
+    /// The key's fields.
     pub key: &'a [String],
+    /// What the run before returned; `None` for the first.
     pub state: Option<&'a [u8]>,
+    /// The slice of time that the run judges.
     pub window: Window,
 }
 

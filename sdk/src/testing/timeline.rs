@@ -1,5 +1,6 @@
 //! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
-use super::pages::{Document, answer};
+use super::documents::Document;
+use super::pages::answer;
 use super::runner::{Call, Runner};
 use crate::grid::{self, with_phase};
 use crate::signal::Kind;
@@ -34,6 +35,7 @@ pub(super) struct Of {
 /// A signal that was told, and what a host knows it by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
+    /// What was found.
     pub signal: Signal,
     /// The end of the window that told it.
     pub window_end: Timestamp,

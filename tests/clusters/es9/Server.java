@@ -3,6 +3,7 @@ import com.carrotsearch.randomizedtesting.annotations.ThreadLeakScope;
 import com.carrotsearch.randomizedtesting.annotations.Timeout;
 import com.carrotsearch.randomizedtesting.annotations.TimeoutSuite;
 import java.util.List;
+import org.elasticsearch.common.logging.LogConfigurator;
 import org.elasticsearch.common.settings.Settings;
 import org.elasticsearch.node.MockNode;
 import org.elasticsearch.transport.netty4.Netty4Plugin;
@@ -21,6 +22,8 @@ public class Server {
 
     public static void main(String[] arguments) throws Exception {
         launch = new Launch(arguments);
+        // Elasticsearch 8 looks for its loggers before its test framework has made them.
+        LogConfigurator.configureESLogging();
         Result result = JUnitCore.runClasses(Server.class);
         for (Failure failure : result.getFailures()) System.err.println(failure.getTrace());
         System.exit(1);

@@ -1,6 +1,7 @@
 //! A whole rolling upgrade with the deployment step that ships, while the host evaluates a rule on that cluster.
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::writer::Writer;
-use super::{NEW, OLD};
+use super::{NEW, OLD, page};
 use crate::nodes::{Nodes, Plan, programs};
 use crate::world::{World, now, repository};
 
@@ -54,6 +55,8 @@ async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
 
     let mut world = World::on(&urls[0]).await;
     world.index_with(INDEX, &properties()).await;
+    let orders = json!({ "settings": { "number_of_shards": 3, "number_of_replicas": 1 } });
+    nodes.get("PUT", "/orders", Some(&orders.to_string())).await;
     world.environment(&json!({ "clusters": { "main": { "nodes": urls } } }));
     world.write("errors.yaml", RULE);
     let mut host = world.start();
@@ -63,9 +66,9 @@ async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
     let master = nodes.get("GET", "/_cat/master?format=json", None).await[0]["node"].clone();
     let mut transcript = String::new();
     let mut order = Vec::new();
-    for _ in 0..3 {
+    for how in ["replace", "restart", "replace"] {
         let next = next(&world, &nodes, &mut transcript).await;
-        step(&world, &mut nodes, &writer, &next, &mut transcript).await;
+        step(&world, &mut nodes, &writer, &next, how, &mut transcript).await;
         order.push(next);
     }
     assert_eq!(versions(&nodes).await, BTreeSet::from(["7.10.2".to_owned()]), "{transcript}");
@@ -92,7 +95,7 @@ async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
     let ids: BTreeSet<String> = world.receiver.got().iter().map(|arrival| key(&arrival.headers)).collect();
     assert_eq!(ids.len(), written.len(), "an idempotency key for each document");
     assert_eq!(world.receiver.got().len(), written.len(), "each was sent once");
-    keep(&transcript);
+    page::keep("transcript", &transcript);
 }
 
 fn properties() -> Value {
@@ -116,23 +119,32 @@ async fn next(world: &World, nodes: &Nodes, transcript: &mut String) -> String {
 }
 
 /// Replaces `node` by the step that ships: it is stopped and started anew where the script says so.
-async fn step(world: &World, nodes: &mut Nodes, writer: &Writer, node: &str, transcript: &mut String) {
+async fn step(
+    world: &World,
+    nodes: &mut Nodes,
+    writer: &Writer,
+    node: &str,
+    how: &str,
+    transcript: &mut String,
+) {
     let folder = world.scratch.path();
     let (asked, answered) =
         (fifo(&folder.join(format!("{node}.asked"))), fifo(&folder.join(format!("{node}.answered"))));
     let replace = folder.join("replace-node");
     let text = "#!/bin/sh\nset -e\necho \"$1\" >\"$1.asked\"\nread -r _ <\"$1.answered\"\n";
     fs::write(&replace, text).expect("a script");
+    fs::set_permissions(&replace, Permissions::from_mode(0o755)).expect("a script that can be called");
     let log = folder.join(format!("{node}.log"));
     let out = fs::File::create(&log).expect("a log");
     let request = tokio::net::unix::pipe::OpenOptions::new().open_receiver(&asked).expect("a pipe");
     let url = nodes.any_url();
     let mut child = Command::new("sh")
         .arg(repository().join("deploy/upgrade-step.sh"))
-        .args([node, "sh", "replace-node", node])
+        .args([node, "./replace-node", node])
         .current_dir(folder)
         .env("WATCHBELL", crate::world::PROGRAM)
         .env("CLUSTER", &url)
+        .env("HOW", how)
         .env("WAIT", "2m")
         .env("STABLE", "2s")
         .env("NO_COLOR", "1")
@@ -157,38 +169,12 @@ async fn step(world: &World, nodes: &mut Nodes, writer: &Writer, node: &str, tra
     done.await.expect("no panic").expect("the script waits");
     let ended = child.wait().await.expect("it ends");
     assert!(ended.success(), "{ended} after {node} was replaced:\n{}", told());
-    transcript.push_str(&format!("$ deploy/upgrade-step.sh {node} ./replace-node {node}\n{}\n", told()));
+    transcript
+        .push_str(&format!("$ HOW={how} deploy/upgrade-step.sh {node} ./replace-node {node}\n{}\n", told()));
 }
 
 fn fifo(path: &Path) -> PathBuf {
     let made = std::process::Command::new("mkfifo").arg(path).status();
     assert!(made.is_ok_and(|status| status.success()), "mkfifo {}", path.display());
     path.to_owned()
-}
-
-/// `BLESS=1` puts the transcript into the documentation.
-fn keep(transcript: &str) {
-    println!("{transcript}");
-    if std::env::var_os("BLESS").is_none() {
-        return;
-    }
-    let page = repository().join("docs/upgrading-elasticsearch.md");
-    let text = fs::read_to_string(&page).expect("the page");
-    let (before, rest) = text.split_once("<!-- transcript -->\n").expect("where the transcript begins");
-    let (_, after) = rest.split_once("<!-- end of transcript -->").expect("where the transcript ends");
-    let transcript = spelled_out(transcript);
-    let kept =
-        format!("{before}<!-- transcript -->\n```text\n{transcript}```\n<!-- end of transcript -->{after}");
-    fs::write(&page, kept).expect("the page");
-}
-
-/// With the address that an operator would have.
-fn spelled_out(transcript: &str) -> String {
-    let mut text = transcript.to_owned();
-    while let Some(at) = text.find("http://127.0.0.1:") {
-        let port =
-            text[at + 17..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |end| at + 17 + end);
-        text.replace_range(at..port, "https://es.example.com:9200");
-    }
-    text
 }

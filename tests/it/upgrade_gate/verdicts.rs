@@ -1,6 +1,6 @@
 //! What the gate says of the situations in `tests/cases/gate/situations`, each on a real cluster.
 
-use super::{Answer, NEW, OLD, gate};
+use super::{Answer, NEW, OLD, gate, in_words, page};
 use crate::nodes::script::{self, Cast};
 use crate::nodes::{Nodes, programs};
 
@@ -14,9 +14,17 @@ async fn ask(situation: &str, master: &str) -> Option<(Nodes, Answer)> {
     Some((nodes, answer))
 }
 
+/// Shows two of them in the documentation.
+async fn keep(nodes: &Nodes, situation: &str) {
+    if situation.starts_with("both-conflicts") {
+        page::keep(situation, &in_words(nodes, &["--wait", "40s", "--stable", "2s"]).await);
+    }
+}
+
 async fn is_safe(situation: &str, master: &str, deciders: &[&str]) {
     let Some((nodes, answer)) = ask(situation, master).await else { return };
     assert_eq!(answer.code, 0, "{situation}: {answer}");
+    keep(&nodes, situation).await;
     for decider in deciders {
         assert!(answer.text().contains(decider), "{situation}, {decider}: {answer}");
     }
@@ -26,8 +34,9 @@ async fn is_safe(situation: &str, master: &str, deciders: &[&str]) {
 }
 
 async fn is_refused(situation: &str, said: &[&str]) {
-    let Some((_nodes, answer)) = ask(situation, NEW).await else { return };
+    let Some((nodes, answer)) = ask(situation, NEW).await else { return };
     assert_eq!(answer.code, 1, "{situation}: {answer}");
+    keep(&nodes, situation).await;
     for word in said {
         assert!(answer.text().contains(word), "{situation}, {word}: {answer}");
     }

@@ -23,7 +23,9 @@ const EXIT_CODES: &str = "Exit codes:
   2  the command line is wrong
   3  the store refuses to open (locked, full, corrupt, from a newer version)
   4  another host has taken over the store's partition
-  5  stopped, but some runs or deliveries had to be abandoned";
+  5  stopped, but some runs or deliveries had to be abandoned
+
+`upgrade-gate` has exit codes of its own: see its help.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -29,6 +29,9 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         }
         Err(report) => {
             tell(&report);
+            if report.diagnostics.iter().all(|fault| fault.message.starts_with("missing secret ")) {
+                eprintln!("\nhint: `--no-secrets` checks everything else, where secrets are not meant to be");
+            }
             return Err(Failure::Told);
         }
     };

@@ -47,7 +47,7 @@ fn procedure(args: &UpgradeGate, clock: &Clock) -> anyhow::Result<Box<dyn Proced
         poll: args.poll.into(),
         allowed: Allowed::parse(&args.allow)?,
     };
-    let until_ready = args.until == Until::Ready;
+    let until_ready = args.until == Some(Until::Ready);
     Ok(match (&args.drain, args.disable_allocation) {
         (Some(_), _) => Box::new(Drain::new(ask, author(), until_ready, now)),
         (None, true) => Box::new(Restart::new(ask, author(), until_ready, now)),

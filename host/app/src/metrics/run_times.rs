@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-use super::OfRule;
+use super::of_rule::OfRule;
 
 /// Rules whose runs are told by rule. A histogram is eleven lines: for twenty thousand rules nobody could read them.
 const RULES_MAX: usize = 1_000;

@@ -43,6 +43,7 @@ fn asks(question: &Question) -> Value {
             ClusterView::UnassignedShards => "unassigned_shards",
             ClusterView::PendingTasks => "pending_tasks",
             ClusterView::Disks => "disks",
+            ClusterView::Gate => "gate",
         } }),
     };
     json!({ "over": [question.over.start.0, question.over.end.0], "only": only, "filter": question.filter, "ask": ask })

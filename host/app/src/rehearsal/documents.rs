@@ -172,10 +172,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
 fn time_of(source: &Map<String, Value>, field: &str) -> Option<Timestamp> {
     match source.get(field).or_else(|| below(source, field))? {
         Value::Number(millis) => millis.as_i64().map(Timestamp),
-        Value::String(text) => {
-            let at = text.parse::<jiff::Timestamp>().ok().map(|at| at.as_millisecond());
-            at.or_else(|| text.parse().ok()).map(Timestamp)
-        }
+        Value::String(text) => text.parse().ok().or_else(|| text.parse().ok().map(Timestamp)),
         _ => None,
     }
 }

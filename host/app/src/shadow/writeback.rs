@@ -109,8 +109,8 @@ async fn documents(cluster: &Cluster, target: &Target, over: Range) -> anyhow::R
 
 /// ElastAlert writes UTC with or without saying so.
 fn instant(text: &str) -> anyhow::Result<Timestamp> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(Timestamp(at.as_millisecond()));
+    if let Ok(at) = text.parse() {
+        return Ok(at);
     }
     let civil: jiff::civil::DateTime =
         text.parse().with_context(|| format!("ElastAlert wrote `{text}`, which is no time"))?;

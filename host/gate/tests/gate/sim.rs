@@ -5,11 +5,13 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_gate::{Allowed, Answers, Ask, Explained, Facts, Gate, Group, Outcome, Own, Step, Trouble};
+use watchbell_gate::{
+    Allowed, Answers, Ask, Explained, Facts, Gate, Group, Outcome, Own, Step, Trouble, TroubleKind,
+};
 
 use crate::model::{Copy, Member, Model, Place, Shard, read};
 
-const SEEDS: u64 = 6_000;
+const SEEDS: u64 = 3_000;
 
 #[test]
 fn it_never_says_safe_when_a_copy_would_be_lost() {
@@ -224,7 +226,7 @@ fn look(rng: &mut StdRng, model: &Model, liar: bool) -> Result<Facts, Trouble> {
     let mut answers = model.answers();
     if liar && rng.random_bool(0.15) {
         match rng.random_range(0..6) {
-            0 => return Err(Trouble { message: "unavailable (503)".into(), lasting: false }),
+            0 => return Err(Trouble { message: "unavailable (503)".into(), kind: TroubleKind::Passing }),
             1 => answers[0]["routing_table"] = json!({}),
             2 => {
                 // A shard is left out of the state alone.
@@ -240,8 +242,10 @@ fn look(rng: &mut StdRng, model: &Model, liar: bool) -> Result<Facts, Trouble> {
         }
     }
     let bodies = answers.map(|answer| answer.to_string());
-    Facts::read(Answers(bodies.each_ref().map(|body| body.as_bytes())))
-        .map_err(|fault| Trouble { message: fault.to_string(), lasting: rng.random_bool(0.2) })
+    Facts::read(Answers(bodies.each_ref().map(|body| body.as_bytes()))).map_err(|fault| {
+        let kind = if rng.random_bool(0.2) { TroubleKind::Lasting } else { TroubleKind::Passing };
+        Trouble { message: fault.to_string(), kind }
+    })
 }
 
 /// An explanation, of which something may be missing; what was left out is noted.

@@ -2,7 +2,8 @@
 use serde_json::json;
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_gate::{
-    Allowed, Ask, Code, Explained, Gate, Outcome, Own, Stand, Step, Trouble, Verdict, Version, order,
+    Allowed, Ask, Code, Explained, Gate, Outcome, Own, Stand, Step, Trouble, TroubleKind, Verdict, Version,
+    order,
 };
 
 use crate::model::{Copy, GB, Member, Model, Place, Shard};
@@ -259,15 +260,17 @@ fn answers_of_different_moments_are_no_verdict() {
 
 #[test]
 fn a_cluster_that_does_not_answer_is_asked_until_the_time_is_over() {
-    let trouble = |lasting| Trouble { message: "unavailable (503)".into(), lasting };
-    for (lasting, looks) in [(false, 901), (true, 3)] {
+    let trouble = |kind| Trouble { message: "unavailable (503)".into(), kind };
+    for (kind, looks) in
+        [(TroubleKind::Passing, 901), (TroubleKind::Lasting, 3), (TroubleKind::Unreachable, 3)]
+    {
         let mut gate = Gate::new(ask(None), Own::default(), Timestamp(0));
         let (mut now, mut count) = (Timestamp(0), 0);
         let verdict = loop {
             match gate.step(now) {
                 Step::Look(at) => {
                     (now, count) = (at.max(now), count + 1);
-                    gate.look(now, Err(trouble(lasting)));
+                    gate.look(now, Err(trouble(kind)));
                 }
                 Step::Done(verdict) => break verdict,
                 other => panic!("{other:?}"),

@@ -2,7 +2,7 @@
 use serde_json::{Value, json};
 use watchbell_contract::Timestamp;
 use watchbell_gate::{
-    Author, Change, Code, Drain, Leftovers, Outcome, Procedure, Restart, Step, Trouble, Verdict,
+    Author, Change, Code, Drain, Leftovers, Outcome, Procedure, Restart, Step, Trouble, TroubleKind, Verdict,
 };
 
 use crate::model::{Member, Model, Place, Shard};
@@ -240,7 +240,7 @@ fn a_lost_answer_to_a_write_is_no_excuse_to_leave_it() {
                 world.write(&change);
                 lost += 1;
                 // Written, but the answer to the first is lost.
-                let answer = Err(Trouble { message: "cut".into(), lasting: false });
+                let answer = Err(Trouble { message: "cut".into(), kind: TroubleKind::Passing });
                 drain.written(world.now, if lost == 1 { answer } else { Ok(()) });
             }
             other => panic!("{other:?}"),

@@ -1,7 +1,7 @@
 //! Where cases are worked on: alerts with what was observed.
 use super::kitchen::{Kitchen, Webhook, address, constants, members};
-use super::{Make, Recipe};
-use crate::tree::{Data, Node};
+use super::recipe::{Make, Recipe};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -101,7 +101,7 @@ fn iris(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
 }
 
 fn ioc(kitchen: &mut Kitchen<'_>, item: &Node) -> Yaml {
-    let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| match (
+    let member = |entry: &crate::node::Entry, kitchen: &mut Kitchen<'_>| match (
         entry.key.as_str(),
         entry.value.text(),
     ) {

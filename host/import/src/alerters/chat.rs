@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, literal, members};
+use super::recipe::{Make, Recipe};
 use super::slack::each;
-use super::{Make, Recipe};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[

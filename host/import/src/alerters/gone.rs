@@ -1,5 +1,5 @@
 //! What one request over HTTP cannot do, and what is gone.
-use super::{Make, Recipe};
+use super::recipe::{Make, Recipe};
 
 const AWS: &str = "requests to AWS are signed by Signature Version 4, which no destination does yet";
 const GONE: &str = "the service is gone";

@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, basic, constants, header, literal, members};
-use super::{Make, Recipe};
-use crate::tree::Node;
+use super::recipe::{Make, Recipe};
+use crate::node::Node;
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[

@@ -1,10 +1,10 @@
 //! What every recipe needs: the rule's options, what its messages may name, and a place for secrets.
 use crate::mask::{lone_token, variables};
+use crate::node::{Data, Node};
 use crate::secrets::Secrets;
 use crate::sheet::Sheet;
 use crate::texts::python::{Part, Which, read};
 use crate::texts::{Dialect, Term, Terms, Writer, jinja};
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(crate) struct Kitchen<'a> {

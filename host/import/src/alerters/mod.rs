@@ -1,4 +1,5 @@
 //! ElastAlert's alerters as destinations. A room per kind of product; each says what its request is, or why there is none.
+mod recipe; // how an alerter is carried over
 mod kitchen; // what every recipe needs
 mod slack; // a product of its own
 mod chat; // rooms and channels
@@ -10,22 +11,7 @@ mod plain; // any receiver of a request
 mod gone; // what one request over HTTP cannot do
 
 pub(crate) use kitchen::{Kitchen, address};
-
-use crate::yaml::Yaml;
-
-pub(crate) struct Recipe {
-    pub(crate) name: &'static str,
-    /// Other names that `alert` knows it by.
-    pub(crate) also: &'static [&'static str],
-    pub(crate) options: &'static [&'static str],
-    pub(crate) make: Make,
-}
-
-pub(crate) enum Make {
-    /// Destinations; none: why stands in the sheet.
-    Destinations(fn(&mut Kitchen<'_>) -> Vec<Yaml>),
-    Dropped(&'static str),
-}
+pub(crate) use recipe::{Make, Recipe};
 
 fn recipes() -> impl Iterator<Item = &'static Recipe> {
     [

@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::incident::OVER;
 use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, holds_secret, literal, members};
-use super::{Make, Recipe};
-use crate::tree::Node;
+use super::recipe::{Make, Recipe};
+use crate::node::Node;
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[

@@ -1,7 +1,7 @@
 //! Any receiver of one request over HTTP.
 use super::kitchen::{Kitchen, Webhook, constants, is_secret, members};
-use super::{Make, Recipe};
-use crate::tree::{Data, Node};
+use super::recipe::{Make, Recipe};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -162,7 +162,7 @@ fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
             Yaml::List(items.iter().map(|item| of_jinja(kitchen, item)).collect::<Result<_, _>>()?)
         }
         Data::Map(entries) => {
-            let member = |entry: &crate::tree::Entry, kitchen: &mut Kitchen<'_>| {
+            let member = |entry: &crate::node::Entry, kitchen: &mut Kitchen<'_>| {
                 if entry.key.contains("{{") || entry.key.starts_with('$') {
                     return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
                 }

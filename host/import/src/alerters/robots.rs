@@ -2,8 +2,8 @@
 use serde_json::json;
 
 use super::kitchen::{Kitchen, Webhook, literal, members};
-use super::{Make, Recipe};
-use crate::tree::{Data, Node};
+use super::recipe::{Make, Recipe};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) const RECIPES: &[Recipe] = &[

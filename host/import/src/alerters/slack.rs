@@ -1,6 +1,6 @@
 //! Slack, for which there is a product of its own.
 use super::kitchen::{Kitchen, destination};
-use super::{Make, Recipe};
+use super::recipe::{Make, Recipe};
 use crate::yaml::Yaml;
 
 const SLACK: &[&str] = &[

@@ -1,7 +1,7 @@
 //! Rules that look at events: which they are, how many, what they hold.
-use super::Maker;
+use super::maker::Maker;
+use crate::node::{Data, Node};
 use crate::sheet::as_yaml;
-use crate::tree::{Data, Node};
 use crate::yaml::Yaml;
 
 /// `blacklist` and `whitelist`.

@@ -1,9 +1,9 @@
 //! Rules that look at aggregations over a stretch of time.
-use super::Maker;
 use super::counts::rise;
+use super::maker::Maker;
 use crate::duration::Span;
 use crate::lucene;
-use crate::tree::{Data, Node};
+use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
 pub(super) fn metric_aggregation(made: &mut Maker<'_>) {
@@ -109,7 +109,7 @@ fn metric(made: &mut Maker<'_>) {
         }
         Some(other) => {
             let known = ["min", "max", "avg", "sum", "cardinality", "value_count", "percentiles"];
-            let near = crate::known::nearest(&other, known.into_iter()).unwrap_or("avg");
+            let near = crate::near::nearest(&other, known.into_iter()).unwrap_or("avg");
             made.sheet.fault(
                 "metric_agg_type",
                 format!("there is no metric `{other}`"),
@@ -149,7 +149,7 @@ fn script(node: Option<&Node>) -> Option<Option<String>> {
         return Some(Some(text));
     }
     let inner = node.get("script").unwrap_or(node);
-    let only = |entry: &crate::tree::Entry| {
+    let only = |entry: &crate::node::Entry| {
         matches!(entry.key.as_str(), "source" | "inline")
             || entry.key == "lang" && entry.value.text().as_deref() == Some("painless")
     };

@@ -3,8 +3,8 @@ use watchbell_pipeline::text::check_template;
 
 use super::python::{Part, Which, printf, read};
 use super::{Dialect, Term, Terms, Writer, jinja};
+use crate::node::Data;
 use crate::sheet::Sheet;
-use crate::tree::Data;
 
 /// The templates; `None`: the manifest's default.
 #[derive(Clone, Debug, Default, PartialEq)]

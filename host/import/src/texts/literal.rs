@@ -1,6 +1,6 @@
 //! Text that stands for itself between the expressions of a template.
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 /// Writes a template: text, in which nothing is an expression, and expressions.
 pub(crate) struct Writer {

@@ -1,4 +1,5 @@
 //! What people read: ElastAlert's texts as a manifest's templates.
+mod dialect; // what a template is written for
 pub(crate) mod jinja; // Jinja2
 pub(crate) mod python; // str.format
 mod terms; // what a text may name, in our words
@@ -6,5 +7,6 @@ mod literal; // text that stands for itself
 mod alert; // title and body of a rule
 
 pub(crate) use alert::alert;
-pub(crate) use literal::{Writer, quoted};
-pub(crate) use terms::{Dialect, Term, Terms};
+pub(crate) use dialect::Dialect;
+pub(crate) use literal::Writer;
+pub(crate) use terms::{Term, Terms};

@@ -1,17 +1,11 @@
 //! What a text may name, in our words.
 use std::collections::BTreeSet;
 
-use super::quoted;
+use super::dialect::Dialect;
+use super::literal::quoted;
 use crate::duration;
+use crate::node::{Data, Node};
 use crate::sheet::Sheet;
-use crate::tree::{Data, Node};
-
-/// Whose template it is: the rule's title and body, or a destination's request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Message,
-    Webhook,
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Term {

@@ -2,7 +2,7 @@
 use alerter_http::AlerterHttp;
 use serde_json::{Map, Value, json};
 use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{EndpointKind, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 use watchbell_sdk::Alerter;
 
 pub(crate) struct Fake;
@@ -112,6 +112,7 @@ impl Modules for Fake {
         Some(ProductInfo {
             params_schema,
             text: AlertText { format: TextFormat::Markdown, styles: true, title_max: 150, body_max: 3_000 },
+            endpoint: EndpointKind::Http,
         })
     }
 

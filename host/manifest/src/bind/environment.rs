@@ -7,13 +7,15 @@ use watchbell_contract::{AlertText, Duration, Fault, TextFormat};
 use watchbell_pipeline::spec::DestinationName;
 
 use super::doc::Doc;
+use super::endpoint::endpoint;
+use super::refs::{address, beside, readable, secret};
 use super::texts::shown_by_params;
-use crate::load::Options;
-use crate::report::{Diagnostic, suggest};
+use crate::options::Options;
+use crate::report::suggest;
 use crate::schema::Schema;
 use crate::{
-    Auth, ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, Environment, Grants, Modules,
-    PluginPolicy, SecretOr, SecretRef, StoreSpec, raw,
+    ClientCertificate, ClusterAuth, ClusterSpec, DestinationSpec, EndpointKind, Environment, Modules,
+    PluginPolicy, StoreSpec, raw,
 };
 
 /// What stands before the 32 bytes of an Ed25519 key where OpenSSL writes it, in base64.
@@ -77,7 +79,7 @@ pub(crate) fn environment(
     let mut destinations = BTreeMap::new();
     for (name, destination) in raw.destinations {
         let spec = bind_destination(doc, &name, destination, home, options, modules);
-        destinations.insert(name, spec);
+        destinations.extend(spec.map(|spec| (name, spec)));
     }
     let plugins = raw.plugins.map(|plugins| PluginPolicy {
         // The schema has seen their form.
@@ -120,10 +122,11 @@ fn bind_destination(
     home: &Path,
     options: &Options<'_>,
     modules: &dyn Modules,
-) -> DestinationSpec {
+) -> Option<DestinationSpec> {
     let at = format!("/destinations/{name}");
     let params = raw.params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    let mut text = product(doc, &at, &raw.product, &params, modules);
+    let product = product(doc, &at, &raw.product, &params, modules);
+    let mut text = product.text;
     if let Some(form) = raw.text {
         match (text.format, form) {
             (TextFormat::Plain | TextFormat::Markdown, _) => text.format = form.into(),
@@ -139,41 +142,12 @@ fn bind_destination(
                 .push(doc),
         }
     }
-    let url = match raw.url {
-        raw::TextOrSecret::Text(url) => {
-            address(doc, &format!("{at}/url"), &url);
-            SecretOr::Plain(url)
-        }
-        raw::TextOrSecret::Secret(named) => {
-            SecretOr::Secret(secret(doc, &format!("{at}/url"), named, home, options))
-        }
-    };
-    let of = |doc: &mut Doc<'_>, below: &str, named| {
-        secret(doc, &format!("{at}/auth/{below}"), named, home, options)
-    };
-    let auth = match raw.auth {
-        None => Auth::None,
-        Some(raw::Auth::Bearer(token)) => Auth::Bearer(of(doc, "bearer", token)),
-        Some(raw::Auth::Basic(basic)) => {
-            Auth::Basic { username: basic.username, password: of(doc, "basic/password", basic.password) }
-        }
-        Some(raw::Auth::Header(named)) => {
-            Auth::Header { name: named.name, value: of(doc, "header/value", named.value) }
-        }
-        Some(raw::Auth::Query(named)) => {
-            Auth::Query { name: named.name, value: of(doc, "query/value", named.value) }
-        }
-        Some(raw::Auth::Hmac(hmac)) => Auth::Hmac {
-            header: hmac.header,
-            prefix: hmac.prefix,
-            secret: of(doc, "hmac/secret", hmac.secret),
-        },
-    };
+    let endpoint = endpoint(doc, &at, product.kind, raw.endpoint, home, options)?;
     let shown = shown_by_params(doc, &format!("{at}/params"), &params);
     let retry = |doc: &mut Doc<'_>, below: &str, span, default| {
         doc.positive(&format!("{at}/retry/{below}"), span, default)
     };
-    DestinationSpec {
+    Some(DestinationSpec {
         outbox: watchbell_pipeline::spec::DestinationSpec {
             name: DestinationName(name.to_string()),
             text,
@@ -183,18 +157,22 @@ fn bind_destination(
             concurrency: raw.concurrency.unwrap_or(4),
         },
         product: raw.product,
-        url,
-        auth,
         params,
         shown,
-        grants: Grants { private_addresses: raw.grants.private_addresses },
-        timeout: doc.positive(&format!("{at}/timeout"), raw.timeout, Duration::from_secs(10)),
-    }
+        endpoint,
+    })
 }
 
-/// Checks a destination's product and parameters; the text that it takes, or anything where it is unknown.
-fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> AlertText {
-    let unknown = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
+/// What a product takes.
+struct Taken {
+    text: AlertText,
+    kind: EndpointKind,
+}
+
+/// Checks a destination's product and parameters; what it takes, or anything where it is unknown.
+fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> Taken {
+    let text = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
+    let unknown = Taken { text, kind: EndpointKind::Http };
     let Some(info) = modules.product(name) else {
         let known = modules.products();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -218,7 +196,7 @@ fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dy
             }
         }
     }
-    info.text
+    Taken { text: info.text, kind: info.endpoint }
 }
 
 /// Faults that a module found in parameters at `below`.
@@ -228,60 +206,4 @@ pub(crate) fn told(doc: &mut Doc<'_>, below: &str, faults: Vec<Fault>) {
         let name = crate::schema::path(&pointer);
         doc.fault(&pointer, format!("`{name}`: {}", fault.message)).push(doc);
     }
-}
-
-fn secret(doc: &mut Doc<'_>, at: &str, named: raw::Secret, home: &Path, options: &Options<'_>) -> SecretRef {
-    let secret = match named {
-        raw::Secret::Env(name) => SecretRef::Env(name),
-        raw::Secret::File(path) => SecretRef::File(beside(home, &path)),
-        raw::Secret::Exec(command) => SecretRef::Exec(command),
-    };
-    if options.check_secrets
-        && let Err(fault) = secret.check(options.env)
-    {
-        let hint = match &secret {
-            SecretRef::Env(name) => format!("set it where the host runs: `export {name}=…`"),
-            SecretRef::File(path) => {
-                format!("put the secret into `{}`, readable by the host", path.display())
-            }
-            SecretRef::Exec(_) => "see that the program runs by hand".into(),
-        };
-        let cause = std::error::Error::source(&fault).map_or_else(String::new, |source| {
-            source
-                .downcast_ref::<std::io::Error>()
-                .map_or_else(|| format!(": {source}"), |error| format!(": {}", crate::files::words(error)))
-        });
-        let name = crate::schema::path(at);
-        doc.fault(at, format!("missing secret for `{name}`: {fault}{cause}")).hint(hint).push(doc);
-    }
-    secret
-}
-
-fn readable(doc: &mut Doc<'_>, at: &str, path: &Path, options: &Options<'_>) {
-    if options.check_secrets
-        && let Err(error) = std::fs::File::open(path)
-    {
-        let name = crate::schema::path(at);
-        let message = format!("`{name}`: cannot read `{}`: {}", path.display(), crate::files::words(&error));
-        doc.fault(at, message).push(doc);
-    }
-}
-
-/// Paths in an environment are relative to its folder.
-fn beside(home: &Path, path: &Path) -> std::path::PathBuf {
-    home.join(path)
-}
-
-/// The message never shows the address: it may hold a password.
-fn address(doc: &mut Doc<'_>, at: &str, text: &str) {
-    let name = crate::schema::path(at);
-    let fault = match url::Url::parse(text) {
-        Err(error) => Diagnostic::error(doc.spans.value(at), format!("`{name}` is not an address: {error}")),
-        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
-            Diagnostic::error(doc.spans.value(at), format!("`{name}` holds credentials"))
-                .hint("secrets are named, never written: use `auth:`")
-        }
-        Ok(_) => return,
-    };
-    doc.faults.push(fault);
 }

@@ -17,11 +17,6 @@ use crate::report::suggest;
 use crate::schema::Schema;
 use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleInfo, raw};
 
-const DELAY: Duration = Duration::from_secs(10);
-const LATENESS: Duration = Duration::from_mins(2);
-const WINDOW_MAX: Duration = Duration::from_hours(1);
-const DEADLINE: Duration = Duration::from_mins(1);
-
 /// What rules are bound against.
 pub(crate) struct Bench<'a> {
     /// `None`: at fault itself; what depends on it is not judged.
@@ -62,8 +57,8 @@ impl Bench<'_> {
         let has_cron = raw.cron.is_some();
         let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
         let active = raw.active.and_then(|active| hours(doc, active, zone, has_cron));
-        let delay = doc.span("/delay", raw.delay, DELAY);
-        let lateness = doc.span("/lateness", raw.lateness, LATENESS);
+        let delay = doc.span("/delay", raw.delay, RuleSpec::DELAY);
+        let lateness = doc.span("/lateness", raw.lateness, RuleSpec::LATENESS);
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
@@ -84,7 +79,7 @@ impl Bench<'_> {
         }
         let grid = grid(&schedule, plan);
         warn_of_grids(doc, &schedule, plan);
-        let window_max = doc.positive("/window_max", raw.window_max, WINDOW_MAX.max(grid));
+        let window_max = doc.positive("/window_max", raw.window_max, RuleSpec::WINDOW_MAX.max(grid));
         if window_max < grid {
             doc.fault(
                 "/window_max",
@@ -113,7 +108,7 @@ impl Bench<'_> {
                 Some(raw::CatchUp::Latest) => CatchUp::Latest,
             },
             window_max,
-            deadline: limits.deadline.unwrap_or(DEADLINE),
+            deadline: limits.deadline.unwrap_or(RuleSpec::DEADLINE),
             key: raw.key,
             severity,
             worse,

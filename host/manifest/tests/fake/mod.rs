@@ -1,7 +1,9 @@
 //! Modules and products as a table, with schemas as small as the tests need.
 use serde_json::{Value, json};
 use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
-use watchbell_manifest::{Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
+use watchbell_manifest::{
+    EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
+};
 
 pub(crate) struct Fake;
 
@@ -105,6 +107,7 @@ impl Modules for Fake {
                 "properties": { "method": { "enum": ["POST", "PUT"] }, "channel": { "type": "string" }, "body": {} },
             }),
             text: AlertText { format, styles: true, title_max: 150, body_max: 3_000 },
+            endpoint: EndpointKind::Http,
         })
     }
 

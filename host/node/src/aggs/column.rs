@@ -3,10 +3,11 @@ use serde_json::{Map, Value as Json};
 
 use super::{Context, Entry};
 use crate::dates::{Formats, Zone, to_millis};
+use crate::doc_values::doc_value;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Kind};
-use crate::search::{doc_value, no_field_data};
+use crate::search::no_field_data;
 use crate::value::{Value, scalar_text};
 
 pub(super) struct Column<'a> {

@@ -8,8 +8,8 @@ use super::column::Column;
 use super::histogram::Interval;
 use super::{Agg, Context, Entry};
 use crate::dates::{Formats, Zone, from_millis, parse_math, to_millis};
+use crate::doc_values::doc_value;
 use crate::errors::{Answer, Refusal};
-use crate::search::doc_value;
 use crate::value::Value;
 
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use super::sorted::Order;
 use super::terms::Term;
 use super::{Agg, Context, Entry};
 use crate::dates::Formats;
+use crate::doc_values::doc_value;
 use crate::errors::Answer;
-use crate::search::doc_value;
 use crate::value::Value;
 
 #[derive(Clone, Debug)]

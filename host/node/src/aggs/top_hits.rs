@@ -5,14 +5,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Context, Entry};
 use crate::errors::{Answer, Refusal};
-use crate::search::{Hit, Request, write_hits};
+use crate::search::{Asked, Hit, write_hits};
 
 /// As `index.max_inner_result_window`.
 pub(super) const WINDOW_MAX: usize = 100;
 
 /// What of a search a bucket can ask for: an order, a page, and what of each hit is shown.
 #[derive(Clone)]
-pub(super) struct TopHits(pub(super) std::sync::Arc<Request>);
+pub(super) struct TopHits(pub(super) std::sync::Arc<Asked>);
 
 impl std::fmt::Debug for TopHits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,10 +42,11 @@ impl TopHits {
                 return Err(Refusal::parsing(format!("Unknown key for a value in [{key}]: [{value}].")));
             }
         }
-        let mut body = body.clone();
-        body.entry("size").or_insert_with(|| 3.into());
-        let request = Request::parse(&body)?;
-        let window = request.from.saturating_add(request.size);
+        let mut asked = Asked::first(3);
+        for (key, value) in body {
+            asked.read(key, value)?;
+        }
+        let window = asked.from.saturating_add(asked.size);
         if window > WINDOW_MAX {
             return Err(Refusal::illegal(format!(
                 "Top hits result window is too large, the top hits aggregator [{name}]'s from + size must be less than or \
@@ -53,17 +54,17 @@ impl TopHits {
                  [index.max_inner_result_window] index level setting."
             )));
         }
-        Ok(Self(std::sync::Arc::new(request)))
+        Ok(Self(std::sync::Arc::new(asked)))
     }
 
     pub(super) fn run(&self, context: &Context<'_>, entries: &[Entry<'_>]) -> Answer<Json> {
-        let request = &self.0;
+        let asked = &self.0;
         if entries.iter().any(Entry::is_nested) {
             return Err(Refusal::unmodelled("[top_hits] inside of [nested]"));
         }
         let mut slots = Vec::with_capacity(context.shards.len());
         for shard in context.shards {
-            let bound = request.sort.iter().map(|spec| spec.slot(&shard.snapshot.mapping));
+            let bound = asked.sort.iter().map(|spec| spec.slot(&shard.snapshot.mapping));
             slots.push(bound.collect::<Answer<Vec<_>>>()?);
         }
         let mut keyed: Vec<_> = entries
@@ -71,7 +72,7 @@ impl TopHits {
             .zip(0i64..)
             .map(|(entry, place)| {
                 let name = &context.shards[entry.shard as usize].snapshot.name;
-                let slots = request.sort.iter().zip(&slots[entry.shard as usize]);
+                let slots = asked.sort.iter().zip(&slots[entry.shard as usize]);
                 let keys: Vec<_> =
                     slots.map(|(spec, slot)| spec.key(slot, entry.document, name, place)).collect();
                 (keys, entry)
@@ -79,15 +80,14 @@ impl TopHits {
             .collect();
         // The sort keeps the order of writing where keys are equal.
         keyed.sort_by(|(a, _), (b, _)| {
-            let mut orders =
-                request.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
+            let mut orders = asked.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
             orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         });
-        let page = keyed.into_iter().skip(request.from).take(request.size);
+        let page = keyed.into_iter().skip(asked.from).take(asked.size);
         let hits: Vec<Hit> = page
             .map(|(keys, entry)| {
                 let slots = &slots[entry.shard as usize];
-                let shown = request.sort.iter().zip(slots).zip(&keys);
+                let shown = asked.sort.iter().zip(slots).zip(&keys);
                 Hit {
                     shard: entry.shard,
                     document: std::sync::Arc::clone(entry.document),
@@ -96,9 +96,9 @@ impl TopHits {
             })
             .collect();
         let mut written = String::new();
-        write_hits(request, context.shards, &hits, &mut written)?;
+        write_hits(asked, context.shards, &hits, &mut written)?;
         let written: Json = serde_json::from_str(&written).unwrap_or_default();
-        let scored = request.sort.is_empty() && !hits.is_empty();
+        let scored = asked.sort.is_empty() && !hits.is_empty();
         Ok(json!({"hits": {
             "total": {"value": entries.len(), "relation": "eq"},
             "max_score": scored.then_some(1.0),

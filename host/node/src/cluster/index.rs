@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Snapshot;
+use crate::config::Retention;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{FieldId, Mapping};
 use crate::query::{self, Query};
+use crate::snapshot::Snapshot;
 use crate::value::Value;
 
 pub(crate) struct Index {
@@ -272,7 +273,7 @@ impl Index {
     }
 
     /// Drops what the node was told not to keep, in the order of writing: logs arrive in about the order of time.
-    pub(crate) fn retain(&mut self, retention: &crate::Retention, now: i64) {
+    pub(crate) fn retain(&mut self, retention: &Retention, now: i64) {
         let time =
             retention.age_max.and_then(|_| self.mapping.field(&retention.time_field)).map(|(id, _)| id);
         let oldest = retention

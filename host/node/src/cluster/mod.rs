@@ -1,38 +1,23 @@
-//! What the node keeps: indices, and the views that searches hold on to.
+//! What the node keeps: indices, and what they are known by.
 mod index; // documents of one name
+mod bodies; // several bodies as one
 mod templates; // what a new index begins with
 mod streams; // one name over several indices
-mod views; // points in time and scrolls
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::{Limits, Retention};
 use crate::errors::{Answer, Refusal};
 use crate::names::{self, Found, Lookup};
+use crate::search::Views;
+use crate::snapshot::Snapshot;
 
 pub(crate) use index::{Alias, Index, Op, Written};
 pub(crate) use streams::Stream;
-pub(crate) use views::{Cursor, Views};
 
 /// Filters by the alias that each belongs to, as written.
 pub(crate) type Filters = Vec<(String, serde_json::Value)>;
-
-/// One index as it was at one moment; documents written later are not in it.
-#[derive(Clone)]
-pub(crate) struct Snapshot {
-    pub(crate) name: Arc<str>,
-    pub(crate) mapping: Arc<crate::mapping::Mapping>,
-    pub(crate) documents: Arc<Vec<Option<Arc<crate::document::Document>>>>,
-    /// What the aliases by which it was meant leave of it.
-    pub(crate) filter: Option<Arc<crate::query::Query>>,
-}
-
-impl Snapshot {
-    /// What a query is bound to; `now` is in milliseconds since the epoch.
-    pub(crate) fn scope(&self, now: i64) -> crate::query::Scope<'_> {
-        crate::query::Scope { mapping: &self.mapping, index: &self.name, documents: &self.documents, now }
-    }
-}
 
 pub(crate) struct Cluster {
     pub(crate) indices: BTreeMap<String, Index>,
@@ -41,13 +26,13 @@ pub(crate) struct Cluster {
     pub(crate) components: BTreeMap<String, serde_json::Value>,
     pub(crate) old_templates: BTreeMap<String, serde_json::Value>,
     pub(crate) views: Views,
-    pub(crate) limits: crate::Limits,
-    pub(crate) retention: crate::Retention,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
     created: u64,
 }
 
 impl Cluster {
-    pub(crate) fn new(limits: crate::Limits, retention: crate::Retention) -> Self {
+    pub(crate) fn new(limits: Limits, retention: Retention) -> Self {
         Self {
             indices: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -130,14 +115,14 @@ impl Cluster {
     fn create_from(&mut self, name: &str, bodies: Vec<serde_json::Value>) -> Answer<()> {
         self.created += 1;
         let mut index = Index::new(name, self.created);
-        index.configure(&templates::merged(bodies))?;
+        index.configure(&bodies::merged(bodies))?;
         self.indices.insert(name.to_owned(), index);
         Ok(())
     }
 
     /// Tries what a template says on an index that is thrown away, so that a broken one is refused at once.
     pub(crate) fn try_template(bodies: Vec<serde_json::Value>) -> Answer<()> {
-        Index::new("template", 0).configure(&templates::merged(bodies))
+        Index::new("template", 0).configure(&bodies::merged(bodies))
     }
 
     /// The one index that is written to under that name, made if there is none.

@@ -1,11 +1,12 @@
 //! What the node says of itself.
 use serde_json::json;
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::Index;
 use crate::errors::{Answer, Refusal};
 use crate::names::Lookup;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn info(request: &Request) -> Answer<Reply> {
     request.finish()?;

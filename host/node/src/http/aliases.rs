@@ -2,11 +2,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::indices::each;
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::{Alias, Cluster};
 use crate::errors::{Answer, Refusal};
 use crate::names::glob;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn put(shared: &Shared, request: &Request, expression: &str, name: &str) -> Answer<Reply> {
     request.finish()?;

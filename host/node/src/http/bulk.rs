@@ -1,10 +1,12 @@
 //! `_bulk`: lines of actions and sources.
 use serde_json::{Map, Value as Json, json};
 
-use super::{Reply, Request, documents};
+use super::documents;
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::{Cluster, Op};
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn bulk(shared: &Shared, request: &Request, index: Option<&str>) -> Answer<Reply> {
     request.ignore(&["refresh", "wait_for_active_shards", "require_alias"]);

@@ -1,10 +1,11 @@
 //! Single documents.
 use serde_json::{Value as Json, json};
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::{Op, Written};
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn write(shared: &Shared, request: &Request, index: &str, id: Option<&str>) -> Answer<Reply> {
     refresh(request);

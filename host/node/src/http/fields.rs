@@ -3,9 +3,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
+use crate::config::Trouble;
 use crate::errors::{Answer, Refusal};
-use crate::server::{Shared, Trouble};
+use crate::shared::Shared;
 
 pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
     let lookup = request.lookup()?;

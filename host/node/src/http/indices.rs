@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 pub(super) fn create(shared: &Shared, request: &Request, name: &str) -> Answer<Reply> {
     request.ignore(&["wait_for_active_shards"]);

@@ -1,5 +1,6 @@
 //! Requests to answers: one function per endpoint, and a refusal for every other.
 mod request; // path, parameters, body
+mod reply; // status and body
 mod bulk; // `_bulk`
 mod documents; // single documents
 mod indices; // indices and mappings
@@ -8,53 +9,19 @@ mod templates; // what new ones begin with, and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
 mod trouble; // what goes wrong on purpose
+mod admin; // the cluster's state, its nodes and settings
 mod about; // `/`, `_cluster/health`, `_cat`
 
-use serde_json::Value as Json;
-
 use crate::errors::{Answer, Refusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 
+pub(crate) use reply::Reply;
 pub(crate) use request::Request;
-
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-    pub(crate) content_type: &'static str,
-}
-
-const JSON: &str = "application/json";
-
-impl Reply {
-    pub(crate) fn ok(body: Json) -> Self {
-        Self::with(200, body)
-    }
-
-    pub(crate) fn with(status: u16, body: Json) -> Self {
-        Self { status, body: body.to_string(), content_type: JSON }
-    }
-
-    pub(crate) fn raw(body: String) -> Self {
-        Self { status: 200, body, content_type: JSON }
-    }
-
-    pub(crate) fn text(body: String) -> Self {
-        Self { status: 200, body, content_type: "text/plain; charset=UTF-8" }
-    }
-
-    pub(crate) fn empty(status: u16) -> Self {
-        Self { status, body: String::new(), content_type: JSON }
-    }
-
-    pub(crate) fn refusal(refusal: &Refusal) -> Self {
-        Self::with(refusal.status, refusal.body())
-    }
-}
 
 pub(crate) fn handle(shared: &Shared, request: Request) -> Reply {
     let head = request.method == "HEAD";
     if let Some(trouble) = shared.trouble()
-        && let Some(reply) = trouble::reply(trouble, shared, &request)
+        && let Some(reply) = trouble::reply(trouble, &request, &|| route(shared, &request))
     {
         return reply;
     }
@@ -75,6 +42,11 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET", ["_cat", "shards"]) => about::cat_shards(shared, request),
         ("GET", ["_cat", "allocation"]) => about::cat_allocation(shared, request),
         ("GET", ["_cluster", "pending_tasks"]) => about::pending_tasks(request),
+        ("GET", ["_cluster", "state"] | ["_cluster", "state", _]) => admin::state(shared, request),
+        ("GET", ["_cluster", "settings"]) => admin::settings(request),
+        ("GET" | "POST", ["_cluster", "allocation", "explain"]) => admin::explain(request),
+        ("GET", ["_nodes"] | ["_nodes", "http"]) => admin::nodes(request),
+        ("GET", ["_nodes", "stats", ..]) => admin::stats(shared, request),
         ("GET", ["_cat", "indices"] | ["_cat", "indices", _]) => about::cat_indices(shared, request),
         ("POST" | "PUT", ["_bulk"]) => bulk::bulk(shared, request, None),
         ("GET" | "POST", ["_search"]) => search::search(shared, request, None),

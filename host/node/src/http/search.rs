@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::reply::Reply;
+use super::request::Request;
 use super::trouble::reachable;
-use super::{Reply, Request};
-use crate::cluster::{Cursor, Snapshot};
 use crate::errors::{Answer, Refusal};
-use crate::search::{self, Hit, Plan, Sorted, bind, keep_alive, run, sort_all, write_hits};
-use crate::server::Shared;
+use crate::search::{self, Cursor, Hit, Plan, Sorted, bind, keep_alive, run, sort_all, write_hits};
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// Parameters that change nothing on one node in memory.
 const IGNORED: &[&str] = &[
@@ -116,7 +117,7 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
     };
     let (plan, aggs) = (Arc::new(plan), outcome.aggs);
     let mut hits = outcome.hits.into_iter();
-    let page: Vec<Hit> = hits.by_ref().take(plan.request.size).collect();
+    let page: Vec<Hit> = hits.by_ref().take(plan.request.hits.size).collect();
     let cursor = Cursor { hits, plan: Arc::clone(&plan), total: total.clone() };
     let id = shared.lock().views.open_scroll(cursor, now, keep)?;
     out.scroll = Some(&id);
@@ -163,9 +164,9 @@ impl Page<'_> {
         if let Some(total) = total {
             out.push_str(&format!("\"total\":{total},"));
         }
-        let scored = plan.request.sort.is_empty() && !hits.is_empty();
+        let scored = plan.request.hits.sort.is_empty() && !hits.is_empty();
         out.push_str(if scored { "\"max_score\":1.0,\"hits\":" } else { "\"max_score\":null,\"hits\":" });
-        write_hits(&plan.request, &plan.shards, hits, &mut out)?;
+        write_hits(&plan.request.hits, &plan.shards, hits, &mut out)?;
         out.push('}');
         if let Some(aggs) = aggs {
             out.push_str(&format!(",\"aggregations\":{aggs}"));
@@ -186,7 +187,7 @@ pub(super) fn scroll(shared: &Shared, request: &Request, id: Option<&str>) -> An
     let (page, plan, total) = {
         let mut cluster = shared.lock();
         let cursor = cluster.views.scroll(&id, now, keep)?;
-        let size = cursor.plan.request.size;
+        let size = cursor.plan.request.hits.size;
         let page: Vec<Hit> = cursor.hits.by_ref().take(size).collect();
         (page, Arc::clone(&cursor.plan), cursor.total.clone())
     };
@@ -245,7 +246,7 @@ pub(super) fn count(shared: &Shared, request: &Request, index: &str) -> Answer<R
     let mut asked = parse(request)?;
     let body = request.object()?;
     only(request, &body, &["query"])?;
-    (asked.size, asked.from) = (0, 0);
+    (asked.hits.size, asked.hits.from) = (0, 0);
     let snapshots = shared.lock().snapshots(index, lookup)?;
     let (snapshots, missing) = reachable(shared, snapshots.into(), true)?;
     let plan = bind(asked, &snapshots, now)?;

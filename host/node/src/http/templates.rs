@@ -1,11 +1,12 @@
 //! Templates of indices, their components, and data streams.
 use serde_json::{Map, Value as Json, json};
 
-use super::{Reply, Request};
+use super::reply::Reply;
+use super::request::Request;
 use crate::cluster::Cluster;
 use crate::errors::{Answer, Refusal};
 use crate::names::{Lookup, glob};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// The three kinds of templates, each with a list of its own.
 #[derive(Clone, Copy)]

@@ -1,15 +1,20 @@
 //! What goes wrong on purpose, so that tests can see what comes of it.
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::{Reply, Request, route};
-use crate::cluster::Snapshot;
+use super::admin::{self, Asked};
+use super::reply::Reply;
+use super::request::Request;
+use crate::config::Trouble;
 use crate::errors::{Answer, Refusal};
-use crate::server::{Shared, Trouble};
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// What a troubled node answers; `None`: as ever. `reachable` does the rest.
-pub(super) fn reply(trouble: Trouble, shared: &Shared, request: &Request) -> Option<Reply> {
+///
+/// `well`: what a node without trouble answers.
+pub(super) fn reply(trouble: Trouble, request: &Request, well: &dyn Fn() -> Answer<Reply>) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (trouble, path.as_slice()) {
         (Trouble::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
@@ -17,7 +22,7 @@ pub(super) fn reply(trouble: Trouble, shared: &Shared, request: &Request) -> Opt
             Some(Reply::refusal(&Refusal::new(status, kind, "all shards failed")))
         }
         (Trouble::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
-            changed(shared, request, |body| {
+            changed(well, |body| {
                 let failure = json!({ "shard": 0, "index": "test", "node": "watchbell-node",
                     "reason": { "type": "node_not_connected_exception", "reason": "a node is gone on purpose" } });
                 body["_shards"]["successful"] = json!(0);
@@ -25,8 +30,8 @@ pub(super) fn reply(trouble: Trouble, shared: &Shared, request: &Request) -> Opt
                 body["_shards"]["failures"] = json!([failure]);
             })
         }
-        (Trouble::PartialShards, _) => views(1, "red", "p", shared, request),
-        (Trouble::Unassigned(count), _) => views(count, "yellow", "r", shared, request),
+        (Trouble::PartialShards, _) => views(1, "red", "p", request, well),
+        (Trouble::Unassigned(count), _) => views(count, "yellow", "r", request, well),
         (Trouble::Refuse(_), _) => None,
     }
 }
@@ -57,14 +62,46 @@ pub(super) fn reachable(
 }
 
 /// The cluster's own views, with `count` shards that no node holds.
-fn views(count: u32, status: &str, prirep: &str, shared: &Shared, request: &Request) -> Option<Reply> {
+fn views(
+    count: u32,
+    status: &str,
+    prirep: &str,
+    request: &Request,
+    well: &dyn Fn() -> Answer<Reply>,
+) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        ["_cluster", "health"] => changed(shared, request, |body| {
+        ["_cluster", "health"] => changed(well, |body| {
             body["status"] = json!(status);
             body["unassigned_shards"] = json!(count);
         }),
-        ["_cat", "shards"] => changed(shared, request, |body| {
+        ["_cluster", "state", ..] => changed(well, |body| {
+            let shards: Map<String, Json> = (0..count)
+                .map(|shard| {
+                    let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
+                        "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
+                    (shard.to_string(), json!([copy]))
+                })
+                .collect();
+            body["routing_table"]["indices"]["test"] = json!({ "shards": shards });
+            body["metadata"]["indices"]["test"] =
+                json!({ "settings": { "index": { "number_of_replicas": "1" } } });
+        }),
+        ["_cluster", "allocation", "explain"] => {
+            let asked = Asked::of(request).ok()?;
+            let says = "a copy of this shard is already allocated to this node";
+            let decider = json!({ "decider": "same_shard", "decision": "NO", "explanation": says });
+            Some(Reply::ok(json!({
+                "index": asked.index, "shard": asked.shard, "primary": asked.primary,
+                "current_state": "unassigned", "unassigned_info": { "reason": "NODE_LEFT" },
+                "can_allocate": if asked.primary { "no_valid_shard_copy" } else { "no" },
+                "allocate_explanation": "no node takes the shard",
+                "node_allocation_decisions": [{
+                    "node_id": admin::NAME, "node_name": admin::NAME, "node_decision": "no", "deciders": [decider],
+                }],
+            })))
+        }
+        ["_cat", "shards"] => changed(well, |body| {
             let rows = (0..count).map(|shard| {
                 json!({ "index": "test", "shard": shard.to_string(), "prirep": prirep, "state": "UNASSIGNED",
                     "unassigned.reason": "NODE_LEFT" })
@@ -78,8 +115,8 @@ fn views(count: u32, status: &str, prirep: &str, shared: &Shared, request: &Requ
 }
 
 /// What the node would have answered, but for `change`.
-fn changed(shared: &Shared, request: &Request, change: impl FnOnce(&mut Json)) -> Option<Reply> {
-    let reply = match route(shared, request) {
+fn changed(well: &dyn Fn() -> Answer<Reply>, change: impl FnOnce(&mut Json)) -> Option<Reply> {
+    let reply = match well() {
         Ok(reply) => reply,
         Err(refusal) => return Some(Reply::refusal(&refusal)),
     };

@@ -15,6 +15,19 @@ pub(crate) enum Inferred {
     Text,
 }
 
+impl Inferred {
+    /// As `match_mapping_type` has it, and the type it has without a template.
+    fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Whole => ("long", "long"),
+            Self::Real => ("double", "float"),
+            Self::Boolean => ("boolean", "boolean"),
+            Self::Date(_) => ("date", "date"),
+            Self::Text => ("string", "text"),
+        }
+    }
+}
+
 const DATE: &str = "strict_date_optional_time";
 const DATE_SLASHES_READ: &str = "yyyy/MM/dd HH:mm:ss Z||yyyy/MM/dd Z||yyyy/MM/dd HH:mm:ss||yyyy/MM/dd";
 const DATE_SLASHES: &str = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";

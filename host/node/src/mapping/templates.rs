@@ -2,7 +2,6 @@
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::infer::Inferred;
 use crate::errors::{Answer, Refusal};
 use crate::names::glob;
 
@@ -159,19 +158,6 @@ fn filled(body: &Map<String, Json>, fill: &dyn Fn(&str) -> String) -> Map<String
         other => other.clone(),
     };
     body.iter().map(|(key, value)| (fill(key), one(value))).collect()
-}
-
-impl Inferred {
-    /// As `match_mapping_type` has it, and the type it has without a template.
-    pub(super) fn names(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::Whole => ("long", "long"),
-            Self::Real => ("double", "float"),
-            Self::Boolean => ("boolean", "boolean"),
-            Self::Date(_) => ("date", "date"),
-            Self::Text => ("string", "text"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,26 +2,14 @@
 use std::sync::Arc;
 
 use super::ast::{Bool, Query, Text};
-use super::predicate::Predicate;
-use super::strings::{Glob, StringTest};
+use super::glob::Glob;
+use super::predicate::{Predicate, at_least};
+use super::scope::Scope;
+use super::strings::StringTest;
 use super::text::TextReader;
 use super::{leaf, words};
-use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Mapping};
-
-/// As `indices.query.bool.max_clause_count`.
-pub(crate) const CLAUSES_MAX: usize = 1_024;
-
-/// What a query is bound to.
-pub(crate) struct Scope<'a> {
-    pub(crate) mapping: &'a Mapping,
-    pub(crate) index: &'a str,
-    /// What some words stand for depends on the words that there are.
-    pub(crate) documents: &'a [Option<Arc<Document>>],
-    /// Milliseconds since the epoch: what `now` means.
-    pub(crate) now: i64,
-}
+use crate::mapping::FieldId;
 
 pub(crate) struct Compiled {
     pub(crate) predicate: Predicate,
@@ -33,16 +21,6 @@ pub(crate) fn compile(query: &Query, scope: &Scope<'_>) -> Answer<Compiled> {
     let mut compiler = Compiler { scope, named: Vec::new(), inside: None };
     let predicate = compiler.query(query)?;
     Ok(Compiled { predicate, named: compiler.named })
-}
-
-impl Scope<'_> {
-    pub(crate) fn count(&self, clauses: usize) -> Answer<()> {
-        if clauses <= CLAUSES_MAX {
-            return Ok(());
-        }
-        let reason = format!("maxClauseCount is set to {CLAUSES_MAX}");
-        Err(Refusal::shard(format!("failed to create query: {reason}")).caused_by("too_many_clauses", reason))
-    }
 }
 
 struct Compiler<'a> {
@@ -271,16 +249,6 @@ fn is_everything(query: &Query) -> bool {
         Query::Named { query, .. } => is_everything(query),
         Query::Bool(bool) => bool.must.is_empty() && bool.should.is_empty() && bool.must_not.is_empty(),
         _ => false,
-    }
-}
-
-pub(crate) fn at_least(count: usize, of: Vec<Predicate>) -> Predicate {
-    match count {
-        0 => Predicate::All,
-        1 => Predicate::or(of),
-        count if count > of.len() => Predicate::Nothing,
-        count if count == of.len() => Predicate::and(of),
-        count => Predicate::AtLeast(count, of),
     }
 }
 

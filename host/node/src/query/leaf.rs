@@ -2,9 +2,10 @@
 use serde_json::Value as Json;
 
 use super::ast::{Bound, Range};
-use super::compile::Scope;
+use super::glob::Glob;
 use super::predicate::Predicate;
-use super::strings::{Glob, StringTest};
+use super::scope::Scope;
+use super::strings::StringTest;
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{Field, FieldId, Flavour, Kind};

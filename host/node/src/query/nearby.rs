@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::Fuzzy;
-use super::compile::Scope;
+use super::scope::Scope;
 use crate::mapping::FieldId;
 use crate::value::Value;
 

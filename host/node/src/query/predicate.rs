@@ -148,7 +148,7 @@ impl Predicate {
                 Some(test) if tests.is_empty() => test,
                 Some(test) => {
                     tests.push(test);
-                    StringTest::Any(Box::new(super::union::Union::new(tests)))
+                    StringTest::Any(Box::new(super::strings::Union::new(tests)))
                 }
                 None => continue,
             };
@@ -179,5 +179,16 @@ impl Predicate {
             Self::Not(inner) => *inner,
             one => Self::Not(Box::new(one)),
         }
+    }
+}
+
+/// A predicate that holds where so many of `of` do.
+pub(crate) fn at_least(count: usize, of: Vec<Predicate>) -> Predicate {
+    match count {
+        0 => Predicate::All,
+        1 => Predicate::or(of),
+        count if count > of.len() => Predicate::Nothing,
+        count if count == of.len() => Predicate::and(of),
+        count => Predicate::AtLeast(count, of),
     }
 }

@@ -1,8 +1,13 @@
 //! What can be asked of one string, and how many such questions on one field are asked at once.
 use std::collections::HashSet;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::glob::{Glob, Piece, Shape};
 use super::regexp::Regexp;
-use super::union::Union;
+
+/// Up to so many bytes of literals, an automaton has a row of its own for every state: the fastest, and the largest.
+const ROWS_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) enum StringTest {
@@ -47,114 +52,142 @@ impl StringTest {
     }
 }
 
-/// A wildcard pattern, by its shape.
-#[derive(Debug)]
-pub(crate) struct Glob {
-    pub(super) fold: bool,
-    pub(super) shape: Shape,
+/// Many tests of one field, of which one is enough, asked at once.
+#[derive(Debug, Default)]
+pub(crate) struct Union {
+    exact: HashSet<Box<str>>,
+    plain: Patterns,
+    /// In lower case, as is then what they are asked of.
+    folded: Patterns,
+    rest: Vec<StringTest>,
 }
 
-#[derive(Debug)]
-pub(super) enum Shape {
-    Contains(Box<str>),
-    Prefix(Box<str>),
-    Suffix(Box<str>),
-    Exact(Box<str>),
-    Pieces(Box<[Piece]>),
+/// Wildcard patterns, by their shape.
+#[derive(Debug, Default)]
+struct Patterns {
+    exact: HashSet<Box<str>>,
+    prefixes: Ends,
+    suffixes: Ends,
+    contains: Option<AhoCorasick>,
+    /// The longest literal of each pattern, which says where it is worth looking.
+    pieces: Option<(AhoCorasick, Vec<Glob>)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Piece {
-    Char(char),
-    One,
-    Many,
+/// Literals at one end of a text: one look for each length that there is.
+#[derive(Debug, Default)]
+struct Ends {
+    lengths: Vec<usize>,
+    literals: HashSet<Box<str>>,
 }
 
-impl Glob {
-    /// Reads `*`, `?` and backslash escapes. `fold`: ASCII case does not count.
-    pub(crate) fn new(pattern: &str, fold: bool, lowercase: bool) -> Self {
-        let mut pieces = Vec::new();
-        let mut chars = pattern.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '*' if pieces.last() == Some(&Piece::Many) => {}
-                '*' => pieces.push(Piece::Many),
-                '?' => pieces.push(Piece::One),
-                c => {
-                    let c = if c == '\\' { chars.next().unwrap_or('\\') } else { c };
-                    if lowercase {
-                        pieces.extend(c.to_lowercase().map(Piece::Char));
-                    } else {
-                        pieces.push(Piece::Char(if fold { c.to_ascii_lowercase() } else { c }));
-                    }
-                }
-            }
+impl Ends {
+    fn add(&mut self, literal: Box<str>) {
+        if !self.lengths.contains(&literal.len()) {
+            self.lengths.push(literal.len());
         }
-        let literal = |pieces: &[Piece]| -> Option<Box<str>> {
-            let chars = pieces.iter().map(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None });
-            chars.collect::<Option<String>>().map(Into::into)
-        };
-        let shape = match pieces.as_slice() {
-            [Piece::Many, middle @ .., Piece::Many] => literal(middle).map(Shape::Contains),
-            [Piece::Many, rest @ ..] => literal(rest).map(Shape::Suffix),
-            [rest @ .., Piece::Many] => literal(rest).map(Shape::Prefix),
-            all => literal(all).map(Shape::Exact),
-        };
-        Self { fold, shape: shape.unwrap_or_else(|| Shape::Pieces(pieces.into())) }
+        self.literals.insert(literal);
     }
 
-    pub(crate) fn prefix(text: &str, fold: bool) -> Self {
-        let text = if fold { text.to_ascii_lowercase() } else { text.to_owned() };
-        Self { fold, shape: Shape::Prefix(text.into()) }
+    /// `end`: so many bytes of the text, where a character begins there.
+    fn any<'t>(&self, end: impl Fn(usize) -> Option<&'t str>) -> bool {
+        self.lengths.iter().any(|length| end(*length).is_some_and(|end| self.literals.contains(end)))
+    }
+}
+
+impl Union {
+    pub(crate) fn new(tests: Vec<StringTest>) -> Self {
+        let mut union = Self::default();
+        let (mut plain, mut folded) = (Vec::new(), Vec::new());
+        for test in tests {
+            match test {
+                StringTest::Equals(value) => drop(union.exact.insert(value)),
+                StringTest::OneOf(values) => union.exact.extend(values),
+                StringTest::Any(inner) => union.rest.push(StringTest::Any(inner)),
+                StringTest::Glob(glob) if glob.fold => folded.push(glob),
+                StringTest::Glob(glob) => plain.push(glob),
+                test => union.rest.push(test),
+            }
+        }
+        union.plain = Patterns::new(plain, &mut union.rest);
+        union.folded = Patterns::new(folded, &mut union.rest);
+        union
     }
 
     pub(super) fn hit(&self, text: &str) -> bool {
-        let (bytes, fold) = (text.as_bytes(), self.fold);
-        let same =
-            |a: &[u8], b: &str| if fold { a.eq_ignore_ascii_case(b.as_bytes()) } else { a == b.as_bytes() };
-        match &self.shape {
-            Shape::Exact(value) => same(bytes, value),
-            Shape::Prefix(value) => bytes.get(..value.len()).is_some_and(|start| same(start, value)),
-            Shape::Suffix(value) => {
-                bytes.len().checked_sub(value.len()).is_some_and(|start| same(&bytes[start..], value))
-            }
-            Shape::Contains(value) if !fold => text.contains(&**value),
-            Shape::Contains(value) => text.to_ascii_lowercase().contains(&**value),
-            Shape::Pieces(pieces) => walk(pieces, text, fold),
-        }
+        self.exact.contains(text)
+            || self.plain.hit(text)
+            || (!self.folded.is_empty() && self.folded.hit(&text.to_ascii_lowercase()))
+            || self.rest.iter().any(|test| test.hit(text))
     }
 }
 
-/// Greedy, going back to the last `*` alone: at worst pattern times text.
-fn walk(pieces: &[Piece], text: &str, fold: bool) -> bool {
-    let (mut piece, mut rest) = (0, text.chars());
-    let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
-    loop {
-        let before = rest.clone();
-        let step = match (pieces.get(piece), rest.next()) {
-            (Some(Piece::Many), _) => {
-                retry = Some((piece + 1, before.clone()));
-                rest = before;
-                true
+/// The longest run of literal characters in a pattern; empty where it has none.
+fn longest(pieces: &[Piece]) -> String {
+    let runs = pieces.split(|piece| !matches!(piece, Piece::Char(_)));
+    let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
+    longest.iter().filter_map(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None }).collect()
+}
+
+fn automaton(literals: &[Box<str>]) -> Option<AhoCorasick> {
+    let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
+    let kind = (bytes <= ROWS_BYTES_MAX).then_some(AhoCorasickKind::DFA);
+    AhoCorasick::builder().kind(kind).build(literals.iter().map(|literal| literal.as_bytes())).ok()
+}
+
+impl Patterns {
+    /// What cannot be asked together goes to `rest`, to be asked one by one: slower, and as right.
+    fn new(globs: Vec<Glob>, rest: &mut Vec<StringTest>) -> Self {
+        let fold = globs.first().is_some_and(|glob| glob.fold);
+        let mut patterns = Self::default();
+        let (mut contained, mut literals, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
+        for glob in globs {
+            match glob.shape {
+                Shape::Exact(literal) => drop(patterns.exact.insert(literal)),
+                Shape::Prefix(literal) => patterns.prefixes.add(literal),
+                Shape::Suffix(literal) => patterns.suffixes.add(literal),
+                Shape::Contains(literal) => contained.push(literal),
+                Shape::Pieces(ref all) => match longest(all) {
+                    literal if literal.is_empty() => rest.push(StringTest::Glob(glob)),
+                    literal => {
+                        literals.push(literal.into_boxed_str());
+                        pieces.push(glob);
+                    }
+                },
             }
-            (None, None) => return true,
-            (Some(Piece::One), Some(_)) => true,
-            (Some(Piece::Char(want)), Some(c)) => *want == if fold { c.to_ascii_lowercase() } else { c },
-            _ => false,
-        };
-        if step {
-            piece += 1;
-            continue;
         }
-        match &mut retry {
-            Some((after, from)) => {
-                if from.next().is_none() {
-                    return false;
-                }
-                (piece, rest) = (*after, from.clone());
+        if !contained.is_empty() {
+            patterns.contains = automaton(&contained);
+            if patterns.contains.is_none() {
+                let alone = |literal| StringTest::Glob(Glob { fold, shape: Shape::Contains(literal) });
+                rest.extend(contained.into_iter().map(alone));
             }
-            None => return false,
         }
+        if !pieces.is_empty() {
+            match automaton(&literals) {
+                Some(automaton) => patterns.pieces = Some((automaton, pieces)),
+                None => rest.extend(pieces.into_iter().map(StringTest::Glob)),
+            }
+        }
+        patterns
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty()
+            && self.prefixes.literals.is_empty()
+            && self.suffixes.literals.is_empty()
+            && self.contains.is_none()
+            && self.pieces.is_none()
+    }
+
+    fn hit(&self, text: &str) -> bool {
+        self.exact.contains(text)
+            || self.prefixes.any(|length| text.get(..length))
+            || self.suffixes.any(|length| text.get(text.len().checked_sub(length)?..))
+            || self.contains.as_ref().is_some_and(|all| all.is_match(text))
+            || self.pieces.as_ref().is_some_and(|(automaton, globs)| {
+                let mut places = automaton.find_overlapping_iter(text);
+                places.any(|place| globs[place.pattern().as_usize()].hit(text))
+            })
     }
 }
 
@@ -164,21 +197,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn wildcards_in_every_shape() {
-        let hit = |pattern: &str, text: &str| Glob::new(pattern, false, false).hit(text);
-        assert!(
-            hit("a*", "abc") && hit("*c", "abc") && hit("*b*", "abc") && hit("abc", "abc") && hit("*", "")
-        );
-        assert!(hit("a?c", "aéc") && !hit("a?c", "ac") && hit("a*c*e", "abcde") && !hit("a*c*e", "abcd"));
-        assert!(hit(r"a\*c", "a*c") && !hit(r"a\*c", "abc") && !hit("A*", "abc"));
-        assert!(Glob::new("A*C", true, false).hit("abc") && Glob::new("*BÉ*", false, true).hit("abéc"));
+    fn the_longest_literal_says_where_to_look() {
+        let Shape::Pieces(pieces) = Glob::new("a?bcd*ef", false, false).shape else { panic!("pieces") };
+        assert_eq!(longest(&pieces), "bcd");
     }
 
     proptest! {
         #[test]
-        fn a_glob_agrees_with_a_regular_expression(pattern in "[ab?*]{0,8}", text in "[abc]{0,10}") {
-            let regex = regex::Regex::new(&format!("^{}$", pattern.replace('*', ".*").replace('?', "."))).unwrap();
-            prop_assert_eq!(Glob::new(&pattern, false, false).hit(&text), regex.is_match(&text));
+        fn a_union_is_any_of_its_parts(patterns in prop::collection::vec("[ab?*]{0,5}", 1..12), text in "[abAB]{0,8}", fold in any::<bool>()) {
+            let make = || patterns.iter().map(|p| StringTest::Glob(Glob::new(p, fold, false))).collect::<Vec<_>>();
+            let any = make().iter().any(|test| test.hit(&text));
+            prop_assert_eq!(Union::new(make()).hit(&text), any);
         }
     }
 }

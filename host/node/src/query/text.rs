@@ -1,8 +1,8 @@
 //! The languages inside a string, bound to one index.
 use super::ast::{Bound, Edits, Fuzzy, How, Matching, Minimum, Range, Text};
-use super::compile::{Scope, at_least};
 use super::lucene::{Node, Occur};
-use super::predicate::Predicate;
+use super::predicate::{Predicate, at_least};
+use super::scope::Scope;
 use super::{leaf, words};
 use crate::errors::{Answer, Refusal};
 use crate::mapping::FieldId;

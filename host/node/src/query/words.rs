@@ -2,11 +2,11 @@
 use serde_json::Value as Json;
 
 use super::ast::{Fuzzy, How, Matching};
-use super::compile::{Scope, at_least};
 use super::leaf::{failed, prefix, searchable, term};
 use super::nearby;
 use super::phrase::{Near, Slot};
-use super::predicate::Predicate;
+use super::predicate::{Predicate, at_least};
+use super::scope::Scope;
 use super::strings::StringTest;
 use crate::errors::{Answer, Refusal};
 use crate::mapping::{FieldId, Flavour, Kind};

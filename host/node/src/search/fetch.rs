@@ -1,26 +1,26 @@
 //! What of each hit is shown, written straight into the response.
 use serde_json::Value as Json;
 
+use super::asked::Asked;
 use super::fields::{self, Shown};
-use super::request::Request;
-use super::run::{Hit, Shard};
+use super::shard::{Hit, Shard};
 use crate::errors::Answer;
 
 /// Writes the list of hits, brackets included.
-pub(crate) fn write_hits(request: &Request, shards: &[Shard], hits: &[Hit], out: &mut String) -> Answer<()> {
+pub(crate) fn write_hits(asked: &Asked, shards: &[Shard], hits: &[Hit], out: &mut String) -> Answer<()> {
     // Bound for every index, so that a wrong field is refused even when no document is hit.
     let mut shown: Vec<Vec<Shown>> = Vec::new();
     for shard in shards {
         let mapping = &shard.snapshot.mapping;
-        let mut fields = fields::bind(&request.doc_values, mapping, false)?;
-        for field in fields::bind(&request.fields, mapping, true)? {
+        let mut fields = fields::bind(&asked.doc_values, mapping, false)?;
+        for field in fields::bind(&asked.fields, mapping, true)? {
             fields.retain(|old| old.path != field.path);
             fields.push(field);
         }
         shown.push(fields);
     }
-    let sorted = !request.sort.is_empty();
-    let parse = !request.fields.is_empty() || !request.source.is_whole();
+    let sorted = !asked.sort.is_empty();
+    let parse = !asked.fields.is_empty() || !asked.source.is_whole();
     out.push('[');
     for (at, hit) in hits.iter().enumerate() {
         let shard = &shards[hit.shard as usize];
@@ -32,10 +32,10 @@ pub(crate) fn write_hits(request: &Request, shards: &[Shard], hits: &[Hit], out:
         string(&shard.snapshot.name, out);
         out.push_str(",\"_id\":");
         string(&document.id, out);
-        if request.version {
+        if asked.version {
             out.push_str(&format!(",\"_version\":{}", document.version));
         }
-        if request.seq_no {
+        if asked.seq_no {
             out.push_str(&format!(",\"_seq_no\":{},\"_primary_term\":1", document.seq_no));
         }
         out.push_str(if sorted { ",\"_score\":null" } else { ",\"_score\":1.0" });
@@ -44,10 +44,10 @@ pub(crate) fn write_hits(request: &Request, shards: &[Shard], hits: &[Hit], out:
             json(&document.ignored.iter().map(|path| &**path).collect::<Vec<_>>().into(), out);
         }
         let source: Option<Json> = if parse { serde_json::from_str(&document.source).ok() } else { None };
-        if !request.source.hidden {
+        if !asked.source.hidden {
             out.push_str(",\"_source\":");
             match &source {
-                Some(source) if !request.source.is_whole() => json(&request.source.apply(source), out),
+                Some(source) if !asked.source.is_whole() => json(&asked.source.apply(source), out),
                 _ => out.push_str(&document.source),
             }
         }

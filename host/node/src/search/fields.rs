@@ -1,28 +1,14 @@
 //! `docvalue_fields`, from what is indexed, and `fields`, from the source through the mapping.
 use serde_json::Value as Json;
 
-use super::request::FieldAsk;
+use super::asked::FieldAsk;
 use super::sort::no_field_data;
-use crate::dates::{Formats, Zone};
+use crate::dates::Formats;
+use crate::doc_values::doc_value;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{Field, FieldId, Flavour, Kind, Mapping};
-use crate::value::{Value, print_ip, utf16_units};
-
-/// A value as doc values show it.
-pub(crate) fn doc_value(field: &Field, value: &Value, format: Option<&Formats>) -> Json {
-    match (value, field.kind) {
-        (Value::Long(n), Kind::Boolean) => (*n == 1).into(),
-        (Value::Long(n), kind) if kind.is_date() => {
-            format.unwrap_or(&field.formats).print(field.nanos(*n), &Zone::UTC).into()
-        }
-        (Value::Long(n), _) => (*n).into(),
-        (Value::Double(n), _) => (*n).into(),
-        (Value::Str(text), _) => (&**text).into(),
-        (Value::Ip(ip), _) => print_ip(*ip).into(),
-        (Value::Tokens(_), _) => Json::Null,
-    }
-}
+use crate::mapping::{FieldId, Flavour, Kind, Mapping};
+use crate::value::{Value, utf16_units};
 
 /// One asked field, bound to a mapping.
 pub(crate) struct Shown {

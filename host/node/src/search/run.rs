@@ -5,31 +5,19 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::request::{Request, Total};
+use super::shard::{Hit, Shard};
 use super::sort::{By, Key, Slot, Spec};
 use crate::aggs;
-use crate::cluster::Snapshot;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::query::{Compiled, Predicate, compile};
-
-/// One index in a search.
-pub(crate) struct Shard {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) compiled: Compiled,
-    slots: Vec<Slot>,
-}
+use crate::query::{Predicate, compile};
+use crate::snapshot::Snapshot;
 
 /// A search bound to its indices.
 pub(crate) struct Plan {
     pub(crate) request: Request,
     pub(crate) shards: Vec<Shard>,
     pub(crate) now: i64,
-}
-
-pub(crate) struct Hit {
-    pub(crate) shard: u32,
-    pub(crate) document: Arc<Document>,
-    pub(crate) sort: Vec<Json>,
 }
 
 pub(crate) struct Outcome {
@@ -41,12 +29,12 @@ pub(crate) struct Outcome {
 pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> Answer<Plan> {
     // A point in time breaks ties by itself; so pages over it lose nothing.
     if request.pit.is_some()
-        && !request.sort.iter().any(|spec| spec.by == By::ShardDoc)
-        && !request.sort.is_empty()
+        && !request.hits.sort.iter().any(|spec| spec.by == By::ShardDoc)
+        && !request.hits.sort.is_empty()
     {
-        request.sort.push(Spec::shard_doc());
+        request.hits.sort.push(Spec::shard_doc());
     }
-    if request.pit.is_none() && request.sort.iter().any(|spec| spec.by == By::ShardDoc) {
+    if request.pit.is_none() && request.hits.sort.iter().any(|spec| spec.by == By::ShardDoc) {
         return Err(Refusal::illegal("[_shard_doc] sort field cannot be used without [point in time]"));
     }
     let mut shards = Vec::with_capacity(snapshots.len());
@@ -65,6 +53,7 @@ pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> An
             compiled.predicate = Predicate::and(vec![filter, compiled.predicate]);
         }
         let slots = request
+            .hits
             .sort
             .iter()
             .map(|spec| spec.slot(&snapshot.mapping).map_err(inside))
@@ -118,7 +107,7 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
     };
     let found = post_filtered(plan, found)?;
     let matched = found.len();
-    let wanted = if all { usize::MAX } else { request.from.saturating_add(request.size) };
+    let wanted = if all { usize::MAX } else { request.hits.from.saturating_add(request.hits.size) };
     if wanted == 0 {
         return Ok(Outcome { matched, hits: Vec::new(), aggs });
     }
@@ -127,14 +116,14 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
         keyed.retain(|one| compare(plan, &one.keys, &after).is_gt());
     }
     // Without a sort the documents already stand in the order of writing.
-    if !request.sort.is_empty() {
+    if !request.hits.sort.is_empty() {
         if wanted < keyed.len() / 2 {
             keyed.select_nth_unstable_by(wanted, |a, b| full(plan, a, b));
             keyed.truncate(wanted);
         }
         keyed.sort_unstable_by(|a, b| full(plan, a, b));
     }
-    let skip = if all { 0 } else { request.from };
+    let skip = if all { 0 } else { request.hits.from };
     let hits = keyed.iter().take(wanted).skip(skip).map(|one| one.hit(plan)).collect();
     Ok(Outcome { matched, hits, aggs })
 }
@@ -146,7 +135,7 @@ pub(crate) struct Sorted(Vec<Keyed>);
 pub(crate) fn sort_all(plan: &Plan) -> Answer<Sorted> {
     let found = post_filtered(plan, matching(plan))?;
     let mut keyed = keyed(plan, found);
-    if !plan.request.sort.is_empty() {
+    if !plan.request.hits.sort.is_empty() {
         keyed.sort_unstable_by(|a, b| full(plan, a, b));
     }
     Ok(Sorted(keyed))
@@ -157,9 +146,9 @@ impl Sorted {
     pub(crate) fn page(&self, plan: &Plan) -> Answer<Outcome> {
         let start = match after(plan)? {
             Some(after) => self.0.partition_point(|one| compare(plan, &one.keys, &after).is_le()),
-            None => plan.request.from,
+            None => plan.request.hits.from,
         };
-        let hits = self.0.iter().skip(start).take(plan.request.size).map(|one| one.hit(plan)).collect();
+        let hits = self.0.iter().skip(start).take(plan.request.hits.size).map(|one| one.hit(plan)).collect();
         Ok(Outcome { matched: self.0.len(), hits, aggs: None })
     }
 }
@@ -175,7 +164,7 @@ struct Keyed {
 impl Keyed {
     fn hit(&self, plan: &Plan) -> Hit {
         let slots = &plan.shards[self.shard as usize].slots;
-        let keys = plan.request.sort.iter().zip(slots).zip(&self.keys);
+        let keys = plan.request.hits.sort.iter().zip(slots).zip(&self.keys);
         let sort = keys.map(|((spec, slot), key)| spec.show(key, slot)).collect();
         Hit { shard: self.shard, document: Arc::clone(&self.document), sort }
     }
@@ -184,7 +173,7 @@ impl Keyed {
 fn keyed(plan: &Plan, found: Vec<Found<'_>>) -> Vec<Keyed> {
     let one = |found: Found<'_>| {
         let shard = &plan.shards[found.shard as usize];
-        let slots = plan.request.sort.iter().zip(&shard.slots);
+        let slots = plan.request.hits.sort.iter().zip(&shard.slots);
         let key =
             |(spec, slot): (&Spec, &Slot)| spec.key(slot, found.document, &shard.snapshot.name, found.place);
         Keyed {
@@ -198,7 +187,8 @@ fn keyed(plan: &Plan, found: Vec<Found<'_>>) -> Vec<Keyed> {
 }
 
 fn compare(plan: &Plan, a: &[Key], b: &[Key]) -> Ordering {
-    let mut orders = plan.request.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
+    let mut orders =
+        plan.request.hits.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
     orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
@@ -209,7 +199,7 @@ fn full(plan: &Plan, a: &Keyed, b: &Keyed) -> Ordering {
 /// What `search_after` said, as keys of this order.
 fn after(plan: &Plan) -> Answer<Option<Vec<Key>>> {
     let Some(values) = &plan.request.search_after else { return Ok(None) };
-    let specs = &plan.request.sort;
+    let specs = &plan.request.hits.sort;
     // Ties may be left out, as the point in time adds its own at the end.
     let implied = specs.last().is_some_and(|spec| spec.by == By::ShardDoc) && values.len() + 1 == specs.len();
     if values.len() != specs.len() && !implied {

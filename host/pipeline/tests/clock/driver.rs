@@ -1,14 +1,11 @@
 use std::collections::VecDeque;
 
 use watchbell_contract::{
-    AlertText, Duration, Finding, Intent, Label, Receipt, Severity, Signal, SignalKind, TextFormat,
-    Timestamp, Window,
+    AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp, Window,
 };
 use watchbell_pipeline::order::{Action, Evaluation, Event, Purpose, Run};
 use watchbell_pipeline::record::{Commit, Delivery, GapRecord, HostId, Phase, Snapshot};
-use watchbell_pipeline::spec::{
-    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
-};
+use watchbell_pipeline::spec::{AlertSpec, DestinationName, DestinationSpec, RuleSpec, Schedule, Step};
 use watchbell_pipeline::{Engine, EngineConfig};
 
 type Finds = Box<dyn Fn(&Run, Timestamp) -> Vec<Signal>>;
@@ -179,29 +176,9 @@ pub(crate) fn rule(every: Duration) -> RuleSpec {
         severity: None,
     };
     RuleSpec {
-        name: RuleName("rule".into()),
-        owner: None,
-        enabled: true,
-        meaning: Meaning("1".into()),
-        state_version: 1,
-        cluster: "main".into(),
-        schedule: Schedule::Every(every),
-        grid: every,
-        checks: true,
-        calendar: false,
-        history: Duration::ZERO,
-        delay: Duration::from_secs(10),
-        lateness: Duration::from_mins(2),
-        lookback: None,
-        catch_up: CatchUp::Merge,
         window_max: Duration::from_hours(24),
-        deadline: Duration::from_mins(1),
-        key: Vec::new(),
-        severity: Severity::Warning,
-        worse: Vec::new(),
-        no_data: NoData::Ignore,
-        active: None,
         alert: AlertSpec { body: "{{ summary }}".into(), steps: vec![step], ..AlertSpec::default() },
+        ..RuleSpec::every("rule", every)
     }
 }
 

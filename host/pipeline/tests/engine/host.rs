@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use watchbell_contract::{
-    AlertText, Duration, Finding, Intent, Label, Receipt, Severity, Signal, SignalKind, TextFormat, Timestamp,
+    AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp,
 };
 use watchbell_pipeline::order::{Action, Evaluation, Event, Run};
 use watchbell_pipeline::record::{
@@ -9,7 +9,7 @@ use watchbell_pipeline::record::{
     IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
 };
 use watchbell_pipeline::spec::{
-    AlertSpec, CatchUp, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec, Schedule, Step,
+    AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
 };
 use watchbell_pipeline::{Engine, EngineConfig};
 
@@ -182,34 +182,15 @@ fn destination(name: &str) -> DestinationSpec {
 /// Every minute, of severity `warning`, without a delay.
 pub(crate) fn rule(steps: Vec<Step>) -> RuleSpec {
     RuleSpec {
-        name: RuleName("rule".into()),
-        owner: None,
-        enabled: true,
-        meaning: Meaning("1".into()),
-        state_version: 1,
-        cluster: "main".into(),
-        schedule: Schedule::Every(Duration::from_mins(1)),
-        grid: Duration::from_mins(1),
-        checks: true,
-        calendar: false,
-        history: Duration::ZERO,
         delay: Duration::ZERO,
-        lateness: Duration::from_mins(2),
-        lookback: None,
         catch_up: CatchUp::All,
-        window_max: Duration::from_hours(1),
-        deadline: Duration::from_mins(1),
-        key: Vec::new(),
-        severity: Severity::Warning,
-        worse: Vec::new(),
-        active: None,
-        no_data: NoData::Ignore,
         alert: AlertSpec {
             title: "{{ value }}".into(),
             body: "{{ summary }}".into(),
             steps,
             ..AlertSpec::default()
         },
+        ..RuleSpec::every("rule", Duration::from_mins(1))
     }
 }
 

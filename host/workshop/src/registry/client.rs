@@ -4,26 +4,17 @@
 //! workspace would pay for, or brings a second HTTP stack in its newer versions.
 use std::future::Future;
 use std::thread;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::access::{Access, RegistryFault, WAIT_MAX};
 use super::artifact::{self, Described, MANIFEST_TYPE};
 use super::reference::Reference;
 use super::session::Session;
-use super::store::{Module, Store, StoreFault};
+use super::store::{Module, Store};
 
-/// How long one push or pull may take, all in all.
-const WAIT_MAX: Duration = Duration::from_secs(300);
 /// A manifest; a module's has a few hundred bytes.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
-
-/// How a registry is spoken to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Access {
-    /// Without TLS, though the registry is another machine.
-    pub plain_http: bool,
-}
 
 /// A module in its place.
 #[derive(Clone, Debug)]
@@ -51,38 +42,6 @@ pub struct Parcel<'a> {
     pub description: &'a str,
     /// Signatures, apart by spaces; may be empty.
     pub signatures: &'a str,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryFault {
-    #[error("`{host}` cannot be reached: {why}{}", if *is_plain {
-        ""
-    } else {
-        " (it is spoken to with TLS; `--plain-http` speaks without)"
-    })]
-    Unreachable { host: String, why: String, is_plain: bool },
-    #[error(
-        "`{host}` does not allow it{}: `docker login {host}` keeps credentials, or set WATCHBELL_REGISTRY={host} with \
-         WATCHBELL_REGISTRY_USERNAME and WATCHBELL_REGISTRY_PASSWORD",
-        if *is_known { " to whom the credentials name" } else { " to just anybody" }
-    )]
-    Denied { host: String, is_known: bool },
-    #[error("`{0}` is not in its registry")]
-    Missing(String),
-    #[error("the credentials for `{host}` cannot be had: {why}")]
-    Credentials { host: String, why: String },
-    #[error("`{place}` holds no module: {why}")]
-    NoModule { place: String, why: String },
-    #[error(
-        "the registry of `{place}` handed out something else: its digest is sha256:{found}, not sha256:{wanted}"
-    )]
-    Altered { place: String, wanted: String, found: String },
-    #[error("`{place}` took more than {} s", WAIT_MAX.as_secs())]
-    Slow { place: String },
-    #[error("`{place}` failed: {why}")]
-    Failed { place: String, why: String },
-    #[error(transparent)]
-    Store(#[from] StoreFault),
 }
 
 /// Puts a module under a tag (`latest` where none is named). May be called from anywhere but takes its time: it waits.

@@ -8,8 +8,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use super::access::{Access, RegistryFault};
 use super::artifact::MANIFEST_TYPE;
-use super::client::{Access, RegistryFault};
 use super::reference::Reference;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);

@@ -40,6 +40,9 @@ pub(super) fn inspect(file: &Path, as_json: bool) -> Result<(), Failure> {
     }
     let mut text = format!("{}\n{}\n", plain(&module.sentence()), ports(&module));
     text.push_str(&format!("  contract {}\n", plain(&module.inspection().contract)));
+    for capability in &module.inspection().capabilities {
+        text.push_str(&format!("  may      {} ({})\n", capability.summary, (capability.limits)()));
+    }
     match &module {
         Module::Rule(rule) => text.push_str(&format!("  state    version {}\n", rule.about().state_version)),
         Module::Alerter(alerter) => {

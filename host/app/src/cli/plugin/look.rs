@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 use watchbell_contract::TextFormat;
-use watchbell_sandbox::{AlerterModule, Inspection, Kind, RuleModule, Sandbox};
+use watchbell_sandbox::{AlerterModule, Capability, Inspection, Kind, RuleModule, Sandbox};
 
 use super::super::Failure;
 
@@ -110,6 +110,8 @@ impl Module {
         report["sdk"] = inspection.sdk.clone().into();
         report["imports"] = inspection.imports.clone().into();
         report["exports"] = inspection.exports.clone().into();
+        let may = |it: &&Capability| json!({ "import": it.name, "may": it.summary, "limits": (it.limits)() });
+        report["capabilities"] = inspection.capabilities.iter().map(may).collect();
         report["faults"] = self.misuses().into();
         report
     }

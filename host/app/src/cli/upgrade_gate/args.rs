@@ -35,6 +35,7 @@ Exit codes:
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
+#[command(group(ArgGroup::new("writes").args(["drain", "disable_allocation"])))]
 #[command(group(ArgGroup::new("mode").args(["next", "drain", "disable_allocation", "put_back"])))]
 pub struct UpgradeGate {
     /// The cluster: its URL (several separated by commas), or its name in the environment.
@@ -72,9 +73,9 @@ pub struct UpgradeGate {
     #[arg(long, requires = "node")]
     pub disable_allocation: bool,
     /// When `--drain` and `--disable-allocation` end. `ready`: when it is the caller's turn; what was written to the
-    /// cluster's settings stays until `--put-back`.
-    #[arg(long, value_enum, default_value = "done")]
-    pub until: Until,
+    /// cluster's settings stays until `--put-back`. `done` by default.
+    #[arg(long, value_enum, requires = "writes")]
+    pub until: Option<Until>,
     /// Take back what an earlier `--drain` or `--disable-allocation` has left in the cluster's settings.
     #[arg(long)]
     pub put_back: bool,
@@ -82,8 +83,9 @@ pub struct UpgradeGate {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// How long one request may take, for a cluster that is given as a URL.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = poll)]
-    pub timeout: Duration,
+    /// 30s by default.
+    #[arg(long, value_name = "TIME", value_parser = poll)]
+    pub timeout: Option<Duration>,
     /// Print JSON, for machines. Progress goes to standard error all the same.
     #[arg(long)]
     pub json: bool,

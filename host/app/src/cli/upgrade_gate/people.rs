@@ -35,7 +35,7 @@ fn sentence(args: &UpgradeGate, verdict: &Verdict) -> String {
         .node
         .as_deref()
         .map_or_else(|| "the next node".to_owned(), |node| format!("node {}", plain(node)));
-    let ready = args.until == Until::Ready;
+    let ready = args.until == Some(Until::Ready);
     match (verdict.outcome, args.drain.is_some(), args.disable_allocation) {
         (Outcome::Safe, true, _) if ready => format!("{node} is empty and stays excluded until `--put-back`"),
         (Outcome::Safe, true, _) => format!("{node} has left, and its exclusion is removed"),

@@ -32,7 +32,7 @@ fn by_url(args: &UpgradeGate) -> anyhow::Result<Cluster> {
     let name = nodes.first().and_then(Url::host_str).unwrap_or("cluster").to_owned();
     let mut config = ClusterConfig::new(name, nodes);
     config.auth = auth;
-    config.request_timeout = args.timeout;
+    config.request_timeout = args.timeout.unwrap_or(config.request_timeout);
     config.ca = match &args.ca {
         Some(file) => Some(std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?),
         None => None,
@@ -73,6 +73,13 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn by_name(args: &UpgradeGate) -> anyhow::Result<Cluster> {
+    if args.ca.is_some() || args.timeout.is_some() {
+        bail!(
+            "`--ca` and `--timeout` belong to a cluster that is given as a URL\n\n\
+             hint: say it in the environment, at `clusters.{}`",
+            args.cluster
+        );
+    }
     let environment = environment(args)?;
     let spec = environment.clusters.get(&args.cluster).with_context(|| {
         let known: Vec<&str> = environment.clusters.keys().map(String::as_str).collect();

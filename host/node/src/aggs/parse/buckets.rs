@@ -1,7 +1,7 @@
 //! Aggregations with a bucket per value, per slice, or per combination.
 use serde_json::Value as Json;
 
-use super::Body;
+use super::body::Body;
 use crate::aggs::BUCKETS_MAX;
 use crate::aggs::composite::{Composite, Source, Steps};
 use crate::aggs::histogram::{DateHistogram, Histogram, Interval};

@@ -1,7 +1,7 @@
 //! Aggregations that come to numbers, or to hits.
 use serde_json::Value as Json;
 
-use super::Body;
+use super::body::Body;
 use crate::aggs::Kind;
 use crate::aggs::metric::{Calc, Metric};
 use crate::errors::{Answer, Refusal};

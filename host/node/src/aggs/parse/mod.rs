@@ -1,10 +1,13 @@
 //! Reads aggregations. What is not known is refused in Elasticsearch's words.
+mod body; // what is left of a body while it is read
 mod buckets; // a bucket per value, slice or combination
 mod ranges; // a bucket per range or filter
 mod metrics; // numbers and hits
 mod pipelines; // what is made of finished buckets
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
+
+use body::Body;
 
 use super::metric::Calc;
 use super::pipeline::leads;
@@ -12,7 +15,6 @@ use super::sorted::{By, Order};
 use super::terms::Terms;
 use super::top_hits::TopHits;
 use super::{Agg, Kind};
-use crate::dates::{Formats, Zone};
 use crate::errors::{Answer, Refusal};
 use crate::query;
 
@@ -216,84 +218,4 @@ fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
     };
     body.finish()?;
     Ok(read)
-}
-
-/// What is left of an aggregation's body; whatever nobody takes is unknown.
-struct Body<'a> {
-    kind: &'a str,
-    rest: Map<String, Json>,
-}
-
-impl Body<'_> {
-    fn take(&mut self, key: &str) -> Option<Json> {
-        self.rest.shift_remove(key)
-    }
-
-    fn wrong(&self, key: &str, value: &Json) -> Refusal {
-        Refusal::parsing(format!("[{}] failed to parse field [{key}]: [{value}]", self.kind))
-    }
-
-    fn text(&mut self, key: &str) -> Answer<Option<String>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(key, &other)),
-        }
-    }
-
-    fn field(&mut self) -> Answer<String> {
-        let field = self.text("field")?;
-        // Scripts are the other way to say it.
-        field.ok_or_else(|| {
-            Refusal::illegal(format!(
-                "Required one of fields [field, script], but none were specified in [{}]",
-                self.kind
-            ))
-        })
-    }
-
-    fn count(&mut self, key: &str, default: usize) -> Answer<usize> {
-        match self.take(key) {
-            None => Ok(default),
-            Some(value) => {
-                let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
-                number.ok_or_else(|| self.wrong(key, &value))
-            }
-        }
-    }
-
-    fn flag(&mut self, key: &str) -> Answer<Option<bool>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Json::Bool(flag)) => Ok(Some(flag)),
-            Some(other) => Err(self.wrong(key, &other)),
-        }
-    }
-
-    fn number(&mut self, key: &str) -> Answer<Option<f64>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(value) => value.as_f64().map(Some).ok_or_else(|| self.wrong(key, &value)),
-        }
-    }
-
-    fn format(&mut self) -> Answer<Option<Formats>> {
-        self.text("format")?.map(|text| Formats::new(&text).map_err(Refusal::illegal)).transpose()
-    }
-
-    fn zone(&mut self) -> Answer<Zone> {
-        match self.text("time_zone")? {
-            None => Ok(Zone::UTC),
-            Some(text) => {
-                Zone::parse(&text).ok_or_else(|| Refusal::illegal(format!("Unknown time-zone ID: {text}")))
-            }
-        }
-    }
-
-    fn finish(&self) -> Answer<()> {
-        match self.rest.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(Refusal::content(format!("[{}] unknown field [{key}]", self.kind))),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! What is made of finished buckets.
 use serde_json::{Map, Value as Json};
 
-use super::Body;
+use super::body::Body;
 use crate::aggs::pipeline::{Formula, Pipeline, Sort};
 use crate::aggs::script::Script;
 use crate::errors::{Answer, Refusal};

@@ -1,7 +1,7 @@
 //! Aggregations with a bucket per range or per filter.
 use serde_json::Value as Json;
 
-use super::Body;
+use super::body::Body;
 use crate::aggs::Kind;
 use crate::aggs::range::Ranges;
 use crate::aggs::spans::{DateRanges, Edge, IpRanges};

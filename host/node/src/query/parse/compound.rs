@@ -1,7 +1,8 @@
 //! Queries of queries.
 use serde_json::Value as Json;
 
-use super::{Body, at, flag, is_boost, minimum, named, text, unsupported};
+use super::at;
+use super::body::{Body, flag, is_boost, minimum, named, text, unsupported};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Bool, Query};
 

@@ -1,7 +1,7 @@
 //! `match` and its kin: one text, analysed, of one field or of several.
 use serde_json::Value as Json;
 
-use super::{Body, count, flag, is_boost, minimum, named, one_field, scalar, text, unsupported};
+use super::body::{Body, count, flag, is_boost, minimum, named, one_field, scalar, text, unsupported};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Edits, Fuzzy, How, Matching, Query};
 

@@ -1,8 +1,8 @@
 //! One question of one field.
 use serde_json::Value as Json;
 
+use super::body::{Body, count, flag, is_boost, named, one_field, scalar, text, unsupported};
 use super::full_text::{edits, expansions};
-use super::{Body, count, flag, is_boost, named, one_field, scalar, text, unsupported};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Bound, Fuzzy, Query, Range};
 

@@ -1,8 +1,8 @@
 //! `query_string` and `simple_query_string`: languages inside a string.
 use serde_json::Value as Json;
 
+use super::body::{Body, count, flag, is_boost, minimum, named, text};
 use super::full_text::{EXPANSIONS, edits, operator};
-use super::{Body, count, flag, is_boost, minimum, named, text};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Fuzzy, How, Query, Text};
 use crate::query::lucene;

@@ -2,10 +2,10 @@
 use watchbell_contract as contract;
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::bindings::alerter_types as alerter;
-use crate::bindings::types as wit;
+use super::bindings::alerter_types as alerter;
+use super::bindings::types as wit;
 use crate::bytes::shortened;
-use crate::limits::{FAULTS_MAX, GRID_MAX, HISTORY_MAX, TEXT_BYTES_MAX};
+use crate::limits::{FAULTS_MAX, TEXT_BYTES_MAX};
 
 pub(crate) fn window(window: contract::Window) -> wit::Window {
     wit::Window { start: window.start.0, settled: window.settled.0, end: window.end.0 }
@@ -40,22 +40,8 @@ pub(crate) fn about(about: wit::About) -> contract::About {
     }
 }
 
-/// What the rule plans, or what of it no host can keep.
-pub(crate) fn plan(plan: wit::Plan) -> Result<contract::Plan, Vec<contract::Fault>> {
-    let plan = contract::Plan { history: Duration(plan.history), grid: Duration(plan.grid) };
-    let spans = [
-        ("reads a history of", plan.history, HISTORY_MAX, "400d"),
-        ("checks on a grid of", plan.grid, GRID_MAX, "7d"),
-    ];
-    let faults: Vec<_> = spans
-        .into_iter()
-        .filter(|(_, span, most, _)| span > most)
-        .map(|(does, span, _, most)| contract::Fault {
-            path: String::new(),
-            message: format!("with these parameters the rule {does} {span}, more than the {most} allowed"),
-        })
-        .collect();
-    if faults.is_empty() { Ok(plan) } else { Err(faults) }
+pub(crate) fn plan(plan: wit::Plan) -> contract::Plan {
+    contract::Plan { history: Duration(plan.history), grid: Duration(plan.grid) }
 }
 
 pub(crate) fn faults(faults: Vec<wit::Fault>) -> Vec<contract::Fault> {
@@ -105,6 +91,7 @@ pub(crate) fn question(question: wit::Question) -> contract::Question {
                 wit::ClusterView::UnassignedShards => contract::ClusterView::UnassignedShards,
                 wit::ClusterView::PendingTasks => contract::ClusterView::PendingTasks,
                 wit::ClusterView::Disks => contract::ClusterView::Disks,
+                wit::ClusterView::Gate => contract::ClusterView::Gate,
             }),
         },
     }
@@ -246,23 +233,6 @@ pub(crate) fn refusal(refusal: alerter::Refusal) -> contract::Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plan_has_bounds_and_the_fault_says_the_value() {
-        let day = 24 * 3_600_000;
-        let at_most = wit::Plan { history: 400 * day, grid: 7 * day };
-        let plan = contract::Plan { history: Duration(400 * day), grid: Duration(7 * day) };
-        assert_eq!(self::plan(at_most), Ok(plan));
-        let faults = self::plan(wit::Plan { history: 400 * day + 1, grid: 8 * day }).unwrap_err();
-        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
-        assert_eq!(
-            messages,
-            [
-                "with these parameters the rule reads a history of 400d1ms, more than the 400d allowed",
-                "with these parameters the rule checks on a grid of 8d, more than the 7d allowed",
-            ]
-        );
-    }
 
     #[test]
     fn what_a_module_says_in_passing_is_cut() {

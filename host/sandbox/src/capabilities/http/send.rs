@@ -6,16 +6,17 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
+use wasmtime::component::{HasData, Linker};
 
-use crate::bindings::http::{self, Failure, Request, Response};
-use crate::guest::Guest;
-use crate::http::address::AddressRefused;
-use crate::http::destination::{Destination, Inner};
-use crate::http::request::{Prepared, is_below, prepare};
+use crate::capabilities::http::address::AddressRefused;
+use crate::capabilities::http::destination::{Destination, Inner};
+use crate::capabilities::http::request::{Prepared, is_below, prepare};
+use crate::clock::GuestClock;
+use crate::contract::v0_1::bindings::http::{self, Failure, Request, Response};
 use crate::limits::{REDIRECTS_MAX, REQUESTS_MAX};
 
-/// One delivery's way to its destination.
-pub(crate) struct Capability {
+/// One delivery's access to its destination.
+pub(crate) struct HttpAccess {
     destination: Destination,
     requests: u32,
     waited: Duration,
@@ -23,7 +24,7 @@ pub(crate) struct Capability {
     pub(crate) interrupted: bool,
 }
 
-impl Capability {
+impl HttpAccess {
     pub(crate) fn new(destination: Destination) -> Self {
         Self { destination, requests: 0, waited: Duration::ZERO, interrupted: false }
     }
@@ -46,17 +47,38 @@ impl Capability {
     }
 }
 
-impl http::Host for Guest {
+/// What one call reaches.
+pub(crate) struct HttpHost<'a> {
+    /// `None` where no destination is delivered to.
+    pub(crate) access: Option<&'a mut HttpAccess>,
+    pub(crate) clock: &'a mut GuestClock,
+}
+
+impl http::Host for HttpHost<'_> {
     /// The guest's clock stands still meanwhile: a slow receiver is not the guest's fault.
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
-        let Some(capability) = &mut self.http else {
+        let Some(access) = &mut self.access else {
             return Ok(Err(Failure::Denied("requests are possible only in `deliver`".into())));
         };
         self.clock.pause();
-        let outcome = capability.send(request).await;
+        let outcome = access.send(request).await;
         self.clock.resume();
         Ok(outcome)
     }
+}
+
+struct Http;
+
+impl HasData for Http {
+    type Data<'a> = HttpHost<'a>;
+}
+
+/// Gives each version of the interface to the modules of `linker`.
+pub(crate) fn link<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    host: fn(&mut T) -> HttpHost<'_>,
+) -> wasmtime::Result<()> {
+    http::add_to_linker::<T, Http>(linker, host)
 }
 
 fn too_slow(to: &Inner) -> String {

@@ -8,9 +8,9 @@ use axum::extract::{Request as Incoming, State};
 use axum::response::Response as Answer;
 use futures::stream;
 
-use crate::bindings::http::{Body as Sent, Failure, Request, Response};
-use crate::http::Capability;
-use crate::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
+use crate::capabilities::http::HttpAccess;
+use crate::capabilities::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
+use crate::contract::v0_1::bindings::http::{Body as Sent, Failure, Request, Response};
 use crate::secret::Secret;
 
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -82,7 +82,7 @@ fn request(method: &str, path: &str, body: Sent) -> Request {
 }
 
 async fn send(settings: DestinationSettings, request: Request) -> Result<Response, Failure> {
-    Capability::new(Destination::new(settings).unwrap()).send(request).await
+    HttpAccess::new(Destination::new(settings).unwrap()).send(request).await
 }
 
 fn text(response: Response) -> String {
@@ -124,7 +124,8 @@ async fn a_signature_is_over_the_body_as_sent() {
     let body = "{\"a\": 1}";
     let settings = DestinationSettings { auth, ..receiver.settings("") };
     send(settings, request("POST", "", Sent::Json(body.into()))).await.unwrap();
-    let expected = crate::http::signature::hmac_sha256(&Secret::new("key-of-ours"), body.as_bytes());
+    let expected =
+        crate::capabilities::http::signature::hmac_sha256(&Secret::new("key-of-ours"), body.as_bytes());
     assert_eq!(receiver.seen(), [format!("POST / auth=- sign=sha256={expected} body={body}")]);
 }
 
@@ -238,7 +239,7 @@ async fn inner_addresses_need_the_grant_by_name_and_by_number() {
 #[tokio::test]
 async fn one_delivery_has_a_limit_of_requests() {
     let receiver = Receiver::start().await;
-    let mut way = Capability::new(Destination::new(receiver.settings("")).unwrap());
+    let mut way = HttpAccess::new(Destination::new(receiver.settings("")).unwrap());
     for _ in 0..crate::limits::REQUESTS_MAX {
         way.send(request("POST", "", Sent::Empty)).await.unwrap();
     }

@@ -2,9 +2,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Snapshot;
+use super::run::{Plan, Sorted};
+use super::shard::Hit;
 use crate::errors::{Answer, Refusal};
-use crate::search::Sorted;
+use crate::snapshot::Snapshot;
 
 /// As `search.max_open_scroll_context`; points in time count with them.
 const VIEWS_MAX: usize = 500;
@@ -30,8 +31,8 @@ struct Scroll {
 
 /// The pages that are left of a scroll, rendered by the search that opened it.
 pub(crate) struct Cursor {
-    pub(crate) hits: std::vec::IntoIter<crate::search::Hit>,
-    pub(crate) plan: Arc<crate::search::Plan>,
+    pub(crate) hits: std::vec::IntoIter<Hit>,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) total: Option<serde_json::Value>,
 }
 

@@ -1,12 +1,13 @@
 //! What the guest asks for, checked and put together with what the destination adds.
+use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::bindings::http::{Body, Failure, Request};
 use crate::bytes::Size;
-use crate::http::destination::{Auth, Inner};
+use crate::capabilities::http::destination::{Auth, Inner};
+use crate::contract::v0_1::bindings::http::{Body, Failure, Request};
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
 
 /// Headers that belong to the host: where the request goes, as whom, how it is framed, and what of the answer comes
@@ -151,7 +152,7 @@ fn leads_up(path: &str) -> bool {
         {
             return true;
         }
-        let decoded = String::from_utf8_lossy(&percent_decoded(&path)).into_owned();
+        let decoded = percent_decode_str(&path).decode_utf8_lossy().into_owned();
         if decoded == path {
             return false;
         }
@@ -161,25 +162,6 @@ fn leads_up(path: &str) -> bool {
 }
 
 const DECODINGS_MAX: usize = 4;
-
-pub(crate) fn percent_decoded(path: &str) -> Vec<u8> {
-    let bytes = path.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let mut byte = [0];
-        if bytes[at] == b'%'
-            && bytes.get(at + 1..at + 3).is_some_and(|digits| hex::decode_to_slice(digits, &mut byte).is_ok())
-        {
-            decoded.push(byte[0]);
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    decoded
-}
 
 fn check_path(path: &str) -> Result<(), Failure> {
     let shown = path.escape_debug();

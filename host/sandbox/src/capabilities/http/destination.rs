@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
-use crate::http::address::{AddressRefused, CheckedResolver, private};
-use crate::http::request::percent_decoded;
+use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
 use crate::secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, as whom and how. Cheap to clone; owns its connections.
@@ -244,7 +244,7 @@ fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
             part.len() >= 12 || part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit())
         });
     // A receiver may show a part as it was written, or as it is read.
-    let read = |part: &str| String::from_utf8_lossy(&percent_decoded(part)).into_owned();
+    let read = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     secrets.extend(parts.flat_map(|part| [part.to_owned(), read(part)]).map(Secret::new));
     if base.path().len() >= 12 {
         let path = base.path().trim_end_matches('/');

@@ -1,0 +1,84 @@
+//! What is in the way of replacing a node, as rows: the picture and the explanations that `upgrade-gate` judges, judged
+//! alike.
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use watchbell_contract::{Range, Rows};
+use watchbell_gate::{Allowed, Explained, Facts, Finding, Group, Judged, Own, Stand, check, judge};
+
+use crate::{
+    admin::{self, FactsFault},
+    cluster::Inner,
+    error::Cause,
+    raw::column,
+};
+
+/// Explanations for one answer: a rule asks again and again, and the elected master computes each. Shards beyond these
+/// are rows too, with the standing `unknown`.
+const EXPLAINED_MAX: usize = 1_000;
+
+const FIELDS: [&str; 10] = [
+    "index",
+    "shard",
+    "prirep",
+    "unassigned.reason",
+    "node",
+    "decider",
+    "verdict",
+    "standing",
+    "code",
+    "what",
+];
+
+pub(crate) async fn ask(inner: &Inner, over: Range, deadline: Instant) -> Result<Rows, Cause> {
+    let facts = admin::facts(inner, deadline).await.map_err(|fault| match fault {
+        FactsFault::Ask(cause) => cause.of_the_host(),
+        FactsFault::Unreadable(fault) => Cause::Malformed { reason: fault.to_string() },
+    })?;
+    if let Some(doubt) = facts.doubts.first() {
+        return Err(Cause::PartialView { reason: doubt.clone() });
+    }
+    let groups = facts.unassigned();
+    let asked = &groups[..groups.len().min(EXPLAINED_MAX)];
+    let mut explained = admin::explanations(inner, asked, deadline, |_| {}).await;
+    let beyond = format!("it was not asked why: {EXPLAINED_MAX} others were explained");
+    explained.resize(groups.len(), Explained::Failed(beyond));
+    Ok(rows(&facts, &groups, &explained, over))
+}
+
+fn rows(facts: &Facts, groups: &[Group], explained: &[Explained], over: Range) -> Rows {
+    let allowed = Allowed::default();
+    let judged = groups.iter().zip(explained).map(|(group, one)| judge(group, one, facts, &allowed));
+    let of_shards = judged.flat_map(|one| shard(&one));
+    let of_cluster = check(facts, None, Own::default()).into_iter().filter_map(|finding| cluster(&finding));
+    let found: Vec<Value> = of_shards.chain(of_cluster).collect();
+    let columns = FIELDS.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
+    Rows { columns: columns.collect(), times: vec![over.end.0.saturating_sub(1); found.len()] }
+}
+
+fn shard(judged: &Judged) -> Vec<Value> {
+    let rows = judged.rows.iter().map(|row| {
+        json!({
+            "index": judged.group.shard.index,
+            "shard": judged.group.shard.number,
+            "prirep": if judged.group.primary { "p" } else { "r" },
+            "unassigned.reason": judged.group.reason,
+            "node": row.node,
+            "decider": row.decider,
+            "verdict": row.verdict.word(),
+            "standing": judged.standing.word(),
+            "what": row.sentence,
+        })
+    });
+    rows.collect()
+}
+
+/// In the words that shards have for it; what only has to be known is no row.
+fn cluster(finding: &Finding) -> Option<Value> {
+    let standing = match finding.stand {
+        Stand::Note => return None,
+        Stand::Wait => "waiting",
+        Stand::Unknown => "unknown",
+        Stand::Stop => "refused",
+    };
+    Some(json!({ "standing": standing, "code": finding.code.word(), "what": finding.what }))
+}

@@ -1,0 +1,17 @@
+//! How an alerter is carried over.
+use super::kitchen::Kitchen;
+use crate::yaml::Yaml;
+
+pub(crate) struct Recipe {
+    pub(crate) name: &'static str,
+    /// Other names that `alert` knows it by.
+    pub(crate) also: &'static [&'static str],
+    pub(crate) options: &'static [&'static str],
+    pub(crate) make: Make,
+}
+
+pub(crate) enum Make {
+    /// Destinations; none: why stands in the sheet.
+    Destinations(fn(&mut Kitchen<'_>) -> Vec<Yaml>),
+    Dropped(&'static str),
+}

@@ -1,0 +1,94 @@
+//! A destination's endpoint, by its kind.
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use watchbell_contract::Duration;
+
+use super::doc::Doc;
+use super::refs::{address, secret};
+use crate::options::Options;
+use crate::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, SecretOr, raw, schema};
+
+/// `keys`: those of the destination at `at` that are not of all kinds. `None`: at fault.
+pub(super) fn endpoint(
+    doc: &mut Doc<'_>,
+    at: &str,
+    kind: EndpointKind,
+    keys: Map<String, Value>,
+    home: &Path,
+    options: &Options<'_>,
+) -> Option<Endpoint> {
+    match kind {
+        EndpointKind::Http => {
+            let raw = read(doc, at, kind, keys)?;
+            Some(Endpoint::Http(http(doc, at, raw, home, options)))
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(
+    doc: &mut Doc<'_>,
+    at: &str,
+    kind: EndpointKind,
+    keys: Map<String, Value>,
+) -> Option<T> {
+    let keys = Value::Object(keys);
+    let before = doc.faults.len();
+    schema::endpoint(kind).check(&keys, at, doc.spans, doc.faults);
+    if doc.faults.len() > before {
+        return None;
+    }
+    match T::deserialize(keys) {
+        Ok(raw) => Some(raw),
+        Err(error) => {
+            doc.fault(at, format!("cannot be understood: {error}")).push(doc);
+            None
+        }
+    }
+}
+
+fn http(
+    doc: &mut Doc<'_>,
+    at: &str,
+    raw: raw::HttpEndpoint,
+    home: &Path,
+    options: &Options<'_>,
+) -> HttpEndpoint {
+    let url = match raw.url {
+        raw::TextOrSecret::Text(url) => {
+            address(doc, &format!("{at}/url"), &url);
+            SecretOr::Plain(url)
+        }
+        raw::TextOrSecret::Secret(named) => {
+            SecretOr::Secret(secret(doc, &format!("{at}/url"), named, home, options))
+        }
+    };
+    let of = |doc: &mut Doc<'_>, below: &str, named| {
+        secret(doc, &format!("{at}/auth/{below}"), named, home, options)
+    };
+    let auth = match raw.auth {
+        None => Auth::None,
+        Some(raw::Auth::Bearer(token)) => Auth::Bearer(of(doc, "bearer", token)),
+        Some(raw::Auth::Basic(basic)) => {
+            Auth::Basic { username: basic.username, password: of(doc, "basic/password", basic.password) }
+        }
+        Some(raw::Auth::Header(named)) => {
+            Auth::Header { name: named.name, value: of(doc, "header/value", named.value) }
+        }
+        Some(raw::Auth::Query(named)) => {
+            Auth::Query { name: named.name, value: of(doc, "query/value", named.value) }
+        }
+        Some(raw::Auth::Hmac(hmac)) => Auth::Hmac {
+            header: hmac.header,
+            prefix: hmac.prefix,
+            secret: of(doc, "hmac/secret", hmac.secret),
+        },
+    };
+    HttpEndpoint {
+        url,
+        auth,
+        grants: Grants { private_addresses: raw.grants.private_addresses },
+        timeout: doc.positive(&format!("{at}/timeout"), raw.timeout, Duration::from_secs(10)),
+    }
+}

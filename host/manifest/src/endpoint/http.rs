@@ -1,0 +1,66 @@
+//! An HTTP receiver.
+use watchbell_contract::Duration;
+
+use crate::secret::{SecretOr, SecretRef};
+
+/// Where requests go, as whom and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpEndpoint {
+    /// The base address; requests go below it.
+    pub url: SecretOr<String>,
+    pub auth: Auth,
+    pub grants: Grants,
+    /// Of one request.
+    pub timeout: Duration,
+}
+
+/// How the host proves to a destination who it is. The alerter never sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    None,
+    Bearer(SecretRef),
+    Basic {
+        username: String,
+        password: SecretRef,
+    },
+    Header {
+        name: String,
+        value: SecretRef,
+    },
+    Query {
+        name: String,
+        value: SecretRef,
+    },
+    /// HMAC-SHA256 of the body in hex, after `prefix`, in the header `header`.
+    Hmac {
+        header: String,
+        prefix: String,
+        secret: SecretRef,
+    },
+}
+
+/// What a destination may do that is refused by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Connect to loopback, private and link-local addresses.
+    pub private_addresses: bool,
+}
+
+impl HttpEndpoint {
+    /// Every secret that it names, with the key that names it.
+    pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        let mut found = Vec::new();
+        if let SecretOr::Secret(secret) = &self.url {
+            found.push(("url", secret));
+        }
+        match &self.auth {
+            Auth::None => {}
+            Auth::Bearer(secret)
+            | Auth::Basic { password: secret, .. }
+            | Auth::Header { value: secret, .. }
+            | Auth::Query { value: secret, .. }
+            | Auth::Hmac { secret, .. } => found.push(("auth", secret)),
+        }
+        found
+    }
+}

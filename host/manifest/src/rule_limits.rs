@@ -1,0 +1,27 @@
+//! Limits that a manifest or an environment sets.
+use watchbell_contract::Duration;
+
+/// Limits on a rule's module and runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleLimits {
+    pub memory_bytes: Option<u64>,
+    pub state_bytes: Option<u64>,
+    pub output_bytes: Option<u64>,
+    /// The module's own time in one call.
+    pub time: Option<Duration>,
+    /// Wall-clock time of a whole run, questions included.
+    pub deadline: Option<Duration>,
+}
+
+impl RuleLimits {
+    /// What `self` says, and where it is silent, what `under` says.
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            memory_bytes: self.memory_bytes.or(under.memory_bytes),
+            state_bytes: self.state_bytes.or(under.state_bytes),
+            output_bytes: self.output_bytes.or(under.output_bytes),
+            time: self.time.or(under.time),
+            deadline: self.deadline.or(under.deadline),
+        }
+    }
+}

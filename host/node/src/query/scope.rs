@@ -1,0 +1,29 @@
+//! What a query is bound to.
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::errors::{Answer, Refusal};
+use crate::mapping::Mapping;
+
+/// As `indices.query.bool.max_clause_count`.
+pub(crate) const CLAUSES_MAX: usize = 1_024;
+
+/// What a query is bound to.
+pub(crate) struct Scope<'a> {
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) index: &'a str,
+    /// What some words stand for depends on the words that there are.
+    pub(crate) documents: &'a [Option<Arc<Document>>],
+    /// Milliseconds since the epoch: what `now` means.
+    pub(crate) now: i64,
+}
+
+impl Scope<'_> {
+    pub(crate) fn count(&self, clauses: usize) -> Answer<()> {
+        if clauses <= CLAUSES_MAX {
+            return Ok(());
+        }
+        let reason = format!("maxClauseCount is set to {CLAUSES_MAX}");
+        Err(Refusal::shard(format!("failed to create query: {reason}")).caused_by("too_many_clauses", reason))
+    }
+}

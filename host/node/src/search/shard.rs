@@ -1,0 +1,24 @@
+//! The indices of a search, and the documents that it hits in them.
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::sort::Slot;
+use crate::document::Document;
+use crate::query::Compiled;
+use crate::snapshot::Snapshot;
+
+/// One index in a search.
+pub(crate) struct Shard {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) compiled: Compiled,
+    /// How each key of the order is read.
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// A document that is shown.
+pub(crate) struct Hit {
+    pub(crate) shard: u32,
+    pub(crate) document: Arc<Document>,
+    pub(crate) sort: Vec<Json>,
+}

@@ -1,0 +1,76 @@
+//! What the host calls of a module, whatever version of the contract it was built for.
+use futures::future::BoxFuture;
+use wasmtime::component::{InstancePre, ResourceAny};
+use wasmtime::{Result, Store};
+use watchbell_contract::{
+    About, AlerterAbout, Fault, Finding, Intent, Plan, Problem, Question, Receipt, Refusal, Rows, Window,
+};
+
+use crate::guest::Guest;
+
+/// How modules of one version are called.
+pub(crate) struct Contract {
+    /// One of `versions::OFFERED`.
+    pub(crate) version: &'static str,
+    pub(crate) rule: fn(InstancePre<Guest>) -> Result<Box<dyn RuleExports>>,
+    pub(crate) alerter: fn(InstancePre<Guest>) -> Result<Box<dyn AlerterExports>>,
+}
+
+/// A rule's exports, found.
+pub(crate) trait RuleExports: Send + Sync {
+    fn instantiate(&self, store: &mut Store<Guest>) -> Result<Box<dyn RuleInstance>>;
+}
+
+/// A rule in an instance of its own. The outer error of each call is what ended the guest.
+pub(crate) trait RuleInstance: Send + Sync {
+    fn describe(&self, store: &mut Store<Guest>) -> Result<About>;
+    fn prepare(
+        &self,
+        store: &mut Store<Guest>,
+        params: &str,
+        key: &[String],
+    ) -> Result<Result<Plan, Vec<Fault>>>;
+    fn start(
+        &self,
+        store: &mut Store<Guest>,
+        params: &str,
+        key: &[String],
+        state: Option<&[u8]>,
+        window: Window,
+    ) -> Result<Result<ResourceAny, Problem>>;
+    fn questions(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Vec<Question>>;
+    fn answer(
+        &self,
+        store: &mut Store<Guest>,
+        run: ResourceAny,
+        question: u32,
+        page: Rows,
+    ) -> Result<Result<(), Problem>>;
+    fn finish(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Finding, Problem>>;
+}
+
+/// An alerter's exports, found. Its calls wait for its receiver.
+pub(crate) trait AlerterExports: Send + Sync {
+    fn instantiate<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+    ) -> BoxFuture<'a, Result<Box<dyn AlerterInstance>>>;
+}
+
+/// An alerter in an instance of its own. The outer error of each call is what ended the guest.
+pub(crate) trait AlerterInstance: Send + Sync {
+    fn describe<'a>(&'a self, store: &'a mut Store<Guest>) -> BoxFuture<'a, Result<AlerterAbout>>;
+    fn prepare<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        product: &'a str,
+        params: &'a str,
+    ) -> BoxFuture<'a, Result<Result<(), Vec<Fault>>>>;
+    fn deliver<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        product: &'a str,
+        params: &'a str,
+        intent: &'a Intent,
+    ) -> BoxFuture<'a, Result<Result<Receipt, Refusal>>>;
+}

@@ -1,0 +1,10 @@
+//! The contract 0.1.
+pub(crate) mod bindings; // generated from it
+mod convert; // between the generated types and the host's nouns
+mod rule; // a rule's exports
+mod alerter; // an alerter's exports
+
+use super::exports::Contract;
+
+pub(super) const CONTRACT: Contract =
+    Contract { version: "0.1", rule: rule::exports, alerter: alerter::exports };

@@ -1,0 +1,18 @@
+//! What a module is.
+use std::fmt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Rule,
+    Alerter,
+}
+
+/// With its article, as a sentence needs it.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rule => "a rule",
+            Self::Alerter => "an alerter",
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Which versions of the plugin contract this host offers.
+
+/// The newest version of the contract that this host speaks, `major.minor`.
+pub const CONTRACT: &str = "0.1";
+
+/// All that it speaks, the oldest first.
+pub(crate) const OFFERED: &[&str] = &[CONTRACT];
+
+/// `0.4` of `0.4.2`: what must agree.
+pub(crate) fn track(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+/// Whether a module built for `version` needs a newer host.
+pub(crate) fn is_newer(version: &str) -> bool {
+    let parts = |text: &str| -> Vec<u32> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
+    parts(version) > parts(CONTRACT)
+}

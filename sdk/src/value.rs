@@ -1,0 +1,82 @@
+//! A field's value.
+use std::fmt::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use crate::hash::hash;
+
+/// A field's value. Dates are integers (milliseconds since 1970), addresses are words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'p> {
+    /// A whole number; of a date, milliseconds since 1970-01-01T00:00:00Z.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A truth.
+    Boolean(bool),
+    /// A text: a keyword, an address, a name.
+    Word(&'p str),
+}
+
+/// As a label reads.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Integer(number) => number.fmt(f),
+            // Debug turns to exponents where Display would write hundreds of zeros.
+            Self::Number(number) if number.abs() >= 1e15 || (number != 0.0 && number.abs() < 1e-5) => {
+                write!(f, "{number:?}")
+            }
+            Self::Number(number) => number.fmt(f),
+            Self::Boolean(truth) => truth.fmt(f),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Integer(number) => serializer.serialize_i64(number),
+            Self::Number(number) => serializer.serialize_f64(number),
+            Self::Boolean(truth) => serializer.serialize_bool(truth),
+            Self::Word(word) => serializer.serialize_str(word),
+        }
+    }
+}
+
+/// The hash of a value as its label reads.
+pub(crate) fn hash_of(value: Value<'_>) -> u64 {
+    match value {
+        Value::Word(word) => hash(word.as_bytes()),
+        value => Text::of(value).hash(),
+    }
+}
+
+/// A value as its label reads, written without allocating.
+struct Text {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Text {
+    fn of(value: Value<'_>) -> Self {
+        let mut text = Self { bytes: [0; 64], len: 0 };
+        // Numbers are written in at most 30 characters: nothing is ever cut.
+        let _ = write!(text, "{value}");
+        text
+    }
+
+    fn hash(&self) -> u64 {
+        hash(&self.bytes[..self.len])
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
