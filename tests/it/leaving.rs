@@ -108,7 +108,8 @@ async fn what_check_would_refuse_is_not_carried_over() {
     ] {
         assert!(out.contains(part), "{part}:\n{out}");
     }
-    let (code, out, err) = world.call(&["check", "--no-secrets", "--rules", "new"]).await;
+    let token = "ELASTICSEARCH_URL=http://127.0.0.1:9200";
+    let (code, out, err) = world.call(&["check", "--no-secrets", "--rules", "new", "--token", token]).await;
     assert!(code == 0 && out.contains("ok: 1 rule"), "{out}{err}");
 }
 

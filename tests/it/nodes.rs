@@ -135,6 +135,10 @@ impl Nodes {
             // Disks are looked at each half minute by default.
             ("cluster.info.update.interval".to_owned(), "10s".to_owned()),
         ];
+        // The disk of the machine that tests run on is nobody's business; a full one is made on purpose.
+        for (mark, free) in [("low", "64mb"), ("high", "32mb"), ("flood_stage", "16mb")] {
+            settings.push((format!("cluster.routing.allocation.disk.watermark.{mark}"), free.to_owned()));
+        }
         settings.extend(member.settings.iter().cloned());
         let child = Command::new(&program.java)
             .args(["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])

@@ -86,7 +86,7 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
         return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
     }
     // Where no other node could take it, an explanation names its deciders and is silent about the delay.
-    if group.delayed {
+    if group.delayed && !group.primary {
         let pending = CanAllocate::Delayed.pending().unwrap_or_default();
         return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
     }

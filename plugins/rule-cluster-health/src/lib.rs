@@ -15,7 +15,7 @@ mod tests;
 /// Fires while the cluster's status, unassigned shards, disks or pending tasks are not as they should be, or an upgrade of
 /// it is stuck.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(extend("x-watchbell-details" = ["status", "nodes", "pending_tasks", "unassigned_shards", "shards", "disks", "tasks"]))]
+#[schemars(extend("x-watchbell-details" = ["status", "nodes", "pending_tasks", "unassigned_shards", "shards", "disks", "tasks", "gate"]))]
 #[serde(deny_unknown_fields)]
 pub struct ClusterHealth {
     /// Fires at this status or a worse one.

@@ -32,7 +32,8 @@ public class Server {
     @Test
     @Timeout(millis = 0)
     public void run() throws Exception {
-        Settings.Builder settings = Settings.builder();
+        // The framework's fixed seed would give all nodes of a cluster the same id.
+        Settings.Builder settings = Settings.builder().put("node.id.seed", launch.transportPort);
         launch.configure("es9", settings::put);
         new MockNode(settings.build(), List.of(Netty4Plugin.class)).start();
         launch.serve();

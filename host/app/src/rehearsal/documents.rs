@@ -39,6 +39,8 @@ pub(crate) fn fields(test: &Test, into: &mut Fields) -> Result<(), String> {
 fn mapped(properties: &Value, above: &str, into: &mut Fields) {
     for (name, field) in properties.as_object().into_iter().flatten() {
         let name = format!("{above}{name}");
+        // Those that hold the same value in another way are shown as well.
+        mapped(&field["fields"], &format!("{name}."), into);
         match field.get("properties") {
             Some(inner) => mapped(inner, &format!("{name}."), into),
             None if field["type"] == "flattened" => into.add_open(name),

@@ -1,7 +1,7 @@
 //! What goes wrong on purpose, so that tests can see what comes of it.
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::admin::{self, Asked};
 use super::reply::Reply;
@@ -76,13 +76,16 @@ fn views(
             body["unassigned_shards"] = json!(count);
         }),
         ["_cluster", "state", ..] => changed(well, |body| {
-            let shards: Map<String, Json> = (0..count)
-                .map(|shard| {
-                    let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
-                        "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
-                    (shard.to_string(), json!([copy]))
-                })
-                .collect();
+            let mut shards = body["routing_table"]["indices"]["test"]["shards"].take();
+            for shard in 0..count {
+                let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
+                    "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
+                // An index of this name may be there, and then keeps what it has.
+                match shards[shard.to_string()].as_array_mut() {
+                    Some(copies) => copies.push(copy),
+                    None => shards[shard.to_string()] = json!([copy]),
+                }
+            }
             body["routing_table"]["indices"]["test"] = json!({ "shards": shards });
             body["metadata"]["indices"]["test"] =
                 json!({ "settings": { "index": { "number_of_replicas": "1" } } });

@@ -1,6 +1,6 @@
 //! A seeded run of the engine in a world of faults: outages, late documents, traps, edited and
-//! switched rules, lost acknowledgements
-//! and a crash between any two actions. Promises are checked after every step. `SEED=7 cargo test -p
+//! switched rules, lost acknowledgements,
+//! a crash between any two actions, and hosts that were taken over and do not know it yet. Promises are checked after every step. `SEED=7 cargo test -p
 //! watchbell-pipeline --test sim` replays one run.
 mod store; // a store in memory that checks what it is given
 mod world; // documents, rules over them, and what a run of them finds
@@ -18,7 +18,7 @@ fn every_promise_holds_under_every_seed() {
         Ok(seed) => vec![seed.parse().expect("SEED is a number")],
         Err(_) => (0..SEEDS).collect(),
     };
-    let mut crashes = 0;
+    let (mut crashes, mut takeovers) = (0, 0);
     let mut repeats = 0;
     let mut gaps = 0;
     let (mut edits, mut worse, mut summaries) = (0, 0, 0);
@@ -28,6 +28,7 @@ fn every_promise_holds_under_every_seed() {
         match outcome {
             Ok(tally) => {
                 crashes += tally.crashes;
+                takeovers += tally.takeovers;
                 repeats += tally.flagged_repeats;
                 gaps += tally.gaps;
                 edits += tally.edits;
@@ -46,8 +47,8 @@ fn every_promise_holds_under_every_seed() {
     // A simulator in which nothing goes wrong proves nothing.
     if std::env::var("SEED").is_err() {
         assert!(
-            crashes > 100 && repeats > 10 && gaps > 10,
-            "{crashes} crashes, {repeats} repeats, {gaps} gaps"
+            crashes > 100 && takeovers > 100 && repeats > 10 && gaps > 10,
+            "{crashes} crashes, {takeovers} takeovers, {repeats} repeats, {gaps} gaps"
         );
         assert!(
             edits > 100 && worse > 10 && summaries > 10,

@@ -6,8 +6,8 @@ use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunId};
 use watchbell_pipeline::record::{
-    Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, GapReason, GapRecord, HostId, IntentId,
-    Phase,
+    Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
+    IntentId, Phase,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 use watchbell_pipeline::{Engine, EngineConfig};
@@ -19,6 +19,15 @@ use crate::world::{self, Bundle, START, Switch, World};
 const FAULTS_UNTIL: i64 = START + 5_400_000;
 pub(crate) const END: i64 = START + 9_000_000;
 
+/// A process with an engine, by the epoch under which it took over.
+struct Host {
+    epoch: Epoch,
+    engine: Engine,
+    running: BTreeMap<RunId, RuleName>,
+    persisting: bool,
+    sending: BTreeMap<IntentId, (String, DestinationName)>,
+}
+
 /// Ticks of one instant: one for each thing that may be due then, and no more.
 const STILL_MAX: u32 = 20;
 
@@ -27,13 +36,11 @@ pub(crate) struct Sim {
     random: StdRng,
     now: i64,
     pub(crate) store: Store,
-    engine: Engine,
-    /// What will happen, by when.
-    coming: BTreeMap<(i64, u64), Coming>,
+    /// The last one owns the store; those before it were taken over, and do not know it yet.
+    hosts: Vec<Host>,
+    /// What will happen, by when, and at which host.
+    coming: BTreeMap<(i64, u64), (Epoch, Coming)>,
     order: u64,
-    running: BTreeMap<RunId, RuleName>,
-    persisting: bool,
-    sending: BTreeMap<IntentId, (String, DestinationName)>,
     /// Each intent as its receiver got it, and whether that delivery was flagged.
     pub(crate) received: Vec<(Intent, DestinationName)>,
     lanes: BTreeMap<(String, DestinationName), Timestamp>,
@@ -52,6 +59,8 @@ pub(crate) struct Sim {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) crashes: u32,
+    /// Of hosts that were alive.
+    pub(crate) takeovers: u32,
     pub(crate) flagged_repeats: u32,
     pub(crate) gaps: usize,
     pub(crate) edits: u32,
@@ -84,18 +93,15 @@ impl Sim {
     pub(crate) fn new(seed: u64) -> Self {
         let mut store = Store::default();
         let now = START;
-        let engine = Engine::new(config(seed), Timestamp(now), store.snapshot());
+        let host = Host::new(seed, now, &mut store);
         Self {
             world: World::new(seed),
             random: StdRng::seed_from_u64(seed),
             now,
             store,
-            engine,
+            hosts: vec![host],
             coming: BTreeMap::new(),
             order: 0,
-            running: BTreeMap::new(),
-            persisting: false,
-            sending: BTreeMap::new(),
             received: Vec::new(),
             lanes: BTreeMap::new(),
             outage_until: 0,
@@ -126,14 +132,20 @@ impl Sim {
         self.tally
     }
 
-    /// Carries out everything the engine orders, then lets the next thing happen. May crash in between.
+    /// Carries out everything that engines order, then lets the next thing happen. May crash in between.
     fn step(&mut self) {
-        loop {
+        let mut index = 0;
+        while index < self.hosts.len() {
             if self.faulty() && self.random.random_bool(0.001) {
                 return self.crash();
             }
-            let Some(action) = self.engine.poll_action() else { break };
-            self.carry_out(action);
+            match self.hosts[index].engine.poll_action() {
+                Some(action) => self.carry_out(index, action),
+                None => index += 1,
+            }
+        }
+        if self.fault(0.001) {
+            self.take_over();
         }
         if self.fault(0.003) {
             self.edit();
@@ -145,29 +157,39 @@ impl Sim {
         if self.fault(if is_on { 0.001 } else { 0.01 }) || !is_on && !self.faulty() {
             self.switch();
         }
-        let wakeup = self.engine.next_wakeup().map_or(END, |at| at.0);
+        let wakeups = self.hosts.iter().enumerate();
+        let wakeups = wakeups.filter_map(|(index, host)| Some((host.engine.next_wakeup()?.0, index)));
+        let (wakeup, index) = wakeups.min().unwrap_or((END, self.owner()));
         let first = self.coming.keys().next().copied();
         match first {
             Some((at, _)) if at <= wakeup => {
                 self.now = self.now.max(at);
-                let coming = first.and_then(|key| self.coming.remove(&key)).expect("it was there");
-                self.happen(coming);
+                let (epoch, coming) = first.and_then(|key| self.coming.remove(&key)).expect("it was there");
+                self.happen(epoch, coming);
             }
             _ => {
                 // A tick that changes nothing and asks for another at once would never end.
                 self.still = if wakeup > self.now { 0 } else { self.still + 1 };
                 assert!(self.still < STILL_MAX, "time stands still at {}", self.now);
                 self.now = self.now.max(wakeup);
-                self.engine.handle(Timestamp(self.now), Event::Tick);
+                self.hosts[index].engine.handle(Timestamp(self.now), Event::Tick);
             }
         }
     }
 
-    fn carry_out(&mut self, action: Action) {
+    fn owner(&self) -> usize {
+        self.hosts.len() - 1
+    }
+
+    fn carry_out(&mut self, index: usize, action: Action) {
+        let is_owner = index == self.owner();
+        let (epoch, host) = (self.hosts[index].epoch, &mut self.hosts[index]);
         match action {
             Action::Evaluate(run) => {
-                assert!(!self.running.values().any(|rule| *rule == run.rule), "two runs of {}", run.rule);
-                self.store.check_run(&run);
+                assert!(!host.running.values().any(|rule| *rule == run.rule), "two runs of {}", run.rule);
+                if is_owner {
+                    self.store.check_run(&run);
+                }
                 assert!(run.window.start <= run.window.settled && run.window.settled <= run.window.end);
                 assert!(run.window.end.0 <= self.now - 10_000, "a window that ends too late");
                 assert_eq!(
@@ -175,21 +197,21 @@ impl Sim {
                     0,
                     "whole steps of the grid"
                 );
-                self.running.insert(run.id, run.rule.clone());
+                host.running.insert(run.id, run.rule.clone());
                 let slow = run.rule.0 == "level" && self.faulty();
                 let took = self.random.random_range(5..if slow { 90_000 } else { 2_000 });
-                self.later(took, Coming::Evaluated(run));
+                self.later(epoch, took, Coming::Evaluated(run));
             }
             Action::Persist(commit) => {
-                assert!(!std::mem::replace(&mut self.persisting, true), "two writes at once");
+                assert!(!std::mem::replace(&mut host.persisting, true), "two writes at once");
                 let (write, acknowledge) = match self.fault(0.1) {
                     true => (self.random.random_bool(0.5), false),
                     false => (true, true),
                 };
                 let took = self.random.random_range(0..50);
-                self.later(took, Coming::Persisted { commit, write, acknowledge });
+                self.later(epoch, took, Coming::Persisted { commit, write, acknowledge });
             }
-            Action::Deliver { id, destination, intent } => self.deliver(id, destination, *intent),
+            Action::Deliver { id, destination, intent } => self.deliver(index, id, destination, *intent),
             Action::Note(note) => {
                 if let Note::DeadLetter { .. } = note {
                     panic!("nothing is undeliverable here: {note:?}");
@@ -198,31 +220,35 @@ impl Sim {
         }
     }
 
-    fn deliver(&mut self, id: IntentId, destination: DestinationName, intent: Intent) {
-        let kept = self.store.intents.get(&id).expect("nothing is sent that no commit holds");
-        match &kept.delivery {
-            Delivery::Claimed { epoch, attempt, .. } => {
-                assert_eq!((*epoch, *attempt), (self.store.epoch, intent.attempt), "another claim");
-            }
-            other => panic!("sent while {other:?}"),
-        }
+    fn deliver(&mut self, index: usize, id: IntentId, destination: DestinationName, intent: Intent) {
+        let is_owner = index == self.owner();
+        let host = &mut self.hosts[index];
+        let claim = (id.clone(), host.epoch, intent.attempt);
+        assert!(self.store.claims.contains(&claim), "nothing is sent that no commit holds: {intent:?}");
+        let kept = &self.store.intents[&id];
         let lane = (intent.episode.clone(), destination.clone());
-        assert!(!self.sending.values().any(|other| *other == lane), "two messages of a lane at once");
-        let last = self.lanes.entry(lane.clone()).or_insert(kept.created_at);
-        assert!(*last <= kept.created_at, "a lane's order");
-        *last = kept.created_at;
-        let here = self.sending.values().filter(|(_, other)| *other == destination).count();
+        assert!(!host.sending.values().any(|other| *other == lane), "two messages of a lane at once");
+        let here = host.sending.values().filter(|(_, other)| *other == destination).count();
         assert!(here < if destination.0 == "chat" { 2 } else { 1 }, "too many at {destination}");
-        self.sending.insert(id.clone(), lane);
+        host.sending.insert(id.clone(), lane.clone());
+        let epoch = host.epoch;
+        if is_owner {
+            assert!(matches!(kept.delivery, Delivery::Claimed { .. }), "sent while {:?}", kept.delivery);
+            let last = self.lanes.entry(lane).or_insert(kept.created_at);
+            assert!(*last <= kept.created_at, "a lane's order");
+            *last = kept.created_at;
+        }
         let outcome = if self.fault(0.2) {
             let retry_after = self.random.random_bool(0.3).then_some(Duration::from_secs(30));
             Err(Refusal::Unavailable { reason: "503".into(), retry_after })
         } else {
-            let repeated = self.received.iter().any(|(other, _)| other.id == intent.id);
-            if repeated {
-                assert!(intent.maybe_repeated, "sent twice without a flag: {intent:?}");
-                self.tally.flagged_repeats += 1;
-            }
+            // Who was taken over sends what it had claimed, and cannot know; whoever took over flags its own.
+            let others =
+                || self.received.iter().map(|(other, _)| other).filter(|other| other.id == intent.id);
+            let unflagged = others().filter(|other| !other.maybe_repeated).count();
+            assert!(unflagged == 0 || intent.maybe_repeated, "sent twice without a flag: {intent:?}");
+            assert!(!is_owner || others().count() == 0 || intent.maybe_repeated, "repeated: {intent:?}");
+            self.tally.flagged_repeats += u32::from(others().count() > 0);
             self.received.push((intent, destination));
             if self.fault(0.05) {
                 // It has arrived, and nobody knows.
@@ -232,11 +258,12 @@ impl Sim {
             }
         };
         let took = self.random.random_range(1..3_000);
-        self.later(took, Coming::Delivered { id, outcome });
+        self.later(epoch, took, Coming::Delivered { id, outcome });
     }
 
-    fn happen(&mut self, coming: Coming) {
+    fn happen(&mut self, epoch: Epoch, coming: Coming) {
         let now = Timestamp(self.now);
+        let Some(index) = self.hosts.iter().position(|host| host.epoch == epoch) else { return };
         let event = match coming {
             Coming::Evaluated(run) => {
                 if self.now >= self.outage_until && self.fault(0.01) {
@@ -252,51 +279,65 @@ impl Sim {
                 };
                 if outcome.is_ok() && self.random.random_bool(0.5) {
                     let took = self.random.random_range(0..2_000);
-                    self.later(took, Coming::Fetched(run.id, outcome));
-                    return self.engine.handle(now, Event::Judged { run: run.id });
+                    self.later(epoch, took, Coming::Fetched(run.id, outcome));
+                    return self.hosts[index].engine.handle(now, Event::Judged { run: run.id });
                 }
-                self.running.remove(&run.id);
+                self.hosts[index].running.remove(&run.id);
                 Event::Evaluated { run: run.id, outcome }
             }
             Coming::Fetched(run, outcome) => {
-                self.running.remove(&run);
+                self.hosts[index].running.remove(&run);
                 Event::Evaluated { run, outcome }
             }
             Coming::Persisted { commit, write, acknowledge } => {
+                // Who is told that it was taken over stops; nothing of it is written.
+                if write && epoch != self.store.epoch {
+                    drop(self.hosts.remove(index));
+                    return;
+                }
                 if write {
                     self.store.apply(&commit);
                 }
-                self.persisting = false;
+                self.hosts[index].persisting = false;
                 Event::Persisted { nonce: commit.nonce, written: acknowledge }
             }
             Coming::Delivered { id, outcome } => {
-                self.sending.remove(&id);
+                self.hosts[index].sending.remove(&id);
                 Event::Delivered { intent: id, outcome }
             }
         };
-        self.engine.handle(now, event);
+        self.hosts[index].engine.handle(now, event);
     }
 
-    /// The process is gone. What it was writing was written or not.
+    /// The process that owns the store is gone. What it was writing was written or not.
     fn crash(&mut self) {
         self.tally.crashes += 1;
-        for coming in std::mem::take(&mut self.coming).into_values() {
+        let owner = self.hosts.remove(self.owner()).epoch;
+        let gone = self.coming.extract_if(.., |_, (epoch, _)| *epoch == owner);
+        for (_, coming) in gone.map(|(_, coming)| coming).collect::<Vec<_>>() {
             if let Coming::Persisted { commit, write: true, .. } = coming
                 && self.random.random_bool(0.5)
             {
                 self.store.apply(&commit);
             }
         }
-        self.running.clear();
-        self.sending.clear();
-        self.persisting = false;
         let long = self.random.random_bool(0.1);
         self.now += self.random.random_range(100..if long { 1_800_000 } else { 5_000 });
         if self.random.random_bool(0.2) {
             self.bundle.edition = self.random.random_range(0..world::EDITIONS);
         }
+        self.begin();
+    }
+
+    /// Another process takes the store over, while the one that owns it is alive.
+    fn take_over(&mut self) {
+        self.tally.takeovers += 1;
+        self.begin();
+    }
+
+    fn begin(&mut self) {
         let seed = self.random.random();
-        self.engine = Engine::new(config(seed), Timestamp(self.now), self.store.snapshot());
+        self.hosts.push(Host::new(seed, self.now, &mut self.store));
         self.reload();
     }
 
@@ -307,7 +348,7 @@ impl Sim {
             rules: self.bundle.rules(),
             destinations: world::destinations(),
         };
-        self.engine.handle(Timestamp(self.now), bundle);
+        self.tell_owner(bundle);
     }
 
     /// Somebody edits the rules and reloads them.
@@ -335,7 +376,7 @@ impl Sim {
         let again = number > 1 && self.random.random_bool(0.2);
         let id = CommandId(if again { number - 1 } else { number }.to_string());
         self.commands += u64::from(!again);
-        self.engine.handle(Timestamp(self.now), Event::Command { id, by: "ann".into(), command });
+        self.tell_owner(Event::Command { id, by: "ann".into(), command });
     }
 
     /// Some rules are switched off, or on again.
@@ -349,9 +390,14 @@ impl Sim {
         self.reload();
     }
 
-    fn later(&mut self, after: i64, coming: Coming) {
+    fn tell_owner(&mut self, event: Event) {
+        let owner = self.owner();
+        self.hosts[owner].engine.handle(Timestamp(self.now), event);
+    }
+
+    fn later(&mut self, epoch: Epoch, after: i64, coming: Coming) {
         self.order += 1;
-        self.coming.insert((self.now + after, self.order), coming);
+        self.coming.insert((self.now + after, self.order), (epoch, coming));
     }
 
     fn faulty(&self) -> bool {
@@ -360,6 +406,20 @@ impl Sim {
 
     fn fault(&mut self, chance: f64) -> bool {
         self.faulty() && self.random.random_bool(chance)
+    }
+}
+
+impl Host {
+    /// Takes the store over.
+    fn new(seed: u64, now: i64, store: &mut Store) -> Self {
+        let snapshot = store.snapshot();
+        Self {
+            epoch: snapshot.epoch,
+            engine: Engine::new(config(seed), Timestamp(now), snapshot),
+            running: BTreeMap::new(),
+            persisting: false,
+            sending: BTreeMap::new(),
+        }
     }
 }
 

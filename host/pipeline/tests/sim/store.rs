@@ -24,6 +24,8 @@ pub(crate) struct Store {
     /// Those that were the first since their rule last judged something: somebody has to hear of them.
     pub(crate) first_gaps: Vec<GapRecord>,
     streaks: BTreeSet<RuleName>,
+    /// Each claim that was ever written: of which message, under which epoch, for which attempt.
+    pub(crate) claims: BTreeSet<(IntentId, Epoch, u32)>,
 }
 
 impl Store {
@@ -85,6 +87,10 @@ impl Store {
             assert!(!reopened, "a resolved episode changed: {episode:?}");
         }
         for intent in &commit.intents {
+            if let Delivery::Claimed { epoch, attempt, .. } = &intent.delivery {
+                assert_eq!(*epoch, self.epoch, "a claim of another epoch");
+                self.claims.insert((intent.id.clone(), *epoch, *attempt));
+            }
             let before = self.intents.insert(intent.id.clone(), intent.clone());
             if let Some(before) = before {
                 let ended = matches!(before.delivery, Delivery::Delivered { .. } | Delivery::Dead { .. });
