@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use tokio::time::Instant;
 use watchbell_contract::{Label, Signal, SignalKind};
-use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs};
+use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs, EvidenceFields};
 use watchbell_pipeline::order::{Documents, Evaluation, Purpose, Run};
-use watchbell_pipeline::text::DOCUMENTS_MAX;
+use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
 
 use crate::bind::Bound;
 use crate::{chain, clock};
@@ -87,7 +87,8 @@ async fn fetch(
         Some((*number, EvidenceAsk { evidence, count }))
     });
     let (named, queries): (Vec<_>, Vec<_>) = asks.partition(|(_, ask)| ask.is_named());
-    let fields = rule.wanted.fields.as_ref();
+    let Wanted { fields, named: by_name, .. } = &rule.wanted;
+    let fields = EvidenceFields { source: fields.as_ref(), named: Some(by_name) };
     let missed = |error: &AskError| {
         tracing::warn!(rule = %rule.name, error = chain(error), "documents for a message could not be fetched");
         match error.class() {

@@ -2,7 +2,7 @@ mod server; // which server it is
 mod fields; // what is known of fields before a rule runs
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -24,7 +24,7 @@ use crate::{
     config::{ClusterConfig, ConfigError},
     cursor::HitsCursor,
     error::{AskError, Cause},
-    evidence::{self, EvidenceAsk, EvidenceDocs},
+    evidence::{self, EvidenceAsk, EvidenceDocs, EvidenceFields},
     looks::Looks,
     pages::{Pages, Source},
     prepared::{Asked, Prepared, Proof, Shape},
@@ -164,7 +164,7 @@ impl Cluster {
         self.inner.looks.forget_all();
     }
 
-    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds; of each, those of its `fields`.
+    /// The newest documents behind a signal, at most ten and 64 KiB, within two seconds; of each, the `fields` that are wanted.
     ///
     /// # Errors
     /// Why there are none; a signal goes out without them.
@@ -172,7 +172,7 @@ impl Cluster {
         &self,
         target: &Target,
         ask: EvidenceAsk<'_>,
-        fields: Option<&BTreeSet<String>>,
+        fields: EvidenceFields<'_>,
         deadline: Instant,
     ) -> Result<EvidenceDocs, AskError> {
         let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);
@@ -188,7 +188,7 @@ impl Cluster {
         &self,
         target: &Target,
         asks: &[EvidenceAsk<'_>],
-        fields: Option<&BTreeSet<String>>,
+        fields: EvidenceFields<'_>,
         deadline: Instant,
     ) -> Result<Vec<EvidenceDocs>, AskError> {
         let deadline = deadline.min(Instant::now() + EVIDENCE_WAIT_MAX);

@@ -39,6 +39,15 @@ pub struct EvidenceAsk<'a> {
     pub count: u32,
 }
 
+/// Which fields of documents are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EvidenceFields<'a> {
+    /// Of what was indexed these alone; `None`: all of it.
+    pub source: Option<&'a BTreeSet<String>>,
+    /// Those that must be there if the mapping has them, though what was indexed does not.
+    pub named: Option<&'a BTreeSet<String>>,
+}
+
 /// A few documents: those named in the order of their names, else newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvidenceDocs {
@@ -90,7 +99,7 @@ pub(crate) async fn newest(
     inner: &Inner,
     target: &Target,
     ask: EvidenceAsk<'_>,
-    fields: Option<&BTreeSet<String>>,
+    fields: EvidenceFields<'_>,
     deadline: Instant,
 ) -> Result<EvidenceDocs, Cause> {
     let Evidence { over, only, filter, .. } = ask.evidence;
@@ -105,7 +114,7 @@ pub(crate) async fn named(
     inner: &Inner,
     target: &Target,
     asks: &[EvidenceAsk<'_>],
-    fields: Option<&BTreeSet<String>>,
+    fields: EvidenceFields<'_>,
     deadline: Instant,
 ) -> Result<Vec<EvidenceDocs>, Cause> {
     let all = |field: &str| -> BTreeSet<&String> {
@@ -211,11 +220,11 @@ async fn search(
     target: &Target,
     narrow: &Narrow<'_>,
     size: usize,
-    fields: Option<&BTreeSet<String>>,
+    fields: EvidenceFields<'_>,
     deadline: Instant,
 ) -> Result<bytes::Bytes, Cause> {
     let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
-    let named = fields.into_iter().flatten().map(String::as_str);
+    let named = fields.named.into_iter().flatten().map(String::as_str);
     let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
     let mapping = inner.mapping(target, &known, deadline).await?;
     let filters = query::filters(target, narrow, &mapping)?;
@@ -225,12 +234,12 @@ async fn search(
         "query": query::query(filters, &[]),
         "sort": [{ &target.time_field: { "order": "desc", "unmapped_type": "date", "numeric_type": "date" } }],
     });
-    if let Some(fields) = fields {
-        body["_source"] = json!(fields);
-        let doc_values = doc_values(fields, &mapping);
-        if !doc_values.is_empty() {
-            body["docvalue_fields"] = doc_values.into();
-        }
+    if let Some(source) = fields.source {
+        body["_source"] = json!(source);
+    }
+    let doc_values = fields.named.map_or(vec![], |named| doc_values(named, &mapping));
+    if !doc_values.is_empty() {
+        body["docvalue_fields"] = doc_values.into();
     }
     let path = search_path(target, "");
     let body = Some(bytes::Bytes::from(body.to_string()));

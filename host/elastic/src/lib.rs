@@ -34,7 +34,7 @@ pub use clock::TIME_STEP;
 pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
 pub use config::{Auth, ClusterConfig, ConfigError};
 pub use error::{AskError, Cause, Class};
-pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs};
+pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs, EvidenceFields};
 pub use hits::{HitsPage, PageFault, parse_hits};
 pub use literal::unheld;
 pub use pages::Pages;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, Target};
+use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, EvidenceFields, Target};
 use watchbell_node::Trouble;
 
 use super::{SHARED, client, rows, servers, soon};
@@ -225,7 +225,7 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         Kind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
-            return cluster.evidence(&target, ask, None, soon()).await.map(drop);
+            return cluster.evidence(&target, ask, EvidenceFields::default(), soon()).await.map(drop);
         }
         Kind::Documents => return cluster.documents(&target, over, 0, 10, soon()).await.map(drop),
         Kind::NoData => return cluster.count_without_filter(&target, over, soon()).await.map(drop),

@@ -1,6 +1,6 @@
 use serde_json::json;
 use watchbell_contract::{AnyOf, Ask, ClusterView, Evidence, Range, RawSearch, Timestamp, Values};
-use watchbell_elastic::{EvidenceAsk, Flavor, Role};
+use watchbell_elastic::{EvidenceAsk, EvidenceFields, Flavor, Role};
 
 use crate::{
     cluster, deadline,
@@ -49,7 +49,7 @@ async fn evidence_is_the_newest_few() {
     let over = Range::new(Timestamp(1), Timestamp(9));
     let evidence = Evidence { over, only, filter: Some("m:x".into()), newest: 99 };
     let ask = EvidenceAsk { evidence: &evidence, count: 99 };
-    let found = cluster(&fake).evidence(&target(), ask, None, deadline()).await.unwrap();
+    let found = cluster(&fake).evidence(&target(), ask, EvidenceFields::default(), deadline()).await.unwrap();
     assert_eq!((found.docs[0].source.as_str(), found.docs[0].at), (r#"{"m":"x"}"#, Some(Timestamp(7))));
     let body = &fake.seen()[1].body;
     assert_eq!((&body["size"], &body["sort"][0]["@timestamp"]["order"]), (&json!(10), &json!("desc")));
@@ -82,7 +82,10 @@ async fn documents_that_signals_name_are_one_search() {
     let fields = ["m".to_owned()].into();
     let mut filtered = target();
     filtered.filter = Some(json!({ "term": { "env": "prod" } }));
-    let found = cluster(&fake).named_evidence(&filtered, &asks, Some(&fields), deadline()).await.unwrap();
+    let found = cluster(&fake)
+        .named_evidence(&filtered, &asks, EvidenceFields { source: Some(&fields), named: None }, deadline())
+        .await
+        .unwrap();
     let sources: Vec<Option<&str>> =
         found.iter().map(|found| found.docs.first().map(|doc| doc.source.as_str())).collect();
     assert_eq!(sources, [Some(r#"{"m":"a"}"#), None, Some(r#"{"m":"b"}"#)]);

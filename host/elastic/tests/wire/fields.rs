@@ -10,7 +10,7 @@ use watchbell_contract::{
     Timestamp, Values,
 };
 
-use watchbell_elastic::EvidenceAsk;
+use watchbell_elastic::{EvidenceAsk, EvidenceFields};
 
 use crate::{
     cluster, deadline,
@@ -276,7 +276,7 @@ async fn indices_that_disagree_are_narrowed_each_by_its_name() {
         newest: 1,
     };
     let ask = EvidenceAsk { evidence: &evidence, count: 1 };
-    cluster(&fake).evidence(&target(), ask, None, deadline()).await.unwrap();
+    cluster(&fake).evidence(&target(), ask, EvidenceFields::default(), deadline()).await.unwrap();
     let seen = fake.seen();
     assert_eq!(
         seen.last().unwrap().body["query"]["bool"]["filter"][1]["bool"]["should"][1]["bool"]["filter"][1],

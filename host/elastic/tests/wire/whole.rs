@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, ClusterView, Evidence, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk};
+use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, EvidenceFields};
 
 use crate::{
     cluster, config, deadline,
@@ -37,7 +37,7 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         Kind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
-            return cluster.evidence(&target(), ask, None, deadline()).await.map(drop);
+            return cluster.evidence(&target(), ask, EvidenceFields::default(), deadline()).await.map(drop);
         }
         Kind::Documents => return cluster.documents(&target(), over, 0, 10, deadline()).await.map(drop),
         Kind::NoData => return cluster.count_without_filter(&target(), over, deadline()).await.map(drop),

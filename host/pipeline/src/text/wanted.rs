@@ -14,6 +14,8 @@ pub struct Wanted {
     pub count: u32,
     /// Those fields of them that are named; `None`: all.
     pub fields: Option<BTreeSet<String>>,
+    /// The fields that are named, also where all are wanted.
+    pub named: BTreeSet<String>,
 }
 
 impl Wanted {
@@ -23,7 +25,7 @@ impl Wanted {
     }
 
     fn whole(count: u32) -> Self {
-        Self { count, fields: None }
+        Self { count, ..Self::default() }
     }
 
     /// Of a rule's texts.
@@ -63,10 +65,11 @@ impl Wanted {
         let path: Vec<&str> = path.iter().copied().take_while(|part| part.parse::<u32>().is_err()).collect();
         // A pattern would be taken for one.
         let is_name = !path.is_empty() && !path.iter().any(|part| part.contains(['*', '\\']));
-        Self { count, fields: is_name.then(|| BTreeSet::from([path.join(".")])) }
+        let fields = is_name.then(|| BTreeSet::from([path.join(".")]));
+        Self { count, named: fields.clone().unwrap_or_default(), fields }
     }
 
-    pub fn and(self, other: Self) -> Self {
+    pub fn and(mut self, other: Self) -> Self {
         if self.count == 0 {
             return other;
         }
@@ -77,7 +80,8 @@ impl Wanted {
             fields.extend(more);
             fields
         });
-        Self { count: self.count.max(other.count), fields }
+        self.named.extend(other.named);
+        Self { count: self.count.max(other.count), fields, named: self.named }
     }
 }
 
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     fn of(source: &str) -> (u32, Option<Vec<String>>) {
-        let Wanted { count, fields } = Wanted::of(source);
+        let Wanted { count, fields, .. } = Wanted::of(source);
         (count, fields.map(|fields| fields.into_iter().collect()))
     }
 
@@ -120,6 +124,13 @@ mod tests {
     }
 
     #[test]
+    fn names_are_known_also_where_all_is_wanted() {
+        let wanted = Wanted::of("{{ document.who }} {{ documents | length }}").and(Wanted::all());
+        assert_eq!((wanted.count, wanted.fields), (DOCUMENTS_MAX, None));
+        assert_eq!(wanted.named, BTreeSet::from(["who".to_owned()]));
+    }
+
+    #[test]
     fn what_cannot_be_told_is_all() {
         for text in [
             "{% for d in documents %}{{ d.user }}{% endfor %}",
@@ -146,7 +157,7 @@ mod tests {
             body: super::super::BODY.into(),
             ..Default::default()
         };
-        assert_eq!(Wanted::by(&alert), Wanted { count: 1, fields: None });
+        assert_eq!(Wanted::by(&alert), Wanted { count: 1, ..Wanted::default() });
         alert.body = "{{ details.count }}".into();
         assert_eq!(Wanted::by(&alert).count, 0);
         alert.title = "{{ document.user }}".into();
