@@ -10,7 +10,11 @@ public final class Server {
         Path own = launch.home.resolve("config").resolve("opensearch.yml");
         if (!Files.exists(own)) Files.createFile(own);
         new OpenSearchRunner()
-            .onBuild((number, settings) -> launch.configure("os3", settings::put))
+            .onBuild((number, settings) -> {
+                // What is not said, the runner makes a cluster of one node.
+                settings.put("discovery.type", "zen");
+                launch.configure("os3", settings::put);
+            })
             .build("-clusterName", "watchbell-os3", "-numOfNode", "1", "-basePath", launch.home.toString(),
                 "-confPath", launch.home.resolve("config").toString());
         launch.serve();

@@ -69,19 +69,16 @@ async fn answer(State(recording): State<Arc<Value>>, request: Request) -> impl I
     let found = if path == "/_cluster/allocation/explain" {
         let body = axum::body::to_bytes(request.into_body(), 1 << 16).await.expect("a body");
         let wanted: Value = serde_json::from_slice(&body).expect("JSON");
-        let explanations = recording["explanations"].as_array().into_iter().flatten();
-        explanations.into_iter().find(|one| {
+        let mut explanations = recording["explanations"].as_array().into_iter().flatten();
+        explanations.find(|one| {
             ["index", "shard", "primary"].iter().all(|member| one["request"][member] == wanted[member])
         })
     } else {
-        let answers = recording["answers"].as_object().into_iter().flatten();
+        let mut answers = recording["answers"].as_object().into_iter().flatten();
         let asked = |request: &str| {
             request.strip_prefix("GET ").and_then(|rest| rest.split('?').next().map(str::to_owned))
         };
-        answers
-            .into_iter()
-            .find(|(request, _)| asked(request).as_deref() == Some(&path))
-            .map(|(_, answer)| answer)
+        answers.find(|(request, _)| asked(request).as_deref() == Some(&path)).map(|(_, answer)| answer)
     };
     let nothing = json!({ "status": 404, "body": { "error": format!("{path} was not recorded") } });
     let found = found.unwrap_or(&nothing);
