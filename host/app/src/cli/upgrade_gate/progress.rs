@@ -36,7 +36,7 @@ impl Teller {
         };
         let since = progress
             .since
-            .map_or_else(String::new, |since| format!(" (since {})", seconds(now.since(since))));
+            .map_or_else(String::new, |since| format!(" (for {})", seconds(now.since(since))));
         let line = format!("{} waits for: {what}{since}{changed}", seconds(now.since(self.began)));
         if self.terminal {
             return self.rewrite(&line);
