@@ -6,25 +6,26 @@ use watchbell_gate::{ALLOWED_BY_DEFAULT, Allowed, Version};
 
 use crate::cli::args::{Place, pause};
 
+// A paragraph is one line, which is wrapped as wide as the terminal is.
 const HELP: &str = "\
 Between two nodes of a rolling upgrade:
 
   watchbell upgrade-gate --cluster https://es:9200 --node es-data-2 && replace es-data-2
 
-It waits for green. If shards stay unassigned, it asks why each of them is on no node, and accepts only what an
-upgrade explains: `version` (newer data on older nodes), `same-node` (a copy beside another) and `awareness` (a zone
-that has its share). An unassigned primary is never accepted. With `--node` it also looks at what would go with that
+It waits for green. If shards stay unassigned, it asks why each of them is on no node, and accepts only what an \
+upgrade explains: `version` (newer data on older nodes), `same-node` (a copy beside another) and `awareness` (a zone \
+that has its share). An unassigned primary is never accepted. With `--node` it also looks at what would go with that \
 node: the only copy of a shard, indices without replicas, the last master-eligible node, disk space elsewhere.
 
 Scaling up first:     upgrade-gate --cluster … --drain es-data-2       (says when to terminate it)
 Restarting in place:  upgrade-gate --cluster … --node es-data-2 --disable-allocation
 Which one is next:    upgrade-gate --cluster … --next
 
-What `--drain` and `--disable-allocation` write to the cluster's settings they take back, also after Ctrl-C. What a
+What `--drain` and `--disable-allocation` write to the cluster's settings they take back, also after Ctrl-C. What a \
 crash left behind is found by the next call, and taken back by `--put-back`.
 
-Credentials of a cluster that is given as a URL come from the variables WATCHBELL_CLUSTER_USERNAME and
-WATCHBELL_CLUSTER_PASSWORD, WATCHBELL_CLUSTER_API_KEY or WATCHBELL_CLUSTER_TOKEN; those of a named one from the
+Credentials of a cluster that is given as a URL come from the variables WATCHBELL_CLUSTER_USERNAME and \
+WATCHBELL_CLUSTER_PASSWORD, WATCHBELL_CLUSTER_API_KEY or WATCHBELL_CLUSTER_TOKEN; those of a named one from the \
 environment's file. The user needs the cluster privilege `monitor`, and `manage` to write settings.
 
 Exit codes:

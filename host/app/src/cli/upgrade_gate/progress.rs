@@ -34,9 +34,8 @@ impl Teller {
             Some((at, what)) => format!("; last change {} ago: {}", seconds(now.since(*at)), plain(what)),
             None => String::new(),
         };
-        let since = progress
-            .since
-            .map_or_else(String::new, |since| format!(" (since {})", seconds(now.since(since))));
+        let since =
+            progress.since.map_or_else(String::new, |since| format!(" (for {})", seconds(now.since(since))));
         let line = format!("{} waits for: {what}{since}{changed}", seconds(now.since(self.began)));
         if self.terminal {
             return self.rewrite(&line);
