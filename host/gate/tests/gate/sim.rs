@@ -46,11 +46,14 @@ fn play(seed: u64) -> Result<Outcome, String> {
     let liar = rng.random_bool(0.4);
     // Of the explanations that count: those since the last look that found something else.
     let mut lies = Vec::new();
+    let mut asked = false;
     for _ in 0..2_000 {
         match gate.step(now) {
             Step::Look(at) => {
                 now = now.max(at);
-                if restless && rng.random_bool(0.1) {
+                // More often than ever after explanations: what they say must not outlive what they are about.
+                let likely = if std::mem::take(&mut asked) { 0.5 } else { 0.1 };
+                if restless && rng.random_bool(likely) {
                     change(&mut rng, &mut model);
                 }
                 let looked = look(&mut rng, &model, liar);
@@ -68,6 +71,7 @@ fn play(seed: u64) -> Result<Outcome, String> {
                     answers.push(explain(&mut rng, &model, group, liar, &mut lies));
                 }
                 gate.explained(now, &answers);
+                asked = true;
             }
             Step::Done(verdict) => {
                 if verdict.outcome == Outcome::Safe {

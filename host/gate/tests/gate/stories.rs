@@ -304,6 +304,33 @@ fn every_change_of_what_is_unassigned_begins_the_wait_anew() {
 }
 
 #[test]
+fn explanations_do_not_outlive_what_they_are_about() {
+    let mut gate = Gate::new(ask(Some("a")), Own::default(), Timestamp(0));
+    let (mut now, mut model) = (Timestamp(0), mixed());
+    let mut explained = Vec::new();
+    let verdict = loop {
+        match gate.step(now) {
+            Step::Look(at) => {
+                now = at.max(now);
+                gate.look(now, Ok(model.facts()));
+            }
+            Step::Explain(groups) => {
+                let answers: Vec<Explained> = groups.iter().map(|group| model.explain(group)).collect();
+                explained.push(groups.len());
+                gate.explained(now, &answers);
+                // Between the last explanation and the look after it another shard loses its replica.
+                if explained.len() == 1 {
+                    model.shards.push(Shard::new("late", &["b", "-"]).blocked(None, "filter"));
+                }
+            }
+            Step::Done(verdict) => break verdict,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((verdict.outcome, explained), (Outcome::NotSafe, vec![1, 2]), "{verdict:#?}");
+}
+
+#[test]
 fn the_order_goes_by_role_version_and_zone() {
     let mut nodes = vec![
         Member::new("m1", "7.8.1", "z1"),
