@@ -7,7 +7,6 @@ use crate::checks::{Own, check};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding, Stand, count, few};
 use crate::judge::Explained;
-use crate::news::news;
 use crate::node::NodeId;
 use crate::procedure::Procedure;
 use crate::undoing::Undoing;
@@ -262,8 +261,8 @@ impl Procedure for Drain {
             }
         };
         self.trouble = None;
-        if let Some(news) = self.last.as_ref().and_then(|last| news(last, &facts)) {
-            self.progress.changed = Some((now, news));
+        if let Some(last) = &self.last {
+            self.progress.compare(now, last, &facts);
         }
         self.last = Some(facts.clone());
         if !facts.doubts.is_empty() {
@@ -292,9 +291,7 @@ impl Procedure for Drain {
             }
             // It may have been written all the same.
             (Phase::Excluding(_), Err(trouble)) => {
-                let help = "this user needs the privilege to change the cluster's settings";
-                let finding = Finding::unknown(Code::Doubt, trouble.message, help);
-                self.undo(now, Outcome::CouldNotTell, vec![finding]);
+                self.undo(now, Outcome::CouldNotTell, vec![Finding::not_written(trouble.message)]);
             }
             _ => {}
         }

@@ -69,6 +69,11 @@ impl Finding {
         Self { code, stand: Stand::Unknown, what: what.into(), help: Some(help.into()) }
     }
 
+    /// Settings could not be written, or nobody knows whether they were.
+    pub(crate) fn not_written(why: impl Into<String>) -> Self {
+        Self::unknown(Code::Doubt, why, "this user needs the privilege to change the cluster's settings")
+    }
+
     pub(crate) fn wait(code: Code, what: impl Into<String>) -> Self {
         Self { code, stand: Stand::Wait, what: what.into(), help: None }
     }

@@ -7,7 +7,6 @@ use crate::checks::Own;
 use crate::facts::Facts;
 use crate::finding::{Code, Finding};
 use crate::judge::Explained;
-use crate::news::news;
 use crate::node::NodeId;
 use crate::procedure::Procedure;
 use crate::undoing::Undoing;
@@ -216,8 +215,8 @@ impl Procedure for Restart {
             }
             Ok(facts) => {
                 self.trouble = None;
-                if let Some(news) = self.last.as_ref().and_then(|last| news(last, &facts)) {
-                    self.progress.changed = Some((now, news));
+                if let Some(last) = &self.last {
+                    self.progress.compare(now, last, &facts);
                 }
                 self.last = Some(facts.clone());
                 self.restarting(now, &facts);
@@ -237,9 +236,7 @@ impl Procedure for Restart {
             (Phase::Limiting(_), Ok(())) => self.phase = Phase::Ready,
             // It may have been written all the same.
             (Phase::Limiting(_), Err(trouble)) => {
-                let help = "this user needs the privilege to change the cluster's settings";
-                let finding = Finding::unknown(Code::Doubt, trouble.message, help);
-                self.undo(now, Outcome::CouldNotTell, vec![finding]);
+                self.undo(now, Outcome::CouldNotTell, vec![Finding::not_written(trouble.message)]);
             }
             _ => {}
         }

@@ -94,6 +94,15 @@ pub struct Progress {
     pub changed: Option<(Timestamp, String)>,
 }
 
+impl Progress {
+    /// Keeps what an operator would follow of the change between two pictures.
+    pub(crate) fn compare(&mut self, now: Timestamp, before: &Facts, facts: &Facts) {
+        if let Some(news) = news(before, facts) {
+            self.changed = Some((now, news));
+        }
+    }
+}
+
 /// The gate itself.
 #[derive(Debug)]
 pub struct Gate {
@@ -240,9 +249,7 @@ impl Gate {
             self.unchanged_since = now;
             return;
         };
-        if let Some(news) = news(before, facts) {
-            self.progress.changed = Some((now, news));
-        }
+        self.progress.compare(now, before, facts);
         let nodes = |facts: &Facts| -> Vec<_> {
             facts.nodes.values().map(|node| (node.id.clone(), node.ephemeral.clone())).collect()
         };
