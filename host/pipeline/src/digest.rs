@@ -2,29 +2,31 @@
 use sha2::{Digest as _, Sha256};
 use watchbell_contract::{Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
-use crate::record::{EpisodeId, IntentId};
+use crate::record::{EpisodeId, HostId, Incarnation, IntentId, Nonce};
 use crate::spec::{DestinationName, RuleName, Step, StepId};
 
 /// `at`, the first signal's instant, tells apart two episodes of the same labels in one window.
 pub(crate) fn episode_id(
+    incarnation: &Incarnation,
     rule: &RuleName,
     labels: &[Label],
     window_end: Timestamp,
     at: Timestamp,
 ) -> EpisodeId {
-    let mut digest = Parts::new("episode");
+    let mut digest = Parts::of("episode", incarnation);
     EpisodeId(digest.text(&rule.0).labels(labels).number(window_end.0).number(at.0).hex())
 }
 
 /// The name of something announced once; `what` and `more` tell apart events, groups of them and the host's own.
 pub(crate) fn once_id(
+    incarnation: &Incarnation,
     what: &str,
     more: &[&str],
     rule: &RuleName,
     labels: &[Label],
     at: Timestamp,
 ) -> EpisodeId {
-    let mut digest = Parts::new(what);
+    let mut digest = Parts::of(what, incarnation);
     digest.text(&rule.0).labels(labels).number(at.0);
     more.iter().for_each(|part| {
         digest.text(part);
@@ -47,6 +49,18 @@ pub(crate) fn step_id(step: &Step) -> StepId {
         digest.text(name);
     });
     StepId(digest.hash())
+}
+
+/// The share of `rule` among `partitions`: never changed, since what is kept of a rule lies where this says.
+pub(crate) fn partition(rule: &RuleName, partitions: u16) -> u16 {
+    let hash = Parts::new("partition").text(&rule.0).hash();
+    (hash % u64::from(partitions.max(1))) as u16
+}
+
+/// Tells the `turn`th write of a host's life from every other.
+pub(crate) fn nonce(incarnation: &Incarnation, host: &HostId, seed: u64, turn: u64) -> Nonce {
+    let mut digest = Parts::of("nonce", incarnation);
+    Nonce(digest.text(&host.0).number(seed.cast_signed()).number(turn.cast_signed()).hash())
 }
 
 /// A level is one per instant; events of one instant are told apart by their document, if they name one, and by what
@@ -82,6 +96,15 @@ pub(crate) fn spread(span: Duration, name: &str, turn: u64) -> Duration {
 struct Parts(Sha256);
 
 impl Parts {
+    /// Of one store; of any, where that has no incarnation.
+    fn of(what: &str, incarnation: &Incarnation) -> Self {
+        let mut parts = Self::new(what);
+        if !incarnation.0.is_empty() {
+            parts.text(&incarnation.0);
+        }
+        parts
+    }
+
     fn new(what: &str) -> Self {
         let mut parts = Self(Sha256::new());
         parts.text(what);

@@ -1,8 +1,8 @@
 //! A rule and an episode with defaults for everything, so that what a test sets is what it is about.
 use watchbell_contract::{Duration, Severity, Timestamp, Window};
 
-use crate::order::{Purpose, Run, RunId};
-use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, Told};
+use crate::action::{Purpose, Run, RunId};
+use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, SeenSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec, Step};
 
 /// Every minute, 10 s late, with 2 minutes for late documents.
@@ -10,8 +10,8 @@ pub(crate) fn rule() -> RuleSpec {
     RuleSpec::every("rule", Duration::from_mins(1))
 }
 
-/// A live run over `window`, after `told`.
-pub(crate) fn run_after(told: Vec<Told>, window: Window) -> Run {
+/// A live run over `window`, after `seen`.
+pub(crate) fn run_after(seen: Vec<SeenSignal>, window: Window) -> Run {
     Run {
         id: RunId(1),
         rule: RuleName("rule".into()),
@@ -20,13 +20,13 @@ pub(crate) fn run_after(told: Vec<Told>, window: Window) -> Run {
         grid: Duration::from_mins(1),
         judged: window.start,
         state: None,
-        told,
+        seen,
         attempt: 1,
         deadline: Duration::from_mins(1),
     }
 }
 
-/// Opened at 0, of severity `warning`, active, with nobody told.
+/// Opened at 0, of severity `warning`, active, with nobody notified.
 pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
     EpisodeRecord {
         id: EpisodeId("e".into()),
@@ -50,7 +50,7 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
         early: Vec::new(),
         stepped_until: None,
         announced_at: None,
-        told: Vec::new(),
+        notified: Vec::new(),
         ordinal: 0,
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::engine::RuleStatus;
+use crate::partition::RuleStatus;
 use crate::spec::RuleName;
 
 pub use freshness::freshness;

@@ -6,25 +6,9 @@ use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestam
 
 use crate::digest;
 use crate::grid::Grid;
-use crate::record::{Ending, EpisodeId, EpisodeRecord, LastSignal, Phase};
+use crate::record::{Change, Ending, Incarnation, LastSignal, Level, Occurrence};
 use crate::signals::{self, LinkedSignal};
 use crate::spec::RuleSpec;
-use crate::transition::Change;
-
-/// A level of one set of labels that holds. What people hear of it is its episode, which is the notifier's.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Level {
-    /// Its episode's.
-    pub(crate) id: EpisodeId,
-    pub(crate) labels: Vec<Label>,
-    /// `for:` has passed, and the hours of `active:` have come: it may be told.
-    pub(crate) has_begun: bool,
-    pub(crate) severity: Severity,
-    /// The first signal's instant.
-    pub(crate) since: Timestamp,
-    pub(crate) until: Timestamp,
-    pub(crate) last: LastSignal,
-}
 
 /// A rule's open levels.
 pub(crate) type Open = BTreeMap<Vec<Label>, Level>;
@@ -50,7 +34,7 @@ struct Changes {
 
 /// Where the rule's window time stands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passage {
+pub(crate) struct WindowClock {
     /// The end of the window that brought the signals.
     pub(crate) window_end: Timestamp,
     /// What lies before it is not judged again.
@@ -59,35 +43,22 @@ pub(crate) struct Passage {
     pub(crate) judged: Timestamp,
 }
 
-impl Level {
-    /// As its episode was kept.
-    pub(crate) fn of(episode: &EpisodeRecord) -> Self {
-        Self {
-            id: episode.id.clone(),
-            labels: episode.labels.clone(),
-            has_begun: episode.phase != Phase::Pending,
-            severity: episode.severity,
-            since: episode.since,
-            until: episode.until,
-            last: episode.last.clone(),
-        }
-    }
-}
-
 /// Takes in the signals of a window, in order of time, and lets its time pass.
 pub(crate) fn fold(
+    incarnation: &Incarnation,
     spec: &RuleSpec,
-    open: &mut Open,
-    unwritten: &mut Unwritten,
+    (open, unwritten): (&mut Open, &mut Unwritten),
     signals: Vec<LinkedSignal>,
-    passage: Passage,
+    clock: WindowClock,
 ) -> Vec<Change> {
     let mut changes = Changes::default();
     for linked in signals {
         match linked.signal.kind {
             SignalKind::Event => changes.events.push(linked),
             SignalKind::Firing if linked.seen => seen_again(spec, open, unwritten, linked, &mut changes),
-            SignalKind::Firing => firing(spec, open, unwritten, linked, passage, &mut changes),
+            SignalKind::Firing => {
+                firing(incarnation, spec, (&mut *open, &mut *unwritten), linked, clock, &mut changes);
+            }
             // One that arrives late says nothing of a level that fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
                 let labels = linked.signal.labels;
@@ -99,21 +70,21 @@ pub(crate) fn fold(
     }
     let all: Vec<Vec<Label>> = open.keys().cloned().collect();
     for labels in all {
-        begin(spec, open, &labels, passage.judged, &mut changes);
-        if lapsed(spec, &open[&labels], passage.judged) {
+        begin(spec, open, &labels, clock.judged, &mut changes);
+        if lapsed(spec, &open[&labels], clock.judged) {
             end(open, &labels, Ending::Lapsed, &mut changes);
         }
     }
     unwritten.retain(|labels, _| match open.get(labels) {
         // It will not grow any more: the last of it is kept as well.
-        Some(level) if level.last.at < passage.settled => {
+        Some(level) if level.last.at < clock.settled => {
             changes.touched.insert(labels.clone());
             false
         }
         Some(_) => !changes.touched.contains(labels),
         None => false,
     });
-    changes.in_order(open, passage.window_end)
+    changes.in_order(open, clock.window_end)
 }
 
 impl Changes {
@@ -131,6 +102,7 @@ impl Changes {
         );
         let quiet = renewed.difference(&touched).filter_map(|labels| open.get(labels));
         changes.extend(quiet.map(|level| Change::Renewed { level: level.clone() }));
+        let events: Vec<Occurrence> = events.into_iter().map(LinkedSignal::into_occurrence).collect();
         if !events.is_empty() {
             changes.push(Change::Events { events, window_end });
         }
@@ -193,17 +165,17 @@ fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
 }
 
 fn firing(
+    incarnation: &Incarnation,
     spec: &RuleSpec,
-    open: &mut Open,
-    unwritten: &mut Unwritten,
+    (open, unwritten): (&mut Open, &mut Unwritten),
     linked: LinkedSignal,
-    passage: Passage,
+    clock: WindowClock,
     changes: &mut Changes,
 ) {
     let signal = &linked.signal;
     let (labels, at) = (signal.labels.clone(), signal.at);
     // Long enough for the next step of the grid to fire anywhere within it.
-    let point = Grid::ending(None, spec, passage.window_end).floor(at);
+    let point = Grid::ending(None, spec, clock.window_end).floor(at);
     let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
     // In a long window a level may have lapsed before it fires again: that is a second level, as it would have
     // been with short windows.
@@ -220,7 +192,7 @@ fn firing(
     }
     let severity = severity(spec, signal.value);
     let last = last_signal(linked);
-    let id = digest::episode_id(&spec.name, &labels, passage.window_end, at);
+    let id = digest::episode_id(incarnation, &spec.name, &labels, clock.window_end, at);
     let has_begun = begins(spec, at) == Some(at);
     let level = Level { id, labels: labels.clone(), has_begun, severity, since: at, until, last };
     open.insert(labels.clone(), level);

@@ -1,266 +1,232 @@
-//! Who hears of what: the one place in which that is decided. Transitions go in, messages come out; it knows rules by
-//! their names and their manifests, and nothing of how they are evaluated.
-pub(crate) mod escalation; // who is told of an episode, and when
+//! Who hears of what, under one epoch: it reads the partitions' transitions by position, decides, and owes messages.
+//! Nothing else decides who hears of what.
+mod decider; // transitions, time and commands become messages
+pub(crate) mod escalation; // who is notified of an episode, and when
 pub(crate) mod hold; // what holds it back
 mod episodes; // levels as people see them: their beginning, their steps, their end
 mod events; // what is announced once
-mod gaps; // a slice of time that could not be judged
+mod gaps; // a slice of time that could not be evaluated
 mod follow; // open episodes follow the rules in force
 pub(crate) mod templates; // in whose words
 pub(crate) mod outbox; // what is owed to whom, and what became of it
 mod outcomes; // what that means for its episode
 mod commands; // what people ask for
+mod draft; // what changed since the last commit
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use watchbell_contract::{Label, Timestamp};
+use watchbell_contract::{Receipt, Refusal, Timestamp};
 
-use crate::digest;
-use crate::engine::EngineConfig;
-use crate::ledger::Ledger;
-use crate::message::Message;
-use crate::order::{Action, Note};
+use crate::action::{Action, Note};
+use crate::coordinator::Config;
 use crate::reason::Reason;
-use crate::record::{CommandLog, EpisodeRecord, IntentId, IntentRecord};
-use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
-use crate::transition::{Change, Transition};
-use escalation::{Clock, Verdict};
-use hold::Of;
-use outbox::{Claim, Outbox};
-use templates::Templates;
+use crate::record::{
+    Command, CommandId, Epoch, Incarnation, IntentId, NotifierCommit, NotifierSnapshot, PartitionId,
+    Position, Tenure, TransitionRecord,
+};
+use crate::spec::{DestinationSpec, RuleName, RuleSpec};
+use decider::Decider;
+use draft::Draft;
 
-/// A rule's open episodes.
-type Episodes = BTreeMap<Vec<Label>, EpisodeRecord>;
-
-/// Reasons kept per rule, for `explain`.
-const RECENT_MAX: usize = 16;
-
-#[derive(Default)]
 pub(crate) struct Notifier {
-    rules: BTreeMap<RuleName, Known>,
-    /// What the store holds of rules that no bundle has named yet.
-    found: BTreeMap<RuleName, Episodes>,
-    /// When an episode has something to say again.
-    timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
-    outbox: Outbox,
-    templates: Templates,
-    log: CommandLog,
-}
-
-/// What it knows of a rule in force.
-struct Known {
-    spec: Arc<RuleSpec>,
-    /// Up to where its windows are judged, as far as transitions have said.
-    judged: Timestamp,
-    open: Episodes,
-    timers: BTreeMap<Vec<Label>, Timestamp>,
-    /// Its last decisions, oldest first.
-    recent: VecDeque<Reason>,
+    incarnation: Incarnation,
+    /// Under which its next commit is written.
+    tenure: Tenure,
+    /// Of the bundle in force, or of the one that it waits for. What was evaluated under a later one waits for that.
+    generation: u64,
+    /// A bundle is in force.
+    is_configured: bool,
+    /// Commands that came before one was.
+    waiting: Vec<(CommandId, String, Command)>,
+    positions: BTreeMap<PartitionId, u64>,
+    decider: Decider,
+    draft: Draft,
 }
 
 /// What a decision may look at, and where its outcome goes.
 pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
-    pub(crate) config: &'a EngineConfig,
-    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) config: &'a Config,
     pub(crate) actions: &'a mut VecDeque<Action>,
 }
 
-impl Known {
-    fn new(spec: Arc<RuleSpec>, judged: Timestamp, open: Episodes) -> Self {
-        Self { spec, judged, open, timers: BTreeMap::new(), recent: VecDeque::new() }
-    }
-
-    fn clock(&self, now: Timestamp) -> Clock {
-        Clock { judged: self.judged, now }
-    }
-
-    fn of<'a>(&'a self, episode: &'a EpisodeRecord) -> Of<'a> {
-        Of { spec: &self.spec, episode, judged: self.judged }
-    }
+/// What is to be written, and what happens once it is.
+pub(crate) struct Taken {
+    pub(crate) commit: NotifierCommit,
+    /// Messages that go out.
+    pub(crate) claims: Vec<IntentId>,
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Notifier {
-    /// Begins from what the store holds of open episodes and of messages not yet delivered.
+    /// Begins from what the store holds. Nothing is decided before the first bundle.
     pub(crate) fn new(
-        episodes: Vec<EpisodeRecord>,
-        intents: Vec<IntentRecord>,
-        log: CommandLog,
+        incarnation: Incarnation,
+        snapshot: NotifierSnapshot,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
-        let mut notifier = Self { log, ..Self::default() };
-        let told = episodes.iter().flat_map(|episode| {
-            episode.told.iter().map(|told| (episode.id.0.clone(), told.destination.clone()))
-        });
-        let told: Vec<_> = told.collect();
-        for episode in episodes {
-            let open = notifier.found.entry(episode.rule.clone()).or_default();
-            open.insert(episode.labels.clone(), episode);
-        }
-        let notes = notifier.outbox.recover(intents, told.into_iter(), now);
+        let NotifierSnapshot { tenure, generation, positions, episodes, intents, commands } = snapshot;
+        let (decider, notes) = Decider::new(episodes, intents, commands, now);
+        let positions = positions.into_iter().map(|at| (at.partition, at.number)).collect();
+        let notifier = Self {
+            incarnation,
+            tenure,
+            generation,
+            is_configured: false,
+            waiting: Vec::new(),
+            positions,
+            decider,
+            draft: Draft::default(),
+        };
         (notifier, notes)
     }
 
-    pub(crate) fn configure(&mut self, destinations: Vec<DestinationSpec>) {
-        self.outbox.configure(destinations);
-    }
-
-    /// The texts of `rules` are in force, for what is claimed from now on.
-    pub(crate) fn put_texts_in_force<'a>(&mut self, rules: impl Iterator<Item = &'a RuleSpec>) {
-        self.templates.put_in_force(rules, &self.outbox.rules());
-    }
-
-    /// A rule is in force, new or edited: its open episodes follow it.
-    pub(crate) fn take_rule(&mut self, spec: Arc<RuleSpec>, judged: Timestamp, context: &mut Context<'_>) {
-        let name = spec.name.clone();
-        let found = self.found.remove(&name);
-        let known = match self.rules.remove(&name) {
-            Some(known) => Known { spec, judged, ..known },
-            None => Known::new(spec, judged, found.unwrap_or_default()),
-        };
-        let labels: Vec<_> = known.open.keys().cloned().collect();
-        self.rules.insert(name.clone(), known);
-        self.follow_rule(&name, context);
-        for labels in labels {
-            self.set_timer(&name, &labels);
-        }
-    }
-
-    /// A rule is in force no more, and its levels have ended.
-    pub(crate) fn forget_rule(&mut self, name: &RuleName) {
-        self.found.remove(name);
-        if let Some(known) = self.rules.remove(name) {
-            for (labels, at) in known.timers {
-                self.timers.remove(&(at, name.clone(), labels));
+    pub(crate) fn take_bundle(
+        &mut self,
+        generation: u64,
+        rules: &[Arc<RuleSpec>],
+        destinations: Vec<DestinationSpec>,
+        context: Context<'_>,
+    ) {
+        (self.generation, self.is_configured) = (generation, true);
+        let waiting = std::mem::take(&mut self.waiting);
+        self.decide(context, |decider, context| {
+            decider.take_bundle(rules, destinations, context);
+            for (id, by, command) in waiting {
+                decider.command(id, by, command, context);
             }
-        }
-    }
-
-    /// Takes in what a rule's window changed.
-    pub(crate) fn apply(&mut self, transition: Transition, context: &mut Context<'_>) {
-        let Transition { rule: name, judged, change } = transition;
-        let spec = self.rules.get_mut(&name).map(|known| {
-            known.judged = judged;
-            Arc::clone(&known.spec)
         });
-        match (change, spec) {
-            (Change::Level { level, worse }, Some(spec)) => self.level(&spec, level, worse, context),
-            (Change::Renewed { level }, _) => {
-                self.update(&name, &level);
-            }
-            (Change::Suspended { level }, _) => {
-                if let Some(episode) = self.update(&name, &level) {
-                    context.ledger.episode(episode);
-                }
-            }
-            (Change::Ended { level, why }, spec) => self.ended(&name, spec.as_deref(), level, why, context),
-            (Change::Events { events, window_end }, Some(spec)) => {
-                self.announce_events(&spec, &events, window_end, context);
-            }
-            (Change::Withheld { reason }, _) => self.remember(&name, &Verdict::Hold(reason), context),
-            (Change::Later { events, more }, Some(spec)) => {
-                self.announce_later(&spec, &events, more, context)
-            }
-            (Change::Gap { over, message }, Some(spec)) => self.announce_gap(&spec, over, &message, context),
-            // Of a rule that is not in force nothing begins.
-            (
-                Change::Level { .. } | Change::Events { .. } | Change::Later { .. } | Change::Gap { .. },
-                None,
-            ) => {}
+    }
+
+    /// Takes in those of `transitions` that come next, each once. `is_written`: the store has them already; if not, they
+    /// are of this host, and what is decided of them is written with them or not at all.
+    pub(crate) fn take_in(
+        &mut self,
+        transitions: &[TransitionRecord],
+        is_written: bool,
+        context: Context<'_>,
+    ) {
+        if !self.is_configured {
+            return;
         }
+        let mut next = Vec::new();
+        for transition in transitions {
+            let position = self.positions.entry(transition.partition).or_default();
+            if transition.number == *position + 1 && transition.generation <= self.generation {
+                *position = transition.number;
+                next.push(transition);
+            }
+        }
+        self.decide(context, |decider, context| {
+            for transition in next {
+                decider.apply(transition, context);
+                let TransitionRecord { partition, number, .. } = *transition;
+                context.draft.position(Position { partition, number }, is_written);
+            }
+        });
+    }
+
+    pub(crate) fn command(&mut self, id: CommandId, by: String, command: Command, context: Context<'_>) {
+        if !self.is_configured {
+            return self.waiting.push((id, by, command));
+        }
+        self.decide(context, |decider, context| decider.command(id, by, command, context));
+    }
+
+    /// Takes in how an attempt to deliver ended. One of an earlier epoch says nothing of the attempt that is under way
+    /// now, and was flagged as lost when this one began.
+    pub(crate) fn delivered(
+        &mut self,
+        id: &IntentId,
+        epoch: Epoch,
+        outcome: Result<Receipt, Refusal>,
+        context: Context<'_>,
+    ) {
+        if epoch != self.tenure.epoch {
+            return;
+        }
+        self.decide(context, |decider, context| decider.delivered(id, outcome, context));
+    }
+
+    pub(crate) fn ring_timers(&mut self, context: Context<'_>) {
+        self.decide(context, Decider::ring_timers);
+    }
+
+    /// Takes out what is to be written. Unless the host drains, what is due is claimed with it.
+    pub(crate) fn take_commit(&mut self, draining: bool, context: Context<'_>) -> Option<Taken> {
+        let epoch = self.tenure.epoch;
+        let claims = match draining {
+            true => Vec::new(),
+            false => self.decide(context, |decider, context| decider.claim(epoch, context)),
+        };
+        if self.draft.is_empty() {
+            return None;
+        }
+        let (commit, notes) = self.draft.take(self.tenure);
+        self.tenure.number += 1;
+        Some(Taken { commit, claims, notes })
+    }
+
+    /// The claims of `ids` are written: they go out, unless nothing new is to be started.
+    pub(crate) fn claimed(&mut self, ids: &[IntentId], draining: bool, context: Context<'_>) {
+        self.decide(context, |decider, context| {
+            for id in ids {
+                if draining { decider.release(id, context) } else { decider.start(id, context) }
+            }
+        });
+    }
+
+    /// Of the bundle in force here. No earlier one is put in its place.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Up to where a partition's transitions are decided.
+    pub(crate) fn position(&self, partition: PartitionId) -> Position {
+        Position { partition, number: self.positions.get(&partition).copied().unwrap_or(0) }
+    }
+
+    pub(crate) fn tenure(&self) -> Tenure {
+        self.tenure
     }
 
     /// When an episode has something to say again.
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _, _)| *at)
+        self.decider.next_timer()
     }
 
     /// When the next message may be claimed for which its destination has room now.
     pub(crate) fn next_claim(&self) -> Option<Timestamp> {
-        self.outbox.next_due()
+        self.decider.next_claim()
     }
 
     /// Messages that are owed or being delivered.
     pub(crate) fn depth(&self) -> usize {
-        self.outbox.depth()
+        self.decider.depth()
     }
 
     /// Whether a message is claimed or being sent.
     pub(crate) fn is_busy(&self) -> bool {
-        self.outbox.busy() > 0
+        self.decider.is_busy()
     }
 
-    /// Claims what is due, for the commit that is being made: its text is rendered here, in the words in force.
-    pub(crate) fn claim(&mut self, context: &mut Context<'_>) -> Vec<IntentId> {
-        let templates = &self.templates;
-        let render = |message: &Message, wants| templates.render(message, wants);
-        let (config, epoch) = (context.config, context.ledger.epoch);
-        let mut claims = Vec::new();
-        for claim in self.outbox.claim(context.now, &config.host, epoch, render) {
-            match claim {
-                Claim::Sent(record) => {
-                    claims.push(record.id.clone());
-                    context.ledger.intent(record);
-                }
-                Claim::Dead(settled) => self.settled(settled, context),
-            }
-        }
-        claims
-    }
-
-    /// The claim of `id` is written: it goes out.
-    pub(crate) fn start(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        context.actions.extend(self.outbox.start(id));
-    }
-
-    /// The claim of `id` is written, but nothing new is to be started.
-    pub(crate) fn release(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        if let Some(record) = self.outbox.release(id, context.now) {
-            context.ledger.intent(record);
-        }
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.draft.is_empty()
     }
 
     /// Why the rule's episodes and messages are where they are, then its last decisions, oldest first.
     pub(crate) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
-        let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
-        reasons.extend(recent.into_iter().flatten());
-        reasons
+        self.decider.explain(rule)
     }
 
-    /// Owes `message` to each of `to`. `ordinal` tells it from the other messages of its episode and cause.
-    fn send(&mut self, message: &Message, ordinal: u32, to: &[DestinationName], context: &mut Context<'_>) {
-        for destination in to {
-            let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
-            let owed = outbox::owed(id, destination.clone(), message.clone(), context.now);
-            if let Some(record) = self.outbox.push(owed) {
-                context.ledger.intent(record);
-            }
-        }
-    }
-
-    /// Keeps the reason of a decision for `explain`, and tells it to the log and the counters.
-    fn remember(&mut self, name: &RuleName, verdict: &Verdict, context: &mut Context<'_>) {
-        let (reason, note) = match verdict {
-            Verdict::Send { reason, .. } => {
-                let note = Note::Announced { rule: name.clone(), reason: reason.clone() };
-                (Reason::Send(reason.clone()), note)
-            }
-            Verdict::Hold(reason) => {
-                let note = Note::Held { rule: name.clone(), reason: reason.clone() };
-                (Reason::Hold(reason.clone()), note)
-            }
-        };
-        context.actions.push_back(Action::Note(note));
-        if let Some(known) = self.rules.get_mut(name)
-            && known.recent.back() != Some(&reason)
-        {
-            if known.recent.len() == RECENT_MAX {
-                known.recent.pop_front();
-            }
-            known.recent.push_back(reason);
-        }
+    fn decide<T>(
+        &mut self,
+        context: Context<'_>,
+        decide: impl FnOnce(&mut Decider, &mut decider::Context<'_>) -> T,
+    ) -> T {
+        let Self { incarnation, decider, draft, .. } = self;
+        let Context { now, config, actions } = context;
+        decide(decider, &mut decider::Context { now, config, incarnation, draft, actions })
     }
 }

@@ -5,7 +5,7 @@ use crate::grid::Grid;
 use crate::record::{Priming, RuleRecord};
 use crate::schedule::Timetable;
 use crate::spec::RuleSpec;
-use crate::window::{self, Cut};
+use crate::window::{self, Slice};
 
 /// Whether a rule has to read its history; `None` if it has a state or needs none.
 pub(crate) fn needed(table: Option<&Timetable>, spec: &RuleSpec, record: &RuleRecord) -> Option<Priming> {
@@ -20,19 +20,19 @@ pub(crate) fn needed(table: Option<&Timetable>, spec: &RuleSpec, record: &RuleRe
 
 /// The next chunk. All of a chunk is settled at once but the last one's, whose late documents the first live
 /// window still looks at.
-pub(crate) fn window(spec: &RuleSpec, priming: &Priming, cut: Cut) -> Window {
+pub(crate) fn window(spec: &RuleSpec, priming: &Priming, slice: Slice) -> Window {
     let start = priming.reached.min(priming.until);
     let grid = Grid::ending(None, spec, priming.until);
-    if let Cut::Slice { .. } = cut {
-        return window::window(grid, spec.lateness, start, start, priming.until, cut);
+    if let Slice::Settled { .. } = slice {
+        return window::window(grid, spec.lateness, start, start, priming.until, slice);
     }
     let settled = grid.floor(priming.until - spec.lateness).max(start);
-    let chunk = match cut {
-        Cut::Advance { span } => span,
+    let chunk = match slice {
+        Slice::Advance { span } => span,
         _ => spec.window_max,
     };
     let end = grid.step_from(start, chunk);
-    if end >= settled && cut == Cut::Whole || end >= priming.until {
+    if end >= settled && slice == Slice::Whole || end >= priming.until {
         return Window { start, settled, end: priming.until };
     }
     Window { start, settled: end, end }

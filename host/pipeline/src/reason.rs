@@ -97,6 +97,8 @@ pub enum HoldReason {
     NobodyToTell,
     NobodyWasTold,
     AlreadySent,
+    /// It was found before its rule was switched off, and nobody knows any more whom it concerns.
+    RuleGone,
 }
 
 /// Where a message is.
@@ -141,6 +143,7 @@ impl HoldReason {
             Self::NobodyToTell => "nobody_to_tell",
             Self::NobodyWasTold => "nobody_was_told",
             Self::AlreadySent => "already_sent",
+            Self::RuleGone => "rule_gone",
         }
     }
 }
@@ -216,6 +219,7 @@ impl fmt::Display for HoldReason {
             Self::NobodyToTell => write!(f, "the rule tells nobody"),
             Self::NobodyWasTold => write!(f, "nobody heard of its beginning"),
             Self::AlreadySent => write!(f, "already told"),
+            Self::RuleGone => write!(f, "the rule is gone, and nobody knows whom it notified"),
         }
     }
 }

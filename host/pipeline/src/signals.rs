@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use watchbell_contract::{Signal, SignalKind, Timestamp, Window};
 
+use crate::action::Run;
 use crate::digest;
-use crate::order::{Documents, Run};
-use crate::record::Told;
+use crate::input::Documents;
+use crate::record::{LastSignal, Occurrence, SeenSignal};
 
 /// A signal, and what goes with it.
 #[derive(Clone, Debug)]
@@ -49,10 +50,19 @@ pub(crate) fn link(
     .collect()
 }
 
+impl LinkedSignal {
+    /// As it is handed on, if it is an event.
+    pub(crate) fn into_occurrence(self) -> Occurrence {
+        let Signal { labels, at, value, threshold, summary, details, .. } = self.signal;
+        let last = LastSignal { at, value, threshold, summary, details, link: self.link };
+        Occurrence { labels, last, nth: self.nth, mark: self.mark }
+    }
+}
+
 impl Run {
-    /// The numbers of those signals that nobody was told of before.
-    pub fn untold(&self, signals: &[Signal]) -> Vec<usize> {
-        let mut known = Known::of(&self.told);
+    /// The numbers of those signals that no run has found before.
+    pub fn unseen(&self, signals: &[Signal]) -> Vec<usize> {
+        let mut known = Known::of(&self.seen);
         let mut numbers: Vec<usize> = (0..signals.len()).collect();
         numbers.retain(|number| {
             let signal = &signals[*number];
@@ -63,13 +73,13 @@ impl Run {
 }
 
 /// Signals that were not committed before, and levels that were but may have another value now (`seen`), in order of
-/// time, their documents in their details; `told` then holds those that a later run may repeat.
+/// time, their documents in their details; `seen` then holds those that a later run may repeat.
 pub(crate) fn fresh_signals(
-    told: &mut Vec<Told>,
+    seen: &mut Vec<SeenSignal>,
     signals: Vec<LinkedSignal>,
     window: Window,
 ) -> Vec<LinkedSignal> {
-    let mut known = Known::of(told);
+    let mut known = Known::of(seen);
     let mut fresh = Vec::new();
     for mut linked in signals {
         let signal = &mut linked.signal;
@@ -87,7 +97,7 @@ pub(crate) fn fresh_signals(
         }
     }
     fresh.sort_by_key(|linked| linked.signal.at);
-    *told = known.since(window.settled);
+    *seen = known.since(window.settled);
     fresh
 }
 
@@ -96,41 +106,41 @@ fn is_of(signal: &Signal, window: Window) -> bool {
     window.start <= signal.at && signal.at <= window.end
 }
 
-/// What was told before, by count: of signals that say the same, one more than were told is new.
+/// What was seen before, by count: of signals that say the same, one more than were seen is new.
 struct Known {
-    told: BTreeMap<Told, u32>,
-    found: BTreeMap<Told, u32>,
+    seen: BTreeMap<SeenSignal, u32>,
+    found: BTreeMap<SeenSignal, u32>,
 }
 
 struct Met {
-    mark: Told,
+    mark: SeenSignal,
     /// How many that say the same came before it.
     nth: u32,
     is_new: bool,
 }
 
 impl Known {
-    fn of(told: &[Told]) -> Self {
+    fn of(seen: &[SeenSignal]) -> Self {
         let mut counts = BTreeMap::new();
-        told.iter().for_each(|mark| *counts.entry(*mark).or_default() += 1);
-        Self { told: counts, found: BTreeMap::new() }
+        seen.iter().for_each(|mark| *counts.entry(*mark).or_default() += 1);
+        Self { seen: counts, found: BTreeMap::new() }
     }
 
     fn meet(&mut self, signal: &Signal) -> Met {
-        let mark = Told { at: signal.at, signal: digest::signal_hash(signal) };
+        let mark = SeenSignal { at: signal.at, signal: digest::signal_hash(signal) };
         let found = self.found.entry(mark).or_default();
         let nth = *found;
         *found += 1;
-        let was_told = self.told.get(&mark).is_some_and(|told| nth < *told);
-        Met { mark, nth, is_new: !was_told && !self.takes_over(signal, mark) }
+        let was_seen = self.seen.get(&mark).is_some_and(|seen| nth < *seen);
+        Met { mark, nth, is_new: !was_seen && !self.takes_over(signal, mark) }
     }
 
-    /// Whether it was told under a mark without the document's name. The named one takes that mark's place.
-    fn takes_over(&mut self, signal: &Signal, mark: Told) -> bool {
-        let unnamed = Told { signal: digest::unnamed_signal_hash(signal), ..mark };
-        match self.told.get_mut(&unnamed).filter(|told| unnamed != mark && **told > 0) {
-            Some(told) => {
-                *told -= 1;
+    /// Whether it was seen under a mark without the document's name. The named one takes that mark's place.
+    fn takes_over(&mut self, signal: &Signal, mark: SeenSignal) -> bool {
+        let unnamed = SeenSignal { signal: digest::unnamed_signal_hash(signal), ..mark };
+        match self.seen.get_mut(&unnamed).filter(|seen| unnamed != mark && **seen > 0) {
+            Some(seen) => {
+                *seen -= 1;
                 true
             }
             None => false,
@@ -138,12 +148,12 @@ impl Known {
     }
 
     /// The marks that a later run may meet again.
-    fn since(mut self, settled: Timestamp) -> Vec<Told> {
+    fn since(mut self, settled: Timestamp) -> Vec<SeenSignal> {
         for (mark, count) in self.found {
-            let told = self.told.entry(mark).or_default();
-            *told = (*told).max(count);
+            let seen = self.seen.entry(mark).or_default();
+            *seen = (*seen).max(count);
         }
-        let kept = self.told.into_iter().filter(|(mark, _)| mark.at >= settled);
+        let kept = self.seen.into_iter().filter(|(mark, _)| mark.at >= settled);
         kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect()
     }
 }
@@ -210,46 +220,46 @@ mod tests {
         }
     }
 
-    fn fresh(told: &mut Vec<Told>, signals: &[Signal]) -> Vec<(String, u32)> {
+    fn fresh(seen: &mut Vec<SeenSignal>, signals: &[Signal]) -> Vec<(String, u32)> {
         let linked = link(signals.to_vec(), Vec::new(), Vec::new());
-        let fresh = fresh_signals(told, linked, WINDOW).into_iter().filter(|linked| !linked.seen);
+        let fresh = fresh_signals(seen, linked, WINDOW).into_iter().filter(|linked| !linked.seen);
         fresh.map(|it| (it.signal.summary, it.nth)).collect()
     }
 
     #[test]
     fn a_late_event_of_the_same_instant_is_told_alone() {
         let event = |summary| signal(SignalKind::Event, 20, summary);
-        let mut told = Vec::new();
-        assert_eq!(fresh(&mut told, &[event("b"), event("c")]), [("b".into(), 0), ("c".into(), 0)]);
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[event("b"), event("c")]), [("b".into(), 0), ("c".into(), 0)]);
         // The late one comes first in the order of documents.
-        assert_eq!(fresh(&mut told, &[event("a"), event("b"), event("c")]), [("a".into(), 0)]);
-        assert_eq!(fresh(&mut told, &[event("a"), event("b"), event("c")]), []);
+        assert_eq!(fresh(&mut seen, &[event("a"), event("b"), event("c")]), [("a".into(), 0)]);
+        assert_eq!(fresh(&mut seen, &[event("a"), event("b"), event("c")]), []);
     }
 
     #[test]
     fn events_that_say_the_same_are_counted() {
         let event = signal(SignalKind::Event, 20, "same");
-        let mut told = Vec::new();
-        assert_eq!(fresh(&mut told, &[event.clone(), event.clone()]).len(), 2);
-        assert_eq!(fresh(&mut told, &[event.clone(), event.clone(), event]), [("same".into(), 2)]);
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[event.clone(), event.clone()]).len(), 2);
+        assert_eq!(fresh(&mut seen, &[event.clone(), event.clone(), event]), [("same".into(), 2)]);
     }
 
     #[test]
     fn a_level_whose_text_changed_is_the_same_level() {
-        let mut told = Vec::new();
-        assert_eq!(fresh(&mut told, &[signal(SignalKind::Firing, 20, "3 errors")]).len(), 1);
-        assert_eq!(fresh(&mut told, &[signal(SignalKind::Firing, 20, "4 errors")]), []);
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[signal(SignalKind::Firing, 20, "3 errors")]).len(), 1);
+        assert_eq!(fresh(&mut seen, &[signal(SignalKind::Firing, 20, "4 errors")]), []);
     }
 
     #[test]
     fn a_level_is_found_again_and_an_event_is_not() {
-        let mut told = Vec::new();
+        let mut seen = Vec::new();
         let found = [signal(SignalKind::Firing, 20, "3 errors"), signal(SignalKind::Event, 20, "x")];
-        fresh(&mut told, &found);
-        let again = fresh_signals(&mut told, link(found.to_vec(), Vec::new(), Vec::new()), WINDOW);
-        let seen: Vec<_> = again.iter().map(|linked| (linked.signal.kind, linked.seen)).collect();
-        assert_eq!(seen, [(SignalKind::Firing, true)]);
-        assert_eq!(told.len(), 2);
+        fresh(&mut seen, &found);
+        let again = fresh_signals(&mut seen, link(found.to_vec(), Vec::new(), Vec::new()), WINDOW);
+        let kinds: Vec<_> = again.iter().map(|linked| (linked.signal.kind, linked.seen)).collect();
+        assert_eq!(kinds, [(SignalKind::Firing, true)]);
+        assert_eq!(seen.len(), 2);
     }
 
     #[test]
@@ -265,10 +275,10 @@ mod tests {
 
     #[test]
     fn only_what_may_be_found_again_is_remembered() {
-        let mut told = Vec::new();
+        let mut seen = Vec::new();
         let signals = [5, 10, 60, 61].map(|at| signal(SignalKind::Event, at, "x"));
-        assert_eq!(fresh(&mut told, &signals).len(), 3);
-        assert_eq!(told.iter().map(|told| told.at.0).collect::<Vec<_>>(), [10, 60]);
+        assert_eq!(fresh(&mut seen, &signals).len(), 3);
+        assert_eq!(seen.iter().map(|seen| seen.at.0).collect::<Vec<_>>(), [10, 60]);
     }
 
     fn named(id: &str) -> Signal {
@@ -281,37 +291,38 @@ mod tests {
 
     #[test]
     fn two_documents_of_one_instant_are_two() {
-        let mut told = Vec::new();
-        assert_eq!(fresh(&mut told, &[named("b")]).len(), 1);
-        // The late one says the same and comes first: it is told, and the other one is not told again.
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[named("b")]).len(), 1);
+        // The late one says the same and comes first: it is seen, and the other one is not seen again.
         let linked = link(vec![named("a"), named("b")], Vec::new(), Vec::new());
-        let run = fresh_signals(&mut told, linked, WINDOW);
+        let run = fresh_signals(&mut seen, linked, WINDOW);
         assert_eq!(run.iter().map(|it| it.signal.clone()).collect::<Vec<_>>(), [named("a")]);
-        assert_eq!(told.len(), 2);
-        assert_eq!(fresh(&mut told, &[named("b"), named("a")]), []);
+        assert_eq!(seen.len(), 2);
+        assert_eq!(fresh(&mut seen, &[named("b"), named("a")]), []);
     }
 
     #[test]
     fn marks_of_before_documents_had_names_count_for_as_many() {
-        let unnamed = |signal: &Signal| Told { at: signal.at, signal: digest::unnamed_signal_hash(signal) };
-        let mut told = vec![unnamed(&named("a")), unnamed(&named("b"))];
+        let unnamed =
+            |signal: &Signal| SeenSignal { at: signal.at, signal: digest::unnamed_signal_hash(signal) };
+        let mut seen = vec![unnamed(&named("a")), unnamed(&named("b"))];
         assert_eq!(unnamed(&named("a")), unnamed(&named("b")));
-        assert_eq!(fresh(&mut told, &[named("b")]), []);
+        assert_eq!(fresh(&mut seen, &[named("b")]), []);
         // One of the old marks is left; a third document is new.
-        assert_eq!(fresh(&mut told, &[named("a"), named("b")]), []);
-        assert_eq!(fresh(&mut told, &[named("a"), named("b"), named("c")]).len(), 1);
-        assert_eq!(fresh(&mut told, &[named("a"), named("b"), named("c")]), []);
+        assert_eq!(fresh(&mut seen, &[named("a"), named("b")]), []);
+        assert_eq!(fresh(&mut seen, &[named("a"), named("b"), named("c")]).len(), 1);
+        assert_eq!(fresh(&mut seen, &[named("a"), named("b"), named("c")]), []);
         let marks: Vec<_> = ["a", "b", "c"].map(|id| digest::signal_hash(&named(id))).into();
-        assert!(told.len() == 3 && told.iter().all(|told| marks.contains(&told.signal)));
+        assert!(seen.len() == 3 && seen.iter().all(|seen| marks.contains(&seen.signal)));
     }
 
     #[test]
     fn a_run_knows_what_nobody_was_told_of() {
-        let mut told = Vec::new();
-        fresh(&mut told, &[named("a"), signal(SignalKind::Firing, 20, "x")]);
+        let mut seen = Vec::new();
+        fresh(&mut seen, &[named("a"), signal(SignalKind::Firing, 20, "x")]);
         let signals =
             [named("a"), named("b"), signal(SignalKind::Firing, 20, "y"), signal(SignalKind::Event, 61, "z")];
-        assert_eq!(crate::fixtures::run_after(told, WINDOW).untold(&signals), [1]);
+        assert_eq!(crate::fixtures::run_after(seen, WINDOW).unseen(&signals), [1]);
     }
 
     fn shown(documents: &str) -> Documents {
@@ -321,13 +332,13 @@ mod tests {
     #[test]
     fn documents_are_told_but_tell_no_signals_apart() {
         let event = Signal { details: r#"{"b":1,"a":2}"#.into(), ..signal(SignalKind::Event, 20, "x") };
-        let mut told = Vec::new();
+        let mut seen = Vec::new();
         let with =
             |documents: Option<&str>| link(vec![event.clone()], Vec::new(), vec![documents.map(shown)]);
-        let first = fresh_signals(&mut told, with(Some(r#"[{"n":1}]"#)), WINDOW);
+        let first = fresh_signals(&mut seen, with(Some(r#"[{"n":1}]"#)), WINDOW);
         assert_eq!(first[0].signal.details, r#"{"b":1,"a":2,"documents":[{"n":1}]}"#);
-        assert!(fresh_signals(&mut told, with(Some("[]")), WINDOW).is_empty());
-        assert!(fresh_signals(&mut told, with(None), WINDOW).is_empty());
+        assert!(fresh_signals(&mut seen, with(Some("[]")), WINDOW).is_empty());
+        assert!(fresh_signals(&mut seen, with(None), WINDOW).is_empty());
     }
 
     #[test]

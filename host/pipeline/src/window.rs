@@ -7,7 +7,7 @@ use crate::spec::{CatchUp, RuleSpec};
 
 /// What a rule may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Decision {
     /// Nothing can be judged before this.
     Wait(Timestamp),
     /// Judge up to `end`; `skip` is left out before it (`catch_up: latest`).
@@ -31,14 +31,14 @@ pub(crate) struct Slot {
 
 /// How a window is cut after it failed as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub(crate) enum Slice {
     #[default]
     Whole,
     /// New rows of this span only; late ones as always.
     Advance { span: Duration },
     /// From the state on, this span and nothing else, all of it settled; until the state has reached `until`. What
     /// is settled is not looked at again, so a slice waits until its late documents have arrived (`slice_ready`).
-    Slice { span: Duration, until: Timestamp },
+    Settled { span: Duration, until: Timestamp },
 }
 
 /// A schedule that pauses for longer looks twice: the next window would come too late for late documents.
@@ -86,20 +86,22 @@ pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -
 
 /// Decides the end of the window after `cursor`, where the kept state has settled at `settled`. `now` is the rule's own
 /// now: the clock less its start jitter.
-pub(crate) fn turn(
+pub(crate) fn decide(
     table: &Timetable,
     spec: &RuleSpec,
     settled: Option<Timestamp>,
     cursor: Timestamp,
     now: Timestamp,
-) -> Turn {
+) -> Decision {
     let again = again_at(table, spec, settled, cursor);
     if again.is_some_and(|at| at <= now) {
-        return Turn::Again { end: cursor };
+        return Decision::Again { end: cursor };
     }
-    let Some(mut slot) = next_slot(table, spec, cursor) else { return again.map_or(Turn::Never, Turn::Wait) };
+    let Some(mut slot) = next_slot(table, spec, cursor) else {
+        return again.map_or(Decision::Never, Decision::Wait);
+    };
     if slot.due > now {
-        return Turn::Wait(again.map_or(slot.due, |at| at.min(slot.due)));
+        return Decision::Wait(again.map_or(slot.due, |at| at.min(slot.due)));
     }
     let mut from = cursor;
     if spec.catch_up == CatchUp::Latest {
@@ -119,7 +121,7 @@ pub(crate) fn turn(
     }
     let grid = Grid::ending(Some(table), spec, slot.end);
     let end = if slot.end <= farthest { slot.end } else { grid.step_from(from, spec.window_max) };
-    Turn::Judge { end, skip }
+    Decision::Judge { end, skip }
 }
 
 /// When to look once more at an instant of `cron` that was judged before its late documents could have arrived; `None`
@@ -180,13 +182,13 @@ pub(crate) fn window(
     start: Timestamp,
     cursor: Timestamp,
     end: Timestamp,
-    cut: Cut,
+    slice: Slice,
 ) -> Window {
     let settled = |end| Window { start, settled: start.max(grid.floor(end - lateness)), end };
-    match cut {
-        Cut::Whole => settled(end),
-        Cut::Advance { span } => settled(end.min(grid.step_from(cursor, span))),
-        Cut::Slice { span, until } => {
+    match slice {
+        Slice::Whole => settled(end),
+        Slice::Advance { span } => settled(end.min(grid.step_from(cursor, span))),
+        Slice::Settled { span, until } => {
             let end = grid.step_from(start, span).min(until);
             Window { start, settled: end, end }
         }
@@ -195,30 +197,30 @@ pub(crate) fn window(
 
 /// What to do with a window that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cure {
+pub(crate) enum Recovery {
     /// The same again, later.
     Retry,
     /// Less at once.
-    Cut(Cut),
+    Narrow(Slice),
     /// It cannot be made smaller: leave it out.
     Skip(Range),
 }
 
 /// When the next slice from `start` on may be judged; `None` if `cut` makes no slices. As late as a document may
 /// still arrive that a whole window would have judged.
-pub(crate) fn slice_ready(spec: &RuleSpec, grid: Grid, start: Timestamp, cut: Cut) -> Option<Timestamp> {
-    let Cut::Slice { span, until } = cut else { return None };
+pub(crate) fn slice_ready(spec: &RuleSpec, grid: Grid, start: Timestamp, slice: Slice) -> Option<Timestamp> {
+    let Slice::Settled { span, until } = slice else { return None };
     Some(grid.step_from(start, span).min(until) + spec.delay + spec.lateness)
 }
 
 /// No answer in time: less of it. One step of the grid is tried again for as long as it takes, for the rows are not
 /// to blame for a cluster that hangs.
-pub(crate) fn too_slow(grid: Grid, window: Window, cursor: Timestamp, cut: Cut) -> Cure {
-    let smaller = match cut {
-        Cut::Slice { .. } => slice(grid, window, cut),
-        Cut::Whole | Cut::Advance { .. } => advance(grid, window, cursor),
+pub(crate) fn too_slow(grid: Grid, window: Window, cursor: Timestamp, slice: Slice) -> Recovery {
+    let smaller = match slice {
+        Slice::Settled { .. } => narrow(grid, window, slice),
+        Slice::Whole | Slice::Advance { .. } => advance(grid, window, cursor),
     };
-    smaller.map_or(Cure::Retry, Cure::Cut)
+    smaller.map_or(Recovery::Retry, Recovery::Narrow)
 }
 
 /// Too much for one run: half of it, at once. One step of the grid that is too much `attempts_max` times is left out.
@@ -226,54 +228,60 @@ pub(crate) fn too_large(
     grid: Grid,
     window: Window,
     cursor: Timestamp,
-    cut: Cut,
+    slice: Slice,
     attempts: u32,
     attempts_max: u32,
-) -> Cure {
-    let less = match cut {
-        Cut::Slice { .. } => None,
-        Cut::Whole | Cut::Advance { .. } => advance(grid, window, cursor),
+) -> Recovery {
+    let less = match slice {
+        Slice::Settled { .. } => None,
+        Slice::Whole | Slice::Advance { .. } => advance(grid, window, cursor),
     };
-    match less.or_else(|| slice(grid, window, cut)) {
-        Some(cut) => Cure::Cut(cut),
-        None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
-        None => Cure::Retry,
+    match less.or_else(|| narrow(grid, window, slice)) {
+        Some(slice) => Recovery::Narrow(slice),
+        None if attempts >= attempts_max => Recovery::Skip(Range { start: window.start, end: window.end }),
+        None => Recovery::Retry,
     }
 }
 
 /// The rule fails on these rows: after `attempts_max` of the whole, the smallest part on which it does.
-pub(crate) fn poisoned(grid: Grid, window: Window, cut: Cut, attempts: u32, attempts_max: u32) -> Cure {
-    let bisecting = matches!(cut, Cut::Slice { .. });
-    let smaller = slice(grid, window, cut);
+pub(crate) fn poisoned(
+    grid: Grid,
+    window: Window,
+    slice: Slice,
+    attempts: u32,
+    attempts_max: u32,
+) -> Recovery {
+    let bisecting = matches!(slice, Slice::Settled { .. });
+    let smaller = narrow(grid, window, slice);
     match smaller {
-        Some(cut) if bisecting || attempts >= attempts_max => Cure::Cut(cut),
-        None if attempts >= attempts_max => Cure::Skip(Range { start: window.start, end: window.end }),
-        _ => Cure::Retry,
+        Some(slice) if bisecting || attempts >= attempts_max => Recovery::Narrow(slice),
+        None if attempts >= attempts_max => Recovery::Skip(Range { start: window.start, end: window.end }),
+        _ => Recovery::Retry,
     }
 }
 
-fn advance(grid: Grid, window: Window, cursor: Timestamp) -> Option<Cut> {
+fn advance(grid: Grid, window: Window, cursor: Timestamp) -> Option<Slice> {
     let advance = window.end.since(cursor);
-    (advance > grid.step).then(|| Cut::Advance { span: half(advance, grid.step) })
+    (advance > grid.step).then(|| Slice::Advance { span: half(advance, grid.step) })
 }
 
-fn slice(grid: Grid, window: Window, cut: Cut) -> Option<Cut> {
+fn narrow(grid: Grid, window: Window, slice: Slice) -> Option<Slice> {
     let whole = window.end.since(window.start);
-    let until = match cut {
-        Cut::Slice { until, .. } => until,
+    let until = match slice {
+        Slice::Settled { until, .. } => until,
         _ => window.end,
     };
     // A window that the slice cuts in the middle of a step cannot be cut again.
     let smaller = half(whole, grid.step);
-    (grid.step_from(window.start, smaller) < window.end).then_some(Cut::Slice { span: smaller, until })
+    (grid.step_from(window.start, smaller) < window.end).then_some(Slice::Settled { span: smaller, until })
 }
 
 /// After a run committed up to `settled`: carefully back to whole windows.
-pub(crate) fn heal(spec: &RuleSpec, window: Window, cut: Cut) -> Cut {
-    match cut {
-        Cut::Advance { span } if span < spec.window_max => Cut::Advance { span: span.saturating_mul(2) },
-        Cut::Slice { until, .. } if window.end < until => cut,
-        _ => Cut::Whole,
+pub(crate) fn heal(spec: &RuleSpec, window: Window, slice: Slice) -> Slice {
+    match slice {
+        Slice::Advance { span } if span < spec.window_max => Slice::Advance { span: span.saturating_mul(2) },
+        Slice::Settled { until, .. } if window.end < until => slice,
+        _ => Slice::Whole,
     }
 }
 
@@ -303,8 +311,8 @@ mod tests {
         Grid::ending(Timetable::of(&spec.schedule).ok().as_ref(), spec, end)
     }
 
-    fn judged(spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Turn {
-        turn(&Timetable::of(&spec.schedule).unwrap(), spec, None, cursor, now)
+    fn judged(spec: &RuleSpec, cursor: Timestamp, now: Timestamp) -> Decision {
+        decide(&Timetable::of(&spec.schedule).unwrap(), spec, None, cursor, now)
     }
 
     fn cron(expression: &str, timezone: &str, grid: Duration) -> RuleSpec {
@@ -319,7 +327,7 @@ mod tests {
         let mut windows = Vec::new();
         for _ in 0..count {
             let slot = next_slot(&table, spec, cursor).unwrap();
-            let Turn::Judge { end, skip: None } = turn(&table, spec, None, cursor, slot.due) else {
+            let Decision::Judge { end, skip: None } = decide(&table, spec, None, cursor, slot.due) else {
                 panic!("not due at {:?}", slot.due)
             };
             let start = grid(spec, end).floor(cursor);
@@ -334,28 +342,28 @@ mod tests {
         let spec = rule();
         assert_eq!(
             judged(&spec, minutes(10), Timestamp(11 * MINUTE + 9_999)),
-            Turn::Wait(Timestamp(670_000))
+            Decision::Wait(Timestamp(670_000))
         );
         let turn = judged(&spec, minutes(10), Timestamp(11 * MINUTE + 10_000));
-        assert_eq!(turn, Turn::Judge { end: minutes(11), skip: None });
+        assert_eq!(turn, Decision::Judge { end: minutes(11), skip: None });
     }
 
     #[test]
     fn downtime_is_caught_up_as_the_manifest_says() {
         let now = Timestamp(200 * MINUTE + 10_000);
         let with = |catch_up| judged(&RuleSpec { catch_up, ..rule() }, minutes(10), now);
-        assert_eq!(with(CatchUp::All), Turn::Judge { end: minutes(11), skip: None });
-        assert_eq!(with(CatchUp::Merge), Turn::Judge { end: minutes(70), skip: None });
+        assert_eq!(with(CatchUp::All), Decision::Judge { end: minutes(11), skip: None });
+        assert_eq!(with(CatchUp::Merge), Decision::Judge { end: minutes(70), skip: None });
         let skip = Some(Range { start: minutes(10), end: minutes(199) });
-        assert_eq!(with(CatchUp::Latest), Turn::Judge { end: minutes(200), skip });
+        assert_eq!(with(CatchUp::Latest), Decision::Judge { end: minutes(200), skip });
     }
 
     #[test]
     fn cron_is_judged_up_to_its_instant_once_delay_has_passed() {
         let spec = cron("0 * * * *", "UTC", Duration::from_mins(1));
-        assert_eq!(judged(&spec, minutes(10), minutes(60)), Turn::Wait(Timestamp(3_610_000)));
+        assert_eq!(judged(&spec, minutes(10), minutes(60)), Decision::Wait(Timestamp(3_610_000)));
         let turn = judged(&spec, minutes(10), Timestamp(3_610_000));
-        assert_eq!(turn, Turn::Judge { end: minutes(60), skip: None });
+        assert_eq!(turn, Decision::Judge { end: minutes(60), skip: None });
     }
 
     #[test]
@@ -399,13 +407,13 @@ mod tests {
         let now = at("2026-03-30T23:00:00Z");
         let spec = RuleSpec { window_max: DAY.saturating_mul(30), ..cron("0 0 * * *", "Europe/Berlin", DAY) };
         let turn = judged(&spec, at("2026-03-25T23:00:00Z"), now);
-        assert_eq!(turn, Turn::Judge { end: at("2026-03-28T23:00:00Z"), skip: None });
+        assert_eq!(turn, Decision::Judge { end: at("2026-03-28T23:00:00Z"), skip: None });
         let turn = judged(&spec, at("2026-03-28T23:00:00Z"), now);
-        assert_eq!(turn, Turn::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
+        assert_eq!(turn, Decision::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
         // Minutes are minutes in both halves of the year.
         let fine = RuleSpec { grid: Duration::from_mins(1), ..spec };
         let turn = judged(&fine, at("2026-03-25T23:00:00Z"), now);
-        assert_eq!(turn, Turn::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
+        assert_eq!(turn, Decision::Judge { end: at("2026-03-30T22:00:00Z"), skip: None });
     }
 
     #[test]
@@ -414,13 +422,13 @@ mod tests {
         let table = Timetable::of(&daily.schedule).unwrap();
         let (midnight, settled) = (minutes(1_440), Some(Timestamp(0)));
         let turn_at = |settled, secs: i64| {
-            turn(&table, &daily, settled, midnight, Timestamp(midnight.0 + secs * 1_000))
+            decide(&table, &daily, settled, midnight, Timestamp(midnight.0 + secs * 1_000))
         };
-        assert_eq!(turn_at(settled, 119), Turn::Wait(minutes(1_442)));
-        assert_eq!(turn_at(settled, 120), Turn::Again { end: midnight });
-        assert_eq!(turn_at(Some(midnight), 120), Turn::Wait(Timestamp(2 * midnight.0 + 10_000)));
+        assert_eq!(turn_at(settled, 119), Decision::Wait(minutes(1_442)));
+        assert_eq!(turn_at(settled, 120), Decision::Again { end: midnight });
+        assert_eq!(turn_at(Some(midnight), 120), Decision::Wait(Timestamp(2 * midnight.0 + 10_000)));
         let window =
-            window(grid(&daily, midnight), Duration::ZERO, Timestamp(0), midnight, midnight, Cut::Whole);
+            window(grid(&daily, midnight), Duration::ZERO, Timestamp(0), midnight, midnight, Slice::Whole);
         assert_eq!((window.start, window.settled, window.end), (Timestamp(0), midnight, midnight));
         // The next window is soon enough, unless its checks lie elsewhere.
         for (expression, grid, again) in [("*/5 * * * *", 1, false), ("*/7 * * * *", 5, true)] {
@@ -456,7 +464,7 @@ mod tests {
             minutes(10),
             minutes(12),
             minutes(20),
-            Cut::Whole,
+            Slice::Whole,
         );
         assert_eq!((window.start, window.settled, window.end), (minutes(10), minutes(18), minutes(20)));
     }
@@ -465,22 +473,22 @@ mod tests {
     fn a_slow_step_is_tried_again_and_never_sliced() {
         let grid = grid(&rule(), minutes(20));
         let whole = Window { start: minutes(8), settled: minutes(18), end: minutes(20) };
-        let half = Cut::Advance { span: Duration::from_mins(5) };
-        assert_eq!(too_slow(grid, whole, minutes(10), Cut::Whole), Cure::Cut(half));
+        let half = Slice::Advance { span: Duration::from_mins(5) };
+        assert_eq!(too_slow(grid, whole, minutes(10), Slice::Whole), Recovery::Narrow(half));
         let step = Window { start: minutes(8), settled: minutes(9), end: minutes(11) };
-        assert_eq!(too_slow(grid, step, minutes(10), Cut::Whole), Cure::Retry);
+        assert_eq!(too_slow(grid, step, minutes(10), Slice::Whole), Recovery::Retry);
     }
 
     #[test]
     fn what_stays_too_large_is_left_out_at_last() {
         let grid = grid(&rule(), minutes(20));
         let whole = Window { start: minutes(8), settled: minutes(9), end: minutes(12) };
-        let half = Cut::Advance { span: Duration::from_mins(1) };
-        assert_eq!(too_large(grid, whole, minutes(10), Cut::Whole, 1, 3), Cure::Cut(half));
-        let slice = Cut::Slice { span: Duration::from_mins(1), until: minutes(12) };
+        let half = Slice::Advance { span: Duration::from_mins(1) };
+        assert_eq!(too_large(grid, whole, minutes(10), Slice::Whole, 1, 3), Recovery::Narrow(half));
+        let slice = Slice::Settled { span: Duration::from_mins(1), until: minutes(12) };
         let step = Window { start: minutes(8), settled: minutes(9), end: minutes(9) };
-        assert_eq!(too_large(grid, step, minutes(10), slice, 2, 3), Cure::Retry);
+        assert_eq!(too_large(grid, step, minutes(10), slice, 2, 3), Recovery::Retry);
         let over = Range { start: minutes(8), end: minutes(9) };
-        assert_eq!(too_large(grid, step, minutes(10), slice, 3, 3), Cure::Skip(over));
+        assert_eq!(too_large(grid, step, minutes(10), slice, 3, 3), Recovery::Skip(over));
     }
 }

@@ -1,4 +1,4 @@
-//! What outlives the process: one commit moves a partition's rules, episodes and intents together, or not at all.
+//! What outlives the process: one commit writes all that one host decided, each part under its own right.
 mod store; // what every store promises, and how it fails
 mod memory; // the promise in its plainest form: for tests and simulations
 mod sqlite; // the default: one file, one host
@@ -10,4 +10,4 @@ mod tests;
 pub use memory::Memory;
 pub use reader::{EpisodeFilter, Head, IntentFilter, IntentPhase, Reader, RuleView};
 pub use sqlite::{OpenError, Sqlite};
-pub use store::{CommitError, Pruned, Store, StoreError};
+pub use store::{CommitError, Pruned, Store, StoreError, TakeoverError};

@@ -1,51 +1,75 @@
 //! A store that forgets with its process. Its plainness makes it the model that the others are tested against.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord,
-    HostId, IntentId, IntentRecord, Partition, Phase, RuleRecord, Snapshot,
+    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch,
+    GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit,
+    NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase, Position, RuleRecord,
+    StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
 use crate::sqlite::names::gap_reason_name;
-use crate::{CommitError, Pruned, Store, StoreError};
+use crate::{CommitError, Pruned, Store, StoreError, TakeoverError};
 
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    heads: BTreeMap<u16, Head>,
-    rules: BTreeMap<RuleName, (Partition, RuleRecord)>,
-    episodes: BTreeMap<EpisodeId, (Partition, EpisodeRecord)>,
+    incarnation: Incarnation,
+    bundle: Option<BundleRef>,
+    owned: BTreeMap<Owned, Row>,
+    /// The number of each partition's last transition.
+    numbers: BTreeMap<PartitionId, u64>,
+    /// Up to where the notifier has decided.
+    positions: BTreeMap<PartitionId, u64>,
+    /// Those after the notifier's position.
+    transitions: BTreeMap<(PartitionId, u64), TransitionRecord>,
+    rules: BTreeMap<RuleName, (PartitionId, RuleRecord)>,
+    levels: BTreeMap<EpisodeId, (PartitionId, RuleName, Level)>,
+    episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     /// With the order in which they were first committed.
-    intents: BTreeMap<IntentId, (Partition, u64, IntentRecord)>,
+    intents: BTreeMap<IntentId, (u64, IntentRecord)>,
     intents_seen: u64,
     gaps: Vec<GapRecord>,
     commands: BTreeMap<u64, CommandRecord>,
 }
 
+/// An owned thing.
 #[derive(Clone, Debug)]
-struct Head {
+struct Row {
     owner: HostId,
-    epoch: Epoch,
-    nonce: Option<u64>,
-    bundle: Option<String>,
+    tenure: Tenure,
+    nonce: Option<Nonce>,
+}
+
+/// What becomes of a part of a commit.
+enum Judgement {
+    Write,
+    /// It was written before.
+    Written,
+    Lose(Loss),
 }
 
 impl Memory {
+    /// Without an incarnation: what is derived from the same facts has the same ids in every such store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    pub fn with_incarnation(incarnation: Incarnation) -> Self {
+        Self { incarnation, ..Self::default() }
     }
 
     /// All intents, whatever became of them, in the order of their creation.
     pub fn intents(&self) -> Vec<&IntentRecord> {
         let mut intents: Vec<_> = self.intents.values().collect();
-        intents.sort_by_key(|(_, order, _)| *order);
-        intents.into_iter().map(|(_, _, intent)| intent).collect()
+        intents.sort_by_key(|(order, _)| *order);
+        intents.into_iter().map(|(_, intent)| intent).collect()
     }
 
     /// All episodes, resolved ones included.
     pub fn episodes(&self) -> impl Iterator<Item = &EpisodeRecord> {
-        self.episodes.values().map(|(_, episode)| episode)
+        self.episodes.values()
     }
 
     pub fn rules(&self) -> impl Iterator<Item = &RuleRecord> {
@@ -68,88 +92,199 @@ impl Memory {
             recent: self.commands.values().skip(skipped).map(|record| record.id.clone()).collect(),
         }
     }
-}
 
-impl Store for Memory {
-    fn take_over(&mut self, partition: Partition, owner: &HostId) -> Result<Snapshot, StoreError> {
-        let head = self.heads.entry(partition.0).or_insert_with(|| Head {
-            owner: owner.clone(),
-            epoch: Epoch(0),
-            nonce: None,
-            bundle: None,
-        });
-        head.owner = owner.clone();
-        head.epoch = Epoch(head.epoch.0 + 1);
-        head.nonce = None;
-        let (epoch, bundle) = (head.epoch, head.bundle.clone());
-        let mut intents: Vec<_> =
-            self.intents.values().filter(|(of, _, intent)| *of == partition && is_open(intent)).collect();
-        intents.sort_by_key(|(_, order, _)| *order);
-        Ok(Snapshot {
-            partition,
-            epoch,
-            bundle,
-            rules: self
-                .rules
-                .values()
-                .filter(|(of, _)| *of == partition)
-                .map(|(_, rule)| rule.clone())
-                .collect(),
-            episodes: self
-                .episodes
-                .values()
-                .filter(|(of, episode)| *of == partition && !matches!(episode.phase, Phase::Resolved { .. }))
-                .map(|(_, episode)| episode.clone())
-                .collect(),
-            intents: intents.into_iter().map(|(_, _, intent)| intent.clone()).collect(),
-            commands: self.command_log(),
+    fn take(&mut self, what: Owned, owner: &HostId, seen: Option<Epoch>) -> Result<Tenure, TakeoverError> {
+        let old = self.owned.get(&what);
+        let Tenure { epoch, number } = old.map(|row| row.tenure).unwrap_or_default();
+        if seen.is_some_and(|seen| seen != epoch) {
+            return Err(match old {
+                Some(row) => TakeoverError::Superseded { what, epoch, owner: row.owner.clone() },
+                None => StoreError::Unowned(what).into(),
+            });
+        }
+        let tenure = Tenure { epoch: Epoch(epoch.0 + 1), number };
+        self.owned.insert(what, Row { owner: owner.clone(), tenure, nonce: None });
+        Ok(tenure)
+    }
+
+    fn judge(&self, what: Owned, tenure: Tenure, nonce: Nonce) -> Result<Judgement, CommitError> {
+        let Some(row) = self.owned.get(&what) else {
+            return Err(CommitError::Refused(StoreError::Unowned(what)));
+        };
+        let Tenure { epoch, number } = row.tenure;
+        Ok(if epoch == tenure.epoch && number == tenure.number {
+            Judgement::Write
+        } else if epoch == tenure.epoch && number == tenure.number + 1 && row.nonce == Some(nonce) {
+            Judgement::Written
+        } else if epoch < tenure.epoch || epoch == tenure.epoch && number < tenure.number {
+            Judgement::Lose(Loss::WentBack)
+        } else {
+            Judgement::Lose(Loss::Superseded { epoch, owner: row.owner.clone() })
         })
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
-        let partition = commit.partition;
-        let Some(head) = self.heads.get_mut(&partition.0) else {
-            return Err(CommitError::Refused(StoreError::Unowned(partition)));
-        };
-        if head.epoch != commit.epoch {
-            return Err(CommitError::Superseded { epoch: head.epoch, owner: head.owner.clone() });
+    fn written(&mut self, what: Owned, nonce: Nonce) {
+        if let Some(row) = self.owned.get_mut(&what) {
+            row.tenure.number += 1;
+            row.nonce = Some(nonce);
         }
-        if head.nonce == Some(commit.nonce) {
-            return Ok(());
-        }
-        head.nonce = Some(commit.nonce);
-        if let Some(bundle) = &commit.bundle {
-            head.bundle = Some(bundle.clone());
-        }
-        for rule in &commit.rules_ended {
+    }
+
+    fn write_partition(&mut self, part: &PartitionCommit) {
+        let partition = part.partition;
+        for rule in &part.rules_ended {
             self.rules.remove(rule);
         }
-        for rule in &commit.rules {
+        for rule in &part.rules {
             self.rules.insert(rule.rule.clone(), (partition, rule.clone()));
         }
-        for episode in &commit.episodes {
-            self.episodes.insert(episode.id.clone(), (partition, episode.clone()));
+        for level in &part.levels_ended {
+            self.levels.remove(level);
         }
-        for intent in &commit.intents {
+        for (rule, level) in &part.levels {
+            self.levels.insert(level.id.clone(), (partition, rule.clone(), level.clone()));
+        }
+        for transition in &part.transitions {
+            self.numbers.insert(partition, transition.number);
+            self.transitions.insert((partition, transition.number), transition.clone());
+        }
+        for gap in &part.gaps {
+            self.gaps.retain(|old| (&old.rule, old.over, old.reason) != (&gap.rule, gap.over, gap.reason));
+            self.gaps.push(gap.clone());
+        }
+    }
+
+    fn write_notifier(&mut self, part: &NotifierCommit) {
+        for position in &part.positions {
+            self.positions.insert(position.partition, position.number);
+        }
+        for episode in &part.episodes {
+            self.episodes.insert(episode.id.clone(), episode.clone());
+        }
+        for intent in &part.intents {
             let order = match self.intents.get(&intent.id) {
-                Some((_, order, _)) => *order,
+                Some((order, _)) => *order,
                 None => {
                     self.intents_seen += 1;
                     self.intents_seen
                 }
             };
-            self.intents.insert(intent.id.clone(), (partition, order, intent.clone()));
+            self.intents.insert(intent.id.clone(), (order, intent.clone()));
         }
-        for gap in &commit.gaps {
-            self.gaps.retain(|old| (&old.rule, old.over, old.reason) != (&gap.rule, gap.over, gap.reason));
-            self.gaps.push(gap.clone());
-        }
-        for record in &commit.commands {
+        for record in &part.commands {
             if !self.commands.values().any(|kept| kept.id == record.id) {
                 self.commands.entry(record.number).or_insert_with(|| record.clone());
             }
         }
-        Ok(())
+    }
+
+    fn generation(&self) -> u64 {
+        self.bundle.as_ref().map_or(0, |bundle| bundle.generation)
+    }
+
+    fn position(&self, partition: PartitionId) -> u64 {
+        self.positions.get(&partition).copied().unwrap_or(0)
+    }
+}
+
+impl Store for Memory {
+    fn meta(&mut self) -> Result<StoreMeta, StoreError> {
+        Ok(StoreMeta { incarnation: self.incarnation.clone(), bundle: self.bundle.clone() })
+    }
+
+    fn take_partition(
+        &mut self,
+        partition: PartitionId,
+        owner: &HostId,
+        seen: Option<Epoch>,
+    ) -> Result<PartitionSnapshot, TakeoverError> {
+        let tenure = self.take(Owned::Partition(partition), owner, seen)?;
+        let rules = self.rules.values().filter(|(of, _)| *of == partition);
+        let levels = self.levels.values().filter(|(of, ..)| *of == partition);
+        Ok(PartitionSnapshot {
+            partition,
+            tenure,
+            generation: self.generation(),
+            transitions: self.numbers.get(&partition).copied().unwrap_or(0),
+            rules: rules.map(|(_, rule)| rule.clone()).collect(),
+            levels: levels.map(|(_, rule, level)| (rule.clone(), level.clone())).collect(),
+        })
+    }
+
+    fn take_notifier(
+        &mut self,
+        owner: &HostId,
+        seen: Option<Epoch>,
+    ) -> Result<NotifierSnapshot, TakeoverError> {
+        let tenure = self.take(Owned::Notifier, owner, seen)?;
+        let positions = self.positions.iter();
+        let open = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::Resolved { .. });
+        Ok(NotifierSnapshot {
+            tenure,
+            generation: self.generation(),
+            positions: positions
+                .map(|(partition, number)| Position { partition: *partition, number: *number })
+                .collect(),
+            episodes: self.episodes.values().filter(open).cloned().collect(),
+            intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
+            commands: self.command_log(),
+        })
+    }
+
+    fn transitions(
+        &mut self,
+        after: &[Position],
+        rows_max: u32,
+    ) -> Result<Vec<TransitionRecord>, StoreError> {
+        let of = |after: &Position| {
+            let range = (after.partition, after.number + 1)..=(after.partition, u64::MAX);
+            self.transitions.range(range).take(rows_max as usize).map(|(_, transition)| transition.clone())
+        };
+        Ok(after.iter().flat_map(of).collect())
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<Vec<Lost>, CommitError> {
+        let nonce = commit.nonce;
+        let mut lost = Vec::new();
+        let mut partitions = Vec::new();
+        for part in &commit.partitions {
+            let what = Owned::Partition(part.partition);
+            match self.judge(what, part.tenure, nonce)? {
+                Judgement::Write => partitions.push(part),
+                Judgement::Written => {}
+                Judgement::Lose(why) => lost.push(Lost { what, why }),
+            }
+        }
+        let mut notifier = None;
+        if let Some(part) = &commit.notifier {
+            let what = Owned::Notifier;
+            let is_lost =
+                |partition: &&PartitionId| lost.iter().any(|lost| lost.what == Owned::Partition(**partition));
+            match (self.judge(what, part.tenure, nonce)?, part.depends.iter().find(is_lost)) {
+                (Judgement::Write, None) => notifier = Some(part),
+                (Judgement::Write, Some(on)) => lost.push(Lost { what, why: Loss::Depends(*on) }),
+                (Judgement::Written, _) => {}
+                (Judgement::Lose(why), _) => lost.push(Lost { what, why }),
+            }
+        }
+        for part in &partitions {
+            self.write_partition(part);
+            self.written(Owned::Partition(part.partition), nonce);
+        }
+        if let Some(part) = notifier {
+            self.write_notifier(part);
+            self.written(Owned::Notifier, nonce);
+        }
+        let decided: BTreeSet<(PartitionId, u64)> =
+            self.transitions.keys().filter(|(of, number)| *number <= self.position(*of)).copied().collect();
+        self.transitions.retain(|key, _| !decided.contains(key));
+        if let Some(bundle) = &commit.bundle
+            && lost.len() < commit.parts().count()
+            && self.bundle.as_ref().is_none_or(|known| known.generation < bundle.generation)
+        {
+            self.bundle = Some(bundle.clone());
+        }
+        Ok(lost)
     }
 
     fn prune(&mut self, before: Timestamp, rows_max: u32) -> Result<Pruned, StoreError> {
@@ -157,7 +292,7 @@ impl Store for Memory {
         let mut ended: Vec<(Timestamp, u64, IntentId)> = self
             .intents
             .values()
-            .filter_map(|(_, order, intent)| match intent.delivery {
+            .filter_map(|(order, intent)| match intent.delivery {
                 Delivery::Delivered { at, .. } | Delivery::Dead { at, .. } if at < before => {
                     Some((at, *order, intent.id.clone()))
                 }
@@ -172,11 +307,11 @@ impl Store for Memory {
         let mut resolved: Vec<(Timestamp, EpisodeId)> = self
             .episodes
             .values()
-            .filter_map(|(_, episode)| match episode.phase {
+            .filter_map(|episode| match episode.phase {
                 Phase::Resolved { at, .. } if at < before => Some((at, episode.id.clone())),
                 _ => None,
             })
-            .filter(|(_, id)| !self.intents.values().any(|(_, _, intent)| intent.message.episode == *id))
+            .filter(|(_, id)| !self.intents.values().any(|(_, intent)| intent.message.episode == *id))
             .collect();
         resolved.sort();
         resolved.truncate(rows_max);

@@ -3,12 +3,13 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 use watchbell_pipeline::record::{
-    CommandRecord, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Partition, RuleRecord,
+    CommandRecord, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned, PartitionId,
+    RuleRecord, StoreMeta, Tenure,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::StoreError;
-use crate::sqlite::{FromRow, RowError, all, epoch, store_error};
+use crate::sqlite::{FromRow, RowError, all, meta, owned, store_error};
 
 /// Reads a store without disturbing its owner. Each call sees the commits made before it.
 #[derive(Debug)]
@@ -17,20 +18,20 @@ pub struct Reader {
     db: Connection,
 }
 
-/// Who owns a partition, and what it runs.
+/// Who owns what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    pub partition: Partition,
+    pub what: Owned,
     pub owner: HostId,
     pub epoch: Epoch,
-    /// The digest of the bundle in force.
-    pub bundle: Option<String>,
+    /// Its commits so far, over all epochs.
+    pub commits: u64,
 }
 
 /// What is kept of a rule, its state left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleView {
-    pub partition: Partition,
+    pub partition: PartitionId,
     /// `record.state.bytes` is left empty here: `state_bytes` tells its size.
     pub record: RuleRecord,
     pub state_bytes: u64,
@@ -81,9 +82,21 @@ impl Reader {
         Self { path, db }
     }
 
-    /// All partitions that were ever owned.
+    /// The store's incarnation, and the bundle in force.
+    pub fn meta(&self) -> Result<StoreMeta, StoreError> {
+        meta(&self.db).map_err(|error| store_error(&self.path, error.into()))
+    }
+
+    /// All that was ever owned: the partitions by number, then the notifier.
     pub fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        self.heads_of_file().map_err(|error| store_error(&self.path, error.into()))
+        let owned = owned(&self.db).map_err(|error| store_error(&self.path, error.into()))?;
+        let head = |(what, owner, tenure): (Owned, HostId, Tenure)| Head {
+            what,
+            owner,
+            epoch: tenure.epoch,
+            commits: tenure.number,
+        };
+        Ok(owned.into_iter().map(head).collect())
     }
 
     /// All rules, by name.
@@ -100,6 +113,12 @@ impl Reader {
                    FROM rules LEFT JOIN states ON states.rule = rules.name
                    WHERE name = ?1";
         Ok(self.all(sql, [&name.0])?.pop())
+    }
+
+    /// What holds on the data's clock, of one rule or of all, with the rule that says so.
+    pub fn levels(&self, rule: Option<&RuleName>) -> Result<Vec<(RuleName, Level)>, StoreError> {
+        let sql = "SELECT * FROM levels WHERE ?1 IS NULL OR rule = ?1 ORDER BY rule, id";
+        self.all(sql, params![rule.map(|rule| &rule.0)])
     }
 
     pub fn episodes(&self, filter: &EpisodeFilter) -> Result<Vec<EpisodeRecord>, StoreError> {
@@ -147,20 +166,6 @@ impl Reader {
         self.all("SELECT * FROM commands ORDER BY number DESC LIMIT ?1", params![rows_max])
     }
 
-    fn heads_of_file(&self) -> rusqlite::Result<Vec<Head>> {
-        let mut statement =
-            self.db.prepare("SELECT partition, owner, epoch, bundle FROM heads ORDER BY partition")?;
-        let heads = statement.query_map([], |row| {
-            Ok(Head {
-                partition: Partition(row.get(0)?),
-                owner: HostId(row.get(1)?),
-                epoch: epoch(row.get(2)?),
-                bundle: row.get(3)?,
-            })
-        })?;
-        heads.collect()
-    }
-
     fn all<T: FromRow>(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<T>, StoreError> {
         all(&self.db, sql, params).map_err(|error: RowError| store_error(&self.path, error))
     }
@@ -173,7 +178,7 @@ impl FromRow for RuleView {
 
     fn from_row(row: &rusqlite::Row<'_>) -> Result<Self, crate::sqlite::Unread> {
         Ok(Self {
-            partition: Partition(row.get("partition")?),
+            partition: PartitionId(row.get("partition")?),
             record: RuleRecord::from_row(row)?,
             state_bytes: row.get::<_, i64>("state_bytes")?.cast_unsigned(),
         })

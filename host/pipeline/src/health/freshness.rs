@@ -1,6 +1,6 @@
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::engine::RuleStatus;
+use crate::partition::RuleStatus;
 use crate::reason::Time;
 
 use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};

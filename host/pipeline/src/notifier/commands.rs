@@ -1,18 +1,18 @@
 use watchbell_contract::Cause;
 
+use crate::action::Note;
 use crate::message::Message;
-use crate::order::Note;
 use crate::reason::SendReason;
 use crate::record::{COMMAND_IDS_MAX, Command, CommandId, CommandRecord, EpisodeId, EpisodeRecord, Phase};
 use crate::spec::RuleName;
 
+use super::decider::{Context, Decider};
 use super::escalation::Verdict;
-use super::{Context, Notifier};
 
-impl Notifier {
+impl Decider {
     /// Applies what a person asks for, and keeps it in the log. One whose id is known has no effect: whoever was not
     /// answered asks again.
-    pub(crate) fn command(&mut self, id: CommandId, by: String, command: Command, context: &mut Context<'_>) {
+    pub(super) fn command(&mut self, id: CommandId, by: String, command: Command, context: &mut Context<'_>) {
         if self.log.recent.contains(&id) {
             return;
         }
@@ -24,8 +24,8 @@ impl Notifier {
         }
         let note = Note::Commanded { id: id.clone(), by: by.clone(), refused: refused.clone() };
         let (number, at) = (self.log.last, context.now);
-        context.ledger.command(CommandRecord { number, id, at, by, command, refused });
-        context.ledger.note(note);
+        context.draft.command(CommandRecord { number, id, at, by, command, refused });
+        context.draft.note(note);
     }
 
     fn obey(&mut self, by: &str, command: &Command, context: &mut Context<'_>) -> Result<(), String> {
@@ -62,7 +62,7 @@ impl Notifier {
     ) -> Result<(), String> {
         let episode = self.open_episode(id)?;
         change(episode)?;
-        context.ledger.episode(episode);
+        context.draft.episode(episode);
         let (rule, labels) = (episode.rule.clone(), episode.labels.clone());
         self.set_timer(&rule, &labels);
         Ok(())
@@ -77,7 +77,7 @@ impl Notifier {
             Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => return Err("it is resolved".into()),
         }
         episode.phase = Phase::ResolvedByHand { at: context.now, by };
-        let to: Vec<_> = episode.told.drain(..).map(|told| told.destination).collect();
+        let to: Vec<_> = episode.notified.drain(..).map(|told| told.destination).collect();
         if !to.is_empty() {
             let cause = Cause::Resolved;
             let verdict = Verdict::Send { cause, to: to.clone(), step: None, reason: SendReason::Ended };
@@ -88,7 +88,7 @@ impl Notifier {
             episode.ordinal += 1;
         }
         let (rule, labels): (RuleName, _) = (episode.rule.clone(), episode.labels.clone());
-        context.ledger.episode(&episode);
+        context.draft.episode(&episode);
         if let Some(known) = self.rules.get_mut(&rule) {
             known.open.insert(labels.clone(), episode);
         }

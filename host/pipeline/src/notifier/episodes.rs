@@ -1,15 +1,14 @@
 use watchbell_contract::{Label, Severity, Timestamp};
 
-use crate::level::Level;
+use crate::action::Note;
 use crate::message::{Message, Wording};
-use crate::order::Note;
 use crate::reason::HoldReason;
-use crate::record::{Ending, EpisodeRecord, Phase};
+use crate::record::{Ending, EpisodeRecord, Level, Phase};
 use crate::spec::{AlertSpec, RuleName, RuleSpec};
 
+use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
 use super::hold::{self, Of, What};
-use super::{Context, Notifier};
 
 impl EpisodeRecord {
     /// Of a level that is new to people.
@@ -29,7 +28,7 @@ impl EpisodeRecord {
             early: Vec::new(),
             stepped_until: None,
             announced_at: None,
-            told: Vec::new(),
+            notified: Vec::new(),
             ordinal: 0,
         }
     }
@@ -53,12 +52,12 @@ impl EpisodeRecord {
     }
 }
 
-impl Notifier {
+impl Decider {
     /// A level is new, or says something new.
     pub(super) fn level(
         &mut self,
         spec: &RuleSpec,
-        level: Level,
+        level: &Level,
         worse: Option<Severity>,
         context: &mut Context<'_>,
     ) {
@@ -66,12 +65,12 @@ impl Notifier {
         let mut is_opened = false;
         let episode = known.open.entry(level.labels.clone()).or_insert_with(|| {
             is_opened = true;
-            EpisodeRecord::open(&spec.name, &level, &spec.alert, context.now)
+            EpisodeRecord::open(&spec.name, level, &spec.alert, context.now)
         });
         // Nobody who was not told can hear that it is worse.
         let worse = worse.filter(|_| episode.ordinal > 0 || episode.stepped_until.is_some());
-        episode.update(&level);
-        let has_begun = episode.begin(&level, &spec.alert, context.now);
+        episode.update(level);
+        let has_begun = episode.begin(level, &spec.alert, context.now);
         note_opening(spec, episode, is_opened, has_begun, context);
         self.announce_open(&spec.name, &level.labels, worse, context);
     }
@@ -89,7 +88,7 @@ impl Notifier {
         &mut self,
         name: &RuleName,
         spec: Option<&RuleSpec>,
-        level: Level,
+        level: &Level,
         why: Ending,
         context: &mut Context<'_>,
     ) {
@@ -100,9 +99,9 @@ impl Notifier {
         let kept = open.and_then(|open| open.remove(&level.labels));
         let alert = spec.map(|spec| spec.alert.clone()).unwrap_or_default();
         let is_opened = kept.is_none();
-        let mut episode = kept.unwrap_or_else(|| EpisodeRecord::open(name, &level, &alert, context.now));
-        episode.update(&level);
-        let has_begun = episode.begin(&level, &alert, context.now);
+        let mut episode = kept.unwrap_or_else(|| EpisodeRecord::open(name, level, &alert, context.now));
+        episode.update(level);
+        let has_begun = episode.begin(level, &alert, context.now);
         if let Some(spec) = spec {
             note_opening(spec, &episode, is_opened, has_begun, context);
         }
@@ -133,7 +132,7 @@ impl Notifier {
         for verdict in verdicts {
             self.carry_out(owner.clone(), &mut episode, verdict, context);
         }
-        context.ledger.episode(&episode);
+        context.draft.episode(&episode);
         if let Some(known) = self.rules.get_mut(name) {
             known.open.insert(labels.to_vec(), episode);
         }
@@ -180,15 +179,15 @@ impl Notifier {
             self.send(&message, episode.ordinal, &to, context);
             escalation::told(&mut episode, &to, step, context.now);
         }
-        context.ledger.note(Note::EpisodeResolved {
+        context.draft.note(Note::EpisodeResolved {
             rule: episode.rule.clone(),
             episode: episode.id.0.clone(),
             why: why.into(),
         });
-        context.ledger.episode(&episode);
+        context.draft.episode(&episode);
     }
 
-    pub(crate) fn ring_timers(&mut self, context: &mut Context<'_>) {
+    pub(super) fn ring_timers(&mut self, context: &mut Context<'_>) {
         while let Some((at, _, _)) = self.timers.first()
             && *at <= context.now
             && let Some((_, name, labels)) = self.timers.pop_first()
@@ -244,7 +243,7 @@ fn note_opening(
 ) {
     let in_hours = spec.active.as_ref().is_none_or(|active| active.holds(episode.since));
     if is_opened && (in_hours || episode.phase == Phase::Active) || has_begun && !in_hours {
-        context.ledger.note(Note::EpisodeOpened {
+        context.draft.note(Note::EpisodeOpened {
             rule: spec.name.clone(),
             episode: episode.id.0.clone(),
             summary: episode.last.summary.clone(),

@@ -98,7 +98,7 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
         let mut to = Vec::new();
         let instant = |other: &&usize| steps[**other].after == steps[*step].after && eligible(of, **other);
         let names = new.iter().filter(instant).flat_map(|other| &steps[*other].to);
-        names.filter(|name| !has_heard(episode, name)).for_each(|name| push_new(&mut to, name));
+        names.filter(|name| !is_notified(episode, name)).for_each(|name| push_new(&mut to, name));
         if !to.is_empty() {
             let reason = SendReason::StepAdded { step: *step as u32 };
             return Verdict::Send { cause: begins(episode), to, step: Some(steps[*step].id()), reason };
@@ -151,8 +151,8 @@ pub(crate) fn on_end(
     was_active: bool,
     now: Timestamp,
 ) -> Verdict {
-    if !episode.told.is_empty() {
-        let to = episode.told.iter().map(|told| told.destination.clone()).collect();
+    if !episode.notified.is_empty() {
+        let to = episode.notified.iter().map(|told| told.destination.clone()).collect();
         return Verdict::Send { cause: Cause::Resolved, to, step: None, reason: SendReason::Ended };
     }
     let rule_ended = matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. });
@@ -201,8 +201,8 @@ pub(crate) fn told(
     now: Timestamp,
 ) {
     for destination in to {
-        if !has_heard(episode, destination) {
-            episode.told.push(Notified { destination: destination.clone(), at: now, step });
+        if !is_notified(episode, destination) {
+            episode.notified.push(Notified { destination: destination.clone(), at: now, step });
         }
     }
     episode.announced_at = Some(now);
@@ -214,8 +214,8 @@ pub(crate) fn step_ids(alert: &AlertSpec) -> Vec<StepId> {
     alert.steps.iter().map(Step::id).collect()
 }
 
-pub(crate) fn has_heard(episode: &EpisodeRecord, name: &DestinationName) -> bool {
-    episode.told.iter().any(|told| told.destination == *name)
+pub(crate) fn is_notified(episode: &EpisodeRecord, name: &DestinationName) -> bool {
+    episode.notified.iter().any(|told| told.destination == *name)
 }
 
 /// How many steps were due by `until`.
@@ -254,7 +254,7 @@ fn eligible(of: Of<'_>, number: usize) -> bool {
 
 /// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
 pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
-    let names = episode.told.iter().map(|told| &told.destination);
+    let names = episode.notified.iter().map(|told| &told.destination);
     names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
 }
 
@@ -279,7 +279,7 @@ fn refusal(of: Of<'_>, number: usize) -> HoldReason {
     let step = &of.spec.alert.steps[number];
     hold::first(&What::Step(of, number, step)).unwrap_or(match of.episode.phase {
         Phase::Acknowledged { .. } => HoldReason::Acknowledged,
-        _ if of.episode.told.is_empty() => HoldReason::NobodyToTell,
+        _ if of.episode.notified.is_empty() => HoldReason::NobodyToTell,
         _ => HoldReason::AlreadySent,
     })
 }

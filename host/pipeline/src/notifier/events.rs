@@ -6,13 +6,13 @@ use watchbell_contract::{Label, Timestamp};
 
 use crate::level;
 use crate::message::{Message, Wording};
-use crate::record::{EpisodeId, LastSignal};
-use crate::signals::{self, LinkedSignal};
+use crate::record::{EpisodeId, Incarnation, LastSignal, Occurrence};
+use crate::signals;
 use crate::spec::{RuleName, RuleSpec};
 use crate::{digest, discover};
 
+use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
-use super::{Context, Notifier};
 
 /// Keys that a message for more keys than it may name one by one lists.
 const KEYS_LISTED_MAX: usize = 10;
@@ -24,13 +24,13 @@ const VALUES_NAMED_MAX: usize = 3;
 const DOCUMENTS_MAX: usize = 20;
 const DOCUMENTS_BYTES_MAX: usize = 64 << 10;
 
-impl Notifier {
+impl Decider {
     /// One message per event in the order of the events, or, if they are many, one per key; if those are many as well,
     /// one for all.
     pub(super) fn announce_events(
         &mut self,
         spec: &RuleSpec,
-        events: &[LinkedSignal],
+        events: &[Occurrence],
         window_end: Timestamp,
         context: &mut Context<'_>,
     ) {
@@ -43,10 +43,10 @@ impl Notifier {
         }
         // In order of their first events.
         let mut places: BTreeMap<&[Label], usize> = BTreeMap::new();
-        let mut keys: Vec<Vec<LinkedSignal>> = Vec::new();
+        let mut keys: Vec<Vec<Occurrence>> = Vec::new();
         for event in events {
             let next = keys.len();
-            let place = *places.entry(&event.signal.labels).or_insert(next);
+            let place = *places.entry(&event.labels).or_insert(next);
             if place == next {
                 keys.push(Vec::new());
             }
@@ -64,17 +64,24 @@ impl Notifier {
     pub(super) fn announce_later(
         &mut self,
         spec: &RuleSpec,
-        events: &[LinkedSignal],
+        events: &[Occurrence],
         left_out: u64,
         context: &mut Context<'_>,
     ) {
-        let Some(first) = events.first().map(|event| &event.signal) else { return };
-        let mut more: Vec<String> = events.iter().skip(1).map(|event| event.signal.summary.clone()).collect();
+        let Some(first) = events.first() else { return };
+        let mut more: Vec<String> = events.iter().skip(1).map(|event| event.last.summary.clone()).collect();
         if left_out > 0 {
             more.push(format!("and {left_out} more"));
         }
         let count = events.len().to_string();
-        let id = digest::once_id("later", &[&count], &spec.name, &first.labels, first.at);
+        let id = digest::once_id(
+            context.incarnation,
+            "later",
+            &[&count],
+            &spec.name,
+            &first.labels,
+            first.last.at,
+        );
         self.announce_list(spec, events, id, more, context);
     }
 
@@ -82,13 +89,19 @@ impl Notifier {
     fn announce_group(
         &mut self,
         spec: &RuleSpec,
-        events: &[LinkedSignal],
+        events: &[Occurrence],
         window_end: Timestamp,
         context: &mut Context<'_>,
     ) {
         if !events.is_empty() {
             let more = more(events, context.config.events_max);
-            self.announce_list(spec, events, id(&spec.name, events, window_end), more, context);
+            self.announce_list(
+                spec,
+                events,
+                id(context.incarnation, &spec.name, events, window_end),
+                more,
+                context,
+            );
         }
     }
 
@@ -96,24 +109,21 @@ impl Notifier {
     fn announce_list(
         &mut self,
         spec: &RuleSpec,
-        events: &[LinkedSignal],
+        events: &[Occurrence],
         id: EpisodeId,
         more: Vec<String>,
         context: &mut Context<'_>,
     ) {
         let Some(first) = events.first() else { return };
-        let severities = events.iter().map(|event| level::severity(spec, event.signal.value));
+        let severities = events.iter().map(|event| level::severity(spec, event.last.value));
         let severity = severities.max().unwrap_or(spec.severity);
         let verdict = escalation::on_event(&spec.alert.steps, severity);
         self.remember(&spec.name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
         let last = LastSignal {
-            at: first.signal.at,
-            value: first.signal.value,
-            threshold: first.signal.threshold,
-            summary: first.signal.summary.clone(),
             details: details(events),
-            link: discover::covering(events.iter().filter_map(|event| event.link.as_deref())),
+            link: discover::covering(events.iter().filter_map(|event| event.last.link.as_deref())),
+            ..first.last.clone()
         };
         let message = Message {
             episode: id,
@@ -135,27 +145,27 @@ impl Notifier {
 }
 
 /// The same for the same events, however often they are found.
-fn id(name: &RuleName, events: &[LinkedSignal], window_end: Timestamp) -> EpisodeId {
+fn id(incarnation: &Incarnation, name: &RuleName, events: &[Occurrence], window_end: Timestamp) -> EpisodeId {
     let first = &events[0];
     if events.len() == 1 {
         let (mark, nth) = (first.mark.to_string(), first.nth.to_string());
-        return digest::once_id("event", &[&mark, &nth], name, &first.signal.labels, first.signal.at);
+        return digest::once_id(incarnation, "event", &[&mark, &nth], name, &first.labels, first.last.at);
     }
     // The number of signals belongs to the name: a later look at the same span may find a few more.
-    digest::once_id("events", &[&events.len().to_string()], name, &first.signal.labels, window_end)
+    digest::once_id(incarnation, "events", &[&events.len().to_string()], name, &first.labels, window_end)
 }
 
 /// The labels that all events have.
-fn shared_labels(events: &[LinkedSignal]) -> Vec<Label> {
-    let shared = |label: &&Label| events.iter().all(|event| event.signal.labels.contains(label));
-    events[0].signal.labels.iter().filter(shared).cloned().collect()
+fn shared_labels(events: &[Occurrence]) -> Vec<Label> {
+    let shared = |label: &&Label| events.iter().all(|event| event.labels.contains(label));
+    events[0].labels.iter().filter(shared).cloned().collect()
 }
 
 /// The labels as a text calls them: where the events have different values, the most frequent ones.
-fn named_labels(events: &[LinkedSignal]) -> Vec<Label> {
+fn named_labels(events: &[Occurrence]) -> Vec<Label> {
     let named = |label: &Label| {
         let values = events.iter().filter_map(|event| {
-            let own = event.signal.labels.iter().find(|own| own.name == label.name)?;
+            let own = event.labels.iter().find(|own| own.name == label.name)?;
             Some(own.value.as_deref())
         });
         let values = by_count(values);
@@ -170,14 +180,14 @@ fn named_labels(events: &[LinkedSignal]) -> Vec<Label> {
         };
         Label { name: label.name.clone(), value: Some(listed.join(", ") + &more) }
     };
-    events[0].signal.labels.iter().map(named).collect()
+    events[0].labels.iter().map(named).collect()
 }
 
 /// A line each: the other events of a key, or the keys with the most events.
-fn more(events: &[LinkedSignal], most: usize) -> Vec<String> {
-    let keys = by_count(events.iter().map(|event| event.signal.labels.as_slice()));
+fn more(events: &[Occurrence], most: usize) -> Vec<String> {
+    let keys = by_count(events.iter().map(|event| event.labels.as_slice()));
     let (mut lines, left): (Vec<String>, usize) = if keys.len() == 1 {
-        let lines = events.iter().skip(1).take(most).map(|event| event.signal.summary.clone());
+        let lines = events.iter().skip(1).take(most).map(|event| event.last.summary.clone());
         (lines.collect(), (events.len() - 1).saturating_sub(most))
     } else {
         let line = |(labels, count): &(&[Label], usize)| {
@@ -205,14 +215,14 @@ fn by_count<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Vec<(T, usize)> {
 }
 
 /// The first event's details, with the documents of all.
-fn details(events: &[LinkedSignal]) -> String {
-    let first = &events[0].signal.details;
+fn details(events: &[Occurrence]) -> String {
+    let first = &events[0].last.details;
     let read = |details: &str| serde_json::from_str::<Value>(details).unwrap_or_default();
     if events.len() == 1 {
         return first.clone();
     }
     let documents = events.iter().take(DOCUMENTS_MAX).flat_map(|event| {
-        match read(&event.signal.details).get_mut("documents").map(Value::take) {
+        match read(&event.last.details).get_mut("documents").map(Value::take) {
             Some(Value::Array(documents)) => documents,
             _ => Vec::new(),
         }
@@ -239,24 +249,20 @@ fn details(events: &[LinkedSignal]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{Signal, SignalKind};
-
     use super::*;
 
-    fn event(user: &str, at: i64) -> LinkedSignal {
+    fn event(user: &str, at: i64) -> Occurrence {
         let labels = [("zone", "a"), ("user", user)];
-        let signal = Signal {
-            labels: labels.map(|(name, value)| Label { name: name.into(), value: Some(value.into()) }).into(),
+        let last = LastSignal {
             at: Timestamp(at),
-            until: None,
-            kind: SignalKind::Event,
             value: None,
             threshold: None,
             summary: format!("{user} at {at}"),
             details: format!(r#"{{"n":{at},"documents":[{{"at":{at}}}]}}"#),
-            evidence: None,
+            link: None,
         };
-        LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
+        let labels = labels.map(|(name, value)| Label { name: name.into(), value: Some(value.into()) });
+        Occurrence { labels: labels.into(), last, nth: 0, mark: 0 }
     }
 
     fn values(labels: &[Label]) -> Vec<&str> {
@@ -265,19 +271,19 @@ mod tests {
 
     #[test]
     fn a_group_has_the_labels_that_its_events_share() {
-        let events: Vec<LinkedSignal> =
+        let events: Vec<Occurrence> =
             (0..12).map(|n| event(["ada", "bob", "eve", "joe"][n % 4 % 3], n as i64)).collect();
         assert_eq!(values(&shared_labels(&events)), ["a"]);
         assert_eq!(values(&named_labels(&events)), ["a", "ada, bob, eve"]);
         assert_eq!(more(&events, 20), ["zone a, user ada: 6", "zone a, user bob: 3", "zone a, user eve: 3"]);
-        let many: Vec<LinkedSignal> = (0..25).map(|n| event(&format!("u{n}"), n)).collect();
+        let many: Vec<Occurrence> = (0..25).map(|n| event(&format!("u{n}"), n)).collect();
         assert_eq!(values(&named_labels(&many)), ["a", "u0, u1, u2 and 22 more"]);
         assert_eq!((more(&many, 20).len(), more(&many, 20)[10].as_str()), (11, "and 15 more keys"));
     }
 
     #[test]
     fn a_group_of_one_key_lists_its_events() {
-        let events: Vec<LinkedSignal> = (0..25).map(|n| event("ada", n)).collect();
+        let events: Vec<Occurrence> = (0..25).map(|n| event("ada", n)).collect();
         let lines = more(&events, 20);
         assert_eq!((lines.len(), lines[0].as_str(), lines[20].as_str()), (21, "ada at 1", "and 4 more"));
         assert!(details(&events).starts_with(r#"{"n":0,"documents":[{"at":0},{"at":1},"#));

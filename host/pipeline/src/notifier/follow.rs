@@ -8,14 +8,14 @@ use crate::message::{Message, Wording};
 use crate::record::{EpisodeRecord, LastSignal, Phase};
 use crate::spec::{AlertSpec, DestinationName, RuleName, RuleSpec};
 
+use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
 use super::hold::Of;
-use super::{Context, Notifier};
 
 /// Lines of a summary; what is beyond them is counted.
 const LINES_MAX: usize = 20;
 
-impl Notifier {
+impl Decider {
     /// Lets the open episodes of a rule follow its steps and its `repeat`, where they are not those that were in force
     /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
     pub(super) fn follow_rule(&mut self, name: &RuleName, context: &mut Context<'_>) {
@@ -63,7 +63,7 @@ impl Notifier {
             episode.repeat = alert.repeat;
             episode.early.retain(|step| steps.contains(step));
             episode.stepped_until = Some(context.now);
-            context.ledger.episode(&episode);
+            context.draft.episode(&episode);
             if let Some(known) = self.rules.get_mut(name) {
                 known.open.insert(episode.labels.clone(), episode);
             }
@@ -89,7 +89,7 @@ impl Notifier {
         }
         let now = context.now;
         let message = Message {
-            episode: digest::once_id("edited", &[&to.0], &spec.name, &[], now),
+            episode: digest::once_id(context.incarnation, "edited", &[&to.0], &spec.name, &[], now),
             rule: spec.name.clone(),
             owner: spec.owner.clone(),
             environment: context.config.environment.clone(),

@@ -5,10 +5,10 @@ use crate::message::{Message, Wording};
 use crate::record::LastSignal;
 use crate::spec::RuleSpec;
 
+use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
-use super::{Context, Notifier};
 
-impl Notifier {
+impl Decider {
     /// The rule failed on a slice of time for good: its destinations hear of that as well.
     pub(super) fn announce_gap(
         &mut self,
@@ -25,7 +25,7 @@ impl Notifier {
             jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
         };
         let message = Message {
-            episode: digest::once_id("gap", &[], name, &[], over.start),
+            episode: digest::once_id(context.incarnation, "gap", &[], name, &[], over.start),
             rule: name.clone(),
             owner: spec.owner.clone(),
             environment: context.config.environment.clone(),

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{AlertText, Cause, Duration, Receipt, Refusal, Timestamp};
 
-use crate::digest;
+use crate::action::{Action, Note};
+use crate::backoff::backoff;
 use crate::message::Message;
-use crate::order::{Action, Note};
 use crate::reason::DeliveryReason;
 use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
@@ -20,9 +20,9 @@ use crate::text::Text;
 pub(crate) struct Outbox {
     entries: BTreeMap<IntentId, Entry>,
     lanes: BTreeMap<Lane, VecDeque<IntentId>>,
-    doors: BTreeMap<DestinationName, Door>,
+    queues: BTreeMap<DestinationName, DestinationQueue>,
     /// Lanes of open episodes in which something has arrived.
-    heard: BTreeSet<Lane>,
+    arrived: BTreeSet<Lane>,
     /// Lanes taken over with messages in them: whether anything arrived before is not known.
     inherited: BTreeSet<Lane>,
     /// Which destinations there are is known.
@@ -52,7 +52,7 @@ enum Stage {
 }
 
 #[derive(Debug, Default)]
-struct Door {
+struct DestinationQueue {
     /// `None`: the destination is not configured (any more), and its messages wait until their deadline.
     spec: Option<DestinationSpec>,
     /// The deadline it had last.
@@ -94,7 +94,7 @@ impl Outbox {
         now: Timestamp,
     ) -> Vec<Note> {
         self.inherited = records.iter().map(lane).collect();
-        self.heard = told.filter(|lane| !self.inherited.contains(lane)).collect();
+        self.arrived = told.filter(|lane| !self.inherited.contains(lane)).collect();
         records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let mut notes = Vec::new();
         for mut record in records {
@@ -127,20 +127,20 @@ impl Outbox {
     }
 
     pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {
-        self.doors.values_mut().for_each(|door| door.spec = None);
+        self.queues.values_mut().for_each(|queue| queue.spec = None);
         for spec in specs {
-            let door = self.doors.entry(spec.name.clone()).or_default();
-            door.deadline = Some(spec.deadline);
-            door.spec = Some(spec);
+            let queue = self.queues.entry(spec.name.clone()).or_default();
+            queue.deadline = Some(spec.deadline);
+            queue.spec = Some(spec);
         }
         self.configured = true;
     }
 
     /// Whether something of its episode has arrived where `record` was to go, as far as is known.
-    pub(crate) fn has_heard(&self, record: &IntentRecord) -> bool {
+    pub(crate) fn has_arrived(&self, record: &IntentRecord) -> bool {
         let lane = lane(record);
         let unknown = record.message.cause != Cause::Opened && self.inherited.contains(&lane);
-        unknown || self.heard.contains(&lane)
+        unknown || self.arrived.contains(&lane)
     }
 
     /// The beginning in `dead` did not arrive: an end that comes next in its lane would be news of nothing.
@@ -171,11 +171,11 @@ impl Outbox {
         }
         let lane = lane(&record);
         // The store keeps no order but this one.
-        let door = self.doors.entry(record.destination.clone()).or_default();
-        if let Some(newest) = door.newest {
+        let queue = self.queues.entry(record.destination.clone()).or_default();
+        if let Some(newest) = queue.newest {
             record.created_at = record.created_at.max(newest + Duration(1));
         }
-        door.newest = Some(record.created_at);
+        queue.newest = Some(record.created_at);
         let ids = self.lanes.entry(lane.clone()).or_default();
         ids.push_back(record.id.clone());
         let first = ids.len() == 1;
@@ -194,14 +194,14 @@ impl Outbox {
 
     /// Claimed or being sent.
     pub(crate) fn busy(&self) -> usize {
-        self.doors.values().map(|door| door.busy).sum()
+        self.queues.values().map(|queue| queue.busy).sum()
     }
 
     /// When the next message may be claimed for which its destination has room now.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let due = self.doors.values().filter_map(|door| match &door.spec {
-            Some(_) => door.ready.first().filter(|_| door.room() > 0).map(|(due, _, _)| *due),
-            None => door.orphan().filter(|_| self.configured).map(|(dies, _)| dies),
+        let due = self.queues.values().filter_map(|queue| match &queue.spec {
+            Some(_) => queue.ready.first().filter(|_| queue.room() > 0).map(|(due, _, _)| *due),
+            None => queue.orphan().filter(|_| self.configured).map(|(dies, _)| dies),
         });
         due.min()
     }
@@ -216,9 +216,9 @@ impl Outbox {
         render: impl Fn(&Message, AlertText) -> Text,
     ) -> Vec<Claim> {
         let mut changed = Vec::new();
-        let names: Vec<DestinationName> = self.doors.keys().cloned().collect();
+        let names: Vec<DestinationName> = self.queues.keys().cloned().collect();
         for name in names {
-            while let Some(id) = self.doors.get(&name).and_then(|door| door.due(now)) {
+            while let Some(id) = self.queues.get(&name).and_then(|queue| queue.due(now)) {
                 changed.extend(self.claim_one(&id, now, (owner, epoch), &render));
             }
             while let Some(id) = self.orphan_due(&name, now) {
@@ -230,8 +230,8 @@ impl Outbox {
 
     /// A message that has waited too long for its destination to be configured again.
     fn orphan_due(&self, name: &DestinationName, now: Timestamp) -> Option<IntentId> {
-        let door = self.doors.get(name).filter(|door| self.configured && door.spec.is_none())?;
-        door.orphan().filter(|(dies, _)| *dies <= now).map(|(_, id)| id.clone())
+        let queue = self.queues.get(name).filter(|queue| self.configured && queue.spec.is_none())?;
+        queue.orphan().filter(|(dies, _)| *dies <= now).map(|(_, id)| id.clone())
     }
 
     fn bury(&mut self, id: &IntentId, now: Timestamp) -> Option<Settled> {
@@ -253,10 +253,10 @@ impl Outbox {
         render: impl Fn(&Message, AlertText) -> Text,
     ) -> Option<Claim> {
         let entry = self.entries.get_mut(id)?;
-        let door = self.doors.get_mut(&entry.record.destination)?;
-        door.ready.pop_first();
+        let queue = self.queues.get_mut(&entry.record.destination)?;
+        queue.ready.pop_first();
         let Delivery::Owed { attempt, last, .. } = entry.record.delivery.clone() else { return None };
-        let deadline = door.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
+        let deadline = queue.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
         // However long the host was down, a message gets its one attempt, and one more if that one's outcome was lost.
         if !entry.granted && now >= entry.record.created_at + deadline {
             let reason = last.unwrap_or_else(|| "not delivered in time".into());
@@ -268,10 +268,10 @@ impl Outbox {
             self.remove(id);
             return Some(Claim::Dead(Settled { record, note }));
         }
-        door.busy += 1;
+        queue.busy += 1;
         entry.stage = Stage::Claiming;
         entry.granted = false;
-        if let Some(spec) = &door.spec {
+        if let Some(spec) = &queue.spec {
             entry.record.text.get_or_insert_with(|| render(&entry.record.message, spec.text));
         }
         entry.record.delivery = Delivery::Claimed { owner: owner.clone(), epoch, attempt: attempt + 1 };
@@ -281,9 +281,11 @@ impl Outbox {
     /// The claim of `id` is written: hands it out.
     pub(crate) fn start(&mut self, id: &IntentId) -> Option<Action> {
         let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
+        let Delivery::Claimed { epoch, .. } = entry.record.delivery else { return None };
         entry.stage = Stage::Sending;
         Some(Action::Deliver {
             id: id.clone(),
+            epoch,
             destination: entry.record.destination.clone(),
             intent: Box::new(entry.record.intent()),
         })
@@ -321,7 +323,7 @@ impl Outbox {
                     record.message.cause,
                     Cause::Opened | Cause::Escalated | Cause::Worse | Cause::Repeat
                 ) {
-                    self.heard.insert(lane(&record));
+                    self.arrived.insert(lane(&record));
                 }
                 self.remove(id);
                 Some(Settled {
@@ -341,7 +343,7 @@ impl Outbox {
                 self.settle(id, Err(Refusal::Unavailable { reason, retry_after }), now, seed)
             }
             Err(Refusal::Unavailable { reason, retry_after }) => {
-                let spec = self.doors.get(&destination).and_then(|door| door.spec.as_ref());
+                let spec = self.queues.get(&destination).and_then(|queue| queue.spec.as_ref());
                 let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
                 entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
                 if entry.record.message.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
@@ -365,7 +367,7 @@ impl Outbox {
                     DeliveryReason::UnderWay { destination, attempt: *attempt }
                 }
                 _ if head != Some(&entry.record.id) => DeliveryReason::EarlierMessageFirst { destination },
-                _ if self.doors.get(&destination).is_none_or(|door| door.spec.is_none()) => {
+                _ if self.queues.get(&destination).is_none_or(|queue| queue.spec.is_none()) => {
                     DeliveryReason::UnknownDestination { destination }
                 }
                 Delivery::Owed { due, attempt, last: Some(last) } => DeliveryReason::RetryLater {
@@ -383,8 +385,8 @@ impl Outbox {
         let entry = self.entries.get_mut(id).expect("its caller has just looked at it");
         entry.stage = Stage::Waiting;
         let record = entry.record.clone();
-        if let Some(door) = self.doors.get_mut(&record.destination) {
-            door.busy = door.busy.saturating_sub(1);
+        if let Some(queue) = self.queues.get_mut(&record.destination) {
+            queue.busy = queue.busy.saturating_sub(1);
         }
         self.ready_head(&lane(&record));
         record
@@ -393,17 +395,17 @@ impl Outbox {
     /// Forgets a message that has come to its end, and lets the next of its lane come forward.
     fn remove(&mut self, id: &IntentId) {
         let Some(entry) = self.entries.remove(id) else { return };
-        if let Some(door) = self.doors.get_mut(&entry.record.destination) {
+        if let Some(queue) = self.queues.get_mut(&entry.record.destination) {
             if entry.stage == Stage::Waiting {
-                door.ready.retain(|(_, _, other)| other != id);
+                queue.ready.retain(|(_, _, other)| other != id);
             } else {
-                door.busy = door.busy.saturating_sub(1);
+                queue.busy = queue.busy.saturating_sub(1);
             }
         }
         let lane = lane(&entry.record);
         // Nothing comes after an end.
         if entry.record.message.cause == Cause::Resolved {
-            self.heard.remove(&lane);
+            self.arrived.remove(&lane);
             self.inherited.remove(&lane);
         }
         if let Some(ids) = self.lanes.get_mut(&lane) {
@@ -420,13 +422,13 @@ impl Outbox {
         let Some(id) = self.lanes.get(lane).and_then(|ids| ids.front()) else { return };
         let Some(Entry { record, stage: Stage::Waiting, .. }) = self.entries.get(id) else { return };
         if let Delivery::Owed { due, .. } = record.delivery {
-            let door = self.doors.entry(lane.1.clone()).or_default();
-            door.ready.insert((due, record.created_at, id.clone()));
+            let queue = self.queues.entry(lane.1.clone()).or_default();
+            queue.ready.insert((due, record.created_at, id.clone()));
         }
     }
 }
 
-impl Door {
+impl DestinationQueue {
     /// Without its destination: the message that dies first, and when.
     fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
         let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
@@ -461,13 +463,6 @@ fn retry_at(
         });
     let pause = backoff(first, most, attempt, &record.id.0, seed).max(retry_after.unwrap_or(Duration::ZERO));
     (now + pause).min((record.created_at + deadline).max(now + Duration(1)))
-}
-
-/// The pause after the `attempt`th failure in a row.
-pub(crate) fn backoff(first: Duration, most: Duration, attempt: u32, name: &str, seed: u64) -> Duration {
-    let doubled = first.saturating_mul(1_u64 << attempt.saturating_sub(1).min(32)).min(most);
-    let half = Duration(doubled.0 / 2);
-    half + digest::spread(Duration(doubled.0 - half.0 + 1), name, seed ^ u64::from(attempt))
 }
 
 fn lane(record: &IntentRecord) -> Lane {

@@ -2,12 +2,13 @@ use watchbell_contract::{Cause, Receipt, Refusal};
 
 use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
 
+use super::decider::{Context, Decider};
+use super::escalation;
 use super::outbox::Settled;
-use super::{Context, Notifier, escalation};
 
-impl Notifier {
+impl Decider {
     /// Takes in how an attempt ended.
-    pub(crate) fn delivered(
+    pub(super) fn delivered(
         &mut self,
         id: &IntentId,
         outcome: Result<Receipt, Refusal>,
@@ -22,38 +23,38 @@ impl Notifier {
     pub(super) fn settled(&mut self, settled: Settled, context: &mut Context<'_>) {
         let Settled { record, note } = settled;
         match record.delivery {
-            Delivery::Delivered { .. } => self.heard(&record, context),
-            Delivery::Dead { .. } => self.unheard(&record, context),
+            Delivery::Delivered { .. } => self.arrived(&record, context),
+            Delivery::Dead { .. } => self.never_arrived(&record, context),
             Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
         }
-        context.ledger.intent(record);
-        context.ledger.note(note);
+        context.draft.intent(record);
+        context.draft.note(note);
     }
 
-    fn heard(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+    fn arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
         let (destination, at) = (record.destination.clone(), context.now);
         if let Some(episode) = self.episode_of(record)
             && !matches!(episode.phase, Phase::ResolvedByHand { .. })
-            && !escalation::has_heard(episode, &destination)
+            && !escalation::is_notified(episode, &destination)
         {
-            episode.told.push(Notified { destination, at, step: None });
-            context.ledger.episode(episode);
+            episode.notified.push(Notified { destination, at, step: None });
+            context.draft.episode(episode);
         }
     }
 
-    fn unheard(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+    fn never_arrived(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
         let begins = matches!(record.message.cause, Cause::Opened | Cause::Escalated);
-        if !begins || self.outbox.has_heard(record) {
+        if !begins || self.outbox.has_arrived(record) {
             return;
         }
         if let Some(episode) = self.episode_of(record) {
-            episode.told.retain(|told| told.destination != record.destination);
-            context.ledger.episode(episode);
+            episode.notified.retain(|notified| notified.destination != record.destination);
+            context.draft.episode(episode);
         }
         // Its end may be owed already, after this.
         if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
-            context.ledger.intent(settled.record);
-            context.ledger.note(settled.note);
+            context.draft.intent(settled.record);
+            context.draft.note(settled.note);
         }
     }
 

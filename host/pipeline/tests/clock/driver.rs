@@ -1,25 +1,28 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use watchbell_contract::{
     AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp, Window,
 };
-use watchbell_pipeline::order::{Action, Evaluation, Event, Purpose, Run};
-use watchbell_pipeline::record::{Commit, Delivery, GapRecord, HostId, Phase, Snapshot};
+use watchbell_pipeline::action::{Action, Purpose, Run};
+use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::record::{BundleRef, GapRecord, HostId, RuleRecord};
 use watchbell_pipeline::spec::{AlertSpec, DestinationName, DestinationSpec, RuleSpec, Schedule, Step};
-use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_pipeline::{Config, Coordinator};
+use watchbell_store::{Memory, Store};
 
 type Finds = Box<dyn Fn(&Run, Timestamp) -> Vec<Signal>>;
 
 pub(crate) struct Driver {
-    engine: Engine,
+    coordinator: Coordinator,
+    bundles: u64,
     now: Timestamp,
     bundle: Vec<RuleSpec>,
     finds: Finds,
-    pub(crate) store: Snapshot,
+    store: Memory,
     pub(crate) windows: Vec<Judged>,
     received: Vec<(Timestamp, Intent)>,
     pub(crate) bodies: Vec<String>,
-    pub(crate) gaps: Vec<GapRecord>,
     /// The index has no documents.
     pub(crate) is_silent: bool,
 }
@@ -35,9 +38,10 @@ pub(crate) struct Judged {
 impl Driver {
     pub(crate) fn new(from: &str, rules: Vec<RuleSpec>) -> Self {
         let now = at(from);
-        let store = Snapshot::default();
+        let mut store = Memory::new();
         let mut driver = Self {
-            engine: Engine::new(config(), now, store.clone()),
+            coordinator: take_over(&mut store, now),
+            bundles: 0,
             now,
             bundle: rules.clone(),
             finds: Box::new(|_, _| Vec::new()),
@@ -45,7 +49,6 @@ impl Driver {
             windows: Vec::new(),
             received: Vec::new(),
             bodies: Vec::new(),
-            gaps: Vec::new(),
             is_silent: false,
         };
         driver.bundle(rules);
@@ -58,23 +61,25 @@ impl Driver {
 
     pub(crate) fn bundle(&mut self, rules: Vec<RuleSpec>) {
         self.bundle = rules.clone();
-        let digest = format!("{rules:?}");
-        self.handle(Event::Bundle { digest, rules, destinations: vec![destination()] });
+        self.bundles += 1;
+        let bundle = BundleRef { digest: self.bundles.to_string(), generation: self.bundles };
+        let rules = rules.into_iter().map(Arc::new).collect();
+        self.handle(Input::Bundle { bundle, rules, destinations: vec![destination()] });
     }
 
     /// As a process that ends and begins again with what is stored.
     pub(crate) fn restart(&mut self) {
-        self.engine = Engine::new(config(), self.now, self.store.clone());
+        self.coordinator = take_over(&mut self.store, self.now);
         self.bundle(self.bundle.clone());
     }
 
     pub(crate) fn until(&mut self, end: &str) {
         let end = at(end);
         self.settle();
-        while let Some(wakeup) = self.engine.next_wakeup().filter(|wakeup| *wakeup <= end) {
+        while let Some(wakeup) = self.coordinator.next_wakeup().filter(|wakeup| *wakeup <= end) {
             assert!(wakeup >= self.now, "time goes back");
             self.now = wakeup;
-            self.handle(Event::Tick);
+            self.handle(Input::Tick);
             self.settle();
         }
         self.now = end;
@@ -104,14 +109,14 @@ impl Driver {
         self.received.iter().map(line).collect()
     }
 
-    fn handle(&mut self, event: Event) {
-        self.engine.handle(self.now, event);
+    fn handle(&mut self, input: Input) {
+        self.coordinator.handle(self.now, input);
     }
 
     fn settle(&mut self) {
-        let mut events = VecDeque::new();
+        let mut inputs = VecDeque::new();
         loop {
-            while let Some(action) = self.engine.poll_action() {
+            while let Some(action) = self.coordinator.poll_action() {
                 match action {
                     Action::Evaluate(run) => {
                         self.windows.push(Judged {
@@ -125,46 +130,46 @@ impl Driver {
                         // As the host asks: of new time only.
                         let no_data = self.is_silent && run.judged < run.window.end;
                         let outcome = Ok(Evaluation { finding, no_data, ..Evaluation::default() });
-                        events.push_back(Event::Evaluated { run: run.id, outcome });
+                        inputs.push_back(Input::Evaluated { run: run.id, outcome });
                     }
                     Action::Persist(commit) => {
-                        self.write(&commit);
-                        events.push_back(Event::Persisted { nonce: commit.nonce, written: true });
+                        let lost = self.store.commit(&commit).unwrap();
+                        let outcome = Persisted::Written { lost };
+                        inputs.push_back(Input::Persisted { nonce: commit.nonce, outcome });
                     }
-                    Action::Deliver { id, intent, .. } => {
+                    Action::Deliver { id, epoch, intent, .. } => {
                         self.bodies.push(intent.body.clone());
                         self.received.push((self.now, *intent));
-                        events.push_back(Event::Delivered { intent: id, outcome: Ok(Receipt::default()) });
+                        inputs.push_back(Input::Delivered {
+                            intent: id,
+                            epoch,
+                            outcome: Ok(Receipt::default()),
+                        });
+                    }
+                    Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
+                        panic!("one host owns everything: {action:?}")
                     }
                     Action::Note(_) => {}
                 }
             }
-            let Some(event) = events.pop_front() else { return };
-            self.handle(event);
+            let Some(input) = inputs.pop_front() else { return };
+            self.handle(input);
         }
     }
 
-    fn write(&mut self, commit: &Commit) {
-        let store = &mut self.store;
-        store.rules.retain(|rule| !commit.rules_ended.contains(&rule.rule));
-        for rule in &commit.rules {
-            store.rules.retain(|kept| kept.rule != rule.rule);
-            store.rules.push(rule.clone());
-        }
-        for episode in &commit.episodes {
-            store.episodes.retain(|kept| kept.id != episode.id);
-            if !matches!(episode.phase, Phase::Resolved { .. }) {
-                store.episodes.push(episode.clone());
-            }
-        }
-        for intent in &commit.intents {
-            store.intents.retain(|kept| kept.id != intent.id);
-            if matches!(intent.delivery, Delivery::Owed { .. } | Delivery::Claimed { .. }) {
-                store.intents.push(intent.clone());
-            }
-        }
-        self.gaps.extend(commit.gaps.iter().cloned());
+    pub(crate) fn rules(&self) -> Vec<&RuleRecord> {
+        self.store.rules().collect()
     }
+
+    pub(crate) fn gaps(&self) -> &[GapRecord] {
+        self.store.gaps()
+    }
+}
+
+fn take_over(store: &mut Memory, now: Timestamp) -> Coordinator {
+    let config = config();
+    let holdings = store.take_all(&config.host).unwrap();
+    Coordinator::owning(config, now, holdings)
 }
 
 /// Runs every `every`, and checks as often.
@@ -215,12 +220,8 @@ fn short(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()[5..19].to_owned()
 }
 
-fn config() -> EngineConfig {
-    EngineConfig {
-        jitter_max: Duration::ZERO,
-        commit_interval: Duration::ZERO,
-        ..EngineConfig::new(HostId("h".into()))
-    }
+fn config() -> Config {
+    Config { jitter_max: Duration::ZERO, commit_interval: Duration::ZERO, ..Config::new(HostId("h".into())) }
 }
 
 fn destination() -> DestinationSpec {

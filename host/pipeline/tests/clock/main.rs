@@ -202,10 +202,10 @@ fn a_rule_that_was_off_tells_nothing_twice_and_names_the_span_it_left_out() {
         // Within the time it looks back: what came meanwhile is told.
         let soon = after("2026-03-09T12:08:00Z", restart, gone);
         assert_eq!(summaries(&soon), ["11:55", "12:02", "12:06", "13:01"]);
-        assert_eq!(soon.gaps, []);
+        assert_eq!(soon.gaps(), []);
         let late = after("2026-03-09T13:00:00Z", restart, gone);
         assert_eq!(summaries(&late), ["11:55", "12:02", "13:01"]);
-        let [gap] = &late.gaps[..] else { panic!("{:?}", late.gaps) };
+        let [gap] = late.gaps() else { panic!("{:?}", late.gaps()) };
         assert_eq!(
             (gap.reason, gap.over.start, gap.over.end),
             (GapReason::Disabled, at("2026-03-09T12:04:00Z"), at("2026-03-09T12:49:00Z"),)
@@ -220,14 +220,14 @@ fn what_was_off_for_a_month_is_forgotten() {
     driver.until("2026-03-09T12:05:00Z");
     driver.bundle(vec![]);
     driver.until("2026-03-09T12:06:00Z");
-    assert!(driver.store.rules[0].off_since.is_some() && driver.store.rules[0].state.is_none());
+    assert!(driver.rules()[0].off_since.is_some() && driver.rules()[0].state.is_none());
     driver.until("2026-04-20T12:00:00Z");
     driver.bundle(vec![]);
     driver.until("2026-04-20T12:01:00Z");
-    assert_eq!(driver.store.rules, []);
+    assert!(driver.rules().is_empty());
     driver.bundle(vec![spec]);
     driver.until("2026-04-20T12:05:00Z");
-    assert_eq!(driver.gaps, []);
+    assert_eq!(driver.gaps(), []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! A seeded run of the engine in a world of faults: outages, late documents, traps, edited and
-//! switched rules, lost acknowledgements,
-//! a crash between any two actions, and hosts that were taken over and do not know it yet. Promises are checked after every step. `SEED=7 cargo test -p
+//! A seeded run of three partitions and the notifier on two hosts, in a world of faults: outages, late documents, traps,
+//! edited and switched rules that reach one host before the other, lost acknowledgements, a crash between any two
+//! actions, and hosts that have lost something and do not know it yet. Promises are checked after every step. `SEED=7 cargo test -p
 //! watchbell-pipeline --test sim` replays one run.
 mod store; // a store in memory that checks what it is given
 mod world; // documents, rules over them, and what a run of them finds
@@ -18,7 +18,8 @@ fn every_promise_holds_under_every_seed() {
         Ok(seed) => vec![seed.parse().expect("SEED is a number")],
         Err(_) => (0..SEEDS).collect(),
     };
-    let (mut crashes, mut takeovers) = (0, 0);
+    let (mut crashes, mut takeovers, mut notifiers_taken) = (0, 0, 0);
+    let (mut read, mut retaken) = (0, 0);
     let mut repeats = 0;
     let mut gaps = 0;
     let (mut edits, mut worse, mut summaries) = (0, 0, 0);
@@ -29,6 +30,9 @@ fn every_promise_holds_under_every_seed() {
             Ok(tally) => {
                 crashes += tally.crashes;
                 takeovers += tally.takeovers;
+                notifiers_taken += tally.notifiers_taken;
+                read += tally.read;
+                retaken += tally.retaken;
                 repeats += tally.flagged_repeats;
                 gaps += tally.gaps;
                 edits += tally.edits;
@@ -59,5 +63,9 @@ fn every_promise_holds_under_every_seed() {
             "{switched} times on again, {spans_off} spans off"
         );
         assert!(commands > 100, "{commands} commands");
+        assert!(
+            notifiers_taken > 50 && read > 1_000 && retaken > 10,
+            "{notifiers_taken} notifiers taken, {read} transitions read, {retaken} begun anew"
+        );
     }
 }

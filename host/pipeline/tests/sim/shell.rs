@@ -3,29 +3,59 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
+use watchbell_pipeline::action::{Action, Note, Run, RunId};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run, RunId};
+use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{
-    Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
-    IntentId, Phase,
+    BundleRef, Command, CommandId, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord,
+    HostId, IntentId, Nonce, Owned, PartitionId, Phase, Position, StoreMeta,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
-use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_pipeline::{Config, Coordinator};
 
-use crate::store::Store;
+use crate::store::{Store, Under};
 use crate::world::{self, Bundle, START, Switch, World};
 
 /// Faults are drawn until here; then the world is well and everything has to come to its end.
 const FAULTS_UNTIL: i64 = START + 5_400_000;
 pub(crate) const END: i64 = START + 9_000_000;
 
-/// A process with an engine, by the epoch under which it took over.
+/// Hosts that are alive at any time.
+const HOSTS: usize = 2;
+
+/// A process.
 struct Host {
-    epoch: Epoch,
-    engine: Engine,
-    running: BTreeMap<RunId, RuleName>,
+    /// Of all processes there ever were.
+    process: u64,
+    coordinator: Coordinator,
+    /// Under which it took over what it owns, or believes to own.
+    epochs: BTreeMap<Owned, Epoch>,
+    running: BTreeMap<RunId, (RuleName, Epoch)>,
     persisting: bool,
-    sending: BTreeMap<IntentId, (String, DestinationName)>,
+    /// The last one that it made.
+    commit: Option<(Nonce, Under)>,
+    sending: BTreeMap<(IntentId, Epoch), (String, DestinationName)>,
+    bundle: Bundle,
+    generation: u64,
+    /// The generation that the store knew when it took the notifier over: it waits until it has that.
+    waits_for: u64,
+    /// Since then, it has had the switched rules on.
+    knows_switched: bool,
+    /// At some time since its last commit, it did not.
+    was_ignorant: bool,
+    /// Since its last commit.
+    is_edited: bool,
+}
+
+impl Host {
+    /// What it has in force for its next commit.
+    fn under(&mut self) -> Under {
+        Under {
+            edition: self.bundle.edition,
+            is_edited: std::mem::take(&mut self.is_edited),
+            knows_switched: !std::mem::replace(&mut self.was_ignorant, !self.knows_switched),
+        }
+    }
 }
 
 /// Ticks of one instant: one for each thing that may be due then, and no more.
@@ -36,22 +66,25 @@ pub(crate) struct Sim {
     random: StdRng,
     now: i64,
     pub(crate) store: Store,
-    /// The last one owns the store; those before it were taken over, and do not know it yet.
     hosts: Vec<Host>,
-    /// What will happen, by when, and at which host.
-    coming: BTreeMap<(i64, u64), (Epoch, Coming)>,
+    processes: u64,
+    /// Which process owns what, as the store knows; whoever owned it before does not know it yet.
+    owners: BTreeMap<Owned, u64>,
+    /// What will happen, by when, and in which process.
+    coming: BTreeMap<(i64, u64), (u64, Coming)>,
     order: u64,
     /// Each intent as its receiver got it, and whether that delivery was flagged.
     pub(crate) received: Vec<(Intent, DestinationName)>,
     lanes: BTreeMap<(String, DestinationName), Timestamp>,
     outage_until: i64,
-    /// In force.
+    /// As it is deployed, and how many were before it; hosts learn of it one after the other.
     bundle: Bundle,
+    generation: u64,
     /// Ticks since time last went on.
     still: u32,
     /// How many different ones were asked for.
     commands: u64,
-    /// When each was put in force.
+    /// When each came into force at the notifier.
     pub(crate) bundles: Vec<(i64, Bundle)>,
     tally: Tally,
 }
@@ -59,8 +92,12 @@ pub(crate) struct Sim {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) crashes: u32,
-    /// Of hosts that were alive.
+    /// From hosts that were alive: of partitions, and of the notifier.
     pub(crate) takeovers: u32,
+    pub(crate) notifiers_taken: u32,
+    /// Transitions that the notifier read from the store, and how often it began anew since a partition was lost.
+    pub(crate) read: u32,
+    pub(crate) retaken: u32,
     pub(crate) flagged_repeats: u32,
     pub(crate) gaps: usize,
     pub(crate) edits: u32,
@@ -80,41 +117,49 @@ enum Coming {
     /// Written at that instant if `write`; acknowledged if `acknowledge`.
     Persisted {
         commit: Box<Commit>,
+        under: Under,
         write: bool,
         acknowledge: bool,
     },
+    /// The bundle of that generation reaches the host.
+    Bundle(u64, Bundle),
+    Read(Vec<Position>),
+    Retake(Epoch),
     Delivered {
         id: IntentId,
+        epoch: Epoch,
         outcome: Result<Receipt, Refusal>,
     },
 }
 
 impl Sim {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut store = Store::default();
-        let now = START;
-        let host = Host::new(seed, now, &mut store);
-        Self {
+        let mut sim = Self {
             world: World::new(seed),
             random: StdRng::seed_from_u64(seed),
-            now,
-            store,
-            hosts: vec![host],
+            now: START,
+            store: Store::default(),
+            hosts: Vec::new(),
+            processes: 0,
+            owners: BTreeMap::new(),
             coming: BTreeMap::new(),
             order: 0,
             received: Vec::new(),
             lanes: BTreeMap::new(),
             outage_until: 0,
             bundle: Bundle { edition: 0, switch: Switch::On },
+            generation: 1,
             still: 0,
             commands: 0,
             bundles: Vec::new(),
             tally: Tally::default(),
-        }
+        };
+        (0..HOSTS).for_each(|_| sim.begin());
+        everything().for_each(|what| sim.give_anybody(what));
+        sim
     }
 
     pub(crate) fn run(mut self) -> Tally {
-        self.reload();
         while self.now < END {
             self.step();
         }
@@ -132,14 +177,14 @@ impl Sim {
         self.tally
     }
 
-    /// Carries out everything that engines order, then lets the next thing happen. May crash in between.
+    /// Carries out everything that is ordered, then lets the next thing happen. May crash in between.
     fn step(&mut self) {
         let mut index = 0;
         while index < self.hosts.len() {
             if self.faulty() && self.random.random_bool(0.001) {
                 return self.crash();
             }
-            match self.hosts[index].engine.poll_action() {
+            match self.hosts[index].coordinator.poll_action() {
                 Some(action) => self.carry_out(index, action),
                 None => index += 1,
             }
@@ -158,60 +203,60 @@ impl Sim {
             self.switch();
         }
         let wakeups = self.hosts.iter().enumerate();
-        let wakeups = wakeups.filter_map(|(index, host)| Some((host.engine.next_wakeup()?.0, index)));
-        let (wakeup, index) = wakeups.min().unwrap_or((END, self.owner()));
+        let wakeups = wakeups.filter_map(|(index, host)| Some((host.coordinator.next_wakeup()?.0, index)));
+        let (wakeup, index) = wakeups.min().unwrap_or((END, 0));
         let first = self.coming.keys().next().copied();
         match first {
             Some((at, _)) if at <= wakeup => {
                 self.now = self.now.max(at);
-                let (epoch, coming) = first.and_then(|key| self.coming.remove(&key)).expect("it was there");
-                self.happen(epoch, coming);
+                let (process, coming) = first.and_then(|key| self.coming.remove(&key)).expect("it was there");
+                self.happen(process, coming);
             }
             _ => {
                 // A tick that changes nothing and asks for another at once would never end.
                 self.still = if wakeup > self.now { 0 } else { self.still + 1 };
                 assert!(self.still < STILL_MAX, "time stands still at {}", self.now);
                 self.now = self.now.max(wakeup);
-                self.hosts[index].engine.handle(Timestamp(self.now), Event::Tick);
+                self.hosts[index].coordinator.handle(Timestamp(self.now), Input::Tick);
             }
         }
     }
 
-    fn owner(&self) -> usize {
-        self.hosts.len() - 1
+    fn owns(&self, index: usize, what: Owned) -> bool {
+        self.owners.get(&what) == Some(&self.hosts[index].process)
     }
 
     fn carry_out(&mut self, index: usize, action: Action) {
-        let is_owner = index == self.owner();
-        let (epoch, host) = (self.hosts[index].epoch, &mut self.hosts[index]);
+        let process = self.hosts[index].process;
         match action {
-            Action::Evaluate(run) => {
-                assert!(!host.running.values().any(|rule| *rule == run.rule), "two runs of {}", run.rule);
-                if is_owner {
-                    self.store.check_run(&run);
-                }
-                assert!(run.window.start <= run.window.settled && run.window.settled <= run.window.end);
-                assert!(run.window.end.0 <= self.now - 10_000, "a window that ends too late");
-                assert_eq!(
-                    (run.window.end.0 - run.window.start.0) % run.grid.0 as i64,
-                    0,
-                    "whole steps of the grid"
-                );
-                host.running.insert(run.id, run.rule.clone());
-                let slow = run.rule.0 == "level" && self.faulty();
-                let took = self.random.random_range(5..if slow { 90_000 } else { 2_000 });
-                self.later(epoch, took, Coming::Evaluated(run));
-            }
+            Action::Evaluate(run) => self.start_run(index, run),
             Action::Persist(commit) => {
+                let host = &mut self.hosts[index];
                 assert!(!std::mem::replace(&mut host.persisting, true), "two writes at once");
+                // A commit that is repeated is what it was.
+                let under = match host.commit {
+                    Some((nonce, under)) if nonce == commit.nonce => under,
+                    _ => host.under(),
+                };
+                host.commit = Some((commit.nonce, under));
                 let (write, acknowledge) = match self.fault(0.1) {
                     true => (self.random.random_bool(0.5), false),
                     false => (true, true),
                 };
                 let took = self.random.random_range(0..50);
-                self.later(epoch, took, Coming::Persisted { commit, write, acknowledge });
+                self.later(process, took, Coming::Persisted { commit, under, write, acknowledge });
             }
-            Action::Deliver { id, destination, intent } => self.deliver(index, id, destination, *intent),
+            Action::ReadTransitions(after) => {
+                let took = self.random.random_range(0..100);
+                self.later(process, took, Coming::Read(after));
+            }
+            Action::RetakeNotifier { seen } => {
+                let took = self.random.random_range(0..100);
+                self.later(process, took, Coming::Retake(seen));
+            }
+            Action::Deliver { id, epoch, destination, intent } => {
+                self.deliver(index, (id, epoch), destination, *intent);
+            }
             Action::Note(note) => {
                 if let Note::DeadLetter { .. } = note {
                     panic!("nothing is undeliverable here: {note:?}");
@@ -220,18 +265,44 @@ impl Sim {
         }
     }
 
-    fn deliver(&mut self, index: usize, id: IntentId, destination: DestinationName, intent: Intent) {
-        let is_owner = index == self.owner();
+    fn start_run(&mut self, index: usize, run: Run) {
+        let partition = Owned::Partition(PartitionId::of(&run.rule, world::PARTITIONS));
+        if self.owns(index, partition) {
+            self.store.check_run(&run);
+        }
         let host = &mut self.hosts[index];
-        let claim = (id.clone(), host.epoch, intent.attempt);
+        let (process, epoch) = (host.process, host.epochs[&partition]);
+        let is_same = |(rule, of): &(RuleName, Epoch)| *rule == run.rule && *of == epoch;
+        assert!(!host.running.values().any(is_same), "two runs of {}", run.rule);
+        assert!(run.window.start <= run.window.settled && run.window.settled <= run.window.end);
+        assert!(run.window.end.0 <= self.now - 10_000, "a window that ends too late");
+        let length = run.window.end.0 - run.window.start.0;
+        assert_eq!(length % run.grid.0 as i64, 0, "whole steps of the grid");
+        host.running.insert(run.id, (run.rule.clone(), epoch));
+        let slow = run.rule.0 == "level" && self.faulty();
+        let took = self.random.random_range(5..if slow { 90_000 } else { 2_000 });
+        self.later(process, took, Coming::Evaluated(run));
+    }
+
+    fn deliver(
+        &mut self,
+        index: usize,
+        (id, epoch): (IntentId, Epoch),
+        destination: DestinationName,
+        intent: Intent,
+    ) {
+        let is_owner = self.owns(index, Owned::Notifier);
+        let host = &mut self.hosts[index];
+        let process = host.process;
+        let claim = (id.clone(), epoch, intent.attempt);
         assert!(self.store.claims.contains(&claim), "nothing is sent that no commit holds: {intent:?}");
         let kept = &self.store.intents[&id];
         let lane = (intent.episode.clone(), destination.clone());
-        assert!(!host.sending.values().any(|other| *other == lane), "two messages of a lane at once");
-        let here = host.sending.values().filter(|(_, other)| *other == destination).count();
+        let sending = || host.sending.iter().filter(|((_, of), _)| *of == epoch).map(|(_, lane)| lane);
+        assert!(!sending().any(|other| *other == lane), "two messages of a lane at once");
+        let here = sending().filter(|(_, other)| *other == destination).count();
         assert!(here < if destination.0 == "chat" { 2 } else { 1 }, "too many at {destination}");
-        host.sending.insert(id.clone(), lane.clone());
-        let epoch = host.epoch;
+        host.sending.insert((id.clone(), epoch), lane.clone());
         if is_owner {
             assert!(matches!(kept.delivery, Delivery::Claimed { .. }), "sent while {:?}", kept.delivery);
             let last = self.lanes.entry(lane).or_insert(kept.created_at);
@@ -258,13 +329,13 @@ impl Sim {
             }
         };
         let took = self.random.random_range(1..3_000);
-        self.later(epoch, took, Coming::Delivered { id, outcome });
+        self.later(process, took, Coming::Delivered { id, epoch, outcome });
     }
 
-    fn happen(&mut self, epoch: Epoch, coming: Coming) {
+    fn happen(&mut self, process: u64, coming: Coming) {
         let now = Timestamp(self.now);
-        let Some(index) = self.hosts.iter().position(|host| host.epoch == epoch) else { return };
-        let event = match coming {
+        let Some(index) = self.hosts.iter().position(|host| host.process == process) else { return };
+        let input = match coming {
             Coming::Evaluated(run) => {
                 if self.now >= self.outage_until && self.fault(0.01) {
                     self.outage_until = self.now + self.random.random_range(1_000..600_000);
@@ -279,88 +350,201 @@ impl Sim {
                 };
                 if outcome.is_ok() && self.random.random_bool(0.5) {
                     let took = self.random.random_range(0..2_000);
-                    self.later(epoch, took, Coming::Fetched(run.id, outcome));
-                    return self.hosts[index].engine.handle(now, Event::Judged { run: run.id });
+                    self.later(process, took, Coming::Fetched(run.id, outcome));
+                    return self.hosts[index].coordinator.handle(now, Input::Judged { run: run.id });
                 }
                 self.hosts[index].running.remove(&run.id);
-                Event::Evaluated { run: run.id, outcome }
+                Input::Evaluated { run: run.id, outcome }
             }
             Coming::Fetched(run, outcome) => {
                 self.hosts[index].running.remove(&run);
-                Event::Evaluated { run, outcome }
+                Input::Evaluated { run, outcome }
             }
-            Coming::Persisted { commit, write, acknowledge } => {
-                // Who is told that it was taken over stops; nothing of it is written.
-                if write && epoch != self.store.epoch {
-                    drop(self.hosts.remove(index));
-                    return;
-                }
-                if write {
-                    self.store.apply(&commit);
-                }
+            Coming::Persisted { commit, under, write, acknowledge } => {
+                let lost = if write { self.store.apply(&commit, under) } else { Vec::new() };
                 self.hosts[index].persisting = false;
-                Event::Persisted { nonce: commit.nonce, written: acknowledge }
+                let outcome = if acknowledge { Persisted::Written { lost } } else { Persisted::Unknown };
+                Input::Persisted { nonce: commit.nonce, outcome }
             }
-            Coming::Delivered { id, outcome } => {
-                self.hosts[index].sending.remove(&id);
-                Event::Delivered { intent: id, outcome }
+            Coming::Bundle(generation, bundle) => return self.put_in_force(index, generation, bundle),
+            Coming::Read(after) => {
+                let found = if self.fault(0.1) { Vec::new() } else { self.store.read(&after, 3) };
+                self.tally.read += found.len() as u32;
+                Input::Transitions(found)
+            }
+            Coming::Retake(seen) => {
+                let snapshot = self.store.take_notifier(&name(process), Some(seen));
+                // Somebody else was faster.
+                let Some(snapshot) = snapshot else { return };
+                self.tally.retaken += 1;
+                self.hosts[index].epochs.insert(Owned::Notifier, snapshot.tenure.epoch);
+                self.hosts[index].waits_for = snapshot.generation;
+                self.hosts[index].knows_switched = false;
+                self.note_bundle(index);
+                Input::NotifierTaken(snapshot)
+            }
+            Coming::Delivered { id, epoch, outcome } => {
+                self.hosts[index].sending.remove(&(id.clone(), epoch));
+                Input::Delivered { intent: id, epoch, outcome }
             }
         };
-        self.hosts[index].engine.handle(now, event);
+        self.hosts[index].coordinator.handle(now, input);
     }
 
-    /// The process that owns the store is gone. What it was writing was written or not.
+    /// A process is gone. What it was writing was written or not; what it owned is taken over by anybody.
     fn crash(&mut self) {
         self.tally.crashes += 1;
-        let owner = self.hosts.remove(self.owner()).epoch;
-        let gone = self.coming.extract_if(.., |_, (epoch, _)| *epoch == owner);
+        let index = self.random.random_range(0..HOSTS);
+        let process = self.hosts.remove(index).process;
+        let gone = self.coming.extract_if(.., |_, (of, _)| *of == process);
         for (_, coming) in gone.map(|(_, coming)| coming).collect::<Vec<_>>() {
-            if let Coming::Persisted { commit, write: true, .. } = coming
+            if let Coming::Persisted { commit, under, write: true, .. } = coming
                 && self.random.random_bool(0.5)
             {
-                self.store.apply(&commit);
+                self.store.apply(&commit, under);
             }
         }
-        let long = self.random.random_bool(0.1);
-        self.now += self.random.random_range(100..if long { 1_800_000 } else { 5_000 });
+        // At times, both are gone for a while.
+        if self.random.random_bool(0.1) {
+            let other = self.hosts.remove(0).process;
+            self.coming.retain(|_, (of, _)| *of != other);
+            self.now += self.random.random_range(100..1_800_000);
+            self.begin();
+        } else {
+            self.now += self.random.random_range(100..5_000);
+        }
         if self.random.random_bool(0.2) {
             self.bundle.edition = self.random.random_range(0..world::EDITIONS);
+            self.generation += 1;
+            self.deploy(5_000);
         }
         self.begin();
+        let alive: Vec<u64> = self.hosts.iter().map(|host| host.process).collect();
+        for what in everything().filter(|what| !alive.contains(&self.owners[what])).collect::<Vec<_>>() {
+            self.give_anybody(what);
+        }
     }
 
-    /// Another process takes the store over, while the one that owns it is alive.
+    /// A process takes something over, while the one that owns it is alive and works on.
     fn take_over(&mut self) {
-        self.tally.takeovers += 1;
-        self.begin();
+        let all: Vec<Owned> = everything().collect();
+        let what = all[self.random.random_range(0..all.len())];
+        self.tally.takeovers += u32::from(what != Owned::Notifier);
+        self.tally.notifiers_taken += u32::from(what == Owned::Notifier);
+        let other = self.hosts.iter().position(|host| self.owners.get(&what) != Some(&host.process));
+        self.give(what, other.expect("two hosts"));
     }
 
+    fn give_anybody(&mut self, what: Owned) {
+        let index = self.random.random_range(0..HOSTS);
+        self.give(what, index);
+    }
+
+    fn give(&mut self, what: Owned, index: usize) {
+        // What it ordered as the owner of before, it ordered under that epoch.
+        while let Some(action) = self.hosts[index].coordinator.poll_action() {
+            self.carry_out(index, action);
+        }
+        let process = self.hosts[index].process;
+        let owner = name(process);
+        let (epoch, generation, input) = match what {
+            Owned::Partition(id) => {
+                let snapshot = self.store.take_partition(id, &owner);
+                (snapshot.tenure.epoch, snapshot.generation, Input::PartitionTaken(snapshot))
+            }
+            Owned::Notifier => {
+                let snapshot = self.store.take_notifier(&owner, None).expect("no condition");
+                (snapshot.tenure.epoch, snapshot.generation, Input::NotifierTaken(snapshot))
+            }
+        };
+        self.owners.insert(what, process);
+        self.hosts[index].epochs.insert(what, epoch);
+        if what == Owned::Notifier {
+            self.hosts[index].waits_for = generation;
+            self.hosts[index].knows_switched = false;
+            self.note_bundle(index);
+        }
+        self.hosts[index].coordinator.handle(Timestamp(self.now), input);
+    }
+
+    /// A process starts with the bundle that is deployed, and owns nothing.
     fn begin(&mut self) {
-        let seed = self.random.random();
-        self.hosts.push(Host::new(seed, self.now, &mut self.store));
-        self.reload();
+        self.processes += 1;
+        let (process, now) = (self.processes, Timestamp(self.now));
+        let config = Config {
+            events_max: 1_000,
+            edited_max: 2,
+            partitions: world::PARTITIONS,
+            seed: self.random.random(),
+            ..Config::new(name(process))
+        };
+        self.hosts.push(Host {
+            process,
+            coordinator: Coordinator::new(config, now, StoreMeta::default()),
+            epochs: BTreeMap::new(),
+            running: BTreeMap::new(),
+            persisting: false,
+            commit: None,
+            sending: BTreeMap::new(),
+            bundle: self.bundle,
+            generation: 0,
+            waits_for: 0,
+            knows_switched: false,
+            was_ignorant: true,
+            is_edited: false,
+        });
+        self.put_in_force(self.hosts.len() - 1, self.generation, self.bundle);
     }
 
-    fn reload(&mut self) {
-        self.bundles.push((self.now, self.bundle));
-        let bundle = Event::Bundle {
-            digest: self.bundle.digest(),
-            rules: self.bundle.rules(),
+    /// The bundle reaches every host within `span`.
+    fn deploy(&mut self, span: i64) {
+        let processes: Vec<u64> = self.hosts.iter().map(|host| host.process).collect();
+        for process in processes {
+            let after = self.random.random_range(0..span);
+            self.later(process, after, Coming::Bundle(self.generation, self.bundle));
+        }
+    }
+
+    fn put_in_force(&mut self, index: usize, generation: u64, bundle: Bundle) {
+        let host = &mut self.hosts[index];
+        if generation < host.generation {
+            return;
+        }
+        (host.generation, host.bundle, host.is_edited) = (generation, bundle, true);
+        self.note_bundle(index);
+        let input = Input::Bundle {
+            bundle: BundleRef { digest: bundle.digest(), generation },
+            rules: bundle.rules(),
             destinations: world::destinations(),
         };
-        self.tell_owner(bundle);
+        self.hosts[index].coordinator.handle(Timestamp(self.now), input);
     }
 
-    /// Somebody edits the rules and reloads them.
+    /// Which bundle the notifier decides by from now on.
+    fn note_bundle(&mut self, index: usize) {
+        if self.owns(index, Owned::Notifier) {
+            let host = &mut self.hosts[index];
+            if host.generation < host.waits_for {
+                return;
+            }
+            self.bundles.push((self.now, host.bundle));
+            host.is_edited = true;
+            host.knows_switched |= host.bundle.switch == Switch::On;
+            host.was_ignorant |= !host.knows_switched;
+        }
+    }
+
+    /// Somebody edits the rules and deploys them.
     fn edit(&mut self) {
         self.tally.edits += 1;
         self.bundle.edition = self.random.random_range(0..world::EDITIONS);
-        self.reload();
+        self.generation += 1;
+        self.deploy(5_000);
     }
 
     /// Somebody asks for something about an open episode, or asks once more because nobody answered.
     fn command(&mut self) {
-        // What `shift` tells is held against its hours alone.
+        // What `shift` announces is held against its hours alone.
         let open = |episode: &&EpisodeRecord| {
             episode.rule.0 != "shift" && !matches!(episode.phase, Phase::Resolved { .. })
         };
@@ -376,7 +560,9 @@ impl Sim {
         let again = number > 1 && self.random.random_bool(0.2);
         let id = CommandId(if again { number - 1 } else { number }.to_string());
         self.commands += u64::from(!again);
-        self.tell_owner(Event::Command { id, by: "ann".into(), command });
+        let now = Timestamp(self.now);
+        let index = (0..HOSTS).find(|index| self.owns(*index, Owned::Notifier)).expect("an owner");
+        self.hosts[index].coordinator.handle(now, Input::Command { id, by: "ann".into(), command });
     }
 
     /// Some rules are switched off, or on again.
@@ -387,17 +573,13 @@ impl Sim {
             Switch::Disabled | Switch::Gone => Switch::On,
         };
         self.tally.switched += u32::from(self.bundle.switch == Switch::On);
-        self.reload();
+        self.generation += 1;
+        self.deploy(5_000);
     }
 
-    fn tell_owner(&mut self, event: Event) {
-        let owner = self.owner();
-        self.hosts[owner].engine.handle(Timestamp(self.now), event);
-    }
-
-    fn later(&mut self, epoch: Epoch, after: i64, coming: Coming) {
+    fn later(&mut self, process: u64, after: i64, coming: Coming) {
         self.order += 1;
-        self.coming.insert((self.now + after, self.order), (epoch, coming));
+        self.coming.insert((self.now + after, self.order), (process, coming));
     }
 
     fn faulty(&self) -> bool {
@@ -409,20 +591,12 @@ impl Sim {
     }
 }
 
-impl Host {
-    /// Takes the store over.
-    fn new(seed: u64, now: i64, store: &mut Store) -> Self {
-        let snapshot = store.snapshot();
-        Self {
-            epoch: snapshot.epoch,
-            engine: Engine::new(config(seed), Timestamp(now), snapshot),
-            running: BTreeMap::new(),
-            persisting: false,
-            sending: BTreeMap::new(),
-        }
-    }
+/// What there is to own.
+fn everything() -> impl Iterator<Item = Owned> {
+    let partitions = (0..world::PARTITIONS).map(|id| Owned::Partition(PartitionId(id)));
+    partitions.chain([Owned::Notifier])
 }
 
-fn config(seed: u64) -> EngineConfig {
-    EngineConfig { events_max: 1_000, edited_max: 2, seed, ..EngineConfig::new(HostId("sim".into())) }
+fn name(process: u64) -> HostId {
+    HostId(format!("process {process}"))
 }

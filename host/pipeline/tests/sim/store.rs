@@ -1,94 +1,163 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Range, Severity};
-use watchbell_pipeline::order::Purpose;
+use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::record::{
-    CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord,
-    IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
+    Change, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
+    IntentId, IntentRecord, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit,
+    PartitionId, PartitionSnapshot, Phase, Position, RuleRecord, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
+use watchbell_store::{Memory, Store as _};
 
-use crate::world::{self, Bundle};
+use crate::world;
 
+/// Looks at everything that is written, beside the store that both hosts use.
 #[derive(Default)]
 pub(crate) struct Store {
-    pub(crate) epoch: Epoch,
-    last_nonce: Option<u64>,
-    bundle: Option<String>,
+    memory: Memory,
+    epochs: BTreeMap<Owned, Epoch>,
+    /// Which parts of which commits are written.
+    parts: BTreeSet<(Owned, Nonce)>,
     pub(crate) rules: BTreeMap<RuleName, RuleRecord>,
     pub(crate) first: BTreeMap<RuleName, i64>,
+    /// Events of rules that were off when a notifier that never knew them came upon these: what they say.
+    pub(crate) of_nobody: BTreeSet<String>,
+    /// Every transition that was ever written.
+    pub(crate) transitions: BTreeMap<(PartitionId, u64), TransitionRecord>,
+    /// Up to where the notifier has decided.
+    pub(crate) positions: BTreeMap<PartitionId, u64>,
     pub(crate) episodes: BTreeMap<EpisodeId, EpisodeRecord>,
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
     pub(crate) commands: Vec<CommandRecord>,
-    /// Those that were the first since their rule last judged something: somebody has to hear of them.
+    /// Those that were the first since their rule last evaluated something: somebody has to hear of them.
     pub(crate) first_gaps: Vec<GapRecord>,
     streaks: BTreeSet<RuleName>,
     /// Each claim that was ever written: of which message, under which epoch, for which attempt.
     pub(crate) claims: BTreeSet<(IntentId, Epoch, u32)>,
 }
 
+/// What the notifier's host had in force when it made a commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Under {
+    pub(crate) edition: usize,
+    /// Since the commit before.
+    pub(crate) is_edited: bool,
+    /// Since it took the notifier over, it has had a bundle in which the switched rules are on.
+    pub(crate) knows_switched: bool,
+}
+
 impl Store {
-    /// Takes over: what a new owner finds.
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
-        self.epoch = Epoch(self.epoch.0 + 1);
-        let open = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::Resolved { .. });
-        let owed = |intent: &&IntentRecord| {
-            matches!(intent.delivery, Delivery::Owed { .. } | Delivery::Claimed { .. })
-        };
-        Snapshot {
-            epoch: self.epoch,
-            bundle: self.bundle.clone(),
-            rules: self.rules.values().cloned().collect(),
-            episodes: self.episodes.values().filter(open).cloned().collect(),
-            commands: CommandLog {
-                last: self.commands.len() as u64,
-                recent: self.commands.iter().map(|line| line.id.clone()).collect(),
-            },
-            // In no order that means anything.
-            intents: self.intents.values().filter(owed).cloned().collect(),
-            ..Snapshot::default()
-        }
+    pub(crate) fn take_partition(&mut self, id: PartitionId, owner: &HostId) -> PartitionSnapshot {
+        let mut snapshot = self.memory.take_partition(id, owner, None).expect("memory");
+        self.took(Owned::Partition(id), snapshot.tenure.epoch);
+        snapshot.rules.reverse();
+        snapshot
     }
 
-    pub(crate) fn apply(&mut self, commit: &Commit) {
-        assert_eq!(commit.epoch, self.epoch, "a commit of another epoch");
-        if self.last_nonce == Some(commit.nonce) {
-            return;
+    /// `None`: somebody else has taken it since.
+    pub(crate) fn take_notifier(&mut self, owner: &HostId, seen: Option<Epoch>) -> Option<NotifierSnapshot> {
+        let mut snapshot = self.memory.take_notifier(owner, seen).ok()?;
+        self.took(Owned::Notifier, snapshot.tenure.epoch);
+        // In no order that means anything.
+        snapshot.intents.sort_by(|a, b| a.id.cmp(&b.id));
+        Some(snapshot)
+    }
+
+    pub(crate) fn read(&mut self, after: &[Position], rows_max: u32) -> Vec<TransitionRecord> {
+        self.memory.transitions(after, rows_max).expect("memory")
+    }
+
+    pub(crate) fn apply(&mut self, commit: &Commit, under: Under) -> Vec<Lost> {
+        assert!(commit.parts().next().is_some(), "an empty commit");
+        let lost = self.memory.commit(commit).expect("memory");
+        let is_lost = |what| lost.iter().any(|lost| lost.what == what);
+        for part in &commit.partitions {
+            let what = Owned::Partition(part.partition);
+            if !is_lost(what) && self.parts.insert((what, commit.nonce)) {
+                self.is_the_owners(what, part.tenure.epoch);
+                self.wrote_partition(part);
+            }
         }
-        assert!(self.last_nonce.is_none_or(|last| commit.nonce > last), "nonces go forward");
-        assert!(!commit.is_empty(), "an empty commit");
-        self.last_nonce = Some(commit.nonce);
-        self.bundle = commit.bundle.clone().or(self.bundle.take());
-        for record in commit.rules.iter().filter(|record| record.failure.is_none()) {
+        if let Some(part) = &commit.notifier
+            && !is_lost(Owned::Notifier)
+            && self.parts.insert((Owned::Notifier, commit.nonce))
+        {
+            self.is_the_owners(Owned::Notifier, part.tenure.epoch);
+            self.wrote_notifier(part, under);
+        }
+        lost
+    }
+
+    fn took(&mut self, what: Owned, epoch: Epoch) {
+        let before = self.epochs.insert(what, epoch);
+        assert!(before.is_none_or(|before| before < epoch), "{what}: epochs only rise");
+    }
+
+    fn is_the_owners(&self, what: Owned, epoch: Epoch) {
+        assert_eq!(self.epochs.get(&what), Some(&epoch), "{what}: a commit of another epoch");
+    }
+
+    fn wrote_partition(&mut self, part: &PartitionCommit) {
+        let partition = part.partition;
+        for transition in &part.transitions {
+            let last = self.transitions.range(..=(partition, u64::MAX)).next_back();
+            let last = last.filter(|((of, _), _)| *of == partition).map_or(0, |((_, number), _)| *number);
+            assert_eq!(transition.number, last + 1, "transitions are numbered without gaps");
+            assert_eq!(transition.partition, partition);
+            self.transitions.insert((partition, transition.number), transition.clone());
+        }
+        for record in part.rules.iter().filter(|record| record.failure.is_none()) {
             self.streaks.remove(&record.rule);
         }
-        for gap in &commit.gaps {
+        for gap in &part.gaps {
             self.gaps.push(gap.clone());
             // A rule that was off has not failed.
             if gap.reason != GapReason::Disabled && self.streaks.insert(gap.rule.clone()) {
                 self.first_gaps.push(gap.clone());
             }
         }
-        for record in &commit.rules {
-            self.check_cursor(record, &commit.gaps);
+        for record in &part.rules {
+            let own = PartitionId::of(&record.rule, world::PARTITIONS);
+            assert_eq!(own, partition, "{} is not of this partition", record.rule);
+            self.check_cursor(record, &part.gaps);
             self.rules.insert(record.rule.clone(), record.clone());
         }
-        for line in &commit.commands {
+    }
+
+    fn wrote_notifier(&mut self, part: &NotifierCommit, under: Under) {
+        for position in &part.positions {
+            let Position { partition, number } = *position;
+            let before = self.positions.insert(partition, number).unwrap_or(0);
+            assert!(number > before, "a position went back: {position:?} from {before}");
+            let found = self.transitions.contains_key(&(partition, number));
+            assert!(found, "decided what nobody found: {position:?}");
+            let decided = self.transitions.range((partition, before + 1)..=(partition, number));
+            let unknown = decided.map(|(_, transition)| transition).filter(|transition| {
+                !under.knows_switched && world::SWITCHED.contains(&transition.rule.0.as_str())
+            });
+            for transition in unknown {
+                if let Change::Events { events, .. } = &transition.change {
+                    self.of_nobody.extend(events.iter().map(|event| event.last.summary.clone()));
+                }
+            }
+        }
+        for line in &part.commands {
             assert_eq!(line.number, self.commands.len() as u64 + 1, "the log of commands has no gaps");
             let is_new = self.commands.iter().all(|other| other.id != line.id);
             assert!(is_new, "applied twice: {line:?}");
             self.commands.push(line.clone());
         }
-        for episode in &commit.episodes {
-            self.check_worse(episode, commit.bundle.is_some());
+        for episode in &part.episodes {
+            self.check_worse(episode, under);
             let before = self.episodes.insert(episode.id.clone(), episode.clone());
             let reopened = before.is_some_and(|before| matches!(before.phase, Phase::Resolved { .. }));
             assert!(!reopened, "a resolved episode changed: {episode:?}");
         }
-        for intent in &commit.intents {
+        for intent in &part.intents {
             if let Delivery::Claimed { epoch, attempt, .. } = &intent.delivery {
-                assert_eq!(*epoch, self.epoch, "a claim of another epoch");
+                self.is_the_owners(Owned::Notifier, *epoch);
                 self.claims.insert((intent.id.clone(), *epoch, *attempt));
             }
             let before = self.intents.insert(intent.id.clone(), intent.clone());
@@ -101,18 +170,18 @@ impl Store {
     }
 
     /// When an episode that was announced turns critical, the steps for critical ones fire in the same commit.
-    fn check_worse(&self, now: &EpisodeRecord, is_edited: bool) {
+    fn check_worse(&self, now: &EpisodeRecord, under: Under) {
         let Some(before) = self.episodes.get(&now.id) else { return };
         let rose = before.severity < Severity::Critical && now.severity == Severity::Critical;
-        if is_edited || !rose || before.ordinal == 0 || now.phase != Phase::Active {
+        if under.is_edited || !rose || before.ordinal == 0 || now.phase != Phase::Active {
             return;
         }
-        let edition = self.bundle.as_deref().and_then(Bundle::edition_of).expect("an edition");
-        let rule = world::rules(edition).into_iter().find(|rule| rule.name == now.rule).expect("a rule");
+        let rule =
+            world::rules(under.edition).into_iter().find(|rule| rule.name == now.rule).expect("a rule");
         for step in rule.alert.steps.iter().filter(|step| step.severity == Some(Severity::Critical)) {
             for to in &step.to {
                 assert!(
-                    now.told.iter().any(|told| told.destination == *to),
+                    now.notified.iter().any(|notified| notified.destination == *to),
                     "{to} waits, though critical: {now:?}"
                 );
             }
@@ -150,7 +219,7 @@ impl Store {
     }
 
     /// Whether the state of a run is the one that is committed.
-    pub(crate) fn check_run(&self, run: &watchbell_pipeline::order::Run) {
+    pub(crate) fn check_run(&self, run: &Run) {
         let Some(record) = self.rules.get(&run.rule) else { return };
         if run.purpose == Purpose::Live {
             assert_eq!(

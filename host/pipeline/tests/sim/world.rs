@@ -1,15 +1,21 @@
+use std::sync::Arc;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{
     AnyOf, Duration, Evidence, Finding, Label, Range, Severity, Signal, SignalKind, Timestamp, Window,
 };
+use watchbell_pipeline::action::Run;
 use watchbell_pipeline::active::{Active, Outside, Written};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
-use watchbell_pipeline::order::{Evaluation, Run};
+use watchbell_pipeline::input::Evaluation;
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, Comparison, DestinationName, DestinationSpec, Meaning, NoData, RuleName, RuleSpec,
     Schedule, Step, Worse,
 };
+
+/// How many partitions the rules are shared out among.
+pub(crate) const PARTITIONS: u16 = 3;
 
 /// Where the story begins: not on a round minute.
 pub(crate) const START: i64 = 1_700_000_012_345;
@@ -59,11 +65,7 @@ impl Bundle {
         format!("{} {:?}", self.edition, self.switch)
     }
 
-    pub(crate) fn edition_of(digest: &str) -> Option<usize> {
-        digest.split(' ').next()?.parse().ok()
-    }
-
-    pub(crate) fn rules(self) -> Vec<RuleSpec> {
+    pub(crate) fn rules(self) -> Vec<Arc<RuleSpec>> {
         let mut rules = rules(self.edition);
         let is_switched = |rule: &RuleSpec| SWITCHED.contains(&rule.name.0.as_str());
         match self.switch {
@@ -73,7 +75,7 @@ impl Bundle {
             }
             Switch::Gone => rules.retain(|rule| !is_switched(rule)),
         }
-        rules
+        rules.into_iter().map(Arc::new).collect()
     }
 }
 

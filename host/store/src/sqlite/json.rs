@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use watchbell_contract::{Duration, Label, Range, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, Told,
+    EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
 use watchbell_pipeline::text::Text;
@@ -77,7 +77,7 @@ pub(crate) struct MessageForm {
     wording: String,
 }
 
-type Labels = Vec<(String, Option<String>)>;
+pub(crate) type Labels = Vec<(String, Option<String>)>;
 
 /// An intent as format 1 kept it, its text within.
 #[derive(Deserialize)]
@@ -125,13 +125,13 @@ impl Column for Vec<Label> {
     }
 }
 
-impl Column for Vec<Told> {
+impl Column for Vec<SeenSignal> {
     type Form = Vec<(i64, u64)>;
     fn form(&self) -> Self::Form {
-        self.iter().map(|told| (told.at.0, told.signal)).collect()
+        self.iter().map(|seen| (seen.at.0, seen.signal)).collect()
     }
     fn read(form: Self::Form) -> Option<Self> {
-        Some(form.into_iter().map(|(at, signal)| Told { at: Timestamp(at), signal }).collect())
+        Some(form.into_iter().map(|(at, signal)| SeenSignal { at: Timestamp(at), signal }).collect())
     }
 }
 
@@ -189,16 +189,16 @@ impl Column for Vec<Notified> {
     type Form = Vec<(String, i64, Option<u64>)>;
     fn form(&self) -> Self::Form {
         self.iter()
-            .map(|told| (told.destination.0.clone(), told.at.0, told.step.map(|step| step.0)))
+            .map(|notified| (notified.destination.0.clone(), notified.at.0, notified.step.map(|step| step.0)))
             .collect()
     }
     fn read(form: Self::Form) -> Option<Self> {
-        let told = |(name, at, step): (String, i64, Option<u64>)| Notified {
+        let notified = |(name, at, step): (String, i64, Option<u64>)| Notified {
             destination: DestinationName(name),
             at: Timestamp(at),
             step: step.map(StepId),
         };
-        Some(form.into_iter().map(told).collect())
+        Some(form.into_iter().map(notified).collect())
     }
 }
 

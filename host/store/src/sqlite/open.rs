@@ -3,21 +3,32 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use watchbell_pipeline::record::{PARTITIONS, PartitionId};
+use watchbell_pipeline::spec::RuleName;
 
 use super::lock::{self, beside};
+use super::place::Place;
 use crate::store::Cause;
 
 /// `WBEL`, in the file's header: `file store.db` and every SQLite tool show it.
 const APPLICATION_ID: i32 = 0x5742_454c;
 
 /// Each brings a store from the layout of its place in the list to the next. Never edited once released.
-const LAYOUTS: &[&str] = &[
-    include_str!("schema.sql"),
-    include_str!("layout-2.sql"),
-    include_str!("layout-3.sql"),
-    include_str!("layout-4.sql"),
+const LAYOUTS: &[Step] = &[
+    Step { sql: include_str!("schema.sql"), then: None },
+    Step { sql: include_str!("layout-2.sql"), then: None },
+    Step { sql: include_str!("layout-3.sql"), then: None },
+    Step { sql: include_str!("layout-4.sql"), then: None },
+    Step { sql: include_str!("layout-5.sql"), then: Some(spread_rules) },
 ];
+
+/// From one layout to the next.
+struct Step {
+    sql: &'static str,
+    /// What SQL cannot do. It names the columns that it needs: later layouts may have more, or others.
+    then: Option<fn(&Connection) -> rusqlite::Result<()>>,
+}
 
 /// How long another program's transaction is waited for.
 const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -74,6 +85,7 @@ pub(crate) struct Opened {
     pub(crate) db: Connection,
     pub(crate) lock: File,
     pub(crate) is_new: bool,
+    pub(crate) file: Place,
 }
 
 pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
@@ -87,6 +99,9 @@ pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
     if is_new {
         create(path)?;
     }
+    // Before SQLite opens it: a file that takes its place in between is not taken for this one.
+    let file = Place::of(path)
+        .map_err(|error| OpenError::Failed { store: path.to_owned(), source: error.into() })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
     let layout = identify(path, &db)?;
@@ -102,7 +117,7 @@ pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
     settle(&db, bytes_max).map_err(failed)?;
     migrate(&mut db, layout).map_err(failed)?;
     probe(&db).map_err(failed)?;
-    Ok(Opened { db, lock, is_new })
+    Ok(Opened { db, lock, is_new, file })
 }
 
 pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {
@@ -222,16 +237,37 @@ fn settle(db: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     // SQLite's own limit; more is an error there.
     let pages = pages.clamp(1, 4_294_967_294);
     db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    db.set_prepared_statement_cache_capacity(32);
+    db.set_prepared_statement_cache_capacity(48);
     Ok(())
 }
 
 fn migrate(db: &mut Connection, layout: i32) -> rusqlite::Result<()> {
     for (from, step) in (0..).zip(LAYOUTS).skip(usize::try_from(layout).unwrap_or(0)) {
         let tx = db.transaction()?;
-        tx.execute_batch(step)?;
+        tx.execute_batch(step.sql)?;
+        if let Some(then) = step.then {
+            then(&tx)?;
+        }
         tx.pragma_update(None, "user_version", from + 1)?;
         tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Rules were all in one partition once.
+fn spread_rules(db: &Connection) -> rusqlite::Result<()> {
+    let tables = [
+        ("SELECT name, name FROM rules", "UPDATE rules SET partition = ?2 WHERE name = ?1"),
+        ("SELECT id, rule FROM levels", "UPDATE levels SET partition = ?2 WHERE id = ?1"),
+    ];
+    for (read, write) in tables {
+        let mut rows = db.prepare(read)?;
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut write = db.prepare(write)?;
+        for (key, rule) in rows {
+            write.execute(params![key, PartitionId::of(&RuleName(rule), PARTITIONS).0])?;
+        }
     }
     Ok(())
 }

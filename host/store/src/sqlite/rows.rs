@@ -3,7 +3,8 @@ use rusqlite::{Connection, Params, Row};
 use watchbell_contract::{Duration, Range, Timestamp};
 use watchbell_pipeline::record::{
     Command, CommandId, CommandRecord, Delivery, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId,
-    IntentId, IntentRecord, Notified, Phase, Priming, RuleRecord, StateRecord,
+    IntentId, IntentRecord, Level, Notified, PartitionId, Phase, Priming, RuleRecord, StateRecord,
+    TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId};
 
@@ -83,15 +84,15 @@ impl FromRow for RuleRecord {
             rule: RuleName(plain(row, "name")?),
             meaning: Meaning(plain(row, "meaning")?),
             cursor,
-            told_from: time(row, "told_from")?.unwrap_or(settled),
+            final_before: time(row, "final_before")?.unwrap_or(settled),
             state,
             priming,
-            told: json(row, "told")?,
+            seen: json(row, "seen")?,
             later: json_or_null(row, "later")?.unwrap_or_default(),
             committed_at: time(row, "committed_at")?,
             last_run: json_or_null(row, "last_run")?,
             failure: json_or_null(row, "failure")?,
-            gap_told: plain(row, "gap_told")?,
+            gap_announced: plain(row, "gap_announced")?,
             off_since: time(row, "off_since")?,
         })
     }
@@ -127,7 +128,7 @@ impl FromRow for EpisodeRecord {
             _ => Escalated {
                 steps: json(row, "steps")?,
                 stepped_until: time(row, "stepped_until")?,
-                told: json(row, "notified")?,
+                notified: json(row, "notified")?,
             },
         };
         Ok(Self {
@@ -145,9 +146,51 @@ impl FromRow for EpisodeRecord {
             repeat: plain::<Option<i64>>(row, "repeat")?.map(|span| Duration(span.cast_unsigned())),
             stepped_until: escalated.stepped_until,
             announced_at,
-            told: escalated.told,
+            notified: escalated.notified,
             ordinal: plain(row, "ordinal")?,
         })
+    }
+}
+
+impl FromRow for (RuleName, Level) {
+    const TABLE: &'static str = "levels";
+    const KEY: &'static str = "id";
+    const FORMAT: u32 = 1;
+
+    fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
+        let level = Level {
+            id: EpisodeId(plain(row, "id")?),
+            labels: json(row, "labels")?,
+            has_begun: plain(row, "has_begun")?,
+            severity: word(row, "severity", severity)?,
+            since: Timestamp(plain(row, "since")?),
+            until: Timestamp(plain(row, "until")?),
+            last: json(row, "last")?,
+        };
+        Ok((RuleName(plain(row, "rule")?), level))
+    }
+}
+
+impl FromRow for TransitionRecord {
+    const TABLE: &'static str = "transitions";
+    const KEY: &'static str = "number";
+    const FORMAT: u32 = 1;
+
+    fn from_row(row: &Row<'_>) -> Result<Self, Unread> {
+        Ok(Self {
+            partition: PartitionId(plain(row, "partition")?),
+            number: plain::<i64>(row, "number")?.cast_unsigned(),
+            generation: plain::<i64>(row, "generation")?.cast_unsigned(),
+            rule: RuleName(plain(row, "rule")?),
+            judged: Timestamp(plain(row, "judged")?),
+            change: json(row, "change")?,
+        })
+    }
+
+    fn unreadable(row: &Row<'_>, what: String) -> RowError {
+        let number = |column| row.get::<_, i64>(column).unwrap_or_default();
+        let key = format!("{} of partition {}", number(Self::KEY), number("partition"));
+        RowError::Unreadable { table: Self::TABLE, key, what }
     }
 }
 
@@ -155,7 +198,7 @@ impl FromRow for EpisodeRecord {
 struct Escalated {
     steps: Vec<StepId>,
     stepped_until: Option<Timestamp>,
-    told: Vec<Notified>,
+    notified: Vec<Notified>,
 }
 
 impl Escalated {
@@ -173,7 +216,7 @@ impl Escalated {
         Ok(Self {
             steps: chain.iter().map(Step::id).collect(),
             stepped_until: done.last().map(|step| opened_at + step.after),
-            told: names
+            notified: names
                 .into_iter()
                 .map(|destination| {
                     let step = done.iter().find(|step| step.to.contains(&destination));

@@ -1,36 +1,147 @@
-use rusqlite::{Connection, Result, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
 use watchbell_pipeline::record::{
-    Command, CommandRecord, Commit, Delivery, EpisodeRecord, GapRecord, IntentRecord, Later, Partition,
-    Phase, RuleRecord,
+    BundleRef, Command, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, GapRecord, IntentRecord,
+    Later, Level, NotifierCommit, Owned, PartitionCommit, PartitionId, Phase, Position, RuleRecord,
+    TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
 use super::json::Column;
 use super::names::{command_name, ending_name, gap_reason_name};
+use super::owned;
 use super::rows::FromRow;
 
-/// Everything that `commit` changes, within the transaction that the caller holds.
-pub(crate) fn commit(db: &Connection, commit: &Commit) -> Result<()> {
-    db.prepare_cached("UPDATE heads SET nonce = ?2, bundle = coalesce(?3, bundle) WHERE partition = ?1")?
-        .execute(params![commit.partition.0, commit.nonce.cast_signed(), commit.bundle])?;
-    for name in &commit.rules_ended {
+/// Everything that the parts of `commit` which stand change, within the transaction that the caller holds.
+pub(crate) fn commit(db: &Connection, commit: &Commit, stands: &[Owned]) -> Result<()> {
+    if let Some(bundle) = &commit.bundle {
+        put_in_force(db, bundle)?;
+    }
+    // The notifier first: what it has decided is not kept, and so not written either.
+    if let Some(part) = commit.notifier.as_ref().filter(|_| stands.contains(&Owned::Notifier)) {
+        notifier(db, part)?;
+        owned::written(db, Owned::Notifier, commit.nonce)?;
+    }
+    for part in &commit.partitions {
+        let what = Owned::Partition(part.partition);
+        if stands.contains(&what) {
+            partition(db, part)?;
+            owned::written(db, what, commit.nonce)?;
+        }
+    }
+    Ok(())
+}
+
+fn put_in_force(db: &Connection, bundle: &BundleRef) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE meta SET bundle = ?1, generation = ?2 WHERE generation IS NULL OR generation < ?2",
+    )?
+    .execute(params![bundle.digest, bundle.generation.cast_signed()])?;
+    Ok(())
+}
+
+fn partition(db: &Connection, part: &PartitionCommit) -> Result<()> {
+    for name in &part.rules_ended {
         end_rule(db, name)?;
     }
-    for record in &commit.rules {
-        rule(db, commit.partition, record)?;
+    for record in &part.rules {
+        rule(db, part.partition, record)?;
     }
-    for record in &commit.episodes {
-        episode(db, commit.partition, record)?;
+    for id in &part.levels_ended {
+        end_level(db, id)?;
     }
-    for record in &commit.intents {
-        intent(db, commit.partition, record)?;
+    for (rule, record) in &part.levels {
+        level(db, part.partition, rule, record)?;
     }
-    for record in &commit.gaps {
+    for record in &part.gaps {
         gap(db, record)?;
     }
-    for record in &commit.commands {
+    let Some(last) = part.transitions.last() else {
+        return Ok(());
+    };
+    owned::numbered(db, part.partition, last.number)?;
+    let decided = position(db, part.partition)?;
+    for record in part.transitions.iter().filter(|record| record.number > decided) {
+        transition(db, record)?;
+    }
+    Ok(())
+}
+
+fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
+    for position in &part.positions {
+        decide(db, *position)?;
+    }
+    for record in &part.episodes {
+        episode(db, record)?;
+    }
+    for record in &part.intents {
+        intent(db, record)?;
+    }
+    for record in &part.commands {
         command(db, record)?;
     }
+    Ok(())
+}
+
+/// Transitions that are decided are not kept.
+fn decide(db: &Connection, position: Position) -> Result<()> {
+    let (partition, number) = (position.partition.0, position.number.cast_signed());
+    db.prepare_cached(
+        "INSERT INTO positions (partition, number) VALUES (?1, ?2)
+         ON CONFLICT (partition) DO UPDATE SET number = excluded.number",
+    )?
+    .execute(params![partition, number])?;
+    db.prepare_cached("DELETE FROM transitions WHERE partition = ?1 AND number <= ?2")?
+        .execute(params![partition, number])?;
+    Ok(())
+}
+
+fn position(db: &Connection, partition: PartitionId) -> Result<u64> {
+    let number: Option<i64> = db
+        .prepare_cached("SELECT number FROM positions WHERE partition = ?1")?
+        .query_row([partition.0], |row| row.get(0))
+        .optional()?;
+    Ok(number.unwrap_or(0).cast_unsigned())
+}
+
+fn transition(db: &Connection, record: &TransitionRecord) -> Result<()> {
+    let mut statement = db.prepare_cached(
+        "INSERT OR REPLACE INTO transitions (partition, number, rule, generation, judged, change, format)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    statement.execute(params![
+        record.partition.0,
+        record.number.cast_signed(),
+        record.rule.0,
+        record.generation.cast_signed(),
+        record.judged.0,
+        json(&record.change)?,
+        TransitionRecord::FORMAT,
+    ])?;
+    Ok(())
+}
+
+fn end_level(db: &Connection, id: &EpisodeId) -> Result<()> {
+    db.prepare_cached("DELETE FROM levels WHERE id = ?1")?.execute([&id.0])?;
+    Ok(())
+}
+
+fn level(db: &Connection, partition: PartitionId, rule: &RuleName, level: &Level) -> Result<()> {
+    let mut statement = db.prepare_cached(
+        "INSERT OR REPLACE INTO levels (id, partition, rule, labels, has_begun, severity, since, until, last, format)
+         VALUES (:id, :partition, :rule, :labels, :has_begun, :severity, :since, :until, :last, :format)",
+    )?;
+    statement.execute(named_params! {
+        ":id": level.id.0,
+        ":partition": partition.0,
+        ":rule": rule.0,
+        ":labels": json(&level.labels)?,
+        ":has_begun": level.has_begun,
+        ":severity": level.severity.as_str(),
+        ":since": level.since.0,
+        ":until": level.until.0,
+        ":last": json(&level.last)?,
+        ":format": <(RuleName, Level)>::FORMAT,
+    })?;
     Ok(())
 }
 
@@ -40,14 +151,14 @@ fn end_rule(db: &Connection, name: &RuleName) -> Result<()> {
     Ok(())
 }
 
-fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> {
+fn rule(db: &Connection, partition: PartitionId, rule: &RuleRecord) -> Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO rules (name, partition, meaning, cursor, state_settled, state_version,
-           priming_reached, priming_until, told, committed_at, last_run, failure, format, off_since, later, told_from,
-           gap_told)
+           priming_reached, priming_until, seen, committed_at, last_run, failure, format, off_since, later,
+           final_before, gap_announced)
          VALUES (:name, :partition, :meaning, :cursor, :state_settled, :state_version,
-           :priming_reached, :priming_until, :told, :committed_at, :last_run, :failure, :format, :off_since, :later,
-           :told_from, :gap_told)",
+           :priming_reached, :priming_until, :seen, :committed_at, :last_run, :failure, :format, :off_since, :later,
+           :final_before, :gap_announced)",
     )?;
     statement.execute(named_params! {
         ":name": rule.rule.0,
@@ -58,14 +169,14 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
         ":state_version": rule.state.as_ref().map(|state| state.version),
         ":priming_reached": rule.priming.as_ref().map(|priming| priming.reached.0),
         ":priming_until": rule.priming.as_ref().map(|priming| priming.until.0),
-        ":told": json(&rule.told)?,
+        ":seen": json(&rule.seen)?,
         ":committed_at": rule.committed_at.map(|at| at.0),
         ":last_run": rule.last_run.as_ref().map(json).transpose()?,
         ":failure": rule.failure.as_ref().map(json).transpose()?,
         ":format": RuleRecord::FORMAT,
-        ":gap_told": rule.gap_told,
+        ":gap_announced": rule.gap_announced,
         ":off_since": rule.off_since.map(|at| at.0),
-        ":told_from": rule.told_from.0,
+        ":final_before": rule.final_before.0,
         ":later": (rule.later != Later::default()).then(|| json(&rule.later)).transpose()?,
     })?;
     match &rule.state {
@@ -80,7 +191,7 @@ fn rule(db: &Connection, partition: Partition, rule: &RuleRecord) -> Result<()> 
     Ok(())
 }
 
-fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Result<()> {
+fn episode(db: &Connection, episode: &EpisodeRecord) -> Result<()> {
     let (phase, phase_at, phase_note) = match &episode.phase {
         Phase::Pending => ("pending", None, None),
         Phase::Active => ("active", None, None),
@@ -89,16 +200,15 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         Phase::Resolved { at, why } => ("resolved", Some(at.0), Some(ending_name(*why))),
     };
     let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO episodes (id, partition, rule, labels, phase, phase_at, phase_note, severity,
+        "INSERT OR REPLACE INTO episodes (id, rule, labels, phase, phase_at, phase_note, severity,
            since, opened_at, until, last, steps, repeat, stepped_until, announced_at, notified, ordinal, format,
            early, chain, step, told)
-         VALUES (:id, :partition, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
+         VALUES (:id, :rule, :labels, :phase, :phase_at, :phase_note, :severity,
            :since, :opened_at, :until, :last, :steps, :repeat, :stepped_until, :announced_at, :notified, :ordinal,
            :format, :early, '[]', 0, '[]')",
     )?;
     statement.execute(named_params! {
         ":id": episode.id.0,
-        ":partition": partition.0,
         ":rule": episode.rule.0,
         ":labels": json(&episode.labels)?,
         ":phase": phase,
@@ -114,30 +224,28 @@ fn episode(db: &Connection, partition: Partition, episode: &EpisodeRecord) -> Re
         ":repeat": episode.repeat.map(|span| span.0.cast_signed()),
         ":stepped_until": episode.stepped_until.map(|at| at.0),
         ":announced_at": episode.announced_at.map(|at| at.0),
-        ":notified": json(&episode.told)?,
+        ":notified": json(&episode.notified)?,
         ":ordinal": episode.ordinal,
         ":format": EpisodeRecord::FORMAT,
     })?;
     Ok(())
 }
 
-fn intent(db: &Connection, partition: Partition, intent: &IntentRecord) -> Result<()> {
+fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     let row = DeliveryRow::of(&intent.delivery);
     // Not `OR REPLACE`, which would give the row a new place in the order of creation.
     let mut statement = db.prepare_cached(
-        "INSERT INTO intents (id, partition, destination, rule, episode, created_at, delivery, at, attempt,
+        "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
            owner, epoch, maybe_repeated, note, message, text, format)
-         VALUES (:id, :partition, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
+         VALUES (:id, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
            :owner, :epoch, :maybe_repeated, :note, :message, :text, :format)
-         ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, destination = excluded.destination,
-           rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
+         ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
            message = excluded.message, text = excluded.text, format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
-        ":partition": partition.0,
         ":destination": intent.destination.0,
         ":rule": intent.message.rule.0,
         ":episode": intent.message.episode.0,

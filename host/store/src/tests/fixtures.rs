@@ -1,21 +1,71 @@
 use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
-    Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason,
-    GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Notified, Partition, Phase,
-    RuleRecord, RunSummary, StateRecord, Told,
+    BundleRef, Change, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord,
+    Failure, GapReason, GapRecord, HostId, IntentId, IntentRecord, LastSignal, Later, LaterEvent, Level,
+    Nonce, Notified, NotifierCommit, PartitionCommit, PartitionId, Phase, Position, RuleRecord, RunSummary,
+    SeenSignal, StateRecord, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
 use watchbell_pipeline::text::Text;
 
-pub(crate) const PARTITION: Partition = Partition(3);
+pub(crate) const PARTITION: PartitionId = PartitionId(3);
+pub(crate) const OTHER: PartitionId = PartitionId(15);
 
 pub(crate) fn host(name: &str) -> HostId {
     HostId(name.to_owned())
 }
 
-pub(crate) fn commit(epoch: Epoch, nonce: u64) -> Commit {
-    Commit { partition: PARTITION, epoch, nonce, ..Commit::default() }
+/// A commit of one partition and nothing else.
+pub(crate) fn of_partition(nonce: u64, part: PartitionCommit) -> Commit {
+    Commit { nonce: Nonce(nonce), partitions: vec![part], ..Commit::default() }
+}
+
+/// A commit of the notifier and nothing else.
+pub(crate) fn of_notifier(nonce: u64, part: NotifierCommit) -> Commit {
+    Commit { nonce: Nonce(nonce), notifier: Some(part), ..Commit::default() }
+}
+
+/// Nothing of `PARTITION`, by this right.
+pub(crate) fn partition(tenure: Tenure) -> PartitionCommit {
+    PartitionCommit { partition: PARTITION, tenure, ..PartitionCommit::default() }
+}
+
+pub(crate) fn notifier(tenure: Tenure) -> NotifierCommit {
+    NotifierCommit { tenure, ..NotifierCommit::default() }
+}
+
+/// By which right the commit after one of `tenure` is written.
+pub(crate) fn next(tenure: Tenure) -> Tenure {
+    Tenure { number: tenure.number + 1, ..tenure }
+}
+
+pub(crate) fn bundle(digest: &str, generation: u64) -> BundleRef {
+    BundleRef { digest: digest.to_owned(), generation }
+}
+
+pub(crate) fn position(partition: PartitionId, number: u64) -> Position {
+    Position { partition, number }
+}
+
+pub(crate) fn level(id: &str) -> (RuleName, Level) {
+    (RuleName("spike".to_owned()), Level::of(&episode(id, Phase::Active)))
+}
+
+pub(crate) fn transition(partition: PartitionId, number: u64, change: Change) -> TransitionRecord {
+    TransitionRecord {
+        partition,
+        number,
+        generation: 7,
+        rule: RuleName("spike".to_owned()),
+        judged: Timestamp(160),
+        change,
+    }
+}
+
+/// The cheapest change.
+pub(crate) fn withheld(at: i64) -> Change {
+    Change::Withheld { at: Timestamp(at) }
 }
 
 pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
@@ -29,8 +79,8 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             bytes: cursor.to_le_bytes().to_vec(),
         }),
         priming: None,
-        told: vec![Told { at: Timestamp(cursor), signal: u64::MAX }],
-        told_from: Timestamp(cursor - 2),
+        seen: vec![SeenSignal { at: Timestamp(cursor), signal: u64::MAX }],
+        final_before: Timestamp(cursor - 2),
         later: Later {
             events: vec![LaterEvent { labels: labels(), last: episode("later", Phase::Active).last }],
             more: u64::try_from(cursor % 3).unwrap_or(0),
@@ -49,7 +99,7 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
             message: "cluster `main`: connection refused".to_owned(),
             streak: 2,
         }),
-        gap_told: cursor % 3 == 0,
+        gap_announced: cursor % 3 == 0,
         off_since: (cursor % 2 == 0).then_some(Timestamp(cursor + 11)),
     }
 }
@@ -78,7 +128,7 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
         early: vec![StepId(1)],
         stepped_until: Some(Timestamp(112)),
         announced_at: Some(Timestamp(115)),
-        told: vec![
+        notified: vec![
             Notified {
                 destination: DestinationName("ops-chat".to_owned()),
                 at: Timestamp(115),
@@ -148,7 +198,7 @@ pub(crate) fn command(number: u64, command: Command) -> CommandRecord {
     }
 }
 
-fn labels() -> Vec<Label> {
+pub(crate) fn labels() -> Vec<Label> {
     vec![
         Label { name: "host.name".to_owned(), value: Some("web-1".to_owned()) },
         Label { name: "zone".to_owned(), value: None },

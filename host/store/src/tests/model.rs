@@ -1,163 +1,185 @@
+//! Random deeds done to a file and in memory: what becomes of each, and what is kept, is the same.
+mod draw; // deeds, drawn
+
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Command, CommandRecord, Commit, Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, IntentRecord,
-    Partition, Phase, RuleRecord,
+    BundleRef, Commit, Epoch, Lost, Nonce, NotifierCommit, Owned, PartitionCommit, PartitionId, Position,
+    Tenure, TransitionRecord,
 };
-use watchbell_pipeline::spec::RuleName;
-use watchbell_pipeline::text::Text;
 
-use super::fixtures::{command, episode, gap, host, intent, rule};
-use crate::{CommitError, Memory, Sqlite, Store};
+use super::fixtures::{bundle, host, transition};
+use crate::{CommitError, Memory, Sqlite, Store, TakeoverError};
+use draw::{Deed, Notifier, Part, Skew, Write, deeds};
 
-/// One thing done to a store. Few names, so that most of them meet again.
-#[derive(Clone, Debug)]
-enum Deed {
-    TakeOver { partition: u16, owner: u8 },
-    Commit { partition: u16, epochs_behind: u64, nonce: u64, change: Change },
-    Prune { before: i64, rows_max: u32 },
-    Reopen,
+/// How many partitions the deeds are about.
+const PARTITIONS: u16 = 3;
+
+/// What the host that does the deeds knows: its rights, and the number of each partition's last transition.
+#[derive(Default)]
+struct Knowledge {
+    tenures: BTreeMap<Owned, Tenure>,
+    numbers: BTreeMap<PartitionId, u64>,
+    last: Option<Commit>,
 }
 
-#[derive(Clone, Debug)]
-struct Change {
-    bundle: Option<u8>,
-    rules: Vec<RuleRecord>,
-    ended: Vec<u8>,
-    episodes: Vec<EpisodeRecord>,
-    intents: Vec<IntentRecord>,
-    gaps: Vec<(i64, i64)>,
-    commands: Vec<u64>,
-}
+impl Knowledge {
+    fn tenure(&self, what: Owned, skew: Skew) -> Tenure {
+        let Tenure { epoch, number } = self.tenures.get(&what).copied().unwrap_or_default();
+        let before = |number: u64| number.saturating_sub(1);
+        match skew {
+            Skew::None => Tenure { epoch, number },
+            Skew::OlderEpoch => Tenure { epoch: Epoch(before(epoch.0)), number },
+            Skew::LaterEpoch => Tenure { epoch: Epoch(epoch.0 + 1), number },
+            Skew::OlderNumber => Tenure { epoch, number: before(number) },
+            Skew::LaterNumber => Tenure { epoch, number: number + 1 },
+        }
+    }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-    let take_over = (0..3_u16, 0..3_u8).prop_map(|(partition, owner)| Deed::TakeOver { partition, owner });
-    let behind = prop_oneof![9 => Just(0), 1 => Just(1)];
-    let commit =
-        (0..3_u16, behind, 0..4_u64, change()).prop_map(|(partition, epochs_behind, nonce, change)| {
-            Deed::Commit { partition, epochs_behind, nonce, change }
-        });
-    let prune = (0..40_i64, 1..4_u32).prop_map(|(before, rows_max)| Deed::Prune { before, rows_max });
-    let deed = prop_oneof![3 => take_over, 20 => commit, 3 => prune, 1 => Just(Deed::Reopen)];
-    prop::collection::vec(deed, 1..40)
-}
+    fn commit(&self, write: Write) -> Commit {
+        let mut numbers = self.numbers.clone();
+        let mut partitions: Vec<PartitionCommit> = Vec::new();
+        for part in write.parts {
+            // One part for each partition.
+            if partitions.iter().all(|other| other.partition != part.partition) {
+                partitions.push(self.part(part, &mut numbers));
+            }
+        }
+        let notifier = write.notifier.map(|part| self.notifier(part, &numbers));
+        let bundle = write.bundle.map(|(digest, generation)| bundle(&digest.to_string(), generation));
+        Commit { nonce: Nonce(write.nonce), bundle, partitions, notifier }
+    }
 
-fn change() -> impl Strategy<Value = Change> {
-    let rules = (0..5_u8, any::<i32>(), prop::option::of(prop::collection::vec(any::<u8>(), 0..40)))
-        .prop_map(|(name, cursor, state)| {
-            let mut record = rule(&name.to_string(), i64::from(cursor));
-            record.state = record.state.zip(state).map(|(mut kept, bytes)| {
-                kept.bytes = bytes;
-                kept
-            });
-            record
-        });
-    let finite = prop::option::of(prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL);
-    let episodes = (0..6_u8, phase(), finite.clone(), ".{0,6}").prop_map(|(id, phase, value, summary)| {
-        let mut record = episode(&id.to_string(), phase);
-        record.last.value = value;
-        record.last.summary = summary;
-        record
-    });
-    let intents =
-        (0..9_u8, 0..6_u8, delivery(), finite, ".{0,6}").prop_map(|(id, of, delivery, value, title)| {
-            let mut record = intent(&id.to_string(), delivery);
-            record.message.episode = EpisodeId(of.to_string());
-            record.message.last.value = value;
-            record.text = (id % 2 == 0).then_some(Text { title, body: String::new() });
-            record.maybe_repeated = of % 2 == 0;
-            record
-        });
-    (
-        prop::option::of(any::<u8>()),
-        prop::collection::vec(rules, 0..3),
-        prop::collection::vec(0..5_u8, 0..2),
-        prop::collection::vec(episodes, 0..3),
-        prop::collection::vec(intents, 0..4),
-        prop::collection::vec((0..4_i64, 0..40_i64), 0..2),
-        prop::collection::vec(1..9_u64, 0..2),
-    )
-        .prop_map(|(bundle, rules, ended, episodes, intents, gaps, commands)| Change {
-            bundle,
-            rules,
-            ended,
-            episodes,
-            intents,
-            gaps,
-            commands,
-        })
-}
+    fn part(&self, part: Part, numbers: &mut BTreeMap<PartitionId, u64>) -> PartitionCommit {
+        let number = numbers.entry(part.partition).or_default();
+        let transitions: Vec<TransitionRecord> = part
+            .changes
+            .into_iter()
+            .map(|change| {
+                *number += 1;
+                transition(part.partition, *number, change)
+            })
+            .collect();
+        PartitionCommit {
+            partition: part.partition,
+            tenure: self.tenure(Owned::Partition(part.partition), part.skew),
+            rules: part.rules,
+            rules_ended: part.rules_ended,
+            levels: part.levels,
+            levels_ended: part.levels_ended,
+            transitions,
+            gaps: part.gaps,
+        }
+    }
 
-fn note(number: u64) -> CommandRecord {
-    command(number, Command::Note { episode: EpisodeId("e".to_owned()), text: String::new() })
-}
+    /// Positions lie `behind` the last transitions: those of this commit are decided with it, or later.
+    fn notifier(&self, part: Notifier, numbers: &BTreeMap<PartitionId, u64>) -> NotifierCommit {
+        let position = |(partition, behind): (PartitionId, u64)| Position {
+            partition,
+            number: numbers.get(&partition).copied().unwrap_or(0).saturating_sub(behind),
+        };
+        NotifierCommit {
+            tenure: self.tenure(Owned::Notifier, part.skew),
+            positions: part
+                .behind
+                .into_iter()
+                .collect::<BTreeMap<_, _>>()
+                .into_iter()
+                .map(position)
+                .collect(),
+            depends: part.depends,
+            episodes: part.episodes,
+            intents: part.intents,
+            commands: part.commands,
+        }
+    }
 
-fn phase() -> impl Strategy<Value = Phase> {
-    prop_oneof![
-        Just(Phase::Pending),
-        Just(Phase::Active),
-        (any::<i64>(), ".{0,4}").prop_map(|(at, by)| Phase::Acknowledged { at: Timestamp(at), by }),
-        (any::<i64>(), ".{0,4}").prop_map(|(at, by)| Phase::ResolvedByHand { at: Timestamp(at), by }),
-        (0..40_i64).prop_map(|at| Phase::Resolved { at: Timestamp(at), why: Ending::Cleared }),
-    ]
-}
+    /// Learns from what became of `commit`.
+    fn learn(&mut self, commit: &Commit, lost: Result<Vec<Lost>, String>) {
+        let Ok(lost) = lost else { return };
+        let is_lost = |what: Owned| lost.iter().any(|lost| lost.what == what);
+        for part in commit.partitions.iter().filter(|part| !is_lost(Owned::Partition(part.partition))) {
+            let is_new = self.written(Owned::Partition(part.partition), part.tenure);
+            if let Some(last) = part.transitions.last().filter(|_| is_new) {
+                self.numbers.insert(part.partition, last.number);
+            }
+        }
+        if let Some(part) = commit.notifier.as_ref().filter(|_| !is_lost(Owned::Notifier)) {
+            self.written(Owned::Notifier, part.tenure);
+        }
+    }
 
-fn delivery() -> impl Strategy<Value = Delivery> {
-    prop_oneof![
-        (any::<i64>(), any::<u32>(), prop::option::of(".{0,4}"))
-            .prop_map(|(due, attempt, last)| Delivery::Owed { due: Timestamp(due), attempt, last }),
-        (any::<u64>(), any::<u32>()).prop_map(|(epoch, attempt)| {
-            Delivery::Claimed { owner: host("a"), epoch: Epoch(epoch), attempt }
-        }),
-        (0..40_i64, prop::option::of(".{0,4}"))
-            .prop_map(|(at, reference)| { Delivery::Delivered { at: Timestamp(at), attempt: 1, reference } }),
-        (0..40_i64, ".{0,4}").prop_map(|(at, last)| Delivery::Dead { at: Timestamp(at), attempt: 1, last }),
-    ]
-}
-
-/// What a commit came to, in a form that two stores can be compared by.
-fn verdict(result: Result<(), CommitError>) -> String {
-    match result {
-        Ok(()) => "written".to_owned(),
-        Err(CommitError::Superseded { epoch, owner }) => format!("{epoch:?} {owner:?}"),
-        Err(error) => format!("{error:?}"),
+    /// Whether the part by this right was written now; one of an older number had been written before.
+    fn written(&mut self, what: Owned, by: Tenure) -> bool {
+        let known = self.tenures.entry(what).or_default();
+        let is_new = *known == by;
+        known.number += u64::from(is_new);
+        is_new
     }
 }
 
+/// What a commit came to, in a form that two stores can be compared by.
+fn verdict(result: Result<Vec<Lost>, CommitError>) -> Result<Vec<Lost>, String> {
+    result.map_err(|error| format!("{error:?}"))
+}
+
+fn takeover<T>(result: Result<T, TakeoverError>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+/// Everything that a store tells without being changed.
+fn visible(store: &mut dyn Store, after: u64, rows_max: u32) -> (Option<BundleRef>, Vec<TransitionRecord>) {
+    let after: Vec<Position> = (0..PARTITIONS)
+        .map(|partition| Position { partition: PartitionId(partition), number: after })
+        .collect();
+    (store.meta().unwrap().bundle, store.transitions(&after, rows_max).unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_file_keeps_what_memory_keeps(deeds in deeds()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut file = Some(Sqlite::open(&path).unwrap());
-        let mut memory = Memory::new();
-        let mut epochs = [0_u64; 3];
+        let mut memory = Memory::with_incarnation(file.as_mut().unwrap().meta().unwrap().incarnation);
+        let mut known = Knowledge::default();
         for deed in deeds {
             let store = file.as_mut().unwrap();
             match deed {
-                Deed::TakeOver { partition, owner } => {
+                Deed::TakePartition { partition, owner, seen } => {
                     let owner = host(&owner.to_string());
-                    let found = store.take_over(Partition(partition), &owner).unwrap();
-                    epochs[usize::from(partition)] = found.epoch.0;
-                    prop_assert_eq!(found, memory.take_over(Partition(partition), &owner).unwrap());
+                    let found = takeover(store.take_partition(partition, &owner, seen.map(Epoch)));
+                    if let Ok(found) = &found {
+                        known.tenures.insert(Owned::Partition(partition), found.tenure);
+                        known.numbers.insert(partition, found.transitions);
+                    }
+                    prop_assert_eq!(found, takeover(memory.take_partition(partition, &owner, seen.map(Epoch))));
                 }
-                Deed::Commit { partition, epochs_behind, nonce, change } => {
-                    let epoch = epochs[usize::from(partition)].saturating_sub(epochs_behind);
-                    let commit = Commit {
-                        partition: Partition(partition),
-                        epoch: Epoch(epoch),
-                        nonce,
-                        bundle: change.bundle.map(|digest| digest.to_string()),
-                        rules: change.rules,
-                        rules_ended: change.ended.iter().map(|name| RuleName(name.to_string())).collect(),
-                        episodes: change.episodes,
-                        intents: change.intents,
-                        gaps: change.gaps.iter().map(|(start, at)| gap(*start, *at)).collect(),
-                        commands: change.commands.iter().map(|number| note(*number)).collect(),
-                    };
-                    prop_assert_eq!(verdict(store.commit(&commit)), verdict(memory.commit(&commit)));
+                Deed::TakeNotifier { owner, seen } => {
+                    let owner = host(&owner.to_string());
+                    let found = takeover(store.take_notifier(&owner, seen.map(Epoch)));
+                    if let Ok(found) = &found {
+                        known.tenures.insert(Owned::Notifier, found.tenure);
+                    }
+                    prop_assert_eq!(found, takeover(memory.take_notifier(&owner, seen.map(Epoch))));
+                }
+                Deed::Commit(write) => {
+                    let commit = known.commit(*write);
+                    let lost = verdict(store.commit(&commit));
+                    prop_assert_eq!(&lost, &verdict(memory.commit(&commit)));
+                    known.learn(&commit, lost);
+                    known.last = Some(commit);
+                }
+                Deed::Repeat => {
+                    if let Some(commit) = known.last.clone() {
+                        let lost = verdict(store.commit(&commit));
+                        prop_assert_eq!(&lost, &verdict(memory.commit(&commit)));
+                        known.learn(&commit, lost);
+                    }
                 }
                 Deed::Prune { before, rows_max } => {
                     let before = Timestamp(before);
@@ -165,6 +187,9 @@ proptest! {
                         store.prune(before, rows_max).unwrap(),
                         memory.prune(before, rows_max).unwrap()
                     );
+                }
+                Deed::Read { after, rows_max } => {
+                    prop_assert_eq!(visible(store, after, rows_max), visible(&mut memory, after, rows_max));
                 }
                 Deed::Reopen => {
                     // The old handle first: the lock is its own.
@@ -174,11 +199,17 @@ proptest! {
             }
         }
         let mut store = file.unwrap();
-        for partition in 0..3 {
+        prop_assert_eq!(store.meta().unwrap(), memory.meta().unwrap());
+        prop_assert_eq!(visible(&mut store, 0, u32::MAX), visible(&mut memory, 0, u32::MAX));
+        for partition in (0..PARTITIONS).map(PartitionId) {
             prop_assert_eq!(
-                store.take_over(Partition(partition), &host("z")).unwrap(),
-                memory.take_over(Partition(partition), &host("z")).unwrap()
+                store.take_partition(partition, &host("z"), None).unwrap(),
+                memory.take_partition(partition, &host("z"), None).unwrap()
             );
         }
+        prop_assert_eq!(
+            store.take_notifier(&host("z"), None).unwrap(),
+            memory.take_notifier(&host("z"), None).unwrap()
+        );
     }
 }

@@ -1,9 +1,14 @@
 use watchbell_contract::Timestamp;
-use watchbell_pipeline::record::{Commit, Delivery, Ending, Epoch, Phase, RuleRecord};
+use watchbell_pipeline::record::{
+    Commit, Delivery, Ending, Epoch, NotifierCommit, Owned, PartitionCommit, Phase, RuleRecord,
+};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
-use super::fixtures::{PARTITION, commit, episode, gap, host, intent, owed, rule};
-use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Sqlite, Store, StoreError};
+use super::fixtures::{
+    PARTITION, bundle, episode, gap, host, intent, level, notifier, of_partition, owed, partition, position,
+    rule, transition, withheld,
+};
+use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Sqlite, Store, StoreError, TakeoverError};
 
 fn without_state(rule: RuleRecord) -> RuleRecord {
     let state = rule.state.map(|mut state| {
@@ -22,27 +27,39 @@ fn a_reader_sees_each_commit_while_a_host_owns_the_store() {
     assert_eq!(reader.rules().unwrap(), []);
     assert_eq!(reader.heads().unwrap(), []);
 
-    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
+    let notifiers = store.take_notifier(&host("n"), None).unwrap().tenure;
     let dead = Delivery::Dead { at: Timestamp(130), attempt: 9, last: "404".to_owned() };
     let resolved = episode("e1", Phase::Resolved { at: Timestamp(9), why: Ending::Cleared });
     let active = episode("e2", Phase::Active);
-    let written = Commit {
-        bundle: Some("sha256:b1".to_owned()),
+    let evaluated = PartitionCommit {
         rules: vec![rule("spike", 60)],
+        levels: vec![level("e2")],
+        gaps: vec![gap(1, 10), gap(2, 20)],
+        ..partition(mine)
+    };
+    let decided = NotifierCommit {
         episodes: vec![resolved.clone(), active.clone()],
         intents: vec![intent("i1", dead.clone()), intent("i2", owed(1))],
-        gaps: vec![gap(1, 10), gap(2, 20)],
-        ..commit(epoch, 1)
+        ..notifier(notifiers)
+    };
+    let written = Commit {
+        bundle: Some(bundle("sha256:b1", 1)),
+        notifier: Some(decided),
+        ..of_partition(1, evaluated)
     };
     store.commit(&written).unwrap();
+    store.take_notifier(&host("m"), None).unwrap();
 
-    let head = Head {
-        partition: PARTITION,
-        owner: host("a"),
-        epoch: Epoch(1),
-        bundle: Some("sha256:b1".to_owned()),
-    };
-    assert_eq!(reader.heads().unwrap(), [head]);
+    let head = |what, owner, epoch| Head { what, owner: host(owner), epoch: Epoch(epoch), commits: 1 };
+    assert_eq!(
+        reader.heads().unwrap(),
+        [head(Owned::Partition(PARTITION), "a", 1), head(Owned::Notifier, "m", 2)]
+    );
+    assert_eq!(reader.meta().unwrap(), store.meta().unwrap());
+    assert_eq!(reader.meta().unwrap().bundle, written.bundle);
+    assert_eq!(reader.levels(None).unwrap(), [level("e2")]);
+    assert_eq!(reader.levels(Some(&RuleName("other".to_owned()))).unwrap(), []);
     let spike = reader.rule(&RuleName("spike".to_owned())).unwrap().unwrap();
     assert_eq!(spike.record, without_state(rule("spike", 60)));
     assert_eq!((spike.partition, spike.state_bytes), (PARTITION, 8));
@@ -75,18 +92,28 @@ fn a_row_that_cannot_be_understood_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let mut store = Sqlite::open(&path).unwrap();
-    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
-    store.commit(&Commit { rules: vec![rule("spike", 60)], ..commit(epoch, 1) }).unwrap();
-    rusqlite::Connection::open(&path).unwrap().execute("UPDATE rules SET told = 'x'", []).unwrap();
-    match store.take_over(PARTITION, &host("a")) {
-        Err(error @ StoreError::Damaged { .. }) => assert_eq!(
-            error.to_string(),
-            format!(
-                "the store `{}` is damaged: the row `spike` of `rules`: its `told` cannot be understood; \
-                 stop the host and put a backup in its place",
-                path.display()
-            )
-        ),
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
+    let written = PartitionCommit {
+        rules: vec![rule("spike", 60)],
+        transitions: vec![transition(PARTITION, 1, withheld(1))],
+        ..partition(mine)
+    };
+    store.commit(&of_partition(1, written)).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute("UPDATE rules SET seen = 'x'", []).unwrap();
+    let said = |what: &str| {
+        format!(
+            "the store `{}` is damaged: {what} cannot be understood; stop the host and put a backup in its place",
+            path.display()
+        )
+    };
+    match store.take_partition(PARTITION, &host("a"), None) {
+        Err(TakeoverError::Store(error @ StoreError::Damaged { .. })) => {
+            assert_eq!(error.to_string(), said("the row `spike` of `rules`: its `seen`"));
+        }
         other => panic!("{other:?}"),
     }
+    db.execute(r#"UPDATE transitions SET change = '{"kind":"prophecy"}'"#, []).unwrap();
+    let error = store.transitions(&[position(PARTITION, 0)], 9).unwrap_err();
+    assert_eq!(error.to_string(), said("the row `1 of partition 3` of `transitions`: its `change`"));
 }

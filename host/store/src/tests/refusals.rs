@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use watchbell_pipeline::record::PartitionCommit;
 
-use super::fixtures::{PARTITION, commit, host, rule};
+use super::fixtures::{PARTITION, host, of_partition, partition, rule};
 use crate::{OpenError, Sqlite, Store};
 
 /// What an operator reads, the folder's name left out.
@@ -25,12 +26,10 @@ fn folder() -> (TempDir, PathBuf) {
 fn filled() -> (TempDir, PathBuf) {
     let (folder, path) = folder();
     let mut store = Sqlite::open(&path).unwrap();
-    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
     let mut heavy = rule("heavy", 60);
     heavy.state.as_mut().unwrap().bytes = vec![7; 1 << 20];
-    let mut commit = commit(epoch, 1);
-    commit.rules = vec![heavy];
-    store.commit(&commit).unwrap();
+    store.commit(&of_partition(1, PartitionCommit { rules: vec![heavy], ..partition(mine) })).unwrap();
     (folder, path)
 }
 
@@ -184,7 +183,7 @@ fn a_store_that_was_cut_off() {
 fn a_store_from_a_newer_version() {
     let (folder, path) = filled();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    let expected = "the store `DIR/store.db` has layout 7, and this version knows layouts up to 4: run the version \
+    let expected = "the store `DIR/store.db` has layout 7, and this version knows layouts up to 5: run the version \
                     that wrote it, or a later one";
     assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
     let error = Sqlite::open_reader(&path).unwrap_err();

@@ -1,10 +1,16 @@
 use rusqlite::Connection;
 use watchbell_contract::{Duration, Severity, Timestamp};
-use watchbell_pipeline::record::{Commit, EpisodeRecord, Notified, Phase};
-use watchbell_pipeline::spec::{DestinationName, Step};
+use watchbell_pipeline::record::{
+    Commit, EpisodeRecord, Epoch, Level, Notified, NotifierCommit, PARTITIONS, PartitionCommit, PartitionId,
+    Phase, SeenSignal, Tenure,
+};
+use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
-use super::fixtures::{PARTITION, commit, episode, host, intent, owed, rule};
-use crate::{OpenError, Sqlite, Store, StoreError};
+use super::fixtures::{
+    PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
+    position, rule, transition, withheld,
+};
+use crate::{OpenError, Sqlite, Store, StoreError, TakeoverError};
 
 /// As the version with layout 1 left it: an episode of which the first two of three steps are done.
 const LAYOUT_1: &str = r#"
@@ -41,17 +47,23 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     assert!(matches!(older, OpenError::Older { found: 1, .. }), "{older}");
 
     let mut store = Sqlite::open(&path).unwrap();
-    let found = store.take_over(PARTITION, &host("new")).unwrap();
-    assert_eq!((found.epoch.0, found.bundle.as_deref()), (5, Some("sha256:b1")));
+    let of = PartitionId::of(&RuleName("spike".to_owned()), PARTITIONS);
+    let found = store.take_partition(of, &host("new"), None).unwrap();
+    assert_eq!(found.tenure.epoch.0, 5);
+    assert_eq!(store.meta().unwrap().bundle, Some(bundle("sha256:b1", 1)));
     assert_eq!(found.rules[0].state.as_ref().unwrap().bytes, [1, 2]);
-    assert_eq!(found.rules[0].told[0].at, Timestamp(60));
+    assert_eq!(found.rules[0].seen, [SeenSignal { at: Timestamp(60), signal: u64::MAX }]);
+    // Before that was kept, what is settled was final.
+    assert_eq!(found.rules[0].final_before, Timestamp(59));
+    let found = store.take_notifier(&host("new"), None).unwrap();
+    assert_eq!(found.tenure.epoch.0, 5);
     let [read] = found.episodes.as_slice() else { panic!("{:?}", found.episodes) };
     let chain = [
         step(0, "ops-chat", false, None),
         step(5, "ops-mail", true, Some(Severity::Critical)),
         step(9_000, "ops-sms", true, None),
     ];
-    let told = |to: &str, at, step: Option<&Step>| Notified {
+    let notified = |to: &str, at, step: Option<&Step>| Notified {
         destination: DestinationName(to.to_owned()),
         at: Timestamp(at),
         step: step.map(Step::id),
@@ -63,10 +75,10 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
         early: Vec::new(),
         stepped_until: Some(Timestamp(115)),
         announced_at: Some(Timestamp(116)),
-        told: vec![
-            told("ops-chat", 110, Some(&chain[0])),
-            told("ops-mail", 115, Some(&chain[1])),
-            told("by-hand", 116, None),
+        notified: vec![
+            notified("ops-chat", 110, Some(&chain[0])),
+            notified("ops-mail", 115, Some(&chain[1])),
+            notified("by-hand", 116, None),
         ],
         ordinal: 2,
         ..episode("e1", Phase::Active)
@@ -74,8 +86,9 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     assert_eq!(read, &expected);
 
     // Written again, it is of the newest format, and says the same.
-    store.commit(&Commit { episodes: vec![expected.clone()], ..commit(found.epoch, 1) }).unwrap();
-    assert_eq!(store.take_over(PARTITION, &host("new")).unwrap().episodes, [expected]);
+    let again = NotifierCommit { episodes: vec![expected.clone()], ..notifier(found.tenure) };
+    assert_eq!(store.commit(&of_notifier(1, again)).unwrap(), []);
+    assert_eq!(store.take_notifier(&host("new"), None).unwrap().episodes, [expected]);
     drop(store);
     let db = Connection::open(&path).unwrap();
     let kept: (u32, String) =
@@ -88,21 +101,121 @@ fn a_row_of_a_later_format_is_refused_and_not_guessed_at() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let mut store = Sqlite::open(&path).unwrap();
-    let epoch = store.take_over(PARTITION, &host("a")).unwrap().epoch;
-    let written = Commit {
+    let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
+    let notifiers = store.take_notifier(&host("a"), None).unwrap().tenure;
+    let evaluated = PartitionCommit {
         rules: vec![rule("spike", 60)],
+        levels: vec![level("l1")],
+        transitions: vec![transition(PARTITION, 1, withheld(1))],
+        ..partition(mine)
+    };
+    let decided = NotifierCommit {
         episodes: vec![episode("e1", Phase::Active)],
         intents: vec![intent("i1", owed(1))],
-        ..commit(epoch, 1)
+        ..notifier(notifiers)
     };
-    store.commit(&written).unwrap();
+    store.commit(&Commit { notifier: Some(decided), ..of_partition(1, evaluated.clone()) }).unwrap();
+    let mut read = || -> Result<(), StoreError> {
+        let plain = |error| match error {
+            TakeoverError::Store(error) => error,
+            error => panic!("{error}"),
+        };
+        let found = store.take_partition(PARTITION, &host("a"), None).map_err(plain)?;
+        assert_eq!(found.rules, evaluated.rules);
+        store.take_notifier(&host("a"), None).map_err(plain)?;
+        let found = store.transitions(&[position(PARTITION, 0)], 9)?;
+        assert_eq!(found, evaluated.transitions);
+        Ok(())
+    };
     let db = Connection::open(&path).unwrap();
-    for (table, key) in [("rules", "spike"), ("episodes", "e1"), ("intents", "i1")] {
+    for (table, key) in [
+        ("rules", "spike"),
+        ("levels", "l1"),
+        ("transitions", "1 of partition 3"),
+        ("episodes", "e1"),
+        ("intents", "i1"),
+    ] {
         db.execute(&format!("UPDATE {table} SET format = format + 7"), []).unwrap();
-        let refused = store.take_over(PARTITION, &host("a")).unwrap_err();
+        let refused = read().unwrap_err();
         let StoreError::Damaged { what, .. } = &refused else { panic!("{refused}") };
         assert!(what.contains(&format!("the row `{key}` of `{table}`: it has format ")), "{what}");
         db.execute(&format!("UPDATE {table} SET format = format - 7"), []).unwrap();
     }
-    assert_eq!(store.take_over(PARTITION, &host("a")).unwrap().rules, written.rules);
+    read().unwrap();
+}
+
+#[test]
+fn an_older_store_is_spread_over_the_partitions_and_keeps_all_that_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    layout_1(&path);
+    let db = Connection::open(&path).unwrap();
+    let copies = "
+        INSERT INTO episodes SELECT 'e2', 3, 'other', labels, 'pending', NULL, NULL, severity, since, opened_at, until,
+          last, chain, step, repeat, announced_at, told, ordinal FROM episodes WHERE id = 'e1';
+        INSERT INTO episodes SELECT 'e3', 3, 'spike', labels, 'resolved', 170, 'lapsed', severity, since, opened_at,
+          until, last, chain, step, repeat, announced_at, told, ordinal FROM episodes WHERE id = 'e1';
+        INSERT INTO episodes SELECT 'e4', 3, 'spike', labels, 'resolved-by-hand', 170, 'mia', severity, since, opened_at,
+          until, last, chain, step, repeat, announced_at, told, ordinal FROM episodes WHERE id = 'e1';";
+    db.execute_batch(copies).unwrap();
+    for number in 0..40 {
+        let name = format!("rule-{number}");
+        let copy = "INSERT INTO rules SELECT ?1, partition, meaning, cursor, state_settled, state_version,
+                      priming_reached, priming_until, told, committed_at, last_run, failure
+                    FROM rules WHERE name = 'spike'";
+        db.execute(copy, [&name]).unwrap();
+    }
+    drop(db);
+
+    let mut store = Sqlite::open(&path).unwrap();
+    let meta = store.meta().unwrap();
+    assert_eq!(meta.bundle, Some(bundle("sha256:b1", 1)));
+    assert_eq!(meta.incarnation.0.len(), 32);
+    // Whoever comes after the old owner has a higher epoch, whatever it takes.
+    let expected = Tenure { epoch: Epoch(5), number: 0 };
+    let notifier = store.take_notifier(&host("new"), None).unwrap();
+    assert_eq!((notifier.tenure, notifier.positions), (expected, Vec::new()));
+    let (mut rules, mut levels) = (0, Vec::new());
+    for partition in PartitionId::all() {
+        let found = store.take_partition(partition, &host("new"), None).unwrap();
+        assert_eq!((found.tenure, found.transitions), (expected, 0));
+        for rule in &found.rules {
+            assert_eq!(PartitionId::of(&rule.rule, PARTITIONS), partition, "{}", rule.rule.0);
+        }
+        for (rule, _) in &found.levels {
+            assert_eq!(PartitionId::of(rule, PARTITIONS), partition, "{}", rule.0);
+        }
+        rules += found.rules.len();
+        levels.extend(found.levels);
+    }
+    assert_eq!(rules, 41);
+    levels.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+    let of = |episode: &EpisodeRecord| (episode.rule.clone(), Level::of(episode));
+    assert_eq!(notifier.episodes.len(), 3);
+    assert_eq!(levels, notifier.episodes.iter().map(of).collect::<Vec<_>>());
+    assert!(!levels[1].1.has_begun && levels[2].1.has_begun, "{levels:?}");
+
+    // It is brought up to date once.
+    drop(store);
+    let mut store = Sqlite::open(&path).unwrap();
+    assert_eq!(store.meta().unwrap(), meta);
+    assert_eq!(store.take_notifier(&host("new"), None).unwrap().episodes, notifier.episodes);
+}
+
+#[test]
+fn a_store_that_was_never_owned_begins_as_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "application_id", 0x5742_454c).unwrap();
+    db.execute_batch(include_str!("../sqlite/schema.sql")).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    let mut store = Sqlite::open(&path).unwrap();
+    assert_eq!(store.meta().unwrap().bundle, None);
+    assert_eq!(Sqlite::open_reader(&path).unwrap().heads().unwrap(), []);
+    assert_eq!(
+        store.take_notifier(&host("new"), None).unwrap().tenure,
+        Tenure { epoch: Epoch(1), number: 0 }
+    );
 }

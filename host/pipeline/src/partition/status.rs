@@ -1,12 +1,15 @@
+use std::collections::BTreeSet;
+
 use watchbell_contract::{Duration, Timestamp, Window};
 
-use crate::order::{Purpose, RunId};
-use crate::reason::{Reason, RunReason};
+use crate::action::{Purpose, RunId};
+use crate::coordinator::Queue;
+use crate::reason::RunReason;
 use crate::record::{Failure, RunSummary};
 use crate::spec::RuleName;
 use crate::window;
 
-use super::Engine;
+use super::Partition;
 use super::rule::{Activity, Rule};
 
 /// How late a window may be, in intervals, and the least and the most that any rule is given.
@@ -58,6 +61,13 @@ pub struct PrimingProgress {
     pub until: Timestamp,
 }
 
+/// What a rule that does not run may be waiting for.
+pub(crate) struct Waiting<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) queue: &'a Queue,
+    pub(crate) draining: bool,
+}
+
 impl RuleStatus {
     /// Whether the window after the last one is due for too long. Measured from when it was due: between two points of a
     /// schedule, however far apart, nothing is late, and a rule that runs once a day is missed within minutes.
@@ -76,64 +86,54 @@ impl RuleStatus {
     }
 }
 
-impl Engine {
-    /// What every rule of the bundle is doing, disabled ones included.
-    pub fn rules(&self) -> impl Iterator<Item = RuleStatus> + '_ {
-        self.rules.values().map(|rule| self.rule_status(rule))
+impl Partition {
+    /// What each of its rules is doing, disabled ones included.
+    pub(crate) fn rules(&self, jitter_max: Duration) -> impl Iterator<Item = RuleStatus> + '_ {
+        self.rules.values().map(move |rule| self.rule_status(rule, jitter_max))
     }
 
-    pub fn rule(&self, name: &RuleName) -> Option<RuleStatus> {
-        self.rules.get(name).map(|rule| self.rule_status(rule))
+    pub(crate) fn rule(&self, name: &RuleName, jitter_max: Duration) -> Option<RuleStatus> {
+        self.rules.get(name).map(|rule| self.rule_status(rule, jitter_max))
     }
 
-    /// Rules that may have changed since the last call; `None`: the rule is not part of the bundle any more. What a
-    /// status says changes at no other time, so that thousands of rules are watched at the cost of those that run.
-    pub fn take_changed(&mut self) -> Vec<(RuleName, Option<RuleStatus>)> {
-        let changed = self.rules.take_changed();
-        let status = |name: RuleName| {
-            let status = self.rule(&name);
-            (name, status)
-        };
-        changed.into_iter().map(status).collect()
+    /// Rules that may have changed since the last call, ended ones included.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<RuleName> {
+        self.rules.take_changed()
     }
 
-    /// Why the rule, its episodes and its messages are where they are, then its last decisions, oldest first.
-    /// Empty if there is no such rule.
-    pub fn explain(&self, rule: &RuleName) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = self.explain_run(rule).into_iter().map(Reason::Run).collect();
-        let Some(known) = self.rules.get(rule) else { return reasons };
-        if let Some(priming) = &known.record.priming {
+    /// What keeps the rule from running, first things first, and how far its priming has come.
+    pub(crate) fn explain(&self, name: &RuleName, host: &Waiting<'_>) -> Vec<RunReason> {
+        let Some(rule) = self.rules.get(name) else { return Vec::new() };
+        let mut reasons = vec![self.explain_run(rule, host)];
+        if let Some(priming) = &rule.record.priming {
             let (reached, until) = (priming.reached, priming.until);
-            reasons.push(Reason::Run(RunReason::Priming { reached, until }));
+            reasons.push(RunReason::Priming { reached, until });
         }
-        reasons.extend(self.notifier.explain(rule));
         reasons
     }
 
-    /// What keeps the rule from running, first things first.
-    fn explain_run(&self, name: &RuleName) -> Option<RunReason> {
-        let rule = self.rules.get(name)?;
-        Some(match (rule.activity, &rule.retry) {
+    fn explain_run(&self, rule: &Rule, host: &Waiting<'_>) -> RunReason {
+        match (rule.activity, &rule.retry) {
             _ if !rule.spec.enabled => RunReason::Disabled,
             (Activity::Running(id), _) => {
-                RunReason::UnderWay { since: self.underway.get(&id).map_or(self.now, |run| run.since) }
+                RunReason::UnderWay { since: self.underway.get(&id).map_or(host.now, |run| run.since) }
             }
             (Activity::Committing, _) => RunReason::Committing,
-            _ if self.draining => RunReason::Draining,
+            _ if host.draining => RunReason::Draining,
             (Activity::Idle, Some(retry)) => {
                 let failure = rule.record.failure.clone();
                 let (streak, message) = failure.map_or((0, String::new()), |f| (f.streak, f.message));
                 RunReason::Backoff { until: retry.at, streak, message }
             }
-            (Activity::Idle, None) => match self.queue.ready_at(name) {
+            (Activity::Idle, None) => match host.queue.ready_at(&rule.spec.name) {
                 None => RunReason::NeverDue,
-                Some(until) if until > self.now => RunReason::NotDue { until },
+                Some(until) if until > host.now => RunReason::NotDue { until },
                 Some(_) => RunReason::ClusterBusy { cluster: rule.spec.cluster.clone() },
             },
-        })
+        }
     }
 
-    fn rule_status(&self, rule: &Rule) -> RuleStatus {
+    fn rule_status(&self, rule: &Rule, jitter_max: Duration) -> RuleStatus {
         let running = match rule.activity {
             Activity::Running(id) => {
                 self.underway.get(&id).filter(|underway| !underway.abandoned).map(|underway| Running {
@@ -149,7 +149,7 @@ impl Engine {
         let next_due = match (&rule.retry, rule.activity) {
             _ if !rule.spec.enabled => None,
             (Some(retry), Activity::Idle) => Some(retry.at),
-            _ => rule.due(self.config.jitter_max),
+            _ => rule.due(jitter_max),
         };
         let table = rule.table.as_ref().filter(|_| rule.spec.enabled);
         let slot = table.and_then(|table| window::next_slot(table, &rule.spec, rule.committed));
@@ -163,7 +163,7 @@ impl Engine {
             cursor: rule.committed,
             committed_at: rule.record.committed_at,
             next_due,
-            window_due: slot.map(|slot| slot.due + rule.jitter(self.config.jitter_max)),
+            window_due: slot.map(|slot| slot.due + rule.jitter(jitter_max)),
             interval,
             delay: rule.spec.delay,
             running,

@@ -1,17 +1,18 @@
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use watchbell_contract::{
     AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp,
 };
-use watchbell_pipeline::order::{Action, Evaluation, Event, Run};
+use watchbell_pipeline::action::{Action, Run};
+use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{
-    Command, CommandId, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, HostId,
-    IntentId, IntentRecord, Phase, RuleRecord, Snapshot,
+    BundleRef, Command, CommandId, CommandRecord, Commit, EpisodeRecord, HostId, NotifierCommit, Phase,
 };
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
 };
-use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_pipeline::{Config, Coordinator};
+use watchbell_store::{Memory, Store};
 
 /// On a round minute.
 pub(crate) const START: Timestamp = Timestamp(1_700_000_040_000);
@@ -20,74 +21,60 @@ pub(crate) const START: Timestamp = Timestamp(1_700_000_040_000);
 type Guest = Box<dyn Fn(&Run, Timestamp) -> Vec<Signal>>;
 
 pub(crate) struct Host {
-    engine: Engine,
+    coordinator: Coordinator,
     pub(crate) now: Timestamp,
     guest: Guest,
     pub(crate) destinations: Vec<&'static str>,
-    bundles: u32,
-    rules: BTreeMap<RuleName, RuleRecord>,
-    episodes: BTreeMap<EpisodeId, EpisodeRecord>,
-    intents: BTreeMap<IntentId, IntentRecord>,
-    /// What people asked for, as it was written.
-    pub(crate) log: Vec<CommandRecord>,
+    bundles: u64,
+    store: Memory,
     /// Episodes written, each time one was.
     pub(crate) writes: usize,
-    pub(crate) received: Vec<(DestinationName, Intent)>,
+    pub(crate) inbox: Vec<(DestinationName, Intent)>,
 }
 
 impl Host {
     pub(crate) fn new(guest: impl Fn(&Run, Timestamp) -> Vec<Signal> + 'static) -> Self {
+        let mut store = Memory::new();
         Self {
-            engine: Engine::new(config(), START, Snapshot::default()),
+            coordinator: take_over(&mut store, START),
             now: START,
             guest: Box::new(guest),
             destinations: vec!["chat", "mail", "sms"],
             bundles: 0,
-            rules: BTreeMap::new(),
-            episodes: BTreeMap::new(),
-            intents: BTreeMap::new(),
-            log: Vec::new(),
+            store,
             writes: 0,
-            received: Vec::new(),
+            inbox: Vec::new(),
         }
     }
 
     /// Puts `rule` in force, as SIGHUP does.
     pub(crate) fn deploy(&mut self, rule: &RuleSpec) {
         self.bundles += 1;
-        let bundle = Event::Bundle {
-            digest: self.bundles.to_string(),
-            rules: vec![rule.clone()],
+        let bundle = Input::Bundle {
+            bundle: BundleRef { digest: self.bundles.to_string(), generation: self.bundles },
+            rules: vec![Arc::new(rule.clone())],
             destinations: self.destinations.iter().map(|name| destination(name)).collect(),
         };
-        self.engine.handle(self.now, bundle);
+        self.coordinator.handle(self.now, bundle);
         self.carry_out();
     }
 
     /// Ends the host and starts another one over what was committed, with `rule` in force.
     pub(crate) fn restart(&mut self, rule: &RuleSpec) {
-        let open = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::Resolved { .. });
-        let owed = |intent: &&IntentRecord| {
-            matches!(intent.delivery, Delivery::Owed { .. } | Delivery::Claimed { .. })
-        };
-        let snapshot = Snapshot {
-            rules: self.rules.values().cloned().collect(),
-            episodes: self.episodes.values().filter(open).cloned().collect(),
-            intents: self.intents.values().filter(owed).cloned().collect(),
-            commands: CommandLog {
-                last: self.log.len() as u64,
-                recent: self.log.iter().map(|line| line.id.clone()).collect(),
-            },
-            ..Snapshot::default()
-        };
-        self.engine = Engine::new(config(), self.now, snapshot);
+        self.coordinator = take_over(&mut self.store, self.now);
         self.deploy(rule);
     }
 
     /// Ann asks for something.
     pub(crate) fn command(&mut self, id: &str, command: Command) {
-        self.engine.handle(self.now, Event::Command { id: CommandId(id.into()), by: "ann".into(), command });
+        let id = CommandId(id.into());
+        self.coordinator.handle(self.now, Input::Command { id, by: "ann".into(), command });
         self.carry_out();
+    }
+
+    /// What people asked for, as it was written.
+    pub(crate) fn log(&self) -> Vec<&CommandRecord> {
+        self.store.commands().collect()
     }
 
     /// Lets everything happen that is due until `minutes` after the start.
@@ -96,75 +83,82 @@ impl Host {
     }
 
     pub(crate) fn until_instant(&mut self, to: Timestamp) {
-        while let Some(at) = self.engine.next_wakeup().filter(|at| *at <= to) {
+        while let Some(at) = self.coordinator.next_wakeup().filter(|at| *at <= to) {
             self.now = at.max(self.now);
-            self.engine.handle(self.now, Event::Tick);
+            self.coordinator.handle(self.now, Input::Tick);
             self.carry_out();
         }
         self.now = to;
     }
 
     /// What was received since the last look: minutes after the start, destination, cause.
-    pub(crate) fn heard(&mut self) -> Vec<String> {
+    pub(crate) fn received(&mut self) -> Vec<String> {
         let of = |(to, intent): (DestinationName, Intent)| format!("{to} {}", intent.cause.as_str());
-        std::mem::take(&mut self.received).into_iter().map(of).collect()
+        std::mem::take(&mut self.inbox).into_iter().map(of).collect()
     }
 
-    /// What the engine says of the rule, as a person reads it.
+    /// What it says of the rule, as a person reads it.
     pub(crate) fn explain(&self) -> Vec<String> {
-        self.engine.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()
+        self.coordinator.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()
     }
 
     pub(crate) fn open(&self) -> Vec<&EpisodeRecord> {
-        self.episodes.values().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
+        self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
 
-    /// Changes a kept episode as a later version of the host might: takes effect at `restart`.
+    /// Changes the kept episodes as another version of the host might have: takes effect at `restart`.
     pub(crate) fn change_kept(&mut self, change: impl Fn(&mut EpisodeRecord)) {
-        self.episodes.values_mut().for_each(change);
+        let owner = HostId("other".into());
+        let tenure = self.store.take_notifier(&owner, None).expect("memory").tenure;
+        let mut episodes: Vec<EpisodeRecord> = self.store.episodes().cloned().collect();
+        episodes.iter_mut().for_each(change);
+        let notifier = Some(NotifierCommit { tenure, episodes, ..NotifierCommit::default() });
+        let lost = self.store.commit(&Commit { notifier, ..Commit::default() }).expect("memory");
+        assert!(lost.is_empty());
     }
 
     fn carry_out(&mut self) {
-        while let Some(action) = self.engine.poll_action() {
-            let event = match action {
+        while let Some(action) = self.coordinator.poll_action() {
+            let input = match action {
                 Action::Evaluate(run) => {
                     let signals = (self.guest)(&run, self.now);
                     let finding = Finding { signals, state: Vec::new() };
-                    Event::Evaluated {
+                    Input::Evaluated {
                         run: run.id,
                         outcome: Ok(Evaluation { finding, ..Evaluation::default() }),
                     }
                 }
                 Action::Persist(commit) => {
-                    let nonce = commit.nonce;
-                    self.keep(*commit);
-                    Event::Persisted { nonce, written: true }
+                    let notifier = commit.notifier.as_ref();
+                    self.writes += notifier.map_or(0, |part| part.episodes.len());
+                    let lost = self.store.commit(&commit).expect("memory");
+                    Input::Persisted { nonce: commit.nonce, outcome: Persisted::Written { lost } }
                 }
-                Action::Deliver { id, destination, intent } => {
-                    self.received.push((destination, *intent));
-                    Event::Delivered { intent: id, outcome: Ok(Receipt::default()) }
+                Action::Deliver { id, epoch, destination, intent } => {
+                    self.inbox.push((destination, *intent));
+                    Input::Delivered { intent: id, epoch, outcome: Ok(Receipt::default()) }
+                }
+                Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
+                    panic!("one host owns everything: {action:?}")
                 }
                 Action::Note(_) => continue,
             };
-            self.engine.handle(self.now, event);
+            self.coordinator.handle(self.now, input);
         }
-    }
-
-    fn keep(&mut self, commit: Commit) {
-        self.writes += commit.episodes.len();
-        self.rules.extend(commit.rules.into_iter().map(|rule| (rule.rule.clone(), rule)));
-        commit.rules_ended.iter().for_each(|name| drop(self.rules.remove(name)));
-        self.episodes.extend(commit.episodes.into_iter().map(|episode| (episode.id.clone(), episode)));
-        self.log.extend(commit.commands);
-        self.intents.extend(commit.intents.into_iter().map(|intent| (intent.id.clone(), intent)));
     }
 }
 
-fn config() -> EngineConfig {
-    EngineConfig {
+fn take_over(store: &mut Memory, now: Timestamp) -> Coordinator {
+    let config = config();
+    let holdings = store.take_all(&config.host).expect("memory");
+    Coordinator::owning(config, now, holdings)
+}
+
+fn config() -> Config {
+    Config {
         jitter_max: Duration::ZERO,
         commit_interval: Duration::ZERO,
-        ..EngineConfig::new(HostId("host".into()))
+        ..Config::new(HostId("host".into()))
     }
 }
 

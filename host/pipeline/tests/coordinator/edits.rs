@@ -1,5 +1,5 @@
 use watchbell_contract::{Duration, Severity, Signal};
-use watchbell_pipeline::order::Run;
+use watchbell_pipeline::action::Run;
 use watchbell_pipeline::record::Phase;
 use watchbell_pipeline::spec::{Comparison, Meaning, RuleSpec, Step, Worse};
 
@@ -27,7 +27,7 @@ fn opened(rule: &RuleSpec, minutes: u64) -> Host {
 fn both(before: &RuleSpec, minutes: u64, after: &RuleSpec, check: impl Fn(&mut Host)) {
     for restart in [false, true] {
         let mut host = opened(before, minutes);
-        host.heard();
+        host.received();
         if restart {
             host.restart(after);
         } else {
@@ -43,11 +43,11 @@ fn a_receiver_added_to_a_step_that_is_done_hears_at_once_and_of_the_end() {
     let before = rule(vec![step(0, &["chat"]), step(300, &["mail"])]);
     let after = rule(vec![step(0, &["chat", "sms"]), step(300, &["mail"])]);
     both(&before, 221, &after, |host| {
-        assert_eq!(host.heard(), ["sms escalated"]);
+        assert_eq!(host.received(), ["sms escalated"]);
         host.until(301);
-        assert_eq!(host.heard(), ["mail escalated"]);
+        assert_eq!(host.received(), ["mail escalated"]);
         host.until(27 * 60);
-        assert_eq!(host.heard(), ["chat resolved", "mail resolved", "sms resolved"]);
+        assert_eq!(host.received(), ["chat resolved", "mail resolved", "sms resolved"]);
     });
 }
 
@@ -55,18 +55,18 @@ fn a_receiver_added_to_a_step_that_is_done_hears_at_once_and_of_the_end() {
 fn an_inserted_step_fires_when_it_is_due_or_once_if_it_is_past() {
     let before = rule(vec![step(0, &["chat"])]);
     both(&before, 10, &rule(vec![step(0, &["chat"]), step(20, &["mail"])]), |host| {
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         host.until(21);
-        assert_eq!(host.heard(), ["mail escalated"]);
+        assert_eq!(host.received(), ["mail escalated"]);
     });
     // Of two that are past, the latest.
     let two = rule(vec![step(0, &["chat"]), step(2, &["mail"]), step(4, &["sms"])]);
     both(&before, 10, &two, |host| {
-        assert_eq!(host.heard(), ["sms escalated"]);
+        assert_eq!(host.received(), ["sms escalated"]);
         host.restart(&two);
         host.deploy(&two);
         host.until(200);
-        assert!(host.heard().is_empty(), "an edit is carried out once");
+        assert!(host.received().is_empty(), "an edit is carried out once");
     });
 }
 
@@ -75,23 +75,23 @@ fn a_removed_step_never_fires_and_a_moved_one_fires_when_it_is_due_now() {
     let before = rule(vec![step(0, &["chat"]), step(30, &["mail"])]);
     both(&before, 10, &rule(vec![step(0, &["chat"])]), |host| {
         host.until(200);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
     });
     both(&before, 10, &rule(vec![step(0, &["chat"]), step(60, &["mail"])]), |host| {
         host.until(60);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         host.until(61);
-        assert_eq!(host.heard(), ["mail escalated"]);
+        assert_eq!(host.received(), ["mail escalated"]);
     });
     both(&before, 10, &rule(vec![step(0, &["chat"]), step(5, &["mail"])]), |host| {
-        assert_eq!(host.heard(), ["mail escalated"]);
+        assert_eq!(host.received(), ["mail escalated"]);
         host.until(200);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
     });
     // What was sent stays sent: a step that fired and is moved into the past again is not sent again.
     both(&before, 40, &rule(vec![step(0, &["chat"]), step(5, &["mail"])]), |host| {
         host.until(200);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
     });
 }
 
@@ -103,9 +103,9 @@ fn a_removed_destination_hears_the_end_and_nothing_else() {
     after.alert.repeat = Some(Duration::from_hours(10));
     both(&before, 10, &after, |host| {
         host.until(25 * 60);
-        assert_eq!(host.heard(), ["mail repeat", "mail repeat"]);
+        assert_eq!(host.received(), ["mail repeat", "mail repeat"]);
         host.until(27 * 60);
-        assert_eq!(host.heard(), ["chat resolved", "mail resolved"]);
+        assert_eq!(host.received(), ["chat resolved", "mail resolved"]);
     });
 }
 
@@ -117,17 +117,17 @@ fn repeat_and_texts_are_those_of_the_rule_in_force() {
     after.alert.repeat = Some(Duration::from_mins(30));
     after.alert.title = "still {{ summary }}".into();
     both(&before, 10, &after, |host| {
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         host.until(31);
-        let (_, repeat) = host.received.pop().expect("a repeat");
+        let (_, repeat) = host.inbox.pop().expect("a repeat");
         assert_eq!((repeat.cause.as_str(), repeat.title.as_str()), ("repeat", "still 1 events"));
     });
     // Lowered below what has passed already, it is due.
-    both(&before, 100, &after, |host| assert_eq!(host.heard(), ["chat repeat"]));
+    both(&before, 100, &after, |host| assert_eq!(host.received(), ["chat repeat"]));
     after.alert.repeat = None;
     both(&before, 10, &after, |host| {
         host.until(20 * 60);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
     });
 }
 
@@ -135,13 +135,13 @@ fn repeat_and_texts_are_those_of_the_rule_in_force() {
 fn steps_that_fell_due_while_the_host_was_down_are_no_edit() {
     let before = rule(vec![step(0, &["chat"]), step(30, &["mail"]), step(26 * 60, &["boss"])]);
     let mut host = opened(&before, 10);
-    host.heard();
+    host.received();
     host.now = START + Duration::from_hours(25);
     let mut after = before.clone();
     after.alert.steps.insert(1, step(20, &["sms"]));
     host.restart(&after);
     // Mail's step was in force; sms's was added, when the episode was a day old.
-    assert_eq!(host.heard(), ["mail escalated"]);
+    assert_eq!(host.received(), ["mail escalated"]);
 }
 
 #[test]
@@ -152,14 +152,14 @@ fn a_deploy_at_noon_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         let mut host = Host::new(holding(500));
         host.deploy(&before);
         host.until(20);
-        assert_eq!(host.heard().len(), 500);
+        assert_eq!(host.received().len(), 500);
         if restart {
             host.restart(&after);
         } else {
             host.deploy(&after);
         }
         host.until(21);
-        let received = std::mem::take(&mut host.received);
+        let received = std::mem::take(&mut host.inbox);
         let (summary, single): (Vec<_>, Vec<_>) =
             received.iter().partition(|(_, intent)| intent.labels.is_empty());
         assert_eq!((summary.len(), single.len()), (1, 20));
@@ -170,10 +170,10 @@ fn a_deploy_at_noon_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         assert!(summary.body.contains("and 460 more"), "{}", summary.body);
         host.restart(&after);
         host.until(22);
-        assert!(host.heard().is_empty(), "a deploy is carried out once");
+        assert!(host.received().is_empty(), "a deploy is carried out once");
         // Twenty heard of theirs, and hear of its end.
         host.until(27 * 60);
-        let heard = host.heard();
+        let heard = host.received();
         assert_eq!(heard.iter().filter(|line| *line == "sms resolved").count(), 20);
         assert_eq!(heard.iter().filter(|line| *line == "chat resolved").count(), 500);
     }
@@ -196,20 +196,20 @@ fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         let mut host = Host::new(holding(500));
         host.deploy(&every(before));
         host.until(100);
-        assert_eq!(host.heard().len(), 500);
+        assert_eq!(host.received().len(), 500);
         if restart {
             host.restart(&after);
         } else {
             host.deploy(&after);
         }
         host.until(129);
-        let heard = host.heard();
+        let heard = host.received();
         let count = |wanted: &str| heard.iter().filter(|line| *line == wanted).count();
         assert_eq!((count("chat repeat"), count("chat event"), heard.len()), (20, 1, 21));
         // From then on, each repeats as the rule says.
         host.restart(&after);
         host.until(131);
-        assert_eq!(host.heard(), vec!["chat repeat"; 500]);
+        assert_eq!(host.received(), vec!["chat repeat"; 500]);
     }
 }
 
@@ -220,12 +220,12 @@ fn a_repeat_that_fell_due_while_the_host_was_down_is_no_edit() {
     let mut host = Host::new(holding(50));
     host.deploy(&rule);
     host.until(20);
-    host.heard();
+    host.received();
     host.now = START + Duration::from_hours(2);
     // Lowered meanwhile, but due by what was in force before as well.
     rule.alert.repeat = Some(Duration::from_mins(25));
     host.restart(&rule);
-    assert_eq!(host.heard(), vec!["chat repeat"; 50]);
+    assert_eq!(host.received(), vec!["chat repeat"; 50]);
 }
 
 #[test]
@@ -245,13 +245,13 @@ fn severity_and_worse_of_an_edit_count_from_the_next_signal() {
         let mut host = Host::new(beats);
         host.deploy(&before);
         host.until(10);
-        assert_eq!(host.heard(), ["chat opened"]);
+        assert_eq!(host.received(), ["chat opened"]);
         host.deploy(&after);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         host.until(12);
-        assert_eq!(host.heard(), ["chat worse", "sms worse"]);
+        assert_eq!(host.received(), ["chat worse", "sms worse"]);
         host.until(70);
-        assert_eq!(host.heard(), ["chat resolved", "sms resolved"]);
+        assert_eq!(host.received(), ["chat resolved", "sms resolved"]);
     }
 }
 
@@ -265,9 +265,9 @@ fn a_rule_that_means_something_else_keeps_its_episodes_and_they_follow_it() {
     };
     both(&before, 10, &after, |host| {
         host.until(11);
-        assert_eq!(host.heard(), ["mail escalated"]);
+        assert_eq!(host.received(), ["mail escalated"]);
         host.until(61);
-        assert_eq!(host.heard(), ["sms escalated"]);
+        assert_eq!(host.received(), ["sms escalated"]);
     });
 }
 
@@ -278,11 +278,11 @@ fn a_pending_episode_takes_the_steps_that_are_in_force_when_it_becomes_active() 
     let mut after = rule(vec![step(0, &["mail"]), step(5, &["sms"])]);
     after.alert.hold = Duration::from_mins(15);
     both(&before, 10, &after, |host| {
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         host.until(16);
-        assert_eq!(host.heard(), ["mail opened"]);
+        assert_eq!(host.received(), ["mail opened"]);
         host.until(21);
-        assert_eq!(host.heard(), ["sms escalated"]);
+        assert_eq!(host.received(), ["sms escalated"]);
     });
 }
 
@@ -299,16 +299,16 @@ fn a_level_resolved_by_hand_is_quiet_until_it_has_ended_once() {
     let mut host = Host::new(beats);
     host.deploy(&spec);
     host.until(3);
-    host.heard();
+    host.received();
     host.change_kept(|episode| {
         episode.phase = Phase::ResolvedByHand { at: at(3), by: "ann".into() };
-        episode.told.clear();
+        episode.notified.clear();
     });
     host.restart(&spec);
     host.until(19);
-    assert!(host.heard().is_empty() && host.open().is_empty());
+    assert!(host.received().is_empty() && host.open().is_empty());
     spec.alert.repeat = None;
     host.deploy(&spec);
     host.until(40);
-    assert_eq!(host.heard(), ["chat opened", "mail escalated", "chat resolved", "mail resolved"]);
+    assert_eq!(host.received(), ["chat opened", "mail escalated", "chat resolved", "mail resolved"]);
 }

@@ -1,18 +1,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
+use watchbell_contract::{Duration, Label, Range, SignalKind, Timestamp, Window};
 
+use crate::action::{Note, Purpose, RunId};
+use crate::coordinator::{Config, Pace};
 use crate::digest;
 use crate::grid::Grid;
 use crate::level::{Open, Unwritten};
-use crate::order::{Purpose, RunId};
 use crate::priming;
-use crate::queue::Pace;
-use crate::record::RuleRecord;
+use crate::record::{Change, GapReason, GapRecord, Incarnation, RuleRecord};
 use crate::schedule::Timetable;
-use crate::spec::{RuleSpec, Schedule};
-use crate::window::{self, Cut};
+use crate::spec::{RuleName, RuleSpec, Schedule};
+use crate::window::{self, Slice};
+
+use super::draft::Draft;
+
+/// What a rule may look at while it changes, and where that is written.
+pub(super) struct Scope<'a> {
+    pub(super) now: Timestamp,
+    pub(super) config: &'a Config,
+    pub(super) incarnation: &'a Incarnation,
+    pub(super) draft: &'a mut Draft,
+    /// Logged at once.
+    pub(super) notes: &'a mut Vec<Note>,
+}
 
 /// One rule, its kept record and what it is doing.
 pub(super) struct Rule {
@@ -26,7 +38,7 @@ pub(super) struct Rule {
     pub(super) open: Open,
     pub(super) unwritten: Unwritten,
     pub(super) activity: Activity,
-    pub(super) cut: Cut,
+    pub(super) slice: Slice,
     pub(super) retry: Option<Retry>,
     /// When its last run ended: from then on it waits for its next turn.
     pub(super) ended_at: Timestamp,
@@ -57,7 +69,26 @@ pub(super) struct Retry {
     pub(super) at: Timestamp,
 }
 
+impl Scope<'_> {
+    /// Keeps that a slice of time was not evaluated.
+    pub(super) fn gap(&mut self, rule: &RuleName, over: Range, reason: GapReason, message: String) {
+        self.draft.note(Note::GapRecorded {
+            rule: rule.clone(),
+            start: over.start,
+            end: over.end,
+            reason: message.clone(),
+        });
+        let recorded_at = self.now;
+        self.draft.gaps.push(GapRecord { rule: rule.clone(), over, reason, recorded_at, message });
+    }
+}
+
 impl Rule {
+    /// Hands over what has changed, in its order.
+    pub(super) fn pass(&self, changes: impl IntoIterator<Item = Change>, scope: &mut Scope<'_>) {
+        scope.draft.pass(&self.spec.name, self.record.cursor, changes);
+    }
+
     pub(super) fn new(spec: Arc<RuleSpec>, record: RuleRecord, open: Open, now: Timestamp) -> Self {
         Self {
             table: Timetable::of(&spec.schedule).ok(),
@@ -67,12 +98,41 @@ impl Rule {
             open,
             unwritten: Unwritten::new(),
             activity: Activity::Idle,
-            cut: Cut::Whole,
+            slice: Slice::Whole,
             retry: None,
             ended_at: now,
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
+        }
+    }
+
+    /// It means what `spec` says: what it kept is of no use.
+    pub(super) fn mean(&mut self, spec: &RuleSpec) {
+        self.record.meaning = spec.meaning.clone();
+        self.record.failure = None;
+        self.record.state = None;
+        self.record.priming = None;
+        let table = Timetable::of(&spec.schedule).ok();
+        self.record.priming = priming::needed(table.as_ref(), spec, &self.record);
+        self.primed.clear();
+        self.slice = Slice::Whole;
+        self.retry = None;
+    }
+
+    /// The same rule under another manifest: it goes on where it was.
+    pub(super) fn follow(self, spec: Arc<RuleSpec>) -> Self {
+        let changed = Self::new(spec, self.record, self.open, self.ended_at);
+        Self {
+            committed: self.committed,
+            unwritten: self.unwritten,
+            activity: self.activity,
+            slice: self.slice,
+            retry: self.retry,
+            primed_from: self.primed_from,
+            primed: self.primed,
+            pace: self.pace,
+            ..changed
         }
     }
 
@@ -91,10 +151,10 @@ impl Rule {
     }
 
     /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else where not everything was
-    /// told for good yet, with the step that this lies in.
+    /// final yet, with the step that this lies in.
     pub(super) fn start(&self, end: Timestamp) -> Timestamp {
         // A rule that was off, or whose state was lost, has late documents to look for before its cursor.
-        let begin = self.record.cursor.min(self.record.told_from);
+        let begin = self.record.cursor.min(self.record.final_before);
         match &self.record.state {
             Some(state) => state.settled,
             None if self.spec.checks => self.grid(end).floor(begin),
@@ -136,8 +196,8 @@ impl Rule {
 
     /// When the slice that comes next, if one does, may be judged: once all its late documents have arrived.
     pub(super) fn slice_ready(&self) -> Option<Timestamp> {
-        let Cut::Slice { until, .. } = self.cut else { return None };
+        let Slice::Settled { until, .. } = self.slice else { return None };
         let start = self.record.priming.as_ref().map_or_else(|| self.start(until), |priming| priming.reached);
-        window::slice_ready(&self.spec, self.grid(until), start, self.cut)
+        window::slice_ready(&self.spec, self.grid(until), start, self.slice)
     }
 }

@@ -1,5 +1,5 @@
 use watchbell_contract::{Duration, Severity, Signal, Timestamp};
-use watchbell_pipeline::order::Run;
+use watchbell_pipeline::action::Run;
 use watchbell_pipeline::record::{Command, EpisodeId, Phase};
 use watchbell_pipeline::spec::{Comparison, RuleSpec, Step, Worse};
 
@@ -27,7 +27,7 @@ fn opened(rule: &RuleSpec, worse: u64) -> (Host, EpisodeId) {
     let mut host = Host::new(level(worse));
     host.deploy(rule);
     host.until(3);
-    assert_eq!(host.heard(), ["chat opened"]);
+    assert_eq!(host.received(), ["chat opened"]);
     let id = host.open()[0].id.clone();
     (host, id)
 }
@@ -42,14 +42,14 @@ fn an_acknowledged_episode_is_quiet_and_one_that_is_taken_back_goes_on() {
             host.restart(&rule);
         }
         host.until(40);
-        assert!(host.heard().is_empty());
+        assert!(host.received().is_empty());
         assert!(matches!(&host.open()[0].phase, Phase::Acknowledged { by, .. } if by == "ann"));
         host.command("2", Command::Unacknowledge { episode });
         // What it missed while somebody was at it is not made up for, but it is overdue for a repeat.
         host.until(42);
-        assert_eq!(host.heard(), ["chat repeat"]);
+        assert_eq!(host.received(), ["chat repeat"]);
         host.until(70);
-        assert_eq!(host.heard(), ["chat repeat", "chat resolved"]);
+        assert_eq!(host.received(), ["chat repeat", "chat resolved"]);
     }
 }
 
@@ -60,23 +60,23 @@ fn worse_ends_an_acknowledgement() {
     let (mut host, episode) = opened(&rule, 10);
     host.command("1", Command::Acknowledge { episode });
     host.until(12);
-    assert_eq!(host.heard(), ["chat worse"]);
+    assert_eq!(host.received(), ["chat worse"]);
     host.until(16);
-    assert_eq!(host.heard(), ["mail escalated"]);
+    assert_eq!(host.received(), ["mail escalated"]);
 }
 
 #[test]
-fn who_heard_of_an_episode_hears_that_it_was_resolved_and_nothing_more() {
+fn who_was_notified_hears_that_it_was_resolved_and_nothing_more() {
     let rule = escalated();
     let (mut host, episode) = opened(&rule, 99);
     host.command("1", Command::Resolve { episode: episode.clone() });
     host.until(4);
-    assert_eq!(host.heard(), ["chat resolved"]);
+    assert_eq!(host.received(), ["chat resolved"]);
     host.command("2", Command::Acknowledge { episode });
     host.restart(&rule);
     host.until(80);
-    assert!(host.heard().is_empty() && host.open().is_empty());
-    assert_eq!(host.log[1].refused.as_deref(), Some("it is resolved"));
+    assert!(host.received().is_empty() && host.open().is_empty());
+    assert_eq!(host.log()[1].refused.as_deref(), Some("it is resolved"));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_command_is_applied_once_however_often_it_is_asked() {
     assert_eq!(host.open()[0].phase, Phase::Active);
     host.command("3", Command::Note { episode, text: "looking".into() });
     host.command("4", Command::Resolve { episode: EpisodeId("nobody's".into()) });
-    let log: Vec<_> = host.log.iter().map(|line| (line.number, line.id.0.as_str())).collect();
+    let log: Vec<_> = host.log().iter().map(|line| (line.number, line.id.0.as_str())).collect();
     assert_eq!(log, [(1, "1"), (2, "2"), (3, "3"), (4, "4")]);
-    assert_eq!(host.log[3].refused.as_deref(), Some("no open episode is called `nobody's`"));
+    assert_eq!(host.log()[3].refused.as_deref(), Some("no open episode is called `nobody's`"));
 }

@@ -1,5 +1,5 @@
 use watchbell_contract::{Cause, Duration, Severity, Signal, Timestamp, Window};
-use watchbell_pipeline::order::Run;
+use watchbell_pipeline::action::Run;
 use watchbell_pipeline::spec::{Comparison, RuleSpec, Schedule, Worse};
 
 use crate::host::{Host, START, firing, rule, step};
@@ -73,7 +73,7 @@ fn a_burst_is_critical_once_and_counted_whole_however_its_time_is_cut() {
         assert_eq!((open.severity, open.last.value), (Severity::Critical, Some(300.0)), "every {every}");
         host.until(20);
         assert!(host.open().is_empty());
-        let critical = host.received.iter().filter(|(_, intent)| intent.severity == Severity::Critical);
+        let critical = host.inbox.iter().filter(|(_, intent)| intent.severity == Severity::Critical);
         let critical: Vec<_> = critical.map(|(_, intent)| (intent.cause, intent.value)).collect();
         let (end, begun) = critical.split_last().expect("messages");
         assert_eq!((end, begun.len()), (&(Cause::Resolved, Some(300.0)), 1), "every {every}: {critical:?}");
@@ -106,10 +106,7 @@ fn growth_is_written_where_it_matters_and_told_where_it_is_worse() {
     assert_eq!(kept, [100.0, 100.0, 100.0, 111.0, 111.0, 120.0]);
     assert_eq!(host.writes, 3, "opened, grown, worse");
     let said = |host: &mut Host| -> Vec<(&str, String)> {
-        std::mem::take(&mut host.received)
-            .iter()
-            .map(|(_, it)| (it.cause.as_str(), it.title.clone()))
-            .collect()
+        std::mem::take(&mut host.inbox).iter().map(|(_, it)| (it.cause.as_str(), it.title.clone())).collect()
     };
     assert_eq!(said(&mut host), [("opened", "100".into()), ("worse", "120".into())]);
     host.until(14);
@@ -154,7 +151,7 @@ fn a_level_that_is_seen_again_lasts_no_longer_and_opens_nothing() {
     assert_eq!(host.open().len(), 1);
     host.until(4);
     assert_eq!(host.open().len(), 0);
-    assert_eq!(host.heard(), ["chat opened", "chat resolved"]);
+    assert_eq!(host.received(), ["chat opened", "chat resolved"]);
 }
 
 #[test]
@@ -168,7 +165,7 @@ fn a_late_value_makes_a_level_worse_that_was_told_of() {
     let worse = vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(50.0) }];
     host.deploy(&RuleSpec { worse, ..rule(vec![step(0, &["chat"])]) });
     host.until(10);
-    assert_eq!(host.heard(), ["chat opened", "chat worse"]);
+    assert_eq!(host.received(), ["chat opened", "chat worse"]);
     assert_eq!(host.open()[0].last.summary, "60 events");
 }
 
@@ -186,7 +183,7 @@ fn for_holds_until_the_level_has_held_so_long_and_says_so_everywhere() {
     // Once as the reason of now, once as the last decision; not when the level would lapse.
     let said: Vec<String> = host.explain().into_iter().filter(|line| line.contains("`for`")).collect();
     assert_eq!(said, ["`for` holds it until window time 2023-11-14T22:35:00Z"; 2]);
-    assert!(host.heard().is_empty());
+    assert!(host.received().is_empty());
     host.until(21);
-    assert_eq!(host.heard(), ["chat opened"]);
+    assert_eq!(host.received(), ["chat opened"]);
 }

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use watchbell_contract::Duration;
 
-use crate::queue::Line;
-use crate::record::HostId;
+use crate::record::{HostId, PARTITIONS};
 
-/// What the engine needs to know of its host. Every field has a default but the host's name.
+use super::queue::Line;
+
+/// What a coordinator needs to know of its host. Every field has a default but the host's name.
 #[derive(Clone, Debug)]
-pub struct EngineConfig {
+pub struct Config {
     pub host: HostId,
     /// Named in every intent.
     pub environment: String,
@@ -38,11 +39,15 @@ pub struct EngineConfig {
     pub events_max: usize,
     /// Open episodes of a rule that are told one by one of what an edit made overdue: a step, or a lowered `repeat`.
     pub edited_max: usize,
-    /// Decides jitter, and nothing else.
+    /// How often transitions of other hosts' partitions are read.
+    pub read_interval: Duration,
+    /// How many partitions there are: `PARTITIONS` in every store, fewer in simulations.
+    pub partitions: u16,
+    /// Decides jitter and nonces, and nothing else.
     pub seed: u64,
 }
 
-impl EngineConfig {
+impl Config {
     pub fn new(host: HostId) -> Self {
         Self {
             host,
@@ -60,6 +65,8 @@ impl EngineConfig {
             oversize_attempts: 10,
             events_max: 20,
             edited_max: 20,
+            read_interval: Duration(200),
+            partitions: PARTITIONS,
             seed: 0,
         }
     }
@@ -83,9 +90,9 @@ mod tests {
 
     #[test]
     fn every_cluster_has_its_share_of_the_runs_and_one_at_least() {
-        let config = EngineConfig {
+        let config = Config {
             cluster_concurrency: [("big".to_owned(), 50)].into(),
-            ..EngineConfig::new(HostId("h".into()))
+            ..Config::new(HostId("h".into()))
         };
         let room = |cluster: &str, clusters| config.room(&Line::Cluster(cluster.into()), clusters);
         assert_eq!((room("big", 1), room("big", 2), room("big", 100)), (50, 32, 1));

@@ -1,35 +1,13 @@
-//! Facts in, orders out: the two languages of the engine. The shell carries out orders and reports facts.
-use watchbell_contract::{Duration, Finding, Intent, Receipt, Refusal, Timestamp, Window};
+//! Orders out: what the shell carries out.
+use watchbell_contract::{Duration, Intent, Timestamp, Window};
 
-use crate::fault::RunFault;
 use crate::reason::{HoldReason, SendReason};
-use crate::record::{Command, CommandId, Commit, IntentId, StateRecord, Told};
-use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+use crate::record::{CommandId, Commit, Epoch, IntentId, Owned, Position, SeenSignal, StateRecord};
+use crate::spec::{DestinationName, RuleName};
 
 /// Counts runs since the engine started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Time has passed.
-    Tick,
-    /// A new bundle takes the place of the one in force, as a whole.
-    Bundle { digest: String, rules: Vec<RuleSpec>, destinations: Vec<DestinationSpec> },
-    /// An `Action::Evaluate` asks its cluster nothing more that another run should wait for.
-    Judged { run: RunId },
-    /// An `Action::Evaluate` has ended.
-    Evaluated { run: RunId, outcome: Result<Evaluation, RunFault> },
-    /// An `Action::Persist` has ended. `false`: it is not known to be written, and is to be repeated as it was.
-    Persisted { nonce: u64, written: bool },
-    /// An `Action::Deliver` has ended.
-    Delivered { intent: IntentId, outcome: Result<Receipt, Refusal> },
-    /// A person asks for something. It is applied once, however often it comes.
-    Command { id: CommandId, by: String, command: Command },
-    /// Start nothing new; `Engine::is_drained` tells when all that was started has ended.
-    Drain,
-}
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -38,8 +16,13 @@ pub enum Action {
     Evaluate(Run),
     /// Write this, all or nothing. At most one is under way.
     Persist(Box<Commit>),
+    /// Read the transitions that come after these, and bring them as `Input::Transitions`. At most one is under way.
+    ReadTransitions(Vec<Position>),
+    /// Take the notifier over again if it is still owned under this epoch, and bring `Input::NotifierTaken`: what this
+    /// host's had decided was not written.
+    RetakeNotifier { seen: Epoch },
     /// Hand this to the destination's alerter. Its claim is committed.
-    Deliver { id: IntentId, destination: DestinationName, intent: Box<Intent> },
+    Deliver { id: IntentId, epoch: Epoch, destination: DestinationName, intent: Box<Intent> },
     /// Tell a person through the log (and the counters): nothing else depends on it.
     Note(Note),
 }
@@ -56,8 +39,8 @@ pub struct Run {
     /// The last committed cursor: signals before it were judged once already.
     pub judged: Timestamp,
     pub state: Option<StateRecord>,
-    /// What was told of the window before.
-    pub told: Vec<Told>,
+    /// Signals of the window that were committed before.
+    pub seen: Vec<SeenSignal>,
     /// From 1; more after failures of the same window.
     pub attempt: u32,
     /// The run's wall-clock budget.
@@ -69,29 +52,6 @@ pub enum Purpose {
     Live,
     /// Builds the state a rule needs; firings are dropped.
     Priming,
-}
-
-/// What a run brought back.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Evaluation {
-    pub finding: Finding,
-    pub rows: u64,
-    pub took: Duration,
-    /// Per signal of `finding`, a link to its documents, if one could be made.
-    pub links: Vec<Option<String>>,
-    /// Per signal, the documents behind it, where its texts show any.
-    pub documents: Vec<Option<Documents>>,
-    /// The index without the rule's filter had no document in the window. Looked at only where the rule cares.
-    pub no_data: bool,
-}
-
-/// The documents behind a signal, as far as bounds let through what its texts show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Documents {
-    /// A JSON array of objects.
-    pub shown: String,
-    /// What was left out, as a person reads it.
-    pub note: Option<String>,
 }
 
 /// What a person may want to know.
@@ -125,6 +85,11 @@ pub enum Note {
         start: Timestamp,
         end: Timestamp,
         reason: String,
+    },
+    /// This host owns it no more, for this reason. The rest goes on.
+    Lost {
+        what: Owned,
+        why: String,
     },
     /// Somebody is told something, for this reason.
     Announced {

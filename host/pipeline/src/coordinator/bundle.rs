@@ -1,0 +1,84 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::notifier::Notifier;
+use crate::partition::Partition;
+use crate::record::{BundleRef, NotifierSnapshot, PartitionId, PartitionSnapshot};
+use crate::spec::{DestinationSpec, RuleSpec};
+
+use super::{Coordinator, Deployment, Reading};
+
+impl Coordinator {
+    /// Puts a bundle in force. The notifier comes first: what partitions say under it is decided under it.
+    pub(super) fn take_bundle(
+        &mut self,
+        bundle: BundleRef,
+        rules: Vec<Arc<RuleSpec>>,
+        destinations: Vec<DestinationSpec>,
+    ) {
+        let known = self.deployment.as_ref().map_or(0, |deployment| deployment.bundle.generation);
+        if bundle.generation < known {
+            return;
+        }
+        let names: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
+        let clusters = names.len();
+        self.deployment = Some(Deployment { bundle, rules, destinations, clusters });
+        self.configure_notifier();
+        let owned: Vec<PartitionId> = self.partitions.keys().copied().collect();
+        owned.into_iter().for_each(|partition| self.configure_partition(partition));
+    }
+
+    pub(super) fn take_partition(&mut self, snapshot: PartitionSnapshot) {
+        let id = snapshot.partition;
+        self.give_up(id);
+        self.partitions.insert(id, Partition::new(self.meta.incarnation.clone(), snapshot));
+        self.configure_partition(id);
+    }
+
+    pub(super) fn take_notifier(&mut self, snapshot: NotifierSnapshot) {
+        let (notifier, notes) = Notifier::new(self.meta.incarnation.clone(), snapshot, self.now);
+        self.actions.extend(notes.into_iter().map(Action::Note));
+        self.notifier = Some(notifier);
+        self.configure_notifier();
+        if let Reading::Idle(at) = &mut self.reading {
+            *at = self.now;
+        }
+    }
+
+    /// A partition is not this host's any more, or begins anew. Nothing else is touched, but for a notifier that has decided
+    /// what the partition found and never wrote: it begins anew from what is written.
+    pub(super) fn give_up(&mut self, id: PartitionId) {
+        let Some(partition) = self.partitions.remove(&id) else { return };
+        let decided = self.notifier.as_ref().map(|notifier| notifier.position(id).number);
+        if decided > Some(partition.committed()) {
+            self.begin_notifier_anew();
+        }
+        for name in partition.into_names() {
+            self.queue.remove(&name);
+            self.gone.insert(name);
+        }
+    }
+
+    /// What was written under a later bundle waits until this host has it: nothing goes back to an earlier one.
+    fn configure_notifier(&mut self) {
+        let Some(deployment) = &self.deployment else { return };
+        let generation = deployment.bundle.generation;
+        if self.notifier.as_ref().is_some_and(|notifier| notifier.generation() > generation) {
+            return;
+        }
+        let (rules, destinations) = (deployment.rules.clone(), deployment.destinations.clone());
+        self.notify(|notifier, context| notifier.take_bundle(generation, &rules, destinations, context));
+    }
+
+    fn configure_partition(&mut self, id: PartitionId) {
+        let Some(deployment) = &self.deployment else { return };
+        let generation = deployment.bundle.generation;
+        if self.partitions.get(&id).is_none_or(|partition| partition.generation() > generation) {
+            return;
+        }
+        let own = deployment.rules.iter().filter(|spec| self.partition_of(&spec.name) == id);
+        let own: Vec<Arc<RuleSpec>> = own.cloned().collect();
+        self.with(id, |partition, context| partition.take_bundle(generation, own, context));
+    }
+}

@@ -1,0 +1,302 @@
+//! The decisions: transitions, time and commands go in, messages come out. It knows rules by their names and their
+//! manifests, and nothing of how they are evaluated.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use watchbell_contract::{Duration, Label, Timestamp};
+
+use crate::action::{Action, Note};
+use crate::coordinator::Config;
+use crate::digest;
+use crate::message::Message;
+use crate::reason::{HoldReason, Reason};
+use crate::record::{
+    Change, CommandLog, EpisodeRecord, Epoch, Incarnation, IntentId, IntentRecord, TransitionRecord,
+};
+use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+
+use super::draft::Draft;
+use super::escalation::{Clock, Verdict};
+use super::hold::{self, Of, What};
+use super::outbox::{self, Claim, Outbox};
+use super::templates::Templates;
+
+/// A rule's open episodes.
+type Episodes = BTreeMap<Vec<Label>, EpisodeRecord>;
+
+/// Reasons kept per rule, for `explain`.
+const RECENT_MAX: usize = 16;
+
+/// How long the manifest of a rule that is gone is kept: until every host has the bundle in which it is.
+const GONE_KEPT: Duration = Duration::from_mins(10);
+
+#[derive(Default)]
+pub(super) struct Decider {
+    pub(super) rules: BTreeMap<RuleName, Known>,
+    /// What the store holds of rules that no bundle has named yet.
+    pub(super) found: BTreeMap<RuleName, Episodes>,
+    /// When an episode has something to say again.
+    pub(super) timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
+    pub(super) outbox: Outbox,
+    pub(super) templates: Templates,
+    pub(super) log: CommandLog,
+}
+
+/// What it knows of a rule.
+pub(super) struct Known {
+    pub(super) spec: Arc<RuleSpec>,
+    /// Since when the bundle in force does not name it. What a partition finds of it under an earlier bundle is announced
+    /// all the same.
+    gone_since: Option<Timestamp>,
+    /// Up to where its windows are evaluated, as far as transitions have said.
+    pub(super) judged: Timestamp,
+    pub(super) open: Episodes,
+    pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
+    /// Its last decisions, oldest first.
+    recent: VecDeque<Reason>,
+}
+
+/// What a decision may look at, and where its outcome goes.
+pub(super) struct Context<'a> {
+    pub(super) now: Timestamp,
+    pub(super) config: &'a Config,
+    pub(super) incarnation: &'a Incarnation,
+    pub(super) draft: &'a mut Draft,
+    pub(super) actions: &'a mut VecDeque<Action>,
+}
+
+impl Known {
+    fn new(spec: Arc<RuleSpec>, open: Episodes) -> Self {
+        let (timers, recent) = (BTreeMap::new(), VecDeque::new());
+        Self { spec, gone_since: None, judged: Timestamp::MIN, open, timers, recent }
+    }
+
+    /// Nobody evaluates it any more.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.gone_since.is_some_and(|since| now.since(since) > GONE_KEPT) && self.open.is_empty()
+    }
+
+    pub(super) fn clock(&self, now: Timestamp) -> Clock {
+        Clock { judged: self.judged, now }
+    }
+
+    pub(super) fn of<'a>(&'a self, episode: &'a EpisodeRecord) -> Of<'a> {
+        Of { spec: &self.spec, episode, judged: self.judged }
+    }
+}
+
+impl Decider {
+    /// Begins from what the store holds of open episodes and of messages not yet delivered.
+    pub(super) fn new(
+        episodes: Vec<EpisodeRecord>,
+        intents: Vec<IntentRecord>,
+        log: CommandLog,
+        now: Timestamp,
+    ) -> (Self, Vec<Note>) {
+        let mut decider = Self { log, ..Self::default() };
+        let notified = episodes.iter().flat_map(|episode| {
+            episode.notified.iter().map(|notified| (episode.id.0.clone(), notified.destination.clone()))
+        });
+        let notified: Vec<_> = notified.collect();
+        for episode in episodes {
+            let open = decider.found.entry(episode.rule.clone()).or_default();
+            open.insert(episode.labels.clone(), episode);
+        }
+        let notes = decider.outbox.recover(intents, notified.into_iter(), now);
+        (decider, notes)
+    }
+
+    /// Another bundle is in force: its texts for what is claimed from now on, its steps for open episodes. A rule that it
+    /// does not name goes on until its partition has ended its levels.
+    pub(super) fn take_bundle(
+        &mut self,
+        rules: &[Arc<RuleSpec>],
+        destinations: Vec<DestinationSpec>,
+        context: &mut Context<'_>,
+    ) {
+        self.outbox.configure(destinations);
+        let staying: BTreeSet<&RuleName> =
+            rules.iter().filter(|spec| spec.enabled).map(|spec| &spec.name).collect();
+        for (name, known) in &mut self.rules {
+            if !staying.contains(name) {
+                known.gone_since.get_or_insert(context.now);
+            }
+        }
+        let is_over = |known: &Known| known.is_over(context.now);
+        let over: Vec<RuleName> =
+            self.rules.iter().filter(|(_, known)| is_over(known)).map(|(name, _)| name.clone()).collect();
+        over.iter().for_each(|name| self.forget_rule(name));
+        let owing = self.rules.keys().cloned().chain(self.outbox.rules()).collect();
+        self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
+        for spec in rules.iter().filter(|spec| spec.enabled) {
+            self.take_rule(spec, context);
+        }
+    }
+
+    /// A rule is in force, new or edited: its open episodes follow it.
+    fn take_rule(&mut self, spec: &Arc<RuleSpec>, context: &mut Context<'_>) {
+        let (name, spec) = (spec.name.clone(), Arc::clone(spec));
+        let found = self.found.remove(&name);
+        let known = match self.rules.remove(&name) {
+            Some(known) => Known { spec, gone_since: None, ..known },
+            None => Known::new(spec, found.unwrap_or_default()),
+        };
+        let labels: Vec<_> = known.open.keys().cloned().collect();
+        self.rules.insert(name.clone(), known);
+        self.follow_rule(&name, context);
+        for labels in labels {
+            self.set_timer(&name, &labels);
+        }
+    }
+
+    /// A rule is in force no more, and its levels have ended.
+    fn forget_rule(&mut self, name: &RuleName) {
+        if let Some(known) = self.rules.remove(name) {
+            for (labels, at) in known.timers {
+                self.timers.remove(&(at, name.clone(), labels));
+            }
+        }
+    }
+
+    /// Takes in what a rule's window changed.
+    pub(super) fn apply(&mut self, transition: &TransitionRecord, context: &mut Context<'_>) {
+        let name = &transition.rule;
+        let spec = self.rules.get_mut(name).map(|known| {
+            known.judged = transition.judged;
+            Arc::clone(&known.spec)
+        });
+        match (&transition.change, &spec) {
+            (Change::Level { level, worse }, Some(spec)) => self.level(spec, level, *worse, context),
+            (Change::Renewed { level }, _) => {
+                self.update(name, level);
+            }
+            (Change::Suspended { level }, _) => {
+                if let Some(episode) = self.update(name, level) {
+                    context.draft.episode(episode);
+                }
+            }
+            (Change::Ended { level, why }, spec) => {
+                self.ended(name, spec.as_deref(), level, *why, context);
+            }
+            (Change::Events { events, window_end }, Some(spec)) => {
+                self.announce_events(spec, events, *window_end, context);
+            }
+            (Change::Withheld { at }, Some(spec)) => {
+                if let Some(reason) = hold::first(&What::Event(spec, *at)) {
+                    self.remember(name, &Verdict::Hold(reason), context);
+                }
+            }
+            (Change::Later { events, more }, Some(spec)) => {
+                self.announce_later(spec, events, *more, context);
+            }
+            (Change::Gap { over, message }, Some(spec)) => self.announce_gap(spec, *over, message, context),
+            // Nobody knows any more whom it concerned.
+            (
+                Change::Level { .. }
+                | Change::Events { .. }
+                | Change::Withheld { .. }
+                | Change::Later { .. }
+                | Change::Gap { .. },
+                None,
+            ) => self.remember(name, &Verdict::Hold(HoldReason::RuleGone), context),
+        }
+    }
+
+    /// When an episode has something to say again.
+    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _, _)| *at)
+    }
+
+    /// When the next message may be claimed for which its destination has room now.
+    pub(super) fn next_claim(&self) -> Option<Timestamp> {
+        self.outbox.next_due()
+    }
+
+    /// Messages that are owed or being delivered.
+    pub(super) fn depth(&self) -> usize {
+        self.outbox.depth()
+    }
+
+    /// Whether a message is claimed or being sent.
+    pub(super) fn is_busy(&self) -> bool {
+        self.outbox.busy() > 0
+    }
+
+    /// Claims what is due, for the commit that is being made: its text is rendered here, in the words in force.
+    pub(super) fn claim(&mut self, epoch: Epoch, context: &mut Context<'_>) -> Vec<IntentId> {
+        let templates = &self.templates;
+        let render = |message: &Message, wants| templates.render(message, wants);
+        let mut claims = Vec::new();
+        for claim in self.outbox.claim(context.now, &context.config.host, epoch, render) {
+            match claim {
+                Claim::Sent(record) => {
+                    claims.push(record.id.clone());
+                    context.draft.intent(record);
+                }
+                Claim::Dead(settled) => self.settled(settled, context),
+            }
+        }
+        claims
+    }
+
+    /// The claim of `id` is written: it goes out.
+    pub(super) fn start(&mut self, id: &IntentId, context: &mut Context<'_>) {
+        context.actions.extend(self.outbox.start(id));
+    }
+
+    /// The claim of `id` is written, but nothing new is to be started.
+    pub(super) fn release(&mut self, id: &IntentId, context: &mut Context<'_>) {
+        if let Some(record) = self.outbox.release(id, context.now) {
+            context.draft.intent(record);
+        }
+    }
+
+    /// Why the rule's episodes and messages are where they are, then its last decisions, oldest first.
+    pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
+        let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
+        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
+        let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
+        reasons.extend(recent.into_iter().flatten());
+        reasons
+    }
+
+    /// Owes `message` to each of `to`. `ordinal` tells it from the other messages of its episode and cause.
+    pub(super) fn send(
+        &mut self,
+        message: &Message,
+        ordinal: u32,
+        to: &[DestinationName],
+        context: &mut Context<'_>,
+    ) {
+        for destination in to {
+            let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
+            let owed = outbox::owed(id, destination.clone(), message.clone(), context.now);
+            if let Some(record) = self.outbox.push(owed) {
+                context.draft.intent(record);
+            }
+        }
+    }
+
+    /// Keeps the reason of a decision for `explain`, and tells it to the log and the counters.
+    pub(super) fn remember(&mut self, name: &RuleName, verdict: &Verdict, context: &mut Context<'_>) {
+        let (reason, note) = match verdict {
+            Verdict::Send { reason, .. } => {
+                let note = Note::Announced { rule: name.clone(), reason: reason.clone() };
+                (Reason::Send(reason.clone()), note)
+            }
+            Verdict::Hold(reason) => {
+                let note = Note::Held { rule: name.clone(), reason: reason.clone() };
+                (Reason::Hold(reason.clone()), note)
+            }
+        };
+        context.actions.push_back(Action::Note(note));
+        if let Some(known) = self.rules.get_mut(name)
+            && known.recent.back() != Some(&reason)
+        {
+            if known.recent.len() == RECENT_MAX {
+                known.recent.pop_front();
+            }
+            known.recent.push_back(reason);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What changed of episodes and messages since the last commit.
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::action::Note;
+use crate::record::{
+    CommandRecord, EpisodeId, EpisodeRecord, IntentId, IntentRecord, NotifierCommit, PartitionId, Position,
+    Tenure,
+};
+
+/// The newest of each record.
+#[derive(Default)]
+pub(super) struct Draft {
+    positions: BTreeMap<PartitionId, u64>,
+    depends: BTreeSet<PartitionId>,
+    episodes: BTreeMap<EpisodeId, EpisodeRecord>,
+    intents: BTreeMap<IntentId, IntentRecord>,
+    commands: Vec<CommandRecord>,
+    /// Logged once the draft is written.
+    notes: Vec<Note>,
+}
+
+impl Draft {
+    /// What lies up to `position` is decided; `is_written`: the store has it already.
+    pub(super) fn position(&mut self, position: Position, is_written: bool) {
+        self.positions.insert(position.partition, position.number);
+        if !is_written {
+            self.depends.insert(position.partition);
+        }
+    }
+
+    pub(super) fn episode(&mut self, record: &EpisodeRecord) {
+        self.episodes.insert(record.id.clone(), record.clone());
+    }
+
+    pub(super) fn intent(&mut self, record: IntentRecord) {
+        self.intents.insert(record.id.clone(), record);
+    }
+
+    pub(super) fn command(&mut self, record: CommandRecord) {
+        self.commands.push(record);
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+            && self.episodes.is_empty()
+            && self.intents.is_empty()
+            && self.commands.is_empty()
+    }
+
+    /// Takes out what is to be written under `tenure`, and what is logged after that.
+    pub(super) fn take(&mut self, tenure: Tenure) -> (NotifierCommit, Vec<Note>) {
+        let draft = std::mem::take(self);
+        let positions = draft.positions.into_iter();
+        let commit = NotifierCommit {
+            tenure,
+            positions: positions.map(|(partition, number)| Position { partition, number }).collect(),
+            depends: draft.depends.into_iter().collect(),
+            episodes: draft.episodes.into_values().collect(),
+            intents: draft.intents.into_values().collect(),
+            commands: draft.commands,
+        };
+        (commit, draft.notes)
+    }
+}

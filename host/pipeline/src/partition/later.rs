@@ -1,0 +1,71 @@
+use serde_json::Value;
+use watchbell_contract::{SignalKind, Timestamp};
+
+use crate::active::Outside;
+use crate::record::{Change, LastSignal, Later, LaterEvent, Occurrence};
+use crate::signals::LinkedSignal;
+
+use super::rule::{Rule, Scope};
+
+/// Events of one rule that are kept for later, and what is kept of each; the rest are counted.
+const EVENTS_MAX: usize = 100;
+const TEXT_BYTES_MAX: usize = 1_024;
+
+impl Rule {
+    /// Takes out what may not be announced at its hour: levels wait until they may begin, events here.
+    pub(super) fn put_off(&mut self, signals: &mut Vec<LinkedSignal>, scope: &mut Scope<'_>) {
+        let Some(active) = &self.spec.active else { return };
+        let is_held = |linked: &mut LinkedSignal| {
+            linked.signal.kind == SignalKind::Event && !active.holds(linked.signal.at)
+        };
+        let outside: Vec<LinkedSignal> = signals.extract_if(.., is_held).collect();
+        let Some(at) = outside.last().map(|last| last.signal.at) else { return };
+        if active.outside == Outside::Later {
+            self.record.later.keep(outside);
+        }
+        self.pass([Change::Withheld { at }], scope);
+    }
+
+    /// Announces what was put off once its hours have come, all of it as one.
+    pub(super) fn announce_later(&mut self, judged: Timestamp, scope: &mut Scope<'_>) {
+        let Some(first) = self.record.later.events.first() else { return };
+        let begins = match &self.spec.active {
+            Some(active) => active.next_from(first.last.at),
+            None => Some(judged),
+        };
+        if begins.is_none_or(|begins| begins > judged) {
+            return;
+        }
+        let Later { events, more } = std::mem::take(&mut self.record.later);
+        let once = |LaterEvent { labels, last }| Occurrence { labels, last, nth: 0, mark: 0 };
+        self.pass([Change::Later { events: events.into_iter().map(once).collect(), more }], scope);
+    }
+}
+
+/// What a rule said of an event, as far as it is short: of the documents behind it, a list shows none.
+fn without_documents(details: &str) -> String {
+    let mut details = serde_json::from_str::<Value>(details).unwrap_or_default();
+    if let Some(members) = details.as_object_mut() {
+        members.remove("documents");
+    }
+    let text = details.to_string();
+    if details.is_object() && text.len() <= TEXT_BYTES_MAX { text } else { "{}".into() }
+}
+
+impl Later {
+    fn keep(&mut self, events: Vec<LinkedSignal>) {
+        let room = EVENTS_MAX.saturating_sub(self.events.len());
+        self.more += events.len().saturating_sub(room) as u64;
+        self.events.extend(events.into_iter().take(room).map(LaterEvent::of));
+    }
+}
+
+impl LaterEvent {
+    fn of(LinkedSignal { signal, link, .. }: LinkedSignal) -> Self {
+        let mut summary = signal.summary;
+        summary.truncate(summary.floor_char_boundary(TEXT_BYTES_MAX));
+        let details = without_documents(&signal.details);
+        let (at, value, threshold) = (signal.at, signal.value, signal.threshold);
+        Self { labels: signal.labels, last: LastSignal { at, value, threshold, summary, details, link } }
+    }
+}

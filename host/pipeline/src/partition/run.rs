@@ -1,0 +1,134 @@
+use watchbell_contract::{Range, SignalKind, Timestamp, Window};
+
+use crate::action::{Note, Purpose};
+use crate::coordinator::Pace;
+use crate::input::Evaluation;
+use crate::level::{self, Open, WindowClock};
+use crate::record::{Change, RunSummary, StateRecord};
+use crate::signals::{self, LinkedSignal, fresh_signals};
+use crate::spec::NoData;
+use crate::window;
+
+use super::Underway;
+use super::rule::{Activity, Rule, Scope};
+
+/// A day of the calendar is one step, however many hours it has: a level that held where it began and fires at its end
+/// has held through it.
+fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
+    for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
+    {
+        if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.until >= day.start) {
+            level.until = level.until.max(signal.at);
+        }
+    }
+}
+
+impl Rule {
+    /// Its run has ended, however it went.
+    pub(super) fn ended(&mut self, underway: &Underway, is_written: bool, scope: &Scope<'_>) {
+        self.activity = if is_written { Activity::Idle } else { Activity::Committing };
+        self.ended_at = scope.now;
+        let judged_at = underway.judged_at.unwrap_or(scope.now);
+        let slow = judged_at.since(underway.since) >= scope.config.slow_run;
+        self.pace = if slow { Pace::Slow } else { Pace::Quick };
+    }
+
+    pub(super) fn succeeded(&mut self, underway: &Underway, evaluation: Evaluation, scope: &mut Scope<'_>) {
+        let window = underway.window;
+        let before = self.record.cursor;
+        let Evaluation { finding, rows, took, links, documents, no_data } = evaluation;
+        let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
+        let linked = signals::link(finding.signals, links, documents);
+        // Where the grid moved, the window begins with a step that reaches into what is final.
+        let final_before = match underway.purpose {
+            Purpose::Live => window.start.max(self.record.final_before),
+            Purpose::Priming => window.start,
+        };
+        let fresh = fresh_signals(&mut self.record.seen, linked, Window { start: final_before, ..window });
+        let version = self.spec.state_version;
+        self.record.state = Some(StateRecord { settled: window.settled, version, bytes: finding.state });
+        self.slice = window::heal(&self.spec, window, self.slice);
+        self.retry = None;
+        self.record.gap_announced = false;
+        self.record.failure = None;
+        self.record.last_run = Some(RunSummary {
+            window: Range { start: window.start, end: window.end },
+            rows,
+            signals: count,
+            took,
+            ended_at: scope.now,
+        });
+        self.activity = Activity::Committing;
+        match underway.purpose {
+            Purpose::Priming => self.primed(window, fresh, scope),
+            Purpose::Live => {
+                self.record.cursor = before.max(window.end);
+                self.record.final_before = final_before.max(window.settled);
+                self.record.committed_at = Some(scope.now);
+                let rule = self.spec.name.clone();
+                scope.draft.note(Note::Committed { rule, window, rows, signals: count, took });
+                self.apply_signals(fresh, window, before, no_data, scope);
+            }
+        }
+        scope.draft.rule(&self.record);
+    }
+
+    /// A chunk of the history is read.
+    fn primed(&mut self, window: Window, fresh: Vec<LinkedSignal>, scope: &mut Scope<'_>) {
+        let primed = match &mut self.record.priming {
+            Some(progress) => {
+                progress.reached = window.settled;
+                (window.end >= progress.until).then_some(progress.until)
+            }
+            None => None,
+        };
+        for LinkedSignal { signal, .. } in fresh {
+            if signal.kind != SignalKind::Event {
+                self.primed.insert(signal.labels, (signal.at, signal.kind));
+            }
+        }
+        let Some(until) = primed else { return };
+        self.record.priming = None;
+        self.primed_from = None;
+        scope.draft.note(Note::Primed { rule: self.spec.name.clone(), until });
+        // Priming announces nothing; but a level ends if the whole of the history ends it.
+        let levels = std::mem::take(&mut self.primed);
+        let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
+        let ended: Vec<Change> =
+            cleared.filter_map(|(labels, (at, _))| level::clear(&mut self.open, &labels, at)).collect();
+        self.pass(ended, scope);
+    }
+
+    fn apply_signals(
+        &mut self,
+        mut fresh: Vec<LinkedSignal>,
+        window: Window,
+        before: Timestamp,
+        no_data: bool,
+        scope: &mut Scope<'_>,
+    ) {
+        let judged = self.record.cursor;
+        // Absent is not resolved: while nothing arrives, levels neither lapse nor, with `hold`, begin.
+        if no_data && self.spec.no_data != NoData::Ignore {
+            let suspended = level::suspend(&mut self.open, judged.since(before));
+            self.pass(suspended, scope);
+        }
+        match self.spec.no_data {
+            NoData::Hold if no_data => {
+                fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
+            }
+            // Of a span that was evaluated before, nothing is said anew.
+            NoData::Alert if before < judged => fresh.push(level::silence(no_data, window.end, &self.spec)),
+            _ => {}
+        }
+        if self.spec.calendar {
+            hold_through(&mut self.open, &fresh, window);
+        }
+        self.put_off(&mut fresh, scope);
+        let clock = WindowClock { window_end: window.end, settled: window.settled, judged };
+        let changes =
+            level::fold(scope.incarnation, &self.spec, (&mut self.open, &mut self.unwritten), fresh, clock);
+        self.pass(changes, scope);
+        self.announce_later(judged, scope);
+    }
+}

@@ -1,0 +1,50 @@
+use watchbell_contract::Timestamp;
+
+use crate::message::Message;
+use crate::spec::DestinationName;
+use crate::text::Text;
+
+use super::{Epoch, HostId};
+
+/// hash(episode, cause, ordinal, destination), in hex.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntentId(pub String);
+
+/// What is owed to one destination, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntentRecord {
+    pub id: IntentId,
+    pub destination: DestinationName,
+    pub message: Message,
+    /// As it is sent: rendered for its first claim, and repeated byte for byte.
+    pub text: Option<Text>,
+    pub created_at: Timestamp,
+    /// An attempt may have arrived whose outcome is not known.
+    pub maybe_repeated: bool,
+    pub delivery: Delivery,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Owed {
+        due: Timestamp,
+        attempt: u32,
+        last: Option<String>,
+    },
+    /// Committed before the request goes out: found so after a crash, it may have arrived.
+    Claimed {
+        owner: HostId,
+        epoch: Epoch,
+        attempt: u32,
+    },
+    Delivered {
+        at: Timestamp,
+        attempt: u32,
+        reference: Option<String>,
+    },
+    Dead {
+        at: Timestamp,
+        attempt: u32,
+        last: String,
+    },
+}
