@@ -1,6 +1,6 @@
 //! `kill -9` at every numbered step between a row and a delivery: nothing found is lost, and nothing is sent twice but
 //! what was under way, which is flagged.
-use watchbell::crash::{STEPS, Step};
+use watchbell::failpoint::{STEPS, Step};
 
 use crate::journey::with_failed_logins;
 

@@ -18,10 +18,10 @@ use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
 
 use crate::catalog::Catalog;
-use crate::discover;
+use crate::kibana_link;
 
 /// Everything that runs and deliveries need, in force together.
-pub struct Bindings {
+pub struct Deployment {
     pub digest: String,
     pub environment: String,
     pub specs: Vec<RuleSpec>,
@@ -31,12 +31,12 @@ pub struct Bindings {
     pub store: PathBuf,
     /// Where health, metrics and status are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
-    pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
+    pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
 }
 
 /// A rule with all that a run of it needs.
-pub(crate) struct Bound {
+pub(crate) struct LiveRule {
     pub(crate) name: RuleName,
     pub(crate) module: RuleModule,
     /// A JSON object as text.
@@ -62,7 +62,7 @@ pub(crate) struct Destination {
     pub(crate) limits: Limits,
 }
 
-impl Bindings {
+impl Deployment {
     /// # Errors
     /// A secret that cannot be had, a certificate that cannot be read, an address that is none; the message names it.
     pub fn new(bundle: &Bundle, catalog: &Catalog) -> Result<Self> {
@@ -76,8 +76,8 @@ impl Bindings {
                     rule.spec.name, rule.target.cluster
                 )
             })?;
-            let bound = Bound::new(rule, environment, catalog, cluster.clone())?;
-            rules.insert(rule.spec.name.clone(), Arc::new(bound));
+            let live = LiveRule::new(rule, environment, catalog, cluster.clone())?;
+            rules.insert(rule.spec.name.clone(), Arc::new(live));
         }
         let mut destinations = BTreeMap::new();
         for (name, spec) in &environment.destinations {
@@ -102,7 +102,7 @@ impl Bindings {
     }
 }
 
-impl Bindings {
+impl Deployment {
     /// What differs from `before` and is taken up only when the host starts, in words.
     pub(crate) fn awaiting_restart(&self, before: &Self) -> Vec<&'static str> {
         [
@@ -116,7 +116,7 @@ impl Bindings {
     }
 }
 
-impl Bound {
+impl LiveRule {
     /// `rule`, asking `cluster`, whatever its name.
     ///
     /// # Errors
@@ -159,14 +159,14 @@ impl Bound {
 
     /// A link to the documents behind `signal`, where the environment names a Kibana.
     pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
-        discover::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?)
+        kibana_link::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?)
     }
 }
 
 /// The clients of all clusters of an environment. No IO but reading certificates and secrets.
 ///
 /// # Errors
-/// As `Bindings::new`.
+/// As `Deployment::new`.
 pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, Cluster>> {
     environment
         .clusters

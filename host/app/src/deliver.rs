@@ -4,7 +4,7 @@ use watchbell_pipeline::spec::DestinationName;
 
 use crate::bind::Destination;
 use crate::metrics::Metrics;
-use crate::{chain, notes};
+use crate::{chain, event_log};
 
 /// Hands `intent` to the destination's alerter.
 ///
@@ -20,7 +20,7 @@ pub(crate) async fn deliver(
         Ok(outcome) => outcome,
         Err(fault) => {
             metrics.alerter_fault(&name.0);
-            notes::guest_lines(&format!("destination `{name}`"), &fault.logs, fault.logs_dropped);
+            event_log::guest_lines(&format!("destination `{name}`"), &fault.logs, fault.logs_dropped);
             Err(Refusal::Unavailable {
                 reason: format!("alerter `{}`: {}", to.product, chain(&fault)),
                 retry_after: None,

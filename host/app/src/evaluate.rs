@@ -11,10 +11,10 @@ use watchbell_pipeline::order::{Evaluation, Purpose, Run};
 use watchbell_pipeline::spec::NoData;
 use watchbell_sandbox::{RuleRun, RunError};
 
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 use crate::chain;
-use crate::recording::Tape;
-use crate::{clock, notes};
+use crate::recording::Recorder;
+use crate::{clock, event_log};
 
 /// How often a run begins anew, at most, because its fields changed while it asked for them.
 const OUTDATED_MAX: usize = 3;
@@ -23,18 +23,18 @@ const OUTDATED_MAX: usize = 3;
 ///
 /// - `rows`: counts what the cluster handed out, also when the run fails.
 /// - `guests`: how many rules may compute at once; waiting for a cluster does not count.
-/// - `tape`: keeps what the rule was given.
+/// - `recorder`: keeps what the rule was given.
 /// - Errors: `RunFault`, its message naming rule, index, cluster and cause.
 pub(crate) async fn evaluate(
     run: &Run,
-    rule: &Arc<Bound>,
+    rule: &Arc<LiveRule>,
     guests: &Arc<Semaphore>,
     rows: &AtomicU64,
-    tape: &mut Tape,
+    recorder: &mut Recorder,
 ) -> Result<Evaluation, RunFault> {
     let began = clock::monotonic();
     let deadline = Instant::from_std(began + run.deadline.std());
-    let mut turn = Turn { run, rule, guests, rows, tape, deadline };
+    let mut turn = Turn { run, rule, guests, rows, recorder, deadline };
     let (finding, fresh_rows) =
         tokio::time::timeout_at(deadline, turn.answer_all()).await.map_err(|_| {
             let (rule, most) = (&run.rule, run.deadline);
@@ -68,10 +68,10 @@ impl From<RunFault> for Interrupted {
 /// A run under way, and whom it asks.
 struct Turn<'a> {
     run: &'a Run,
-    rule: &'a Arc<Bound>,
+    rule: &'a Arc<LiveRule>,
     guests: &'a Arc<Semaphore>,
     rows: &'a AtomicU64,
-    tape: &'a mut Tape,
+    recorder: &'a mut Recorder,
     deadline: Instant,
 }
 
@@ -88,7 +88,7 @@ impl Turn<'_> {
                     outdated += 1;
                     tracing::debug!(rule = %self.rule.name, error = chain(&error), "the run begins anew");
                     self.rows.store(0, Ordering::Relaxed);
-                    *self.tape = Tape::default();
+                    *self.recorder = Recorder::default();
                 }
             }
         }
@@ -97,17 +97,17 @@ impl Turn<'_> {
     async fn answer_once(&mut self) -> Result<(Finding, u64), Interrupted> {
         let (run, rule) = (self.run, self.rule);
         let mut fresh = 0;
-        let (bound, window) = (Arc::clone(rule), run.window);
+        let (live, window) = (Arc::clone(rule), run.window);
         let state = run.state.as_ref().map(|state| state.bytes.clone());
         let params = rule.params(run).into_owned();
-        let start = move || bound.module.start(&params, &bound.key, state.as_deref(), window, &bound.limits);
+        let start = move || live.module.start(&params, &live.key, state.as_deref(), window, &live.limits);
         let mut guest = self.on_thread(start).await?;
         for round in 0..=ROUNDS_MAX {
             let (returned, questions) = self.step(guest, RuleRun::questions).await?;
             guest = returned;
             if questions.is_empty() {
                 let (finding, report) = self.on_thread(move || guest.finish()).await?;
-                notes::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
+                event_log::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
                 return Ok((finding, fresh));
             }
             if round == ROUNDS_MAX {
@@ -126,7 +126,7 @@ impl Turn<'_> {
                     if !matches!(question.ask, Ask::Search(_)) {
                         fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                     }
-                    self.tape.keep(round, number, &page);
+                    self.recorder.keep(round, number, &page);
                     guest = self.step(guest, move |guest| guest.answer(number, page)).await?.0;
                 }
                 pages.close().await;
@@ -143,7 +143,7 @@ impl Turn<'_> {
         }
         let fault = asked(error);
         if fault.kind == RunFaultKind::Rule {
-            self.tape.refused(round, number, question);
+            self.recorder.refused(round, number, question);
         }
         Interrupted::Fault(fault)
     }
@@ -191,7 +191,7 @@ fn align(question: &mut Question, run: &Run) {
 
 fn faulted(run: &Run, error: &RunError) -> RunFault {
     let message = format!("rule `{}`: {}", run.rule, chain(error));
-    notes::guest_lines(&format!("rule `{}`", run.rule), &error.logs, error.logs_dropped);
+    event_log::guest_lines(&format!("rule `{}`", run.rule), &error.logs, error.logs_dropped);
     let kind = match error {
         error if error.is_state() => RunFaultKind::State,
         error if error.is_size() => RunFaultKind::Limit,
@@ -213,7 +213,7 @@ fn asked(error: AskError) -> RunFault {
 }
 
 /// Whether the index, without the rule's filter, has no document in what is new of the window.
-async fn is_silent(run: &Run, rule: &Bound, deadline: Instant) -> Result<bool, RunFault> {
+async fn is_silent(run: &Run, rule: &LiveRule, deadline: Instant) -> Result<bool, RunFault> {
     let over = Range::new(run.judged.max(run.window.start), run.window.end);
     // Nothing new was looked at: nothing can be said of it.
     if over.is_empty() {

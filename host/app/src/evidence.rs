@@ -9,7 +9,7 @@ use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs, EvidenceFiel
 use watchbell_pipeline::order::{Documents, Evaluation, Purpose, Run};
 use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
 
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 use crate::{chain, clock};
 
 /// What all of it may take, per run.
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 4;
 const COUNTED_MAX: u64 = 1_000;
 
 /// Adds links to the documents behind each signal, and those documents that its messages show.
-pub(crate) async fn gather(run: &Run, rule: &Bound, evaluation: &mut Evaluation) {
+pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluation) {
     // Priming tells nobody.
     if run.purpose != Purpose::Live {
         return;
@@ -76,7 +76,7 @@ fn candidates(signals: &[Signal], untold: Vec<usize>) -> Vec<usize> {
 }
 
 async fn fetch(
-    rule: &Bound,
+    rule: &LiveRule,
     signals: &[Signal],
     chosen: &[usize],
     count: u32,

@@ -8,25 +8,25 @@ use watchbell_pipeline::record::{HostId, Partition};
 use watchbell_pipeline::{Engine, EngineConfig};
 use watchbell_store::{OpenError, Sqlite, Store, StoreError};
 
-use crate::bind::Bindings;
+use crate::bind::Deployment;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::observer::{self, Pulse};
-use crate::scribe::Scribe;
-use crate::shell::{End, Parts, Reload, Shell, Wish};
-use crate::shrink::{self, Shrunk};
+use crate::shell::{End, HostCommand, Parts, Reload, Shell};
+use crate::shrink_guard::{self, Shrunk};
+use crate::store_writer::StoreWriter;
 use crate::web::{self, Sources};
 
 /// Everything a host starts from.
 pub struct Host {
-    pub bindings: Bindings,
+    pub deployment: Deployment,
     /// Whether most of the known rules may end at once.
     pub allow_shrink: bool,
     /// Whether rules run although a cluster's clock says that this host's is wrong.
     pub accept_clock: bool,
     /// The host's time.
     pub clock: Clock,
-    pub wishes: mpsc::Receiver<Wish>,
+    pub commands: mpsc::Receiver<HostCommand>,
     pub reload: Reload,
 }
 
@@ -58,7 +58,7 @@ pub enum StoreFault {
 pub async fn run(host: Host) -> Result<End, StartFault> {
     let clock = host.clock;
     let id = HostId(host_id());
-    let Bindings { store: path, listen, .. } = &host.bindings;
+    let Deployment { store: path, listen, .. } = &host.deployment;
     let mut store = Sqlite::open(path).map_err(StoreFault::from)?;
     if store.is_new() {
         tracing::warn!(
@@ -68,7 +68,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     }
     let snapshot = store.take_over(Partition(0), &id).map_err(StoreFault::from)?;
     if !host.allow_shrink {
-        shrink::check(&shrink::kept(&snapshot), &host.bindings.specs)?;
+        shrink_guard::check(&shrink_guard::kept(&snapshot), &host.deployment.specs)?;
     }
     let listener = match *listen {
         Some(address) => {
@@ -86,17 +86,17 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         "took over the store"
     );
     let config = EngineConfig {
-        environment: host.bindings.environment.clone(),
-        cluster_concurrency: host.bindings.cluster_concurrency.clone(),
+        environment: host.deployment.environment.clone(),
+        cluster_concurrency: host.deployment.cluster_concurrency.clone(),
         seed: u64::try_from(clock.now().0).unwrap_or(0) ^ u64::from(std::process::id()),
         ..EngineConfig::new(id.clone())
     };
     let engine = Engine::new(config, clock.now(), snapshot);
     let metrics = Arc::new(Metrics::new());
-    let (facts, inbox) = mpsc::unbounded_channel();
-    let scribe = Scribe::start(Box::new(store), clock, Arc::clone(&metrics), facts.clone())
+    let (events, inbox) = mpsc::unbounded_channel();
+    let store_writer = StoreWriter::start(Box::new(store), clock, Arc::clone(&metrics), events.clone())
         .map_err(StartFault::Thread)?;
-    let (asks, asked) = mpsc::channel(16);
+    let (queries, queried) = mpsc::channel(16);
     let pulse = Arc::new(Pulse::new());
     let (updates, published) = observer::start();
     let web = listener.map(|listener| {
@@ -104,7 +104,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
             tracing::info!("listening on http://{address} (/livez /readyz /metrics /status)");
         }
         let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
-        let sources = Sources { asks, published, pulse, metrics };
+        let sources = Sources { queries, published, pulse, metrics };
         tokio::spawn(async move {
             if let Err(error) = web::serve(listener, sources).await {
                 tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
@@ -114,15 +114,15 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let shell = Shell::new(Parts {
         clock,
         engine,
-        bindings: host.bindings,
-        scribe,
+        deployment: host.deployment,
+        store_writer,
         metrics,
         pulse,
         updates,
-        facts,
+        events,
         inbox,
-        asks: asked,
-        wishes: host.wishes,
+        queries: queried,
+        commands: host.commands,
         reload: host.reload,
         allow_shrink: host.allow_shrink,
         accept_clock: host.accept_clock,

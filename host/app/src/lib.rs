@@ -3,12 +3,12 @@ pub mod cli; // what can be typed, and what each command does
 pub mod logs; // lines for people, JSON for machines
 pub mod catalog; // the modules at hand
 pub mod bind; // a bundle, bound to what it names
-mod discover; // links to the documents behind a signal
+mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
 mod clocks; // beside those of the clusters
 pub mod host; // a host from start to end
-mod shrink; // rules that would end by accident
-mod facts; // what reaches the shell
+mod shrink_guard; // rules that would end by accident
+mod shell_event; // what reaches the shell
 mod shell; // the one select
 mod evaluate; // one run
 mod evidence; // the documents that its messages show
@@ -16,17 +16,17 @@ mod recording; // runs that can be asked again
 mod rehearsal; // rules on trial, in virtual time
 mod shadow; // beside ElastAlert
 mod deliver; // one delivery
-mod scribe; // the thread that owns the store
-mod notes; // what the engine wants people to know
+mod store_writer; // the thread that owns the store
+mod event_log; // what people should know, as log lines
 mod host_state; // the host's own state
 mod observer; // what the host says of itself, kept beside the loop
 pub mod view; // what the host says of itself
 pub mod metrics; // what is counted
 pub mod web; // what is answered over HTTP
-pub mod crash; // where tests kill the process
+pub mod failpoint; // where tests kill the process
 
-pub use shell::{DRAIN_MAX, End, Reload, Wish};
-pub use shrink::Shrunk;
+pub use shell::{DRAIN_MAX, End, HostCommand, Reload};
+pub use shrink_guard::Shrunk;
 
 /// An error with its causes, on one line: what a log line and an operator read.
 pub fn chain(error: &dyn std::error::Error) -> String {

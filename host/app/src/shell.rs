@@ -16,38 +16,38 @@ use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
 use watchbell_pipeline::record::IntentId;
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
-use crate::bind::{Bindings, Bound};
+use crate::bind::{Deployment, LiveRule};
 use crate::clock::{Clock, DRIFT_MAX};
 use crate::clocks::{self, Clocks};
-use crate::crash::{self, Step};
 use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
-use crate::facts::Fact;
+use crate::failpoint::{self, Step};
 use crate::host_state::HostState;
 use crate::metrics::Metrics;
 use crate::observer::{Pulse, Update};
-use crate::recording::{self, Shelf, Tape};
-use crate::scribe::Scribe;
+use crate::recording::{self, Recorder, RecordingStore};
+use crate::shell_event::ShellEvent;
+use crate::store_writer::StoreWriter;
 use crate::view::{Explanation, RuleView};
-use crate::web::Ask;
+use crate::web::Query;
 
 use reload::Reading;
 
 /// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
 /// host ends within ten seconds.
 pub const DRAIN_MAX: Duration = Duration::from_secs(7);
-/// Without any fact the shell looks around this often: for the wall clock, above all.
+/// Without any event the shell looks around this often: for the wall clock, above all.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 /// How often what has changed is handed over, at most.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
-pub type Reload = Arc<dyn Fn() -> Option<Bindings> + Send + Sync>;
+pub type Reload = Arc<dyn Fn() -> Option<Deployment> + Send + Sync>;
 
 /// What a person asks of a running host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum HostCommand {
     Stop,
     Reload,
 }
@@ -67,15 +67,15 @@ pub enum End {
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) engine: Engine,
-    pub(crate) bindings: Bindings,
-    pub(crate) scribe: Scribe,
+    pub(crate) deployment: Deployment,
+    pub(crate) store_writer: StoreWriter,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) updates: mpsc::UnboundedSender<Update>,
-    pub(crate) facts: mpsc::UnboundedSender<Fact>,
-    pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
-    pub(crate) asks: mpsc::Receiver<Ask>,
-    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
+    pub(crate) queries: mpsc::Receiver<Query>,
+    pub(crate) commands: mpsc::Receiver<HostCommand>,
     pub(crate) reload: Reload,
     /// A bundle that loses more than half of its rules is taken in as well.
     pub(crate) allow_shrink: bool,
@@ -88,13 +88,13 @@ pub(crate) struct Parts {
 pub(crate) struct Shell {
     pub(crate) clock: Clock,
     pub(crate) engine: Engine,
-    pub(crate) bindings: Arc<Bindings>,
-    pub(crate) scribe: Scribe,
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) store_writer: StoreWriter,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) facts: mpsc::UnboundedSender<Fact>,
-    pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
-    pub(crate) asks: mpsc::Receiver<Ask>,
-    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
+    pub(crate) queries: mpsc::Receiver<Query>,
+    pub(crate) commands: mpsc::Receiver<HostCommand>,
     /// What the engine was started with, per cluster.
     concurrency: Arc<BTreeMap<String, usize>>,
     pulse: Arc<Pulse>,
@@ -126,15 +126,15 @@ impl Shell {
         let Parts {
             clock,
             engine,
-            bindings,
-            scribe,
+            deployment,
+            store_writer,
             metrics,
             pulse,
             updates,
-            facts,
+            events,
             inbox,
-            asks,
-            wishes,
+            queries,
+            commands,
             reload,
             allow_shrink,
             accept_clock,
@@ -142,17 +142,17 @@ impl Shell {
         } = parts;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let progress = Progress::starting(clock.now());
-        let concurrency = Arc::new(bindings.cluster_concurrency.clone());
+        let concurrency = Arc::new(deployment.cluster_concurrency.clone());
         Self {
             clock,
             engine,
-            bindings: Arc::new(bindings),
-            scribe,
+            deployment: Arc::new(deployment),
+            store_writer,
             metrics,
-            facts,
+            events,
             inbox,
-            asks,
-            wishes,
+            queries,
+            commands,
             concurrency,
             pulse,
             updates,
@@ -198,22 +198,22 @@ impl Shell {
             let pause = self.pause(stopping.map(|since| since + DRAIN_MAX));
             tokio::select! {
                 biased;
-                Some(wish) = self.wishes.recv() => match wish {
-                    Wish::Reload if stopping.is_some() => {}
-                    Wish::Reload => self.start_reload(),
-                    Wish::Stop if stopping.is_some() => return End::Abandoned(self.under_way),
-                    Wish::Stop => {
+                Some(command) = self.commands.recv() => match command {
+                    HostCommand::Reload if stopping.is_some() => {}
+                    HostCommand::Reload => self.start_reload(),
+                    HostCommand::Stop if stopping.is_some() => return End::Abandoned(self.under_way),
+                    HostCommand::Stop => {
                         stopping = Some(self.clock.now());
                         self.handle(Event::Drain);
                     }
                 },
-                Some(ask) = self.asks.recv() => self.answer(ask),
-                Some(fact) = self.inbox.recv() => match fact {
-                    Fact::Event(event) => self.handle(event),
-                    Fact::Superseded(by) => return End::Superseded(by),
-                    Fact::Reloaded(_) if stopping.is_some() => {}
-                    Fact::Reloaded(bindings) => self.reloaded(bindings),
-                    Fact::Compared(cluster, comparison) => {
+                Some(query) = self.queries.recv() => self.answer(query),
+                Some(event) = self.inbox.recv() => match event {
+                    ShellEvent::Event(event) => self.handle(event),
+                    ShellEvent::Superseded(by) => return End::Superseded(by),
+                    ShellEvent::Reloaded(_) if stopping.is_some() => {}
+                    ShellEvent::Reloaded(deployment) => self.reloaded(deployment),
+                    ShellEvent::Compared(cluster, comparison) => {
                         self.clocks.take(&cluster, comparison);
                         self.is_news = true;
                     }
@@ -239,7 +239,7 @@ impl Shell {
             _ => None,
         };
         self.engine.handle(now, event);
-        step.into_iter().for_each(crash::point);
+        step.into_iter().for_each(failpoint::reach);
     }
 
     fn start(&mut self, action: Action) {
@@ -248,7 +248,7 @@ impl Shell {
             Action::Evaluate(run) => self.start_run(run),
             Action::Persist(commit) => {
                 self.progress.commit_began(self.clock.now());
-                self.scribe.write(commit);
+                self.store_writer.write(commit);
             }
             Action::Deliver { id, destination, intent } => self.start_delivery(id, destination, *intent),
             Action::Note(note) => self.note(note),
@@ -257,48 +257,49 @@ impl Shell {
 
     fn start_run(&mut self, run: Run) {
         self.under_way += 1;
-        let facts = self.facts.clone();
-        let Some(rule) = self.bindings.rules.get(&run.rule).cloned() else {
+        let events = self.events.clone();
+        let Some(rule) = self.deployment.rules.get(&run.rule).cloned() else {
             let message = format!("rule `{}` is not part of the bundle in force", run.rule);
             let fault = RunFault::new(RunFaultKind::Outside, message);
-            let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
+            let _ = events.send(ShellEvent::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
         };
         let (guests, metrics) = (Arc::clone(&self.guests), Arc::clone(&self.metrics));
-        let (shelf, environment) = (Shelf::beside(&self.bindings.store), self.bindings.environment.clone());
+        let (recordings, environment) =
+            (RecordingStore::beside(&self.deployment.store), self.deployment.environment.clone());
         tokio::spawn(async move {
             let began = crate::clock::monotonic();
             let rows = AtomicU64::new(0);
-            let mut tape = Tape::default();
-            let mut outcome = evaluate(&run, &rule, &guests, &rows, &mut tape).await;
+            let mut recorder = Recorder::default();
+            let mut outcome = evaluate(&run, &rule, &guests, &rows, &mut recorder).await;
             if let Ok(evaluation) = &mut outcome {
                 // Others may ask the cluster while this fetches what people are shown.
-                let _ = facts.send(Fact::Event(Event::Judged { run: run.id }));
+                let _ = events.send(ShellEvent::Event(Event::Judged { run: run.id }));
                 evidence::gather(&run, &rule, evaluation).await;
             }
-            let (outcome, recorded) = record(shelf, &run, &rule, environment, tape, outcome).await;
+            let (outcome, recorded) = record(recordings, &run, &rule, environment, recorder, outcome).await;
             let (name, took) = (&run.rule.0, began.elapsed());
             metrics.run_ended(name, outcome_name(&outcome), took);
             if let Some(id) = recorded {
                 tracing::info!(rule = name, recorded = id, "`watchbell replay` asks this run again");
             }
-            crate::notes::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
+            crate::event_log::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
                 Ok(done) => metrics.evaluated(name, done.rows, done.finding.signals.len() as u64),
                 Err(fault) if fault.kind.is_the_rules_own() => metrics.sandbox_fault(name),
                 Err(_) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
-            let _ = facts.send(Fact::Event(Event::Evaluated { run: run.id, outcome }));
+            let _ = events.send(ShellEvent::Event(Event::Evaluated { run: run.id, outcome }));
         });
     }
 
     fn start_delivery(&mut self, id: IntentId, name: DestinationName, intent: watchbell_contract::Intent) {
         self.under_way += 1;
-        let facts = self.facts.clone();
+        let events = self.events.clone();
         let metrics = Arc::clone(&self.metrics);
-        let destination = self.bindings.destinations.get(&name).cloned();
-        crash::point(Step::Sending);
+        let destination = self.deployment.destinations.get(&name).cloned();
+        failpoint::reach(Step::Sending);
         tokio::spawn(async move {
             let outcome = match destination {
                 Some(destination) => deliver(&intent, &name, &destination, &metrics).await,
@@ -308,9 +309,9 @@ impl Shell {
                     retry_after: None,
                 }),
             };
-            crash::point(Step::Sent);
+            failpoint::reach(Step::Sent);
             metrics.delivery_ended(&name.0, delivery_name(&outcome));
-            let _ = facts.send(Fact::Event(Event::Delivered { intent: id, outcome }));
+            let _ = events.send(ShellEvent::Event(Event::Delivered { intent: id, outcome }));
         });
     }
 
@@ -327,25 +328,25 @@ impl Shell {
 
     /// Whether the time is in doubt for what a run asks.
     fn is_held(&self, run: &Run) -> bool {
-        let cluster = self.bindings.rules.get(&run.rule).map(|rule| rule.cluster.name());
+        let cluster = self.deployment.rules.get(&run.rule).map(|rule| rule.cluster.name());
         self.clock.drift() > DRIFT_MAX || cluster.is_some_and(|cluster| self.clocks.holds(cluster))
     }
 
     /// Lets the clusters in force tell their time, now and from then on.
     fn compare_clocks(&mut self) {
         self.comparing.drain(..).for_each(|task| task.abort());
-        let rules = self.bindings.rules.values();
+        let rules = self.deployment.rules.values();
         let clusters: BTreeMap<&str, &Cluster> =
             rules.map(|rule| (rule.cluster.name(), &rule.cluster)).collect();
         self.clocks.watch(clusters.keys().copied());
         for (name, cluster) in clusters {
-            let (name, cluster, clock, facts) =
-                (name.to_owned(), cluster.clone(), self.clock, self.facts.clone());
+            let (name, cluster, clock, events) =
+                (name.to_owned(), cluster.clone(), self.clock, self.events.clone());
             let task = tokio::spawn(async move {
                 loop {
                     let comparison = clocks::compare(&cluster, &clock).await;
                     let again = clocks::again(&comparison);
-                    if facts.send(Fact::Compared(name.clone(), comparison)).is_err() {
+                    if events.send(ShellEvent::Compared(name.clone(), comparison)).is_err() {
                         return;
                     }
                     wait(again).await;
@@ -374,8 +375,8 @@ impl Shell {
         let host = HostState {
             at: now,
             name: self.host.clone(),
-            environment: self.bindings.environment.clone(),
-            bundle: self.bindings.digest.clone(),
+            environment: self.deployment.environment.clone(),
+            bundle: self.deployment.digest.clone(),
             generation: self.generation,
             owed: self.engine.outbox_depth() as u64,
             drift: self.clock.drift(),
@@ -387,10 +388,10 @@ impl Shell {
         let _ = self.updates.send(Update { rules: self.engine.take_changed(), host });
     }
 
-    fn answer(&self, ask: Ask) {
-        match ask {
+    fn answer(&self, query: Query) {
+        match query {
             // Whoever asked may have gone: then the answer is nobody's loss.
-            Ask::Explain(rule, answer) => drop(answer.send(self.explain(&RuleName(rule)))),
+            Query::Explain(rule, answer) => drop(answer.send(self.explain(&RuleName(rule)))),
         }
     }
 
@@ -409,17 +410,17 @@ impl Shell {
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
             _ => {}
         }
-        crate::notes::log(note);
+        crate::event_log::log(note);
     }
 }
 
 /// Writes a run down where it is worth it, on a thread that may wait for a disk.
 async fn record(
-    shelf: Shelf,
+    recordings: RecordingStore,
     run: &Run,
-    rule: &Arc<Bound>,
+    rule: &Arc<LiveRule>,
     environment: String,
-    tape: Tape,
+    recorder: Recorder,
     outcome: Result<Evaluation, RunFault>,
 ) -> (Result<Evaluation, RunFault>, Option<String>) {
     if !recording::is_worth_it(run, &outcome) {
@@ -428,7 +429,7 @@ async fn record(
     let (run, rule, kept) = (run.clone(), Arc::clone(rule), outcome.clone());
     let written = tokio::task::spawn_blocking(move || {
         let ended = kept.as_ref().map(|evaluation| &evaluation.finding);
-        shelf.record(&run, &rule, &environment, tape, ended)
+        recordings.record(&run, &rule, &environment, recorder, ended)
     });
     (outcome, written.await.unwrap_or_default())
 }

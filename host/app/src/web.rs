@@ -19,15 +19,15 @@ use crate::view::{Explanation, Health};
 /// The shell answers within this, or it is stuck: its loop never waits for anything.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// A question to the shell. It is answered between two facts, so an answer is a consistent picture.
-pub(crate) enum Ask {
+/// A question to the shell. It is answered between two events, so an answer is a consistent picture.
+pub(crate) enum Query {
     Explain(String, oneshot::Sender<Option<Explanation>>),
 }
 
 /// What the answers are made of.
 #[derive(Clone)]
 pub(crate) struct Sources {
-    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) queries: mpsc::Sender<Query>,
     pub(crate) published: Published,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) metrics: Arc<Metrics>,
@@ -119,7 +119,7 @@ impl Sources {
     async fn explain(&self, rule: String) -> Option<Option<Explanation>> {
         let (answer, answered) = oneshot::channel();
         let exchange = async {
-            self.asks.send(Ask::Explain(rule, answer)).await.ok()?;
+            self.queries.send(Query::Explain(rule, answer)).await.ok()?;
             answered.await.ok()
         };
         tokio::time::timeout(ANSWER_MAX, exchange).await.ok().flatten()

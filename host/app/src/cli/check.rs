@@ -6,7 +6,7 @@ use watchbell_manifest::Level;
 use super::args::Check;
 use super::place::{catalog, tell, without_level};
 use super::{Failure, GREEN, paint, print, shown};
-use crate::bind::Bindings;
+use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::chain;
 
@@ -38,15 +38,15 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     let mut warnings: Vec<String> = bundle.warnings.iter().map(ToString::to_string).collect();
     let mut faults = Vec::new();
     // All that `run` does before it asks a cluster: certificates, addresses, secrets' programs.
-    let bindings = (!args.no_secrets).then(|| Bindings::new(&bundle, &catalog));
-    if let Some(Err(error)) = &bindings {
+    let deployment = (!args.no_secrets).then(|| Deployment::new(&bundle, &catalog));
+    if let Some(Err(error)) = &deployment {
         faults.push(chain(error.as_ref()));
     }
     let mut fields = BTreeMap::new();
     if args.online
-        && let Some(Ok(bindings)) = &bindings
+        && let Some(Ok(deployment)) = &deployment
     {
-        let found = super::online::check(&bundle, bindings)?;
+        let found = super::online::check(&bundle, deployment)?;
         warnings.extend(found.warnings);
         faults.extend(found.faults);
         fields = found.fields;

@@ -8,7 +8,7 @@ use watchbell_pipeline::spec::{RuleName, RuleSpec};
 use watchbell_sandbox::RunError;
 
 use super::{Failure, listed};
-use crate::bind::{Bindings, Bound};
+use crate::bind::{Deployment, LiveRule};
 use crate::{chain, clock};
 
 /// For all answers together.
@@ -23,28 +23,28 @@ pub(crate) struct Found {
     pub(crate) fields: BTreeMap<RuleName, Fields>,
 }
 
-pub(crate) fn check(bundle: &Bundle, bindings: &Bindings) -> Result<Found, Failure> {
+pub(crate) fn check(bundle: &Bundle, deployment: &Deployment) -> Result<Found, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut found = Found { warnings: Vec::new(), faults: Vec::new(), fields: BTreeMap::new() };
         let shown = shown(bundle);
         let deadline = tokio::time::Instant::from_std(clock::monotonic() + ANSWERS_MAX);
         for rule in &bundle.rules {
-            let Some(bound) = bindings.rules.get(&rule.spec.name) else { continue };
+            let Some(live) = deployment.rules.get(&rule.spec.name) else { continue };
             let place = format!("{}: rule `{}`", rule.source.display(), rule.spec.name);
-            let questions = match questions(bound, &rule.spec) {
+            let questions = match questions(live, &rule.spec) {
                 Ok(questions) => questions,
                 Err(error) => {
                     found.faults.push(format!("{place}: {}", chain(&error)));
                     continue;
                 }
             };
-            match bound.cluster.inspect(&bound.target, &bound.key, &questions, &shown, deadline).await {
+            match live.cluster.inspect(&live.target, &live.key, &questions, &shown, deadline).await {
                 Ok(inspection) => {
                     if !inspection.fields.is_empty() {
                         found.fields.insert(rule.spec.name.clone(), known(&inspection.fields));
                     }
-                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &bound.key, info);
+                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &live.key, info);
                     let lists = inspection.fields.iter().flat_map(of_lists);
                     let remarks = inspection.fields.iter().flat_map(remarks).chain(lists);
                     found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
@@ -74,7 +74,7 @@ fn known(fields: &[FieldInfo]) -> Fields {
 }
 
 /// What the rule asks first: over the last of its history, as a new one would.
-fn questions(rule: &Bound, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
+fn questions(rule: &LiveRule, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
     let end = clock::wall().floor(spec.grid);
     let start = end - spec.history.max(spec.grid);
     let window = Window { start, settled: start, end };

@@ -12,7 +12,7 @@ use watchbell_pipeline::order::Note;
 use watchbell_pipeline::spec::{CatchUp, Schedule};
 
 use super::args;
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock::rfc3339;
 use crate::rehearsal::sighting::Sight;
@@ -82,7 +82,7 @@ impl args::Past {
         let cluster = clusters
             .get(&rule.target.cluster)
             .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
-        let bound = Bound::new(rule, &bundle.environment, catalog, cluster.clone())?;
+        let live = LiveRule::new(rule, &bundle.environment, catalog, cluster.clone())?;
         let mut spec = rule.spec.clone();
         // All documents are there: none comes late, and no window needs to be read twice.
         (spec.lateness, spec.lookback, spec.catch_up) = (Duration::ZERO, None, CatchUp::All);
@@ -90,7 +90,7 @@ impl args::Past {
         let cast = Cast {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),
-            rules: BTreeMap::from([(spec.name.clone(), Arc::new(bound))]),
+            rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
             specs: vec![spec],
             destinations: bundle.outbox(),
         };

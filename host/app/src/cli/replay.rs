@@ -10,7 +10,7 @@ use super::args::Replay;
 use super::place::catalog;
 use super::{Failure, GREEN, RED, paint, plain, print};
 use crate::clock::rfc3339;
-use crate::recording::{Ended, Recording, RefusedForm, Shelf};
+use crate::recording::{Ended, Recording, RecordingStore, RefusedForm};
 
 /// Where a case's time begins: 2024-01-01T00:00:00Z, as in the SDK's test harness.
 const ORIGIN: i64 = 1_704_067_200_000;
@@ -19,9 +19,9 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let catalog = catalog(None)?;
     let bundle = args.place.load_or_tell(&catalog, false)?;
     let store = args.store.clone().unwrap_or_else(|| bundle.environment.store.sqlite.clone());
-    let shelf = Shelf::beside(&store);
-    let Some(id) = &args.run else { return list(&shelf, args.json) };
-    let recording = shelf.find(id).map_err(|fault| {
+    let recordings = RecordingStore::beside(&store);
+    let Some(id) = &args.run else { return list(&recordings, args.json) };
+    let recording = recordings.find(id).map_err(|fault| {
         let told = crate::chain(&fault);
         anyhow::anyhow!("{told}\n\nhint: `watchbell replay` without an id lists what is recorded")
     })?;
@@ -61,8 +61,8 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     if same { Ok(()) } else { Err(Failure::Told) }
 }
 
-fn list(shelf: &Shelf, json: bool) -> Result<(), Failure> {
-    let files = shelf.files();
+fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
+    let files = recordings.files();
     let mut listed = Vec::new();
     for path in &files {
         let recording = crate::recording::read(path)?;
@@ -78,7 +78,7 @@ fn list(shelf: &Shelf, json: bool) -> Result<(), Failure> {
     if listed.is_empty() {
         return print(&format!(
             "no run is recorded in `{}`: runs that find something or fail are, as they happen",
-            shelf.folder().display()
+            recordings.folder().display()
         ));
     }
     for run in &listed {

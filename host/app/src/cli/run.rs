@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use super::Failure;
 use super::args::Run;
 use super::place::{catalog, tell_or_log};
-use crate::bind::Bindings;
+use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::clock::Clock;
 use crate::host::{self, Host, StartFault};
-use crate::{End, Wish, logs};
+use crate::{End, HostCommand, logs};
 
 pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     logs::start(args.json);
@@ -20,20 +20,20 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     }
     let catalog = catalog(args.cache.as_deref())?;
     let bundle = args.place.load_or_tell(&catalog, logs::is_json(args.json))?;
-    let bindings = placed(Bindings::new(&bundle, &catalog)?, args);
+    let deployment = placed(Deployment::new(&bundle, &catalog)?, args);
     let again = args.clone();
     let reload = Arc::new(move || reload(&again, &catalog));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let end = runtime.block_on(async {
-        let (wishes, wished) = mpsc::channel(4);
-        watch_signals(wishes)?;
+        let (commands, commanded) = mpsc::channel(4);
+        watch_signals(commands)?;
         let host = Host {
-            bindings,
+            deployment,
             allow_shrink: args.allow_shrink,
             accept_clock: args.accept_clock,
             clock: Clock::start(),
-            wishes: wished,
+            commands: commanded,
             reload,
         };
         host::run(host).await.map_err(|fault| match fault {
@@ -51,36 +51,36 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
     }
 }
 
-fn reload(args: &Run, catalog: &Catalog) -> Option<Bindings> {
+fn reload(args: &Run, catalog: &Catalog) -> Option<Deployment> {
     let bundle =
         args.place.load(catalog).inspect_err(|report| tell_or_log(report, logs::is_json(args.json))).ok()?;
-    let bindings = Bindings::new(&bundle, catalog)
+    let deployment = Deployment::new(&bundle, catalog)
         .inspect_err(|error| tracing::error!("{}", crate::chain(error.as_ref())))
         .ok()?;
-    Some(placed(bindings, args))
+    Some(placed(deployment, args))
 }
 
 /// What the command line says stands over what the environment says.
-fn placed(bindings: Bindings, args: &Run) -> Bindings {
-    let store = args.store.clone().unwrap_or_else(|| bindings.store.clone());
-    Bindings { store, listen: args.listen.or(bindings.listen), ..bindings }
+fn placed(deployment: Deployment, args: &Run) -> Deployment {
+    let store = args.store.clone().unwrap_or_else(|| deployment.store.clone());
+    Deployment { store, listen: args.listen.or(deployment.listen), ..deployment }
 }
 
-fn watch_signals(wishes: mpsc::Sender<Wish>) -> Result<(), Failure> {
+fn watch_signals(commands: mpsc::Sender<HostCommand>) -> Result<(), Failure> {
     let mut signals = Vec::new();
-    for (kind, wish) in [
-        (SignalKind::terminate(), Wish::Stop),
-        (SignalKind::interrupt(), Wish::Stop),
-        (SignalKind::hangup(), Wish::Reload),
+    for (kind, command) in [
+        (SignalKind::terminate(), HostCommand::Stop),
+        (SignalKind::interrupt(), HostCommand::Stop),
+        (SignalKind::hangup(), HostCommand::Reload),
     ] {
-        signals.push((signal(kind).context("cannot listen to signals")?, wish));
+        signals.push((signal(kind).context("cannot listen to signals")?, command));
     }
-    for (mut signal, wish) in signals {
-        let wishes = wishes.clone();
+    for (mut signal, command) in signals {
+        let commands = commands.clone();
         tokio::spawn(async move {
             while signal.recv().await.is_some() {
                 // The host has ended if nobody listens.
-                if wishes.send(wish).await.is_err() {
+                if commands.send(command).await.is_err() {
                     break;
                 }
             }

@@ -7,8 +7,8 @@ use watchbell_contract::{
 };
 use watchbell_sandbox::Limits;
 
+use super::recorder::Page;
 use super::refused::RefusedForm;
-use super::tape::Page;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Calc, ClusterView, Metric, NamedFilter, Question};
 
-use super::tape::Refused;
+use super::recorder::Refused;
 
 /// Where in its run a question was refused, and all that it asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

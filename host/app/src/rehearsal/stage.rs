@@ -13,10 +13,10 @@ use watchbell_pipeline::{Engine, EngineConfig};
 use watchbell_store::{Memory, Store};
 
 use super::sighting::{Sight, Sighting, Story};
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 use crate::evaluate::evaluate;
 use crate::evidence;
-use crate::recording::Tape;
+use crate::recording::Recorder;
 
 /// More orders at one instant than any engine gives: time would stand still.
 const STEPS_MAX: u32 = 1_000_000;
@@ -27,7 +27,7 @@ pub(crate) struct Cast {
     pub(crate) environment: String,
     pub(crate) specs: Vec<RuleSpec>,
     pub(crate) destinations: Vec<DestinationSpec>,
-    pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
+    pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
 }
 
 pub(crate) struct Stage {
@@ -188,7 +188,7 @@ impl Stage {
         let rows = AtomicU64::new(0);
         let outcome = match self.cast.rules.get(&run.rule) {
             Some(rule) => {
-                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Tape::default()).await;
+                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Recorder::default()).await;
                 if let Ok(evaluation) = &mut outcome {
                     evidence::gather(&run, rule, evaluation).await;
                 }

@@ -16,7 +16,7 @@ use super::documents::{self, Arrival};
 use super::judge::{self, Passed};
 use super::outcome::{Claim, Outcome, Verdict};
 use super::stage::{Cast, Stage};
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock;
 
@@ -123,7 +123,7 @@ impl Theatre {
         let is_named = |index: &&str| rule.target.indices.iter().any(|name| name == index);
         let named = arrivals.iter().map(|arrival| arrival.index.as_str()).filter(is_named);
         self.create(&mut indices, named.chain([index.as_str()])).await?;
-        let bound = Bound::new(rule, &bundle.environment, catalog, self.cluster.clone())?;
+        let bound = LiveRule::new(rule, &bundle.environment, catalog, self.cluster.clone())?;
         let cast = Cast {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),

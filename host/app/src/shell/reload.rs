@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use watchbell_pipeline::order::Event;
 
-use super::{Fact, Shell};
-use crate::bind::Bindings;
-use crate::shrink;
+use super::{Shell, ShellEvent};
+use crate::bind::Deployment;
+use crate::shrink_guard;
 
 /// Whether the manifests are being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,21 +24,21 @@ impl Shell {
             return;
         }
         self.reading = Reading::UnderWay;
-        let (reload, facts) = (Arc::clone(&self.reload), self.facts.clone());
+        let (reload, events) = (Arc::clone(&self.reload), self.events.clone());
         tokio::spawn(async move {
             let read = tokio::task::spawn_blocking(move || reload()).await.unwrap_or_else(|lost| {
                 tracing::error!("the manifests could not be read: {lost}");
                 None
             });
             // The shell may have ended meanwhile; then nobody waits for this.
-            let _ = facts.send(Fact::Reloaded(read.map(Box::new)));
+            let _ = events.send(ShellEvent::Reloaded(read.map(Box::new)));
         });
     }
 
-    pub(super) fn reloaded(&mut self, bindings: Option<Box<Bindings>>) {
+    pub(super) fn reloaded(&mut self, deployment: Option<Box<Deployment>>) {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
-        match bindings {
-            Some(bindings) => self.replace(*bindings),
+        match deployment {
+            Some(deployment) => self.replace(*deployment),
             None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
         }
         if again {
@@ -46,18 +46,18 @@ impl Shell {
         }
     }
 
-    fn replace(&mut self, bindings: Bindings) {
-        let known = shrink::in_force(&self.bindings.specs);
+    fn replace(&mut self, deployment: Deployment) {
+        let known = shrink_guard::in_force(&self.deployment.specs);
         if !self.allow_shrink
-            && let Err(shrunk) = shrink::check(&known, &bindings.specs)
+            && let Err(shrunk) = shrink_guard::check(&known, &deployment.specs)
         {
             tracing::error!("{shrunk}; the bundle in force stays as it was");
             return;
         }
-        for what in bindings.awaiting_restart(&self.bindings) {
+        for what in deployment.awaiting_restart(&self.deployment) {
             tracing::warn!("{what} has changed, which takes effect when the host is started again");
         }
-        self.bindings = Arc::new(bindings);
+        self.deployment = Arc::new(deployment);
         self.compare_clocks();
         if self.has_begun {
             self.put_in_force();
@@ -67,17 +67,17 @@ impl Shell {
     pub(super) fn put_in_force(&mut self) {
         self.generation += 1;
         self.progress.freed(self.clock.now());
-        let bindings = &self.bindings;
+        let deployment = &self.deployment;
         tracing::info!(
-            bundle = bindings.digest,
-            rules = bindings.specs.len(),
-            environment = bindings.environment,
+            bundle = deployment.digest,
+            rules = deployment.specs.len(),
+            environment = deployment.environment,
             "bundle in force"
         );
         let event = Event::Bundle {
-            digest: bindings.digest.clone(),
-            rules: bindings.specs.clone(),
-            destinations: bindings.destination_specs.clone(),
+            digest: deployment.digest.clone(),
+            rules: deployment.specs.clone(),
+            destinations: deployment.destination_specs.clone(),
         };
         self.handle(event);
         self.is_news = true;

@@ -5,7 +5,7 @@ const BYTES_MAX: usize = 2 << 20;
 
 /// The pages of a run in the order in which the rule got them.
 #[derive(Debug, Default)]
-pub(crate) struct Tape {
+pub(crate) struct Recorder {
     pages: Vec<Page>,
     refused: Option<Refused>,
     bytes: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Page {
     pub(crate) rows: Rows,
 }
 
-impl Tape {
+impl Recorder {
     pub(crate) fn keep(&mut self, round: usize, question: u32, rows: &Rows) {
         self.bytes += rows.bytes();
         if self.full || self.bytes > BYTES_MAX {
@@ -55,14 +55,14 @@ mod tests {
     #[test]
     fn too_much_is_kept_as_nothing_rather_than_in_part() {
         let rows = Rows { times: vec![0; 100_000], columns: vec![] };
-        let mut tape = Tape::default();
-        tape.keep(0, 0, &rows);
-        tape.keep(0, 0, &rows);
-        tape.keep(0, 0, &rows);
-        assert!(tape.into_parts().is_none());
-        let mut tape = Tape::default();
-        tape.keep(1, 2, &rows);
-        let (pages, _) = tape.into_parts().unwrap();
+        let mut recorder = Recorder::default();
+        recorder.keep(0, 0, &rows);
+        recorder.keep(0, 0, &rows);
+        recorder.keep(0, 0, &rows);
+        assert!(recorder.into_parts().is_none());
+        let mut recorder = Recorder::default();
+        recorder.keep(1, 2, &rows);
+        let (pages, _) = recorder.into_parts().unwrap();
         assert_eq!((pages.len(), pages[0].round, pages[0].question), (1, 1, 2));
     }
 }

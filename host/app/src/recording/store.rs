@@ -8,9 +8,9 @@ use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::order::{Evaluation, Purpose, Run};
 
 use super::form::{Ended, PageForm, Recording};
+use super::recorder::Recorder;
 use super::refused::RefusedForm;
-use super::tape::Tape;
-use crate::bind::Bound;
+use crate::bind::LiveRule;
 
 /// The newest runs of each rule that are kept.
 const RUNS_KEPT: usize = 20;
@@ -18,12 +18,12 @@ const RUNS_KEPT: usize = 20;
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct RecordingStore {
     folder: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ShelfFault {
+pub(crate) enum RecordingFault {
     #[error("no run `{id}` is recorded in `{}`", folder.display())]
     Unknown { id: String, folder: PathBuf },
     #[error("cannot read `{}`", path.display())]
@@ -44,7 +44,7 @@ pub(crate) fn is_worth_it(run: &Run, outcome: &Result<Evaluation, RunFault>) -> 
     run.purpose == Purpose::Live && says_something
 }
 
-impl Shelf {
+impl RecordingStore {
     /// Beside the store's file.
     pub(crate) fn beside(store: &Path) -> Self {
         let mut name = store.file_name().unwrap_or_default().to_os_string();
@@ -60,16 +60,16 @@ impl Shelf {
     pub(crate) fn record(
         &self,
         run: &Run,
-        rule: &Bound,
+        rule: &LiveRule,
         environment: &str,
-        tape: Tape,
+        recorder: Recorder,
         outcome: Result<&Finding, &RunFault>,
     ) -> Option<String> {
         let ended = match outcome {
             Ok(finding) => Ended::of(finding),
             Err(fault) => Ended::Failed { message: fault.message.clone() },
         };
-        let (pages, refused) = tape.into_parts()?;
+        let (pages, refused) = recorder.into_parts()?;
         let recording = Recording {
             rule: run.rule.0.clone(),
             environment: environment.to_owned(),
@@ -121,12 +121,12 @@ impl Shelf {
     }
 
     /// The recording with this id, or in this file.
-    pub(crate) fn find(&self, id: &str) -> Result<Recording, ShelfFault> {
+    pub(crate) fn find(&self, id: &str) -> Result<Recording, RecordingFault> {
         let file = Path::new(id);
         if file.is_file() {
             return read(file);
         }
-        let unknown = || ShelfFault::Unknown { id: id.to_owned(), folder: self.folder.clone() };
+        let unknown = || RecordingFault::Unknown { id: id.to_owned(), folder: self.folder.clone() };
         let (rule, _) = id.split_once('@').ok_or_else(unknown)?;
         // A rule's name has no separator of paths; what has one is no name.
         if rule.is_empty() || rule.starts_with('.') || rule.contains(['/', '\\']) {
@@ -158,11 +158,11 @@ fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-pub(crate) fn read(path: &Path) -> Result<Recording, ShelfFault> {
-    let unreadable = |source| ShelfFault::Read { path: path.to_path_buf(), source };
+pub(crate) fn read(path: &Path) -> Result<Recording, RecordingFault> {
+    let unreadable = |source| RecordingFault::Read { path: path.to_path_buf(), source };
     if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
-        return Err(ShelfFault::Size { path: path.to_path_buf() });
+        return Err(RecordingFault::Size { path: path.to_path_buf() });
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    serde_json::from_slice(&bytes).map_err(|source| ShelfFault::Form { path: path.to_path_buf(), source })
+    serde_json::from_slice(&bytes).map_err(|source| RecordingFault::Form { path: path.to_path_buf(), source })
 }

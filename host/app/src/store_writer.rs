@@ -9,9 +9,9 @@ use watchbell_pipeline::record::Commit;
 use watchbell_store::{CommitError, Store};
 
 use crate::clock::{self, Clock};
-use crate::crash::{self, Step};
-use crate::facts::Fact;
+use crate::failpoint::{self, Step};
 use crate::metrics::Metrics;
+use crate::shell_event::ShellEvent;
 
 /// Episodes that ended and deliveries that were made stay readable for this long.
 const HISTORY: Duration = Duration::from_hours(24 * 30);
@@ -24,23 +24,23 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// has not finished is as after a crash, and nothing that it acknowledged is lost.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-pub(crate) struct Scribe {
+pub(crate) struct StoreWriter {
     commits: Sender<Box<Commit>>,
     /// Says nothing: it closes when the thread has closed the store.
     closed: Receiver<()>,
 }
 
-impl Scribe {
+impl StoreWriter {
     pub(crate) fn start(
         store: Box<dyn Store>,
         clock: Clock,
         metrics: Arc<Metrics>,
-        facts: UnboundedSender<Fact>,
+        events: UnboundedSender<ShellEvent>,
     ) -> std::io::Result<Self> {
         let (commits, inbox) = channel();
         let (closing, closed) = channel();
         std::thread::Builder::new().name("store".into()).spawn(move || {
-            write_all(store, &inbox, clock, &metrics, &facts);
+            write_all(store, &inbox, clock, &metrics, &events);
             drop::<Sender<()>>(closing);
         })?;
         Ok(Self { commits, closed })
@@ -52,7 +52,7 @@ impl Scribe {
     }
 }
 
-impl Drop for Scribe {
+impl Drop for StoreWriter {
     /// Closes the store: the last commit is written and the lock released when this returns, unless the store hangs.
     fn drop(&mut self) {
         // The thread ends when nobody can send to it any more.
@@ -69,29 +69,31 @@ fn write_all(
     inbox: &Receiver<Box<Commit>>,
     clock: Clock,
     metrics: &Metrics,
-    facts: &UnboundedSender<Fact>,
+    events: &UnboundedSender<ShellEvent>,
 ) {
     let mut swept = Timestamp::MIN;
     while let Ok(commit) = inbox.recv() {
-        crash::point(Step::Writing);
+        failpoint::reach(Step::Writing);
         let began = clock::monotonic();
         let outcome = store.commit(&commit);
         metrics.committed(began.elapsed());
-        let fact = match outcome {
+        let event = match outcome {
             Ok(()) => {
-                crash::point(Step::Written);
-                Fact::Event(Event::Persisted { nonce: commit.nonce, written: true })
+                failpoint::reach(Step::Written);
+                ShellEvent::Event(Event::Persisted { nonce: commit.nonce, written: true })
             }
-            Err(superseded @ CommitError::Superseded { .. }) => Fact::Superseded(superseded.to_string()),
+            Err(superseded @ CommitError::Superseded { .. }) => {
+                ShellEvent::Superseded(superseded.to_string())
+            }
             Err(error) => {
                 tracing::error!(
                     error = crate::chain(&error),
                     "the store did not take a commit; it is tried again"
                 );
-                Fact::Event(Event::Persisted { nonce: commit.nonce, written: false })
+                ShellEvent::Event(Event::Persisted { nonce: commit.nonce, written: false })
             }
         };
-        if facts.send(fact).is_err() {
+        if events.send(event).is_err() {
             return;
         }
         let now = clock.now();
