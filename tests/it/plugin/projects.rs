@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use watchbell_workshop::Toolchain;
+use watchbell_plugin_tools::Toolchain;
 
 use super::{Bench, Said, has, skipped};
 use crate::world::repository;

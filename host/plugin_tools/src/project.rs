@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::work::{Teller, WorkFault, cargo, run};
+use crate::process::{ProcessFault, ProgressReporter, cargo, run};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -35,7 +35,7 @@ pub enum ProjectFault {
     #[error("`{}` says no plugin's name: {why}", .path.display())]
     Unnamed { path: PathBuf, why: String },
     #[error(transparent)]
-    Work(#[from] WorkFault),
+    Process(#[from] ProcessFault),
 }
 
 #[derive(Deserialize)]
@@ -54,12 +54,12 @@ impl Project {
     ///
     /// # Errors
     /// There is no plugin, or what it is cannot be told.
-    pub fn open(folder: &Path, tell: &mut Teller<'_>) -> Result<Self, ProjectFault> {
+    pub fn open(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<Self, ProjectFault> {
         let absolute = fs::canonicalize(folder)
             .map_err(|source| ProjectFault::Read { path: folder.to_owned(), source })?;
         let (manifest, package) = (absolute.join("Cargo.toml"), absolute.join("package.json"));
         if manifest.is_file() {
-            let name = crate_name(&absolute, &manifest, tell)?;
+            let name = crate_name(&absolute, &manifest, progress)?;
             return Ok(Self { folder: absolute, name, language: Language::Rust });
         }
         if package.is_file() {
@@ -80,10 +80,14 @@ impl Project {
     }
 }
 
-fn crate_name(folder: &Path, manifest: &Path, tell: &mut Teller<'_>) -> Result<String, ProjectFault> {
+fn crate_name(
+    folder: &Path,
+    manifest: &Path,
+    progress: &mut ProgressReporter<'_>,
+) -> Result<String, ProjectFault> {
     let mut cargo = cargo(folder);
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let said = run(&mut cargo, "reading Cargo.toml", tell)?;
+    let said = run(&mut cargo, "reading Cargo.toml", progress)?;
     let unnamed = |why: String| ProjectFault::Unnamed { path: manifest.to_owned(), why };
     let metadata: Metadata = serde_json::from_str(&said).map_err(|error| unnamed(error.to_string()))?;
     let mut packages = metadata.packages.into_iter();
@@ -140,6 +144,9 @@ mod tests {
         );
         let workspace = open(&[("Cargo.toml", "[workspace]\nmembers = []\n")]).unwrap_err().to_string();
         assert!(workspace.contains("without a package"), "{workspace}");
-        assert!(matches!(open(&[("Cargo.toml", "?")]), Err(ProjectFault::Work(WorkFault::Failed { .. }))));
+        assert!(matches!(
+            open(&[("Cargo.toml", "?")]),
+            Err(ProjectFault::Process(ProcessFault::Failed { .. }))
+        ));
     }
 }

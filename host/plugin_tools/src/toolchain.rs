@@ -2,7 +2,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::work::{cargo, plain};
+use crate::process::{cargo, plain};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 

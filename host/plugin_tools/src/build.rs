@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::component::{EncodeFault, encode};
+use crate::process::{ProcessFault, ProgressReporter, plain, run};
 use crate::toolchain::{Toolchain, ToolchainFault};
-use crate::work::{Teller, WorkFault, plain, run};
 use crate::{Language, Project};
 
 /// A component, built and not yet judged.
@@ -24,7 +24,7 @@ pub enum BuildFault {
     #[error(transparent)]
     Toolchain(#[from] ToolchainFault),
     #[error(transparent)]
-    Work(#[from] WorkFault),
+    Process(#[from] ProcessFault),
     #[error(
         "cargo built no module: does Cargo.toml say `crate-type = [\"cdylib\", \"rlib\"]` under `[lib]`?"
     )]
@@ -43,20 +43,20 @@ pub enum BuildFault {
 ///
 /// # Errors
 /// What is missing, what the compiler said, or what is wrong with the module.
-pub fn build(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFault> {
+pub fn build(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     match project.language {
-        Language::Rust => rust(project, tell),
-        Language::JavaScript => javascript(project, tell),
+        Language::Rust => rust(project, progress),
+        Language::JavaScript => javascript(project, progress),
     }
 }
 
-fn rust(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFault> {
+fn rust(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     let toolchain = Toolchain::find(&project.folder)?;
     // A plugin is also a library for native tests, and a library in the same call would switch link-time optimisation
     // off: ten times the size.
     let mut cargo = toolchain.cargo(&project.folder, "rustc");
     cargo.args(["--lib", "--crate-type", "cdylib", "--message-format", "json-render-diagnostics"]);
-    let messages = run(&mut cargo, "building for wasm", tell)?;
+    let messages = run(&mut cargo, "building for wasm", progress)?;
     let module = module(&messages, &project.folder.join("Cargo.toml")).ok_or(BuildFault::NoModule)?;
     Ok(Built { bytes: encode(&read(&module)?)?, is_unchanged: false })
 }
@@ -75,7 +75,7 @@ fn module(messages: &str, manifest: &Path) -> Option<PathBuf> {
     files.next()
 }
 
-fn javascript(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFault> {
+fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     let component = project.component();
     let sources = ["src", "wit", "build.js", "package.json"].map(|part| project.folder.join(part));
     let is_unchanged = match (written(&component), sources.iter().filter_map(|part| newest(part)).max()) {
@@ -89,10 +89,14 @@ fn javascript(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFa
         if package_json.pointer("/scripts/build").is_none() {
             return Err(BuildFault::NoScript(package));
         }
-        install(project, tell)?;
+        install(project, progress)?;
         // A component from before must not pass for this call's.
         let _ = fs::remove_file(&component);
-        run(plain("npm", &project.folder).args(["run", "--silent", "build"]), "making the component", tell)?;
+        run(
+            plain("npm", &project.folder).args(["run", "--silent", "build"]),
+            "making the component",
+            progress,
+        )?;
     }
     if !component.exists() {
         return Err(BuildFault::NoComponent(component));
@@ -101,7 +105,7 @@ fn javascript(project: &Project, tell: &mut Teller<'_>) -> Result<Built, BuildFa
 }
 
 /// Fetches what package.json names, unless it is there already.
-pub(crate) fn install(project: &Project, tell: &mut Teller<'_>) -> Result<(), WorkFault> {
+pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<(), ProcessFault> {
     let folder = &project.folder;
     let wanted =
         ["package.json", "package-lock.json"].into_iter().filter_map(|file| written(&folder.join(file)));
@@ -111,7 +115,7 @@ pub(crate) fn install(project: &Project, tell: &mut Teller<'_>) -> Result<(), Wo
     }
     let verb = if folder.join("package-lock.json").exists() { "ci" } else { "install" };
     let mut npm = plain("npm", folder);
-    run(npm.args([verb, "--no-audit", "--no-fund"]), "fetching packages", tell).map(drop)
+    run(npm.args([verb, "--no-audit", "--no-fund"]), "fetching packages", progress).map(drop)
 }
 
 fn written(path: &Path) -> Option<SystemTime> {

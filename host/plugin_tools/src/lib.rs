@@ -1,9 +1,9 @@
-//! The workshop: where plugins are made. It starts projects, builds them and runs their own tests; what a module then
-//! does is the sandbox's to tell. Nothing here names wasmtime, so it builds in seconds.
+//! Tools for plugin authors: they start projects, build them and run their own tests; what a module then
+//! does, the sandbox shows. Nothing here names wasmtime, so it builds in seconds.
 mod name; // what a plugin may be called
 mod template; // the files of a new project
 mod project; // a plugin's folder, as it is found
-mod work; // programs that take their time, and what they say meanwhile
+mod process; // child processes, and what they say while they run
 mod toolchain; // a way to build for wasm
 mod component; // a core module becomes a component
 mod build; // from the sources to the component's bytes
@@ -15,7 +15,7 @@ pub use build::{BuildFault, Built, build};
 pub use component::EncodeFault;
 pub use name::{Name, NameFault};
 pub use native::test;
+pub use process::{ProcessFault, Progress, ProgressReporter};
 pub use project::{Language, Project, ProjectFault};
 pub use template::{Kind, NewFault, Sdk, create};
 pub use toolchain::{Toolchain, ToolchainFault};
-pub use work::{Progress, Teller, WorkFault};

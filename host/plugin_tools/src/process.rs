@@ -18,10 +18,10 @@ pub struct Progress<'a> {
 }
 
 /// Called about every second while a program runs, from the second second on; the last call has no line.
-pub type Teller<'a> = dyn FnMut(Progress<'_>) + 'a;
+pub type ProgressReporter<'a> = dyn FnMut(Progress<'_>) + 'a;
 
 #[derive(Debug, thiserror::Error)]
-pub enum WorkFault {
+pub enum ProcessFault {
     #[error("`{program}` was not found: {remedy}")]
     Missing { program: String, remedy: &'static str },
     #[error("`{program}` could not be started")]
@@ -45,12 +45,18 @@ const LINES_MAX: usize = 200;
 ///
 /// # Errors
 /// It is missing, or ended with something else than 0.
-pub(crate) fn run(command: &mut Command, doing: &str, tell: &mut Teller<'_>) -> Result<String, WorkFault> {
+pub(crate) fn run(
+    command: &mut Command,
+    doing: &str,
+    progress: &mut ProgressReporter<'_>,
+) -> Result<String, ProcessFault> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => WorkFault::Missing { remedy: remedy(&program), program: program.clone() },
-        _ => WorkFault::Start { program: program.clone(), source },
+        io::ErrorKind::NotFound => {
+            ProcessFault::Missing { remedy: remedy(&program), program: program.clone() }
+        }
+        _ => ProcessFault::Start { program: program.clone(), source },
     })?;
     let (lines, written) = channel();
     let readers = [
@@ -83,21 +89,21 @@ pub(crate) fn run(command: &mut Command, doing: &str, tell: &mut Teller<'_>) -> 
             // cargo's messages for machines tell a person nothing.
             let tells = |line: &&str| !line.is_empty() && !line.starts_with("{\"reason\"");
             let line = last.iter().rev().map(|line| line.trim()).find(tells).unwrap_or_default();
-            tell(Progress { doing, elapsed, line });
+            progress(Progress { doing, elapsed, line });
         }
     }
     for reader in readers.into_iter().flatten() {
         let _ = reader.join();
     }
-    let status = child.wait().map_err(|source| WorkFault::Start { program, source })?;
+    let status = child.wait().map_err(|source| ProcessFault::Start { program, source })?;
     if started.elapsed() >= QUIET {
-        tell(Progress { doing, elapsed: started.elapsed(), line: "" });
+        progress(Progress { doing, elapsed: started.elapsed(), line: "" });
     }
     if status.success() {
         return Ok(out);
     }
     last.retain(|line| !line.starts_with("{\"reason\""));
-    Err(WorkFault::Failed {
+    Err(ProcessFault::Failed {
         doing: doing.to_owned(),
         command: shown(command),
         said: last.into_iter().collect::<Vec<_>>().join("\n"),
@@ -160,7 +166,7 @@ fn now() -> Instant {
 mod tests {
     use super::*;
 
-    fn sh(script: &str) -> Result<String, WorkFault> {
+    fn sh(script: &str) -> Result<String, ProcessFault> {
         run(Command::new("sh").args(["-c", script]), "trying", &mut |_| {})
     }
 

@@ -232,7 +232,7 @@ mod tests {
         let found = Sdk::find(Some(repository.join("sdk").to_str().unwrap())).unwrap();
         assert!(matches!(found, Sdk::Path(path) if path.is_absolute()));
         let told =
-            Sdk::find(Some(repository.join("host/workshop").to_str().unwrap())).unwrap_err().to_string();
+            Sdk::find(Some(repository.join("host/plugin_tools").to_str().unwrap())).unwrap_err().to_string();
         assert!(told.contains("names another package") && told.contains("--sdk"), "{told}");
         let told = Sdk::find(Some("/nowhere")).unwrap_err().to_string();
         assert!(told.contains("/nowhere"), "{told}");

@@ -1,22 +1,22 @@
 //! The project's own tests, without WebAssembly.
 use crate::build::install;
-use crate::work::{Teller, WorkFault, cargo, plain, run};
+use crate::process::{ProcessFault, ProgressReporter, cargo, plain, run};
 use crate::{Language, Project};
 
 /// Runs `cargo test` or `npm test`, and returns what it said in sum.
 ///
 /// # Errors
 /// A test failed, or they could not be run.
-pub fn test(project: &Project, tell: &mut Teller<'_>) -> Result<String, WorkFault> {
+pub fn test(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<String, ProcessFault> {
     match project.language {
         Language::Rust => {
-            let said = run(cargo(&project.folder).arg("test"), "cargo test", tell)?;
+            let said = run(cargo(&project.folder).arg("test"), "cargo test", progress)?;
             Ok(format!("cargo test: {} passed", counted(&said, "test result: ok. ")))
         }
         Language::JavaScript => {
             // Its tests may use packages too.
-            install(project, tell)?;
-            let said = run(plain("npm", &project.folder).args(["test", "--silent"]), "npm test", tell)?;
+            install(project, progress)?;
+            let said = run(plain("npm", &project.folder).args(["test", "--silent"]), "npm test", progress)?;
             let count = counted(&said, "# pass ") + counted(&said, "ℹ pass ");
             Ok(if count == 0 { "npm test: passed".into() } else { format!("npm test: {count} passed") })
         }
