@@ -2,7 +2,7 @@
 
 /// A file of ElastAlert's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     /// Below the folder that was read, with `/`; `../` leads out of it to what a rule imports from there.
     pub path: String,
     /// Its text, or why there is none.

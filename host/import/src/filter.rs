@@ -2,13 +2,13 @@
 use watchbell_manifest::Place;
 
 use crate::node::{Data, Node};
-use crate::sheet::{Sheet, as_yaml};
+use crate::options::{Options, as_yaml};
 use crate::yaml::Yaml;
 
 /// What the filter becomes; several files may bring one each, and all must hold.
-pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
+pub(crate) fn filter(options: &mut Options, more: &[Node]) -> Option<Yaml> {
     let mut clauses: Vec<Node> = Vec::new();
-    let own = sheet.node("filter");
+    let own = options.node("filter");
     for node in more.iter().chain(own.as_ref()) {
         match &node.data {
             Data::List(items) => clauses.extend(items.iter().cloned()),
@@ -16,7 +16,7 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
             Data::Null => {}
             _ => {
                 let message = format!("`filter` must be a list of queries, found {}", node.kind());
-                sheet.fault_at(
+                options.fault_at(
                     node.place.clone(),
                     message,
                     "write `filter: [{ query_string: { query: \"…\" } }]`",
@@ -28,12 +28,12 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
     let mut parts: Vec<Yaml> = clauses.iter().filter_map(|clause| read.clause(clause)).collect();
     let Reader { changes, faults, lucene, dsl } = read;
     if !faults.is_empty() {
-        sheet.failed("filter", "a query that cannot be carried over");
+        options.failed("filter", "a query that cannot be carried over");
     }
     for (place, message, remedy) in faults {
-        sheet.fault_at(place, message, remedy);
+        options.fault_at(place, message, remedy);
     }
-    if sheet.is_settled("filter") && !sheet.faults.is_empty() {
+    if options.is_settled("filter") && !options.faults.is_empty() {
         return None;
     }
     let form = match (lucene, dsl) {
@@ -42,9 +42,9 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
         _ => "`filter`: Lucene syntax and Query DSL, which must all hold",
     };
     match changes.as_slice() {
-        _ if parts.is_empty() && changes.is_empty() => sheet.carried("filter", "no filter: every document"),
-        [] => sheet.carried("filter", form),
-        changes => sheet.changed("filter", format!("{form}; {}", changes.join("; "))),
+        _ if parts.is_empty() && changes.is_empty() => options.carried("filter", "no filter: every document"),
+        [] => options.carried("filter", form),
+        changes => options.changed("filter", format!("{form}; {}", changes.join("; "))),
     }
     match parts.len() {
         0 => None,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::files::{File, Source};
+use crate::files::{File, SourceFile};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
 use crate::node::Data;
-use crate::shelf::{imports, is_yaml, resolve};
+use crate::sources::{imports, is_yaml, resolve};
 use crate::tree::{Document, parse};
 
 /// Why nothing, or not all, was written.
@@ -33,7 +33,7 @@ fn list(paths: &[PathBuf]) -> String {
 /// # Errors
 /// `folder` itself cannot be read, or holds more than 20,000 such files. A file that cannot be read is among the
 /// sources, and says why.
-pub fn read(folder: &Path) -> std::io::Result<Vec<Source>> {
+pub fn read(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
     let mut found = Vec::new();
     walk(folder, "", &mut found, 0)?;
     if found.len() > FILES_MAX {
@@ -58,7 +58,7 @@ pub fn read(folder: &Path) -> std::io::Result<Vec<Source>> {
                 }
             }
         }
-        sources.push(Source { path, text });
+        sources.push(SourceFile { path, text });
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(sources)

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_manifest::Place;
 
 use crate::clusters::{self, cluster};
-use crate::files::{File, Source};
+use crate::files::{File, SourceFile};
 use crate::known::{PROCESS, explain};
 use crate::mask::tokens;
 use crate::names::{free, path, slug, without_tokens};
+use crate::options::{Finding, Options};
 use crate::report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, TokenNeeded};
 use crate::rule::{Made, rule};
 use crate::secrets::Secrets;
-use crate::sheet::{Finding, Sheet};
-use crate::shelf::Shelf;
+use crate::sources::Sources;
 use crate::surroundings::Surroundings;
 use crate::tree::Document;
 use crate::yaml::{Yaml, document};
@@ -55,10 +55,10 @@ const ENVIRONMENT: &str = "environments/default.yaml";
 /// Turns files of ElastAlert's into manifests and an environment. The same files give the same result. Nothing fails as
 /// a whole: a rule that cannot be carried over is told with its faults and left out.
 #[must_use]
-pub fn import(sources: &[Source], settings: &Settings<'_>) -> Import {
-    let shelf = Shelf::new(sources);
-    let mut work = Work::new(&shelf, settings);
-    let rules = shelf.rules();
+pub fn import(files: &[SourceFile], settings: &Settings<'_>) -> Import {
+    let sources = Sources::new(files);
+    let mut work = Work::new(&sources, settings);
+    let rules = sources.rules();
     work.find_main(
         &rules.iter().filter(|(_, read)| read.is_ok()).map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
     );
@@ -76,7 +76,7 @@ pub fn import(sources: &[Source], settings: &Settings<'_>) -> Import {
 }
 
 struct Work<'a> {
-    shelf: &'a Shelf,
+    sources: &'a Sources,
     settings: &'a Settings<'a>,
     secrets: Secrets,
     /// By name, in order of their coming.
@@ -94,12 +94,12 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(shelf: &'a Shelf, settings: &'a Settings<'a>) -> Self {
-        let variables = shelf
+    fn new(sources: &'a Sources, settings: &'a Settings<'a>) -> Self {
+        let variables = sources
             .documents()
             .flat_map(|(_, document)| document.variables.iter().map(|(name, _)| name.clone()));
         let secrets = Secrets::new(variables.collect());
-        let folders = shelf.config().and_then(|(_, config)| {
+        let folders = sources.config().and_then(|(_, config)| {
             let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
             Some(match &entry.value.data {
                 crate::node::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
@@ -107,7 +107,7 @@ impl<'a> Work<'a> {
             })
         });
         Self {
-            shelf,
+            sources,
             settings,
             secrets,
             clusters: Vec::new(),
@@ -124,13 +124,13 @@ impl<'a> Work<'a> {
 
     /// The cluster that rules ask which say nothing else: the configuration's, or the only one there is.
     fn find_main(&mut self, rules: &[&str]) {
-        let own = self.shelf.config().and_then(|(file, config)| {
-            let mut sheet = Sheet::new(file.into());
-            config.entries.iter().for_each(|entry| sheet.lay(entry, true));
-            cluster(&mut sheet, &mut self.secrets)
+        let own = self.sources.config().and_then(|(file, config)| {
+            let mut options = Options::new(file.into());
+            config.entries.iter().for_each(|entry| options.lay(entry, true));
+            cluster(&mut options, &mut self.secrets)
         });
         let mut asked =
-            rules.iter().map(|path| cluster(&mut self.shelf.layers(path).sheet, &mut self.secrets));
+            rules.iter().map(|path| cluster(&mut self.sources.layers(path).options, &mut self.secrets));
         let main = own.or_else(|| {
             let first = asked.next()??;
             asked.all(|other| other.as_ref().is_none_or(|other| *other == first)).then_some(first)
@@ -141,17 +141,17 @@ impl<'a> Work<'a> {
     }
 
     fn rule(&mut self, file: &str) {
-        let layers = self.shelf.layers(file);
-        let mut sheet = layers.sheet;
-        let name = sheet.text("name").unwrap_or_else(|| stem(file).to_string());
+        let layers = self.sources.layers(file);
+        let mut options = layers.options;
+        let name = options.text("name").unwrap_or_else(|| stem(file).to_string());
         let wanted = slug(&name).or_else(|| slug(stem(file))).unwrap_or_else(|| "rule".into());
         let slug = free(&wanted, &mut self.names);
-        name_told(&mut sheet, &name, &slug);
+        name_told(&mut options, &name, &slug);
         let around_name = slug.clone();
-        sheet.carried("import", "what it imports is written out");
-        let cluster = self.cluster(&mut sheet);
-        let shelf = self.shelf;
-        let files = |path: &str| shelf.text(file, path);
+        options.carried("import", "what it imports is written out");
+        let cluster = self.cluster(&mut options);
+        let sources = self.sources;
+        let files = |path: &str| sources.text(file, path);
         let mut around = Surroundings {
             slug: slug.clone(),
             name: name.clone(),
@@ -160,10 +160,10 @@ impl<'a> Work<'a> {
             fallback: self.settings.destination,
             secrets: &mut self.secrets,
         };
-        let made = rule(&mut sheet, &mut around);
-        let kind = sheet.node("type").and_then(|node| node.text()).unwrap_or_default();
-        sheet.rest(|key| explain(key, &kind, &made.alerts));
-        let became = sheet.faults.is_empty().then(|| {
+        let made = rule(&mut options, &mut around);
+        let kind = options.node("type").and_then(|node| node.text()).unwrap_or_default();
+        options.rest(|key| explain(key, &kind, &made.alerts));
+        let became = options.faults.is_empty().then(|| {
             let path = free_path(&path(file, &self.folders), &mut self.paths);
             self.written(file, &path, &slug, cluster, made);
             Became { rule: slug, file: path }
@@ -171,14 +171,14 @@ impl<'a> Work<'a> {
         if became.is_none() {
             self.names.remove(&around_name);
         }
-        sheet.faults.sort();
-        self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: sheet.faults });
-        self.findings.extend(sheet.findings);
+        options.faults.sort();
+        self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: options.faults });
+        self.findings.extend(options.findings);
     }
 
     /// The name of the rule's cluster; `None`: main.
-    fn cluster(&mut self, sheet: &mut Sheet) -> Option<String> {
-        let wanted = cluster(sheet, &mut self.secrets)?;
+    fn cluster(&mut self, options: &mut Options) -> Option<String> {
+        let wanted = cluster(options, &mut self.secrets)?;
         if let Some((name, _)) = self.clusters.iter().find(|(_, known)| *known == wanted) {
             return Some(name.clone()).filter(|name| name != "main");
         }
@@ -267,9 +267,9 @@ impl<'a> Work<'a> {
         if !self.files.is_empty() {
             self.files.insert(0, File { path: ENVIRONMENT.into(), text: document(comment, &entries) });
         }
-        self.report.options = outcomes(self.findings, self.shelf);
+        self.report.options = outcomes(self.findings, self.sources);
         if !self
-            .shelf
+            .sources
             .documents()
             .any(|(_, document)| document.entries.iter().any(|entry| entry.key == "run_every"))
         {
@@ -316,14 +316,14 @@ fn plain(text: &str) -> Yaml {
     }
 }
 
-fn name_told(sheet: &mut Sheet, name: &str, slug: &str) {
+fn name_told(options: &mut Options, name: &str, slug: &str) {
     match without_tokens(name) {
-        Some(_) => sheet.changed(
+        Some(_) => options.changed(
             "name",
             format!("`{slug}`: a rule has one name in every environment, so that no token stands in it"),
         ),
-        None if name == slug => sheet.carried("name", "`name`"),
-        None => sheet.changed(
+        None if name == slug => options.carried("name", "`name`"),
+        None => options.changed(
             "name",
             format!("`{slug}`: names have letters, digits, `_`, `.` and `-`, and each is there once"),
         ),
@@ -344,7 +344,7 @@ fn free_path(wanted: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// One account of every option: what rules say of it, or else that nothing takes it.
-fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
+fn outcomes(findings: Vec<Finding>, sources: &Sources) -> Vec<OptionOutcome> {
     let strong: BTreeSet<_> = findings
         .iter()
         .filter(|finding| !finding.weak)
@@ -356,8 +356,8 @@ fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
         .map(|finding| finding.outcome)
         .collect();
     let told: BTreeSet<_> = all.iter().map(|outcome| outcome.place.clone()).collect();
-    let config = shelf.config().map(|(path, _)| path);
-    for (path, document) in shelf.documents() {
+    let config = sources.config().map(|(path, _)| path);
+    for (path, document) in sources.documents() {
         all.extend(
             untold(document, config == Some(path))
                 .into_iter()

@@ -12,14 +12,14 @@ mod tree; // text → nodes
 mod report; // what became of every option
 mod near; // what was meant by a name that does not exist
 mod known; // every option there is, and whose
-mod shelf; // files → the configuration, rules, and what they import
-mod sheet; // the options of one rule, and the account of them
+mod sources; // files → the configuration, rules, and what they import
+mod options; // the options of one rule, and the account of them
 mod names; // names and paths as manifests have them
 mod duration; // spans of time
 mod hours; // when a rule may speak
 mod filter; // queries
 mod lucene; // queries as Lucene syntax
-mod kinds; // types of rules
+mod rule_types; // types of rules
 mod texts; // what people read
 mod secrets; // named, never written
 mod alerters; // destinations
@@ -30,7 +30,7 @@ mod rule; // one rule → one manifest
 mod yaml; // what is written
 mod import; // all of it, in order
 
-pub use files::{File, Source};
+pub use files::{File, SourceFile};
 pub use folder::{WriteFault, read, write};
 pub use import::{Import, Settings, import};
 pub use names::slug;

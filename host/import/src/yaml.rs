@@ -353,7 +353,7 @@ mod tests {
         fn what_is_written_is_read_as_it_was(tree in tree()) {
             let text = document("A comment.", &[("k".into(), tree.clone())]);
             let read = crate::tree::parse(&"x".into(), &text);
-            let read = read.map(|document| crate::sheet::as_yaml(&document.entries[0].value));
+            let read = read.map(|document| crate::options::as_yaml(&document.entries[0].value));
             proptest::prop_assert_eq!(read.as_ref(), Ok(&tree), "{}", text);
         }
     }

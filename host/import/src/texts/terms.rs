@@ -5,7 +5,7 @@ use super::dialect::Dialect;
 use super::literal::quoted;
 use crate::duration;
 use crate::node::{Data, Node};
-use crate::sheet::Sheet;
+use crate::options::Options;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Term {
@@ -36,7 +36,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(crate) fn term(&mut self, sheet: &Sheet, name: &str, dialect: Dialect) -> Term {
+    pub(crate) fn term(&mut self, options: &Options, name: &str, dialect: Dialect) -> Term {
         if let Some(expression) = self.of_match(name) {
             return Term::Told(expression);
         }
@@ -51,7 +51,7 @@ impl Terms {
             return Term::Told(member(if dialect == Dialect::Message { "labels" } else { "label" }, key));
         }
         if !self.include.iter().any(|included| included == name)
-            && let Some(text) = sheet.node(name).as_ref().and_then(constant)
+            && let Some(text) = options.node(name).as_ref().and_then(constant)
         {
             return Term::Constant(text);
         }
@@ -66,8 +66,8 @@ impl Terms {
     }
 
     /// For a template of Jinja.
-    pub(crate) fn expression(&mut self, sheet: &Sheet, name: &str, dialect: Dialect) -> String {
-        match self.term(sheet, name, dialect) {
+    pub(crate) fn expression(&mut self, options: &Options, name: &str, dialect: Dialect) -> String {
+        match self.term(options, name, dialect) {
             Term::Constant(text) if text.parse::<i64>().is_ok() => text,
             Term::Constant(text) => quoted(&text),
             Term::Told(expression) => expression,

@@ -1,13 +1,13 @@
 //! Robots of chat products, whose address or header holds the key.
 use serde_json::json;
 
-use super::kitchen::{Kitchen, Webhook, literal, members};
-use super::recipe::{Make, Recipe};
+use super::alerter::{Alerter, Make};
+use super::context::{Context, Webhook, literal, members};
 use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
-pub(super) const RECIPES: &[Recipe] = &[
-    Recipe {
+pub(super) const ALERTERS: &[Alerter] = &[
+    Alerter {
         name: "telegram",
         also: &[],
         options: &[
@@ -22,7 +22,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(telegram),
     },
-    Recipe {
+    Alerter {
         name: "dingtalk",
         also: &[],
         options: &[
@@ -39,31 +39,31 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(dingtalk),
     },
-    Recipe {
+    Alerter {
         name: "lark",
         also: &[],
         options: &["lark_bot_id", "lark_msgtype"],
         make: Make::Destinations(lark),
     },
-    Recipe {
+    Alerter {
         name: "workwechat",
         also: &[],
         options: &["work_wechat_bot_id", "work_wechat_msgtype"],
         make: Make::Destinations(workwechat),
     },
-    Recipe {
+    Alerter {
         name: "yzj",
         also: &[],
         options: &["yzj_token", "yzj_type", "yzj_proxy", "yzj_custom_loc"],
         make: Make::Destinations(yzj),
     },
-    Recipe {
+    Alerter {
         name: "line",
         also: &[],
         options: &["line_channel_access_token", "line_to"],
         make: Make::Destinations(line),
     },
-    Recipe {
+    Alerter {
         name: "webex_webhook",
         also: &["webex_incoming"],
         options: &[
@@ -74,7 +74,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(webex),
     },
-    Recipe {
+    Alerter {
         name: "chatwork",
         also: &[],
         options: &[
@@ -86,7 +86,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(chatwork),
     },
-    Recipe {
+    Alerter {
         name: "ms_power_automate",
         also: &["ms_powerautomate"],
         options: &[
@@ -115,21 +115,21 @@ fn of(body: serde_json::Value) -> Yaml {
     Yaml::from(body)
 }
 
-fn telegram(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("telegram");
-    let host = kitchen.sheet.text("telegram_api_url").unwrap_or_else(|| "api.telegram.org".into());
-    kitchen.sheet.carried("telegram_api_url", "in the address that the variable holds");
+fn telegram(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("telegram");
+    let host = context.options.text("telegram_api_url").unwrap_or_else(|| "api.telegram.org".into());
+    context.options.carried("telegram_api_url", "in the address that the variable holds");
     let how = format!("`https://{host}/bot{{}}`, with the bot's token");
-    let url = kitchen.secret_as("telegram_bot_token", "TELEGRAM_BOT_URL", Some(&how));
-    kitchen.needs(&["telegram_room_id"]);
-    let room = kitchen.constant("telegram_room_id");
-    kitchen.sheet.changed(
+    let url = context.secret_as("telegram_bot_token", "TELEGRAM_BOT_URL", Some(&how));
+    context.needs(&["telegram_room_id"]);
+    let room = context.constant("telegram_room_id");
+    context.options.changed(
         "telegram_parse_mode",
         "none: the text is sent as it is, for Telegram refuses a message whose markup is not its own",
     );
     let body = members([
         ("chat_id", room),
-        ("message_thread_id", kitchen.value("telegram_thread_id")),
+        ("message_thread_id", context.value("telegram_thread_id")),
         ("text", Some(Yaml::text("⚠ {{ headline | cut(300) }} ⚠\n{{ body | cut(3700) }}"))),
         ("disable_web_page_preview", Some(Yaml::Bool(true))),
     ]);
@@ -138,13 +138,13 @@ fn telegram(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     vec![Webhook { path: Some(Yaml::text("/sendMessage")), ..webhook }.made()]
 }
 
-fn dingtalk(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("dingtalk");
-    if kitchen.sheet.node("dingtalk_sign").is_some() {
-        kitchen.sheet.dropped("dingtalk_sign", "each request would need a signature of the time: let the robot know its callers by keyword or address instead");
+fn dingtalk(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("dingtalk");
+    if context.options.node("dingtalk_sign").is_some() {
+        context.options.dropped("dingtalk_sign", "each request would need a signature of the time: let the robot know its callers by keyword or address instead");
     }
-    let kind = kitchen.sheet.text("dingtalk_msgtype").unwrap_or_else(|| "text".into());
-    kitchen.sheet.carried("dingtalk_msgtype", "in the destination's request");
+    let kind = context.options.text("dingtalk_msgtype").unwrap_or_else(|| "text".into());
+    context.options.carried("dingtalk_msgtype", "in the destination's request");
     let title_and_text = |more: Vec<(String, Yaml)>| {
         let base = [
             ("title".to_string(), Yaml::text("{{ headline }}")),
@@ -156,21 +156,21 @@ fn dingtalk(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         "markdown" => ("markdown", "markdown", title_and_text(vec![])),
         "single_action_card" => {
             let more = members([
-                ("singleTitle", Some(kitchen.constant_or("dingtalk_single_title", "elastalert"))),
-                ("singleURL", kitchen.constant("dingtalk_single_url")),
+                ("singleTitle", Some(context.constant_or("dingtalk_single_title", "elastalert"))),
+                ("singleURL", context.constant("dingtalk_single_url")),
             ]);
             ("actionCard", "actionCard", title_and_text(more))
         }
         "action_card" => {
             let more = members([
-                ("btnOrientation", kitchen.constant("dingtalk_btn_orientation")),
-                ("btns", kitchen.value("dingtalk_btns")),
+                ("btnOrientation", context.constant("dingtalk_btn_orientation")),
+                ("btns", context.value("dingtalk_btns")),
             ]);
             ("actionCard", "actionCard", title_and_text(more))
         }
         _ => ("text", "text", of(json!({ "content": "{{ body }}" }))),
     };
-    let Some(token) = kitchen.secret("dingtalk_access_token", "DINGTALK_ACCESS_TOKEN") else {
+    let Some(token) = context.secret("dingtalk_access_token", "DINGTALK_ACCESS_TOKEN") else {
         return Vec::new();
     };
     let body = Yaml::map([("msgtype", Yaml::text(kind)), (name, inner)]);
@@ -183,44 +183,44 @@ fn in_query(name: &str, value: Yaml) -> Yaml {
     Yaml::map([("query", Yaml::map([("name", Yaml::text(name)), ("value", value)]))])
 }
 
-fn lark(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+fn lark(context: &mut Context<'_>) -> Vec<Yaml> {
     let how = "`https://open.feishu.cn/open-apis/bot/v2/hook/{}`, with the bot's id";
-    let Some(url) = kitchen.secret_as("lark_bot_id", "LARK_WEBHOOK_URL", Some(how)) else {
+    let Some(url) = context.secret_as("lark_bot_id", "LARK_WEBHOOK_URL", Some(how)) else {
         return Vec::new();
     };
-    let kind = kitchen.constant_or("lark_msgtype", "text");
+    let kind = context.constant_or("lark_msgtype", "text");
     let content = of(json!({ "title": "{{ headline }}", "text": "{{ body }}" }));
     vec![Webhook::json(url, Yaml::map([("msg_type", kind), ("content", content)])).plain().made()]
 }
 
-fn workwechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let Some(key) = kitchen.secret("work_wechat_bot_id", "WORK_WECHAT_BOT_KEY") else { return Vec::new() };
-    let kind = match kitchen.sheet.text("work_wechat_msgtype").as_deref() {
+fn workwechat(context: &mut Context<'_>) -> Vec<Yaml> {
+    let Some(key) = context.secret("work_wechat_bot_id", "WORK_WECHAT_BOT_KEY") else { return Vec::new() };
+    let kind = match context.options.text("work_wechat_msgtype").as_deref() {
         Some("markdown") => "markdown",
         _ => "text",
     };
-    kitchen.sheet.carried("work_wechat_msgtype", "in the destination's request");
+    context.options.carried("work_wechat_msgtype", "in the destination's request");
     let body = Yaml::map([("msgtype", Yaml::text(kind)), (kind, of(json!({ "content": "{{ body }}" })))]);
     let url = Yaml::text("https://qyapi.weixin.qq.com/cgi-bin/webhook/send");
     vec![Webhook::json(url, body).auth(in_query("key", key)).plain_unless(kind == "markdown").made()]
 }
 
-fn yzj(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("yzj");
-    let Some(token) = kitchen.secret("yzj_token", "YZJ_TOKEN") else { return Vec::new() };
-    let host = kitchen.sheet.text("yzj_custom_loc").unwrap_or_else(|| "www.yunzhijia.com".into());
-    kitchen.sheet.carried("yzj_custom_loc", "in the destination's address");
-    let kind = kitchen.value("yzj_type").unwrap_or(Yaml::Number("0".into()));
+fn yzj(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("yzj");
+    let Some(token) = context.secret("yzj_token", "YZJ_TOKEN") else { return Vec::new() };
+    let host = context.options.text("yzj_custom_loc").unwrap_or_else(|| "www.yunzhijia.com".into());
+    context.options.carried("yzj_custom_loc", "in the destination's address");
+    let kind = context.value("yzj_type").unwrap_or(Yaml::Number("0".into()));
     let url = Yaml::Text(format!("https://{host}/gateway/robot/webhook/send"));
     let webhook =
         Webhook::json(url, of(json!({ "content": "{{ body }}" }))).auth(in_query("yzjtoken", token)).plain();
     vec![Webhook { query: vec![("yzjtype".into(), kind)], ..webhook.timeout(timeout) }.made()]
 }
 
-fn line(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    kitchen.needs(&["line_to"]);
-    let to = kitchen.constant("line_to");
-    let Some(token) = kitchen.secret("line_channel_access_token", "LINE_CHANNEL_ACCESS_TOKEN") else {
+fn line(context: &mut Context<'_>) -> Vec<Yaml> {
+    context.needs(&["line_to"]);
+    let to = context.constant("line_to");
+    let Some(token) = context.secret("line_channel_access_token", "LINE_CHANNEL_ACCESS_TOKEN") else {
         return Vec::new();
     };
     let messages = of(json!([{ "type": "text", "text": "{{ body | cut(4800) }}" }]));
@@ -229,28 +229,28 @@ fn line(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     vec![Webhook::json(url, body).auth(Yaml::map([("bearer", token)])).plain().made()]
 }
 
-fn webex(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
+fn webex(context: &mut Context<'_>) -> Vec<Yaml> {
     let prefix =
-        if kitchen.sheet.has("webex_incoming_webhook_id") { "webex_incoming" } else { "webex_webhook" };
+        if context.options.has("webex_incoming_webhook_id") { "webex_incoming" } else { "webex_webhook" };
     let (id, kind) = match prefix {
         "webex_incoming" => ("webex_incoming_webhook_id", "webex_incoming_msgtype"),
         _ => ("webex_webhook_id", "webex_webhook_msgtype"),
     };
     let how = "`https://webexapis.com/v1/webhooks/incoming/{}`, with the webhook's id";
-    let Some(url) = kitchen.secret_as(id, "WEBEX_WEBHOOK_URL", Some(how)) else { return Vec::new() };
-    let markdown = kitchen.sheet.text(kind).as_deref() == Some("markdown");
-    kitchen.sheet.carried(kind, "in the destination's request");
+    let Some(url) = context.secret_as(id, "WEBEX_WEBHOOK_URL", Some(how)) else { return Vec::new() };
+    let markdown = context.options.text(kind).as_deref() == Some("markdown");
+    context.options.carried(kind, "in the destination's request");
     let name = if markdown { "markdown" } else { "text" };
     let webhook = Webhook::json(url, Yaml::map([(name, Yaml::text("{{ body }}"))]));
     vec![webhook.plain_unless(markdown).made()]
 }
 
-fn chatwork(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("chatwork");
-    kitchen.needs(&["chatwork_room_id"]);
-    let room = kitchen.sheet.text("chatwork_room_id").unwrap_or_default();
-    kitchen.sheet.carried("chatwork_room_id", "in the destination's address");
-    let Some(key) = kitchen.secret("chatwork_apikey", "CHATWORK_APIKEY") else { return Vec::new() };
+fn chatwork(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("chatwork");
+    context.needs(&["chatwork_room_id"]);
+    let room = context.options.text("chatwork_room_id").unwrap_or_default();
+    context.options.carried("chatwork_room_id", "in the destination's address");
+    let Some(key) = context.secret("chatwork_apikey", "CHATWORK_APIKEY") else { return Vec::new() };
     let header =
         Yaml::map([("header", Yaml::map([("name", Yaml::text("X-ChatWorkToken")), ("value", key)]))]);
     let url = Yaml::Text(format!("https://api.chatwork.com/v2/rooms/{room}/messages"));
@@ -261,10 +261,10 @@ fn chatwork(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     vec![Webhook::form(url, form).auth(header).timeout(timeout).plain().made()]
 }
 
-fn power_automate(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("ms_power_automate");
-    let summary = kitchen.constant_or("ms_power_automate_alert_summary", "{{ headline }}");
-    let size = kitchen.constant_or("ms_power_automate_summary_text_size", "large");
+fn power_automate(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("ms_power_automate");
+    let summary = context.constant_or("ms_power_automate_alert_summary", "{{ headline }}");
+    let size = context.constant_or("ms_power_automate_summary_text_size", "large");
     let heading = Yaml::map([
         ("type", Yaml::text("TextBlock")),
         ("text", summary),
@@ -277,17 +277,17 @@ fn power_automate(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("text", Some(Yaml::text("{{ body }}"))),
         ("spacing", Some(Yaml::text("Large"))),
         ("wrap", Some(Yaml::Bool(true))),
-        ("size", kitchen.constant("ms_power_automate_body_text_size")),
+        ("size", context.constant("ms_power_automate_body_text_size")),
     ]);
     let mut blocks = vec![heading, Yaml::Map(text)];
-    if let Some(facts) = kitchen.sheet.node("ms_power_automate_alert_facts") {
-        let facts = facts_of(kitchen, &facts);
-        kitchen.told_fields("ms_power_automate_alert_facts");
+    if let Some(facts) = context.options.node("ms_power_automate_alert_facts") {
+        let facts = facts_of(context, &facts);
+        context.told_fields("ms_power_automate_alert_facts");
         blocks.push(Yaml::map([("type", Yaml::text("FactSet")), ("facts", Yaml::List(facts))]));
     }
-    let full = kitchen.sheet.flag("ms_power_automate_teams_card_width_full") == Some(true);
-    kitchen.sheet.carried("ms_power_automate_teams_card_width_full", "in the destination's request");
-    kitchen.sheet.dropped(
+    let full = context.options.flag("ms_power_automate_teams_card_width_full") == Some(true);
+    context.options.carried("ms_power_automate_teams_card_width_full", "in the destination's request");
+    context.options.dropped(
         "ms_power_automate_webhook_url_from_field",
         "a destination has one address: no document says where messages go",
     );
@@ -303,17 +303,17 @@ fn power_automate(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("content", Yaml::Map(content)),
     ]);
     let body = Yaml::map([("type", Yaml::text("message")), ("attachments", Yaml::List(vec![attachment]))]);
-    let urls = kitchen.secrets_of("ms_power_automate_webhook_url", "MS_POWER_AUTOMATE_WEBHOOK_URL");
+    let urls = context.secrets_of("ms_power_automate_webhook_url", "MS_POWER_AUTOMATE_WEBHOOK_URL");
     urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
 }
 
-fn facts_of(kitchen: &mut Kitchen<'_>, facts: &Node) -> Vec<Yaml> {
+fn facts_of(context: &mut Context<'_>, facts: &Node) -> Vec<Yaml> {
     let Data::List(items) = &facts.data else { return Vec::new() };
     items
         .iter()
         .filter_map(|fact| {
             let name = literal(&fact.get("name")?.text()?);
-            let value = kitchen.field(&fact.get("value")?.text()?);
+            let value = context.field(&fact.get("value")?.text()?);
             Some(Yaml::map([("title", name), ("value", value)]))
         })
         .collect()

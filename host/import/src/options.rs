@@ -26,22 +26,22 @@ pub(crate) struct Finding {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Sheet {
+pub(crate) struct Options {
     pub(crate) file: Arc<str>,
-    options: BTreeMap<String, Opt>,
+    by_name: BTreeMap<String, Opt>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) faults: Vec<Fault>,
 }
 
-impl Sheet {
+impl Options {
     pub(crate) fn new(file: Arc<str>) -> Self {
-        Self { file, options: BTreeMap::new(), findings: Vec::new(), faults: Vec::new() }
+        Self { file, by_name: BTreeMap::new(), findings: Vec::new(), faults: Vec::new() }
     }
 
     /// Lays an option over one of the same name, which is told.
     pub(crate) fn lay(&mut self, entry: &Entry, shared: bool) {
         let opt = Opt { place: entry.place.clone(), value: entry.value.clone(), shared };
-        if let Some(below) = self.options.insert(entry.key.clone(), opt) {
+        if let Some(below) = self.by_name.insert(entry.key.clone(), opt) {
             let what = format!("overridden by {}:{}", entry.place.file, entry.place.line);
             self.find(below.place, &entry.key, Fate::Dropped, what, below.shared);
         }
@@ -54,39 +54,39 @@ impl Sheet {
 
     /// An instance of the rule for one entry of `alert` that brings options of its own.
     pub(crate) fn with(&self, entries: &[Entry]) -> Self {
-        let mut sheet = self.clone();
-        sheet.findings.clear();
-        sheet.faults.clear();
+        let mut options = self.clone();
+        options.findings.clear();
+        options.faults.clear();
         for entry in entries {
             // What lies below still holds for the other alerters.
-            sheet.options.insert(
+            options.by_name.insert(
                 entry.key.clone(),
                 Opt { place: entry.place.clone(), value: entry.value.clone(), shared: false },
             );
         }
-        sheet
+        options
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.options.contains_key(key)
+        self.by_name.contains_key(key)
     }
 
     pub(crate) fn node(&self, key: &str) -> Option<Node> {
-        self.options.get(key).map(|opt| opt.value.clone()).filter(|node| node.data != Data::Null)
+        self.by_name.get(key).map(|opt| opt.value.clone()).filter(|node| node.data != Data::Null)
     }
 
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.options.keys().cloned().collect()
+        self.by_name.keys().cloned().collect()
     }
 
     /// Where the option's name stands; the file as a whole for one that is not there.
     pub(crate) fn place(&self, key: &str) -> Place {
         let whole = || Place { file: self.file.clone(), line: 0, column: 0 };
-        self.options.get(key).map_or_else(whole, |opt| opt.place.clone())
+        self.by_name.get(key).map_or_else(whole, |opt| opt.place.clone())
     }
 
     pub(crate) fn is_settled(&self, key: &str) -> bool {
-        let Some(opt) = self.options.get(key) else { return true };
+        let Some(opt) = self.by_name.get(key) else { return true };
         self.findings.iter().any(|finding| finding.outcome.place == opt.place)
     }
 
@@ -121,7 +121,7 @@ impl Sheet {
     /// What keeps the rule from being carried over.
     pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
         let (message, remedy) = (message.into(), remedy.into());
-        let place = self.options.get(key).map_or_else(|| self.place(key), |opt| opt.value.place.clone());
+        let place = self.by_name.get(key).map_or_else(|| self.place(key), |opt| opt.value.place.clone());
         self.say(key, Fate::Failed, format!("{message}; {remedy}"));
         self.fault_at(place, message, remedy);
     }
@@ -134,14 +134,14 @@ impl Sheet {
     }
 
     fn say(&mut self, key: &str, fate: Fate, what: impl Into<String>) {
-        if let Some(opt) = self.options.get(key) {
+        if let Some(opt) = self.by_name.get(key) {
             self.find(opt.place.clone(), key, fate, what.into(), false);
         }
     }
 
     /// Options that no room took: what they are is told from the list of all there are.
     pub(crate) fn rest(&mut self, explain: impl Fn(&str) -> String) {
-        for (key, opt) in self.options.clone() {
+        for (key, opt) in self.by_name.clone() {
             if !self.is_settled(&key) {
                 self.find(opt.place, &key, Fate::Dropped, explain(&key), opt.shared);
             }

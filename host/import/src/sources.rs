@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use watchbell_manifest::Place;
 
-use crate::files::Source;
+use crate::files::SourceFile;
 use crate::limits::IMPORTS_MAX;
 use crate::node::{Data, Node};
+use crate::options::Options;
 use crate::report::{Fate, Fault};
-use crate::sheet::Sheet;
 use crate::tree::{Document, Problem, parse};
 
-pub(crate) struct Shelf {
+pub(crate) struct Sources {
     /// By path. Those that could not be read, or are no YAML, say why.
     documents: BTreeMap<String, Result<Document, Fault>>,
     texts: BTreeMap<String, String>,
@@ -20,39 +20,39 @@ pub(crate) struct Shelf {
 
 /// A rule's options, with the filters of all that it imports.
 pub(crate) struct Layers {
-    pub(crate) sheet: Sheet,
+    pub(crate) options: Options,
     pub(crate) filters: Vec<Node>,
 }
 
-impl Shelf {
-    pub(crate) fn new(sources: &[Source]) -> Self {
-        let mut shelf = Self { documents: BTreeMap::new(), texts: BTreeMap::new(), config: None };
-        for source in sources {
+impl Sources {
+    pub(crate) fn new(files: &[SourceFile]) -> Self {
+        let mut sources = Self { documents: BTreeMap::new(), texts: BTreeMap::new(), config: None };
+        for source in files {
             let file: Arc<str> = source.path.as_str().into();
             match &source.text {
                 Ok(text) => {
-                    shelf.texts.insert(source.path.clone(), text.clone());
+                    sources.texts.insert(source.path.clone(), text.clone());
                     if is_yaml(&source.path) {
-                        shelf.documents.insert(source.path.clone(), parse(&file, text).map_err(fault));
+                        sources.documents.insert(source.path.clone(), parse(&file, text).map_err(fault));
                     }
                 }
                 Err(why) => {
                     let place = Place { file, line: 0, column: 0 };
                     let fault =
                         Fault { place, message: why.clone(), remedy: "see that it can be read".into() };
-                    shelf.documents.insert(source.path.clone(), Err(fault));
+                    sources.documents.insert(source.path.clone(), Err(fault));
                 }
             }
         }
         // Files of other names are YAML if a rule imports them.
-        for path in shelf.imported() {
-            if let (false, Some(text)) = (shelf.documents.contains_key(&path), shelf.texts.get(&path)) {
+        for path in sources.imported() {
+            if let (false, Some(text)) = (sources.documents.contains_key(&path), sources.texts.get(&path)) {
                 let file: Arc<str> = path.as_str().into();
-                shelf.documents.insert(path.clone(), parse(&file, text).map_err(fault));
+                sources.documents.insert(path.clone(), parse(&file, text).map_err(fault));
             }
         }
-        shelf.config = shelf.find_config();
-        shelf
+        sources.config = sources.find_config();
+        sources
     }
 
     pub(crate) fn config(&self) -> Option<(&str, &Document)> {
@@ -83,13 +83,13 @@ impl Shelf {
 
     /// The options of the rule in the file: the configuration's below, what it imports over them, its own on top.
     pub(crate) fn layers(&self, path: &str) -> Layers {
-        let mut layers = Layers { sheet: Sheet::new(path.into()), filters: Vec::new() };
+        let mut layers = Layers { options: Options::new(path.into()), filters: Vec::new() };
         if let Some((_, config)) = self.config() {
             for entry in &config.entries {
                 let own = crate::known::PROCESS.iter().any(|(name, _)| *name == entry.key);
                 // What configures the process, and `realert`, which ElastAlert reads there and never uses.
                 if !own && entry.key != "realert" {
-                    layers.sheet.lay(entry, true);
+                    layers.options.lay(entry, true);
                 }
             }
         }
@@ -117,7 +117,7 @@ impl Shelf {
             match wrong {
                 None => self.lay(&target, true, above, count, layers),
                 Some(why) => {
-                    layers.sheet.fault_at(place, format!("the import `{name}` {why}"), "correct `import`")
+                    layers.options.fault_at(place, format!("the import `{name}` {why}"), "correct `import`")
                 }
             }
         }
@@ -128,10 +128,10 @@ impl Shelf {
                 continue;
             }
             if entry.key == "import" && shared {
-                layers.sheet.told(entry, Fate::Carried, "what it imports is written out");
+                layers.options.told(entry, Fate::Carried, "what it imports is written out");
                 continue;
             }
-            layers.sheet.lay(entry, shared);
+            layers.options.lay(entry, shared);
         }
     }
 
@@ -150,8 +150,8 @@ impl Shelf {
 
     /// Whether a file that others import is a rule itself.
     fn is_whole(&self, path: &str) -> bool {
-        let sheet = self.layers(path).sheet;
-        ["type", "index", "alert"].iter().all(|option| sheet.has(option))
+        let options = self.layers(path).options;
+        ["type", "index", "alert"].iter().all(|option| options.has(option))
     }
 
     fn find_config(&self) -> Option<String> {

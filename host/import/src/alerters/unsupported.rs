@@ -1,14 +1,14 @@
 //! What one request over HTTP cannot do, and what is gone.
-use super::recipe::{Make, Recipe};
+use super::alerter::{Alerter, Make};
 
 const AWS: &str = "requests to AWS are signed by Signature Version 4, which no destination does yet";
 const GONE: &str = "the service is gone";
 
-const fn dropped(name: &'static str, options: &'static [&'static str], why: &'static str) -> Recipe {
-    Recipe { name, also: &[], options, make: Make::Dropped(why) }
+const fn dropped(name: &'static str, options: &'static [&'static str], why: &'static str) -> Alerter {
+    Alerter { name, also: &[], options, make: Make::Dropped(why) }
 }
 
-pub(super) const RECIPES: &[Recipe] = &[
+pub(super) const ALERTERS: &[Alerter] = &[
     dropped("debug", &[], "it writes to ElastAlert's log and tells nobody"),
     dropped(
         "email",

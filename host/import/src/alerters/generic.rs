@@ -1,11 +1,11 @@
 //! Any receiver of one request over HTTP.
-use super::kitchen::{Kitchen, Webhook, constants, is_secret, members};
-use super::recipe::{Make, Recipe};
+use super::alerter::{Alerter, Make};
+use super::context::{Context, Webhook, constants, is_secret, members};
 use crate::node::{Data, Node};
 use crate::yaml::Yaml;
 
-pub(super) const RECIPES: &[Recipe] = &[
-    Recipe {
+pub(super) const ALERTERS: &[Alerter] = &[
+    Alerter {
         name: "post",
         also: &[],
         options: &[
@@ -21,7 +21,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(post),
     },
-    Recipe {
+    Alerter {
         name: "post2",
         also: &[],
         options: &[
@@ -37,7 +37,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(post2),
     },
-    Recipe {
+    Alerter {
         name: "gelf",
         also: &[],
         options: &[
@@ -55,13 +55,13 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(gelf),
     },
-    Recipe {
+    Alerter {
         name: "datadog",
         also: &[],
         options: &["datadog_api_key", "datadog_app_key", "datadog_api_url"],
         make: Make::Destinations(datadog),
     },
-    Recipe {
+    Alerter {
         name: "smseagle",
         also: &[],
         options: &[
@@ -77,7 +77,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(smseagle),
     },
-    Recipe {
+    Alerter {
         name: "twilio",
         also: &[],
         options: &[
@@ -92,86 +92,86 @@ pub(super) const RECIPES: &[Recipe] = &[
     },
 ];
 
-fn post(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("http_post");
+fn post(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("http_post");
     let mut body = Vec::new();
-    if let Some(node) = kitchen.sheet.node("http_post_payload") {
+    if let Some(node) = context.options.node("http_post_payload") {
         for entry in node.entries() {
             if let Some(field) = entry.value.text() {
-                body.push((entry.key.clone(), kitchen.field(&field)));
+                body.push((entry.key.clone(), context.field(&field)));
             }
         }
-        kitchen.told_fields("http_post_payload");
+        context.told_fields("http_post_payload");
     }
-    let all = kitchen.sheet.flag("http_post_all_values").unwrap_or(body.is_empty());
-    if let Some(node) = kitchen.sheet.node("http_post_static_payload") {
+    let all = context.options.flag("http_post_all_values").unwrap_or(body.is_empty());
+    if let Some(node) = context.options.node("http_post_static_payload") {
         let (secret, plain): (Vec<_>, Vec<_>) =
             node.entries().iter().partition(|entry| is_secret(&entry.key));
         body.extend(plain.iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
         if secret.is_empty() {
-            kitchen.sheet.carried("http_post_static_payload", "in the destination's request");
+            context.options.carried("http_post_static_payload", "in the destination's request");
         } else {
             let names: Vec<String> = secret.iter().map(|entry| format!("`{}`", entry.key)).collect();
             let what = format!("in the destination's request, without {}: {NO_SECRET}", names.join(", "));
-            kitchen.sheet.changed("http_post_static_payload", what);
+            context.options.changed("http_post_static_payload", what);
         }
     }
-    request(kitchen, "http_post", body, all, timeout)
+    request(context, "http_post", body, all, timeout)
 }
 
-fn post2(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("http_post2");
+fn post2(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("http_post2");
     let mut body = Vec::new();
-    if let Some(node) = kitchen.sheet.node("http_post2_payload") {
-        match of_jinja(kitchen, &node) {
+    if let Some(node) = context.options.node("http_post2_payload") {
+        match of_jinja(context, &node) {
             Ok(Yaml::Map(entries)) => {
                 body = entries;
-                kitchen.told_fields("http_post2_payload");
+                context.told_fields("http_post2_payload");
             }
             Ok(_) => {
-                kitchen.sheet.dropped(
+                context.options.dropped(
                     "http_post2_payload",
                     "JSON that a template writes; write it as a map: values stay in their places there",
                 );
                 return Vec::new();
             }
             Err(why) => {
-                kitchen.sheet.dropped("http_post2_payload", why);
+                context.options.dropped("http_post2_payload", why);
                 return Vec::new();
             }
         }
     }
-    let all = kitchen.sheet.flag("http_post2_all_values").unwrap_or(false);
-    if let Some(node) = kitchen.sheet.node("http_post2_raw_fields") {
+    let all = context.options.flag("http_post2_all_values").unwrap_or(false);
+    if let Some(node) = context.options.node("http_post2_raw_fields") {
         for entry in node.entries() {
             if let Some(field) = entry.value.text() {
-                body.push((entry.key.clone(), kitchen.field(&field)));
+                body.push((entry.key.clone(), context.field(&field)));
             }
         }
-        kitchen.told_fields("http_post2_raw_fields");
+        context.told_fields("http_post2_raw_fields");
     }
-    request(kitchen, "http_post2", body, all, timeout)
+    request(context, "http_post2", body, all, timeout)
 }
 
 const NO_SECRET: &str = "a request's body holds no secrets; a header does, as the destination's `auth`";
 
-fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
+fn of_jinja(context: &mut Context<'_>, node: &Node) -> Result<Yaml, String> {
     Ok(match &node.data {
-        Data::Text(text) => Yaml::Text(kitchen.jinja(text)?),
+        Data::Text(text) => Yaml::Text(context.jinja(text)?),
         Data::List(items) => {
-            Yaml::List(items.iter().map(|item| of_jinja(kitchen, item)).collect::<Result<_, _>>()?)
+            Yaml::List(items.iter().map(|item| of_jinja(context, item)).collect::<Result<_, _>>()?)
         }
         Data::Map(entries) => {
-            let member = |entry: &crate::node::Entry, kitchen: &mut Kitchen<'_>| {
+            let member = |entry: &crate::node::Entry, context: &mut Context<'_>| {
                 if entry.key.contains("{{") || entry.key.starts_with('$') {
                     return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
                 }
                 if is_secret(&entry.key) {
                     return Err(format!("`{}`: {NO_SECRET}", entry.key));
                 }
-                Ok((entry.key.clone(), of_jinja(kitchen, &entry.value)?))
+                Ok((entry.key.clone(), of_jinja(context, &entry.value)?))
             };
-            Yaml::Map(entries.iter().map(|entry| member(entry, kitchen)).collect::<Result<_, _>>()?)
+            Yaml::Map(entries.iter().map(|entry| member(entry, context)).collect::<Result<_, _>>()?)
         }
         _ => constants(node),
     })
@@ -179,7 +179,7 @@ fn of_jinja(kitchen: &mut Kitchen<'_>, node: &Node) -> Result<Yaml, String> {
 
 /// What `post` and `post2` have in common.
 fn request(
-    kitchen: &mut Kitchen<'_>,
+    context: &mut Context<'_>,
     prefix: &str,
     body: Vec<(String, Yaml)>,
     all: bool,
@@ -187,7 +187,7 @@ fn request(
 ) -> Vec<Yaml> {
     let of = |name: &str| format!("{prefix}_{name}");
     let what = "the message's own fields: `details` has what the rule tells, in place of the document";
-    kitchen.sheet.changed(&of("all_values"), what);
+    context.options.changed(&of("all_values"), what);
     let body = if all {
         let own = [
             ("rule", "{{ rule }}"),
@@ -201,9 +201,9 @@ fn request(
     } else {
         body
     };
-    let (headers, auth) = headers(kitchen, &of("headers"));
+    let (headers, auth) = headers(context, &of("headers"));
     let variable = of("url").to_uppercase();
-    let urls = kitchen.secrets_of(&of("url"), &variable);
+    let urls = context.secrets_of(&of("url"), &variable);
     let made = urls.into_iter().map(|url| {
         let webhook = Webhook::json(url, Yaml::Map(body.clone())).timeout(timeout.clone());
         Webhook { headers: headers.clone(), auth: auth.clone(), ..webhook }.made()
@@ -212,8 +212,8 @@ fn request(
 }
 
 /// Headers of a request; one that holds a key becomes the destination's `auth`.
-fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Option<Yaml>) {
-    let Some(node) = kitchen.sheet.node(option) else { return (Vec::new(), None) };
+fn headers(context: &mut Context<'_>, option: &str) -> (Vec<(String, Yaml)>, Option<Yaml>) {
+    let Some(node) = context.options.node(option) else { return (Vec::new(), None) };
     let (mut plain, mut auth, mut dropped) = (Vec::new(), None, Vec::new());
     for entry in node.entries() {
         let name = entry.key.to_lowercase();
@@ -221,7 +221,7 @@ fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
         if secret && auth.is_none() {
             let variable = crate::secrets::snake(&format!("{option}_{}", entry.key));
             let value =
-                kitchen.secrets.reference(&variable, &format!("{option}.{}", entry.key), &entry.value, None);
+                context.secrets.reference(&variable, &format!("{option}.{}", entry.key), &entry.value, None);
             auth = Some(Yaml::map([(
                 "header",
                 Yaml::map([("name", Yaml::text(entry.key.clone())), ("value", value)]),
@@ -233,11 +233,11 @@ fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
         }
     }
     if dropped.is_empty() {
-        kitchen
-            .sheet
+        context
+            .options
             .carried(option, "the destination's headers; what holds a key is its `auth`, a variable");
     } else {
-        kitchen.sheet.changed(
+        context.options.changed(
             option,
             format!(
                 "the destination's headers and `auth`, without {}: a destination has one secret",
@@ -248,59 +248,59 @@ fn headers(kitchen: &mut Kitchen<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
     (plain, auth)
 }
 
-fn gelf(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    if kitchen.sheet.text("gelf_type").as_deref() == Some("tcp") {
-        kitchen
-            .sheet
+fn gelf(context: &mut Context<'_>) -> Vec<Yaml> {
+    if context.options.text("gelf_type").as_deref() == Some("tcp") {
+        context
+            .options
             .dropped("gelf_type", "Watchbell delivers over HTTP: give Graylog an input of type GELF HTTP");
-        kitchen.sheet.drop_all(&["gelf_host", "gelf_port"], "there is no delivery over TCP");
+        context.options.drop_all(&["gelf_host", "gelf_port"], "there is no delivery over TCP");
         return Vec::new();
     }
-    kitchen.sheet.carried("gelf_type", "a request over HTTP");
-    kitchen.sheet.drop_all(
+    context.options.carried("gelf_type", "a request over HTTP");
+    context.options.drop_all(
         &["gelf_ca_cert", "gelf_http_ignore_ssl_errors"],
         "certificates are always checked, by the system's authorities",
     );
-    let timeout = kitchen.plumbing("gelf");
+    let timeout = context.plumbing("gelf");
     let mut body = members([
-        ("version", Some(kitchen.constant_or("gelf_version", "1.1"))),
+        ("version", Some(context.constant_or("gelf_version", "1.1"))),
         ("host", Some(Yaml::text("watchbell"))),
         ("short_message", Some(Yaml::text("{{ headline }}"))),
         ("full_message", Some(Yaml::text("{{ body }}"))),
-        ("level", Some(kitchen.value("gelf_log_level").unwrap_or(Yaml::Number("5".into())))),
+        ("level", Some(context.value("gelf_log_level").unwrap_or(Yaml::Number("5".into())))),
     ]);
-    if let Some(node) = kitchen.sheet.node("gelf_payload") {
+    if let Some(node) = context.options.node("gelf_payload") {
         for entry in node.entries() {
             if let Some(field) = entry.value.text() {
                 // GELF has its own names for all but additional fields, which begin with an underscore.
-                body.push((format!("_{}", entry.key.trim_start_matches('_')), kitchen.field(&field)));
+                body.push((format!("_{}", entry.key.trim_start_matches('_')), context.field(&field)));
             }
         }
-        kitchen.told_fields("gelf_payload");
+        context.told_fields("gelf_payload");
     }
-    let (headers, auth) = headers(kitchen, "gelf_http_headers");
-    let Some(url) = kitchen.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
+    let (headers, auth) = headers(context, "gelf_http_headers");
+    let Some(url) = context.address("gelf_endpoint", "GELF_ENDPOINT") else { return Vec::new() };
     let webhook = Webhook::json(url, Yaml::Map(body)).timeout(timeout).plain();
     vec![Webhook { headers, auth, ..webhook }.made()]
 }
 
-fn datadog(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let url = match kitchen.sheet.has("datadog_api_url") {
-        true => kitchen.address("datadog_api_url", "DATADOG_API_URL"),
+fn datadog(context: &mut Context<'_>) -> Vec<Yaml> {
+    let url = match context.options.has("datadog_api_url") {
+        true => context.address("datadog_api_url", "DATADOG_API_URL"),
         false => Some(Yaml::text("https://api.datadoghq.com/api/v1/events")),
     };
     let Some(url) = url else { return Vec::new() };
-    kitchen.sheet.dropped("datadog_app_key", "Datadog takes events with the API key alone");
-    let Some(key) = kitchen.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
+    context.options.dropped("datadog_app_key", "Datadog takes events with the API key alone");
+    let Some(key) = context.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("DD-API-KEY")), ("value", key)]))]);
     let body = Yaml::map([("title", Yaml::text("{{ headline }}")), ("text", Yaml::text("{{ body }}"))]);
     vec![Webhook::json(url, body).auth(auth).plain().made()]
 }
 
-fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    kitchen.needs(&["smseagle_message_type"]);
-    let kind = kitchen.sheet.text("smseagle_message_type").unwrap_or_default();
-    kitchen.sheet.carried("smseagle_message_type", "the destination's path");
+fn smseagle(context: &mut Context<'_>) -> Vec<Yaml> {
+    context.needs(&["smseagle_message_type"]);
+    let kind = context.options.text("smseagle_message_type").unwrap_or_default();
+    context.options.carried("smseagle_message_type", "the destination's path");
     let path = match kind.as_str() {
         "ring" => "/api/v2/calls/ring",
         "tts" => "/api/v2/calls/tts",
@@ -309,37 +309,37 @@ fn smseagle(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     };
     let called = matches!(kind.as_str(), "ring" | "tts" | "tts_adv");
     let number = |value: &str| Yaml::Number(value.into());
-    let duration = kitchen.value("smseagle_duration").unwrap_or_else(|| number("10"));
-    let voice = kitchen.value("smseagle_voice_id").unwrap_or_else(|| number("1"));
+    let duration = context.value("smseagle_duration").unwrap_or_else(|| number("10"));
+    let voice = context.value("smseagle_voice_id").unwrap_or_else(|| number("1"));
     let body = members([
-        ("text", Some(kitchen.constant_or("smseagle_text", "{{ body }}"))),
-        ("to", kitchen.value("smseagle_to")),
-        ("contacts", kitchen.value("smseagle_contacts")),
-        ("groups", kitchen.value("smseagle_groups")),
+        ("text", Some(context.constant_or("smseagle_text", "{{ body }}"))),
+        ("to", context.value("smseagle_to")),
+        ("contacts", context.value("smseagle_contacts")),
+        ("groups", context.value("smseagle_groups")),
         ("duration", called.then_some(duration)),
         ("voice_id", (kind == "tts_adv").then_some(voice)),
     ]);
-    let Some(url) = kitchen.address("smseagle_url", "SMSEAGLE_URL") else { return Vec::new() };
-    let Some(token) = kitchen.secret("smseagle_token", "SMSEAGLE_TOKEN") else { return Vec::new() };
+    let Some(url) = context.address("smseagle_url", "SMSEAGLE_URL") else { return Vec::new() };
+    let Some(token) = context.secret("smseagle_token", "SMSEAGLE_TOKEN") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("access-token")), ("value", token)]))]);
     let webhook = Webhook::json(url, Yaml::Map(body)).auth(auth).plain();
     vec![Webhook { path: Some(Yaml::text(path)), ..webhook }.made()]
 }
 
 /// Twilio's API, "Create a Message".
-fn twilio(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    kitchen.needs(&["twilio_account_sid", "twilio_to_number"]);
-    let account = kitchen.sheet.text("twilio_account_sid").unwrap_or_default();
-    kitchen.sheet.carried("twilio_account_sid", "the destination's address and `auth`");
-    kitchen.sheet.carried("twilio_use_copilot", "the sender is the messaging service where one is given");
+fn twilio(context: &mut Context<'_>) -> Vec<Yaml> {
+    context.needs(&["twilio_account_sid", "twilio_to_number"]);
+    let account = context.options.text("twilio_account_sid").unwrap_or_default();
+    context.options.carried("twilio_account_sid", "the destination's address and `auth`");
+    context.options.carried("twilio_use_copilot", "the sender is the messaging service where one is given");
     let form = members([
-        ("To", kitchen.constant("twilio_to_number")),
-        ("From", kitchen.constant("twilio_from_number")),
-        ("MessagingServiceSid", kitchen.constant("twilio_message_service_sid")),
+        ("To", context.constant("twilio_to_number")),
+        ("From", context.constant("twilio_from_number")),
+        ("MessagingServiceSid", context.constant("twilio_message_service_sid")),
         // ElastAlert sends the title alone.
         ("Body", Some(Yaml::text("{{ headline | cut(1500) }}"))),
     ]);
-    let Some(token) = kitchen.secret("twilio_auth_token", "TWILIO_AUTH_TOKEN") else { return Vec::new() };
+    let Some(token) = context.secret("twilio_auth_token", "TWILIO_AUTH_TOKEN") else { return Vec::new() };
     let auth =
         Yaml::map([("basic", Yaml::map([("username", Yaml::Text(account.clone())), ("password", token)]))]);
     let url = Yaml::Text(format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Messages.json"));

@@ -1,18 +1,18 @@
 //! Rules that look at events: which they are, how many, what they hold.
 use super::maker::Maker;
 use crate::node::{Data, Node};
-use crate::sheet::as_yaml;
+use crate::options::as_yaml;
 use crate::yaml::Yaml;
 
 /// `blacklist` and `whitelist`.
 pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> Option<String>) {
     made.needs(&["compare_key", list]);
-    match made.sheet.texts("compare_key").as_deref() {
+    match made.options.texts("compare_key").as_deref() {
         Some([field]) => {
             made.put("field", Yaml::text(field.clone()));
-            made.sheet.carried("compare_key", "`params.field`");
+            made.options.carried("compare_key", "`params.field`");
         }
-        Some(_) => made.sheet.fault(
+        Some(_) => made.options.fault(
             "compare_key",
             "a list of values is compared with one field",
             "write a rule for each field",
@@ -21,7 +21,7 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
     }
     let mut values = Vec::new();
     let mut read = Vec::new();
-    for value in made.sheet.texts(list).unwrap_or_default() {
+    for value in made.options.texts(list).unwrap_or_default() {
         let Some(path) = value.strip_prefix("!file").map(str::trim) else {
             values.push(value);
             continue;
@@ -32,7 +32,7 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
                     .extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string));
                 read.push(format!("`{path}`"));
             }
-            None => made.sheet.fault(
+            None => made.options.fault(
                 list,
                 format!("the list `{path}` cannot be read"),
                 "put the file where the rule looks for it, or write its lines out",
@@ -47,30 +47,30 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
         values.iter().any(|value| value.len() > 1 && value.starts_with('/') && value.ends_with('/'));
     made.put("values", Yaml::texts(values));
     match regexes {
-        true => made.sheet.changed(
+        true => made.options.changed(
             list,
             format!("{what}; entries between slashes match, as ElastAlert documents and does not do"),
         ),
-        false => made.sheet.carried(list, what),
+        false => made.options.carried(list, what),
     }
     if list == "whitelist" {
         made.switch("ignore_null", "ignore_null");
     }
-    made.sheet.dropped("filter_by_list", "how documents are found does not change which are told");
+    made.options.dropped("filter_by_list", "how documents are found does not change which are told");
 }
 
 pub(super) fn change(made: &mut Maker<'_>, key: &[String]) {
     made.needs(&["compare_key"]);
     if key.is_empty() {
-        made.sheet.fault(
+        made.options.fault(
             "query_key",
             "`query_key` is missing",
             "a rule of type `change` needs it, in ElastAlert too",
         );
     }
-    if let Some(fields) = made.sheet.texts("compare_key") {
+    if let Some(fields) = made.options.texts("compare_key") {
         made.put("fields", Yaml::texts(fields));
-        made.sheet.carried("compare_key", "`params.fields`");
+        made.options.carried("compare_key", "`params.fields`");
     }
     made.switch("ignore_null", "ignore_null");
     made.span("timeframe", "timeframe");
@@ -81,7 +81,7 @@ pub(super) fn frequency(made: &mut Maker<'_>) {
     made.number("num_events", "num_events");
     made.span("timeframe", "timeframe");
     let documents = "not needed: a text that shows `documents` has up to ten of them";
-    made.sheet.changed("attach_related", documents);
+    made.options.changed("attach_related", documents);
     counted(made, "who_then_when");
 }
 
@@ -98,11 +98,11 @@ pub(super) fn spike(made: &mut Maker<'_>) {
 
 /// `spike_height` and `spike_type`.
 pub(super) fn rise(made: &mut Maker<'_>) {
-    let height = made.sheet.number("spike_height");
+    let height = made.options.number("spike_height");
     if let Some(Yaml::Number(text)) = &height
         && text.parse::<f64>().is_ok_and(|height| height <= 1.0)
     {
-        made.sheet.fault(
+        made.options.fault(
             "spike_height",
             "`spike_height` must be more than 1: steady traffic is once as high",
             "raise it",
@@ -111,18 +111,18 @@ pub(super) fn rise(made: &mut Maker<'_>) {
     }
     if let Some(height) = height {
         made.put("height", height);
-        made.sheet.carried("spike_height", "`params.height`");
+        made.options.carried("spike_height", "`params.height`");
     }
-    match made.sheet.text("spike_type") {
+    match made.options.text("spike_type") {
         Some(direction)
             if matches!(direction.as_str(), "up" | "down" | "both")
                 || crate::mask::lone_token(&direction).is_some() =>
         {
             made.put("direction", Yaml::Text(direction));
-            made.sheet.carried("spike_type", "`params.direction`");
+            made.options.carried("spike_type", "`params.direction`");
         }
         Some(other) => {
-            made.sheet.fault("spike_type", format!("`{other}` is no direction"), "write up, down or both")
+            made.options.fault("spike_type", format!("`{other}` is no direction"), "write up, down or both")
         }
         None => {}
     }
@@ -132,8 +132,8 @@ pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
     made.needs(&["threshold", "timeframe"]);
     made.number("threshold", "threshold");
     made.span("timeframe", "timeframe");
-    if key.is_empty() && made.sheet.switch("forget_keys") == Some(Yaml::Bool(true)) {
-        made.sheet.changed(
+    if key.is_empty() && made.options.switch("forget_keys") == Some(Yaml::Bool(true)) {
+        made.options.changed(
             "forget_keys",
             "left out: without `query_key` there is no key to forget, and a silence is told once, not at each run",
         );
@@ -147,42 +147,42 @@ pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
 fn counted(made: &mut Maker<'_>, fetch: &str) {
     let mut buckets = false;
     for option in ["use_count_query", "use_terms_query"] {
-        match made.sheet.flag(option) {
+        match made.options.flag(option) {
             Some(true) => {
                 buckets = true;
-                made.sheet.changed(
+                made.options.changed(
                     option,
                     format!(
                         "`params.fetch: {fetch}`: the cluster counts, and no document that comes late is lost"
                     ),
                 );
             }
-            Some(false) => made.sheet.carried(option, "as it is by default"),
+            Some(false) => made.options.carried(option, "as it is by default"),
             None => {}
         }
     }
     if buckets {
         made.put("fetch", Yaml::text(fetch));
     }
-    made.sheet.drop_all(&["terms_size", "min_doc_count"], "every key is counted, however many there are");
+    made.options.drop_all(&["terms_size", "min_doc_count"], "every key is counted, however many there are");
 }
 
 pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
-    match made.sheet.node("fields").map(|node| node.data) {
+    match made.options.node("fields").map(|node| node.data) {
         Some(Data::List(items)) if !items.is_empty() && items.iter().all(is_field) => {
             made.put("fields", Yaml::List(items.iter().map(as_yaml).collect()));
-            made.sheet.carried("fields", "`params.fields`");
+            made.options.carried("fields", "`params.fields`");
         }
         Some(Data::Text(field)) => {
             made.put("fields", Yaml::texts([field]));
-            made.sheet.carried("fields", "`params.fields`");
+            made.options.carried("fields", "`params.fields`");
         }
-        Some(_) => made.sheet.fault(
+        Some(_) => made.options.fault(
             "fields",
             "`fields` must be a field, or a list of fields and of lists of fields",
             "write `fields: [ip_address]`",
         ),
-        None if key.is_empty() => made.sheet.fault(
+        None if key.is_empty() => made.options.fault(
             "fields",
             "`fields` is missing",
             "name the fields whose new values are to be told",
@@ -194,14 +194,14 @@ pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
                 several => Yaml::texts(several.to_vec()),
             };
             made.put("fields", Yaml::List(vec![fields]));
-            made.sheet.carried("query_key", "`params.fields` too");
+            made.options.carried("query_key", "`params.fields` too");
         }
     }
     made.span("terms_window_size", "window");
     made.switch("alert_on_missing_field", "alert_on_missing_field");
-    made.sheet.dropped("window_step_size", "the past is read once, in windows of the host's own");
-    made.sheet.drop_all(&["use_terms_query", "terms_size"], "every value is seen, however many there are");
-    made.sheet
+    made.options.dropped("window_step_size", "the past is read once, in windows of the host's own");
+    made.options.drop_all(&["use_terms_query", "terms_size"], "every value is seen, however many there are");
+    made.options
         .dropped("use_keyword_postfix", "fields are asked by the names that they are given under `fields`");
 }
 
@@ -214,8 +214,8 @@ fn is_field(node: &Node) -> bool {
 
 pub(super) fn cardinality(made: &mut Maker<'_>) {
     made.needs(&["cardinality_field", "timeframe"]);
-    if !made.sheet.has("max_cardinality") && !made.sheet.has("min_cardinality") {
-        made.sheet.fault(
+    if !made.options.has("max_cardinality") && !made.options.has("min_cardinality") {
+        made.options.fault(
             "type",
             "`max_cardinality` and `min_cardinality` are both missing",
             "give one of them, as ElastAlert needs it too",

@@ -1,48 +1,48 @@
 //! ElastAlert's alerters as destinations. A room per kind of product; each says what its request is, or why there is none.
-mod recipe; // how an alerter is carried over
-mod kitchen; // what every recipe needs
+mod alerter; // how an alerter is carried over
+mod context; // what every alerter needs
 mod slack; // a product of its own
 mod chat; // rooms and channels
-mod robots; // robots of chat products whose address holds the key
+mod chat_bots; // bots of chat products whose address holds the key
 mod incident; // what keeps incidents
 mod monitor; // what gathers alerts
-mod case_file; // where cases are worked on
-mod plain; // any receiver of a request
-mod gone; // what one request over HTTP cannot do
+mod ticketing; // ticketing systems
+mod generic; // any receiver of a request
+mod unsupported; // what one HTTP request cannot do
 
-pub(crate) use kitchen::{Kitchen, address};
-pub(crate) use recipe::{Make, Recipe};
+pub(crate) use alerter::{Alerter, Make};
+pub(crate) use context::{Context, address};
 
-fn recipes() -> impl Iterator<Item = &'static Recipe> {
+fn alerters() -> impl Iterator<Item = &'static Alerter> {
     [
-        slack::RECIPES,
-        chat::RECIPES,
-        robots::RECIPES,
-        incident::RECIPES,
-        monitor::RECIPES,
-        case_file::RECIPES,
-        plain::RECIPES,
-        gone::RECIPES,
+        slack::ALERTERS,
+        chat::ALERTERS,
+        chat_bots::ALERTERS,
+        incident::ALERTERS,
+        monitor::ALERTERS,
+        ticketing::ALERTERS,
+        generic::ALERTERS,
+        unsupported::ALERTERS,
     ]
     .into_iter()
     .flatten()
 }
 
-pub(crate) fn recipe(name: &str) -> Option<&'static Recipe> {
-    recipes().find(|recipe| recipe.name == name || recipe.also.contains(&name))
+pub(crate) fn alerter(name: &str) -> Option<&'static Alerter> {
+    alerters().find(|alerter| alerter.name == name || alerter.also.contains(&name))
 }
 
 /// The alerter that an option belongs to.
 pub(crate) fn owner(option: &str) -> Option<&'static str> {
-    recipes().find(|recipe| recipe.options.contains(&option)).map(|recipe| recipe.name)
+    alerters().find(|alerter| alerter.options.contains(&option)).map(|alerter| alerter.name)
 }
 
 pub(crate) fn options() -> impl Iterator<Item = &'static str> {
-    recipes().flat_map(|recipe| recipe.options.iter().copied())
+    alerters().flat_map(|alerter| alerter.options.iter().copied())
 }
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    recipes().map(|recipe| recipe.name)
+    alerters().map(|alerter| alerter.name)
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
         let all: Vec<&str> = ALERTERS.split_whitespace().collect();
         assert_eq!(all.len(), 44);
         for name in all {
-            assert!(recipe(name).is_some(), "{name}");
+            assert!(alerter(name).is_some(), "{name}");
         }
     }
 }

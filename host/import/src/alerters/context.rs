@@ -1,19 +1,19 @@
-//! What every recipe needs: the rule's options, what its messages may name, and a place for secrets.
+//! What every alerter needs: the rule's options, what its messages may name, and a place for secrets.
 use crate::mask::{lone_token, variables};
 use crate::node::{Data, Node};
+use crate::options::Options;
 use crate::secrets::Secrets;
-use crate::sheet::Sheet;
 use crate::texts::python::{Part, Which, read};
 use crate::texts::{Dialect, Term, Terms, Writer, jinja};
 use crate::yaml::Yaml;
 
-pub(crate) struct Kitchen<'a> {
-    pub(crate) sheet: &'a mut Sheet,
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a mut Options,
     pub(crate) terms: &'a mut Terms,
     pub(crate) secrets: &'a mut Secrets,
 }
 
-impl Kitchen<'_> {
+impl Context<'_> {
     /// A secret; `None`: the rule does not give it, which is a fault.
     pub(super) fn secret(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.secret_as(option, variable, None)
@@ -22,8 +22,8 @@ impl Kitchen<'_> {
     /// A secret that is a part of what the variable must hold: `how` has `{}` in its place.
     pub(super) fn secret_as(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
         self.needs(&[option])?;
-        let node = self.sheet.node(option)?;
-        self.sheet.text(option)?;
+        let node = self.options.node(option)?;
+        self.options.text(option)?;
         let reference = self.secrets.reference(variable, option, &node, how);
         self.told_secret(option, &reference);
         Some(reference)
@@ -31,10 +31,10 @@ impl Kitchen<'_> {
 
     /// The same of each item of a list.
     pub(super) fn secrets_of(&mut self, option: &str, variable: &str) -> Vec<Yaml> {
-        if self.needs(&[option]).is_none() || self.sheet.texts(option).is_none() {
+        if self.needs(&[option]).is_none() || self.options.texts(option).is_none() {
             return Vec::new();
         }
-        let Some(node) = self.sheet.node(option) else { return Vec::new() };
+        let Some(node) = self.options.node(option) else { return Vec::new() };
         let items = match node.data {
             Data::List(items) => items,
             _ => vec![node],
@@ -49,27 +49,27 @@ impl Kitchen<'_> {
         if let Yaml::Map(entries) = reference
             && let Some((_, Yaml::Text(name))) = entries.first()
         {
-            self.sheet.carried(option, format!("a secret, named and not written: the variable {name}"));
+            self.options.carried(option, format!("a secret, named and not written: the variable {name}"));
         }
     }
 
     /// An address that the rule writes out; one that may hold a key, in a query or before `@`, is a secret.
     pub(super) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.needs(&[option])?;
-        let text = self.sheet.text(option)?;
+        let text = self.options.text(option)?;
         if holds_secret(&text) {
             return self.secret(option, variable);
         }
-        self.sheet.carried(option, "the destination's address");
+        self.options.carried(option, "the destination's address");
         Some(address(&text))
     }
 
     /// `None`: an option is missing, which is a fault.
-    pub(super) fn needs(&mut self, options: &[&str]) -> Option<()> {
+    pub(super) fn needs(&mut self, names: &[&str]) -> Option<()> {
         let missing: Vec<&str> =
-            options.iter().copied().filter(|option| self.sheet.node(option).is_none()).collect();
+            names.iter().copied().filter(|option| self.options.node(option).is_none()).collect();
         for option in &missing {
-            self.sheet.fault(
+            self.options.fault(
                 option,
                 format!("`{option}` is missing"),
                 "write it into the rule: ElastAlert needs it too",
@@ -80,8 +80,8 @@ impl Kitchen<'_> {
 
     /// Text that stands for itself in the request.
     pub(super) fn constant(&mut self, option: &str) -> Option<Yaml> {
-        let text = self.sheet.text(option)?;
-        self.sheet.carried(option, "in the destination's request");
+        let text = self.options.text(option)?;
+        self.options.carried(option, "in the destination's request");
         Some(literal(&text))
     }
 
@@ -91,34 +91,34 @@ impl Kitchen<'_> {
 
     /// Numbers and texts as they stand.
     pub(super) fn value(&mut self, option: &str) -> Option<Yaml> {
-        let node = self.sheet.node(option)?;
-        self.sheet.carried(option, "in the destination's request");
+        let node = self.options.node(option)?;
+        self.options.carried(option, "in the destination's request");
         Some(constants(&node))
     }
 
     /// A text in which `{field}` stands for a value of the match.
     pub(super) fn formatted(&mut self, option: &str) -> Option<Yaml> {
-        let text = self.sheet.text(option)?;
+        let text = self.options.text(option)?;
         match self.format(&text) {
             Ok(template) => {
                 self.told_fields(option);
                 Some(Yaml::Text(template))
             }
             Err(why) => {
-                self.sheet.dropped(option, why);
+                self.options.dropped(option, why);
                 None
             }
         }
     }
 
     pub(super) fn formatted_list(&mut self, option: &str) -> Vec<Yaml> {
-        let texts = self.sheet.texts(option).unwrap_or_default();
+        let texts = self.options.texts(option).unwrap_or_default();
         let made: Vec<Yaml> =
             texts.iter().filter_map(|text| self.format(text).ok()).map(Yaml::Text).collect();
         if made.len() == texts.len() {
             self.told_fields(option);
         } else {
-            self.sheet.dropped(option, "not all of it can be formatted");
+            self.options.dropped(option, "not all of it can be formatted");
         }
         made
     }
@@ -142,9 +142,9 @@ impl Kitchen<'_> {
 
     /// A template of Jinja2.
     pub(super) fn jinja(&mut self, text: &str) -> Result<String, String> {
-        let root = self.sheet.text("jinja_root_name").unwrap_or_else(|| "_data".into());
-        let (sheet, terms) = (&*self.sheet, &mut *self.terms);
-        jinja::rewrite(text, &root, &mut |name| terms.expression(sheet, name, Dialect::Webhook))
+        let root = self.options.text("jinja_root_name").unwrap_or_else(|| "_data".into());
+        let (options, terms) = (&*self.options, &mut *self.terms);
+        jinja::rewrite(text, &root, &mut |name| terms.expression(options, name, Dialect::Webhook))
     }
 
     /// What a field's value is, of its own type: an option of the rule where no field is called so.
@@ -161,7 +161,7 @@ impl Kitchen<'_> {
     }
 
     fn term(&mut self, name: &str) -> Term {
-        self.terms.term(self.sheet, name, Dialect::Webhook)
+        self.terms.term(self.options, name, Dialect::Webhook)
     }
 
     /// Says of an option with fields that it was carried, and which of them the rule does not tell.
@@ -169,14 +169,14 @@ impl Kitchen<'_> {
         let untold: Vec<String> =
             std::mem::take(&mut self.terms.untold).into_iter().map(|name| format!("`{name}`")).collect();
         if untold.is_empty() {
-            self.sheet.carried(option, "in the destination's request");
+            self.options.carried(option, "in the destination's request");
         } else {
             let kind = &self.terms.kind;
             let what = format!(
                 "in the destination's request; a rule of type `{kind}` does not tell {}",
                 untold.join(", ")
             );
-            self.sheet.changed(option, what);
+            self.options.changed(option, what);
         }
     }
 
@@ -184,26 +184,26 @@ impl Kitchen<'_> {
     pub(super) fn plumbing(&mut self, prefix: &str) -> Option<String> {
         let of = |name: &str| format!("{prefix}_{name}");
         for name in ["proxy", "proxy_login", "proxy_pass", "proxy_password"] {
-            self.sheet.dropped(&of(name), "a destination has no proxy of its own");
+            self.options.dropped(&of(name), "a destination has no proxy of its own");
         }
-        self.sheet.dropped(&of("ignore_ssl_errors"), "certificates are always checked");
-        self.sheet.dropped(&of("ca_certs"), "the system's authorities are trusted: add it there");
+        self.options.dropped(&of("ignore_ssl_errors"), "certificates are always checked");
+        self.options.dropped(&of("ca_certs"), "the system's authorities are trusted: add it there");
         for at in ["kibana_discover", "opensearch_discover"] {
             for name in [format!("attach_{at}_url"), format!("{at}_attach_url")] {
-                self.sheet
+                self.options
                     .dropped(&of(&name), "the message has `{{ link }}` where the cluster has `kibana:`");
             }
             for name in ["color", "title"] {
-                self.sheet.dropped(&of(&format!("{at}_{name}")), "the link has no looks of its own");
+                self.options.dropped(&of(&format!("{at}_{name}")), "the link has no looks of its own");
             }
         }
         let option = of("timeout");
-        let seconds = self.sheet.text(&option)?;
+        let seconds = self.options.text(&option)?;
         if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) {
-            self.sheet.carried(&option, "the destination's `timeout`");
+            self.options.carried(&option, "the destination's `timeout`");
             return Some(format!("{seconds}s"));
         }
-        self.sheet.dropped(&option, "it is no whole number of seconds; 10 s is the default");
+        self.options.dropped(&option, "it is no whole number of seconds; 10 s is the default");
         None
     }
 }
@@ -325,7 +325,7 @@ pub(super) fn constants(node: &Node) -> Yaml {
             Yaml::Map(entries.iter().map(|entry| (entry.key.clone(), constants(&entry.value))).collect())
         }
         Data::Text(text) => literal(text),
-        _ => crate::sheet::as_yaml(node),
+        _ => crate::options::as_yaml(node),
     }
 }
 

@@ -1,8 +1,8 @@
 //! How an alerter is carried over.
-use super::kitchen::Kitchen;
+use super::context::Context;
 use crate::yaml::Yaml;
 
-pub(crate) struct Recipe {
+pub(crate) struct Alerter {
     pub(crate) name: &'static str,
     /// Other names that `alert` knows it by.
     pub(crate) also: &'static [&'static str],
@@ -11,7 +11,7 @@ pub(crate) struct Recipe {
 }
 
 pub(crate) enum Make {
-    /// Destinations; none: why stands in the sheet.
-    Destinations(fn(&mut Kitchen<'_>) -> Vec<Yaml>),
+    /// Destinations; none: why stands in the options.
+    Destinations(fn(&mut Context<'_>) -> Vec<Yaml>),
     Dropped(&'static str),
 }

@@ -5,27 +5,27 @@ mod metrics; // rules that look at aggregations
 
 use maker::Maker;
 
-use crate::sheet::Sheet;
+use crate::options::Options;
 use crate::yaml::Yaml;
 
 /// What judges, and by which parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Kind {
+pub(crate) struct RuleType {
     pub(crate) module: String,
     pub(crate) params: Vec<(String, Yaml)>,
 }
 
 /// `files`: the text of a file that the rule names, by its path. `None`: at fault, which is told.
-pub(crate) fn kind(
-    sheet: &mut Sheet,
+pub(crate) fn rule_type(
+    options: &mut Options,
     key: &mut Vec<String>,
     files: &dyn Fn(&str) -> Option<String>,
-) -> Option<Kind> {
-    let Some(module) = sheet.text("type") else {
-        sheet.fault("type", "`type` is missing", "name one of ElastAlert's types of rules");
+) -> Option<RuleType> {
+    let Some(module) = options.text("type") else {
+        options.fault("type", "`type` is missing", "name one of ElastAlert's types of rules");
         return None;
     };
-    let mut made = Maker { sheet, params: Vec::new() };
+    let mut made = Maker { options, params: Vec::new() };
     match module.as_str() {
         "any" => {}
         "blacklist" => counts::listed(&mut made, "blacklist", files),
@@ -41,7 +41,7 @@ pub(crate) fn kind(
         "percentage_match" => metrics::percentage_match(&mut made),
         other if other.contains('.') => {
             let message = format!("`{other}` is a rule of your own in Python");
-            sheet.fault("type", message, "write it as a plugin (`watchbell plugin new NAME --kind rule`) and a manifest for it by hand");
+            options.fault("type", message, "write it as a plugin (`watchbell plugin new NAME --kind rule`) and a manifest for it by hand");
             return None;
         }
         other => {
@@ -50,11 +50,11 @@ pub(crate) fn kind(
                 || "name one of ElastAlert's types".into(),
                 |near| format!("did you mean `{near}`?"),
             );
-            sheet.fault("type", format!("there is no type `{other}`"), remedy);
+            options.fault("type", format!("there is no type `{other}`"), remedy);
             return None;
         }
     }
     let params = made.params;
-    sheet.carried("type", format!("`use: {module}`"));
-    Some(Kind { module, params })
+    options.carried("type", format!("`use: {module}`"));
+    Some(RuleType { module, params })
 }
