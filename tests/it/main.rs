@@ -5,7 +5,7 @@ mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
 mod upgrade; // what an older version kept is taken over, and nobody hears of it twice
-mod trial; // rules on trial, offline and over the past
+mod testing; // tests of rules, offline and over the past
 mod texts; // what `check` says of names in texts
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP

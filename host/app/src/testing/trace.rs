@@ -1,4 +1,4 @@
-//! What happened on the stage, as a person would tell it and as a test compares it.
+//! What happened on the virtual host, as a person would tell it and as a test compares it.
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Evidence, Intent, Label, Signal, SignalKind, Timestamp};
 use watchbell_manifest::Offset;
@@ -7,16 +7,16 @@ use watchbell_pipeline::record::{EpisodeRecord, Phase};
 use watchbell_pipeline::spec::DestinationName;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Story(pub(crate) Vec<Sighting>);
+pub(crate) struct Trace(pub(crate) Vec<TraceEntry>);
 
 #[derive(Clone, Debug)]
-pub(crate) struct Sighting {
+pub(crate) struct TraceEntry {
     pub(crate) at: Timestamp,
-    pub(crate) sight: Sight,
+    pub(crate) event: TraceEvent,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Sight {
+pub(crate) enum TraceEvent {
     /// Told for the first time.
     Signal(Signal),
     Delivery {
@@ -85,11 +85,11 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-impl Sighting {
+impl TraceEntry {
     /// A line for people; `None` for what would only fill the page.
     pub(crate) fn line(&self, start: Timestamp) -> Option<String> {
-        let told = match &self.sight {
-            Sight::Signal(signal) => {
+        let told = match &self.event {
+            TraceEvent::Signal(signal) => {
                 let value = signal.value.map_or(String::new(), |value| format!(" value {value}"));
                 let at = offset(signal.at, start);
                 format!(
@@ -99,12 +99,12 @@ impl Sighting {
                     signal.summary
                 )
             }
-            Sight::Delivery { to, intent, delivered } => {
+            TraceEvent::Delivery { to, intent, delivered } => {
                 let lost = if *delivered { "" } else { " (it was down)" };
                 format!("sent      to {to}, {}: {}{lost}", intent.cause.as_str(), intent.title)
             }
-            Sight::Restarted => "restart   the host was killed and started again".into(),
-            Sight::Note(note) => note_line(note, start)?,
+            TraceEvent::Restarted => "restart   the host was killed and started again".into(),
+            TraceEvent::Note(note) => note_line(note, start)?,
         };
         Some(format!("{:>9}  {told}", offset(self.at, start)))
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use watchbell_contract::Duration;
 use watchbell_manifest::Test;
 
-use super::judge::{Discrepancy, Passed};
+use super::compare::{Discrepancy, Observed};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
@@ -19,9 +19,9 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
     pub(crate) verdict: Verdict,
     /// What happened, a line each.
-    pub(crate) story: Vec<String>,
+    pub(crate) trace: Vec<String>,
     /// Point by point, by the line of the test file; for `--bless`.
-    pub(crate) points: Vec<(u32, Passed)>,
+    pub(crate) points: Vec<(u32, Observed)>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,9 +83,9 @@ impl Outcome {
                 }
             }
         }
-        if !self.story.is_empty() {
+        if !self.trace.is_empty() {
             text.push_str("  what happened:\n");
-            for line in &self.story {
+            for line in &self.trace {
                 text.push_str(&format!("  {line}\n"));
             }
         }
@@ -113,7 +113,7 @@ impl Outcome {
             "file": self.file.display().to_string(), "line": self.line, "rule": self.rule, "name": self.name,
             "environment": self.environment, "passed": self.is_passed(), "took_ms": self.took.millis(),
             "error": error, "differences": differences,
-            "story": if self.is_passed() { &[][..] } else { &self.story[..] },
+            "trace": if self.is_passed() { &[][..] } else { &self.trace[..] },
         })
     }
 }

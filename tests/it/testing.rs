@@ -1,4 +1,4 @@
-//! `watchbell test` and `watchbell backtest`: rules on trial.
+//! `watchbell test` and `watchbell backtest`: tests of rules.
 use std::fs;
 
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a witness instead of receivers.
+//! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a trace instead of receivers.
 //! Whatever is ordered takes no time; time moves only when it is told to.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use watchbell_pipeline::spec::{DestinationName, DestinationSpec, RuleName, RuleS
 use watchbell_pipeline::{Engine, EngineConfig};
 use watchbell_store::{Memory, Store};
 
-use super::sighting::{Sight, Sighting, Story};
+use super::trace::{Trace, TraceEntry, TraceEvent};
 use crate::bind::Bound;
 use crate::evaluate::evaluate;
 use crate::evidence;
@@ -21,8 +21,8 @@ use crate::recording::Tape;
 /// More orders at one instant than any engine gives: time would stand still.
 const STEPS_MAX: u32 = 1_000_000;
 
-/// Who plays: the rules in force and those who would be told.
-pub(crate) struct Cast {
+/// The rules in force, and the destinations that would be notified.
+pub(crate) struct VirtualDeployment {
     pub(crate) digest: String,
     pub(crate) environment: String,
     pub(crate) specs: Vec<RuleSpec>,
@@ -30,8 +30,8 @@ pub(crate) struct Cast {
     pub(crate) rules: BTreeMap<RuleName, Arc<Bound>>,
 }
 
-pub(crate) struct Stage {
-    cast: Cast,
+pub(crate) struct VirtualHost {
+    deployment: VirtualDeployment,
     engine: Engine,
     store: Memory,
     now: Timestamp,
@@ -40,48 +40,52 @@ pub(crate) struct Stage {
     guests: Arc<Semaphore>,
     down: BTreeSet<DestinationName>,
     /// How many signals that say the same were told: documents of one instant may.
-    told: HashMap<(RuleName, Told), u32>,
-    pub(crate) story: Story,
+    seen: HashMap<(RuleName, SignalIdentity), u32>,
+    pub(crate) trace: Trace,
     /// Rows that the cluster handed out so far.
     pub(crate) rows: u64,
 }
 
 /// What tells a signal from others of its rule.
-type Told = (Timestamp, &'static str, Vec<Option<String>>, String);
+type SignalIdentity = (Timestamp, &'static str, Vec<Option<String>>, String);
 
-/// The stage cannot go on; a bug of ours, told rather than looped over.
+/// The host cannot go on; a bug of ours, told rather than looped over.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StageFault {
+pub(crate) enum VirtualHostFault {
     #[error("the store in memory refused: {0}")]
     Store(String),
     #[error("time stands still at {0}")]
     Stuck(String),
 }
 
-impl Stage {
+impl VirtualHost {
     /// A host that starts at `now` with an empty store.
-    pub(crate) fn open(cast: Cast, now: Timestamp, clock: Arc<AtomicI64>) -> Result<Self, StageFault> {
+    pub(crate) fn open(
+        deployment: VirtualDeployment,
+        now: Timestamp,
+        clock: Arc<AtomicI64>,
+    ) -> Result<Self, VirtualHostFault> {
         clock.store(now.0, Ordering::Relaxed);
         let mut store = Memory::new();
-        let engine = engine(&cast, &mut store, now)?;
-        let mut stage = Self {
-            cast,
+        let engine = engine(&deployment, &mut store, now)?;
+        let mut host = Self {
+            deployment,
             engine,
             store,
             now,
             clock,
             guests: Arc::new(Semaphore::new(1)),
             down: BTreeSet::new(),
-            told: HashMap::new(),
-            story: Story::default(),
+            seen: HashMap::new(),
+            trace: Trace::default(),
             rows: 0,
         };
-        stage.put_in_force();
-        Ok(stage)
+        host.put_in_force();
+        Ok(host)
     }
 
     /// Lets everything happen that is due before `to`, and at it if `within`; then it is `to`.
-    pub(crate) async fn advance(&mut self, to: Timestamp, within: bool) -> Result<(), StageFault> {
+    pub(crate) async fn advance(&mut self, to: Timestamp, within: bool) -> Result<(), VirtualHostFault> {
         let mut steps = 0;
         loop {
             self.carry_out().await?;
@@ -89,7 +93,7 @@ impl Stage {
                 Some(at) if at < to || (within && at <= to) => {
                     steps = if at > self.now { 0 } else { steps + 1 };
                     if steps > STEPS_MAX {
-                        return Err(StageFault::Stuck(crate::clock::rfc3339(self.now)));
+                        return Err(VirtualHostFault::Stuck(crate::clock::rfc3339(self.now)));
                     }
                     self.pass(at.max(self.now));
                     self.engine.handle(self.now, Event::Tick);
@@ -102,9 +106,9 @@ impl Stage {
     }
 
     /// Kills the host and starts it again, with what was committed and nothing else.
-    pub(crate) fn restart(&mut self) -> Result<(), StageFault> {
-        self.witness(Sight::Restarted);
-        self.engine = engine(&self.cast, &mut self.store, self.now)?;
+    pub(crate) fn restart(&mut self) -> Result<(), VirtualHostFault> {
+        self.record(TraceEvent::Restarted);
+        self.engine = engine(&self.deployment, &mut self.store, self.now)?;
         self.put_in_force();
         Ok(())
     }
@@ -138,11 +142,11 @@ impl Stage {
     }
 
     fn put_in_force(&mut self) {
-        let cast = &self.cast;
+        let deployment = &self.deployment;
         let bundle = Event::Bundle {
-            digest: cast.digest.clone(),
-            rules: cast.specs.clone(),
-            destinations: cast.destinations.clone(),
+            digest: deployment.digest.clone(),
+            rules: deployment.specs.clone(),
+            destinations: deployment.destinations.clone(),
         };
         self.engine.handle(self.now, bundle);
     }
@@ -152,16 +156,16 @@ impl Stage {
         self.clock.store(to.0, Ordering::Relaxed);
     }
 
-    fn witness(&mut self, sight: Sight) {
-        self.story.0.push(Sighting { at: self.now, sight });
+    fn record(&mut self, event: TraceEvent) {
+        self.trace.0.push(TraceEntry { at: self.now, event });
     }
 
-    async fn carry_out(&mut self) -> Result<(), StageFault> {
+    async fn carry_out(&mut self) -> Result<(), VirtualHostFault> {
         while let Some(action) = self.engine.poll_action() {
             let event = match action {
                 Action::Evaluate(run) => self.run(run).await,
                 Action::Persist(commit) => {
-                    self.store.commit(&commit).map_err(|error| StageFault::Store(error.to_string()))?;
+                    self.store.commit(&commit).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
                     Event::Persisted { nonce: commit.nonce, written: true }
                 }
                 Action::Deliver { id, destination, intent } => {
@@ -171,7 +175,7 @@ impl Stage {
                         Ok(Receipt::default())
                     };
                     let delivered = outcome.is_ok();
-                    self.witness(Sight::Delivery { to: destination, intent, delivered });
+                    self.record(TraceEvent::Delivery { to: destination, intent, delivered });
                     Event::Delivered { intent: id, outcome }
                 }
                 Action::Note(note) => {
@@ -186,7 +190,7 @@ impl Stage {
 
     async fn run(&mut self, run: Run) -> Event {
         let rows = AtomicU64::new(0);
-        let outcome = match self.cast.rules.get(&run.rule) {
+        let outcome = match self.deployment.rules.get(&run.rule) {
             Some(rule) => {
                 let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Tape::default()).await;
                 if let Ok(evaluation) = &mut outcome {
@@ -200,17 +204,17 @@ impl Stage {
         if run.purpose == Purpose::Live
             && let Ok(evaluation) = &outcome
         {
-            let mut found: HashMap<Told, u32> = HashMap::new();
+            let mut found: HashMap<SignalIdentity, u32> = HashMap::new();
             for signal in &evaluation.finding.signals {
                 let labels: Vec<_> = signal.labels.iter().map(|label| label.value.clone()).collect();
-                let (kind, said) = super::sighting::identity(signal);
+                let (kind, said) = super::trace::identity(signal);
                 let identity = (signal.at, kind, labels, said);
                 let nth = found.entry(identity.clone()).or_default();
                 *nth += 1;
-                let told = self.told.entry((run.rule.clone(), identity)).or_default();
+                let told = self.seen.entry((run.rule.clone(), identity)).or_default();
                 if *told < *nth {
                     *told = *nth;
-                    self.witness(Sight::Signal(signal.clone()));
+                    self.record(TraceEvent::Signal(signal.clone()));
                 }
             }
         }
@@ -218,7 +222,7 @@ impl Stage {
     }
 
     fn note(&mut self, note: Note) {
-        self.witness(Sight::Note(note));
+        self.record(TraceEvent::Note(note));
     }
 }
 
@@ -226,12 +230,16 @@ fn values(episode: &EpisodeRecord) -> Vec<&Option<String>> {
     episode.labels.iter().map(|label| &label.value).collect()
 }
 
-fn engine(cast: &Cast, store: &mut Memory, now: Timestamp) -> Result<Engine, StageFault> {
-    let host = HostId("rehearsal".into());
+fn engine(
+    deployment: &VirtualDeployment,
+    store: &mut Memory,
+    now: Timestamp,
+) -> Result<Engine, VirtualHostFault> {
+    let host = HostId("testing".into());
     let snapshot =
-        store.take_over(Partition(0), &host).map_err(|error| StageFault::Store(error.to_string()))?;
+        store.take_over(Partition(0), &host).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
     let config = EngineConfig {
-        environment: cast.environment.clone(),
+        environment: deployment.environment.clone(),
         // What is due happens when it is due, so that a test's times are round.
         jitter_max: Duration::ZERO,
         commit_interval: Duration::ZERO,

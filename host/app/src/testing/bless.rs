@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use watchbell_manifest::{Point, TestFile, Wanted};
 
+use super::compare::{Observed, What};
 use super::flow::flow;
-use super::judge::{Passed, What};
 use super::outcome::{Outcome, Verdict};
 
 /// What an entry says where the test does not say which members matter.
@@ -39,9 +39,9 @@ pub(crate) fn bless(files: &[TestFile], outcomes: &[Outcome]) -> std::io::Result
             let lines: BTreeSet<u32> =
                 discrepancies.iter().filter(|one| one.what != What::Forbidden).map(|one| one.line).collect();
             for line in lines {
-                let Some((_, passed)) = outcome.points.iter().find(|(at, _)| *at == line) else { continue };
+                let Some((_, observed)) = outcome.points.iter().find(|(at, _)| *at == line) else { continue };
                 let Some(point) = point_at(file, line) else { continue };
-                let text = written(point, passed);
+                let text = written(point, observed);
                 if edits.get(&line).is_some_and(|other| *other != text) {
                     torn.insert(line);
                 }
@@ -67,12 +67,12 @@ fn point_at(file: &TestFile, line: u32) -> Option<&Point> {
 }
 
 /// The point as its file would have it, without indentation.
-fn written(point: &Point, passed: &Passed) -> Vec<String> {
+fn written(point: &Point, observed: &Observed) -> Vec<String> {
     let mut lines = vec![format!("at: {}", point.at)];
     let lists = [
-        ("signals", &point.signals, &passed.signals, SIGNAL),
-        ("episodes", &point.episodes, &passed.episodes, EPISODE),
-        ("deliveries", &point.deliveries, &passed.deliveries, DELIVERY),
+        ("signals", &point.signals, &observed.signals, SIGNAL),
+        ("episodes", &point.episodes, &observed.episodes, EPISODE),
+        ("deliveries", &point.deliveries, &observed.deliveries, DELIVERY),
     ];
     for (name, wanted, seen, usual) in lists {
         let Some(wanted) = wanted else { continue };
@@ -86,7 +86,7 @@ fn written(point: &Point, passed: &Passed) -> Vec<String> {
         }
     }
     if point.gaps.is_some() {
-        lines.push(format!("gaps: {}", passed.gaps));
+        lines.push(format!("gaps: {}", observed.gaps));
     }
     lines
 }

@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 use watchbell_contract::Timestamp;
 use watchbell_manifest::{Point, Test, Wanted};
 
-use super::sighting::{self, Sight, Sighting};
-use super::stage::Stage;
+use super::trace::{self, TraceEntry, TraceEvent};
+use super::virtual_host::VirtualHost;
 
 /// Something that is not as it was wanted.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl What {
 
 /// What came to pass between two points, as tests compare it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Passed {
+pub(crate) struct Observed {
     pub(crate) signals: Vec<Map<String, Value>>,
     pub(crate) deliveries: Vec<Map<String, Value>>,
     pub(crate) episodes: Vec<Map<String, Value>>,
@@ -50,37 +50,33 @@ pub(crate) struct Passed {
 }
 
 /// Signals in order of their own time, deliveries in order of sending.
-pub(super) fn passed(story: &[Sighting], stage: &Stage, gaps: usize, start: Timestamp) -> Passed {
-    let mut signals: Vec<_> = story
+pub(super) fn observed(trace: &[TraceEntry], host: &VirtualHost, gaps: usize, start: Timestamp) -> Observed {
+    let mut signals: Vec<_> = trace
         .iter()
-        .filter_map(|sighting| match &sighting.sight {
-            Sight::Signal(signal) => Some((signal.at, sighting::signal(signal, start))),
+        .filter_map(|entry| match &entry.event {
+            TraceEvent::Signal(signal) => Some((signal.at, trace::signal(signal, start))),
             _ => None,
         })
         .collect();
     signals.sort_by_key(|(at, _)| *at);
-    let deliveries = story.iter().filter_map(|sighting| match &sighting.sight {
-        Sight::Delivery { to, intent, delivered } => Some(sighting::delivery(to, intent, *delivered)),
+    let deliveries = trace.iter().filter_map(|entry| match &entry.event {
+        TraceEvent::Delivery { to, intent, delivered } => Some(trace::delivery(to, intent, *delivered)),
         _ => None,
     });
-    Passed {
+    Observed {
         signals: signals.into_iter().map(|(_, signal)| signal).collect(),
         deliveries: deliveries.collect(),
-        episodes: stage
-            .open_episodes()
-            .into_iter()
-            .map(|episode| sighting::episode(episode, start))
-            .collect(),
+        episodes: host.open_episodes().into_iter().map(|episode| trace::episode(episode, start)).collect(),
         gaps: gaps as u64,
     }
 }
 
 /// What of `point` did not come, or came besides.
-pub(super) fn at_point(point: &Point, passed: &Passed) -> Vec<Discrepancy> {
+pub(super) fn at_point(point: &Point, observed: &Observed) -> Vec<Discrepancy> {
     let lists = [
-        (What::Signals, &point.signals, &passed.signals),
-        (What::Episodes, &point.episodes, &passed.episodes),
-        (What::Deliveries, &point.deliveries, &passed.deliveries),
+        (What::Signals, &point.signals, &observed.signals),
+        (What::Episodes, &point.episodes, &observed.episodes),
+        (What::Deliveries, &point.deliveries, &observed.deliveries),
     ];
     let differs = |wanted: &[Wanted], seen: &[Map<String, Value>]| {
         wanted.len() != seen.len() || wanted.iter().zip(seen).any(|(wanted, seen)| !wanted.fits(seen))
@@ -99,15 +95,15 @@ pub(super) fn at_point(point: &Point, passed: &Passed) -> Vec<Discrepancy> {
             Some(found(what, wanted.iter().map(|wanted| wanted.0.clone()).collect(), seen))
         })
         .collect();
-    if let Some(gaps) = point.gaps.filter(|gaps| *gaps != passed.gaps) {
+    if let Some(gaps) = point.gaps.filter(|gaps| *gaps != observed.gaps) {
         let count = |gaps: u64| Map::from_iter([("gaps".to_owned(), Value::from(gaps))]);
-        discrepancies.push(found(What::Gaps, vec![count(gaps)], &[count(passed.gaps)]));
+        discrepancies.push(found(What::Gaps, vec![count(gaps)], &[count(observed.gaps)]));
     }
     discrepancies
 }
 
 /// What came although the test says that it never does.
-pub(super) fn over_all(test: &Test, passed: &Passed) -> Vec<Discrepancy> {
+pub(super) fn over_all(test: &Test, observed: &Observed) -> Vec<Discrepancy> {
     let any = [Wanted(Map::new())];
     let (signals, deliveries): (&[Wanted], &[Wanted]) = match test.quiet {
         true => (&any, &any),
@@ -116,8 +112,8 @@ pub(super) fn over_all(test: &Test, passed: &Passed) -> Vec<Discrepancy> {
     let forbidden = |never: &[Wanted], seen: &[Map<String, Value>]| -> Vec<Map<String, Value>> {
         seen.iter().filter(|seen| never.iter().any(|never| never.fits(seen))).cloned().collect()
     };
-    let mut seen = forbidden(signals, &passed.signals);
-    seen.extend(forbidden(deliveries, &passed.deliveries));
+    let mut seen = forbidden(signals, &observed.signals);
+    seen.extend(forbidden(deliveries, &observed.deliveries));
     if seen.is_empty() {
         return Vec::new();
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use watchbell_manifest::{Bundle, Test, TestFile};
 
 use super::outcome::{Claim, Outcome};
-use super::theatre::Theatre;
+use super::runner::Runner;
 use crate::catalog::Catalog;
 
 /// One test in one environment.
@@ -54,13 +54,13 @@ pub(crate) fn run(
     let work = || -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let theatre = Theatre::open().await?;
+            let runner = Runner::open().await?;
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(job) = jobs.get(number) else { return Ok(()) };
                 let bundle = bundles.get(job.environment).context("every environment was loaded")?;
                 let (file, rule) = (&job.file.path, &job.file.rule);
-                let outcome = theatre.perform(file, rule, job.test, job.environment, bundle, catalog).await;
+                let outcome = runner.run(file, rule, job.test, job.environment, bundle, catalog).await;
                 done(&outcome);
                 outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, outcome));
             }

@@ -1,9 +1,9 @@
-//! Rules on trial: the real pipeline in virtual time, and what is to be said of what it did.
-pub(crate) mod stage; // a host without a clock, a disk and receivers
-pub(crate) mod sighting; // what happened on it
+//! Tests of rules: the real pipeline in virtual time, and what it did against what a test expects.
+pub(crate) mod virtual_host; // a host without a clock, a disk and receivers
+pub(crate) mod trace; // what happened on it
 pub(crate) mod documents; // what a test's documents are, and when they arrive
-mod theatre; // a node and a stage, one test after the other
-mod judge; // what happened against what was wanted
+mod runner; // one test after the other, on an embedded node
+mod compare; // what happened against what was expected
 mod flow; // values as YAML on one line
 pub(crate) mod outcome; // what became of a test
 pub(crate) mod suite; // many tests, on all cores

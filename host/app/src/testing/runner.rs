@@ -1,4 +1,4 @@
-//! A node and a stage, one test after the other.
+//! Runs tests, one after the other, on an embedded node and a virtual host.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use watchbell_manifest::{Bundle, Test, TestFault};
 use watchbell_node::{Config, Node, Trouble};
 use watchbell_pipeline::spec::RuleName;
 
+use super::compare::{self, Observed};
 use super::documents::{self, Arrival};
-use super::judge::{self, Passed};
 use super::outcome::{Claim, Outcome, Verdict};
-use super::stage::{Cast, Stage};
+use super::virtual_host::{VirtualDeployment, VirtualHost};
 use crate::bind::Bound;
 use crate::catalog::Catalog;
 use crate::clock;
 
 /// Lines of what happened that a failure shows.
-const STORY_MAX: usize = 60;
+const TRACE_LINES_MAX: usize = 60;
 
-/// What one worker plays on: an embedded node and a client, used again for every test.
-pub(super) struct Theatre {
+/// What one worker runs tests on: an embedded node and a client, used again for every test.
+pub(super) struct Runner {
     node: Node,
     clock: Arc<AtomicI64>,
     cluster: Cluster,
@@ -41,8 +41,8 @@ struct Indices<'a> {
 
 /// What happens to the world at an instant, in the order in which it does.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    Trouble(Option<TroubleKind>),
+enum Step {
+    Fault(Option<FaultKind>),
     Destination(String, bool),
     Restart,
     Arrive(usize),
@@ -50,13 +50,13 @@ enum Turn {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum TroubleKind {
+enum FaultKind {
     Refuse(u16),
     Partial,
     Unassigned(u32),
 }
 
-impl Theatre {
+impl Runner {
     pub(super) async fn open() -> Result<Self> {
         let clock = Arc::new(AtomicI64::new(0));
         let told = Arc::clone(&clock);
@@ -68,8 +68,8 @@ impl Theatre {
         Ok(Self { node, clock, cluster: Cluster::new(config)?, http: reqwest::Client::new() })
     }
 
-    /// Plays `test` in the environment of `bundle`.
-    pub(super) async fn perform(
+    /// Runs `test` in the environment of `bundle`.
+    pub(super) async fn run(
         &self,
         file: &Path,
         rule: &str,
@@ -88,7 +88,7 @@ impl Theatre {
             claim: Claim::of(test),
             took: Default::default(),
             verdict: Verdict::Passed,
-            story: Vec::new(),
+            trace: Vec::new(),
             points: Vec::new(),
         };
         if let Err(error) = self.play(rule, test, bundle, catalog, &mut outcome).await {
@@ -124,7 +124,7 @@ impl Theatre {
         let named = arrivals.iter().map(|arrival| arrival.index.as_str()).filter(is_named);
         self.create(&mut indices, named.chain([index.as_str()])).await?;
         let bound = Bound::new(rule, &bundle.environment, catalog, self.cluster.clone())?;
-        let cast = Cast {
+        let deployment = VirtualDeployment {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),
             specs: vec![rule.spec.clone()],
@@ -134,16 +134,16 @@ impl Theatre {
         // What was there before the host was.
         let before = arrivals.iter().take_while(|arrival| arrival.at <= test.start).count();
         self.index(&arrivals[..before], &mut indices).await?;
-        let mut stage = Stage::open(cast, test.start, Arc::clone(&self.clock))?;
-        let outcome_of = self.through(&mut indices, &arrivals, before, &mut stage, outcome).await;
-        let lines = stage.story.0.iter().filter_map(|sighting| sighting.line(test.start));
+        let mut host = VirtualHost::open(deployment, test.start, Arc::clone(&self.clock))?;
+        let outcome_of = self.through(&mut indices, &arrivals, before, &mut host, outcome).await;
+        let lines = host.trace.0.iter().filter_map(|entry| entry.line(test.start));
         let mut lines: Vec<String> = lines.collect();
-        if lines.len() > STORY_MAX {
-            let more = lines.len() - STORY_MAX;
-            lines.truncate(STORY_MAX);
+        if lines.len() > TRACE_LINES_MAX {
+            let more = lines.len() - TRACE_LINES_MAX;
+            lines.truncate(TRACE_LINES_MAX);
             lines.push(format!("           … and {more} more"));
         }
-        outcome.story = lines;
+        outcome.trace = lines;
         outcome_of
     }
 
@@ -152,49 +152,49 @@ impl Theatre {
         indices: &mut Indices<'_>,
         arrivals: &[Arrival],
         before: usize,
-        stage: &mut Stage,
+        host: &mut VirtualHost,
         outcome: &mut Outcome,
     ) -> Result<()> {
         let test = indices.test;
-        let mut turns = turns(test, arrivals, before);
-        turns.sort();
+        let mut steps = steps(test, arrivals, before);
+        steps.sort();
         let mut discrepancies = Vec::new();
         let (mut told, mut gaps) = (0, 0);
-        let mut turns = turns.into_iter().peekable();
-        while let Some((at, turn)) = turns.next() {
-            stage.advance(at, false).await?;
-            match turn {
-                Turn::Arrive(first) => {
+        let mut steps = steps.into_iter().peekable();
+        while let Some((at, step)) = steps.next() {
+            host.advance(at, false).await?;
+            match step {
+                Step::Arrive(first) => {
                     let mut end = first + 1;
-                    while turns.next_if(|(next, turn)| *next == at && *turn == Turn::Arrive(end)).is_some() {
+                    while steps.next_if(|(next, step)| *next == at && *step == Step::Arrive(end)).is_some() {
                         end += 1;
                     }
                     self.index(&arrivals[first..end], indices).await?;
                 }
-                Turn::Trouble(kind) => self.node.set_trouble(kind.map(|kind| match kind {
-                    TroubleKind::Refuse(status) => Trouble::Refuse(status),
-                    TroubleKind::Partial => Trouble::PartialShards,
-                    TroubleKind::Unassigned(shards) => Trouble::Unassigned(shards),
+                Step::Fault(kind) => self.node.set_trouble(kind.map(|kind| match kind {
+                    FaultKind::Refuse(status) => Trouble::Refuse(status),
+                    FaultKind::Partial => Trouble::PartialShards,
+                    FaultKind::Unassigned(shards) => Trouble::Unassigned(shards),
                 })),
-                Turn::Destination(name, down) => stage.set_down(&name, down),
-                Turn::Restart => {
+                Step::Destination(name, down) => host.set_down(&name, down),
+                Step::Restart => {
                     self.cluster.forget_mappings();
-                    stage.restart()?;
+                    host.restart()?;
                 }
-                Turn::Point(number) => {
-                    stage.advance(at, true).await?;
+                Step::Point(number) => {
+                    host.advance(at, true).await?;
                     let point = &test.expect[number];
-                    let passed =
-                        judge::passed(&stage.story.0[told..], stage, stage.gaps() - gaps, test.start);
-                    (told, gaps) = (stage.story.0.len(), stage.gaps());
-                    discrepancies.extend(judge::at_point(point, &passed));
-                    outcome.points.push((point.place.line, passed));
+                    let observed =
+                        compare::observed(&host.trace.0[told..], host, host.gaps() - gaps, test.start);
+                    (told, gaps) = (host.trace.0.len(), host.gaps());
+                    discrepancies.extend(compare::at_point(point, &observed));
+                    outcome.points.push((point.place.line, observed));
                 }
             }
         }
-        stage.advance(test.start + test.until, true).await?;
-        let all: Passed = judge::passed(&stage.story.0, stage, stage.gaps(), test.start);
-        discrepancies.extend(judge::over_all(test, &all));
+        host.advance(test.start + test.until, true).await?;
+        let all: Observed = compare::observed(&host.trace.0, host, host.gaps(), test.start);
+        discrepancies.extend(compare::over_all(test, &all));
         if !discrepancies.is_empty() {
             outcome.verdict = Verdict::Differs(discrepancies);
         }
@@ -253,38 +253,38 @@ impl Indices<'_> {
     }
 }
 
-fn turns(test: &Test, arrivals: &[Arrival], before: usize) -> Vec<(Timestamp, Turn)> {
-    let mut turns = Vec::new();
+fn steps(test: &Test, arrivals: &[Arrival], before: usize) -> Vec<(Timestamp, Step)> {
+    let mut steps = Vec::new();
     let end = test.start + test.until;
     for (number, arrival) in arrivals.iter().enumerate().skip(before).filter(|(_, arrival)| arrival.at <= end)
     {
-        turns.push((arrival.at, Turn::Arrive(number)));
+        steps.push((arrival.at, Step::Arrive(number)));
     }
     for fault in &test.faults {
         match fault {
-            TestFault::Restart { at } => turns.push((test.start + *at, Turn::Restart)),
+            TestFault::Restart { at } => steps.push((test.start + *at, Step::Restart)),
             TestFault::Search { from, to, status } => {
-                turns.push((test.start + *from, Turn::Trouble(Some(TroubleKind::Refuse(*status)))));
-                turns.push((test.start + *to, Turn::Trouble(None)));
+                steps.push((test.start + *from, Step::Fault(Some(FaultKind::Refuse(*status)))));
+                steps.push((test.start + *to, Step::Fault(None)));
             }
             TestFault::PartialShards { from, to } => {
-                turns.push((test.start + *from, Turn::Trouble(Some(TroubleKind::Partial))));
-                turns.push((test.start + *to, Turn::Trouble(None)));
+                steps.push((test.start + *from, Step::Fault(Some(FaultKind::Partial))));
+                steps.push((test.start + *to, Step::Fault(None)));
             }
             TestFault::Unassigned { from, to, shards } => {
-                turns.push((test.start + *from, Turn::Trouble(Some(TroubleKind::Unassigned(*shards)))));
-                turns.push((test.start + *to, Turn::Trouble(None)));
+                steps.push((test.start + *from, Step::Fault(Some(FaultKind::Unassigned(*shards)))));
+                steps.push((test.start + *to, Step::Fault(None)));
             }
             TestFault::Destination { from, to, name } => {
-                turns.push((test.start + *from, Turn::Destination(name.clone(), true)));
-                turns.push((test.start + *to, Turn::Destination(name.clone(), false)));
+                steps.push((test.start + *from, Step::Destination(name.clone(), true)));
+                steps.push((test.start + *to, Step::Destination(name.clone(), false)));
             }
         }
     }
     for (number, point) in test.expect.iter().enumerate() {
-        turns.push((test.start + point.at, Turn::Point(number)));
+        steps.push((test.start + point.at, Step::Point(number)));
     }
-    turns
+    steps
 }
 
 /// Where a test's documents go if it does not say.
