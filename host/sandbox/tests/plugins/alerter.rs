@@ -55,7 +55,7 @@ async fn the_host_sends_every_golden_request() {
 }
 
 fn golden_files(product: &str) -> Vec<PathBuf> {
-    let folder = sources("alerter-http").join("vendors").join(product).join("golden");
+    let folder = sources("alerter-http").join("products").join(product).join("golden");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files

@@ -1,7 +1,7 @@
 //! The shipped plugins as components: the cases of each rule, which its own tests run natively, and the alerter's
 //! golden messages, whose requests go through the host's own preparation to a receiver on loopback.
 mod rules; // plugins/rule-*/cases.json
-mod alerter; // plugins/alerter-http/vendors/*/golden
+mod alerter; // plugins/alerter-http/products/*/golden
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

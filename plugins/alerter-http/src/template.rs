@@ -2,10 +2,10 @@ use minijinja::value::{Rest, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 use serde_json::Value as Json;
 
-use crate::facts::{Facts, ITEM, NAMES};
+use crate::context::{Context, ITEM, NAMES};
 
 /// Templates in strings, rendered.
-pub(crate) struct Words {
+pub(crate) struct Templates {
     env: Environment<'static>,
     /// Values are escaped for Slack's mrkdwn, where they are not so already.
     is_mrkdwn: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Words {
 /// Where a path's value was empty. No value holds it, for values are percent-encoded.
 const EMPTY: &str = "\0";
 
-impl Words {
+impl Templates {
     pub(crate) fn new() -> Self {
         // minijinja's whole set would be half of the module.
         let mut env = Environment::empty();
@@ -44,16 +44,16 @@ impl Words {
 
     /// As `new`, for a product whose texts are mrkdwn: a value is data, and calls nobody.
     pub(crate) fn of_mrkdwn() -> Self {
-        let mut words = Self { is_mrkdwn: true, ..Self::new() };
-        words.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
-        words
+        let mut templates = Self { is_mrkdwn: true, ..Self::new() };
+        templates.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
+        templates
     }
 
     /// A path. Each value is one segment or a part of one: it is percent-encoded, and where a segment would be empty
     /// or dots alone, which lead elsewhere, there are underscores.
-    pub(crate) fn path(source: &str, facts: &Facts) -> Result<String, String> {
-        let mut words = Self::new();
-        words.env.set_formatter(|out, _, value| {
+    pub(crate) fn path(source: &str, context: &Context) -> Result<String, String> {
+        let mut templates = Self::new();
+        templates.env.set_formatter(|out, _, value| {
             let text =
                 if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
             if text.is_empty() {
@@ -61,37 +61,37 @@ impl Words {
             }
             Ok(out.write_str(&percent_encoded(&text))?)
         });
-        let path = words.text(source, facts)?;
+        let path = templates.text(source, context)?;
         Ok(path.split('/').map(segment).collect::<Vec<_>>().join("/"))
     }
 
     /// What `source` comes to: of the expression's own type if it is one `{{ expression }}` and nothing else, a
     /// string otherwise. `None`: the expression is undefined.
-    pub(crate) fn value(&self, source: &str, facts: &Facts) -> Result<Option<Json>, String> {
+    pub(crate) fn value(&self, source: &str, context: &Context) -> Result<Option<Json>, String> {
         if let Some(inner) = lone_expression(source)
             && let Ok(expression) = self.env.compile_expression(inner)
         {
-            let value = expression.eval(facts.context()).map_err(told)?;
+            let value = expression.eval(context.value()).map_err(told)?;
             let typed = json(&value)?;
             let is_plain = self.is_mrkdwn && !value.is_safe();
             return Ok(if is_plain { typed.map(|typed| escaped(typed, &value)) } else { typed });
         }
-        self.text(source, facts).map(|text| Some(Json::String(text)))
+        self.text(source, context).map(|text| Some(Json::String(text)))
     }
 
-    pub(crate) fn text(&self, source: &str, facts: &Facts) -> Result<String, String> {
-        self.env.render_str(source, facts.context()).map_err(told)
+    pub(crate) fn text(&self, source: &str, context: &Context) -> Result<String, String> {
+        self.env.render_str(source, context.value()).map_err(told)
     }
 
     /// What a bare expression comes to.
-    pub(crate) fn expression(&self, source: &str, facts: &Facts) -> Result<Option<Json>, String> {
+    pub(crate) fn expression(&self, source: &str, context: &Context) -> Result<Option<Json>, String> {
         let expression = self.env.compile_expression(source).map_err(told)?;
-        json(&expression.eval(facts.context()).map_err(told)?)
+        json(&expression.eval(context.value()).map_err(told)?)
     }
 
-    pub(crate) fn holds(&self, condition: &str, facts: &Facts) -> Result<bool, String> {
+    pub(crate) fn holds(&self, condition: &str, context: &Context) -> Result<bool, String> {
         let expression = self.env.compile_expression(condition).map_err(told)?;
-        Ok(expression.eval(facts.context()).map_err(told)?.is_true())
+        Ok(expression.eval(context.value()).map_err(told)?.is_true())
     }
 
     /// What is wrong with a template, without a message to try it on.
@@ -101,7 +101,7 @@ impl Words {
             Err(error) => return tell(told(error)),
         };
         unknown_names(template.undeclared_variables(false), within_each, tell);
-        if let Err(error) = template.render(Facts::sample().context()) {
+        if let Err(error) = template.render(Context::sample().value()) {
             tell_if_certain(error, tell);
         }
     }
@@ -112,7 +112,7 @@ impl Words {
             Err(error) => return tell(told(error)),
         };
         unknown_names(expression.undeclared_variables(false), within_each, tell);
-        if let Err(error) = expression.eval(Facts::sample().context()) {
+        if let Err(error) = expression.eval(Context::sample().value()) {
             tell_if_certain(error, tell);
         }
     }

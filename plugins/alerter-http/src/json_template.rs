@@ -2,36 +2,36 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use crate::facts::Facts;
-use crate::words::Words;
+use crate::context::Context;
+use crate::template::Templates;
 
 /// A JSON tree whose strings are templates. They are rendered within the parsed tree, so that no value, whatever
 /// it holds, can change the tree's shape. Three objects stand for something else:
 ///
 /// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two, or nothing.
 /// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is `item` in it.
-/// - `{"$template": POINTER, "$else": TREE}`: the parameter there, a tree itself. In vendors' data only.
+/// - `{"$template": POINTER, "$else": TREE}`: the parameter there, a tree itself. In a product's own data only.
 ///
 /// A member or an item that comes to nothing is left out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tree<'a> {
+pub(crate) struct JsonTemplate<'a> {
     tree: &'a Json,
     origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Origin {
-    Vendor,
+    Product,
     Params,
 }
 
 /// What a tree is rendered with.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    pub(crate) words: &'a Words,
+pub(crate) struct Scope<'a> {
+    pub(crate) templates: &'a Templates,
     /// Where `$template` looks.
     pub(crate) params: &'a Json,
-    pub(crate) facts: &'a Facts,
+    pub(crate) context: &'a Context,
 }
 
 /// A JSON pointer into the template, and what is wrong there.
@@ -46,11 +46,11 @@ const ELSE: &str = "$else";
 const EACH: &str = "$each";
 const ITEM: &str = "$item";
 
-impl<'a> Tree<'a> {
+impl<'a> JsonTemplate<'a> {
     pub(crate) const TEMPLATE: &'static str = "$template";
 
-    pub(crate) fn from_vendor(tree: &'a Json) -> Self {
-        Self { tree, origin: Origin::Vendor }
+    pub(crate) fn from_product(tree: &'a Json) -> Self {
+        Self { tree, origin: Origin::Product }
     }
 
     pub(crate) fn from_params(tree: &'a Json) -> Self {
@@ -58,19 +58,19 @@ impl<'a> Tree<'a> {
     }
 
     /// What the tree comes to. `None`: nothing.
-    pub(crate) fn render(self, scene: Scene<'_>) -> Result<Option<Json>, Failure> {
-        self.render_at(scene, &mut String::new())
+    pub(crate) fn render(self, scope: Scope<'_>) -> Result<Option<Json>, Failure> {
+        self.render_at(scope, &mut String::new())
     }
 
-    fn render_at(self, scene: Scene<'_>, at: &mut String) -> Result<Option<Json>, Failure> {
-        let Scene { words, params, facts } = scene;
+    fn render_at(self, scope: Scope<'_>, at: &mut String) -> Result<Option<Json>, Failure> {
+        let Scope { templates, params, context } = scope;
         match self.tree {
-            Json::String(source) => words.value(source, facts).map_err(|message| (at.clone(), message)),
+            Json::String(source) => templates.value(source, context).map_err(|message| (at.clone(), message)),
             Json::Array(items) => {
                 let mut rendered = Vec::with_capacity(items.len());
                 for (number, item) in items.iter().enumerate() {
                     let item_tree = self.inner(item);
-                    let item = deeper(at, &number.to_string(), |at| item_tree.render_at(scene, at))?;
+                    let item = deeper(at, &number.to_string(), |at| item_tree.render_at(scope, at))?;
                     match item {
                         // The items of an `$each` in a list are items of that list.
                         Some(Json::Array(inner)) if item_tree.is_each() => rendered.extend(inner),
@@ -83,24 +83,25 @@ impl<'a> Tree<'a> {
             Json::Object(members) => match operator(members) {
                 Some(IF) => {
                     let condition = text(members, IF);
-                    let holds =
-                        words.holds(condition, facts).map_err(|message| (format!("{at}/{IF}"), message))?;
+                    let holds = templates
+                        .holds(condition, context)
+                        .map_err(|message| (format!("{at}/{IF}"), message))?;
                     let branch = if holds { THEN } else { ELSE };
-                    self.branch(members, branch, scene, at)
+                    self.branch(members, branch, scope, at)
                 }
-                Some(EACH) => self.each(members, scene, at).map(Some),
-                Some(Self::TEMPLATE) if self.origin == Origin::Vendor => {
+                Some(EACH) => self.each(members, scope, at).map(Some),
+                Some(Self::TEMPLATE) if self.origin == Origin::Product => {
                     let pointer = text(members, Self::TEMPLATE);
                     match params.pointer(pointer) {
-                        Some(own) => Tree::from_params(own).render_at(scene, &mut pointer.to_owned()),
-                        None => self.branch(members, ELSE, scene, at),
+                        Some(own) => JsonTemplate::from_params(own).render_at(scope, &mut pointer.to_owned()),
+                        None => self.branch(members, ELSE, scope, at),
                     }
                 }
                 Some(other) => Err((at.clone(), unknown_operator(other))),
                 None => {
                     let mut rendered = Map::new();
                     for (name, member) in members {
-                        let member = deeper(at, name, |at| self.inner(member).render_at(scene, at))?;
+                        let member = deeper(at, name, |at| self.inner(member).render_at(scope, at))?;
                         if let Some(member) = member {
                             rendered.insert(name.clone(), member);
                         }
@@ -116,11 +117,11 @@ impl<'a> Tree<'a> {
         self,
         members: &'a Map<String, Json>,
         name: &str,
-        scene: Scene<'_>,
+        scope: Scope<'_>,
         at: &mut String,
     ) -> Result<Option<Json>, Failure> {
         match members.get(name) {
-            Some(tree) => deeper(at, name, |at| self.inner(tree).render_at(scene, at)),
+            Some(tree) => deeper(at, name, |at| self.inner(tree).render_at(scope, at)),
             None => Ok(None),
         }
     }
@@ -128,12 +129,12 @@ impl<'a> Tree<'a> {
     fn each(
         self,
         members: &'a Map<String, Json>,
-        scene: Scene<'_>,
+        scope: Scope<'_>,
         at: &mut String,
     ) -> Result<Json, Failure> {
-        let items = scene
-            .words
-            .expression(text(members, EACH), scene.facts)
+        let items = scope
+            .templates
+            .expression(text(members, EACH), scope.context)
             .map_err(|message| (format!("{at}/{EACH}"), message))?;
         let items = match items {
             Some(Json::Array(items)) => items,
@@ -142,26 +143,32 @@ impl<'a> Tree<'a> {
         };
         let mut rendered = Vec::new();
         for item in items.into_iter().take(ITEMS_MAX) {
-            let facts = scene.facts.with_item(item);
-            rendered.extend(self.branch(members, ITEM, Scene { facts: &facts, ..scene }, at)?);
+            let context = scope.context.with_item(item);
+            rendered.extend(self.branch(members, ITEM, Scope { context: &context, ..scope }, at)?);
         }
         Ok(Json::Array(rendered))
     }
 
     /// Tells all that is wrong with the tree, where it stands below `at`.
     pub(crate) fn check(self, at: &str, faults: &mut BTreeSet<Failure>) {
-        self.check_at(&Words::new(), false, &mut at.to_owned(), faults);
+        self.check_at(&Templates::new(), false, &mut at.to_owned(), faults);
     }
 
-    fn check_at(self, words: &Words, within_each: bool, at: &mut String, faults: &mut BTreeSet<Failure>) {
+    fn check_at(
+        self,
+        templates: &Templates,
+        within_each: bool,
+        at: &mut String,
+        faults: &mut BTreeSet<Failure>,
+    ) {
         match self.tree {
-            Json::String(source) => words.check(source, within_each, &mut |message| {
+            Json::String(source) => templates.check(source, within_each, &mut |message| {
                 faults.insert((at.clone(), message));
             }),
             Json::Array(items) => {
                 for (number, item) in items.iter().enumerate() {
                     deeper(at, &number.to_string(), |at| {
-                        self.inner(item).check_at(words, within_each, at, faults);
+                        self.inner(item).check_at(templates, within_each, at, faults);
                     });
                 }
             }
@@ -170,7 +177,7 @@ impl<'a> Tree<'a> {
                 let belonging: &[&str] = match operator {
                     Some(IF) => &[IF, THEN, ELSE],
                     Some(EACH) => &[EACH, ITEM],
-                    Some(Self::TEMPLATE) if self.origin == Origin::Vendor => &[Self::TEMPLATE, ELSE],
+                    Some(Self::TEMPLATE) if self.origin == Origin::Product => &[Self::TEMPLATE, ELSE],
                     Some(other) => {
                         faults.insert((at.clone(), unknown_operator(other)));
                         return;
@@ -188,14 +195,14 @@ impl<'a> Tree<'a> {
                     deeper(at, name, |at| match operator {
                         Some(it) if it == name => match member.as_str() {
                             Some(_) if it == Self::TEMPLATE => {}
-                            Some(source) => words.check_expression(source, within_each, &mut |message| {
+                            Some(source) => templates.check_expression(source, within_each, &mut |message| {
                                 faults.insert((at.clone(), message));
                             }),
                             None => {
                                 faults.insert((at.clone(), "not a string".to_owned()));
                             }
                         },
-                        _ => self.inner(member).check_at(words, within_each, at, faults),
+                        _ => self.inner(member).check_at(templates, within_each, at, faults),
                     });
                 }
             }
@@ -216,7 +223,7 @@ impl<'a> Tree<'a> {
 fn operator(members: &Map<String, Json>) -> Option<&str> {
     let first =
         |names: &[&str]| members.keys().find(|name| names.contains(&name.as_str())).map(String::as_str);
-    first(&[IF, EACH, Tree::TEMPLATE])
+    first(&[IF, EACH, JsonTemplate::TEMPLATE])
         .or_else(|| members.keys().find(|name| name.starts_with('$')).map(String::as_str))
 }
 

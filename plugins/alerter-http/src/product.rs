@@ -5,12 +5,12 @@ use serde_json::Value as Json;
 use watchbell_sdk::{Product, TextFormat};
 
 use crate::answer::Answer;
-use crate::tree::Tree;
+use crate::json_template::JsonTemplate;
 
-/// `vendor.json`: everything that sets a product apart.
+/// `product.json`: everything that sets a product apart.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Vendor {
+pub(crate) struct ProductSpec {
     /// One sentence for people.
     summary: String,
     text: Text,
@@ -43,7 +43,7 @@ enum Format {
     Mrkdwn,
 }
 
-/// Trees of templates; see `tree` for what they may hold.
+/// Trees of templates; see `json_template` for what they may hold.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestTemplate {
@@ -64,7 +64,7 @@ pub(crate) struct RequestTemplate {
     pub(crate) form: Json,
 }
 
-impl Vendor {
+impl ProductSpec {
     pub(crate) fn is_mrkdwn(&self) -> bool {
         self.text.format == Format::Mrkdwn
     }
@@ -114,7 +114,7 @@ impl Vendor {
     pub(crate) fn check(&self) -> Result<(), Vec<String>> {
         let mut faults = BTreeSet::new();
         for (number, tree) in self.request.trees().into_iter().enumerate() {
-            Tree::from_vendor(tree).check(&number.to_string(), &mut faults);
+            JsonTemplate::from_product(tree).check(&number.to_string(), &mut faults);
         }
         let mut faults: Vec<String> =
             faults.into_iter().map(|(path, message)| format!("request {path}: {message}")).collect();
@@ -135,14 +135,14 @@ impl RequestTemplate {
 
 /// The parameter that takes the place of the whole tree, if it is there.
 fn given<'a>(tree: &'a Json, params: &Json) -> Option<&'a str> {
-    let pointer = tree.get(Tree::TEMPLATE)?.as_str()?;
+    let pointer = tree.get(JsonTemplate::TEMPLATE)?.as_str()?;
     params.pointer(pointer).map(|_| pointer)
 }
 
 fn pointers_of_templates<'a>(tree: &'a Json, pointers: &mut BTreeSet<&'a str>) {
     match tree {
         Json::Object(members) => {
-            pointers.extend(members.get(Tree::TEMPLATE).and_then(Json::as_str));
+            pointers.extend(members.get(JsonTemplate::TEMPLATE).and_then(Json::as_str));
             members.values().for_each(|member| pointers_of_templates(member, pointers));
         }
         Json::Array(items) => items.iter().for_each(|item| pointers_of_templates(item, pointers)),

@@ -1,27 +1,27 @@
-use crate::vendor::Vendor;
+use crate::product::ProductSpec;
 
-macro_rules! vendors {
+macro_rules! products {
     ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../vendors/", $name, "/vendor.json")))),*]
+        &[$(($name, include_str!(concat!("../products/", $name, "/product.json")))),*]
     };
 }
 
 /// Every product: a name in this list and a folder of that name.
-const VENDORS: &[(&str, &str)] = vendors! {
+const PRODUCTS: &[(&str, &str)] = products! {
     "slack"
     "webhook"
 };
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    VENDORS.iter().map(|(name, _)| *name)
+    PRODUCTS.iter().map(|(name, _)| *name)
 }
 
-pub(crate) fn find(product: &str) -> Result<Vendor, String> {
-    let Some((_, data)) = VENDORS.iter().find(|(name, _)| *name == product) else {
+pub(crate) fn find(product: &str) -> Result<ProductSpec, String> {
+    let Some((_, data)) = PRODUCTS.iter().find(|(name, _)| *name == product) else {
         let known: Vec<_> = names().collect();
         return Err(format!("unknown product `{product}`: there are `{}`", known.join("`, `")));
     };
-    serde_json::from_str(data).map_err(|error| format!("vendors/{product}/vendor.json: {error}"))
+    serde_json::from_str(data).map_err(|error| format!("products/{product}/product.json: {error}"))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn the_list_and_the_folders_agree() {
-        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/vendors")).unwrap();
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/products")).unwrap();
         let folders: BTreeSet<String> =
             folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names().map(str::to_owned).collect::<BTreeSet<_>>(), folders);
@@ -41,8 +41,8 @@ mod tests {
     #[test]
     fn the_data_of_each_product_can_be_used() {
         for name in names() {
-            let vendor = find(name).unwrap();
-            vendor.check().unwrap_or_else(|faults| panic!("vendors/{name}/vendor.json: {faults:#?}"));
+            let spec = find(name).unwrap();
+            spec.check().unwrap_or_else(|faults| panic!("products/{name}/product.json: {faults:#?}"));
         }
     }
 

@@ -42,13 +42,13 @@ pub(crate) const ITEM: &str = "item";
 
 /// The message and the destination's parameters, by the names that templates call them.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct Context {
     members: Map<String, Json>,
     /// The members once more, as minijinja takes them.
-    context: Value,
+    value: Value,
 }
 
-impl Facts {
+impl Context {
     pub(crate) fn of(intent: &Intent, params: &Json) -> Self {
         let labels: Vec<Json> =
             intent.labels.iter().map(|label| json!({ "name": label.name, "value": label.value })).collect();
@@ -123,17 +123,17 @@ impl Facts {
         Self::new(members)
     }
 
-    pub(crate) fn context(&self) -> Value {
-        self.context.clone()
+    pub(crate) fn value(&self) -> Value {
+        self.value.clone()
     }
 
     fn new(members: Map<String, Json>) -> Self {
-        let value = |(name, member): (&String, &Json)| {
+        let as_value = |(name, member): (&String, &Json)| {
             let is_rendered = RENDERED.contains(&name.as_str());
             (name.clone(), if is_rendered { rendered(member) } else { fields::value(member, &str::to_owned) })
         };
-        let context = members.iter().map(value).collect::<BTreeMap<String, Value>>();
-        Self { context: context.into(), members }
+        let value = members.iter().map(as_value).collect::<BTreeMap<String, Value>>();
+        Self { value: value.into(), members }
     }
 }
 
@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn the_list_of_names_is_what_a_message_has() {
-        let facts = Facts::sample();
-        let has: BTreeSet<&str> = facts.members.keys().map(String::as_str).collect();
+        let context = Context::sample();
+        let has: BTreeSet<&str> = context.members.keys().map(String::as_str).collect();
         assert_eq!(has, NAMES.iter().copied().collect());
     }
 }
