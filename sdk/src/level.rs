@@ -10,11 +10,11 @@ use crate::{Duration, Timestamp, grid};
 /// beat to its plan's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
-    told: Option<Told>,
+    reported: Option<Reported>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Told {
+struct Reported {
     value: f64,
     is_upwards: bool,
 }
@@ -34,29 +34,30 @@ impl Level {
 
     /// Whether to tell of a level that is at `value` now, where upwards is worse or downwards is.
     pub fn tells(&mut self, value: f64, is_upwards: bool, is_beat: bool) -> bool {
-        let is_due = self.told.filter(|_| !is_beat).is_none_or(|told| told.is_worse(value, is_upwards));
+        let is_due =
+            self.reported.filter(|_| !is_beat).is_none_or(|reported| reported.is_worse(value, is_upwards));
         if is_due {
-            self.told = Some(Told { value, is_upwards });
+            self.reported = Some(Reported { value, is_upwards });
         }
         is_due
     }
 
     /// Whether to tell of a level that is at `value` now because nothing was told of it, or of one the other way.
     pub fn begins(&mut self, value: f64, is_upwards: bool) -> bool {
-        let begins = self.told.is_none_or(|told| told.is_upwards != is_upwards);
+        let begins = self.reported.is_none_or(|reported| reported.is_upwards != is_upwards);
         if begins {
-            self.told = Some(Told { value, is_upwards });
+            self.reported = Some(Reported { value, is_upwards });
         }
         begins
     }
 
     /// It is no more: the next one begins anew.
     pub fn end(&mut self) {
-        self.told = None;
+        self.reported = None;
     }
 }
 
-impl Told {
+impl Reported {
     /// By a tenth, or the other way round.
     fn is_worse(self, value: f64, is_upwards: bool) -> bool {
         let tenth = self.value.abs() / 10.0;

@@ -62,7 +62,7 @@ mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod table; // found by hashes, grown by small steps
 mod key_map; // something per key
-mod runs; // places in time with a number at each
+mod packed_counts; // places in time with a number at each
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
 mod listed; // one value, as a parameter lists it
@@ -100,7 +100,7 @@ pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
-pub use signal::{Kind, Signal, Signals};
+pub use signal::{Signal, SignalKind, Signals};
 pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};

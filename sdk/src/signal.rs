@@ -14,7 +14,7 @@ pub struct Signal {
     /// How long a firing level holds without another signal; `None`: until the next check.
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
-    pub kind: Kind,
+    pub kind: SignalKind,
     /// The number that is judged; `worse:` of a manifest compares it. Only finite ones are kept.
     pub value: Option<f64>,
     /// What it was compared with.
@@ -29,7 +29,7 @@ pub struct Signal {
 
 /// Which kind of signal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum SignalKind {
     /// A level that holds until `until`.
     Firing,
     /// The end of a level.
@@ -53,20 +53,20 @@ const INSTANT_BYTES_MAX: usize = 3 << 20;
 impl Signal {
     /// A level that holds until [`until`](Self::until).
     pub fn firing(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Firing, labels, at)
+        Self::new(SignalKind::Firing, labels, at)
     }
 
     /// The end of a level.
     pub fn clear(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Clear, labels, at)
+        Self::new(SignalKind::Clear, labels, at)
     }
 
     /// Something announced once.
     pub fn event(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Event, labels, at)
+        Self::new(SignalKind::Event, labels, at)
     }
 
-    fn new(kind: Kind, labels: Labels, at: Timestamp) -> Self {
+    fn new(kind: SignalKind, labels: Labels, at: Timestamp) -> Self {
         Self {
             labels,
             at,
@@ -147,9 +147,9 @@ impl Signal {
             at: self.at.0,
             until: self.until.map(|until| until.0),
             kind: match self.kind {
-                Kind::Firing => wire::SignalKind::Firing,
-                Kind::Clear => wire::SignalKind::Clear,
-                Kind::Event => wire::SignalKind::Event,
+                SignalKind::Firing => wire::SignalKind::Firing,
+                SignalKind::Clear => wire::SignalKind::Clear,
+                SignalKind::Event => wire::SignalKind::Event,
             },
             value: self.value,
             threshold: self.threshold,

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Answer, Call, Native, Runner};
 
@@ -72,7 +72,7 @@ fn a_signal_says_what_is_new() {
     let case = rule().key(["host"]).document(secs(60), json!({ "host": "a", "user": "eve" }));
     let told = case.run::<NewTerm>();
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].kind, told[0].value), (Kind::Event, Some(1.0)));
+    assert_eq!((told[0].kind, told[0].value), (SignalKind::Event, Some(1.0)));
     assert_eq!(told[0].labels, Labels(vec![Some("a".into())]));
     assert_eq!(told[0].summary, "a new value of user: eve");
     let expected =

@@ -24,8 +24,8 @@ use serde_json::{Map, Value};
 use super::documents;
 pub use super::documents::Answers;
 use super::runner::{Native, Runner};
-use super::timeline::{Of, Timeline, Told};
-use crate::signal::Kind;
+use super::timeline::{Of, ReportedSignal, Timeline};
+use crate::signal::SignalKind;
 use crate::{Duration, Rule, Signal, Timestamp};
 
 /// Where a case's time begins: 2024-01-01T00:00:00Z, a multiple of every likely grid.
@@ -240,7 +240,7 @@ impl Case {
     ///
     /// # Errors
     /// What the rule failed with, as text.
-    pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<Told>, String> {
+    pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<ReportedSignal>, String> {
         let mut timeline = self.timeline(runner)?;
         let mut told = Vec::new();
         for end in self.window_ends() {
@@ -339,9 +339,9 @@ impl Expected {
         Self {
             at: signal.at.since(ORIGIN),
             kind: Some(match signal.kind {
-                Kind::Firing => ExpectedKind::Firing,
-                Kind::Clear => ExpectedKind::Clear,
-                Kind::Event => ExpectedKind::Event,
+                SignalKind::Firing => ExpectedKind::Firing,
+                SignalKind::Clear => ExpectedKind::Clear,
+                SignalKind::Event => ExpectedKind::Event,
             }),
             labels: Some(key.iter().cloned().zip(signal.labels.0.iter().cloned()).collect()),
             until: signal.until.map(|until| until.since(ORIGIN)),

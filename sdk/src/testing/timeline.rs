@@ -3,7 +3,7 @@ use super::documents::Document;
 use super::pages::answer;
 use super::runner::{Call, Runner};
 use crate::grid::{self, with_phase};
-use crate::signal::Kind;
+use crate::signal::SignalKind;
 use crate::{Duration, Signal, Timestamp, Window};
 
 /// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
@@ -21,7 +21,7 @@ pub struct Timeline<'r> {
     state: Option<Vec<u8>>,
     settled: Timestamp,
     cursor: Timestamp,
-    told: Vec<Told>,
+    told: Vec<ReportedSignal>,
 }
 
 /// What a timeline is of.
@@ -34,7 +34,7 @@ pub(super) struct Of {
 
 /// A signal that was told, and what a host knows it by.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct ReportedSignal {
     /// What was found.
     pub signal: Signal,
     /// The end of the window that told it.
@@ -85,7 +85,7 @@ impl<'r> Timeline<'r> {
     ///
     /// # Errors
     /// What the rule failed with, as text.
-    pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
+    pub fn advance(&mut self, end: Timestamp) -> Result<Vec<ReportedSignal>, String> {
         let phase = grid::phase(self.settled, end, self.grid);
         let late = floor(end - self.lateness, phase, self.grid);
         let window = Window { start: self.settled, settled: self.settled.max(late), end };
@@ -110,7 +110,7 @@ impl<'r> Timeline<'r> {
             .signals
             .into_iter()
             .filter(|signal| is_new(signal))
-            .map(|signal| Told { signal, window_end: end })
+            .map(|signal| ReportedSignal { signal, window_end: end })
             .collect();
         self.told =
             before.into_iter().chain(anew.clone()).filter(|told| told.signal.at >= window.settled).collect();
@@ -133,7 +133,7 @@ impl<'r> Timeline<'r> {
 
 /// Two documents of one instant are two events; a level is one, whichever document tells it.
 fn document(signal: &Signal) -> Option<(&str, &str)> {
-    signal.evidence.as_ref().filter(|_| signal.kind == Kind::Event)?.document()
+    signal.evidence.as_ref().filter(|_| signal.kind == SignalKind::Event)?.document()
 }
 
 /// The last instant at or before `at` that is on the grid, so that no bucket is cut in two.

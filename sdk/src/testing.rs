@@ -13,4 +13,4 @@ pub use case::Case;
 pub use mock::{MockHttp, take_logs};
 pub use runner::{Answer, Call, Native, Runner};
 pub use serde_json::Value as Json;
-pub use timeline::{Timeline, Told};
+pub use timeline::{ReportedSignal, Timeline};

@@ -8,7 +8,7 @@ use serde::{Deserializer, Serialize, Serializer};
 
 /// Places in order, each once, each with a number above zero.
 #[derive(Clone)]
-pub(crate) enum Runs {
+pub(crate) enum PackedCounts {
     /// At most two, as most keys of a million hold: the newer at `high · 2³² + low`, the older `step` before it. A
     /// number of zero says that there is none; without a newer one there is no older one.
     Few {
@@ -23,7 +23,7 @@ pub(crate) enum Runs {
 
 #[derive(Clone)]
 pub(crate) struct Many {
-    runs: VecDeque<(i64, u32)>,
+    counts: VecDeque<(i64, u32)>,
     total: u64,
 }
 
@@ -33,13 +33,13 @@ const PIECE_BYTES: usize = 16;
 /// farther is written as if it lay there.
 const FAR: i64 = 1 << 60;
 
-impl Default for Runs {
+impl Default for PackedCounts {
     fn default() -> Self {
         Self::Few { low: 0, step: 0, high: 0, newer: 0, older: 0 }
     }
 }
 
-impl Runs {
+impl PackedCounts {
     /// Adds `count` at `place`.
     #[inline]
     pub(crate) fn add(&mut self, place: i64, count: u32) {
@@ -93,8 +93,8 @@ impl Runs {
 
     #[cold]
     fn add_to_many(&mut self, place: i64, count: u32) {
-        let (runs, total) = (self.iter().collect(), self.total());
-        let mut many = Box::new(Many { runs, total });
+        let (counts, total) = (self.iter().collect(), self.total());
+        let mut many = Box::new(Many { counts, total });
         many.add(place, count);
         *self = Self::Many(many);
     }
@@ -120,11 +120,11 @@ impl Runs {
                 }
             }
             Self::Many(many) => {
-                let Ok(index) = many.runs.binary_search_by_key(&place, |run| run.0) else { return false };
+                let Ok(index) = many.counts.binary_search_by_key(&place, |run| run.0) else { return false };
                 many.total -= 1;
-                many.runs[index].1 -= 1;
-                if many.runs[index].1 == 0 {
-                    many.runs.remove(index);
+                many.counts[index].1 -= 1;
+                if many.counts[index].1 == 0 {
+                    many.counts.remove(index);
                     self.shrink();
                 }
                 true
@@ -139,10 +139,10 @@ impl Runs {
             Self::Few { older, .. } if *older > 0 => *older = 0,
             Self::Few { newer, .. } => *newer = 0,
             Self::Many(many) => {
-                if let Some((_, count)) = many.runs.pop_front() {
+                if let Some((_, count)) = many.counts.pop_front() {
                     many.total -= u64::from(count);
                 }
-                if many.runs.len() < 2 {
+                if many.counts.len() < 2 {
                     self.shrink();
                 }
             }
@@ -161,7 +161,7 @@ impl Runs {
                 }
             }
             Self::Many(many) => {
-                if let Some((_, count)) = many.runs.pop_back() {
+                if let Some((_, count)) = many.counts.pop_back() {
                     many.total -= u64::from(count);
                 }
                 self.shrink();
@@ -172,9 +172,9 @@ impl Runs {
     /// Gives a box back in which one place is left. Two may soon be three again.
     fn shrink(&mut self) {
         if let Self::Many(many) = self
-            && many.runs.len() < 2
+            && many.counts.len() < 2
         {
-            let last = many.runs.front().copied();
+            let last = many.counts.front().copied();
             let mut few = Self::default();
             if last.is_none_or(|(place, count)| few.add_few(place, count)) {
                 *self = few;
@@ -187,7 +187,7 @@ impl Runs {
         match self {
             Self::Few { newer: 0, .. } => None,
             Self::Few { low, high, .. } => Some(join(*low, *high)),
-            Self::Many(many) => many.runs.back().map(|run| run.0),
+            Self::Many(many) => many.counts.back().map(|run| run.0),
         }
     }
 
@@ -197,7 +197,7 @@ impl Runs {
             Self::Few { newer: 0, .. } => None,
             Self::Few { low, high, older: 0, .. } => Some(join(*low, *high)),
             Self::Few { low, high, step, .. } => Some(join(*low, *high).wrapping_sub(i64::from(*step))),
-            Self::Many(many) => many.runs.front().map(|run| run.0),
+            Self::Many(many) => many.counts.front().map(|run| run.0),
         }
     }
 
@@ -214,7 +214,7 @@ impl Runs {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Few { newer, older, .. } => usize::from(*newer > 0) + usize::from(*older > 0),
-            Self::Many(many) => many.runs.len(),
+            Self::Many(many) => many.counts.len(),
         }
     }
 
@@ -231,7 +231,7 @@ impl Runs {
                 let oldest = newest.wrapping_sub(i64::from(*step));
                 ([place(oldest, *older), place(newest, *newer)], None)
             }
-            Self::Many(many) => ([None; 2], Some(&many.runs)),
+            Self::Many(many) => ([None; 2], Some(&many.counts)),
         };
         few.into_iter().flatten().chain(many.into_iter().flatten().copied())
     }
@@ -242,7 +242,7 @@ impl Runs {
         match self {
             Self::Few { .. } => 0,
             Self::Many(many) => {
-                2 * PIECE_BYTES + size_of::<Many>() + many.runs.capacity() * size_of::<(i64, u32)>()
+                2 * PIECE_BYTES + size_of::<Many>() + many.counts.capacity() * size_of::<(i64, u32)>()
             }
         }
     }
@@ -253,7 +253,7 @@ impl Runs {
         5 + match self {
             Self::Few { older: 0, .. } => 0,
             Self::Few { .. } => 5,
-            Self::Many(many) => 2 + many.runs.len() * 4,
+            Self::Many(many) => 2 + many.counts.len() * 4,
         }
     }
 
@@ -285,21 +285,21 @@ impl Runs {
     pub(crate) fn read<'de, D: Deserializer<'de>>(base: i64, deserializer: D) -> Result<Self, D::Error> {
         struct Reader(i64);
         impl<'de> Visitor<'de> for Reader {
-            type Value = Runs;
+            type Value = PackedCounts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("places in time")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Runs, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<PackedCounts, A::Error> {
                 let cut = || A::Error::custom("places in time are cut short");
                 let Some(head) = parts.next_element::<u64>()?.ok_or_else(cut)?.checked_sub(1) else {
-                    return Ok(Runs::default());
+                    return Ok(PackedCounts::default());
                 };
                 let apart = (head >> 2) as i64;
                 let newest = self.0.wrapping_add((apart >> 1) ^ -(apart & 1));
                 let count = if head & 2 > 0 { parts.next_element::<u32>()?.ok_or_else(cut)? } else { 1 };
-                let mut runs = VecDeque::from([(newest, count)]);
+                let mut counts = VecDeque::from([(newest, count)]);
                 if head & 1 > 0 {
                     let older: Vec<u64> = parts.next_element()?.ok_or_else(cut)?;
                     let mut older = older.into_iter();
@@ -308,27 +308,27 @@ impl Runs {
                         let count = if step & 1 > 0 { older.next().ok_or_else(cut)? } else { 1 };
                         let back = i64::try_from(step >> 1).ok().filter(|step| *step > 0);
                         place = back.and_then(|back| place.checked_sub(back)).ok_or_else(cut)?;
-                        runs.push_front((place, u32::try_from(count).map_err(A::Error::custom)?));
+                        counts.push_front((place, u32::try_from(count).map_err(A::Error::custom)?));
                     }
                 }
-                if runs.iter().any(|run| run.1 == 0) {
+                if counts.iter().any(|run| run.1 == 0) {
                     return Err(A::Error::custom("a place in time without a number"));
                 }
-                Ok(Runs::from(runs))
+                Ok(PackedCounts::from(counts))
             }
         }
         deserializer.deserialize_tuple(3, Reader(base))
     }
 }
 
-impl From<VecDeque<(i64, u32)>> for Runs {
-    fn from(runs: VecDeque<(i64, u32)>) -> Self {
+impl From<VecDeque<(i64, u32)>> for PackedCounts {
+    fn from(counts: VecDeque<(i64, u32)>) -> Self {
         let mut few = Self::default();
-        if runs.len() < 3 && runs.iter().all(|(place, count)| few.add_few(*place, *count)) {
+        if counts.len() < 3 && counts.iter().all(|(place, count)| few.add_few(*place, *count)) {
             return few;
         }
-        let total = runs.iter().map(|run| u64::from(run.1)).sum();
-        Self::Many(Box::new(Many { runs, total }))
+        let total = counts.iter().map(|run| u64::from(run.1)).sum();
+        Self::Many(Box::new(Many { counts, total }))
     }
 }
 
@@ -336,24 +336,24 @@ impl Many {
     #[inline]
     fn add(&mut self, place: i64, count: u32) {
         self.total += u64::from(count);
-        match self.runs.back_mut() {
+        match self.counts.back_mut() {
             Some(last) if last.0 == place => last.1 = last.1.saturating_add(count),
             Some(last) if last.0 > place => self.insert(place, count),
-            _ => self.runs.push_back((place, count)),
+            _ => self.counts.push_back((place, count)),
         }
     }
 
     #[cold]
     fn insert(&mut self, place: i64, count: u32) {
-        match self.runs.binary_search_by_key(&place, |run| run.0) {
-            Ok(index) => self.runs[index].1 = self.runs[index].1.saturating_add(count),
-            Err(index) => self.runs.insert(index, (place, count)),
+        match self.counts.binary_search_by_key(&place, |run| run.0) {
+            Ok(index) => self.counts[index].1 = self.counts[index].1.saturating_add(count),
+            Err(index) => self.counts.insert(index, (place, count)),
         }
     }
 }
 
 /// All places but the newest, each as the step back to it, with its number where that is not one.
-struct Older<'r>(&'r Runs);
+struct Older<'r>(&'r PackedCounts);
 
 impl Serialize for Older<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -381,15 +381,15 @@ fn join(low: u32, high: i16) -> i64 {
     (i64::from(high) << 32) | i64::from(low)
 }
 
-impl PartialEq for Runs {
+impl PartialEq for PackedCounts {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl Eq for Runs {}
+impl Eq for PackedCounts {}
 
-impl fmt::Debug for Runs {
+impl fmt::Debug for PackedCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::*;
 
-struct At(i64, Runs);
+struct At(i64, PackedCounts);
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -14,24 +14,24 @@ impl Serialize for At {
 }
 
 /// Written against 1,000,000.
-struct Read(Runs);
+struct Read(PackedCounts);
 
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Runs::read(1_000_000, deserializer).map(Self)
+        PackedCounts::read(1_000_000, deserializer).map(Self)
     }
 }
 
 #[test]
 fn one_or_two_take_sixteen_bytes_and_few_as_written() {
-    assert_eq!(size_of::<Runs>(), 16);
-    assert_eq!(size_of::<Option<Runs>>(), 16);
-    let mut runs = Runs::default();
-    runs.add(900_000, 1);
-    assert_eq!(postcard::to_allocvec(&At(1_000_000, runs.clone())).unwrap().len(), 3);
-    runs.add(990_000, 1);
-    assert_eq!((runs.len(), runs.heap_bytes()), (2, 0));
-    assert_eq!(postcard::to_allocvec(&At(1_000_000, runs)).unwrap().len(), 3 + 1 + 3);
+    assert_eq!(size_of::<PackedCounts>(), 16);
+    assert_eq!(size_of::<Option<PackedCounts>>(), 16);
+    let mut counts = PackedCounts::default();
+    counts.add(900_000, 1);
+    assert_eq!(postcard::to_allocvec(&At(1_000_000, counts.clone())).unwrap().len(), 3);
+    counts.add(990_000, 1);
+    assert_eq!((counts.len(), counts.heap_bytes()), (2, 0));
+    assert_eq!(postcard::to_allocvec(&At(1_000_000, counts)).unwrap().len(), 3 + 1 + 3);
 }
 
 #[test]
@@ -71,38 +71,38 @@ fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn it_is_a_map_of_places(steps in steps()) {
-        let (mut runs, mut model) = (Runs::default(), BTreeMap::<i64, u32>::new());
+        let (mut counts, mut model) = (PackedCounts::default(), BTreeMap::<i64, u32>::new());
         for step in steps {
             match step {
                 Step::Add(_, 0) => {}
                 Step::Add(place, count) => {
-                    runs.add(place, count);
+                    counts.add(place, count);
                     *model.entry(place).or_default() += count;
                 }
                 Step::Take(place) => {
-                    prop_assert_eq!(runs.take(place), model.contains_key(&place));
+                    prop_assert_eq!(counts.take(place), model.contains_key(&place));
                     if let Some(count) = model.get_mut(&place) {
                         *count -= 1;
                     }
                     model.retain(|_, count| *count > 0);
                 }
                 Step::PopOldest => {
-                    runs.pop_oldest();
+                    counts.pop_oldest();
                     model.pop_first();
                 }
                 Step::PopNewest => {
-                    runs.pop_newest();
+                    counts.pop_newest();
                     model.pop_last();
                 }
             }
-            prop_assert!(runs.iter().eq(model.iter().map(|(place, count)| (*place, *count))));
-            prop_assert!(runs.iter().rev().eq(model.iter().rev().map(|(place, count)| (*place, *count))));
-            prop_assert_eq!(runs.newest(), model.keys().next_back().copied());
-            prop_assert_eq!(runs.oldest(), model.keys().next().copied());
-            prop_assert_eq!((runs.len(), runs.is_empty()), (model.len(), model.is_empty()));
-            prop_assert_eq!(runs.total(), model.values().map(|count| u64::from(*count)).sum::<u64>());
+            prop_assert!(counts.iter().eq(model.iter().map(|(place, count)| (*place, *count))));
+            prop_assert!(counts.iter().rev().eq(model.iter().rev().map(|(place, count)| (*place, *count))));
+            prop_assert_eq!(counts.newest(), model.keys().next_back().copied());
+            prop_assert_eq!(counts.oldest(), model.keys().next().copied());
+            prop_assert_eq!((counts.len(), counts.is_empty()), (model.len(), model.is_empty()));
+            prop_assert_eq!(counts.total(), model.values().map(|count| u64::from(*count)).sum::<u64>());
         }
-        let bytes = postcard::to_allocvec(&At(1_000_000, runs.clone())).unwrap();
-        prop_assert_eq!(postcard::from_bytes::<Read>(&bytes).unwrap().0, runs);
+        let bytes = postcard::to_allocvec(&At(1_000_000, counts.clone())).unwrap();
+        prop_assert_eq!(postcard::from_bytes::<Read>(&bytes).unwrap().0, counts);
     }
 }

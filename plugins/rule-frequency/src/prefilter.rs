@@ -20,7 +20,7 @@ const NAMED_MAX: usize = 500;
 const NAME_BYTES_MAX: usize = 900;
 
 #[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Who {
+pub(crate) struct Prefilter {
     /// From where on events count.
     since: Option<Timestamp>,
     /// Events by cells, never fewer than there are.
@@ -53,7 +53,7 @@ struct Suspect {
     last: Option<(Timestamp, u32)>,
 }
 
-impl Who {
+impl Prefilter {
     pub(crate) fn ask(
         &mut self,
         rule: &Frequency,
