@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::counts;
 use crate::stage::Stage;
+use crate::test_report;
 
 /// The release that is compared with; it needs Python 3.12.
 const VERSION: &str = "2.31.0";
@@ -41,7 +41,7 @@ fn is_installed(python: &Path) -> bool {
 fn call(stage: &mut Stage, command: &mut Command) -> Result<()> {
     let ended = stage.run(command)?;
     if !ended.success {
-        stage.say(&counts::excerpt(&ended.output));
+        stage.say(&test_report::excerpt(&ended.output));
         bail!("ElastAlert2 could not be installed (log: {})", stage.log().display());
     }
     Ok(())

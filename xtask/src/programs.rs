@@ -8,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
-use crate::counts::{self, SERVERS};
 use crate::elastalert;
-use crate::jars::{KINDS, Kind, NODES, RECORDED};
+use crate::jars::{KINDS, NODES, RECORDED, ServerKind};
 use crate::nodes;
 use crate::plugins;
 use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
+use crate::test_report::{self, SERVERS};
 
 /// The first build of everything on a slow machine.
 const BUILD_MAX: std::time::Duration = std::time::Duration::from_secs(30 * 60);
@@ -70,8 +70,8 @@ pub(crate) fn build_plugins(cache: &Cache, tools: &Tools) -> Result<()> {
 
 /// Starts real servers, those of `keys` or all, and keeps them until Ctrl-C.
 pub(crate) fn servers(cache: &Cache, heap: &str, keys: Vec<String>) -> Result<ExitCode> {
-    let is_asked = |kind: &&Kind| keys.is_empty() || keys.iter().any(|key| key == kind.key);
-    let kinds: Vec<&'static Kind> = KINDS.iter().filter(is_asked).collect();
+    let is_asked = |kind: &&ServerKind| keys.is_empty() || keys.iter().any(|key| key == kind.key);
+    let kinds: Vec<&'static ServerKind> = KINDS.iter().filter(is_asked).collect();
     let tools = prepare(cache)?;
     let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
     let mut fleet = Fleet::start(cache, &mut stage, &tools.java, &kinds, heap)?;
@@ -110,7 +110,7 @@ pub(crate) fn record(cache: &Cache, words: &[String]) -> Result<ExitCode> {
     // Clusters of two versions are of one major version.
     let major = |key: &str| key.split('.').next().map(str::to_owned);
     let is_needed =
-        |kind: &&Kind| words.is_empty() || words.iter().any(|word| major(word) == major(kind.key));
+        |kind: &&ServerKind| words.is_empty() || words.iter().any(|word| major(word) == major(kind.key));
     let nodes = nodes::prepare(cache, &mut stage, &tools.java, known().filter(is_needed))?;
     for (kind, why) in &nodes.missing {
         stage.say(&format!("{} cannot be started: it {why}", kind.title));
@@ -157,7 +157,7 @@ fn build(cache: &Cache, name: &str) -> Result<PathBuf> {
     command.args(["build", "--workspace", "--bin", "watchbell", "--bin", name]);
     let ended = stage.run(&mut command)?;
     if !ended.success {
-        stage.say(&counts::excerpt(&ended.output));
+        stage.say(&test_report::excerpt(&ended.output));
         bail!("the host could not be built (log: {})", stage.log().display());
     }
     Ok(cache.target().join("debug"))

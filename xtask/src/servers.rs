@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
-use crate::group::Group;
 use crate::http;
-use crate::jars::{Kind, Program};
+use crate::jars::{Program, ServerKind};
 use crate::java::Java;
+use crate::process_group::ProcessGroup;
 use crate::stage::Stage;
 
 /// They take 3–8 s on a quiet machine.
@@ -21,10 +21,10 @@ const START_MAX: Duration = Duration::from_secs(120);
 
 /// A server that answers. It ends when this is dropped, and when this program dies.
 pub(crate) struct Server {
-    pub(crate) kind: &'static Kind,
+    pub(crate) kind: &'static ServerKind,
     pub(crate) url: String,
     pub(crate) took: Duration,
-    group: Group,
+    group: ProcessGroup,
     home: PathBuf,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Server {
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
     /// What this machine cannot run, and why.
-    pub(crate) missing: Vec<(&'static Kind, String)>,
+    pub(crate) missing: Vec<(&'static ServerKind, String)>,
 }
 
 impl Fleet {
@@ -41,7 +41,7 @@ impl Fleet {
         cache: &Cache,
         stage: &mut Stage,
         java: &Java,
-        kinds: &[&'static Kind],
+        kinds: &[&'static ServerKind],
         heap: &str,
     ) -> Result<Fleet> {
         let mut fleet = Fleet { servers: Vec::new(), missing: Vec::new() };
@@ -117,7 +117,7 @@ impl Starting {
             .stdin(Stdio::piped())
             .stdout(out.try_clone()?)
             .stderr(out);
-        let group = Group::start(&mut command, Some(&home))?;
+        let group = ProcessGroup::start(&mut command, Some(&home))?;
         let url = format!("http://127.0.0.1:{port}");
         let server = Server { kind, url, took: Duration::ZERO, group, home };
         Ok(Starting { server, port, log, begun: clock::now() })

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::clock;
-use crate::group::Group;
+use crate::process_group::ProcessGroup;
 use crate::terminal::Progress;
 
 pub(crate) struct Stage {
@@ -87,7 +87,7 @@ impl Stage {
 
     fn wait(&mut self, command: &mut Command, limit: Option<Duration>) -> Result<bool> {
         command.stdin(Stdio::null()).stderr(self.append()?);
-        let mut group = Group::start(command, None)?;
+        let mut group = ProcessGroup::start(command, None)?;
         let started = clock::now();
         loop {
             if let Some(status) = group.ended()? {

@@ -5,31 +5,31 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 
-pub(crate) struct Group {
+pub(crate) struct ProcessGroup {
     child: Child,
     /// A shell that waits for the end of its input, which only this program holds, and then kills the group.
     /// It works for Ctrl-C and for SIGKILL alike, and needs no signal handler.
-    leash: Child,
+    watchdog: Child,
 }
 
 /// `$1` is the group, `$2` a folder that goes with it (or nothing).
-const LEASH: &str = r#"cat; kill -s KILL -- "-$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2""#;
+const WATCHDOG: &str = r#"cat; kill -s KILL -- "-$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2""#;
 
-impl Group {
+impl ProcessGroup {
     /// Starts `command` in a group of its own. `scratch` is removed with it where this program dies first.
-    pub(crate) fn start(command: &mut Command, scratch: Option<&Path>) -> Result<Group> {
+    pub(crate) fn start(command: &mut Command, scratch: Option<&Path>) -> Result<ProcessGroup> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).spawn().with_context(|| format!("cannot start `{name}`"))?;
-        let leash = Command::new("sh")
-            .args(["-c", LEASH, "leash", &child.id().to_string()])
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog", &child.id().to_string()])
             .arg(scratch.unwrap_or(Path::new("")))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn();
-        match leash {
-            Ok(leash) => Ok(Group { child, leash }),
+        match watchdog {
+            Ok(watchdog) => Ok(ProcessGroup { child, watchdog }),
             Err(error) => {
                 kill(child.id());
                 Err(error).context("cannot start `sh`")
@@ -48,15 +48,15 @@ impl Group {
 
     /// Ends it with everything it started.
     pub(crate) fn stop(&mut self) {
-        // The leash first: afterwards the number of the group may belong to somebody else.
-        let _ = self.leash.kill();
-        let _ = self.leash.wait();
+        // The watchdog first: afterwards the number of the group may belong to somebody else.
+        let _ = self.watchdog.kill();
+        let _ = self.watchdog.wait();
         kill(self.child.id());
         let _ = self.child.wait();
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.stop();
     }
@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn what_a_command_started_ends_with_it() {
-        let mut group = Group::start(Command::new("sh").args(["-c", "sleep 300 & sleep 300"]), None).unwrap();
+        let mut group =
+            ProcessGroup::start(Command::new("sh").args(["-c", "sleep 300 & sleep 300"]), None).unwrap();
         assert!(group.ended().unwrap().is_none());
         let id = group.id();
         group.stop();
@@ -102,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn the_leash_holds_when_its_owner_dies() {
-        let scratch = std::env::temp_dir().join(format!("watchbell-leash-{}", std::process::id()));
+    fn the_watchdog_acts_when_its_owner_dies() {
+        let scratch = std::env::temp_dir().join(format!("watchbell-watchdog-{}", std::process::id()));
         std::fs::create_dir_all(&scratch).unwrap();
-        let mut group = Group::start(Command::new("sleep").arg("300"), Some(&scratch)).unwrap();
+        let mut group = ProcessGroup::start(Command::new("sleep").arg("300"), Some(&scratch)).unwrap();
         let id = group.id();
         // The kernel closes the pipe of a program that died; here the test does.
-        drop(group.leash.stdin.take());
-        let _ = group.leash.wait();
+        drop(group.watchdog.stdin.take());
+        let _ = group.watchdog.wait();
         let _ = group.child.wait();
         assert!(!is_alive(id));
         assert!(!scratch.exists());

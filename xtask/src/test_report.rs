@@ -2,7 +2,7 @@
 
 /// Tests by what became of them.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(crate) struct Counts {
+pub(crate) struct TestReport {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     /// By name, with the reason where one was given.
@@ -17,45 +17,45 @@ pub(crate) const SERVERS: &str = "WATCHBELL_SERVERS";
 /// What a test is skipped on that starts nodes itself: the whole test, and not a part of it.
 const NODES: &str = "nodes";
 
-impl Counts {
+impl TestReport {
     /// Reads libtest's lines, and those of tests that could not do their work: they print `skipped: NAME`, with a
     /// reason in parentheses. libtest counts such a test as passed, this does not. A test that does its work on each
     /// of several servers prints `skipped: NAME on es9` for each that is missing, and still passes for the others.
-    pub(crate) fn parse(output: &str) -> Counts {
-        let mut counts = Counts::default();
+    pub(crate) fn parse(output: &str) -> TestReport {
+        let mut report = TestReport::default();
         let mut skipping = 0;
         for line in output.lines() {
             if let Some(summary) = line.strip_prefix("test result: ") {
-                counts.passed += number_before(summary, " passed");
-                counts.failed += number_before(summary, " failed");
+                report.passed += number_before(summary, " passed");
+                report.failed += number_before(summary, " failed");
             } else if let Some(skipped) = skipped(line) {
                 skipping += usize::from(matches!(server_of(skipped), None | Some(NODES)));
-                counts.skipped.push(skipped.to_owned());
+                report.skipped.push(skipped.to_owned());
             } else if let Some((name, outcome)) =
                 line.strip_prefix("test ").and_then(|l| l.split_once(" ... "))
             {
                 // A runner of cases sets the outcomes one below the other.
                 let name = name.trim_end();
                 if outcome.starts_with("FAILED") {
-                    counts.failures.push(name.to_owned());
+                    report.failures.push(name.to_owned());
                 } else if let Some(reason) = outcome.strip_prefix("ignored") {
                     let reason = reason.trim_start_matches(", ");
-                    counts
+                    report
                         .skipped
                         .push(format!("{name} ({})", if reason.is_empty() { "ignored" } else { reason }));
                 }
             }
         }
-        counts.passed = counts.passed.saturating_sub(skipping);
-        counts
+        report.passed = report.passed.saturating_sub(skipping);
+        report
     }
 
     /// One that passed and is no test of libtest's.
-    pub(crate) fn check() -> Counts {
-        Counts { passed: 1, ..Counts::default() }
+    pub(crate) fn check() -> TestReport {
+        TestReport { passed: 1, ..TestReport::default() }
     }
 
-    pub(crate) fn add(&mut self, other: Counts) {
+    pub(crate) fn add(&mut self, other: TestReport) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
@@ -146,12 +146,12 @@ test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; fin
 
     #[test]
     fn all_results_are_added_up() {
-        let counts = Counts::parse(OUTPUT);
-        assert_eq!(counts.passed, 12, "two of fourteen skipped themselves, one a part of its work");
-        assert_eq!(counts.failed, 1);
-        assert_eq!(counts.failures, ["engine::kill"]);
+        let report = TestReport::parse(OUTPUT);
+        assert_eq!(report.passed, 12, "two of fourteen skipped themselves, one a part of its work");
+        assert_eq!(report.failed, 1);
+        assert_eq!(report.failures, ["engine::kill"]);
         assert_eq!(
-            counts.skipped,
+            report.skipped,
             [
                 "slow::one (takes an hour)",
                 "mail::sends (no mail server)",
@@ -159,7 +159,7 @@ test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; fin
                 "a full disk on nodes"
             ]
         );
-        assert_eq!(counts.line(), "12 passed, 1 failed, 4 skipped");
+        assert_eq!(report.line(), "12 passed, 1 failed, 4 skipped");
     }
 
     #[test]
@@ -173,29 +173,32 @@ test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; fin
 
     #[test]
     fn one_thread_writes_the_name_first() {
-        let counts = Counts::parse(
+        let report = TestReport::parse(
             "test a ... skipped: a (no tool)\nok\ntest result: ok. 1 passed; 0 failed; 0 ignored",
         );
-        assert_eq!((counts.passed, counts.skipped.len()), (0, 1));
+        assert_eq!((report.passed, report.skipped.len()), (0, 1));
     }
 
     #[test]
     fn cases_in_folders_are_counted_by_their_names() {
-        let counts = Counts::parse(
+        let report = TestReport::parse(
             "running 3 tests\ntest cron           ... ok\ntest unknown-index ... FAILED\ntest slow           ... ignored\n\n\
              failures:\n\n---- unknown-index ----\n-a\n+b\n\n\nfailures:\n    unknown-index\n\n\n\
              test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
         );
-        assert_eq!((counts.passed, counts.failed), (1, 1));
+        assert_eq!((report.passed, report.failed), (1, 1));
         assert_eq!(
-            (counts.failures, counts.skipped),
+            (report.failures, report.skipped),
             (vec!["unknown-index".into()], vec!["slow (ignored)".into()])
         );
     }
 
     #[test]
     fn a_run_without_results_counts_nothing() {
-        assert_eq!(Counts::parse("error[E0433]: failed to resolve\n3 passed; 4 failed"), Counts::default());
+        assert_eq!(
+            TestReport::parse("error[E0433]: failed to resolve\n3 passed; 4 failed"),
+            TestReport::default()
+        );
     }
 
     #[test]
