@@ -17,5 +17,5 @@ pub use name::{Name, NameFault};
 pub use native::test;
 pub use process::{ProcessFault, Progress, ProgressReporter};
 pub use project::{Language, Project, ProjectFault};
-pub use template::{Kind, NewFault, Sdk, create};
+pub use template::{NewFault, PluginKind, Sdk, create};
 pub use toolchain::{Toolchain, ToolchainFault};

@@ -8,7 +8,7 @@ use crate::{Language, Name};
 
 /// What the plugin is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PluginKind {
     Rule,
     Alerter,
 }
@@ -109,15 +109,15 @@ impl Sdk {
 pub fn create(
     folder: &Path,
     name: &Name,
-    kind: Kind,
+    kind: PluginKind,
     language: Language,
     sdk: Option<&Sdk>,
 ) -> Result<Vec<&'static str>, NewFault> {
     let (files, contract): (Files, _) = match (language, kind) {
-        (Language::Rust, Kind::Rule) => (RUST_RULE, None),
-        (Language::Rust, Kind::Alerter) => (RUST_ALERTER, None),
-        (Language::JavaScript, Kind::Rule) => (JAVASCRIPT_RULE, Some(CONTRACT)),
-        (Language::JavaScript, Kind::Alerter) => (JAVASCRIPT_ALERTER, Some(CONTRACT)),
+        (Language::Rust, PluginKind::Rule) => (RUST_RULE, None),
+        (Language::Rust, PluginKind::Alerter) => (RUST_ALERTER, None),
+        (Language::JavaScript, PluginKind::Rule) => (JAVASCRIPT_RULE, Some(CONTRACT)),
+        (Language::JavaScript, PluginKind::Alerter) => (JAVASCRIPT_ALERTER, Some(CONTRACT)),
     };
     let sdk = match (language, sdk) {
         (Language::Rust, None) => return Err(NewFault::NoSdk),
@@ -156,7 +156,7 @@ fn write(path: &Path, text: &str) -> Result<(), NewFault> {
 mod tests {
     use super::*;
 
-    fn made(kind: Kind, language: Language) -> (tempfile::TempDir, PathBuf) {
+    fn made(kind: PluginKind, language: Language) -> (tempfile::TempDir, PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("login-burst");
         let sdk = Sdk::Git("https://example.com/watchbell.git".into());
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn no_placeholder_is_left_and_no_file_of_a_template_is_forgotten() {
         for (kind, language, template) in [
-            (Kind::Rule, Language::Rust, "rust-rule"),
-            (Kind::Alerter, Language::Rust, "rust-alerter"),
-            (Kind::Rule, Language::JavaScript, "javascript-rule"),
-            (Kind::Alerter, Language::JavaScript, "javascript-alerter"),
+            (PluginKind::Rule, Language::Rust, "rust-rule"),
+            (PluginKind::Alerter, Language::Rust, "rust-alerter"),
+            (PluginKind::Rule, Language::JavaScript, "javascript-rule"),
+            (PluginKind::Alerter, Language::JavaScript, "javascript-alerter"),
         ] {
             let (_scratch, folder) = made(kind, language);
             let files = every_file(&folder);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn names_and_the_sdk_are_filled_in() {
-        let (_scratch, folder) = made(Kind::Rule, Language::Rust);
+        let (_scratch, folder) = made(PluginKind::Rule, Language::Rust);
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("name = \"login-burst\""), "{manifest}");
         assert!(
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn what_exists_is_left_alone() {
-        let (_scratch, folder) = made(Kind::Rule, Language::JavaScript);
+        let (_scratch, folder) = made(PluginKind::Rule, Language::JavaScript);
         fs::write(folder.join("src/rule.js"), "mine").unwrap();
         let name = Name::parse("login-burst").unwrap();
-        let again = create(&folder, &name, Kind::Rule, Language::JavaScript, None);
+        let again = create(&folder, &name, PluginKind::Rule, Language::JavaScript, None);
         assert!(matches!(again, Err(NewFault::Exists(_))), "{again:?}");
         assert_eq!(fs::read_to_string(folder.join("src/rule.js")).unwrap(), "mine");
     }

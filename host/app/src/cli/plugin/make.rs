@@ -15,8 +15,8 @@ use super::{sandbox, size, teller};
 pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     let name = Name::parse(&args.name)?;
     let kind = match args.kind {
-        PluginKind::Rule => plugin_tools::Kind::Rule,
-        PluginKind::Alerter => plugin_tools::Kind::Alerter,
+        PluginKind::Rule => plugin_tools::PluginKind::Rule,
+        PluginKind::Alerter => plugin_tools::PluginKind::Alerter,
     };
     let (language, sdk) = match args.language {
         PluginLanguage::Rust => (Language::Rust, Some(Sdk::find(args.sdk.as_deref())?)),
