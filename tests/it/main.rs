@@ -4,13 +4,12 @@ mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
-mod upgrade; // what an older version kept is taken over, and nobody hears of it twice
 mod testing; // tests of rules, offline and over the past
 mod texts; // what `check` says of names in texts
 mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod clocks; // a host whose clock is not its cluster's
-mod leaving; // what is imported is taken by the real rules
+mod leaving; // importing from ElastAlert, and comparing with it
 mod timelines; // random timelines beside ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers

@@ -214,7 +214,9 @@ async fn ask(cluster: &Cluster, kind: QuestionKind) -> Result<(), AskError> {
     let hits = Ask::Hits(Hits { fields: vec!["host.name".into()], filters: vec![] });
     let asked = match kind {
         QuestionKind::Hits => hits,
-        QuestionKind::Composite => Ask::Buckets(Buckets { by: vec!["host.name".into()], ..Buckets::default() }),
+        QuestionKind::Composite => {
+            Ask::Buckets(Buckets { by: vec!["host.name".into()], ..Buckets::default() })
+        }
         QuestionKind::Total => Ask::Buckets(Buckets::default()),
         QuestionKind::Raw => Ask::Search(RawSearch { body: r#"{"size":0}"#.into(), pick: vec![] }),
         QuestionKind::Alone => {

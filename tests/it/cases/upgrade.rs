@@ -12,13 +12,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use watchbell_node::{Config, Trouble};
 use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Sqlite};
 
-use crate::world::{Host, World, repository};
+use crate::world::{Host, World};
+use crate::{folders, name, trial};
 
 const INDEX: &str = "events";
 
@@ -153,26 +155,21 @@ async fn committed(world: &World, host: &mut Host, windows: usize) {
     }
 }
 
-/// The folders of older stores, oldest first.
-fn folders() -> Vec<PathBuf> {
-    let all = fs::read_dir(repository().join("tests/cases/upgrade")).expect("the cases").flatten();
-    let mut all: Vec<PathBuf> = all.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    all.sort();
-    all
+/// Makes the newest store anew where `UPGRADE_FROM` names the program to make it with.
+pub(crate) fn prepare() {
+    let Some(old) = std::env::var_os("UPGRADE_FROM") else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(make::make(Path::new(&old), folders("upgrade").last().expect("a folder")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_older_version_kept_is_taken_over_and_told_once() {
-    let folders = folders();
-    if let Some(old) = std::env::var_os("UPGRADE_FROM") {
-        make::make(Path::new(&old), folders.last().expect("a folder")).await;
-    }
-    assert!(!folders.is_empty());
-    for folder in folders {
-        takes_over(&folder).await;
-    }
+pub(crate) fn trials() -> Vec<Trial> {
+    let of = |folder: PathBuf| {
+        trial(format!("upgrade::{}", name(&folder)), move || async move { takes_over(&folder).await })
+    };
+    folders("upgrade").into_iter().map(of).collect()
 }
 
+/// What an older version kept is taken over, and told once.
 async fn takes_over(folder: &Path) {
     let read = |file: &str| fs::read_to_string(folder.join(file)).expect(file);
     let old = dump::Old::load(&read("store.sql"));

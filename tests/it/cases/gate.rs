@@ -1,17 +1,19 @@
 //! The gate in front of every recorded answer of `tests/cases/gate`, whatever the server's version: a server that answers
 //! from the recording, and the real program.
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::world::{World, repository};
+use crate::world::World;
+use crate::{folders, name, trial};
 
 /// What the gate has to say of each situation: its exit code, and a word of its reasons.
 const EXPECTED: [(&str, i32, &str); 14] = [
@@ -32,24 +34,29 @@ const EXPECTED: [(&str, i32, &str); 14] = [
     ("node-left-of-two", 3, "delayed"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_recording_is_judged_as_its_situation_demands() {
-    let mut servers = 0;
-    for server in entries(&repository().join("tests/cases/gate")) {
-        if !server.is_dir() || server.ends_with("situations") {
-            continue;
-        }
-        servers += 1;
-        for file in entries(&server) {
-            let situation = file.file_stem().and_then(|name| name.to_str()).expect("a name");
-            let expected = EXPECTED.iter().find(|(name, ..)| *name == situation);
-            let (_, code, word) = expected.unwrap_or_else(|| panic!("what is expected of {situation}?"));
-            let said = ask(&file).await;
-            assert_eq!(said.0, *code, "{}: {}\n{}", file.display(), said.1, said.2);
-            assert!(said.1.contains(word), "{}: `{word}` in {}", file.display(), said.1);
-        }
-    }
-    assert!(servers >= 2, "{servers} servers were recorded");
+pub(crate) fn trials() -> Vec<Trial> {
+    let servers: Vec<PathBuf> =
+        folders("gate").into_iter().filter(|server| !server.ends_with("situations")).collect();
+    assert!(servers.len() >= 2, "{} servers were recorded", servers.len());
+    let of_server = |server: &PathBuf| {
+        let server_name = server.file_name().expect("a name").to_string_lossy().into_owned();
+        let test = move |file: PathBuf| {
+            let test_name = format!("gate::{server_name}::{}", name(&file));
+            trial(test_name, move || async move { judged(&file).await })
+        };
+        recordings(server).into_iter().map(test).collect::<Vec<_>>()
+    };
+    servers.iter().flat_map(of_server).collect()
+}
+
+/// The recording is judged as its situation demands.
+async fn judged(file: &Path) {
+    let situation = name(file);
+    let expected = EXPECTED.iter().find(|(name, ..)| *name == situation);
+    let (_, code, word) = expected.unwrap_or_else(|| panic!("what is expected of {situation}?"));
+    let said = ask(file).await;
+    assert_eq!(said.0, *code, "{}: {}\n{}", file.display(), said.1, said.2);
+    assert!(said.1.contains(word), "{}: `{word}` in {}", file.display(), said.1);
 }
 
 async fn ask(file: &Path) -> (i32, String, String) {
@@ -87,11 +94,12 @@ async fn answer(State(recording): State<Arc<Value>>, request: Request) -> impl I
     (status, [("content-type", "application/json")], found["body"].to_string())
 }
 
-/// The files of a folder, in order.
-fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found: Vec<_> =
-        fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
-    found.retain(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "json"));
+/// What was recorded of a server, in order.
+fn recordings(server: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(server).expect("a folder").flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> =
+        listed.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
     found.sort();
+    assert!(!found.is_empty(), "{} holds no recording", server.display());
     found
 }
