@@ -50,8 +50,8 @@ async fn what_check_would_refuse_is_not_carried_over() {
     assert!(code == 1 && err.contains("not every rule was carried over"), "{out}{err}");
     for part in [
         "1 of 4 rules carried over",
-        "error: never.yaml: its manifest would be refused: `params.threshold` must be at least 1, found 0",
-        "error: tiny.yaml: its manifest would be refused: `params.timeframe`: must be one or more whole seconds",
+        "error: never.yaml: its manifest would be rejected: `params.threshold` must be at least 1, found 0",
+        "error: tiny.yaml: its manifest would be rejected: `params.timeframe`: must be one or more whole seconds",
         "look-around is not supported",
     ] {
         assert!(out.contains(part), "{part}:\n{out}");

@@ -1,13 +1,13 @@
-//! ElastAlert's alerters as destinations. A room per kind of product; each says what its request is, or why there is none.
+//! ElastAlert's alerters as destinations: a module per kind of product; each builds a request or says why there is none.
 mod alerter; // how an alerter is carried over
 mod context; // what every alerter needs
 mod slack; // a product of its own
-mod chat; // rooms and channels
+mod chat; // chat rooms and channels
 mod chat_bots; // bots of chat products whose address holds the key
-mod incident; // what keeps incidents
-mod monitor; // what gathers alerts
+mod incident; // incident management
+mod monitor; // alert aggregators
 mod ticketing; // ticketing systems
-mod generic; // any receiver of a request
+mod generic; // any HTTP receiver
 mod unsupported; // what one HTTP request cannot do
 
 pub(crate) use alerter::{Alerter, Make};

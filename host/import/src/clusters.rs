@@ -1,4 +1,4 @@
-//! Where rules look: `es_host` and what belongs to it as clusters of the environment.
+//! `es_host` and related options as clusters of the environment.
 use crate::alerters::address;
 use crate::node::{Data, Node};
 use crate::options::Options;
@@ -12,29 +12,29 @@ pub(crate) fn cluster(options: &mut Options, secrets: &mut Secrets) -> Option<Ya
     let certificate = certificate(options);
     let timeout = options.number("es_conn_timeout");
     let kibana = kibana(options);
-    options.dropped("ssl_show_warn", "certificates are always checked");
-    options.dropped("es_send_get_body_as", "searches are sent by POST");
-    options.dropped("es_version", "the server is asked what it is");
+    options.dropped("ssl_show_warn", "certificates are always verified");
+    options.dropped("es_send_get_body_as", "searches are sent with POST");
+    options.dropped("es_version", "the version is read from the server");
     options.drop_all(
         &["aws_region", "profile", "boto_profile"],
-        "requests to AWS are signed by Signature Version 4, which no cluster's `auth` does yet: use a user of the cluster's own",
+        "AWS Signature Version 4 is not supported yet: use one of the cluster's own users",
     );
     if options.flag("verify_certs") == Some(false) {
         options.dropped(
             "verify_certs",
-            "certificates are always checked: give the cluster its authority as `ca:`",
+            "certificates are always verified: set the cluster's `ca:` to its authority",
         );
     } else {
-        options.carried("verify_certs", "certificates are always checked");
+        options.carried("verify_certs", "certificates are always verified");
     }
     if nodes.is_empty() {
-        // Without a host these would describe another cluster than the one that is asked.
+        // Without a host, these would describe a cluster other than the one that is queried.
         return None;
     }
     let mut entries = vec![("nodes".to_string(), Yaml::texts(nodes))];
     entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
     if let Some(ca) = options.text("ca_certs") {
-        options.changed("ca_certs", "the cluster's `ca`; a relative path counts from `environments/`");
+        options.changed("ca_certs", "the cluster's `ca`; relative paths start at `environments/`");
         entries.push(("ca".into(), Yaml::Text(ca)));
     }
     entries.extend(certificate.map(|certificate| ("client_certificate".to_string(), certificate)));
@@ -43,7 +43,7 @@ pub(crate) fn cluster(options: &mut Options, secrets: &mut Secrets) -> Option<Ya
             options.carried("es_conn_timeout", "the cluster's `timeout`");
             entries.push(("timeout".into(), Yaml::Text(format!("{seconds}s"))));
         } else {
-            options.dropped("es_conn_timeout", "it is no whole number of seconds; 30 s is the default");
+            options.dropped("es_conn_timeout", "not a whole number of seconds; the default is 30 s");
         }
     }
     entries.extend(kibana.map(|kibana| ("kibana".to_string(), kibana)));
@@ -80,7 +80,7 @@ fn nodes(options: &mut Options) -> Vec<String> {
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
             .collect()
     } else {
-        options.dropped("es_host", "`es_hosts` stands beside it, and ElastAlert takes that");
+        options.dropped("es_host", "ElastAlert uses `es_hosts` instead");
         hosts
             .iter()
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
@@ -88,12 +88,13 @@ fn nodes(options: &mut Options) -> Vec<String> {
     };
     let bare: Vec<String> = found.iter().map(|node| without_user(node)).collect();
     if bare != found {
-        let what = "in the cluster's `nodes`, without what stands before `@`: say it as `es_username` and `es_password`";
+        let what =
+            "in the cluster's `nodes`, without the part before `@`: use `es_username` and `es_password`";
         options.changed(if hosts.is_empty() { "es_host" } else { "es_hosts" }, what);
     }
     let found = bare;
     if found.is_empty() {
-        options.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "there is no `es_host` beside it");
+        options.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "has no effect without `es_host`");
         return found;
     }
     for option in ["es_hosts", "es_host", "es_port", "use_ssl", "es_url_prefix"] {
@@ -129,26 +130,26 @@ fn auth(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
         let node = options.node(option)?;
         options.text(option)?;
         let reference = secrets.reference(variable, option, &node, None);
-        options.carried(option, "a secret, named and not written: the cluster's `auth`");
+        options.carried(option, "a secret, referenced but not written: the cluster's `auth`");
         Some(reference)
     };
     if let Some(key) = secret(options, "es_api_key", "ELASTICSEARCH_API_KEY") {
         options.drop_all(
             &["es_username", "es_password", "es_bearer"],
-            "`es_api_key` stands beside it: a cluster has one kind of `auth`",
+            "`es_api_key` is used instead: a cluster has one kind of `auth`",
         );
         return Some(Yaml::map([("api_key", key)]));
     }
     if let Some(bearer) = secret(options, "es_bearer", "ELASTICSEARCH_BEARER") {
         options.drop_all(
             &["es_username", "es_password"],
-            "`es_bearer` stands beside it: a cluster has one kind of `auth`",
+            "`es_bearer` is used instead: a cluster has one kind of `auth`",
         );
         return Some(Yaml::map([("bearer", bearer)]));
     }
     let username = options.text("es_username")?;
     let Some(password) = secret(options, "es_password", "ELASTICSEARCH_PASSWORD") else {
-        options.dropped("es_username", "there is no `es_password` beside it");
+        options.dropped("es_username", "has no effect without `es_password`");
         return None;
     };
     options.carried("es_username", "the cluster's `auth`");
@@ -159,10 +160,8 @@ fn certificate(options: &mut Options) -> Option<Yaml> {
     let certificate = options.text("client_cert")?;
     let key = options.text("client_key").unwrap_or_else(|| certificate.clone());
     for option in ["client_cert", "client_key"] {
-        options.changed(
-            option,
-            "the cluster's `client_certificate`; a relative path counts from `environments/`",
-        );
+        options
+            .changed(option, "the cluster's `client_certificate`; relative paths start at `environments/`");
     }
     let key = Yaml::map([("file", Yaml::Text(key))]);
     Some(Yaml::map([("certificate", Yaml::Text(certificate)), ("key", key)]))
@@ -170,7 +169,7 @@ fn certificate(options: &mut Options) -> Option<Yaml> {
 
 /// Kibana's address, for links to the documents.
 fn kibana(options: &mut Options) -> Option<Yaml> {
-    let why = "messages link to their documents wherever the cluster has `kibana:`";
+    let why = "messages link to their documents if the cluster has `kibana:`";
     let mut found = None;
     for option in ["kibana_url", "opensearch_url", "kibana_discover_app_url", "opensearch_discover_app_url"] {
         let Some(text) = options.text(option) else { continue };
@@ -186,7 +185,7 @@ fn kibana(options: &mut Options) -> Option<Yaml> {
             options.carried(option, "the cluster's `kibana`");
             found.get_or_insert_with(|| address(&without_user(base)));
         } else {
-            options.dropped(option, "it is no address");
+            options.dropped(option, "not a URL");
         }
     }
     for at in ["kibana", "opensearch"] {

@@ -1,4 +1,4 @@
-//! The options of one rule, and the account of what becomes of each.
+//! The options of one rule, and what becomes of each.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::yaml::Yaml;
 pub(crate) struct Opt {
     pub(crate) place: Place,
     pub(crate) value: Node,
-    /// It stands in the configuration or in an imported file, where other rules may use it too.
+    /// It comes from the configuration or an imported file, so other rules may use it too.
     pub(crate) shared: bool,
 }
 
-/// What is known of an option's fate. One that is `weak` counts only if no rule says more.
+/// What becomes of an option. A `weak` finding counts only if no rule has another.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) outcome: OptionOutcome,
@@ -38,7 +38,7 @@ impl Options {
         Self { file, by_name: BTreeMap::new(), findings: Vec::new(), faults: Vec::new() }
     }
 
-    /// Lays an option over one of the same name, which is told.
+    /// Adds an option; one of the same name is overridden, which is reported.
     pub(crate) fn lay(&mut self, entry: &Entry, shared: bool) {
         let opt = Opt { place: entry.place.clone(), value: entry.value.clone(), shared };
         if let Some(below) = self.by_name.insert(entry.key.clone(), opt) {
@@ -47,18 +47,18 @@ impl Options {
         }
     }
 
-    /// Says of an option of a file that others may import too what this rule makes of it.
+    /// Records what becomes of an option in a file that other rules may import too.
     pub(crate) fn told(&mut self, entry: &Entry, fate: Fate, what: &str) {
         self.find(entry.place.clone(), &entry.key, fate, what.into(), false);
     }
 
-    /// An instance of the rule for one entry of `alert` that brings options of its own.
+    /// A copy for one entry of `alert` that has its own options.
     pub(crate) fn with(&self, entries: &[Entry]) -> Self {
         let mut options = self.clone();
         options.findings.clear();
         options.faults.clear();
         for entry in entries {
-            // What lies below still holds for the other alerters.
+            // The overridden value still applies to the other alerters.
             options.by_name.insert(
                 entry.key.clone(),
                 Opt { place: entry.place.clone(), value: entry.value.clone(), shared: false },
@@ -79,7 +79,7 @@ impl Options {
         self.by_name.keys().cloned().collect()
     }
 
-    /// Where the option's name stands; the file as a whole for one that is not there.
+    /// The place of the option's name; the file as a whole for an absent option.
     pub(crate) fn place(&self, key: &str) -> Place {
         let whole = || Place { file: self.file.clone(), line: 0, column: 0 };
         self.by_name.get(key).map_or_else(whole, |opt| opt.place.clone())
@@ -94,7 +94,7 @@ impl Options {
         self.say(key, Fate::Carried, what);
     }
 
-    /// Carried, unless something was said of it already.
+    /// Carried, unless a fate is recorded already.
     pub(crate) fn settle(&mut self, key: &str, what: impl Into<String>) {
         if !self.is_settled(key) {
             self.carried(key, what);
@@ -109,7 +109,7 @@ impl Options {
         self.say(key, Fate::Dropped, why);
     }
 
-    /// The same of several options; those that are not there need no word.
+    /// The same for several options; absent ones are skipped.
     pub(crate) fn drop_all(&mut self, keys: &[&str], why: &str) {
         keys.iter().for_each(|key| self.dropped(key, why));
     }
@@ -118,7 +118,7 @@ impl Options {
         self.say(key, Fate::Failed, what);
     }
 
-    /// What keeps the rule from being carried over.
+    /// An error that keeps the rule from being carried over.
     pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
         let (message, remedy) = (message.into(), remedy.into());
         let place = self.by_name.get(key).map_or_else(|| self.place(key), |opt| opt.value.place.clone());
@@ -139,7 +139,7 @@ impl Options {
         }
     }
 
-    /// Options that no room took: what they are is told from the list of all there are.
+    /// Options that no module handled: `explain` says why.
     pub(crate) fn rest(&mut self, explain: impl Fn(&str) -> String) {
         for (key, opt) in self.by_name.clone() {
             if !self.is_settled(&key) {
@@ -153,13 +153,13 @@ impl Options {
         self.findings.push(Finding { outcome, weak });
     }
 
-    // What an option says. One of the wrong kind is a fault, and then nothing.
+    // The value of an option. One of the wrong type is a fault and reads as absent.
 
     pub(crate) fn text(&mut self, key: &str) -> Option<String> {
         let node = self.node(key)?;
         let text = node.text();
         if text.is_none() {
-            self.fault(key, format!("`{key}` must be a text, found {}", node.kind()), "write a text");
+            self.fault(key, format!("`{key}` must be a string, found {}", node.kind()), "write a string");
         }
         text
     }
@@ -222,14 +222,14 @@ impl Options {
             _ => node.text().map(|text| vec![text]),
         };
         if texts.is_none() {
-            let message = format!("`{key}` must be a text or a list of texts");
+            let message = format!("`{key}` must be a string or a list of strings");
             self.fault(key, message, "write `[first, second]`");
         }
         texts
     }
 }
 
-/// A tree as it stands, for what is handed on unread.
+/// A tree as it is, for values that are passed on without being interpreted.
 pub(crate) fn as_yaml(node: &Node) -> Yaml {
     match &node.data {
         Data::Null => Yaml::Null,
@@ -241,7 +241,7 @@ pub(crate) fn as_yaml(node: &Node) -> Yaml {
         Data::Map(entries) => {
             let mut map: Vec<(String, Yaml)> = Vec::new();
             for entry in entries {
-                // Of two of a name Python keeps the last, in the first's place.
+                // Of duplicate keys, Python keeps the last value in the place of the first.
                 match map.iter_mut().find(|(key, _)| *key == entry.key) {
                     Some(first) => first.1 = as_yaml(&entry.value),
                     None => map.push((entry.key.clone(), as_yaml(&entry.value))),

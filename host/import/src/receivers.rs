@@ -1,4 +1,4 @@
-//! `alert` of a rule: its alerters as destinations.
+//! A rule's `alert`: its alerters as destinations.
 use crate::alerters::{self, Context, Make};
 use crate::node::{Data, Entry};
 use crate::options::Options;
@@ -9,7 +9,7 @@ use crate::yaml::Yaml;
 /// The alerters of the rule, each with options of its own.
 pub(crate) fn alerts(options: &mut Options) -> Vec<(String, Vec<Entry>)> {
     let Some(node) = options.node("alert") else {
-        options.fault("alert", "`alert` is missing", "name an alerter, as ElastAlert needs it too");
+        options.fault("alert", "`alert` is missing", "name an alerter; ElastAlert requires it too");
         return Vec::new();
     };
     let items = match node.data {
@@ -27,9 +27,11 @@ pub(crate) fn alerts(options: &mut Options) -> Vec<(String, Vec<Entry>)> {
             }
             _ => match item.text() {
                 Some(name) => found.push((name, Vec::new())),
-                None => {
-                    options.fault("alert", "an alerter must be a name", "write for example `alert: [slack]`")
-                }
+                None => options.fault(
+                    "alert",
+                    "an alerter must be a name",
+                    "write, for example, `alert: [slack]`",
+                ),
             },
         }
     }
@@ -61,11 +63,11 @@ pub(crate) fn destinations(
                 let made = make(&mut context);
                 options.faults.extend(own_options.faults);
                 let keys: Vec<&str> = own.iter().map(|entry| entry.key.as_str()).collect();
-                // What an alerter brings of its own stands inside of `alert`.
+                // An alerter's own options are nested inside `alert`.
                 for entry in own.iter().filter(|entry| {
                     !own_options.findings.iter().any(|found| found.outcome.place == entry.place)
                 }) {
-                    told.push((false, format!("`{}` of `{name}` has no place", entry.key)));
+                    told.push((false, format!("`{}` of `{name}` is not supported", entry.key)));
                 }
                 options.findings.extend(own_options.findings);
                 if !keys.is_empty() {
@@ -77,7 +79,7 @@ pub(crate) fn destinations(
         if made.is_empty() {
             told.push((false, format!("`{name}` is dropped: see its options")));
         } else {
-            told.push((true, format!("`{name}` as a destination of environments/default.yaml")));
+            told.push((true, format!("`{name}` as a destination in environments/default.yaml")));
         }
         found.extend(made.into_iter().map(|destination| (name.clone(), destination)));
     }
@@ -93,11 +95,11 @@ pub(crate) fn destinations(
 fn unknown(name: &str) -> String {
     if name.contains('.') {
         return format!(
-            "`{name}` is an alerter of your own in Python: a `webhook`, or an alerter component, can take its place"
+            "`{name}` is a custom Python alerter: replace it with a `webhook` or an alerter plugin"
         );
     }
     match crate::near::nearest(name, alerters::names()) {
-        Some(near) => format!("`{name}` is no alerter of ElastAlert's; did you mean `{near}`?"),
-        None => format!("`{name}` is no alerter of ElastAlert's"),
+        Some(near) => format!("`{name}` is not an ElastAlert alerter; did you mean `{near}`?"),
+        None => format!("`{name}` is not an ElastAlert alerter"),
     }
 }

@@ -1,4 +1,4 @@
-//! One rule: its options become a manifest.
+//! Turns one rule's options into a manifest.
 use crate::hours;
 use crate::mask::{lone_token, tokens};
 use crate::node::{Data, Node};
@@ -9,10 +9,10 @@ use crate::surroundings::Surroundings;
 use crate::texts::{Terms, alert};
 use crate::yaml::Yaml;
 
-/// What comes of it.
+/// The result.
 pub(crate) struct Made {
     pub(crate) entries: Vec<(String, Yaml)>,
-    /// Destinations, with the alerter each comes of. The manifest names them once they have names.
+    /// Destinations, each with its alerter. They are not named yet.
     pub(crate) destinations: Vec<(String, Yaml)>,
     pub(crate) alerts: Vec<String>,
 }
@@ -28,22 +28,22 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
     let schedule = schedule(options);
     let filter = crate::filter::filter(options, &around.filters);
     let rule_type = rule_type(options, &mut key, around.files);
-    options.carried("query_key", "`key`: an episode per value");
+    options.carried("query_key", "`key`: one episode per value");
     let module = rule_type.as_ref().map(|it| it.module.clone()).unwrap_or_default();
     let mut terms = terms(options, &module, &key);
     let slack = names.iter().any(|name| matches!(name.as_str(), "slack" | "mattermost" | "rocketchat"));
     let file = options.text("jinja_template_path").and_then(|path| (around.files)(&path));
     let texts = alert(options, &mut terms, &around.name, file.as_deref(), slack);
     if file.is_none() {
-        options.settle("jinja_template_path", "no such file beside the rule: `alert_text` is the template");
+        options.settle("jinja_template_path", "file not found: `alert_text` is used as the template");
     }
     let faults = options.faults.len();
     let destinations = destinations(options, &mut terms, around, &alerts);
     let to_nobody = destinations.is_empty() && around.fallback.is_none();
-    // What an alerter lacks is told already.
+    // An alerter's own faults are already reported.
     if to_nobody && options.faults.len() == faults && options.node("alert").is_some() {
-        let message = "none of its alerters can be carried over, so that it would tell nobody";
-        let remedy = "give `--destination NAME` for such rules, or name another alerter under `alert`";
+        let message = "none of its alerters can be carried over, so it would notify nobody";
+        let remedy = "pass `--destination NAME` for such rules, or add another alerter under `alert`";
         options.fault("alert", message, remedy);
     }
     let repeat = repeat(options, &module);
@@ -86,13 +86,13 @@ pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made
 fn index(options: &mut Options) -> Option<Yaml> {
     let Some(index) = options.text("index") else {
         if !options.has("index") {
-            options.fault("index", "`index` is missing", "name the index, as ElastAlert needs it too");
+            options.fault("index", "`index` is missing", "name the index; ElastAlert requires it too");
         }
         return None;
     };
     let strftime = options.flag("use_strftime_index") == Some(true);
     options.carried("use_strftime_index", "written into `index`");
-    options.dropped("search_extra_index", "every index of the pattern is asked, within the window's time");
+    options.dropped("search_extra_index", "every matching index is searched, within the window's time range");
     let made = if strftime { without_dates(&index) } else { index.clone() };
     let lower = tokens(&made).is_empty() && made.chars().any(char::is_uppercase);
     if lower
@@ -100,8 +100,8 @@ fn index(options: &mut Options) -> Option<Yaml> {
     {
         options.fault(
             "index",
-            "an index's name is lower case and has none of `/ \\ ? \" | #` and spaces",
-            "correct it: no such index can be there",
+            "an index name is lower case and cannot contain `/ \\ ? \" | #` or spaces",
+            "correct it: no such index can exist",
         );
         return None;
     }
@@ -109,7 +109,7 @@ fn index(options: &mut Options) -> Option<Yaml> {
         true => options.carried("index", "`index`"),
         false => options.changed(
             "index",
-            format!("`{made}`: every index of the pattern is asked, within the window's time"),
+            format!("`{made}`: every matching index is searched, within the window's time range"),
         ),
     }
     Some(match lone_token(&made) {
@@ -137,16 +137,16 @@ fn schedule(options: &mut Options) -> Vec<(&'static str, Yaml)> {
             made.push(("cron", Yaml::Text(cron)));
             options.changed(
                 "limit_execution",
-                "`cron`, in UTC: the rule judges up to these times, and each run covers all since the last",
+                "`cron`, in UTC: the rule is evaluated up to these times, and each run covers everything since the previous one",
             );
             options.dropped("run_every", "`limit_execution` says when the rule runs");
             options.dropped(
                 "limit_execution_coverage",
-                "what lies between two runs is covered; `catch_up: latest` would leave it out",
+                "the time between two runs is covered; `catch_up: latest` would skip it",
             );
         }
         None => {
-            // How often a rule runs changes how soon it tells, not what it finds.
+            // How often a rule runs affects how soon it notifies, not what it finds.
             let every = every
                 .filter(|every| every.millis != Some(0))
                 .map_or_else(|| "1m".to_string(), |every| every.text);
@@ -155,11 +155,11 @@ fn schedule(options: &mut Options) -> Vec<(&'static str, Yaml)> {
             if let Some(active) = active {
                 options.changed(
                     "limit_execution",
-                    "`active`, in UTC: the rule judges at all hours, and what it tells begins in these",
+                    "`active`, in UTC: the rule is evaluated at all hours, but episodes open only in these",
                 );
                 options.dropped(
                     "limit_execution_coverage",
-                    "outside `active` a level waits, and an event is skipped unless `outside: later`",
+                    "outside `active`, a level waits and an event is skipped unless `outside: later`",
                 );
                 made.push(("active", active));
             }
@@ -175,27 +175,27 @@ fn schedule(options: &mut Options) -> Vec<(&'static str, Yaml)> {
     if let Some(buffer) = options.span("buffer_time").filter(|_| !aggregates) {
         options.changed(
             "buffer_time",
-            format!("`lateness: {}`: documents that come this late are still judged", buffer.text),
+            format!("`lateness: {}`: documents that arrive this late still count", buffer.text),
         );
         made.push(("lateness", Yaml::Text(buffer.text)));
     }
     made
 }
 
-/// `realert` and its kin.
+/// `realert` and related options.
 fn repeat(options: &mut Options, module: &str) -> Option<Yaml> {
-    options.dropped("realert_key", "an episode goes by the values of `key`");
+    options.dropped("realert_key", "episodes are kept per value of `key`");
     options.dropped(
         "exponential_realert",
-        "an open episode is told again at one interval; `escalate` reaches others later",
+        "an open episode repeats at a fixed interval; use `escalate` to notify others later",
     );
     let span = options.span("realert")?;
     if matches!(module, "any" | "blacklist" | "whitelist" | "change" | "new_term") {
         match span.millis {
-            Some(0) => options.carried("realert", "every match is told"),
+            Some(0) => options.carried("realert", "every match notifies"),
             _ => options.dropped(
                 "realert",
-                "every match is told, once: a rule that announces documents mutes none of them",
+                "every match notifies once: a rule that reports documents mutes none of them",
             ),
         }
         return None;
@@ -203,12 +203,12 @@ fn repeat(options: &mut Options, module: &str) -> Option<Yaml> {
     if span.millis == Some(0) {
         options.changed(
             "realert",
-            "no `repeat`: an episode is told when it opens and when it ends, however many matches it has",
+            "no `repeat`: an episode notifies when it opens and when it ends, however many matches it has",
         );
         return None;
     }
     let what = format!(
-        "`alert.repeat: {}`: an episode is told when it opens and again at this interval while it lasts; it mutes nothing",
+        "`alert.repeat: {}`: an episode notifies when it opens and again at this interval while it lasts; nothing is muted",
         span.text
     );
     options.changed("realert", what);
@@ -235,7 +235,7 @@ fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
     if kind == "any" {
         fields =
             include.iter().filter(|field| !field.contains('*') && **field != time_field).cloned().collect();
-        options.carried("include", "`params.fields`: what the message tells of a document");
+        options.carried("include", "`params.fields`: the fields that the message shows");
     } else {
         options.dropped("include", "only the fields that the rule needs are read");
     }
@@ -268,7 +268,7 @@ fn owner(options: &mut Options) -> Option<Yaml> {
 fn severity(options: &mut Options) -> Option<Yaml> {
     let priority = options.text("priority")?;
     let Ok(number) = priority.parse::<i64>() else {
-        options.dropped("priority", "it is no number: say `severity: info`, `warning` or `critical`");
+        options.dropped("priority", "not a number: set `severity` to `info`, `warning` or `critical`");
         return None;
     };
     let severity = match number {
@@ -276,11 +276,11 @@ fn severity(options: &mut Options) -> Option<Yaml> {
         2 => "warning",
         _ => "info",
     };
-    options.changed("priority", format!("`severity: {severity}`; ElastAlert gives the number no meaning: 1 is read as critical, 2, its default, as warning, more as info"));
+    options.changed("priority", format!("`severity: {severity}`; the number has no meaning in ElastAlert: 1 becomes critical, 2 (the default) warning, anything higher info"));
     Some(Yaml::text(severity))
 }
 
-/// Options with nothing to take them over, and why.
+/// Options without an equivalent, and why.
 fn left_behind(options: &mut Options) {
     options.drop_all(
         &[
@@ -294,7 +294,7 @@ fn left_behind(options: &mut Options) {
             "summary_prefix",
             "summary_suffix",
         ],
-        "messages are not collected: an episode is one message however many matches it has",
+        "messages are not aggregated: an episode is one message, however many matches it has",
     );
     options.drop_all(&["include_fields", "_source_enabled"], "only the fields that the rule needs are read");
     options.drop_all(
@@ -305,34 +305,34 @@ fn left_behind(options: &mut Options) {
             "add_metadata_alert",
             "metadata_fields",
         ],
-        "nothing is written back into an index",
+        "nothing is written to an index",
     );
     options.drop_all(
         &["top_count_keys", "top_count_number", "raw_count_keys"],
-        "the message links to the documents, where Kibana counts them",
+        "the message links to the documents in Kibana, which counts them",
     );
     options.drop_all(
         &["match_enhancements", "run_enhancements_first"],
-        "code in Python does not run here; a filter, or a rule of your own, takes its place",
+        "Python code does not run here; use a filter or a rule plugin instead",
     );
     options.drop_all(
         &["max_query_size", "max_scrolling_count", "max_scrolling", "scroll_keepalive"],
         "every document is read, however many there are",
     );
-    options.dropped("scan_entire_timeframe", "the past is kept as state, and read anew where it was lost");
-    options.dropped("doc_type", "mapping types are gone from Elasticsearch");
-    options.dropped("category", "there is nothing for it to say; write it into `description`");
+    options.dropped("scan_entire_timeframe", "history is kept as state, and read again if it is lost");
+    options.dropped("doc_type", "Elasticsearch no longer has mapping types");
+    options.dropped("category", "has no equivalent; write it into `description`");
     match options.text("timestamp_type").as_deref() {
-        Some("iso") => options.carried("timestamp_type", "as the field's mapping says"),
+        Some("iso") => options.carried("timestamp_type", "as the field's mapping defines"),
         Some(_) => options.dropped(
             "timestamp_type",
-            "the field must be mapped as `date`, in whatever format: its mapping says how it is read",
+            "the field must be mapped as `date`, in any format: the mapping defines how it is parsed",
         ),
         None => {}
     }
     options.drop_all(
         &["timestamp_format", "timestamp_format_expr", "timestamp_to_datetime_format_expr"],
-        "the field's mapping says how it is read",
+        "the field's mapping defines how it is parsed",
     );
-    options.dropped("query_timezone", "bounds are instants, in UTC");
+    options.dropped("query_timezone", "time ranges are in UTC");
 }

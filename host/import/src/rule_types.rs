@@ -8,21 +8,21 @@ use maker::Maker;
 use crate::options::Options;
 use crate::yaml::Yaml;
 
-/// What judges, and by which parameters.
+/// The module that evaluates the rule, and its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RuleType {
     pub(crate) module: String,
     pub(crate) params: Vec<(String, Yaml)>,
 }
 
-/// `files`: the text of a file that the rule names, by its path. `None`: at fault, which is told.
+/// `files` returns the text of a file that the rule names, by path. `None`: there is a fault, which is reported.
 pub(crate) fn rule_type(
     options: &mut Options,
     key: &mut Vec<String>,
     files: &dyn Fn(&str) -> Option<String>,
 ) -> Option<RuleType> {
     let Some(module) = options.text("type") else {
-        options.fault("type", "`type` is missing", "name one of ElastAlert's types of rules");
+        options.fault("type", "`type` is missing", "name one of ElastAlert's rule types");
         return None;
     };
     let mut made = Maker { options, params: Vec::new() };
@@ -40,17 +40,21 @@ pub(crate) fn rule_type(
         "spike_aggregation" => metrics::spike_aggregation(&mut made),
         "percentage_match" => metrics::percentage_match(&mut made),
         other if other.contains('.') => {
-            let message = format!("`{other}` is a rule of your own in Python");
-            options.fault("type", message, "write it as a plugin (`watchbell plugin new NAME --kind rule`) and a manifest for it by hand");
+            let message = format!("`{other}` is a custom Python rule");
+            options.fault(
+                "type",
+                message,
+                "write it as a plugin (`watchbell plugin new NAME --kind rule`), and its manifest by hand",
+            );
             return None;
         }
         other => {
             let near = crate::near::nearest(other, crate::known::TYPES.iter().map(|(name, _)| *name));
             let remedy = near.map_or_else(
-                || "name one of ElastAlert's types".into(),
+                || "name one of ElastAlert's rule types".into(),
                 |near| format!("did you mean `{near}`?"),
             );
-            options.fault("type", format!("there is no type `{other}`"), remedy);
+            options.fault("type", format!("there is no rule type `{other}`"), remedy);
             return None;
         }
     }

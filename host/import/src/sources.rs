@@ -12,7 +12,7 @@ use crate::report::{Fate, Fault};
 use crate::tree::{Document, Problem, parse};
 
 pub(crate) struct Sources {
-    /// By path. Those that could not be read, or are no YAML, say why.
+    /// By path; an error for files that cannot be read or are not YAML.
     documents: BTreeMap<String, Result<Document, Fault>>,
     texts: BTreeMap<String, String>,
     config: Option<String>,
@@ -39,12 +39,12 @@ impl Sources {
                 Err(why) => {
                     let place = Place { file, line: 0, column: 0 };
                     let fault =
-                        Fault { place, message: why.clone(), remedy: "see that it can be read".into() };
+                        Fault { place, message: why.clone(), remedy: "make sure that it can be read".into() };
                     sources.documents.insert(source.path.clone(), Err(fault));
                 }
             }
         }
-        // Files of other names are YAML if a rule imports them.
+        // Files with other extensions are YAML if a rule imports them.
         for path in sources.imported() {
             if let (false, Some(text)) = (sources.documents.contains_key(&path), sources.texts.get(&path)) {
                 let file: Arc<str> = path.as_str().into();
@@ -64,7 +64,7 @@ impl Sources {
         self.documents.iter().filter_map(|(path, document)| Some((path.as_str(), document.as_ref().ok()?)))
     }
 
-    /// Files that are rules or should be: neither the configuration nor pieces that others import.
+    /// Files that are, or should be, rules: neither the configuration nor fragments that rules import.
     pub(crate) fn rules(&self) -> Vec<(String, Result<(), Fault>)> {
         let imported = self.imported();
         let mut found = Vec::new();
@@ -81,13 +81,13 @@ impl Sources {
         found
     }
 
-    /// The options of the rule in the file: the configuration's below, what it imports over them, its own on top.
+    /// The options of the rule in the file: its own override those it imports, which override the configuration's.
     pub(crate) fn layers(&self, path: &str) -> Layers {
         let mut layers = Layers { options: Options::new(path.into()), filters: Vec::new() };
         if let Some((_, config)) = self.config() {
             for entry in &config.entries {
                 let own = crate::known::PROCESS.iter().any(|(name, _)| *name == entry.key);
-                // What configures the process, and `realert`, which ElastAlert reads there and never uses.
+                // Not process settings, and not `realert`, which ElastAlert reads there but never uses.
                 if !own && entry.key != "realert" {
                     layers.options.lay(entry, true);
                 }
@@ -106,11 +106,9 @@ impl Sources {
             *count += 1;
             let target = resolve(path, &name);
             let wrong = match self.documents.get(&target) {
-                _ if above.contains(&target) => {
-                    Some("is imported by a file that it imports itself".to_string())
-                }
-                _ if *count > IMPORTS_MAX => Some(format!("is one import more than {IMPORTS_MAX}")),
-                None => Some("is not among the files that were read".into()),
+                _ if above.contains(&target) => Some("is part of an import cycle".to_string()),
+                _ if *count > IMPORTS_MAX => Some(format!("exceeds the limit of {IMPORTS_MAX} imports")),
+                None => Some("is not among the files read".into()),
                 Some(Err(fault)) => Some(fault.message.clone()),
                 Some(Ok(_)) => None,
             };
@@ -128,14 +126,14 @@ impl Sources {
                 continue;
             }
             if entry.key == "import" && shared {
-                layers.options.told(entry, Fate::Carried, "what it imports is written out");
+                layers.options.told(entry, Fate::Carried, "imported options are written into the manifest");
                 continue;
             }
             layers.options.lay(entry, shared);
         }
     }
 
-    /// The text of a file that a rule names, by a path that counts from the rule.
+    /// The text of a file that a rule names, by a path relative to the rule.
     pub(crate) fn text(&self, rule: &str, name: &str) -> Option<String> {
         [resolve(rule, name), normal(name)].iter().find_map(|path| self.texts.get(path)).cloned()
     }
@@ -148,7 +146,7 @@ impl Sources {
             .collect()
     }
 
-    /// Whether a file that others import is a rule itself.
+    /// Whether a file that others import is itself a rule.
     fn is_whole(&self, path: &str) -> bool {
         let options = self.layers(path).options;
         ["type", "index", "alert"].iter().all(|option| options.has(option))
@@ -163,7 +161,7 @@ impl Sources {
         };
         let found =
             self.documents().filter(|(_, document)| is_config(document)).map(|(path, _)| path.to_string());
-        // The one nearest to the top; a second is told as no rule.
+        // The one nearest to the top; another one is reported as an incomplete rule.
         found.min_by_key(|path| (path.matches('/').count(), path.clone()))
     }
 }

@@ -1,4 +1,4 @@
-//! What people read: ElastAlert's texts as a manifest's templates.
+//! ElastAlert's texts as a manifest's templates.
 mod dialect; // what a template is written for
 pub(crate) mod jinja; // Jinja2
 pub(crate) mod python; // str.format

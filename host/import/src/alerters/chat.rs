@@ -1,4 +1,4 @@
-//! Rooms and channels.
+//! Chat rooms and channels.
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
@@ -158,7 +158,7 @@ fn mattermost(context: &mut Context<'_>) -> Vec<Yaml> {
         ("icon_emoji", context.constant("mattermost_emoji_override")),
         ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
     ]);
-    context.options.dropped("mattermost_msg_fields", "the fields of a message are in its text");
+    context.options.dropped("mattermost_msg_fields", "the message's text shows its fields");
     each(
         context,
         "mattermost_webhook_url",
@@ -187,7 +187,7 @@ fn rocketchat(context: &mut Context<'_>) -> Vec<Yaml> {
         ("text", context.constant("rocket_chat_text_string")),
         ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
     ]);
-    context.options.dropped("rocket_chat_alert_fields", "the fields of a message are in its text");
+    context.options.dropped("rocket_chat_alert_fields", "the message's text shows its fields");
     each(
         context,
         "rocket_chat_webhook_url",
@@ -201,7 +201,7 @@ fn discord(context: &mut Context<'_>) -> Vec<Yaml> {
     let timeout = context.plumbing("discord");
     context
         .options
-        .drop_all(&["discord_http_proxy", "discord_https_proxy"], "a destination has no proxy of its own");
+        .drop_all(&["discord_http_proxy", "discord_https_proxy"], "destinations have no proxy setting");
     let content = match context.constant("discord_emoji_title") {
         Some(Yaml::Text(emoji)) => format!("{emoji} {{{{ headline }}}} {emoji}"),
         _ => "{{ headline }}".into(),
@@ -267,7 +267,7 @@ fn hipchat(context: &mut Context<'_>) -> Vec<Yaml> {
     let Some(room) = context.options.text("hipchat_room_id") else { return Vec::new() };
     context.options.changed(
         "hipchat_room_id",
-        "in the destination's address; HipChat ended in 2019: point the destination at what took its place",
+        "in the destination's address; HipChat shut down in 2019: point the destination at its replacement",
     );
     let url = Yaml::Text(format!("https://{domain}/v2/room/{room}/notification"));
     let Some(token) = context.secret("hipchat_auth_token", "HIPCHAT_AUTH_TOKEN") else { return Vec::new() };
@@ -277,7 +277,7 @@ fn hipchat(context: &mut Context<'_>) -> Vec<Yaml> {
     } else {
         context.options.changed(
             "hipchat_message_format",
-            "`text`: the texts are plain, and HTML would show as it is written",
+            "`text`: messages are plain text, so HTML would show as written",
         );
     }
     let mentions: String = context

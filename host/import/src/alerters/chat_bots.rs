@@ -1,4 +1,4 @@
-//! Robots of chat products, whose address or header holds the key.
+//! Bots of chat products, whose URL or header contains the key.
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
@@ -118,14 +118,14 @@ fn of(body: serde_json::Value) -> Yaml {
 fn telegram(context: &mut Context<'_>) -> Vec<Yaml> {
     let timeout = context.plumbing("telegram");
     let host = context.options.text("telegram_api_url").unwrap_or_else(|| "api.telegram.org".into());
-    context.options.carried("telegram_api_url", "in the address that the variable holds");
+    context.options.carried("telegram_api_url", "part of the URL in the variable");
     let how = format!("`https://{host}/bot{{}}`, with the bot's token");
     let url = context.secret_as("telegram_bot_token", "TELEGRAM_BOT_URL", Some(&how));
     context.needs(&["telegram_room_id"]);
     let room = context.constant("telegram_room_id");
     context.options.changed(
         "telegram_parse_mode",
-        "none: the text is sent as it is, for Telegram refuses a message whose markup is not its own",
+        "none: the text is sent as is, because Telegram rejects a message with foreign markup",
     );
     let body = members([
         ("chat_id", room),
@@ -141,7 +141,7 @@ fn telegram(context: &mut Context<'_>) -> Vec<Yaml> {
 fn dingtalk(context: &mut Context<'_>) -> Vec<Yaml> {
     let timeout = context.plumbing("dingtalk");
     if context.options.node("dingtalk_sign").is_some() {
-        context.options.dropped("dingtalk_sign", "each request would need a signature of the time: let the robot know its callers by keyword or address instead");
+        context.options.dropped("dingtalk_sign", "each request would need a timestamped signature: let the bot identify its callers by keyword or address instead");
     }
     let kind = context.options.text("dingtalk_msgtype").unwrap_or_else(|| "text".into());
     context.options.carried("dingtalk_msgtype", "in the destination's request");
@@ -289,10 +289,10 @@ fn power_automate(context: &mut Context<'_>) -> Vec<Yaml> {
     context.options.carried("ms_power_automate_teams_card_width_full", "in the destination's request");
     context.options.dropped(
         "ms_power_automate_webhook_url_from_field",
-        "a destination has one address: no document says where messages go",
+        "a destination has one address: a document cannot choose where messages go",
     );
     let content = members([
-        // As a member's name, `$schema` would be taken for an operator of the request's template.
+        // As a member name, `$schema` would be read as an operator of the request's template.
         ("type", Some(Yaml::text("AdaptiveCard"))),
         ("version", Some(Yaml::text("1.4"))),
         ("body", Some(Yaml::List(blocks))),

@@ -14,12 +14,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// A secret; `None`: the rule does not give it, which is a fault.
+    /// A secret; `None`: the option is missing, which is a fault.
     pub(super) fn secret(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.secret_as(option, variable, None)
     }
 
-    /// A secret that is a part of what the variable must hold: `how` has `{}` in its place.
+    /// A secret that is part of the variable's value: `how` has `{}` in its place.
     pub(super) fn secret_as(&mut self, option: &str, variable: &str, how: Option<&str>) -> Option<Yaml> {
         self.needs(&[option])?;
         let node = self.options.node(option)?;
@@ -29,7 +29,7 @@ impl Context<'_> {
         Some(reference)
     }
 
-    /// The same of each item of a list.
+    /// The same for each item of a list.
     pub(super) fn secrets_of(&mut self, option: &str, variable: &str) -> Vec<Yaml> {
         if self.needs(&[option]).is_none() || self.options.texts(option).is_none() {
             return Vec::new();
@@ -49,11 +49,12 @@ impl Context<'_> {
         if let Yaml::Map(entries) = reference
             && let Some((_, Yaml::Text(name))) = entries.first()
         {
-            self.options.carried(option, format!("a secret, named and not written: the variable {name}"));
+            self.options
+                .carried(option, format!("a secret, referenced but not written: the variable {name}"));
         }
     }
 
-    /// An address that the rule writes out; one that may hold a key, in a query or before `@`, is a secret.
+    /// A literal address. One that may contain a key, in its query or before `@`, is a secret.
     pub(super) fn address(&mut self, option: &str, variable: &str) -> Option<Yaml> {
         self.needs(&[option])?;
         let text = self.options.text(option)?;
@@ -72,13 +73,13 @@ impl Context<'_> {
             self.options.fault(
                 option,
                 format!("`{option}` is missing"),
-                "write it into the rule: ElastAlert needs it too",
+                "add it to the rule: ElastAlert requires it too",
             );
         }
         missing.is_empty().then_some(())
     }
 
-    /// Text that stands for itself in the request.
+    /// Literal text in the request.
     pub(super) fn constant(&mut self, option: &str) -> Option<Yaml> {
         let text = self.options.text(option)?;
         self.options.carried(option, "in the destination's request");
@@ -89,7 +90,7 @@ impl Context<'_> {
         self.constant(option).unwrap_or_else(|| Yaml::text(default))
     }
 
-    /// Numbers and texts as they stand.
+    /// Numbers and strings as they are.
     pub(super) fn value(&mut self, option: &str) -> Option<Yaml> {
         let node = self.options.node(option)?;
         self.options.carried(option, "in the destination's request");
@@ -118,7 +119,7 @@ impl Context<'_> {
         if made.len() == texts.len() {
             self.told_fields(option);
         } else {
-            self.options.dropped(option, "not all of it can be formatted");
+            self.options.dropped(option, "part of it cannot be formatted");
         }
         made
     }
@@ -147,12 +148,12 @@ impl Context<'_> {
         jinja::rewrite(text, &root, &mut |name| terms.expression(options, name, Dialect::Webhook))
     }
 
-    /// What a field's value is, of its own type: an option of the rule where no field is called so.
+    /// The typed value of a field, or of a rule option if there is no such field.
     pub(super) fn field(&mut self, name: &str) -> Yaml {
         match self.term(name) {
             Term::Constant(text) => literal(&text),
             Term::Told(expression) => Yaml::Text(format!("{{{{ {expression} }}}}")),
-            // Without a stand-in: what is not there is left out of a request.
+            // No placeholder: a request leaves out absent values.
             Term::Untold(expression) => {
                 let bare = expression.split(" | ").next().unwrap_or_default();
                 Yaml::Text(format!("{{{{ {bare} }}}}"))
@@ -164,7 +165,7 @@ impl Context<'_> {
         self.terms.term(self.options, name, Dialect::Webhook)
     }
 
-    /// Says of an option with fields that it was carried, and which of them the rule does not tell.
+    /// Records that an option with fields was carried, and which of them the rule does not report.
     pub(super) fn told_fields(&mut self, option: &str) {
         let untold: Vec<String> =
             std::mem::take(&mut self.terms.untold).into_iter().map(|name| format!("`{name}`")).collect();
@@ -173,28 +174,28 @@ impl Context<'_> {
         } else {
             let kind = &self.terms.kind;
             let what = format!(
-                "in the destination's request; a rule of type `{kind}` does not tell {}",
+                "in the destination's request; a rule of type `{kind}` does not report {}",
                 untold.join(", ")
             );
             self.options.changed(option, what);
         }
     }
 
-    /// What the alerters of one product all have, told at once; gives the timeout.
+    /// Handles the options that all alerters of a product have; returns the timeout.
     pub(super) fn plumbing(&mut self, prefix: &str) -> Option<String> {
         let of = |name: &str| format!("{prefix}_{name}");
         for name in ["proxy", "proxy_login", "proxy_pass", "proxy_password"] {
-            self.options.dropped(&of(name), "a destination has no proxy of its own");
+            self.options.dropped(&of(name), "destinations have no proxy setting");
         }
-        self.options.dropped(&of("ignore_ssl_errors"), "certificates are always checked");
-        self.options.dropped(&of("ca_certs"), "the system's authorities are trusted: add it there");
+        self.options.dropped(&of("ignore_ssl_errors"), "certificates are always verified");
+        self.options
+            .dropped(&of("ca_certs"), "the system's certificate authorities are trusted: add it there");
         for at in ["kibana_discover", "opensearch_discover"] {
             for name in [format!("attach_{at}_url"), format!("{at}_attach_url")] {
-                self.options
-                    .dropped(&of(&name), "the message has `{{ link }}` where the cluster has `kibana:`");
+                self.options.dropped(&of(&name), "the message has `{{ link }}` if the cluster has `kibana:`");
             }
             for name in ["color", "title"] {
-                self.options.dropped(&of(&format!("{at}_{name}")), "the link has no looks of its own");
+                self.options.dropped(&of(&format!("{at}_{name}")), "the link has no styling of its own");
             }
         }
         let option = of("timeout");
@@ -203,7 +204,7 @@ impl Context<'_> {
             self.options.carried(&option, "the destination's `timeout`");
             return Some(format!("{seconds}s"));
         }
-        self.options.dropped(&option, "it is no whole number of seconds; 10 s is the default");
+        self.options.dropped(&option, "not a whole number of seconds; the default is 10 s");
         None
     }
 }
@@ -218,7 +219,7 @@ pub(super) struct Webhook {
     pub(super) body: Option<Yaml>,
     pub(super) form: Option<Yaml>,
     pub(super) timeout: Option<String>,
-    /// The form of its texts, where it is not the product's own.
+    /// The format of its texts, if not the product's default.
     pub(super) text: Option<&'static str>,
 }
 
@@ -246,7 +247,7 @@ impl Webhook {
         self
     }
 
-    /// Its receiver shows texts as they come: markup would be read as signs.
+    /// Its receiver shows texts as they are, markup included.
     pub(super) fn plain(self) -> Self {
         self.plain_unless(false)
     }
@@ -290,7 +291,7 @@ pub(super) fn destination(
     if !params.is_empty() {
         entries.push(("params".to_string(), Yaml::Map(params)));
     }
-    // ElastAlert asks nobody's leave for such an address; here it takes a grant.
+    // ElastAlert allows such an address; here it needs a grant.
     if private {
         entries.push(("grants".to_string(), Yaml::map([("private_addresses", Yaml::Bool(true))])));
     }
@@ -305,19 +306,19 @@ fn is_private(url: &str) -> bool {
     host == "localhost" || address.is_some_and(|address| address.is_loopback() || address.is_private())
 }
 
-/// A map of a request, without what is not there.
+/// A map of a request, without absent members.
 pub(super) fn members<const N: usize>(entries: [(&str, Option<Yaml>); N]) -> Vec<(String, Yaml)> {
     entries.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
-/// Text in which nothing is an expression of the request's template.
+/// Literal text, with nothing that the request's template would evaluate.
 pub(super) fn literal(text: &str) -> Yaml {
     let mut writer = Writer::new(Dialect::Webhook);
     writer.text(text);
     Yaml::Text(writer.end())
 }
 
-/// A tree in which nothing is an expression.
+/// A literal tree, with nothing that a template would evaluate.
 pub(super) fn constants(node: &Node) -> Yaml {
     match &node.data {
         Data::List(items) => Yaml::List(items.iter().map(constants).collect()),
@@ -331,11 +332,11 @@ pub(super) fn constants(node: &Node) -> Yaml {
 
 /// Whether an address may hold a key: in a query, or before `@`.
 pub(super) fn holds_secret(url: &str) -> bool {
-    // The `@` of a token is none.
+    // The `@` of a token does not count.
     crate::mask::mask(url).map_or(true, |masked| masked.contains(['?', '@']))
 }
 
-/// Whether something of this name is a secret, which no request may hold.
+/// Whether a member of this name is a secret, which a request must not contain.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["auth", "api_key", "apikey", "api-key", "token", "secret", "password", "passwd", "cookie", "credential"]
@@ -343,7 +344,7 @@ pub(super) fn is_secret(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
-/// An address that a rule writes out; `http://` where it has no scheme.
+/// A literal address; `http://` if it has no scheme.
 pub(crate) fn address(text: &str) -> Yaml {
     let text = text.trim().trim_end_matches('/');
     let bare = !text.contains("://") && lone_token(text).is_none();

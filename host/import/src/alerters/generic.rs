@@ -1,4 +1,4 @@
-//! Any receiver of one request over HTTP.
+//! Generic HTTP receivers.
 use super::alerter::{Alerter, Make};
 use super::context::{Context, Webhook, constants, is_secret, members};
 use crate::node::{Data, Node};
@@ -131,7 +131,7 @@ fn post2(context: &mut Context<'_>) -> Vec<Yaml> {
             Ok(_) => {
                 context.options.dropped(
                     "http_post2_payload",
-                    "JSON that a template writes; write it as a map: values stay in their places there",
+                    "the template writes JSON itself; write a map instead, which no value can break",
                 );
                 return Vec::new();
             }
@@ -153,7 +153,7 @@ fn post2(context: &mut Context<'_>) -> Vec<Yaml> {
     request(context, "http_post2", body, all, timeout)
 }
 
-const NO_SECRET: &str = "a request's body holds no secrets; a header does, as the destination's `auth`";
+const NO_SECRET: &str = "a request body cannot hold secrets; use a header, as the destination's `auth`";
 
 fn of_jinja(context: &mut Context<'_>, node: &Node) -> Result<Yaml, String> {
     Ok(match &node.data {
@@ -164,7 +164,10 @@ fn of_jinja(context: &mut Context<'_>, node: &Node) -> Result<Yaml, String> {
         Data::Map(entries) => {
             let member = |entry: &crate::node::Entry, context: &mut Context<'_>| {
                 if entry.key.contains("{{") || entry.key.starts_with('$') {
-                    return Err(format!("the key `{}` is a template, and keys are none here", entry.key));
+                    return Err(format!(
+                        "the key `{}` is a template; keys cannot be templates here",
+                        entry.key
+                    ));
                 }
                 if is_secret(&entry.key) {
                     return Err(format!("`{}`: {NO_SECRET}", entry.key));
@@ -186,7 +189,7 @@ fn request(
     timeout: Option<String>,
 ) -> Vec<Yaml> {
     let of = |name: &str| format!("{prefix}_{name}");
-    let what = "the message's own fields: `details` has what the rule tells, in place of the document";
+    let what = "the message's own fields: `details` holds what the rule reports, in place of the document";
     context.options.changed(&of("all_values"), what);
     let body = if all {
         let own = [
@@ -235,7 +238,7 @@ fn headers(context: &mut Context<'_>, option: &str) -> (Vec<(String, Yaml)>, Opt
     if dropped.is_empty() {
         context
             .options
-            .carried(option, "the destination's headers; what holds a key is its `auth`, a variable");
+            .carried(option, "the destination's headers; a header with a key becomes its `auth`, a variable");
     } else {
         context.options.changed(
             option,
@@ -252,14 +255,14 @@ fn gelf(context: &mut Context<'_>) -> Vec<Yaml> {
     if context.options.text("gelf_type").as_deref() == Some("tcp") {
         context
             .options
-            .dropped("gelf_type", "Watchbell delivers over HTTP: give Graylog an input of type GELF HTTP");
-        context.options.drop_all(&["gelf_host", "gelf_port"], "there is no delivery over TCP");
+            .dropped("gelf_type", "Watchbell delivers over HTTP only: add a GELF HTTP input to Graylog");
+        context.options.drop_all(&["gelf_host", "gelf_port"], "TCP is not supported");
         return Vec::new();
     }
-    context.options.carried("gelf_type", "a request over HTTP");
+    context.options.carried("gelf_type", "an HTTP request");
     context.options.drop_all(
         &["gelf_ca_cert", "gelf_http_ignore_ssl_errors"],
-        "certificates are always checked, by the system's authorities",
+        "certificates are always verified against the system's authorities",
     );
     let timeout = context.plumbing("gelf");
     let mut body = members([
@@ -290,7 +293,7 @@ fn datadog(context: &mut Context<'_>) -> Vec<Yaml> {
         false => Some(Yaml::text("https://api.datadoghq.com/api/v1/events")),
     };
     let Some(url) = url else { return Vec::new() };
-    context.options.dropped("datadog_app_key", "Datadog takes events with the API key alone");
+    context.options.dropped("datadog_app_key", "Datadog accepts events with the API key alone");
     let Some(key) = context.secret("datadog_api_key", "DATADOG_API_KEY") else { return Vec::new() };
     let auth = Yaml::map([("header", Yaml::map([("name", Yaml::text("DD-API-KEY")), ("value", key)]))]);
     let body = Yaml::map([("title", Yaml::text("{{ headline }}")), ("text", Yaml::text("{{ body }}"))]);
@@ -331,7 +334,7 @@ fn twilio(context: &mut Context<'_>) -> Vec<Yaml> {
     context.needs(&["twilio_account_sid", "twilio_to_number"]);
     let account = context.options.text("twilio_account_sid").unwrap_or_default();
     context.options.carried("twilio_account_sid", "the destination's address and `auth`");
-    context.options.carried("twilio_use_copilot", "the sender is the messaging service where one is given");
+    context.options.carried("twilio_use_copilot", "if a messaging service is given, it is the sender");
     let form = members([
         ("To", context.constant("twilio_to_number")),
         ("From", context.constant("twilio_from_number")),

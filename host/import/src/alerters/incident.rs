@@ -1,4 +1,4 @@
-//! What keeps incidents. Where a receiver has a word for the end, it is told of the end.
+//! Incident management. A receiver that can resolve an incident is also notified of the end.
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
@@ -96,7 +96,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
     },
 ];
 
-/// Whether the message tells of an end.
+/// Whether the message reports an end.
 pub(super) const OVER: &str = "cause in ['resolved', 'was']";
 
 fn opsgenie(context: &mut Context<'_>) -> Vec<Yaml> {
@@ -116,7 +116,7 @@ fn opsgenie(context: &mut Context<'_>) -> Vec<Yaml> {
             "opsgenie_default_recipients",
             "opsgenie_default_teams",
         ],
-        "who is told does not depend on the match: a rule for each team, or `escalate`",
+        "recipients do not depend on the match: write a rule per team, or use `escalate`",
     );
     let tags: Vec<Yaml> = context
         .formatted_list("opsgenie_tags")

@@ -1,4 +1,4 @@
-//! What gathers alerts of many monitors, and is told of their ends.
+//! Alert aggregators, which are also notified when an episode ends.
 use serde_json::json;
 
 use super::alerter::{Alerter, Make};
@@ -99,11 +99,11 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
         ("annotations", Some(Yaml::Map(annotations))),
         ("endsAt", Some(Yaml::from(ends))),
     ]);
-    context.options.changed("alertmanager_resolve_time", "an episode's end is told when it ends");
+    context.options.changed("alertmanager_resolve_time", "the end of an episode is sent when it ends");
     if context.options.text("alertmanager_api_version").as_deref() == Some("v2") {
         context.options.carried("alertmanager_api_version", "in the destination's address");
     } else {
-        context.options.changed("alertmanager_api_version", "v2: Alertmanager has had no other since 0.27");
+        context.options.changed("alertmanager_api_version", "v2: the only version since Alertmanager 0.27");
     }
     let auth = match context.options.text("alertmanager_basic_auth_login") {
         Some(login) => {
@@ -129,7 +129,7 @@ fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
 }
 
 fn alerta(context: &mut Context<'_>) -> Vec<Yaml> {
-    context.options.dropped("alerta_api_skip_ssl", "certificates are always checked");
+    context.options.dropped("alerta_api_skip_ssl", "certificates are always verified");
     context.options.carried("alerta_use_match_timestamp", "`createTime` is always the match's time");
     let key = context
         .terms

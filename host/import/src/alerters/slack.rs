@@ -1,4 +1,4 @@
-//! Slack, for which there is a product of its own.
+//! Slack, which has its own product.
 use super::alerter::{Alerter, Make};
 use super::context::{Context, destination};
 use crate::yaml::Yaml;
@@ -41,7 +41,7 @@ const SLACK: &[&str] = &[
 pub(super) const ALERTERS: &[Alerter] =
     &[Alerter { name: "slack", also: &[], options: SLACK, make: Make::Destinations(slack) }];
 
-/// The product `slack`, which lays out its own message.
+/// The product `slack`, which has its own message layout.
 fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
     let timeout = context.plumbing("slack");
     let options = &mut *context.options;
@@ -55,22 +55,20 @@ fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
     }
     match options.text("slack_emoji_override") {
         Some(_) if options.has("slack_icon_url_override") => {
-            options.dropped(
-                "slack_emoji_override",
-                "`slack_icon_url_override` stands beside it, and ElastAlert takes that",
-            );
+            options.dropped("slack_emoji_override", "ElastAlert uses `slack_icon_url_override` instead");
         }
         Some(text) if text.len() > 2 && text.starts_with(':') && text.ends_with(':') => {
             params.push(("icon_emoji".into(), Yaml::Text(text)));
             options.carried("slack_emoji_override", "the destination's `params.icon_emoji`");
         }
-        Some(_) => options.dropped("slack_emoji_override", "it is no emoji between colons"),
+        Some(_) => options.dropped("slack_emoji_override", "not an emoji name between colons"),
         None => {}
     }
     options.dropped("slack_msg_color", "the colour follows the severity");
-    options.dropped("slack_parse_override", "values are escaped, so that a document calls nobody");
+    options.dropped("slack_parse_override", "values are escaped, so a document cannot mention anyone");
     options.dropped("slack_title", "the title is the rule's `alert.title`");
-    options.dropped("slack_title_link", "the link leads to the documents, where the cluster has `kibana:`");
+    options
+        .dropped("slack_title_link", "the link opens the documents in Kibana, if the cluster has `kibana:`");
     options.dropped("slack_alert_fields", "the fields shown are the rule's `key`");
     options.drop_all(
         &[
@@ -84,11 +82,11 @@ fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
             "slack_author_link",
             "slack_author_icon",
         ],
-        "the product `slack` lays out its own message; `params.blocks` of the destination may hold another",
+        "the product `slack` has its own layout; set the destination's `params.blocks` for another",
     );
     options.drop_all(
         &["slack_attach_jira_ticket_url", "slack_jira_ticket_color", "slack_jira_ticket_title"],
-        "no ticket is made in Jira",
+        "no Jira ticket is created",
     );
     each(context, "slack_webhook_url", "SLACK_WEBHOOK_URL", "slack_channel_override", |url, channel| {
         let channel = channel.map(|channel| ("channel".to_string(), Yaml::text(channel)));

@@ -1,4 +1,4 @@
-//! Where cases are worked on: alerts with what was observed.
+//! Ticketing systems: alerts with observables.
 use super::alerter::{Alerter, Make};
 use super::context::{Context, Webhook, address, constants, members};
 use crate::node::{Data, Node};
@@ -45,17 +45,14 @@ pub(super) const ALERTERS: &[Alerter] = &[
 
 fn iris(context: &mut Context<'_>) -> Vec<Yaml> {
     if context.options.text("iris_type").is_some_and(|kind| kind.contains("case")) {
-        context.options.dropped(
-            "iris_type",
-            "a case takes several requests that depend on each other; an alert takes one",
-        );
+        context.options.dropped("iris_type", "a case takes several dependent requests; an alert takes one");
         return Vec::new();
     }
     context.options.carried("iris_type", "an alert");
-    context.options.dropped("iris_case_template_id", "it is for cases");
-    context.options.dropped("iris_ignore_ssl_errors", "certificates are always checked");
-    context.options.dropped("iris_ca_cert", "the system's authorities are trusted: add it there");
-    context.options.carried("iris_overwrite_timestamp", "the time is always the match's");
+    context.options.dropped("iris_case_template_id", "applies to cases only");
+    context.options.dropped("iris_ignore_ssl_errors", "certificates are always verified");
+    context.options.dropped("iris_ca_cert", "the system's certificate authorities are trusted: add it there");
+    context.options.carried("iris_overwrite_timestamp", "the time is always that of the match");
     let number = |value: &str| Yaml::Number(value.into());
     let alert_context = context.options.node("iris_alert_context").map(|node| {
         let fields: Vec<(String, String)> = node
@@ -146,7 +143,7 @@ fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
         context.options.carried("hive_alert_config", "in the destination's request");
     } else {
         let what = format!(
-            "in the destination's request, without {}, for which TheHive's form has no template here",
+            "in the destination's request, without {}, which the import does not support",
             left.join(", ")
         );
         context.options.changed("hive_alert_config", what);
@@ -157,7 +154,7 @@ fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
         body.push(("artifacts".into(), Yaml::List(artifacts)));
     }
     context.options.dropped("severity_scale", "the severity is a number from 1 to 4");
-    context.options.dropped("hive_proxies", "a destination has no proxy of its own");
+    context.options.dropped("hive_proxies", "destinations have no proxy setting");
     let of = |name: &str| connection.get(name).and_then(Node::text);
     let host = of("hive_host").unwrap_or_else(|| "http://localhost".into());
     let port = of("hive_port").unwrap_or_else(|| "9000".into());
@@ -165,12 +162,12 @@ fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
         context.options.fault(
             "hive_connection",
             "`hive_apikey` is missing",
-            "write it into the rule: ElastAlert needs it too",
+            "add it to the rule: ElastAlert requires it too",
         );
         return Vec::new();
     };
     let token = context.secrets.reference("HIVE_APIKEY", "hive_apikey", key, None);
-    context.options.changed("hive_connection", "the destination's address; the key is a variable, certificates are always checked, there is no proxy");
+    context.options.changed("hive_connection", "the destination's address; the key is a variable, certificates are always verified, and there is no proxy");
     let url = address(&format!("{}:{port}", host.trim_end_matches('/')));
     let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
     vec![Webhook { path: Some(Yaml::text("/api/alert")), ..webhook }.made()]

@@ -1,15 +1,16 @@
-//! What one request over HTTP cannot do, and what is gone.
+//! Alerters that one HTTP request cannot replace, and discontinued services.
 use super::alerter::{Alerter, Make};
 
-const AWS: &str = "requests to AWS are signed by Signature Version 4, which no destination does yet";
-const GONE: &str = "the service is gone";
+const AWS: &str =
+    "AWS requires requests signed with Signature Version 4, which destinations do not support yet";
+const DISCONTINUED: &str = "the service no longer exists";
 
 const fn dropped(name: &'static str, options: &'static [&'static str], why: &'static str) -> Alerter {
     Alerter { name, also: &[], options, make: Make::Dropped(why) }
 }
 
 pub(super) const ALERTERS: &[Alerter] = &[
-    dropped("debug", &[], "it writes to ElastAlert's log and tells nobody"),
+    dropped("debug", &[], "it writes to ElastAlert's log and notifies nobody"),
     dropped(
         "email",
         &[
@@ -33,12 +34,12 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "email_image_keys",
             "email_image_values",
         ],
-        "there is no destination for mail yet; a gateway that takes requests is a `webhook`",
+        "email is not supported yet; use a `webhook` to a mail gateway",
     ),
     dropped(
         "command",
         &["command", "pipe_match_json", "pipe_alert_text", "fail_on_non_zero_exit"],
-        "an alerter runs no programs; a small service that takes a request is a `webhook`",
+        "alerters cannot run programs; use a `webhook` to a small service",
     ),
     dropped(
         "pagerduty",
@@ -64,7 +65,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "pagerduty_v2_payload_custom_details",
             "pagerduty_v2_payload_include_all_info",
         ],
-        "PagerDuty wants its key inside the message, where a `webhook` puts no secret",
+        "PagerDuty expects its key in the message, where a `webhook` cannot put a secret",
     ),
     dropped(
         "jira",
@@ -90,7 +91,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "jira_transition_to",
             "jira_bump_after_inactivity",
         ],
-        "a ticket takes several requests that depend on each other",
+        "a ticket takes several dependent requests",
     ),
     dropped(
         "ses",
@@ -141,7 +142,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "tencent_sms_template_id",
             "tencent_sms_template_parm",
         ],
-        "Tencent wants a signature of its own over each request",
+        "Tencent requires its own signature over each request",
     ),
     dropped(
         "exotel",
@@ -152,12 +153,12 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "exotel_from_number",
             "exotel_message_body",
         ],
-        "ElastAlert uses the vendor's library; what it sends is not documented there",
+        "ElastAlert uses the vendor's library, whose requests are not documented",
     ),
     dropped(
         "indexer",
         &["indexer_connection", "indexer_config", "indexer_alert_config", "indexer_alerts_name"],
-        "no destination writes documents into a cluster",
+        "destinations cannot index documents",
     ),
     dropped(
         "stomp",
@@ -169,14 +170,14 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "stomp_destination",
             "stomp_ssl",
         ],
-        "Watchbell delivers over HTTP",
+        "Watchbell delivers over HTTP only",
     ),
     dropped(
         "zabbix",
         &["zbx_sender_host", "zbx_sender_port", "zbx_host_from_field", "zbx_host", "zbx_key"],
-        "Watchbell delivers over HTTP",
+        "Watchbell delivers over HTTP only",
     ),
-    dropped("linenotify", &["linenotify_access_token"], GONE),
+    dropped("linenotify", &["linenotify_access_token"], DISCONTINUED),
     dropped(
         "stride",
         &[
@@ -187,7 +188,7 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "stride_proxy",
             "stride_ignore_ssl_errors",
         ],
-        GONE,
+        DISCONTINUED,
     ),
     dropped(
         "ms_teams",
@@ -203,6 +204,6 @@ pub(super) const ALERTERS: &[Alerter] = &[
             "ms_teams_ca_certs",
             "ms_teams_ignore_ssl_errors",
         ],
-        "Microsoft has taken Office connectors away; use ElastAlert2's `ms_power_automate`, which is carried over",
+        "Microsoft retired Office connectors; use ElastAlert2's `ms_power_automate`, which is carried over",
     ),
 ];

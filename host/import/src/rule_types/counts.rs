@@ -1,4 +1,4 @@
-//! Rules that look at events: which they are, how many, what they hold.
+//! Rule types over events.
 use super::maker::Maker;
 use crate::node::{Data, Node};
 use crate::options::as_yaml;
@@ -14,7 +14,7 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
         }
         Some(_) => made.options.fault(
             "compare_key",
-            "a list of values is compared with one field",
+            "a list of values applies to one field",
             "write a rule for each field",
         ),
         None => {}
@@ -35,7 +35,7 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
             None => made.options.fault(
                 list,
                 format!("the list `{path}` cannot be read"),
-                "put the file where the rule looks for it, or write its lines out",
+                "put the file where the rule expects it, or list its lines in the rule",
             ),
         }
     }
@@ -49,14 +49,16 @@ pub(super) fn listed(made: &mut Maker<'_>, list: &str, files: &dyn Fn(&str) -> O
     match regexes {
         true => made.options.changed(
             list,
-            format!("{what}; entries between slashes match, as ElastAlert documents and does not do"),
+            format!(
+                "{what}; entries between slashes are patterns, as ElastAlert documents but does not implement"
+            ),
         ),
         false => made.options.carried(list, what),
     }
     if list == "whitelist" {
         made.switch("ignore_null", "ignore_null");
     }
-    made.options.dropped("filter_by_list", "how documents are found does not change which are told");
+    made.options.dropped("filter_by_list", "how documents are found does not affect which are reported");
 }
 
 pub(super) fn change(made: &mut Maker<'_>, key: &[String]) {
@@ -65,7 +67,7 @@ pub(super) fn change(made: &mut Maker<'_>, key: &[String]) {
         made.options.fault(
             "query_key",
             "`query_key` is missing",
-            "a rule of type `change` needs it, in ElastAlert too",
+            "a rule of type `change` requires it, in ElastAlert too",
         );
     }
     if let Some(fields) = made.options.texts("compare_key") {
@@ -80,7 +82,7 @@ pub(super) fn frequency(made: &mut Maker<'_>) {
     made.needs(&["num_events", "timeframe"]);
     made.number("num_events", "num_events");
     made.span("timeframe", "timeframe");
-    let documents = "not needed: a text that shows `documents` has up to ten of them";
+    let documents = "not needed: a text can show up to ten `documents`";
     made.options.changed("attach_related", documents);
     counted(made, "who_then_when");
 }
@@ -104,7 +106,7 @@ pub(super) fn rise(made: &mut Maker<'_>) {
     {
         made.options.fault(
             "spike_height",
-            "`spike_height` must be more than 1: steady traffic is once as high",
+            "`spike_height` must be greater than 1: steady traffic has a ratio of 1",
             "raise it",
         );
         return;
@@ -121,9 +123,11 @@ pub(super) fn rise(made: &mut Maker<'_>) {
             made.put("direction", Yaml::Text(direction));
             made.options.carried("spike_type", "`params.direction`");
         }
-        Some(other) => {
-            made.options.fault("spike_type", format!("`{other}` is no direction"), "write up, down or both")
-        }
+        Some(other) => made.options.fault(
+            "spike_type",
+            format!("`{other}` is not a direction"),
+            "write up, down or both",
+        ),
         None => {}
     }
 }
@@ -135,7 +139,7 @@ pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
     if key.is_empty() && made.options.switch("forget_keys") == Some(Yaml::Bool(true)) {
         made.options.changed(
             "forget_keys",
-            "left out: without `query_key` there is no key to forget, and a silence is told once, not at each run",
+            "left out: without `query_key` there is no key to forget, and silence is reported once, not at each run",
         );
     } else {
         made.switch("forget_keys", "forget_keys");
@@ -143,7 +147,7 @@ pub(super) fn flatline(made: &mut Maker<'_>, key: &[String]) {
     counted(made, "buckets");
 }
 
-/// ElastAlert's ways of not reading every document, and this rule's.
+/// How to avoid reading every document, in ElastAlert and here.
 fn counted(made: &mut Maker<'_>, fetch: &str) {
     let mut buckets = false;
     for option in ["use_count_query", "use_terms_query"] {
@@ -152,12 +156,10 @@ fn counted(made: &mut Maker<'_>, fetch: &str) {
                 buckets = true;
                 made.options.changed(
                     option,
-                    format!(
-                        "`params.fetch: {fetch}`: the cluster counts, and no document that comes late is lost"
-                    ),
+                    format!("`params.fetch: {fetch}`: the cluster counts, and late documents are not lost"),
                 );
             }
-            Some(false) => made.options.carried(option, "as it is by default"),
+            Some(false) => made.options.carried(option, "same as the default"),
             None => {}
         }
     }
@@ -179,16 +181,14 @@ pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
         }
         Some(_) => made.options.fault(
             "fields",
-            "`fields` must be a field, or a list of fields and of lists of fields",
+            "`fields` must be a field, or a list of fields or lists of fields",
             "write `fields: [ip_address]`",
         ),
-        None if key.is_empty() => made.options.fault(
-            "fields",
-            "`fields` is missing",
-            "name the fields whose new values are to be told",
-        ),
+        None if key.is_empty() => {
+            made.options.fault("fields", "`fields` is missing", "name the fields whose new values to report")
+        }
         None => {
-            // ElastAlert takes `query_key` for both: a composite of several.
+            // ElastAlert uses `query_key` for both: a composite of several fields.
             let fields = match key.as_slice() {
                 [one] => Yaml::text(one.clone()),
                 several => Yaml::texts(several.to_vec()),
@@ -199,10 +199,9 @@ pub(super) fn new_term(made: &mut Maker<'_>, key: &mut Vec<String>) {
     }
     made.span("terms_window_size", "window");
     made.switch("alert_on_missing_field", "alert_on_missing_field");
-    made.options.dropped("window_step_size", "the past is read once, in windows of the host's own");
+    made.options.dropped("window_step_size", "history is read once, in windows that the host chooses");
     made.options.drop_all(&["use_terms_query", "terms_size"], "every value is seen, however many there are");
-    made.options
-        .dropped("use_keyword_postfix", "fields are asked by the names that they are given under `fields`");
+    made.options.dropped("use_keyword_postfix", "fields are queried by the names given in `fields`");
 }
 
 fn is_field(node: &Node) -> bool {
@@ -218,7 +217,7 @@ pub(super) fn cardinality(made: &mut Maker<'_>) {
         made.options.fault(
             "type",
             "`max_cardinality` and `min_cardinality` are both missing",
-            "give one of them, as ElastAlert needs it too",
+            "set one of them; ElastAlert requires it too",
         );
     }
     made.text("cardinality_field", "field");

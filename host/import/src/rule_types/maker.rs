@@ -1,8 +1,8 @@
-//! Parameters in the making.
+//! A builder for parameters.
 use crate::options::Options;
 use crate::yaml::Yaml;
 
-/// Parameters in the making.
+/// Collects a module's parameters.
 pub(super) struct Maker<'a> {
     pub(super) options: &'a mut Options,
     pub(super) params: Vec<(String, Yaml)>,
@@ -29,7 +29,7 @@ impl Maker<'_> {
     pub(super) fn switch(&mut self, option: &str, param: &str) {
         let value = self.options.switch(option);
         if value == Some(Yaml::Bool(false)) {
-            self.options.carried(option, "as it is by default");
+            self.options.carried(option, "same as the default");
         } else {
             self.carried(option, param, value);
         }
@@ -52,7 +52,7 @@ impl Maker<'_> {
                 self.options.fault(
                     option,
                     format!("`{option}` is missing"),
-                    format!("a rule of type `{kind}` needs it, in ElastAlert too"),
+                    format!("a rule of type `{kind}` requires it, in ElastAlert too"),
                 );
             }
         }

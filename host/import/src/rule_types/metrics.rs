@@ -1,4 +1,4 @@
-//! Rules that look at aggregations over a stretch of time.
+//! Rule types over aggregations.
 use super::counts::rise;
 use super::maker::Maker;
 use crate::duration::Span;
@@ -13,16 +13,18 @@ pub(super) fn metric_aggregation(made: &mut Maker<'_>) {
         made.options.fault(
             "type",
             "`max_threshold` and `min_threshold` are both missing",
-            "give one of them, as ElastAlert needs it too",
+            "set one of them; ElastAlert requires it too",
         );
     }
     made.number("max_threshold", "max_threshold");
     made.number("min_threshold", "min_threshold");
     stretch(made);
     made.number("min_doc_count", "min_doc_count");
-    made.options.dropped("terms_size", "every key is judged, however many there are");
-    made.options
-        .dropped("metric_format_string", "a text formats the value itself: `{{ '%.2f' | format(value) }}`");
+    made.options.dropped("terms_size", "every key is evaluated, however many there are");
+    made.options.dropped(
+        "metric_format_string",
+        "format the value in the text instead: `{{ '%.2f' | format(value) }}`",
+    );
 }
 
 pub(super) fn spike_aggregation(made: &mut Maker<'_>) {
@@ -36,15 +38,15 @@ pub(super) fn spike_aggregation(made: &mut Maker<'_>) {
             made.put("step", Yaml::Text(width.text));
             made.options.carried(option, "`params.step`: the width of one data point");
         } else {
-            let message = format!("a data point of {} is no whole part of the timeframe", width.text);
-            made.options.fault(option, message, "let the timeframe be a multiple of it");
+            let message = format!("a data point of {} does not divide the timeframe", width.text);
+            made.options.fault(option, message, "make the timeframe a multiple of it");
         }
     }
     made.number("threshold_ref", "threshold_ref");
     made.number("threshold_cur", "threshold_cur");
     made.switch("alert_on_new_data", "alert_on_new_data");
     made.number("min_doc_count", "min_doc_count");
-    made.options.dropped("terms_size", "every key is judged, however many there are");
+    made.options.dropped("terms_size", "every key is evaluated, however many there are");
     made.options.dropped("allow_buffer_time_overlap", OVERLAP);
 }
 
@@ -69,8 +71,8 @@ pub(super) fn percentage_match(made: &mut Maker<'_>) {
             }
             None => made.options.fault(
                 "match_bucket_filter",
-                "Lucene syntax has no words for this query",
-                "say it as `query_string: { query: \"…\" }`",
+                "this query cannot be written in Lucene syntax",
+                "write it as `query_string: { query: \"…\" }`",
             ),
         }
     }
@@ -78,7 +80,7 @@ pub(super) fn percentage_match(made: &mut Maker<'_>) {
         made.options.fault(
             "type",
             "`max_percentage` and `min_percentage` are both missing",
-            "give one of them, as ElastAlert needs it too",
+            "set one of them; ElastAlert requires it too",
         );
     }
     made.number("max_percentage", "max_percentage");
@@ -87,11 +89,11 @@ pub(super) fn percentage_match(made: &mut Maker<'_>) {
     made.number("min_denominator", "min_denominator");
     made.options.dropped(
         "percentage_format_string",
-        "a text formats the value itself: `{{ '%.2f' | format(value) }}`",
+        "format the value in the text instead: `{{ '%.2f' | format(value) }}`",
     );
 }
 
-const OVERLAP: &str = "values lie on the grid: none is judged twice and none is left out";
+const OVERLAP: &str = "values lie on the grid: none is evaluated twice and none is skipped";
 
 /// Which metric, of which field.
 fn metric(made: &mut Maker<'_>) {
@@ -113,7 +115,7 @@ fn metric(made: &mut Maker<'_>) {
             made.options.fault(
                 "metric_agg_type",
                 format!("there is no metric `{other}`"),
-                format!("write for example `{near}`"),
+                format!("write, for example, `{near}`"),
             );
         }
         None => {}
@@ -122,20 +124,20 @@ fn metric(made: &mut Maker<'_>) {
         Some(Some(_)) if made.options.text("metric_agg_type").is_some_and(|kind| kind != "avg") => {
             made.options.fault(
                 "metric_agg_script",
-                "of what a script gives only the average can be asked",
-                "write `metric_agg_type: avg`, or keep what the script gives in a field of its own",
+                "only the average of a script is supported",
+                "write `metric_agg_type: avg`, or store the script's result in a field",
             );
-            made.options.dropped("metric_agg_key", "the script stands in for the field, in ElastAlert too");
+            made.options.dropped("metric_agg_key", "the script replaces the field, in ElastAlert too");
         }
         Some(Some(script)) => {
             made.put("script", Yaml::Text(script));
             made.options.carried("metric_agg_script", "`params.script`");
-            made.options.dropped("metric_agg_key", "the script stands in for the field, in ElastAlert too");
+            made.options.dropped("metric_agg_key", "the script replaces the field, in ElastAlert too");
         }
         Some(None) => made.options.fault(
             "metric_agg_script",
-            "a script in another language or with parameters",
-            "write it in Painless, as one text",
+            "the script is in another language or has parameters",
+            "write it in Painless, as a single string",
         ),
         None => made.text("metric_agg_key", "field"),
     }
@@ -159,35 +161,30 @@ fn script(node: Option<&Node>) -> Option<Option<String>> {
     Some(inner.text().or_else(|| inner.get("source").or_else(|| inner.get("inline"))?.text()))
 }
 
-/// `params.timeframe`, what each value is made of, and `params.step`, how far apart values are.
+/// `params.timeframe`, the time that each value covers, and `params.step`, the time between values.
 fn stretch(made: &mut Maker<'_>) {
-    made.options.dropped(
-        "timeframe",
-        "ElastAlert does not heed it for this type; `buffer_time` is what a value is made of",
-    );
+    made.options.dropped("timeframe", "ElastAlert ignores it for this type; a value covers `buffer_time`");
     let interval = made.options.span("bucket_interval");
     let width = width(made);
     if let Some(interval) = interval {
         made.put("timeframe", Yaml::Text(interval.text.clone()));
         made.put("step", Yaml::Text(interval.text));
         made.options
-            .carried("bucket_interval", "`params.timeframe` and `params.step`: a value for each interval");
+            .carried("bucket_interval", "`params.timeframe` and `params.step`: one value per interval");
         if let Some((option, _)) = width {
-            made.options.dropped(
-                option,
-                "each interval is judged once, when it is over; a run may cover any number of them",
-            );
+            made.options
+                .dropped(option, "each interval is evaluated once, when it is over; a run may cover several");
         }
     } else if let Some((option, width)) = width {
         made.put("timeframe", Yaml::Text(width.text.clone()));
-        made.options.carried(option, "`params.timeframe`: what each value is made of");
+        made.options.carried(option, "`params.timeframe`: the time that each value covers");
         let every = made.options.span("run_every").filter(|_| option == "buffer_time");
         match every {
             Some(every) if every.text != width.text && is_whole(made) => {
                 made.options.changed(
                     "run_every",
                     format!(
-                        "a value for each {}: this metric cannot be made of several shorter ones",
+                        "one value per {}: this metric cannot be combined from shorter intervals",
                         width.text
                     ),
                 );
@@ -196,43 +193,43 @@ fn stretch(made: &mut Maker<'_>) {
                 made.put("step", Yaml::Text(every.text.clone()));
                 made.options.carried(
                     "run_every",
-                    format!("`params.step: {}`: values overlap, as ElastAlert's do", every.text),
+                    format!("`params.step: {}`: values overlap, as in ElastAlert", every.text),
                 );
             }
             _ => {}
         }
     }
-    made.options.carried("sync_bucket_interval", "values always lie on the grid, and each is judged once");
+    made.options.carried("sync_bucket_interval", "values always lie on the grid, and each is evaluated once");
     made.options.dropped("allow_buffer_time_overlap", OVERLAP);
 }
 
-/// Whether a value cannot be made of values of parts of its time.
+/// Whether values of shorter intervals cannot be combined into one.
 fn is_whole(made: &mut Maker<'_>) -> bool {
     made.options.has("metric_agg_script")
         || matches!(made.options.text("metric_agg_type").as_deref(), Some("cardinality" | "percentiles"))
 }
 
-/// How much data one run of ElastAlert looks at, and the option that says it.
+/// How much data one run of ElastAlert covers, and the option that sets it.
 fn width(made: &mut Maker<'_>) -> Option<(&'static str, Span)> {
     let option =
         if made.options.flag("use_run_every_query_size") == Some(true) { "run_every" } else { "buffer_time" };
     let span = made.options.span(option);
     if made.options.has("use_run_every_query_size") {
-        made.options.carried("use_run_every_query_size", format!("`{option}` is what a value is made of"));
+        made.options
+            .carried("use_run_every_query_size", format!("`{option}` is the time that a value covers"));
     }
     if span.is_none() && made.options.node("bucket_interval").is_none() {
-        let remedy =
-            format!("write `{option}` into the rule, or put ElastAlert's config.yaml into the folder");
+        let remedy = format!("set `{option}` in the rule, or add ElastAlert's config.yaml to the folder");
         made.options.fault(
             option,
-            format!("`{option}` is missing, and says what a value is made of"),
+            format!("`{option}` is missing: it is the time that a value covers"),
             remedy,
         );
     }
     span.map(|span| (option, span))
 }
 
-/// Whether `part` goes into `whole` a whole number of times, as far as can be known.
+/// Whether `part` divides `whole`, as far as is known.
 fn divides(part: &Span, whole: Option<&Span>) -> bool {
     match (part.millis, whole.and_then(|whole| whole.millis)) {
         (Some(0), _) => false,

@@ -38,7 +38,7 @@ pub(crate) fn alert(
         };
         made.body = checked(options, option, body).map(|body| match style.as_deref() {
             Some("alert_text_only" | "alert_text_jinja") => body,
-            // ElastAlert goes on with the rule's own words.
+            // ElastAlert continues with the rule's own text.
             _ => format!("{}\n\n{{{{ summary }}}}\n", body.trim_end()),
         });
     }
@@ -65,7 +65,7 @@ fn title(
             Ok(writer.end())
         }
     };
-    options.dropped("alert_subject_max_len", "a title is shortened to what its destination takes");
+    options.dropped("alert_subject_max_len", "titles are shortened to the destination's limit");
     checked(options, "alert_subject", made)
 }
 
@@ -77,7 +77,7 @@ fn checked(options: &mut Options, option: &str, made: Result<String, String>) ->
     });
     match made {
         Ok(text) if text.trim().is_empty() => {
-            options.dropped(option, "it is empty");
+            options.dropped(option, "empty");
             None
         }
         Ok(text) => {
@@ -89,13 +89,13 @@ fn checked(options: &mut Options, option: &str, made: Result<String, String>) ->
             Some(text)
         }
         Err(why) => {
-            options.dropped(option, format!("{why}; Watchbell's own text stands in: write `{part}` anew"));
+            options.dropped(option, format!("{why}; Watchbell's default text is used: rewrite `{part}`"));
             None
         }
     }
 }
 
-/// A text that Python formats if it has arguments, and takes as it is otherwise.
+/// A text that Python formats if it has arguments, and otherwise leaves as it is.
 fn of_python(
     options: &mut Options,
     terms: &mut Terms,
@@ -128,17 +128,17 @@ fn of_python(
         let name = match (&which, &args, &named) {
             (Which::Index(index), Some(args), _) => args
                 .get(*index)
-                .ok_or(format!("`{{{index}}}` asks for an argument that `{args_option}` does not have"))?,
+                .ok_or(format!("`{{{index}}}` refers to an argument that `{args_option}` does not have"))?,
             (Which::Name(name), None, Some(named)) => {
                 &named
                     .iter()
                     .find(|(known, _)| known == name)
-                    .ok_or(format!("`{{{name}}}` is not among `alert_text_kw`"))?
+                    .ok_or(format!("`{{{name}}}` is not in `alert_text_kw`"))?
                     .1
             }
             (Which::Name(name), _, _) => return Err(format!("`{{{name}}}` has no argument of that name")),
             (Which::Index(index), None, _) => {
-                return Err(format!("`{{{index}}}` has no argument, for all have names"));
+                return Err(format!("`{{{index}}}` has no argument: all arguments are named"));
             }
         };
         let format = if spec.is_empty() { None } else { printf(&spec) };
@@ -154,14 +154,14 @@ fn of_python(
             (Term::Told(expression), Some(format)) => {
                 writer.expression(&format!("'{format}' | format({expression})"))
             }
-            // The stand-in is a text, which no number's format fits.
+            // The placeholder is a string, which number formats reject.
             (Term::Untold(expression), Some(_)) => writer.expression(&expression),
         }
     }
     if !left_out.is_empty() {
         options.changed(
             option,
-            format!("without the formats {}, which templates here do not have", list(&left_out)),
+            format!("without the formats {}, which templates do not support here", list(&left_out)),
         );
     }
     let about = if options.has(&args_option) { args_option.as_str() } else { "alert_text_kw" };
@@ -190,19 +190,19 @@ fn of_jinja(options: &mut Options, terms: &mut Terms, option: &str, source: &str
     Ok(text)
 }
 
-/// Fields that a text wants and the rule does not tell.
+/// Fields that a text uses and the rule does not report.
 fn untold(options: &mut Options, terms: &mut Terms, option: &str, shown: &str) {
     if !terms.untold.is_empty() {
         let names: Vec<String> = std::mem::take(&mut terms.untold).into_iter().collect();
         let (kind, names) = (&terms.kind, list(&names));
         let what = format!(
-            "a rule of type `{kind}` does not tell {names}: the text shows {shown} there, unless it stands under `key:`"
+            "a rule of type `{kind}` does not report {names}: the text shows {shown} there, unless it is in `key:`"
         );
         options.changed(option, what);
     }
 }
 
-/// minijinja's own word on a template.
+/// minijinja's opinion of a template.
 fn terms_left(text: &str) -> Option<String> {
     minijinja::Environment::new()
         .template_from_str(text)
@@ -221,7 +221,7 @@ fn links(source: &str) -> String {
             let (address, words) = rest[1..end].split_once('|')?;
             let is_address =
                 address.starts_with('{') || address.starts_with("http") || address.starts_with("@@");
-            // Of two arguments the order would change with their places.
+            // With two arguments, moving them would change their order.
             (is_address && !words.contains(['{', '<', '|']) && !address.contains('<'))
                 .then(|| (end, format!("[{words}]({address})")))
         });
@@ -242,7 +242,7 @@ fn links(source: &str) -> String {
 
 fn style_told(options: &mut Options, style: Option<&str>, has_body: bool) {
     match style {
-        Some("alert_text_only") => options.carried("alert_text_type", "the body is the text alone"),
+        Some("alert_text_only") => options.carried("alert_text_type", "the body is only the text"),
         Some("alert_text_jinja") => options.carried("alert_text_type", "texts are Jinja templates here too"),
         Some("exclude_fields") if has_body => {
             options.changed("alert_text_type", "the text, then the rule's `{{ summary }}`")
@@ -255,10 +255,10 @@ fn style_told(options: &mut Options, style: Option<&str>, has_body: bool) {
             );
         }
         Some(_) => {
-            let message = "`alert_text_type` is none that ElastAlert knows";
+            let message = "not an `alert_text_type` of ElastAlert";
             options.dropped(
                 "alert_text_type",
-                format!("{message}: the text stands, then the rule's `{{{{ summary }}}}`"),
+                format!("{message}: the text, then the rule's `{{{{ summary }}}}`"),
             );
         }
         None => {}
@@ -269,18 +269,18 @@ fn settle(options: &mut Options, is_jinja: bool) {
     options.settle("alert_text_args", "written into `alert.body`");
     options.settle("alert_subject_args", "written into `alert.title`");
     if options.node("alert_text_kw").is_some_and(|node| !matches!(node.data, Data::Map(_))) {
-        options.dropped("alert_text_kw", "it is no map");
+        options.dropped("alert_text_kw", "not a map");
     }
     if options.has("alert_text_args") {
-        options.dropped("alert_text_kw", "`alert_text_args` stands beside it, and ElastAlert takes that");
+        options.dropped("alert_text_kw", "ElastAlert uses `alert_text_args` instead");
     } else {
         options.settle("alert_text_kw", "written into `alert.body`");
     }
-    options.carried("alert_missing_value", "what texts show of a field that the rule does not tell");
+    options.carried("alert_missing_value", "what texts show for a field that the rule does not report");
     if is_jinja {
         options.carried("jinja_root_name", "names are written without it");
     }
-    options.dropped("jinja_filters", "filters in Python do not run here; minijinja's own do");
+    options.dropped("jinja_filters", "Python filters do not run here; minijinja's built-in filters do");
     options.drop_all(&["use_local_time", "custom_pretty_ts_format"], "times are written as RFC 3339, in UTC");
 }
 
