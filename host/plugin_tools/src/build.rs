@@ -11,11 +11,11 @@ use crate::process::{ProcessFault, ProgressReporter, plain, run};
 use crate::toolchain::{Toolchain, ToolchainFault};
 use crate::{Language, Project};
 
-/// A component, built and not yet judged.
+/// A component that is built and not yet checked.
 #[derive(Clone, Debug)]
 pub struct Built {
     pub bytes: Vec<u8>,
-    /// It was newer than all of its sources, and left as it was.
+    /// It was newer than all of its sources, so it was not rebuilt.
     pub is_unchanged: bool,
 }
 
@@ -26,12 +26,12 @@ pub enum BuildFault {
     #[error(transparent)]
     Process(#[from] ProcessFault),
     #[error(
-        "cargo built no module: does Cargo.toml say `crate-type = [\"cdylib\", \"rlib\"]` under `[lib]`?"
+        "cargo built no module: does Cargo.toml have `crate-type = [\"cdylib\", \"rlib\"]` under `[lib]`?"
     )]
     NoModule,
-    #[error("`npm run build` wrote no `{}`", .0.display())]
+    #[error("`npm run build` did not write `{}`", .0.display())]
     NoComponent(PathBuf),
-    #[error("`{}` has no script `build`: write one that leaves dist/NAME.wasm", .0.display())]
+    #[error("`{}` has no `build` script: add one that writes dist/NAME.wasm", .0.display())]
     NoScript(PathBuf),
     #[error(transparent)]
     Encode(#[from] EncodeFault),
@@ -39,7 +39,7 @@ pub enum BuildFault {
     Read { path: PathBuf, source: io::Error },
 }
 
-/// Builds the component. One in Rust is returned and not written; npm leaves one in JavaScript in `dist`.
+/// Builds the component. A Rust component is returned but not written; npm writes a JavaScript one to `dist`.
 ///
 /// # Errors
 /// What is missing, what the compiler said, or what is wrong with the module.
@@ -90,11 +90,11 @@ fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<
             return Err(BuildFault::NoScript(package));
         }
         install(project, progress)?;
-        // A component from before must not pass for this call's.
+        // An earlier component must not be mistaken for this one.
         let _ = fs::remove_file(&component);
         run(
             plain("npm", &project.folder).args(["run", "--silent", "build"]),
-            "making the component",
+            "building the component",
             progress,
         )?;
     }
@@ -104,7 +104,7 @@ fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<
     Ok(Built { bytes: read(&component)?, is_unchanged })
 }
 
-/// Fetches what package.json names, unless it is there already.
+/// Installs the packages of package.json, unless they are installed already.
 pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<(), ProcessFault> {
     let folder = &project.folder;
     let wanted =
@@ -152,6 +152,6 @@ mod tests {
         fs::write(scratch.path().join("package.json"), r#"{"name": "x"}"#).unwrap();
         let project = Project::open(scratch.path(), &mut |_| {}).unwrap();
         let told = build(&project, &mut |_| {}).unwrap_err().to_string();
-        assert!(told.contains("no script `build`"), "{told}");
+        assert!(told.contains("no `build` script"), "{told}");
     }
 }

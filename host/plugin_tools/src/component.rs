@@ -1,4 +1,4 @@
-//! A core module becomes a component.
+//! Turns a core module into a component.
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -7,18 +7,18 @@ pub enum EncodeFault {
     #[error("the module cannot be read: {0}")]
     Unreadable(String),
     #[error(
-        "the module carries no contract: is there a `#[watchbell_sdk::rule]` or `#[watchbell_sdk::alerter]` in it, and \
-         does nothing strip its custom sections?"
+        "the module carries no contract: check that it has a `#[watchbell_sdk::rule]` or `#[watchbell_sdk::alerter]`, and \
+         that nothing strips its custom sections"
     )]
     NoContract,
-    #[error("the module imports {}, which no plugin may: {}", listed(.0), culprit(.0))]
+    #[error("the module imports {}, which plugins may not: {}", listed(.0), culprit(.0))]
     Imports(Vec<String>),
-    #[error("the module does not become a component: {0}")]
+    #[error("cannot turn the module into a component: {0}")]
     Refused(String),
 }
 
-/// Encodes and validates. The encoder is content with a module that lost its `component-type` section and makes an
-/// empty component of it: that is caught here.
+/// Encodes and validates. The encoder accepts a module without a `component-type` section and turns it into an
+/// empty component: that is caught here.
 pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, EncodeFault> {
     let mut is_described = false;
     let mut foreign: Vec<String> = Vec::new();
@@ -58,7 +58,7 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Who usually brings such an import in.
+/// The usual source of such an import.
 fn culprit(names: &[String]) -> &'static str {
     let from = |start: &str| names.iter().any(|name| name.starts_with(start));
     if from("wasi") {
@@ -66,7 +66,7 @@ fn culprit(names: &[String]) -> &'static str {
     } else if from("__wbindgen") || from("wbg") {
         "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off"
     } else {
-        "C code is linked in, or an `extern` block names them; use a crate in Rust alone"
+        "C code is linked in, or an `extern` block declares them; use a pure-Rust crate"
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tools for plugin authors: they start projects, build them and run their own tests; what a module then
-//! does, the sandbox shows. Nothing here names wasmtime, so it builds in seconds.
+//! Tools for plugin authors: create projects, build them, run their tests, sign and publish modules. Running a module
+//! is up to the sandbox. Nothing here depends on wasmtime, so it builds in seconds.
 mod name; // what a plugin may be called
 mod template; // the files of a new project
 mod project; // a plugin's folder, as it is found

@@ -1,7 +1,7 @@
-//! What a plugin may be called: a name of a crate and of an npm package, of a file and in a manifest's `use:`.
+//! Plugin names: valid as a crate, an npm package, a file and in a manifest's `use:`.
 use std::fmt;
 
-/// Also the most that a file system and a crate's name take with an ending.
+/// Leaves room for a suffix in file names and crate names.
 const NAME_CHARS_MAX: usize = 64;
 
 /// Rust's keywords and the names cargo refuses or that would clash with what a plugin depends on.
@@ -17,14 +17,14 @@ pub struct Name(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameFault {
     #[error(
-        "`{typed}` is no name for a plugin: write lower-case letters and digits in words joined by `-`, beginning with a \
+        "`{typed}` is not a valid plugin name: use words of lower-case letters and digits, joined by `-`, starting with a \
          letter{}",
         suggestion(.typed)
     )]
     Form { typed: String },
-    #[error("a plugin's name has at most {NAME_CHARS_MAX} characters, and this one has {0}")]
+    #[error("a plugin name has at most {NAME_CHARS_MAX} characters, this one has {0}")]
     Long(usize),
-    #[error("`{0}` means something else to cargo or npm: take another name, for example `{0}-rule`")]
+    #[error("`{0}` has another meaning for cargo or npm: choose another name, for example `{0}-rule`")]
     Reserved(String),
 }
 

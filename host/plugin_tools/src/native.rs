@@ -3,10 +3,10 @@ use crate::build::install;
 use crate::process::{ProcessFault, ProgressReporter, cargo, plain, run};
 use crate::{Language, Project};
 
-/// Runs `cargo test` or `npm test`, and returns what it said in sum.
+/// Runs `cargo test` or `npm test`, and returns a summary.
 ///
 /// # Errors
-/// A test failed, or they could not be run.
+/// A test failed, or the tests could not run.
 pub fn test(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<String, ProcessFault> {
     match project.language {
         Language::Rust => {
@@ -14,7 +14,7 @@ pub fn test(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<St
             Ok(format!("cargo test: {} passed", counted(&said, "test result: ok. ")))
         }
         Language::JavaScript => {
-            // Its tests may use packages too.
+            // The tests may use packages too.
             install(project, progress)?;
             let said = run(plain("npm", &project.folder).args(["test", "--silent"]), "npm test", progress)?;
             let count = counted(&said, "# pass ") + counted(&said, "ℹ pass ");

@@ -1,4 +1,4 @@
-//! Programs that take their time, and what they say meanwhile.
+//! Child processes that take a while, and their progress.
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is under way.
+/// A running task.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    /// In a few words: `building for wasm`.
+    /// A short description: `building for wasm`.
     pub doing: &'a str,
     pub elapsed: Duration,
     /// The last line that the program wrote.
@@ -35,16 +35,16 @@ pub enum ProcessFault {
     },
 }
 
-/// A program that takes less is not spoken of.
+/// Programs that finish sooner are not reported.
 const QUIET: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
-/// Lines of a failure that are shown.
+/// How many lines of a failure are shown.
 const LINES_MAX: usize = 200;
 
 /// Runs a program to its end and returns what it wrote to standard output.
 ///
 /// # Errors
-/// It is missing, or ended with something else than 0.
+/// It is missing, or exited with a code other than 0.
 pub(crate) fn run(
     command: &mut Command,
     doing: &str,
@@ -86,7 +86,7 @@ pub(crate) fn run(
         let elapsed = started.elapsed();
         if elapsed >= told + TICK {
             told = elapsed;
-            // cargo's messages for machines tell a person nothing.
+            // Skip cargo's machine-readable messages.
             let tells = |line: &&str| !line.is_empty() && !line.starts_with("{\"reason\"");
             let line = last.iter().rev().map(|line| line.trim()).find(tells).unwrap_or_default();
             progress(Progress { doing, elapsed, line });

@@ -1,4 +1,4 @@
-//! A plugin's folder, as it is found.
+//! A plugin's folder.
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,13 +26,13 @@ pub struct Project {
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectFault {
     #[error(
-        "`{}` holds no plugin, for it has neither Cargo.toml nor package.json: name its folder, or start one with \
+        "`{}` is not a plugin: it has neither Cargo.toml nor package.json; name a plugin's folder, or start one with \
          `watchbell plugin new`", .0.display()
     )]
     None(PathBuf),
     #[error("`{}` cannot be read", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("`{}` says no plugin's name: {why}", .path.display())]
+    #[error("`{}` does not name a plugin: {why}", .path.display())]
     Unnamed { path: PathBuf, why: String },
     #[error(transparent)]
     Process(#[from] ProcessFault),
@@ -50,10 +50,10 @@ struct Package {
 }
 
 impl Project {
-    /// Looks what lies in `folder`.
+    /// Inspects `folder`.
     ///
     /// # Errors
-    /// There is no plugin, or what it is cannot be told.
+    /// It has no plugin, or the plugin cannot be identified.
     pub fn open(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<Self, ProjectFault> {
         let absolute = fs::canonicalize(folder)
             .map_err(|source| ProjectFault::Read { path: folder.to_owned(), source })?;
@@ -74,7 +74,7 @@ impl Project {
         self.folder.join("dist").join(format!("{}.wasm", self.name))
     }
 
-    /// What must hold of the component: a list of cases. It need not exist.
+    /// The cases that the component must pass. The file need not exist.
     pub fn cases(&self) -> PathBuf {
         self.folder.join("cases.json")
     }
@@ -92,8 +92,7 @@ fn crate_name(
     let metadata: Metadata = serde_json::from_str(&said).map_err(|error| unnamed(error.to_string()))?;
     let mut packages = metadata.packages.into_iter();
     let own = packages.find(|package| package.manifest_path == manifest);
-    own.map(|package| package.name)
-        .ok_or_else(|| unnamed("it is a workspace without a package of its own".into()))
+    own.map(|package| package.name).ok_or_else(|| unnamed("it is a workspace without a package".into()))
 }
 
 /// Without its scope: `b` of `@a/b`.
@@ -107,7 +106,7 @@ fn package_name(package: &Path) -> Result<String, ProjectFault> {
     let name = name.rsplit('/').next().unwrap_or_default();
     // It becomes a file's name.
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-        return Err(unnamed(format!("`{name}` cannot be a file's name")));
+        return Err(unnamed(format!("`{name}` cannot be a file name")));
     }
     Ok(name.to_owned())
 }

@@ -1,5 +1,5 @@
-//! Modules in OCI registries: one layer of `application/wasm`, as the CNCF's Wasm OCI artifact says, fetched by digest
-//! and kept where it is found again without the registry.
+//! Modules in OCI registries: one layer of `application/wasm`, as in the CNCF's Wasm OCI artifact, fetched by digest
+//! and kept in a local store.
 mod reference; // where a module lies
 mod artifact; // what a manifest in a registry says
 mod store; // what was fetched, by digest

@@ -1,4 +1,4 @@
-//! Who vouches for a module: Ed25519 signatures of its digest, beside it as a file or in a registry's manifest.
+//! Ed25519 signatures of a module's digest, in a file beside it or in a registry's manifest.
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-/// A signature says nothing of other things that bear the same digest.
+/// Signed with the digest, so that a signature is valid for modules only.
 const CONTEXT: &str = "watchbell module v1\n";
-/// Signatures of one module that are looked at.
+/// The most signatures of one module that are checked.
 const SIGNATURES_MAX: usize = 32;
 /// A file of signatures or a key file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
-const HOW_TO_MAKE_ONE: &str = "make one with `openssl genpkey -algorithm ed25519 -out FILE`";
+const HOW_TO_MAKE_ONE: &str = "create one with `openssl genpkey -algorithm ed25519 -out FILE`";
 
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureFault {
     #[error("the key `{}` cannot be read: {HOW_TO_MAKE_ONE}", .path.display())]
     ReadKey { path: PathBuf, source: io::Error },
-    #[error("`{}` holds no Ed25519 private key in PEM: {HOW_TO_MAKE_ONE}", .0.display())]
+    #[error("`{}` does not contain an Ed25519 private key in PEM format: {HOW_TO_MAKE_ONE}", .0.display())]
     NoKey(PathBuf),
     #[error("`{}` cannot be read", .path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -48,7 +48,7 @@ impl SigningKey {
         STANDARD.encode(self.0.public_key())
     }
 
-    /// Vouches for the module whose SHA-256 in hexadecimal is `digest`: `ed25519:KEY:SIGNATURE`.
+    /// Signs the module whose SHA-256 in hexadecimal is `digest`: `ed25519:KEY:SIGNATURE`.
     pub fn sign(&self, digest: &str) -> String {
         let signature = self.0.sign(message(digest).as_bytes());
         format!("ed25519:{}:{}", self.public(), STANDARD.encode(signature))
@@ -61,8 +61,8 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// The keys, in base64, whose signatures among the words of `text` hold for the module with this digest. What is
-/// malformed or does not hold vouches for nothing.
+/// The keys, in base64, with a valid signature in `text` for the module with this digest. Malformed and invalid
+/// signatures are ignored.
 pub fn signers(text: &str, digest: &str) -> Vec<String> {
     let mut keys = Vec::new();
     for word in text.split_whitespace().take(SIGNATURES_MAX) {
@@ -85,7 +85,7 @@ pub fn signers(text: &str, digest: &str) -> Vec<String> {
     keys
 }
 
-/// Where the signatures of a module's file lie: `x.wasm.sig`.
+/// The file with a module's signatures: `x.wasm.sig`.
 pub fn beside(module: &Path) -> PathBuf {
     let mut name = module.as_os_str().to_owned();
     name.push(".sig");
@@ -95,7 +95,7 @@ pub fn beside(module: &Path) -> PathBuf {
 /// The signatures beside a module's file; empty where there is no such file.
 ///
 /// # Errors
-/// It is there and cannot be read.
+/// It exists but cannot be read.
 pub fn read_beside(module: &Path) -> Result<String, SignatureFault> {
     let path = beside(module);
     match read(&path) {

@@ -1,19 +1,19 @@
-//! The files of a new project. They lie in `templates/` as they are written, but for three names: `plugin-name`,
-//! `plugin_name` and `PluginName`, and the place of the SDK.
+//! The files of a new project. They are in `templates/` as written, except for three names: `plugin-name`,
+//! `plugin_name` and `PluginName`, and the location of the SDK.
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{Language, Name};
 
-/// What the plugin is to be.
+/// The kind of plugin to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PluginKind {
     Rule,
     Alerter,
 }
 
-/// Where a Rust plugin finds the SDK, which is on no registry.
+/// Where a Rust plugin finds the SDK, which is not on crates.io.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sdk {
     /// The folder `sdk` of Watchbell's source.
@@ -27,11 +27,11 @@ pub enum NewFault {
     #[error("`{}` exists already: choose another name, or remove it first", .0.display())]
     Exists(PathBuf),
     #[error(
-        "this watchbell does not know where its SDK is published: give `--sdk` with the folder `sdk` of Watchbell's \
+        "this watchbell does not know where its SDK is published: pass `--sdk` with the `sdk` folder of Watchbell's \
          source, or with the address of its git repository"
     )]
     NoSdk,
-    #[error("`{}` is not Watchbell's SDK: {why}; give `--sdk` with the folder `sdk` of Watchbell's source", .path.display())]
+    #[error("`{}` is not Watchbell's SDK: {why}; pass `--sdk` with the `sdk` folder of Watchbell's source", .path.display())]
     NotTheSdk { path: PathBuf, why: String },
     #[error("`{}` cannot be written", .path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -60,17 +60,17 @@ const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "
 /// The contract that a project in JavaScript is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));
 
-/// How the Rust templates name the SDK where they lie.
+/// How the Rust templates refer to the SDK in the repository.
 const SDK_IN_TEMPLATES: &str = r#"{ path = "../../../../sdk" }"#;
 
-/// Where Watchbell's source is published; empty if the workspace names no address.
+/// Where Watchbell's source is published; empty if the workspace has no repository address.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 impl Sdk {
-    /// From what was typed, an address or a folder; where nothing was, from the address that Watchbell was built with.
+    /// From `typed`, an address or a folder; by default, the address that Watchbell was built with.
     ///
     /// # Errors
-    /// Nothing is known, or the folder does not hold the SDK.
+    /// There is no default, or the folder is not the SDK.
     pub fn find(typed: Option<&str>) -> Result<Self, NewFault> {
         let Some(typed) = typed else {
             return if REPOSITORY.is_empty() {
@@ -87,7 +87,7 @@ impl Sdk {
         let manifest = fs::read_to_string(path.join("Cargo.toml"))
             .map_err(|error| not(format!("its Cargo.toml cannot be read: {error}")))?;
         if !manifest.lines().any(|line| line.trim() == r#"name = "watchbell-sdk""#) {
-            return Err(not("its Cargo.toml names another package".into()));
+            return Err(not("its Cargo.toml is for another package".into()));
         }
         Ok(Self::Path(path))
     }

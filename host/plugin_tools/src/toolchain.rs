@@ -1,4 +1,4 @@
-//! A way to build for `wasm32-unknown-unknown`: the rustup target, else Debian's packages.
+//! Finds a toolchain for `wasm32-unknown-unknown`: the rustup target, or Debian's packages.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,15 +17,15 @@ pub enum Toolchain {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no compiler for {TARGET} was found: run `rustup target add {TARGET}`; where rustup cannot download, Debian's \
-     packages rustc-web, cargo-web, rust-web-src and rust-web-llvm do as well"
+     packages rustc-web, cargo-web, rust-web-src and rust-web-llvm work too"
 )]
 pub struct ToolchainFault;
 
 impl Toolchain {
-    /// What can build the project in `folder`, which may name a toolchain of its own. Installs nothing.
+    /// The toolchain for the project in `folder`, which may choose its own. Installs nothing.
     ///
     /// # Errors
-    /// Nothing can.
+    /// There is none.
     pub fn find(folder: &Path) -> Result<Self, ToolchainFault> {
         if target_installed(folder) {
             return Ok(Self::Rustup);

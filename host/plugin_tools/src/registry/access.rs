@@ -1,11 +1,11 @@
-//! How a registry is spoken to, and what goes wrong.
+//! Access to a registry, and its errors.
 use std::time::Duration;
 
 use super::store::StoreFault;
 
-/// How long one push or pull may take, all in all.
+/// How long one push or pull may take in total.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
-/// How a registry is spoken to.
+/// Access to a registry.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Access {
     /// Without TLS, though the registry is another machine.
@@ -18,23 +18,23 @@ pub enum RegistryFault {
     #[error("`{host}` cannot be reached: {why}{}", if *is_plain {
         ""
     } else {
-        " (it is spoken to with TLS; `--plain-http` speaks without)"
+        " (over TLS; use `--plain-http` for a registry without it)"
     })]
     Unreachable { host: String, why: String, is_plain: bool },
     #[error(
-        "`{host}` does not allow it{}: `docker login {host}` keeps credentials, or set WATCHBELL_REGISTRY={host} with \
+        "`{host}` denied access{}: run `docker login {host}`, or set WATCHBELL_REGISTRY={host} with \
          WATCHBELL_REGISTRY_USERNAME and WATCHBELL_REGISTRY_PASSWORD",
-        if *is_known { " to whom the credentials name" } else { " to just anybody" }
+        if *is_known { " with these credentials" } else { " without credentials" }
     )]
     Denied { host: String, is_known: bool },
-    #[error("`{0}` is not in its registry")]
+    #[error("`{0}` is not in the registry")]
     Missing(String),
-    #[error("the credentials for `{host}` cannot be had: {why}")]
+    #[error("cannot get the credentials for `{host}`: {why}")]
     Credentials { host: String, why: String },
-    #[error("`{place}` holds no module: {why}")]
+    #[error("`{place}` is not a module: {why}")]
     NoModule { place: String, why: String },
     #[error(
-        "the registry of `{place}` handed out something else: its digest is sha256:{found}, not sha256:{wanted}"
+        "the registry of `{place}` returned something else: its digest is sha256:{found}, not sha256:{wanted}"
     )]
     Altered { place: String, wanted: String, found: String },
     #[error("`{place}` took more than {} s", WAIT_MAX.as_secs())]

@@ -1,4 +1,4 @@
-//! What a manifest in a registry says of a module: the CNCF's Wasm OCI artifact.
+//! A module's manifest in a registry: the CNCF's Wasm OCI artifact.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,11 @@ use serde_json::json;
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
 const LAYER_TYPE: &str = "application/wasm";
-/// What others have given wasm layers in earlier years.
+/// Layer types of older tools.
 const LAYER_TYPES: [&str; 2] = [LAYER_TYPE, "application/vnd.wasm.content.layer.v1+wasm"];
-/// Where the signatures of the module stand, several apart by a space.
+/// The annotation with the module's signatures, separated by spaces.
 const SIGNATURES: &str = "dev.watchbell.signatures";
-/// As large as a module may be.
+/// The largest module.
 pub(super) const MODULE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -33,7 +33,7 @@ pub(super) struct Descriptor {
     pub(super) size: u64,
 }
 
-/// What a module is, for those who look into a registry.
+/// A module's configuration, for people who inspect a registry.
 #[derive(Clone, Debug)]
 pub(super) struct Described<'a> {
     /// SHA-256 of the module, in hexadecimal.
@@ -51,7 +51,7 @@ pub(super) struct Described<'a> {
 pub(super) fn config(of: &Described<'_>) -> Vec<u8> {
     let config = json!({
         "architecture": "wasm",
-        // No WASI is used: the component names what it imports.
+        // It does not use WASI: the component lists its imports.
         "os": "wasip2",
         "layerDigests": [format!("sha256:{}", of.digest)],
         "component": { "exports": of.exports, "imports": of.imports },
@@ -59,7 +59,7 @@ pub(super) fn config(of: &Described<'_>) -> Vec<u8> {
     config.to_string().into_bytes()
 }
 
-/// The manifest over both, as bytes: the same for the same module, for it holds no time.
+/// The manifest of both, as bytes: the same for the same module, because it has no timestamp.
 pub(super) fn manifest(of: &Described<'_>, config: &[u8], config_digest: &str) -> Vec<u8> {
     let mut annotations = BTreeMap::new();
     for (name, value) in [
@@ -87,7 +87,7 @@ pub(super) fn manifest(of: &Described<'_>, config: &[u8], config_digest: &str) -
     serde_json::to_vec(&manifest).unwrap_or_default()
 }
 
-/// Where the module lies that a manifest speaks of.
+/// The module that a manifest refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layer {
     /// SHA-256 in hexadecimal.
@@ -97,18 +97,18 @@ pub(super) struct Layer {
 }
 
 /// # Errors
-/// Why the manifest speaks of no module that could be taken.
+/// Why the manifest has no usable module.
 pub(super) fn read(manifest: &[u8]) -> Result<Layer, String> {
     let manifest: Manifest = serde_json::from_slice(manifest)
-        .map_err(|error| format!("its manifest is not one of an artifact: {error}"))?;
+        .map_err(|error| format!("its manifest is not an artifact manifest: {error}"))?;
     let [layer] = &*manifest.layers else {
-        return Err(format!("it has {} layers, and a module is one", manifest.layers.len()));
+        return Err(format!("it has {} layers; a module has one", manifest.layers.len()));
     };
     if !LAYER_TYPES.contains(&&*layer.media_type) {
         return Err(format!("its layer is `{}`, not `{LAYER_TYPE}`", layer.media_type));
     }
     if layer.size > MODULE_BYTES_MAX {
-        return Err(format!("it has {} bytes, more than the 64 MiB of a module", layer.size));
+        return Err(format!("it has {} bytes; a module has at most 64 MiB", layer.size));
     }
     let is_hex = |hex: &&str| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let Some(digest) = layer.digest.strip_prefix("sha256:").filter(is_hex) else {

@@ -1,6 +1,6 @@
 //! Push and pull: the few requests of the OCI distribution specification that a module needs.
 //!
-//! The `oci-client` crate speaks it too; it switches on features of crates beneath wasmtime, which every build of the
+//! The `oci-client` crate could do this too, but it enables features of crates below wasmtime, which every build of the
 //! workspace would pay for, or brings a second HTTP stack in its newer versions.
 use std::future::Future;
 use std::thread;
@@ -16,14 +16,14 @@ use super::store::{Module, Store};
 /// A manifest; a module's has a few hundred bytes.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
-/// A module in its place.
+/// A published module.
 #[derive(Clone, Debug)]
 pub struct Pushed {
     /// By digest, as a manifest may name it.
     pub pinned: Reference,
 }
 
-/// A module that was fetched, or found.
+/// A module that was fetched, or was in the store.
 #[derive(Clone, Debug)]
 pub struct Pulled {
     /// By digest, as a manifest may name it.
@@ -40,14 +40,14 @@ pub struct Parcel<'a> {
     pub title: &'a str,
     pub version: &'a str,
     pub description: &'a str,
-    /// Signatures, apart by spaces; may be empty.
+    /// Signatures, separated by spaces; may be empty.
     pub signatures: &'a str,
 }
 
-/// Puts a module under a tag (`latest` where none is named). May be called from anywhere but takes its time: it waits.
+/// Pushes a module under a tag (`latest` by default). Blocks until it is done; may be called from any thread.
 ///
 /// # Errors
-/// What the registry said, or why it could not be asked.
+/// The registry's error, or why it could not be reached.
 pub fn push(to: &Reference, parcel: Parcel<'_>, access: Access) -> Result<Pushed, RegistryFault> {
     let digest = hex::encode(Sha256::digest(parcel.bytes));
     let of = Described {
@@ -68,17 +68,17 @@ pub fn push(to: &Reference, parcel: Parcel<'_>, access: Access) -> Result<Pushed
         let mut session = Session::open(to, access)?;
         session.upload(parcel.bytes, &digest).await?;
         session.upload(&config, &config_digest).await?;
-        // The manifest last: whoever finds it finds the module.
+        // The manifest comes last: whoever finds it finds the module.
         session.put_manifest(manifest, MANIFEST_TYPE).await?;
         Ok(Pushed { pinned })
     })
 }
 
-/// Fetches a module into `store`. One named by digest that is there already needs no registry. It waits, as `push`
+/// Fetches a module into `store`. A module named by digest that is there already needs no registry. Blocks, as `push`
 /// does.
 ///
 /// # Errors
-/// As `push`; also that what came is not what was named.
+/// As `push`; also a module with another digest than the one named.
 pub fn pull(from: &Reference, store: &Store, access: Access) -> Result<Pulled, RegistryFault> {
     if let Some(digest) = from.digest()
         && let Some(module) = store.module(digest)?

@@ -1,8 +1,8 @@
-//! Where a module lies: `oci://host/repository:tag` or `oci://host/repository@sha256:…`.
+//! References to modules: `oci://host/repository:tag` or `oci://host/repository@sha256:…`.
 use std::fmt;
 use std::net::IpAddr;
 
-/// A module's place in a registry.
+/// A reference to a module in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     pub(super) host: String,
@@ -14,7 +14,7 @@ pub struct Reference {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{typed}` is no place in a registry: {why}; write for example `registry.example.com/rules/login-burst:1.0`, or \
+    "`{typed}` is not a registry reference: {why}; write, for example, `registry.example.com/rules/login-burst:1.0`, or \
      `…@sha256:` with 64 digits"
 )]
 pub struct ReferenceFault {
@@ -24,12 +24,12 @@ pub struct ReferenceFault {
 
 impl Reference {
     /// # Errors
-    /// It is malformed, or names no host: there is no registry to be guessed.
+    /// It is malformed, or has no host: there is no default registry.
     pub fn parse(typed: &str) -> Result<Self, ReferenceFault> {
         let fault = |why| ReferenceFault { typed: typed.to_owned(), why };
         let text = typed.strip_prefix("oci://").unwrap_or(typed);
         if text.contains("://") {
-            return Err(fault("its address begins with `oci://` or with the host"));
+            return Err(fault("it must start with `oci://` or with the host"));
         }
         let (host, path) = text.split_once('/').ok_or_else(|| fault("it names no host"))?;
         let is_host = host == "localhost" || host.contains(['.', ':']);
@@ -51,10 +51,10 @@ impl Reference {
             Some((repository, tag)) => (repository, Some(tag)),
         };
         if repository.len() > 255 || !repository.split('/').all(is_component) {
-            return Err(fault("a repository is words of lower-case letters and digits"));
+            return Err(fault("a repository consists of words of lower-case letters and digits"));
         }
         if tag.is_some_and(|tag| !is_tag(tag)) {
-            return Err(fault("a tag is up to 128 letters, digits, `_`, `.` and `-`"));
+            return Err(fault("a tag has up to 128 letters, digits, `_`, `.` and `-`"));
         }
         let (repository, tag) = (repository.to_owned(), tag.map(str::to_owned));
         Ok(Self { host: host.to_owned(), repository, tag, digest })
@@ -84,7 +84,7 @@ impl Reference {
         Self { tag: None, digest: Some(digest.to_owned()), ..self.clone() }
     }
 
-    /// What the registry knows its manifest by: its digest, else its tag.
+    /// The name of its manifest in the registry: its digest, or else its tag.
     pub(super) fn name(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("sha256:{digest}"),

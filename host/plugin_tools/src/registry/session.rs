@@ -1,4 +1,4 @@
-//! Requests to one repository, with whatever the registry wants to know first.
+//! Requests to one repository, with the authentication that the registry asks for.
 use std::env;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::reference::Reference;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const READ_MAX: Duration = Duration::from_secs(60);
-/// An error that is quoted, in characters.
+/// How much of an error is quoted, in characters.
 const QUOTE_MAX: usize = 300;
 
 pub(super) struct Session<'a> {
@@ -22,7 +22,7 @@ pub(super) struct Session<'a> {
     is_plain: bool,
     http: Client,
     credentials: Option<Credentials>,
-    /// What a token service gave, once one was asked.
+    /// The token of a token service, once requested.
     token: Option<String>,
 }
 
@@ -35,7 +35,7 @@ enum Credentials {
     Identity(String),
 }
 
-/// What a registry or its token service says of a token.
+/// A token service's answer.
 #[derive(Deserialize)]
 struct Token {
     token: Option<String>,
@@ -71,14 +71,16 @@ impl<'a> Session<'a> {
         let mut bytes = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
             if (bytes.len() + part.len()) as u64 > bytes_max {
-                return Err(self.failed(format!("more came than the {bytes_max} bytes that were to come")));
+                return Err(
+                    self.failed(format!("the response is larger than the expected {bytes_max} bytes"))
+                );
             }
             bytes.extend_from_slice(&part);
         }
         Ok(bytes)
     }
 
-    /// Puts a blob there, unless it is there already.
+    /// Uploads a blob, unless it is there already.
     pub(super) async fn upload(&mut self, bytes: &[u8], digest: &str) -> Result<(), RegistryFault> {
         let url = self.url(&format!("blobs/sha256:{digest}"))?;
         let head = self.ask(&|http| http.request(Method::HEAD, url.clone()), "pull,push").await?;
@@ -92,7 +94,8 @@ impl<'a> Session<'a> {
         }
         let location = begun.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location = location.and_then(|location| url.join(location).ok());
-        let mut location = location.ok_or_else(|| self.failed("it does not say where a blob goes".into()))?;
+        let mut location =
+            location.ok_or_else(|| self.failed("it does not say where to upload a blob".into()))?;
         location.query_pairs_mut().append_pair("digest", &format!("sha256:{digest}"));
         // A registry may hand uploads to another host, which must not see its credentials.
         if location.origin() != url.origin() {
@@ -153,13 +156,13 @@ impl<'a> Session<'a> {
         if answer.status() == StatusCode::UNAUTHORIZED { Err(self.denied()) } else { Ok(answer) }
     }
 
-    /// Asks the service that the registry names for a token.
+    /// Gets a token from the service that the registry names.
     async fn token(&self, challenge: &str, actions: &str) -> Result<String, RegistryFault> {
         let realm = parameter(challenge, "realm").and_then(|realm| Url::parse(&realm).ok());
-        let mut realm = realm.ok_or_else(|| self.failed("it names no service that gives tokens".into()))?;
-        // Credentials cross a network under TLS, unless everything was to go without it.
+        let mut realm = realm.ok_or_else(|| self.failed("it names no token service".into()))?;
+        // Send credentials over TLS only, unless plain HTTP was requested.
         if realm.scheme() != "https" && !self.is_plain {
-            return Err(self.failed(format!("its token service {realm} does without TLS")));
+            return Err(self.failed(format!("its token service {realm} does not use TLS")));
         }
         let scope = format!("repository:{}:{actions}", self.place.repository);
         let service = parameter(challenge, "service");
@@ -188,7 +191,10 @@ impl<'a> Session<'a> {
             return Err(self.denied());
         }
         let given: Token = answer.json().await.map_err(|error| self.failed(error.to_string()))?;
-        given.token.or(given.access_token).ok_or_else(|| self.failed("its token service gives none".into()))
+        given
+            .token
+            .or(given.access_token)
+            .ok_or_else(|| self.failed("its token service returned no token".into()))
     }
 
     async fn refused(&self, answer: Response) -> RegistryFault {
@@ -229,7 +235,7 @@ fn credentials(host: &str) -> Result<Option<Credentials>, RegistryFault> {
         let password = set("WATCHBELL_REGISTRY_PASSWORD").unwrap_or_default();
         return Ok(Some(Credentials::Basic { user, password }));
     }
-    // Docker keeps its own registry under the address of old.
+    // Docker stores the credentials of its own registry under the legacy address.
     let server = if host == "docker.io" { "https://index.docker.io/v1/" } else { host };
     match docker_credential::get_credential(server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => {

@@ -1,4 +1,4 @@
-//! What was fetched, by digest: a folder whose files bear the digest of what they hold, checked whenever one is read.
+//! Fetched modules, by digest: a folder whose files are named by the digest of their content, verified on every read.
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::artifact::{self, MODULE_BYTES_MAX};
 use crate::signature;
 
-/// Modules that need no registry any more.
+/// Modules that no longer need a registry.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -20,9 +20,9 @@ pub struct Module {
     pub bytes: Vec<u8>,
     /// SHA-256 of the bytes, in hexadecimal.
     pub digest: String,
-    /// Signatures as they came.
+    /// Signatures as received.
     pub signatures: String,
-    /// The keys whose signatures hold, in base64.
+    /// The keys with valid signatures, in base64.
     pub signers: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Store {
     /// The module of the manifest with this digest; `None` where it was not fetched, or is damaged.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It exists but cannot be read.
     pub fn module(&self, manifest: &str) -> Result<Option<Module>, StoreFault> {
         let Some(manifest) = self.get(manifest)? else { return Ok(None) };
         let Ok(layer) = artifact::read(&manifest) else { return Ok(None) };
@@ -63,7 +63,7 @@ impl Store {
         Ok((hex::encode(Sha256::digest(&bytes)) == digest).then_some(bytes))
     }
 
-    /// Keeps `bytes`, whole or not at all.
+    /// Stores `bytes` atomically.
     pub(super) fn put(&self, bytes: &[u8]) -> Result<(), StoreFault> {
         let path = self.path(&hex::encode(Sha256::digest(bytes)));
         let fault = |source| StoreFault::Write { path: path.clone(), source };

@@ -1,5 +1,5 @@
-// Makes dist/plugin-name.wasm of src/component.js. The whole JavaScript engine is in it, about 12 MB.
-// package.json names preview2-shim as well: componentize-js reads it, and does not say so.
+// Builds dist/plugin-name.wasm from src/component.js. It contains the whole JavaScript engine, about 12 MB.
+// package.json lists preview2-shim too: componentize-js needs it without declaring it.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { componentize } from '@bytecodealliance/componentize-js';
 
@@ -7,7 +7,7 @@ const { component } = await componentize({
   sourcePath: 'src/component.js',
   witPath: 'wit/watchbell.wit',
   worldName: 'alerter-component',
-  // An alerter imports `log` and `http`: the host refuses one that wants a clock, randomness or sockets.
+  // An alerter imports `log` and `http`: the host rejects one that needs a clock, randomness or sockets.
   disableFeatures: ['random', 'stdio', 'clocks', 'http', 'fetch-event'],
 });
 await mkdir('dist', { recursive: true });

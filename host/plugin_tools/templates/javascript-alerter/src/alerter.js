@@ -1,4 +1,4 @@
-// The alerter itself: plain JavaScript that knows nothing of WebAssembly, so `npm test` runs it as it is.
+// The alerter itself: plain JavaScript without WebAssembly, so `npm test` runs it directly.
 import { Refused, Unavailable } from './contract.js';
 
 export const alerter = {
@@ -8,13 +8,13 @@ export const alerter = {
     {
       name: 'plugin-name',
       summary: 'JSON to an HTTP receiver',
-      // What a destination may say in its `params`.
+      // The schema of a destination's `params`.
       paramsSchema: {
         type: 'object',
         additionalProperties: false,
         properties: { room: { description: "The room to write to; the receiver's own choice by default.", type: 'string' } },
       },
-      // plain, markdown, html or mrkdwn; the host shortens what has more characters.
+      // plain, markdown, html or mrkdwn; the host shortens longer texts.
       format: 'plain',
       titleMax: 200,
       bodyMax: 4_000,
@@ -26,8 +26,8 @@ export const alerter = {
     return params.room === '' ? [{ path: '/room', message: 'must not be empty: leave it out instead' }] : [];
   },
 
-  // One message. `send` gives the answer, or throws `Refused` or `Unavailable` itself. The host owns the destination's
-  // URL and credentials. Returns what the receiver calls the message, if it said so.
+  // Delivers one message. `send` returns the answer, or throws `Refused` or `Unavailable`. The host owns the destination's
+  // URL and credentials. Returns the receiver's id of the message, if it has one.
   deliver(_product, params, intent, send) {
     const response = send({
       body: {
@@ -37,7 +37,7 @@ export const alerter = {
         urgent: intent.severity === 'critical',
         link: intent.link,
       },
-      // The same for every attempt, so that a receiver can tell a repetition.
+      // The same for every attempt, so that the receiver can recognize a repetition.
       headers: [['Idempotency-Key', intent.id]],
     });
     if (response.status >= 200 && response.status < 300) return response.header('location');

@@ -1,4 +1,4 @@
-// What the component exports. The imports exist only inside it.
+// The component's exports. The imports exist only inside the component.
 import { send } from 'watchbell:plugin/http@0.1.0';
 import { write } from 'watchbell:plugin/log@0.1.0';
 import { alerter as definition } from './alerter.js';

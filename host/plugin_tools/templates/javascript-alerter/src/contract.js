@@ -1,4 +1,4 @@
-// Between an alerter as alerter.js writes it and the contract in wit/watchbell.wit. There is seldom a reason to change
+// Adapts alerter.js to the contract in wit/watchbell.wit. There is rarely a reason to change
 // this file.
 
 /** Trying again changes nothing: becomes a dead letter. */
@@ -42,7 +42,7 @@ function answered(send, { method = 'POST', path = '', query = [], headers = [], 
   try {
     response = send({ method, path, query, headers, body: sent });
   } catch (thrown) {
-    // The host's failure lies in `payload`; what the grants forbid stays forbidden, a cut line may be mended.
+    // The host's failure is in `payload`. What the grants forbid stays forbidden; a lost connection may come back.
     const failure = thrown.payload ?? thrown;
     if (failure.tag === 'denied' || failure.tag === 'invalid') throw new Refused(failure.val);
     if (failure.tag !== undefined) throw new Unavailable(failure.val);
@@ -60,7 +60,7 @@ function refusal(error, log) {
     const wait = Number.isFinite(error.retryAfter) ? BigInt(Math.max(0, Math.round(error.retryAfter))) : undefined;
     return { tag: 'unavailable', val: [error.message, wait] };
   }
-  // Nobody sees what an alerter throws unless it is told here: a trap has no message.
+  // Log what an alerter throws: a trap has no message.
   if (!(error instanceof Refused)) log(0, `${error.message}\n${error.stack ?? ''}`);
   return { tag: 'refused', val: error.message };
 }

@@ -1,4 +1,4 @@
-// What the component exports. `watchbell:plugin/log` exists only inside it.
+// The component's exports. `watchbell:plugin/log` exists only inside the component.
 import { write } from 'watchbell:plugin/log@0.1.0';
 import { exported } from './contract.js';
 import { rule as definition } from './rule.js';

@@ -1,5 +1,5 @@
-// Between a rule as rule.js writes it and the contract in wit/watchbell.wit: columns become rows, the state becomes
-// bytes and its snapshot is taken where the window says. There is seldom a reason to change this file.
+// Adapts rule.js to the contract in wit/watchbell.wit: turns columns into rows and the state into
+// bytes, and takes the snapshot where the window says. There is rarely a reason to change this file.
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** Milliseconds of a text such as `90s` or `1h30m`. */
@@ -34,7 +34,7 @@ class Row {
 
 /** The exports of the interface `rule`. */
 export function exported(rule, log) {
-  // Nobody sees what a rule throws unless it is told here: a trap has no message.
+  // Log what a rule throws: a trap has no message.
   const told = (work) => {
     try {
       return work();
@@ -89,7 +89,7 @@ export function exported(rule, log) {
     }
 
     // A document with several values in a key field belongs to each of these groups, one without to a group of its
-    // own. Most rows have one value and were met before.
+    // own. Most rows have one value that was seen before.
     groups(values) {
       if (values.length === 1 && values[0].length === 1) {
         let known = this.known.get(values[0][0]);
@@ -106,7 +106,7 @@ export function exported(rule, log) {
       });
     }
 
-    // The kept state is the fold of all rows before `settled`; rows after it come again in the next run.
+    // The kept state is the fold of all rows before `settled`; later rows come again in the next run.
     take() {
       if (this.snapshot !== undefined) return;
       rule.settle(this.params, this.state, this.window.settled);

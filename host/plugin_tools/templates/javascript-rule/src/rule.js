@@ -1,11 +1,11 @@
-// The rule itself: plain JavaScript that knows nothing of WebAssembly, so `npm test` runs it as it is.
+// The rule itself: plain JavaScript without WebAssembly, so `npm test` runs it directly.
 import { duration, spelled } from './contract.js';
 
 export const rule = {
   name: 'plugin-name',
   version: '0.1.0',
-  summary: 'Fires when events of a key come in a burst',
-  // Raise it when the layout of the state changes: the host then builds the state anew from the past.
+  summary: 'Fires on a burst of events with the same key',
+  // Increase it when the layout of the state changes: the host then rebuilds the state from the past.
   stateVersion: 1,
   paramsSchema: {
     type: 'object',
@@ -17,25 +17,25 @@ export const rule = {
     },
   },
 
-  // The parameters as the functions below take them, once per run: they are valid by the schema.
+  // Prepares the parameters for the functions below, once per run. They are valid by the schema.
   read(params) {
     return { atLeast: params.at_least, within: duration(params.within) };
   },
 
-  // Checks the parameters against the key. `history` is how much of the past a first run must read, in
-  // milliseconds. What is wrong is thrown as a list of faults, each with a JSON pointer into the parameters.
+  // Checks the parameters against the key. `history` is how much of the past the first run must read, in
+  // milliseconds. Throws a list of faults, each with a JSON pointer into the parameters.
   plan({ within }) {
     if (within === 0) throw [{ path: '/within', message: 'must be longer than nothing' }];
     return { history: within };
   },
 
-  // The columns to read beside the key fields.
+  // The columns to read besides the key fields.
   fields() {
     return [];
   },
 
-  // Something that JSON can hold. It must be a fold of the rows and of nothing else: the host cuts time into windows
-  // as it likes, and hands in rows again where documents came late. Here: the times of the newest events per key.
+  // Any JSON value. It must be a fold over the rows and nothing else: the host splits time into windows
+  // as it likes, and passes rows again when documents arrive late. Here: the times of the newest events per key.
   begin() {
     return {};
   },
@@ -58,7 +58,7 @@ export const rule = {
     });
   },
 
-  // Drops from the state what no row after `at` can need.
+  // Drops from the state what rows after `at` no longer need.
   settle({ within }, state, at) {
     for (const key of Object.keys(state)) {
       state[key] = state[key].filter((time) => at - time < within);

@@ -11,11 +11,11 @@ mod tests;
 
 pub struct PluginName;
 
-/// What a destination may say of this product in its `params`.
+/// The `params` of a destination with this product.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The room to write to; the receiver's own choice by default.
+    /// The room to write to; by default, the receiver chooses.
     room: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Alerter for PluginName {
         }
     }
 
-    /// The host owns the destination's URL and credentials, and puts texts into the product's format and sizes.
+    /// The host owns the destination's URL and credentials, and fits texts to the product's format and limits.
     fn deliver(_product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal> {
         let params = read(params).map_err(AlertRefusal::refused)?;
         let body = json!({
@@ -52,7 +52,7 @@ impl Alerter for PluginName {
             "at": Timestamp(intent.at).to_string(),
             "link": intent.link,
         });
-        // The same for every attempt, so that a receiver can tell a repetition.
+        // The same for every attempt, so that the receiver can recognize a repetition.
         let request = Request::post_json(body.to_string()).header("Idempotency-Key", &intent.id);
         understood(&send(&request)?)
     }
@@ -62,7 +62,7 @@ fn read(params: &str) -> Result<Params, String> {
     serde_json::from_str(params).map_err(|error| error.to_string())
 }
 
-/// `Refused` makes a dead letter; `Unavailable` is tried again.
+/// `Refused` makes the message a dead letter; `Unavailable` is retried.
 fn understood(response: &Response) -> Result<Receipt, AlertRefusal> {
     if response.is_success() {
         return Ok(Receipt {

@@ -1,4 +1,4 @@
-//! `plugin-name`: events of one key that come in a burst.
+//! `plugin-name`: a burst of events with the same key.
 use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
@@ -8,26 +8,26 @@ use watchbell_sdk::prelude::*;
 #[cfg(test)]
 mod tests;
 
-/// Fires for a key whose events come `at_least` times `within` a span.
+/// Fires when a key has at least `at_least` events `within` a duration.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PluginName {
-    /// How many events it takes.
+    /// The number of events.
     at_least: NonZeroU32,
-    /// Within how long.
+    /// The duration.
     within: Duration,
 }
 
 #[watchbell_sdk::rule(
     name = "plugin-name",
-    summary = "Fires when events of a key come in a burst"
+    summary = "Fires on a burst of events with the same key"
 )]
 impl Rule for PluginName {
-    /// A fold of the rows and of nothing else: the host cuts time into windows as it likes, and hands in rows again
-    /// where documents came late. Set `state_version = 2` in the attribute when its layout changes.
+    /// A fold over the rows and nothing else: the host splits time into windows as it likes, and passes rows again
+    /// when documents arrive late. Set `state_version = 2` in the attribute when its layout changes.
     type State = KeyMap<EventWindow>;
 
-    /// Checks the parameters, and says how much of the past a first run must read.
+    /// Checks the parameters, and returns how much of the past the first run must read.
     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
         if self.within.is_zero() {
             return Err(Fault::new("/within", "must be longer than nothing").into());
@@ -52,7 +52,7 @@ impl Rule for PluginName {
         }
     }
 
-    /// Drops from the state what no row after `at` can need.
+    /// Drops from the state what rows after `at` no longer need.
     fn settle(&self, at: Timestamp, seen: &mut Self::State) {
         seen.retain(|window| {
             window
