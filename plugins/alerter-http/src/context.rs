@@ -7,7 +7,7 @@ use watchbell_sdk_fields as fields;
 
 use crate::calendar;
 
-/// What a template may name.
+/// The names that a template may use.
 pub(crate) const NAMES: &[&str] = &[
     "id",
     "episode",
@@ -40,7 +40,7 @@ pub(crate) const NAMES: &[&str] = &[
 /// The item of an `$each`.
 pub(crate) const ITEM: &str = "item";
 
-/// The message and the destination's parameters, by the names that templates call them.
+/// The message and the destination's parameters, by the names that templates use.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     members: Map<String, Json>,
@@ -91,7 +91,7 @@ impl Context {
         }
     }
 
-    /// Some message, to try templates on before there is one.
+    /// A sample message to check templates with.
     pub(crate) fn sample() -> Self {
         let intent = Intent {
             id: "0".into(),
@@ -137,10 +137,10 @@ impl Context {
     }
 }
 
-/// What is not data: texts in the product's own format, and what the destination's author wrote.
+/// Values that are not data: texts in the product's format, and what the destination's author wrote.
 const RENDERED: &[&str] = &["title", "headline", "body", "params"];
 
-/// A value whose texts need no more escaping.
+/// A value whose texts need no escaping.
 fn rendered(json: &Json) -> Value {
     match json {
         Json::String(text) => Value::from_safe_string(text.clone()),
@@ -154,9 +154,9 @@ fn rendered(json: &Json) -> Value {
     }
 }
 
-/// A whole number reads as one: `3x`, not `3.0x`.
+/// A whole number is an integer: `3x`, not `3.0x`.
 fn number(value: f64) -> Json {
-    // Beyond this a float no longer tells neighbouring whole numbers apart.
+    // Beyond this, floats cannot represent every integer.
     const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= WHOLE_MAX { json!(value as i64) } else { json!(value) }
 }
@@ -174,7 +174,7 @@ fn cause(cause: Cause) -> &'static str {
     }
 }
 
-/// What comes before a title, so that a receiver who reads nothing else knows why it was sent.
+/// The prefix of a title, so that a reader of the title alone knows why it was sent.
 fn lead(cause: Cause) -> &'static str {
     match cause {
         Cause::Opened | Cause::Event => "",

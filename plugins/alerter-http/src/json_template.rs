@@ -5,14 +5,14 @@ use serde_json::{Map, Value as Json};
 use crate::context::Context;
 use crate::template::Templates;
 
-/// A JSON tree whose strings are templates. They are rendered within the parsed tree, so that no value, whatever
-/// it holds, can change the tree's shape. Three objects stand for something else:
+/// A JSON tree whose strings are templates. They are rendered inside the parsed tree, so no value can change its
+/// structure. Three kinds of objects are operators:
 ///
-/// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two, or nothing.
-/// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is `item` in it.
-/// - `{"$template": POINTER, "$else": TREE}`: the parameter there, a tree itself. In a product's own data only.
+/// - `{"$if": EXPRESSION, "$then": TREE, "$else": TREE}`: one of the two trees, or nothing.
+/// - `{"$each": EXPRESSION, "$item": TREE}`: the tree once per item, which is called `item`.
+/// - `{"$template": POINTER, "$else": TREE}`: the parameter at that pointer, itself a tree. In product data only.
 ///
-/// A member or an item that comes to nothing is left out.
+/// A member or an item that renders to nothing is omitted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsonTemplate<'a> {
     tree: &'a Json,
@@ -29,7 +29,7 @@ enum Origin {
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) templates: &'a Templates,
-    /// Where `$template` looks.
+    /// What `$template` points into.
     pub(crate) params: &'a Json,
     pub(crate) context: &'a Context,
 }
@@ -57,7 +57,7 @@ impl<'a> JsonTemplate<'a> {
         Self { tree, origin: Origin::Params }
     }
 
-    /// What the tree comes to. `None`: nothing.
+    /// Renders the tree; `None`: nothing.
     pub(crate) fn render(self, scope: Scope<'_>) -> Result<Option<Json>, Failure> {
         self.render_at(scope, &mut String::new())
     }
@@ -149,7 +149,7 @@ impl<'a> JsonTemplate<'a> {
         Ok(Json::Array(rendered))
     }
 
-    /// Tells all that is wrong with the tree, where it stands below `at`.
+    /// Adds every fault of the tree, which is at `at`.
     pub(crate) fn check(self, at: &str, faults: &mut BTreeSet<Failure>) {
         self.check_at(&Templates::new(), false, &mut at.to_owned(), faults);
     }
@@ -187,7 +187,7 @@ impl<'a> JsonTemplate<'a> {
                 for (name, member) in members {
                     if operator.is_some() && !belonging.contains(&name.as_str()) {
                         let message =
-                            format!("`{name}` does not belong here: there are `{}`", belonging.join("`, `"));
+                            format!("`{name}` does not belong here: use `{}`", belonging.join("`, `"));
                         faults.insert((at.clone(), message));
                         continue;
                     }
@@ -228,14 +228,14 @@ fn operator(members: &Map<String, Json>) -> Option<&str> {
 }
 
 fn unknown_operator(name: &str) -> String {
-    format!("`{name}` is not known here: there are `{IF}` and `{EACH}`")
+    format!("unknown operator `{name}`: use `{IF}` or `{EACH}`")
 }
 
 fn text<'a>(members: &'a Map<String, Json>, name: &str) -> &'a str {
     members.get(name).and_then(Json::as_str).unwrap_or_default()
 }
 
-/// Does something one step further down, `at` naming the place meanwhile.
+/// Calls `what` with `at` extended by `step`.
 fn deeper<T>(at: &mut String, step: &str, what: impl FnOnce(&mut String) -> T) -> T {
     let length = at.len();
     at.push('/');

@@ -1,12 +1,12 @@
-//! One alerter for every product that takes its messages over HTTP. What sets one product apart from another is a
-//! folder of data under `products/`; this code knows none of them by name.
+//! One alerter for every product that receives messages over HTTP. A product is a folder of data under `products/`;
+//! this code knows none of them by name.
 mod products; // the list of products
-mod product; // what the data of one says
-mod context; // what templates may name
+mod product; // the definition of one product
+mod context; // the names that templates may use
 mod calendar; // instants as people and HTTP write them
 mod template; // one template string: minijinja, typed
-mod json_template; // a JSON tree of them, whose shape no value can change
-mod request; // the tree, as a request
+mod json_template; // a JSON tree of templates, whose structure no value can change
+mod request; // builds the request
 mod answer; // what the receiver's answer means
 
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ impl Alerter for AlerterHttp {
             JsonTemplate::from_params(template).check(pointer, &mut faults);
         }
         if let Some((body, form)) = spec.clash(&params) {
-            faults.insert((form.to_owned(), format!("a form takes the place of `{body}`: give one of them")));
+            faults.insert((form.to_owned(), format!("`form` replaces `{body}`: set only one of them")));
         }
         if let Err(message) = spec.answers(&params) {
             faults.insert(("/answers".to_owned(), message));
@@ -58,7 +58,8 @@ impl Alerter for AlerterHttp {
         })?;
         let bytes = request::body_bytes(&request);
         if bytes > spec.bytes_max {
-            let reason = format!("a body of {bytes} bytes; `{product}` takes {} at most", spec.bytes_max);
+            let reason =
+                format!("the body has {bytes} bytes; `{product}` accepts at most {}", spec.bytes_max);
             return Err(AlertRefusal::refused(reason));
         }
         let answers = spec.answers(&params).map_err(AlertRefusal::refused)?;

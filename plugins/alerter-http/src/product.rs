@@ -7,7 +7,7 @@ use watchbell_sdk::{Product, TextFormat};
 use crate::answer::Answer;
 use crate::json_template::JsonTemplate;
 
-/// `product.json`: everything that sets a product apart.
+/// `product.json`: the definition of a product.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProductSpec {
@@ -17,11 +17,11 @@ pub(crate) struct ProductSpec {
     /// JSON Schema of a destination's `params`.
     params: Json,
     pub(crate) request: RequestTemplate,
-    /// The largest body that the product takes.
+    /// The largest body that the product accepts.
     pub(crate) bytes_max: usize,
-    /// The first that fits tells what an answer means.
+    /// The first match decides what an answer means.
     answers: Vec<Answer>,
-    /// Where a JSON answer keeps its reason; else the body's beginning is quoted.
+    /// Where a JSON answer has its reason; otherwise the start of the body is quoted.
     pub(crate) reason: Option<String>,
 }
 
@@ -43,7 +43,7 @@ enum Format {
     Mrkdwn,
 }
 
-/// Trees of templates; see `json_template` for what they may hold.
+/// Trees of templates; see `json_template` for their syntax.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestTemplate {
@@ -56,10 +56,10 @@ pub(crate) struct RequestTemplate {
     /// An object, or a list of them of which later ones win.
     #[serde(default)]
     pub(crate) headers: Json,
-    /// Text if it comes to a string, JSON otherwise.
+    /// Sent as text if it renders to a string, otherwise as JSON.
     #[serde(default)]
     pub(crate) body: Json,
-    /// An object; in place of `body` if it comes to anything.
+    /// An object; replaces `body` unless it renders to nothing.
     #[serde(default)]
     pub(crate) form: Json,
 }
@@ -82,7 +82,7 @@ impl ProductSpec {
         product
     }
 
-    /// The parameters that are templates themselves, with where they stand.
+    /// The parameters that are templates themselves, each with its JSON pointer.
     pub(crate) fn templates<'a>(&'a self, params: &'a Json) -> impl Iterator<Item = (&'a str, &'a Json)> {
         let mut pointers = BTreeSet::new();
         for tree in self.request.trees() {
@@ -91,14 +91,14 @@ impl ProductSpec {
         pointers.into_iter().filter_map(|pointer| Some((pointer, params.pointer(pointer)?)))
     }
 
-    /// The parameters for a body and for a form, where both are given: only one can be sent.
+    /// The parameters for a body and a form, if both are given: only one can be sent.
     pub(crate) fn clash(&self, params: &Json) -> Option<(&str, &str)> {
         let body = given(&self.request.body, params)?;
         let form = given(&self.request.form, params)?;
         Some((body, form))
     }
 
-    /// How answers are read: as the parameter `answers` says, where the product has one, then as always.
+    /// How answers are read: by the parameter `answers`, if given, then by the product's own table.
     pub(crate) fn answers(&self, params: &Json) -> Result<Vec<Answer>, String> {
         let mut answers: Vec<Answer> = match params.get("answers") {
             Some(own) => {
@@ -120,7 +120,7 @@ impl ProductSpec {
             faults.into_iter().map(|(path, message)| format!("request {path}: {message}")).collect();
         for status in 200..600 {
             if !self.answers.iter().any(|answer| answer.is_about(status)) {
-                faults.push(format!("no answer is about {status}"));
+                faults.push(format!("no answer covers {status}"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -133,7 +133,7 @@ impl RequestTemplate {
     }
 }
 
-/// The parameter that takes the place of the whole tree, if it is there.
+/// The parameter that replaces the whole tree, if it is given.
 fn given<'a>(tree: &'a Json, params: &Json) -> Option<&'a str> {
     let pointer = tree.get(JsonTemplate::TEMPLATE)?.as_str()?;
     params.pointer(pointer).map(|_| pointer)

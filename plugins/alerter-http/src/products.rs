@@ -19,7 +19,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn find(product: &str) -> Result<ProductSpec, String> {
     let Some((_, data)) = PRODUCTS.iter().find(|(name, _)| *name == product) else {
         let known: Vec<_> = names().collect();
-        return Err(format!("unknown product `{product}`: there are `{}`", known.join("`, `")));
+        return Err(format!("unknown product `{product}`: use one of `{}`", known.join("`, `")));
     };
     serde_json::from_str(data).map_err(|error| format!("products/{product}/product.json: {error}"))
 }
@@ -48,6 +48,6 @@ mod tests {
 
     #[test]
     fn an_unknown_product_is_told_with_those_there_are() {
-        assert_eq!(find("slak").err().unwrap(), "unknown product `slak`: there are `slack`, `webhook`");
+        assert_eq!(find("slak").err().unwrap(), "unknown product `slak`: use one of `slack`, `webhook`");
     }
 }

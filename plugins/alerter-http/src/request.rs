@@ -6,7 +6,7 @@ use crate::json_template::{Failure, JsonTemplate, Scope};
 use crate::product::ProductSpec;
 use crate::template::Templates;
 
-/// The request that delivers a message.
+/// Builds the request that delivers a message.
 pub(crate) fn build(spec: &ProductSpec, params: &Json, context: &Context) -> Result<Request, Failure> {
     let template = &spec.request;
     let templates = if spec.is_mrkdwn() { Templates::of_mrkdwn() } else { Templates::new() };
@@ -61,7 +61,7 @@ fn path(spec: &ProductSpec, params: &Json, context: &Context) -> Result<String, 
     Templates::path(source, context).map_err(|message| ("/path".to_owned(), message))
 }
 
-/// The members of objects as pairs, of which a later one takes the place of an earlier one of its name.
+/// The members of objects as pairs; a later one replaces an earlier one of the same name.
 fn pairs(objects: Vec<Json>, part: &str) -> Result<Vec<(String, String)>, Failure> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for object in objects {

@@ -4,14 +4,14 @@ use serde_json::Value as Json;
 
 use crate::context::{Context, ITEM, NAMES};
 
-/// Templates in strings, rendered.
+/// Renders templates in strings.
 pub(crate) struct Templates {
     env: Environment<'static>,
-    /// Values are escaped for Slack's mrkdwn, where they are not so already.
+    /// Values are escaped for Slack's mrkdwn, unless they are already.
     is_mrkdwn: bool,
 }
 
-/// Where a path's value was empty. No value holds it, for values are percent-encoded.
+/// Marks an empty value in a path. No value contains it, because values are percent-encoded.
 const EMPTY: &str = "\0";
 
 impl Templates {
@@ -33,7 +33,7 @@ impl Templates {
         env.add_filter("upper", filters::upper);
         env.add_test("defined", tests::is_defined);
         env.add_test("none", tests::is_none);
-        // `details.a.b` depends on the rule: what a rule does not tell is empty, not an error.
+        // `details.a.b` depends on the rule: what a rule does not report is empty, not an error.
         env.set_undefined_behavior(UndefinedBehavior::Chainable);
         env.add_filter("optional", optional);
         env.add_filter("mrkdwn", mrkdwn);
@@ -42,7 +42,7 @@ impl Templates {
         Self { env, is_mrkdwn: false }
     }
 
-    /// As `new`, for a product whose texts are mrkdwn: a value is data, and calls nobody.
+    /// As `new`, for a product whose texts are mrkdwn: values are data and mention nobody.
     pub(crate) fn of_mrkdwn() -> Self {
         let mut templates = Self { is_mrkdwn: true, ..Self::new() };
         templates.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
@@ -83,7 +83,7 @@ impl Templates {
         self.env.render_str(source, context.value()).map_err(told)
     }
 
-    /// What a bare expression comes to.
+    /// Evaluates a bare expression.
     pub(crate) fn expression(&self, source: &str, context: &Context) -> Result<Option<Json>, String> {
         let expression = self.env.compile_expression(source).map_err(told)?;
         json(&expression.eval(context.value()).map_err(told)?)
@@ -94,7 +94,7 @@ impl Templates {
         Ok(expression.eval(context.value()).map_err(told)?.is_true())
     }
 
-    /// What is wrong with a template, without a message to try it on.
+    /// Finds the faults of a template, without a real message.
     pub(crate) fn check(&self, source: &str, within_each: bool, tell: &mut dyn FnMut(String)) {
         let template = match self.env.template_from_str(source) {
             Ok(template) => template,
@@ -137,7 +137,7 @@ fn unknown_names(named: impl IntoIterator<Item = String>, within_each: bool, tel
     unknown.sort();
     for name in unknown {
         if name == ITEM {
-            tell(format!("`{ITEM}` is known within an `$each` only"));
+            tell(format!("`{ITEM}` is only defined inside `$each`"));
             continue;
         }
         let near = NAMES.iter().map(|known| (strsim::jaro_winkler(known, &name), known));
@@ -145,12 +145,12 @@ fn unknown_names(named: impl IntoIterator<Item = String>, within_each: bool, tel
             Some((score, near)) if score > 0.8 => {
                 tell(format!("unknown name `{name}`: did you mean `{near}`?"))
             }
-            _ => tell(format!("unknown name `{name}`: there are `{}`", NAMES.join("`, `"))),
+            _ => tell(format!("unknown name `{name}`: use one of `{}`", NAMES.join("`, `"))),
         }
     }
 }
 
-/// A sample message is not the real one: only what fails with every message is told.
+/// The sample is not a real message: only what fails with every message is reported.
 fn tell_if_certain(error: Error, tell: &mut dyn FnMut(String)) {
     let certain = [ErrorKind::UnknownFilter, ErrorKind::UnknownTest, ErrorKind::UnknownFunction];
     if certain.contains(&error.kind()) {
@@ -170,18 +170,18 @@ fn told(error: Error) -> String {
     }
 }
 
-/// Nothing in place of null: the member around it is left out.
+/// Undefined in place of null: the enclosing member is omitted.
 fn optional(value: Value) -> Value {
     if value.is_none() { Value::UNDEFINED } else { value }
 }
 
-/// As minijinja's, but a value that is null is not there either.
+/// As minijinja's, but null counts as undefined too.
 fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<Value, Error> {
     let value = if value.is_none() { &Value::UNDEFINED } else { value };
     filters::default(state, value, others)
 }
 
-/// Text that Slack shows as it is, unless it is mrkdwn already.
+/// Text escaped for Slack, unless it is mrkdwn already.
 fn mrkdwn(value: Value) -> Value {
     if value.is_undefined() || value.is_none() {
         return Value::from_safe_string(String::new());
@@ -213,7 +213,7 @@ fn escaped(json: Json, value: &Value) -> Json {
     }
 }
 
-/// A value that its author answers for.
+/// A value that needs no escaping, as its author declares.
 fn raw(value: Value) -> Value {
     match value.as_str() {
         Some(text) => Value::from_safe_string(text.to_owned()),
@@ -221,7 +221,7 @@ fn raw(value: Value) -> Value {
     }
 }
 
-/// The first characters, with an ellipsis if there were more.
+/// The first characters, with an ellipsis if there are more.
 fn cut(value: Value, chars_max: usize) -> Value {
     let Some(text) = value.as_str() else { return value };
     if text.chars().count() <= chars_max {
@@ -231,7 +231,7 @@ fn cut(value: Value, chars_max: usize) -> Value {
     Value::from(format!("{beginning}…"))
 }
 
-/// One segment of a path, as the host lets it pass. It takes an encoded slash for one, and encoded dots for dots.
+/// One segment of a path that the host accepts. The host decodes slashes and dots.
 fn segment(segment: &str) -> String {
     let parts = segment.split_inclusive("%2F").flat_map(|part| part.split_inclusive("%5C"));
     let parts = parts.map(|part| {
