@@ -15,14 +15,14 @@ pub struct EventWindow {
 }
 
 /// Events counted by cells of a grid: exact for spans that begin and end on it, however many events there are.
-/// Takes what an [`EventWindow`] of as many instants takes.
+/// Uses as much memory as an [`EventWindow`] with as many instants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     cells: PackedCounts,
 }
 
 impl EventWindow {
-    /// Adds an event, and lets go of those that are `timeframe` or more older than the newest.
+    /// Adds an event, and drops those that are older than the newest by `timeframe` or more.
     #[inline]
     pub fn push(&mut self, at: Timestamp, timeframe: Duration) {
         self.push_many(at, 1, timeframe);
@@ -44,24 +44,24 @@ impl EventWindow {
         self.counts.add(at.0, count);
     }
 
-    /// How many events the window holds.
+    /// The number of events in the window.
     #[inline]
     pub fn count(&self) -> u64 {
         self.counts.total()
     }
 
-    /// Whether it holds no event.
+    /// Whether the window has no events.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// The time of the oldest event that it holds.
+    /// The time of the oldest event in the window.
     #[inline]
     pub fn oldest(&self) -> Option<Timestamp> {
         self.counts.oldest().map(Timestamp)
     }
 
-    /// The time of the newest event that it holds.
+    /// The time of the newest event in the window.
     #[inline]
     pub fn newest(&self) -> Option<Timestamp> {
         self.counts.newest().map(Timestamp)
@@ -155,12 +155,12 @@ impl Tally {
         self.cells.add(cell(at, grid), count);
     }
 
-    /// Takes an event out of its cell of the grid; false if there is none.
+    /// Removes an event from its cell of the grid; false if there is none.
     pub fn take(&mut self, at: Timestamp, grid: Duration) -> bool {
         self.cells.take(cell(at, grid))
     }
 
-    /// How many events lie in `over`, whose ends must be on the grid.
+    /// The number of events in `over`, whose ends must be on the grid.
     pub fn count(&self, over: Range, grid: Duration) -> u64 {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let within = self.cells.iter().rev().skip_while(|(cell, _)| *cell >= end);
@@ -173,12 +173,12 @@ impl Tally {
         self.cells.iter().map(move |(cell, count)| (start(cell), count))
     }
 
-    /// How many events there are in all.
+    /// The total number of events.
     pub fn total(&self) -> u64 {
         self.cells.total()
     }
 
-    /// Lets go of what lies before `at`, which must be on the grid.
+    /// Drops everything before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.oldest().is_some_and(|cell| cell < first) {
@@ -186,7 +186,7 @@ impl Tally {
         }
     }
 
-    /// Lets go of what lies at `at` and after it, which must be on the grid.
+    /// Drops everything from `at` on, which must be on the grid.
     pub fn forget_from(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.newest().is_some_and(|cell| cell >= first) {
@@ -199,7 +199,7 @@ impl Tally {
         self.cells.is_empty()
     }
 
-    /// The bytes that it holds besides its own size; for [`Aged`].
+    /// The bytes on the heap; for [`Aged`].
     pub fn heap_bytes(&self) -> usize {
         self.cells.heap_bytes()
     }

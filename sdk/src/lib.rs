@@ -1,7 +1,7 @@
 //! The Rust SDK for Watchbell plugins: everything a rule or an alerter needs besides `serde` and `schemars`.
 //!
 //! A **rule** is a struct of parameters with a few small functions. It sees rows in order of time and may be asked
-//! to judge at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
+//! for checks at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
 //!
 //! ```
 //! use schemars::JsonSchema;
@@ -16,7 +16,7 @@
 //!     within: Duration,
 //! }
 //!
-//! #[watchbell_sdk::rule(name = "burst", summary = "Fires when events of a key come in a burst")]
+//! #[watchbell_sdk::rule(name = "burst", summary = "Fires on a burst of events with the same key")]
 //! impl Rule for Burst {
 //!     type State = KeyMap<EventWindow>;
 //!

@@ -292,7 +292,7 @@ impl PackedCounts {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<PackedCounts, A::Error> {
-                let cut = || A::Error::custom("places in time are cut short");
+                let cut = || A::Error::custom("places in time are truncated");
                 let Some(head) = parts.next_element::<u64>()?.ok_or_else(cut)?.checked_sub(1) else {
                     return Ok(PackedCounts::default());
                 };

@@ -114,7 +114,11 @@ fn one_value_after_a_silence_is_not_enough() {
         let mut signals = case.run::<Cardinality>();
         // Without a key there were too few before the first came.
         signals.retain(|signal| signal.at > ORIGIN + secs(600));
-        assert!(signals.iter().all(|signal| signal.kind == SignalKind::Firing), "{key:?}: {:?}", told(&signals));
+        assert!(
+            signals.iter().all(|signal| signal.kind == SignalKind::Firing),
+            "{key:?}: {:?}",
+            told(&signals)
+        );
         assert_eq!(told(&signals)[..2], ["+1200", "+1500"], "{key:?}");
         assert_eq!(told(&signals).last().unwrap(), "+3600", "{key:?}");
     }

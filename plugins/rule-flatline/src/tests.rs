@@ -140,7 +140,10 @@ fn an_expected_key_is_told_of_though_it_was_never_seen() {
     };
     assert!(of("b").is_empty());
     assert!(matches!(of("a")[..], [(true, _, SignalKind::Firing)]), "{fired:?}");
-    assert!(matches!(of("7")[..], [(true, _, SignalKind::Firing), (false, 102, SignalKind::Clear)]), "{fired:?}");
+    assert!(
+        matches!(of("7")[..], [(true, _, SignalKind::Firing), (false, 102, SignalKind::Clear)]),
+        "{fired:?}"
+    );
 }
 
 #[test]
@@ -284,7 +287,11 @@ fn oracle(threshold: u32, events: &Events) -> Vec<(u64, Option<String>, SignalKi
             let is_low = (first / 2 + 1) * 2 + 20 <= at && within < threshold as usize;
             let changed = if is_low { low.insert(*k) } else { low.remove(k) };
             if changed {
-                changes.push(level(at, &k.to_string(), if is_low { SignalKind::Firing } else { SignalKind::Clear }));
+                changes.push(level(
+                    at,
+                    &k.to_string(),
+                    if is_low { SignalKind::Firing } else { SignalKind::Clear },
+                ));
             }
         }
     }

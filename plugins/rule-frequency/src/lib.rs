@@ -65,7 +65,7 @@ impl Rule for Frequency {
 
     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
         if self.timeframe.is_zero() {
-            return Err(Fault::new("/timeframe", "must be longer than nothing").into());
+            return Err(Fault::new("/timeframe", "must be longer than zero").into());
         }
         match self.fetch {
             Fetch::Hits => Ok(Plan::rows(self.timeframe)),

@@ -186,7 +186,7 @@ fn parameters_are_checked() {
     };
     assert_eq!(
         fault(json!({ "num_events": 1, "timeframe": "0s" })).unwrap_err(),
-        "/timeframe: must be longer than nothing"
+        "/timeframe: must be longer than zero"
     );
     for (params, says) in [
         (json!({ "num_events": 0, "timeframe": "1s" }), "nonzero"),

@@ -162,9 +162,9 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         told(json!({ "metric": "percentile", "timeframe": "0s" })),
         "/field: is missing: the field to measure\n\
-         /percentile: is missing: which one, such as 95\n\
+         /percentile: is missing: set it, for example, to 95\n\
          : give `max_threshold`, `min_threshold` or both: else nothing ever fires\n\
-         /timeframe: must be longer than nothing"
+         /timeframe: must be longer than zero"
     );
     assert_eq!(
         told(

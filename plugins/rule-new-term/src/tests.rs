@@ -213,7 +213,7 @@ fn parameters_are_checked() {
         (json!({ "fields": [["a", "a"]] }), "/fields/0: names a field twice"),
         (json!({ "fields": ["a", []] }), "/fields/1: must name a field"),
         (json!({ "fields": ["a", "a"] }), "/fields/1: stands there already"),
-        (json!({ "fields": ["a"], "window": "0s" }), "/window: must be longer than nothing"),
+        (json!({ "fields": ["a"], "window": "0s" }), "/window: must be longer than zero"),
         (json!({ "fields": ["a"], "windows": "1d" }), "unknown field `windows`"),
         (json!({ "fields": "a" }), "invalid type"),
     ] {

@@ -179,8 +179,8 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         problem(&Case::new(params).key(["host"])),
         ": a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
-         /every: must be longer than nothing\n\
-         /over: must be longer than nothing\n\
+         /every: must be longer than zero\n\
+         /over: must be longer than zero\n\
          /pick/a: `hits.total` is no JSON pointer: write it like `/aggregations/a/value`\n\
          /fire/0/value: `c` is not picked; picked are: a, b\n\
          /fire/1: give `above`, `below` or both: else nothing ever fires\n\

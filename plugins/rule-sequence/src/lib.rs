@@ -83,7 +83,7 @@ impl Rule for Sequence {
             }
         }
         if self.within.is_zero() {
-            faults.push(Fault::new("/within", "must be longer than nothing"));
+            faults.push(Fault::new("/within", "must be longer than zero"));
         }
         if !faults.is_empty() {
             return Err(faults);

@@ -185,8 +185,8 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         told(json!({ "metric": "avg", "height": 1, "direction": "up", "timeframe": "1m", "step": "7s" })),
         "/field: is missing: the field to measure\n\
-         /height: must be more than 1: steady traffic is once as high\n\
-         /step: must be a whole part of the timeframe: 1m is not one of 7s"
+         /height: must be greater than 1: steady traffic has a ratio of 1\n\
+         /step: must divide the timeframe: 1m is not a multiple of 7s"
     );
     assert!(told(json!({ "metric": "avg", "height": 2, "direction": "up" })).contains("timeframe"));
 }

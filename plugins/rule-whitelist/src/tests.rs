@@ -80,7 +80,7 @@ fn all_faults_of_the_parameters_are_told() {
         "/values: must list at least one value\n/field: must name a field"
     );
     let message = fault(json!({ "field": "user", "values": ["ok", "/(/"] }));
-    assert!(message.starts_with("/values/1: `/(/` is no regular expression"), "{message}");
+    assert!(message.starts_with("/values/1: `/(/` is not a valid regular expression"), "{message}");
     assert!(fault(json!({ "field": "user", "ignore_nulls": true })).contains("unknown field `ignore_nulls`"));
 }
 

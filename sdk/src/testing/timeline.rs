@@ -6,10 +6,10 @@ use crate::grid::{self, with_phase};
 use crate::signal::SignalKind;
 use crate::{Duration, Signal, Timestamp, Window};
 
-/// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
+/// A rule on a virtual timeline: each window is a separate run, starting from the state that the last one kept.
 ///
 /// As on the host, a run starts from the state at `settled`, which lies `lateness` before the window's end, and what
-/// was told of that span before is not told again.
+/// was reported for that span before is not reported again.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
@@ -32,12 +32,12 @@ pub(super) struct Of {
     pub(super) page_rows: usize,
 }
 
-/// A signal that was told, and what a host knows it by.
+/// A reported signal, and the window that reported it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportedSignal {
     /// What was found.
     pub signal: Signal,
-    /// The end of the window that told it.
+    /// The end of the window that reported it.
     pub window_end: Timestamp,
 }
 
@@ -81,10 +81,10 @@ impl<'r> Timeline<'r> {
         Ok(timeline)
     }
 
-    /// Runs the window from where the last one ended to `end`, and returns what it tells anew.
+    /// Runs the window from the end of the last one to `end`, and returns the new signals.
     ///
     /// # Errors
-    /// What the rule failed with, as text.
+    /// The rule's error, as text.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<ReportedSignal>, String> {
         let phase = grid::phase(self.settled, end, self.grid);
         let late = floor(end - self.lateness, phase, self.grid);
@@ -131,7 +131,7 @@ impl<'r> Timeline<'r> {
     }
 }
 
-/// Two documents of one instant are two events; a level is one, whichever document tells it.
+/// Two documents of one instant are two events; a level is one, whichever document reports it.
 fn document(signal: &Signal) -> Option<(&str, &str)> {
     signal.evidence.as_ref().filter(|_| signal.kind == SignalKind::Event)?.document()
 }

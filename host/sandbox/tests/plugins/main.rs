@@ -50,8 +50,7 @@ fn sources(name: &str) -> PathBuf {
 fn folders(path: &Path) -> Vec<String> {
     let listed = fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
     let folders = listed.filter(|entry| entry.file_type().unwrap().is_dir());
-    let mut names: Vec<String> =
-        folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }

@@ -50,7 +50,8 @@ fn of_rule(rule: &str) -> Vec<Trial> {
 
 fn holds(rule: &str, module: &RuleModule, case: &Case) {
     assert_eq!(module.about().name, module_name(rule));
-    let mut differences: Vec<String> = case.check_with(&mut CaseRunner::new(module)).err().into_iter().collect();
+    let mut differences: Vec<String> =
+        case.check_with(&mut CaseRunner::new(module)).err().into_iter().collect();
     differences.extend(unlisted_details(module, case));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
