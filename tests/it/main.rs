@@ -10,7 +10,7 @@ mod refusal; // what the program says when it cannot go on
 mod signals; // SIGTERM and SIGHUP
 mod clocks; // a host whose clock is not its cluster's
 mod leaving; // importing from ElastAlert, and comparing with it
-mod timelines; // random timelines beside ElastAlert2's own rule classes
+mod timelines; // random timelines compared with ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them

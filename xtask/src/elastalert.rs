@@ -1,4 +1,4 @@
-//! ElastAlert2, in a Python environment of its own: what Watchbell is compared with.
+//! ElastAlert2, in its own Python environment: what Watchbell is compared with.
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,10 +10,10 @@ use crate::test_report;
 
 /// The release that is compared with; it needs Python 3.12.
 const VERSION: &str = "2.31.0";
-/// What tests and benchmarks find its Python by.
+/// The variable with its Python, for tests and benchmarks.
 pub(crate) const VARIABLE: &str = "WATCHBELL_ELASTALERT_PYTHON";
 
-/// Its Python, installed where it is not yet.
+/// Its Python, installed on first use.
 pub(crate) fn python(cache: &Cache, stage: &mut Stage) -> Result<PathBuf> {
     let home = cache.root().join("elastalert");
     let python = home.join("bin/python");
@@ -25,7 +25,7 @@ pub(crate) fn python(cache: &Cache, stage: &mut Stage) -> Result<PathBuf> {
     let package = format!("elastalert2=={VERSION}");
     call(stage, Command::new(&python).args(["-m", "pip", "install", "--quiet", &package, "setuptools<81"]))?;
     if !is_installed(&python) {
-        bail!("ElastAlert2 was installed and cannot be loaded");
+        bail!("ElastAlert2 was installed but cannot be loaded");
     }
     Ok(python)
 }
@@ -63,5 +63,5 @@ fn python312() -> Result<PathBuf> {
                 .status();
             asked.is_ok_and(|status| status.success())
         })
-        .context("no Python 3.12: install it as `python3.12`, or by pyenv")
+        .context("no Python 3.12: install it as `python3.12`, or with pyenv")
 }

@@ -1,4 +1,4 @@
-//! A command with everything it starts: one process group, which ends with this program however that ends.
+//! A command and everything it starts: one process group, which ends with this program, however that ends.
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 pub(crate) struct ProcessGroup {
     child: Child,
-    /// A shell that waits for the end of its input, which only this program holds, and then kills the group.
+    /// A shell that waits for the end of its input, which only this program has open, and then kills the group.
     /// It works for Ctrl-C and for SIGKILL alike, and needs no signal handler.
     watchdog: Child,
 }
@@ -16,7 +16,7 @@ pub(crate) struct ProcessGroup {
 const WATCHDOG: &str = r#"cat; kill -s KILL -- "-$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2""#;
 
 impl ProcessGroup {
-    /// Starts `command` in a group of its own. `scratch` is removed with it where this program dies first.
+    /// Starts `command` in its own group. `scratch` is removed too if this program dies first.
     pub(crate) fn start(command: &mut Command, scratch: Option<&Path>) -> Result<ProcessGroup> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).spawn().with_context(|| format!("cannot start `{name}`"))?;
@@ -48,7 +48,7 @@ impl ProcessGroup {
 
     /// Ends it with everything it started.
     pub(crate) fn stop(&mut self) {
-        // The watchdog first: afterwards the number of the group may belong to somebody else.
+        // Stop the watchdog first: later, the group's id may be reused.
         let _ = self.watchdog.kill();
         let _ = self.watchdog.wait();
         kill(self.child.id());
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    /// Whether any process of the group is left; a moment may pass between a kill and the end.
+    /// Whether any process of the group is left; a killed process takes a moment to end.
     fn is_alive(group: u32) -> bool {
         let probe = || {
             Command::new("sh")

@@ -28,10 +28,10 @@ pub(crate) struct Server {
     home: PathBuf,
 }
 
-/// What became of a wish for servers.
+/// The servers that were started.
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
-    /// What this machine cannot run, and why.
+    /// Servers that this machine cannot run, and why.
     pub(crate) missing: Vec<(&'static ServerKind, String)>,
 }
 
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// A JVM on its way up.
+/// A JVM that is starting.
 struct Starting {
     server: Server,
     port: u16,
@@ -143,12 +143,12 @@ impl Starting {
     }
 }
 
-/// That documents go in and come out.
+/// Checks that documents can be written and found.
 fn smoke(port: u16) -> Result<()> {
     let documents = "{\"index\":{}}\n{\"status\":200}\n{\"index\":{}}\n{\"status\":503}\n";
     let bulk = http::ask(port, "POST", "/watchbell-smoke/_bulk?refresh=true", documents)?;
     if !bulk.contains("\"errors\":false") {
-        bail!("it refused a bulk: {bulk}");
+        bail!("it rejected a bulk request: {bulk}");
     }
     let query = r#"{"query":{"query_string":{"query":"status:[500 TO 599]"}}}"#;
     let found = http::ask(port, "POST", "/watchbell-smoke/_search", query)?;

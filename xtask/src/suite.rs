@@ -93,7 +93,7 @@ pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode>
     }
     let refused = suite.ci && !total.skipped.is_empty();
     if refused {
-        println!("with CI=true a skipped test is a failure");
+        println!("with CI=true, a skipped test is a failure");
     }
     println!("in {}", clock::short(started.elapsed()));
     println!("{}", total.line());
@@ -140,7 +140,7 @@ impl Suite {
         let python = match elastalert::python(&self.cache, stage) {
             Ok(python) => python,
             Err(why) => {
-                let skipped = vec![format!("random timelines beside ElastAlert2 ({why:#})")];
+                let skipped = vec![format!("random timelines compared with ElastAlert2 ({why:#})")];
                 return Ok(TestReport { skipped, ..TestReport::default() });
             }
         };
@@ -234,7 +234,7 @@ impl Suite {
                 report.failed = 1;
                 report
                     .failures
-                    .push(format!("`cargo test {}`, for another reason than a test", arguments.join(" ")));
+                    .push(format!("`cargo test {}` failed, but not because of a test", arguments.join(" ")));
             }
         }
         Ok(report)

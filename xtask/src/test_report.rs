@@ -1,11 +1,11 @@
-//! What the output of `cargo test` says of its tests.
+//! Reads the output of `cargo test`.
 
-/// Tests by what became of them.
+/// Tests by outcome.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct TestReport {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
-    /// By name, with the reason where one was given.
+    /// By name, with the reason if there is one.
     pub(crate) skipped: Vec<String>,
     /// By name; may be fewer than `failed` where a test binary died.
     pub(crate) failures: Vec<String>,
@@ -18,9 +18,9 @@ pub(crate) const SERVERS: &str = "WATCHBELL_SERVERS";
 const NODES: &str = "nodes";
 
 impl TestReport {
-    /// Reads libtest's lines, and those of tests that could not do their work: they print `skipped: NAME`, with a
-    /// reason in parentheses. libtest counts such a test as passed, this does not. A test that does its work on each
-    /// of several servers prints `skipped: NAME on es9` for each that is missing, and still passes for the others.
+    /// Parses libtest's lines, and those of tests that skip themselves: they print `skipped: NAME`, with a
+    /// reason in parentheses. libtest counts such a test as passed, this does not. A test that runs on each
+    /// of several servers prints `skipped: NAME on es9` for each missing server, and still passes for the others.
     pub(crate) fn parse(output: &str) -> TestReport {
         let mut report = TestReport::default();
         let mut skipping = 0;
@@ -34,7 +34,7 @@ impl TestReport {
             } else if let Some((name, outcome)) =
                 line.strip_prefix("test ").and_then(|l| l.split_once(" ... "))
             {
-                // A runner of cases sets the outcomes one below the other.
+                // libtest-mimic aligns the outcomes.
                 let name = name.trim_end();
                 if outcome.starts_with("FAILED") {
                     report.failures.push(name.to_owned());
@@ -50,7 +50,7 @@ impl TestReport {
         report
     }
 
-    /// One that passed and is no test of libtest's.
+    /// One passed check outside libtest.
     pub(crate) fn check() -> TestReport {
         TestReport { passed: 1, ..TestReport::default() }
     }
@@ -68,7 +68,7 @@ impl TestReport {
     }
 }
 
-/// The part of a failing run that is worth reading: libtest's accounts of failures, else the end.
+/// The relevant part of a failing run: libtest's failure reports, or else the end.
 pub(crate) fn excerpt(output: &str) -> String {
     const LINES_MAX: usize = 300;
     let mut accounts = Vec::new();
@@ -89,7 +89,7 @@ pub(crate) fn excerpt(output: &str) -> String {
     accounts.join("\n")
 }
 
-/// The server whose absence made a test skip a part of its work; `nodes` are those that it would start itself.
+/// The server whose absence made a test skip part of its work; `nodes` are those that it would start itself.
 pub(crate) fn server_of(skipped: &str) -> Option<&str> {
     let (_, server) = skipped.split(" (").next()?.rsplit_once(" on ")?;
     let server = server.trim();
