@@ -132,10 +132,10 @@ async fn a_test_that_cannot_fail_or_be_read_is_told_with_its_place() {
     let (code, out, err) = world.call(&["test"]).await;
     assert_eq!((code, out.as_str()), (1, ""));
     for part in [
-        "failing-host.test.yaml:3:5: expects nothing: it could not fail",
+        "failing-host.test.yaml:3:5: expects nothing, so it cannot fail",
         "failing-host.test.yaml:6:5: unknown key `document`",
         "did you mean `documents`?",
-        "holds a token, which a test may not",
+        "contains a token, which tests cannot use",
     ] {
         assert!(err.contains(part), "`{part}` is missing in:\n{err}");
     }
@@ -154,8 +154,7 @@ async fn junit_names_file_line_and_difference() {
     let (code, _, _) = world.call(&["test", "--junit", "report.xml"]).await;
     assert_eq!(code, 1);
     let report = fs::read_to_string(world.scratch.path().join("report.xml")).unwrap();
-    for part in ["tests=\"1\"", "failures=\"1\"", "name=\"fires [default]\"", "line=\"3\"", "must never come"]
-    {
+    for part in ["tests=\"1\"", "failures=\"1\"", "name=\"fires [default]\"", "line=\"3\"", "forbidden"] {
         assert!(report.contains(part), "`{part}` is missing in:\n{report}");
     }
 }

@@ -1,4 +1,4 @@
-//! Test files: what a rule must find in documents on a virtual timeline, and what it must not.
+//! Test files: what a rule must, and must not, find in documents on a virtual timeline.
 mod read; // from the file to what it means
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::{Place, Report, files};
 #[derive(Clone, Debug)]
 pub struct TestFile {
     pub path: PathBuf,
-    /// Which rule it tries.
+    /// The rule under test.
     pub rule: String,
     pub tests: Vec<Test>,
 }
@@ -24,7 +24,7 @@ pub struct TestFile {
 pub struct Test {
     pub name: String,
     pub place: Place,
-    /// Where it runs, one time each.
+    /// The environments it runs in, once each.
     pub environments: Vec<String>,
     /// When the host starts.
     pub start: Timestamp,
@@ -69,22 +69,22 @@ pub struct Documents {
     pub index: Option<String>,
 }
 
-/// What goes wrong, and when.
+/// An injected fault, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestFault {
-    /// The host is killed, and starts again from its store.
+    /// The host is killed and restarts from its store.
     Restart { at: Duration },
     /// Searches are refused with this status.
     Search { from: Duration, to: Duration, status: u16 },
     /// Answers lack a shard.
     PartialShards { from: Duration, to: Duration },
-    /// So many shards have no node.
+    /// This many shards are unassigned.
     Unassigned { from: Duration, to: Duration, shards: u32 },
     /// A destination is down.
     Destination { from: Duration, to: Duration, name: String },
 }
 
-/// What must have come to pass at `at`. `None`: nothing is said of it.
+/// What must have happened by `at`. `None`: no expectation.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub place: Place,
@@ -101,14 +101,14 @@ pub struct Never {
     pub deliveries: Vec<Wanted>,
 }
 
-/// Members that something must have: by name, the value. What is not named is free.
+/// Expected members, by name. Other members may have any value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Wanted(pub Map<String, Value>);
 
 impl Wanted {
-    /// Whether `seen` has all the members. A text may be given by a part: `{ contains: … }`; the members of `details`
-    /// are wanted one by one.
+    /// Whether `seen` has all the members. `{ contains: … }` matches part of a string; the members of `details`
+    /// are compared one by one.
     pub fn fits(&self, seen: &Map<String, Value>) -> bool {
         self.0.iter().all(|(name, wanted)| match (wanted, seen.get(name)) {
             (Value::Object(wanted), Some(Value::Object(seen))) if name == "details" => {

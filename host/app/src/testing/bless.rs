@@ -1,4 +1,4 @@
-//! What happened, written down as what is wanted: the lines of a test file are replaced, everything else stays.
+//! `--bless`: rewrites expectations to match what happened. Only these lines of a test file change.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use super::compare::{Observed, What};
 use super::flow::flow;
 use super::outcome::{Outcome, Verdict};
 
-/// What an entry says where the test does not say which members matter.
+/// The members of an entry if the test does not name any.
 const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];
 const EPISODE: &[&str] = &["labels", "state", "severity"];
 const DELIVERY: &[&str] = &["to", "cause", "title"];
 
-/// What could not be written down, in words.
+/// Messages about what could not be blessed.
 pub(crate) type Refused = Vec<String>;
 
-/// Writes down what was seen at every point of `outcomes` that differs; gives back the files that changed.
+/// Rewrites every differing point of `outcomes`; returns the files that changed.
 ///
 /// # Errors
 /// A file that cannot be read or written.
@@ -32,7 +32,7 @@ pub(crate) fn bless(files: &[TestFile], outcomes: &[Outcome]) -> std::io::Result
             let Verdict::Differs(discrepancies) = &outcome.verdict else { continue };
             if discrepancies.iter().any(|one| one.what == What::Forbidden) {
                 refused.push(format!(
-                    "{}: what must never come came; that is not written down",
+                    "{}: a forbidden signal or delivery occurred; it is not blessed",
                     outcome.place()
                 ));
             }
@@ -51,7 +51,7 @@ pub(crate) fn bless(files: &[TestFile], outcomes: &[Outcome]) -> std::io::Result
         for line in torn {
             edits.remove(&line);
             refused.push(format!(
-                "{}:{line}: environments differ here; give them tests of their own",
+                "{}:{line}: environments differ here; give each its own test",
                 file.path.display()
             ));
         }
@@ -66,7 +66,7 @@ fn point_at(file: &TestFile, line: u32) -> Option<&Point> {
     file.tests.iter().flat_map(|test| &test.expect).find(|point| point.place.line == line)
 }
 
-/// The point as its file would have it, without indentation.
+/// The point as its file would have it, unindented.
 fn written(point: &Point, observed: &Observed) -> Vec<String> {
     let mut lines = vec![format!("at: {}", point.at)];
     let lists = [
@@ -91,8 +91,8 @@ fn written(point: &Point, observed: &Observed) -> Vec<String> {
     lines
 }
 
-/// With the members that the entry in this place has, or any of them has, or that are usual. What was given by a part
-/// and still fits stays given by it.
+/// With the members that the entry at this place has, or that any entry has, or the default ones. A partial text that
+/// still matches is kept.
 fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str]) -> Map<String, Value> {
     let own = wanted.get(n);
     let all: BTreeSet<&str> = wanted.iter().flat_map(|wanted| wanted.0.keys()).map(String::as_str).collect();
@@ -111,7 +111,7 @@ fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str])
     names.into_iter().map(|name| (name.to_owned(), value(name))).collect()
 }
 
-/// Replaces each item of a block sequence that begins on one of the lines. `false`: nothing was to be done.
+/// Replaces each item of a block sequence that starts on one of the lines. `false`: nothing to do.
 fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refused) -> std::io::Result<bool> {
     let text = fs::read_to_string(path)?;
     let lines: Vec<&str> = text.lines().collect();
@@ -137,11 +137,7 @@ fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refuse
                 done = true;
             }
             Some(_) => {
-                refused.push(format!(
-                    "{}:{}: write this point on lines of its own",
-                    path.display(),
-                    number + 1
-                ));
+                refused.push(format!("{}:{}: put this point on its own lines", path.display(), number + 1));
                 out.push(line.to_owned());
                 number += 1;
             }

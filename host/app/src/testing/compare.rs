@@ -1,4 +1,4 @@
-//! What happened against what was wanted.
+//! Compares what happened with what was expected.
 use serde_json::{Map, Value};
 use watchbell_contract::Timestamp;
 use watchbell_manifest::{Point, Test, Wanted};
@@ -6,12 +6,12 @@ use watchbell_manifest::{Point, Test, Wanted};
 use super::trace::{self, TraceEntry, TraceEvent};
 use super::virtual_host::VirtualHost;
 
-/// Something that is not as it was wanted.
+/// A difference from the expectation.
 #[derive(Clone, Debug)]
 pub(crate) struct Discrepancy {
-    /// The line of the test file that wanted it.
+    /// The line of the expectation in the test file.
     pub(crate) line: u32,
-    /// At which time of the timeline.
+    /// The time on the timeline.
     pub(crate) at: String,
     pub(crate) what: What,
     pub(crate) wanted: Vec<Map<String, Value>>,
@@ -24,7 +24,7 @@ pub(crate) enum What {
     Episodes,
     Deliveries,
     Gaps,
-    /// Something of `never:` or `quiet:` came.
+    /// Something occurred that `never:` or `quiet:` forbids.
     Forbidden,
 }
 
@@ -35,12 +35,12 @@ impl What {
             Self::Episodes => "episodes",
             Self::Deliveries => "deliveries",
             Self::Gaps => "gaps",
-            Self::Forbidden => "must never come",
+            Self::Forbidden => "forbidden",
         }
     }
 }
 
-/// What came to pass between two points, as tests compare it.
+/// What happened between two points, as tests compare it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observed {
     pub(crate) signals: Vec<Map<String, Value>>,
@@ -49,7 +49,7 @@ pub(crate) struct Observed {
     pub(crate) gaps: u64,
 }
 
-/// Signals in order of their own time, deliveries in order of sending.
+/// Signals in order of their time, deliveries in order of sending.
 pub(super) fn observed(trace: &[TraceEntry], host: &VirtualHost, gaps: usize, start: Timestamp) -> Observed {
     let mut signals: Vec<_> = trace
         .iter()
@@ -71,7 +71,7 @@ pub(super) fn observed(trace: &[TraceEntry], host: &VirtualHost, gaps: usize, st
     }
 }
 
-/// What of `point` did not come, or came besides.
+/// How the observations differ from `point`.
 pub(super) fn at_point(point: &Point, observed: &Observed) -> Vec<Discrepancy> {
     let lists = [
         (What::Signals, &point.signals, &observed.signals),
@@ -102,7 +102,7 @@ pub(super) fn at_point(point: &Point, observed: &Observed) -> Vec<Discrepancy> {
     discrepancies
 }
 
-/// What came although the test says that it never does.
+/// What happened although the test forbids it.
 pub(super) fn over_all(test: &Test, observed: &Observed) -> Vec<Discrepancy> {
     let any = [Wanted(Map::new())];
     let (signals, deliveries): (&[Wanted], &[Wanted]) = match test.quiet {

@@ -1,4 +1,4 @@
-//! What a test's documents are, and when a search finds them.
+//! A test's documents, and when a search can find them.
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use watchbell_manifest::{Documents, Fields, Offset, Test};
 
 use crate::clock::rfc3339;
 
-/// Documents of one test; more belong into a backtest.
+/// The most documents of one test; more belong in a backtest.
 const DOCUMENTS_MAX: usize = 2_000_000;
 
-/// Lines of a file of documents that are read for the names of its fields.
+/// How many lines of a file are read for its field names.
 const LINES_READ_MAX: usize = 1_000;
 
 /// Adds the fields of the documents that `test` has, and of its mapping.
@@ -61,7 +61,7 @@ pub(super) struct Arrival {
     pub(super) source: String,
 }
 
-/// All documents of `test`, in the order in which they arrive. Those of before the start are there when it begins.
+/// All documents of `test`, in order of arrival. Those before the start are there from the beginning.
 ///
 /// # Errors
 /// What is wrong with a file of documents, with its line.
@@ -104,7 +104,7 @@ fn generated(of: &Documents, start: Timestamp, index: &str, time_field: &str, in
     }
 }
 
-/// `{n}` in texts becomes the document's number; a text that is nothing else becomes a number.
+/// `{n}` in a string becomes the document's number; a string that is only `{n}` becomes a number.
 fn number(value: &mut Value, n: u32) {
     match value {
         Value::String(text) if text == "{n}" => *value = n.into(),
@@ -128,7 +128,7 @@ fn from_file(
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = |what: &str| format!("{}:{number}: {what}", path.display());
         let mut source: Map<String, Value> =
-            serde_json::from_str(line).map_err(|error| place(&format!("is no JSON object: {error}")))?;
+            serde_json::from_str(line).map_err(|error| place(&format!("is not a JSON object: {error}")))?;
         let own = time_of(&source, time_field)
             .ok_or_else(|| place(&format!("has no time in `{time_field}`: write a date or milliseconds")))?;
         let origin = *first.get_or_insert(own);

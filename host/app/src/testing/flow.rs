@@ -16,7 +16,7 @@ pub(crate) fn flow(value: &Value) -> String {
     }
 }
 
-/// Without quotes where no reader could take it for anything else.
+/// Unquoted if it is unambiguous.
 fn plain(text: &str) -> String {
     let word = text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|char| char.is_ascii_alphanumeric() || "_-. ".contains(char))

@@ -1,4 +1,4 @@
-//! For machines that know JUnit: a suite per file, a case per test and environment.
+//! JUnit reports: a suite per file, a case per test and environment.
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn write(outcomes: &[Outcome], path: &Path) -> anyhow::Result<()> {
             let status = match &outcome.verdict {
                 Verdict::Passed => TestCaseStatus::success(),
                 Verdict::Differs(_) => {
-                    failed(NonSuccessKind::Failure, "it differs from what was wanted", outcome)
+                    failed(NonSuccessKind::Failure, "the result differs from the expectation", outcome)
                 }
                 Verdict::Broken(why) => failed(NonSuccessKind::Error, why, outcome),
             };

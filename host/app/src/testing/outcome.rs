@@ -1,4 +1,4 @@
-//! What became of a test.
+//! The outcome of a test.
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -15,12 +15,12 @@ pub(crate) struct Outcome {
     pub(crate) name: String,
     pub(crate) environment: String,
     pub(crate) claim: Claim,
-    /// On the wall clock.
+    /// Wall-clock time.
     pub(crate) took: Duration,
     pub(crate) verdict: Verdict,
-    /// What happened, a line each.
+    /// The trace, as lines.
     pub(crate) trace: Vec<String>,
-    /// Point by point, by the line of the test file; for `--bless`.
+    /// Observations per point, by line of the test file; for `--bless`.
     pub(crate) points: Vec<(u32, Observed)>,
 }
 
@@ -28,18 +28,18 @@ pub(crate) struct Outcome {
 pub(crate) enum Verdict {
     Passed,
     Differs(Vec<Discrepancy>),
-    /// It could not be tried; why.
+    /// It could not run, and why.
     Broken(String),
 }
 
-/// What a test says of its rule.
+/// What a test claims about its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// That it fires.
     Fires,
-    /// That it stays quiet, with documents to be quiet about.
+    /// That it stays quiet, despite documents.
     Quiet,
-    /// Neither: nothing is wanted of signals and messages, or nothing happens.
+    /// Neither: it expects nothing of signals and messages, or nothing happens.
     Neither,
 }
 
@@ -70,7 +70,7 @@ impl Outcome {
         format!("{}:{}", self.file.display(), self.line)
     }
 
-    /// A failure as people read it: what was wanted with `-`, what came with `+`, then what happened.
+    /// A failure for people: the expected with `-`, the observed with `+`, then the trace.
     pub(crate) fn differences(&self) -> String {
         let mut text = String::new();
         match &self.verdict {
@@ -118,8 +118,8 @@ impl Outcome {
     }
 }
 
-/// Only what was asked of an entry is shown of those that came, so that a difference stands out; of one that came
-/// beside, all.
+/// Observed entries show only the expected members, so that differences stand out; unexpected entries show all
+/// members.
 fn diff(one: &Discrepancy) -> String {
     let mut text = String::new();
     for n in 0..one.wanted.len().max(one.seen.len()) {

@@ -20,7 +20,7 @@ use crate::bind::Bound;
 use crate::catalog::Catalog;
 use crate::clock;
 
-/// Lines of what happened that a failure shows.
+/// How many lines of the trace a failure shows.
 const TRACE_LINES_MAX: usize = 60;
 
 /// What one worker runs tests on: an embedded node and a client, used again for every test.
@@ -35,11 +35,11 @@ pub(super) struct Runner {
 struct Indices<'a> {
     test: &'a Test,
     time_field: &'a str,
-    /// Those that are there.
+    /// Those that exist.
     made: BTreeSet<String>,
 }
 
-/// What happens to the world at an instant, in the order in which it does.
+/// What happens at an instant, in this order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Fault(Option<FaultKind>),
@@ -106,7 +106,7 @@ impl Runner {
         catalog: &Catalog,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        let rule = bundle.rule(rule).with_context(|| format!("there is no rule `{rule}`"))?;
+        let rule = bundle.rule(rule).with_context(|| format!("no rule `{rule}`"))?;
         let index = match &test.index {
             Some(index) => index.clone(),
             None => usual_index(&rule.target.indices)?,
@@ -201,7 +201,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes those of `names` that are not there yet.
+    /// Creates those of `names` that do not exist yet.
     async fn create(&self, indices: &mut Indices<'_>, names: impl Iterator<Item = &str>) -> Result<()> {
         for index in names {
             if !indices.made.insert(index.to_owned()) {
@@ -211,7 +211,7 @@ impl Runner {
             let url = format!("{}/{index}", self.node.url());
             let answer = self.http.put(url).json(&body).send().await?;
             if !answer.status().is_success() {
-                bail!("the index `{index}` cannot be made: {}", reason(&answer.json().await?));
+                bail!("cannot create the index `{index}`: {}", reason(&answer.json().await?));
             }
         }
         Ok(())
@@ -235,7 +235,7 @@ impl Runner {
         let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
         match items.iter().find(|item| item.pointer("/index/error").is_some()) {
             Some(item) => bail!("a document does not fit the mapping: {}", reason(&item["index"])),
-            None if answer.get("error").is_some() => bail!("documents were refused: {}", reason(&answer)),
+            None if answer.get("error").is_some() => bail!("documents were rejected: {}", reason(&answer)),
             None => Ok(()),
         }
     }
@@ -287,11 +287,11 @@ fn steps(test: &Test, arrivals: &[Arrival], before: usize) -> Vec<(Timestamp, St
     steps
 }
 
-/// Where a test's documents go if it does not say.
+/// The default index of a test's documents.
 fn usual_index(indices: &[String]) -> Result<String> {
     let first = indices.iter().find(|index| !index.starts_with('-')).map_or("", String::as_str);
     if first.is_empty() || first.contains(['<', '>', ',', ':']) {
-        bail!("the rule's index is `{first}`: say with `index:` which index its documents go to");
+        bail!("the rule's index is `{first}`: set `index:` to the index that its documents go to");
     }
     Ok(first.replace('*', "test"))
 }

@@ -17,7 +17,7 @@ pub(crate) struct Job<'a> {
     pub(crate) environment: &'a str,
 }
 
-/// The tests to run: of every file, in each environment it names or in `environment` alone, where their name holds
+/// The tests to run: of every file, in each environment it names or only in `environment`, if their name contains
 /// `filter`.
 pub(crate) fn jobs<'a>(
     files: &'a [TestFile],
@@ -38,7 +38,7 @@ pub(crate) fn jobs<'a>(
     jobs
 }
 
-/// Runs them, each worker with a node of its own; the outcomes are in the order of the jobs. `done` hears of each.
+/// Runs them, with a node per worker; the outcomes are in the order of the jobs. Calls `done` for each.
 ///
 /// # Errors
 /// A node cannot be started.
@@ -78,7 +78,7 @@ pub(crate) fn run(
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-/// What is not known of a rule: whether it fires, whether it stays quiet.
+/// What the tests of a rule do not cover: that it fires, or that it stays quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lack {
     pub(crate) rule: String,
@@ -87,7 +87,7 @@ pub(crate) struct Lack {
     pub(crate) quiet: bool,
 }
 
-/// The rules that no test has seen to fire, or to stay quiet, in order of their names.
+/// The rules that no test shows to fire, or to stay quiet, by name.
 pub(crate) fn lacking(rules: &BTreeSet<String>, outcomes: &[Outcome]) -> Vec<Lack> {
     let of = |rule: &str| outcomes.iter().filter(move |outcome| outcome.rule == rule).collect::<Vec<_>>();
     let lacks = rules.iter().map(|rule| {

@@ -1,4 +1,4 @@
-//! What happened on the virtual host, as a person would tell it and as a test compares it.
+//! What happened on the virtual host, for people and for comparison.
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Evidence, Intent, Label, Signal, SignalKind, Timestamp};
 use watchbell_manifest::Offset;
@@ -17,7 +17,7 @@ pub(crate) struct TraceEntry {
 
 #[derive(Clone, Debug)]
 pub(crate) enum TraceEvent {
-    /// Told for the first time.
+    /// Reported for the first time.
     Signal(Signal),
     Delivery {
         to: DestinationName,
@@ -28,7 +28,7 @@ pub(crate) enum TraceEvent {
     Restarted,
 }
 
-/// The kind, and of an event its content and document: two events of one instant are two.
+/// The kind; for events also content and document, because two events of one instant are two.
 pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     match signal.kind {
         SignalKind::Firing => ("firing", String::new()),
@@ -40,7 +40,7 @@ pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     }
 }
 
-/// A signal as tests compare it; times count from `start`.
+/// A signal as tests compare it; times are relative to `start`.
 pub(crate) fn signal(signal: &Signal, start: Timestamp) -> Map<String, Value> {
     let details: Value = serde_json::from_str(&signal.details).unwrap_or_default();
     object(json!({
@@ -86,7 +86,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 impl TraceEntry {
-    /// A line for people; `None` for what would only fill the page.
+    /// A line for people; `None` for noise.
     pub(crate) fn line(&self, start: Timestamp) -> Option<String> {
         let told = match &self.event {
             TraceEvent::Signal(signal) => {
@@ -123,8 +123,8 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         Note::RunFailed { attempt, message, next, .. } => {
             format!("failed    attempt {attempt}, next at {}: {message}", at(*next))
         }
-        Note::Primed { until, .. } => format!("primed    with the time before {}", at(*until)),
-        Note::PrimesAnew { reason, .. } => format!("primes    anew: {reason}"),
+        Note::Primed { until, .. } => format!("primed    with the data before {}", at(*until)),
+        Note::PrimesAnew { reason, .. } => format!("primes    again: {reason}"),
         Note::GapRecorded { start: from, end, reason, .. } => {
             format!("gap       {} to {}: {reason}", at(*from), at(*end))
         }

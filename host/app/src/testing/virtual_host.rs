@@ -1,5 +1,5 @@
 //! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a trace instead of receivers.
-//! Whatever is ordered takes no time; time moves only when it is told to.
+//! Actions take no time; time only moves when `advance` is called.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::recording::Tape;
 
-/// More orders at one instant than any engine gives: time would stand still.
+/// More actions at one instant than any engine gives: time would not advance.
 const STEPS_MAX: u32 = 1_000_000;
 
 /// The rules in force, and the destinations that would be notified.
@@ -35,26 +35,26 @@ pub(crate) struct VirtualHost {
     engine: Engine,
     store: Memory,
     now: Timestamp,
-    /// What the embedded node takes for now.
+    /// The embedded node's current time.
     clock: Arc<AtomicI64>,
     guests: Arc<Semaphore>,
     down: BTreeSet<DestinationName>,
-    /// How many signals that say the same were told: documents of one instant may.
+    /// How many equal signals were reported: documents of one instant may give several.
     seen: HashMap<(RuleName, SignalIdentity), u32>,
     pub(crate) trace: Trace,
-    /// Rows that the cluster handed out so far.
+    /// Rows that the cluster returned so far.
     pub(crate) rows: u64,
 }
 
-/// What tells a signal from others of its rule.
+/// What distinguishes a signal from others of its rule.
 type SignalIdentity = (Timestamp, &'static str, Vec<Option<String>>, String);
 
-/// The host cannot go on; a bug of ours, told rather than looped over.
+/// The host cannot continue; a bug in Watchbell, reported instead of looping forever.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VirtualHostFault {
-    #[error("the store in memory refused: {0}")]
+    #[error("the in-memory store failed: {0}")]
     Store(String),
-    #[error("time stands still at {0}")]
+    #[error("time does not advance past {0}")]
     Stuck(String),
 }
 
@@ -84,7 +84,7 @@ impl VirtualHost {
         Ok(host)
     }
 
-    /// Lets everything happen that is due before `to`, and at it if `within`; then it is `to`.
+    /// Runs everything that is due before `to`, or at it if `within`, and then sets the time to `to`.
     pub(crate) async fn advance(&mut self, to: Timestamp, within: bool) -> Result<(), VirtualHostFault> {
         let mut steps = 0;
         loop {
@@ -105,7 +105,7 @@ impl VirtualHost {
         Ok(())
     }
 
-    /// Kills the host and starts it again, with what was committed and nothing else.
+    /// Kills the host and restarts it with only what was committed.
     pub(crate) fn restart(&mut self) -> Result<(), VirtualHostFault> {
         self.record(TraceEvent::Restarted);
         self.engine = engine(&self.deployment, &mut self.store, self.now)?;
@@ -126,7 +126,7 @@ impl VirtualHost {
         self.now
     }
 
-    /// What is open now, in order of rule and labels.
+    /// The open episodes, by rule and labels.
     pub(crate) fn open_episodes(&self) -> Vec<&EpisodeRecord> {
         let mut open: Vec<_> = self
             .store

@@ -16,7 +16,7 @@ use crate::{files, raw, units};
 const START: Timestamp = Timestamp(1_704_067_200_000);
 /// How long a test without expectations runs.
 const UNTIL: Duration = Duration::from_hours(1);
-/// Longer timelines are many windows of nothing.
+/// A longer timeline would be mostly empty windows.
 const UNTIL_MAX: Duration = Duration::from_hours(24 * 60);
 
 #[derive(Deserialize)]
@@ -127,7 +127,7 @@ fn beside(path: &Path, doc: &mut Doc<'_>) -> Option<String> {
         }
     });
     if found.is_none() {
-        doc.fault("", format!("no manifest `{stem}.yaml` beside it says which rule it tries"))
+        doc.fault("", format!("there is no manifest `{stem}.yaml` beside it to say which rule it tests"))
             .hint("write `rule: NAME`")
             .push(doc);
     }
@@ -136,14 +136,14 @@ fn beside(path: &Path, doc: &mut Doc<'_>) -> Option<String> {
 
 fn bind(doc: &mut Doc<'_>, at: &str, test: RawTest, folder: &Path) -> Test {
     let start = test.start.as_deref().map_or(Some(START), instant).unwrap_or_else(|| {
-        doc.fault(&format!("{at}/start"), "`start` is no date").push(doc);
+        doc.fault(&format!("{at}/start"), "`start` is not a date").push(doc);
         START
     });
     let expect: Vec<Point> = (0..).zip(test.expect).map(|(n, point)| bind_point(doc, at, n, point)).collect();
     for (number, pair) in expect.windows(2).enumerate() {
         if pair[1].at <= pair[0].at {
-            doc.fault(&format!("{at}/expect/{}/at", number + 1), "must come after the `at` before it")
-                .hint("put what must be so at one time into one entry, and entries in order")
+            doc.fault(&format!("{at}/expect/{}/at", number + 1), "must be later than the previous `at`")
+                .hint("put everything expected at one time into one entry, and the entries in order")
                 .push(doc);
         }
     }
@@ -154,7 +154,7 @@ fn bind(doc: &mut Doc<'_>, at: &str, test: RawTest, folder: &Path) -> Test {
         doc.fault(&format!("{at}/until"), format!("a test lasts at most {UNTIL_MAX}")).push(doc);
     }
     if expect.is_empty() && test.never.signals.is_empty() && test.never.deliveries.is_empty() && !test.quiet {
-        doc.fault(at, "expects nothing: it could not fail")
+        doc.fault(at, "expects nothing, so it cannot fail")
             .hint("add `expect:`, `never:` or `quiet: true`")
             .push(doc);
     }
@@ -182,8 +182,8 @@ fn bind_point(doc: &mut Doc<'_>, at: &str, number: usize, point: RawPoint) -> Po
         && point.deliveries.is_none()
         && point.gaps.is_none()
     {
-        doc.fault(&format!("{at}/expect/{number}"), "says nothing of what must be so then")
-            .hint("add `signals:`, `episodes:`, `deliveries:` or `gaps:`; an empty list says that there are none")
+        doc.fault(&format!("{at}/expect/{number}"), "does not say what to expect")
+            .hint("add `signals:`, `episodes:`, `deliveries:` or `gaps:`; an empty list expects none")
             .push(doc);
     }
     Point {
@@ -199,18 +199,17 @@ fn bind_point(doc: &mut Doc<'_>, at: &str, number: usize, point: RawPoint) -> Po
 fn bind_documents(doc: &mut Doc<'_>, at: &str, number: usize, of: RawDocuments, folder: &Path) -> Documents {
     let here = format!("{at}/documents/{number}");
     if of.ndjson.is_some() && !(of.fields.is_empty() && of.count.is_none() && of.every.is_none()) {
-        doc.fault(
-            &here,
-            "takes its documents from `ndjson`: `fields`, `count` and `every` have no meaning there",
-        )
-        .hint("make two entries of it")
-        .push(doc);
+        doc.fault(&here, "takes its documents from `ndjson`: `fields`, `count` and `every` have no effect")
+            .hint("split it into two entries")
+            .push(doc);
     }
     if of.ndjson.is_none() && of.at.is_none() {
-        doc.fault(&here, "`at` is missing").hint("when does the document happen, since the start?").push(doc);
+        doc.fault(&here, "`at` is missing")
+            .hint("give the document's time, counted from the start")
+            .push(doc);
     }
     if of.count.unwrap_or(1) > 1 && of.every.is_none() {
-        doc.fault(&here, "`every` is missing: how far apart are the documents?")
+        doc.fault(&here, "`every` is missing: give the time between the documents")
             .hint("for documents of one instant write `every: 0s`")
             .push(doc);
     }
@@ -243,7 +242,7 @@ fn bind_fault(doc: &mut Doc<'_>, at: &str, number: usize, fault: RawFault) -> Op
         _ => None,
     };
     if bound.is_none() {
-        doc.fault(&format!("{at}/faults/{number}"), "is no fault that can be made")
+        doc.fault(&format!("{at}/faults/{number}"), "is not a fault that can be injected")
             .hint(
                 "write `{ at: 5m, restart: true }`, `{ from: 5m, to: 8m, search: 503 }`, `{ from:, to:, shards: partial }`, \
                  `{ from:, to:, unassigned: 2 }` or `{ from:, to:, destination: NAME }`",
@@ -265,12 +264,12 @@ fn wanted(mut list: Vec<Map<String, Value>>) -> Vec<Wanted> {
     list.into_iter().map(Wanted).collect()
 }
 
-/// A test says what it means: an environment's tokens are the rule's.
+/// Tests contain literal values: only rules use an environment's tokens.
 fn no_tokens(node: &Node, faults: &mut Vec<Diagnostic>) {
     match &node.data {
         Data::Template(_) => faults.push(
-            Diagnostic::error(&node.place, "holds a token, which a test may not")
-                .hint("write the value out, or a part of the text: `{ contains: … }`"),
+            Diagnostic::error(&node.place, "contains a token, which tests cannot use")
+                .hint("write the value itself, or part of it: `{ contains: … }`"),
         ),
         Data::List(items) => items.iter().for_each(|item| no_tokens(item, faults)),
         Data::Map(entries) => entries.iter().for_each(|entry| no_tokens(&entry.value, faults)),
