@@ -40,7 +40,7 @@ async fn the_shipped_rules_do_what_their_tests_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_test_that_differs_is_told_and_can_be_blessed() {
+async fn a_test_that_differs_is_reported_and_can_be_blessed() {
     let tests = "  - name: three errors of a host are told  # by name
     documents:
       - { at: 10s, every: 5s, count: 3, fields: { Status: 500, host.name: a } }
@@ -81,7 +81,7 @@ async fn a_test_that_differs_is_told_and_can_be_blessed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_on_the_timeline_loses_and_doubles_nothing() {
+async fn faults_on_the_timeline_lose_and_duplicate_nothing() {
     let tests =
         "  - name: a cluster that is down, a shard that is lacking, a restart and a receiver that is down
     documents:
@@ -117,7 +117,7 @@ async fn what_goes_wrong_on_the_timeline_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_test_that_cannot_fail_or_be_read_is_told_with_its_place() {
+async fn a_test_that_cannot_fail_or_be_read_is_reported_with_its_place() {
     let tests = "  - name: nothing
     documents: [{ at: 1m, fields: {} }]
   - name: too many things
@@ -214,7 +214,7 @@ async fn a_backtest_shows_what_would_have_been_sent_and_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_found_something_can_be_asked_again() {
+async fn a_run_that_found_something_can_be_replayed() {
     let world = World::new().await;
     world.write("failing-host.yaml", &RULE.replace("every: 1m", "every: 1s\ndelay: 0s"));
     world.index("logs-a").await;

@@ -36,7 +36,7 @@ async fn said(world: &World, more: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_warns_of_what_no_test_and_no_mapping_has() {
+async fn check_warns_about_fields_that_no_test_and_no_mapping_has() {
     let world = World::new().await;
     world.write("failing-host.yaml", RULE);
     let details = [

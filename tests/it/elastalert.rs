@@ -8,7 +8,7 @@ use watchbell_contract::Timestamp;
 use crate::world::{World, hit, now};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_written_over_and_what_is_left_out_is_told() {
+async fn nothing_is_overwritten_and_dropped_options_are_reported() {
     let world = World::new().await;
     let old = world.scratch.path().join("old");
     fs::create_dir(&old).unwrap();
@@ -31,7 +31,7 @@ async fn nothing_is_written_over_and_what_is_left_out_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_check_would_refuse_is_not_carried_over() {
+async fn what_check_would_reject_is_not_carried_over() {
     let world = World::new().await;
     let old = world.scratch.path().join("old");
     fs::create_dir(&old).unwrap();
@@ -82,7 +82,7 @@ fn alert(rule: &str, at: i64, host: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shadow_tells_what_elastalert_found_otherwise() {
+async fn a_shadow_reports_what_elastalert_found_differently() {
     shadow_on(World::new().await).await;
 }
 

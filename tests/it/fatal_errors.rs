@@ -17,7 +17,7 @@ async fn a_second_host_on_the_same_store_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_none_is_refused_and_left_as_it_was() {
+async fn a_file_that_is_not_a_store_is_rejected_and_left_alone() {
     let world = with_failed_logins().await;
     std::fs::write(world.store(), "these are not the pages of a database, but somebody wrote them").unwrap();
     let mut host = world.start();
@@ -70,7 +70,7 @@ async fn a_cluster_that_is_down_fails_readiness_and_not_liveness() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_module_that_is_none_is_told_in_words() {
+async fn an_invalid_module_is_reported() {
     let world = World::new().await;
     let file = world.scratch.path().join("x.wasm");
     std::fs::write(&file, b"\0asm\x01").unwrap();
@@ -112,7 +112,7 @@ async fn a_folder_that_lost_its_rules_ends_none_of_them_unasked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_store_is_told() {
+async fn a_new_store_is_reported() {
     let world = with_failed_logins().await;
     let mut host = world.start();
     let line = host

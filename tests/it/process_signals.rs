@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use crate::journey::{FAILED_LOGINS, with_failed_logins};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_never_answers_does_not_hold_a_host_that_is_told_to_stop() {
+async fn a_cluster_that_never_answers_does_not_keep_a_host_from_stopping() {
     let world = with_failed_logins().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let node = format!("http://{}", silent.local_addr().unwrap());
@@ -79,7 +79,7 @@ async fn hangup_says_what_takes_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_rule_is_told_to_those_who_heard_of_it_and_can_still_be_explained() {
+async fn a_deleted_rule_notifies_whoever_was_notified_and_can_still_be_explained() {
     let mut world = with_failed_logins().await;
     world.write("failed-logins.yaml", &FAILED_LOGINS.replace("timeframe: 1m", "timeframe: 30m"));
     let quiet = FAILED_LOGINS
