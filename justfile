@@ -1,4 +1,4 @@
-# Thin wrappers for daily use; `cargo xtask help` tells the rest.
+# Thin wrappers for daily use; see `cargo xtask help` for the rest.
 
 cache := env("WATCHBELL_CACHE", cache_directory() / "watchbell")
 

@@ -43,7 +43,7 @@ pub trait Alerter: 'static {
     /// The module's own version, for people.
     const VERSION: &'static str;
 
-    /// What it speaks to. Called once, when the module is loaded.
+    /// The products that it delivers to. Called once, when the module is loaded.
     fn products() -> Vec<Product>;
 
     /// Checks a destination's parameters: a JSON object, valid by the product's schema.
@@ -52,10 +52,10 @@ pub trait Alerter: 'static {
     /// Every fault at once, each with the parameter's JSON pointer.
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
 
-    /// Delivers one message, in as many requests as it takes.
+    /// Delivers one message, in as many requests as needed.
     ///
     /// # Errors
-    /// `Refused` ends the delivery, `Unavailable` puts it off.
+    /// `Refused` ends the delivery, `Unavailable` postpones it.
     fn deliver(product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal>;
 }
 
@@ -72,7 +72,7 @@ pub struct Product {
     pub text: AlertText,
 }
 
-/// The form of text that a product takes.
+/// The text format of a product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AlertText {
     /// The markup that it reads; the host renders texts in it.
@@ -86,9 +86,9 @@ pub struct AlertText {
 /// Why a delivery did not happen; the variant decides what comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertRefusal {
-    /// Trying again changes nothing: a dead letter.
+    /// Retrying is pointless: the message becomes a dead letter.
     Refused(String),
-    /// Later, after `retry_after` milliseconds if the receiver named a time.
+    /// Retry later, after `retry_after` milliseconds if the receiver gave a time.
     Unavailable {
         /// What happened, for the log and for the dead letter.
         reason: String,
@@ -98,7 +98,7 @@ pub enum AlertRefusal {
 }
 
 impl Product {
-    /// A product without parameters that takes plain text.
+    /// A product without parameters that accepts plain text.
     pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -108,7 +108,7 @@ impl Product {
         }
     }
 
-    /// Takes the schema of its parameters from their type.
+    /// Derives the parameter schema from a type.
     pub fn params<P: schemars::JsonSchema>(mut self) -> Self {
         self.params_schema = crate::schema::schema::<P>();
         self
@@ -138,7 +138,7 @@ impl AlertRefusal {
         Self::Refused(reason.into())
     }
 
-    /// Puts the delivery off, for as long as the destination's `retry` says. `reason` is cut at 4 KiB.
+    /// Postpones the delivery, as the destination's `retry` defines. `reason` is cut at 4 KiB.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), retry_after: None }
     }

@@ -1,13 +1,13 @@
-//! Texts of documents, cut to what a signal may hold: one long value must not cost the alert.
+//! Texts of documents, cut to a signal's limits: one long value must not prevent the alert.
 use serde_json::{Map, Value as Json};
 
 use crate::hash::hash;
 
-/// A label's value, in bytes. The host takes 8 KiB.
+/// Limit of a label's value, in bytes. The host accepts 8 KiB.
 pub(crate) const LABEL_BYTES_MAX: usize = 1 << 10;
-/// A summary, in bytes. The host takes 16 KiB.
+/// Limit of a summary, in bytes. The host accepts 16 KiB.
 pub(crate) const SUMMARY_BYTES_MAX: usize = 2 << 10;
-/// Details as JSON text, in bytes. The host takes 256 KiB.
+/// Limit of details as JSON text, in bytes. The host accepts 256 KiB.
 pub(crate) const DETAILS_BYTES_MAX: usize = 64 << 10;
 /// What a name in `details` may have, in bytes.
 const NAME_BYTES_MAX: usize = 512;

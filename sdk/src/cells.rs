@@ -20,7 +20,7 @@ impl<T> Default for Cells<T> {
 }
 
 impl<T> Cells<T> {
-    /// The value of the cell that holds `at`, which is made if there is none.
+    /// The value of the cell that contains `at`, created if there is none.
     #[inline]
     pub fn entry(&mut self, at: Timestamp, grid: Duration) -> &mut T
     where
@@ -51,7 +51,7 @@ impl<T> Cells<T> {
         self.0.range(first..).take_while(move |(place, _)| *place < end).map(|(_, value)| value)
     }
 
-    /// Lets go of what lies before `at`, which must be on the grid.
+    /// Drops everything before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.0.front().is_some_and(|(place, _)| *place < first) {
@@ -59,7 +59,7 @@ impl<T> Cells<T> {
         }
     }
 
-    /// Whether no cell holds anything.
+    /// Whether all cells are empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::grid::cell;
-use crate::runs::Runs;
+use crate::packed_counts::PackedCounts;
 use crate::{Aged, Duration, Range, Timestamp};
 
 /// The events of the last `timeframe`, on the data's clock: half-open, so that two events exactly a timeframe apart
@@ -11,18 +11,18 @@ use crate::{Aged, Duration, Range, Timestamp};
 /// Holds one or two instants in its own 16 bytes; more of them take about 100 bytes, and 16 to 32 for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
-    runs: Runs,
+    counts: PackedCounts,
 }
 
 /// Events counted by cells of a grid: exact for spans that begin and end on it, however many events there are.
-/// Takes what an [`EventWindow`] of as many instants takes.
+/// Uses as much memory as an [`EventWindow`] with as many instants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    cells: Runs,
+    cells: PackedCounts,
 }
 
 impl EventWindow {
-    /// Adds an event, and lets go of those that are `timeframe` or more older than the newest.
+    /// Adds an event, and drops those that are older than the newest by `timeframe` or more.
     #[inline]
     pub fn push(&mut self, at: Timestamp, timeframe: Duration) {
         self.push_many(at, 1, timeframe);
@@ -35,46 +35,46 @@ impl EventWindow {
             if at > newest {
                 // First out, then in: most windows never hold more than two.
                 while self.oldest().is_some_and(|oldest| at.since(oldest) >= timeframe) {
-                    self.runs.pop_oldest();
+                    self.counts.pop_oldest();
                 }
             } else if newest.since(at) >= timeframe {
                 return;
             }
         }
-        self.runs.add(at.0, count);
+        self.counts.add(at.0, count);
     }
 
-    /// How many events the window holds.
+    /// The number of events in the window.
     #[inline]
     pub fn count(&self) -> u64 {
-        self.runs.total()
+        self.counts.total()
     }
 
-    /// Whether it holds no event.
+    /// Whether the window has no events.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.counts.is_empty()
     }
 
-    /// The time of the oldest event that it holds.
+    /// The time of the oldest event in the window.
     #[inline]
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.runs.oldest().map(Timestamp)
+        self.counts.oldest().map(Timestamp)
     }
 
-    /// The time of the newest event that it holds.
+    /// The time of the newest event in the window.
     #[inline]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.runs.newest().map(Timestamp)
+        self.counts.newest().map(Timestamp)
     }
 
     /// The instants of its events, from the oldest on, each with its number.
     pub fn instants(&self) -> impl Iterator<Item = (Timestamp, u32)> {
-        self.runs.iter().map(|(at, count)| (Timestamp(at), count))
+        self.counts.iter().map(|(at, count)| (Timestamp(at), count))
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.runs = Runs::default();
+        self.counts = PackedCounts::default();
     }
 }
 
@@ -86,20 +86,20 @@ impl Aged for EventWindow {
 
     #[inline]
     fn heap_bytes(&self) -> usize {
-        self.runs.heap_bytes()
+        self.counts.heap_bytes()
     }
 
     #[inline]
     fn written_bytes(&self) -> usize {
-        self.runs.written_bytes()
+        self.counts.written_bytes()
     }
 
     fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        self.runs.write(base.0, serializer)
+        self.counts.write(base.0, serializer)
     }
 
     fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { runs: Runs::read(base.0, deserializer)? })
+        Ok(Self { counts: PackedCounts::read(base.0, deserializer)? })
     }
 }
 
@@ -124,7 +124,7 @@ impl Aged for Tally {
     }
 
     fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { cells: Runs::read(base.0, deserializer)? })
+        Ok(Self { cells: PackedCounts::read(base.0, deserializer)? })
     }
 }
 
@@ -155,12 +155,12 @@ impl Tally {
         self.cells.add(cell(at, grid), count);
     }
 
-    /// Takes an event out of its cell of the grid; false if there is none.
+    /// Removes an event from its cell of the grid; false if there is none.
     pub fn take(&mut self, at: Timestamp, grid: Duration) -> bool {
         self.cells.take(cell(at, grid))
     }
 
-    /// How many events lie in `over`, whose ends must be on the grid.
+    /// The number of events in `over`, whose ends must be on the grid.
     pub fn count(&self, over: Range, grid: Duration) -> u64 {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let within = self.cells.iter().rev().skip_while(|(cell, _)| *cell >= end);
@@ -173,12 +173,12 @@ impl Tally {
         self.cells.iter().map(move |(cell, count)| (start(cell), count))
     }
 
-    /// How many events there are in all.
+    /// The total number of events.
     pub fn total(&self) -> u64 {
         self.cells.total()
     }
 
-    /// Lets go of what lies before `at`, which must be on the grid.
+    /// Drops everything before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.oldest().is_some_and(|cell| cell < first) {
@@ -186,7 +186,7 @@ impl Tally {
         }
     }
 
-    /// Lets go of what lies at `at` and after it, which must be on the grid.
+    /// Drops everything from `at` on, which must be on the grid.
     pub fn forget_from(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.newest().is_some_and(|cell| cell >= first) {
@@ -199,7 +199,7 @@ impl Tally {
         self.cells.is_empty()
     }
 
-    /// The bytes that it holds besides its own size; for [`Aged`].
+    /// The bytes on the heap; for [`Aged`].
     pub fn heap_bytes(&self) -> usize {
         self.cells.heap_bytes()
     }
@@ -207,13 +207,13 @@ impl Tally {
 
 impl Serialize for EventWindow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.runs.write(0, serializer)
+        self.counts.write(0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for EventWindow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { runs: Runs::read(0, deserializer)? })
+        Ok(Self { counts: PackedCounts::read(0, deserializer)? })
     }
 }
 
@@ -225,7 +225,7 @@ impl Serialize for Tally {
 
 impl<'de> Deserialize<'de> for Tally {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { cells: Runs::read(0, deserializer)? })
+        Ok(Self { cells: PackedCounts::read(0, deserializer)? })
     }
 }
 

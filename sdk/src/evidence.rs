@@ -42,7 +42,7 @@ impl Evidence {
         self
     }
 
-    /// Narrows it to documents that match `filter`, in Lucene query-string syntax, beside the manifest's own filter.
+    /// Narrows it to documents that match `filter`, in Lucene query-string syntax, in addition to the manifest's filter.
     pub fn filter(mut self, filter: impl Into<String>) -> Self {
         self.filter = Some(filter.into());
         self
@@ -146,7 +146,7 @@ impl Row<'_> {
     }
 }
 
-/// A word in Lucene query-string syntax, whatever it holds.
+/// A term in Lucene query-string syntax, escaped.
 fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|c| (!c.is_alphanumeric() && c != '_').then_some('\\').into_iter().chain([c]))

@@ -1,4 +1,4 @@
-//! How far apart to judge what time alone can change, and from which instant that is counted.
+//! The grid of checks: how far apart they are, and from which instant they are counted.
 use std::cell::Cell;
 
 use crate::{Duration, Timestamp};
@@ -43,12 +43,12 @@ pub fn cell_end(at: Timestamp, grid: Duration) -> Timestamp {
     cell_start(cell(at, grid).saturating_add(1), grid)
 }
 
-/// Judgements within a timeframe: below the first number the shortest step that is round, beyond it the second or fewer.
+/// Checks within a timeframe: up to the first number, the shortest round step; beyond it, at most the second.
 const CHECKS_FINE: u64 = 120;
 const CHECKS_COARSE: u64 = 60;
 
 impl Duration {
-    /// The grid on which to judge a timeframe of whole seconds: a whole part of it.
+    /// The grid for a timeframe of whole seconds: it divides the timeframe.
     ///
     /// It is the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds that divides the timeframe and is at most
     /// a tenth of it, or else 1 second; where that makes more than 120 checks within a timeframe, the shortest whole

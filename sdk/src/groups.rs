@@ -73,7 +73,7 @@ impl Page<'_> {
     fn warn_of_crowd(&self) {
         if !self.has_crowd.replace(true) {
             crate::log::warn(format_args!(
-                "a row has more than {ROW_KEYS_MAX} combinations of key values: the rest is left out"
+                "a row has more than {ROW_KEYS_MAX} combinations of key values: the rest are ignored"
             ));
         }
     }

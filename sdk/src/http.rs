@@ -1,14 +1,14 @@
 //! Requests to the destination that an alerter delivers to.
 //!
 //! The host owns the base URL, the credentials and the connection; a plugin gives a path below that URL and never
-//! holds a secret. Only alerters may send: a rule that does is refused when it is loaded.
+//! holds a secret. Only alerters may send: a rule that does is rejected when it is loaded.
 use crate::host;
 pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
 
 /// Sends a request and waits for its answer, whatever the status.
 ///
 /// # Errors
-/// `Denied` and `Invalid`: trying again changes nothing. `Unreachable`: nothing was received. `Interrupted`: it may
+/// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: nothing was received. `Interrupted`: it may
 /// have been received.
 pub fn send(request: &Request) -> Result<Response, Failure> {
     host::send(request)
@@ -37,7 +37,7 @@ impl Request {
         self
     }
 
-    /// Adds a header; 256 at most. Those that belong to the host, such as `authorization`, are refused.
+    /// Adds a header; 256 at most. Headers that belong to the host, such as `authorization`, are rejected.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::{MULTIPLIER, finish, hash};
 use crate::value::{Value, hash_of};
 
-/// Eight bytes that stand for the values of a row's key fields. Equal values give equal keys, in every run and
+/// Eight bytes that represent the values of a row's key fields. Equal values give equal keys, in every run and
 /// whatever the fields' types; two different ones meet with a chance of 2⁻⁶⁴.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(crate) u64);

@@ -11,21 +11,21 @@ mod written; // the map as bytes
 /// How many keys a map holds by default.
 pub const KEYS_MAX: usize = 1_000_000;
 
-/// How many bytes a map takes, its table included: half of the memory that a module has by default, for the other
-/// half holds rows and the state as it is written.
+/// How many bytes a map may use, including its table: half of a module's default memory, because the other half holds
+/// rows and the serialized state.
 pub const BYTES_MAX: usize = 34 << 20;
 
-/// How many bytes a map takes as it is written, of the 16 MiB that a state may have by default. A map that may take
-/// fewer bytes of memory may take fewer of these, in proportion.
+/// How many bytes a serialized map may use, of the 16 MiB that a state may have by default. A map with less memory gets
+/// proportionally fewer.
 pub const WRITTEN_MAX: usize = 15 << 20;
 
-/// As written, keys are steps from the one before: of a million, each takes seven bytes.
+/// Serialized keys are deltas from the previous one: with a million keys, each takes seven bytes.
 const KEY_BYTES: usize = 7;
 
 /// A value per key, found by the key's eight bytes: no name is stored, so a map of a million hosts stays small. A
 /// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
-/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] bytes as written, so that it fits a module's
+/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] serialized bytes, so that it fits a module's
 /// limits whatever the keys hold; a state of several maps divides them. When more comes, the eighth of them that was silent longest is forgotten,
 /// of equally old ones those of the lowest keys, and a warning is logged: a rule that meets it says in its README what
 /// that does to its verdict. Which ones go depends on nothing but what the map holds then; in the instant in which
@@ -50,27 +50,27 @@ struct Measured {
     entries_since: usize,
 }
 
-/// What a full map must know of its values.
+/// What a full map needs to know about its values.
 pub trait Aged {
-    /// The newest event that the value holds: which key is forgotten first.
+    /// The newest event in the value. The key with the oldest is forgotten first.
     fn newest(&self) -> Option<Timestamp>;
 
-    /// The bytes that the value holds besides its own size. Called for each row, so it must be quick.
+    /// The bytes that the value holds on the heap. Called for each row, so it must be fast.
     fn heap_bytes(&self) -> usize {
         0
     }
 
-    /// Drops what no verdict needs, such as a [`DocumentId`](crate::DocumentId). A full map of names asks for it before it
+    /// Drops what no verdict needs, such as a [`DocumentId`](crate::DocumentId). A full map of names calls it before it
     /// forgets a key.
     fn spare(&mut self) {}
 
-    /// About the bytes that the value takes as written, rather too many; half its memory unless it says better. A map
-    /// that seems to take too much is measured before it forgets anything.
+    /// An estimate of the serialized size in bytes, rather too high; by default half the memory. A map that seems too
+    /// large is measured before it forgets anything.
     fn written_bytes(&self) -> usize {
         (size_of_val(self) + self.heap_bytes()) / 2
     }
 
-    /// Writes the value into a map whose newest event is at `base`: a value of times is shorter as steps from there.
+    /// Serializes the value in a map whose newest event is at `base`: times are shorter as offsets from it.
     ///
     /// # Errors
     /// The serializer's.
@@ -129,7 +129,7 @@ impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> 
 impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
 
-    /// The value of `key`, which is made if there is none.
+    /// The value of `key`, created if there is none.
     #[inline]
     pub fn entry(&mut self, key: Key) -> &mut V
     where
@@ -138,7 +138,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         self.entry_with(key, V::default)
     }
 
-    /// The value of `key`, which `make` makes if there is none.
+    /// The value of `key`, created by `make` if there is none.
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
         self.count_touched();
@@ -162,7 +162,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         value
     }
 
-    /// Takes out what is kept for `key`.
+    /// Removes the value of `key` and returns it.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         self.count_touched();
         let value = self.entries.remove(key.0)?;
@@ -170,7 +170,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         Some(value)
     }
 
-    /// Keeps only the values for which `keep` holds; called in order of the keys.
+    /// Keeps only the values for which `keep` returns true; called in order of the keys.
     pub fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
         (self.touched, self.is_stale, self.taken) = (None, false, Taken::default());
         let taken = &mut self.taken;
@@ -204,7 +204,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         let Ok(found) = postcard::experimental::serialized_size(self) else { return };
         self.measured = Measured { rate: found as f64 / said as f64, entries_since: 0 };
         if found > Self::WRITTEN / 16 * 15 {
-            self.forget_silent(format_args!("keys of more than {} MiB as written", Self::WRITTEN >> 20));
+            self.forget_silent(format_args!("keys that serialize to more than {} MiB", Self::WRITTEN >> 20));
         }
     }
 
@@ -233,7 +233,9 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
             ties -= usize::from(is_tie);
             age > oldest || age == oldest && !is_tie
         });
-        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
+        crate::log::warn(format_args!(
+            "{why} at once: the {count} that have been silent longest are forgotten"
+        ));
     }
 
     /// The age of the `count`th oldest, counted from 1, and how many of exactly this age are among the `count` oldest.
@@ -262,17 +264,17 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
 }
 
 impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
-    /// What is kept for `key`.
+    /// The value of `key`.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(key.0)
     }
 
-    /// How many keys it holds.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it holds no key.
+    /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
     }

@@ -1,62 +1,63 @@
-//! How often a level that lasts is told: often enough to hold it, and when it is worse.
+//! When to report a level that lasts: often enough to hold it, and when it gets worse.
 use serde::{Deserialize, Serialize};
 
 use crate::{Duration, Timestamp, grid};
 
-/// What was told of a level. While it lasts it is told when it begins, when it is a tenth worse than what was told, and
-/// at each beat: so a level of a thousand keys costs few signals.
+/// When a lasting level is reported: when it begins, when it is a tenth worse than last reported, and at each beat. So a
+/// level of a thousand keys costs few signals.
 ///
 /// The memory ends at each beat, so that it follows from no more of the past than that: a rule that keeps one adds a
 /// beat to its plan's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
-    told: Option<Told>,
+    reported: Option<Reported>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Told {
+struct Reported {
     value: f64,
     is_upwards: bool,
 }
 
 impl Level {
-    /// How often a lasting level is told at the least, for one that holds for `hold` and is judged every `step`: at half
-    /// its time, at the same instants for all keys and all ways to cut time.
+    /// The longest time between reports of a lasting level that holds for `hold` and is checked every `step`: half
+    /// of `hold`, at the same instants for all keys and however time is cut into windows.
     pub fn beat(hold: Duration, step: Duration) -> Duration {
         let step = step.millis().max(1);
         Duration((hold.millis() / 2 / step * step).max(step))
     }
 
-    /// Whether `at` is an instant at which every lasting level is told.
+    /// Whether every lasting level is reported at `at`.
     pub fn is_beat(at: Timestamp, beat: Duration) -> bool {
         grid::cell_start(grid::cell(at, beat), beat) == at
     }
 
-    /// Whether to tell of a level that is at `value` now, where upwards is worse or downwards is.
+    /// Whether to report a level that is at `value` now, where either upwards or downwards is worse.
     pub fn tells(&mut self, value: f64, is_upwards: bool, is_beat: bool) -> bool {
-        let is_due = self.told.filter(|_| !is_beat).is_none_or(|told| told.is_worse(value, is_upwards));
+        let is_due =
+            self.reported.filter(|_| !is_beat).is_none_or(|reported| reported.is_worse(value, is_upwards));
         if is_due {
-            self.told = Some(Told { value, is_upwards });
+            self.reported = Some(Reported { value, is_upwards });
         }
         is_due
     }
 
-    /// Whether to tell of a level that is at `value` now because nothing was told of it, or of one the other way.
+    /// Whether to report a level at `value` because none was reported yet, or one in the other direction.
     pub fn begins(&mut self, value: f64, is_upwards: bool) -> bool {
-        let begins = self.told.is_none_or(|told| told.is_upwards != is_upwards);
+        let begins = self.reported.is_none_or(|reported| reported.is_upwards != is_upwards);
         if begins {
-            self.told = Some(Told { value, is_upwards });
+            self.reported = Some(Reported { value, is_upwards });
         }
         begins
     }
 
-    /// It is no more: the next one begins anew.
+    /// The level has ended: the next one starts from scratch.
     pub fn end(&mut self) {
-        self.told = None;
+        self.reported = None;
     }
 }
 
-impl Told {
+impl Reported {
     /// By a tenth, or the other way round.
     fn is_worse(self, value: f64, is_upwards: bool) -> bool {
         let tenth = self.value.abs() / 10.0;

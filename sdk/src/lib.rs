@@ -1,7 +1,7 @@
 //! The Rust SDK for Watchbell plugins: everything a rule or an alerter needs besides `serde` and `schemars`.
 //!
 //! A **rule** is a struct of parameters with a few small functions. It sees rows in order of time and may be asked
-//! to judge at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
+//! for checks at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
 //!
 //! ```
 //! use schemars::JsonSchema;
@@ -16,7 +16,7 @@
 //!     within: Duration,
 //! }
 //!
-//! #[watchbell_sdk::rule(name = "burst", summary = "Fires when events of a key come in a burst")]
+//! #[watchbell_sdk::rule(name = "burst", summary = "Fires on a burst of events with the same key")]
 //! impl Rule for Burst {
 //!     type State = KeyMap<EventWindow>;
 //!
@@ -62,7 +62,7 @@ mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod table; // found by hashes, grown by small steps
 mod key_map; // something per key
-mod runs; // places in time with a number at each
+mod packed_counts; // places in time with a number at each
 mod event_window; // events of the last while
 mod named_map; // something per key that holds its name
 mod listed; // one value, as a parameter lists it
@@ -100,7 +100,7 @@ pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
 pub use run::{Finding, Run, Window};
 pub use serde_json::json;
-pub use signal::{Kind, Signal, Signals};
+pub use signal::{Signal, SignalKind, Signals};
 pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};

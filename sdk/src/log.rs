@@ -1,25 +1,25 @@
-//! Lines for the host's log, beside the rule or destination they belong to. Lines beyond the host's limit are
+//! Lines for the host's log, with the rule or destination they belong to. Lines beyond the host's limit are
 //! counted and dropped.
 use std::fmt::Display;
 
 use crate::host;
 
-/// What went wrong and needs a person. The last one before a trap is told as its cause.
+/// An error that needs a person. The last one before a trap is reported as its cause.
 pub fn error(message: impl Display) {
     write(0, &message);
 }
 
-/// What may be wrong.
+/// Something that may be wrong.
 pub fn warn(message: impl Display) {
     write(1, &message);
 }
 
-/// What is worth knowing.
+/// Useful information.
 pub fn info(message: impl Display) {
     write(2, &message);
 }
 
-/// What helps the plugin's author.
+/// Details for the plugin's author.
 pub fn debug(message: impl Display) {
     write(3, &message);
 }

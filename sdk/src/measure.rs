@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Ask, Calc, Fault, Metric, Question, Row};
 
-/// How the number is made.
+/// How the number is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "a doc would become a part of every schema that lists them")]
@@ -24,7 +24,7 @@ pub enum MetricKind {
 /// A metric of a rule's parameters, borrowed from them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure<'a> {
-    /// What is made of the values.
+    /// The aggregation of the values.
     pub kind: MetricKind,
     /// The field that holds them.
     pub field: Option<&'a str>,
@@ -34,7 +34,7 @@ pub struct Measure<'a> {
     pub percentile: Option<f64>,
 }
 
-/// What a bucket says, or several of them together.
+/// The result of a bucket, or of several combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// How many documents it was made of.
@@ -57,26 +57,25 @@ impl<'a> Measure<'a> {
         match (self.field, self.script) {
             (None, None) => faults.push(Fault::new("/field", "is missing: the field to measure")),
             (Some(_), Some(_)) => {
-                faults.push(Fault::new("/script", "stands beside `field`: give one of them"))
+                faults.push(Fault::new("/script", "cannot be combined with `field`: set one of them"))
             }
             (Some(""), None) => faults.push(Fault::new("/field", "must not be empty")),
             (None, Some(_)) if self.kind != MetricKind::Avg => {
-                let message =
-                    "goes with `metric: avg` only: Elasticsearch averages what it gives for each document";
+                let message = "requires `metric: avg`: Elasticsearch averages its result over the documents";
                 faults.push(Fault::new("/script", message));
             }
             (Some(_), None) | (None, Some(_)) => {}
         }
         match (self.kind, self.percentile) {
             (MetricKind::Percentile, None) => {
-                faults.push(Fault::new("/percentile", "is missing: which one, such as 95"));
+                faults.push(Fault::new("/percentile", "is missing: set it, for example, to 95"));
             }
             (MetricKind::Percentile, Some(percent)) if !(0.0..=100.0).contains(&percent) => {
                 faults.push(Fault::new("/percentile", "must be from 0 to 100"));
             }
             (MetricKind::Percentile, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
-                faults.push(Fault::new("/percentile", "goes with `metric: percentile` only"));
+                faults.push(Fault::new("/percentile", "requires `metric: percentile`"));
             }
         }
         faults
@@ -110,7 +109,7 @@ impl<'a> Measure<'a> {
         question
     }
 
-    /// What a bucket says that was asked by [`ask`](Self::ask).
+    /// The result of a bucket that was queried with [`ask`](Self::ask).
     pub fn read(&self, row: &Row<'_>) -> Reading {
         let documents = row.integer("_count").map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX));
         let (amount, weight) = match (self.kind, self.script) {
@@ -141,7 +140,7 @@ impl<'a> Measure<'a> {
         })
     }
 
-    /// The measure's value. Of nothing, sums and counts are 0, and the rest has none.
+    /// The measure's value. Without documents, sums and counts are 0, and the others have none.
     pub fn value(&self, reading: Reading) -> Option<f64> {
         match (reading.weight, self.kind) {
             (0, MetricKind::Sum | MetricKind::ValueCount | MetricKind::Cardinality) => Some(0.0),
@@ -151,7 +150,7 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// As a summary says it: `avg of cpu`, `percentile 95 of bytes`.
+    /// For a summary: `avg of cpu`, `percentile 95 of bytes`.
     pub fn words(&self) -> String {
         let of = self.field.unwrap_or("a script");
         match (self.kind, self.percentile) {
@@ -232,11 +231,11 @@ mod tests {
         assert_eq!(measure(MetricKind::Percentile, Some("a"), None, Some(99.9)), "");
         for (told, says) in [
             (measure(MetricKind::Avg, None, None, None), "/field is missing"),
-            (measure(MetricKind::Avg, Some("a"), Some("s"), None), "give one of them"),
-            (measure(MetricKind::Max, None, Some("s"), None), "/script goes with `metric: avg` only"),
+            (measure(MetricKind::Avg, Some("a"), Some("s"), None), "set one of them"),
+            (measure(MetricKind::Max, None, Some("s"), None), "/script requires `metric: avg`"),
             (measure(MetricKind::Percentile, Some("a"), None, None), "/percentile is missing"),
             (measure(MetricKind::Percentile, Some("a"), None, Some(101.0)), "from 0 to 100"),
-            (measure(MetricKind::Sum, Some("a"), None, Some(95.0)), "`metric: percentile` only"),
+            (measure(MetricKind::Sum, Some("a"), None, Some(95.0)), "requires `metric: percentile`"),
         ] {
             assert!(told.contains(says), "{told}");
         }

@@ -191,7 +191,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         Some(told)
     }
 
-    /// Takes out what is kept for `key`.
+    /// Removes the value of `key` and returns it.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         let value = self.entries.remove(&key)?;
         self.heap_bytes -= value.heap_bytes();
@@ -221,22 +221,24 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         for (_, key) in &ages[..count] {
             self.remove(*key);
         }
-        crate::log::warn(format_args!("{why} at once: the {count} that were silent longest are forgotten"));
+        crate::log::warn(format_args!(
+            "{why} at once: the {count} that have been silent longest are forgotten"
+        ));
     }
 }
 
 impl<V, const MAX: usize> NamedMap<V, MAX> {
-    /// What is kept for `key`.
+    /// The value of `key`.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(&key)
     }
 
-    /// How many keys it holds.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it holds no key.
+    /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

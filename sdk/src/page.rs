@@ -106,7 +106,7 @@ impl<'p> Column<'p> {
                 let mut start = 0;
                 for &end in &words.ends {
                     if text.get(start..end as usize).is_none() {
-                        return Err("words overlap or end within a character");
+                        return Err("words overlap or end inside a character");
                     }
                     start = end as usize;
                 }

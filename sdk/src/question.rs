@@ -5,13 +5,13 @@ use crate::{Duration, Range, Timestamp};
 /// One question of a run. The manifest's index, filter and time field apply as well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// The time it is about: `start` is in, `end` is not.
+    /// The time range, half-open: `start` is included, `end` is not.
     pub over: Range,
-    /// ANDed: each keeps documents whose field has one of its values.
+    /// Combined with AND: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
     /// Lucene query-string syntax.
     pub filter: Option<String>,
-    /// What is to come back.
+    /// What to return.
     pub ask: Ask,
 }
 
@@ -20,18 +20,18 @@ pub struct Question {
 pub struct AnyOf {
     /// The field's name.
     pub field: String,
-    /// `None` stands for documents without the field.
+    /// `None` matches documents without the field.
     pub values: Vec<Option<String>>,
 }
 
-/// What is asked for.
+/// What a question returns.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     /// Documents, a row each.
     Hits(Hits),
     /// Counts and metrics, a row for each bucket.
     Buckets(Buckets),
-    /// A search as its author wrote it.
+    /// A raw search, as written by its author.
     Search(RawSearch),
     /// The cluster's own state.
     Cluster(ClusterView),
@@ -59,7 +59,7 @@ pub struct Buckets {
     pub filters: Vec<NamedFilter>,
 }
 
-/// A search as its author wrote it; each pick is a column's name and a JSON pointer into the answer.
+/// A raw search, as written by its author; each pick is a column's name and a JSON pointer into the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawSearch {
     /// The body of the search: JSON, in which the host fills in range and filter.
@@ -82,13 +82,13 @@ pub struct NamedFilter {
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field that it is made of; not read where a script says.
+    /// The field to aggregate; ignored by scripts.
     pub field: String,
-    /// How it is made.
+    /// The aggregation.
     pub calc: Calc,
 }
 
-/// How a number is made of many values.
+/// An aggregation of many values into one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Calc {
     /// The smallest.
@@ -101,11 +101,11 @@ pub enum Calc {
     Sum,
     /// How many values there are.
     ValueCount,
-    /// How many different values there are, about.
+    /// The approximate number of distinct values.
     Cardinality,
-    /// The value below which this share lies, 0 to 100.
+    /// The value below which this percentage lies, 0 to 100.
     Percentile(f64),
-    /// An aggregation of the author's own, as JSON.
+    /// A custom aggregation, as JSON.
     Script(String),
 }
 
@@ -114,18 +114,18 @@ pub enum Calc {
 pub enum ClusterView {
     /// `_cluster/health`.
     Health,
-    /// Shards that no node holds.
+    /// Unassigned shards.
     UnassignedShards,
-    /// What the master has yet to do.
+    /// The master's pending tasks.
     PendingTasks,
     /// How full the nodes' disks are.
     Disks,
-    /// What is in the way of replacing a node of the cluster; a row's `standing` is `accepted`, `waiting`, `refused` or
+    /// What prevents the replacement of a node; a row's `standing` is `accepted`, `waiting`, `refused` or
     /// `unknown`.
     Gate,
 }
 
-/// The column that says of each row of what type `field` is in the row's index.
+/// The column with the mapped type of `field` in each row's index.
 pub(crate) fn type_column(field: &str) -> String {
     format!("_type:{field}")
 }
@@ -141,7 +141,7 @@ impl Question {
         Self { over, only: vec![], filter: None, ask: Ask::Buckets(Buckets { every, ..Buckets::default() }) }
     }
 
-    /// Asks for a field of each document, or for a group of its own per value of it.
+    /// Adds a field: a column for documents, or a group per value for buckets.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         match &mut self.ask {
             Ask::Hits(hits) => hits.fields.push(field.into()),
@@ -151,23 +151,23 @@ impl Question {
         self
     }
 
-    /// Asks of each document of what type `field` is in its index ([`Row::type_of`]). For hits alone: groups are of no
-    /// single index.
+    /// Adds the mapped type of `field` in each document's index ([`Row::type_of`]). For hits only: groups do not belong to
+    /// a single index.
     ///
     /// [`Row::type_of`]: crate::Row::type_of
     pub fn type_of(self, field: &str) -> Self {
         self.field(type_column(field))
     }
 
-    /// Asks which document each row is: a rule of single documents names them to the host ([`Row::evidence`]). Always,
-    /// whatever the alert's texts show now: what was told is known by it.
+    /// Adds the document's name: a rule about single documents reports it to the host ([`Row::evidence`]). Do so whatever
+    /// the alert's texts show: the host recognizes reported documents by it.
     ///
     /// [`Row::evidence`]: crate::Row::evidence
     pub fn identified(self) -> Self {
         self.field("_index").field("_id")
     }
 
-    /// Asks whether a document matches `filter`, or how many of a bucket do: a column called `name`.
+    /// Adds a column called `name`: whether a document matches `filter`, or how many of a bucket do.
     pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
         let filter = NamedFilter { name: name.into(), filter: filter.into() };
         match &mut self.ask {
@@ -206,7 +206,7 @@ impl Question {
         named.iter().map(|named| format!("({})", named.filter)).collect::<Vec<_>>().join(" OR ")
     }
 
-    /// Before which instant all rows of the answer lie, or at it at the latest.
+    /// The latest instant that a row of the answer can have.
     pub(crate) fn last_row_until(&self) -> Timestamp {
         match &self.ask {
             // Buckets without a time of their own stand at the beginning.

@@ -53,8 +53,8 @@ impl<'p> Row<'p> {
         self.value(field).is_some()
     }
 
-    /// Of what type `field` is in the row's index, where the question asked for it ([`Question::type_of`]) and a mapping
-    /// knows it.
+    /// The mapped type of `field` in the row's index, if the question asked for it ([`Question::type_of`]) and a mapping
+    /// defines it.
     ///
     /// [`Question::type_of`]: crate::Question::type_of
     pub fn type_of(&self, field: &str) -> Option<&'p str> {
@@ -124,7 +124,7 @@ impl<'p> Row<'p> {
         }
     }
 
-    /// Fails the run, for the answer does not hold what the rule needs: `message` says what, and what to do.
+    /// Fails the run because the answer lacks what the rule needs: `message` says what, and what to do.
     pub fn refuse(&self, message: impl FnOnce() -> String) {
         self.page.blame(message);
     }

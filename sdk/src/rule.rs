@@ -21,19 +21,19 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     const VERSION: &'static str;
     /// One sentence for people.
     const SUMMARY: &'static str;
-    /// Raised when `State` changes its layout: the host then builds it anew from the past.
+    /// Increase it when the layout of `State` changes: the host then rebuilds the state from the past.
     const STATE_VERSION: u32;
 
-    /// What lasts from run to run. Written by postcard: it must not need field names or `#[serde(flatten)]`.
+    /// The state kept between runs. Serialized by postcard: it must not need field names or `#[serde(flatten)]`.
     type State: Default + Serialize + DeserializeOwned;
 
-    /// Checks the parameters against each other and the key fields, and says what the rule needs.
+    /// Checks the parameters against each other and the key fields, and returns what the rule needs.
     ///
     /// # Errors
     /// Every fault at once, each with the parameter's JSON pointer.
     fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>>;
 
-    /// What to ask about `over`. By default every document, with its key fields and nothing else.
+    /// The questions about `over`. By default, every document with only its key fields.
     ///
     /// The rows of one question come page by page; so do those of several, each of which begins where the one before it
     /// ends. Otherwise they are merged by time, for which the SDK holds all their pages in memory.
@@ -41,7 +41,7 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
         vec![Question::hits(over)]
     }
 
-    /// What to ask about `over` in each round, counted from 0, until there is nothing left; four rounds at most. By
+    /// The questions about `over` in each round, counted from 0, until there are none; at most four rounds. By
     /// default [`ask`](Self::ask) in the first, and no other.
     ///
     /// `state` holds all rows before `over.start`, and the answers to the rounds before. The rows of a round must not lie
@@ -66,7 +66,7 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
         let _ = (row, state);
     }
 
-    /// Takes in one row.
+    /// Handles one row.
     fn row(&self, row: &Row<'_>, state: &mut Self::State, out: &mut Signals);
 
     /// How far apart checks are; zero: none. By default the plan's grid, on which windows end too. A rule whose windows
@@ -101,7 +101,7 @@ pub struct Plan {
 pub struct Fault {
     /// A JSON pointer into the parameters, such as `/timeframe`; empty for the whole.
     pub path: String,
-    /// What is wrong, in words for the manifest's author.
+    /// What is wrong, for the manifest's author.
     pub message: String,
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
-/// What a rule found for one set of labels. Texts are cut to what the host takes.
+/// What a rule found for one set of labels. Texts are cut to the host's limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order.
@@ -13,11 +13,11 @@ pub struct Signal {
     pub at: Timestamp,
     /// How long a firing level holds without another signal; `None`: until the next check.
     pub until: Option<Timestamp>,
-    /// A level, its end, or something that happened once.
-    pub kind: Kind,
-    /// The number that is judged; `worse:` of a manifest compares it. Only finite ones are kept.
+    /// A level, its end, or a single event.
+    pub kind: SignalKind,
+    /// The number that the verdict is based on; a manifest's `worse:` compares it. Only finite values are kept.
     pub value: Option<f64>,
-    /// What it was compared with.
+    /// The threshold that it was compared with.
     pub threshold: Option<f64>,
     /// One line for people, 2 KiB at most.
     pub summary: String,
@@ -27,46 +27,46 @@ pub struct Signal {
     pub evidence: Option<Evidence>,
 }
 
-/// Which kind of signal it is.
+/// The kind of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum SignalKind {
     /// A level that holds until `until`.
     Firing,
     /// The end of a level.
     Clear,
-    /// Something announced once.
+    /// A single event.
     Event,
 }
 
 /// Where a rule puts what it finds.
 ///
-/// A run returns 10,000 signals at most, and 4 MiB: the host judges a shorter window where there are more.
+/// A run returns at most 10,000 signals and 4 MiB: if there are more, the host evaluates a shorter window.
 #[derive(Debug, Default)]
 pub struct Signals {
     found: Vec<Signal>,
 }
 
-/// Signals of one instant that are told, and their bytes: below the host's limits for a run.
+/// How many signals of one instant are reported, and their bytes: below the host's limits for a run.
 const INSTANT_SIGNALS_MAX: usize = 10_000;
 const INSTANT_BYTES_MAX: usize = 3 << 20;
 
 impl Signal {
     /// A level that holds until [`until`](Self::until).
     pub fn firing(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Firing, labels, at)
+        Self::new(SignalKind::Firing, labels, at)
     }
 
     /// The end of a level.
     pub fn clear(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Clear, labels, at)
+        Self::new(SignalKind::Clear, labels, at)
     }
 
-    /// Something announced once.
+    /// A single event.
     pub fn event(labels: Labels, at: Timestamp) -> Self {
-        Self::new(Kind::Event, labels, at)
+        Self::new(SignalKind::Event, labels, at)
     }
 
-    fn new(kind: Kind, labels: Labels, at: Timestamp) -> Self {
+    fn new(kind: SignalKind, labels: Labels, at: Timestamp) -> Self {
         Self {
             labels,
             at,
@@ -80,51 +80,51 @@ impl Signal {
         }
     }
 
-    /// How long the level holds without another signal; without it, until the next point of the grid.
+    /// Sets how long the level holds without another signal; by default until the next grid point.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self
     }
 
-    /// What `worse:` compares and `{{ value }}` prints.
+    /// Sets what `worse:` compares and `{{ value }}` prints.
     pub fn value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self
     }
 
-    /// What the value was compared with.
+    /// Sets the threshold that the value was compared with.
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = Some(threshold);
         self
     }
 
-    /// What is longer than 2 KiB is cut, with an ellipsis.
+    /// Sets the summary. More than 2 KiB is cut, with an ellipsis.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = bounds::text(summary.into(), bounds::SUMMARY_BYTES_MAX);
         self
     }
 
-    /// A struct, a map or `json!({…})`. What is no JSON object is left out and logged. Of more than 64 KiB, the longest
-    /// texts and lists are shortened.
+    /// Sets the details: a struct, a map or `json!({…})`. Anything but a JSON object is dropped and logged. Above 64 KiB,
+    /// the longest texts and lists are shortened.
     pub fn details(mut self, details: &impl Serialize) -> Self {
         match serde_json::to_string(details) {
             Ok(text) if text.starts_with('{') => match bounds::details(&text) {
                 Some(text) => self.details = text,
-                None => crate::log::warn(format_args!("details of {} bytes are left out", text.len())),
+                None => crate::log::warn(format_args!("details of {} bytes are dropped", text.len())),
             },
             Ok(text) => crate::log::warn(format_args!("details must be a JSON object, not {text}")),
-            Err(error) => crate::log::warn(format_args!("details cannot be written as JSON: {error}")),
+            Err(error) => crate::log::warn(format_args!("details cannot be serialized as JSON: {error}")),
         }
         self
     }
 
-    /// The documents behind it: the host fetches a few and links to them.
+    /// Sets the documents behind it: the host fetches a few and links to them.
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = Some(evidence);
         self
     }
 
-    /// What it takes of a run's output, roughly.
+    /// Its approximate share of a run's output, in bytes.
     fn bytes(&self) -> usize {
         // Labels stand in the evidence once more.
         let labels: usize =
@@ -147,9 +147,9 @@ impl Signal {
             at: self.at.0,
             until: self.until.map(|until| until.0),
             kind: match self.kind {
-                Kind::Firing => wire::SignalKind::Firing,
-                Kind::Clear => wire::SignalKind::Clear,
-                Kind::Event => wire::SignalKind::Event,
+                SignalKind::Firing => wire::SignalKind::Firing,
+                SignalKind::Clear => wire::SignalKind::Clear,
+                SignalKind::Event => wire::SignalKind::Event,
             },
             value: self.value,
             threshold: self.threshold,
@@ -161,17 +161,17 @@ impl Signal {
 }
 
 impl Signals {
-    /// Adds a signal. One run has 10,000 at most.
+    /// Adds a signal; at most 10,000 per run.
     pub fn push(&mut self, signal: Signal) {
         self.found.push(signal);
     }
 
-    /// How many there are.
+    /// The number of signals.
     pub fn len(&self) -> usize {
         self.found.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no signals.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -184,7 +184,7 @@ impl Signals {
     }
 
     /// Where there is more than a run may return, the host halves the window; but one instant cannot be halved. Then
-    /// it is better to tell of some than of none.
+    /// some signals are better than none.
     fn cut_instant(&mut self) {
         let [first, .., last] = &self.found[..] else { return };
         if first.at != last.at {
@@ -198,7 +198,7 @@ impl Signals {
         let kept = self.found.iter().take_while(|signal| fits(signal)).count().min(INSTANT_SIGNALS_MAX);
         if kept < self.found.len() {
             crate::log::warn(format_args!(
-                "{} signals at {}: only the first {kept} are told",
+                "{} signals at {}: only the first {kept} are reported",
                 self.found.len(),
                 first.at
             ));

@@ -10,7 +10,7 @@ const LAYOUT: u8 = 2;
 const HEAD_BYTES: usize = 5;
 
 pub(crate) fn write<S: Serialize>(version: u32, state: &S) -> Result<Vec<u8>, Problem> {
-    let told = |error| Problem::Other(format!("the state cannot be written: {error}"));
+    let told = |error| Problem::Other(format!("the state cannot be serialized: {error}"));
     // Measured first: a vector that grows would hold a large state twice, in a memory that holds the rule's own too.
     let len = postcard::experimental::serialized_size(state).map_err(told)?;
     let mut bytes = Vec::with_capacity(HEAD_BYTES + len);
@@ -21,17 +21,17 @@ pub(crate) fn write<S: Serialize>(version: u32, state: &S) -> Result<Vec<u8>, Pr
 
 pub(crate) fn read<S: DeserializeOwned>(version: u32, bytes: &[u8]) -> Result<S, Problem> {
     let (head, body) =
-        bytes.split_at_checked(HEAD_BYTES).ok_or_else(|| Problem::State("the state is cut short".into()))?;
+        bytes.split_at_checked(HEAD_BYTES).ok_or_else(|| Problem::State("the state is truncated".into()))?;
     if head[0] != LAYOUT {
-        return Err(Problem::State(format!("the state has layout {}, this module reads {LAYOUT}", head[0])));
+        return Err(Problem::State(format!("the state has layout {}; this module reads {LAYOUT}", head[0])));
     }
     let found = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
     if found != version {
-        return Err(Problem::State(format!("the state has version {found}, this module reads {version}")));
+        return Err(Problem::State(format!("the state has version {found}; this module reads {version}")));
     }
     match postcard::take_from_bytes(body) {
         Ok((state, [])) => Ok(state),
-        Ok((_, rest)) => Err(Problem::State(format!("the state has {} bytes too many", rest.len()))),
+        Ok((_, rest)) => Err(Problem::State(format!("the state has {} extra bytes", rest.len()))),
         Err(error) => Err(Problem::State(format!("the state cannot be read: {error}"))),
     }
 }

@@ -31,21 +31,21 @@ impl Steps {
     pub fn fault(&self) -> Option<Fault> {
         let (timeframe, step) = (self.timeframe, self.step);
         if timeframe.is_zero() {
-            return Some(Fault::new("/timeframe", "must be longer than nothing"));
+            return Some(Fault::new("/timeframe", "must be longer than zero"));
         }
         let message = if step.is_zero() || !timeframe.millis().is_multiple_of(step.millis()) {
-            format!("must be a whole part of the timeframe: {timeframe} is not one of {step}")
+            format!("must divide the timeframe: {timeframe} is not a multiple of {step}")
         } else if step * STEPS_MAX < timeframe {
-            format!("must be at least a {STEPS_MAX}th of the timeframe, not {step}")
+            format!("must be at least 1/{STEPS_MAX} of the timeframe, not {step}")
         } else if step > STEP_MAX {
-            format!("must be at most {STEP_MAX}, not {step}: give one that divides the timeframe")
+            format!("must be at most {STEP_MAX}, not {step}: set one that divides the timeframe")
         } else {
             return None;
         };
         Some(Fault::new("/step", message))
     }
 
-    /// What was told since the last beat shows in one more.
+    /// A report since the last beat adds one more.
     pub fn plan(&self) -> Plan {
         Plan::checks(self.timeframe + self.beat(), self.step)
     }
@@ -55,7 +55,7 @@ impl Steps {
         Range::new(at - self.timeframe, at)
     }
 
-    /// Whether a level that lasts is told at `at`: well before it lapses a timeframe after it was told.
+    /// Whether a lasting level is reported at `at`: well before it lapses, a timeframe after the last report.
     pub fn is_beat(&self, at: Timestamp) -> bool {
         Level::is_beat(at, self.beat())
     }
@@ -78,9 +78,9 @@ mod tests {
         for (told, says) in [
             (fault(60, None), ""),
             (fault(60, Some(20)), ""),
-            (fault(0, None), "/timeframe must be longer than nothing"),
-            (fault(60, Some(7)), "/step must be a whole part of the timeframe: 1m is not one of 7s"),
-            (fault(60, Some(0)), "/step must be a whole part of the timeframe: 1m is not one of 0s"),
+            (fault(0, None), "/timeframe must be longer than zero"),
+            (fault(60, Some(7)), "/step must divide the timeframe: 1m is not a multiple of 7s"),
+            (fault(60, Some(0)), "/step must divide the timeframe: 1m is not a multiple of 0s"),
             (fault(86_400, Some(30)), "/step must be at least a 1440th of the timeframe, not 30s"),
             (
                 fault(30 * 86_400, None),

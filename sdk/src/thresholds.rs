@@ -1,7 +1,7 @@
 //! Where a value stops being fine: above one number, below another, or either.
 use crate::Fault;
 
-/// Two numbers that a value may cross. Nothing, and what is no number, crosses neither.
+/// Two bounds that a value may cross. A missing value and NaN cross neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
     above: Option<f64>,
@@ -20,12 +20,12 @@ pub enum Crossed {
 }
 
 impl Bounds {
-    /// What lies above `above` or below `below`, and not what equals them.
+    /// Values above `above` or below `below`, excluding equal ones.
     pub fn exclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: false }
     }
 
-    /// What lies above `above` or below `below`, or equals one of them.
+    /// Values above `above` or below `below`, including equal ones.
     pub fn inclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: true }
     }
@@ -38,11 +38,12 @@ impl Bounds {
         above.or_else(|| self.below.filter(is_below).map(Crossed::Below))
     }
 
-    /// What is wrong with the bounds, told at the names under which a rule's parameters have them.
+    /// The faults of the bounds, under the names that the rule's parameters use.
     pub fn faults(&self, above: &str, below: &str) -> Vec<Fault> {
         match (self.above, self.below) {
             (None, None) => {
-                Fault::new("", format!("give `{above}`, `{below}` or both: else nothing ever fires")).into()
+                Fault::new("", format!("set `{above}`, `{below}` or both: otherwise the rule never fires"))
+                    .into()
             }
             (Some(high), Some(low)) if high < low || self.is_inclusive && high == low => {
                 let message = format!("must not be less than `{below}`: every value would fire");

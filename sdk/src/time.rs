@@ -53,7 +53,7 @@ impl Duration {
         self.0
     }
 
-    /// Whether it is no time at all.
+    /// Whether it is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -67,9 +67,9 @@ impl Duration {
     /// Reads `1h30m`, `90s`, `5m` or `500ms`.
     ///
     /// # Errors
-    /// Says what a duration looks like if `text` is none, and if it is longer than 2⁶⁴ milliseconds.
+    /// `text` is not a duration, or is longer than 2⁶⁴ milliseconds; the message says what one looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration: write it like `90s`, `5m` or `1h30m`");
+        let wrong = || format!("`{text}` is not a duration: write, for example, `90s`, `5m` or `1h30m`");
         let mut rest = text;
         let mut sum = 0_u64;
         while !rest.is_empty() {
@@ -91,7 +91,7 @@ impl Range {
         Self { start, end }
     }
 
-    /// Whether `at` lies in it.
+    /// Whether it contains `at`.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }

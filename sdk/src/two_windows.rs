@@ -66,18 +66,16 @@ impl TwoWindows {
             faults.push(Fault::new("/timeframe", "must be one or more whole seconds"));
         }
         if !(self.height > 1.0 && self.height.is_finite()) {
-            faults.push(Fault::new("/height", "must be more than 1: steady traffic is once as high"));
+            faults.push(Fault::new("/height", "must be greater than 1: steady traffic has a ratio of 1"));
         }
         let divides = !self.grid.is_zero() && self.timeframe.millis().is_multiple_of(self.grid.millis());
         // One that was chosen here is the author's fault only if the timeframe is.
         if !divides && self.grid != Self::grid_of(self.timeframe) {
-            let message = format!(
-                "must be a whole part of the timeframe: {} is not one of {}",
-                self.timeframe, self.grid
-            );
+            let message =
+                format!("must divide the timeframe: {} is not a multiple of {}", self.timeframe, self.grid);
             faults.push(Fault::new(format!("/{grid}"), message));
         } else if faults.is_empty() && self.grid * CHECKS_MAX < self.timeframe {
-            let message = format!("must be at least a {CHECKS_MAX}th of the timeframe, not {}", self.grid);
+            let message = format!("must be at least 1/{CHECKS_MAX} of the timeframe, not {}", self.grid);
             faults.push(Fault::new(format!("/{grid}"), message));
         }
         faults
@@ -99,7 +97,7 @@ impl TwoWindows {
         self.current(at - self.timeframe)
     }
 
-    /// Whether a level that lasts is told at `at`: well before it lapses a timeframe after it was told.
+    /// Whether a lasting level is reported at `at`: well before it lapses, a timeframe after the last report.
     pub fn is_beat(&self, at: Timestamp) -> bool {
         Level::is_beat(at, Level::beat(self.timeframe, self.grid))
     }

@@ -13,11 +13,11 @@ use watchbell_values::{Literal, Precision, expression};
 use crate::{Fault, Listed, Question, Row, Value};
 
 /// A list of values. An entry `/like this/` is a regular expression that a value's text must match as a whole; any other
-/// is the value itself, read as the field's type reads it: `10.1.0.0/16` holds the addresses of a field of type `ip`, and
-/// is a word to a `keyword`. What the type cannot hold stands for no value. Case counts.
+/// is the value itself, interpreted by the field's type: `10.1.0.0/16` matches the addresses of a field of type `ip`, and
+/// is a plain string for a `keyword`. An entry that the type cannot hold matches nothing. Case-sensitive.
 ///
 /// Expressions are those of the `regex-lite` crate: Perl's, without look-around and back-references; `\d`, `\w`, `\s` and
-/// `(?i)` are ASCII's.
+/// `(?i)` are ASCII-only.
 #[derive(Debug, Default)]
 pub struct ValueList {
     plain: BTreeSet<Box<str>>,
@@ -30,13 +30,13 @@ pub struct ValueList {
     known: RefCell<HashMap<Box<str>, bool>>,
 }
 
-/// As `index.max_terms_count`: what a cluster takes in one request.
+/// The default of `index.max_terms_count`: how many terms a cluster accepts in one request.
 const TERMS_MAX: usize = 65_536;
 const KNOWN_MAX: usize = 10_000;
 const KNOWN_BYTES_MAX: usize = 256;
 
 impl ValueList {
-    /// What is wrong with it, as the parameter at `path` (`/values`).
+    /// The faults of the list, as the parameter at `path` (`/values`).
     pub fn faults(&self, path: &str) -> Vec<Fault> {
         if self.plain.is_empty() && self.patterns.is_empty() && self.faults.is_empty() {
             return Fault::new(path, "must list at least one value").into();
@@ -47,7 +47,7 @@ impl ValueList {
             .collect()
     }
 
-    /// Asks for a field, and for what it takes to compare its values with the list.
+    /// Adds to a question the field, and what is needed to compare its values with the list.
     pub fn ask(&self, question: Question, field: &str) -> Question {
         question.field(field).type_of(field)
     }
@@ -108,8 +108,8 @@ impl ValueList {
         is_matched
     }
 
-    /// Leaves out of `question` the documents that have none of the values in `field`, where the cluster can tell:
-    /// not if there are expressions, whose syntax there is another, or more than 65,536 values.
+    /// Restricts `question` to documents that have one of the values in `field`, if the cluster can evaluate that:
+    /// not with expressions, whose syntax differs there, nor with more than 65,536 values.
     pub fn narrow(&self, question: Question, field: &str) -> Question {
         if !self.patterns.is_empty() || self.plain.len() > TERMS_MAX {
             return question;
@@ -182,7 +182,7 @@ impl Typed {
     }
 }
 
-/// Puts ranges in order, and leaves out those that lie in others.
+/// Sorts ranges and drops those contained in others.
 fn outermost<T: Ord + Copy>(ranges: &mut Vec<(T, T)>) {
     ranges.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
     let mut reached: Option<T> = None;
@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for ValueList {
                 Some(expression) => match Regex::new(&format!("^(?:{expression})$")) {
                     Ok(pattern) => list.patterns.push(pattern),
                     Err(error) => {
-                        let reason = format!("`{text}` is no regular expression: {error}");
+                        let reason = format!("`{text}` is not a valid regular expression: {error}");
                         list.faults.push((place, reason));
                     }
                 },
@@ -320,7 +320,11 @@ mod tests {
             faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(),
             ["/values/1", "/values/2"]
         );
-        assert!(faults[0].message.starts_with("`/(/` is no regular expression: "), "{}", faults[0].message);
+        assert!(
+            faults[0].message.starts_with("`/(/` is not a valid regular expression: "),
+            "{}",
+            faults[0].message
+        );
         assert_eq!(list(json!([])).faults("/values")[0].message, "must list at least one value");
         assert!(serde_json::from_value::<ValueList>(json!([["a"]])).is_err());
     }

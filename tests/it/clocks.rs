@@ -53,7 +53,7 @@ async fn who_knows_better_lets_it_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_does_not_tell_its_time_is_warned_of_once() {
+async fn a_cluster_without_a_clock_is_warned_about_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let refuse = async || (StatusCode::FORBIDDEN, [("content-type", "application/json")], "{}");

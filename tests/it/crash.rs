@@ -50,7 +50,7 @@ async fn survives(step: Step, nth: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_and_only_what_was_under_way_is_sent_again() {
+async fn nothing_is_lost_and_only_what_was_in_flight_is_sent_again() {
     for step in STEPS {
         survives(step, 1).await;
     }

@@ -57,7 +57,7 @@ async fn what_a_rule_finds_arrives_with_its_text_labels_and_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
+async fn a_receiver_that_is_down_is_retried_and_one_that_refuses_is_not() {
     let mut world = with_failed_logins().await;
     world.receiver.will_answer(&[503, 200]);
     let mut host = world.start();
@@ -81,7 +81,7 @@ async fn a_receiver_that_is_down_is_tried_again_and_one_that_refuses_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_tells_nothing_twice() {
+async fn a_restart_notifies_nobody_twice() {
     let mut world = with_failed_logins().await;
     let mut host = world.start();
     host.until("a delivery", |line| line["message"] == "delivered").await;

@@ -4,14 +4,13 @@ mod nodes; // clusters of real nodes that come and go
 mod tidy; // what no linter knows
 mod journey; // from document to delivery
 mod crash; // kill -9 at every numbered step
-mod upgrade; // what an older version kept is taken over, and nobody hears of it twice
-mod trial; // rules on trial, offline and over the past
-mod texts; // what `check` says of names in texts
-mod refusal; // what the program says when it cannot go on
-mod signals; // SIGTERM and SIGHUP
-mod clocks; // a host whose clock is not its cluster's
-mod leaving; // what is imported is taken by the real rules
-mod timelines; // random timelines beside ElastAlert2's own rule classes
+mod testing; // tests of rules, offline and over the past
+mod texts; // what `check` says about names in texts
+mod fatal_errors; // what the program says when it cannot continue
+mod process_signals; // SIGTERM and SIGHUP
+mod clocks; // a host whose clock differs from its cluster's
+mod elastalert; // importing from ElastAlert, and comparing with it
+mod timelines; // random timelines compared with ElastAlert2's own rule classes
 mod conformance; // what the documentation says of ElastAlert's options
 mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them

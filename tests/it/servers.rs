@@ -108,7 +108,7 @@ async fn a_shadow_reads_what_elastalert_keeps_on_every_server() {
     let _among_others = SHARED.read().await;
     for (name, url) in servers("the shadow") {
         println!("the shadow on {name}");
-        crate::leaving::shadow_on(World::on(&url).await).await;
+        crate::elastalert::shadow_on(World::on(&url).await).await;
     }
 }
 

@@ -23,7 +23,7 @@ const PYTHON: &str = "WATCHBELL_ELASTALERT_PYTHON";
 async fn verdicts_agree_with_elastalerts_own_rule_classes() {
     let Some(python) = std::env::var_os(PYTHON).filter(|python| !python.is_empty()) else {
         println!(
-            "skipped: random timelines beside ElastAlert2 (`cargo xtask test --only timelines` runs them)"
+            "skipped: random timelines compared with ElastAlert2 (`cargo xtask test --only timelines` runs them)"
         );
         return;
     };

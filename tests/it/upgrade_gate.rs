@@ -1,6 +1,5 @@
 //! The upgrade gate at real clusters of several nodes and versions.
 mod record; // what servers answer in each situation
-mod recorded; // what the gate says of those answers
 mod verdicts; // what it says of such clusters while they live
 mod page; // what the documentation shows of it
 mod running; // a call that is still at work

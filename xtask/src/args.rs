@@ -9,21 +9,21 @@ use crate::suite;
 
 const AFTER: &str = "\
 Build output is kept outside the checkout, in the first of $WATCHBELL_CACHE, $XDG_CACHE_HOME/watchbell and
-~/.cache/watchbell that can be written. For quick rounds of your own use the same folders:
+~/.cache/watchbell that can be written. For quick iterations, use the same folders:
 
   export CARGO_TARGET_DIR=~/.cache/watchbell/target
   export WATCHBELL_PLUGINS=~/.cache/watchbell/plugins WATCHBELL_GUESTS=~/.cache/watchbell/guests
   cargo test -p watchbell-pipeline
 
 A test that cannot run prints `skipped: NAME (reason)`, or `skipped: NAME on es9` for a server that is missing.
-With CI=true a skipped test is a failure, and what the real servers lack (Maven, JDKs) is installed where apt can.
-`just` lists shorter names for daily use.";
+With CI=true, a skipped test is a failure, and what the real servers need (Maven, JDKs) is installed with apt.
+`just` lists shorter commands for daily use.";
 
-/// The commands of this repository. Each finds or installs what it needs.
+/// Commands for this repository. Each finds or installs what it needs.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", after_help = AFTER)]
 pub(crate) struct Args {
-    /// None: the help.
+    /// Without a command, prints the help.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -33,51 +33,51 @@ pub(crate) enum Command {
     /// Watch a rule find a spike in a live log stream, in about 40 s
     #[command(disable_help_flag = true)]
     Demo {
-        /// `--once`, `--cluster URL`; `--help` tells the rest
+        /// `--once`, `--cluster URL`; see `--help` for the rest
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Build `watchbell` with all plugins inside, into a folder
+    /// Install `watchbell` with all plugins into a folder
     Install {
         /// The folder [default: ~/.local/bin]
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Every check there is, with a time budget each
+    /// Run every check, each with a time budget
     Test {
-        /// This stage alone; may be given several times
+        /// Run only this stage; may be repeated
         #[arg(long, value_name = "STAGE", value_parser = PossibleValuesParser::new(suite::names()))]
         only: Vec<String>,
-        /// Run the other stages after one that failed
+        /// Continue after a failed stage
         #[arg(long)]
         keep_going: bool,
     },
-    /// Measure all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, tests, node, host, scale,
-    /// elastalert
+    /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, tests, node, host,
+    /// scale, elastalert
     #[command(disable_help_flag = true)]
     Bench {
-        /// Which, and how; `--help` tells the rest
+        /// Which benchmarks, and how; see `--help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Real Elasticsearch and OpenSearch on this machine, until Ctrl-C
+    /// Run real Elasticsearch and OpenSearch servers on this machine, until Ctrl-C
     Servers {
-        /// Memory of each
+        /// Memory of each server
         #[arg(long, value_name = "SIZE", default_value = "512m")]
         heap: String,
-        /// Which [default: all]
+        /// The servers [default: all]
         #[arg(value_name = "SERVER", value_parser = PossibleValuesParser::new(jars::keys(KINDS)))]
         servers: Vec<String>,
     },
-    /// Record what servers answer the upgrade gate, into tests/cases/gate
+    /// Record the servers' answers to the upgrade gate in tests/cases/gate
     Record {
-        /// Which [default: all]
+        /// The servers [default: all]
         #[arg(value_name = "SERVER", value_parser = PossibleValuesParser::new(jars::keys(NODES.iter().chain(RECORDED))))]
         servers: Vec<String>,
     },
     /// Build plugins and test guests as components
     Plugins,
-    /// Find or install a wasm compiler; show what was found
+    /// Find or install a wasm compiler, and show what was found
     Setup,
 }
 

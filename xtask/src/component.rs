@@ -10,13 +10,13 @@ const EXPORTS: [&str; 2] = ["watchbell:plugin/rule@", "watchbell:plugin/alerter@
 /// empty component of it: that is caught here.
 pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>> {
     if !described(module)? {
-        bail!("the module has no `component-type` section: does it call the SDK's export macro?");
+        bail!("the module has no `component-type` section: check that it uses the SDK's export macro");
     }
     ComponentEncoder::default()
         .validate(true)
         .module(module)
         .and_then(|encoder| encoder.encode())
-        .context("the module does not become a component")
+        .context("cannot turn the module into a component")
 }
 
 /// That `component` exports a rule or an alerter.

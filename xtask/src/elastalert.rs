@@ -1,19 +1,19 @@
-//! ElastAlert2, in a Python environment of its own: what Watchbell is compared with.
+//! ElastAlert2, in its own Python environment: what Watchbell is compared with.
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::counts;
 use crate::stage::Stage;
+use crate::test_report;
 
 /// The release that is compared with; it needs Python 3.12.
 const VERSION: &str = "2.31.0";
-/// What tests and benchmarks find its Python by.
+/// The variable with its Python, for tests and benchmarks.
 pub(crate) const VARIABLE: &str = "WATCHBELL_ELASTALERT_PYTHON";
 
-/// Its Python, installed where it is not yet.
+/// Its Python, installed on first use.
 pub(crate) fn python(cache: &Cache, stage: &mut Stage) -> Result<PathBuf> {
     let home = cache.root().join("elastalert");
     let python = home.join("bin/python");
@@ -25,7 +25,7 @@ pub(crate) fn python(cache: &Cache, stage: &mut Stage) -> Result<PathBuf> {
     let package = format!("elastalert2=={VERSION}");
     call(stage, Command::new(&python).args(["-m", "pip", "install", "--quiet", &package, "setuptools<81"]))?;
     if !is_installed(&python) {
-        bail!("ElastAlert2 was installed and cannot be loaded");
+        bail!("ElastAlert2 was installed but cannot be loaded");
     }
     Ok(python)
 }
@@ -41,7 +41,7 @@ fn is_installed(python: &Path) -> bool {
 fn call(stage: &mut Stage, command: &mut Command) -> Result<()> {
     let ended = stage.run(command)?;
     if !ended.success {
-        stage.say(&counts::excerpt(&ended.output));
+        stage.say(&test_report::excerpt(&ended.output));
         bail!("ElastAlert2 could not be installed (log: {})", stage.log().display());
     }
     Ok(())
@@ -63,5 +63,5 @@ fn python312() -> Result<PathBuf> {
                 .status();
             asked.is_ok_and(|status| status.success())
         })
-        .context("no Python 3.12: install it as `python3.12`, or by pyenv")
+        .context("no Python 3.12: install it as `python3.12`, or with pyenv")
 }

@@ -1,11 +1,11 @@
-//! As much HTTP as it takes to see whether a server on this machine answers.
+//! Just enough HTTP to see whether a server on this machine answers.
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Longer than any of these servers needs on a busy machine.
+/// Longer than any of these servers takes on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// One request to 127.0.0.1; the body of a 2xx answer (chunk sizes may stand between its parts).

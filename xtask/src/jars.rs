@@ -14,7 +14,7 @@ use crate::stage::Stage;
 const MAVEN_MAX: Duration = Duration::from_secs(240);
 
 /// A server that can be started.
-pub(crate) struct Kind {
+pub(crate) struct ServerKind {
     /// The name in `WATCHBELL_SERVERS` and `WATCHBELL_NODES`, and of the folder that its classes are kept in.
     pub(crate) key: &'static str,
     pub(crate) title: &'static str,
@@ -35,25 +35,27 @@ const ES9_FLAGS: &[&str] =
     &["--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "-Dtests.seed=5EED"];
 
 /// What the host is tried on, one node each.
-pub(crate) const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[ServerKind] = &[
     on_17("es7", "Elasticsearch 7.10.2", "es7", "7.10.2.0"),
     on_current("es9", "Elasticsearch 9.5.3", "es9", "9.5.3", ES9_FLAGS),
     on_current("os3", "OpenSearch 3.8.0", "os3", "3.8.0.0", &[]),
 ];
 
 /// What the command line calls the servers of `kinds`.
-pub(crate) fn keys<'a>(kinds: impl IntoIterator<Item = &'a Kind>) -> impl Iterator<Item = &'static str> {
+pub(crate) fn keys<'a>(
+    kinds: impl IntoIterator<Item = &'a ServerKind>,
+) -> impl Iterator<Item = &'static str> {
     kinds.into_iter().map(|kind| kind.key)
 }
 
 /// What clusters of several nodes are made of, and upgraded from and to.
-pub(crate) const NODES: &[Kind] = &[
+pub(crate) const NODES: &[ServerKind] = &[
     on_17("elasticsearch-7.8.1", "Elasticsearch 7.8.1", "es7", "7.8.1.0"),
     on_17("elasticsearch-7.10.2", "Elasticsearch 7.10.2", "es7", "7.10.2.0"),
 ];
 
 /// Whose answers `tests/cases/gate` keeps besides, each after the one that it may be upgraded from.
-pub(crate) const RECORDED: &[Kind] = &[
+pub(crate) const RECORDED: &[ServerKind] = &[
     on_17("elasticsearch-6.8.23", "Elasticsearch 6.8.23", "es6", "6.8.23"),
     on_current("elasticsearch-8.18.0", "Elasticsearch 8.18.0", "es9", "8.18.0", ES9_FLAGS),
     on_current("elasticsearch-8.19.0", "Elasticsearch 8.19.0", "es9", "8.19.0", ES9_FLAGS),
@@ -66,8 +68,13 @@ pub(crate) const RECORDED: &[Kind] = &[
     on_current("opensearch-3.8.0", "OpenSearch 3.8.0", "os3", "3.8.0.0", &[]),
 ];
 
-const fn on_17(key: &'static str, title: &'static str, launcher: &'static str, jars: &'static str) -> Kind {
-    Kind { key, title, launcher, jars, jdk: Java::seventeen, jdk_named: JDK_17, flags: &[] }
+const fn on_17(
+    key: &'static str,
+    title: &'static str,
+    launcher: &'static str,
+    jars: &'static str,
+) -> ServerKind {
+    ServerKind { key, title, launcher, jars, jdk: Java::seventeen, jdk_named: JDK_17, flags: &[] }
 }
 
 const fn on_current(
@@ -76,13 +83,13 @@ const fn on_current(
     launcher: &'static str,
     jars: &'static str,
     flags: &'static [&'static str],
-) -> Kind {
-    Kind { key, title, launcher, jars, jdk: Java::current, jdk_named: JDK_CURRENT, flags }
+) -> ServerKind {
+    ServerKind { key, title, launcher, jars, jdk: Java::current, jdk_named: JDK_CURRENT, flags }
 }
 
 /// A server's classes and class path, ready to run.
 pub(crate) struct Program {
-    pub(crate) kind: &'static Kind,
+    pub(crate) kind: &'static ServerKind,
     pub(crate) java: PathBuf,
     class_path: String,
     libraries: PathBuf,
@@ -94,7 +101,7 @@ impl Program {
         cache: &Cache,
         stage: &mut Stage,
         java: &Java,
-        kind: &'static Kind,
+        kind: &'static ServerKind,
     ) -> Result<Result<Program, String>> {
         let Some(jdk) = (kind.jdk)(java) else { return Ok(Err(format!("needs {}", kind.jdk_named))) };
         let Some(maven) = &java.maven else { return Ok(Err("needs Maven (Debian: maven)".to_owned())) };
@@ -138,7 +145,7 @@ fn compile(
     stage: &mut Stage,
     jdk: &Jdk,
     sources: &Path,
-    kind: &Kind,
+    kind: &ServerKind,
     jars: &str,
     classes: &Path,
 ) -> Result<()> {

@@ -3,7 +3,7 @@ mod args; // the command line
 mod cache; // the folder that everything is built in
 mod clock; // the one clock
 mod terminal; // progress and colour
-mod group; // a process and all that it starts
+mod process_group; // a process and all that it starts
 mod stage; // work with a name, a budget and a log
 mod cargo; // calls of cargo
 mod toolchain; // a compiler for wasm
@@ -16,7 +16,7 @@ mod http; // whether a server answers
 mod jars; // what servers run from
 mod servers; // real servers, for tests and benchmarks
 mod nodes; // nodes of clusters that tests start themselves
-mod counts; // what the output of tests says
+mod test_report; // what the output of tests says
 mod suite; // every check there is
 mod programs; // the demo, the benchmarks, the servers, the installed host
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::cache::{Cache, write_if_changed};
-use crate::jars::{Kind, Program};
+use crate::jars::{Program, ServerKind};
 use crate::java::Java;
 use crate::stage::Stage;
 
@@ -15,7 +15,7 @@ pub(crate) const VARIABLE: &str = "WATCHBELL_NODES";
 /// A file that says how each server is started, and what this machine cannot run, and why.
 pub(crate) struct Nodes {
     pub(crate) file: PathBuf,
-    pub(crate) missing: Vec<(&'static Kind, String)>,
+    pub(crate) missing: Vec<(&'static ServerKind, String)>,
 }
 
 /// Resolves and compiles `kinds`. The file maps each key to `{ "java": …, "arguments": […] }`; the launcher's own
@@ -24,7 +24,7 @@ pub(crate) fn prepare(
     cache: &Cache,
     stage: &mut Stage,
     java: &Java,
-    kinds: impl Iterator<Item = &'static Kind>,
+    kinds: impl Iterator<Item = &'static ServerKind>,
 ) -> Result<Nodes> {
     let mut found = Map::new();
     let mut missing = Vec::new();

@@ -91,14 +91,16 @@ fn packages(faults: &mut Vec<String>) -> Result<Vec<Package>> {
         let manifest = folder.join("Cargo.toml");
         let text =
             fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
-        let name = package_name(&text).with_context(|| format!("{} names no package", manifest.display()))?;
+        let name =
+            package_name(&text).with_context(|| format!("{} does not name a package", manifest.display()))?;
         if guests && !folder.join("examples").exists() {
             continue;
         }
         let source = folder.join("src/lib.rs");
         if !guests && is_empty(&fs::read_to_string(&source).unwrap_or_default()) {
             let source = source.strip_prefix(root).unwrap_or(&source);
-            faults.push(format!("{name}: {} is empty: export a rule or an alerter there", source.display()));
+            faults
+                .push(format!("{name}: {} is empty: export a rule or an alerter from it", source.display()));
             continue;
         }
         packages.push(Package { name, manifest: manifest.to_string_lossy().into_owned(), guests });

@@ -8,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
-use crate::counts::{self, SERVERS};
 use crate::elastalert;
-use crate::jars::{KINDS, Kind, NODES, RECORDED};
+use crate::jars::{KINDS, NODES, RECORDED, ServerKind};
 use crate::nodes;
 use crate::plugins;
 use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
+use crate::test_report::{self, SERVERS};
 
 /// The first build of everything on a slow machine.
 const BUILD_MAX: std::time::Duration = std::time::Duration::from_secs(30 * 60);
@@ -40,7 +40,7 @@ pub(crate) fn run(cache: &Cache, name: &str, arguments: &[String]) -> Result<Exi
         let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
         let started = Fleet::start(cache, &mut stage, &tools.java, &[&KINDS[0]], "1g")?;
         for (kind, why) in &started.missing {
-            stage.say(&format!("{} cannot be started: it {why}", kind.title));
+            stage.say(&format!("{} cannot start: it {why}", kind.title));
         }
         command.env(SERVERS, started.variable());
         fleet = Some(started);
@@ -70,8 +70,8 @@ pub(crate) fn build_plugins(cache: &Cache, tools: &Tools) -> Result<()> {
 
 /// Starts real servers, those of `keys` or all, and keeps them until Ctrl-C.
 pub(crate) fn servers(cache: &Cache, heap: &str, keys: Vec<String>) -> Result<ExitCode> {
-    let is_asked = |kind: &&Kind| keys.is_empty() || keys.iter().any(|key| key == kind.key);
-    let kinds: Vec<&'static Kind> = KINDS.iter().filter(is_asked).collect();
+    let is_asked = |kind: &&ServerKind| keys.is_empty() || keys.iter().any(|key| key == kind.key);
+    let kinds: Vec<&'static ServerKind> = KINDS.iter().filter(is_asked).collect();
     let tools = prepare(cache)?;
     let mut stage = Stage::start(cache, "servers", BUILD_MAX)?;
     let mut fleet = Fleet::start(cache, &mut stage, &tools.java, &kinds, heap)?;
@@ -85,17 +85,17 @@ pub(crate) fn servers(cache: &Cache, heap: &str, keys: Vec<String>) -> Result<Ex
         ));
     }
     for (kind, why) in &fleet.missing {
-        stage.say(&format!("{:<22} not here: it {why}", kind.title));
+        stage.say(&format!("{:<22} unavailable: it {why}", kind.title));
     }
     if fleet.servers.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    stage.say(&format!("\nexport {SERVERS}={}\n\nCtrl-C ends them.", fleet.variable()));
+    stage.say(&format!("\nexport {SERVERS}={}\n\nCtrl-C stops them.", fleet.variable()));
     drop(stage);
     loop {
         for server in &mut fleet.servers {
             if !server.is_running() {
-                bail!("{} ended by itself", server.kind.title);
+                bail!("{} exited unexpectedly", server.kind.title);
             }
         }
         clock::pause();
@@ -110,10 +110,10 @@ pub(crate) fn record(cache: &Cache, words: &[String]) -> Result<ExitCode> {
     // Clusters of two versions are of one major version.
     let major = |key: &str| key.split('.').next().map(str::to_owned);
     let is_needed =
-        |kind: &&Kind| words.is_empty() || words.iter().any(|word| major(word) == major(kind.key));
+        |kind: &&ServerKind| words.is_empty() || words.iter().any(|word| major(word) == major(kind.key));
     let nodes = nodes::prepare(cache, &mut stage, &tools.java, known().filter(is_needed))?;
     for (kind, why) in &nodes.missing {
-        stage.say(&format!("{} cannot be started: it {why}", kind.title));
+        stage.say(&format!("{} cannot start: it {why}", kind.title));
     }
     drop(stage);
     let wanted = if words.is_empty() { "all".to_owned() } else { words.join(",") };
@@ -129,12 +129,12 @@ pub(crate) fn install(cache: &Cache, to: Option<PathBuf>) -> Result<ExitCode> {
     let folder = match (to, std::env::home_dir()) {
         (Some(folder), _) => std::path::absolute(folder)?,
         (None, Some(home)) => home.join(".local/bin"),
-        (None, None) => bail!("there is no home folder: say where to with `--to DIR`"),
+        (None, None) => bail!("there is no home folder: pass `--to DIR`"),
     };
     let tools = prepare(cache)?;
     build_plugins(cache, &tools)?;
     let built = build(cache, "watchbell")?.join("watchbell");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let place = folder.join("watchbell");
     // Renamed into place: a host that runs there keeps its own file until it is restarted.
     let fresh = folder.join(".watchbell.new");
@@ -144,7 +144,7 @@ pub(crate) fn install(cache: &Cache, to: Option<PathBuf>) -> Result<ExitCode> {
     println!("installed {}", place.display());
     let searched = std::env::var_os("PATH").unwrap_or_default();
     if !std::env::split_paths(&searched).any(|entry| entry == folder) {
-        println!("that folder is not in PATH: export PATH=\"{}:$PATH\"", folder.display());
+        println!("that folder is not in your PATH: export PATH=\"{}:$PATH\"", folder.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -157,7 +157,7 @@ fn build(cache: &Cache, name: &str) -> Result<PathBuf> {
     command.args(["build", "--workspace", "--bin", "watchbell", "--bin", name]);
     let ended = stage.run(&mut command)?;
     if !ended.success {
-        stage.say(&counts::excerpt(&ended.output));
+        stage.say(&test_report::excerpt(&ended.output));
         bail!("the host could not be built (log: {})", stage.log().display());
     }
     Ok(cache.target().join("debug"))

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
-use crate::group::Group;
 use crate::http;
-use crate::jars::{Kind, Program};
+use crate::jars::{Program, ServerKind};
 use crate::java::Java;
+use crate::process_group::ProcessGroup;
 use crate::stage::Stage;
 
 /// They take 3–8 s on a quiet machine.
@@ -21,18 +21,18 @@ const START_MAX: Duration = Duration::from_secs(120);
 
 /// A server that answers. It ends when this is dropped, and when this program dies.
 pub(crate) struct Server {
-    pub(crate) kind: &'static Kind,
+    pub(crate) kind: &'static ServerKind,
     pub(crate) url: String,
     pub(crate) took: Duration,
-    group: Group,
+    group: ProcessGroup,
     home: PathBuf,
 }
 
-/// What became of a wish for servers.
+/// The servers that were started.
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
-    /// What this machine cannot run, and why.
-    pub(crate) missing: Vec<(&'static Kind, String)>,
+    /// Servers that this machine cannot run, and why.
+    pub(crate) missing: Vec<(&'static ServerKind, String)>,
 }
 
 impl Fleet {
@@ -41,7 +41,7 @@ impl Fleet {
         cache: &Cache,
         stage: &mut Stage,
         java: &Java,
-        kinds: &[&'static Kind],
+        kinds: &[&'static ServerKind],
         heap: &str,
     ) -> Result<Fleet> {
         let mut fleet = Fleet { servers: Vec::new(), missing: Vec::new() };
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// A JVM on its way up.
+/// A JVM that is starting.
 struct Starting {
     server: Server,
     port: u16,
@@ -117,7 +117,7 @@ impl Starting {
             .stdin(Stdio::piped())
             .stdout(out.try_clone()?)
             .stderr(out);
-        let group = Group::start(&mut command, Some(&home))?;
+        let group = ProcessGroup::start(&mut command, Some(&home))?;
         let url = format!("http://127.0.0.1:{port}");
         let server = Server { kind, url, took: Duration::ZERO, group, home };
         Ok(Starting { server, port, log, begun: clock::now() })
@@ -143,12 +143,12 @@ impl Starting {
     }
 }
 
-/// That documents go in and come out.
+/// Checks that documents can be written and found.
 fn smoke(port: u16) -> Result<()> {
     let documents = "{\"index\":{}}\n{\"status\":200}\n{\"index\":{}}\n{\"status\":503}\n";
     let bulk = http::ask(port, "POST", "/watchbell-smoke/_bulk?refresh=true", documents)?;
     if !bulk.contains("\"errors\":false") {
-        bail!("it refused a bulk: {bulk}");
+        bail!("it rejected a bulk request: {bulk}");
     }
     let query = r#"{"query":{"query_string":{"query":"status:[500 TO 599]"}}}"#;
     let found = http::ask(port, "POST", "/watchbell-smoke/_search", query)?;

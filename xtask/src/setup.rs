@@ -1,4 +1,4 @@
-//! Finds what the other commands need, installs what can be installed, and says what it found.
+//! Finds what the other commands need, installs what can be installed, and reports what it found.
 use std::time::Duration;
 
 use anyhow::Result;
@@ -46,19 +46,17 @@ pub(crate) fn run(cache: &Cache, stage: &mut Stage, ci: bool) -> Result<Tools> {
 pub(crate) fn report(tools: &Tools, cache: &Cache) -> String {
     let jdk = |jdk: Option<&crate::java::Jdk>| match jdk {
         Some(jdk) => format!("{} ({})", jdk.home.display(), jdk.major),
-        None => yellow("none: the tests on real servers that need it will be skipped"),
+        None => yellow("none: tests on real servers that need it will be skipped"),
     };
     let maven = match &tools.java.maven {
         Some(maven) => maven.display().to_string(),
-        None => yellow("none: the tests on real servers will be skipped"),
+        None => yellow("none: tests on real servers will be skipped"),
     };
     let without: Vec<&str> =
         PROGRAMS.iter().map(|(program, _)| *program).filter(|program| !on_path(program)).collect();
     let programs = match without.as_slice() {
         [] => "node, npm, docker-registry and openssl".to_owned(),
-        some => {
-            yellow(&format!("no {}: the tests of plugins that need it will be skipped", some.join(", no ")))
-        }
+        some => yellow(&format!("no {}: plugin tests that need it will be skipped", some.join(", no "))),
     };
     format!(
         "  wasm       {}\n  jdk 17     {}\n  jdk ≥ 21   {}\n  maven      {maven}\n  plugins    {programs}\n  build in   {}",

@@ -1,4 +1,4 @@
-//! A piece of work with a name, a time budget and a log file.
+//! A stage: work with a name, a time budget and a log file.
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::clock;
-use crate::group::Group;
+use crate::process_group::ProcessGroup;
 use crate::terminal::Progress;
 
 pub(crate) struct Stage {
@@ -42,7 +42,7 @@ impl Stage {
         self.progress.elapsed()
     }
 
-    /// What is left of the budget; an error that names it where nothing is.
+    /// What is left of the budget; an error if nothing is.
     pub(crate) fn left(&self) -> Result<Duration> {
         match self.budget.checked_sub(self.elapsed()) {
             Some(left) => Ok(left),
@@ -78,7 +78,7 @@ impl Stage {
         Ok(Ended { success, output: read_from(&path, 0)? })
     }
 
-    /// The same for something that may hang: after `limit` it is killed and counts as not successful.
+    /// The same for a command that may hang: after `limit` it is killed and counts as failed.
     pub(crate) fn attempt(&mut self, command: &mut Command, limit: Duration) -> Result<bool> {
         self.head(command)?;
         command.stdout(self.append()?);
@@ -87,7 +87,7 @@ impl Stage {
 
     fn wait(&mut self, command: &mut Command, limit: Option<Duration>) -> Result<bool> {
         command.stdin(Stdio::null()).stderr(self.append()?);
-        let mut group = Group::start(command, None)?;
+        let mut group = ProcessGroup::start(command, None)?;
         let started = clock::now();
         loop {
             if let Some(status) = group.ended()? {
@@ -119,7 +119,7 @@ impl Stage {
     }
 }
 
-/// The command as one could type it.
+/// The command as a shell would take it.
 fn shown(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
@@ -140,7 +140,7 @@ fn read_from(path: &Path, from: u64) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The last line with something in it: what cargo, apt or a test says that it is doing.
+/// The last non-empty line: the progress of cargo, apt or a test.
 fn last_line(path: &Path) -> String {
     let length = fs::metadata(path).map_or(0, |meta| meta.len());
     let tail = read_from(path, length.saturating_sub(2_000)).unwrap_or_default();

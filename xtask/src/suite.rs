@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use crate::cache::Cache;
 use crate::cargo;
 use crate::clock;
-use crate::counts::{self, Counts, SERVERS, server_of};
 use crate::elastalert;
 use crate::jars::{KINDS, NODES};
 use crate::nodes;
@@ -16,6 +15,7 @@ use crate::servers::Fleet;
 use crate::setup::{self, Tools};
 use crate::stage::Stage;
 use crate::terminal::{green, red, yellow};
+use crate::test_report::{self, SERVERS, TestReport, server_of};
 
 /// In the order in which they run. The budgets add up to what a cold machine with two cores may take.
 const STAGES: &[Room] = &[
@@ -41,7 +41,7 @@ const ON_NODES: &str = "upgrade_gate";
 struct Room {
     name: &'static str,
     budget: Duration,
-    run: fn(&mut Suite, &mut Stage) -> Result<Counts>,
+    run: fn(&mut Suite, &mut Stage) -> Result<TestReport>,
 }
 
 pub(crate) struct Options {
@@ -58,24 +58,28 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Runs the stages; the last line is `N passed, N failed, N skipped`.
 pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode> {
     let mut suite = Suite { cache, ci, tools: None };
-    let mut total = Counts::default();
+    let mut total = TestReport::default();
     let started = clock::now();
     for room in
         STAGES.iter().filter(|room| options.only.is_empty() || options.only.iter().any(|o| o == room.name))
     {
         println!("{:<8} (at most {})", room.name, clock::short(room.budget));
         let mut stage = Stage::start(&suite.cache, room.name, room.budget)?;
-        let counts = (room.run)(&mut suite, &mut stage).unwrap_or_else(|error| {
+        let report = (room.run)(&mut suite, &mut stage).unwrap_or_else(|error| {
             let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
             stage.say(&chain.join("\n  because "));
-            Counts { failed: 1, failures: vec![format!("the stage `{}`", room.name)], ..Counts::default() }
+            TestReport {
+                failed: 1,
+                failures: vec![format!("the stage `{}`", room.name)],
+                ..TestReport::default()
+            }
         });
-        let outcome = if counts.failed > 0 { red("failed") } else { green("ok") };
+        let outcome = if report.failed > 0 { red("failed") } else { green("ok") };
         let log = stage.log().display().to_string();
         let took = clock::short(stage.elapsed());
-        stage.say(&format!("  {outcome} in {took}: {} (log: {log})", counts.line()));
-        let stop = counts.failed > 0 && !options.keep_going;
-        total.add(counts);
+        stage.say(&format!("  {outcome} in {took}: {} (log: {log})", report.line()));
+        let stop = report.failed > 0 && !options.keep_going;
+        total.add(report);
         if stop {
             break;
         }
@@ -89,7 +93,7 @@ pub(crate) fn run(cache: Cache, ci: bool, options: &Options) -> Result<ExitCode>
     }
     let refused = suite.ci && !total.skipped.is_empty();
     if refused {
-        println!("with CI=true a skipped test is a failure");
+        println!("with CI=true, a skipped test is a failure");
     }
     println!("in {}", clock::short(started.elapsed()));
     println!("{}", total.line());
@@ -103,41 +107,41 @@ struct Suite {
 }
 
 impl Suite {
-    fn setup(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn setup(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let tools = setup::run(&self.cache, stage, self.ci)?;
         stage.say(&setup::report(&tools, &self.cache));
         self.tools = Some(tools);
-        Ok(Counts::check())
+        Ok(TestReport::check())
     }
 
-    fn fmt(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn fmt(&mut self, stage: &mut Stage) -> Result<TestReport> {
         self.check(stage, &["fmt", "--all", "--check", "--", "--color", "never"])
     }
 
-    fn plugins(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn plugins(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let (cache, tools) = self.parts(stage)?;
         plugins::build(cache, stage, &tools.wasm)?;
-        Ok(Counts::check())
+        Ok(TestReport::check())
     }
 
-    fn clippy(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn clippy(&mut self, stage: &mut Stage) -> Result<TestReport> {
         self.check(stage, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
     }
 
-    fn tests(&mut self, stage: &mut Stage) -> Result<Counts> {
-        let mut counts = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
+    fn tests(&mut self, stage: &mut Stage) -> Result<TestReport> {
+        let mut report = self.libtest(stage, &["--no-fail-fast"], &["--skip", TIMELINES], &[])?;
         // No server runs yet: what waits for one is a later stage's.
-        counts.skipped.retain(|name| server_of(name).is_none());
-        Ok(counts)
+        report.skipped.retain(|name| server_of(name).is_none());
+        Ok(report)
     }
 
     /// Random timelines beside ElastAlert2's own rule classes.
-    fn timelines(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn timelines(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let python = match elastalert::python(&self.cache, stage) {
             Ok(python) => python,
             Err(why) => {
-                let skipped = vec![format!("random timelines beside ElastAlert2 ({why:#})")];
-                return Ok(Counts { skipped, ..Counts::default() });
+                let skipped = vec![format!("random timelines compared with ElastAlert2 ({why:#})")];
+                return Ok(TestReport { skipped, ..TestReport::default() });
             }
         };
         let variable = (elastalert::VARIABLE, python.display().to_string());
@@ -145,11 +149,11 @@ impl Suite {
     }
 
     /// Everything is built by now, so that the servers have the machine to themselves.
-    fn servers(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn servers(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let (cache, tools) = self.parts(stage)?;
         let kinds: Vec<_> = KINDS.iter().collect();
         let fleet = Fleet::start(cache, stage, &tools.java, &kinds, "512m")?;
-        let mut counts = Counts::default();
+        let mut report = TestReport::default();
         for server in &fleet.servers {
             let memory = server.resident_mib().map_or_else(String::new, |mib| format!(", {mib} MiB"));
             let (title, took) = (server.kind.title, clock::short(server.took));
@@ -170,33 +174,33 @@ impl Suite {
                     found.skipped.push(format!("{binary} on {} ({}: it {why})", kind.key, kind.title));
                 }
             }
-            counts.add(found);
+            report.add(found);
         }
-        Ok(counts)
+        Ok(report)
     }
 
     /// Clusters of several nodes and versions, which the tests start, stop and upgrade.
-    fn upgrade(&mut self, stage: &mut Stage) -> Result<Counts> {
+    fn upgrade(&mut self, stage: &mut Stage) -> Result<TestReport> {
         let (cache, tools) = self.parts(stage)?;
         let nodes = nodes::prepare(cache, stage, &tools.java, NODES.iter())?;
         let variable = (nodes::VARIABLE, nodes.file.display().to_string());
-        let mut counts = self.libtest(stage, &["--test", "it"], &[ON_NODES], &[variable])?;
+        let mut report = self.libtest(stage, &["--test", "it"], &[ON_NODES], &[variable])?;
         let missing: Vec<String> =
             nodes.missing.iter().map(|(kind, why)| format!("{}: it {why}", kind.title)).collect();
-        for skipped in counts.skipped.iter_mut().filter(|_| !missing.is_empty()) {
+        for skipped in report.skipped.iter_mut().filter(|_| !missing.is_empty()) {
             *skipped = format!("{skipped} ({})", missing.join("; "));
         }
-        Ok(counts)
+        Ok(report)
     }
 
     /// A cargo command that passes or fails as a whole.
-    fn check(&self, stage: &mut Stage, arguments: &[&str]) -> Result<Counts> {
+    fn check(&self, stage: &mut Stage, arguments: &[&str]) -> Result<TestReport> {
         let ended = stage.run(cargo::native(&self.cache).args(arguments))?;
         if !ended.success {
-            stage.say(&counts::excerpt(&ended.output));
+            stage.say(&test_report::excerpt(&ended.output));
             bail!("`cargo {}` failed", arguments.join(" "));
         }
-        Ok(Counts::check())
+        Ok(TestReport::check())
     }
 
     /// `arguments` are cargo's, `filters` the test runner's.
@@ -206,7 +210,7 @@ impl Suite {
         arguments: &[&str],
         filters: &[&str],
         variables: &[(&str, String)],
-    ) -> Result<Counts> {
+    ) -> Result<TestReport> {
         let mut command = cargo::native(&self.cache);
         // Guests export raw names that only a linker for wasm accepts.
         command
@@ -223,17 +227,17 @@ impl Suite {
             command.env(name, value);
         }
         let ended = stage.run(&mut command)?;
-        let mut counts = Counts::parse(&ended.output);
+        let mut report = TestReport::parse(&ended.output);
         if !ended.success {
-            stage.say(&counts::excerpt(&ended.output));
-            if counts.failed == 0 {
-                counts.failed = 1;
-                counts
+            stage.say(&test_report::excerpt(&ended.output));
+            if report.failed == 0 {
+                report.failed = 1;
+                report
                     .failures
-                    .push(format!("`cargo test {}`, for another reason than a test", arguments.join(" ")));
+                    .push(format!("`cargo test {}` failed, but not because of a test", arguments.join(" ")));
             }
         }
-        Ok(counts)
+        Ok(report)
     }
 
     /// With the setup made up for where only another stage was asked for.

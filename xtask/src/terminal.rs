@@ -1,4 +1,4 @@
-//! What a person sees: a moving line on a terminal, plain lines elsewhere, colour on terminals only.
+//! Progress: a moving line on a terminal, plain lines elsewhere, colour on terminals only.
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::clock;
 
 /// Nothing is shown for work that ends before this.
 const QUIET: Duration = Duration::from_secs(2);
-/// How often a log without a terminal hears that the work goes on.
+/// How often progress is printed without a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// Of a line of progress, in characters.
@@ -30,7 +30,7 @@ impl Progress {
         self.started.elapsed()
     }
 
-    /// Call it often: it shows what is worth showing. `detail` is asked for only then.
+    /// Call it often: it decides what to show, and only then calls `detail`.
     pub(crate) fn tick(&mut self, detail: impl FnOnce() -> String) {
         let every = if self.moving { Duration::from_millis(500) } else { PLAIN_EVERY };
         if self.elapsed() < QUIET || self.shown.is_some_and(|shown| shown.elapsed() < every) {
@@ -49,7 +49,7 @@ impl Progress {
         };
     }
 
-    /// Takes the moving line away.
+    /// Clears the moving line.
     pub(crate) fn clear(&mut self) {
         if self.moving && self.shown.take().is_some() {
             eprint!("\r\x1b[K");

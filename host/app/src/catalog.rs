@@ -11,9 +11,9 @@ use watchbell_contract::{Fault, Plan};
 use watchbell_manifest::{
     EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
+use watchbell_plugin_tools::registry::{self, Access, Reference, Store};
+use watchbell_plugin_tools::signature;
 use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
-use watchbell_workshop::registry::{self, Access, Reference, Store};
-use watchbell_workshop::signature;
 
 use crate::chain;
 

@@ -13,7 +13,7 @@ mod shell; // the one select
 mod evaluate; // one run
 mod evidence; // the documents that its messages show
 mod recording; // runs that can be asked again
-mod rehearsal; // rules on trial, in virtual time
+mod testing; // rules under test, in virtual time
 mod shadow; // beside ElastAlert
 mod deliver; // one delivery
 mod store_writer; // the thread that owns the store

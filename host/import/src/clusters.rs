@@ -1,49 +1,49 @@
-//! Where rules look: `es_host` and what belongs to it as clusters of the environment.
+//! `es_host` and related options as clusters of the environment.
 use crate::alerters::address;
 use crate::node::{Data, Node};
+use crate::options::Options;
 use crate::secrets::Secrets;
-use crate::sheet::Sheet;
 use crate::yaml::Yaml;
 
-/// The cluster that the sheet's options describe; `None`: they name no host.
-pub(crate) fn cluster(sheet: &mut Sheet, secrets: &mut Secrets) -> Option<Yaml> {
-    let nodes = nodes(sheet);
-    let auth = auth(sheet, secrets);
-    let certificate = certificate(sheet);
-    let timeout = sheet.number("es_conn_timeout");
-    let kibana = kibana(sheet);
-    sheet.dropped("ssl_show_warn", "certificates are always checked");
-    sheet.dropped("es_send_get_body_as", "searches are sent by POST");
-    sheet.dropped("es_version", "the server is asked what it is");
-    sheet.drop_all(
+/// The cluster that the rule's options describe; `None`: they name no host.
+pub(crate) fn cluster(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
+    let nodes = nodes(options);
+    let auth = auth(options, secrets);
+    let certificate = certificate(options);
+    let timeout = options.number("es_conn_timeout");
+    let kibana = kibana(options);
+    options.dropped("ssl_show_warn", "certificates are always verified");
+    options.dropped("es_send_get_body_as", "searches are sent with POST");
+    options.dropped("es_version", "the version is read from the server");
+    options.drop_all(
         &["aws_region", "profile", "boto_profile"],
-        "requests to AWS are signed by Signature Version 4, which no cluster's `auth` does yet: use a user of the cluster's own",
+        "AWS Signature Version 4 is not supported yet: use one of the cluster's own users",
     );
-    if sheet.flag("verify_certs") == Some(false) {
-        sheet.dropped(
+    if options.flag("verify_certs") == Some(false) {
+        options.dropped(
             "verify_certs",
-            "certificates are always checked: give the cluster its authority as `ca:`",
+            "certificates are always verified: set the cluster's `ca:` to its authority",
         );
     } else {
-        sheet.carried("verify_certs", "certificates are always checked");
+        options.carried("verify_certs", "certificates are always verified");
     }
     if nodes.is_empty() {
-        // Without a host these would describe another cluster than the one that is asked.
+        // Without a host, these would describe a cluster other than the one that is queried.
         return None;
     }
     let mut entries = vec![("nodes".to_string(), Yaml::texts(nodes))];
     entries.extend(auth.map(|auth| ("auth".to_string(), auth)));
-    if let Some(ca) = sheet.text("ca_certs") {
-        sheet.changed("ca_certs", "the cluster's `ca`; a relative path counts from `environments/`");
+    if let Some(ca) = options.text("ca_certs") {
+        options.changed("ca_certs", "the cluster's `ca`; relative paths start at `environments/`");
         entries.push(("ca".into(), Yaml::Text(ca)));
     }
     entries.extend(certificate.map(|certificate| ("client_certificate".to_string(), certificate)));
     if let Some(Yaml::Number(seconds)) = timeout {
         if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) {
-            sheet.carried("es_conn_timeout", "the cluster's `timeout`");
+            options.carried("es_conn_timeout", "the cluster's `timeout`");
             entries.push(("timeout".into(), Yaml::Text(format!("{seconds}s"))));
         } else {
-            sheet.dropped("es_conn_timeout", "it is no whole number of seconds; 30 s is the default");
+            options.dropped("es_conn_timeout", "not a whole number of seconds; the default is 30 s");
         }
     }
     entries.extend(kibana.map(|kibana| ("kibana".to_string(), kibana)));
@@ -59,15 +59,15 @@ pub(crate) fn name(cluster: &Yaml) -> String {
     crate::names::slug(host.split(['/', ':']).next().unwrap_or(host)).unwrap_or_else(|| "cluster".into())
 }
 
-fn nodes(sheet: &mut Sheet) -> Vec<String> {
-    let ssl = sheet.flag("use_ssl").unwrap_or(false);
-    let prefix = sheet
+fn nodes(options: &mut Options) -> Vec<String> {
+    let ssl = options.flag("use_ssl").unwrap_or(false);
+    let prefix = options
         .text("es_url_prefix")
         .map(|prefix| prefix.trim_matches('/').to_string())
         .filter(|prefix| !prefix.is_empty());
-    let port = sheet.text("es_port");
+    let port = options.text("es_port");
     let scheme = if ssl { "https" } else { "http" };
-    let hosts: Vec<String> = match sheet.node("es_hosts").map(|node| node.data) {
+    let hosts: Vec<String> = match options.node("es_hosts").map(|node| node.data) {
         Some(Data::List(items)) => items.iter().filter_map(Node::text).collect(),
         Some(Data::Text(text) | Data::Token(text)) => {
             text.split(',').map(|host| host.trim().to_string()).collect()
@@ -75,12 +75,12 @@ fn nodes(sheet: &mut Sheet) -> Vec<String> {
         _ => Vec::new(),
     };
     let found: Vec<String> = if hosts.is_empty() {
-        let host = sheet.text("es_host");
+        let host = options.text("es_host");
         host.iter()
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
             .collect()
     } else {
-        sheet.dropped("es_host", "`es_hosts` stands beside it, and ElastAlert takes that");
+        options.dropped("es_host", "ElastAlert uses `es_hosts` instead");
         hosts
             .iter()
             .map(|host| node(scheme, host, port.as_deref().or(Some("9200")), prefix.as_deref()))
@@ -88,16 +88,17 @@ fn nodes(sheet: &mut Sheet) -> Vec<String> {
     };
     let bare: Vec<String> = found.iter().map(|node| without_user(node)).collect();
     if bare != found {
-        let what = "in the cluster's `nodes`, without what stands before `@`: say it as `es_username` and `es_password`";
-        sheet.changed(if hosts.is_empty() { "es_host" } else { "es_hosts" }, what);
+        let what =
+            "in the cluster's `nodes`, without the part before `@`: use `es_username` and `es_password`";
+        options.changed(if hosts.is_empty() { "es_host" } else { "es_hosts" }, what);
     }
     let found = bare;
     if found.is_empty() {
-        sheet.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "there is no `es_host` beside it");
+        options.drop_all(&["es_port", "use_ssl", "es_url_prefix"], "has no effect without `es_host`");
         return found;
     }
     for option in ["es_hosts", "es_host", "es_port", "use_ssl", "es_url_prefix"] {
-        sheet.settle(option, "in the cluster's `nodes`");
+        options.settle(option, "in the cluster's `nodes`");
     }
     found
 }
@@ -124,56 +125,54 @@ fn without_user(node: &str) -> String {
     }
 }
 
-fn auth(sheet: &mut Sheet, secrets: &mut Secrets) -> Option<Yaml> {
-    let mut secret = |sheet: &mut Sheet, option: &str, variable: &str| {
-        let node = sheet.node(option)?;
-        sheet.text(option)?;
+fn auth(options: &mut Options, secrets: &mut Secrets) -> Option<Yaml> {
+    let mut secret = |options: &mut Options, option: &str, variable: &str| {
+        let node = options.node(option)?;
+        options.text(option)?;
         let reference = secrets.reference(variable, option, &node, None);
-        sheet.carried(option, "a secret, named and not written: the cluster's `auth`");
+        options.carried(option, "a secret, referenced but not written: the cluster's `auth`");
         Some(reference)
     };
-    if let Some(key) = secret(sheet, "es_api_key", "ELASTICSEARCH_API_KEY") {
-        sheet.drop_all(
+    if let Some(key) = secret(options, "es_api_key", "ELASTICSEARCH_API_KEY") {
+        options.drop_all(
             &["es_username", "es_password", "es_bearer"],
-            "`es_api_key` stands beside it: a cluster has one kind of `auth`",
+            "`es_api_key` is used instead: a cluster has one kind of `auth`",
         );
         return Some(Yaml::map([("api_key", key)]));
     }
-    if let Some(bearer) = secret(sheet, "es_bearer", "ELASTICSEARCH_BEARER") {
-        sheet.drop_all(
+    if let Some(bearer) = secret(options, "es_bearer", "ELASTICSEARCH_BEARER") {
+        options.drop_all(
             &["es_username", "es_password"],
-            "`es_bearer` stands beside it: a cluster has one kind of `auth`",
+            "`es_bearer` is used instead: a cluster has one kind of `auth`",
         );
         return Some(Yaml::map([("bearer", bearer)]));
     }
-    let username = sheet.text("es_username")?;
-    let Some(password) = secret(sheet, "es_password", "ELASTICSEARCH_PASSWORD") else {
-        sheet.dropped("es_username", "there is no `es_password` beside it");
+    let username = options.text("es_username")?;
+    let Some(password) = secret(options, "es_password", "ELASTICSEARCH_PASSWORD") else {
+        options.dropped("es_username", "has no effect without `es_password`");
         return None;
     };
-    sheet.carried("es_username", "the cluster's `auth`");
+    options.carried("es_username", "the cluster's `auth`");
     Some(Yaml::map([("basic", Yaml::map([("username", Yaml::Text(username)), ("password", password)]))]))
 }
 
-fn certificate(sheet: &mut Sheet) -> Option<Yaml> {
-    let certificate = sheet.text("client_cert")?;
-    let key = sheet.text("client_key").unwrap_or_else(|| certificate.clone());
+fn certificate(options: &mut Options) -> Option<Yaml> {
+    let certificate = options.text("client_cert")?;
+    let key = options.text("client_key").unwrap_or_else(|| certificate.clone());
     for option in ["client_cert", "client_key"] {
-        sheet.changed(
-            option,
-            "the cluster's `client_certificate`; a relative path counts from `environments/`",
-        );
+        options
+            .changed(option, "the cluster's `client_certificate`; relative paths start at `environments/`");
     }
     let key = Yaml::map([("file", Yaml::Text(key))]);
     Some(Yaml::map([("certificate", Yaml::Text(certificate)), ("key", key)]))
 }
 
 /// Kibana's address, for links to the documents.
-fn kibana(sheet: &mut Sheet) -> Option<Yaml> {
-    let why = "messages link to their documents wherever the cluster has `kibana:`";
+fn kibana(options: &mut Options) -> Option<Yaml> {
+    let why = "messages link to their documents if the cluster has `kibana:`";
     let mut found = None;
     for option in ["kibana_url", "opensearch_url", "kibana_discover_app_url", "opensearch_discover_app_url"] {
-        let Some(text) = sheet.text(option) else { continue };
+        let Some(text) = options.text(option) else { continue };
         let base = text
             .split("/app/")
             .next()
@@ -183,10 +182,10 @@ fn kibana(sheet: &mut Sheet) -> Option<Yaml> {
             .unwrap_or(&text)
             .trim_end_matches('/');
         if base.starts_with("http://") || base.starts_with("https://") || base.starts_with("@@") {
-            sheet.carried(option, "the cluster's `kibana`");
+            options.carried(option, "the cluster's `kibana`");
             found.get_or_insert_with(|| address(&without_user(base)));
         } else {
-            sheet.dropped(option, "it is no address");
+            options.dropped(option, "not a URL");
         }
     }
     for at in ["kibana", "opensearch"] {
@@ -203,10 +202,10 @@ fn kibana(sheet: &mut Sheet) -> Option<Yaml> {
             "{}_password",
             "{}_verify_certs",
         ] {
-            sheet.dropped(&name.replace("{}", at), why);
+            options.dropped(&name.replace("{}", at), why);
         }
     }
-    sheet.drop_all(
+    options.drop_all(
         &[
             "use_kibana_dashboard",
             "generate_kibana_link",

@@ -4,7 +4,7 @@ use watchbell_manifest::Place;
 use crate::mask::lone_token;
 use crate::node::{Data, Node};
 
-/// Longest first. What ElastAlert's schema lets stand in a span of time.
+/// The units that ElastAlert's schema allows in a duration, longest first.
 const UNITS: [(&str, &str, f64); 6] = [
     ("weeks", "w", 604_800_000.0),
     ("days", "d", 86_400_000.0),
@@ -14,7 +14,7 @@ const UNITS: [(&str, &str, f64); 6] = [
     ("milliseconds", "ms", 1.0),
 ];
 
-/// Ten years: no duration of a manifest is longer.
+/// Ten years: the longest duration in a manifest.
 const MILLIS_MAX: f64 = 3660.0 * 86_400_000.0;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Span {
     pub(crate) millis: Option<u64>,
 }
 
-/// What is wrong with a span of time: where, what, what to do.
+/// What is wrong with a duration: place, message, hint.
 pub(crate) type Wrong = (Place, String, String);
 
 pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
@@ -35,8 +35,8 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
     let entries = match &node.data {
         Data::Map(entries) if !entries.is_empty() => entries,
         _ => {
-            let hint = "write for example `{ minutes: 5 }`".to_string();
-            return Err((node.place.clone(), format!("must be a span of time, found {}", node.kind()), hint));
+            let hint = "write, for example, `{ minutes: 5 }`".to_string();
+            return Err((node.place.clone(), format!("must be a duration, found {}", node.kind()), hint));
         }
     };
     let mut parts: Vec<(usize, String)> = Vec::new();
@@ -65,7 +65,7 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
                 let number = value.as_f64().filter(|number| *number >= 0.0 && number * factor <= MILLIS_MAX);
                 let Some(number) = number else {
                     let message = format!("`{}` must lie between 0 and ten years", entry.key);
-                    return Err((entry.value.place.clone(), message, "write a shorter span".into()));
+                    return Err((entry.value.place.clone(), message, "write a shorter duration".into()));
                 };
                 whole &= value.is_u64();
                 total = total.map(|total| total + number * factor);
@@ -75,18 +75,18 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
             }
             _ => {
                 let message = format!("`{}` must be a number, found {}", entry.key, entry.value.kind());
-                return Err((entry.value.place.clone(), message, "write for example `5`".into()));
+                return Err((entry.value.place.clone(), message, "write, for example, `5`".into()));
             }
         }
     }
     parts.sort();
     let millis = total.map(|total: f64| total.round() as u64);
     let text = match millis {
-        // What people wrote is kept: `60m` is not `1h` to them.
+        // Keep the units that people wrote: `60m` stays `60m`.
         _ if whole && !parts.is_empty() => parts.into_iter().map(|(_, part)| part).collect(),
         Some(millis) => of_millis(millis),
         None => {
-            let message = "a fraction cannot stand beside a token".to_string();
+            let message = "a fraction cannot be combined with a token".to_string();
             return Err((node.place.clone(), message, "write whole numbers".into()));
         }
     };
@@ -135,12 +135,12 @@ mod tests {
     #[test]
     fn what_is_no_span_is_told() {
         for (text, message) in [
-            ("5", "must be a span of time, found a number"),
+            ("5", "must be a duration, found a number"),
             ("{minuts: 5}", "`minuts` is not a unit of time"),
-            ("{minutes: soon}", "`minutes` must be a number, found a text"),
+            ("{minutes: soon}", "`minutes` must be a number, found a string"),
             ("{weeks: 1000000}", "`weeks` must lie between 0 and ten years"),
             ("{hours: -1}", "`hours` must lie between 0 and ten years"),
-            ("{hours: 0.5, minutes: @@M@@}", "a fraction cannot stand beside a token"),
+            ("{hours: 0.5, minutes: @@M@@}", "a fraction cannot be combined with a token"),
         ] {
             assert_eq!(read_text(text).unwrap_err().1, message, "{text}");
         }

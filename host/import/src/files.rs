@@ -1,18 +1,18 @@
-//! Files, as read and as they are to be written.
+//! Files as read, and files to write.
 
-/// A file of ElastAlert's.
+/// A file of an ElastAlert folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Below the folder that was read, with `/`; `../` leads out of it to what a rule imports from there.
+pub struct SourceFile {
+    /// Path relative to the folder that was read, with `/`; `../` for what a rule imports from outside it.
     pub path: String,
-    /// Its text, or why there is none.
+    /// Its text, or why it cannot be read.
     pub text: Result<String, String>,
 }
 
-/// A file that is to be written.
+/// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Below the folder of rules, with `/`.
+    /// Path relative to the rules folder, with `/`.
     pub path: String,
     pub text: String,
 }

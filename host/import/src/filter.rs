@@ -1,14 +1,14 @@
-//! `filter:` of a rule: Lucene text where that says exactly the same, Query DSL otherwise.
+//! A rule's `filter:`: as Lucene syntax where that means exactly the same, otherwise as Query DSL.
 use watchbell_manifest::Place;
 
 use crate::node::{Data, Node};
-use crate::sheet::{Sheet, as_yaml};
+use crate::options::{Options, as_yaml};
 use crate::yaml::Yaml;
 
-/// What the filter becomes; several files may bring one each, and all must hold.
-pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
+/// What the filter becomes. Several files may each have one; all must match.
+pub(crate) fn filter(options: &mut Options, more: &[Node]) -> Option<Yaml> {
     let mut clauses: Vec<Node> = Vec::new();
-    let own = sheet.node("filter");
+    let own = options.node("filter");
     for node in more.iter().chain(own.as_ref()) {
         match &node.data {
             Data::List(items) => clauses.extend(items.iter().cloned()),
@@ -16,7 +16,7 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
             Data::Null => {}
             _ => {
                 let message = format!("`filter` must be a list of queries, found {}", node.kind());
-                sheet.fault_at(
+                options.fault_at(
                     node.place.clone(),
                     message,
                     "write `filter: [{ query_string: { query: \"…\" } }]`",
@@ -28,23 +28,25 @@ pub(crate) fn filter(sheet: &mut Sheet, more: &[Node]) -> Option<Yaml> {
     let mut parts: Vec<Yaml> = clauses.iter().filter_map(|clause| read.clause(clause)).collect();
     let Reader { changes, faults, lucene, dsl } = read;
     if !faults.is_empty() {
-        sheet.failed("filter", "a query that cannot be carried over");
+        options.failed("filter", "a query that cannot be carried over");
     }
     for (place, message, remedy) in faults {
-        sheet.fault_at(place, message, remedy);
+        options.fault_at(place, message, remedy);
     }
-    if sheet.is_settled("filter") && !sheet.faults.is_empty() {
+    if options.is_settled("filter") && !options.faults.is_empty() {
         return None;
     }
     let form = match (lucene, dsl) {
         (_, 0) => "`filter`, in Lucene syntax",
         (0, _) => "`filter`, as Query DSL",
-        _ => "`filter`: Lucene syntax and Query DSL, which must all hold",
+        _ => "`filter`: Lucene syntax and Query DSL, all of which must match",
     };
     match changes.as_slice() {
-        _ if parts.is_empty() && changes.is_empty() => sheet.carried("filter", "no filter: every document"),
-        [] => sheet.carried("filter", form),
-        changes => sheet.changed("filter", format!("{form}; {}", changes.join("; "))),
+        _ if parts.is_empty() && changes.is_empty() => {
+            options.carried("filter", "no filter: matches every document")
+        }
+        [] => options.carried("filter", form),
+        changes => options.changed("filter", format!("{form}; {}", changes.join("; "))),
     }
     match parts.len() {
         0 => None,
@@ -73,14 +75,14 @@ impl Reader {
         Some(query)
     }
 
-    /// A query of the DSL, with what ElastAlert's users wrote for older servers in the words of today's.
+    /// A Query DSL query, with syntax for older servers rewritten for current ones.
     fn query(&mut self, node: &Node) -> Option<Yaml> {
         let node = unwrapped(node);
         let entries = node.entries();
         let [entry] = entries else {
             let found =
-                if entries.is_empty() { node.kind().to_string() } else { format!("{} names", entries.len()) };
-            let hint = "write each as an entry of the list, for example `- term: { status: 500 }`";
+                if entries.is_empty() { node.kind().to_string() } else { format!("{} keys", entries.len()) };
+            let hint = "write each as a list entry, for example `- term: { status: 500 }`";
             return self.fault(
                 &node.place,
                 format!("a filter must be a map with one query, found {found}"),
@@ -91,10 +93,10 @@ impl Reader {
         match entry.key.as_str() {
             "eql" | "esql" => {
                 let message = format!("a filter in {} cannot be carried over", entry.key.to_uppercase());
-                self.fault(&entry.place, message, "say it in Lucene syntax or as Query DSL")
+                self.fault(&entry.place, message, "write it in Lucene syntax or as Query DSL")
             }
             "type" => {
-                self.changes.push("left out `type`: mapping types are gone from Elasticsearch".into());
+                self.changes.push("left out `type`: Elasticsearch no longer has mapping types".into());
                 None
             }
             "not" => Some(boolean("must_not", self.queries(inner)?)),
@@ -111,12 +113,8 @@ impl Reader {
                         "must" | "filter" | "should" | "must_not" => self.queries(&clause.value)?,
                         "minimum_should_match" | "boost" | "_name" => as_yaml(&clause.value),
                         name => {
-                            let hint = "there are must, filter, should and must_not";
-                            return self.fault(
-                                &clause.place,
-                                format!("`bool` knows no clause `{name}`"),
-                                hint,
-                            );
+                            let hint = "use must, filter, should or must_not";
+                            return self.fault(&clause.place, format!("`bool` has no clause `{name}`"), hint);
                         }
                     };
                     clauses.push((clause.key.clone(), held));
@@ -154,7 +152,7 @@ fn boolean(clause: &str, held: Yaml) -> Yaml {
     Yaml::map([("bool", Yaml::map([(clause, held)]))])
 }
 
-/// Without the `query:` that ElastAlert takes away too.
+/// Without the `query:` wrapper, which ElastAlert removes too.
 fn unwrapped(mut node: &Node) -> &Node {
     while let [entry] = node.entries()
         && entry.key == "query"

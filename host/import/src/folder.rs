@@ -1,4 +1,4 @@
-//! Files in, files out: the only room that touches the disk.
+//! Reads and writes files: the only module that touches the disk.
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::files::{File, Source};
+use crate::files::{File, SourceFile};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
 use crate::node::Data;
-use crate::shelf::{imports, is_yaml, resolve};
+use crate::sources::{imports, is_yaml, resolve};
 use crate::tree::{Document, parse};
 
-/// Why nothing, or not all, was written.
+/// Why not everything was written.
 #[derive(Debug, Error)]
 pub enum WriteFault {
-    /// Files that are there already; nothing was written.
+    /// These files exist already; nothing was written.
     #[error("{} would be overwritten", list(.0))]
     Exists(Vec<PathBuf>),
     #[error("`{}` cannot be written", .path.display())]
@@ -27,13 +27,13 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().take(5).map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads every `.yaml` and `.yml` below `folder`, and what these import or read from elsewhere. Hidden entries are
-/// passed over: Kubernetes keeps second copies there.
+/// Reads every `.yaml` and `.yml` below `folder`, and what these import or read from elsewhere. Skips hidden entries:
+/// Kubernetes keeps second copies in them.
 ///
 /// # Errors
-/// `folder` itself cannot be read, or holds more than 20,000 such files. A file that cannot be read is among the
-/// sources, and says why.
-pub fn read(folder: &Path) -> std::io::Result<Vec<Source>> {
+/// `folder` itself cannot be read, or holds more than 20,000 such files. A file that cannot be read is returned with
+/// the reason in place of its text.
+pub fn read(folder: &Path) -> std::io::Result<Vec<SourceFile>> {
     let mut found = Vec::new();
     walk(folder, "", &mut found, 0)?;
     if found.len() > FILES_MAX {
@@ -58,13 +58,13 @@ pub fn read(folder: &Path) -> std::io::Result<Vec<Source>> {
                 }
             }
         }
-        sources.push(Source { path, text });
+        sources.push(SourceFile { path, text });
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(sources)
 }
 
-/// Files that a document reads beside itself; `true`: as YAML.
+/// Other files that a document refers to; `true`: as YAML.
 fn named(document: &Document) -> Vec<(String, bool)> {
     let mut found: Vec<(String, bool)> =
         imports(document).into_iter().map(|(name, _)| (name, true)).collect();
@@ -83,7 +83,7 @@ fn named(document: &Document) -> Vec<(String, bool)> {
     found
 }
 
-/// An import is seen from its file; other files from there or from where ElastAlert runs.
+/// Imports are relative to their file; other paths to the file or to ElastAlert's working directory.
 fn candidates(folder: &Path, from: &str, name: &str) -> Vec<String> {
     let both = [resolve(from, name), resolve("", name)];
     both.into_iter().filter(|path| folder.join(path).is_file()).take(1).collect()
@@ -99,10 +99,10 @@ fn walk(folder: &Path, below: &str, found: &mut Vec<String>, depth: usize) -> st
         }
         match fs::metadata(entry.path()) {
             Ok(about) if about.is_dir() && depth < FOLDERS_MAX => walk(folder, &path, found, depth + 1)?,
-            // Too deep is a link that leads back, as far as anybody can tell: told when it cannot be read as a file.
+            // A path this deep is most likely a symlink loop; reading it as a file reports the error.
             Ok(about) if about.is_dir() => found.push(path),
             Ok(about) if about.is_file() && is_yaml(&name) => found.push(path),
-            // Told when it is read.
+            // Reported when it is read.
             Err(_) if is_yaml(&name) => found.push(path),
             _ => {}
         }
@@ -118,7 +118,7 @@ fn text(path: &Path) -> Result<String, String> {
     };
     let bytes = read().map_err(|error| {
         let words = error.to_string();
-        // Without the number of the operating system.
+        // Without the operating system's error number.
         format!("cannot be read: {}", words.split(" (os error").next().unwrap_or(&words).to_lowercase())
     })?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
@@ -130,8 +130,8 @@ fn text(path: &Path) -> Result<String, String> {
 /// Writes the files of an import below `folder`.
 ///
 /// # Errors
-/// Without `overwrite`, nothing is written where a file is there already. A file that cannot be written ends it; those
-/// before it are there.
+/// Without `overwrite`, nothing is written if any file exists already. Stops at the first file that cannot be written;
+/// the files before it stay.
 pub fn write(folder: &Path, files: &[File], overwrite: bool) -> Result<(), WriteFault> {
     let there: Vec<PathBuf> = files
         .iter()

@@ -1,4 +1,4 @@
-//! `limit_execution`: a cron expression whose hours and weekdays say when a rule may speak.
+//! `limit_execution`: a cron expression whose hours and weekdays limit when a rule may notify.
 use crate::yaml::Yaml;
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

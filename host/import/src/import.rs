@@ -1,33 +1,33 @@
-//! All of it, in order: files, rules, one environment, one report.
+//! The whole import, in order: files, rules, one environment, one report.
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_manifest::Place;
 
 use crate::clusters::{self, cluster};
-use crate::files::{File, Source};
+use crate::files::{File, SourceFile};
 use crate::known::{PROCESS, explain};
 use crate::mask::tokens;
 use crate::names::{free, path, slug, without_tokens};
+use crate::options::{Finding, Options};
 use crate::report::{Became, Fate, Fault, OptionOutcome, Report, RuleOutcome, TokenNeeded};
 use crate::rule::{Made, rule};
 use crate::secrets::Secrets;
-use crate::sheet::{Finding, Sheet};
-use crate::shelf::Shelf;
+use crate::sources::Sources;
 use crate::surroundings::Surroundings;
 use crate::tree::Document;
 use crate::yaml::{Yaml, document};
 
-/// What to know beside the files.
+/// Settings of an import.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings<'a> {
-    /// Where rules send their messages if none of their alerters can be carried over; such a rule fails without. A name
-    /// as manifests have them: letters, digits, `_`, `.` and `-`, at most 128.
+    /// Where rules send their messages if none of their alerters can be carried over; without it, such a rule fails. A
+    /// name as in manifests: letters, digits, `_`, `.` and `-`, at most 128.
     pub destination: Option<&'a str>,
-    /// Values of tokens, for the environment; others are listed there without one.
+    /// Values of tokens, for the environment; other tokens are listed there without a value.
     pub tokens: &'a [(String, String)],
 }
 
-/// What is to be written, and the account of it.
+/// The files to write, and the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Import {
     pub files: Vec<File>,
@@ -35,7 +35,7 @@ pub struct Import {
 }
 
 impl Import {
-    /// Leaves out the manifest at `path`, which would be refused for `reasons`, each a sentence of its own.
+    /// Leaves out the manifest at `path`, which would be rejected for `reasons`, one sentence each.
     pub fn refuse(&mut self, path: &str, reasons: &[String]) {
         self.files.retain(|file| file.path != path);
         let is_it = |rule: &&mut RuleOutcome| rule.became.as_ref().is_some_and(|became| became.file == path);
@@ -44,7 +44,7 @@ impl Import {
         let place = Place { file: rule.file.as_str().into(), line: 0, column: 0 };
         rule.faults.extend(reasons.iter().map(|reason| Fault {
             place: place.clone(),
-            message: format!("its manifest would be refused: {reason}"),
+            message: format!("its manifest would be rejected: {reason}"),
             remedy: "change the option in this file, and import again".into(),
         }));
     }
@@ -52,13 +52,13 @@ impl Import {
 
 const ENVIRONMENT: &str = "environments/default.yaml";
 
-/// Turns files of ElastAlert's into manifests and an environment. The same files give the same result. Nothing fails as
-/// a whole: a rule that cannot be carried over is told with its faults and left out.
+/// Turns ElastAlert files into manifests and an environment. The same files give the same result. The import never fails
+/// as a whole: a rule that cannot be carried over is reported with its faults and left out.
 #[must_use]
-pub fn import(sources: &[Source], settings: &Settings<'_>) -> Import {
-    let shelf = Shelf::new(sources);
-    let mut work = Work::new(&shelf, settings);
-    let rules = shelf.rules();
+pub fn import(files: &[SourceFile], settings: &Settings<'_>) -> Import {
+    let sources = Sources::new(files);
+    let mut work = Work::new(&sources, settings);
+    let rules = sources.rules();
     work.find_main(
         &rules.iter().filter(|(_, read)| read.is_ok()).map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
     );
@@ -76,10 +76,10 @@ pub fn import(sources: &[Source], settings: &Settings<'_>) -> Import {
 }
 
 struct Work<'a> {
-    shelf: &'a Shelf,
+    sources: &'a Sources,
     settings: &'a Settings<'a>,
     secrets: Secrets,
-    /// By name, in order of their coming.
+    /// By name, in order of appearance.
     clusters: Vec<(String, Yaml)>,
     destinations: Vec<(String, Yaml)>,
     files: Vec<File>,
@@ -94,12 +94,12 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(shelf: &'a Shelf, settings: &'a Settings<'a>) -> Self {
-        let variables = shelf
+    fn new(sources: &'a Sources, settings: &'a Settings<'a>) -> Self {
+        let variables = sources
             .documents()
             .flat_map(|(_, document)| document.variables.iter().map(|(name, _)| name.clone()));
         let secrets = Secrets::new(variables.collect());
-        let folders = shelf.config().and_then(|(_, config)| {
+        let folders = sources.config().and_then(|(_, config)| {
             let entry = config.entries.iter().rev().find(|entry| entry.key == "rules_folder")?;
             Some(match &entry.value.data {
                 crate::node::Data::List(items) => items.iter().filter_map(|item| item.text()).collect(),
@@ -107,7 +107,7 @@ impl<'a> Work<'a> {
             })
         });
         Self {
-            shelf,
+            sources,
             settings,
             secrets,
             clusters: Vec::new(),
@@ -122,15 +122,15 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The cluster that rules ask which say nothing else: the configuration's, or the only one there is.
+    /// The cluster of rules that do not name one: the configuration's, or the only one.
     fn find_main(&mut self, rules: &[&str]) {
-        let own = self.shelf.config().and_then(|(file, config)| {
-            let mut sheet = Sheet::new(file.into());
-            config.entries.iter().for_each(|entry| sheet.lay(entry, true));
-            cluster(&mut sheet, &mut self.secrets)
+        let own = self.sources.config().and_then(|(file, config)| {
+            let mut options = Options::new(file.into());
+            config.entries.iter().for_each(|entry| options.lay(entry, true));
+            cluster(&mut options, &mut self.secrets)
         });
         let mut asked =
-            rules.iter().map(|path| cluster(&mut self.shelf.layers(path).sheet, &mut self.secrets));
+            rules.iter().map(|path| cluster(&mut self.sources.layers(path).options, &mut self.secrets));
         let main = own.or_else(|| {
             let first = asked.next()??;
             asked.all(|other| other.as_ref().is_none_or(|other| *other == first)).then_some(first)
@@ -141,17 +141,17 @@ impl<'a> Work<'a> {
     }
 
     fn rule(&mut self, file: &str) {
-        let layers = self.shelf.layers(file);
-        let mut sheet = layers.sheet;
-        let name = sheet.text("name").unwrap_or_else(|| stem(file).to_string());
+        let layers = self.sources.layers(file);
+        let mut options = layers.options;
+        let name = options.text("name").unwrap_or_else(|| stem(file).to_string());
         let wanted = slug(&name).or_else(|| slug(stem(file))).unwrap_or_else(|| "rule".into());
         let slug = free(&wanted, &mut self.names);
-        name_told(&mut sheet, &name, &slug);
+        name_told(&mut options, &name, &slug);
         let around_name = slug.clone();
-        sheet.carried("import", "what it imports is written out");
-        let cluster = self.cluster(&mut sheet);
-        let shelf = self.shelf;
-        let files = |path: &str| shelf.text(file, path);
+        options.carried("import", "imported options are written into the manifest");
+        let cluster = self.cluster(&mut options);
+        let sources = self.sources;
+        let files = |path: &str| sources.text(file, path);
         let mut around = Surroundings {
             slug: slug.clone(),
             name: name.clone(),
@@ -160,10 +160,10 @@ impl<'a> Work<'a> {
             fallback: self.settings.destination,
             secrets: &mut self.secrets,
         };
-        let made = rule(&mut sheet, &mut around);
-        let kind = sheet.node("type").and_then(|node| node.text()).unwrap_or_default();
-        sheet.rest(|key| explain(key, &kind, &made.alerts));
-        let became = sheet.faults.is_empty().then(|| {
+        let made = rule(&mut options, &mut around);
+        let kind = options.node("type").and_then(|node| node.text()).unwrap_or_default();
+        options.rest(|key| explain(key, &kind, &made.alerts));
+        let became = options.faults.is_empty().then(|| {
             let path = free_path(&path(file, &self.folders), &mut self.paths);
             self.written(file, &path, &slug, cluster, made);
             Became { rule: slug, file: path }
@@ -171,14 +171,14 @@ impl<'a> Work<'a> {
         if became.is_none() {
             self.names.remove(&around_name);
         }
-        sheet.faults.sort();
-        self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: sheet.faults });
-        self.findings.extend(sheet.findings);
+        options.faults.sort();
+        self.report.rules.push(RuleOutcome { file: file.into(), name, became, faults: options.faults });
+        self.findings.extend(options.findings);
     }
 
     /// The name of the rule's cluster; `None`: main.
-    fn cluster(&mut self, sheet: &mut Sheet) -> Option<String> {
-        let wanted = cluster(sheet, &mut self.secrets)?;
+    fn cluster(&mut self, options: &mut Options) -> Option<String> {
+        let wanted = cluster(options, &mut self.secrets)?;
         if let Some((name, _)) = self.clusters.iter().find(|(_, known)| *known == wanted) {
             return Some(name.clone()).filter(|name| name != "main");
         }
@@ -223,7 +223,7 @@ impl<'a> Work<'a> {
         self.files.push(File { path: path.to_string(), text });
     }
 
-    /// The name of a destination; rules that say the same of one share it.
+    /// The name of a destination; rules with equal destinations share one.
     fn destination(&mut self, alerter: &str, rule: &str, destination: Yaml) -> String {
         if let Some((name, _)) = self.destinations.iter().find(|(_, known)| *known == destination) {
             return name.clone();
@@ -246,7 +246,7 @@ impl<'a> Work<'a> {
     }
 
     fn end(mut self) -> Import {
-        // What no rule asks is left out, unless it is ElastAlert's own.
+        // Leave out clusters that no rule uses, except the main one.
         let asked: Vec<String> = self.files.iter().map(|file| file.text.clone()).collect();
         self.clusters.retain(|(name, _)| {
             name == "main" || asked.iter().any(|text| text.contains(&format!("\ncluster: {name}\n")))
@@ -263,17 +263,17 @@ impl<'a> Work<'a> {
         if !values.is_empty() {
             entries.push(("tokens".into(), Yaml::Map(values)));
         }
-        let comment = "Imported from ElastAlert. Always loaded; NAME.yaml beside it is laid over it.";
+        let comment = "Imported from ElastAlert. Always loaded; NAME.yaml in this folder overrides it.";
         if !self.files.is_empty() {
             self.files.insert(0, File { path: ENVIRONMENT.into(), text: document(comment, &entries) });
         }
-        self.report.options = outcomes(self.findings, self.shelf);
+        self.report.options = outcomes(self.findings, self.sources);
         if !self
-            .shelf
+            .sources
             .documents()
             .any(|(_, document)| document.entries.iter().any(|entry| entry.key == "run_every"))
         {
-            let note = "no file says `run_every`: rules run `every: 1m`, which changes how soon they tell, not what they find";
+            let note = "no file sets `run_every`: rules run `every: 1m`, which affects how soon they notify, not what they find";
             self.report.notes.push(note.into());
         }
         self.report.notes.extend(NOTES.iter().map(ToString::to_string));
@@ -286,8 +286,8 @@ impl<'a> Work<'a> {
             let given =
                 self.settings.tokens.iter().rev().find(|(name, _)| name == token).map(|(_, value)| value);
             let origin = match self.secrets.variables.contains(token) {
-                true => format!("ElastAlert puts the variable {token} there, in {file}"),
-                false => format!("it stands in {file}"),
+                true => format!("ElastAlert substitutes the variable {token}, in {file}"),
+                false => format!("used in {file}"),
             };
             self.report.tokens.push(TokenNeeded { token: token.clone(), defined: given.is_some(), origin });
             entries.push((token.clone(), given.map_or(Yaml::Null, |value| plain(value))));
@@ -297,13 +297,13 @@ impl<'a> Work<'a> {
 }
 
 const NOTES: &[&str] = &[
-    "a match opens an episode, told once when it opens and once when it ends; ElastAlert tells a match again after `realert`, a minute if nothing is said",
-    "rules are judged on a grid of times, not at the moment of each run, and a restart loses nothing; docs/elastalert.md says what differs by type",
-    "texts are Markdown, in which `*`, `_`, backquotes and the known HTML tags have their meaning; values are escaped",
+    "a match opens an episode, which notifies when it opens and when it ends; ElastAlert alerts again after `realert`, one minute by default",
+    "rules are evaluated on a fixed grid of times, not when a run happens to start, and a restart loses nothing; docs/elastalert.md lists the differences by type",
+    "texts are Markdown: `*`, `_`, backquotes and known HTML tags are markup; values are escaped",
     "a destination inside your own network needs `grants: { private_addresses: true }`",
 ];
 
-/// A token's value as the environment would read it: a number or truth value where it is one.
+/// A token's value as the environment would read it: a number or boolean if it is one.
 fn plain(text: &str) -> Yaml {
     match text {
         "true" | "false" => Yaml::Bool(text == "true"),
@@ -316,16 +316,16 @@ fn plain(text: &str) -> Yaml {
     }
 }
 
-fn name_told(sheet: &mut Sheet, name: &str, slug: &str) {
+fn name_told(options: &mut Options, name: &str, slug: &str) {
     match without_tokens(name) {
-        Some(_) => sheet.changed(
+        Some(_) => options.changed(
             "name",
-            format!("`{slug}`: a rule has one name in every environment, so that no token stands in it"),
+            format!("`{slug}`: a rule has the same name in every environment, so it cannot contain a token"),
         ),
-        None if name == slug => sheet.carried("name", "`name`"),
-        None => sheet.changed(
+        None if name == slug => options.carried("name", "`name`"),
+        None => options.changed(
             "name",
-            format!("`{slug}`: names have letters, digits, `_`, `.` and `-`, and each is there once"),
+            format!("`{slug}`: names consist of letters, digits, `_`, `.` and `-`, and are unique"),
         ),
     }
 }
@@ -343,8 +343,8 @@ fn free_path(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     path
 }
 
-/// One account of every option: what rules say of it, or else that nothing takes it.
-fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
+/// One outcome for every option: what the rules recorded, or else that nothing uses it.
+fn outcomes(findings: Vec<Finding>, sources: &Sources) -> Vec<OptionOutcome> {
     let strong: BTreeSet<_> = findings
         .iter()
         .filter(|finding| !finding.weak)
@@ -356,8 +356,8 @@ fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
         .map(|finding| finding.outcome)
         .collect();
     let told: BTreeSet<_> = all.iter().map(|outcome| outcome.place.clone()).collect();
-    let config = shelf.config().map(|(path, _)| path);
-    for (path, document) in shelf.documents() {
+    let config = sources.config().map(|(path, _)| path);
+    for (path, document) in sources.documents() {
         all.extend(
             untold(document, config == Some(path))
                 .into_iter()
@@ -367,7 +367,7 @@ fn outcomes(findings: Vec<Finding>, shelf: &Shelf) -> Vec<OptionOutcome> {
     all.into_iter().collect()
 }
 
-/// What to say of options that no rule came across.
+/// The outcomes of options that no rule uses.
 fn untold(document: &Document, is_config: bool) -> Vec<OptionOutcome> {
     let mut found = Vec::new();
     for entry in &document.entries {
@@ -375,9 +375,9 @@ fn untold(document: &Document, is_config: bool) -> Vec<OptionOutcome> {
         let (fate, what) = match (entry.key.as_str(), process) {
             (_, Some((_, why))) => (Fate::Dropped, format!("not needed: {why}")),
             ("realert", None) if is_config => {
-                (Fate::Dropped, "ElastAlert reads it in the rules alone: say `alert.repeat` in each".into())
+                (Fate::Dropped, "ElastAlert reads it in rules only: set `alert.repeat` in each".into())
             }
-            ("filter", None) => (Fate::Carried, "`filter` of what imports it: all must hold".into()),
+            ("filter", None) => (Fate::Carried, "part of the `filter` of each rule that imports it".into()),
             (key, None) => (Fate::Dropped, explain(key, "", &[])),
         };
         found.push(OptionOutcome { place: entry.place.clone(), option: entry.key.clone(), fate, what });

@@ -1,8 +1,8 @@
-//! Every option that ElastAlert and ElastAlert2 know, and whose it is.
+//! Every option of ElastAlert and ElastAlert2, and what it belongs to.
 use crate::alerters;
 use crate::near::nearest;
 
-/// Options of every rule and of the configuration that no other list holds.
+/// Options of every rule and of the configuration that are in no other list.
 const COMMON: &[&str] = &[
     "name",
     "type",
@@ -129,35 +129,35 @@ const COMMON: &[&str] = &[
     "metadata_fields",
 ];
 
-/// What configures ElastAlert's own process.
+/// Options of the ElastAlert process itself.
 pub(crate) const PROCESS: &[(&str, &str)] = &[
     ("rules_folder", "rules are the files below `--rules`"),
-    ("scan_subdirectories", "folders below `--rules` are always read"),
+    ("scan_subdirectories", "subfolders of `--rules` are always read"),
     ("rules_loader", "rules are files"),
-    ("writeback_index", "what is kept lives in the store: SQLite, no index"),
-    ("writeback_alias", "what is kept lives in the store: SQLite, no index"),
+    ("writeback_index", "state is kept in a SQLite store, not in an index"),
+    ("writeback_alias", "state is kept in a SQLite store, not in an index"),
     (
         "alert_time_limit",
-        "a destination's `retry.deadline` says how long a message is tried; a day by default",
+        "a destination's `retry.deadline` limits how long delivery is retried; one day by default",
     ),
-    ("old_query_limit", "windows are contiguous: what was missed is caught up with"),
-    ("max_threads", "there are no threads to share out; a cluster's `concurrency` limits its requests"),
-    ("misfire_grace_time", "a run that is late still covers its window"),
+    ("old_query_limit", "windows are contiguous: missed ones are caught up"),
+    ("max_threads", "there is no thread pool to size; a cluster's `concurrency` limits its requests"),
+    ("misfire_grace_time", "a late run still covers its window"),
     ("max_aggregation", "messages are not aggregated"),
-    ("disable_rules_on_error", "a rule that fails is never disabled"),
-    ("skip_invalid", "`watchbell check` tells every fault before anything is deployed"),
+    ("disable_rules_on_error", "failing rules are never disabled"),
+    ("skip_invalid", "`watchbell check` reports every error before deployment"),
     ("show_disabled_rules", "`watchbell status` shows them"),
-    ("notify_alert", "trouble is told by `watchbell status`, `/readyz` and `/metrics`"),
-    ("notify_email", "trouble is told by `watchbell status`, `/readyz` and `/metrics`"),
-    ("notify_all_errors", "trouble is told by `watchbell status`, `/readyz` and `/metrics`"),
-    ("replace_dots_in_field_names", "nothing is written back into an index"),
-    ("string_multi_field_name", "fields are named in full"),
-    ("statsd_host", "numbers are at `/metrics`, for Prometheus"),
-    ("statsd_instance_tag", "numbers are at `/metrics`, for Prometheus"),
-    ("logging", "the host logs to standard error, one JSON object a line"),
+    ("notify_alert", "problems are shown by `watchbell status`, `/readyz` and `/metrics`"),
+    ("notify_email", "problems are shown by `watchbell status`, `/readyz` and `/metrics`"),
+    ("notify_all_errors", "problems are shown by `watchbell status`, `/readyz` and `/metrics`"),
+    ("replace_dots_in_field_names", "nothing is written to an index"),
+    ("string_multi_field_name", "fields are given by their full names"),
+    ("statsd_host", "metrics are at `/metrics`, for Prometheus"),
+    ("statsd_instance_tag", "metrics are at `/metrics`, for Prometheus"),
+    ("logging", "the host logs to standard error, one JSON object per line"),
 ];
 
-/// The options of each type of rule.
+/// The options of each rule type.
 pub(crate) const TYPES: &[(&str, &[&str])] = &[
     ("any", &[]),
     ("blacklist", &["compare_key", "blacklist", "filter_by_list"]),
@@ -254,7 +254,7 @@ pub(crate) const TYPES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Why an option that no room took is not carried: it belongs elsewhere, or nobody knows it.
+/// Why an option that no module handled is dropped: it belongs elsewhere, or it is unknown.
 pub(crate) fn explain(key: &str, kind: &str, alerts: &[String]) -> String {
     if let Some((_, why)) = PROCESS.iter().find(|(name, _)| *name == key) {
         return format!("not needed: {why}");
@@ -270,7 +270,7 @@ pub(crate) fn explain(key: &str, kind: &str, alerts: &[String]) -> String {
     }
     if let Some(owner) = alerters::owner(key) {
         return if alerts.iter().any(|alert| alert == owner) {
-            format!("not sent: the message to `{owner}` has no place for it")
+            format!("not sent: a message to `{owner}` has no such field")
         } else {
             format!("has no effect: it belongs to `{owner}`, which the rule does not name under `alert`")
         };
@@ -279,8 +279,8 @@ pub(crate) fn explain(key: &str, kind: &str, alerts: &[String]) -> String {
         return format!("has no effect on a rule of type `{kind}`");
     }
     match nearest(key, all()) {
-        Some(near) => format!("ElastAlert knows no such option and ignores it; did you mean `{near}`?"),
-        None => "ElastAlert knows no such option and ignores it, unless a text, a rule or an alerter of your own reads it".into(),
+        Some(near) => format!("ElastAlert has no such option and ignores it; did you mean `{near}`?"),
+        None => "ElastAlert has no such option and ignores it, unless a text, a custom rule or a custom alerter reads it".into(),
     }
 }
 

@@ -1,36 +1,36 @@
-//! A folder of ElastAlert's becomes a folder of manifests, with an account of every option.
+//! Turns a folder of ElastAlert rules into a folder of manifests, and reports what became of every option.
 //!
-//! [`read`] reads, [`import`] decides and touches nothing, [`write`] writes. Variables of the process are never looked
-//! up and credentials are never written out: both are named.
-mod limits; // how large, how deep, how many
-mod files; // as read, and as they are to be written
+//! [`read`] reads, [`import`] decides without any IO, [`write`] writes. Environment variables are never looked up and
+//! credentials are never written out: manifests refer to both by name.
+mod limits; // sizes, depths and counts
+mod files; // as read, and to write
 mod folder; // files in, files out
 mod mask; // tokens and variables, out of the parser's sight
 mod scalar; // plain scalars as Python reads them
-mod node; // a document's nodes, which know where they stand
+mod node; // a document's nodes, with their places
 mod tree; // text → nodes
 mod report; // what became of every option
-mod near; // what was meant by a name that does not exist
-mod known; // every option there is, and whose
-mod shelf; // files → the configuration, rules, and what they import
-mod sheet; // the options of one rule, and the account of them
+mod near; // suggestions for unknown names
+mod known; // every option, and what it belongs to
+mod sources; // files → the configuration, rules, and what they import
+mod options; // the options of one rule, and what becomes of each
 mod names; // names and paths as manifests have them
-mod duration; // spans of time
-mod hours; // when a rule may speak
+mod duration; // `{ minutes: 5 }`
+mod hours; // when a rule may notify
 mod filter; // queries
 mod lucene; // queries as Lucene syntax
-mod kinds; // types of rules
-mod texts; // what people read
-mod secrets; // named, never written
+mod rule_types; // `type:` and its options
+mod texts; // alert texts as templates
+mod secrets; // credentials, referred to by name
 mod alerters; // destinations
-mod clusters; // where rules look
-mod receivers; // whom a rule tells
-mod surroundings; // what a rule is carried over in
+mod clusters; // `es_host` and related options
+mod receivers; // whom a rule notifies
+mod surroundings; // what an import knows besides a rule's own options
 mod rule; // one rule → one manifest
-mod yaml; // what is written
+mod yaml; // the output
 mod import; // all of it, in order
 
-pub use files::{File, Source};
+pub use files::{File, SourceFile};
 pub use folder::{WriteFault, read, write};
 pub use import::{Import, Settings, import};
 pub use names::slug;

@@ -1,14 +1,14 @@
-//! How large, how deep, how many. What passes a limit is told of that file, never read in part.
+//! Limits. A file that exceeds one is reported and never read in part.
 
-/// A file, in bytes.
+/// Size of a file, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Files read below one folder, and by what they import.
+/// Files read from one folder, including imports.
 pub(crate) const FILES_MAX: usize = 20_000;
-/// Folders inside each other.
+/// Depth of nested folders.
 pub(crate) const FOLDERS_MAX: usize = 16;
-/// Maps and lists inside each other.
+/// Depth of nested maps and lists.
 pub(crate) const DEPTH_MAX: usize = 64;
-/// Scalars, maps and lists of one file, its aliases written out.
+/// Scalars, maps and lists in one file, with aliases expanded.
 pub(crate) const NODES_MAX: usize = 100_000;
-/// Files that one rule imports, one another's imports included.
+/// Files that one rule imports, directly or indirectly.
 pub(crate) const IMPORTS_MAX: usize = 100;

@@ -1,4 +1,4 @@
-//! Query DSL as a Lucene string, for parameters that take nothing else.
+//! Query DSL as Lucene syntax, for parameters that accept nothing else.
 use crate::node::{Data, Node};
 
 /// A query as Lucene syntax. `exact`: whether it means the same whatever the field's mapping is.
@@ -6,11 +6,11 @@ use crate::node::{Data, Node};
 pub(crate) struct Lucene {
     pub(crate) text: String,
     pub(crate) exact: bool,
-    /// Whether it stands for itself inside others without parentheses.
+    /// Whether it needs no parentheses inside other queries.
     simple: bool,
 }
 
-/// `None`: Lucene syntax cannot say it.
+/// `None`: Lucene syntax cannot express it.
 pub(crate) fn of_query(query: &Node) -> Option<Lucene> {
     let [entry] = query.entries() else { return None };
     let inner = &entry.value;
@@ -81,7 +81,7 @@ fn boolean(inner: &Node) -> Option<Lucene> {
     let mut parts = clauses("must")?;
     parts.extend(clauses("filter")?);
     let should = clauses("should")?;
-    // Beside `must` and `filter`, `should` only scores.
+    // Next to `must` and `filter`, `should` only affects scores.
     if parts.is_empty() && !should.is_empty() {
         parts.push(joined(should, " OR ")?);
     }
@@ -113,7 +113,7 @@ fn simple(text: String, exact: bool) -> Lucene {
     Lucene { text, exact, simple: true }
 }
 
-/// A value of `term`: in quotes a text is a phrase, which on an analysed field is more than the one term.
+/// A value of `term`. A quoted string is a phrase, which on an analysed field is more than one term.
 fn term(value: &Node) -> Option<(String, bool)> {
     Some(match &value.data {
         Data::Number { written, .. } if written.starts_with('-') => (format!("\"{written}\""), true),
@@ -147,7 +147,7 @@ fn range(field: &str, bounds: &Node) -> Option<Lucene> {
         .then(|| simple(format!("{field}:{}{} TO {}{}", low.0, low.1, high.1, high.0), true))
 }
 
-/// A name or value of which every character stands for itself.
+/// A name or value with every special character escaped.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

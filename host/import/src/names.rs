@@ -1,12 +1,12 @@
-//! Names as manifests have them: letters, digits, `_`, `.` and `-`.
+//! Names in manifests: letters, digits, `_`, `.` and `-`.
 use std::collections::BTreeSet;
 
 use crate::mask::tokens;
 
-/// The characters of a name that may stay.
+/// The characters that a name may keep.
 const NAME_MAX: usize = 100;
 
-/// A rule's name as manifests have it: `Spike in 5xxs` as `spike-in-5xxs`; `None`: nothing of it can stand in a name.
+/// A rule's name as manifests have it: `Spike in 5xxs` as `spike-in-5xxs`; `None`: no character of it is allowed.
 pub fn slug(name: &str) -> Option<String> {
     let mut out = String::new();
     for c in name.chars() {
@@ -25,7 +25,7 @@ pub fn slug(name: &str) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// A name that nobody has yet.
+/// A name that is not taken yet.
 pub(crate) fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let mut candidates = std::iter::once(wanted.to_string()).chain((2..).map(|n| format!("{wanted}-{n}")));
     let name = candidates.find(|name| !taken.contains(name)).unwrap_or_else(|| wanted.to_string());
@@ -33,7 +33,7 @@ pub(crate) fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     name
 }
 
-/// Where a rule's file goes below `--out`. The manifests' loader passes over `environments/`, hidden entries and tests.
+/// Where a rule's file goes below `--out`. The manifest loader skips `environments/`, hidden entries and tests.
 pub(crate) fn path(source: &str, folders: &[String]) -> String {
     let source = strip(source, folders);
     let parts: Vec<String> = source

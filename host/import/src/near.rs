@@ -1,4 +1,4 @@
-//! What was meant by a name that does not exist.
+//! Suggestions for unknown names.
 
 /// The name that was probably meant.
 pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

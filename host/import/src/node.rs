@@ -53,13 +53,13 @@ impl Node {
         })
     }
 
-    /// What kind of thing stands there; never what it says, which may be a secret.
+    /// The type of the value, and never the value itself, which may be a secret.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.data {
             Data::Null => "nothing",
-            Data::Bool(_) => "a truth value",
+            Data::Bool(_) => "a boolean",
             Data::Number { .. } => "a number",
-            Data::Text(_) | Data::Token(_) => "a text",
+            Data::Text(_) | Data::Token(_) => "a string",
             Data::List(_) => "a list",
             Data::Map(_) => "a map",
         }

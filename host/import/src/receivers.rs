@@ -1,15 +1,15 @@
-//! `alert` of a rule: its alerters as destinations.
-use crate::alerters::{Kitchen, Make, recipe};
+//! A rule's `alert`: its alerters as destinations.
+use crate::alerters::{self, Context, Make};
 use crate::node::{Data, Entry};
-use crate::sheet::Sheet;
+use crate::options::Options;
 use crate::surroundings::Surroundings;
 use crate::texts::Terms;
 use crate::yaml::Yaml;
 
 /// The alerters of the rule, each with options of its own.
-pub(crate) fn alerts(sheet: &mut Sheet) -> Vec<(String, Vec<Entry>)> {
-    let Some(node) = sheet.node("alert") else {
-        sheet.fault("alert", "`alert` is missing", "name an alerter, as ElastAlert needs it too");
+pub(crate) fn alerts(options: &mut Options) -> Vec<(String, Vec<Entry>)> {
+    let Some(node) = options.node("alert") else {
+        options.fault("alert", "`alert` is missing", "name an alerter; ElastAlert requires it too");
         return Vec::new();
     };
     let items = match node.data {
@@ -27,9 +27,11 @@ pub(crate) fn alerts(sheet: &mut Sheet) -> Vec<(String, Vec<Entry>)> {
             }
             _ => match item.text() {
                 Some(name) => found.push((name, Vec::new())),
-                None => {
-                    sheet.fault("alert", "an alerter must be a name", "write for example `alert: [slack]`")
-                }
+                None => options.fault(
+                    "alert",
+                    "an alerter must be a name",
+                    "write, for example, `alert: [slack]`",
+                ),
             },
         }
     }
@@ -37,7 +39,7 @@ pub(crate) fn alerts(sheet: &mut Sheet) -> Vec<(String, Vec<Entry>)> {
 }
 
 pub(crate) fn destinations(
-    sheet: &mut Sheet,
+    options: &mut Options,
     terms: &mut Terms,
     around: &mut Surroundings<'_>,
     alerts: &[(String, Vec<Entry>)],
@@ -45,29 +47,29 @@ pub(crate) fn destinations(
     let mut found = Vec::new();
     let mut told = Vec::new();
     for (name, own) in alerts {
-        let Some(recipe) = recipe(name) else {
+        let Some(alerter) = alerters::alerter(name) else {
             told.push((false, unknown(name)));
             continue;
         };
-        let made = match recipe.make {
+        let made = match alerter.make {
             Make::Dropped(why) => {
-                sheet.drop_all(recipe.options, &format!("the alerter `{name}` is dropped"));
+                options.drop_all(alerter.options, &format!("the alerter `{name}` is dropped"));
                 told.push((false, format!("`{name}` is dropped: {why}")));
                 continue;
             }
             Make::Destinations(make) => {
-                let mut own_sheet = sheet.with(own);
-                let mut kitchen = Kitchen { sheet: &mut own_sheet, terms, secrets: around.secrets };
-                let made = make(&mut kitchen);
-                sheet.faults.extend(own_sheet.faults);
+                let mut own_options = options.with(own);
+                let mut context = Context { options: &mut own_options, terms, secrets: around.secrets };
+                let made = make(&mut context);
+                options.faults.extend(own_options.faults);
                 let keys: Vec<&str> = own.iter().map(|entry| entry.key.as_str()).collect();
-                // What an alerter brings of its own stands inside of `alert`.
+                // An alerter's own options are nested inside `alert`.
                 for entry in own.iter().filter(|entry| {
-                    !own_sheet.findings.iter().any(|found| found.outcome.place == entry.place)
+                    !own_options.findings.iter().any(|found| found.outcome.place == entry.place)
                 }) {
-                    told.push((false, format!("`{}` of `{name}` has no place", entry.key)));
+                    told.push((false, format!("`{}` of `{name}` is not supported", entry.key)));
                 }
-                sheet.findings.extend(own_sheet.findings);
+                options.findings.extend(own_options.findings);
                 if !keys.is_empty() {
                     told.push((true, format!("`{name}` with {} of its own", keys.join(", "))));
                 }
@@ -77,14 +79,14 @@ pub(crate) fn destinations(
         if made.is_empty() {
             told.push((false, format!("`{name}` is dropped: see its options")));
         } else {
-            told.push((true, format!("`{name}` as a destination of environments/default.yaml")));
+            told.push((true, format!("`{name}` as a destination in environments/default.yaml")));
         }
         found.extend(made.into_iter().map(|destination| (name.clone(), destination)));
     }
     for (carried, what) in told {
         match carried {
-            true => sheet.carried("alert", what),
-            false => sheet.dropped("alert", what),
+            true => options.carried("alert", what),
+            false => options.dropped("alert", what),
         }
     }
     found
@@ -93,11 +95,11 @@ pub(crate) fn destinations(
 fn unknown(name: &str) -> String {
     if name.contains('.') {
         return format!(
-            "`{name}` is an alerter of your own in Python: a `webhook`, or an alerter component, can take its place"
+            "`{name}` is a custom Python alerter: replace it with a `webhook` or an alerter plugin"
         );
     }
-    match crate::near::nearest(name, crate::alerters::names()) {
-        Some(near) => format!("`{name}` is no alerter of ElastAlert's; did you mean `{near}`?"),
-        None => format!("`{name}` is no alerter of ElastAlert's"),
+    match crate::near::nearest(name, alerters::names()) {
+        Some(near) => format!("`{name}` is not an ElastAlert alerter; did you mean `{near}`?"),
+        None => format!("`{name}` is not an ElastAlert alerter"),
     }
 }

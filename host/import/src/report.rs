@@ -1,10 +1,10 @@
-//! What became of every option of every file: for people, and as JSON.
+//! The report: what became of every option of every file, as text and as JSON.
 use std::fmt;
 
 use serde::Serialize;
 use watchbell_manifest::Place;
 
-/// The whole account of an import.
+/// The report of an import.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// By file.
@@ -15,7 +15,7 @@ pub struct Report {
     pub secrets: Vec<SecretNeeded>,
     /// Tokens of the environment, by name.
     pub tokens: Vec<TokenNeeded>,
-    /// What holds for all rules.
+    /// Notes that apply to every rule.
     pub notes: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub struct RuleOutcome {
     pub file: String,
     /// Its name in ElastAlert.
     pub name: String,
-    /// Its name here, and the file that holds it, below `--out`. `None`: it was not carried over.
+    /// The new rule and its file, relative to `--out`. `None`: it was not carried over.
     pub became: Option<Became>,
     /// Why it was not.
     pub faults: Vec<Fault>,
@@ -59,19 +59,19 @@ pub struct OptionOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// It means the same there.
+    /// It means the same in the manifest.
     Carried,
-    /// It is there, and means something a little different, which is said.
+    /// It is in the manifest, with a difference that `what` describes.
     Changed,
-    /// It is not there, for a reason, which is said.
+    /// It is not in the manifest, for the reason in `what`.
     Dropped,
-    /// It keeps its rule from being carried over.
+    /// It prevents its rule from being carried over.
     Failed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SecretNeeded {
-    /// The variable that the environment names.
+    /// The environment variable that the manifest refers to.
     pub variable: String,
     /// What to set it to; never the secret itself.
     pub value: String,
@@ -82,7 +82,7 @@ pub struct TokenNeeded {
     pub token: String,
     /// Whether `environments/default.yaml` has a value for it already.
     pub defined: bool,
-    /// Where it came from, in words.
+    /// Where it comes from, as text.
     pub origin: String,
 }
 
@@ -93,7 +93,7 @@ impl Report {
         self.rules.iter().all(|rule| rule.became.is_some())
     }
 
-    /// How many findings about options have this fate.
+    /// How many option outcomes have this fate.
     #[must_use]
     pub fn count(&self, fate: Fate) -> usize {
         self.options.iter().filter(|option| option.fate == fate).count()
@@ -140,7 +140,7 @@ impl fmt::Display for Report {
             }
         }
         if !self.notes.is_empty() {
-            writeln!(f, "\nof every rule:")?;
+            writeln!(f, "\nfor every rule:")?;
             for note in &self.notes {
                 writeln!(f, "  - {note}")?;
             }
@@ -161,7 +161,7 @@ impl Report {
                 writeln!(f, "{file}: not carried over")?;
                 for fault in &rule.faults {
                     writeln!(f, "  error: {}: {}", shown(&fault.place), fault.message)?;
-                    writeln!(f, "  remedy: {}", fault.remedy)?;
+                    writeln!(f, "  hint: {}", fault.remedy)?;
                 }
             }
         }

@@ -1,80 +1,80 @@
-//! One rule: its options become a manifest.
+//! Turns one rule's options into a manifest.
 use crate::hours;
-use crate::kinds::kind;
 use crate::mask::{lone_token, tokens};
 use crate::node::{Data, Node};
+use crate::options::Options;
 use crate::receivers::{alerts, destinations};
-use crate::sheet::Sheet;
+use crate::rule_types::rule_type;
 use crate::surroundings::Surroundings;
 use crate::texts::{Terms, alert};
 use crate::yaml::Yaml;
 
-/// What comes of it.
+/// The result.
 pub(crate) struct Made {
     pub(crate) entries: Vec<(String, Yaml)>,
-    /// Destinations, with the alerter each comes of. The manifest names them once they have names.
+    /// Destinations, each with its alerter. They are not named yet.
     pub(crate) destinations: Vec<(String, Yaml)>,
     pub(crate) alerts: Vec<String>,
 }
 
-pub(crate) fn rule(sheet: &mut Sheet, around: &mut Surroundings<'_>) -> Made {
-    let alerts = alerts(sheet);
+pub(crate) fn rule(options: &mut Options, around: &mut Surroundings<'_>) -> Made {
+    let alerts = alerts(options);
     let names: Vec<String> = alerts.iter().map(|(name, _)| name.clone()).collect();
-    let mut key = sheet.texts("query_key").unwrap_or_default();
+    let mut key = options.texts("query_key").unwrap_or_default();
     if key.len() > 16 {
-        sheet.fault("query_key", "more than 16 fields", "name fewer");
+        options.fault("query_key", "more than 16 fields", "name fewer");
     }
-    let index = index(sheet);
-    let schedule = schedule(sheet);
-    let filter = crate::filter::filter(sheet, &around.filters);
-    let kind = kind(sheet, &mut key, around.files);
-    sheet.carried("query_key", "`key`: an episode per value");
-    let module = kind.as_ref().map(|kind| kind.module.clone()).unwrap_or_default();
-    let mut terms = terms(sheet, &module, &key);
+    let index = index(options);
+    let schedule = schedule(options);
+    let filter = crate::filter::filter(options, &around.filters);
+    let rule_type = rule_type(options, &mut key, around.files);
+    options.carried("query_key", "`key`: one episode per value");
+    let module = rule_type.as_ref().map(|it| it.module.clone()).unwrap_or_default();
+    let mut terms = terms(options, &module, &key);
     let slack = names.iter().any(|name| matches!(name.as_str(), "slack" | "mattermost" | "rocketchat"));
-    let file = sheet.text("jinja_template_path").and_then(|path| (around.files)(&path));
-    let texts = alert(sheet, &mut terms, &around.name, file.as_deref(), slack);
+    let file = options.text("jinja_template_path").and_then(|path| (around.files)(&path));
+    let texts = alert(options, &mut terms, &around.name, file.as_deref(), slack);
     if file.is_none() {
-        sheet.settle("jinja_template_path", "no such file beside the rule: `alert_text` is the template");
+        options.settle("jinja_template_path", "file not found: `alert_text` is used as the template");
     }
-    let faults = sheet.faults.len();
-    let destinations = destinations(sheet, &mut terms, around, &alerts);
+    let faults = options.faults.len();
+    let destinations = destinations(options, &mut terms, around, &alerts);
     let to_nobody = destinations.is_empty() && around.fallback.is_none();
-    // What an alerter lacks is told already.
-    if to_nobody && sheet.faults.len() == faults && sheet.node("alert").is_some() {
-        let message = "none of its alerters can be carried over, so that it would tell nobody";
-        let remedy = "give `--destination NAME` for such rules, or name another alerter under `alert`";
-        sheet.fault("alert", message, remedy);
+    // An alerter's own faults are already reported.
+    if to_nobody && options.faults.len() == faults && options.node("alert").is_some() {
+        let message = "none of its alerters can be carried over, so it would notify nobody";
+        let remedy = "pass `--destination NAME` for such rules, or add another alerter under `alert`";
+        options.fault("alert", message, remedy);
     }
-    let repeat = repeat(sheet, &module);
-    left_behind(sheet);
+    let repeat = repeat(options, &module);
+    left_behind(options);
 
     let text = |text: &str| Yaml::text(text);
     let mut entries = vec![("name".to_string(), text(&around.slug))];
     let mut put =
         |name: &str, value: Option<Yaml>| entries.extend(value.map(|value| (name.to_string(), value)));
-    put("description", description(sheet, around, texts.title.as_deref()));
-    put("owner", owner(sheet));
-    if sheet.flag("is_enabled") == Some(false) {
+    put("description", description(options, around, texts.title.as_deref()));
+    put("owner", owner(options));
+    if options.flag("is_enabled") == Some(false) {
         put("enabled", Some(Yaml::Bool(false)));
     }
-    sheet.carried("is_enabled", "`enabled`");
+    options.carried("is_enabled", "`enabled`");
     put("use", Some(Yaml::Text(module)));
     put("index", index);
     put("time_field", Some(terms.time_field.clone()).filter(|field| field != "@timestamp").map(Yaml::Text));
-    sheet.carried("timestamp_field", "`time_field`");
+    options.carried("timestamp_field", "`time_field`");
     put("filter", filter);
     for (name, value) in schedule {
         put(name, Some(value));
     }
     put("key", (!key.is_empty()).then(|| Yaml::texts(key)));
-    let mut params = kind.map(|kind| kind.params).unwrap_or_default();
+    let mut params = rule_type.map(|it| it.params).unwrap_or_default();
     if !terms.fields.is_empty() {
         terms.fields.truncate(50);
         params.push(("fields".into(), Yaml::texts(terms.fields)));
     }
     put("params", (!params.is_empty()).then_some(Yaml::Map(params)));
-    put("severity", severity(sheet));
+    put("severity", severity(options));
     let told =
         [("title", texts.title.map(Yaml::Text)), ("body", texts.body.map(Yaml::Text)), ("repeat", repeat)];
     let told: Vec<(String, Yaml)> =
@@ -83,33 +83,33 @@ pub(crate) fn rule(sheet: &mut Sheet, around: &mut Surroundings<'_>) -> Made {
     Made { entries, destinations, alerts: names }
 }
 
-fn index(sheet: &mut Sheet) -> Option<Yaml> {
-    let Some(index) = sheet.text("index") else {
-        if !sheet.has("index") {
-            sheet.fault("index", "`index` is missing", "name the index, as ElastAlert needs it too");
+fn index(options: &mut Options) -> Option<Yaml> {
+    let Some(index) = options.text("index") else {
+        if !options.has("index") {
+            options.fault("index", "`index` is missing", "name the index; ElastAlert requires it too");
         }
         return None;
     };
-    let strftime = sheet.flag("use_strftime_index") == Some(true);
-    sheet.carried("use_strftime_index", "written into `index`");
-    sheet.dropped("search_extra_index", "every index of the pattern is asked, within the window's time");
+    let strftime = options.flag("use_strftime_index") == Some(true);
+    options.carried("use_strftime_index", "written into `index`");
+    options.dropped("search_extra_index", "every matching index is searched, within the window's time range");
     let made = if strftime { without_dates(&index) } else { index.clone() };
     let lower = tokens(&made).is_empty() && made.chars().any(char::is_uppercase);
     if lower
         || made.contains(['/', '\\', '?', '"', '|', ' ', '#']) && !made.contains('<') && !made.contains(", ")
     {
-        sheet.fault(
+        options.fault(
             "index",
-            "an index's name is lower case and has none of `/ \\ ? \" | #` and spaces",
-            "correct it: no such index can be there",
+            "an index name is lower case and cannot contain `/ \\ ? \" | #` or spaces",
+            "correct it: no such index can exist",
         );
         return None;
     }
     match made == index {
-        true => sheet.carried("index", "`index`"),
-        false => sheet.changed(
+        true => options.carried("index", "`index`"),
+        false => options.changed(
             "index",
-            format!("`{made}`: every index of the pattern is asked, within the window's time"),
+            format!("`{made}`: every matching index is searched, within the window's time range"),
         ),
     }
     Some(match lone_token(&made) {
@@ -127,117 +127,117 @@ fn without_dates(index: &str) -> String {
 }
 
 /// `every` or `cron`, `active`, `delay` and `lateness`.
-fn schedule(sheet: &mut Sheet) -> Vec<(&'static str, Yaml)> {
+fn schedule(options: &mut Options) -> Vec<(&'static str, Yaml)> {
     let mut made = Vec::new();
-    let every = sheet.span("run_every");
-    let limit = sheet.text("limit_execution");
+    let every = options.span("run_every");
+    let limit = options.text("limit_execution");
     let active = limit.as_deref().and_then(hours::active);
     match limit.filter(|_| active.is_none()) {
         Some(cron) => {
             made.push(("cron", Yaml::Text(cron)));
-            sheet.changed(
+            options.changed(
                 "limit_execution",
-                "`cron`, in UTC: the rule judges up to these times, and each run covers all since the last",
+                "`cron`, in UTC: the rule is evaluated up to these times, and each run covers everything since the previous one",
             );
-            sheet.dropped("run_every", "`limit_execution` says when the rule runs");
-            sheet.dropped(
+            options.dropped("run_every", "`limit_execution` says when the rule runs");
+            options.dropped(
                 "limit_execution_coverage",
-                "what lies between two runs is covered; `catch_up: latest` would leave it out",
+                "the time between two runs is covered; `catch_up: latest` would skip it",
             );
         }
         None => {
-            // How often a rule runs changes how soon it tells, not what it finds.
+            // How often a rule runs affects how soon it notifies, not what it finds.
             let every = every
                 .filter(|every| every.millis != Some(0))
                 .map_or_else(|| "1m".to_string(), |every| every.text);
-            sheet.carried("run_every", format!("`every: {every}`"));
+            options.carried("run_every", format!("`every: {every}`"));
             made.push(("every", Yaml::Text(every)));
             if let Some(active) = active {
-                sheet.changed(
+                options.changed(
                     "limit_execution",
-                    "`active`, in UTC: the rule judges at all hours, and what it tells begins in these",
+                    "`active`, in UTC: the rule is evaluated at all hours, but episodes open only in these",
                 );
-                sheet.dropped(
+                options.dropped(
                     "limit_execution_coverage",
-                    "outside `active` a level waits, and an event is skipped unless `outside: later`",
+                    "outside `active`, a level waits and an event is skipped unless `outside: later`",
                 );
                 made.push(("active", active));
             }
         }
     }
-    if let Some(delay) = sheet.span("query_delay") {
-        sheet.carried("query_delay", format!("`delay: {}`", delay.text));
+    if let Some(delay) = options.span("query_delay") {
+        options.carried("query_delay", format!("`delay: {}`", delay.text));
         made.push(("delay", Yaml::Text(delay.text)));
     }
-    let aggregates = sheet.text("type").is_some_and(|kind| {
+    let aggregates = options.text("type").is_some_and(|kind| {
         matches!(kind.as_str(), "metric_aggregation" | "spike_aggregation" | "percentage_match")
     });
-    if let Some(buffer) = sheet.span("buffer_time").filter(|_| !aggregates) {
-        sheet.changed(
+    if let Some(buffer) = options.span("buffer_time").filter(|_| !aggregates) {
+        options.changed(
             "buffer_time",
-            format!("`lateness: {}`: documents that come this late are still judged", buffer.text),
+            format!("`lateness: {}`: documents that arrive this late still count", buffer.text),
         );
         made.push(("lateness", Yaml::Text(buffer.text)));
     }
     made
 }
 
-/// `realert` and its kin.
-fn repeat(sheet: &mut Sheet, module: &str) -> Option<Yaml> {
-    sheet.dropped("realert_key", "an episode goes by the values of `key`");
-    sheet.dropped(
+/// `realert` and related options.
+fn repeat(options: &mut Options, module: &str) -> Option<Yaml> {
+    options.dropped("realert_key", "episodes are kept per value of `key`");
+    options.dropped(
         "exponential_realert",
-        "an open episode is told again at one interval; `escalate` reaches others later",
+        "an open episode repeats at a fixed interval; use `escalate` to notify others later",
     );
-    let span = sheet.span("realert")?;
+    let span = options.span("realert")?;
     if matches!(module, "any" | "blacklist" | "whitelist" | "change" | "new_term") {
         match span.millis {
-            Some(0) => sheet.carried("realert", "every match is told"),
-            _ => sheet.dropped(
+            Some(0) => options.carried("realert", "every match notifies"),
+            _ => options.dropped(
                 "realert",
-                "every match is told, once: a rule that announces documents mutes none of them",
+                "every match notifies once: a rule that reports documents mutes none of them",
             ),
         }
         return None;
     }
     if span.millis == Some(0) {
-        sheet.changed(
+        options.changed(
             "realert",
-            "no `repeat`: an episode is told when it opens and when it ends, however many matches it has",
+            "no `repeat`: an episode notifies when it opens and when it ends, however many matches it has",
         );
         return None;
     }
     let what = format!(
-        "`alert.repeat: {}`: an episode is told when it opens and again at this interval while it lasts; it mutes nothing",
+        "`alert.repeat: {}`: an episode notifies when it opens and again at this interval while it lasts; nothing is muted",
         span.text
     );
-    sheet.changed("realert", what);
+    options.changed("realert", what);
     Some(Yaml::Text(span.text))
 }
 
-fn terms(sheet: &mut Sheet, kind: &str, key: &[String]) -> Terms {
-    let include = sheet.texts("include").unwrap_or_default();
-    let metric = match (sheet.text("metric_agg_key"), sheet.text("metric_agg_type")) {
+fn terms(options: &mut Options, kind: &str, key: &[String]) -> Terms {
+    let include = options.texts("include").unwrap_or_default();
+    let metric = match (options.text("metric_agg_key"), options.text("metric_agg_type")) {
         (Some(key), Some(how)) => Some(format!("metric_{key}_{how}")),
         _ => None,
     };
     let watched = match kind {
-        "blacklist" | "whitelist" => sheet.texts("compare_key"),
-        "new_term" => sheet.node("fields").and_then(|node| match node.data {
+        "blacklist" | "whitelist" => options.texts("compare_key"),
+        "new_term" => options.node("fields").and_then(|node| match node.data {
             Data::List(items) => items.iter().map(Node::text).collect(),
             _ => Some(vec![node.text()?]),
         }),
         _ => None,
     };
     let watched = watched.filter(|fields| fields.len() == 1).and_then(|mut fields| fields.pop());
-    let time_field = sheet.text("timestamp_field").unwrap_or_else(|| "@timestamp".into());
+    let time_field = options.text("timestamp_field").unwrap_or_else(|| "@timestamp".into());
     let mut fields = Vec::new();
     if kind == "any" {
         fields =
             include.iter().filter(|field| !field.contains('*') && **field != time_field).cloned().collect();
-        sheet.carried("include", "`params.fields`: what the message tells of a document");
+        options.carried("include", "`params.fields`: the fields that the message shows");
     } else {
-        sheet.dropped("include", "only the fields that the rule needs are read");
+        options.dropped("include", "only the fields that the rule needs are read");
     }
     Terms {
         kind: kind.to_string(),
@@ -245,30 +245,30 @@ fn terms(sheet: &mut Sheet, kind: &str, key: &[String]) -> Terms {
         time_field,
         fields,
         include,
-        missing: sheet.text("alert_missing_value").unwrap_or_else(|| "<MISSING VALUE>".into()),
+        missing: options.text("alert_missing_value").unwrap_or_else(|| "<MISSING VALUE>".into()),
         metric,
         watched,
         untold: std::collections::BTreeSet::new(),
     }
 }
 
-fn description(sheet: &mut Sheet, around: &Surroundings<'_>, title: Option<&str>) -> Option<Yaml> {
-    let written = sheet.text("description").filter(|text| !text.is_empty());
-    sheet.carried("description", "`description`");
+fn description(options: &mut Options, around: &Surroundings<'_>, title: Option<&str>) -> Option<Yaml> {
+    let written = options.text("description").filter(|text| !text.is_empty());
+    options.carried("description", "`description`");
     let own_name = (around.name != around.slug && title != Some(&around.name)).then(|| around.name.clone());
     written.or(own_name).map(Yaml::Text)
 }
 
-fn owner(sheet: &mut Sheet) -> Option<Yaml> {
-    let owner = sheet.text("owner").filter(|text| !text.is_empty());
-    sheet.carried("owner", "`owner`");
+fn owner(options: &mut Options) -> Option<Yaml> {
+    let owner = options.text("owner").filter(|text| !text.is_empty());
+    options.carried("owner", "`owner`");
     owner.map(Yaml::Text)
 }
 
-fn severity(sheet: &mut Sheet) -> Option<Yaml> {
-    let priority = sheet.text("priority")?;
+fn severity(options: &mut Options) -> Option<Yaml> {
+    let priority = options.text("priority")?;
     let Ok(number) = priority.parse::<i64>() else {
-        sheet.dropped("priority", "it is no number: say `severity: info`, `warning` or `critical`");
+        options.dropped("priority", "not a number: set `severity` to `info`, `warning` or `critical`");
         return None;
     };
     let severity = match number {
@@ -276,13 +276,13 @@ fn severity(sheet: &mut Sheet) -> Option<Yaml> {
         2 => "warning",
         _ => "info",
     };
-    sheet.changed("priority", format!("`severity: {severity}`; ElastAlert gives the number no meaning: 1 is read as critical, 2, its default, as warning, more as info"));
+    options.changed("priority", format!("`severity: {severity}`; the number has no meaning in ElastAlert: 1 becomes critical, 2 (the default) warning, anything higher info"));
     Some(Yaml::text(severity))
 }
 
-/// Options with nothing to take them over, and why.
-fn left_behind(sheet: &mut Sheet) {
-    sheet.drop_all(
+/// Options without an equivalent, and why.
+fn left_behind(options: &mut Options) {
+    options.drop_all(
         &[
             "aggregation",
             "aggregation_key",
@@ -294,10 +294,10 @@ fn left_behind(sheet: &mut Sheet) {
             "summary_prefix",
             "summary_suffix",
         ],
-        "messages are not collected: an episode is one message however many matches it has",
+        "messages are not aggregated: an episode is one message, however many matches it has",
     );
-    sheet.drop_all(&["include_fields", "_source_enabled"], "only the fields that the rule needs are read");
-    sheet.drop_all(
+    options.drop_all(&["include_fields", "_source_enabled"], "only the fields that the rule needs are read");
+    options.drop_all(
         &[
             "include_rule_params_in_matches",
             "include_rule_params_in_first_match_only",
@@ -305,34 +305,34 @@ fn left_behind(sheet: &mut Sheet) {
             "add_metadata_alert",
             "metadata_fields",
         ],
-        "nothing is written back into an index",
+        "nothing is written to an index",
     );
-    sheet.drop_all(
+    options.drop_all(
         &["top_count_keys", "top_count_number", "raw_count_keys"],
-        "the message links to the documents, where Kibana counts them",
+        "the message links to the documents in Kibana, which counts them",
     );
-    sheet.drop_all(
+    options.drop_all(
         &["match_enhancements", "run_enhancements_first"],
-        "code in Python does not run here; a filter, or a rule of your own, takes its place",
+        "Python code does not run here; use a filter or a rule plugin instead",
     );
-    sheet.drop_all(
+    options.drop_all(
         &["max_query_size", "max_scrolling_count", "max_scrolling", "scroll_keepalive"],
         "every document is read, however many there are",
     );
-    sheet.dropped("scan_entire_timeframe", "the past is kept as state, and read anew where it was lost");
-    sheet.dropped("doc_type", "mapping types are gone from Elasticsearch");
-    sheet.dropped("category", "there is nothing for it to say; write it into `description`");
-    match sheet.text("timestamp_type").as_deref() {
-        Some("iso") => sheet.carried("timestamp_type", "as the field's mapping says"),
-        Some(_) => sheet.dropped(
+    options.dropped("scan_entire_timeframe", "history is kept as state, and read again if it is lost");
+    options.dropped("doc_type", "Elasticsearch no longer has mapping types");
+    options.dropped("category", "has no equivalent; write it into `description`");
+    match options.text("timestamp_type").as_deref() {
+        Some("iso") => options.carried("timestamp_type", "as the field's mapping defines"),
+        Some(_) => options.dropped(
             "timestamp_type",
-            "the field must be mapped as `date`, in whatever format: its mapping says how it is read",
+            "the field must be mapped as `date`, in any format: the mapping defines how it is parsed",
         ),
         None => {}
     }
-    sheet.drop_all(
+    options.drop_all(
         &["timestamp_format", "timestamp_format_expr", "timestamp_to_datetime_format_expr"],
-        "the field's mapping says how it is read",
+        "the field's mapping defines how it is parsed",
     );
-    sheet.dropped("query_timezone", "bounds are instants, in UTC");
+    options.dropped("query_timezone", "time ranges are in UTC");
 }

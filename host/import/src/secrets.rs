@@ -1,4 +1,4 @@
-//! Credentials, named and never written.
+//! Credentials: referred to by name, never written.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mask::lone_token;
@@ -6,12 +6,12 @@ use crate::node::Node;
 use crate::report::SecretNeeded;
 use crate::yaml::Yaml;
 
-/// The variables that stand in for the secrets of all files. A secret lives here only to tell equal ones.
+/// The variables that replace the secrets of all files. Values are kept only to recognize equal ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
     names: BTreeMap<(String, String), String>,
     needed: BTreeMap<String, String>,
-    /// Variables of the process that the files name themselves.
+    /// Environment variables that the files name themselves.
     pub(crate) variables: BTreeSet<String>,
 }
 
@@ -27,20 +27,19 @@ impl Secrets {
         let origin = format!("`{option}` ({}:{})", node.place.file, node.place.line);
         let (name, what) = match (lone_token(&value), how) {
             (Some(token), None) if self.variables.contains(token) => {
-                (token.to_string(), format!("as for ElastAlert: {origin} names it"))
+                (token.to_string(), format!("the same as for ElastAlert: {origin} names it"))
             }
-            (Some(token), None) => (snake(token), format!("what stands in for `@@{token}@@` of {origin}")),
+            (Some(token), None) => (snake(token), format!("the value of `@@{token}@@` in {origin}")),
             (_, None) => (self.named(wanted, &value), format!("the value of {origin}")),
-            (_, Some(how)) => (
-                self.named(wanted, &value),
-                format!("{} for the value of {origin}", how.replace("{}", "VALUE")),
-            ),
+            (_, Some(how)) => {
+                (self.named(wanted, &value), format!("{}, from {origin}", how.replace("{}", "VALUE")))
+            }
         };
         self.needed.entry(name.clone()).or_insert(what);
         Yaml::map([("env", Yaml::Text(name))])
     }
 
-    /// A variable for something that no file holds.
+    /// A variable for something that is in no file.
     pub(crate) fn new_reference(&mut self, wanted: &str, what: &str) -> Yaml {
         self.needed.entry(wanted.to_string()).or_insert_with(|| what.to_string());
         Yaml::map([("env", Yaml::text(wanted))])
@@ -88,7 +87,7 @@ fn references<'a>(written: &'a Yaml, used: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// A name as environment variables have: `hipchat.token-1` is HIPCHAT_TOKEN_1.
+/// A name for an environment variable: `hipchat.token-1` becomes HIPCHAT_TOKEN_1.
 pub(crate) fn snake(name: &str) -> String {
     let upper: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();

@@ -1,4 +1,4 @@
-//! A file of ElastAlert as nodes that know where they stand: YAML as Python reads it, version 1.1.
+//! A file of ElastAlert as nodes with places: YAML 1.1, as Python reads it.
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ pub(crate) struct Problem {
 /// A file's document.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Document {
-    /// In order; a key may stand twice, and Python takes the last.
+    /// In order; a key may occur twice, and Python takes the last.
     pub(crate) entries: Vec<Entry>,
-    /// Variables of the process that it names.
+    /// Environment variables that it names.
     pub(crate) variables: Vec<(String, Place)>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn parse(file: &Arc<str>, text: &str) -> Result<Document, Problem> {
             Ok((event, span)) => builder.event(event, at(file, span.start.line(), span.start.col()))?,
             Err(error) => {
                 let place = at(file, error.marker().line(), error.marker().col());
-                let hint = "correct the file; Python's YAML would not have read it either".into();
+                let hint = "correct the file; Python's YAML parser rejects it too".into();
                 return Err(Problem {
                     place,
                     message: format!("is not YAML: {}", unmask(error.info())),
@@ -99,17 +99,17 @@ impl Builder {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(problem(place, "begins a second document", "write one rule per file"));
+                    return Err(problem(place, "starts a second document", "write one rule per file"));
                 }
                 Ok(())
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                // What it stands for is read where it is written: that is where it would be mended.
+                // An alias's value has the place where it is written: that is where to fix it.
                 Some(node) => {
                     self.nodes += size(&node);
                     self.add(node, 0, place)
                 }
-                None => Err(problem(place, "is an alias within itself", "write the value out")),
+                None => Err(problem(place, "is an alias that contains itself", "write the value out")),
             },
             Event::Scalar(text, style, anchor, tag) => {
                 let node = self.scalar(&text, style, tag.as_deref(), &place);
@@ -135,8 +135,8 @@ impl Builder {
     fn enter(&mut self, open: Open) -> Result<(), Problem> {
         if self.open.len() >= DEPTH_MAX {
             let (Open::List { place, .. } | Open::Map { place, .. }) = open;
-            let message = format!("is nested more than {DEPTH_MAX} deep");
-            return Err(problem(place, &message, "write it flatter"));
+            let message = format!("is nested more than {DEPTH_MAX} levels deep");
+            return Err(problem(place, &message, "flatten it"));
         }
         self.open.push(open);
         Ok(())
@@ -171,8 +171,8 @@ impl Builder {
                     None => {
                         return Err(problem(
                             place,
-                            "a key must be a text",
-                            "put a text that begins with `{` or `[` in quotes",
+                            "a key must be a string",
+                            "quote a string that begins with `{` or `[`",
                         ));
                     }
                 },

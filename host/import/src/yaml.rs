@@ -1,14 +1,14 @@
-//! What is written: a small tree, and YAML of it that is pleasant to read.
+//! The output: a small tree, and readable YAML for it.
 //!
-//! The serde emitters that are kept up put `@@TOKEN@@` in quotes, which makes a text of what may be a number, and have
-//! one style for all: hence this one. What it writes is read again by `watchbell-manifest` in the tests.
+//! The maintained serde emitters quote `@@TOKEN@@`, which turns what may be a number into a string, and have one style
+//! for everything: hence this one. The tests read its output with `watchbell-manifest`.
 use crate::mask::lone_token;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Yaml {
     Null,
     Bool(bool),
-    /// As it is to be written.
+    /// Exactly as written.
     Number(String),
     Text(String),
     /// A token that stands for a value of any type: it is written without quotes.
@@ -17,7 +17,7 @@ pub(crate) enum Yaml {
     Map(Vec<(String, Yaml)>),
 }
 
-/// What fits into a line stays on it.
+/// Values that fit within this many characters stay on one line.
 const WIDTH: usize = 100;
 
 impl Yaml {
@@ -181,13 +181,13 @@ fn plain(value: &Yaml) -> String {
     }
 }
 
-/// A text on one line, in quotes if it could be read as anything else.
+/// A string on one line, quoted if it could be read as anything else.
 fn scalar(text: &str, in_flow: bool) -> String {
     if is_plain(text, in_flow) { text.to_string() } else { quoted(text) }
 }
 
 fn is_plain(text: &str, in_flow: bool) -> bool {
-    // What YAML 1.1 takes for more than text is put in quotes too: people have it in their fingers.
+    // What YAML 1.1 does not read as a string is quoted too: people still expect it.
     const WORDS: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "~"];
     let inner = |c: char| match c {
         ' ' | '_' | '.' | '/' | '-' | '*' | '+' | '(' | ')' | '%' | '=' | '$' | ';' | '^' | '<' | '>'
@@ -353,7 +353,7 @@ mod tests {
         fn what_is_written_is_read_as_it_was(tree in tree()) {
             let text = document("A comment.", &[("k".into(), tree.clone())]);
             let read = crate::tree::parse(&"x".into(), &text);
-            let read = read.map(|document| crate::sheet::as_yaml(&document.entries[0].value));
+            let read = read.map(|document| crate::options::as_yaml(&document.entries[0].value));
             proptest::prop_assert_eq!(read.as_ref(), Ok(&tree), "{}", text);
         }
     }

@@ -1,6 +1,6 @@
 //! Whatever is read: nothing panics, every option is accounted for, and places are where they are said to be.
 use proptest::prelude::*;
-use watchbell_import::{Import, Settings, Source, import};
+use watchbell_import::{Import, Settings, SourceFile, import};
 use watchbell_manifest::{Options, load};
 
 mod fake;
@@ -107,12 +107,12 @@ const BASES: &[&str] = &[
          hive_alert_config: {type: x}\nmetric_agg_key: a\nmetric_agg_type: avg\nmax_threshold: 5\nbuffer_time: {minutes: 5}",
 ];
 
-fn source(path: &str, text: String) -> Source {
-    Source { path: path.into(), text: Ok(text) }
+fn source(path: &str, text: String) -> SourceFile {
+    SourceFile { path: path.into(), text: Ok(text) }
 }
 
 /// Every place lies in its file, and an option's name stands at its place.
-fn places_hold(sources: &[Source], settings: &Settings<'_>) -> Result<(), TestCaseError> {
+fn places_hold(sources: &[SourceFile], settings: &Settings<'_>) -> Result<(), TestCaseError> {
     let made = import(sources, settings);
     for option in &made.report.options {
         let place = &option.place;

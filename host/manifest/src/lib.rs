@@ -22,7 +22,7 @@ mod bind; // documents → what they mean
 mod shown; // what texts show, and whether it is there
 mod load; // all of it, in order
 mod render; // the bundle in force, for people
-mod trial; // what a rule must find, and when
+mod testing; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, TargetSpec};
 pub use calendar::with_day;
@@ -39,4 +39,4 @@ pub use rule_limits::RuleLimits;
 pub use schema::{schema_environment, schema_rule, schema_test};
 pub use secret::{Secret, SecretFault, SecretOr, SecretRef};
 pub use shown::{Fields, KnownDocuments, Shown, ShownOf, details, unknown};
-pub use trial::{Documents, Never, Offset, Point, Test, TestFault, TestFile, Wanted, load_tests};
+pub use testing::{Documents, Never, Offset, Point, Test, TestFault, TestFile, Wanted, load_tests};

@@ -3,8 +3,8 @@ use watchbell_contract as contract;
 use watchbell_sdk::testing::{Answer, Call, Runner};
 use watchbell_sdk::wire::types as wire;
 use watchbell_sdk::{
-    AnyOf, Ask, Buckets, Calc, ClusterView, Duration, Evidence, Fault, Finding, Hits, Kind, Labels, Metric,
-    NamedFilter, Plan, Problem, Question, Range, RawSearch, Signal, Timestamp,
+    AnyOf, Ask, Buckets, Calc, ClusterView, Duration, Evidence, Fault, Finding, Hits, Labels, Metric,
+    NamedFilter, Plan, Problem, Question, Range, RawSearch, Signal, SignalKind, Timestamp,
 };
 
 use crate::{GuestFault, Limits, RuleModule, RunError};
@@ -144,9 +144,9 @@ fn signal(signal: contract::Signal) -> Signal {
         at: Timestamp(signal.at.0),
         until: signal.until.map(|until| Timestamp(until.0)),
         kind: match signal.kind {
-            contract::SignalKind::Firing => Kind::Firing,
-            contract::SignalKind::Clear => Kind::Clear,
-            contract::SignalKind::Event => Kind::Event,
+            contract::SignalKind::Firing => SignalKind::Firing,
+            contract::SignalKind::Clear => SignalKind::Clear,
+            contract::SignalKind::Event => SignalKind::Event,
         },
         value: signal.value,
         threshold: signal.threshold,

@@ -4,18 +4,18 @@ use watchbell_sdk::http::Response;
 
 use crate::calendar;
 
-/// One line of the table that tells what answers mean.
+/// One line of the table that defines what answers mean.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
-    /// Numbers (`429`) and hundreds (`"5xx"`).
+    /// Codes (`429`) and classes (`"5xx"`).
     status: Vec<Statuses>,
-    /// What must hold of a JSON body as well.
+    /// A condition that a JSON body must also meet.
     body: Option<BodyTest>,
     is: Is,
-    /// Where the body says what the receiver calls the message.
+    /// Where the body has the receiver's id of the message.
     reference: Option<String>,
-    /// Where the body says in how many seconds to come again, if no `Retry-After` does.
+    /// Where the body has the seconds to wait, used without a `Retry-After` header.
     after: Option<String>,
 }
 
@@ -49,14 +49,14 @@ pub(crate) enum Meaning {
     Unavailable { retry_after: Option<u64> },
 }
 
-/// A receiver that asks for more is asked again after this, in milliseconds.
+/// The longest wait that a receiver can ask for, in milliseconds.
 const RETRY_AFTER_MAX: u64 = 24 * 3_600_000;
 
 /// How much of an answer is quoted, in characters.
 const QUOTE_MAX: usize = 200;
 
 impl Answer {
-    /// Whether an answer of this status always fits.
+    /// Whether every answer with this status matches.
     #[cfg(test)]
     pub(crate) fn is_about(&self, status: u16) -> bool {
         self.body.is_none() && self.status.iter().any(|statuses| statuses.hold(status))
@@ -71,7 +71,7 @@ impl Answer {
     }
 }
 
-/// What an answer means by the first line that fits it.
+/// What an answer means, by the first line that matches it.
 pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
     let body: Option<Json> = serde_json::from_slice(&response.body).ok();
     let at = |pointer: &Option<String>| body.as_ref()?.pointer(pointer.as_deref()?);
@@ -92,7 +92,7 @@ pub(crate) fn read(answers: &[Answer], response: &Response) -> Meaning {
     }
 }
 
-/// An answer in words, for the log and for the dead letter. `reason`: where in its body the receiver gives one.
+/// Describes an answer, for the log and the dead letter. `reason`: where the body has the receiver's reason.
 pub(crate) fn told(reason: Option<&str>, product: &str, response: &Response) -> String {
     let body: Option<Json> = serde_json::from_slice(&response.body).ok();
     let reason = reason.and_then(|pointer| body.as_ref()?.pointer(pointer)?.as_str());

@@ -1,12 +1,12 @@
-//! One alerter for every product that takes its messages over HTTP. What sets one product apart from another is a
-//! folder of data under `vendors/`; this code knows none of them by name.
-mod vendors; // the list of products
-mod vendor; // what the data of one says
-mod facts; // what templates may name
+//! One alerter for every product that receives messages over HTTP. A product is a folder of data under `products/`;
+//! this code knows none of them by name.
+mod products; // the list of products
+mod product; // the definition of one product
+mod context; // the names that templates may use
 mod calendar; // instants as people and HTTP write them
-mod words; // one template string: minijinja, typed
-mod tree; // a JSON tree of them, whose shape no value can change
-mod request; // the tree, as a request
+mod template; // one template string: minijinja, typed
+mod json_template; // a JSON tree of templates, whose structure no value can change
+mod request; // builds the request
 mod answer; // what the receiver's answer means
 
 use std::collections::BTreeSet;
@@ -16,30 +16,30 @@ use watchbell_sdk::http::send;
 use watchbell_sdk::{AlertRefusal, Alerter, Fault, Intent, Product, Receipt};
 
 use answer::Meaning;
-use facts::Facts;
-use tree::Tree;
+use context::Context;
+use json_template::JsonTemplate;
 
 pub struct AlerterHttp;
 
 #[watchbell_sdk::alerter(name = "http")]
 impl Alerter for AlerterHttp {
     fn products() -> Vec<Product> {
-        vendors::names().filter_map(|name| Some(vendors::find(name).ok()?.product(name))).collect()
+        products::names().filter_map(|name| Some(products::find(name).ok()?.product(name))).collect()
     }
 
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>> {
         let whole = |message: String| vec![Fault::new("", message)];
-        let vendor = vendors::find(product).map_err(whole)?;
+        let spec = products::find(product).map_err(whole)?;
         let params: Json =
             serde_json::from_str(params).map_err(|error| whole(format!("not JSON: {error}")))?;
         let mut faults = BTreeSet::new();
-        for (pointer, template) in vendor.templates(&params) {
-            Tree::from_params(template).check(pointer, &mut faults);
+        for (pointer, template) in spec.templates(&params) {
+            JsonTemplate::from_params(template).check(pointer, &mut faults);
         }
-        if let Some((body, form)) = vendor.clash(&params) {
-            faults.insert((form.to_owned(), format!("a form takes the place of `{body}`: give one of them")));
+        if let Some((body, form)) = spec.clash(&params) {
+            faults.insert((form.to_owned(), format!("`form` replaces `{body}`: set only one of them")));
         }
-        if let Err(message) = vendor.answers(&params) {
+        if let Err(message) = spec.answers(&params) {
             faults.insert(("/answers".to_owned(), message));
         }
         if faults.is_empty() {
@@ -49,27 +49,28 @@ impl Alerter for AlerterHttp {
     }
 
     fn deliver(product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal> {
-        let vendor = vendors::find(product).map_err(AlertRefusal::refused)?;
+        let spec = products::find(product).map_err(AlertRefusal::refused)?;
         let params: Json = serde_json::from_str(params)
             .map_err(|error| AlertRefusal::refused(format!("the parameters are not JSON: {error}")))?;
-        let facts = Facts::of(&intent, &params);
-        let request = request::build(&vendor, &params, &facts).map_err(|(path, message)| {
+        let context = Context::of(&intent, &params);
+        let request = request::build(&spec, &params, &context).map_err(|(path, message)| {
             AlertRefusal::refused(format!("the template at `{path}` of `{product}` failed: {message}"))
         })?;
         let bytes = request::body_bytes(&request);
-        if bytes > vendor.bytes_max {
-            let reason = format!("a body of {bytes} bytes; `{product}` takes {} at most", vendor.bytes_max);
+        if bytes > spec.bytes_max {
+            let reason =
+                format!("the body has {bytes} bytes; `{product}` accepts at most {}", spec.bytes_max);
             return Err(AlertRefusal::refused(reason));
         }
-        let answers = vendor.answers(&params).map_err(AlertRefusal::refused)?;
+        let answers = spec.answers(&params).map_err(AlertRefusal::refused)?;
         let response = send(&request)?;
         match answer::read(&answers, &response) {
             Meaning::Delivered { reference } => Ok(Receipt { reference }),
             Meaning::Refused => {
-                Err(AlertRefusal::Refused(answer::told(vendor.reason.as_deref(), product, &response)))
+                Err(AlertRefusal::Refused(answer::told(spec.reason.as_deref(), product, &response)))
             }
             Meaning::Unavailable { retry_after } => Err(AlertRefusal::Unavailable {
-                reason: answer::told(vendor.reason.as_deref(), product, &response),
+                reason: answer::told(spec.reason.as_deref(), product, &response),
                 retry_after,
             }),
         }

@@ -1,17 +1,17 @@
 use serde_json::{Map, Value as Json};
 use watchbell_sdk::http::{Body, Request};
 
-use crate::facts::Facts;
-use crate::tree::{Failure, Scene, Tree};
-use crate::vendor::Vendor;
-use crate::words::Words;
+use crate::context::Context;
+use crate::json_template::{Failure, JsonTemplate, Scope};
+use crate::product::ProductSpec;
+use crate::template::Templates;
 
-/// The request that delivers a message.
-pub(crate) fn build(vendor: &Vendor, params: &Json, facts: &Facts) -> Result<Request, Failure> {
-    let template = &vendor.request;
-    let words = if vendor.is_mrkdwn() { Words::of_mrkdwn() } else { Words::new() };
-    let scene = Scene { words: &words, params, facts };
-    let render = |tree: &Json, part: &'static str| match Tree::from_vendor(tree).render(scene) {
+/// Builds the request that delivers a message.
+pub(crate) fn build(spec: &ProductSpec, params: &Json, context: &Context) -> Result<Request, Failure> {
+    let template = &spec.request;
+    let templates = if spec.is_mrkdwn() { Templates::of_mrkdwn() } else { Templates::new() };
+    let scope = Scope { templates: &templates, params, context };
+    let render = |tree: &Json, part: &'static str| match JsonTemplate::from_product(tree).render(scope) {
         Ok(None | Some(Json::Null)) => Ok(None),
         Err((at, message)) if at.is_empty() => Err((format!("/{part}"), message)),
         rendered => rendered,
@@ -28,7 +28,7 @@ pub(crate) fn build(vendor: &Vendor, params: &Json, facts: &Facts) -> Result<Req
         Some(one) => vec![one],
     };
     let mut request = Request::new(scalar(render(&template.method, "method")?, "method")?, body);
-    request.path = path(vendor, params, facts)?;
+    request.path = path(spec, params, context)?;
     request.query = pairs(render(&template.query, "query")?.into_iter().collect(), "query")?;
     request.headers = pairs(headers, "headers")?;
     for (_, value) in &mut request.headers {
@@ -49,19 +49,19 @@ pub(crate) fn body_bytes(request: &Request) -> usize {
     }
 }
 
-fn path(vendor: &Vendor, params: &Json, facts: &Facts) -> Result<String, Failure> {
-    let source = match &vendor.request.path {
-        Json::Object(members) => match members.get(Tree::TEMPLATE).and_then(Json::as_str) {
+fn path(spec: &ProductSpec, params: &Json, context: &Context) -> Result<String, Failure> {
+    let source = match &spec.request.path {
+        Json::Object(members) => match members.get(JsonTemplate::TEMPLATE).and_then(Json::as_str) {
             Some(pointer) => params.pointer(pointer).unwrap_or(&Json::Null),
             None => &Json::Null,
         },
         path => path,
     };
     let source = source.as_str().unwrap_or_default();
-    Words::path(source, facts).map_err(|message| ("/path".to_owned(), message))
+    Templates::path(source, context).map_err(|message| ("/path".to_owned(), message))
 }
 
-/// The members of objects as pairs, of which a later one takes the place of an earlier one of its name.
+/// The members of objects as pairs; a later one replaces an earlier one of the same name.
 fn pairs(objects: Vec<Json>, part: &str) -> Result<Vec<(String, String)>, Failure> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for object in objects {

@@ -1,4 +1,4 @@
-//! Every file in `vendors/*/golden/`: a message and parameters in, the exact request and the outcome out.
+//! Every file in `products/*/golden/`: a message and parameters in, the exact request and the outcome out.
 //!
 //! `BLESS=1 cargo test -p alerter-http` accepts what comes out.
 use std::fs;
@@ -46,7 +46,7 @@ fn holds(product: &Product, path: &Path, bless: bool) -> Result<(), Failed> {
 }
 
 fn golden_files(product: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vendors").join(product).join("golden");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("products").join(product).join("golden");
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())

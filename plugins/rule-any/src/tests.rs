@@ -1,5 +1,5 @@
 use watchbell_sdk::testing::case::{Case, ORIGIN};
-use watchbell_sdk::{Kind, Timestamp};
+use watchbell_sdk::{SignalKind, Timestamp};
 
 use super::*;
 
@@ -27,7 +27,9 @@ fn every_document_is_announced_once() {
         case(&[]).lateness(SECOND * 90).documents(SECOND, 5, SECOND * 20, json!({ "a": 1 })).run::<Any>();
     let at: Vec<Timestamp> = told.iter().map(|signal| signal.at).collect();
     assert_eq!(at, [1, 21, 41, 61, 81].map(|secs| ORIGIN + SECOND * secs));
-    assert!(told.iter().all(|signal| signal.kind == Kind::Event && signal.summary == "a document matched"));
+    assert!(
+        told.iter().all(|signal| signal.kind == SignalKind::Event && signal.summary == "a document matched")
+    );
 }
 
 #[test]

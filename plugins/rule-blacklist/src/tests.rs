@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Json, Native};
-use watchbell_sdk::{Ask, Kind};
+use watchbell_sdk::{Ask, SignalKind};
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn listed_values_are_announced_and_others_are_not() {
         .document(secs(5), json!({ "user": ["bob", "mallory", "eve"] }));
     assert_eq!(told(&case), of(&[(2, "eve"), (5, "mallory")]));
     let signals = case.run::<Blacklist>();
-    assert!(signals.iter().all(|signal| signal.kind == Kind::Event));
+    assert!(signals.iter().all(|signal| signal.kind == SignalKind::Event));
     assert_eq!(signals[1].details, r#"{"field":"user","value":"mallory","values":["mallory","eve"]}"#);
     let evidence = signals[0].evidence.as_ref().unwrap();
     assert_eq!((evidence.newest, evidence.over.start), (1, ORIGIN + secs(2)));
@@ -100,7 +100,7 @@ fn all_faults_of_the_parameters_are_told() {
         "/values: must list at least one value\n/field: must name a field"
     );
     let message = fault(json!({ "field": "user", "values": ["ok", "/(/"] }));
-    assert!(message.starts_with("/values/1: `/(/` is no regular expression"), "{message}");
+    assert!(message.starts_with("/values/1: `/(/` is not a valid regular expression"), "{message}");
     assert!(fault(json!({ "field": "user", "blacklist": [] })).contains("unknown field `blacklist`"));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use proptest::strategy::Strategy;
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Native, Runner};
 
@@ -30,7 +30,7 @@ fn rule(max: Option<u32>, min: Option<u32>) -> Case {
 fn told(signals: &[Signal]) -> Vec<String> {
     let mut signals: Vec<_> = signals.iter().collect();
     signals.sort_by_key(|signal| (signal.at, signal.labels.clone()));
-    let sign = |kind| if kind == Kind::Clear { '-' } else { '+' };
+    let sign = |kind| if kind == SignalKind::Clear { '-' } else { '+' };
     let secs = |at: Timestamp| at.since(ORIGIN).millis() / 1_000;
     signals.iter().map(|signal| format!("{}{}", sign(signal.kind), secs(signal.at))).collect()
 }
@@ -114,7 +114,11 @@ fn one_value_after_a_silence_is_not_enough() {
         let mut signals = case.run::<Cardinality>();
         // Without a key there were too few before the first came.
         signals.retain(|signal| signal.at > ORIGIN + secs(600));
-        assert!(signals.iter().all(|signal| signal.kind == Kind::Firing), "{key:?}: {:?}", told(&signals));
+        assert!(
+            signals.iter().all(|signal| signal.kind == SignalKind::Firing),
+            "{key:?}: {:?}",
+            told(&signals)
+        );
         assert_eq!(told(&signals)[..2], ["+1200", "+1500"], "{key:?}");
         assert_eq!(told(&signals).last().unwrap(), "+3600", "{key:?}");
     }
@@ -334,7 +338,7 @@ fn found(signals: &[Signal]) -> Vec<(u64, u8, bool, u64)> {
         .map(|signal| {
             let at = signal.at.since(ORIGIN).millis() / 1_000;
             let key = signal.labels.0[0].as_deref().unwrap().parse().unwrap();
-            (at, key, signal.kind == Kind::Firing, signal.value.unwrap() as u64)
+            (at, key, signal.kind == SignalKind::Firing, signal.value.unwrap() as u64)
         })
         .collect();
     found.sort_unstable();

@@ -57,7 +57,7 @@ impl Rule for Change {
             faults.push(Fault::new("/fields", "must name at least one field"));
         }
         if self.timeframe.is_some_and(Duration::is_zero) {
-            faults.push(Fault::new("/timeframe", "must be longer than nothing"));
+            faults.push(Fault::new("/timeframe", "must be longer than zero"));
         }
         if faults.is_empty() { Ok(Plan::rows(self.timeframe.unwrap_or(HISTORY))) } else { Err(faults) }
     }

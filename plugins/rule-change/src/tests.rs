@@ -1,5 +1,5 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Native, take_logs};
 
@@ -50,7 +50,7 @@ fn a_value_that_differs_from_the_last_is_announced() {
     let expected = [(3, "status: up is now down".to_owned()), (5, "status: down is now up".to_owned())];
     assert_eq!(told(&case), expected);
     let signal = case.run::<Change>().remove(0);
-    assert_eq!((signal.kind, signal.labels), (Kind::Event, Labels(vec![Some("ann".into())])));
+    assert_eq!((signal.kind, signal.labels), (SignalKind::Event, Labels(vec![Some("ann".into())])));
     assert_eq!(signal.details, r#"{"changed":["status"],"old_value":["up"],"new_value":["down"]}"#);
     // The document that differs, and the one before it.
     let evidence = signal.evidence.unwrap();

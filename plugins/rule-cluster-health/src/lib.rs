@@ -97,7 +97,7 @@ impl Rule for ClusterHealth {
             faults.push(Fault::new("", message));
         }
         if self.every.is_zero() {
-            faults.push(Fault::new("/every", "must be longer than nothing"));
+            faults.push(Fault::new("/every", "must be longer than zero"));
         }
         if self.disk_used_percent.as_ref().is_some_and(|disks| !(0.0..=100.0).contains(&disks.above)) {
             faults.push(Fault::new("/disk_used_percent/above", "must be from 0 to 100"));

@@ -1,6 +1,6 @@
 //! What a cluster says of itself, written down, and what is made of it.
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
 use watchbell_sdk::testing::{Json, Native};
 
@@ -66,7 +66,7 @@ fn a_status_fires_at_its_own_and_at_worse() {
     };
     let yellow = case("yellow").run::<ClusterHealth>();
     assert_eq!(told(&yellow), [(120, "status yellow"), (180, "status red")]);
-    assert_eq!((yellow[0].kind, yellow[0].until), (Kind::Firing, Some(ORIGIN + secs(240))));
+    assert_eq!((yellow[0].kind, yellow[0].until), (SignalKind::Firing, Some(ORIGIN + secs(240))));
     assert_eq!((yellow[1].value, yellow[1].threshold), (Some(2.0), Some(1.0)));
     assert_eq!(details(&yellow[1]), json!({ "status": "red", "nodes": 3, "pending_tasks": 0 }));
     assert_eq!(told(&case("red").run::<ClusterHealth>()), [(180, "status red")]);
@@ -208,7 +208,7 @@ fn all_faults_of_the_parameters_are_told() {
         told(json!({ "every": "0s" }), &["host"]),
         ": it watches the cluster as a whole: leave `key:` out of the manifest\n\
          : give at least one of `status`, `unassigned_shards`, `disk_used_percent`, `pending_tasks` and `gate`\n\
-         /every: must be longer than nothing"
+         /every: must be longer than zero"
     );
     assert_eq!(
         told(json!({ "disk_used_percent": { "above": 101 } }), &[]),

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::testing::case::{Case, Expected, ExpectedKind, ORIGIN};
 use watchbell_sdk::testing::{Json, Native, Runner};
-use watchbell_sdk::{Ask, Kind};
+use watchbell_sdk::{Ask, SignalKind};
 
 use super::*;
 
@@ -24,12 +24,12 @@ fn edit(mut case: Case, params: Json) -> Case {
 }
 
 /// When levels began and ended, by the first label: what is told again is left out.
-fn changes(case: &Case) -> Vec<(u64, Option<String>, Kind)> {
+fn changes(case: &Case) -> Vec<(u64, Option<String>, SignalKind)> {
     let mut signals = case.run::<Flatline>();
     signals.sort_by(|a, b| (a.at, &a.labels).cmp(&(b.at, &b.labels)));
     let mut low = BTreeSet::new();
     let changed = signals.into_iter().filter(|signal| match signal.kind {
-        Kind::Firing => low.insert(signal.labels.clone()),
+        SignalKind::Firing => low.insert(signal.labels.clone()),
         _ => low.remove(&signal.labels),
     });
     changed
@@ -40,7 +40,7 @@ fn changes(case: &Case) -> Vec<(u64, Option<String>, Kind)> {
         .collect()
 }
 
-fn level(at: u64, label: &str, kind: Kind) -> (u64, Option<String>, Kind) {
+fn level(at: u64, label: &str, kind: SignalKind) -> (u64, Option<String>, SignalKind) {
     (at, Some(label.to_owned()), kind)
 }
 
@@ -91,8 +91,8 @@ fn the_threshold_is_how_many_there_must_be() {
         rule(threshold).every(secs(2)).documents(secs(0), 200, secs(5), json!({})).until(secs(300))
     };
     // Four within 20 s, and nothing before the first.
-    assert_eq!(changes(&case(4)), [(2, None, Kind::Firing), (16, None, Kind::Clear)]);
-    assert_eq!(changes(&case(5)), [(2, None, Kind::Firing)]);
+    assert_eq!(changes(&case(4)), [(2, None, SignalKind::Firing), (16, None, SignalKind::Clear)]);
+    assert_eq!(changes(&case(5)), [(2, None, SignalKind::Firing)]);
     let told = case(5).run::<Flatline>();
     assert_eq!((told[5].value, told[5].threshold), (Some(4.0), Some(5.0)));
     assert_eq!(told[5].summary, "4 events within 20s, fewer than 5");
@@ -104,16 +104,16 @@ fn a_key_is_judged_once_it_was_known_for_a_timeframe() {
         let case = rule(threshold).key(["host"]).documents(secs(3), 3, secs(1), json!({ "host": "a" }));
         case.documents(secs(3), 100, secs(1), json!({ "host": "b" })).until(secs(40))
     };
-    assert_eq!(changes(&case(1)), [level(26, "a", Kind::Firing)]);
-    assert_eq!(changes(&case(3)), [level(24, "a", Kind::Firing)]);
+    assert_eq!(changes(&case(1)), [level(26, "a", SignalKind::Firing)]);
+    assert_eq!(changes(&case(3)), [level(24, "a", SignalKind::Firing)]);
     // Too few from the start; but only after 24 s is that known.
-    assert_eq!(changes(&case(9)), [level(24, "a", Kind::Firing)]);
+    assert_eq!(changes(&case(9)), [level(24, "a", SignalKind::Firing)]);
 }
 
 #[test]
 fn a_missing_key_field_is_a_group_of_its_own() {
     let case = rule(1).key(["host"]).document(secs(3), json!({})).until(secs(30));
-    assert_eq!(changes(&case), [(24, None, Kind::Firing)]);
+    assert_eq!(changes(&case), [(24, None, SignalKind::Firing)]);
 }
 
 #[test]
@@ -139,8 +139,11 @@ fn an_expected_key_is_told_of_though_it_was_never_seen() {
         of.into_iter().map(|(at, _, kind)| (*at <= 10, *at, *kind)).collect()
     };
     assert!(of("b").is_empty());
-    assert!(matches!(of("a")[..], [(true, _, Kind::Firing)]), "{fired:?}");
-    assert!(matches!(of("7")[..], [(true, _, Kind::Firing), (false, 102, Kind::Clear)]), "{fired:?}");
+    assert!(matches!(of("a")[..], [(true, _, SignalKind::Firing)]), "{fired:?}");
+    assert!(
+        matches!(of("7")[..], [(true, _, SignalKind::Firing), (false, 102, SignalKind::Clear)]),
+        "{fired:?}"
+    );
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn an_expected_key_is_read_by_the_type_of_its_field() {
         let case = case.documents(secs(0), 200, secs(1), json!({ "port": 800 }));
         let case = case.documents(secs(0), 200, secs(1), json!({ "port": 7 })).until(secs(180));
         let told: BTreeSet<_> = changes(&case).into_iter().map(|(_, label, kind)| (label, kind)).collect();
-        let silent = |label: &str| (Some(label.to_owned()), Kind::Firing);
+        let silent = |label: &str| (Some(label.to_owned()), SignalKind::Firing);
         assert_eq!(told, BTreeSet::from([silent("true"), silent("x")]), "{fetch}");
     }
 }
@@ -178,7 +181,7 @@ fn a_document_that_is_late_but_within_is_counted() {
         case.documents[1].arrives = Some(secs(arrives));
         case
     };
-    assert_eq!(changes(&case(30)), [(38, None, Kind::Firing)].map(|(at, k, kind)| (at + 14, k, kind)));
+    assert_eq!(changes(&case(30)), [(38, None, SignalKind::Firing)].map(|(at, k, kind)| (at + 14, k, kind)));
     // What was told while it was missing lapses: the level is not told again.
     let told = case(44).run::<Flatline>();
     let times: Vec<_> = told.iter().map(|signal| signal.at.since(ORIGIN).millis() / 1_000).collect();
@@ -269,7 +272,7 @@ fn keyed(threshold: u32, events: &Events) -> Case {
 }
 
 /// What must be told, by looking at all events at every grid point.
-fn oracle(threshold: u32, events: &Events) -> Vec<(u64, Option<String>, Kind)> {
+fn oracle(threshold: u32, events: &Events) -> Vec<(u64, Option<String>, SignalKind)> {
     let mut changes = Vec::new();
     let keys: BTreeMap<u8, u64> =
         events.iter().rev().map(|(at, k)| (*k, *at)).fold(BTreeMap::new(), |mut firsts, (k, at)| {
@@ -284,7 +287,11 @@ fn oracle(threshold: u32, events: &Events) -> Vec<(u64, Option<String>, Kind)> {
             let is_low = (first / 2 + 1) * 2 + 20 <= at && within < threshold as usize;
             let changed = if is_low { low.insert(*k) } else { low.remove(k) };
             if changed {
-                changes.push(level(at, &k.to_string(), if is_low { Kind::Firing } else { Kind::Clear }));
+                changes.push(level(
+                    at,
+                    &k.to_string(),
+                    if is_low { SignalKind::Firing } else { SignalKind::Clear },
+                ));
             }
         }
     }

@@ -7,10 +7,10 @@ use watchbell_sdk::prelude::*;
 use watchbell_sdk::{KEYS_MAX, cell, cell_start};
 
 mod firing; // what the keys that fire have had
-mod who; // counts first, documents of few keys then
+mod prefilter; // counts first, documents of few keys then
 
 use firing::{Count, Exactness, Firing};
-use who::Who;
+use prefilter::Prefilter;
 
 #[cfg(test)]
 mod tests;
@@ -41,12 +41,12 @@ enum Fetch {
     WhoThenWhen,
 }
 
-/// Of `windows` and `who`, one is used.
+/// Of `windows` and `prefilter`, one is used.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Counted {
     /// A window that has fired is dropped, so each holds fewer than `num_events` events.
     windows: KeyMap<EventWindow, KEYS_MAX, WINDOWS_BYTES_MAX>,
-    who: Who,
+    prefilter: Prefilter,
     firing: Firing,
 }
 
@@ -65,7 +65,7 @@ impl Rule for Frequency {
 
     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
         if self.timeframe.is_zero() {
-            return Err(Fault::new("/timeframe", "must be longer than nothing").into());
+            return Err(Fault::new("/timeframe", "must be longer than zero").into());
         }
         match self.fetch {
             Fetch::Hits => Ok(Plan::rows(self.timeframe)),
@@ -87,7 +87,7 @@ impl Rule for Frequency {
         match self.fetch {
             Fetch::Hits if round == 0 => vec![Question::hits(over)],
             Fetch::Hits => vec![],
-            Fetch::WhoThenWhen => counted.who.ask(self, round, over, key),
+            Fetch::WhoThenWhen => counted.prefilter.ask(self, round, over, key),
         }
     }
 
@@ -96,12 +96,12 @@ impl Rule for Frequency {
     }
 
     fn scout(&self, row: &Row<'_>, counted: &mut Counted) {
-        counted.who.scout(self, row, &counted.firing);
+        counted.prefilter.scout(self, row, &counted.firing);
     }
 
     fn row(&self, row: &Row<'_>, counted: &mut Counted, out: &mut Signals) {
         if self.fetch == Fetch::WhoThenWhen {
-            return counted.who.row(self, row, &mut counted.firing, out);
+            return counted.prefilter.row(self, row, &mut counted.firing, out);
         }
         let window = counted.windows.entry(row.key());
         window.push(row.time(), self.timeframe);
@@ -118,10 +118,10 @@ impl Rule for Frequency {
         if counted.firing.is_empty() {
             return;
         }
-        let Counted { who, firing, .. } = counted;
+        let Counted { prefilter, firing, .. } = counted;
         match self.fetch {
             Fetch::Hits => firing.check(self, at, |_| 0, out),
-            Fetch::WhoThenWhen => firing.check(self, at, |key| who.unseen(self, key, at), out),
+            Fetch::WhoThenWhen => firing.check(self, at, |key| prefilter.unseen(self, key, at), out),
         }
     }
 
@@ -131,7 +131,7 @@ impl Rule for Frequency {
             Fetch::Hits => counted
                 .windows
                 .retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
-            Fetch::WhoThenWhen => counted.who.settle(self, at),
+            Fetch::WhoThenWhen => counted.prefilter.settle(self, at),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The event windows of ElastAlert's `frequency`, on a timeline; and the promises that windows and restarts keep.
 use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
 
 use super::*;
@@ -71,7 +71,7 @@ fn a_signal_says_what_was_counted() {
     }];
     case.check::<Frequency>();
     let told = case.run::<Frequency>();
-    assert_eq!((told[0].kind, told[0].threshold), (Kind::Firing, Some(3.0)));
+    assert_eq!((told[0].kind, told[0].threshold), (SignalKind::Firing, Some(3.0)));
     let evidence = told[0].evidence.as_ref().unwrap();
     assert_eq!(evidence.newest, 3);
     assert_eq!(evidence.over, Range::new(ORIGIN + secs(10), ORIGIN + secs(20) + Duration(1)));
@@ -186,7 +186,7 @@ fn parameters_are_checked() {
     };
     assert_eq!(
         fault(json!({ "num_events": 1, "timeframe": "0s" })).unwrap_err(),
-        "/timeframe: must be longer than nothing"
+        "/timeframe: must be longer than zero"
     );
     for (params, says) in [
         (json!({ "num_events": 0, "timeframe": "1s" }), "nonzero"),

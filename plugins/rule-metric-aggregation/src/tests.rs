@@ -1,6 +1,6 @@
 //! Metrics of whole timeframes, of one step or of several, on a timeline.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::Native;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
@@ -68,7 +68,7 @@ fn each_metric_is_made_of_a_whole_timeframe() {
 fn a_signal_says_what_was_measured() {
     let case = values(rule("avg", json!({ "max_threshold": 0.8 })), 10, &[0.9, 1.0]).until(secs(60));
     let found = &case.run::<MetricAggregation>()[0];
-    assert_eq!((found.kind, found.value, found.threshold), (Kind::Firing, Some(0.95), Some(0.8)));
+    assert_eq!((found.kind, found.value, found.threshold), (SignalKind::Firing, Some(0.95), Some(0.8)));
     assert_eq!(found.until, Some(ORIGIN + secs(120)));
     assert_eq!(found.summary, "avg of n 0.95 within 1m, above 0.8");
     assert_eq!(found.details, r#"{"metric":"avg","field":"n","value":0.95,"documents":2,"crossed":"above"}"#);
@@ -162,9 +162,9 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         told(json!({ "metric": "percentile", "timeframe": "0s" })),
         "/field: is missing: the field to measure\n\
-         /percentile: is missing: which one, such as 95\n\
+         /percentile: is missing: set it, for example, to 95\n\
          : give `max_threshold`, `min_threshold` or both: else nothing ever fires\n\
-         /timeframe: must be longer than nothing"
+         /timeframe: must be longer than zero"
     );
     assert_eq!(
         told(

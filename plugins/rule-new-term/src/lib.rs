@@ -79,7 +79,7 @@ impl Rule for NewTerm {
             }
         }
         if self.window.is_zero() {
-            faults.push(Fault::new("/window", "must be longer than nothing"));
+            faults.push(Fault::new("/window", "must be longer than zero"));
         }
         if faults.is_empty() { Ok(Plan::checks(self.history(), GRID)) } else { Err(faults) }
     }

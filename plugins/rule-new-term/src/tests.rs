@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Answer, Call, Native, Runner};
 
@@ -72,7 +72,7 @@ fn a_signal_says_what_is_new() {
     let case = rule().key(["host"]).document(secs(60), json!({ "host": "a", "user": "eve" }));
     let told = case.run::<NewTerm>();
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].kind, told[0].value), (Kind::Event, Some(1.0)));
+    assert_eq!((told[0].kind, told[0].value), (SignalKind::Event, Some(1.0)));
     assert_eq!(told[0].labels, Labels(vec![Some("a".into())]));
     assert_eq!(told[0].summary, "a new value of user: eve");
     let expected =
@@ -213,7 +213,7 @@ fn parameters_are_checked() {
         (json!({ "fields": [["a", "a"]] }), "/fields/0: names a field twice"),
         (json!({ "fields": ["a", []] }), "/fields/1: must name a field"),
         (json!({ "fields": ["a", "a"] }), "/fields/1: stands there already"),
-        (json!({ "fields": ["a"], "window": "0s" }), "/window: must be longer than nothing"),
+        (json!({ "fields": ["a"], "window": "0s" }), "/window: must be longer than zero"),
         (json!({ "fields": ["a"], "windows": "1d" }), "unknown field `windows`"),
         (json!({ "fields": "a" }), "invalid type"),
     ] {

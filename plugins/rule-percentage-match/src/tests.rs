@@ -1,7 +1,7 @@
 //! Percentages of whole timeframes, of one step or of several, on a timeline. A document matches where its `_match` is
 //! true, as the cluster's own answer would say.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::Native;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
@@ -48,7 +48,10 @@ fn every_case_holds() {
 #[test]
 fn a_signal_says_what_was_counted() {
     let found = &share(rule(json!({})), 0, 2, 1).until(secs(60)).run::<PercentageMatch>()[0];
-    assert_eq!((found.kind, found.value, found.threshold), (Kind::Firing, Some(200.0 / 3.0), Some(50.0)));
+    assert_eq!(
+        (found.kind, found.value, found.threshold),
+        (SignalKind::Firing, Some(200.0 / 3.0), Some(50.0))
+    );
     assert_eq!((found.at, found.until), (ORIGIN + secs(60), Some(ORIGIN + secs(120))));
     assert_eq!(found.summary, "66.67% of 3 documents match within 1m, above 50%");
     assert_eq!(
@@ -99,7 +102,7 @@ fn all_faults_of_the_parameters_are_told() {
         told(json!({ "match": " ", "timeframe": "1m", "step": "7s" })),
         ": give `max_percentage`, `min_percentage` or both: else nothing ever fires\n\
          /match: must say which documents match, in Lucene syntax\n\
-         /step: must be a whole part of the timeframe: 1m is not one of 7s"
+         /step: must divide the timeframe: 1m is not a multiple of 7s"
     );
     assert_eq!(
         told(json!({ "match": "x", "timeframe": "1m", "max_percentage": 101 })),

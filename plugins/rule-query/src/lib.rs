@@ -185,10 +185,10 @@ impl Query {
             faults.push(Fault::new("", message));
         }
         if self.every.is_zero() {
-            faults.push(Fault::new("/every", "must be longer than nothing"));
+            faults.push(Fault::new("/every", "must be longer than zero"));
         }
         if self.over.is_some_and(Duration::is_zero) {
-            faults.push(Fault::new("/over", "must be longer than nothing"));
+            faults.push(Fault::new("/over", "must be longer than zero"));
         }
         if self.pick.is_empty() || self.pick.len() > PICKS_MAX {
             faults.push(Fault::new("/pick", format!("must name 1 to {PICKS_MAX} values of the answer")));

@@ -1,6 +1,6 @@
 //! Answers that are written down, and what is made of them.
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
 use watchbell_sdk::testing::{Native, take_logs};
 
@@ -32,7 +32,7 @@ fn answer(case: Case, at: u64, p99: f64, hits: u32) -> Case {
     case.answer(secs(at), Answers::Search, json!({ "p99": p99, "hits": hits }))
 }
 
-fn told(signals: &[Signal]) -> Vec<(u64, Kind)> {
+fn told(signals: &[Signal]) -> Vec<(u64, SignalKind)> {
     signals.iter().map(|s| (s.at.since(ORIGIN).millis() / 1_000, s.kind)).collect()
 }
 
@@ -53,7 +53,7 @@ fn it_fires_at_each_check_and_clears_once() {
     let case = answer(rule(json!({})), 0, 50.0, 20);
     let case = answer(answer(answer(case, 70, 250.0, 20), 130, 90.0, 5), 190, 100.0, 10);
     let found = case.run::<Query>();
-    let expected = [(120, Kind::Firing), (180, Kind::Firing), (240, Kind::Clear)];
+    let expected = [(120, SignalKind::Firing), (180, SignalKind::Firing), (240, SignalKind::Clear)];
     assert_eq!(told(&found), expected, "bounds are exclusive");
     assert_eq!((found[0].value, found[0].threshold), (Some(250.0), Some(100.0)));
     assert_eq!(found[0].until, Some(ORIGIN + secs(240)));
@@ -179,8 +179,8 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         problem(&Case::new(params).key(["host"])),
         ": a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
-         /every: must be longer than nothing\n\
-         /over: must be longer than nothing\n\
+         /every: must be longer than zero\n\
+         /over: must be longer than zero\n\
          /pick/a: `hits.total` is no JSON pointer: write it like `/aggregations/a/value`\n\
          /fire/0/value: `c` is not picked; picked are: a, b\n\
          /fire/1: give `above`, `below` or both: else nothing ever fires\n\

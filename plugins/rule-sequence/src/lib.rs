@@ -26,7 +26,7 @@ pub struct Sequence {
 
 /// Which of the two a rule waits for, and what that means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind<'r> {
+enum Mode<'r> {
     Then(&'r str),
     Without(&'r str),
 }
@@ -83,41 +83,41 @@ impl Rule for Sequence {
             }
         }
         if self.within.is_zero() {
-            faults.push(Fault::new("/within", "must be longer than nothing"));
+            faults.push(Fault::new("/within", "must be longer than zero"));
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(match self.kind() {
-            Kind::Then(_) => Plan::rows(self.within),
-            Kind::Without(_) => Plan::checks(self.within * 2 + self.grid(), self.grid()),
+        Ok(match self.mode() {
+            Mode::Then(_) => Plan::rows(self.within),
+            Mode::Without(_) => Plan::checks(self.within * 2 + self.grid(), self.grid()),
         })
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
         let hits = Question::hits(over).identified().named_filter(FIRST, self.first.as_str());
-        vec![hits.named_filter(self.kind().name(), self.kind().filter()).named_only()]
+        vec![hits.named_filter(self.mode().name(), self.mode().filter()).named_only()]
     }
 
     fn row(&self, row: &Row<'_>, open: &mut Self::State, out: &mut Signals) {
         self.pass(row.time(), open);
-        let kind = self.kind();
+        let mode = self.mode();
         let is_first = row.boolean(FIRST) == Some(true);
-        let is_other = row.boolean(kind.name()) == Some(true);
+        let is_other = row.boolean(mode.name()) == Some(true);
         if !is_first && !is_other {
             return;
         }
         let seen = open.instant.see(row, is_first, is_other);
-        match kind {
-            Kind::Then(_) if seen.is_pair || is_other => self.complete(row, open, seen.is_pair, out),
-            Kind::Without(_) if is_other => self.follow(row, open, out),
+        match mode {
+            Mode::Then(_) if seen.is_pair || is_other => self.complete(row, open, seen.is_pair, out),
+            Mode::Without(_) if is_other => self.follow(row, open, out),
             _ => {}
         }
     }
 
     fn check(&self, at: Timestamp, open: &mut Self::State, out: &mut Signals) {
         self.pass(at, open);
-        if !matches!(self.kind(), Kind::Without(_)) {
+        if !matches!(self.mode(), Mode::Without(_)) {
             return;
         }
         open.keys.retain(|_, key| {
@@ -133,13 +133,13 @@ impl Rule for Sequence {
 
     fn settle(&self, at: Timestamp, open: &mut Self::State) {
         self.pass(at, open);
-        if let Kind::Then(_) = self.kind() {
+        if let Mode::Then(_) = self.mode() {
             open.keys.retain(|_, key| key.since.is_some_and(|since| at.since(since) < self.within));
         }
     }
 }
 
-impl Kind<'_> {
+impl Mode<'_> {
     fn name(self) -> &'static str {
         match self {
             Self::Then(_) => "then",
@@ -155,10 +155,10 @@ impl Kind<'_> {
 }
 
 impl Sequence {
-    fn kind(&self) -> Kind<'_> {
+    fn mode(&self) -> Mode<'_> {
         match (&self.then, &self.without) {
-            (Some(then), _) => Kind::Then(then),
-            (None, without) => Kind::Without(without.as_deref().unwrap_or_default()),
+            (Some(then), _) => Mode::Then(then),
+            (None, without) => Mode::Without(without.as_deref().unwrap_or_default()),
         }
     }
 
@@ -169,7 +169,7 @@ impl Sequence {
     /// Once time has moved on, what began in the last instant waits, unless the same instant ended it.
     fn pass(&self, at: Timestamp, open: &mut Open) {
         let Some((since, begun)) = open.instant.end(at) else { return };
-        let is_then = matches!(self.kind(), Kind::Then(_));
+        let is_then = matches!(self.mode(), Mode::Then(_));
         for (key, name, first) in begun {
             let make = || Waiting { name, since: None, first: DocumentId::default(), told: None };
             open.keys.update(key, make, |waiting| {
@@ -226,8 +226,8 @@ impl Sequence {
     }
 
     fn evidence(&self, over: Range) -> Evidence {
-        let kind = self.kind();
-        Evidence::over(over).filter(format!("({}) OR ({})", self.first, kind.filter()))
+        let mode = self.mode();
+        Evidence::over(over).filter(format!("({}) OR ({})", self.first, mode.filter()))
     }
 }
 

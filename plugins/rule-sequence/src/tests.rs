@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Json, Native, Runner, take_logs};
-use watchbell_sdk::{Ask, Kind as Told};
+use watchbell_sdk::{Ask, SignalKind};
 
 use super::*;
 
@@ -49,13 +49,13 @@ fn walk(case: Case, word: &str) -> Case {
     })
 }
 
-fn of(case: &Case, kind: Told) -> Vec<u64> {
+fn of(case: &Case, kind: SignalKind) -> Vec<u64> {
     let told = case.run::<Sequence>().into_iter().filter(|signal| signal.kind == kind);
     told.map(|signal| signal.at.since(ORIGIN).millis() / 1_000).collect()
 }
 
 fn fired(case: &Case) -> Vec<u64> {
-    of(case, Told::Firing)
+    of(case, SignalKind::Firing)
 }
 
 /// The documents that the first signal names.
@@ -151,7 +151,7 @@ fn what_is_not_followed_fires_when_the_time_has_passed() {
     ] {
         let case = walk(without(), word);
         assert_eq!(fired(&case), expected, "{word}");
-        assert_eq!(of(&case, Told::Clear), cleared, "{word}");
+        assert_eq!(of(&case, SignalKind::Clear), cleared, "{word}");
     }
     let told = walk(without(), "1a").run::<Sequence>().remove(0);
     assert_eq!((told.until, told.value, told.threshold), (Some(ORIGIN + secs(42)), Some(21.0), Some(20.0)));
@@ -197,7 +197,7 @@ fn a_late_follower_is_seen_within_the_lateness() {
     assert_eq!(fired(&late(then(), 60)), NEVER);
     // Told in its absence; the level lapses, for nothing is found that could end it.
     let case = late(without(), 30);
-    assert_eq!((fired(&case), of(&case, Told::Clear)), (vec![22], vec![]));
+    assert_eq!((fired(&case), of(&case, SignalKind::Clear)), (vec![22], vec![]));
     assert_eq!(fired(&late(without(), 21)), NEVER);
 }
 
@@ -208,7 +208,7 @@ fn a_rule_is_primed_with_what_is_still_open() {
     assert_eq!(fired(&from(walk(without(), "1a"), 10)), [22]);
     // Told before it began to look, and over since.
     let case = from(walk(without(), "1a 35b"), 30);
-    assert_eq!((fired(&case), of(&case, Told::Clear)), (vec![], vec![35]));
+    assert_eq!((fired(&case), of(&case, SignalKind::Clear)), (vec![], vec![35]));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn stepped(case: Case, steps: &[Step]) -> Case {
 }
 
 /// When each key must fire, and when it must clear, by the words of the README.
-fn oracle(steps: &[Step], is_then: bool) -> Vec<(u64, String, Told)> {
+fn oracle(steps: &[Step], is_then: bool) -> Vec<(u64, String, SignalKind)> {
     let mut found = Vec::new();
     let mut open: BTreeMap<u8, u64> = BTreeMap::new();
     let mut told: BTreeMap<u8, u64> = BTreeMap::new();
@@ -290,7 +290,7 @@ fn oracle(steps: &[Step], is_then: bool) -> Vec<(u64, String, Told)> {
                 if open.get(&k).is_some_and(|since| since + 20 <= at) {
                     open.remove(&k);
                     told.insert(k, at);
-                    found.push((at, k.to_string(), Told::Firing));
+                    found.push((at, k.to_string(), SignalKind::Firing));
                 }
             }
         }
@@ -301,13 +301,13 @@ fn oracle(steps: &[Step], is_then: bool) -> Vec<(u64, String, Told)> {
             let was_open = open.get(&k).is_some_and(|since| at < since + 20);
             if is_then && has_other && (was_open || has_first && now.len() > 1) {
                 open.remove(&k);
-                found.push((at, k.to_string(), Told::Firing));
+                found.push((at, k.to_string(), SignalKind::Firing));
             } else if is_then && has_first {
                 open.insert(k, at);
             } else if !is_then && has_other {
                 open.remove(&k);
                 if told.remove(&k).is_some_and(|told| at < told + 20) {
-                    found.push((at, k.to_string(), Told::Clear));
+                    found.push((at, k.to_string(), SignalKind::Clear));
                 }
             } else if !is_then && has_first {
                 open.entry(k).or_insert(at);
@@ -382,7 +382,7 @@ fn without_documents(case: &Case) -> Vec<Signal> {
     signals.map(|signal| Signal { evidence: None, ..signal }).collect()
 }
 
-fn found(case: &Case) -> Vec<(u64, String, Told)> {
+fn found(case: &Case) -> Vec<(u64, String, SignalKind)> {
     let told = sorted(case).into_iter();
     told.map(|signal| {
         (

@@ -1,6 +1,6 @@
 //! Metrics of two windows side by side, on a timeline.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::Native;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
@@ -93,7 +93,7 @@ fn a_signal_says_what_was_compared() {
     let found = found.last().unwrap();
     assert_eq!(
         (found.kind, found.at, found.until),
-        (Kind::Firing, ORIGIN + secs(40), Some(ORIGIN + secs(60)))
+        (SignalKind::Firing, ORIGIN + secs(40), Some(ORIGIN + secs(60)))
     );
     assert_eq!((found.value, found.threshold), (Some(2.25), Some(2.0)));
     assert_eq!(found.summary, "sum of n 45 within 20s, 2.3 times the 20 before");
@@ -185,8 +185,8 @@ fn all_faults_of_the_parameters_are_told() {
     assert_eq!(
         told(json!({ "metric": "avg", "height": 1, "direction": "up", "timeframe": "1m", "step": "7s" })),
         "/field: is missing: the field to measure\n\
-         /height: must be more than 1: steady traffic is once as high\n\
-         /step: must be a whole part of the timeframe: 1m is not one of 7s"
+         /height: must be greater than 1: steady traffic has a ratio of 1\n\
+         /step: must divide the timeframe: 1m is not a multiple of 7s"
     );
     assert!(told(json!({ "metric": "avg", "height": 2, "direction": "up" })).contains("timeframe"));
 }

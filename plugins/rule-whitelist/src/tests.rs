@@ -1,5 +1,5 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
-use watchbell_sdk::Kind;
+use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 use watchbell_sdk::testing::{Json, Native};
 
@@ -47,7 +47,7 @@ fn values_off_the_list_are_announced_and_others_are_not() {
     let expected = of(&[(2, "user: eve"), (4, "user is missing"), (5, "user: mallory")]);
     assert_eq!(told(&case), expected);
     let signals = case.run::<Whitelist>();
-    assert!(signals.iter().all(|signal| signal.kind == Kind::Event));
+    assert!(signals.iter().all(|signal| signal.kind == SignalKind::Event));
     assert_eq!(signals[1].details, r#"{"field":"user","value":null,"values":[]}"#);
     assert_eq!(signals[2].details, r#"{"field":"user","value":"mallory","values":["mallory","eve"]}"#);
     case.params["ignore_null"] = json!(true);
@@ -80,7 +80,7 @@ fn all_faults_of_the_parameters_are_told() {
         "/values: must list at least one value\n/field: must name a field"
     );
     let message = fault(json!({ "field": "user", "values": ["ok", "/(/"] }));
-    assert!(message.starts_with("/values/1: `/(/` is no regular expression"), "{message}");
+    assert!(message.starts_with("/values/1: `/(/` is not a valid regular expression"), "{message}");
     assert!(fault(json!({ "field": "user", "ignore_nulls": true })).contains("unknown field `ignore_nulls`"));
 }
 

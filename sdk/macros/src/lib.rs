@@ -79,8 +79,7 @@ impl Parse for Arguments {
                 "name" | "summary" => arguments.texts.push((name, input.parse()?)),
                 "state_version" => arguments.state_version = Some(input.parse()?),
                 other => {
-                    let message =
-                        format!("unknown `{other}`: there are `name`, `summary` and `state_version`");
+                    let message = format!("unknown `{other}`: use `name`, `summary` or `state_version`");
                     return Err(syn::Error::new(name.span(), message));
                 }
             }

@@ -62,7 +62,7 @@ impl<'de, V: Deserialize<'de> + Aged, const MAX: usize, const BYTES: usize> Dese
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Table<V>, A::Error> {
-                let cut = || A::Error::custom("a map of keys is cut short");
+                let cut = || A::Error::custom("a map of keys is truncated");
                 let base = parts.next_element()?.ok_or_else(cut)?;
                 parts.next_element_seed(EntriesSeed { base, values: PhantomData })?.ok_or_else(cut)
             }
@@ -100,7 +100,7 @@ impl<'de, V: Deserialize<'de> + Aged> Visitor<'de> for EntriesSeed<V> {
         while let Some((step, value)) = entries.next_element_seed(seed())? {
             // The first key may be 0, which is the key of a rule without key fields.
             if step == 0 && table.len() > 0 {
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("a key occurs twice"));
             }
             last = last.checked_add(step).ok_or_else(|| A::Error::custom("keys are out of order"))?;
             table.entry(last, || value);

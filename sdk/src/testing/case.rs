@@ -1,4 +1,4 @@
-//! What a test says: documents on a timeline, and what must be found. Plain data, so that one case runs on the rule
+//! A test case: documents on a timeline, and the signals expected. Plain data, so that one case runs on the rule
 //! natively and on the component made from it.
 //!
 //! ```yaml
@@ -24,8 +24,8 @@ use serde_json::{Map, Value};
 use super::documents;
 pub use super::documents::Answers;
 use super::runner::{Native, Runner};
-use super::timeline::{Of, Timeline, Told};
-use crate::signal::Kind;
+use super::timeline::{Of, ReportedSignal, Timeline};
+use crate::signal::SignalKind;
 use crate::{Duration, Rule, Signal, Timestamp};
 
 /// Where a case's time begins: 2024-01-01T00:00:00Z, a multiple of every likely grid.
@@ -35,9 +35,9 @@ pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Case {
-    /// What it shows; told when it fails.
+    /// What it shows; printed when it fails.
     pub name: String,
-    /// What it holds the rule to: a test or a sentence of another program's documentation, if it has one.
+    /// What it pins: a test or a sentence of another program's documentation, if any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pins: String,
     /// The rule's parameters, as a manifest has them.
@@ -54,14 +54,14 @@ pub struct Case {
     pub ends: Vec<Duration>,
     /// How late a document may come and still be judged.
     pub lateness: Duration,
-    /// How many rows a page holds.
+    /// Rows per page.
     pub page_rows: usize,
     /// The state to begin with, in hex, as a recorded run has it; then nothing is primed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// In any order; the timeline sorts them.
     pub documents: Vec<Document>,
-    /// All signals, in order; none may come beside them.
+    /// All signals, in order; any other is a failure.
     pub expect: Vec<Expected>,
 }
 
@@ -96,7 +96,7 @@ pub struct Repeat {
     pub every: Duration,
 }
 
-/// A signal that must be told. What is left out may be anything.
+/// An expected signal. Members that are left out match anything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expected {
@@ -192,13 +192,13 @@ impl Case {
         self
     }
 
-    /// Sets how late documents may arrive. Default: none.
+    /// Sets how late documents may arrive. Default: zero.
     pub fn lateness(mut self, lateness: Duration) -> Self {
         self.lateness = lateness;
         self
     }
 
-    /// Writes down what the cluster answers to raw searches, or says of itself, from `at` on.
+    /// Sets what the cluster answers to raw searches, or reports of itself, from `at` on.
     pub fn answer(mut self, at: Duration, answers: Answers, fields: Value) -> Self {
         let fields = fields.as_object().cloned().unwrap_or_default();
         self.documents.push(Document { at, fields, answers: Some(answers), ..Document::default() });
@@ -224,7 +224,7 @@ impl Case {
         self
     }
 
-    /// Runs the case natively and returns all that was told, in the order of telling.
+    /// Runs the case natively and returns all reported signals, in order.
     ///
     /// # Panics
     /// If the rule fails.
@@ -239,8 +239,8 @@ impl Case {
     /// Runs the case with any runner.
     ///
     /// # Errors
-    /// What the rule failed with, as text.
-    pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<Told>, String> {
+    /// The rule's error, as text.
+    pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<ReportedSignal>, String> {
         let mut timeline = self.timeline(runner)?;
         let mut told = Vec::new();
         for end in self.window_ends() {
@@ -249,7 +249,7 @@ impl Case {
         Ok(told)
     }
 
-    /// The timeline at `from`, primed, with nothing told yet.
+    /// The timeline at `from`, primed, with nothing reported yet.
     ///
     /// # Errors
     /// What is wrong with the parameters, as text.
@@ -263,7 +263,7 @@ impl Case {
         Timeline::start(runner, of, documents, from, state)
     }
 
-    /// Compares what is told with what is expected, both in order of time. A firing that only tells anew how bad an open
+    /// Compares the reported signals with the expected ones, both in order of time. A firing that only updates how bad an open
     /// level is, and does not hold it any longer, may be left out of what is expected.
     ///
     /// # Errors
@@ -287,9 +287,9 @@ impl Case {
             let fault = match (self.expect.get(index), got) {
                 (Some(expected), Some(got)) if expected.fits(got) => continue,
                 (Some(expected), Some(got)) => format!("expected {}\n     got {}", line(expected), line(got)),
-                (Some(expected), None) => format!("expected {}\n     got nothing more", line(expected)),
+                (Some(expected), None) => format!("expected {}\n     got nothing", line(expected)),
                 (None, got) => {
-                    format!("expected nothing more\n     got {}", got.map_or(String::new(), line))
+                    format!("expected nothing\n     got {}", got.map_or(String::new(), line))
                 }
             };
             faults.push_str(&format!("signal {}: {fault}\n", index + 1));
@@ -334,14 +334,14 @@ impl Document {
 }
 
 impl Expected {
-    /// A told signal as a case would write it.
+    /// A reported signal as a case would write it.
     pub fn of(signal: &Signal, key: &[String]) -> Self {
         Self {
             at: signal.at.since(ORIGIN),
             kind: Some(match signal.kind {
-                Kind::Firing => ExpectedKind::Firing,
-                Kind::Clear => ExpectedKind::Clear,
-                Kind::Event => ExpectedKind::Event,
+                SignalKind::Firing => ExpectedKind::Firing,
+                SignalKind::Clear => ExpectedKind::Clear,
+                SignalKind::Event => ExpectedKind::Event,
             }),
             labels: Some(key.iter().cloned().zip(signal.labels.0.iter().cloned()).collect()),
             until: signal.until.map(|until| until.since(ORIGIN)),
@@ -351,7 +351,7 @@ impl Expected {
         }
     }
 
-    /// Whether it tells of a level that is open, and holds it no longer.
+    /// Whether it updates an open level without extending it.
     fn is_update_of(&self, before: &[Self]) -> bool {
         self.kind == Some(ExpectedKind::Firing)
             && before.iter().rev().find(|told| told.labels == self.labels).is_some_and(|told| {
@@ -380,7 +380,7 @@ fn read_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     let bytes = digits
         .map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
-    bytes.collect::<Option<_>>().ok_or_else(|| "`state` is not written in hex".to_owned())
+    bytes.collect::<Option<_>>().ok_or_else(|| "`state` is not hexadecimal".to_owned())
 }
 
 fn line(expected: &Expected) -> String {

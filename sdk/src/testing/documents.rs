@@ -92,7 +92,7 @@ fn pack(field: &str, flat: &[&Value]) -> Result<Values, String> {
             bytes: words.concat().into_bytes(),
         }))
     } else {
-        Err(format!("the documents' `{field}` mixes types, which no mapping allows"))
+        Err(format!("the documents' `{field}` has mixed types, which no mapping allows"))
     }
 }
 

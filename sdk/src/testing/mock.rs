@@ -1,4 +1,4 @@
-//! What stands in for the host's calls: one per thread, so that tests do not meet.
+//! A mock of the host's calls: one per thread, so that tests do not interfere.
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -21,9 +21,10 @@ pub(crate) fn write(level: u8, message: &str) {
 
 pub(crate) fn send(request: &Request) -> Result<Response, Failure> {
     HTTP.with_borrow_mut(|script| {
-        let script = script.as_mut().ok_or(Failure::Denied("no receiver: make a `MockHttp` first".into()))?;
+        let script =
+            script.as_mut().ok_or(Failure::Denied("no receiver: create a `MockHttp` first".into()))?;
         script.requests.push(request.clone());
-        script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script is at its end".into())))
+        script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script has ended".into())))
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) fn answer<'a>(
         (Some(filter), Ask::Buckets(buckets)) if *filter == question.either() => &buckets.filters,
         (Some(filter), _) => {
             return Err(format!(
-                "the virtual timeline knows no filter such as `{filter}`: leave such documents out"
+                "the virtual timeline does not support the filter `{filter}`: leave out the documents that it excludes"
             ));
         }
     };

@@ -12,9 +12,9 @@ pub struct Call<'a> {
     pub params: &'a str,
     /// The key's fields.
     pub key: &'a [String],
-    /// What the run before returned; `None` for the first.
+    /// What the previous run returned; `None` for the first.
     pub state: Option<&'a [u8]>,
-    /// The slice of time that the run judges.
+    /// The window that the run evaluates.
     pub window: Window,
 }
 
@@ -24,11 +24,11 @@ pub type Answer<'a> = dyn FnMut(&Question) -> Result<Vec<Rows>, String> + 'a;
 /// The seam between a case and what evaluates it: native here, the component in the host's own tests.
 pub trait Runner {
     /// # Errors
-    /// What the rule says is wrong with its parameters.
+    /// The faults that the rule finds in its parameters.
     fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>>;
 
     /// # Errors
-    /// What the rule says, or why it could not run.
+    /// The rule's error, or why it could not run.
     fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem>;
 }
 

@@ -3,13 +3,13 @@ use super::documents::Document;
 use super::pages::answer;
 use super::runner::{Call, Runner};
 use crate::grid::{self, with_phase};
-use crate::signal::Kind;
+use crate::signal::SignalKind;
 use crate::{Duration, Signal, Timestamp, Window};
 
-/// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
+/// A rule on a virtual timeline: each window is a separate run, starting from the state that the last one kept.
 ///
 /// As on the host, a run starts from the state at `settled`, which lies `lateness` before the window's end, and what
-/// was told of that span before is not told again.
+/// was reported for that span before is not reported again.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
@@ -21,7 +21,7 @@ pub struct Timeline<'r> {
     state: Option<Vec<u8>>,
     settled: Timestamp,
     cursor: Timestamp,
-    told: Vec<Told>,
+    told: Vec<ReportedSignal>,
 }
 
 /// What a timeline is of.
@@ -32,12 +32,12 @@ pub(super) struct Of {
     pub(super) page_rows: usize,
 }
 
-/// A signal that was told, and what a host knows it by.
+/// A reported signal, and the window that reported it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct ReportedSignal {
     /// What was found.
     pub signal: Signal,
-    /// The end of the window that told it.
+    /// The end of the window that reported it.
     pub window_end: Timestamp,
 }
 
@@ -81,11 +81,11 @@ impl<'r> Timeline<'r> {
         Ok(timeline)
     }
 
-    /// Runs the window from where the last one ended to `end`, and returns what it tells anew.
+    /// Runs the window from the end of the last one to `end`, and returns the new signals.
     ///
     /// # Errors
-    /// What the rule failed with, as text.
-    pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
+    /// The rule's error, as text.
+    pub fn advance(&mut self, end: Timestamp) -> Result<Vec<ReportedSignal>, String> {
         let phase = grid::phase(self.settled, end, self.grid);
         let late = floor(end - self.lateness, phase, self.grid);
         let window = Window { start: self.settled, settled: self.settled.max(late), end };
@@ -110,7 +110,7 @@ impl<'r> Timeline<'r> {
             .signals
             .into_iter()
             .filter(|signal| is_new(signal))
-            .map(|signal| Told { signal, window_end: end })
+            .map(|signal| ReportedSignal { signal, window_end: end })
             .collect();
         self.told =
             before.into_iter().chain(anew.clone()).filter(|told| told.signal.at >= window.settled).collect();
@@ -131,9 +131,9 @@ impl<'r> Timeline<'r> {
     }
 }
 
-/// Two documents of one instant are two events; a level is one, whichever document tells it.
+/// Two documents of one instant are two events; a level is one, whichever document reports it.
 fn document(signal: &Signal) -> Option<(&str, &str)> {
-    signal.evidence.as_ref().filter(|_| signal.kind == Kind::Event)?.document()
+    signal.evidence.as_ref().filter(|_| signal.kind == SignalKind::Event)?.document()
 }
 
 /// The last instant at or before `at` that is on the grid, so that no bucket is cut in two.

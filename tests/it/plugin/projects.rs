@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use watchbell_workshop::Toolchain;
+use watchbell_plugin_tools::Toolchain;
 
 use super::{Bench, Said, has, skipped};
 use crate::world::repository;
@@ -155,7 +155,7 @@ fn a_rule_in_javascript_runs_unchanged_from_new_to_bench() {
 }
 
 #[test]
-fn names_folders_and_sdks_that_will_not_do_are_refused_with_a_remedy() {
+fn invalid_names_folders_and_sdks_are_rejected_with_a_hint() {
     let scratch = tempfile::tempdir().unwrap();
     let bench = Bench::new(scratch.path());
     let new = |args: &[&str]| bench.call(&[&["plugin", "new"], args, &["--kind", "rule"]].concat());

@@ -184,7 +184,7 @@ async fn every_kind_of_question_is_refused_without_its_shard_on_every_server() {
 const OLD: &str = "shards-test-old";
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum QuestionKind {
     /// Three pages of a context.
     Hits,
     Composite,
@@ -197,38 +197,40 @@ enum Kind {
     Alone,
 }
 
-const KINDS: [Kind; 8] = [
-    Kind::Hits,
-    Kind::Composite,
-    Kind::Total,
-    Kind::Raw,
-    Kind::Evidence,
-    Kind::Documents,
-    Kind::NoData,
-    Kind::Alone,
+const KINDS: [QuestionKind; 8] = [
+    QuestionKind::Hits,
+    QuestionKind::Composite,
+    QuestionKind::Total,
+    QuestionKind::Raw,
+    QuestionKind::Evidence,
+    QuestionKind::Documents,
+    QuestionKind::NoData,
+    QuestionKind::Alone,
 ];
 
-async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
+async fn ask(cluster: &Cluster, kind: QuestionKind) -> Result<(), AskError> {
     let over = Range::new(Timestamp(0), Timestamp(3_000_000));
     let mut target = Target::new("r", "shards-test-*");
     let hits = Ask::Hits(Hits { fields: vec!["host.name".into()], filters: vec![] });
     let asked = match kind {
-        Kind::Hits => hits,
-        Kind::Composite => Ask::Buckets(Buckets { by: vec!["host.name".into()], ..Buckets::default() }),
-        Kind::Total => Ask::Buckets(Buckets::default()),
-        Kind::Raw => Ask::Search(RawSearch { body: r#"{"size":0}"#.into(), pick: vec![] }),
-        Kind::Alone => {
+        QuestionKind::Hits => hits,
+        QuestionKind::Composite => {
+            Ask::Buckets(Buckets { by: vec!["host.name".into()], ..Buckets::default() })
+        }
+        QuestionKind::Total => Ask::Buckets(Buckets::default()),
+        QuestionKind::Raw => Ask::Search(RawSearch { body: r#"{"size":0}"#.into(), pick: vec![] }),
+        QuestionKind::Alone => {
             target = Target::new("r", LOST);
             target.ignore_unavailable = true;
             hits
         }
-        Kind::Evidence => {
+        QuestionKind::Evidence => {
             let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
             return cluster.evidence(&target, ask, EvidenceFields::default(), soon()).await.map(drop);
         }
-        Kind::Documents => return cluster.documents(&target, over, 0, 10, soon()).await.map(drop),
-        Kind::NoData => return cluster.count_without_filter(&target, over, soon()).await.map(drop),
+        QuestionKind::Documents => return cluster.documents(&target, over, 0, 10, soon()).await.map(drop),
+        QuestionKind::NoData => return cluster.count_without_filter(&target, over, soon()).await.map(drop),
     };
     let question = Question { over, only: vec![], filter: None, ask: asked };
     rows(cluster, &target, &question).await.map(drop)

@@ -45,7 +45,7 @@ async fn versions(nodes: &Nodes) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolling_upgrade_loses_no_alert_and_tells_none_twice() {
+async fn a_rolling_upgrade_loses_no_alert_and_sends_none_twice() {
     let Some(programs) = programs("a rolling upgrade", &[OLD, NEW]) else { return };
     let mut nodes = Nodes::new(programs);
     nodes.start(&[plan("es-1", "a"), plan("es-2", "b"), plan("es-3", "b")]).await;

@@ -60,7 +60,7 @@ pub(crate) async fn write(url: &str, documents: u64) -> Result<Corpus> {
         let answer: Value = request.body(bulk).send().await?.json().await?;
         if answer["errors"] != false {
             bail!(
-                "the server refused documents: {}",
+                "the server rejected documents: {}",
                 answer.to_string().chars().take(500).collect::<String>()
             );
         }

@@ -193,7 +193,7 @@ fn watch(host: &mut Child, log: &Path) -> Result<Outcome> {
             });
         }
         if let Some(status) = host.try_wait()? {
-            bail!("the host ended by itself ({status}):\n{lines}");
+            bail!("the host exited unexpectedly ({status}):\n{lines}");
         }
         if began.elapsed() > Duration::from_secs(120) {
             bail!("the host did not finish within 120 s:\n{lines}");

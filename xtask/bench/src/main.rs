@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-/// Measures; prints tables of min, median and max. Numbers of one run may be compared with each other, and with
-/// nothing else.
+/// Runs benchmarks and prints tables of min, median and max. Compare numbers only within one run.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Args {
@@ -39,22 +38,22 @@ enum What {
     Parse,
     /// Rows into a rule, native against component.
     Rows,
-    /// Every rule as a component at as many keys as it promises to hold: time for each row, memory, state.
+    /// Every rule as a component with as many keys as it supports: time per row, memory, state.
     Rules,
     /// A fresh sandbox and one call; a compiled module from the cache.
     Sandbox,
     /// `watchbell test` on a thousand tests.
     Tests,
-    /// The embedded node against a real server, at a thousand leading wildcards over 100,000 documents.
+    /// The embedded node against a real server, with a thousand leading wildcards over 100,000 documents.
     Node,
-    /// The whole host on raw hits of a real server, against what the server hands over when nobody parses it.
+    /// The whole host on raw hits of a real server, against the server's rate when nobody parses the answers.
     Host,
-    /// Twenty thousand rules of a minute, with and without people who ask how the host is; some ten minutes.
+    /// Twenty thousand rules every minute, with and without requests to the status pages; takes about ten minutes.
     Scale {
         #[arg(long, default_value_t = 20_000)]
         rules: usize,
     },
-    /// The whole host on raw hits beside ElastAlert2, installed into a Python 3.12 environment of its own.
+    /// The whole host on raw hits, compared with ElastAlert2 in its own Python 3.12 environment.
     Elastalert,
 }
 
@@ -116,12 +115,12 @@ impl Work {
         let servers = std::env::var("WATCHBELL_SERVERS").unwrap_or_default();
         let url = servers.split(',').find_map(|server| server.strip_prefix("es7="));
         url.map(str::to_owned)
-            .context("no Elasticsearch: start this by `cargo xtask bench`, or give `--cluster URL`")
+            .context("no Elasticsearch: run it with `cargo xtask bench`, or pass `--cluster URL`")
     }
 }
 
 /// A path that `cargo xtask bench` hands over.
 fn given(variable: &str) -> Result<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from);
-    path.with_context(|| format!("{variable} is not set: start this by `cargo xtask bench`"))
+    path.with_context(|| format!("{variable} is not set: run it with `cargo xtask bench`"))
 }

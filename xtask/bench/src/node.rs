@@ -51,7 +51,7 @@ pub(crate) fn servers(given: Option<&str>) -> Result<Vec<(String, String)>> {
     let servers: Vec<(String, String)> =
         pairs.map(|(name, url)| (name.to_owned(), url.trim_end_matches('/').to_owned())).collect();
     if servers.is_empty() {
-        bail!("no server: start this by `cargo xtask bench node`, or give `--cluster URL`");
+        bail!("no server: run it with `cargo xtask bench node`, or pass `--cluster URL`");
     }
     Ok(servers)
 }
@@ -153,7 +153,7 @@ async fn write(http: &reqwest::Client, url: &str) -> Result<()> {
             http.post(format!("{url}/{INDEX}/_bulk")).header("content-type", "application/x-ndjson");
         let answer: Value = request.body(bulk).send().await?.json().await?;
         if answer["errors"] != false {
-            bail!("{url} refused documents: {}", answer.to_string().chars().take(500).collect::<String>());
+            bail!("{url} rejected documents: {}", answer.to_string().chars().take(500).collect::<String>());
         }
     }
     http.post(format!("{url}/{INDEX}/_refresh")).send().await?.error_for_status()?;

@@ -97,7 +97,7 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
     let (fields, every, filters, has_count) = match &question.ask {
         Ask::Hits(hits) => (&hits.fields, None, &hits.filters, false),
         Ask::Buckets(buckets) => (&buckets.by, Some(buckets.every), &buckets.filters, true),
-        other => bail!("this benchmark answers no {other:?}"),
+        other => bail!("this benchmark cannot answer {other:?}"),
     };
     let time = |row: u64| window.start.0 + (row * SPAN as u64 / ROWS) as i64;
     let rows: Vec<u64> = (page * PAGE_ROWS..(page + 1) * PAGE_ROWS)
@@ -118,7 +118,7 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
             "_index" => Fill::Words(1).values(&rows),
             "_id" => Fill::Words(ROWS).values(&rows),
             other if other.starts_with("_type:") => always("keyword", rows.len()),
-            _ => fill.with_context(|| format!("no line says what `{field}` holds"))?.values(&rows),
+            _ => fill.with_context(|| format!("no line defines `{field}`"))?.values(&rows),
         };
         columns.push(plain(field, values));
     }

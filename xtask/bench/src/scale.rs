@@ -169,7 +169,7 @@ fn address(folder: &Path, host: &mut Child) -> Result<String> {
             return Ok(address);
         }
         if let Some(status) = host.try_wait()? {
-            bail!("the host ended by itself ({status}):\n{log}");
+            bail!("the host exited unexpectedly ({status}):\n{log}");
         }
         if began.elapsed() > Duration::from_secs(300) {
             bail!("the host did not start within five minutes:\n{log}");

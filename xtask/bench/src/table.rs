@@ -70,9 +70,9 @@ pub(crate) fn ratio(name: &str, over: &Runs, under: &Runs) {
 pub(crate) fn goal(name: &str, figure: f64, goal: f64) {
     let left = goal / figure;
     if left <= 1.0 {
-        println!("  {name}: the goal of {goal} is reached");
+        println!("  {name}: meets the goal of {goal}");
     } else {
-        println!("  {name}: {left:.2} times short of the goal of {goal}");
+        println!("  {name}: misses the goal of {goal} by a factor of {left:.2}");
     }
 }
 

@@ -47,7 +47,7 @@ impl Cluster {
         let status = answer.status();
         let answer: Value = answer.json().await.context("the search cluster did not answer with JSON")?;
         if !status.is_success() || answer["errors"] == true {
-            bail!("the search cluster refused documents: {answer}");
+            bail!("the search cluster rejected documents: {answer}");
         }
         Ok(())
     }

@@ -19,14 +19,14 @@ use cluster::Cluster;
 use receiver::Receiver;
 use traffic::Traffic;
 
-/// Shows Watchbell finding a spike of 5xx responses in a live log stream, and telling somebody.
+/// Shows Watchbell finding a spike of 5xx responses in a live log stream and sending an alert.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask demo")]
 struct Args {
-    /// End with 0 as soon as the alert has arrived, with 1 if it has not within 120 s.
+    /// Exit with 0 as soon as the alert arrives, or with 1 if it does not within 120 s.
     #[arg(long)]
     once: bool,
-    /// Stream into this Elasticsearch or OpenSearch, which must ask for no credentials, instead of the embedded node.
+    /// Stream into this Elasticsearch or OpenSearch, which must not require credentials, instead of the embedded node.
     /// The demo creates the index
     /// `logstash-watchbell-demo` there and deletes it at the end.
     #[arg(long, value_name = "URL")]
@@ -74,7 +74,7 @@ impl Ending {
 }
 
 async fn tell(args: Args) -> Result<Ending> {
-    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
     let (node, url) = match &args.cluster {
         Some(url) => (None, url.trim_end_matches('/').to_owned()),
         None => {
@@ -152,7 +152,7 @@ async fn play(
                 while let Ok(line) = log.try_recv() {
                     eprintln!("{line}");
                 }
-                bail!("the host has ended by itself ({})", status?);
+                bail!("the host exited unexpectedly ({})", status?);
             }
             () = tokio::time::sleep_until(end) => return Ok(Ending::of(arrived)),
             _ = tokio::signal::ctrl_c() => return Ok(if arrived { Ending::Arrived } else { Ending::Interrupted }),

@@ -66,6 +66,6 @@ pub(crate) fn look_further(rules: &Path, store: &Path) {
     println!("  {}/web/spike-in-5xxs.yaml         the rule", rules.display());
     println!("  {}/environments/demo.yaml         where it ran", rules.display());
     println!("  plugins/rule-spike/src/lib.rs       what it computes, in Rust, as a WebAssembly component");
-    println!("  watchbell check --environment demo  every fault of every manifest at once");
-    println!("  (the store of this run, {}, is gone with it)", store.display());
+    println!("  watchbell check --environment demo  every error of every manifest at once");
+    println!("  (the store of this run, {}, is deleted with it)", store.display());
 }

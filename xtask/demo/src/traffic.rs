@@ -47,8 +47,8 @@ impl Traffic {
         let elapsed = BEAT * self.beats;
         let spiking = elapsed >= SPIKE_AT && elapsed < SPIKE_AT + SPIKE_FOR;
         self.turn = match (self.spiking, spiking) {
-            (false, true) => Some("a deployment goes wrong: 5xx responses rise threefold"),
-            (true, false) => Some("it was rolled back: traffic is as before"),
+            (false, true) => Some("a bad deployment: 5xx responses triple"),
+            (true, false) => Some("rolled back: traffic is back to normal"),
             _ => None,
         };
         self.spiking = spiking;

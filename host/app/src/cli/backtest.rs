@@ -9,8 +9,8 @@ use super::place::catalog;
 use super::{BOLD, Failure, RED, YELLOW, paint, plain, print};
 use crate::bind::clusters;
 use crate::clock::{self, rfc3339};
-use crate::rehearsal::sighting::{Sight, labels_line};
-use crate::rehearsal::stage::Stage;
+use crate::testing::trace::{TraceEvent, labels_line};
+use crate::testing::virtual_host::VirtualHost;
 
 /// Bars that a page shows; more windows than that share one.
 const BARS_MAX: usize = 48;
@@ -26,11 +26,11 @@ pub(crate) fn backtest(args: &Backtest) -> Result<(), Failure> {
     args.past.allows(rule, over)?;
     let clusters = clusters(&bundle.environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (stage, past) = runtime.block_on(args.past.play(rule, &bundle, &catalog, &clusters, over))?;
-    if args.json { machine(args, rule, &stage, &past, over) } else { people(args, &stage, &past, over) }
+    let (host, past) = runtime.block_on(args.past.play(rule, &bundle, &catalog, &clusters, over))?;
+    if args.json { machine(args, rule, &host, &past, over) } else { people(args, &host, &past, over) }
 }
 
-fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<(), Failure> {
+fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Result<(), Failure> {
     let out = std::io::stdout();
     print(&format!(
         "{} in {}, from {} to {}: {} windows, {} rows",
@@ -64,8 +64,8 @@ fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<()
         print(&format!("  {}  {drawn}  {:>9}{signals}", rfc3339(bar.start), bar.rows))?;
     }
     let mut sent = 0;
-    for sighting in &stage.story.0 {
-        let Sight::Delivery { to, intent, .. } = &sighting.sight else { continue };
+    for entry in &host.trace.0 {
+        let TraceEvent::Delivery { to, intent, .. } = &entry.event else { continue };
         if sent == 0 {
             print("\nWould have been sent:")?;
         }
@@ -89,7 +89,7 @@ fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<()
         print(&format!("{} {}", paint("left out:", YELLOW, &out), plain(gap)))?;
     }
     match &past.stopped {
-        Some(why) => Err(anyhow::anyhow!("stopped at {}: {}", rfc3339(stage.now()), plain(why)).into()),
+        Some(why) => Err(anyhow::anyhow!("stopped at {}: {}", rfc3339(host.now()), plain(why)).into()),
         None => Ok(()),
     }
 }
@@ -97,12 +97,12 @@ fn people(args: &Backtest, stage: &Stage, past: &Past, over: Range) -> Result<()
 fn machine(
     args: &Backtest,
     rule: &BoundRule,
-    stage: &Stage,
+    host: &VirtualHost,
     past: &Past,
     over: Range,
 ) -> Result<(), Failure> {
-    let messages = stage.story.0.iter().filter_map(|sighting| match &sighting.sight {
-        Sight::Delivery { to, intent, .. } => Some(json!({
+    let messages = host.trace.0.iter().filter_map(|entry| match &entry.event {
+        TraceEvent::Delivery { to, intent, .. } => Some(json!({
             "at": rfc3339(sighting.at), "to": to.0, "cause": intent.cause.as_str(), "title": intent.title,
             "severity": intent.severity.as_str(), "episode": intent.episode, "value": intent.value,
             "labels": intent.labels.iter().map(|label| (label.name.clone(), json!(label.value)))

@@ -15,8 +15,8 @@ use super::args;
 use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock::rfc3339;
-use crate::rehearsal::sighting::Sight;
-use crate::rehearsal::stage::{Cast, Stage};
+use crate::testing::trace::TraceEvent;
+use crate::testing::virtual_host::{VirtualDeployment, VirtualHost};
 
 /// A cluster that fails this often in a row is left alone.
 const ATTEMPTS_MAX: u32 = 3;
@@ -78,7 +78,7 @@ impl args::Past {
         catalog: &Catalog,
         clusters: &BTreeMap<String, Cluster>,
         over: Range,
-    ) -> anyhow::Result<(Stage, Past)> {
+    ) -> anyhow::Result<(VirtualHost, Past)> {
         let cluster = clusters
             .get(&rule.target.cluster)
             .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
@@ -87,7 +87,7 @@ impl args::Past {
         // All documents are there: none comes late, and no window needs to be read twice.
         (spec.lateness, spec.lookback, spec.catch_up) = (Duration::ZERO, None, CatchUp::All);
         let (from, to) = (over.start + spec.delay, over.end + spec.delay);
-        let cast = Cast {
+        let deployment = VirtualDeployment {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),
             rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
@@ -95,21 +95,21 @@ impl args::Past {
             destinations: bundle.outbox(),
         };
         let shown = std::io::stderr().is_terminal();
-        let mut stage = Stage::open(cast, from, Arc::new(AtomicI64::new(0)))?;
+        let mut host = VirtualHost::open(deployment, from, Arc::new(AtomicI64::new(0)))?;
         let mut past = Past::default();
         let (mut told, mut cursor) = (0, None);
         // A hundredth at a time, so that limits and progress are looked at.
         let step = Duration((to.since(from).millis() / 100).max(1));
-        while stage.now() < to && past.stopped.is_none() {
-            let next = to.min(stage.now() + step);
-            stage.advance(next, true).await?;
-            for sighting in &stage.story.0[told..] {
-                if let Sight::Note(note) = &sighting.sight {
+        while host.now() < to && past.stopped.is_none() {
+            let next = to.min(host.now() + step);
+            host.advance(next, true).await?;
+            for entry in &host.trace.0[told..] {
+                if let TraceEvent::Note(note) = &entry.event {
                     past.note(note, &mut cursor);
                 }
             }
-            told = stage.story.0.len();
-            past.rows = stage.rows;
+            told = host.trace.0.len();
+            past.rows = host.rows;
             if past.rows > self.rows_max {
                 past.stopped = Some(format!(
                     "{} rows were read, more than {}: raise `--rows-max`, or choose a shorter time",
@@ -117,7 +117,7 @@ impl args::Past {
                 ));
             }
             if shown {
-                let done = 100 * stage.now().since(from).millis() / to.since(from).millis().max(1);
+                let done = 100 * host.now().since(from).millis() / to.since(from).millis().max(1);
                 eprint!("\r\x1b[K{}: {done} % of the time, {} rows", rule.spec.name, past.rows);
                 let _ = std::io::stderr().flush();
             }
@@ -128,7 +128,7 @@ impl args::Past {
         if shown {
             eprint!("\r\x1b[K");
         }
-        Ok((stage, past))
+        Ok((host, past))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `watchbell plugin`: from an idea to a module that runs. What builds is in the workshop, what runs in the sandbox.
+//! `watchbell plugin`: from an idea to a module that runs. What builds is in `plugin_tools`, what runs in the sandbox.
 mod look; // a module, read and asked what it is
 mod inspect; // check, inspect, list
 mod make; // new, build, test
@@ -9,8 +9,8 @@ mod publish; // sign, push, pull
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use watchbell_plugin_tools::Progress;
 use watchbell_sandbox::{Config, Sandbox};
-use watchbell_workshop::Progress;
 
 use super::args::Plugin;
 use super::{Failure, plain};
@@ -38,7 +38,7 @@ fn sandbox() -> Result<Sandbox, Failure> {
 }
 
 /// Tells people on standard error what takes its time: one line that changes on a terminal, else one each 10 s.
-fn teller() -> impl FnMut(Progress<'_>) {
+fn progress_reporter() -> impl FnMut(Progress<'_>) {
     const APART: Duration = Duration::from_secs(10);
     let is_terminal = std::io::stderr().is_terminal();
     let mut told: Option<Duration> = None;

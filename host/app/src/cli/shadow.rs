@@ -15,8 +15,8 @@ use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, plain, print};
 use crate::bind::clusters;
 use crate::catalog::Catalog;
 use crate::clock::{self, rfc3339};
-use crate::rehearsal::sighting::{Sight, labels_line};
 use crate::shadow::{Alert, Compared, Mute, Tolerance, compare, findings, read};
+use crate::testing::trace::{TraceEvent, labels_line};
 
 /// Differences of a rule that a page shows; JSON has all.
 const SHOWN_MAX: usize = 10;
@@ -106,10 +106,10 @@ impl<'a> Court<'a> {
         let tolerance = Tolerance { either_way: self.tolerance, early: early(rule) };
         let beside =
             Range::new(self.over.start - self.tolerance, self.over.end + self.tolerance + tolerance.early);
-        let (stage, past) =
+        let (host, past) =
             self.args.past.play(rule, self.bundle, self.catalog, self.clusters, beside).await?;
-        let signals = stage.story.0.iter().filter_map(|sighting| match &sighting.sight {
-            Sight::Signal(signal) => Some(signal),
+        let signals = host.trace.0.iter().filter_map(|entry| match &entry.event {
+            TraceEvent::Signal(signal) => Some(signal),
             _ => None,
         });
         let here = findings(signals, self.tolerance);

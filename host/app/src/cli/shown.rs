@@ -6,7 +6,7 @@ use std::path::Path;
 use watchbell_manifest::{BoundRule, Bundle, Fields, KnownDocuments, TestFile, load_tests, unknown};
 use watchbell_pipeline::spec::RuleName;
 
-use crate::rehearsal::documents;
+use crate::testing::documents;
 
 /// Warnings in words; `mapped` holds what the mappings of a rule's indices have of the fields that texts show.
 pub(crate) fn warnings(bundle: &Bundle, rules: &Path, mapped: &BTreeMap<RuleName, Fields>) -> Vec<String> {

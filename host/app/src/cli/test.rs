@@ -11,9 +11,9 @@ use super::args::Test;
 use super::place::{catalog, tell};
 use super::{BOLD, Failure, GREEN, RED, YELLOW, paint, print};
 use crate::clock;
-use crate::rehearsal::outcome::Outcome;
-use crate::rehearsal::suite::{self, Lack};
-use crate::rehearsal::{bless, junit};
+use crate::testing::outcome::Outcome;
+use crate::testing::suite::{self, Lack};
+use crate::testing::{bless, junit};
 
 pub(crate) fn test(args: &Test) -> Result<(), Failure> {
     let began = clock::monotonic();
@@ -102,7 +102,7 @@ fn tell_outcomes(args: &Test, outcomes: &[Outcome]) -> Result<(), Failure> {
         if outcome.is_passed() {
             if args.verbose {
                 print(&format!("{}    {named}", paint("ok", GREEN, &out)))?;
-                for line in &outcome.story {
+                for line in &outcome.trace {
                     print(&format!("  {line}"))?;
                 }
             }

@@ -1,13 +1,13 @@
-//! Rooms and channels.
+//! Chat rooms and channels.
 use serde_json::json;
 
-use super::kitchen::{Kitchen, Webhook, literal, members};
-use super::recipe::{Make, Recipe};
+use super::alerter::{Alerter, Make};
+use super::context::{Context, Webhook, literal, members};
 use super::slack::each;
 use crate::yaml::Yaml;
 
-pub(super) const RECIPES: &[Recipe] = &[
-    Recipe {
+pub(super) const ALERTERS: &[Alerter] = &[
+    Alerter {
         name: "mattermost",
         also: &[],
         options: &[
@@ -39,7 +39,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(mattermost),
     },
-    Recipe {
+    Alerter {
         name: "rocketchat",
         also: &[],
         options: &[
@@ -63,7 +63,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(rocketchat),
     },
-    Recipe {
+    Alerter {
         name: "discord",
         also: &[],
         options: &[
@@ -80,7 +80,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(discord),
     },
-    Recipe {
+    Alerter {
         name: "googlechat",
         also: &[],
         options: &[
@@ -94,7 +94,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(googlechat),
     },
-    Recipe {
+    Alerter {
         name: "hipchat",
         also: &[],
         options: &[
@@ -111,13 +111,13 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(hipchat),
     },
-    Recipe {
+    Alerter {
         name: "gitter",
         also: &[],
         options: &["gitter_webhook_url", "gitter_msg_level", "gitter_proxy"],
         make: Make::Destinations(gitter),
     },
-    Recipe {
+    Alerter {
         name: "matrixhookshot",
         also: &[],
         options: &[
@@ -134,33 +134,33 @@ pub(super) const RECIPES: &[Recipe] = &[
     },
 ];
 
-fn mattermost(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("mattermost");
-    let title = kitchen.constant_or("mattermost_title", "{{ headline }}");
+fn mattermost(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("mattermost");
+    let title = context.constant_or("mattermost_title", "{{ headline }}");
     let attachment = members([
         ("fallback", Some(Yaml::text("{{ headline }}"))),
-        ("color", Some(kitchen.constant_or("mattermost_msg_color", "danger"))),
+        ("color", Some(context.constant_or("mattermost_msg_color", "danger"))),
         ("title", Some(title)),
-        ("pretext", kitchen.constant("mattermost_msg_pretext")),
+        ("pretext", context.constant("mattermost_msg_pretext")),
         ("text", Some(Yaml::text("{{ body }}"))),
-        ("title_link", kitchen.constant("mattermost_title_link")),
-        ("footer", kitchen.constant("mattermost_footer")),
-        ("footer_icon", kitchen.constant("mattermost_footer_icon")),
-        ("image_url", kitchen.constant("mattermost_image_url")),
-        ("thumb_url", kitchen.constant("mattermost_thumb_url")),
-        ("author_name", kitchen.constant("mattermost_author_name")),
-        ("author_link", kitchen.constant("mattermost_author_link")),
-        ("author_icon", kitchen.constant("mattermost_author_icon")),
+        ("title_link", context.constant("mattermost_title_link")),
+        ("footer", context.constant("mattermost_footer")),
+        ("footer_icon", context.constant("mattermost_footer_icon")),
+        ("image_url", context.constant("mattermost_image_url")),
+        ("thumb_url", context.constant("mattermost_thumb_url")),
+        ("author_name", context.constant("mattermost_author_name")),
+        ("author_link", context.constant("mattermost_author_link")),
+        ("author_icon", context.constant("mattermost_author_icon")),
     ]);
     let body = members([
-        ("username", kitchen.constant("mattermost_username_override")),
-        ("icon_url", kitchen.constant("mattermost_icon_url_override")),
-        ("icon_emoji", kitchen.constant("mattermost_emoji_override")),
+        ("username", context.constant("mattermost_username_override")),
+        ("icon_url", context.constant("mattermost_icon_url_override")),
+        ("icon_emoji", context.constant("mattermost_emoji_override")),
         ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
     ]);
-    kitchen.sheet.dropped("mattermost_msg_fields", "the fields of a message are in its text");
+    context.options.dropped("mattermost_msg_fields", "the message's text shows its fields");
     each(
-        kitchen,
+        context,
         "mattermost_webhook_url",
         "MATTERMOST_WEBHOOK_URL",
         "mattermost_channel_override",
@@ -174,22 +174,22 @@ fn with_channel(url: Yaml, channel: Option<&str>, body: &[(String, Yaml)], timeo
     Webhook::json(url, Yaml::Map(body)).timeout(timeout).made()
 }
 
-fn rocketchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("rocket_chat");
+fn rocketchat(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("rocket_chat");
     let attachment = members([
-        ("color", Some(kitchen.constant_or("rocket_chat_msg_color", "danger"))),
+        ("color", Some(context.constant_or("rocket_chat_msg_color", "danger"))),
         ("title", Some(Yaml::text("{{ headline }}"))),
         ("text", Some(Yaml::text("{{ body }}"))),
     ]);
     let body = members([
-        ("username", kitchen.constant("rocket_chat_username_override")),
-        ("emoji", kitchen.constant("rocket_chat_emoji_override")),
-        ("text", kitchen.constant("rocket_chat_text_string")),
+        ("username", context.constant("rocket_chat_username_override")),
+        ("emoji", context.constant("rocket_chat_emoji_override")),
+        ("text", context.constant("rocket_chat_text_string")),
         ("attachments", Some(Yaml::List(vec![Yaml::Map(attachment)]))),
     ]);
-    kitchen.sheet.dropped("rocket_chat_alert_fields", "the fields of a message are in its text");
+    context.options.dropped("rocket_chat_alert_fields", "the message's text shows its fields");
     each(
-        kitchen,
+        context,
         "rocket_chat_webhook_url",
         "ROCKET_CHAT_WEBHOOK_URL",
         "rocket_chat_channel_override",
@@ -197,45 +197,45 @@ fn rocketchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     )
 }
 
-fn discord(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("discord");
-    kitchen
-        .sheet
-        .drop_all(&["discord_http_proxy", "discord_https_proxy"], "a destination has no proxy of its own");
-    let content = match kitchen.constant("discord_emoji_title") {
+fn discord(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("discord");
+    context
+        .options
+        .drop_all(&["discord_http_proxy", "discord_https_proxy"], "destinations have no proxy setting");
+    let content = match context.constant("discord_emoji_title") {
         Some(Yaml::Text(emoji)) => format!("{emoji} {{{{ headline }}}} {emoji}"),
         _ => "{{ headline }}".into(),
     };
     let footer = members([
-        ("text", kitchen.constant("discord_embed_footer")),
-        ("icon_url", kitchen.constant("discord_embed_icon_url")),
+        ("text", context.constant("discord_embed_footer")),
+        ("icon_url", context.constant("discord_embed_icon_url")),
     ]);
     let embed = members([
         ("description", Some(Yaml::text("{{ body | cut(4096) }}"))),
         (
             "color",
-            Some(kitchen.value("discord_embed_color").unwrap_or_else(|| Yaml::Number("16777215".into()))),
+            Some(context.value("discord_embed_color").unwrap_or_else(|| Yaml::Number("16777215".into()))),
         ),
         ("footer", (!footer.is_empty()).then_some(Yaml::Map(footer))),
     ]);
     let body = Yaml::map([("content", Yaml::Text(content)), ("embeds", Yaml::List(vec![Yaml::Map(embed)]))]);
-    let urls = kitchen.secrets_of("discord_webhook_url", "DISCORD_WEBHOOK_URL");
+    let urls = context.secrets_of("discord_webhook_url", "DISCORD_WEBHOOK_URL");
     urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
 }
 
-fn googlechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("googlechat");
-    let is_card = kitchen.sheet.text("googlechat_format").as_deref() == Some("card");
-    kitchen.sheet.carried("googlechat_format", "in the destination's request");
+fn googlechat(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("googlechat");
+    let is_card = context.options.text("googlechat_format").as_deref() == Some("card");
+    context.options.carried("googlechat_format", "in the destination's request");
     let body = if is_card {
         let header = members([
-            ("title", kitchen.constant("googlechat_header_title")),
-            ("subtitle", kitchen.constant("googlechat_header_subtitle")),
-            ("imageUrl", kitchen.constant("googlechat_header_image")),
+            ("title", context.constant("googlechat_header_title")),
+            ("subtitle", context.constant("googlechat_header_subtitle")),
+            ("imageUrl", context.constant("googlechat_header_image")),
         ]);
         let text = Yaml::from(json!({ "widgets": [{ "textParagraph": { "text": "{{ body }}" } }] }));
         let mut sections = vec![text];
-        if let Some(link) = kitchen.constant("googlechat_footer_kibanalink") {
+        if let Some(link) = context.constant("googlechat_footer_kibanalink") {
             let click = Yaml::map([("openLink", Yaml::map([("url", link)]))]);
             let button = Yaml::map([(
                 "textButton",
@@ -252,46 +252,46 @@ fn googlechat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     } else {
         Yaml::from(json!({ "text": "{{ body }}" }))
     };
-    let urls = kitchen.secrets_of("googlechat_webhook_url", "GOOGLECHAT_WEBHOOK_URL");
+    let urls = context.secrets_of("googlechat_webhook_url", "GOOGLECHAT_WEBHOOK_URL");
     urls.into_iter()
         .map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).plain().made())
         .collect()
 }
 
 /// HipChat's API v2, "Send room notification".
-fn hipchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("hipchat");
-    kitchen.needs(&["hipchat_auth_token", "hipchat_room_id"]);
-    let domain = kitchen.sheet.text("hipchat_domain").unwrap_or_else(|| "api.hipchat.com".into());
-    kitchen.sheet.carried("hipchat_domain", "in the destination's address");
-    let Some(room) = kitchen.sheet.text("hipchat_room_id") else { return Vec::new() };
-    kitchen.sheet.changed(
+fn hipchat(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("hipchat");
+    context.needs(&["hipchat_auth_token", "hipchat_room_id"]);
+    let domain = context.options.text("hipchat_domain").unwrap_or_else(|| "api.hipchat.com".into());
+    context.options.carried("hipchat_domain", "in the destination's address");
+    let Some(room) = context.options.text("hipchat_room_id") else { return Vec::new() };
+    context.options.changed(
         "hipchat_room_id",
-        "in the destination's address; HipChat ended in 2019: point the destination at what took its place",
+        "in the destination's address; HipChat shut down in 2019: point the destination at its replacement",
     );
     let url = Yaml::Text(format!("https://{domain}/v2/room/{room}/notification"));
-    let Some(token) = kitchen.secret("hipchat_auth_token", "HIPCHAT_AUTH_TOKEN") else { return Vec::new() };
-    let notify = kitchen.value("hipchat_notify").unwrap_or(Yaml::Bool(true));
-    if kitchen.sheet.text("hipchat_message_format").as_deref() == Some("text") {
-        kitchen.sheet.carried("hipchat_message_format", "in the destination's request");
+    let Some(token) = context.secret("hipchat_auth_token", "HIPCHAT_AUTH_TOKEN") else { return Vec::new() };
+    let notify = context.value("hipchat_notify").unwrap_or(Yaml::Bool(true));
+    if context.options.text("hipchat_message_format").as_deref() == Some("text") {
+        context.options.carried("hipchat_message_format", "in the destination's request");
     } else {
-        kitchen.sheet.changed(
+        context.options.changed(
             "hipchat_message_format",
-            "`text`: the texts are plain, and HTML would show as it is written",
+            "`text`: messages are plain text, so HTML would show as written",
         );
     }
-    let mentions: String = kitchen
-        .sheet
+    let mentions: String = context
+        .options
         .texts("hipchat_mentions")
         .unwrap_or_default()
         .iter()
         .map(|name| format!("@{name} "))
         .collect();
-    kitchen.sheet.carried("hipchat_mentions", "before the message");
+    context.options.carried("hipchat_mentions", "before the message");
     let Yaml::Text(mentions) = literal(&mentions) else { return Vec::new() };
     let body = members([
-        ("from", kitchen.constant("hipchat_from")),
-        ("color", Some(kitchen.constant_or("hipchat_message_color", "red"))),
+        ("from", context.constant("hipchat_from")),
+        ("color", Some(context.constant_or("hipchat_message_color", "red"))),
         ("message_format", Some(Yaml::text("text"))),
         ("message", Some(Yaml::Text(format!("{mentions}{{{{ body | cut(9000) }}}}")))),
         ("notify", Some(notify)),
@@ -300,24 +300,24 @@ fn hipchat(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     vec![webhook.plain().timeout(timeout).made()]
 }
 
-fn gitter(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("gitter");
+fn gitter(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("gitter");
     let body = Yaml::map([
         ("message", Yaml::text("{{ body }}")),
-        ("level", kitchen.constant_or("gitter_msg_level", "error")),
+        ("level", context.constant_or("gitter_msg_level", "error")),
     ]);
-    let urls = kitchen.secrets_of("gitter_webhook_url", "GITTER_WEBHOOK_URL");
+    let urls = context.secrets_of("gitter_webhook_url", "GITTER_WEBHOOK_URL");
     urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
 }
 
-fn matrixhookshot(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("matrixhookshot");
-    let text = kitchen.constant_or("matrixhookshot_text", "{{ body }}");
+fn matrixhookshot(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("matrixhookshot");
+    let text = context.constant_or("matrixhookshot_text", "{{ body }}");
     let body = Yaml::Map(members([
         ("text", Some(text)),
-        ("username", kitchen.constant("matrixhookshot_username")),
-        ("html", kitchen.constant("matrixhookshot_html")),
+        ("username", context.constant("matrixhookshot_username")),
+        ("html", context.constant("matrixhookshot_html")),
     ]));
-    let urls = kitchen.secrets_of("matrixhookshot_webhook_url", "MATRIXHOOKSHOT_WEBHOOK_URL");
+    let urls = context.secrets_of("matrixhookshot_webhook_url", "MATRIXHOOKSHOT_WEBHOOK_URL");
     urls.into_iter().map(|url| Webhook::json(url, body.clone()).timeout(timeout.clone()).made()).collect()
 }

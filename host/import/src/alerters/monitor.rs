@@ -1,14 +1,14 @@
-//! What gathers alerts of many monitors, and is told of their ends.
+//! Alert aggregators, which are also notified when an episode ends.
 use serde_json::json;
 
+use super::alerter::{Alerter, Make};
+use super::context::{Context, Webhook, address, basic, constants, header, holds_secret, literal, members};
 use super::incident::OVER;
-use super::kitchen::{Kitchen, Webhook, address, basic, constants, header, holds_secret, literal, members};
-use super::recipe::{Make, Recipe};
 use crate::node::Node;
 use crate::yaml::Yaml;
 
-pub(super) const RECIPES: &[Recipe] = &[
-    Recipe {
+pub(super) const ALERTERS: &[Alerter] = &[
+    Alerter {
         name: "alertmanager",
         also: &[],
         options: &[
@@ -30,7 +30,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ],
         make: Make::Destinations(alertmanager),
     },
-    Recipe {
+    Alerter {
         name: "alerta",
         also: &[],
         options: &[
@@ -59,38 +59,38 @@ pub(super) const RECIPES: &[Recipe] = &[
     },
 ];
 
-fn alertmanager(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("alertmanager");
+fn alertmanager(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("alertmanager");
     let mut labels = Vec::new();
-    for entry in kitchen.sheet.node("alertmanager_labels").iter().flat_map(Node::entries) {
+    for entry in context.options.node("alertmanager_labels").iter().flat_map(Node::entries) {
         let Some(text) = entry.value.text() else { continue };
-        let value = match kitchen.jinja(&text) {
+        let value = match context.jinja(&text) {
             Ok(text) => Yaml::Text(text),
             Err(_) => literal(&text),
         };
         labels.push((entry.key.clone(), value));
     }
-    kitchen.told_fields("alertmanager_labels");
-    for entry in kitchen.sheet.node("alertmanager_fields").iter().flat_map(Node::entries) {
+    context.told_fields("alertmanager_labels");
+    for entry in context.options.node("alertmanager_fields").iter().flat_map(Node::entries) {
         if let Some(field) = entry.value.text() {
-            labels.push((entry.key.clone(), kitchen.field(&field)));
+            labels.push((entry.key.clone(), context.field(&field)));
         }
     }
-    kitchen.told_fields("alertmanager_fields");
-    let name = kitchen.constant_or("alertmanager_alertname", "{{ rule }}");
+    context.told_fields("alertmanager_fields");
+    let name = context.constant_or("alertmanager_alertname", "{{ rule }}");
     labels
         .extend([("alertname".to_string(), name), ("elastalert_rule".to_string(), Yaml::text("{{ rule }}"))]);
     let mut annotations = Vec::new();
-    if let Some(node) = kitchen.sheet.node("alertmanager_annotations") {
+    if let Some(node) = context.options.node("alertmanager_annotations") {
         annotations.extend(node.entries().iter().map(|entry| (entry.key.clone(), constants(&entry.value))));
-        kitchen.sheet.carried("alertmanager_annotations", "in the destination's request");
+        context.options.carried("alertmanager_annotations", "in the destination's request");
     }
     for (option, default, text) in [
         ("alertmanager_alert_subject_labelname", "summary", "{{ title }}"),
         ("alertmanager_alert_text_labelname", "description", "{{ body }}"),
     ] {
-        let name = kitchen.sheet.text(option).unwrap_or_else(|| default.into());
-        kitchen.sheet.carried(option, "in the destination's request");
+        let name = context.options.text(option).unwrap_or_else(|| default.into());
+        context.options.carried(option, "in the destination's request");
         annotations.push((name, Yaml::text(text)));
     }
     let ends = json!({ "$if": OVER, "$then": "{{ at }}" });
@@ -99,27 +99,27 @@ fn alertmanager(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
         ("annotations", Some(Yaml::Map(annotations))),
         ("endsAt", Some(Yaml::from(ends))),
     ]);
-    kitchen.sheet.changed("alertmanager_resolve_time", "an episode's end is told when it ends");
-    if kitchen.sheet.text("alertmanager_api_version").as_deref() == Some("v2") {
-        kitchen.sheet.carried("alertmanager_api_version", "in the destination's address");
+    context.options.changed("alertmanager_resolve_time", "the end of an episode is sent when it ends");
+    if context.options.text("alertmanager_api_version").as_deref() == Some("v2") {
+        context.options.carried("alertmanager_api_version", "in the destination's address");
     } else {
-        kitchen.sheet.changed("alertmanager_api_version", "v2: Alertmanager has had no other since 0.27");
+        context.options.changed("alertmanager_api_version", "v2: the only version since Alertmanager 0.27");
     }
-    let auth = match kitchen.sheet.text("alertmanager_basic_auth_login") {
+    let auth = match context.options.text("alertmanager_basic_auth_login") {
         Some(login) => {
-            kitchen.sheet.carried("alertmanager_basic_auth_login", "the destination's `auth`");
-            let password = kitchen.secret("alertmanager_basic_auth_password", "ALERTMANAGER_PASSWORD");
+            context.options.carried("alertmanager_basic_auth_login", "the destination's `auth`");
+            let password = context.secret("alertmanager_basic_auth_password", "ALERTMANAGER_PASSWORD");
             password.map(|password| basic(&login, password))
         }
         None => None,
     };
-    kitchen.needs(&["alertmanager_hosts"]);
-    let hosts = kitchen.sheet.texts("alertmanager_hosts").unwrap_or_default();
+    context.needs(&["alertmanager_hosts"]);
+    let hosts = context.options.texts("alertmanager_hosts").unwrap_or_default();
     let urls = match hosts.iter().any(|host| holds_secret(host)) {
-        true => kitchen.secrets_of("alertmanager_hosts", "ALERTMANAGER_URL"),
+        true => context.secrets_of("alertmanager_hosts", "ALERTMANAGER_URL"),
         false => hosts.iter().map(|host| address(host)).collect(),
     };
-    kitchen.sheet.settle("alertmanager_hosts", "the destinations' addresses");
+    context.options.settle("alertmanager_hosts", "the destinations' addresses");
     let body = Yaml::List(vec![Yaml::Map(alert)]);
     let made = urls.into_iter().map(|url| {
         let webhook = Webhook::json(url, body.clone()).timeout(timeout.clone()).plain();
@@ -128,61 +128,61 @@ fn alertmanager(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
     made.collect()
 }
 
-fn alerta(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    kitchen.sheet.dropped("alerta_api_skip_ssl", "certificates are always checked");
-    kitchen.sheet.carried("alerta_use_match_timestamp", "`createTime` is always the match's time");
-    let key = kitchen
+fn alerta(context: &mut Context<'_>) -> Vec<Yaml> {
+    context.options.dropped("alerta_api_skip_ssl", "certificates are always verified");
+    context.options.carried("alerta_use_match_timestamp", "`createTime` is always the match's time");
+    let key = context
         .terms
         .key
         .first()
         .cloned()
-        .filter(|_| kitchen.sheet.flag("alerta_use_qk_as_resource") == Some(true));
+        .filter(|_| context.options.flag("alerta_use_qk_as_resource") == Some(true));
     let resource = match key {
-        Some(key) => Some(kitchen.field(&key)),
-        None => kitchen.formatted("alerta_resource"),
+        Some(key) => Some(context.field(&key)),
+        None => context.formatted("alerta_resource"),
     };
-    kitchen.sheet.carried("alerta_use_qk_as_resource", "in the destination's request");
-    let names = kitchen.sheet.texts("alerta_attributes_keys").unwrap_or_default();
-    kitchen.sheet.carried("alerta_attributes_keys", "in the destination's request");
-    let values = kitchen.formatted_list("alerta_attributes_values");
+    context.options.carried("alerta_use_qk_as_resource", "in the destination's request");
+    let names = context.options.texts("alerta_attributes_keys").unwrap_or_default();
+    context.options.carried("alerta_attributes_keys", "in the destination's request");
+    let values = context.formatted_list("alerta_attributes_values");
     let attributes: Vec<(String, Yaml)> = names.into_iter().zip(values).collect();
     let lists = [("alerta_service", "service"), ("alerta_tags", "tags"), ("alerta_correlate", "correlate")];
     let lists: Vec<(String, Yaml)> = lists
         .into_iter()
-        .filter(|(option, _)| kitchen.sheet.has(option))
+        .filter(|(option, _)| context.options.has(option))
         .map(|(option, name)| (name.to_string(), option))
         .collect::<Vec<_>>()
         .into_iter()
-        .map(|(name, option)| (name, Yaml::List(kitchen.formatted_list(option))))
+        .map(|(name, option)| (name, Yaml::List(context.formatted_list(option))))
         .collect();
-    let severity = kitchen.constant_or("alerta_severity", "warning");
+    let severity = context.constant_or("alerta_severity", "warning");
     let severity = match severity {
         Yaml::Text(text) => Yaml::from(json!({ "$if": OVER, "$then": "normal", "$else": text })),
         other => other,
     };
     let mut body = members([
         ("resource", Some(resource.unwrap_or_else(|| Yaml::text("watchbell")))),
-        ("event", Some(kitchen.formatted("alerta_event").unwrap_or_else(|| Yaml::text("{{ rule }}")))),
+        ("event", Some(context.formatted("alerta_event").unwrap_or_else(|| Yaml::text("{{ rule }}")))),
         (
             "environment",
-            Some(kitchen.formatted("alerta_environment").unwrap_or_else(|| Yaml::text("Production"))),
+            Some(context.formatted("alerta_environment").unwrap_or_else(|| Yaml::text("Production"))),
         ),
         ("severity", Some(severity)),
-        ("group", kitchen.formatted("alerta_group")),
-        ("origin", Some(kitchen.formatted("alerta_origin").unwrap_or_else(|| Yaml::text("watchbell")))),
-        ("text", Some(kitchen.formatted("alerta_text").unwrap_or_else(|| Yaml::text("{{ body }}")))),
-        ("value", kitchen.formatted("alerta_value")),
-        ("type", Some(kitchen.constant_or("alerta_type", "elastalert"))),
-        ("timeout", kitchen.value("alerta_timeout")),
+        ("group", context.formatted("alerta_group")),
+        ("origin", Some(context.formatted("alerta_origin").unwrap_or_else(|| Yaml::text("watchbell")))),
+        ("text", Some(context.formatted("alerta_text").unwrap_or_else(|| Yaml::text("{{ body }}")))),
+        ("value", context.formatted("alerta_value")),
+        ("type", Some(context.constant_or("alerta_type", "elastalert"))),
+        ("timeout", context.value("alerta_timeout")),
         ("createTime", Some(Yaml::text("{{ at }}"))),
         ("attributes", (!attributes.is_empty()).then_some(Yaml::Map(attributes))),
     ]);
     body.extend(lists);
-    let Some(url) = kitchen.address("alerta_api_url", "ALERTA_API_URL") else { return Vec::new() };
-    let auth = kitchen
-        .sheet
+    let Some(url) = context.address("alerta_api_url", "ALERTA_API_URL") else { return Vec::new() };
+    let auth = context
+        .options
         .has("alerta_api_key")
-        .then(|| kitchen.secret_as("alerta_api_key", "ALERTA_AUTHORIZATION", Some("`Key {}`, with the key")));
+        .then(|| context.secret_as("alerta_api_key", "ALERTA_AUTHORIZATION", Some("`Key {}`, with the key")));
     let webhook = Webhook::json(url, Yaml::Map(body)).plain();
     let auth = auth.flatten().map(|key| header("Authorization", key));
     vec![Webhook { path: Some(Yaml::text("/alert")), auth, ..webhook }.made()]

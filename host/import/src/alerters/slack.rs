@@ -1,6 +1,6 @@
-//! Slack, for which there is a product of its own.
-use super::kitchen::{Kitchen, destination};
-use super::recipe::{Make, Recipe};
+//! Slack, which has its own product.
+use super::alerter::{Alerter, Make};
+use super::context::{Context, destination};
 use crate::yaml::Yaml;
 
 const SLACK: &[&str] = &[
@@ -38,41 +38,39 @@ const SLACK: &[&str] = &[
     "slack_msg_pretext",
 ];
 
-pub(super) const RECIPES: &[Recipe] =
-    &[Recipe { name: "slack", also: &[], options: SLACK, make: Make::Destinations(slack) }];
+pub(super) const ALERTERS: &[Alerter] =
+    &[Alerter { name: "slack", also: &[], options: SLACK, make: Make::Destinations(slack) }];
 
-/// The product `slack`, which lays out its own message.
-fn slack(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
-    let timeout = kitchen.plumbing("slack");
-    let sheet = &mut *kitchen.sheet;
+/// The product `slack`, which has its own message layout.
+fn slack(context: &mut Context<'_>) -> Vec<Yaml> {
+    let timeout = context.plumbing("slack");
+    let options = &mut *context.options;
     let mut params = Vec::new();
     for (option, param) in [("slack_username_override", "username"), ("slack_icon_url_override", "icon_url")]
     {
-        if let Some(text) = sheet.text(option) {
+        if let Some(text) = options.text(option) {
             params.push((param.to_string(), Yaml::Text(text)));
-            sheet.carried(option, format!("the destination's `params.{param}`"));
+            options.carried(option, format!("the destination's `params.{param}`"));
         }
     }
-    match sheet.text("slack_emoji_override") {
-        Some(_) if sheet.has("slack_icon_url_override") => {
-            sheet.dropped(
-                "slack_emoji_override",
-                "`slack_icon_url_override` stands beside it, and ElastAlert takes that",
-            );
+    match options.text("slack_emoji_override") {
+        Some(_) if options.has("slack_icon_url_override") => {
+            options.dropped("slack_emoji_override", "ElastAlert uses `slack_icon_url_override` instead");
         }
         Some(text) if text.len() > 2 && text.starts_with(':') && text.ends_with(':') => {
             params.push(("icon_emoji".into(), Yaml::Text(text)));
-            sheet.carried("slack_emoji_override", "the destination's `params.icon_emoji`");
+            options.carried("slack_emoji_override", "the destination's `params.icon_emoji`");
         }
-        Some(_) => sheet.dropped("slack_emoji_override", "it is no emoji between colons"),
+        Some(_) => options.dropped("slack_emoji_override", "not an emoji name between colons"),
         None => {}
     }
-    sheet.dropped("slack_msg_color", "the colour follows the severity");
-    sheet.dropped("slack_parse_override", "values are escaped, so that a document calls nobody");
-    sheet.dropped("slack_title", "the title is the rule's `alert.title`");
-    sheet.dropped("slack_title_link", "the link leads to the documents, where the cluster has `kibana:`");
-    sheet.dropped("slack_alert_fields", "the fields shown are the rule's `key`");
-    sheet.drop_all(
+    options.dropped("slack_msg_color", "the colour follows the severity");
+    options.dropped("slack_parse_override", "values are escaped, so a document cannot mention anyone");
+    options.dropped("slack_title", "the title is the rule's `alert.title`");
+    options
+        .dropped("slack_title_link", "the link opens the documents in Kibana, if the cluster has `kibana:`");
+    options.dropped("slack_alert_fields", "the fields shown are the rule's `key`");
+    options.drop_all(
         &[
             "slack_text_string",
             "slack_msg_pretext",
@@ -84,13 +82,13 @@ fn slack(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
             "slack_author_link",
             "slack_author_icon",
         ],
-        "the product `slack` lays out its own message; `params.blocks` of the destination may hold another",
+        "the product `slack` has its own layout; set the destination's `params.blocks` for another",
     );
-    sheet.drop_all(
+    options.drop_all(
         &["slack_attach_jira_ticket_url", "slack_jira_ticket_color", "slack_jira_ticket_title"],
-        "no ticket is made in Jira",
+        "no Jira ticket is created",
     );
-    each(kitchen, "slack_webhook_url", "SLACK_WEBHOOK_URL", "slack_channel_override", |url, channel| {
+    each(context, "slack_webhook_url", "SLACK_WEBHOOK_URL", "slack_channel_override", |url, channel| {
         let channel = channel.map(|channel| ("channel".to_string(), Yaml::text(channel)));
         let params = channel.into_iter().chain(params.clone()).collect();
         destination("slack", url, None, None, params, timeout.clone())
@@ -99,19 +97,19 @@ fn slack(kitchen: &mut Kitchen<'_>) -> Vec<Yaml> {
 
 /// A destination for every address and channel.
 pub(super) fn each(
-    kitchen: &mut Kitchen<'_>,
+    context: &mut Context<'_>,
     url: &str,
     variable: &str,
     channel: &str,
     make: impl Fn(Yaml, Option<&str>) -> Yaml,
 ) -> Vec<Yaml> {
-    let channels = kitchen.sheet.texts(channel).unwrap_or_default();
+    let channels = context.options.texts(channel).unwrap_or_default();
     let channels: Vec<Option<&str>> = match channels.as_slice() {
         [] => vec![None],
         several => several.iter().map(|channel| Some(channel.as_str())).collect(),
     };
-    kitchen.sheet.carried(channel, "the destination's channel");
-    let urls = kitchen.secrets_of(url, variable);
+    context.options.carried(channel, "the destination's channel");
+    let urls = context.secrets_of(url, variable);
     urls.into_iter()
         .flat_map(|url| channels.iter().map(|channel| make(url.clone(), *channel)).collect::<Vec<_>>())
         .collect()

@@ -4,7 +4,7 @@ use watchbell_pipeline::text::check_template;
 use super::python::{Part, Which, printf, read};
 use super::{Dialect, Term, Terms, Writer, jinja};
 use crate::node::Data;
-use crate::sheet::Sheet;
+use crate::options::Options;
 
 /// The templates; `None`: the manifest's default.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,53 +17,59 @@ pub(crate) struct Alert {
 ///
 /// `slack`: whether the texts go to a product with Slack's links.
 pub(crate) fn alert(
-    sheet: &mut Sheet,
+    options: &mut Options,
     terms: &mut Terms,
     name: &str,
     template_file: Option<&str>,
     slack: bool,
 ) -> Alert {
-    let style = sheet.text("alert_text_type");
+    let style = options.text("alert_text_type");
     let is_jinja = style.as_deref() == Some("alert_text_jinja");
-    let mut made = Alert { title: title(sheet, terms, name, is_jinja, slack), body: None };
+    let mut made = Alert { title: title(options, terms, name, is_jinja, slack), body: None };
     let source = match (is_jinja, template_file) {
         (true, Some(text)) => Some(("jinja_template_path", text.to_string())),
-        _ => sheet.text("alert_text").map(|text| ("alert_text", text)),
+        _ => options.text("alert_text").map(|text| ("alert_text", text)),
     };
     if let Some((option, source)) = source {
         let body = if is_jinja {
-            of_jinja(sheet, terms, option, &source)
+            of_jinja(options, terms, option, &source)
         } else {
-            of_python(sheet, terms, option, &source, slack)
+            of_python(options, terms, option, &source, slack)
         };
-        made.body = checked(sheet, option, body).map(|body| match style.as_deref() {
+        made.body = checked(options, option, body).map(|body| match style.as_deref() {
             Some("alert_text_only" | "alert_text_jinja") => body,
-            // ElastAlert goes on with the rule's own words.
+            // ElastAlert continues with the rule's own text.
             _ => format!("{}\n\n{{{{ summary }}}}\n", body.trim_end()),
         });
     }
-    style_told(sheet, style.as_deref(), made.body.is_some());
-    settle(sheet, is_jinja);
+    style_told(options, style.as_deref(), made.body.is_some());
+    settle(options, is_jinja);
     made
 }
 
-fn title(sheet: &mut Sheet, terms: &mut Terms, name: &str, is_jinja: bool, slack: bool) -> Option<String> {
-    let made = match sheet.text("alert_subject") {
-        Some(source) if is_jinja && !sheet.has("alert_subject_args") => {
-            of_jinja(sheet, terms, "alert_subject", &source)
+fn title(
+    options: &mut Options,
+    terms: &mut Terms,
+    name: &str,
+    is_jinja: bool,
+    slack: bool,
+) -> Option<String> {
+    let made = match options.text("alert_subject") {
+        Some(source) if is_jinja && !options.has("alert_subject_args") => {
+            of_jinja(options, terms, "alert_subject", &source)
         }
-        Some(source) => of_python(sheet, terms, "alert_subject", &source, slack),
+        Some(source) => of_python(options, terms, "alert_subject", &source, slack),
         None => {
             let mut writer = Writer::new(Dialect::Message);
             writer.text(name);
             Ok(writer.end())
         }
     };
-    sheet.dropped("alert_subject_max_len", "a title is shortened to what its destination takes");
-    checked(sheet, "alert_subject", made)
+    options.dropped("alert_subject_max_len", "titles are shortened to the destination's limit");
+    checked(options, "alert_subject", made)
 }
 
-fn checked(sheet: &mut Sheet, option: &str, made: Result<String, String>) -> Option<String> {
+fn checked(options: &mut Options, option: &str, made: Result<String, String>) -> Option<String> {
     let part = if option == "alert_subject" { "alert.title" } else { "alert.body" };
     let made = made.and_then(|text| match check_template(&text) {
         Ok(()) => Ok(text),
@@ -71,27 +77,27 @@ fn checked(sheet: &mut Sheet, option: &str, made: Result<String, String>) -> Opt
     });
     match made {
         Ok(text) if text.trim().is_empty() => {
-            sheet.dropped(option, "it is empty");
+            options.dropped(option, "empty");
             None
         }
         Ok(text) => {
             if option == "jinja_template_path" {
-                sheet.changed(option, format!("the file's text is `{part}`"));
-            } else if !sheet.is_settled(option) {
-                sheet.carried(option, format!("`{part}`"));
+                options.changed(option, format!("the file's text is `{part}`"));
+            } else if !options.is_settled(option) {
+                options.carried(option, format!("`{part}`"));
             }
             Some(text)
         }
         Err(why) => {
-            sheet.dropped(option, format!("{why}; Watchbell's own text stands in: write `{part}` anew"));
+            options.dropped(option, format!("{why}; Watchbell's default text is used: rewrite `{part}`"));
             None
         }
     }
 }
 
-/// A text that Python formats if it has arguments, and takes as it is otherwise.
+/// A text that Python formats if it has arguments, and otherwise leaves as it is.
 fn of_python(
-    sheet: &mut Sheet,
+    options: &mut Options,
     terms: &mut Terms,
     option: &str,
     source: &str,
@@ -99,9 +105,9 @@ fn of_python(
 ) -> Result<String, String> {
     let source = if slack { links(source) } else { source.to_string() };
     let args_option = format!("{option}_args");
-    let args = sheet.texts(&args_option);
+    let args = options.texts(&args_option);
     let named: Option<Vec<(String, String)>> =
-        sheet.node("alert_text_kw").filter(|_| option == "alert_text").map(|node| {
+        options.node("alert_text_kw").filter(|_| option == "alert_text").map(|node| {
             node.entries().iter().filter_map(|entry| Some((entry.value.text()?, entry.key.clone()))).collect()
         });
     terms.untold.clear();
@@ -122,24 +128,24 @@ fn of_python(
         let name = match (&which, &args, &named) {
             (Which::Index(index), Some(args), _) => args
                 .get(*index)
-                .ok_or(format!("`{{{index}}}` asks for an argument that `{args_option}` does not have"))?,
+                .ok_or(format!("`{{{index}}}` refers to an argument that `{args_option}` does not have"))?,
             (Which::Name(name), None, Some(named)) => {
                 &named
                     .iter()
                     .find(|(known, _)| known == name)
-                    .ok_or(format!("`{{{name}}}` is not among `alert_text_kw`"))?
+                    .ok_or(format!("`{{{name}}}` is not in `alert_text_kw`"))?
                     .1
             }
             (Which::Name(name), _, _) => return Err(format!("`{{{name}}}` has no argument of that name")),
             (Which::Index(index), None, _) => {
-                return Err(format!("`{{{index}}}` has no argument, for all have names"));
+                return Err(format!("`{{{index}}}` has no argument: all arguments are named"));
             }
         };
         let format = if spec.is_empty() { None } else { printf(&spec) };
         if !spec.is_empty() && format.is_none() {
             left_out.push(spec);
         }
-        match (terms.term(sheet, name, Dialect::Message), format) {
+        match (terms.term(options, name, Dialect::Message), format) {
             (Term::Constant(text), None) => writer.text(&text),
             (Term::Told(expression) | Term::Untold(expression), None) => writer.expression(&expression),
             (Term::Constant(text), Some(format)) => {
@@ -148,32 +154,32 @@ fn of_python(
             (Term::Told(expression), Some(format)) => {
                 writer.expression(&format!("'{format}' | format({expression})"))
             }
-            // The stand-in is a text, which no number's format fits.
+            // The placeholder is a string, which number formats reject.
             (Term::Untold(expression), Some(_)) => writer.expression(&expression),
         }
     }
     if !left_out.is_empty() {
-        sheet.changed(
+        options.changed(
             option,
-            format!("without the formats {}, which templates here do not have", list(&left_out)),
+            format!("without the formats {}, which templates do not support here", list(&left_out)),
         );
     }
-    let about = if sheet.has(&args_option) { args_option.as_str() } else { "alert_text_kw" };
+    let about = if options.has(&args_option) { args_option.as_str() } else { "alert_text_kw" };
     let missing = format!("`{}`", terms.missing);
-    untold(sheet, terms, about, &missing);
+    untold(options, terms, about, &missing);
     Ok(writer.end())
 }
 
-fn of_jinja(sheet: &mut Sheet, terms: &mut Terms, option: &str, source: &str) -> Result<String, String> {
-    let root = sheet.text("jinja_root_name").unwrap_or_else(|| "_data".into());
+fn of_jinja(options: &mut Options, terms: &mut Terms, option: &str, source: &str) -> Result<String, String> {
+    let root = options.text("jinja_root_name").unwrap_or_else(|| "_data".into());
     terms.untold.clear();
-    let known = sheet.clone();
+    let known = options.clone();
     let text = jinja::rewrite(source, &root, &mut |name| terms.expression(&known, name, Dialect::Message))?;
     if let Some(names) = terms_left(&text) {
         return Err(names);
     }
-    untold(sheet, terms, option, "nothing");
-    sheet.carried(
+    untold(options, terms, option, "nothing");
+    options.carried(
         option,
         if option == "alert_subject" {
             "`alert.title`, with Watchbell's names"
@@ -184,19 +190,19 @@ fn of_jinja(sheet: &mut Sheet, terms: &mut Terms, option: &str, source: &str) ->
     Ok(text)
 }
 
-/// Fields that a text wants and the rule does not tell.
-fn untold(sheet: &mut Sheet, terms: &mut Terms, option: &str, shown: &str) {
+/// Fields that a text uses and the rule does not report.
+fn untold(options: &mut Options, terms: &mut Terms, option: &str, shown: &str) {
     if !terms.untold.is_empty() {
         let names: Vec<String> = std::mem::take(&mut terms.untold).into_iter().collect();
         let (kind, names) = (&terms.kind, list(&names));
         let what = format!(
-            "a rule of type `{kind}` does not tell {names}: the text shows {shown} there, unless it stands under `key:`"
+            "a rule of type `{kind}` does not report {names}: the text shows {shown} there, unless it is in `key:`"
         );
-        sheet.changed(option, what);
+        options.changed(option, what);
     }
 }
 
-/// minijinja's own word on a template.
+/// minijinja's opinion of a template.
 fn terms_left(text: &str) -> Option<String> {
     minijinja::Environment::new()
         .template_from_str(text)
@@ -215,7 +221,7 @@ fn links(source: &str) -> String {
             let (address, words) = rest[1..end].split_once('|')?;
             let is_address =
                 address.starts_with('{') || address.starts_with("http") || address.starts_with("@@");
-            // Of two arguments the order would change with their places.
+            // With two arguments, moving them would change their order.
             (is_address && !words.contains(['{', '<', '|']) && !address.contains('<'))
                 .then(|| (end, format!("[{words}]({address})")))
         });
@@ -234,48 +240,48 @@ fn links(source: &str) -> String {
     out
 }
 
-fn style_told(sheet: &mut Sheet, style: Option<&str>, has_body: bool) {
+fn style_told(options: &mut Options, style: Option<&str>, has_body: bool) {
     match style {
-        Some("alert_text_only") => sheet.carried("alert_text_type", "the body is the text alone"),
-        Some("alert_text_jinja") => sheet.carried("alert_text_type", "texts are Jinja templates here too"),
+        Some("alert_text_only") => options.carried("alert_text_type", "the body is only the text"),
+        Some("alert_text_jinja") => options.carried("alert_text_type", "texts are Jinja templates here too"),
         Some("exclude_fields") if has_body => {
-            sheet.changed("alert_text_type", "the text, then the rule's `{{ summary }}`")
+            options.changed("alert_text_type", "the text, then the rule's `{{ summary }}`")
         }
-        Some("exclude_fields") => sheet.changed("alert_text_type", "the rule's `{{ summary }}`"),
+        Some("exclude_fields") => options.changed("alert_text_type", "the rule's `{{ summary }}`"),
         Some("aggregation_summary_only") => {
-            sheet.dropped(
+            options.dropped(
                 "alert_text_type",
                 "messages are not aggregated; the body is the rule's `{{ summary }}`",
             );
         }
         Some(_) => {
-            let message = "`alert_text_type` is none that ElastAlert knows";
-            sheet.dropped(
+            let message = "not an `alert_text_type` of ElastAlert";
+            options.dropped(
                 "alert_text_type",
-                format!("{message}: the text stands, then the rule's `{{{{ summary }}}}`"),
+                format!("{message}: the text, then the rule's `{{{{ summary }}}}`"),
             );
         }
         None => {}
     }
 }
 
-fn settle(sheet: &mut Sheet, is_jinja: bool) {
-    sheet.settle("alert_text_args", "written into `alert.body`");
-    sheet.settle("alert_subject_args", "written into `alert.title`");
-    if sheet.node("alert_text_kw").is_some_and(|node| !matches!(node.data, Data::Map(_))) {
-        sheet.dropped("alert_text_kw", "it is no map");
+fn settle(options: &mut Options, is_jinja: bool) {
+    options.settle("alert_text_args", "written into `alert.body`");
+    options.settle("alert_subject_args", "written into `alert.title`");
+    if options.node("alert_text_kw").is_some_and(|node| !matches!(node.data, Data::Map(_))) {
+        options.dropped("alert_text_kw", "not a map");
     }
-    if sheet.has("alert_text_args") {
-        sheet.dropped("alert_text_kw", "`alert_text_args` stands beside it, and ElastAlert takes that");
+    if options.has("alert_text_args") {
+        options.dropped("alert_text_kw", "ElastAlert uses `alert_text_args` instead");
     } else {
-        sheet.settle("alert_text_kw", "written into `alert.body`");
+        options.settle("alert_text_kw", "written into `alert.body`");
     }
-    sheet.carried("alert_missing_value", "what texts show of a field that the rule does not tell");
+    options.carried("alert_missing_value", "what texts show for a field that the rule does not report");
     if is_jinja {
-        sheet.carried("jinja_root_name", "names are written without it");
+        options.carried("jinja_root_name", "names are written without it");
     }
-    sheet.dropped("jinja_filters", "filters in Python do not run here; minijinja's own do");
-    sheet.drop_all(&["use_local_time", "custom_pretty_ts_format"], "times are written as RFC 3339, in UTC");
+    options.dropped("jinja_filters", "Python filters do not run here; minijinja's built-in filters do");
+    options.drop_all(&["use_local_time", "custom_pretty_ts_format"], "times are written as RFC 3339, in UTC");
 }
 
 pub(crate) fn list(names: &[String]) -> String {

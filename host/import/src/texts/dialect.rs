@@ -1,6 +1,6 @@
-//! What a template is written for.
+//! Which templates a text is written for.
 
-/// Whose template it is: the rule's title and body, or a destination's request.
+/// The rule's title and body, or a destination's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Message,

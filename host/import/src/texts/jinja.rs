@@ -1,10 +1,10 @@
 //! Jinja2 of an ElastAlert rule as a manifest's template: the language is the same, the names are not.
 
-/// Writes every name that a template does not bind itself in our words. `resolve` gets a path such as `source.ip`,
-/// without the root that Jinja texts may go by (`_data`), and gives an expression.
+/// Rewrites every name that a template does not bind itself. `resolve` takes a path such as `source.ip`, without the
+/// root that Jinja texts may use (`_data`), and returns an expression.
 ///
 /// # Errors
-/// What has no counterpart, in words.
+/// A description of what has no counterpart.
 pub(crate) fn rewrite(
     source: &str,
     root: &str,
@@ -71,7 +71,7 @@ fn segments(source: &str) -> Result<Vec<Segment<'_>>, String> {
             _ => "#}",
         };
         let Some(end) = ending(inner, close) else {
-            return Err(format!("a `{open}` is not closed"));
+            return Err(format!("`{open}` is not closed"));
         };
         found.push(match open {
             "{{" => Segment::Expression(&inner[..end]),
@@ -174,7 +174,7 @@ fn expression(
     out: &mut String,
 ) -> Result<(), String> {
     let mut at = 0;
-    // What stands before a name says what the name is: `|` and `is` come before filters and tests, `.` before parts.
+    // What precedes a name says what it is: `|` and `is` precede filters and tests, `.` precedes parts.
     let mut before = ' ';
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
@@ -189,7 +189,7 @@ fn expression(
             let after = rest[length..].trim_start();
             let keyword_argument = after.starts_with('=') && !after.starts_with("==");
             if name == "is" {
-                // The test after it; `is not x` has one word more.
+                // The test that follows; `is not x` has one more word.
                 out.push_str(name);
                 at += length;
                 let skipped = test(&text[at..]);
@@ -206,7 +206,7 @@ fn expression(
                 let (path, length, called) = path(rest, length);
                 if let Some(method) = called {
                     return Err(format!(
-                        "`{method}()` is a method of Python's, which templates here do not have"
+                        "`{method}()` is a Python method, which templates do not support here"
                     ));
                 }
                 let path = path.strip_prefix(root).and_then(|path| path.strip_prefix('.')).unwrap_or(&path);
@@ -258,7 +258,7 @@ fn test(text: &str) -> usize {
     if name == "not" { first + word(&text[first..]).0 } else { first }
 }
 
-/// A name and what is taken of it by constant parts: `a.b["c d"]`; its length, and a method that is called on it.
+/// A name with constant parts, as in `a.b["c d"]`; its length, and a method that is called on it.
 fn path(text: &str, first: usize) -> (String, usize, Option<String>) {
     let mut path = text[..first].to_string();
     let mut at = first;

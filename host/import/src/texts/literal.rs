@@ -1,12 +1,12 @@
-//! Text that stands for itself between the expressions of a template.
+//! Literal text between the expressions of a template.
 
 use super::dialect::Dialect;
 
-/// Writes a template: text, in which nothing is an expression, and expressions.
+/// Writes a template: literal text and expressions.
 pub(crate) struct Writer {
     dialect: Dialect,
     out: String,
-    /// Text that is not yet written: what follows decides how its end is to be.
+    /// Text that is not yet written: what follows decides how it ends.
     text: String,
 }
 
@@ -45,7 +45,7 @@ impl Writer {
                     continue;
                 }
                 '{' if last => self.out.push_str("{{ '{' }}"),
-                // What looks like a tag and is none would vanish from the message.
+                // Text that only looks like a tag would vanish from the message.
                 '<' if self.dialect == Dialect::Message && (last || is_unknown_tag(after)) => {
                     self.out.push_str("\\<")
                 }

@@ -13,7 +13,7 @@ pub(crate) enum Which {
 }
 
 /// # Errors
-/// What Python would not format either, and what has no counterpart: an attribute or an item of an argument.
+/// What Python would not format either, and what has no counterpart: attributes and items of arguments.
 pub(crate) fn read(template: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -28,10 +28,10 @@ pub(crate) fn read(template: &str) -> Result<Vec<Part>, String> {
             continue;
         }
         if rest.starts_with('}') {
-            return Err("a `}` stands alone; Python wants `}}` for the character itself".into());
+            return Err("unmatched `}`; Python wants `}}` for the character itself".into());
         }
         let Some(end) = closing(rest) else {
-            return Err("a `{` is not closed; Python wants `{{` for the character itself".into());
+            return Err("unclosed `{`; Python wants `{{` for the character itself".into());
         };
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal)));
@@ -75,16 +75,16 @@ fn field(inner: &str, next: &mut usize) -> Result<Part, String> {
         *next += 1;
         Which::Index(*next - 1)
     } else if digits == name.len() {
-        Which::Index(name.parse().map_err(|_| format!("`{{{inner}}}` names no argument"))?)
+        Which::Index(name.parse().map_err(|_| format!("`{{{inner}}}` does not name an argument"))?)
     } else if digits > 0 || name.starts_with(['.', '[']) || name.contains('[') {
-        return Err(format!("`{{{inner}}}` takes a part of an argument"));
+        return Err(format!("`{{{inner}}}` refers to part of an argument"));
     } else {
         Which::Name(name.to_string())
     };
     Ok(Part::Field { which, spec: spec.to_string() })
 }
 
-/// The format of a number that C's `printf` has too; `None`: there is no such.
+/// A number format that C's `printf` has too; `None`: there is none.
 pub(crate) fn printf(spec: &str) -> Option<String> {
     let (body, kind) = match spec.char_indices().next_back() {
         Some((at, kind @ ('f' | 'd' | 'e' | 'g' | 's'))) => (&spec[..at], kind),

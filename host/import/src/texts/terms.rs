@@ -1,11 +1,11 @@
-//! What a text may name, in our words.
+//! The names that a text may use.
 use std::collections::BTreeSet;
 
 use super::dialect::Dialect;
 use super::literal::quoted;
 use crate::duration;
 use crate::node::{Data, Node};
-use crate::sheet::Sheet;
+use crate::options::Options;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Term {
@@ -13,34 +13,34 @@ pub(crate) enum Term {
     Constant(String),
     /// An expression that the message knows.
     Told(String),
-    /// A field that the rule does not tell of; the expression gives ElastAlert's stand-in.
+    /// A field that the rule does not report; the expression gives ElastAlert's placeholder.
     Untold(String),
 }
 
-/// What the rule tells in its messages.
+/// What the rule reports in its messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) kind: String,
     pub(crate) key: Vec<String>,
     pub(crate) time_field: String,
-    /// Fields of the document that a rule of type `any` is to tell; texts add theirs.
+    /// Document fields that a rule of type `any` reports; texts add theirs.
     pub(crate) fields: Vec<String>,
-    /// Fields that ElastAlert would have looked for before the rule's options.
+    /// Fields that ElastAlert would look up before the rule's options.
     pub(crate) include: Vec<String>,
     pub(crate) missing: String,
-    /// The metric's value goes by a name of its own.
+    /// The name of the metric's value.
     pub(crate) metric: Option<String>,
-    /// The field whose value is what such a rule tells.
+    /// The field whose value such a rule reports.
     pub(crate) watched: Option<String>,
     pub(crate) untold: BTreeSet<String>,
 }
 
 impl Terms {
-    pub(crate) fn term(&mut self, sheet: &Sheet, name: &str, dialect: Dialect) -> Term {
+    pub(crate) fn term(&mut self, options: &Options, name: &str, dialect: Dialect) -> Term {
         if let Some(expression) = self.of_match(name) {
             return Term::Told(expression);
         }
-        // What is missing of a flatline has no document: ElastAlert calls the key's value so.
+        // A flatline has no document: ElastAlert uses this name for the key's value.
         let key = self.key.first().cloned().filter(|_| self.kind == "flatline" && name == "key");
         let name = key.unwrap_or_else(|| name.to_string());
         let name = name.as_str();
@@ -51,7 +51,7 @@ impl Terms {
             return Term::Told(member(if dialect == Dialect::Message { "labels" } else { "label" }, key));
         }
         if !self.include.iter().any(|included| included == name)
-            && let Some(text) = sheet.node(name).as_ref().and_then(constant)
+            && let Some(text) = options.node(name).as_ref().and_then(constant)
         {
             return Term::Constant(text);
         }
@@ -66,12 +66,12 @@ impl Terms {
     }
 
     /// For a template of Jinja.
-    pub(crate) fn expression(&mut self, sheet: &Sheet, name: &str, dialect: Dialect) -> String {
-        match self.term(sheet, name, dialect) {
+    pub(crate) fn expression(&mut self, options: &Options, name: &str, dialect: Dialect) -> String {
+        match self.term(options, name, dialect) {
             Term::Constant(text) if text.parse::<i64>().is_ok() => text,
             Term::Constant(text) => quoted(&text),
             Term::Told(expression) => expression,
-            // Jinja shows nothing of what is not there.
+            // Jinja shows nothing for an absent value.
             Term::Untold(expression) => expression.split(" | ").next().unwrap_or_default().to_string(),
         }
     }

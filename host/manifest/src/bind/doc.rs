@@ -18,8 +18,8 @@ pub(crate) struct Doc<'a> {
     pub(crate) pruned: Vec<String>,
 }
 
-/// How often what a pruned value leaves behind may be wrong in turn.
-const ROUNDS_MAX: usize = 4;
+/// How often a document is pruned and checked again: what a pruned value leaves behind may be wrong in turn.
+const PRUNING_PASSES_MAX: usize = 4;
 
 impl Doc<'_> {
     /// Checks the document and reads what is right of it, so that the rest of the checks still speak. `None`: what
@@ -27,7 +27,7 @@ impl Doc<'_> {
     pub(crate) fn read<T: DeserializeOwned>(&mut self, schema: &Schema) -> Option<T> {
         let mut wrong = schema.check(&self.value, "", self.spans, self.faults);
         wrong.extend(self.spans.bad());
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..PRUNING_PASSES_MAX {
             for pointer in std::mem::take(&mut wrong) {
                 self.prune(&pointer)?;
             }

@@ -1,17 +1,18 @@
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::response::Response;
+use libtest_mimic::Trial;
 use serde_json::{Value as Json, json};
 use watchbell_contract::{Cause, Intent, Label, Receipt, Refusal, Severity, Timestamp};
-use watchbell_sandbox::{Destination, DestinationSettings, Grants, Limits, Secret};
+use watchbell_sandbox::{AlerterModule, Destination, DestinationSettings, Grants, Limits, Secret};
 
-use crate::{SANDBOX, plugin, sources};
+use crate::{SANDBOX, bytes, folders, sources, trial};
 
 /// What the receiver was sent, and what it answers.
 #[derive(Clone)]
@@ -20,42 +21,46 @@ struct Script {
     answer: Arc<Json>,
 }
 
-/// A path that the host refuses, a header that it keeps to itself, a body that does not parse: each would show here as
-/// a dead letter, where the module's own tests see but a request.
-#[tokio::test]
-async fn the_host_sends_every_golden_request() {
-    let Some(bytes) = plugin("alerter-http", "golden messages through the component") else { return };
-    let alerter = SANDBOX.load_alerter("http", &bytes).unwrap();
-    let mut played = 0;
-    let mut wrong = String::new();
-    for product in &alerter.about().products {
-        for path in golden_files(&product.name) {
+/// The golden messages whose requests are sent.
+pub(crate) fn trials() -> Vec<Trial> {
+    let alerter: Arc<OnceLock<AlerterModule>> = Arc::default();
+    let mut trials = Vec::new();
+    for product in folders(&sources("alerter-http").join("products")) {
+        for path in golden_files(&product) {
             let case: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
             // Faults of the parameters are told before anything is sent; failures of the connection are the host's.
             if case["requests"].is_null() || !case["response"]["failure"].is_null() {
                 continue;
             }
-            played += 1;
-            let script = Script { seen: Arc::default(), answer: Arc::new(case["response"].clone()) };
-            let to = destination(&script).await;
-            let params = case["params"].to_string();
-            let limits = Limits::default();
-            let outcome =
-                alerter.deliver(&product.name, &params, &intent(&case["intent"]), &to, &limits).await;
-            let came = json!({ "outcome": told(outcome.unwrap()), "requests": *script.seen.lock().unwrap() });
-            let requests: Vec<Json> = case["requests"].as_array().unwrap().iter().map(sent).collect();
-            let expected = json!({ "outcome": case["outcome"], "requests": requests });
-            if came != expected {
-                wrong.push_str(&format!("{}:\n expected {expected}\n     came {came}\n", path.display()));
-            }
+            let name = format!("{product}::{}", path.file_stem().unwrap().to_string_lossy());
+            let (alerter, product) = (Arc::clone(&alerter), product.clone());
+            trials.push(trial("alerter-http", &name, move || {
+                let load = || SANDBOX.load_alerter("http", &bytes("alerter-http")).unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(sends(alerter.get_or_init(load), &product, &case));
+            }));
         }
     }
-    assert!(played > 20, "{played} golden messages");
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(trials.len() > 20, "{} golden messages", trials.len());
+    trials
+}
+
+/// The host sends the golden request. A path that the host refuses, a header that it keeps to itself, a body that does
+/// not parse: each would show here as a dead letter, where the module's own tests see but a request.
+async fn sends(alerter: &AlerterModule, product: &str, case: &Json) {
+    let script = Script { seen: Arc::default(), answer: Arc::new(case["response"].clone()) };
+    let to = destination(&script).await;
+    let params = case["params"].to_string();
+    let limits = Limits::default();
+    let outcome = alerter.deliver(product, &params, &intent(&case["intent"]), &to, &limits).await;
+    let came = json!({ "outcome": told(outcome.unwrap()), "requests": *script.seen.lock().unwrap() });
+    let requests: Vec<Json> = case["requests"].as_array().unwrap().iter().map(sent).collect();
+    let expected = json!({ "outcome": case["outcome"], "requests": requests });
+    assert!(came == expected, "\n expected {expected}\n     came {came}");
 }
 
 fn golden_files(product: &str) -> Vec<PathBuf> {
-    let folder = sources("alerter-http").join("vendors").join(product).join("golden");
+    let folder = sources("alerter-http").join("products").join(product).join("golden");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files

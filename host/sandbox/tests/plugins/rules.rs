@@ -1,33 +1,58 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use libtest_mimic::Trial;
 use serde_json::{Map, Value};
 use watchbell_manifest::details;
 use watchbell_sandbox::{CaseRunner, RuleModule};
 use watchbell_sdk::testing::Case;
 
-use crate::{SANDBOX, plugin, sources};
+use crate::{SANDBOX, bytes, folders, sources, trial};
 
 /// Each shipped rule's own cases and its ElastAlert cases, where it has them: the rule's tests run the same natively.
-#[test]
-fn every_case_of_every_rule_holds() {
-    let mut differences = Vec::new();
-    for rule in rules() {
-        let Some(bytes) = plugin(&rule, &format!("cases of {rule} as a component")) else { return };
-        let module = SANDBOX.load_rule(&rule, &bytes).unwrap();
-        let own = sources(&rule).join("cases.json");
-        let mut cases = Case::read_all(&fs::read_to_string(&own).unwrap_or_default())
-            .unwrap_or_else(|error| panic!("{}: {error}", own.display()));
-        let folder = elastalert().join(&module.about().name);
-        if folder.exists() {
-            cases.extend(Case::read_folders(&folder).unwrap());
-        }
-        assert!(!cases.is_empty(), "{rule}");
-        let told = cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(&module)).err());
-        differences.extend(told.map(|difference| format!("{rule}: {difference}")));
-        differences.extend(cases.iter().flat_map(|case| unlisted_details(&module, case)));
+pub(crate) fn trials() -> Vec<Trial> {
+    let rules: Vec<String> =
+        folders(&sources("")).into_iter().filter(|name| name.starts_with("rule-")).collect();
+    // A folder that no rule's name fits would never be run.
+    let known: BTreeSet<String> = rules.iter().map(|rule| module_name(rule)).collect();
+    for folder in folders(&elastalert()) {
+        assert!(known.contains(&folder), "tests/cases/elastalert/{folder} belongs to no rule");
     }
+    rules.iter().flat_map(|rule| of_rule(rule)).collect()
+}
+
+fn of_rule(rule: &str) -> Vec<Trial> {
+    let own = sources(rule).join("cases.json");
+    let mut cases = Case::read_all(&fs::read_to_string(&own).unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{}: {error}", own.display()));
+    let folder = elastalert().join(module_name(rule));
+    if folder.exists() {
+        let theirs = Case::read_folders(&folder).unwrap().into_iter();
+        cases.extend(theirs.map(|case| Case { name: format!("elastalert::{}", case.name), ..case }));
+    }
+    assert!(!cases.is_empty(), "{rule}");
+    let module: Arc<OnceLock<RuleModule>> = Arc::default();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let trials = cases.into_iter().map(|case| {
+        let (rule, module) = (rule.to_owned(), Arc::clone(&module));
+        let times = seen.entry(case.name.clone()).or_default();
+        *times += 1;
+        assert_eq!(*times, 1, "two cases of {rule} are called `{}`", case.name);
+        trial(&rule.clone(), &case.name.clone(), move || {
+            let module = module.get_or_init(|| SANDBOX.load_rule(&rule, &bytes(&rule)).unwrap());
+            holds(&rule, module, &case);
+        })
+    });
+    trials.collect()
+}
+
+fn holds(rule: &str, module: &RuleModule, case: &Case) {
+    assert_eq!(module.about().name, module_name(rule));
+    let mut differences: Vec<String> =
+        case.check_with(&mut CaseRunner::new(module)).err().into_iter().collect();
+    differences.extend(unlisted_details(module, case));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -49,29 +74,11 @@ fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
     unlisted.map(|name| format!("{}: `x-watchbell-details` lacks `{name}`", about.name)).collect()
 }
 
-/// A folder that no rule's name fits would never be run.
-#[test]
-fn every_elastalert_case_has_its_rule() {
-    let known: BTreeSet<String> =
-        rules().iter().map(|rule| rule.trim_start_matches("rule-").replace('-', "_")).collect();
-    for folder in folders(&elastalert()) {
-        assert!(known.contains(&folder), "tests/cases/elastalert/{folder} belongs to no rule");
-    }
-}
-
-fn rules() -> Vec<String> {
-    let mut rules: Vec<_> =
-        folders(&sources("")).into_iter().filter(|name| name.starts_with("rule-")).collect();
-    rules.sort();
-    rules
+/// `rule-new-term` → `new_term`.
+fn module_name(rule: &str) -> String {
+    rule.trim_start_matches("rule-").replace('-', "_")
 }
 
 fn elastalert() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/elastalert")
-}
-
-fn folders(below: &Path) -> Vec<String> {
-    let listed = fs::read_dir(below).unwrap().map(|entry| entry.unwrap());
-    let folders = listed.filter(|entry| entry.file_type().unwrap().is_dir());
-    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! How quick a rule is, and how large it grows, on rows that nobody has to write.
+//! A rule's speed and size, measured on generated rows.
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a module says of itself: in short for `check`, in full for `inspect`, for all that are built in for `list`.
+//! A module's metadata: in short for `check`, in full for `inspect`, for all built-in ones for `list`.
 use std::path::Path;
 
 use serde_json::{Value, json};

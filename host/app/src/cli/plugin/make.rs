@@ -3,10 +3,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use watchbell_plugin_tools::{self as plugin_tools, Language, Name, Project, Sdk};
 use watchbell_sandbox::{CaseRunner, RuleModule, Sandbox};
 use watchbell_sdk::testing::Case;
-use watchbell_workshop as workshop;
-use watchbell_workshop::{Language, Name, Project, Sdk};
 
 use super::super::args::{NewPlugin, PluginKind, PluginLanguage};
 use super::super::{Failure, GREEN, paint, plain, print};
@@ -16,15 +15,15 @@ use super::{sandbox, size, teller};
 pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     let name = Name::parse(&args.name)?;
     let kind = match args.kind {
-        PluginKind::Rule => workshop::Kind::Rule,
-        PluginKind::Alerter => workshop::Kind::Alerter,
+        PluginKind::Rule => plugin_tools::PluginKind::Rule,
+        PluginKind::Alerter => plugin_tools::PluginKind::Alerter,
     };
     let (language, sdk) = match args.language {
         PluginLanguage::Rust => (Language::Rust, Some(Sdk::find(args.sdk.as_deref())?)),
         PluginLanguage::JavaScript => (Language::JavaScript, None),
     };
     let folder = PathBuf::from(name.as_str());
-    let files = workshop::create(&folder, &name, kind, language, sdk.as_ref())?;
+    let files = plugin_tools::create(&folder, &name, kind, language, sdk.as_ref())?;
     let ok = paint("ok", GREEN, &std::io::stdout());
     let listed: Vec<String> = files.iter().map(|file| format!("  {name}/{file}")).collect();
     print(&format!(
@@ -35,7 +34,7 @@ pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
 }
 
 pub(super) fn build(folder: &Path) -> Result<(), Failure> {
-    let project = Project::open(folder, &mut teller())?;
+    let project = Project::open(folder, &mut progress_reporter())?;
     let built = built(&project, &sandbox()?)?;
     let inspection = built.module.inspection();
     let ok = paint("ok", GREEN, &std::io::stdout());
@@ -57,7 +56,7 @@ struct Built {
 }
 
 fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
-    let built = workshop::build(project, &mut teller())?;
+    let built = plugin_tools::build(project, &mut progress_reporter())?;
     let module = Module::load(&project.name, &built.bytes, sandbox)?;
     // What would load and then fail does not count as built.
     let misuses = module.misuses();
@@ -74,8 +73,8 @@ fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
 }
 
 pub(super) fn test(folder: &Path) -> Result<(), Failure> {
-    let project = Project::open(folder, &mut teller())?;
-    let native = workshop::test(&project, &mut teller())?;
+    let project = Project::open(folder, &mut progress_reporter())?;
+    let native = plugin_tools::test(&project, &mut progress_reporter())?;
     print(&format!("{}: {native}", paint("ok", GREEN, &std::io::stdout())))?;
     let sandbox = sandbox()?;
     let module = built(&project, &sandbox)?.module;

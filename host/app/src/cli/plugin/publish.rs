@@ -3,8 +3,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use watchbell_workshop::registry::{self, Access, Parcel, Reference, Store};
-use watchbell_workshop::signature::{self, SigningKey};
+use watchbell_plugin_tools::registry::{self, Access, Parcel, Reference, Store};
+use watchbell_plugin_tools::signature::{self, SigningKey};
 
 use super::super::{Failure, GREEN, paint, print};
 use super::look::Module;

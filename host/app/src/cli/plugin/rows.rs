@@ -1,4 +1,4 @@
-//! Rows that nobody has to write: the answer to a rule's question, made from a seed.
+//! Generated rows: the answer to a rule's question, from a seed.
 use watchbell_contract::{Ask, Buckets, Column, Dictionary, Hits, Question, Rows, Values, Window};
 
 /// Rows of a page: as many as the host asks of a cluster at once.

@@ -1,0 +1,249 @@
+//! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a trace instead of receivers.
+//! Actions take no time; time only moves when `advance` is called.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tokio::sync::Semaphore;
+use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
+use watchbell_pipeline::order::{Action, Event, Note, Purpose, Run};
+use watchbell_pipeline::record::{EpisodeRecord, HostId, Partition, Phase};
+use watchbell_pipeline::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_store::{Memory, Store};
+
+use super::trace::{Trace, TraceEntry, TraceEvent};
+use crate::bind::LiveRule;
+use crate::evaluate::evaluate;
+use crate::evidence;
+use crate::recording::Recorder;
+
+/// More actions at one instant than any engine gives: time would not advance.
+const STEPS_MAX: u32 = 1_000_000;
+
+/// The rules in force, and the destinations that would be notified.
+pub(crate) struct VirtualDeployment {
+    pub(crate) digest: String,
+    pub(crate) environment: String,
+    pub(crate) specs: Vec<RuleSpec>,
+    pub(crate) destinations: Vec<DestinationSpec>,
+    pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
+}
+
+pub(crate) struct VirtualHost {
+    deployment: VirtualDeployment,
+    engine: Engine,
+    store: Memory,
+    now: Timestamp,
+    /// The embedded node's current time.
+    clock: Arc<AtomicI64>,
+    guests: Arc<Semaphore>,
+    down: BTreeSet<DestinationName>,
+    /// How many equal signals were reported: documents of one instant may give several.
+    seen: HashMap<(RuleName, SignalIdentity), u32>,
+    pub(crate) trace: Trace,
+    /// Rows that the cluster returned so far.
+    pub(crate) rows: u64,
+}
+
+/// What distinguishes a signal from others of its rule.
+type SignalIdentity = (Timestamp, &'static str, Vec<Option<String>>, String);
+
+/// The host cannot continue; a bug in Watchbell, reported instead of looping forever.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VirtualHostFault {
+    #[error("the in-memory store failed: {0}")]
+    Store(String),
+    #[error("time does not advance past {0}")]
+    Stuck(String),
+}
+
+impl VirtualHost {
+    /// A host that starts at `now` with an empty store.
+    pub(crate) fn open(
+        deployment: VirtualDeployment,
+        now: Timestamp,
+        clock: Arc<AtomicI64>,
+    ) -> Result<Self, VirtualHostFault> {
+        clock.store(now.0, Ordering::Relaxed);
+        let mut store = Memory::new();
+        let engine = engine(&deployment, &mut store, now)?;
+        let mut host = Self {
+            deployment,
+            engine,
+            store,
+            now,
+            clock,
+            guests: Arc::new(Semaphore::new(1)),
+            down: BTreeSet::new(),
+            seen: HashMap::new(),
+            trace: Trace::default(),
+            rows: 0,
+        };
+        host.put_in_force();
+        Ok(host)
+    }
+
+    /// Runs everything that is due before `to`, or at it if `within`, and then sets the time to `to`.
+    pub(crate) async fn advance(&mut self, to: Timestamp, within: bool) -> Result<(), VirtualHostFault> {
+        let mut steps = 0;
+        loop {
+            self.carry_out().await?;
+            match self.engine.next_wakeup() {
+                Some(at) if at < to || (within && at <= to) => {
+                    steps = if at > self.now { 0 } else { steps + 1 };
+                    if steps > STEPS_MAX {
+                        return Err(VirtualHostFault::Stuck(crate::clock::rfc3339(self.now)));
+                    }
+                    self.pass(at.max(self.now));
+                    self.engine.handle(self.now, Event::Tick);
+                }
+                _ => break,
+            }
+        }
+        self.pass(to.max(self.now));
+        Ok(())
+    }
+
+    /// Kills the host and restarts it with only what was committed.
+    pub(crate) fn restart(&mut self) -> Result<(), VirtualHostFault> {
+        self.record(TraceEvent::Restarted);
+        self.engine = engine(&self.deployment, &mut self.store, self.now)?;
+        self.put_in_force();
+        Ok(())
+    }
+
+    pub(crate) fn set_down(&mut self, name: &str, down: bool) {
+        let name = DestinationName(name.to_owned());
+        if down {
+            self.down.insert(name);
+        } else {
+            self.down.remove(&name);
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The open episodes, by rule and labels.
+    pub(crate) fn open_episodes(&self) -> Vec<&EpisodeRecord> {
+        let mut open: Vec<_> = self
+            .store
+            .episodes()
+            .filter(|episode| !matches!(episode.phase, Phase::Resolved { .. }))
+            .collect();
+        open.sort_by(|a, b| (&a.rule, values(a)).cmp(&(&b.rule, values(b))));
+        open
+    }
+
+    pub(crate) fn gaps(&self) -> usize {
+        self.store.gaps().len()
+    }
+
+    fn put_in_force(&mut self) {
+        let deployment = &self.deployment;
+        let bundle = Event::Bundle {
+            digest: deployment.digest.clone(),
+            rules: deployment.specs.clone(),
+            destinations: deployment.destinations.clone(),
+        };
+        self.engine.handle(self.now, bundle);
+    }
+
+    fn pass(&mut self, to: Timestamp) {
+        self.now = to;
+        self.clock.store(to.0, Ordering::Relaxed);
+    }
+
+    fn record(&mut self, event: TraceEvent) {
+        self.trace.0.push(TraceEntry { at: self.now, event });
+    }
+
+    async fn carry_out(&mut self) -> Result<(), VirtualHostFault> {
+        while let Some(action) = self.engine.poll_action() {
+            let event = match action {
+                Action::Evaluate(run) => self.run(run).await,
+                Action::Persist(commit) => {
+                    self.store.commit(&commit).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
+                    Event::Persisted { nonce: commit.nonce, written: true }
+                }
+                Action::Deliver { id, destination, intent } => {
+                    let outcome = if self.down.contains(&destination) {
+                        Err(Refusal::Unavailable { reason: "it is down".into(), retry_after: None })
+                    } else {
+                        Ok(Receipt::default())
+                    };
+                    let delivered = outcome.is_ok();
+                    self.record(TraceEvent::Delivery { to: destination, intent, delivered });
+                    Event::Delivered { intent: id, outcome }
+                }
+                Action::Note(note) => {
+                    self.note(note);
+                    continue;
+                }
+            };
+            self.engine.handle(self.now, event);
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, run: Run) -> Event {
+        let rows = AtomicU64::new(0);
+        let outcome = match self.deployment.rules.get(&run.rule) {
+            Some(rule) => {
+                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Recorder::default()).await;
+                if let Ok(evaluation) = &mut outcome {
+                    evidence::gather(&run, rule, evaluation).await;
+                }
+                outcome
+            }
+            None => unreachable!("the engine runs what is in force"),
+        };
+        self.rows += rows.load(Ordering::Relaxed);
+        if run.purpose == Purpose::Live
+            && let Ok(evaluation) = &outcome
+        {
+            let mut found: HashMap<SignalIdentity, u32> = HashMap::new();
+            for signal in &evaluation.finding.signals {
+                let labels: Vec<_> = signal.labels.iter().map(|label| label.value.clone()).collect();
+                let (kind, said) = super::trace::identity(signal);
+                let identity = (signal.at, kind, labels, said);
+                let nth = found.entry(identity.clone()).or_default();
+                *nth += 1;
+                let told = self.seen.entry((run.rule.clone(), identity)).or_default();
+                if *told < *nth {
+                    *told = *nth;
+                    self.record(TraceEvent::Signal(signal.clone()));
+                }
+            }
+        }
+        Event::Evaluated { run: run.id, outcome }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.record(TraceEvent::Note(note));
+    }
+}
+
+fn values(episode: &EpisodeRecord) -> Vec<&Option<String>> {
+    episode.labels.iter().map(|label| &label.value).collect()
+}
+
+fn engine(
+    deployment: &VirtualDeployment,
+    store: &mut Memory,
+    now: Timestamp,
+) -> Result<Engine, VirtualHostFault> {
+    let host = HostId("testing".into());
+    let snapshot =
+        store.take_over(Partition(0), &host).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
+    let config = EngineConfig {
+        environment: deployment.environment.clone(),
+        // What is due happens when it is due, so that a test's times are round.
+        jitter_max: Duration::ZERO,
+        commit_interval: Duration::ZERO,
+        ..EngineConfig::new(host)
+    };
+    Ok(Engine::new(config, now, snapshot))
+}

@@ -1,0 +1,189 @@
+//! Ticketing systems: alerts with observables.
+use super::alerter::{Alerter, Make};
+use super::context::{Context, Webhook, address, constants, members};
+use crate::node::{Data, Node};
+use crate::yaml::Yaml;
+
+pub(super) const ALERTERS: &[Alerter] = &[
+    Alerter {
+        name: "iris",
+        also: &[],
+        options: &[
+            "iris_host",
+            "iris_api_token",
+            "iris_customer_id",
+            "iris_ca_cert",
+            "iris_ignore_ssl_errors",
+            "iris_description",
+            "iris_overwrite_timestamp",
+            "iris_type",
+            "iris_case_template_id",
+            "iris_alert_note",
+            "iris_alert_source",
+            "iris_alert_tags",
+            "iris_alert_status_id",
+            "iris_alert_source_link",
+            "iris_alert_severity_id",
+            "iris_alert_context",
+            "iris_iocs",
+        ],
+        make: Make::Destinations(iris),
+    },
+    Alerter {
+        name: "hivealerter",
+        also: &["thehive"],
+        options: &[
+            "hive_connection",
+            "hive_alert_config",
+            "hive_observable_data_mapping",
+            "hive_proxies",
+            "severity_scale",
+        ],
+        make: Make::Destinations(thehive),
+    },
+];
+
+fn iris(context: &mut Context<'_>) -> Vec<Yaml> {
+    if context.options.text("iris_type").is_some_and(|kind| kind.contains("case")) {
+        context.options.dropped("iris_type", "a case takes several dependent requests; an alert takes one");
+        return Vec::new();
+    }
+    context.options.carried("iris_type", "an alert");
+    context.options.dropped("iris_case_template_id", "applies to cases only");
+    context.options.dropped("iris_ignore_ssl_errors", "certificates are always verified");
+    context.options.dropped("iris_ca_cert", "the system's certificate authorities are trusted: add it there");
+    context.options.carried("iris_overwrite_timestamp", "the time is always that of the match");
+    let number = |value: &str| Yaml::Number(value.into());
+    let alert_context = context.options.node("iris_alert_context").map(|node| {
+        let fields: Vec<(String, String)> = node
+            .entries()
+            .iter()
+            .filter_map(|entry| Some((entry.key.clone(), entry.value.text()?)))
+            .collect();
+        let made = fields.into_iter().map(|(name, field)| (name, context.field(&field))).collect();
+        context.told_fields("iris_alert_context");
+        Yaml::Map(made)
+    });
+    let iocs = context.options.node("iris_iocs").map(|node| {
+        let items = match node.data {
+            Data::List(items) => items,
+            _ => Vec::new(),
+        };
+        let made = items.iter().map(|item| ioc(context, item)).collect();
+        context.told_fields("iris_iocs");
+        Yaml::List(made)
+    });
+    let body = members([
+        ("alert_title", Some(Yaml::text("{{ headline }}"))),
+        ("alert_description", Some(context.constant_or("iris_description", "{{ body }}"))),
+        ("alert_source", Some(context.constant_or("iris_alert_source", "Watchbell"))),
+        ("alert_source_ref", Some(Yaml::text("{{ episode }}"))),
+        ("alert_source_event_time", Some(Yaml::text("{{ at }}"))),
+        ("alert_source_link", context.constant("iris_alert_source_link")),
+        ("alert_severity_id", Some(context.value("iris_alert_severity_id").unwrap_or_else(|| number("1")))),
+        ("alert_status_id", Some(context.value("iris_alert_status_id").unwrap_or_else(|| number("2")))),
+        ("alert_note", context.constant("iris_alert_note")),
+        ("alert_tags", context.constant("iris_alert_tags")),
+        ("alert_customer_id", Some(context.value("iris_customer_id").unwrap_or_else(|| number("1")))),
+        ("alert_context", alert_context),
+        ("alert_iocs", iocs),
+    ]);
+    context.needs(&["iris_host"]);
+    let host = context.options.text("iris_host").unwrap_or_default();
+    context.options.carried("iris_host", "the destination's address");
+    let Some(token) = context.secret("iris_api_token", "IRIS_API_TOKEN") else { return Vec::new() };
+    let url = Yaml::Text(format!("https://{}", host.trim_end_matches('/')));
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
+    vec![Webhook { path: Some(Yaml::text("/alerts/add")), ..webhook }.made()]
+}
+
+fn ioc(context: &mut Context<'_>, item: &Node) -> Yaml {
+    let member = |entry: &crate::node::Entry, context: &mut Context<'_>| match (
+        entry.key.as_str(),
+        entry.value.text(),
+    ) {
+        ("ioc_value", Some(field)) => context.field(&field),
+        _ => constants(&entry.value),
+    };
+    Yaml::Map(item.entries().iter().map(|entry| (entry.key.clone(), member(entry, context))).collect())
+}
+
+/// TheHive's API, "Create alert".
+fn thehive(context: &mut Context<'_>) -> Vec<Yaml> {
+    context.needs(&["hive_connection", "hive_alert_config"]);
+    let Some(connection) = context.options.node("hive_connection") else { return Vec::new() };
+    let Some(config) = context.options.node("hive_alert_config") else { return Vec::new() };
+    let mut body = vec![
+        ("title".to_string(), Yaml::text("{{ title }}")),
+        ("description".to_string(), Yaml::text("{{ body }}")),
+        ("sourceRef".to_string(), Yaml::text("{{ episode }}")),
+        ("date".to_string(), Yaml::text("{{ at_ms }}")),
+    ];
+    let mut left = Vec::new();
+    for entry in config.entries() {
+        let value = match entry.key.as_str() {
+            "title" | "description" | "type" | "source"
+                if config.get(&format!("{}_args", entry.key)).is_none() =>
+            {
+                constants(&entry.value)
+            }
+            "severity" | "tlp" | "pap" | "status" | "follow" | "caseTemplate" | "flag" => {
+                constants(&entry.value)
+            }
+            "tags" => constants(&entry.value),
+            name => {
+                left.push(format!("`{name}`"));
+                continue;
+            }
+        };
+        body.retain(|(name, _)| *name != entry.key);
+        body.push((entry.key.clone(), value));
+    }
+    if left.is_empty() {
+        context.options.carried("hive_alert_config", "in the destination's request");
+    } else {
+        let what = format!(
+            "in the destination's request, without {}, which the import does not support",
+            left.join(", ")
+        );
+        context.options.changed("hive_alert_config", what);
+    }
+    if let Some(Node { data: Data::List(items), .. }) = context.options.node("hive_observable_data_mapping") {
+        let artifacts: Vec<Yaml> = items.iter().filter_map(|item| observable(context, item)).collect();
+        context.told_fields("hive_observable_data_mapping");
+        body.push(("artifacts".into(), Yaml::List(artifacts)));
+    }
+    context.options.dropped("severity_scale", "the severity is a number from 1 to 4");
+    context.options.dropped("hive_proxies", "destinations have no proxy setting");
+    let of = |name: &str| connection.get(name).and_then(Node::text);
+    let host = of("hive_host").unwrap_or_else(|| "http://localhost".into());
+    let port = of("hive_port").unwrap_or_else(|| "9000".into());
+    let Some(key) = connection.get("hive_apikey").filter(|node| node.text().is_some()) else {
+        context.options.fault(
+            "hive_connection",
+            "`hive_apikey` is missing",
+            "add it to the rule: ElastAlert requires it too",
+        );
+        return Vec::new();
+    };
+    let token = context.secrets.reference("HIVE_APIKEY", "hive_apikey", key, None);
+    context.options.changed("hive_connection", "the destination's address; the key is a variable, certificates are always verified, and there is no proxy");
+    let url = address(&format!("{}:{port}", host.trim_end_matches('/')));
+    let webhook = Webhook::json(url, Yaml::Map(body)).auth(Yaml::map([("bearer", token)]));
+    vec![Webhook { path: Some(Yaml::text("/api/alert")), ..webhook }.made()]
+}
+
+fn observable(context: &mut Context<'_>, item: &Node) -> Option<Yaml> {
+    let named = |name: &str| item.get(name).map(constants);
+    let (kind, field) = item.entries().iter().find_map(|entry| {
+        let other = !matches!(entry.key.as_str(), "tlp" | "message" | "tags");
+        other.then(|| entry.value.text().map(|field| (entry.key.clone(), field)))?
+    })?;
+    Some(Yaml::Map(members([
+        ("dataType", Some(Yaml::Text(kind))),
+        ("data", Some(context.field(&field))),
+        ("tlp", Some(named("tlp").unwrap_or_else(|| Yaml::Number("2".into())))),
+        ("message", named("message")),
+        ("tags", Some(named("tags").unwrap_or_else(|| Yaml::List(Vec::new())))),
+    ])))
+}

@@ -1,0 +1,151 @@
+//! A plugin's folder.
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::process::{ProcessFault, ProgressReporter, cargo, run};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Rust,
+    JavaScript,
+}
+
+/// A folder with a plugin's sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    pub folder: PathBuf,
+    /// The package's.
+    pub name: String,
+    pub language: Language,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectFault {
+    #[error(
+        "`{}` is not a plugin: it has neither Cargo.toml nor package.json; name a plugin's folder, or start one with \
+         `watchbell plugin new`", .0.display()
+    )]
+    None(PathBuf),
+    #[error("`{}` cannot be read", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("`{}` does not name a plugin: {why}", .path.display())]
+    Unnamed { path: PathBuf, why: String },
+    #[error(transparent)]
+    Process(#[from] ProcessFault),
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+}
+
+impl Project {
+    /// Inspects `folder`.
+    ///
+    /// # Errors
+    /// It has no plugin, or the plugin cannot be identified.
+    pub fn open(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<Self, ProjectFault> {
+        let absolute = fs::canonicalize(folder)
+            .map_err(|source| ProjectFault::Read { path: folder.to_owned(), source })?;
+        let (manifest, package) = (absolute.join("Cargo.toml"), absolute.join("package.json"));
+        if manifest.is_file() {
+            let name = crate_name(&absolute, &manifest, progress)?;
+            return Ok(Self { folder: absolute, name, language: Language::Rust });
+        }
+        if package.is_file() {
+            let name = package_name(&package)?;
+            return Ok(Self { folder: absolute, name, language: Language::JavaScript });
+        }
+        Err(ProjectFault::None(folder.to_owned()))
+    }
+
+    /// Where the finished component goes.
+    pub fn component(&self) -> PathBuf {
+        self.folder.join("dist").join(format!("{}.wasm", self.name))
+    }
+
+    /// The cases that the component must pass. The file need not exist.
+    pub fn cases(&self) -> PathBuf {
+        self.folder.join("cases.json")
+    }
+}
+
+fn crate_name(
+    folder: &Path,
+    manifest: &Path,
+    progress: &mut ProgressReporter<'_>,
+) -> Result<String, ProjectFault> {
+    let mut cargo = cargo(folder);
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let said = run(&mut cargo, "reading Cargo.toml", progress)?;
+    let unnamed = |why: String| ProjectFault::Unnamed { path: manifest.to_owned(), why };
+    let metadata: Metadata = serde_json::from_str(&said).map_err(|error| unnamed(error.to_string()))?;
+    let mut packages = metadata.packages.into_iter();
+    let own = packages.find(|package| package.manifest_path == manifest);
+    own.map(|package| package.name).ok_or_else(|| unnamed("it is a workspace without a package".into()))
+}
+
+/// Without its scope: `b` of `@a/b`.
+fn package_name(package: &Path) -> Result<String, ProjectFault> {
+    let text = fs::read_to_string(package)
+        .map_err(|source| ProjectFault::Read { path: package.to_owned(), source })?;
+    let unnamed = |why: String| ProjectFault::Unnamed { path: package.to_owned(), why };
+    let package: Value = serde_json::from_str(&text).map_err(|error| unnamed(error.to_string()))?;
+    let name =
+        package.get("name").and_then(Value::as_str).ok_or_else(|| unnamed("it has no `name`".into()))?;
+    let name = name.rsplit('/').next().unwrap_or_default();
+    // It becomes a file's name.
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+        return Err(unnamed(format!("`{name}` cannot be a file name")));
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(files: &[(&str, &str)]) -> Result<Project, ProjectFault> {
+        let scratch = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            fs::create_dir_all(scratch.path().join(path).parent().unwrap()).unwrap();
+            fs::write(scratch.path().join(path), text).unwrap();
+        }
+        Project::open(scratch.path(), &mut |_| {})
+    }
+
+    #[test]
+    fn the_manifest_tells_language_and_name() {
+        let rust = "[package]\nname = \"login-burst\"\nversion = \"0.1.0\"\n[workspace]\n";
+        let found = open(&[("Cargo.toml", rust), ("src/lib.rs", "")]).unwrap();
+        assert_eq!((&*found.name, found.language), ("login-burst", Language::Rust));
+        assert!(found.component().ends_with("dist/login-burst.wasm"));
+        let found = open(&[("package.json", r#"{"name": "@team/login-burst"}"#)]).unwrap();
+        assert_eq!((&*found.name, found.language), ("login-burst", Language::JavaScript));
+    }
+
+    #[test]
+    fn what_is_no_plugin_is_told() {
+        assert!(open(&[]).unwrap_err().to_string().contains("watchbell plugin new"));
+        assert!(open(&[("package.json", "{}")]).unwrap_err().to_string().contains("no `name`"));
+        assert!(
+            open(&[("package.json", r#"{"name": ".."}"#)]).unwrap_err().to_string().contains("file's name")
+        );
+        let workspace = open(&[("Cargo.toml", "[workspace]\nmembers = []\n")]).unwrap_err().to_string();
+        assert!(workspace.contains("without a package"), "{workspace}");
+        assert!(matches!(
+            open(&[("Cargo.toml", "?")]),
+            Err(ProjectFault::Process(ProcessFault::Failed { .. }))
+        ));
+    }
+}

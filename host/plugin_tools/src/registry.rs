@@ -1,0 +1,13 @@
+//! Modules in OCI registries: one layer of `application/wasm`, as in the CNCF's Wasm OCI artifact, fetched by digest
+//! and kept in a local store.
+mod reference; // where a module lies
+mod artifact; // what a manifest in a registry says
+mod store; // what was fetched, by digest
+mod access; // how a registry is spoken to, and what goes wrong
+mod session; // requests to a registry, with what it wants to know first
+mod client; // push and pull
+
+pub use access::{Access, RegistryFault};
+pub use client::{Parcel, Pulled, Pushed, pull, push};
+pub use reference::{Reference, ReferenceFault};
+pub use store::{Module, Store, StoreFault};

@@ -1,0 +1,260 @@
+use minijinja::value::{Rest, Value};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
+use serde_json::Value as Json;
+
+use crate::context::{Context, ITEM, NAMES};
+
+/// Renders templates in strings.
+pub(crate) struct Templates {
+    env: Environment<'static>,
+    /// Values are escaped for Slack's mrkdwn, unless they are already.
+    is_mrkdwn: bool,
+}
+
+/// Marks an empty value in a path. No value contains it, because values are percent-encoded.
+const EMPTY: &str = "\0";
+
+impl Templates {
+    pub(crate) fn new() -> Self {
+        // minijinja's whole set would be half of the module.
+        let mut env = Environment::empty();
+        env.add_filter("default", default);
+        env.add_filter("first", filters::first);
+        env.add_filter("int", filters::int);
+        env.add_filter("items", filters::items);
+        env.add_filter("join", filters::join);
+        env.add_filter("last", filters::last);
+        env.add_filter("length", filters::length);
+        env.add_filter("lower", filters::lower);
+        env.add_filter("replace", filters::replace);
+        env.add_filter("round", filters::round);
+        env.add_filter("tojson", filters::tojson);
+        env.add_filter("trim", filters::trim);
+        env.add_filter("upper", filters::upper);
+        env.add_test("defined", tests::is_defined);
+        env.add_test("none", tests::is_none);
+        // `details.a.b` depends on the rule: what a rule does not report is empty, not an error.
+        env.set_undefined_behavior(UndefinedBehavior::Chainable);
+        env.add_filter("optional", optional);
+        env.add_filter("mrkdwn", mrkdwn);
+        env.add_filter("cut", cut);
+        env.add_filter("raw", raw);
+        Self { env, is_mrkdwn: false }
+    }
+
+    /// As `new`, for a product whose texts are mrkdwn: values are data and mention nobody.
+    pub(crate) fn of_mrkdwn() -> Self {
+        let mut templates = Self { is_mrkdwn: true, ..Self::new() };
+        templates.env.set_formatter(|out, _, value| Ok(out.write_str(&mrkdwn(value.clone()).to_string())?));
+        templates
+    }
+
+    /// A path. Each value is one segment or a part of one: it is percent-encoded, and where a segment would be empty
+    /// or dots alone, which lead elsewhere, there are underscores.
+    pub(crate) fn path(source: &str, context: &Context) -> Result<String, String> {
+        let mut templates = Self::new();
+        templates.env.set_formatter(|out, _, value| {
+            let text =
+                if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
+            if text.is_empty() {
+                out.write_str(EMPTY)?;
+            }
+            Ok(out.write_str(&percent_encoded(&text))?)
+        });
+        let path = templates.text(source, context)?;
+        Ok(path.split('/').map(segment).collect::<Vec<_>>().join("/"))
+    }
+
+    /// What `source` comes to: of the expression's own type if it is one `{{ expression }}` and nothing else, a
+    /// string otherwise. `None`: the expression is undefined.
+    pub(crate) fn value(&self, source: &str, context: &Context) -> Result<Option<Json>, String> {
+        if let Some(inner) = lone_expression(source)
+            && let Ok(expression) = self.env.compile_expression(inner)
+        {
+            let value = expression.eval(context.value()).map_err(told)?;
+            let typed = json(&value)?;
+            let is_plain = self.is_mrkdwn && !value.is_safe();
+            return Ok(if is_plain { typed.map(|typed| escaped(typed, &value)) } else { typed });
+        }
+        self.text(source, context).map(|text| Some(Json::String(text)))
+    }
+
+    pub(crate) fn text(&self, source: &str, context: &Context) -> Result<String, String> {
+        self.env.render_str(source, context.value()).map_err(told)
+    }
+
+    /// Evaluates a bare expression.
+    pub(crate) fn expression(&self, source: &str, context: &Context) -> Result<Option<Json>, String> {
+        let expression = self.env.compile_expression(source).map_err(told)?;
+        json(&expression.eval(context.value()).map_err(told)?)
+    }
+
+    pub(crate) fn holds(&self, condition: &str, context: &Context) -> Result<bool, String> {
+        let expression = self.env.compile_expression(condition).map_err(told)?;
+        Ok(expression.eval(context.value()).map_err(told)?.is_true())
+    }
+
+    /// Finds the faults of a template, without a real message.
+    pub(crate) fn check(&self, source: &str, within_each: bool, tell: &mut dyn FnMut(String)) {
+        let template = match self.env.template_from_str(source) {
+            Ok(template) => template,
+            Err(error) => return tell(told(error)),
+        };
+        unknown_names(template.undeclared_variables(false), within_each, tell);
+        if let Err(error) = template.render(Context::sample().value()) {
+            tell_if_certain(error, tell);
+        }
+    }
+
+    pub(crate) fn check_expression(&self, source: &str, within_each: bool, tell: &mut dyn FnMut(String)) {
+        let expression = match self.env.compile_expression(source) {
+            Ok(expression) => expression,
+            Err(error) => return tell(told(error)),
+        };
+        unknown_names(expression.undeclared_variables(false), within_each, tell);
+        if let Err(error) = expression.eval(Context::sample().value()) {
+            tell_if_certain(error, tell);
+        }
+    }
+}
+
+/// The inside of `{{ … }}`. Whether that is one expression is for the compiler to say.
+fn lone_expression(source: &str) -> Option<&str> {
+    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    Some(inner.strip_prefix('-').unwrap_or(inner).strip_suffix('-').unwrap_or(inner))
+}
+
+fn json(value: &Value) -> Result<Option<Json>, String> {
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    serde_json::to_value(value).map(Some).map_err(|error| error.to_string())
+}
+
+fn unknown_names(named: impl IntoIterator<Item = String>, within_each: bool, tell: &mut dyn FnMut(String)) {
+    let known = |name: &str| NAMES.contains(&name) || within_each && name == ITEM;
+    let mut unknown: Vec<String> = named.into_iter().filter(|name| !known(name)).collect();
+    unknown.sort();
+    for name in unknown {
+        if name == ITEM {
+            tell(format!("`{ITEM}` is only defined inside `$each`"));
+            continue;
+        }
+        let near = NAMES.iter().map(|known| (strsim::jaro_winkler(known, &name), known));
+        match near.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+            Some((score, near)) if score > 0.8 => {
+                tell(format!("unknown name `{name}`: did you mean `{near}`?"))
+            }
+            _ => tell(format!("unknown name `{name}`: use one of `{}`", NAMES.join("`, `"))),
+        }
+    }
+}
+
+/// The sample is not a real message: only what fails with every message is reported.
+fn tell_if_certain(error: Error, tell: &mut dyn FnMut(String)) {
+    let certain = [ErrorKind::UnknownFilter, ErrorKind::UnknownTest, ErrorKind::UnknownFunction];
+    if certain.contains(&error.kind()) {
+        tell(told(error));
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` wants")]
+fn told(error: Error) -> String {
+    let mut text = error.kind().to_string();
+    if let Some(detail) = error.detail() {
+        text = format!("{text}: {detail}");
+    }
+    match error.line() {
+        Some(line) if line > 1 => format!("{text} (line {line})"),
+        _ => text,
+    }
+}
+
+/// Undefined in place of null: the enclosing member is omitted.
+fn optional(value: Value) -> Value {
+    if value.is_none() { Value::UNDEFINED } else { value }
+}
+
+/// As minijinja's, but null counts as undefined too.
+fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<Value, Error> {
+    let value = if value.is_none() { &Value::UNDEFINED } else { value };
+    filters::default(state, value, others)
+}
+
+/// Text escaped for Slack, unless it is mrkdwn already.
+fn mrkdwn(value: Value) -> Value {
+    if value.is_undefined() || value.is_none() {
+        return Value::from_safe_string(String::new());
+    }
+    if value.is_safe() { value } else { Value::from_safe_string(entities(&value.to_string())) }
+}
+
+/// Source: Slack, "Formatting text for app surfaces", escaping.
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The texts in a value of any shape, as `mrkdwn` makes them.
+fn escaped(json: Json, value: &Value) -> Json {
+    let inner = |name: &Value| value.get_item(name).unwrap_or_default();
+    match json {
+        Json::String(text) if !value.is_safe() => Json::String(entities(&text)),
+        Json::Array(items) => {
+            items.into_iter().enumerate().map(|(n, item)| escaped(item, &inner(&Value::from(n)))).collect()
+        }
+        Json::Object(members) => {
+            let member = |(name, member): (String, Json)| {
+                let value = inner(&Value::from(name.as_str()));
+                (entities(&name), escaped(member, &value))
+            };
+            Json::Object(members.into_iter().map(member).collect())
+        }
+        plain => plain,
+    }
+}
+
+/// A value that needs no escaping, as its author declares.
+fn raw(value: Value) -> Value {
+    match value.as_str() {
+        Some(text) => Value::from_safe_string(text.to_owned()),
+        None => value,
+    }
+}
+
+/// The first characters, with an ellipsis if there are more.
+fn cut(value: Value, chars_max: usize) -> Value {
+    let Some(text) = value.as_str() else { return value };
+    if text.chars().count() <= chars_max {
+        return value;
+    }
+    let beginning: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    Value::from(format!("{beginning}…"))
+}
+
+/// One segment of a path that the host accepts. The host decodes slashes and dots.
+fn segment(segment: &str) -> String {
+    let parts = segment.split_inclusive("%2F").flat_map(|part| part.split_inclusive("%5C"));
+    let parts = parts.map(|part| {
+        let end = part.len() - if part.ends_with("%2F") || part.ends_with("%5C") { 3 } else { 0 };
+        let (text, slash) = part.split_at(end);
+        let text = text.replace(EMPTY, "");
+        match &*text {
+            "." => format!("_{slash}"),
+            ".." => format!("__{slash}"),
+            _ => text + slash,
+        }
+    });
+    let whole: String = parts.collect();
+    if whole.is_empty() && segment.contains(EMPTY) { "_".to_owned() } else { whole }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
