@@ -55,9 +55,9 @@ fn wall_clock() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What goes wrong, until it is well again.
+/// A fault that a test injects, until it takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum InjectedFault {
     /// Searches are refused with this status.
     Refuse(u16),
     /// A shard is on no node. An answer without it is given to those alone who let a part be missing.

@@ -8,7 +8,7 @@ mod aliases; // other names of them
 mod templates; // what new ones begin with, and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
-mod trouble; // what goes wrong on purpose
+mod injected_fault; // faults that a test injects
 mod admin; // the cluster's state, its nodes and settings
 mod about; // `/`, `_cluster/health`, `_cat`
 
@@ -20,8 +20,8 @@ pub(crate) use request::Request;
 
 pub(crate) fn handle(shared: &Shared, request: Request) -> Reply {
     let head = request.method == "HEAD";
-    if let Some(trouble) = shared.trouble()
-        && let Some(reply) = trouble::reply(trouble, &request, &|| route(shared, &request))
+    if let Some(fault) = shared.fault()
+        && let Some(reply) = injected_fault::reply(fault, &request, &|| route(shared, &request))
     {
         return reply;
     }

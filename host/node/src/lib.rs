@@ -21,5 +21,5 @@ mod search; // in which order, and what of them
 mod aggs; // and what they come to
 mod errors; // what is refused, and how
 
-pub use config::{Clock, Config, Limits, Retention, Trouble};
+pub use config::{Clock, Config, InjectedFault, Limits, Retention};
 pub use server::Node;

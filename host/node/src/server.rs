@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
-use crate::config::{Config, Trouble};
+use crate::config::{Config, InjectedFault};
 use crate::errors::Refusal;
 use crate::http;
 use crate::shared::Shared;
@@ -36,7 +36,7 @@ impl Node {
             cluster: Mutex::new(Cluster::new(limits.clone(), retention.clone())),
             limits,
             retention,
-            trouble: Mutex::default(),
+            fault: Mutex::default(),
             clock,
         });
         let answering = Arc::clone(&shared);
@@ -64,9 +64,9 @@ impl Node {
         format!("http://{}", self.addr)
     }
 
-    /// Lets something go wrong from now on, or nothing any more.
-    pub fn set_trouble(&self, trouble: Option<Trouble>) {
-        *self.shared.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = trouble;
+    /// Injects a fault from now on; `None` ends it.
+    pub fn inject_fault(&self, fault: Option<InjectedFault>) {
+        *self.shared.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fault;
     }
 
     /// Forgets every index, template and view.

@@ -2,14 +2,14 @@
 use std::sync::Mutex;
 
 use crate::cluster::Cluster;
-use crate::config::{Clock, Limits, Retention, Trouble};
+use crate::config::{Clock, InjectedFault, Limits, Retention};
 
 /// Of one node, whoever asks.
 pub(crate) struct Shared {
     pub(crate) cluster: Mutex<Cluster>,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
-    pub(crate) trouble: Mutex<Option<Trouble>>,
+    pub(crate) fault: Mutex<Option<InjectedFault>>,
     pub(crate) clock: Clock,
     pub(crate) body_bytes_max: usize,
 }
@@ -20,7 +20,7 @@ impl Shared {
         self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        *self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    pub(crate) fn fault(&self) -> Option<InjectedFault> {
+        *self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

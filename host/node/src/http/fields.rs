@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::reply::Reply;
 use super::request::Request;
-use crate::config::Trouble;
+use crate::config::InjectedFault;
 use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 
@@ -33,7 +33,7 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
         ));
     }
     let mut snapshots = shared.lock().snapshots(expression, lookup)?;
-    if shared.trouble() == Some(Trouble::PartialShards) {
+    if shared.fault() == Some(InjectedFault::PartialShards) {
         // What has no shard is left out without a word, as Elasticsearch 7 and OpenSearch do it.
         snapshots.pop();
     }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::injected_fault::reachable;
 use super::reply::Reply;
 use super::request::Request;
-use super::trouble::reachable;
 use crate::errors::{Answer, Refusal};
 use crate::search::{self, Cursor, Hit, Plan, Sorted, bind, keep_alive, run, sort_all, write_hits};
 use crate::shared::Shared;

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, so that tests can see what comes of it.
+//! Answers with faults that a test injects.
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -6,22 +6,26 @@ use serde_json::{Value as Json, json};
 use super::admin::{self, Asked};
 use super::reply::Reply;
 use super::request::Request;
-use crate::config::Trouble;
+use crate::config::InjectedFault;
 use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
-/// What a troubled node answers; `None`: as ever. `reachable` does the rest.
+/// The answer under `fault`; `None`: the fault leaves this request alone. `reachable` does the rest.
 ///
-/// `well`: what a node without trouble answers.
-pub(super) fn reply(trouble: Trouble, request: &Request, well: &dyn Fn() -> Answer<Reply>) -> Option<Reply> {
+/// `well`: the answer without a fault.
+pub(super) fn reply(
+    fault: InjectedFault,
+    request: &Request,
+    well: &dyn Fn() -> Answer<Reply>,
+) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    match (trouble, path.as_slice()) {
-        (Trouble::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
+    match (fault, path.as_slice()) {
+        (InjectedFault::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
             let kind = if status == 429 { "es_rejected_execution_exception" } else { PHASE };
             Some(Reply::refusal(&Refusal::new(status, kind, "all shards failed")))
         }
-        (Trouble::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
+        (InjectedFault::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
             changed(well, |body| {
                 let failure = json!({ "shard": 0, "index": "test", "node": "watchbell-node",
                     "reason": { "type": "node_not_connected_exception", "reason": "a node is gone on purpose" } });
@@ -30,9 +34,9 @@ pub(super) fn reply(trouble: Trouble, request: &Request, well: &dyn Fn() -> Answ
                 body["_shards"]["failures"] = json!([failure]);
             })
         }
-        (Trouble::PartialShards, _) => views(1, "red", "p", request, well),
-        (Trouble::Unassigned(count), _) => views(count, "yellow", "r", request, well),
-        (Trouble::Refuse(_), _) => None,
+        (InjectedFault::PartialShards, _) => views(1, "red", "p", request, well),
+        (InjectedFault::Unassigned(count), _) => views(count, "yellow", "r", request, well),
+        (InjectedFault::Refuse(_), _) => None,
     }
 }
 
@@ -47,7 +51,7 @@ pub(super) fn reachable(
     partial: bool,
 ) -> Answer<(Arc<Vec<Snapshot>>, usize)> {
     let Some((missing, rest)) =
-        shards.split_last().filter(|_| shared.trouble() == Some(Trouble::PartialShards))
+        shards.split_last().filter(|_| shared.fault() == Some(InjectedFault::PartialShards))
     else {
         return Ok((shards, 0));
     };
