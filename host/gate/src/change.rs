@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::checks::Own;
 use crate::facts::Facts;
 use crate::node::Node;
 use crate::settings::{Scope, Settings, items};
@@ -70,6 +69,13 @@ pub struct RestartMark {
 /// All of them; at most one drain and one restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers(Vec<Leftover>);
+
+/// What the caller itself has in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    pub drain: bool,
+    pub restart: bool,
+}
 
 /// How a leftover is undone.
 #[derive(Clone, Debug, PartialEq, Eq)]

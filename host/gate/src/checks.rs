@@ -6,6 +6,7 @@ mod masters; // who would be left to elect a master
 mod copies; // which data would be lost with the node
 mod disks; // whether the others have room
 
+use crate::change::Own;
 use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::node::{Node, NodeId};
@@ -31,11 +32,4 @@ pub(crate) fn leaving(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
     masters::check(facts, node, found);
     copies::check(facts, node, found);
     disks::check(facts, node, found);
-}
-
-/// What the caller itself has in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Own {
-    pub drain: bool,
-    pub restart: bool,
 }

@@ -2,8 +2,8 @@
 //! exclusion back.
 use watchbell_contract::Timestamp;
 
-use crate::change::{Author, Change, Leftovers};
-use crate::checks::{Own, check};
+use crate::change::{Author, Change, Leftovers, Own};
+use crate::checks::check;
 use crate::facts::Facts;
 use crate::finding::{Code, Finding, Stand, count, few};
 use crate::judge::Explained;

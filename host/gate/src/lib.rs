@@ -9,19 +9,18 @@ mod wire; // a server's answers → facts
 mod decider; // why a server puts a shard on no node, by name
 mod explain; // one allocation explanation
 mod judge; // whether unassigned shards are explained
+mod change; // what is written to a cluster's settings, and how it is undone
 mod finding; // what stands in the way, and what would help
 mod checks; // everything that is looked at besides explanations
 mod news; // what changed between two pictures
 mod wait; // from picture to picture until there is a verdict
 mod order; // which node is next
-mod change; // what is written to a cluster's settings, and how it is undone
 mod procedure; // what the shell drives
 mod undoing; // taking back what was written
 mod drain; // emptying a node before it goes
 mod restart; // holding allocation back while a node restarts
 
-pub use change::{Author, Change, Leftover, Leftovers, Undo};
-pub use checks::Own;
+pub use change::{Author, Change, Leftover, Leftovers, Own, Undo};
 pub use checks::check;
 pub use decider::{ALLOWED_BY_DEFAULT, Allowed, UnknownDecider};
 pub use disk::{Disk, Room, Watermarks};

@@ -2,8 +2,7 @@
 //! back, give allocation free, and wait until the cluster has come to rest.
 use watchbell_contract::Timestamp;
 
-use crate::change::{Author, Change, ENABLE, Leftovers};
-use crate::checks::Own;
+use crate::change::{Author, Change, ENABLE, Leftovers, Own};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding};
 use crate::judge::Explained;

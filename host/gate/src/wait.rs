@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::change::Change;
-use crate::checks::{Own, check};
+use crate::change::{Change, Own};
+use crate::checks::check;
 use crate::decider::Allowed;
 use crate::facts::{Facts, Status};
 use crate::finding::{Code, Finding, Stand, count, few};

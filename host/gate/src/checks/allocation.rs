@@ -1,5 +1,4 @@
-use super::Own;
-use crate::change::Leftovers;
+use crate::change::{Leftovers, Own};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding, few};
 use crate::node::Node;
