@@ -1,4 +1,4 @@
-use std::hash::BuildHasher as _;
+use std::{cell::Cell, hash::BuildHasher as _};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use watchbell_contract::{Column, Dictionary, Values};
@@ -52,6 +52,9 @@ const INEXACT: Misfit = Misfit("an integer beyond 2^53, which a number cannot ho
 /// Why a value has no place in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit(pub(crate) &'static str);
+
+/// The first misfit of a page, by its column.
+pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 impl ColumnBuilder {
     pub(crate) fn new(kind: Kind) -> Self {

@@ -10,14 +10,15 @@ use tokio::time::Instant;
 use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
-    cluster::Inner,
+    envelope::Envelope,
     error::Cause,
     mapping::Mapping,
+    mapping_cache::MappingCache,
+    paths::search_path,
     plan,
     query::{self, Narrow},
     target::Target,
     transport::Request,
-    whole::{Extent, search_path},
 };
 
 const DOCS_MAX: u32 = 10;
@@ -96,7 +97,7 @@ struct Hit<'a> {
 
 /// The newest documents of a query.
 pub(crate) async fn newest(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     ask: EvidenceAsk<'_>,
     fields: EvidenceFields<'_>,
@@ -105,13 +106,13 @@ pub(crate) async fn newest(
     let Evidence { over, only, filter, .. } = ask.evidence;
     let narrow = Narrow { over: *over, only, filter: filter.as_deref() };
     let size = ask.count.min(DOCS_MAX) as usize;
-    let body = search(inner, target, &narrow, size, fields, deadline).await?;
+    let body = search(mappings, target, &narrow, size, fields, deadline).await?;
     read(&body)
 }
 
 /// The documents that each of `asks` names, by one search.
 pub(crate) async fn named(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     asks: &[EvidenceAsk<'_>],
     fields: EvidenceFields<'_>,
@@ -135,7 +136,7 @@ pub(crate) async fn named(
     let start = asks.iter().map(|ask| ask.evidence.over.start).min().unwrap_or_default();
     let end = asks.iter().map(|ask| ask.evidence.over.end).max().unwrap_or_default();
     let narrow = Narrow { over: Range::new(start, end), only: &only, filter: None };
-    let body = search(inner, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
+    let body = search(mappings, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
     let hits = parse(&body)?.hits;
     Ok(asks.iter().map(|ask| ask.pick(&hits)).collect())
 }
@@ -216,7 +217,7 @@ fn values<'e>(evidence: &'e Evidence, field: &str) -> impl Iterator<Item = &'e S
 }
 
 async fn search(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     narrow: &Narrow<'_>,
     size: usize,
@@ -226,7 +227,7 @@ async fn search(
     let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
     let named = fields.named.into_iter().flatten().map(String::as_str);
     let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
-    let mapping = inner.mapping(target, &known, deadline).await?;
+    let mapping = mappings.mapping(target, &known, deadline).await?;
     let filters = query::filters(target, narrow, &mapping)?;
     let mut body = json!({
         "size": size,
@@ -241,11 +242,9 @@ async fn search(
     if !doc_values.is_empty() {
         body["docvalue_fields"] = doc_values.into();
     }
-    let path = search_path(target, "");
-    let body = Some(bytes::Bytes::from(body.to_string()));
-    let method = elasticsearch::http::Method::Post;
-    let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
-    Extent::of(&body)?;
+    let request = Request::ask(search_path(target, ""), body.to_string(), deadline);
+    let body = mappings.session.send(&request).await?;
+    Envelope::of(&body)?;
     Ok(body)
 }
 

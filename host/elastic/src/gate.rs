@@ -7,9 +7,9 @@ use watchbell_gate::{Allowed, Explained, Facts, Finding, Group, Judged, Own, Sta
 
 use crate::{
     admin::{self, FactsFault},
-    cluster::Inner,
     error::Cause,
-    raw::column,
+    session::Session,
+    value_column::column,
 };
 
 /// Explanations for one answer: a rule asks again and again, and the elected master computes each. Shards beyond these
@@ -29,8 +29,8 @@ const FIELDS: [&str; 10] = [
     "what",
 ];
 
-pub(crate) async fn ask(inner: &Inner, over: Range, deadline: Instant) -> Result<Rows, Cause> {
-    let facts = admin::facts(inner, deadline).await.map_err(|fault| match fault {
+pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, Cause> {
+    let facts = admin::facts(session, deadline).await.map_err(|fault| match fault {
         FactsFault::Ask(cause) => cause.of_the_host(),
         FactsFault::Unreadable(fault) => Cause::Malformed { reason: fault.to_string() },
     })?;
@@ -39,7 +39,7 @@ pub(crate) async fn ask(inner: &Inner, over: Range, deadline: Instant) -> Result
     }
     let groups = facts.unassigned();
     let asked = &groups[..groups.len().min(EXPLAINED_MAX)];
-    let mut explained = admin::explanations(inner, asked, deadline, |_| {}).await;
+    let mut explained = admin::explanations(session, asked, deadline, |_| {}).await;
     let beyond = format!("it was not asked why: {EXPLAINED_MAX} others were explained");
     explained.resize(groups.len(), Explained::Failed(beyond));
     Ok(rows(&facts, &groups, &explained, over))

@@ -8,11 +8,11 @@ use serde::{
 use watchbell_contract::Rows;
 
 use crate::{
-    columns::{ColumnBuilder, Misfit},
+    columns::{ColumnBuilder, Misfit, Misfits},
+    envelope::Envelope,
     error::Cause,
     page::PageBuilder,
     plan::{FieldPlan, Source},
-    whole::Extent,
 };
 
 /// One answer, read on its own. Rows of one instant are in order of (`_index`, `_id`).
@@ -42,8 +42,8 @@ pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault>
 
 /// What an answer says beside its hits.
 #[derive(Debug, Default)]
-pub(crate) struct Envelope {
-    pub(crate) extent: Extent,
+pub(crate) struct HitsAnswer {
+    pub(crate) envelope: Envelope,
     pub(crate) pit_id: Option<String>,
     pub(crate) scroll_id: Option<String>,
     /// How many hits this answer brought.
@@ -60,31 +60,29 @@ pub(crate) struct Last {
 }
 
 /// Appends the hits of `bytes` to `builder`.
-pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<Envelope, Cause> {
+pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<HitsAnswer, Cause> {
     // Checked once as a whole, which is quicker than string by string.
     let malformed = |reason: String| Cause::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let misfit = Cell::new(None);
-    let mut envelope = Envelope::default();
-    let answer = AnswerSeed { plan, builder, envelope: &mut envelope, misfit: &misfit };
-    let read = answer.deserialize(&mut reader).and_then(|()| reader.end());
+    let mut answer = HitsAnswer::default();
+    let seed = AnswerSeed { plan, builder, answer: &mut answer, misfit: &misfit };
+    let read = seed.deserialize(&mut reader).and_then(|()| reader.end());
     match (misfit.get(), read) {
         (Some((column, Misfit(what))), _) => {
             let name = plan.columns.get(column).map_or("", |column| &column.name);
             Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
         }
         (None, Err(error)) => Err(malformed(error.to_string())),
-        (None, Ok(())) => Ok(envelope),
+        (None, Ok(())) => Ok(answer),
     }
 }
-
-pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 struct AnswerSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
-    envelope: &'a mut Envelope,
+    answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
 
@@ -106,17 +104,17 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
         let mut seen = false;
         while let Some(key) = map.next_key_seed(KeySeed(&ANSWER_KEYS))? {
             match key {
-                0 => self.envelope.extent.timed_out = map.next_value()?,
-                1 => self.envelope.extent.shards = map.next_value()?,
-                2 => self.envelope.pit_id = map.next_value()?,
-                3 => self.envelope.scroll_id = map.next_value()?,
-                5 => self.envelope.extent.clusters = map.next_value()?,
+                0 => self.answer.envelope.timed_out = map.next_value()?,
+                1 => self.answer.envelope.shards = map.next_value()?,
+                2 => self.answer.pit_id = map.next_value()?,
+                3 => self.answer.scroll_id = map.next_value()?,
+                5 => self.answer.envelope.clusters = map.next_value()?,
                 4 if !seen => {
                     seen = true;
                     map.next_value_seed(HitsSeed {
                         plan: self.plan,
                         builder: &mut *self.builder,
-                        envelope: &mut *self.envelope,
+                        answer: &mut *self.answer,
                         misfit: self.misfit,
                     })?;
                 }
@@ -154,7 +152,7 @@ impl Visitor<'_> for KeySeed<'_> {
 struct HitsSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
-    envelope: &'a mut Envelope,
+    answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
 
@@ -180,7 +178,7 @@ impl<'de> Visitor<'de> for HitsSeed<'_> {
                 map.next_value_seed(HitArraySeed(HitsSeed {
                     plan: self.plan,
                     builder: &mut *self.builder,
-                    envelope: &mut *self.envelope,
+                    answer: &mut *self.answer,
                     misfit: self.misfit,
                 }))?;
             } else {
@@ -208,7 +206,7 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let HitsSeed { plan, builder, envelope, misfit } = self.0;
+        let HitsSeed { plan, builder, answer, misfit } = self.0;
         let mut scratch = Scratch::new(plan);
         let mut last: Option<(i64, Option<i64>)> = None;
         while let Some(sort) =
@@ -218,9 +216,9 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
                 return Err(A::Error::custom("hits are not in order of time"));
             }
             last = Some(sort);
-            envelope.hits += 1;
+            answer.hits += 1;
         }
-        envelope.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
+        answer.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
         Ok(())
     }
 }

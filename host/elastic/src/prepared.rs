@@ -1,18 +1,14 @@
-//! A question in the terms of a mapping; and the proof, after its answer, that those were the terms.
-use std::{collections::BTreeSet, sync::Arc};
+//! A question in the terms of a mapping.
+use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tokio::time::Instant;
 use watchbell_contract::{Ask, Question};
 
 use crate::{
     buckets,
-    cluster::Inner,
     error::Cause,
-    looks,
-    mapping::{Mapping, is_metadata},
+    mapping::Mapping,
     named,
-    pages::Source,
     plan::{self, FieldPlan},
     query::{self, Narrow},
     resolve::{Field, Group},
@@ -24,11 +20,11 @@ pub(crate) struct Asked {
     pub(crate) target: Target,
     question: Question,
     /// Read, counted by or measured.
-    read: Vec<String>,
+    pub(crate) read: Vec<String>,
     /// Narrowed by.
-    only: Vec<String>,
+    pub(crate) only: Vec<String>,
     /// Named in a filter, by whoever wrote it.
-    filters: BTreeSet<String>,
+    pub(crate) filters: BTreeSet<String>,
     /// Read by a search's own aggregations and sort.
     searched: BTreeSet<String>,
 }
@@ -46,15 +42,6 @@ pub(crate) enum Shape {
     Buckets(Vec<Group<Field>>),
     /// As its author wrote it.
     Search,
-}
-
-/// A mapping may be older than the answer: a field's first document, or a new index with other types, came between
-/// them. What is read of documents shows from which indices they are; what was narrowed or counted does not.
-pub(crate) struct Proof {
-    pub(crate) asked: Asked,
-    prepared: Prepared,
-    mapping: Arc<Mapping>,
-    deadline: Instant,
 }
 
 impl Asked {
@@ -118,53 +105,5 @@ impl Prepared {
             Ask::Search(_) | Ask::Cluster(_) => Shape::Search,
         };
         Ok(Self { filters, shape })
-    }
-}
-
-impl Proof {
-    pub(crate) fn new(asked: Asked, prepared: Prepared, mapping: Arc<Mapping>, deadline: Instant) -> Self {
-        Self { asked, prepared, mapping, deadline }
-    }
-
-    /// # Errors
-    /// `FieldsChanged`: the answer is to be thrown away, and the question asked again. Or why that is not known.
-    pub(crate) async fn check(&self, inner: &Inner, source: &Source) -> Result<(), Cause> {
-        if self.is_open(source) { self.look(inner).await } else { Ok(()) }
-    }
-
-    /// Why there is no answer: because of `cause`, or because fields are not what they were.
-    pub(crate) async fn cause(&self, inner: &Inner, cause: Cause) -> Cause {
-        if looks::may_explain(&cause) && self.look(inner).await == Err(Cause::FieldsChanged) {
-            return Cause::FieldsChanged;
-        }
-        cause
-    }
-
-    async fn look(&self, inner: &Inner) -> Result<(), Cause> {
-        let Asked { target, .. } = &self.asked;
-        let since = Instant::now();
-        let mapping = inner.mapping_since(target, &self.asked.fields(), since, self.deadline).await?;
-        match Prepared::new(&self.asked, &mapping) {
-            Ok(now) if now == self.prepared => Ok(()),
-            _ => Err(Cause::FieldsChanged),
-        }
-    }
-
-    /// Whether the answer could have been another one under a newer mapping.
-    fn is_open(&self, source: &Source) -> bool {
-        let unknown = |field: &String| self.mapping.field(field).is_none();
-        if self.asked.only.iter().any(|field| !is_metadata(field)) || self.asked.filters.iter().any(unknown) {
-            return true;
-        }
-        match source {
-            // Each document says which index it is from; one that knows all fields will not change their types.
-            Source::Hits(cursor) => cursor
-                .seen
-                .iter()
-                .any(|index| !self.mapping.settles(index, self.asked.read.iter().map(String::as_str))),
-            Source::Buckets(cursor) => cursor.any && !self.asked.read.is_empty(),
-            Source::Merged(_) => true,
-            Source::Ready(_) => false,
-        }
     }
 }

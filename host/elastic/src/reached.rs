@@ -2,17 +2,16 @@
 //! filter lets through. So whoever asks the indices of a target one by one has to add those filters.
 use std::collections::HashMap;
 
-use elasticsearch::http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    cluster::Inner,
-    cursor::ignoring,
     error::Cause,
+    paths::{ignoring, index_path},
+    session::Session,
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
 };
 
 /// The filters of aliases, by index.
@@ -35,7 +34,7 @@ struct Reached {
 /// # Errors
 /// Why the cluster does not say. An index of another cluster that is reached through an alias is refused.
 pub(crate) async fn filters(
-    inner: &Inner,
+    session: &Session,
     target: &Target,
     indices: &[&String],
     deadline: Instant,
@@ -56,8 +55,7 @@ pub(crate) async fn filters(
     // Indices of other clusters were reached by their own names.
     let local: Vec<String> = target.indices.iter().filter(|name| !name.contains(':')).cloned().collect();
     let path = format!("{}/_search_shards{}", index_path(&local), ignoring(target, '?'));
-    let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-    let body = inner.send(&request).await.map_err(|cause| match cause.of_the_host() {
+    let body = session.send(&Request::get(path, deadline)).await.map_err(|cause| match cause.of_the_host() {
         Cause::Denied { status, reason } => Cause::Denied {
             status,
             reason: format!(

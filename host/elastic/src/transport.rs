@@ -1,13 +1,16 @@
 //! Sends one request to some node and brings back its bytes, or says why not.
 use std::{
     error::Error as _,
-    sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use elasticsearch::{
-    Elasticsearch, SearchParts,
+    Elasticsearch,
     auth::{ClientCertificate, Credentials},
     cert::{Certificate, CertificateValidation},
     http::{
@@ -65,6 +68,19 @@ pub(crate) struct Request {
     /// a scroll may not: the page of a lost answer would be passed over.
     pub(crate) repeatable: bool,
     pub(crate) deadline: Instant,
+}
+
+impl Request {
+    /// A `GET`, which may always be repeated.
+    pub(crate) fn get(path: impl Into<String>, deadline: Instant) -> Self {
+        Self { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline }
+    }
+
+    /// A `POST` that changes nothing, and so may be repeated.
+    pub(crate) fn ask(path: impl Into<String>, body: impl Into<Bytes>, deadline: Instant) -> Self {
+        let body = Some(body.into());
+        Self { method: Method::Post, path: path.into(), body, repeatable: true, deadline }
+    }
 }
 
 struct Failure {
@@ -301,8 +317,8 @@ impl Node {
         })
     }
 
-    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn health(&self) -> MutexGuard<'_, Health> {
+        lock(&self.health)
     }
 
     fn is_live(&self) -> bool {
@@ -335,16 +351,6 @@ impl Node {
     }
 }
 
-/// `/a,b*`, encoded as the official client encodes it; empty for no index.
-pub(crate) fn index_path(indices: &[String]) -> String {
-    if indices.is_empty() {
-        return String::new();
-    }
-    let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-    let url = SearchParts::Index(&indices).url();
-    url.strip_suffix("/_search").unwrap_or(&url).to_owned()
-}
-
 /// The innermost sentence of an error: the layers around it say "error sending request".
 fn deepest(error: &dyn std::error::Error) -> String {
     let mut error = error;
@@ -352,6 +358,11 @@ fn deepest(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// What a lock guards stays whole when its holder panics: each change is one assignment.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn base64(text: &str) -> String {

@@ -6,19 +6,23 @@ use std::{
 
 use serde_json::Value;
 use tokio::time::Instant;
-use watchbell_contract::{Buckets, Calc, Column, Metric, Range, Rows, Values};
+use watchbell_contract::{Buckets, Column, Range, Rows, Values};
 
-use super::{BucketsCursor, Shape};
+use super::{
+    cursor::BucketsCursor,
+    fold::{Fold, parts},
+    shape::Shape,
+};
 use crate::{
-    cluster::Inner,
     columns::ColumnBuilder,
     error::Cause,
     mapping::Mapping,
+    paths::index_path,
     plan::Kind,
     reached::AliasFilters,
     resolve::{Field, Group},
+    session::Session,
     target::Target,
-    transport::index_path,
 };
 
 /// Names of indices in one request's path; servers take 4,096 bytes of a line.
@@ -35,16 +39,6 @@ pub(crate) struct MergedCursor {
     page: usize,
     /// `None`: nothing was asked yet.
     pages: Option<VecDeque<Rows>>,
-}
-
-/// How a metric of all groups comes from metrics of each, by their places.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fold {
-    Sum(usize),
-    Minimum(usize),
-    Maximum(usize),
-    /// Of a sum and a count.
-    Average(usize, usize),
 }
 
 /// A key's part, ordered as servers order them: what is missing comes first.
@@ -69,7 +63,7 @@ type Merged = BTreeMap<(i64, Vec<Part>), Cells>;
 
 impl MergedCursor {
     pub(crate) fn new(
-        inner: &Arc<Inner>,
+        session: &Arc<Session>,
         target: &Target,
         over: Range,
         (filters, aliases): (&[Value], &AliasFilters),
@@ -87,9 +81,9 @@ impl MergedCursor {
             for (indices, alias) in alike(group.indices.as_deref().unwrap_or_default(), aliases) {
                 let target = Target { indices, ..target.clone() };
                 let filters = filters.iter().chain(alias).cloned().collect();
-                let inner = Arc::clone(inner);
+                let session = Arc::clone(session);
                 cursors.push(BucketsCursor::new(
-                    inner,
+                    session,
                     target,
                     over,
                     filters,
@@ -106,7 +100,7 @@ impl MergedCursor {
             );
             return Err(Cause::Question { reason });
         }
-        Ok(Self { cursors, shape, folds, page: inner.config().page_buckets.max(1), pages: None })
+        Ok(Self { cursors, shape, folds, page: session.config().page_buckets.max(1), pages: None })
     }
 
     /// The next page, never empty; `None` after the last.
@@ -169,46 +163,6 @@ impl MergedCursor {
     }
 }
 
-/// # Errors
-/// What of `buckets` cannot be added up, in words.
-pub(super) fn check(buckets: &Buckets) -> Result<(), Cause> {
-    parts(buckets).map(|_| ())
-}
-
-/// What is asked of each group, of which field of the question each of its metrics is, and how they are put together.
-fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
-    let mut asked = Buckets { metrics: vec![], ..buckets.clone() };
-    let (mut sources, mut folds) = (vec![], vec![]);
-    for (place, metric) in buckets.metrics.iter().enumerate() {
-        let mut ask = |calc: Calc| {
-            let name = asked.metrics.len();
-            asked.metrics.push(Metric { name: name.to_string(), calc, ..metric.clone() });
-            sources.push(place);
-            name
-        };
-        folds.push(match &metric.calc {
-            Calc::Sum => Fold::Sum(ask(Calc::Sum)),
-            Calc::ValueCount => Fold::Sum(ask(Calc::ValueCount)),
-            Calc::Minimum => Fold::Minimum(ask(Calc::Minimum)),
-            Calc::Maximum => Fold::Maximum(ask(Calc::Maximum)),
-            Calc::Average => Fold::Average(ask(Calc::Sum), ask(Calc::ValueCount)),
-            Calc::Cardinality | Calc::Percentile(_) | Calc::Script(_) => {
-                let what = match metric.calc {
-                    Calc::Cardinality => "a cardinality",
-                    Calc::Percentile(_) => "a percentile",
-                    _ => "a script's average",
-                };
-                let reason = format!(
-                    "its indices disagree about its fields, and {what} (`{}`) of each group of them cannot be added up; ask for indices that agree",
-                    metric.name
-                );
-                return Err(Cause::Question { reason });
-            }
-        });
-    }
-    Ok((asked, sources, folds))
-}
-
 /// Indices that are behind the same filter of an alias, so many at a time as a request's path holds.
 fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>, Option<&'a Value>)> {
     let mut behind: Vec<(Option<&Value>, Vec<String>)> = vec![];
@@ -259,36 +213,6 @@ fn add(merged: &mut Merged, rows: &Rows, by: usize, metrics: usize, folds: &[Fol
         let filters = by + 1 + metrics..rows.columns.len();
         cells.filters.resize(filters.len(), 0);
         cells.filters.iter_mut().zip(filters).for_each(|(sum, column)| *sum += integer(at(column)));
-    }
-}
-
-impl Fold {
-    fn add(self, to: &mut [Option<f64>], from: &[Option<f64>]) {
-        let mut fold = |place: usize, both: fn(f64, f64) -> f64| {
-            to[place] = match (to[place], from[place]) {
-                (Some(a), Some(b)) => Some(both(a, b)),
-                (one, other) => one.or(other),
-            };
-        };
-        match self {
-            Self::Sum(place) => fold(place, |a, b| a + b),
-            Self::Minimum(place) => fold(place, f64::min),
-            Self::Maximum(place) => fold(place, f64::max),
-            Self::Average(sum, count) => {
-                fold(sum, |a, b| a + b);
-                fold(count, |a, b| a + b);
-            }
-        }
-    }
-
-    fn value(self, of: &[Option<f64>]) -> Option<f64> {
-        match self {
-            Self::Sum(place) | Self::Minimum(place) | Self::Maximum(place) => of[place],
-            Self::Average(sum, count) => {
-                let count = of[count].filter(|count| *count > 0.0)?;
-                Some(of[sum]? / count)
-            }
-        }
     }
 }
 

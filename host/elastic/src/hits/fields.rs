@@ -3,9 +3,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::Misfits;
 use crate::{
-    columns::{ColumnBuilder, Misfit},
+    columns::{ColumnBuilder, Misfit, Misfits},
     plan::{FieldPlan, Source},
 };
 

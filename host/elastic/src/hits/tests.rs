@@ -148,7 +148,7 @@ fn a_partial_answer_is_an_error_with_its_reason() {
         let plan = plan();
         super::read(body.as_bytes(), &plan, &mut PageBuilder::new(&plan))
             .unwrap()
-            .extent
+            .envelope
             .check()
             .unwrap_err()
             .to_string()

@@ -10,30 +10,31 @@ use std::{
 use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde_json::{Value, json};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 use watchbell_contract::{Range, Rows, Timestamp};
 
+use super::{
+    context::{Context, KEEP_ALIVE, vanished},
+    learnt::{Continuation, Paging},
+};
 use crate::{
-    cluster::{Inner, Paging},
     error::Cause,
-    hits::{self, Envelope, Last},
+    hits::{self, HitsAnswer, Last},
     page::PageBuilder,
+    paths::{WHOLE, search_path},
     plan::FieldPlan,
     query,
     target::Target,
-    transport::{Request, index_path},
-    whole::{Extent, WHOLE, search_path},
+    transport::Request,
 };
 
-/// How long servers keep a context between two pages.
-const KEEP_ALIVE: &str = "5m";
 /// An answer of this size is read away from the threads that wait for the network.
 const READ_INLINE_MAX: usize = 1 << 20;
 /// Pages are not made smaller than this to make them fit.
 const PAGE_HITS_MIN: usize = 100;
 
 pub(crate) struct HitsCursor {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) paging: Arc<Paging>,
     pub(crate) target: Target,
     pub(crate) over: Range,
     /// All filters; the first is the range.
@@ -57,18 +58,9 @@ pub(crate) struct HitsCursor {
     read_to: Option<i64>,
 }
 
-#[derive(Debug, PartialEq)]
-enum Context {
-    /// Nothing was asked yet.
-    Unasked,
-    Pit(Paging, String),
-    Scroll(String),
-    Ended,
-}
-
 impl HitsCursor {
     pub(crate) fn new(
-        inner: Arc<Inner>,
+        paging: Arc<Paging>,
         target: Target,
         over: Range,
         filters: Vec<Value>,
@@ -76,10 +68,10 @@ impl HitsCursor {
         plan: FieldPlan,
         deadline: Instant,
     ) -> Self {
-        let size = inner.config().page_hits;
+        let size = paging.session.config().page_hits;
         let (context, plan) = (Context::Unasked, Arc::new(plan));
         Self {
-            inner,
+            paging,
             target,
             over,
             filters,
@@ -124,22 +116,22 @@ impl HitsCursor {
 
     /// One plain search; if that was not all of it, a context from the last instant on.
     async fn first(&mut self) -> Result<PageBuilder, Cause> {
-        let known_long = self.inner.is_long(self.key());
+        let known_long = self.paging.is_long(self.key());
         if known_long {
             self.open().await?;
             return Ok(PageBuilder::new(&self.plan));
         }
         let path = search_path(&self.target, "");
-        let (mut page, envelope) = self.search(Method::Post, path, |cursor| cursor.body(false)).await?;
-        if envelope.hits == 0 && envelope.extent.is_of_nothing() {
-            self.vanished()?;
+        let (mut page, answer) = self.search(Method::Post, path, |cursor| cursor.body(false)).await?;
+        if answer.hits == 0 && answer.envelope.is_of_nothing() {
+            vanished(&self.target)?;
         }
-        if envelope.hits < self.size {
+        if answer.hits < self.size {
             self.context = Context::Ended;
             page.settle_ties();
             return Ok(page);
         }
-        self.inner.set_long(self.key(), true);
+        self.paging.set_long(self.key(), true);
         // The last instant is read again within the context: how many more documents it has is not known.
         let unit = if self.plan.nanos { 1_000_000 } else { 1 };
         let last = page.last_instant(unit);
@@ -152,62 +144,18 @@ impl HitsCursor {
         Ok(page)
     }
 
-    /// Opens a context over `self.over`; nothing is read but, of a scroll, its first page into `held`.
+    /// Opens a context over the indices; nothing is read.
     async fn open(&mut self) -> Result<(), Cause> {
-        let index = index_path(&self.target.indices);
-        let mut paging = self.inner.paging();
-        if matches!(paging, Paging::Unknown | Paging::Pit) {
-            let path = format!("{index}/_pit?keep_alive={KEEP_ALIVE}{}", ignoring(&self.target, '&'));
-            match self.send(Method::Post, path, None).await {
-                Ok(body) => {
-                    self.inner.learn(Paging::Pit);
-                    self.context = Context::Pit(Paging::Pit, opened(&body, "id")?);
-                    return Ok(());
-                }
-                Err(cause) if paging == Paging::Unknown && is_unknown_route(&cause) => {
-                    paging = Paging::PointInTime;
-                }
-                Err(cause) => return Err(cause),
-            }
-        }
-        if paging == Paging::PointInTime {
-            // Unless told otherwise, OpenSearch opens it over the shards that are there.
-            let path = format!(
-                "{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false{}",
-                ignoring(&self.target, '&')
-            );
-            match self.send(Method::Post, path, None).await {
-                Ok(body) => {
-                    self.context = Context::Pit(Paging::PointInTime, opened(&body, "pit_id")?);
-                    return Ok(());
-                }
-                // What OpenSearch says of a point in time over no index at all (tried on 3.8).
-                Err(Cause::Refused { reason, .. }) if reason.contains("invalid id: [null]") => {
-                    self.context = Context::Ended;
-                    return self.vanished();
-                }
-                Err(cause) if self.inner.paging() == Paging::Unknown && is_unknown_route(&cause) => {}
-                Err(cause) => return Err(cause),
-            }
-        }
-        self.inner.learn(Paging::Scroll);
-        self.context = Context::Scroll(String::new());
+        self.context = Context::open(&self.paging, &self.target, self.deadline).await?;
         Ok(())
     }
 
-    /// The pattern matches no index any more: no answer, unless that was asked to be one.
-    fn vanished(&self) -> Result<(), Cause> {
-        match self.target.ignore_unavailable {
-            true => Ok(()),
-            false => Err(Cause::NoIndex { reason: String::new() }),
-        }
-    }
-
     async fn further(&mut self) -> Result<PageBuilder, Cause> {
-        let (mut page, envelope) = match &self.context {
+        let (mut page, answer) = match &self.context {
             Context::Pit(kind, _) => {
                 let kind = *kind;
-                let unproven = kind == Paging::PointInTime && self.inner.paging() == Paging::Unknown;
+                let unproven =
+                    kind == Continuation::PointInTime && self.paging.continuation() == Continuation::Unknown;
                 match self.search(Method::Post, format!("/_search?{WHOLE}"), |cursor| cursor.body(true)).await
                 {
                     // A point in time, but nothing that tells documents of one instant apart (OpenSearch before
@@ -216,13 +164,13 @@ impl HitsCursor {
                         if unproven && reason.contains("_shard_doc") =>
                     {
                         self.close().await;
-                        self.inner.learn(Paging::Scroll);
+                        self.paging.learn(Continuation::Scroll);
                         self.context = Context::Scroll(String::new());
                         return Ok(self.nothing());
                     }
                     answer => {
                         if answer.is_ok() && unproven {
-                            self.inner.learn(Paging::PointInTime);
+                            self.paging.learn(Continuation::PointInTime);
                         }
                         answer?
                     }
@@ -247,20 +195,20 @@ impl HitsCursor {
             }
         }
         // A context opens over no index without a word, and Elasticsearch 7 gives such a scroll no id.
-        if envelope.hits == 0 && envelope.extent.is_of_nothing() {
-            self.inner.set_long(self.key(), false);
+        if answer.hits == 0 && answer.envelope.is_of_nothing() {
+            self.paging.set_long(self.key(), false);
             self.close().await;
             page.settle_ties();
-            return self.vanished().map(|()| page);
+            return vanished(&self.target).map(|()| page);
         }
         let is_scroll = matches!(self.context, Context::Scroll(_));
         match &mut self.context {
             Context::Pit(_, id) => {
-                if let Some(newer) = envelope.pit_id {
+                if let Some(newer) = answer.pit_id {
                     *id = newer;
                 }
             }
-            Context::Scroll(id) => match envelope.scroll_id {
+            Context::Scroll(id) => match answer.scroll_id {
                 Some(newer) => *id = newer,
                 None if id.is_empty() => {
                     return Err(Cause::Malformed { reason: "no `_scroll_id` in the answer".into() });
@@ -270,17 +218,17 @@ impl HitsCursor {
             Context::Unasked | Context::Ended => {}
         }
         // A scroll ends with an empty page, everything else with one that is not full.
-        let ended = envelope.hits == 0 || (!is_scroll && envelope.hits < self.size);
+        let ended = answer.hits == 0 || (!is_scroll && answer.hits < self.size);
         if ended {
-            self.inner.set_long(self.key(), self.after.is_some());
+            self.paging.set_long(self.key(), self.after.is_some());
             self.close().await;
         } else {
-            if !is_scroll && envelope.last.as_ref().is_none_or(|last| last.tie.is_none()) {
+            if !is_scroll && answer.last.as_ref().is_none_or(|last| last.tie.is_none()) {
                 return Err(Cause::Malformed {
                     reason: "hits without the tiebreaker that was asked for".into(),
                 });
             }
-            self.after = envelope.last;
+            self.after = answer.last;
             self.hold_back(&mut page);
         }
         page.settle_ties();
@@ -290,13 +238,13 @@ impl HitsCursor {
     /// Keeps the last instant's rows until the next page shows whether there are more of them.
     fn hold_back(&mut self, page: &mut PageBuilder) {
         let last = page.last_instant(1);
-        let max = self.inner.config().tie_rows_max;
+        let max = self.paging.session.config().tie_rows_max;
         if page.len() - last > max {
             if !self.warned {
                 self.warned = true;
                 tracing::warn!(
                     rule = self.target.rule,
-                    cluster = self.inner.config().name,
+                    cluster = self.paging.session.config().name,
                     rows = page.len() - last,
                     "one instant has more documents than are held back to be ordered; they come as the server returns them"
                 );
@@ -320,9 +268,9 @@ impl HitsCursor {
         method: Method,
         path: String,
         body: impl Fn(&Self) -> Value,
-    ) -> Result<(PageBuilder, Envelope), Cause> {
+    ) -> Result<(PageBuilder, HitsAnswer), Cause> {
         loop {
-            let bytes = match self.send(method, path.clone(), Some(&body(self))).await {
+            let bytes = match self.send(method, path.clone(), &body(self)).await {
                 Err(Cause::PageTooLarge { .. })
                     if self.size > PAGE_HITS_MIN && !matches!(self.context, Context::Scroll(_)) =>
                 {
@@ -338,21 +286,20 @@ impl HitsCursor {
             let mut builder = self.held.take().unwrap_or_else(|| self.nothing());
             let plan = Arc::clone(&self.plan);
             let large = bytes.len() > READ_INLINE_MAX;
-            let read = move || hits::read(&bytes, &plan, &mut builder).map(|envelope| (builder, envelope));
-            let (builder, envelope) = apart(large, read).await?;
-            envelope.extent.check()?;
-            return Ok((builder, envelope));
+            let read = move || hits::read(&bytes, &plan, &mut builder).map(|answer| (builder, answer));
+            let (builder, answer) = off_thread(large, read).await?;
+            answer.envelope.check()?;
+            return Ok((builder, answer));
         }
     }
 
-    async fn send(&self, method: Method, path: String, body: Option<&Value>) -> Result<Bytes, Cause> {
-        let repeatable = path != "/_search/scroll";
-        // Contexts are the host's affair: the rule's words are in searches alone.
-        let beside = body.is_none() || !repeatable;
-        let body = body.map(|body| Bytes::from(body.to_string()));
-        let request = Request { method, path, body, repeatable, deadline: self.deadline };
-        let answer = self.inner.send(&request).await;
-        if beside { answer.map_err(Cause::of_the_host) } else { answer }
+    async fn send(&self, method: Method, path: String, body: &Value) -> Result<Bytes, Cause> {
+        // The next page of a scroll is the host's affair: the rule's words are in searches alone.
+        let of_the_host = path == "/_search/scroll";
+        let body = Some(Bytes::from(body.to_string()));
+        let request = Request { method, path, body, repeatable: !of_the_host, deadline: self.deadline };
+        let answer = self.paging.session.send(&request).await;
+        if of_the_host { answer.map_err(Cause::of_the_host) } else { answer }
     }
 
     /// The body of a search. `in_pit`: within a point in time, after what was read.
@@ -373,7 +320,7 @@ impl HitsCursor {
         if in_pit && let Context::Pit(kind, id) = &self.context {
             // In OpenSearch 3.8 shards of one number in two indices share their `_shard_doc`s: without the index
             // before it, 9 of 600 documents were lost (tried). Elasticsearch numbers all shards of a search.
-            let by_index = *kind == Paging::PointInTime;
+            let by_index = *kind == Continuation::PointInTime;
             if by_index {
                 sort.push(json!({ "_index": "asc" }));
             }
@@ -397,21 +344,9 @@ impl HitsCursor {
         body
     }
 
-    /// Gives the context back. Best effort: servers forget it after a while.
+    /// Gives the context back.
     pub(crate) async fn close(&mut self) {
-        let (path, body) = match std::mem::replace(&mut self.context, Context::Ended) {
-            Context::Pit(Paging::PointInTime, id) => ("/_search/point_in_time", json!({ "pit_id": [id] })),
-            Context::Pit(_, id) => ("/_pit", json!({ "id": id })),
-            Context::Scroll(id) if !id.is_empty() => ("/_search/scroll", json!({ "scroll_id": [id] })),
-            _ => return,
-        };
-        let deadline = Instant::now() + Duration::from_secs(5);
-        let body = Some(Bytes::from(body.to_string()));
-        let request =
-            Request { method: Method::Delete, path: path.into(), body, repeatable: false, deadline };
-        if let Err(cause) = self.inner.send(&request).await {
-            tracing::debug!(cluster = self.inner.config().name, %cause, "a search context was left to expire");
-        }
+        self.context.close(&self.paging.session).await;
     }
 
     /// What stands for this question from run to run.
@@ -422,7 +357,7 @@ impl HitsCursor {
 }
 
 /// Reads a large answer where it keeps nobody waiting.
-async fn apart<T: Send + 'static>(
+async fn off_thread<T: Send + 'static>(
     large: bool,
     read: impl FnOnce() -> Result<T, Cause> + Send + 'static,
 ) -> Result<T, Cause> {
@@ -435,31 +370,8 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-pub(crate) fn ignoring(target: &Target, separator: char) -> String {
-    match target.ignore_unavailable {
-        true => format!("{separator}ignore_unavailable=true"),
-        false => String::new(),
-    }
-}
-
 /// How servers say that an index hands over fewer hits at once (`index.max_result_window`).
 fn is_wide(cause: &Cause) -> bool {
     matches!(cause, Cause::Refused { reason, .. }
         if reason.contains("Result window is too large") || reason.contains("Batch size is too large"))
-}
-
-/// How servers say that they have no such endpoint; older ones take `_pit` for a document type and refuse its name.
-fn is_unknown_route(cause: &Cause) -> bool {
-    matches!(cause, Cause::Refused { status: 400 | 404 | 405 | 501, .. })
-}
-
-/// The name of a new point in time. What is searched in it are its own shards: only now can it tell that some are
-/// missing. Elasticsearch before 8.16 does not say, and opens none without all of them.
-fn opened(body: &[u8], key: &str) -> Result<String, Cause> {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    if answer.get("_shards").is_some() {
-        Extent::of(body)?;
-    }
-    let text = answer.get(key).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the answer") })
 }

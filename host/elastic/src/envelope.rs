@@ -3,19 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{cursor::ignoring, error::Cause, refusal, target::Target, transport::index_path};
-
-/// Part of every search: no answer rather than one without some shard.
-pub(crate) const WHOLE: &str = "allow_partial_search_results=false";
-
-/// Where `target`'s indices are searched. `more` is what else the request says, each part after its `&`.
-pub(crate) fn search_path(target: &Target, more: &str) -> String {
-    format!("{}/_search?{WHOLE}{}{more}", index_path(&target.indices), ignoring(target, '&'))
-}
+use crate::{error::Cause, refusal};
 
 /// What an answer says of how much of it there is.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Extent {
+pub(crate) struct Envelope {
     #[serde(default)]
     pub(crate) timed_out: bool,
     #[serde(rename = "_shards")]
@@ -53,16 +45,16 @@ pub(crate) struct Clusters {
     running: u64,
 }
 
-impl Extent {
-    /// The extent that the answer `body` states, if that is all of it.
+impl Envelope {
+    /// The envelope of the answer `body` states, if that is all of it.
     ///
     /// # Errors
     /// As `check`, and if `body` is no answer to a search.
     pub(crate) fn of(body: &[u8]) -> Result<Self, Cause> {
-        let extent: Self =
+        let envelope: Self =
             serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        extent.check()?;
-        Ok(extent)
+        envelope.check()?;
+        Ok(envelope)
     }
 
     /// # Errors
@@ -128,7 +120,7 @@ mod tests {
     use super::*;
 
     fn fault(answer: &Value) -> Option<String> {
-        Extent::of(answer.to_string().as_bytes()).err().map(|cause| cause.to_string())
+        Envelope::of(answer.to_string().as_bytes()).err().map(|cause| cause.to_string())
     }
 
     #[test]

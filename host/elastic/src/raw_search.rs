@@ -1,20 +1,13 @@
-//! Searches as their author wrote them, narrowed to the rule's range and filters; picked values become one row, whose
-//! time is the last instant of the range: only then is it known.
-use serde_json::{Value, json};
+//! Searches written by the rule's author, narrowed to the rule's range and filters. The picked values become one row,
+//! whose time is the last instant of the range, since only then are they known.
+use serde_json::Value;
 use tokio::time::Instant;
-use watchbell_contract::{Column, Range, RawSearch, Rows};
+use watchbell_contract::{Range, RawSearch, Rows};
 
-use crate::{
-    cluster::Inner,
-    columns::{ColumnBuilder, Misfit},
-    error::Cause,
-    plan::Kind,
-    query,
-    target::Target,
-};
+use crate::{error::Cause, query, session::Session, target::Target, value_column::column};
 
 pub(crate) async fn ask(
-    inner: &Inner,
+    session: &Session,
     target: &Target,
     search: &RawSearch,
     over: Range,
@@ -22,7 +15,7 @@ pub(crate) async fn ask(
     deadline: Instant,
 ) -> Result<Rows, Cause> {
     let body = body(&search.body, filters)?;
-    let answer = inner.search(target, &body, deadline).await?;
+    let answer = session.search(target, &body, deadline).await?;
     search.pick.iter().try_for_each(|(name, pointer)| counted(&answer, name, pointer))?;
     let picked = search.pick.iter().map(|(name, pointer)| column(name, [answer.pointer(pointer)]));
     Ok(Rows { times: vec![over.end.0.saturating_sub(1)], columns: picked.collect() })
@@ -159,50 +152,9 @@ fn reaches_out(key: &str, held: &Value) -> bool {
     }
 }
 
-/// A column of values as they come: of one kind if they all are, else words.
-pub(crate) fn column<'a, V>(name: &str, values: V) -> Column
-where
-    V: IntoIterator<Item = Option<&'a Value>> + Clone,
-{
-    let mut kinds = values.clone().into_iter().flatten().filter_map(|value| match value {
-        Value::Null => None,
-        Value::Bool(_) => Some(Kind::Booleans),
-        Value::Number(number) if number.is_i64() => Some(Kind::Integers),
-        Value::Number(_) => Some(Kind::Numbers),
-        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(Kind::Words),
-    });
-    let first = kinds.next().unwrap_or(Kind::Numbers);
-    let kind = kinds.fold(first, |kind, next| match (kind, next) {
-        (a, b) if a == b => a,
-        (Kind::Integers | Kind::Numbers, Kind::Integers | Kind::Numbers) => Kind::Numbers,
-        _ => Kind::Words,
-    });
-    let mut column = ColumnBuilder::new(kind);
-    for value in values {
-        let start = column.begin();
-        // The kind was chosen to fit all of them.
-        _ = value.map_or(Ok(()), |value| push(&mut column, value));
-        column.end(start);
-    }
-    column.finish(name.into())
-}
-
-fn push(column: &mut ColumnBuilder, value: &Value) -> Result<(), Misfit> {
-    match value {
-        Value::Null => Ok(()),
-        Value::Bool(value) => column.boolean(*value),
-        Value::String(value) => column.text(value),
-        Value::Array(_) | Value::Object(_) => column.text(&json!(value).to_string()),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(value), _) => column.integer(value),
-            (None, Some(value)) => column.number(value),
-            (None, None) => Ok(()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use watchbell_contract::Values;
 
     use super::*;

@@ -11,17 +11,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use elasticsearch::http::Method;
 use serde_json::json;
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
 use crate::{
-    cluster::{Inner, encoded, lock, total},
-    cursor::ignoring,
+    envelope::Envelope,
     error::Cause,
     mapping::Mapping,
+    paths::{encoded, ignoring, index_path, search_path},
+    session::{Session, total},
     target::Target,
-    transport::{Request, index_path},
+    transport::{Request, lock},
 };
 
 /// Patterns remembered; then they are learnt anew.
@@ -42,8 +42,9 @@ const UNASKED_LIVES: u32 = 3;
 /// The names and patterns of indices, and whether those that are missing are passed over.
 type Asked = (Vec<String>, bool);
 
-#[derive(Debug, Default)]
-pub(crate) struct Looks {
+#[derive(Debug)]
+pub(crate) struct MappingCache {
+    pub(crate) session: Arc<Session>,
     patterns: Mutex<HashMap<Asked, Arc<Pattern>>>,
     /// Servers before 7.2 do not say which indices lack a field.
     without_unmapped: AtomicBool,
@@ -92,7 +93,11 @@ impl Pattern {
     }
 }
 
-impl Looks {
+impl MappingCache {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session, patterns: Mutex::default(), without_unmapped: AtomicBool::new(false) }
+    }
+
     fn pattern(&self, target: &Target) -> Arc<Pattern> {
         let mut patterns = lock(&self.patterns);
         let key = (target.indices.clone(), target.ignore_unavailable);
@@ -123,11 +128,11 @@ pub(crate) fn may_explain(cause: &Cause) -> bool {
     )
 }
 
-impl Inner {
+impl MappingCache {
     /// What was believed of field types may be the reason for a failure: it is asked again next time.
     pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
         if may_explain(cause) {
-            *lock(&self.looks().pattern(target).last) = None;
+            *lock(&self.pattern(target).last) = None;
         }
     }
 
@@ -148,7 +153,7 @@ impl Inner {
             return Ok(Some(mapping));
         }
         let all = json!({ "size": 0, "track_total_hits": true, "query": { "match_all": {} } });
-        if total(&self.search(target, &all, deadline).await?)? == 0 {
+        if total(&self.session.search(target, &all, deadline).await?)? == 0 {
             return Ok(None);
         }
         // The first of them may have come after the look.
@@ -160,6 +165,22 @@ impl Inner {
         Err(Cause::TimeField { field: time.into(), problem })
     }
 
+    /// That no index is there to be asked, and that the target lets it be so. The capabilities of fields do not prove
+    /// it: Elasticsearch 7 and OpenSearch leave out an index whose shards are missing.
+    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+        let body = &br#"{"size":0,"track_total_hits":false}"#[..];
+        let answer = self.session.send(&Request::ask(search_path(target, ""), body, deadline)).await?;
+        let envelope: Envelope = serde_json::from_slice(&answer).unwrap_or_default();
+        if envelope.shards.is_some() {
+            envelope.check()?;
+        }
+        // One that has come since is known next time.
+        match target.ignore_unavailable && envelope.is_of_nothing() {
+            true => Ok(()),
+            false => Err(Cause::NoIndex { reason: String::new() }),
+        }
+    }
+
     /// What the indices know of `fields`, not older than a mapping's lifetime.
     pub(crate) async fn mapping(
         &self,
@@ -168,7 +189,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Mapping>, Cause> {
         let now = Instant::now();
-        let since = now.checked_sub(self.config().mapping_ttl).unwrap_or(now);
+        let since = now.checked_sub(self.session.config().mapping_ttl).unwrap_or(now);
         let mapping = self.mapping_since(target, fields, since, deadline).await?;
         // Indices that are yet to come, and a time field without its first document, are looked for each time.
         if mapping.has_index && mapping.field(&target.time_field).is_some() {
@@ -186,7 +207,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Mapping>, Cause> {
         let wanted = Mapping::wanted(fields.iter().copied());
-        let pattern = self.looks().pattern(target);
+        let pattern = self.pattern(target);
         let now = Instant::now();
         lock(&pattern.asked).extend(wanted.iter().map(|field| (field.clone(), now)));
         if let Some(mapping) = pattern.seen(&wanted, since) {
@@ -214,7 +235,7 @@ impl Inner {
 
     /// All that rules asked lately, `wanted` among it.
     fn union(&self, pattern: &Pattern, wanted: &[String]) -> BTreeSet<String> {
-        let life = self.config().mapping_ttl.max(Duration::from_secs(1)) * UNASKED_LIVES;
+        let life = self.session.config().mapping_ttl.max(Duration::from_secs(1)) * UNASKED_LIVES;
         let mut asked = lock(&pattern.asked);
         asked.retain(|_, last| last.elapsed() < life);
         if asked.len() > FIELDS_MAX {
@@ -236,10 +257,9 @@ impl Inner {
             let ask = async |more: &str| {
                 let ignoring = ignoring(target, '&');
                 let path = format!("{index}/_field_caps?fields={list}{more}{ignoring}");
-                self.send(&Request { method: Method::Get, path, body: None, repeatable: true, deadline })
-                    .await
+                self.session.send(&Request::get(path, deadline)).await
             };
-            let unmapped = &self.looks().without_unmapped;
+            let unmapped = &self.without_unmapped;
             let answer = match unmapped.load(Ordering::Relaxed) {
                 true => ask("").await,
                 false => match ask("&include_unmapped=true").await {

@@ -1,10 +1,9 @@
 //! The cluster's own state as rows. It is a state of now: rows carry the last instant of the range asked.
-use elasticsearch::http::Method;
 use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{ClusterView, Range, Rows};
 
-use crate::{cluster::Inner, error::Cause, gate, raw::column, transport::Request};
+use crate::{error::Cause, gate, session::Session, value_column::column};
 
 const HEALTH: [&str; 11] = [
     "status",
@@ -24,7 +23,7 @@ const TASKS: [&str; 4] = ["insert_order", "priority", "source", "time_in_queue_m
 const DISKS: [&str; 6] = ["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"];
 
 pub(crate) async fn ask(
-    inner: &Inner,
+    session: &Session,
     view: ClusterView,
     over: Range,
     deadline: Instant,
@@ -39,14 +38,9 @@ pub(crate) async fn ask(
             "/_cat/allocation?format=json&bytes=b&h=node,shards,disk.used,disk.avail,disk.total,disk.percent"
         }
         // It is asked of several interfaces, and judged.
-        ClusterView::Gate => return gate::ask(inner, over, deadline).await,
+        ClusterView::Gate => return gate::ask(session, over, deadline).await,
     };
-    let get = async |path: &str| -> Result<Value, Cause> {
-        let request =
-            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-        let body = inner.send(&request).await.map_err(Cause::of_the_host)?;
-        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
-    };
+    let get = async |path: &str| session.get(path, deadline).await.map_err(Cause::of_the_host);
     let answer = get(path).await?;
     if view == ClusterView::Disks {
         all_nodes(&answer, &get("/_cluster/health").await?)?;

@@ -1,0 +1,62 @@
+//! What every question to one cluster needs: requests sent, and small answers as trees.
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    config::{ClusterConfig, ConfigError},
+    envelope::Envelope,
+    error::Cause,
+    paths::search_path,
+    target::Target,
+    transport::{Request, Transport},
+};
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    transport: Transport,
+}
+
+impl Session {
+    pub(crate) fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
+        Ok(Self { transport: Transport::new(config)? })
+    }
+
+    pub(crate) fn config(&self) -> &ClusterConfig {
+        self.transport.config()
+    }
+
+    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
+        self.transport.send(request).await
+    }
+
+    /// What `GET path` returns, as a tree.
+    pub(crate) async fn get(&self, path: &str, deadline: Instant) -> Result<Value, Cause> {
+        tree(&self.send(&Request::get(path, deadline)).await?)
+    }
+
+    /// A search whose answer is small enough to be a tree, checked for being whole.
+    pub(crate) async fn search(
+        &self,
+        target: &Target,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<Value, Cause> {
+        let body = self.send(&Request::ask(search_path(target, ""), body.to_string(), deadline)).await?;
+        Envelope::of(&body)?;
+        tree(&body)
+    }
+}
+
+/// An answer as a tree.
+pub(crate) fn tree(body: &[u8]) -> Result<Value, Cause> {
+    serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })
+}
+
+/// How many documents a search found.
+pub(crate) fn total(answer: &Value) -> Result<u64, Cause> {
+    let total = answer.pointer("/hits/total");
+    // A number on servers before 7.0.
+    let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
+    total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
+}
