@@ -2,25 +2,9 @@
 use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{ClusterView, Range, Rows};
+use watchbell_views::{DISKS, HEALTH, PENDING_TASKS, UNASSIGNED_SHARDS};
 
 use crate::{error::Cause, gate, session::Session, value_column::column};
-
-const HEALTH: [&str; 11] = [
-    "status",
-    "number_of_nodes",
-    "number_of_data_nodes",
-    "active_primary_shards",
-    "active_shards",
-    "relocating_shards",
-    "initializing_shards",
-    "unassigned_shards",
-    "number_of_pending_tasks",
-    "task_max_waiting_in_queue_millis",
-    "active_shards_percent_as_number",
-];
-const SHARDS: [&str; 4] = ["index", "shard", "prirep", "unassigned.reason"];
-const TASKS: [&str; 4] = ["insert_order", "priority", "source", "time_in_queue_millis"];
-const DISKS: [&str; 6] = ["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"];
 
 pub(crate) async fn ask(
     session: &Session,
@@ -72,8 +56,8 @@ fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, Cause
     let (fields, mut found): (&[&str], Vec<Value>) = match view {
         ClusterView::Health if answer.get("status").is_some_and(Value::is_string) => (&HEALTH, vec![answer]),
         ClusterView::Health => return Err(Cause::Malformed { reason: "no `status` in the answer".into() }),
-        ClusterView::UnassignedShards => (&SHARDS, list(Some(&mut answer))?),
-        ClusterView::PendingTasks => (&TASKS, list(answer.get_mut("tasks"))?),
+        ClusterView::UnassignedShards => (&UNASSIGNED_SHARDS, list(Some(&mut answer))?),
+        ClusterView::PendingTasks => (&PENDING_TASKS, list(answer.get_mut("tasks"))?),
         ClusterView::Disks => (&DISKS, list(Some(&mut answer))?),
         ClusterView::Gate => {
             return Err(Cause::Malformed { reason: "no single answer is the gate's".into() });

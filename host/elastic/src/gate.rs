@@ -16,19 +16,6 @@ use crate::{
 /// are rows too, with the standing `unknown`.
 const EXPLAINED_MAX: usize = 1_000;
 
-const FIELDS: [&str; 10] = [
-    "index",
-    "shard",
-    "prirep",
-    "unassigned.reason",
-    "node",
-    "decider",
-    "verdict",
-    "standing",
-    "code",
-    "what",
-];
-
 pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, Cause> {
     let facts = admin::facts(session, deadline).await.map_err(|fault| match fault {
         FactsFault::Ask(cause) => cause.of_the_host(),
@@ -51,7 +38,8 @@ fn rows(facts: &Facts, groups: &[Group], explained: &[Explained], over: Range) -
     let of_shards = judged.flat_map(|one| shard(&one));
     let of_cluster = check(facts, None, Own::default()).into_iter().filter_map(|finding| cluster(&finding));
     let found: Vec<Value> = of_shards.chain(of_cluster).collect();
-    let columns = FIELDS.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
+    let columns =
+        watchbell_views::GATE.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
     Rows { columns: columns.collect(), times: vec![over.end.0.saturating_sub(1); found.len()] }
 }
 
