@@ -1,7 +1,7 @@
 use std::{cell::Cell, hash::BuildHasher as _};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use watchbell_contract::{Column, Dictionary, Values};
+use watchbell_contract::{Column, Dictionary, Timestamp, Values};
 use watchbell_values::Precision;
 
 use crate::plan::Kind;
@@ -406,8 +406,7 @@ pub(crate) fn instant_or_integer(text: &str) -> Option<i64> {
         let below = whole.starts_with('-') && fraction.bytes().any(|byte| byte != b'0');
         return value.checked_sub(i64::from(below));
     }
-    let instant: jiff::Timestamp = text.parse().ok()?;
-    i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).ok()
+    text.parse::<Timestamp>().ok().map(|at| at.0)
 }
 
 #[cfg(test)]
