@@ -9,6 +9,7 @@ use crate::{
     admin::{self, AdminError, FactsFault},
     ask, browse, clock,
     config::{ClusterConfig, ConfigError},
+    documents::{self, Document, Written},
     error::{AskError, Cause},
     evidence::{self, EvidenceAsk, EvidenceDocs, EvidenceFields},
     inspect::{self, Inspection},
@@ -154,6 +155,26 @@ impl Cluster {
     ) -> Result<u64, AskError> {
         let count = browse::count_without_filter(&self.session, target, over, deadline);
         count.await.map_err(|cause| self.error(target, cause))
+    }
+
+    /// Creates one document. It is repeated as searches are; under its id it is created once.
+    ///
+    /// # Errors
+    /// As `ask`, and `Cause::Document` for a document that no cluster would take.
+    pub async fn create(&self, document: &Document, deadline: Instant) -> Result<Written, AskError> {
+        let created = documents::create(&self.session, document, deadline).await;
+        created.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
+    }
+
+    /// Creates documents, by requests of at most 1,000 documents and 5 MiB. Returns what became of each, in their order:
+    /// some may be created and others refused. Those that the cluster was too busy for are sent again, with its pauses
+    /// between, until `deadline`.
+    pub async fn bulk(&self, documents: &[Document], deadline: Instant) -> Vec<Result<Written, AskError>> {
+        let written = documents::bulk(&self.session, documents, deadline).await;
+        let placed = written.into_iter().zip(documents).map(|(written, document)| {
+            written.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
+        });
+        placed.collect()
     }
 
     /// One picture of the cluster, by six requests: what is judged first, what confirms it last.

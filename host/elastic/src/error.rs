@@ -82,6 +82,8 @@ pub enum Cause {
     Expired,
     #[error("the question cannot be asked: {reason}")]
     Question { reason: String },
+    #[error("the document cannot be written: {reason}")]
+    Document { reason: String },
 }
 
 impl AskError {
@@ -91,6 +93,10 @@ impl AskError {
 
     pub(crate) fn of_cluster(cluster: &str, cause: Cause) -> Self {
         Self { rule: String::new(), index: String::new(), cluster: cluster.into(), cause }
+    }
+
+    pub(crate) fn of_index(cluster: &str, index: &str, cause: Cause) -> Self {
+        Self { index: index.into(), ..Self::of_cluster(cluster, cause) }
     }
 
     pub fn class(&self) -> Class {
@@ -110,7 +116,7 @@ impl Cause {
             Self::Timeout { .. } | Self::ServerTimedOut | Self::Deadline { last: None } => Class::Slow,
             Self::Deadline { last: Some(last) } => last.class(),
             Self::Refused { class, .. } => *class,
-            Self::Question { .. } | Self::Misfit { .. } => Class::Rule,
+            Self::Question { .. } | Self::Document { .. } | Self::Misfit { .. } => Class::Rule,
             _ => Class::Outside,
         }
     }

@@ -36,12 +36,14 @@ mod ask; // from a question to its pages
 mod inspect; // what is known of fields before a rule runs
 mod evidence; // the few documents behind a signal
 mod browse; // documents for people
+mod documents; // documents that the host writes
 mod cluster; // the door
 
 pub use admin::AdminError;
 pub use clock::TIME_STEP;
 pub use cluster::Cluster;
 pub use config::{Auth, ClusterConfig, ConfigError};
+pub use documents::{Document, Written};
 pub use error::{AskError, Cause, Class};
 pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs, EvidenceFields};
 pub use hits::{HitsPage, PageFault, parse_hits};

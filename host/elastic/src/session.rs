@@ -1,7 +1,7 @@
 //! What every question to one cluster needs: requests sent, and small answers as trees.
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use crate::{
     config::{ClusterConfig, ConfigError},
@@ -28,6 +28,11 @@ impl Session {
 
     pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
         self.transport.send(request).await
+    }
+
+    /// The pause before what was refused within an answer is sent again, after so many repetitions.
+    pub(crate) fn backoff(&self, attempts: u32) -> Duration {
+        self.transport.pause(attempts, None)
     }
 
     /// What `GET path` returns, as a tree.

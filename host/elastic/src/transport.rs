@@ -151,7 +151,8 @@ impl Transport {
         (request.repeatable || failure.retry == Retry::Unsent) && self.nodes.iter().any(Node::is_live)
     }
 
-    fn pause(&self, attempts: u32, after: Option<Duration>) -> Duration {
+    /// The pause after so many repetitions: doubled each time, with jitter, and no shorter than the server asked for.
+    pub(crate) fn pause(&self, attempts: u32, after: Option<Duration>) -> Duration {
         let doubled = self.config.retry_first.saturating_mul(1 << attempts.min(20));
         let pause = doubled.min(self.config.retry_pause_max).mul_f64(rand::random_range(0.5..=1.0));
         pause.max(after.unwrap_or_default())

@@ -10,6 +10,7 @@ mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions
 mod fields; // fields as the indices have them
 mod reached; // and indices behind an alias
+mod documents; // documents that are written
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ mod random; // asked of everyone
 mod tally; // and what came of it
 mod listed; // where the servers themselves differ
 mod naming; // aliases, templates and data streams
+mod documents; // documents that are created once
 
 use std::io::Write;
 use std::sync::Arc;
