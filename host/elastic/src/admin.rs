@@ -1,4 +1,4 @@
-//! What operators ask of a cluster, and change in it: pictures of its state, explanations of unassigned shards, settings.
+//! What operators read and change: the cluster's state, explanations of unassigned shards, settings.
 use bytes::Bytes;
 use elasticsearch::http::Method;
 use futures::{FutureExt, StreamExt, stream};
@@ -15,10 +15,10 @@ use crate::{
     transport::Request,
 };
 
-/// Explanations that are asked for at once, within the cluster's own bound: the elected master computes each of them.
+/// Concurrent requests for explanations, within the cluster's own limit: the elected master computes each of them.
 const EXPLANATIONS_MAX: usize = 4;
 
-/// Why an operator's request has no answer.
+/// Why an operator's request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     #[error(transparent)]
@@ -35,8 +35,8 @@ struct Acknowledged {
     acknowledged: bool,
 }
 
-/// Writes settings, all of them at once. Written twice they are as written once, so that it is repeated where an answer is
-/// lost. Returns whether the cluster acknowledged them.
+/// Writes all settings at once. Idempotent, so it is retried if a response is lost. Returns whether the cluster
+/// acknowledged them.
 pub(crate) async fn write_settings(
     session: &Session,
     change: &Change,
@@ -49,7 +49,7 @@ pub(crate) async fn write_settings(
     Ok(serde_json::from_slice(&answer).is_ok_and(|Acknowledged { acknowledged }| acknowledged))
 }
 
-/// Why there is no picture.
+/// Why the facts are missing.
 pub(crate) enum FactsFault {
     Ask(Cause),
     Unreadable(Unreadable),
@@ -90,7 +90,7 @@ async fn explained(session: &Session, group: &Group, deadline: Instant) -> Expla
             Ok(explanation) => Explained::By(explanation),
             Err(fault) => Explained::Failed(fault.to_string()),
         },
-        // An index that was deleted meanwhile, a replica that is no longer wanted.
+        // The index was deleted meanwhile, or the replica is no longer wanted.
         Err(cause @ (Cause::NoIndex { .. } | Cause::Refused { status: 400 | 404, .. })) => {
             Explained::Gone(cause.to_string())
         }
@@ -99,7 +99,7 @@ async fn explained(session: &Session, group: &Group, deadline: Instant) -> Expla
 }
 
 impl AdminError {
-    /// For the gate: whether it passes.
+    /// For the gate: whether the failure is temporary.
     pub fn trouble(&self) -> Trouble {
         let kind = match self {
             Self::Ask(error) => match &error.cause {

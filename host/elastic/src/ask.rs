@@ -19,7 +19,7 @@ use crate::{
     target::Target,
 };
 
-/// Asks `question` of `target`; all of it ends at `deadline`.
+/// Asks `question` of `target`. Everything ends at `deadline`.
 pub(crate) async fn ask(
     mappings: &Arc<MappingCache>,
     paging: &Arc<Paging>,

@@ -21,7 +21,7 @@ use crate::{
     target::Target,
 };
 
-/// A cluster that can be asked. Clones share connections, concurrency and what was learnt.
+/// A cluster's public API. Clones share connections, concurrency and what was learned.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     session: Arc<Session>,
@@ -30,10 +30,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// No request is sent yet.
+    /// Creates a client, without sending a request.
     ///
     /// # Errors
-    /// What of the configuration cannot be used.
+    /// The configuration is invalid.
     pub fn new(config: ClusterConfig) -> Result<Self, ConfigError> {
         let session = Arc::new(Session::new(config)?);
         let mappings = Arc::new(MappingCache::new(Arc::clone(&session)));
@@ -45,23 +45,23 @@ impl Cluster {
         &self.session.config().name
     }
 
-    /// Which server this is. Some do not answer at `/`; then it is unknown, and no error.
+    /// Which server this is. Some do not answer at `/`; then it is `Unknown`, not an error.
     pub async fn info(&self) -> Result<ServerInfo, AskError> {
         server::info(&self.session).await.map_err(|cause| AskError::of_cluster(self.name(), cause))
     }
 
-    /// The server's time to the second: it lies within the second that begins with what is returned.
+    /// The server's time to the second: it is within the second that begins with the returned time.
     ///
     /// # Errors
-    /// As `ask`; `Cause::Denied` where the cluster does not let this user ask.
+    /// As `ask`; `Cause::Denied` if the user may not ask.
     pub async fn time(&self, deadline: Instant) -> Result<Timestamp, AskError> {
         clock::time(&self.session, deadline).await.map_err(|cause| AskError::of_cluster(self.name(), cause))
     }
 
-    /// Asks `question` of `target`; all of it ends at `deadline`.
+    /// Asks `question` of `target`. Everything ends at `deadline`.
     ///
     /// # Errors
-    /// What is known before the first page: fields that cannot be asked, no index, no cluster.
+    /// What is known before the first page: fields that cannot be queried, no index, no connection.
     pub async fn ask(
         &self,
         target: &Target,
@@ -77,7 +77,7 @@ impl Cluster {
     /// What the indices know of the fields that `questions` depend on, of `key` and of those that texts show.
     ///
     /// # Errors
-    /// As `ask`; what cannot be asked is told in the answer.
+    /// As `ask`. Questions that cannot be asked are part of the result.
     pub async fn inspect(
         &self,
         target: &Target,
@@ -90,15 +90,15 @@ impl Cluster {
         inspection.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// As if nothing had been learnt of field types: for indices that were made anew under their old names.
+    /// Forgets all field types: for indices that were recreated under their old names.
     pub fn forget_mappings(&self) {
         self.mappings.forget_all();
     }
 
-    /// The newest documents behind a signal, at most ten and 64 KiB; of each, the `fields` that are wanted.
+    /// The newest documents behind a signal, at most ten and 64 KiB; of each, the wanted `fields`.
     ///
     /// # Errors
-    /// Why there are none; a signal goes out without them.
+    /// Why they could not be fetched; a signal is sent without them.
     pub async fn evidence(
         &self,
         target: &Target,
@@ -110,10 +110,10 @@ impl Cluster {
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// The documents that signals name, by one search, in the order of `asks`; of each signal as `evidence`.
+    /// The documents that signals name, by one search, in the order of `asks`; limited per signal as `evidence`.
     ///
     /// # Errors
-    /// Why there are none; the signals go out without them.
+    /// Why they could not be fetched; the signals are sent without them.
     pub async fn named_evidence(
         &self,
         target: &Target,
@@ -125,9 +125,8 @@ impl Cluster {
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// Documents in `over`, oldest first: `size` of them after the first `from`; and how many there are in all. Whole
-    /// trees of JSON, for people who look at few: no rule's rows come this way. Servers refuse `from + size` above
-    /// 10,000.
+    /// Documents in `over`, oldest first: `size` of them after the first `from`, and the total. JSON trees for people
+    /// to look at; no rule's rows come this way. Servers reject `from + size` above 10,000.
     ///
     /// # Errors
     /// As `ask`.
@@ -143,7 +142,7 @@ impl Cluster {
         look.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// How many documents the indices have in `over`, whatever the target's filter says: 0 means no data.
+    /// The number of documents in `over`, ignoring the target's filter: 0 means there is no data.
     ///
     /// # Errors
     /// As `ask`.
@@ -157,18 +156,18 @@ impl Cluster {
         count.await.map_err(|cause| self.error(target, cause))
     }
 
-    /// Creates one document. It is repeated as searches are; under its id it is created once.
+    /// Creates one document, with the retries of a search. Retrying creates no second document of the same id.
     ///
     /// # Errors
-    /// As `ask`, and `Cause::Document` for a document that no cluster would take.
+    /// As `ask`, and `Cause::Document` for a document that no cluster would accept.
     pub async fn create(&self, document: &Document, deadline: Instant) -> Result<Written, AskError> {
         let created = documents::create(&self.session, document, deadline).await;
         created.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
     }
 
-    /// Creates documents, by requests of at most 1,000 documents and 5 MiB. Returns what became of each, in their order:
-    /// some may be created and others refused. Those that the cluster was too busy for are sent again, with its pauses
-    /// between, until `deadline`.
+    /// Creates documents, in requests of at most 1,000 documents and 5 MiB. Returns the outcome of each, in order: some
+    /// may be created and others refused. Documents that the cluster was too busy for are retried, with its backoff,
+    /// until `deadline`.
     pub async fn bulk(&self, documents: &[Document], deadline: Instant) -> Vec<Result<Written, AskError>> {
         let written = documents::bulk(&self.session, documents, deadline).await;
         let placed = written.into_iter().zip(documents).map(|(written, document)| {
@@ -177,10 +176,10 @@ impl Cluster {
         placed.collect()
     }
 
-    /// One picture of the cluster, by six requests: what is judged first, what confirms it last.
+    /// Reads the cluster's state by six requests: what is judged first, what confirms it last.
     ///
     /// # Errors
-    /// The first answer that is missing or cannot be read.
+    /// The first response that is missing or unreadable.
     pub async fn facts(&self, deadline: Instant) -> Result<Facts, AdminError> {
         admin::facts(&self.session, deadline).await.map_err(|fault| match fault {
             FactsFault::Ask(cause) => self.admin_error(cause),
@@ -188,8 +187,8 @@ impl Cluster {
         })
     }
 
-    /// The explanation of every one of `groups`, in their order, a few at a time. `done` is called with how many
-    /// there are already.
+    /// The explanation of each of `groups`, in order, a few at a time. `done` is called with the number explained so
+    /// far.
     pub async fn explain(
         &self,
         groups: &[Group],
@@ -199,11 +198,10 @@ impl Cluster {
         admin::explanations(&self.session, groups, deadline, done).await
     }
 
-    /// Writes settings, all of them at once. Written twice they are as written once, so that it is repeated where an
-    /// answer is lost.
+    /// Writes all settings at once. Idempotent, so it is retried if a response is lost.
     ///
     /// # Errors
-    /// It is not known to have been written; it may have been.
+    /// The settings may or may not have been written.
     pub async fn write_settings(&self, change: &Change, deadline: Instant) -> Result<(), AdminError> {
         let written = admin::write_settings(&self.session, change, deadline).await;
         match written.map_err(|cause| self.admin_error(cause))? {

@@ -1,5 +1,5 @@
-//! Documents that the host itself writes, each under an id of its writer's choice: so a request whose answer was lost may
-//! be repeated without a second document.
+//! Writing documents. The writer chooses each id, so a request whose response was lost can be retried without creating
+//! a second document.
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{error::Cause, refusal, session::Session, transport::Request};
 
-/// Bytes of one document as JSON. Servers take 100 MB in one request, and hold it in memory several times.
+/// Bytes of one document as JSON. Servers accept 100 MB per request, and hold it in memory several times.
 const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one bulk request, unless a single document is larger.
 const BULK_BYTES_MAX: usize = 5 << 20;
-/// Documents of one bulk request.
+/// Documents per bulk request.
 const BULK_DOCUMENTS_MAX: usize = 1_000;
-/// As the servers allow.
+/// The servers' limit.
 const ID_BYTES_MAX: usize = 512;
 
-/// A document to be written.
+/// A document to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// An index, a data stream or an alias with one index to write to.
+    /// An index, a data stream, or an alias with one write index.
     pub index: String,
     /// 1 to 512 bytes.
     pub id: String,
@@ -30,11 +30,11 @@ pub struct Document {
     pub source: Map<String, Value>,
 }
 
-/// What became of a document that the cluster holds.
+/// The outcome for a document that the cluster holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     Created,
-    /// A document of this id exists, and was left as it is. After an attempt whose answer was lost it may be this one.
+    /// A document with this id exists, and was left unchanged. If a response was lost, it may be this document.
     Exists,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Creates `documents`, by as few requests as their sizes allow. What became of each, in their order.
+/// Creates `documents`, in as few requests as the limits allow. Returns the outcome of each, in order.
 pub(crate) async fn bulk(
     session: &Session,
     documents: &[Document],
@@ -71,7 +71,7 @@ pub(crate) async fn bulk(
     while let Some(mut batch) = batches.pop_front() {
         match send(session, &mut batch, &mut results, deadline).await {
             Ok(()) => {}
-            // A proxy may take less than the cluster does.
+            // A proxy may accept less than the cluster does.
             Err(Cause::ServerLimit { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 batches.push_front(rest);
@@ -86,7 +86,7 @@ pub(crate) async fn bulk(
 
 /// A document's two lines in a bulk request.
 struct Line {
-    /// Among the documents asked for.
+    /// The position in the caller's documents.
     place: usize,
     text: String,
 }
@@ -96,7 +96,7 @@ struct Answer {
     items: Vec<Map<String, Value>>,
 }
 
-/// What a bulk request says of one document.
+/// A bulk response's item for one document.
 #[derive(Deserialize)]
 struct Item {
     status: u16,
@@ -104,8 +104,8 @@ struct Item {
     error: Value,
 }
 
-/// Sends one bulk request, and again those of its documents that the cluster was too busy for. What is left in `batch` has
-/// no result.
+/// Sends one bulk request, and again those documents that the cluster was too busy for. Documents left in `batch` have
+/// no outcome.
 async fn send(
     session: &Session,
     batch: &mut Vec<Line>,
@@ -168,7 +168,7 @@ impl Item {
     }
 }
 
-/// Tells a document that exists from a refusal.
+/// Separates an existing document from a refusal.
 fn existing(cause: Cause) -> Result<Written, Cause> {
     match cause {
         Cause::Refused { status: 409, kind, .. } if kind == "version_conflict_engine_exception" => {
@@ -178,10 +178,10 @@ fn existing(cause: Cause) -> Result<Written, Cause> {
     }
 }
 
-/// The source of a document as JSON.
+/// A document's source as JSON.
 ///
 /// # Errors
-/// `Document`: no server would take it, and some would refuse what is sent along with it.
+/// `Document`: no server would accept it, and some would reject the whole request.
 fn checked(document: &Document) -> Result<String, Cause> {
     let Document { index, id, source } = document;
     let refuse = |reason: String| Err(Cause::Document { reason });

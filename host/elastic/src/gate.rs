@@ -1,5 +1,4 @@
-//! What is in the way of replacing a node, as rows: the picture and the explanations that `upgrade-gate` judges, judged
-//! alike.
+//! What prevents a node from being replaced, as rows: the same facts, explanations and judgement as `upgrade-gate`.
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use watchbell_contract::{Range, Rows};
@@ -12,8 +11,8 @@ use crate::{
     value_column::column,
 };
 
-/// Explanations for one answer: a rule asks again and again, and the elected master computes each. Shards beyond these
-/// are rows too, with the standing `unknown`.
+/// Explanations per answer: a rule asks repeatedly, and the elected master computes each. Further shards are rows with
+/// the standing `unknown`.
 const EXPLAINED_MAX: usize = 1_000;
 
 pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, Cause> {
@@ -27,7 +26,7 @@ pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Re
     let groups = facts.unassigned();
     let asked = &groups[..groups.len().min(EXPLAINED_MAX)];
     let mut explained = admin::explanations(session, asked, deadline, |_| {}).await;
-    let beyond = format!("it was not asked why: {EXPLAINED_MAX} others were explained");
+    let beyond = format!("not explained: only the first {EXPLAINED_MAX} unassigned shards are");
     explained.resize(groups.len(), Explained::Failed(beyond));
     Ok(rows(&facts, &groups, &explained, over))
 }
@@ -60,7 +59,7 @@ fn shard(judged: &Judged) -> Vec<Value> {
     rows.collect()
 }
 
-/// In the words that shards have for it; what only has to be known is no row.
+/// In the terms used for shards. Notes are not rows.
 fn cluster(finding: &Finding) -> Option<Value> {
     let standing = match finding.stand {
         Stand::Note => return None,

@@ -1,4 +1,4 @@
-//! What is known of fields before a rule runs.
+//! Field information for checks before a rule runs.
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -19,9 +19,9 @@ use crate::{
 /// What is known of a rule's questions before they are asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// All that the questions depend on, each once.
+    /// All fields that the questions depend on, each once.
     pub fields: Vec<FieldInfo>,
-    /// Why a question could not be asked now, in words.
+    /// Why questions could not be asked now.
     pub refused: Vec<String>,
 }
 
@@ -29,30 +29,30 @@ pub struct Inspection {
 pub struct FieldInfo {
     pub name: String,
     pub role: Role,
-    /// Empty: in no mapping. More than one: the indices disagree.
+    /// Empty: not mapped. More than one: the indices differ.
     pub types: Vec<String>,
-    /// Which indices have which type, if they disagree.
+    /// Which indices have which type, if they differ.
     pub differs: Option<String>,
-    /// Longer values are missing from doc values, and so from columns and groups. The smallest of all indices.
+    /// Longer values are missing from doc values, and so from columns and groups. The smallest over all indices.
     pub ignore_above: Option<u64>,
-    /// What changes the values before they are held, in some index.
+    /// The normalizer that changes values in some index.
     pub normalizer: Option<String>,
-    /// Analysed in some index: read from the source, and counted by its `keyword`.
+    /// `text` in some index: read from the source, and aggregated by its `keyword`.
     pub text: bool,
-    /// The `.keyword` beside it, where every index that has the field has that too.
+    /// The `.keyword` beside it, if every index with the field has that too.
     pub keyword: Option<String>,
 }
 
-/// What a field is to a rule; of several the first.
+/// How a rule uses a field; of several ways the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Time,
     Key,
-    /// Read, measured or narrowed by.
+    /// Read, measured or used to narrow.
     Asked,
-    /// Named in a filter alone.
+    /// Named only in a filter.
     Filter,
-    /// Shown in texts alone.
+    /// Shown only in texts.
     Shown,
 }
 
@@ -114,10 +114,10 @@ impl FieldInfo {
     }
 }
 
-/// How values are held, as field capabilities do not say.
+/// Mapping parameters that field capabilities do not include.
 #[derive(Default)]
 struct Held {
-    /// The smallest of all indices.
+    /// The smallest over all indices.
     ignore_above: Option<u64>,
     normalizer: Option<String>,
 }

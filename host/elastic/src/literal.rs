@@ -1,16 +1,17 @@
-//! Listed texts as values of a field: what a cluster is asked for is what the rule compares with, read by one crate for
-//! both. What a type cannot hold is asked for by no query, for clusters refuse a request that holds it.
+//! Listed texts as values of a field. One crate reads them for the query and for the rule that compares, so that both
+//! agree. A value that the type cannot hold is not queried, because clusters reject such a request.
 use serde_json::{Value, json};
 use watchbell_contract::Timestamp;
 use watchbell_values::Literal;
 
-/// Clauses of one query. Servers take 1,024, some of them in all queries of a request together.
+/// Clauses of one query. Servers accept 1,024, some of them across all queries of a request.
 const CLAUSES_MAX: usize = 500;
 
-/// Finds the documents of which `field`, of type `kind` (empty: unknown), holds one of the texts; `None`: it can hold none.
+/// Finds the documents in which `field`, of type `kind` (empty: unknown), has one of the texts; `None`: it can have
+/// none.
 ///
-/// Of more than 500 ranges (dates, networks) one query asks for everything from the first to the last: whoever asks
-/// compares what comes back anyway.
+/// For more than 500 ranges (dates, networks) one query asks for everything from the first to the last: the caller
+/// compares the results anyway.
 pub(crate) fn any_of<'a>(field: &str, kind: &str, texts: impl IntoIterator<Item = &'a str>) -> Option<Value> {
     let mut terms: Vec<Value> = vec![];
     let mut networks = vec![];
@@ -53,13 +54,13 @@ pub(crate) fn any_of<'a>(field: &str, kind: &str, texts: impl IntoIterator<Item 
     }
 }
 
-/// Those texts that no field of that type can hold.
+/// The texts that no field of that type can hold.
 pub fn unheld<'a>(kind: &str, texts: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     texts.into_iter().filter(|text| Literal::read(kind, text).is_none()).collect()
 }
 
-/// From `start` up to and without `end`. As dates, because some servers take no negative milliseconds; `None`: before the
-/// year 0 or after 9999, where no document is.
+/// From `start` (inclusive) to `end` (exclusive). Written as dates, because some servers reject negative milliseconds;
+/// `None`: before the year 0 or after 9999, where there are no documents.
 fn span(field: &str, start: i64, end: i64) -> Option<Value> {
     let date = |millis: i64| (YEAR_0..DATE_MAX).contains(&millis).then(|| Timestamp(millis).to_string());
     let bounds = json!({ "gte": date(start)?, "lt": date(end)?, "format": "strict_date_optional_time" });

@@ -5,8 +5,8 @@ use watchbell_contract::Rows;
 
 use crate::{error::AskError, mapping_cache::MappingCache, proof::Proof, source::Source};
 
-/// An answer, page by page in order of time. While its reader works on one page, the next is fetched; there are never
-/// more than two. Dropped early, it gives its search context back in the background.
+/// An answer, page by page in time order. While the reader works on one page, the next is fetched; there are never more
+/// than two. Dropping it closes the search context in the background.
 #[derive(Debug)]
 pub struct Pages {
     pages: mpsc::Receiver<Result<Rows, AskError>>,
@@ -17,25 +17,25 @@ impl Pages {
     /// The next page, never empty; `None` after the last.
     ///
     /// # Errors
-    /// Why there is no next page. The answer ends with it, and what came before is not to be judged.
+    /// Why there is no next page. The answer is incomplete, and earlier pages must not be judged.
     pub async fn next(&mut self) -> Result<Option<Rows>, AskError> {
         self.pages.recv().await.transpose()
     }
 
-    /// Waits until the search context was given back.
+    /// Waits until the search context is closed.
     pub async fn close(mut self) {
         self.pages.close();
         if let Some(task) = self.task.take() {
-            // It fails only if the runtime goes down, and then nobody waits.
+            // It fails only if the runtime shuts down, and then nobody waits.
             _ = task.await;
         }
     }
 
-    /// A single page that is known already.
+    /// A single known page.
     pub(crate) fn ready(rows: Option<Rows>) -> Self {
         let (to, pages) = mpsc::channel(1);
         if let Some(rows) = rows {
-            // There is room for one.
+            // The channel has room for one.
             _ = to.try_send(Ok(rows));
         }
         Self { pages, task: None }
@@ -44,7 +44,7 @@ impl Pages {
     pub(crate) fn start(mappings: Arc<MappingCache>, mut source: Source, proof: Proof) -> Self {
         let (to, pages) = mpsc::channel(1);
         let task = tokio::spawn(async move {
-            // A place first, then the page: else a third one would be waiting at the door.
+            // Reserve first, then fetch: otherwise a third page would be waiting.
             while let Ok(place) = to.reserve().await {
                 let page = tokio::select! {
                     biased;

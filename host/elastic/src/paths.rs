@@ -1,12 +1,12 @@
-//! Paths of requests: names of indices, and what every search says beside them.
+//! Request paths: index names, and the parameters of every search.
 use elasticsearch::SearchParts;
 
 use crate::target::Target;
 
-/// Part of every search: no answer rather than one without some shard.
+/// Part of every search: an error rather than a partial result.
 pub(crate) const WHOLE: &str = "allow_partial_search_results=false";
 
-/// Where `target`'s indices are searched. `more` is what else the request says, each part after its `&`.
+/// The search path of `target`'s indices. `more`: further parameters, each after its `&`.
 pub(crate) fn search_path(target: &Target, more: &str) -> String {
     format!("{}/_search?{WHOLE}{}{more}", index_path(&target.indices), ignoring(target, '&'))
 }

@@ -1,4 +1,4 @@
-//! A question in the terms of a mapping.
+//! A question resolved against a mapping.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -19,17 +19,17 @@ use crate::{
 pub(crate) struct Asked {
     pub(crate) target: Target,
     question: Question,
-    /// Read, counted by or measured.
+    /// Read, group keys or measured.
     pub(crate) read: Vec<String>,
-    /// Narrowed by.
+    /// Used to narrow.
     pub(crate) only: Vec<String>,
-    /// Named in a filter, by whoever wrote it.
+    /// Named in filters.
     pub(crate) filters: BTreeSet<String>,
     /// Read by a search's own aggregations and sort.
     searched: BTreeSet<String>,
 }
 
-/// The same for as long as the mapping says the same of the asked fields.
+/// Equal for as long as the mapping of the requested fields is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prepared {
     pub(crate) filters: Vec<Value>,
@@ -40,7 +40,7 @@ pub(crate) struct Prepared {
 pub(crate) enum Shape {
     Hits(FieldPlan),
     Buckets(Vec<Group<Field>>),
-    /// As its author wrote it.
+    /// Written by the rule's author.
     Search,
 }
 
@@ -75,12 +75,12 @@ impl Asked {
         std::iter::once(self.target.time_field.as_str()).chain(self.own()).chain(self.of_filters()).collect()
     }
 
-    /// What is read, counted by, measured or narrowed by.
+    /// The fields that are read, measured, group keys or used to narrow.
     pub(crate) fn own(&self) -> impl Iterator<Item = &str> {
         self.read.iter().chain(&self.only).chain(&self.searched).map(String::as_str)
     }
 
-    /// What filters name.
+    /// The fields that filters name.
     pub(crate) fn of_filters(&self) -> impl Iterator<Item = &str> {
         self.filters.iter().map(String::as_str)
     }
@@ -88,11 +88,11 @@ impl Asked {
 
 impl Prepared {
     /// # Errors
-    /// What of the question cannot be asked of these indices, in words.
+    /// Why the question cannot be asked of these indices.
     pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, Cause> {
         let Asked { target, question, .. } = asked;
         if let Some(pattern) = asked.read.iter().chain(&asked.only).find(|name| name.contains('*')) {
-            let reason = format!("`{pattern}` is a pattern of fields; name one field");
+            let reason = format!("`{pattern}` is a field pattern; name a single field");
             return Err(Cause::Question { reason });
         }
         named::reachable(asked.of_filters(), mapping)?;

@@ -1,4 +1,4 @@
-//! The proof, after an answer, that the question was asked in the right terms.
+//! Whether the mapping that a question was resolved against still held when the answer came.
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -11,8 +11,8 @@ use crate::{
     source::Source,
 };
 
-/// A mapping may be older than the answer: a field's first document, or a new index with other types, came between
-/// them. What is read of documents shows from which indices they are; what was narrowed or counted does not.
+/// A mapping may be older than the answer: a field's first document, or a new index with other types, may have come
+/// between them. Documents show which index they are from; filters and counts do not.
 pub(crate) struct Proof {
     pub(crate) asked: Asked,
     prepared: Prepared,
@@ -26,12 +26,12 @@ impl Proof {
     }
 
     /// # Errors
-    /// `FieldsChanged`: the answer is to be thrown away, and the question asked again. Or why that is not known.
+    /// `FieldsChanged`: discard the answer and ask again. Or why that is not known.
     pub(crate) async fn check(&self, mappings: &MappingCache, source: &Source) -> Result<(), Cause> {
         if self.is_open(source) { self.look(mappings).await } else { Ok(()) }
     }
 
-    /// Why there is no answer: because of `cause`, or because fields are not what they were.
+    /// The cause of a failure: `cause`, or changed fields.
     pub(crate) async fn cause(&self, mappings: &MappingCache, cause: Cause) -> Cause {
         if mapping_cache::may_explain(&cause) && self.look(mappings).await == Err(Cause::FieldsChanged) {
             return Cause::FieldsChanged;
@@ -49,14 +49,14 @@ impl Proof {
         }
     }
 
-    /// Whether the answer could have been another one under a newer mapping.
+    /// Whether a newer mapping could have led to another answer.
     fn is_open(&self, source: &Source) -> bool {
         let unknown = |field: &String| self.mapping.field(field).is_none();
         if self.asked.only.iter().any(|field| !is_metadata(field)) || self.asked.filters.iter().any(unknown) {
             return true;
         }
         match source {
-            // Each document says which index it is from; one that knows all fields will not change their types.
+            // Each document names its index; an index that maps all fields does not change their types.
             Source::Hits(cursor) => cursor
                 .seen
                 .iter()

@@ -23,7 +23,7 @@ pub enum Flavor {
     Unknown,
 }
 
-/// Which server this is. Some do not answer at `/`; then it is unknown, and no error.
+/// Which server this is. Some do not answer at `/`; then it is `Unknown`, not an error.
 pub(crate) async fn info(session: &Session) -> Result<ServerInfo, Cause> {
     let deadline = Instant::now() + INFO_WAIT_MAX;
     let get = async |path: &str| session.get(path, deadline).await;

@@ -1,4 +1,4 @@
-//! What every question to one cluster needs: requests sent, and small answers as trees.
+//! Sends requests to one cluster, and reads small responses as JSON trees.
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
@@ -30,17 +30,17 @@ impl Session {
         self.transport.send(request).await
     }
 
-    /// The pause before what was refused within an answer is sent again, after so many repetitions.
+    /// The pause before retrying items that were refused inside a successful response, after this many retries.
     pub(crate) fn backoff(&self, attempts: u32) -> Duration {
         self.transport.pause(attempts, None)
     }
 
-    /// What `GET path` returns, as a tree.
+    /// The response to `GET path`, as a tree.
     pub(crate) async fn get(&self, path: &str, deadline: Instant) -> Result<Value, Cause> {
         tree(&self.send(&Request::get(path, deadline)).await?)
     }
 
-    /// A search whose answer is small enough to be a tree, checked for being whole.
+    /// A search whose response is small enough for a tree; checked to be complete.
     pub(crate) async fn search(
         &self,
         target: &Target,
@@ -53,7 +53,7 @@ impl Session {
     }
 }
 
-/// An answer as a tree.
+/// A response as a tree.
 pub(crate) fn tree(body: &[u8]) -> Result<Value, Cause> {
     serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })
 }
@@ -63,5 +63,5 @@ pub(crate) fn total(answer: &Value) -> Result<u64, Cause> {
     let total = answer.pointer("/hits/total");
     // A number on servers before 7.0.
     let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
-    total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the answer".into() })
+    total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the response".into() })
 }

@@ -6,7 +6,7 @@ use crate::{
     paging::HitsCursor,
 };
 
-/// Where pages come from.
+/// Where the rows of an answer come from.
 pub(crate) enum Source {
     Hits(Box<HitsCursor>),
     Buckets(Box<BucketsCursor>),

@@ -6,7 +6,7 @@ use crate::{
     plan::Kind,
 };
 
-/// A column of values as they come: of one kind if they all are, else words.
+/// A column of JSON values: of one kind if all values are, else words.
 pub(crate) fn column<'a, V>(name: &str, values: V) -> Column
 where
     V: IntoIterator<Item = Option<&'a Value>> + Clone,
@@ -27,7 +27,7 @@ where
     let mut column = ColumnBuilder::new(kind);
     for value in values {
         let start = column.begin();
-        // The kind was chosen to fit all of them.
+        // The kind fits all of them.
         _ = value.map_or(Ok(()), |value| push(&mut column, value));
         column.end(start);
     }

@@ -18,7 +18,7 @@ pub(crate) struct BucketsCursor {
     pub(super) shape: Shape,
     /// The request without `after`.
     body: Value,
-    /// As the server wrote it: a double that was read and written again may be another one.
+    /// As the server wrote it: parsing and printing may change a double.
     after: Option<Box<RawValue>>,
     size: usize,
     ended: bool,
@@ -27,7 +27,7 @@ pub(crate) struct BucketsCursor {
 }
 
 impl BucketsCursor {
-    /// - `fields`: of one group of `target`'s indices, as `groups` says.
+    /// - `fields`: those of one group of `target`'s indices, from `groups`.
     pub(crate) fn new(
         session: Arc<Session>,
         target: Target,
@@ -71,11 +71,11 @@ impl BucketsCursor {
         Ok((!page.rows.is_empty()).then_some(page.rows))
     }
 
-    /// The request, from where the last page ended.
+    /// The request for the next page.
     fn asked(&self) -> String {
         let mut text = self.body.to_string();
         if let Some(after) = &self.after {
-            // The aggregation stands last, and in it its own parts, `composite` first.
+            // The aggregation comes last, and begins with `composite`.
             let composite = self.body["aggs"]["page"]["composite"].to_string();
             if let Some(at) = text.rfind(&composite) {
                 text.insert_str(at + 1, &format!("\"after\":{},", after.get()));

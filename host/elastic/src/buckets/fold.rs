@@ -2,23 +2,23 @@ use watchbell_contract::{Buckets, Calc, Metric};
 
 use crate::error::Cause;
 
-/// How a metric of all groups comes from metrics of each, by their places.
+/// How a metric over all groups is computed from the groups' metrics, by position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fold {
     Sum(usize),
     Minimum(usize),
     Maximum(usize),
-    /// Of a sum and a count.
+    /// From a sum and a count.
     Average(usize, usize),
 }
 
 /// # Errors
-/// What of `buckets` cannot be added up, in words.
+/// Metrics in `buckets` that cannot be combined.
 pub(super) fn check(buckets: &Buckets) -> Result<(), Cause> {
     parts(buckets).map(|_| ())
 }
 
-/// What is asked of each group, of which field of the question each of its metrics is, and how they are put together.
+/// The metrics requested of each group, the question's metric each belongs to, and how they are combined.
 pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
     let mut asked = Buckets { metrics: vec![], ..buckets.clone() };
     let (mut sources, mut folds) = (vec![], vec![]);
@@ -42,7 +42,7 @@ pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>
                     _ => "a script's average",
                 };
                 let reason = format!(
-                    "its indices disagree about its fields, and {what} (`{}`) of each group of them cannot be added up; ask for indices that agree",
+                    "its indices map its fields differently, and {what} (`{}`) cannot be combined across them; choose indices whose mappings agree",
                     metric.name
                 );
                 return Err(Cause::Question { reason });

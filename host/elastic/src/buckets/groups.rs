@@ -9,21 +9,22 @@ use crate::{
     resolve::{Field, Group},
 };
 
-/// The fields of `buckets` by which the indices are asked, in groups that agree: those counted by, then the metrics'.
+/// The fields of `buckets`, in groups of indices that agree on them: the group keys, then the metrics' fields.
 ///
 /// # Errors
-/// What cannot be counted by, or measured.
+/// Fields that cannot be a group key or a metric.
 pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<Field>>, Cause> {
     for name in &buckets.by {
         if let Some(root) = mapping.nested_root(name) {
-            let reason =
-                format!("field `{name}` lies in the nested object `{root}`, which cannot be counted by");
+            let reason = format!(
+                "field `{name}` is inside the nested object `{root}`; nested fields cannot be group keys"
+            );
             return Err(Cause::Question { reason });
         }
         mapping.field(name).map_or(Ok(Kind::Words), |caps| kind(name, caps))?;
     }
     for metric in measured(buckets) {
-        // Types without values of their own may have metrics; words and numbers have none in common.
+        // Types without doc values may have metrics; words and numbers have none in common.
         if let Some(caps) = mapping.field(&metric.field)
             && let Err(conflict @ Cause::MappingConflict { .. }) = kind(&metric.field, caps)
         {
@@ -53,7 +54,8 @@ pub(crate) fn measured(buckets: &Buckets) -> impl Iterator<Item = &Metric> {
     buckets.metrics.iter().filter(|metric| !matches!(metric.calc, Calc::Script(_)))
 }
 
-/// Types of which a value is the same key. What a field of less precision shows as 0.1 is another number to the server.
+/// Types for which equal values are the same key. What a field of less precision shows as 0.1 is another number to the
+/// server.
 fn keyed(kind: &str) -> &str {
     if Precision::of(kind).is_some() { kind } else { compared(kind) }
 }
@@ -69,7 +71,7 @@ fn compared(kind: &str) -> &str {
     }
 }
 
-/// Types whose values servers add to each other.
+/// Types whose values servers add up.
 fn added(kind: &str) -> &str {
     match compared(kind) {
         "long" | "double" | "unsigned_long" => "number",

@@ -1,4 +1,5 @@
-//! Buckets of groups of indices that disagree: each group is asked by the names it has, and what can be added up is.
+//! Buckets over groups of indices whose mappings differ: each group is queried by its own field names, and the results
+//! are combined.
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -25,11 +26,11 @@ use crate::{
     target::Target,
 };
 
-/// Names of indices in one request's path; servers take 4,096 bytes of a line.
+/// Bytes of index names in one request path; servers accept 4,096 bytes in a line.
 const PATH_BYTES_MAX: usize = 3_000;
-/// Requests for one page of all groups. Indices that differ in more ways are not of one kind.
+/// Requests per page over all groups. Indices that differ more do not belong together.
 const REQUESTS_MAX: usize = 64;
-/// Buckets held to be added up.
+/// Buckets held while they are combined.
 const BUCKETS_MAX: usize = 500_000;
 
 pub(crate) struct MergedCursor {
@@ -37,16 +38,16 @@ pub(crate) struct MergedCursor {
     shape: Shape,
     folds: Vec<Fold>,
     page: usize,
-    /// `None`: nothing was asked yet.
+    /// `None`: no request was sent yet.
     pages: Option<VecDeque<Rows>>,
 }
 
-/// A key's part, ordered as servers order them: what is missing comes first.
+/// A part of a key, ordered as servers order them: missing comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Missing,
     Integer(i64),
-    /// A double's bits, made to sort as it does.
+    /// A double's bits, transformed to sort like the double.
     Number(u64),
     Boolean(u8),
     Word(Box<str>),
@@ -95,7 +96,7 @@ impl MergedCursor {
         }
         if cursors.len() > REQUESTS_MAX {
             let reason = format!(
-                "its indices disagree about its fields in too many ways to be asked apart ({} requests); ask for indices that agree",
+                "its indices map its fields in too many different ways ({} requests); choose indices whose mappings agree",
                 cursors.len()
             );
             return Err(Cause::Question { reason });
@@ -108,7 +109,7 @@ impl MergedCursor {
         if self.pages.is_none() {
             let mut merged = Merged::new();
             for cursor in &mut self.cursors {
-                // An index that was there when its fields were looked up.
+                // It existed when its fields were looked up.
                 while let Some(rows) = cursor.next().await.map_err(|cause| match cause {
                     Cause::NoIndex { .. } => Cause::FieldsChanged,
                     other => other,
@@ -116,7 +117,7 @@ impl MergedCursor {
                     add(&mut merged, &rows, self.shape.by.len(), cursor.shape.metrics.len(), &self.folds);
                     if merged.len() > BUCKETS_MAX {
                         let reason =
-                            format!("more than {BUCKETS_MAX} buckets of indices that disagree about a field");
+                            format!("more than {BUCKETS_MAX} buckets of indices whose mappings differ");
                         return Err(Cause::ServerLimit { kind: "buckets held".into(), reason });
                     }
                 }
@@ -163,7 +164,7 @@ impl MergedCursor {
     }
 }
 
-/// Indices that are behind the same filter of an alias, so many at a time as a request's path holds.
+/// Indices behind the same alias filter, as many at a time as a request path holds.
 fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>, Option<&'a Value>)> {
     let mut behind: Vec<(Option<&Value>, Vec<String>)> = vec![];
     for index in indices {
@@ -179,7 +180,7 @@ fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>,
     behind.into_iter().flat_map(named).collect()
 }
 
-/// So many names at a time as a request's path holds.
+/// As many names at a time as a request path holds.
 fn chunks(indices: &[String]) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = vec![];
     let mut room = 0;
@@ -228,7 +229,7 @@ impl Part {
     }
 
     fn number(value: f64) -> Self {
-        // -0 is 0 to those who compare.
+        // -0 equals 0.
         let bits = (value + 0.0).to_bits();
         Self::Number(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
     }
@@ -242,7 +243,7 @@ impl Part {
         }
     }
 
-    /// Into a column that has one kind for all groups; a part comes from one such.
+    /// Pushes into a column that has one kind for all groups.
     fn push(self, column: &mut ColumnBuilder) {
         let start = column.begin();
         _ = match &self {

@@ -1,4 +1,4 @@
-//! Buckets as the server wrote them, straight into columns.
+//! Reads buckets straight into columns.
 use std::{cell::Cell, fmt};
 
 use serde::{
@@ -23,7 +23,7 @@ pub(super) struct BucketsPage {
     pub(super) envelope: Envelope,
 }
 
-/// One answer.
+/// Reads one response.
 pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, Cause> {
     let malformed = |reason: String| Cause::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
@@ -51,7 +51,7 @@ struct PageOfBuckets<'a> {
     after: Option<Box<RawValue>>,
     envelope: Envelope,
     total: i64,
-    /// Of the bucket being read.
+    /// Of the current bucket.
     time: i64,
     count: i64,
 }
@@ -74,7 +74,7 @@ impl<'a> PageOfBuckets<'a> {
         }
     }
 
-    /// Ends a bucket; parts that were not in it are missing.
+    /// Ends a bucket. Parts that it lacks are missing.
     fn end_row(&mut self) {
         self.times.push(self.time);
         put(&mut self.counts, |column| column.integer(self.count));
@@ -106,7 +106,7 @@ impl<'a> PageOfBuckets<'a> {
     }
 }
 
-/// Gives a row its one value; integers and numbers refuse none of theirs.
+/// Sets a row's only value; columns of integers and numbers accept all of theirs.
 fn put(column: &mut ColumnBuilder, push: impl FnOnce(&mut ColumnBuilder) -> Result<(), Misfit>) {
     let start = column.begin();
     _ = push(column);
@@ -126,13 +126,13 @@ enum Count {
     Told { value: i64 },
 }
 
-/// What a metric or a filter says of a bucket.
+/// A metric or filter of a bucket.
 #[derive(Deserialize)]
 struct Part {
     value: Option<Loose>,
     values: Option<Vec<Percentile>>,
     doc_count: Option<i64>,
-    /// The metric itself, within a nested object.
+    /// The metric itself, inside a nested object.
     v: Option<Box<Part>>,
 }
 
@@ -141,7 +141,7 @@ struct Percentile {
     value: Option<Loose>,
 }
 
-/// A number, or nothing: servers write `"NaN"` or `null` where there was nothing to measure.
+/// A number, or nothing: servers write `"NaN"` or `null` if there was nothing to measure.
 struct Loose(Option<f64>);
 
 impl<'de> Deserialize<'de> for Loose {
@@ -210,11 +210,11 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        // With no shard there is no aggregation; that is told apart elsewhere.
+        // Without shards there is no aggregation; the envelope shows that.
         if seen || page.envelope.is_of_nothing() {
             Ok(())
         } else {
-            Err(A::Error::custom("no `aggregations` in the answer"))
+            Err(A::Error::custom("no `aggregations` in the response"))
         }
     }
 }
@@ -227,7 +227,7 @@ enum Level {
     Key,
 }
 
-/// One of the objects on the way down to a bucket's values.
+/// An object on the way to a bucket's values.
 struct ObjectSeed<'a, 'b> {
     page: &'a mut PageOfBuckets<'b>,
     misfit: &'a Misfits,

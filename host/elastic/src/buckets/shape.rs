@@ -9,15 +9,15 @@ use crate::{
     resolve::Field,
 };
 
-/// What a bucket's parts are called in requests and answers, and what they become.
+/// The names of a bucket's parts in requests and responses, and the columns they become.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// A bucket's time if it has none of its own.
+    /// A bucket's time if it has no time of its own.
     pub(super) start: i64,
     pub(super) by: Vec<(String, Kind)>,
     pub(super) metrics: Vec<(String, Kind)>,
     pub(super) filters: Vec<String>,
-    /// Neither groups nor slices: one row for all of it.
+    /// Neither groups nor slices: one row for everything.
     pub(super) whole: bool,
 }
 
@@ -93,7 +93,7 @@ impl Shape {
     }
 }
 
-/// The smallest and the largest of a field's values are values of it, and shown as those are.
+/// A minimum or maximum is one of the field's values, and shown like them.
 fn shown(metric: &Metric, mapping: &Mapping) -> Kind {
     let caps = mapping.field(&metric.field).filter(|_| matches!(metric.calc, Calc::Minimum | Calc::Maximum));
     match caps.map(|caps| kind(&metric.field, caps)) {
@@ -119,7 +119,7 @@ fn calc(metric: &Metric, field: &Field) -> Value {
     }
     let calc = json!({ name: of });
     match &field.nested {
-        // The values of a nested object are those of documents of their own.
+        // Nested objects are documents of their own.
         Some(path) => json!({ "nested": { "path": path }, "aggs": { "v": calc } }),
         None => calc,
     }

@@ -114,11 +114,11 @@ fn what_is_not_an_aggregation_is_told() {
     };
     assert_eq!(
         read(r#"{"_shards":{"total":1},"hits":{}}"#),
-        "the answer is not what was asked for: no `aggregations` in the answer at line 1 column 33"
+        "unexpected response: no `aggregations` in the response at line 1 column 33"
     );
     assert_eq!(
         read(r#"{"_shards":{"total":1},"aggregations":{"page":{"buckets":[{"key":{"t":1,"b1":"x"}}]}}}"#),
-        "the answer is not what was asked for: field `code`: text where an integer was expected"
+        "unexpected response: field `code`: text where an integer was expected"
     );
 }
 
@@ -130,6 +130,6 @@ fn text_without_a_keyword_cannot_be_counted_by() {
     let error = groups(&buckets, &mapping).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "field `host` is of type text, which cannot be counted by or searched for exactly"
+        "field `host` is of type text, which supports neither exact search nor aggregation"
     );
 }

@@ -3,7 +3,7 @@ use elasticsearch::http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
-use super::learnt::{Continuation, Paging};
+use super::memory::{Continuation, Paging};
 use crate::{
     envelope::Envelope,
     error::Cause,
@@ -16,22 +16,22 @@ use crate::{
 /// How long servers keep a context between two pages.
 pub(super) const KEEP_ALIVE: &str = "5m";
 
-/// What a search is continued in.
+/// How a search is continued.
 #[derive(Debug, PartialEq)]
 pub(super) enum Context {
-    /// Nothing was asked yet.
+    /// No request was sent yet.
     Unasked,
     Pit(Continuation, String),
-    /// Without its id until the first page was read.
+    /// Without its id until the first page is read.
     Scroll(String),
     Ended,
 }
 
 impl Context {
-    /// Opens a context over `target`'s indices. Nothing is read.
+    /// Opens a context over `target`'s indices, without reading anything.
     ///
     /// # Errors
-    /// Why there is none; `NoIndex` if the pattern matches no index any more.
+    /// Why it cannot be opened; `NoIndex` if the pattern no longer matches an index.
     pub(super) async fn open(paging: &Paging, target: &Target, deadline: Instant) -> Result<Self, Cause> {
         let index = index_path(&target.indices);
         let ask = async |path: String| {
@@ -53,14 +53,14 @@ impl Context {
             }
         }
         if continuation == Continuation::PointInTime {
-            // Unless told otherwise, OpenSearch opens it over the shards that are there.
+            // By default OpenSearch opens it over the available shards.
             let path = format!(
                 "{index}/_search/point_in_time?keep_alive={KEEP_ALIVE}&allow_partial_pit_creation=false{}",
                 ignoring(target, '&')
             );
             match ask(path).await {
                 Ok(body) => return Ok(Self::Pit(Continuation::PointInTime, opened(&body, "pit_id")?)),
-                // What OpenSearch says of a point in time over no index at all (tried on 3.8).
+                // OpenSearch's response for a point in time over no index (tested with 3.8).
                 Err(Cause::Refused { reason, .. }) if reason.contains("invalid id: [null]") => {
                     return vanished(target).map(|()| Self::Ended);
                 }
@@ -72,7 +72,7 @@ impl Context {
         Ok(Self::Scroll(String::new()))
     }
 
-    /// Gives the context back. Best effort: servers forget it after a while.
+    /// Closes the context. Best effort: servers expire it.
     pub(super) async fn close(&mut self, session: &Session) {
         let (path, body) = match std::mem::replace(self, Self::Ended) {
             Self::Pit(Continuation::PointInTime, id) => ("/_search/point_in_time", json!({ "pit_id": [id] })),
@@ -90,7 +90,7 @@ impl Context {
     }
 }
 
-/// The pattern matches no index any more: no answer, unless that was asked to be one.
+/// The pattern no longer matches an index, which is an error unless the target allows it.
 pub(super) fn vanished(target: &Target) -> Result<(), Cause> {
     match target.ignore_unavailable {
         true => Ok(()),
@@ -98,18 +98,18 @@ pub(super) fn vanished(target: &Target) -> Result<(), Cause> {
     }
 }
 
-/// How servers say that they have no such endpoint; older ones take `_pit` for a document type and refuse its name.
+/// The responses of servers without this endpoint; older ones take `_pit` for a document type and reject its name.
 fn is_unknown_route(cause: &Cause) -> bool {
     matches!(cause, Cause::Refused { status: 400 | 404 | 405 | 501, .. })
 }
 
-/// The name of a new point in time. What is searched in it are its own shards: only now can it tell that some are
-/// missing. Elasticsearch before 8.16 does not say, and opens none without all of them.
+/// The id of a new point in time. Its searches cover its own shards, so only now is it visible that some are missing.
+/// Elasticsearch before 8.16 does not report shards here, and opens none without all of them.
 fn opened(body: &[u8], key: &str) -> Result<String, Cause> {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     if answer.get("_shards").is_some() {
         Envelope::of(body)?;
     }
     let text = answer.get(key).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the answer") })
+    text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the response") })
 }

@@ -1,6 +1,6 @@
-//! Reads all hits of a question, oldest first. Most answers fit one page, and those cost one plain search. A longer
-//! one is continued in a context that stands still: a point in time where the server has them, else a scroll.
-//! `search_after` alone would lose documents of the same instant.
+//! Reads all hits of a question, oldest first. Most answers fit one page and cost one plain search. A longer one is
+//! continued in a fixed context: a point in time where the server has them, else a scroll. `search_after` alone would
+//! lose documents of the same instant.
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
@@ -15,7 +15,7 @@ use watchbell_contract::{Range, Rows, Timestamp};
 
 use super::{
     context::{Context, KEEP_ALIVE, vanished},
-    learnt::{Continuation, Paging},
+    memory::{Continuation, Paging},
 };
 use crate::{
     error::Cause,
@@ -28,33 +28,33 @@ use crate::{
     transport::Request,
 };
 
-/// An answer of this size is read away from the threads that wait for the network.
+/// A larger response is parsed off the network threads.
 const READ_INLINE_MAX: usize = 1 << 20;
-/// Pages are not made smaller than this to make them fit.
+/// Pages are not made smaller than this.
 const PAGE_HITS_MIN: usize = 100;
 
 pub(crate) struct HitsCursor {
-    pub(crate) paging: Arc<Paging>,
-    pub(crate) target: Target,
-    pub(crate) over: Range,
+    paging: Arc<Paging>,
+    target: Target,
+    over: Range,
     /// All filters; the first is the range.
-    pub(crate) filters: Vec<Value>,
-    pub(crate) named: Vec<watchbell_contract::NamedFilter>,
-    pub(crate) plan: Arc<FieldPlan>,
-    pub(crate) deadline: Instant,
+    filters: Vec<Value>,
+    named: Vec<watchbell_contract::NamedFilter>,
+    plan: Arc<FieldPlan>,
+    deadline: Instant,
     /// The indices of all hits read so far.
     pub(crate) seen: BTreeSet<String>,
     context: Context,
-    /// Hits asked per page.
+    /// Hits requested per page.
     size: usize,
     after: Option<Last>,
-    /// Rows of the last instant read so far: more of them may follow.
+    /// Rows of the last instant so far: more of them may follow.
     held: Option<PageBuilder>,
     warned: bool,
     /// Where the question begins; `over` begins later once a page was read.
     asked_from: Timestamp,
-    /// Rows with a smaller key were read before the context was opened. A document of several times is found by any
-    /// of them, and sorted by its first.
+    /// Rows with a smaller key were read before the context was opened. A document with several times matches by any of
+    /// them, and is sorted by its first.
     read_to: Option<i64>,
 }
 
@@ -100,13 +100,14 @@ impl HitsCursor {
             if page.len() > 0 {
                 page.note_indices(&mut self.seen);
                 let mut rows = page.finish(&self.plan);
-                // As if its time were in another unit: in an index that came after the look, it is.
+                // The time appears to be in another unit, as it is in an index created after the look-up.
                 if let Some(beyond) = rows.times.last().filter(|time| **time >= self.over.end.0) {
                     let reason =
                         format!("a document of {beyond} ms in an answer up to {} ms", self.over.end.0);
                     return Err(Cause::Malformed { reason });
                 }
-                // Of a document of several times the first may lie before the range: then it counts where that begins.
+                // The first time of a document with several may lie before the range; it then counts at the range's
+                // start.
                 let early = rows.times.iter_mut().take_while(|time| **time < self.asked_from.0);
                 early.for_each(|time| *time = self.asked_from.0);
                 return Ok(Some(rows));
@@ -114,7 +115,7 @@ impl HitsCursor {
         }
     }
 
-    /// One plain search; if that was not all of it, a context from the last instant on.
+    /// One plain search; if there is more, a context from the last instant on.
     async fn first(&mut self) -> Result<PageBuilder, Cause> {
         let known_long = self.paging.is_long(self.key());
         if known_long {
@@ -132,7 +133,7 @@ impl HitsCursor {
             return Ok(page);
         }
         self.paging.set_long(self.key(), true);
-        // The last instant is read again within the context: how many more documents it has is not known.
+        // The last instant is read again inside the context: it may have more documents.
         let unit = if self.plan.nanos { 1_000_000 } else { 1 };
         let last = page.last_instant(unit);
         self.over.start = Timestamp(page.keys[last].div_euclid(unit));
@@ -144,7 +145,7 @@ impl HitsCursor {
         Ok(page)
     }
 
-    /// Opens a context over the indices; nothing is read.
+    /// Opens a context, without reading anything.
     async fn open(&mut self) -> Result<(), Cause> {
         self.context = Context::open(&self.paging, &self.target, self.deadline).await?;
         Ok(())
@@ -158,8 +159,8 @@ impl HitsCursor {
                     kind == Continuation::PointInTime && self.paging.continuation() == Continuation::Unknown;
                 match self.search(Method::Post, format!("/_search?{WHOLE}"), |cursor| cursor.body(true)).await
                 {
-                    // A point in time, but nothing that tells documents of one instant apart (OpenSearch before
-                    // 3.3): without it paging would lose some.
+                    // A point in time, but no tiebreaker for documents of one instant (OpenSearch before 3.3), without
+                    // which paging would lose some.
                     Err(Cause::Refused { status: 400, reason, .. })
                         if unproven && reason.contains("_shard_doc") =>
                     {
@@ -194,7 +195,7 @@ impl HitsCursor {
                 page = rest;
             }
         }
-        // A context opens over no index without a word, and Elasticsearch 7 gives such a scroll no id.
+        // A context over no index opens without an error, and Elasticsearch 7 returns no id for such a scroll.
         if answer.hits == 0 && answer.envelope.is_of_nothing() {
             self.paging.set_long(self.key(), false);
             self.close().await;
@@ -211,7 +212,7 @@ impl HitsCursor {
             Context::Scroll(id) => match answer.scroll_id {
                 Some(newer) => *id = newer,
                 None if id.is_empty() => {
-                    return Err(Cause::Malformed { reason: "no `_scroll_id` in the answer".into() });
+                    return Err(Cause::Malformed { reason: "no `_scroll_id` in the response".into() });
                 }
                 None => {}
             },
@@ -235,7 +236,7 @@ impl HitsCursor {
         Ok(page)
     }
 
-    /// Keeps the last instant's rows until the next page shows whether there are more of them.
+    /// Holds back the last instant's rows until the next page shows whether there are more of them.
     fn hold_back(&mut self, page: &mut PageBuilder) {
         let last = page.last_instant(1);
         let max = self.paging.session.config().tie_rows_max;
@@ -246,7 +247,7 @@ impl HitsCursor {
                     rule = self.target.rule,
                     cluster = self.paging.session.config().name,
                     rows = page.len() - last,
-                    "one instant has more documents than are held back to be ordered; they come as the server returns them"
+                    "one instant has more documents than can be held back and sorted; they stay in the server's order"
                 );
             }
             return;
@@ -261,8 +262,8 @@ impl HitsCursor {
         PageBuilder::new(&self.plan)
     }
 
-    /// Sends a search and reads its answer behind what was held back. A page that is too large is asked again in
-    /// smaller parts, except of a scroll, whose size is fixed.
+    /// Sends a search and appends its hits to what was held back. A page that is too large is requested again in
+    /// smaller parts, except in a scroll, whose page size is fixed.
     async fn search(
         &mut self,
         method: Method,
@@ -294,7 +295,7 @@ impl HitsCursor {
     }
 
     async fn send(&self, method: Method, path: String, body: &Value) -> Result<Bytes, Cause> {
-        // The next page of a scroll is the host's affair: the rule's words are in searches alone.
+        // The next page of a scroll contains nothing from the rule.
         let of_the_host = path == "/_search/scroll";
         let body = Some(Bytes::from(body.to_string()));
         let request = Request { method, path, body, repeatable: !of_the_host, deadline: self.deadline };
@@ -302,10 +303,10 @@ impl HitsCursor {
         if of_the_host { answer.map_err(Cause::of_the_host) } else { answer }
     }
 
-    /// The body of a search. `in_pit`: within a point in time, after what was read.
+    /// The body of a search. `in_pit`: inside a point in time, after what was read.
     fn body(&self, in_pit: bool) -> Value {
         let (doc_values, fields) = self.plan.asked();
-        // Nanoseconds are asked for only where some index has them: they end in 2262.
+        // Nanoseconds are requested only if some index has them: they end in 2262.
         let mut time =
             json!({ "order": "asc", "unmapped_type": if self.plan.nanos { "date_nanos" } else { "date" } });
         if self.plan.nanos {
@@ -318,8 +319,8 @@ impl HitsCursor {
             "query": query::query(self.filters.clone(), &self.named),
         });
         if in_pit && let Context::Pit(kind, id) = &self.context {
-            // In OpenSearch 3.8 shards of one number in two indices share their `_shard_doc`s: without the index
-            // before it, 9 of 600 documents were lost (tried). Elasticsearch numbers all shards of a search.
+            // In OpenSearch 3.8 equally numbered shards of two indices share `_shard_doc` values: without sorting by
+            // index first, 9 of 600 documents were lost in a test. Elasticsearch numbers all shards of a search.
             let by_index = *kind == Continuation::PointInTime;
             if by_index {
                 sort.push(json!({ "_index": "asc" }));
@@ -330,7 +331,7 @@ impl HitsCursor {
                 body["search_after"] = if by_index { json!([time, index, tie]) } else { json!([time, tie]) };
             }
         }
-        // Counting is work for nothing, but servers insist on it in a scroll.
+        // Counting is wasted work, but servers require it in a scroll.
         if !matches!(self.context, Context::Scroll(_)) {
             body["track_total_hits"] = false.into();
         }
@@ -344,19 +345,19 @@ impl HitsCursor {
         body
     }
 
-    /// Gives the context back.
+    /// Closes the context.
     pub(crate) async fn close(&mut self) {
         self.context.close(&self.paging.session).await;
     }
 
-    /// What stands for this question from run to run.
+    /// Identifies this question across runs.
     fn key(&self) -> u64 {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         hasher.hash_one((&self.target.rule, &self.target.indices, self.plan.columns.len()))
     }
 }
 
-/// Reads a large answer where it keeps nobody waiting.
+/// Parses a large response off the network threads.
 async fn off_thread<T: Send + 'static>(
     large: bool,
     read: impl FnOnce() -> Result<T, Cause> + Send + 'static,
@@ -370,7 +371,7 @@ async fn off_thread<T: Send + 'static>(
     }
 }
 
-/// How servers say that an index hands over fewer hits at once (`index.max_result_window`).
+/// How servers report that an index returns fewer hits at once (`index.max_result_window`).
 fn is_wide(cause: &Cause) -> bool {
     matches!(cause, Cause::Refused { reason, .. }
         if reason.contains("Result window is too large") || reason.contains("Batch size is too large"))

@@ -8,10 +8,10 @@ use std::{
 
 use crate::{session::Session, transport::lock};
 
-/// Questions remembered at most; then they are learnt anew.
+/// Questions remembered. Beyond that the memory is emptied.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// What was learnt of how a cluster continues long answers.
+/// What was learned about how a cluster continues long answers.
 #[derive(Debug)]
 pub(crate) struct Paging {
     pub(super) session: Arc<Session>,
@@ -20,14 +20,14 @@ pub(crate) struct Paging {
     long: Mutex<HashSet<u64>>,
 }
 
-/// How a long answer is continued; learnt by trying once.
+/// How a long answer is continued; learned by trying once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Continuation {
     Unknown,
-    /// Elasticsearch from 7.12 on.
+    /// Elasticsearch 7.12 and later.
     Pit,
-    /// OpenSearch from 2.4 on.
+    /// OpenSearch 2.4 and later.
     PointInTime,
     Scroll,
 }
@@ -49,7 +49,7 @@ impl Paging {
     pub(super) fn learn(&self, continuation: Continuation) {
         if self.continuation.swap(continuation as u8, Ordering::Relaxed) != continuation as u8 {
             let cluster = &self.session.config().name;
-            tracing::debug!(cluster, ?continuation, "learnt how long answers are continued");
+            tracing::debug!(cluster, ?continuation, "learned how to page");
         }
     }
 
