@@ -1,15 +1,15 @@
-//! Requests to answers: one function per endpoint, and a refusal for every other.
+//! Requests to responses: one function per endpoint, and a refusal for all others.
 mod request; // path, parameters, body
 mod reply; // status and body
 mod bulk; // `_bulk`
 mod documents; // single documents
 mod indices; // indices and mappings
-mod aliases; // other names of them
-mod templates; // what new ones begin with, and data streams
+mod aliases; // index aliases
+mod templates; // index templates and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
-mod injected_fault; // faults that a test injects
-mod admin; // the cluster's state, its nodes and settings
+mod injected_fault; // faults injected by a test
+mod admin; // the cluster's state, nodes and settings
 mod about; // `/`, `_cluster/health`, `_cat`
 
 use crate::errors::{Answer, Refusal};

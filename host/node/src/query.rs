@@ -1,18 +1,18 @@
-//! Queries: read from JSON, bound to one index's mapping, tested against documents.
-mod ast; // what was asked
+//! Queries: read from JSON, bound to an index's mapping, tested against documents.
+mod ast; // queries as read
 mod parse; // from JSON
 pub(crate) mod lucene; // the language inside `query_string`
-mod scope; // what it is bound to
-mod compile; // to a predicate of one index
-mod text; // the languages inside a string, bound
-mod words; // how a text is asked of one field
-mod leaf; // how one value is asked of one field
-mod nearby; // words of an index that are like a word
+mod scope; // the context they are bound to
+mod compile; // binding to an index
+mod text; // query strings, bound
+mod words; // text in one field
+mod leaf; // one value of one field
+mod nearby; // index words near a word
 mod glob; // wildcard patterns
-mod strings; // what can be asked of a string, and many such questions at once
+mod strings; // tests of strings, many at once
 mod regexp; // Lucene's regular expressions
-mod phrase; // words in their places
-mod predicate; // what a document is tested with
+mod phrase; // words by position
+mod predicate; // tests of documents
 
 pub(crate) use ast::Query;
 pub(crate) use compile::{Compiled, compile};

@@ -1,11 +1,11 @@
-//! One search, left to right: read, matched, sorted, fetched.
-mod asked; // an order, a page, and what of each hit is shown
-mod request; // and what is asked for beside the query
-mod shard; // the indices it is asked of
-mod run; // which documents, in which order
-mod sort; // the keys of the order
-mod fetch; // what of each hit is shown
-mod source; // parts of `_source`
+//! A search, from left to right: read, matched, sorted, fetched.
+mod asked; // order, page, and what is shown of each hit
+mod request; // the rest of a search request
+mod shard; // the indices searched
+mod run; // matching and ordering
+mod sort; // sort keys
+mod fetch; // what is shown of each hit
+mod source; // `_source` filtering
 mod fields; // doc values and `fields`
 mod views; // points in time and scrolls
 

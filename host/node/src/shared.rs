@@ -1,10 +1,10 @@
-//! What all requests share.
+//! State shared by all requests.
 use std::sync::Mutex;
 
 use crate::cluster::Cluster;
 use crate::config::{Clock, InjectedFault, Limits, Retention};
 
-/// Of one node, whoever asks.
+/// The state of one node.
 pub(crate) struct Shared {
     pub(crate) cluster: Mutex<Cluster>,
     pub(crate) limits: Limits,
@@ -15,7 +15,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// A request that panicked has left the documents whole: every write is one push.
+    /// A panicking request leaves the documents consistent: every write is one push.
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! `_field_caps`: which fields there are, of which types.
+//! `_field_caps`: the fields and their types.
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
@@ -34,7 +34,7 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
     }
     let mut snapshots = shared.lock().snapshots(expression, lookup)?;
     if shared.fault() == Some(InjectedFault::PartialShards) {
-        // What has no shard is left out without a word, as Elasticsearch 7 and OpenSearch do it.
+        // An index without its shard is silently left out, as in Elasticsearch 7 and OpenSearch.
         snapshots.pop();
     }
     // Field, type: searchable, aggregatable, indices.

@@ -11,9 +11,9 @@ use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
-/// The answer under `fault`; `None`: the fault leaves this request alone. `reachable` does the rest.
+/// The response under `fault`; `None`: the fault does not affect this request. `reachable` does the rest.
 ///
-/// `well`: the answer without a fault.
+/// `well`: the response without a fault.
 pub(super) fn reply(
     fault: InjectedFault,
     request: &Request,
@@ -43,8 +43,8 @@ pub(super) fn reply(
 const SEARCHES: [&str; 3] = ["_search", "_count", "_pit"];
 const PHASE: &str = "search_phase_execution_exception";
 
-/// The shards that can be asked, an index each, and how many cannot: the last, if one is missing. A search that lets no
-/// part be missing is refused, and so is one of nothing else.
+/// The reachable shards, one per index, and the number of unreachable ones: the last index, under the fault. A search
+/// that allows no partial results, or has no other index, is refused.
 pub(super) fn reachable(
     shared: &Shared,
     shards: Arc<Vec<Snapshot>>,
@@ -65,7 +65,7 @@ pub(super) fn reachable(
     Err(Refusal::new(503, PHASE, "").caused_by(PHASE, reason))
 }
 
-/// The cluster's own views, with `count` shards that no node holds.
+/// The cluster's state, with `count` unassigned shards.
 fn views(
     count: u32,
     status: &str,
@@ -84,7 +84,7 @@ fn views(
             for shard in 0..count {
                 let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
                     "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
-                // An index of this name may be there, and then keeps what it has.
+                // An existing index of this name keeps what it has.
                 match shards[shard.to_string()].as_array_mut() {
                     Some(copies) => copies.push(copy),
                     None => shards[shard.to_string()] = json!([copy]),
@@ -121,7 +121,7 @@ fn views(
     }
 }
 
-/// What the node would have answered, but for `change`.
+/// The normal response, changed.
 fn changed(well: &dyn Fn() -> Answer<Reply>, change: impl FnOnce(&mut Json)) -> Option<Reply> {
     let reply = match well() {
         Ok(reply) => reply,
