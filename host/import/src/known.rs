@@ -1,6 +1,7 @@
 //! Every option that ElastAlert and ElastAlert2 know, and whose it is.
+use watchbell_manifest::nearest;
+
 use crate::alerters;
-use crate::near::nearest;
 
 /// Options of every rule and of the configuration that no other list holds.
 const COMMON: &[&str] = &[

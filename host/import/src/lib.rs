@@ -10,7 +10,6 @@ mod scalar; // plain scalars as Python reads them
 mod node; // a document's nodes, which know where they stand
 mod tree; // text → nodes
 mod report; // what became of every option
-mod near; // what was meant by a name that does not exist
 mod known; // every option there is, and whose
 mod shelf; // files → the configuration, rules, and what they import
 mod sheet; // the options of one rule, and the account of them

@@ -96,7 +96,7 @@ fn unknown(name: &str) -> String {
             "`{name}` is an alerter of your own in Python: a `webhook`, or an alerter component, can take its place"
         );
     }
-    match crate::near::nearest(name, crate::alerters::names()) {
+    match watchbell_manifest::nearest(name, crate::alerters::names()) {
         Some(near) => format!("`{name}` is no alerter of ElastAlert's; did you mean `{near}`?"),
         None => format!("`{name}` is no alerter of ElastAlert's"),
     }

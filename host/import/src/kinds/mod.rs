@@ -45,7 +45,7 @@ pub(crate) fn kind(
             return None;
         }
         other => {
-            let near = crate::near::nearest(other, crate::known::TYPES.iter().map(|(name, _)| *name));
+            let near = watchbell_manifest::nearest(other, crate::known::TYPES.iter().map(|(name, _)| *name));
             let remedy = near.map_or_else(
                 || "name one of ElastAlert's types".into(),
                 |near| format!("did you mean `{near}`?"),
