@@ -207,7 +207,7 @@ async fn nested_on(mut world: World) {
     let (code, _, said) =
         world.call(&["check", "--online", "--rules", &world.rules().to_string_lossy()]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("its filter names `items.sku`, which lies in the nested object `items`"), "{said}");
+    assert!(said.contains("its filter names `items.sku` inside the nested object `items`"), "{said}");
     clean(&world, "nested").await;
 }
 

@@ -124,9 +124,9 @@ async fn ten_thousand_shards_are_explained_one_and_all() {
 async fn garbage_is_no_verdict() {
     let world = World::new().await;
     for (garbage, says) in [
-        (Misdeed::Html, "the answer is not json but text/html"),
-        (Misdeed::Body(json!({})), "cannot read the answer of `_cluster/state`"),
-        (Misdeed::Body(json!([1, "two"])), "cannot read the answer of `_cluster/state`"),
+        (Misdeed::Html, "the response is text/html, not JSON"),
+        (Misdeed::Body(json!({})), "cannot read the response of `_cluster/state`"),
+        (Misdeed::Body(json!([1, "two"])), "cannot read the response of `_cluster/state`"),
         (Misdeed::Status(401), "access denied (401)"),
     ] {
         let cluster = Cluster::start().await;
@@ -183,7 +183,7 @@ async fn a_drain_is_put_back_by_ctrl_c_and_after_a_crash_by_the_next_call() {
         let mut child = world.spawn(&args);
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let line = lines.next_line().await.expect("a line").expect("a line");
-        assert_eq!(line, "c holds no shard: terminate it now");
+        assert_eq!(line, "c holds no shards: terminate it now");
         assert_eq!(cluster.setting("cluster.routing.allocation.exclude._id"), json!("id-c"));
         let id = child.id().expect("it runs").to_string();
         assert!(std::process::Command::new("kill").args([signal, &id]).status().is_ok_and(|it| it.success()));

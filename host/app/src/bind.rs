@@ -159,7 +159,7 @@ impl LiveRule {
 
     /// A link to the documents behind `signal`, where the environment names a Kibana.
     pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
-        kibana_link::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?)
+        Some(kibana_link::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?))
     }
 }
 

@@ -1,20 +1,18 @@
 //! The documents behind a signal, as Discover asks for them.
-use jiff::Timestamp;
 use watchbell_contract::Evidence;
 use watchbell_elastic::Target;
 use watchbell_pipeline::discover::Discover;
 
 /// Discover over the evidence's span, index and filters.
-pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> Option<String> {
-    let time = |at: watchbell_contract::Timestamp| Timestamp::from_millisecond(at.0).ok();
+pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> String {
     let discover = Discover {
         program: kibana.trim_end_matches('/').to_owned(),
-        from: time(evidence.over.start)?,
-        to: time(evidence.over.end)?,
+        from: evidence.over.start,
+        to: evidence.over.end,
         index: target.indices.join(","),
         clauses: clauses(target, evidence),
     };
-    Some(discover.link())
+    discover.link()
 }
 
 fn clauses(target: &Target, evidence: &Evidence) -> Vec<String> {
@@ -73,7 +71,7 @@ mod tests {
             filter: None,
             newest: 3,
         };
-        let link = link("http://kibana:5601/", &target, &evidence).unwrap();
+        let link = link("http://kibana:5601/", &target, &evidence);
         let url = Url::parse(&link.replace("#/", "")).unwrap();
         let pairs: Vec<String> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
         assert_eq!(pairs[0], "(time:(from:'1970-01-01T00:00:00Z',to:'1970-01-01T00:01:00Z'))");

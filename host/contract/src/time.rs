@@ -164,12 +164,13 @@ impl fmt::Display for NotATimestamp {
 
 impl std::error::Error for NotATimestamp {}
 
-/// RFC 3339, with a zone. What is finer than a millisecond is cut.
+/// RFC 3339, with a zone. What is finer than a millisecond is rounded towards the past.
 impl std::str::FromStr for Timestamp {
     type Err = NotATimestamp;
 
     fn from_str(text: &str) -> Result<Self, NotATimestamp> {
-        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond())).map_err(|_| NotATimestamp)
+        let at: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
+        i64::try_from(at.as_nanosecond().div_euclid(1_000_000)).map(Self).map_err(|_| NotATimestamp)
     }
 }
 

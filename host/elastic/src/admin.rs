@@ -1,4 +1,4 @@
-//! What operators ask of a cluster, and change in it: pictures of its state, explanations of unassigned shards, settings.
+//! What operators read and change: the cluster's state, explanations of unassigned shards, settings.
 use bytes::Bytes;
 use elasticsearch::http::Method;
 use futures::{FutureExt, StreamExt, stream};
@@ -10,15 +10,15 @@ use watchbell_gate::{
 };
 
 use crate::{
-    cluster::{Cluster, Inner},
     error::{AskError, Cause},
+    session::Session,
     transport::Request,
 };
 
-/// Explanations that are asked for at once, within the cluster's own bound: the elected master computes each of them.
+/// Concurrent requests for explanations, within the cluster's own limit: the elected master computes each of them.
 const EXPLANATIONS_MAX: usize = 4;
 
-/// Why an operator's request has no answer.
+/// Why an operator's request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     #[error(transparent)]
@@ -35,62 +35,28 @@ struct Acknowledged {
     acknowledged: bool,
 }
 
-impl Cluster {
-    /// One picture of the cluster, by six requests: what is judged first, what confirms it last.
-    ///
-    /// # Errors
-    /// The first answer that is missing or cannot be read.
-    pub async fn facts(&self, deadline: Instant) -> Result<Facts, AdminError> {
-        facts(self.inner(), deadline).await.map_err(|fault| match fault {
-            FactsFault::Ask(cause) => self.outside(cause),
-            FactsFault::Unreadable(fault) => AdminError::Unreadable { cluster: self.name().into(), fault },
-        })
-    }
-
-    /// The explanation of every one of `groups`, in their order, a few at a time. `done` is called with how many
-    /// there are already.
-    pub async fn explain(
-        &self,
-        groups: &[Group],
-        deadline: Instant,
-        done: impl FnMut(usize),
-    ) -> Vec<Explained> {
-        explanations(self.inner(), groups, deadline, done).await
-    }
-
-    /// Writes settings, all of them at once. Written twice they are as written once, so that it is repeated where an
-    /// answer is lost.
-    ///
-    /// # Errors
-    /// It is not known to have been written; it may have been.
-    pub async fn write_settings(&self, change: &Change, deadline: Instant) -> Result<(), AdminError> {
-        let body = Some(Bytes::from(change.body()));
-        let path = "/_cluster/settings".into();
-        let request = Request { method: Method::Put, path, body, repeatable: true, deadline };
-        let answer = self.inner().send(&request).await.map_err(|cause| self.outside(cause))?;
-        match serde_json::from_slice::<Acknowledged>(&answer) {
-            Ok(Acknowledged { acknowledged: true }) => Ok(()),
-            _ => Err(AdminError::NotAcknowledged { cluster: self.name().into() }),
-        }
-    }
-
-    fn outside(&self, cause: Cause) -> AdminError {
-        AskError::of_cluster(self.name(), cause.of_the_host()).into()
-    }
+/// Writes all settings at once. Idempotent, so it is retried if a response is lost. Returns whether the cluster
+/// acknowledged them.
+pub(crate) async fn write_settings(
+    session: &Session,
+    change: &Change,
+    deadline: Instant,
+) -> Result<bool, Cause> {
+    let body = Some(Bytes::from(change.body()));
+    let path = "/_cluster/settings".into();
+    let request = Request { method: Method::Put, path, body, repeatable: true, deadline };
+    let answer = session.send(&request).await?;
+    Ok(serde_json::from_slice(&answer).is_ok_and(|Acknowledged { acknowledged }| acknowledged))
 }
 
-/// Why there is no picture.
+/// Why the facts are missing.
 pub(crate) enum FactsFault {
     Ask(Cause),
     Unreadable(Unreadable),
 }
 
-pub(crate) async fn facts(inner: &Inner, deadline: Instant) -> Result<Facts, FactsFault> {
-    let get = async |path: &str| {
-        let request =
-            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-        inner.send(&request).await.map_err(FactsFault::Ask)
-    };
+pub(crate) async fn facts(session: &Session, deadline: Instant) -> Result<Facts, FactsFault> {
+    let get = async |path: &str| session.send(&Request::get(path, deadline)).await.map_err(FactsFault::Ask);
     let [state, nodes, stats, settings, tasks, health] = REQUESTS;
     let state = get(state).await?;
     let (nodes, stats, settings, tasks) =
@@ -101,12 +67,12 @@ pub(crate) async fn facts(inner: &Inner, deadline: Instant) -> Result<Facts, Fac
 }
 
 pub(crate) async fn explanations(
-    inner: &Inner,
+    session: &Session,
     groups: &[Group],
     deadline: Instant,
     mut done: impl FnMut(usize),
 ) -> Vec<Explained> {
-    let asked: Vec<_> = groups.iter().map(|group| explained(inner, group, deadline).boxed()).collect();
+    let asked: Vec<_> = groups.iter().map(|group| explained(session, group, deadline).boxed()).collect();
     let mut answers = stream::iter(asked).buffered(EXPLANATIONS_MAX);
     let mut explained = Vec::with_capacity(groups.len());
     while let Some(answer) = answers.next().await {
@@ -116,21 +82,15 @@ pub(crate) async fn explanations(
     explained
 }
 
-async fn explained(inner: &Inner, group: &Group, deadline: Instant) -> Explained {
+async fn explained(session: &Session, group: &Group, deadline: Instant) -> Explained {
     let body = json!({ "index": group.shard.index, "shard": group.shard.number, "primary": group.primary });
-    let request = Request {
-        method: Method::Post,
-        path: "/_cluster/allocation/explain".into(),
-        body: Some(Bytes::from(body.to_string())),
-        repeatable: true,
-        deadline,
-    };
-    match inner.send(&request).await {
+    let request = Request::ask("/_cluster/allocation/explain", body.to_string(), deadline);
+    match session.send(&request).await {
         Ok(answer) => match Explanation::read(&answer) {
             Ok(explanation) => Explained::By(explanation),
             Err(fault) => Explained::Failed(fault.to_string()),
         },
-        // An index that was deleted meanwhile, a replica that is no longer wanted.
+        // The index was deleted meanwhile, or the replica is no longer wanted.
         Err(cause @ (Cause::NoIndex { .. } | Cause::Refused { status: 400 | 404, .. })) => {
             Explained::Gone(cause.to_string())
         }
@@ -139,7 +99,7 @@ async fn explained(inner: &Inner, group: &Group, deadline: Instant) -> Explained
 }
 
 impl AdminError {
-    /// For the gate: whether it passes.
+    /// For the gate: whether the failure is temporary.
     pub fn trouble(&self) -> Trouble {
         let kind = match self {
             Self::Ask(error) => match &error.cause {

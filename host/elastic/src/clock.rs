@@ -1,16 +1,11 @@
-//! What time it is at the cluster, as the node that answers has it.
-use elasticsearch::http::Method;
+//! The cluster's time, according to the node that answers.
 use serde::Deserialize;
 use tokio::time::Instant;
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::{
-    cluster::Cluster,
-    error::{AskError, Cause},
-    transport::Request,
-};
+use crate::{error::Cause, session::Session, transport::Request};
 
-/// Every server has this, and it costs nothing. Servers send no `Date`.
+/// Every server has this cheap endpoint. Servers send no `Date` header.
 const PATH: &str = "/_cat/health?format=json&h=epoch";
 
 #[derive(Deserialize)]
@@ -18,20 +13,13 @@ struct Row {
     epoch: String,
 }
 
-impl Cluster {
-    /// The server's time to the second: it lies within the second that begins with what is returned.
-    ///
-    /// # Errors
-    /// As `ask`; `Cause::Denied` where the cluster does not let this user ask.
-    pub async fn time(&self, deadline: Instant) -> Result<Timestamp, AskError> {
-        let request =
-            Request { method: Method::Get, path: PATH.into(), body: None, repeatable: false, deadline };
-        let read = async { read(&self.inner().send(&request).await?) };
-        read.await.map_err(|cause| AskError::of_cluster(self.name(), cause))
-    }
+/// The server's time to the second: it is within the second that begins with the returned time.
+pub(crate) async fn time(session: &Session, deadline: Instant) -> Result<Timestamp, Cause> {
+    let request = Request { repeatable: false, ..Request::get(PATH, deadline) };
+    read(&session.send(&request).await?)
 }
 
-/// How exactly `Cluster::time` tells the time.
+/// The resolution of `Cluster::time`.
 pub const TIME_STEP: Duration = Duration::from_secs(1);
 
 fn read(body: &[u8]) -> Result<Timestamp, Cause> {

@@ -1,20 +1,20 @@
-use std::hash::BuildHasher as _;
+use std::{cell::Cell, hash::BuildHasher as _};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use watchbell_contract::{Column, Dictionary, Values};
+use watchbell_contract::{Column, Dictionary, Timestamp, Values};
 use watchbell_values::Precision;
 
 use crate::plan::Kind;
 
-/// One field's values while a page is read. A row's values are pushed between `begin` and `end`.
+/// One field's values while a page is read. Push a row's values between `begin` and `end`.
 #[derive(Debug)]
 pub(crate) struct ColumnBuilder {
-    /// How many rows it has.
+    /// The number of rows.
     rows: usize,
     values: Slots,
-    /// Empty until a row without a value comes.
+    /// Empty until a row has no value.
     present: Vec<u8>,
-    /// Empty until a row with several values comes.
+    /// Empty until a row has several values.
     offsets: Vec<u32>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct ColumnBuilder {
 enum Slots {
     Integers(Vec<i64>),
     Numbers(Vec<f64>),
-    /// As they are shown; with what was returned last and how that is shown, for neighbours are often alike.
+    /// As shown; with the last value and how it is shown, because neighbours are often equal.
     Rounded {
         values: Vec<f64>,
         precision: Precision,
@@ -35,7 +35,7 @@ enum Slots {
     },
 }
 
-/// Distinct strings, each held once.
+/// Distinct strings, each stored once.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     ends: Vec<u32>,
@@ -44,14 +44,16 @@ pub(crate) struct Words {
     hasher: DefaultHashBuilder,
 }
 
-/// Doubles are written with a point or an exponent; a larger integer is one of `unsigned_long`, and would be read as
-/// one of its neighbours.
+/// Doubles are written with a point or an exponent; a larger integer is an `unsigned_long`, and would be rounded.
 const EXACT_MAX: u64 = 1 << 53;
 const INEXACT: Misfit = Misfit("an integer beyond 2^53, which a number cannot hold exactly");
 
-/// Why a value has no place in its column.
+/// Why a value does not fit its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit(pub(crate) &'static str);
+
+/// The first misfit of a page, by its column.
+pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 impl ColumnBuilder {
     pub(crate) fn new(kind: Kind) -> Self {
@@ -73,7 +75,7 @@ impl ColumnBuilder {
         self.values.len()
     }
 
-    /// Ends the row whose values lie from `start`, what `begin` said.
+    /// Ends the row whose values begin at `start`, as returned by `begin`.
     pub(crate) fn end(&mut self, start: usize) {
         match self.values.len() - start {
             0 => self.missing(),
@@ -135,7 +137,7 @@ impl ColumnBuilder {
                 }
                 values.push(last.1);
             }
-            // 2^63: every whole number below it has an exact place.
+            // Below 2^63 the conversion is exact for whole numbers.
             Slots::Integers(values) if value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0 => {
                 values.push(value as i64);
             }
@@ -174,7 +176,7 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// Shows the last row's numbers as a field of `precision` has them.
+    /// Shows the last row's numbers in a field's `precision`.
     pub(crate) fn round_last(&mut self, precision: Precision) {
         let slots = self.rows.checked_sub(1).map_or(0..0, |row| self.slots(row));
         if let Slots::Numbers(values) = &mut self.values {
@@ -197,7 +199,7 @@ impl ColumnBuilder {
                     (Slots::Words { codes: to, words }, Slots::Words { codes: from, words: known }) => {
                         to.push(words.code(known.word(from[slot])));
                     }
-                    // Kinds are a plan's, and a plan outlives all pages of an answer.
+                    // The plan sets the kinds, and outlives all pages of an answer.
                     _ => {}
                 }
             }
@@ -219,7 +221,7 @@ impl ColumnBuilder {
         }
         if !self.present.is_empty() {
             self.present.truncate(rows.div_ceil(8));
-            // Later rows only ever set bits.
+            // Later rows only set bits.
             if let Some(last) = self.present.last_mut()
                 && !rows.is_multiple_of(8)
             {
@@ -229,7 +231,7 @@ impl ColumnBuilder {
         self.rows = rows;
     }
 
-    /// Puts the rows into another order: row `i` becomes what row `order[i]` was.
+    /// Reorders the rows: row `i` becomes what row `order[i]` was.
     pub(crate) fn reorder(&mut self, order: &[u32]) {
         let slots: Vec<u32> = if self.offsets.is_empty() {
             order.to_vec()
@@ -286,7 +288,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Notes whether the row to come has a value, from the first row on that has none.
+    /// Records whether the next row has a value, from the first row without one.
     fn mark(&mut self, has: bool) {
         let row = self.rows;
         if self.present.is_empty() {
@@ -304,7 +306,7 @@ impl ColumnBuilder {
         self.present[row / 8] |= u8::from(has) << (row % 8);
     }
 
-    /// Goes from one place per row to offsets; places of missing rows fall away.
+    /// Switches from one value per row to offsets; placeholders of missing rows are dropped.
     fn spread(&mut self) {
         if !self.offsets.is_empty() {
             return;
@@ -360,7 +362,7 @@ impl Slots {
 }
 
 impl Words {
-    /// The number of `word`, new or known.
+    /// The code of `word`, new or known.
     pub(crate) fn code(&mut self, word: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(word);
         let (ends, bytes) = (&self.ends, &self.bytes);
@@ -390,7 +392,7 @@ fn span<'a>(ends: &[u32], bytes: &'a [u8], code: u32) -> &'a [u8] {
     &bytes[start..ends[code] as usize]
 }
 
-/// `1700000000000`, `1700000000000.123456` (what `epoch_millis` makes of nanoseconds) or an RFC 3339 date, as whole
+/// `1700000000000`, `1700000000000.123456` (how `epoch_millis` shows nanoseconds) or an RFC 3339 date, in whole
 /// milliseconds rounded towards the past.
 pub(crate) fn instant_or_integer(text: &str) -> Option<i64> {
     if let Ok(value) = text.parse() {
@@ -403,8 +405,7 @@ pub(crate) fn instant_or_integer(text: &str) -> Option<i64> {
         let below = whole.starts_with('-') && fraction.bytes().any(|byte| byte != b'0');
         return value.checked_sub(i64::from(below));
     }
-    let instant: jiff::Timestamp = text.parse().ok()?;
-    i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).ok()
+    text.parse::<Timestamp>().ok().map(|at| at.0)
 }
 
 #[cfg(test)]

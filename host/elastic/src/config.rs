@@ -2,40 +2,40 @@ use std::{fmt, time::Duration};
 
 use url::Url;
 
-/// Where a cluster is, how it is entered, and how much is asked of it.
+/// Addresses, credentials and limits of a cluster.
 #[derive(Clone)]
 pub struct ClusterConfig {
-    /// As environments call it; named in every error.
+    /// The name that environments use; part of every error.
     pub name: String,
-    /// Tried in turn; one that fails is set aside for a while.
+    /// Used in turn; one that fails is set aside for a while.
     pub nodes: Vec<Url>,
     pub auth: Auth,
-    /// PEM, trusted beside the system's own authorities.
+    /// PEM, trusted in addition to the system's authorities.
     pub ca: Option<Vec<u8>>,
     /// PEM: the certificate chain and its private key.
     pub client_identity: Option<Vec<u8>>,
-    /// An HTTP proxy; the process's own proxy variables are not looked at.
+    /// An HTTP proxy; the environment's proxy variables are ignored.
     pub proxy: Option<Url>,
-    /// Whether servers may compress their answers. Costs more time than it saves on a fast network.
+    /// Whether servers may compress responses, which costs more time than it saves on a fast network.
     pub gzip: bool,
-    /// Requests under way at once; the rest wait in order of arrival.
+    /// Concurrent requests; the rest wait in order of arrival.
     pub concurrency: usize,
     /// Hits per request, 1..=10_000 (the default of `index.max_result_window`).
     pub page_hits: usize,
     /// Buckets per request, 1..=65_535 (the default of `search.max_buckets`; 10_000 on older servers).
     pub page_buckets: usize,
-    /// Bytes of one answer. One that says beforehand that it is larger is not read; others are refused once read.
+    /// Bytes of one response. One with a larger `Content-Length` is not read; others are refused once read.
     pub page_bytes_max: usize,
-    /// Rows of one instant that are held back to be put in order; more are released in the order they came in.
+    /// Rows of one instant that are held back to be sorted; more are released in the server's order.
     pub tie_rows_max: usize,
-    /// Of one request, from connecting to the last byte of its answer.
+    /// Timeout of one request, from connecting to the last byte of its response.
     pub request_timeout: Duration,
-    /// How often a failed request is sent again.
+    /// Retries of a failed request.
     pub retry_max: u32,
-    /// The pause before the first repetition; doubled each time up to `retry_pause_max`, with jitter.
+    /// The pause before the first retry; doubled each time up to `retry_pause_max`, with jitter.
     pub retry_first: Duration,
     pub retry_pause_max: Duration,
-    /// How long what was learnt of field types is believed.
+    /// How long learned field types are trusted.
     pub mapping_ttl: Duration,
 }
 
@@ -52,21 +52,23 @@ pub enum Auth {
     Bearer(String),
 }
 
-/// Why a configuration cannot be used.
+/// Why a configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    #[error("cluster `{cluster}` names no node")]
+    #[error("cluster `{cluster}` has no node")]
     NoNode { cluster: String },
-    #[error("cluster `{cluster}`: `{node}` is not an http or https url")]
+    #[error("cluster `{cluster}`: `{node}` is not an HTTP or HTTPS URL")]
     Node { cluster: String, node: String },
-    #[error("cluster `{cluster}`: `{key}` must lie between {least} and {most}")]
+    #[error("cluster `{cluster}`: `{key}` must be between {least} and {most}")]
     OutOfBounds { cluster: String, key: &'static str, least: usize, most: usize },
-    #[error("cluster `{cluster}`: the credentials hold characters that no header may hold")]
+    #[error("cluster `{cluster}`: the credentials contain characters that are not allowed in a header")]
     Credentials { cluster: String },
-    #[error("cluster `{cluster}`: the certificate authority is not a pem certificate: {reason}")]
+    #[error("cluster `{cluster}`: the certificate authority is not a PEM certificate: {reason}")]
     Ca { cluster: String, reason: String },
-    #[error("cluster `{cluster}`: the client identity is not a pem certificate with its key: {reason}")]
+    #[error(
+        "cluster `{cluster}`: the client identity is not a PEM certificate with its private key: {reason}"
+    )]
     Identity { cluster: String, reason: String },
     #[error("cluster `{cluster}`: {reason}")]
     Client { cluster: String, reason: String },
@@ -120,7 +122,7 @@ impl ClusterConfig {
     }
 }
 
-/// A node's address without the password that somebody may have written into it.
+/// A node's address without credentials.
 pub(crate) fn shown(node: &Url) -> String {
     let mut node = node.clone();
     if !node.username().is_empty() || node.password().is_some() {
@@ -181,17 +183,17 @@ mod tests {
     #[test]
     fn what_cannot_work_is_said_at_once() {
         let none = ClusterConfig::new("main", vec![]);
-        assert_eq!(none.check().unwrap_err().to_string(), "cluster `main` names no node");
+        assert_eq!(none.check().unwrap_err().to_string(), "cluster `main` has no node");
         let ftp = config("ftp://es/");
         assert_eq!(
             ftp.check().unwrap_err().to_string(),
-            "cluster `main`: `ftp://es/` is not an http or https url"
+            "cluster `main`: `ftp://es/` is not an HTTP or HTTPS URL"
         );
         let mut wide = config("http://es/");
         wide.page_hits = 10_001;
         assert_eq!(
             wide.check().unwrap_err().to_string(),
-            "cluster `main`: `page_hits` must lie between 1 and 10000"
+            "cluster `main`: `page_hits` must be between 1 and 10000"
         );
     }
 }

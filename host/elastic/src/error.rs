@@ -2,27 +2,27 @@ use std::fmt;
 
 use crate::target::Target;
 
-/// Why a question has no answer: the place, and the cause.
+/// Why a request failed: where, and the cause.
 #[derive(Debug)]
 pub struct AskError {
-    /// Empty where no rule asked.
+    /// Empty if the request belongs to no rule.
     pub rule: String,
-    /// Empty where no index was asked.
+    /// Empty if the request names no index.
     pub index: String,
     pub cluster: String,
     pub cause: Cause,
 }
 
-/// What the pipeline is to make of it.
+/// How the pipeline recovers from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The same again, later.
+    /// Outside the rule's control: try the same again later.
     Outside,
-    /// No answer in time: less of it, or the same again.
+    /// No answer in time: ask for less, or try again.
     Slow,
-    /// Too much for one answer: less of it.
+    /// Too much for one response: ask for less.
     TooLarge,
-    /// It cannot be asked, however often: the rule's own fault.
+    /// The rule's own fault: it fails however often it is tried.
     Rule,
 }
 
@@ -35,11 +35,9 @@ pub enum Cause {
     Cut { node: String, reason: String },
     #[error("{node} did not answer within {millis} ms")]
     Timeout { node: String, millis: u128 },
-    #[error("the run's time is over{}", after(.last))]
+    #[error("the run's deadline has passed{}", after(.last))]
     Deadline { last: Option<Box<Cause>> },
-    #[error(
-        "all {concurrency} requests that the cluster is asked at once were under way until the run's time was over"
-    )]
+    #[error("all {concurrency} concurrent requests to the cluster were in use until the run's deadline")]
     Busy { concurrency: usize },
     #[error("access denied ({status}): {reason}")]
     Denied { status: u16, reason: String },
@@ -53,35 +51,37 @@ pub enum Cause {
     PartialShards { failed: u64, total: u64, reason: String },
     #[error("shards are missing: {reason}")]
     MissingShards { reason: String },
-    #[error("{skipped} of {total} clusters were passed over, the answer is partial")]
+    #[error("{skipped} of {total} clusters were skipped; the answer is partial")]
     SkippedClusters { skipped: u64, total: u64 },
-    #[error("the view of the cluster is partial: {reason}")]
+    #[error("the cluster's state is incomplete: {reason}")]
     PartialView { reason: String },
-    #[error("the search timed out on the server, its answer is partial")]
+    #[error("the search timed out on the server; its answer is partial")]
     ServerTimedOut,
     #[error("too much for the server ({kind}): {reason}")]
     ServerLimit { kind: String, reason: String },
-    #[error("the answer of {bytes} bytes is larger than {max}; lower `page_hits` or ask for fewer fields")]
+    #[error("the response has {bytes} bytes, more than {max}; lower `page_hits` or ask for fewer fields")]
     PageTooLarge { bytes: u64, max: usize },
-    #[error("the answer is not json but {content_type}: {excerpt}")]
+    #[error("the response is {content_type}, not JSON: {excerpt}")]
     NotJson { content_type: String, excerpt: String },
-    #[error("the answer is not what was asked for: {reason}")]
+    #[error("unexpected response: {reason}")]
     Malformed { reason: String },
-    /// A value that its column cannot hold: a document is the reason, not the server.
-    #[error("the answer is not what was asked for: {reason}")]
+    /// A value that its column cannot hold: a document is at fault, not the server.
+    #[error("unexpected response: {reason}")]
     Misfit { reason: String },
-    #[error("field `{field}` is {types} in the indices asked; ask for indices that agree")]
+    #[error("field `{field}` has conflicting types: {types}; choose indices whose mappings agree")]
     MappingConflict { field: String, types: String },
     #[error("field `{field}` is of type {kind}, which {cannot}")]
     FieldType { field: String, kind: String, cannot: &'static str },
     #[error("time field `{field}` {problem}")]
     TimeField { field: String, problem: String },
-    #[error("the types of the fields asked changed while the question was answered")]
+    #[error("the mappings changed while the question was being answered")]
     FieldsChanged,
-    #[error("the search's context expired between two pages")]
+    #[error("the search context expired between two pages")]
     Expired,
-    #[error("the question cannot be asked: {reason}")]
+    #[error("the query cannot be run: {reason}")]
     Question { reason: String },
+    #[error("the document cannot be written: {reason}")]
+    Document { reason: String },
 }
 
 impl AskError {
@@ -93,11 +93,15 @@ impl AskError {
         Self { rule: String::new(), index: String::new(), cluster: cluster.into(), cause }
     }
 
+    pub(crate) fn of_index(cluster: &str, index: &str, cause: Cause) -> Self {
+        Self { index: index.into(), ..Self::of_cluster(cluster, cause) }
+    }
+
     pub fn class(&self) -> Class {
         self.cause.class()
     }
 
-    /// The answer is to be thrown away, and the same asked again at once: it is learnt by now what fields there are.
+    /// Whether the mappings changed meanwhile: discard the answer and ask again at once.
     pub fn is_outdated(&self) -> bool {
         self.cause == Cause::FieldsChanged
     }
@@ -110,12 +114,12 @@ impl Cause {
             Self::Timeout { .. } | Self::ServerTimedOut | Self::Deadline { last: None } => Class::Slow,
             Self::Deadline { last: Some(last) } => last.class(),
             Self::Refused { class, .. } => *class,
-            Self::Question { .. } | Self::Misfit { .. } => Class::Rule,
+            Self::Question { .. } | Self::Document { .. } | Self::Misfit { .. } => Class::Rule,
             _ => Class::Outside,
         }
     }
 
-    /// Of a request in which nothing is the rule's: whatever is wrong with it is not the rule's doing.
+    /// For a request in which nothing comes from the rule: no refusal of it is the rule's fault.
     pub(crate) fn of_the_host(self) -> Self {
         match self {
             Self::Refused { status, kind, reason, .. } => {
@@ -138,11 +142,11 @@ impl fmt::Display for AskError {
     }
 }
 
-/// `Display` tells all; the cause is a part of it rather than a layer below.
+/// `Display` includes the cause, so there is no `source`.
 impl std::error::Error for AskError {}
 
 fn after(last: &Option<Box<Cause>>) -> String {
-    last.as_ref().map(|last| format!("; the last attempt: {last}")).unwrap_or_default()
+    last.as_ref().map(|last| format!("; last attempt: {last}")).unwrap_or_default()
 }
 
 fn suffix(reason: &str) -> String {

@@ -1,4 +1,4 @@
-//! The few documents behind signals, for people: by name where the rule named them, else the newest of a query.
+//! The documents behind signals, for people: by id if the rule named them, else the newest of a query.
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -10,28 +10,29 @@ use tokio::time::Instant;
 use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
-    cluster::Inner,
+    envelope::Envelope,
     error::Cause,
     mapping::Mapping,
+    mapping_cache::MappingCache,
+    paths::search_path,
     plan,
     query::{self, Narrow},
     target::Target,
     transport::Request,
-    whole::{Extent, search_path},
 };
 
 const DOCS_MAX: u32 = 10;
-/// Of the documents of one signal.
+/// Bytes of one signal's documents.
 const BYTES_MAX: usize = 64 << 10;
-/// Documents that are not shown are counted so far.
+/// Documents that are not shown are counted up to this.
 const COUNTED_MAX: u32 = 1_000;
-/// Where no index is named, documents of several may share an `_id`.
+/// Without an index, documents of several indices may share an `_id`.
 const NAMESAKES: usize = 4;
 const NAMED_MAX: usize = 500;
 /// As `index.max_docvalue_fields_search`.
 const DOC_VALUES_MAX: usize = 100;
 
-/// What is wanted of the documents behind a signal.
+/// The documents wanted for a signal.
 #[derive(Clone, Copy, Debug)]
 pub struct EvidenceAsk<'a> {
     pub evidence: &'a Evidence,
@@ -39,22 +40,22 @@ pub struct EvidenceAsk<'a> {
     pub count: u32,
 }
 
-/// Which fields of documents are wanted.
+/// The fields wanted of documents.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EvidenceFields<'a> {
-    /// Of what was indexed these alone; `None`: all of it.
+    /// Only these fields of the source; `None`: the whole source.
     pub source: Option<&'a BTreeSet<String>>,
-    /// Those that must be there if the mapping has them, though what was indexed does not.
+    /// Fields to add from doc values if the source lacks them.
     pub named: Option<&'a BTreeSet<String>>,
 }
 
-/// A few documents: those named in the order of their names, else newest first.
+/// Documents: named ones in the order of their names, else newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvidenceDocs {
     pub docs: Vec<EvidenceDoc>,
     /// How many more were found but did not fit.
     pub left_out: usize,
-    /// How many there are in all. Of a query, 1,000 may stand for more.
+    /// The total. For a query, 1,000 may mean more.
     pub found: u64,
 }
 
@@ -63,7 +64,7 @@ pub struct EvidenceDoc {
     pub index: String,
     pub id: String,
     pub at: Option<Timestamp>,
-    /// A JSON object: as it was indexed, or those fields of it that were asked for.
+    /// A JSON object: the source, or the requested fields of it.
     pub source: String,
 }
 
@@ -89,14 +90,14 @@ struct Hit<'a> {
     _source: Option<&'a RawValue>,
     #[serde(default)]
     sort: Vec<Value>,
-    /// Doc values, of the fields that were asked for by name.
+    /// Doc values of the fields requested by name.
     #[serde(default)]
     fields: BTreeMap<String, Vec<Value>>,
 }
 
 /// The newest documents of a query.
 pub(crate) async fn newest(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     ask: EvidenceAsk<'_>,
     fields: EvidenceFields<'_>,
@@ -105,13 +106,13 @@ pub(crate) async fn newest(
     let Evidence { over, only, filter, .. } = ask.evidence;
     let narrow = Narrow { over: *over, only, filter: filter.as_deref() };
     let size = ask.count.min(DOCS_MAX) as usize;
-    let body = search(inner, target, &narrow, size, fields, deadline).await?;
+    let body = search(mappings, target, &narrow, size, fields, deadline).await?;
     read(&body)
 }
 
 /// The documents that each of `asks` names, by one search.
 pub(crate) async fn named(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     asks: &[EvidenceAsk<'_>],
     fields: EvidenceFields<'_>,
@@ -135,13 +136,13 @@ pub(crate) async fn named(
     let start = asks.iter().map(|ask| ask.evidence.over.start).min().unwrap_or_default();
     let end = asks.iter().map(|ask| ask.evidence.over.end).max().unwrap_or_default();
     let narrow = Narrow { over: Range::new(start, end), only: &only, filter: None };
-    let body = search(inner, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
+    let body = search(mappings, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
     let hits = parse(&body)?.hits;
     Ok(asks.iter().map(|ask| ask.pick(&hits)).collect())
 }
 
 impl EvidenceAsk<'_> {
-    /// Whether it names its documents.
+    /// Whether it names documents.
     pub fn is_named(&self) -> bool {
         values(self.evidence, "_id").next().is_some()
     }
@@ -168,8 +169,8 @@ impl Hit<'_> {
         self.sort.first().and_then(Value::as_i64).map(Timestamp)
     }
 
-    /// What was indexed, and what the mapping alone knows of the asked fields: the values of aliases, multi-fields, runtime
-    /// fields and constant keywords are in no source.
+    /// The source, and requested fields that only the mapping has: aliases, multi-fields, runtime fields and constant
+    /// keywords are not in the source.
     fn document(&self) -> Cow<'_, str> {
         let source = self._source.map_or("{}", RawValue::get);
         if self.fields.is_empty() {
@@ -190,7 +191,7 @@ impl Hit<'_> {
     }
 }
 
-/// Whether a document says something of a field, by a dotted name or in objects.
+/// Whether a document has a field, by a dotted name or in objects.
 fn has(members: &Map<String, Value>, name: &str) -> bool {
     let within = |held: &Value, rest: &str| match held {
         Value::Object(members) => has(members, rest),
@@ -201,7 +202,7 @@ fn has(members: &Map<String, Value>, name: &str) -> bool {
     members.contains_key(name) || name.match_indices('.').any(split)
 }
 
-/// Of the fields that a text names, those whose doc values can be asked for.
+/// The fields named by a text whose doc values can be requested.
 fn doc_values(fields: &BTreeSet<String>, mapping: &Mapping) -> Vec<Value> {
     let readable = |name: &&String| {
         let caps = mapping.field(name).filter(|caps| caps.has_doc_values());
@@ -216,7 +217,7 @@ fn values<'e>(evidence: &'e Evidence, field: &str) -> impl Iterator<Item = &'e S
 }
 
 async fn search(
-    inner: &Inner,
+    mappings: &MappingCache,
     target: &Target,
     narrow: &Narrow<'_>,
     size: usize,
@@ -226,7 +227,7 @@ async fn search(
     let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
     let named = fields.named.into_iter().flatten().map(String::as_str);
     let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
-    let mapping = inner.mapping(target, &known, deadline).await?;
+    let mapping = mappings.mapping(target, &known, deadline).await?;
     let filters = query::filters(target, narrow, &mapping)?;
     let mut body = json!({
         "size": size,
@@ -241,11 +242,9 @@ async fn search(
     if !doc_values.is_empty() {
         body["docvalue_fields"] = doc_values.into();
     }
-    let path = search_path(target, "");
-    let body = Some(bytes::Bytes::from(body.to_string()));
-    let method = elasticsearch::http::Method::Post;
-    let body = inner.send(&Request { method, path, body, repeatable: true, deadline }).await?;
-    Extent::of(&body)?;
+    let request = Request::ask(search_path(target, ""), body.to_string(), deadline);
+    let body = mappings.session.send(&request).await?;
+    Envelope::of(&body)?;
     Ok(body)
 }
 
@@ -314,7 +313,7 @@ mod tests {
         };
         assert_eq!(read_one(json!({}), json!({ "who": ["ann"] })), json!({ "who": "ann" }));
         assert_eq!(read_one(json!({ "a": 1 }), json!({ "b.c": [1, 2] })), json!({ "a": 1, "b.c": [1, 2] }));
-        // A document's own words stay as they are.
+        // A document's own values stay as they are.
         for source in
             [json!({ "b.c": "2" }), json!({ "b": { "c": null } }), json!({ "b": [{ "d": 1 }, { "c": "x" }] })]
         {
@@ -344,7 +343,7 @@ mod tests {
         };
         let one = evidence(vec![any_of("_index", &["x"]), any_of("_id", &["new"])], 9, 10);
         assert_eq!(places(&of(&one, 1)), ["x/new"]);
-        // Of namesakes, those within the time.
+        // Of documents with the same id, those within the time.
         let two = evidence(vec![any_of("_id", &["old", "new"])], 2, 10);
         assert_eq!(places(&of(&two, 9)), ["y/old", "x/new", "y/new"]);
         let first = of(&two, 1);

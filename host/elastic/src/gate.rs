@@ -1,5 +1,4 @@
-//! What is in the way of replacing a node, as rows: the picture and the explanations that `upgrade-gate` judges, judged
-//! alike.
+//! What prevents a node from being replaced, as rows: the same facts, explanations and judgement as `upgrade-gate`.
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use watchbell_contract::{Range, Rows};
@@ -7,30 +6,17 @@ use watchbell_gate::{Allowed, Explained, Facts, Finding, Group, Judged, Own, Sta
 
 use crate::{
     admin::{self, FactsFault},
-    cluster::Inner,
     error::Cause,
-    raw::column,
+    session::Session,
+    value_column::column,
 };
 
-/// Explanations for one answer: a rule asks again and again, and the elected master computes each. Shards beyond these
-/// are rows too, with the standing `unknown`.
+/// Explanations per answer: a rule asks repeatedly, and the elected master computes each. Further shards are rows with
+/// the standing `unknown`.
 const EXPLAINED_MAX: usize = 1_000;
 
-const FIELDS: [&str; 10] = [
-    "index",
-    "shard",
-    "prirep",
-    "unassigned.reason",
-    "node",
-    "decider",
-    "verdict",
-    "standing",
-    "code",
-    "what",
-];
-
-pub(crate) async fn ask(inner: &Inner, over: Range, deadline: Instant) -> Result<Rows, Cause> {
-    let facts = admin::facts(inner, deadline).await.map_err(|fault| match fault {
+pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, Cause> {
+    let facts = admin::facts(session, deadline).await.map_err(|fault| match fault {
         FactsFault::Ask(cause) => cause.of_the_host(),
         FactsFault::Unreadable(fault) => Cause::Malformed { reason: fault.to_string() },
     })?;
@@ -39,8 +25,8 @@ pub(crate) async fn ask(inner: &Inner, over: Range, deadline: Instant) -> Result
     }
     let groups = facts.unassigned();
     let asked = &groups[..groups.len().min(EXPLAINED_MAX)];
-    let mut explained = admin::explanations(inner, asked, deadline, |_| {}).await;
-    let beyond = format!("it was not asked why: {EXPLAINED_MAX} others were explained");
+    let mut explained = admin::explanations(session, asked, deadline, |_| {}).await;
+    let beyond = format!("not explained: only the first {EXPLAINED_MAX} unassigned shards are");
     explained.resize(groups.len(), Explained::Failed(beyond));
     Ok(rows(&facts, &groups, &explained, over))
 }
@@ -51,7 +37,8 @@ fn rows(facts: &Facts, groups: &[Group], explained: &[Explained], over: Range) -
     let of_shards = judged.flat_map(|one| shard(&one));
     let of_cluster = check(facts, None, Own::default()).into_iter().filter_map(|finding| cluster(&finding));
     let found: Vec<Value> = of_shards.chain(of_cluster).collect();
-    let columns = FIELDS.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
+    let columns =
+        watchbell_views::GATE.iter().map(|field| column(field, found.iter().map(|row| row.get(*field))));
     Rows { columns: columns.collect(), times: vec![over.end.0.saturating_sub(1); found.len()] }
 }
 
@@ -72,7 +59,7 @@ fn shard(judged: &Judged) -> Vec<Value> {
     rows.collect()
 }
 
-/// In the words that shards have for it; what only has to be known is no row.
+/// In the terms used for shards. Notes are not rows.
 fn cluster(finding: &Finding) -> Option<Value> {
     let standing = match finding.stand {
         Stand::Note => return None,

@@ -1,4 +1,4 @@
-//! Reads the answer to a search in one pass: no hit is ever a tree.
+//! Reads a search response in one pass: no hit becomes a tree.
 use std::{cell::Cell, fmt};
 
 use serde::{
@@ -8,28 +8,28 @@ use serde::{
 use watchbell_contract::Rows;
 
 use crate::{
-    columns::{ColumnBuilder, Misfit},
+    columns::{ColumnBuilder, Misfit, Misfits},
+    envelope::Envelope,
     error::Cause,
     page::PageBuilder,
     plan::{FieldPlan, Source},
-    whole::Extent,
 };
 
-/// One answer, read on its own. Rows of one instant are in order of (`_index`, `_id`).
+/// One response. Rows of one instant are ordered by (`_index`, `_id`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct HitsPage {
     pub rows: Rows,
 }
 
-/// Why bytes are no answer to a search.
+/// Why bytes are not a search response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PageFault(pub String);
 
-/// Reads one answer to a search for `plan`'s fields.
+/// Reads a response to a search for `plan`'s fields.
 ///
 /// # Errors
-/// What is wrong with the bytes. No bytes panic.
+/// What is wrong with the bytes. Never panics.
 pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault> {
     let mut builder = PageBuilder::new(plan);
     read(bytes, plan, &mut builder).map_err(|cause| match cause {
@@ -40,18 +40,18 @@ pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault>
     Ok(HitsPage { rows: builder.finish(plan) })
 }
 
-/// What an answer says beside its hits.
+/// The parts of a response other than its hits.
 #[derive(Debug, Default)]
-pub(crate) struct Envelope {
-    pub(crate) extent: Extent,
+pub(crate) struct HitsAnswer {
+    pub(crate) envelope: Envelope,
     pub(crate) pit_id: Option<String>,
     pub(crate) scroll_id: Option<String>,
-    /// How many hits this answer brought.
+    /// The number of hits in this response.
     pub(crate) hits: usize,
     pub(crate) last: Option<Last>,
 }
 
-/// Where the next page begins: the last hit's time, index, and what breaks ties if it was asked.
+/// Where the next page begins: the last hit's time, index, and tiebreaker if one was requested.
 #[derive(Debug)]
 pub(crate) struct Last {
     pub(crate) time: i64,
@@ -60,31 +60,29 @@ pub(crate) struct Last {
 }
 
 /// Appends the hits of `bytes` to `builder`.
-pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<Envelope, Cause> {
-    // Checked once as a whole, which is quicker than string by string.
+pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<HitsAnswer, Cause> {
+    // Validated once as a whole, which is faster than string by string.
     let malformed = |reason: String| Cause::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let misfit = Cell::new(None);
-    let mut envelope = Envelope::default();
-    let answer = AnswerSeed { plan, builder, envelope: &mut envelope, misfit: &misfit };
-    let read = answer.deserialize(&mut reader).and_then(|()| reader.end());
+    let mut answer = HitsAnswer::default();
+    let seed = AnswerSeed { plan, builder, answer: &mut answer, misfit: &misfit };
+    let read = seed.deserialize(&mut reader).and_then(|()| reader.end());
     match (misfit.get(), read) {
         (Some((column, Misfit(what))), _) => {
             let name = plan.columns.get(column).map_or("", |column| &column.name);
             Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
         }
         (None, Err(error)) => Err(malformed(error.to_string())),
-        (None, Ok(())) => Ok(envelope),
+        (None, Ok(())) => Ok(answer),
     }
 }
-
-pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 struct AnswerSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
-    envelope: &'a mut Envelope,
+    answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
 
@@ -106,31 +104,31 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
         let mut seen = false;
         while let Some(key) = map.next_key_seed(KeySeed(&ANSWER_KEYS))? {
             match key {
-                0 => self.envelope.extent.timed_out = map.next_value()?,
-                1 => self.envelope.extent.shards = map.next_value()?,
-                2 => self.envelope.pit_id = map.next_value()?,
-                3 => self.envelope.scroll_id = map.next_value()?,
-                5 => self.envelope.extent.clusters = map.next_value()?,
+                0 => self.answer.envelope.timed_out = map.next_value()?,
+                1 => self.answer.envelope.shards = map.next_value()?,
+                2 => self.answer.pit_id = map.next_value()?,
+                3 => self.answer.scroll_id = map.next_value()?,
+                5 => self.answer.envelope.clusters = map.next_value()?,
                 4 if !seen => {
                     seen = true;
                     map.next_value_seed(HitsSeed {
                         plan: self.plan,
                         builder: &mut *self.builder,
-                        envelope: &mut *self.envelope,
+                        answer: &mut *self.answer,
                         misfit: self.misfit,
                     })?;
                 }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        if seen { Ok(()) } else { Err(A::Error::custom("no `hits` in the answer")) }
+        if seen { Ok(()) } else { Err(A::Error::custom("no `hits` in the response")) }
     }
 }
 
 const ANSWER_KEYS: [&str; 6] = ["timed_out", "_shards", "pit_id", "_scroll_id", "hits", "_clusters"];
 const HIT_KEYS: [&str; 5] = ["_index", "_id", "fields", "sort", "matched_queries"];
 
-/// A key's place in a short list; its length if it is none of them.
+/// A key's position in a short list; the list's length if it is not in it.
 struct KeySeed<'a>(&'a [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
@@ -150,11 +148,11 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-/// `hits`: once the object that holds the array, once the array itself.
+/// `hits`: the object with the array, then the array itself.
 struct HitsSeed<'a> {
     plan: &'a FieldPlan,
     builder: &'a mut PageBuilder,
-    envelope: &'a mut Envelope,
+    answer: &'a mut HitsAnswer,
     misfit: &'a Misfits,
 }
 
@@ -180,14 +178,14 @@ impl<'de> Visitor<'de> for HitsSeed<'_> {
                 map.next_value_seed(HitArraySeed(HitsSeed {
                     plan: self.plan,
                     builder: &mut *self.builder,
-                    envelope: &mut *self.envelope,
+                    answer: &mut *self.answer,
                     misfit: self.misfit,
                 }))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        if seen { Ok(()) } else { Err(A::Error::custom("no `hits.hits` in the answer")) }
+        if seen { Ok(()) } else { Err(A::Error::custom("no `hits.hits` in the response")) }
     }
 }
 
@@ -208,7 +206,7 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let HitsSeed { plan, builder, envelope, misfit } = self.0;
+        let HitsSeed { plan, builder, answer, misfit } = self.0;
         let mut scratch = Scratch::new(plan);
         let mut last: Option<(i64, Option<i64>)> = None;
         while let Some(sort) =
@@ -218,18 +216,18 @@ impl<'de> Visitor<'de> for HitArraySeed<'_> {
                 return Err(A::Error::custom("hits are not in order of time"));
             }
             last = Some(sort);
-            envelope.hits += 1;
+            answer.hits += 1;
         }
-        envelope.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
+        answer.last = last.map(|(time, tie)| Last { time, tie, index: scratch.index });
         Ok(())
     }
 }
 
-/// What is kept from hit to hit so that nothing is allocated per hit.
+/// Kept from hit to hit, so that nothing is allocated per hit.
 struct Scratch {
     index: String,
     id: String,
-    /// Positions of named filters' columns that matched.
+    /// The columns of named filters that matched.
     matched: Vec<usize>,
     filters: Vec<usize>,
     /// Columns read from `_index` and `_id`.
@@ -343,14 +341,14 @@ impl<'de> Visitor<'de> for HitSeed<'_> {
     }
 }
 
-/// Gives a row its one value; neither words nor booleans refuse theirs.
+/// Sets a row's only value; columns of words and booleans accept all of theirs.
 fn fill(column: &mut ColumnBuilder, push: impl FnOnce(&mut ColumnBuilder) -> Result<(), Misfit>) {
     let start = column.begin();
     _ = push(column);
     column.end(start);
 }
 
-/// Copies a string, whether it was borrowed or had escapes.
+/// Copies a string, borrowed or escaped.
 struct TextSeed<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for TextSeed<'_> {
@@ -426,7 +424,7 @@ impl<'de> Visitor<'de> for SortSeed {
         let Some(time) = seq.next_element::<i64>()? else {
             return Err(A::Error::custom("a hit without a sort value"));
         };
-        // The tiebreaker is the only other number; an index may stand between.
+        // The tiebreaker is the only other number; an index may come before it.
         let mut tie = None;
         while let Some(value) = seq.next_element::<Sorted>()? {
             if let Sorted::Number(value) = value {

@@ -1,42 +1,55 @@
-//! Asks Elasticsearch and OpenSearch: questions become requests, response bytes become columns. The official client
-//! carries every request; nothing here keeps anything but what it learnt of a cluster.
-mod config; // where a cluster is and how it is entered
-mod error; // why there is no answer
-mod target; // what of a cluster a rule may see
+//! Queries Elasticsearch and OpenSearch: questions become requests, response bytes become columns. The official client
+//! sends every request; the only state kept here is what was learned about a cluster.
+mod config; // addresses, credentials and limits of a cluster
+mod error; // why a question has no answer
+mod target; // what a rule may see of a cluster
+mod paths; // request paths
+mod refusal; // the servers' error bodies
 mod transport; // nodes, failover, retries, concurrency
-mod refusal; // the servers' own error bodies
-mod mapping; // what each field is, in each index
-mod resolve; // by which name each index is asked for a field
-mod reached; // by which name each index itself is reached
-mod looks; // what was learnt of them, pattern by pattern
+mod envelope; // whether an answer is complete: shards, timeout, remote clusters
+mod session; // requests to one cluster
+mod mapping; // field types, per index
+mod mapping_cache; // the mappings learned, per index pattern
+mod resolve; // the name under which each index has a field
+mod reached; // the name under which each index is reached
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
-mod whole; // whether an answer is all of it
-mod columns; // values side by side
-mod page; // rows in order of time, equal times included
-mod hits; // the answer to a search, in one pass
-mod plan; // how each asked field is fetched and kept
-mod prepared; // a question in the terms of a mapping, and the proof that they hold
-mod cursor; // from the first hit to the last: one page, point in time or scroll
+mod plan; // how each requested field is fetched and stored
+mod columns; // column builders
+mod value_column; // a column of JSON values
+mod page; // rows in time order, ties included
+mod hits; // search responses, read in one pass
+mod paging; // to the last hit: one page, point in time or scroll
 mod buckets; // composite aggregations, to the last bucket
-mod raw; // searches as their author wrote them
-mod clock; // the cluster's own time
-mod view; // the cluster's own state
-mod admin; // what operators ask of a cluster, and change in it
-mod gate; // what is in the way of replacing a node, as rows
-mod evidence; // the few documents behind a signal
-mod pages; // answers, one page ahead of their reader
-mod cluster; // the door
+mod prepared; // a question resolved against a mapping
+mod raw_search; // searches written by the rule's author
+mod clock; // the cluster's time
+mod server; // which server it is
+mod admin; // what operators read and change
+mod gate; // what prevents a node from being replaced, as rows
+mod cluster_state; // the cluster's state, as rows
+mod source; // the cursors that rows come from
+mod proof; // whether a mapping still held when the answer came
+mod pages; // answers, fetched one page ahead
+mod ask; // from a question to its pages
+mod inspect; // field information for checks
+mod evidence; // the documents behind a signal
+mod browse; // documents for people
+mod documents; // writing documents
+mod cluster; // the public API
 
 pub use admin::AdminError;
 pub use clock::TIME_STEP;
-pub use cluster::{Cluster, FieldInfo, Flavor, Inspection, Role, ServerInfo};
+pub use cluster::Cluster;
 pub use config::{Auth, ClusterConfig, ConfigError};
+pub use documents::{Document, Written};
 pub use error::{AskError, Cause, Class};
 pub use evidence::{EvidenceAsk, EvidenceDoc, EvidenceDocs, EvidenceFields};
 pub use hits::{HitsPage, PageFault, parse_hits};
+pub use inspect::{FieldInfo, Inspection, Role};
 pub use literal::unheld;
 pub use pages::Pages;
 pub use plan::{FieldPlan, Kind};
+pub use server::{Flavor, ServerInfo};
 pub use target::Target;

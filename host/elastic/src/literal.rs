@@ -1,15 +1,17 @@
-//! Listed texts as values of a field: what a cluster is asked for is what the rule compares with, read by one crate for
-//! both. What a type cannot hold is asked for by no query, for clusters refuse a request that holds it.
+//! Listed texts as values of a field. One crate reads them for the query and for the rule that compares, so that both
+//! agree. A value that the type cannot hold is not queried, because clusters reject such a request.
 use serde_json::{Value, json};
+use watchbell_contract::Timestamp;
 use watchbell_values::Literal;
 
-/// Clauses of one query. Servers take 1,024, some of them in all queries of a request together.
+/// Clauses of one query. Servers accept 1,024, some of them across all queries of a request.
 const CLAUSES_MAX: usize = 500;
 
-/// Finds the documents of which `field`, of type `kind` (empty: unknown), holds one of the texts; `None`: it can hold none.
+/// Finds the documents in which `field`, of type `kind` (empty: unknown), has one of the texts; `None`: it can have
+/// none.
 ///
-/// Of more than 500 ranges (dates, networks) one query asks for everything from the first to the last: whoever asks
-/// compares what comes back anyway.
+/// For more than 500 ranges (dates, networks) one query asks for everything from the first to the last: the caller
+/// compares the results anyway.
 pub(crate) fn any_of<'a>(field: &str, kind: &str, texts: impl IntoIterator<Item = &'a str>) -> Option<Value> {
     let mut terms: Vec<Value> = vec![];
     let mut networks = vec![];
@@ -52,23 +54,23 @@ pub(crate) fn any_of<'a>(field: &str, kind: &str, texts: impl IntoIterator<Item 
     }
 }
 
-/// Those texts that no field of that type can hold.
+/// The texts that no field of that type can hold.
 pub fn unheld<'a>(kind: &str, texts: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     texts.into_iter().filter(|text| Literal::read(kind, text).is_none()).collect()
 }
 
-/// From `start` up to and without `end`. As dates, because some servers take no negative milliseconds; `None`: before the
-/// year 0 or after 9999, where no document is.
+/// From `start` (inclusive) to `end` (exclusive). Written as dates, because some servers reject negative milliseconds;
+/// `None`: before the year 0 or after 9999, where there are no documents.
 fn span(field: &str, start: i64, end: i64) -> Option<Value> {
-    let date = |millis: i64| {
-        let at = jiff::Timestamp::from_millisecond(millis).ok()?;
-        (at >= YEAR_0).then(|| format!("{at:.3}"))
-    };
+    let date = |millis: i64| (YEAR_0..DATE_MAX).contains(&millis).then(|| Timestamp(millis).to_string());
     let bounds = json!({ "gte": date(start)?, "lt": date(end)?, "format": "strict_date_optional_time" });
     Some(json!({ "range": { field: bounds } }))
 }
 
-const YEAR_0: jiff::Timestamp = jiff::Timestamp::constant(-62_167_219_200, 0);
+/// In milliseconds.
+const YEAR_0: i64 = -62_167_219_200_000;
+/// 9999-12-30T22:00:00Z: later times are not written as dates.
+const DATE_MAX: i64 = 253_402_207_200_000;
 
 #[cfg(test)]
 mod tests {
@@ -93,7 +95,7 @@ mod tests {
         let both = json!({ "bool": { "should": [one, network], "minimum_should_match": 1 } });
         assert_eq!(asked("ip", &["10.1.2.3", "2001:DB8::/32"]), Some(both));
         let day = json!({ "range": { "f": {
-            "gte": "2024-01-01T00:00:00.000Z", "lt": "2024-01-02T00:00:00.000Z", "format": "strict_date_optional_time",
+            "gte": "2024-01-01T00:00:00Z", "lt": "2024-01-02T00:00:00Z", "format": "strict_date_optional_time",
         } } });
         assert_eq!(asked("date", &["2024-01-01", "x"]), Some(day));
         let before = json!({ "range": { "f": {
@@ -126,7 +128,7 @@ mod tests {
         let days: Vec<String> = (1..=28).map(|day| format!("2024-01-{day:02}")).collect();
         let days: Vec<&str> = days.iter().map(String::as_str).cycle().take(600).collect();
         let whole = json!({ "range": { "f": {
-            "gte": "2024-01-01T00:00:00.000Z", "lt": "2024-01-29T00:00:00.000Z", "format": "strict_date_optional_time",
+            "gte": "2024-01-01T00:00:00Z", "lt": "2024-01-29T00:00:00Z", "format": "strict_date_optional_time",
         } } });
         assert_eq!(any_of("f", "date", days), Some(whole));
     }

@@ -1,4 +1,4 @@
-//! What each field is in the indices asked, from `_field_caps`: of each index, not of all together.
+//! The type of each field in each of the indices, from `_field_caps`.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
@@ -7,21 +7,22 @@ use crate::error::Cause;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mapping {
-    /// Whether any index was asked at all.
+    /// Whether any index matched.
     pub(crate) has_index: bool,
     fields: BTreeMap<String, Caps>,
-    /// Indices that say the same of every field asked. One class without names where the server does not name them.
+    /// Groups of indices with the same type for every requested field. One class without names if the server does not
+    /// name them.
     classes: Vec<Vec<String>>,
     class_of: HashMap<String, usize>,
 }
 
-/// One field, in all indices asked.
+/// One field, in all indices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Caps {
-    /// More than one only where indices disagree.
+    /// More than one only if indices differ.
     pub(crate) types: Vec<String>,
     pub(crate) aggregatable: bool,
-    /// Beside `types`.
+    /// Parallel to `types`.
     each: Vec<OfType>,
     /// Which of `types` each class has; empty: all have the only one.
     of_class: Vec<Option<usize>>,
@@ -34,7 +35,7 @@ struct OfType {
     indices: Vec<String>,
 }
 
-/// A class of indices, by its place.
+/// A class of indices, by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class(usize);
 
@@ -43,7 +44,7 @@ struct Answer {
     /// Absent on servers before 7.2.
     indices: Option<OneOrMany>,
     fields: BTreeMap<String, BTreeMap<String, RawCaps>>,
-    /// Those that could not be asked. Older servers leave them out without a word.
+    /// Indices that failed. Older servers leave them out silently.
     #[serde(default)]
     failed_indices: u64,
 }
@@ -77,7 +78,7 @@ impl Mapping {
         Self::parse_all([body])
     }
 
-    /// The answers to one look, whose fields were too many for one request.
+    /// Merges the responses of one look-up whose fields did not fit into one request.
     pub(crate) fn parse_all<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Cause> {
         let (mut indices, mut named) = (BTreeSet::new(), true);
         let mut fields = BTreeMap::new();
@@ -85,7 +86,7 @@ impl Mapping {
             let answer: Answer = serde_json::from_slice(body)
                 .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
             if answer.failed_indices > 0 {
-                let reason = format!("{} indices did not say what fields they have", answer.failed_indices);
+                let reason = format!("{} indices did not report their fields", answer.failed_indices);
                 return Err(Cause::MissingShards { reason });
             }
             match answer.indices {
@@ -94,7 +95,7 @@ impl Mapping {
             }
             for (name, types) in answer.fields {
                 let mut caps = Caps { aggregatable: true, ..Caps::default() };
-                // What a server lists under `unmapped` is left over when all that know the field have been named.
+                // What a server lists under `unmapped` are the indices that no type names.
                 for (kind, raw) in types.into_iter().filter(|(kind, _)| kind != "unmapped") {
                     caps.types.push(kind);
                     caps.aggregatable &= raw.aggregatable;
@@ -138,7 +139,7 @@ impl Mapping {
         }
     }
 
-    /// What to ask the server of: a field itself, the objects above it (one may be nested) and its `.keyword`.
+    /// The fields to request: a field itself, its parent objects (one may be nested) and its `.keyword`.
     pub(crate) fn wanted<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut wanted = BTreeSet::new();
         for field in fields.filter(|field| !is_metadata(field)) {
@@ -157,7 +158,7 @@ impl Mapping {
         (0..self.classes.len()).map(Class)
     }
 
-    /// Empty where the server does not name them.
+    /// Empty if the server does not name them.
     pub(crate) fn indices(&self, class: Class) -> &[String] {
         &self.classes[class.0]
     }
@@ -166,10 +167,10 @@ impl Mapping {
         self.class_of.get(index).copied().map(Class)
     }
 
-    /// A field's type in a class, and whether its values can be counted by.
+    /// A field's type in a class, and whether it can be aggregated.
     ///
     /// # Errors
-    /// Indices disagree, and the server does not say which of them has which type.
+    /// Indices differ, and the server does not say which of them has which type.
     pub(crate) fn type_in(&self, name: &str, class: Class) -> Result<Option<(&str, bool)>, Cause> {
         let Some(caps) = self.fields.get(name) else { return Ok(None) };
         let place = match caps.of_class.get(class.0) {
@@ -183,13 +184,13 @@ impl Mapping {
         }))
     }
 
-    /// The objects above a field, outermost first.
+    /// A field's parent objects, outermost first.
     pub(crate) fn parents<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, &'a Caps)> {
         name.match_indices('.')
             .filter_map(|(dot, _)| self.fields.get(&name[..dot]).map(|caps| (&name[..dot], caps)))
     }
 
-    /// The outermost object above a field that is nested in any index.
+    /// A field's outermost parent that is nested in any index.
     pub(crate) fn nested_root<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.parents(name).find(|(_, caps)| caps.is("nested")).map(|(root, _)| root)
     }
@@ -198,10 +199,10 @@ impl Mapping {
         self.field(time_field).is_some_and(|caps| caps.is("date_nanos"))
     }
 
-    /// Whether any index knows the time field.
+    /// Whether any index maps the time field.
     ///
     /// # Errors
-    /// It is not a date everywhere.
+    /// It is not a date in every index.
     pub(crate) fn check_time(&self, field: &str) -> Result<bool, Cause> {
         match self.field(field) {
             None => Ok(false),
@@ -219,12 +220,12 @@ impl Caps {
         self.types.iter().any(|own| own == kind)
     }
 
-    /// Each type with the indices that have it, if the server says so.
+    /// Each type with its indices, if the server names them.
     pub(crate) fn each_type(&self) -> Vec<(String, Vec<String>)> {
         self.types.iter().cloned().zip(self.each.iter().map(|of| of.indices.clone())).collect()
     }
 
-    /// Text says that it is aggregatable where somebody switched `fielddata` on; its tokens are not its values.
+    /// A `text` field with `fielddata` is reported as aggregatable, but its tokens are not its values.
     pub(crate) fn has_doc_values(&self) -> bool {
         self.aggregatable && !self.is_text()
     }
@@ -237,7 +238,7 @@ impl Caps {
         Cause::MappingConflict { field: field.into(), types: self.described() }
     }
 
-    /// One type, in all indices or in those that the server does not tell apart.
+    /// One type in all indices, or in those that the server does not distinguish.
     fn is_even(&self) -> bool {
         self.each.iter().all(|of| of.indices.is_empty())
     }
@@ -260,7 +261,7 @@ impl Caps {
     }
 }
 
-/// Of every document, and in no mapping.
+/// Fields that every document has and no mapping lists.
 pub(crate) fn is_metadata(field: &str) -> bool {
     matches!(field, "_index" | "_id")
 }
@@ -291,7 +292,7 @@ mod tests {
         assert_eq!(mapping.resolve("m", all).unwrap().unwrap().exact, "m.keyword");
         assert_eq!(
             mapping.resolve("t", all).unwrap_err().to_string(),
-            "field `t` is of type text, which cannot be counted by or searched for exactly"
+            "field `t` is of type text, which supports neither exact search nor aggregation"
         );
         assert_eq!(mapping.check_time("@timestamp"), Ok(false));
     }

@@ -1,12 +1,12 @@
-//! Which fields a filter or an aggregation names, and whether it can reach them. At the root, neither finds anything in a
-//! nested object, and servers do not say so.
+//! The fields that a filter or an aggregation names, and whether it can reach them. At the root, neither matches
+//! anything inside a nested object, and servers do not report that.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::{error::Cause, mapping::Mapping};
 
-/// Queries whose first key is a field's name.
+/// Queries whose first key is a field name.
 const OF_A_FIELD: [&str; 14] = [
     "term",
     "terms",
@@ -23,17 +23,17 @@ const OF_A_FIELD: [&str; 14] = [
     "span_term",
     "intervals",
 ];
-/// A filter nested deeper than this was not written by a person.
+/// No person nests a filter deeper.
 const DEPTH_MAX: usize = 64;
 
-/// The fields that a query names, except within `nested`.
+/// The fields that a query names, except inside `nested`.
 pub(crate) fn fields(query: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     collect(query, &mut found, DEPTH_MAX);
     found
 }
 
-/// The fields that a search's aggregations, sort and `post_filter` read at the root: not those within `nested`.
+/// The fields that a search's aggregations, sort and `post_filter` read at the root, not inside `nested`.
 pub(crate) fn read_by(search: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     aggregated(search, &mut found, DEPTH_MAX);
@@ -58,16 +58,16 @@ pub(crate) fn read_by(search: &Value) -> BTreeSet<String> {
 }
 
 /// # Errors
-/// The first of `fields` that lies in a nested object, or is one, which a filter at the root does not reach.
+/// The first of `fields` that is nested or inside a nested object, where a filter at the root matches nothing.
 pub(crate) fn reachable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
     let help = |root: &str| format!("write it in Query DSL: `nested: {{ path: {root}, query: … }}`");
     at_root(fields, mapping, "its filter names", help)
 }
 
 /// # Errors
-/// As `reachable`, of what aggregations and a sort read.
+/// As `reachable`, for what aggregations and a sort read.
 pub(crate) fn readable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
-    let help = |root: &str| format!("put what reads it into an aggregation `nested: {{ path: {root} }}`");
+    let help = |root: &str| format!("wrap it in an aggregation `nested: {{ path: {root} }}`");
     at_root(fields, mapping, "its search reads", help)
 }
 
@@ -81,14 +81,11 @@ fn at_root<'a>(
         let is_nested = mapping.field(field).is_some_and(|caps| caps.is("nested"));
         let reason = match mapping.nested_root(field) {
             Some(root) => format!(
-                "{what} `{field}`, which lies in the nested object `{root}`, and finds nothing there; {}",
+                "{what} `{field}` inside the nested object `{root}`, where it would match nothing; {}",
                 help(root)
             ),
             None if is_nested => {
-                format!(
-                    "{what} `{field}`, which is a nested object, and finds nothing there; {}",
-                    help(field)
-                )
+                format!("{what} the nested object `{field}`, where it would match nothing; {}", help(field))
             }
             None => return Ok(()),
         };
@@ -117,7 +114,7 @@ fn aggregated(of: &Value, found: &mut BTreeSet<String>, depth: usize) {
     }
 }
 
-/// `field`s, however deep: those of a composite's sources, of a weight, of a script's none.
+/// Every `field`, however deep: those of a composite's sources or of a weight, but not of a script.
 fn measured(body: &Value, found: &mut BTreeSet<String>, depth: usize) {
     let Some(deeper) = depth.checked_sub(1) else { return };
     match body {
@@ -172,8 +169,8 @@ fn listed(held: &Value, found: &mut BTreeSet<String>) {
     );
 }
 
-/// The fields that stand before a colon in Lucene syntax, and after `_exists_:`. No parser: what is in quotes, in a
-/// regular expression or escaped is passed over, and a name that is none costs a look at the mapping.
+/// The names before a colon in Lucene syntax, and after `_exists_:`. Not a parser: quoted, regular and escaped text is
+/// skipped, and a wrong name only costs a look-up.
 pub(crate) fn lucene(text: &str) -> Vec<String> {
     let mut names = vec![];
     let mut word = String::new();
@@ -299,11 +296,11 @@ mod tests {
         let told = |told: Result<(), Cause>| told.unwrap_err().to_string();
         assert_eq!(
             told(reachable(["o", "items"].into_iter(), &mapping)),
-            "the question cannot be asked: its filter names `items`, which is a nested object, and finds nothing there; write it in Query DSL: `nested: { path: items, query: … }`"
+            "the query cannot be run: its filter names the nested object `items`, where it would match nothing; write it in Query DSL: `nested: { path: items, query: … }`"
         );
         assert_eq!(
             told(readable(["items.n"].into_iter(), &mapping)),
-            "the question cannot be asked: its search reads `items.n`, which lies in the nested object `items`, and finds nothing there; put what reads it into an aggregation `nested: { path: items }`"
+            "the query cannot be run: its search reads `items.n` inside the nested object `items`, where it would match nothing; wrap it in an aggregation `nested: { path: items }`"
         );
         reachable(["o", "o.x", "y"].into_iter(), &mapping).unwrap();
     }

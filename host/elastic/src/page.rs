@@ -5,7 +5,7 @@ use crate::{
     plan::FieldPlan,
 };
 
-/// Rows as they are read: columns, and what puts rows of one instant in order.
+/// Rows while they are read: columns, and what orders rows of one instant.
 #[derive(Debug)]
 pub(crate) struct PageBuilder {
     /// The sort key of each row, in the unit of `FieldPlan::nanos`.
@@ -33,7 +33,7 @@ impl PageBuilder {
         self.keys.len()
     }
 
-    /// Ends a row whose columns have been filled; those that were not have no value.
+    /// Ends a row. Columns that were not filled have no value.
     pub(crate) fn end_row(&mut self, key: i64, index: &[u8], id: &[u8]) {
         self.keys.push(key);
         let rows = self.keys.len();
@@ -48,7 +48,7 @@ impl PageBuilder {
         self.id_ends.push(self.ids.len() as u32);
     }
 
-    /// The indices that rows are from; also those of rows that were cut off again.
+    /// Adds the indices of the rows, including rows that were truncated.
     pub(crate) fn note_indices(&self, seen: &mut std::collections::BTreeSet<String>) {
         for code in 0..self.indices.len() {
             let name = String::from_utf8_lossy(self.indices.word(code));
@@ -75,7 +75,7 @@ impl PageBuilder {
         self.ids.truncate(self.id_ends.last().copied().unwrap_or(0) as usize);
     }
 
-    /// Orders rows of one instant by (`_index`, `_id`). Servers return them as their shards happened to come in.
+    /// Sorts rows of one instant by (`_index`, `_id`). Servers return them in the order in which shards answered.
     pub(crate) fn settle_ties(&mut self) {
         let mut order: Vec<u32> = vec![];
         let mut start = 0;
@@ -104,7 +104,7 @@ impl PageBuilder {
         (self.ids, self.id_ends) = (ids, id_ends);
     }
 
-    /// Where the last instant's rows begin; `unit` keys make an instant (1: the keys themselves).
+    /// Where the rows of the last instant begin; `unit` keys make up an instant (1: the keys themselves).
     pub(crate) fn last_instant(&self, unit: i64) -> usize {
         let Some(&last) = self.keys.last() else { return 0 };
         let last = last.div_euclid(unit);

@@ -3,71 +3,57 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
 use watchbell_contract::Rows;
 
-use crate::{
-    buckets::{BucketsCursor, MergedCursor},
-    cluster::Inner,
-    cursor::HitsCursor,
-    error::{AskError, Cause},
-    prepared::Proof,
-};
+use crate::{error::AskError, mapping_cache::MappingCache, proof::Proof, source::Source};
 
-/// An answer, page by page in order of time. While its reader works on one page, the next is fetched; there are never
-/// more than two. Dropped early, it gives its search context back in the background.
+/// An answer, page by page in time order. While the reader works on one page, the next is fetched; there are never more
+/// than two. Dropping it closes the search context in the background.
 #[derive(Debug)]
 pub struct Pages {
     pages: mpsc::Receiver<Result<Rows, AskError>>,
     task: Option<JoinHandle<()>>,
 }
 
-/// Where pages come from.
-pub(crate) enum Source {
-    Hits(Box<HitsCursor>),
-    Buckets(Box<BucketsCursor>),
-    Merged(Box<MergedCursor>),
-    Ready(Option<Rows>),
-}
-
 impl Pages {
     /// The next page, never empty; `None` after the last.
     ///
     /// # Errors
-    /// Why there is no next page. The answer ends with it, and what came before is not to be judged.
+    /// Why there is no next page. The answer is incomplete, and earlier pages must not be judged.
     pub async fn next(&mut self) -> Result<Option<Rows>, AskError> {
         self.pages.recv().await.transpose()
     }
 
-    /// Waits until the search context was given back.
+    /// Waits until the search context is closed.
     pub async fn close(mut self) {
         self.pages.close();
         if let Some(task) = self.task.take() {
-            // It fails only if the runtime goes down, and then nobody waits.
+            // It fails only if the runtime shuts down, and then nobody waits.
             _ = task.await;
         }
     }
 
-    /// A single page that is known already.
+    /// A single known page.
     pub(crate) fn ready(rows: Option<Rows>) -> Self {
         let (to, pages) = mpsc::channel(1);
         if let Some(rows) = rows {
-            // There is room for one.
+            // The channel has room for one.
             _ = to.try_send(Ok(rows));
         }
         Self { pages, task: None }
     }
 
-    pub(crate) fn start(inner: Arc<Inner>, mut source: Source, proof: Proof) -> Self {
+    pub(crate) fn start(mappings: Arc<MappingCache>, mut source: Source, proof: Proof) -> Self {
         let (to, pages) = mpsc::channel(1);
         let task = tokio::spawn(async move {
-            // A place first, then the page: else a third one would be waiting at the door.
+            // Reserve first, then fetch: otherwise a third page would be waiting.
             while let Ok(place) = to.reserve().await {
                 let page = tokio::select! {
                     biased;
                     () = to.closed() => break,
                     page = async {
                         match source.next().await {
-                            Ok(None) => proof.check(&inner, &source).await.map(|()| None),
+                            Ok(None) => proof.check(&mappings, &source).await.map(|()| None),
                             Ok(page) => Ok(page),
-                            Err(cause) => Err(proof.cause(&inner, cause).await),
+                            Err(cause) => Err(proof.cause(&mappings, cause).await),
                         }
                     } => page,
                 };
@@ -76,7 +62,7 @@ impl Pages {
                     Ok(None) => break,
                     Err(cause) => {
                         let target = &proof.asked.target;
-                        place.send(Err(AskError::new(&inner.config().name, target, cause)));
+                        place.send(Err(AskError::new(&mappings.session.config().name, target, cause)));
                         break;
                     }
                 }
@@ -85,22 +71,5 @@ impl Pages {
             source.close().await;
         });
         Self { pages, task: Some(task) }
-    }
-}
-
-impl Source {
-    async fn next(&mut self) -> Result<Option<Rows>, Cause> {
-        match self {
-            Self::Hits(cursor) => cursor.next().await,
-            Self::Buckets(cursor) => cursor.next().await,
-            Self::Merged(cursor) => cursor.next().await,
-            Self::Ready(rows) => Ok(rows.take()),
-        }
-    }
-
-    async fn close(&mut self) {
-        if let Self::Hits(cursor) = self {
-            cursor.close().await;
-        }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 pub enum Kind {
     Integers,
     Numbers,
-    /// Numbers that are kept less exactly than a double, shown as they were sent.
+    /// Numbers with less precision than a double, shown as they were sent.
     Rounded(Precision),
     Booleans,
     Words,
@@ -24,7 +24,7 @@ impl Kind {
     }
 }
 
-/// How each asked field is fetched and kept: made once per question, read once per hit.
+/// How each requested field is fetched and stored: made once per question, read once per hit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldPlan {
     pub(crate) columns: Vec<Planned>,
@@ -34,17 +34,17 @@ pub struct FieldPlan {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Planned {
-    /// As the question named it.
+    /// The name that the question uses.
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) source: Source,
-    /// Where indices differ in how exactly they keep a number: those that keep less than a double, with how they do.
+    /// The indices that store the number with less precision than a double, if indices differ.
     pub(crate) rounded: Vec<(Precision, Vec<String>)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Source {
-    /// Doc values: quick. Arrays come sorted, numbers with all and words without repeated values.
+    /// Doc values: fast. Arrays come sorted; numbers keep repeated values, words do not.
     DocValues {
         date: bool,
     },
@@ -52,7 +52,7 @@ pub(crate) enum Source {
     Fields {
         date: bool,
     },
-    /// A field below the nested object `root`, by `fields`; the rest of its path.
+    /// A field inside the nested object `root`, by `fields`; the rest of its path.
     Nested {
         root: String,
         rest: String,
@@ -60,13 +60,13 @@ pub(crate) enum Source {
     },
     Index,
     Id,
-    /// Of what type another field is in the hit's index: each type with the indices that have it.
+    /// The type of another field in the hit's index: each type with its indices.
     Type(Vec<(String, Vec<String>)>),
     /// Whether a named filter matched.
     Matched,
-    /// No index asked has the field.
+    /// No index maps the field.
     Absent,
-    /// Asked twice; filled once.
+    /// Requested twice; filled once.
     SameAs(usize),
 }
 
@@ -129,7 +129,8 @@ fn rounded(caps: &Caps) -> Vec<(Precision, Vec<String>)> {
         .collect()
 }
 
-/// The field whose type the column `_type:FIELD` says, row by row: lists of values mean what they mean in that type.
+/// The field of a column `_type:FIELD`, which has that field's type row by row: the meaning of a listed value depends
+/// on it.
 pub(crate) fn type_of(name: &str) -> Option<&str> {
     name.strip_prefix("_type:")
 }
@@ -145,7 +146,7 @@ fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
         return Ok((Kind::Words, types.map_or(Source::Absent, Source::Type)));
     }
     let Some(caps) = mapping.field(name) else {
-        // Keys below a `flattened` object are in no mapping, but have doc values.
+        // Keys below a `flattened` object are not in the mapping, but have doc values.
         let source = match mapping.below_flattened(name) {
             true => Source::DocValues { date: false },
             false => Source::Absent,
@@ -162,8 +163,8 @@ fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
     Ok((kind, source))
 }
 
-/// What a field's values become. `unsigned_long` becomes numbers up to 2^53, and beyond that an error: its upper half has no place in 64
-/// signed bits, and a column's kind may not depend on what a page happens to hold.
+/// The kind of column for a field. `unsigned_long` becomes numbers up to 2^53, and an error beyond that: its upper half
+/// does not fit into 64 signed bits, and a column's kind must not depend on the values of a page.
 pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
     let mut kinds = caps.types.iter().map(|kind| {
         Ok(match kind.as_str() {
@@ -171,7 +172,7 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
             "double" | "unsigned_long" => Kind::Numbers,
             "boolean" => Kind::Booleans,
             "object" | "nested" => {
-                let cannot = "has no values of its own; ask for a field below it";
+                let cannot = "has no values of its own; name a field below it";
                 return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
             }
             "geo_point"
@@ -324,7 +325,7 @@ mod tests {
         }));
         assert_eq!(
             plan(&["a"], &mapping).unwrap_err().to_string(),
-            "field `a` is keyword in `x-1`, long in `x-2`, `x-3` in the indices asked; ask for indices that agree"
+            "field `a` has conflicting types: keyword in `x-1`, long in `x-2`, `x-3`; choose indices whose mappings agree"
         );
         assert_eq!(plan(&["n"], &mapping).unwrap().columns[0].kind, Kind::Numbers);
         assert_eq!(plan(&["t"], &mapping).unwrap().columns[0].source, Source::Fields { date: false });

@@ -1,18 +1,14 @@
-//! A question in the terms of a mapping; and the proof, after its answer, that those were the terms.
-use std::{collections::BTreeSet, sync::Arc};
+//! A question resolved against a mapping.
+use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tokio::time::Instant;
 use watchbell_contract::{Ask, Question};
 
 use crate::{
     buckets,
-    cluster::Inner,
     error::Cause,
-    looks,
-    mapping::{Mapping, is_metadata},
+    mapping::Mapping,
     named,
-    pages::Source,
     plan::{self, FieldPlan},
     query::{self, Narrow},
     resolve::{Field, Group},
@@ -23,17 +19,17 @@ use crate::{
 pub(crate) struct Asked {
     pub(crate) target: Target,
     question: Question,
-    /// Read, counted by or measured.
-    read: Vec<String>,
-    /// Narrowed by.
-    only: Vec<String>,
-    /// Named in a filter, by whoever wrote it.
-    filters: BTreeSet<String>,
+    /// Read, group keys or measured.
+    pub(crate) read: Vec<String>,
+    /// Used to narrow.
+    pub(crate) only: Vec<String>,
+    /// Named in filters.
+    pub(crate) filters: BTreeSet<String>,
     /// Read by a search's own aggregations and sort.
     searched: BTreeSet<String>,
 }
 
-/// The same for as long as the mapping says the same of the asked fields.
+/// Equal for as long as the mapping of the requested fields is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prepared {
     pub(crate) filters: Vec<Value>,
@@ -44,17 +40,8 @@ pub(crate) struct Prepared {
 pub(crate) enum Shape {
     Hits(FieldPlan),
     Buckets(Vec<Group<Field>>),
-    /// As its author wrote it.
+    /// Written by the rule's author.
     Search,
-}
-
-/// A mapping may be older than the answer: a field's first document, or a new index with other types, came between
-/// them. What is read of documents shows from which indices they are; what was narrowed or counted does not.
-pub(crate) struct Proof {
-    pub(crate) asked: Asked,
-    prepared: Prepared,
-    mapping: Arc<Mapping>,
-    deadline: Instant,
 }
 
 impl Asked {
@@ -88,12 +75,12 @@ impl Asked {
         std::iter::once(self.target.time_field.as_str()).chain(self.own()).chain(self.of_filters()).collect()
     }
 
-    /// What is read, counted by, measured or narrowed by.
+    /// The fields that are read, measured, group keys or used to narrow.
     pub(crate) fn own(&self) -> impl Iterator<Item = &str> {
         self.read.iter().chain(&self.only).chain(&self.searched).map(String::as_str)
     }
 
-    /// What filters name.
+    /// The fields that filters name.
     pub(crate) fn of_filters(&self) -> impl Iterator<Item = &str> {
         self.filters.iter().map(String::as_str)
     }
@@ -101,11 +88,11 @@ impl Asked {
 
 impl Prepared {
     /// # Errors
-    /// What of the question cannot be asked of these indices, in words.
+    /// Why the question cannot be asked of these indices.
     pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, Cause> {
         let Asked { target, question, .. } = asked;
         if let Some(pattern) = asked.read.iter().chain(&asked.only).find(|name| name.contains('*')) {
-            let reason = format!("`{pattern}` is a pattern of fields; name one field");
+            let reason = format!("`{pattern}` is a field pattern; name a single field");
             return Err(Cause::Question { reason });
         }
         named::reachable(asked.of_filters(), mapping)?;
@@ -118,53 +105,5 @@ impl Prepared {
             Ask::Search(_) | Ask::Cluster(_) => Shape::Search,
         };
         Ok(Self { filters, shape })
-    }
-}
-
-impl Proof {
-    pub(crate) fn new(asked: Asked, prepared: Prepared, mapping: Arc<Mapping>, deadline: Instant) -> Self {
-        Self { asked, prepared, mapping, deadline }
-    }
-
-    /// # Errors
-    /// `FieldsChanged`: the answer is to be thrown away, and the question asked again. Or why that is not known.
-    pub(crate) async fn check(&self, inner: &Inner, source: &Source) -> Result<(), Cause> {
-        if self.is_open(source) { self.look(inner).await } else { Ok(()) }
-    }
-
-    /// Why there is no answer: because of `cause`, or because fields are not what they were.
-    pub(crate) async fn cause(&self, inner: &Inner, cause: Cause) -> Cause {
-        if looks::may_explain(&cause) && self.look(inner).await == Err(Cause::FieldsChanged) {
-            return Cause::FieldsChanged;
-        }
-        cause
-    }
-
-    async fn look(&self, inner: &Inner) -> Result<(), Cause> {
-        let Asked { target, .. } = &self.asked;
-        let since = Instant::now();
-        let mapping = inner.mapping_since(target, &self.asked.fields(), since, self.deadline).await?;
-        match Prepared::new(&self.asked, &mapping) {
-            Ok(now) if now == self.prepared => Ok(()),
-            _ => Err(Cause::FieldsChanged),
-        }
-    }
-
-    /// Whether the answer could have been another one under a newer mapping.
-    fn is_open(&self, source: &Source) -> bool {
-        let unknown = |field: &String| self.mapping.field(field).is_none();
-        if self.asked.only.iter().any(|field| !is_metadata(field)) || self.asked.filters.iter().any(unknown) {
-            return true;
-        }
-        match source {
-            // Each document says which index it is from; one that knows all fields will not change their types.
-            Source::Hits(cursor) => cursor
-                .seen
-                .iter()
-                .any(|index| !self.mapping.settles(index, self.asked.read.iter().map(String::as_str))),
-            Source::Buckets(cursor) => cursor.any && !self.asked.read.is_empty(),
-            Source::Merged(_) => true,
-            Source::Ready(_) => false,
-        }
     }
 }

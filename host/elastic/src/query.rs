@@ -1,4 +1,4 @@
-//! One shape of query for everything: `bool.filter` with the range first.
+//! One shape for every query: `bool.filter`, with the range first.
 use serde_json::{Map, Value, json};
 use watchbell_contract::{AnyOf, NamedFilter, Range};
 
@@ -10,14 +10,14 @@ use crate::{
     target::Target,
 };
 
-/// What narrows a request down, whichever kind of request it is.
+/// What narrows a request.
 pub(crate) struct Narrow<'a> {
     pub(crate) over: Range,
     pub(crate) only: &'a [AnyOf],
     pub(crate) filter: Option<&'a str>,
 }
 
-/// The filters of a request; the first is the range.
+/// A request's filters; the first is the range.
 pub(crate) fn filters(target: &Target, narrow: &Narrow<'_>, mapping: &Mapping) -> Result<Vec<Value>, Cause> {
     let mut filters = vec![range(&target.time_field, narrow.over)];
     filters.extend(target.filter.clone());
@@ -37,7 +37,7 @@ pub(crate) fn query_string(filter: &str) -> Value {
     json!({ "query_string": { "query": filter } })
 }
 
-/// The whole query. Named filters match or not without keeping a document away.
+/// The complete query. Named filters do not exclude documents.
 pub(crate) fn query(filters: Vec<Value>, named: &[NamedFilter]) -> Value {
     let mut all = Map::new();
     all.insert("filter".into(), filters.into());
@@ -52,7 +52,7 @@ pub(crate) fn query(filters: Vec<Value>, named: &[NamedFilter]) -> Value {
     json!({ "bool": all })
 }
 
-/// Any of some values. Where indices disagree, each group of them is asked in its own terms.
+/// Any of several values. Where indices differ, each group is queried by its own field names.
 fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
     let name = any_of.field.as_str();
     let values: Vec<&str> = any_of.values.iter().flatten().map(String::as_str).collect();
@@ -71,8 +71,8 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
     };
     let part = |field: &Field| (field.nested.is_none(), clause(field));
     let mut groups = mapping.groups(|class| Ok(vec![mapping.resolve(name, class)?.as_ref().map(part)]))?;
-    // The largest group stands for all indices that no other names, and so for those that are yet to come. One that lies
-    // in a nested object does not: Elasticsearch 7 fails where that object is a plain one, unless the index is named.
+    // The largest group stands for all indices that no other group names, including future ones. Not if its field is
+    // nested: Elasticsearch 7 fails where that object is a plain one, unless the index is named.
     let is_plain = |group: &Group<(bool, Value)>| group.parts.iter().flatten().all(|(is_plain, _)| *is_plain);
     groups.sort_by_key(|group| (is_plain(group), group.indices.as_ref().map(Vec::len)));
     let Some(largest) = groups.pop() else { return Ok(clause(&Field::absent(name))) };
@@ -93,7 +93,7 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
     Ok(json!({ "bool": { "should": should, "minimum_should_match": 1 } }))
 }
 
-/// The one place where the values of an `any_of` meet a field's type; `None`: it can hold none of them.
+/// The only place where the values of an `any_of` are read as a field's type; `None`: it can have none of them.
 fn terms(name: &str, field: &Field, values: &[&str]) -> Option<Value> {
     match name {
         "_id" => Some(json!({ "ids": { "values": values } })),
@@ -108,7 +108,7 @@ fn exists(name: &str, field: &Field) -> Value {
     within(field, json!({ "exists": { "field": name } }))
 }
 
-/// A query on a nested object's field finds nothing unless it is asked inside of it.
+/// A query on a nested field matches nothing unless it is inside a `nested` query.
 fn within(field: &Field, query: Value) -> Value {
     match &field.nested {
         Some(path) => json!({ "nested": { "path": path, "query": query, "ignore_unmapped": true } }),

@@ -1,26 +1,25 @@
-//! By which name an index is reached. One asked by its own name hands over all it has; through an alias, what the alias's
-//! filter lets through. So whoever asks the indices of a target one by one has to add those filters.
+//! The names under which indices are reached. An index asked by its own name returns all documents; through an alias,
+//! only those that the alias's filter allows. Asking a target's indices one by one therefore has to add those filters.
 use std::collections::HashMap;
 
-use elasticsearch::http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    cluster::Inner,
-    cursor::ignoring,
     error::Cause,
+    paths::{ignoring, index_path},
+    session::Session,
     target::Target,
-    transport::{Request, index_path},
+    transport::Request,
 };
 
-/// The filters of aliases, by index.
+/// Alias filters, by index.
 pub(crate) type AliasFilters = HashMap<String, Value>;
 
 #[derive(Deserialize)]
 struct Answer {
-    /// Only those that are reached through a filtered alias have a filter here.
+    /// Only indices reached through a filtered alias have a filter here.
     indices: HashMap<String, Reached>,
 }
 
@@ -29,13 +28,13 @@ struct Reached {
     filter: Option<Value>,
 }
 
-/// The filters of the aliases through which `target` reaches some of `indices`. The cluster is asked only if it reaches
-/// one of them by another name than the index's own.
+/// The filters of the aliases through which `target` reaches some of `indices`. Sends a request only if it reaches one
+/// of them by another name than the index's own.
 ///
 /// # Errors
-/// Why the cluster does not say. An index of another cluster that is reached through an alias is refused.
+/// Why the cluster did not return them. An index of another cluster that is reached through an alias is refused.
 pub(crate) async fn filters(
-    inner: &Inner,
+    session: &Session,
     target: &Target,
     indices: &[&String],
     deadline: Instant,
@@ -44,7 +43,7 @@ pub(crate) async fn filters(
     for index in indices.iter().filter(|index| !is_direct(target, index)) {
         if index.contains(':') {
             let reason = format!(
-                "its indices disagree about its fields, and `{index}` is reached through an alias of another cluster; ask for the indices themselves"
+                "its indices map its fields differently, and `{index}` is reached through an alias of another cluster; name the indices themselves"
             );
             return Err(Cause::Question { reason });
         }
@@ -53,15 +52,14 @@ pub(crate) async fn filters(
     if !is_reached_otherwise {
         return Ok(AliasFilters::new());
     }
-    // Indices of other clusters were reached by their own names.
+    // Indices of other clusters are reached by their own names.
     let local: Vec<String> = target.indices.iter().filter(|name| !name.contains(':')).cloned().collect();
     let path = format!("{}/_search_shards{}", index_path(&local), ignoring(target, '?'));
-    let request = Request { method: Method::Get, path, body: None, repeatable: true, deadline };
-    let body = inner.send(&request).await.map_err(|cause| match cause.of_the_host() {
+    let body = session.send(&Request::get(path, deadline)).await.map_err(|cause| match cause.of_the_host() {
         Cause::Denied { status, reason } => Cause::Denied {
             status,
             reason: format!(
-                "its indices disagree about its fields, and whether its alias has a filter is only told to those with `view_index_metadata`: {reason}"
+                "its indices map its fields differently, and reading the filters of its alias needs the privilege `view_index_metadata`: {reason}"
             ),
         },
         other => other,
@@ -71,15 +69,15 @@ pub(crate) async fn filters(
     Ok(answer.indices.into_iter().filter_map(|(name, reached)| Some((name, reached.filter?))).collect())
 }
 
-/// Whether `target` names the index itself, by a pattern or a data stream at most.
+/// Whether `target` names the index itself, also by a pattern or its data stream.
 fn is_direct(target: &Target, index: &str) -> bool {
-    // What an exclusion takes away may have come in by an alias.
+    // What an exclusion removes may have been included by an alias.
     let plain = !target.indices.iter().any(|name| name.starts_with('-'));
     let named = |name: &str| target.indices.iter().any(|pattern| matches(pattern, name));
     plain && (named(index) || stream(index).is_some_and(|stream| named(&stream)))
 }
 
-/// The data stream of a backing index, as servers name those: `.ds-STREAM-2024.01.31-000001`.
+/// The data stream of a backing index, which servers name `.ds-STREAM-2024.01.31-000001`.
 fn stream(index: &str) -> Option<String> {
     let (cluster, name) = match index.split_once(':') {
         Some((cluster, name)) => (format!("{cluster}:"), name),
@@ -92,7 +90,7 @@ fn stream(index: &str) -> Option<String> {
     is_number.then(|| format!("{cluster}{name}"))
 }
 
-/// Whether `name` is one that `pattern` stands for; `*` is any text.
+/// Whether `name` matches `pattern`; `*` matches any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };

@@ -1,13 +1,13 @@
-//! `{"error": {"type", "reason", "root_cause"…}, "status"}`, and the sentences that proxies send instead.
+//! Error responses: `{"error": {"type", "reason", "root_cause"…}, "status"}`, and whatever proxies send instead.
 use serde_json::Value;
 
 use crate::error::{Cause, Class};
 
 const EXCERPT_CHARS_MAX: usize = 300;
 
-/// Whose doing a refusal is, by the types that the servers' errors have (tried on Elasticsearch 7.10 and 9.5 and
-/// OpenSearch 3.8). The first row of which one type is anywhere in the error decides: a shard that could not be reached
-/// outweighs another that found fault with the query.
+/// The class of a refusal by the error types in it (tested with Elasticsearch 7.10 and 9.5 and OpenSearch 3.8). The first
+/// row with a type that occurs anywhere in the error decides: an unreachable shard outweighs another that rejected the
+/// query.
 const OWNERS: [(Class, &[&str]); 4] = [
     (
         Class::TooLarge,
@@ -61,35 +61,34 @@ const OWNERS: [(Class, &[&str]); 4] = [
     ),
 ];
 
-/// As `OWNERS`, where types say too little: parts of reasons. These come first.
+/// As `OWNERS`, by parts of the reason, where types say too little. These are checked first.
 const SAYINGS: [(Class, &[&str]); 2] = [
     (Class::Slow, &["Time exceeded"]),
     (
         Class::Outside,
         &[
-            // The host's own words, in a dialect that this server does not speak.
+            // Endpoints and parameters that the host chose and this server does not have.
             "no handler found for uri",
             "contains unrecognized parameter",
             "is not modelled by the embedded node",
-            // Names of contexts, which the host gives back as it got them.
+            // Ids of search contexts, which the host sends back as it received them.
             "search context id",
             "scroll id",
             "scroll_id",
             "invalid id: ",
-            // A limit over time on what may be compiled, whoever compiles.
+            // A rate limit on script compilation, shared by all.
             "Too many dynamic script compilations",
         ],
     ),
 ];
 
-/// The cause behind an answer whose status is not a success.
+/// The cause of a response with an error status.
 pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> Cause {
     let Some(Told { kind, reason, kinds }) = told(body) else {
         let reason = match excerpt(body) {
-            text if text.is_empty() => "an empty answer".into(),
-            text => {
-                format!("{} says: {text}", if content_type.is_empty() { "an answer" } else { content_type })
-            }
+            text if text.is_empty() => "empty response".into(),
+            text if content_type.is_empty() => format!("response: {text}"),
+            text => format!("{content_type} response: {text}"),
         };
         return match status {
             401 | 403 => Cause::Denied { status, reason },
@@ -122,7 +121,7 @@ fn class(status: u16, kinds: &[String], reason: &str) -> Class {
     let named = |names: &[&str]| kinds.iter().any(|kind| names.contains(&kind.as_str()));
     let by_saying = SAYINGS.iter().find(|(_, sayings)| said(sayings)).map(|(class, _)| *class);
     let by_type = || OWNERS.iter().find(|(_, names)| named(names)).map(|(class, _)| *class);
-    // What is left of the servers' 400s are arguments that they do not take.
+    // The remaining 400s are arguments that servers reject.
     let by_status = || if status == 400 && !kinds.is_empty() { Class::Rule } else { Class::Outside };
     by_saying.or_else(by_type).unwrap_or_else(by_status)
 }
@@ -138,7 +137,7 @@ fn is_missing_shards(kinds: &[String], reason: &str) -> bool {
         || kinds.iter().any(|kind| kind == "no_shard_available_action_exception")
 }
 
-/// Servers advise to do without the shards.
+/// Drops the servers' advice to allow partial results.
 fn without_advice(reason: &str) -> String {
     let end = reason.find(" Consider using").unwrap_or(reason.len());
     reason[..end].trim_end_matches('.').to_owned()
@@ -146,14 +145,14 @@ fn without_advice(reason: &str) -> String {
 
 /// A server's error.
 struct Told {
-    /// Of the innermost error.
+    /// The innermost error's type.
     kind: String,
     reason: String,
-    /// Of all errors in it; none if it is only a sentence.
+    /// The types of all errors in it; empty if it is only a sentence.
     kinds: Vec<String>,
 }
 
-/// `None` if `body` is no server's error.
+/// `None` if `body` is not a server's error.
 fn told(body: &[u8]) -> Option<Told> {
     let body: Value = serde_json::from_slice(body).ok()?;
     match body.get("error")? {
@@ -184,9 +183,9 @@ fn all_kinds(error: &Value, depth: usize, kinds: &mut Vec<String>) {
     lists.flatten().chain(below).for_each(|held| all_kinds(held, depth + 1, kinds));
 }
 
-/// As deep as the servers nest; more is somebody's joke.
+/// Servers nest no deeper.
 const DEPTH_MAX: usize = 8;
-/// Of a search over many shards each tells its own.
+/// A search over many shards reports one per shard.
 const KINDS_MAX: usize = 1_000;
 
 /// Outer errors say "all shards failed"; the one at the bottom says why.
@@ -216,7 +215,7 @@ pub(crate) fn innermost(error: &Value) -> (String, String) {
     (kind, shortened(&in_one_line(&reason)))
 }
 
-/// Parsers tell what they expected in a column of its own.
+/// Parsers report what they expected in a separate column.
 fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -256,7 +255,7 @@ mod tests {
         let html = b"<html>\n<h1>Bad   Gateway</h1></html>";
         assert_eq!(
             cause(502, "text/html", html).to_string(),
-            "unavailable (502): text/html says: <html> <h1>Bad Gateway</h1></html>"
+            "unavailable (502): text/html response: <html> <h1>Bad Gateway</h1></html>"
         );
         let busy = br#"{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}"#;
         assert!(matches!(cause(429, "", busy), Cause::ServerLimit { .. }));

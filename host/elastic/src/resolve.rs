@@ -1,4 +1,4 @@
-//! One asked field, as each index has it; and indices in groups that agree on what is asked of them.
+//! A requested field as each index has it, and groups of indices that agree.
 use crate::{
     error::Cause,
     mapping::{Class, Mapping},
@@ -7,40 +7,40 @@ use crate::{
 /// A field as the indices of a group have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Whose exact values are searched and counted: the field itself, or the keyword beside a text.
+    /// The field with the exact values: the field itself, or the `keyword` beside a `text`.
     pub(crate) exact: String,
     /// The type of `exact`.
     pub(crate) kind: String,
-    /// The innermost nested object it lies in.
+    /// Its innermost nested parent.
     pub(crate) nested: Option<String>,
 }
 
-/// Indices that agree.
+/// Indices that agree on all parts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group<T> {
-    /// `None`: all that the pattern has, also those that are yet to come.
+    /// `None`: all that the pattern matches, including future ones.
     pub(crate) indices: Option<Vec<String>>,
-    /// One for each part asked; `None`: these indices do not know it.
+    /// One per requested part; `None`: these indices do not map it.
     pub(crate) parts: Vec<Option<T>>,
 }
 
 impl Field {
-    /// A field that no index is known to have.
+    /// A field that no index is known to map.
     pub(crate) fn absent(name: &str) -> Self {
         Self { exact: name.into(), kind: String::new(), nested: None }
     }
 }
 
 impl Mapping {
-    /// `None`: the indices of `class` do not know the field.
+    /// `None`: the indices of `class` do not map the field.
     ///
     /// # Errors
-    /// Its exact values can be neither searched nor counted.
+    /// Its values support neither exact search nor aggregation.
     pub(crate) fn resolve(&self, name: &str, class: Class) -> Result<Option<Field>, Cause> {
         let nested = self.nested_in(name, class)?;
         let field = |exact: String, kind: &str| Some(Field { exact, kind: kind.into(), nested });
         match self.type_in(name, class)? {
-            // Keys below a `flattened` object are in no mapping, but have doc values.
+            // Keys below a `flattened` object are not in the mapping, but have doc values.
             None => Ok(self.below_flattened(name).then(|| field(name.into(), "flattened")).flatten()),
             Some((kind, true)) => Ok(field(name.into(), kind)),
             Some((kind, false)) => {
@@ -50,14 +50,14 @@ impl Mapping {
                     _ => Err(Cause::FieldType {
                         field: name.into(),
                         kind: kind.into(),
-                        cannot: "cannot be counted by or searched for exactly",
+                        cannot: "supports neither exact search nor aggregation",
                     }),
                 }
             }
         }
     }
 
-    /// The innermost nested object above a field.
+    /// A field's innermost nested parent.
     pub(crate) fn nested_in(&self, name: &str, class: Class) -> Result<Option<String>, Cause> {
         for (dot, _) in name.rmatch_indices('.') {
             if let Some(("nested", _)) = self.type_in(&name[..dot], class)? {
@@ -71,7 +71,7 @@ impl Mapping {
         self.parents(name).any(|(_, caps)| caps.is("flattened") || caps.is("flat_object"))
     }
 
-    /// Whether `index` is known, and knows each of `fields`: then nothing about them can have changed.
+    /// Whether `index` is known and maps each of `fields`: then none of their types can have changed.
     pub(crate) fn settles<'a>(&self, index: &str, mut fields: impl Iterator<Item = &'a str>) -> bool {
         self.class_of(index).is_some_and(|class| {
             fields.all(|name| {
@@ -82,7 +82,7 @@ impl Mapping {
         })
     }
 
-    /// The indices in groups for which `of` says the same. What one does not know, it has no say in.
+    /// Groups the indices for which `of` returns the same. A part that an index does not map fits any group.
     pub(crate) fn groups<T: PartialEq>(
         &self,
         of: impl Fn(Class) -> Result<Vec<Option<T>>, Cause>,

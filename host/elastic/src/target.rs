@@ -3,14 +3,14 @@ use serde_json::Value;
 /// What a rule reads: set by its manifest, the same for all of its questions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// Named in every error.
+    /// Part of every error.
     pub rule: String,
     /// Names, aliases, data streams or wildcards.
     pub indices: Vec<String>,
     pub time_field: String,
-    /// A Query DSL object, ANDed with what a question asks.
+    /// A Query DSL object, combined with the question's own filter by AND.
     pub filter: Option<Value>,
-    /// Whether missing indices, and wildcards that match none, are an empty answer instead of an error.
+    /// Whether missing indices, and wildcards without a match, are an empty answer instead of an error.
     pub ignore_unavailable: bool,
 }
 

@@ -1,13 +1,16 @@
-//! Sends one request to some node and brings back its bytes, or says why not.
+//! Sends a request to one of the nodes, with retries and failover, and returns the response's bytes.
 use std::{
     error::Error as _,
-    sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use elasticsearch::{
-    Elasticsearch, SearchParts,
+    Elasticsearch,
     auth::{ClientCertificate, Credentials},
     cert::{Certificate, CertificateValidation},
     http::{
@@ -31,7 +34,7 @@ use crate::{
 /// A node that failed rests this long, doubled with each failure in a row.
 const ASIDE_FIRST: Duration = Duration::from_secs(1);
 const ASIDE_MAX: Duration = Duration::from_secs(60);
-/// How long a node that did not answer has to accept a connection, to tell a slow search from a dead node.
+/// How long a node that did not answer has to accept a connection: tells a slow search from a dead node.
 const PROBE_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -61,10 +64,23 @@ pub(crate) struct Request {
     /// With its query string, if any.
     pub(crate) path: String,
     pub(crate) body: Option<Bytes>,
-    /// Whether it may be sent again though an earlier attempt may have been carried out. Reading the next page of
-    /// a scroll may not: the page of a lost answer would be passed over.
+    /// Whether it may be sent again although an earlier attempt may have been carried out. The next page of a scroll
+    /// may not: the page of a lost response would be skipped.
     pub(crate) repeatable: bool,
     pub(crate) deadline: Instant,
+}
+
+impl Request {
+    /// A `GET`, which may be repeated.
+    pub(crate) fn get(path: impl Into<String>, deadline: Instant) -> Self {
+        Self { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline }
+    }
+
+    /// A `POST` that changes nothing, and so may be repeated.
+    pub(crate) fn ask(path: impl Into<String>, body: impl Into<Bytes>, deadline: Instant) -> Self {
+        let body = Some(body.into());
+        Self { method: Method::Post, path: path.into(), body, repeatable: true, deadline }
+    }
 }
 
 struct Failure {
@@ -77,7 +93,7 @@ enum Retry {
     Never,
     /// Nothing was received by the node.
     Unsent,
-    /// The node may have carried it out. Not before the given pause.
+    /// The node may have carried it out. Wait for the given pause first.
     Repeat(Option<Duration>),
     /// Worth one attempt at another node.
     Elsewhere,
@@ -95,7 +111,7 @@ impl Transport {
         &self.config
     }
 
-    /// Sends `request` until it is answered, repeating what is worth repeating, never past its deadline.
+    /// Sends `request`, retrying what is worth retrying, until its deadline.
     pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
         let mut attempts = 0;
         let mut failovers = self.nodes.len() - 1;
@@ -135,7 +151,8 @@ impl Transport {
         (request.repeatable || failure.retry == Retry::Unsent) && self.nodes.iter().any(Node::is_live)
     }
 
-    fn pause(&self, attempts: u32, after: Option<Duration>) -> Duration {
+    /// The pause after this many retries: doubled each time, with jitter, and no shorter than the server's `Retry-After`.
+    pub(crate) fn pause(&self, attempts: u32, after: Option<Duration>) -> Duration {
         let doubled = self.config.retry_first.saturating_mul(1 << attempts.min(20));
         let pause = doubled.min(self.config.retry_pause_max).mul_f64(rand::random_range(0.5..=1.0));
         pause.max(after.unwrap_or_default())
@@ -145,7 +162,7 @@ impl Transport {
         self.nodes.iter().filter(|node| node.is_live()).count()
     }
 
-    /// `spare`: another node could answer as well, and must be left the time for it.
+    /// `spare`: another node could answer as well, so leave time for it.
     async fn attempt(&self, request: &Request, spare: bool) -> Result<Bytes, Failure> {
         let Ok(permit) = timeout_at(request.deadline, self.permits.acquire()).await else {
             let cause = Cause::Busy { concurrency: self.config.concurrency };
@@ -204,8 +221,8 @@ impl Transport {
         if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
             return Err(never(Cause::PageTooLarge { bytes, max }));
         }
-        // The official client hands a body over only as a whole. One whose length is not announced (a proxy's chunks, or
-        // gzip) is bounded by `page_hits`, `page_buckets` and the request's time alone until it has been read.
+        // The official client returns a body only as a whole. Without a `Content-Length` (a proxy's chunks, or gzip) only
+        // `page_hits`, `page_buckets` and the request's timeout bound it until it has been read.
         let body = response.bytes().await.map_err(|error| node.broken(&error))?;
         if body.len() > max {
             return Err(never(Cause::PageTooLarge { bytes: body.len() as u64, max }));
@@ -224,7 +241,7 @@ impl Transport {
         Ok(body)
     }
 
-    /// The next node in turn that is not set aside; if all are, the one that rests the shortest.
+    /// The next node that is not set aside; if all are, the one that returns first.
     fn pick(&self) -> &Node {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let turn =
@@ -235,14 +252,14 @@ impl Transport {
             .unwrap_or(&self.nodes[0])
     }
 
-    /// Whether the node accepts connections at all. Behind a proxy nobody can tell.
+    /// Whether the node accepts connections. Cannot be known behind a proxy.
     async fn probe(&self, node: &Node, deadline: Instant) -> Result<(), String> {
         let (None, Some(host), Some(port)) =
             (&self.config.proxy, node.url.host_str(), node.url.port_or_known_default())
         else {
             return Ok(());
         };
-        // Past the deadline there is still a moment for it: the run has failed, and only its cause is looked for.
+        // Even past the deadline: the run has failed, and this only finds out why.
         let until =
             deadline.max(Instant::now()).min(Instant::now() + PROBE_MAX).max(Instant::now() + PROBE_MAX / 4);
         match timeout_at(until, tokio::net::TcpStream::connect((host.trim_matches(['[', ']']), port))).await {
@@ -261,8 +278,8 @@ impl Node {
             Some(proxy) => builder.proxy(proxy.clone(), None, None),
             None => builder.disable_proxy(),
         };
-        // A header instead of the client's own credentials: of these there can be only one kind, and a certificate
-        // may well come beside a key.
+        // A header instead of the client's own credentials: it takes only one kind, and a certificate may be used
+        // together with a key.
         let value = match &config.auth {
             Auth::None => None,
             Auth::Basic { user, password } => {
@@ -301,8 +318,8 @@ impl Node {
         })
     }
 
-    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn health(&self) -> MutexGuard<'_, Health> {
+        lock(&self.health)
     }
 
     fn is_live(&self) -> bool {
@@ -335,23 +352,18 @@ impl Node {
     }
 }
 
-/// `/a,b*`, encoded as the official client encodes it; empty for no index.
-pub(crate) fn index_path(indices: &[String]) -> String {
-    if indices.is_empty() {
-        return String::new();
-    }
-    let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-    let url = SearchParts::Index(&indices).url();
-    url.strip_suffix("/_search").unwrap_or(&url).to_owned()
-}
-
-/// The innermost sentence of an error: the layers around it say "error sending request".
+/// The innermost message of an error: the outer layers only say "error sending request".
 fn deepest(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
     }
     error.to_string()
+}
+
+/// Ignores poisoning: what these locks guard stays consistent when a holder panics.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn base64(text: &str) -> String {

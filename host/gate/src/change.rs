@@ -1,31 +1,30 @@
-//! What is written to a cluster's settings. What is ours is marked there too, in the same request, so that any later call
-//! finds what a crash left behind. What others wrote is never taken away.
+//! Changes to a cluster's settings. Each one also writes a mark, in the same request, so that a later call finds what a
+//! crash left behind. What others wrote is never removed.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::checks::Own;
 use crate::facts::Facts;
 use crate::node::Node;
 use crate::settings::{Scope, Settings, items};
 
 pub(crate) const EXCLUDE: &str = "cluster.routing.allocation.exclude._id";
 pub(crate) const ENABLE: &str = "cluster.routing.allocation.enable";
-/// What `ENABLE` is set to: primaries of indices made meanwhile still find a node.
+/// The value for `ENABLE`: primaries of new indices can still be allocated.
 const LIMITED: &str = "primaries";
-/// `cluster.metadata.*` is the users' to write what they like.
+/// `cluster.metadata.*` may hold anything that users like.
 const DRAIN_MARK: &str = "cluster.metadata.watchbell.drain";
 const RESTART_MARK: &str = "cluster.metadata.watchbell.restart";
 
-/// Settings to write by one request, which a cluster takes as a whole or not at all. `None`: remove.
+/// Settings to write in one request, which a cluster applies as a whole or not at all. `None`: remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     pub persistent: BTreeMap<String, Option<String>>,
     pub transient: BTreeMap<String, Option<String>>,
 }
 
-/// Who changes something, and when: for the people who find it.
+/// Who changes something, and when; for people who find the mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     pub host: String,
@@ -33,12 +32,12 @@ pub struct Author {
     pub at: String,
 }
 
-/// What an earlier call wrote and has not undone.
+/// What an earlier call wrote and did not undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leftover {
     Drain(DrainMark),
     Restart(RestartMark),
-    /// A mark of ours that this version cannot read: its setting and its text.
+    /// A mark of this program that this version cannot read: its setting and its text.
     Unreadable(String, String),
 }
 
@@ -48,7 +47,7 @@ pub struct DrainMark {
     pub node_id: String,
     /// Whether the exclusion is in the transient settings.
     transient: bool,
-    /// Whether the call added the exclusion; if not, somebody else had.
+    /// Whether this call added the exclusion; otherwise it was there before.
     added: bool,
     host: String,
     at: String,
@@ -61,21 +60,28 @@ pub struct RestartMark {
     /// The process that was to be restarted.
     pub(crate) ephemeral: Option<String>,
     transient: bool,
-    /// What was set before.
+    /// The value before.
     before: Option<String>,
     host: String,
     at: String,
 }
 
-/// All of them; at most one drain and one restart.
+/// All leftovers; at most one drain and one restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers(Vec<Leftover>);
+
+/// What this call itself has in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    pub drain: bool,
+    pub restart: bool,
+}
 
 /// How a leftover is undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undo {
     pub change: Change,
-    /// What it does, in a sentence.
+    /// What it does, as a sentence.
     pub told: String,
 }
 
@@ -93,7 +99,7 @@ impl Change {
         scope.insert(name.to_owned(), value);
     }
 
-    /// Excludes `node` from allocation, beside whatever is excluded already.
+    /// Excludes `node` from allocation, in addition to existing exclusions.
     pub(crate) fn exclude(settings: &Settings, node: &Node, author: &Author) -> Self {
         let (scope, list) = settings.explicit(EXCLUDE).unwrap_or((Scope::Persistent, ""));
         let mut list = items(list);
@@ -115,7 +121,7 @@ impl Change {
         change
     }
 
-    /// Lets only primaries be allocated while `node` restarts.
+    /// Limits allocation to primaries while `node` restarts.
     pub(crate) fn limit(settings: &Settings, node: &Node, author: &Author) -> Self {
         let explicit = settings.explicit(ENABLE);
         let scope = explicit.map_or(Scope::Persistent, |(scope, _)| scope);
@@ -166,29 +172,29 @@ impl Leftover {
         matches!(self, Self::Drain(_)) && own.drain || matches!(self, Self::Restart(_)) && own.restart
     }
 
-    /// What was left behind, in a sentence.
+    /// What was left behind, as a sentence.
     pub fn told(&self, facts: &Facts) -> String {
         let here = |id: &str| {
             let is_here = facts.nodes.keys().any(|node| node.0 == id);
-            if is_here { "which is still here" } else { "which has left" }
+            if is_here { "which is still in the cluster" } else { "which has left it" }
         };
         match self {
             Self::Drain(mark) => format!(
-                "an earlier call drains {} ({}), begun {} on {}",
+                "an earlier call drains {} ({}), started {} on {}",
                 mark.node,
                 here(&mark.node_id),
                 mark.at,
                 mark.host
             ),
             Self::Restart(mark) => format!(
-                "an earlier call limits allocation for a restart of {}, begun {} on {}",
+                "an earlier call limits allocation for a restart of {}, started {} on {}",
                 mark.node, mark.at, mark.host
             ),
-            Self::Unreadable(name, text) => format!("`{name}` holds a mark that cannot be read: {text}"),
+            Self::Unreadable(name, text) => format!("`{name}` contains a mark that cannot be read: {text}"),
         }
     }
 
-    /// The change that takes back what the call wrote and leaves everything else as it is in `settings`.
+    /// The change that undoes what the call wrote, and leaves everything else in `settings` alone.
     pub fn undo(&self, settings: &Settings) -> Undo {
         let mut change = Change::default();
         let told = match self {
@@ -202,7 +208,7 @@ impl Leftover {
                     change.set(scope, EXCLUDE, (!list.is_empty()).then(|| list.join(",")));
                     format!("{} is no longer excluded from allocation", mark.node)
                 } else {
-                    format!("the exclusion of {} is not ours to remove", mark.node)
+                    format!("the exclusion of {} was not added by this program and stays", mark.node)
                 }
             }
             Self::Restart(mark) => {
@@ -211,16 +217,16 @@ impl Leftover {
                 match settings.scope(scope).get(ENABLE).map(String::as_str) {
                     Some(LIMITED) => {
                         change.set(scope, ENABLE, mark.before.clone());
-                        format!("allocation is as it was before the restart of {}", mark.node)
+                        format!("allocation is restored to its state before the restart of {}", mark.node)
                     }
                     other => {
-                        format!("somebody else has set `{ENABLE}` to {}", other.unwrap_or("its default"))
+                        format!("someone else has set `{ENABLE}` to {}", other.unwrap_or("its default"))
                     }
                 }
             }
             Self::Unreadable(name, _) => {
                 change.set(Scope::Persistent, name, None);
-                format!("the mark `{name}` is removed; look at `{EXCLUDE}` and `{ENABLE}` yourself")
+                format!("the mark `{name}` is removed; check `{EXCLUDE}` and `{ENABLE}` yourself")
             }
         };
         Undo { change, told }

@@ -1,18 +1,19 @@
-//! Everything that is looked at besides explanations: one room for each concern, each of which says what it found.
-mod whole; // whether the picture is one
-mod motion; // what the cluster is in the middle of
+//! All checks besides explanations, one room per concern.
+mod whole; // whether the facts are complete
+mod motion; // operations in progress
 mod allocation; // what an earlier run left behind
-mod masters; // who would be left to elect a master
-mod copies; // which data would be lost with the node
-mod disks; // whether the others have room
+mod masters; // whether a master can still be elected
+mod copies; // data that would be lost with the node
+mod disks; // whether other nodes have room
 
+use crate::change::Own;
 use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::node::{Node, NodeId};
 
-/// What is in the way of replacing `node` or, without one, of going on with an upgrade. The worst come first.
+/// What prevents `node` from being replaced or, without a node, the upgrade from going on. The worst come first.
 ///
-/// `own`: what this very call wrote to the cluster, and what therefore is not left over from an earlier one.
+/// `own`: what this call wrote to the cluster, and so is not left over from an earlier one.
 pub fn check(facts: &Facts, node: Option<&NodeId>, own: Own) -> Vec<Finding> {
     let mut found = Vec::new();
     let node = node.and_then(|id| facts.nodes.get(id));
@@ -26,16 +27,9 @@ pub fn check(facts: &Facts, node: Option<&NodeId>, own: Own) -> Vec<Finding> {
     found
 }
 
-/// What `node` alone stands for, whatever else the cluster does.
+/// What `node` itself is needed for, whatever else the cluster does.
 pub(crate) fn leaving(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
     masters::check(facts, node, found);
     copies::check(facts, node, found);
     disks::check(facts, node, found);
-}
-
-/// What the caller itself has in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Own {
-    pub drain: bool,
-    pub restart: bool,
 }

@@ -1,13 +1,13 @@
-//! Why a server puts a shard on no node: its deciders, known by name. What they say changes from version to version.
+//! Why a server allocates a shard to no node: its deciders, by name. Their messages change from version to version.
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What an upgrade explains by itself: newer data on older nodes, a copy beside another, a zone that has its share.
+/// What an upgrade explains by itself: newer data on older nodes, a copy on the same node, a zone that has its share.
 pub const ALLOWED_BY_DEFAULT: &str = "version,same-node,awareness";
 
 /// Short names, for people.
 const ALIASES: &[(&str, &[&str])] = &[
-    // Elasticsearch judges the versions of indices apart since 8.11.
+    // Elasticsearch judges index versions separately since 8.11.
     ("version", &["node_version", "index_version"]),
     ("same-node", &["same_shard"]),
 ];
@@ -49,7 +49,7 @@ const KNOWN: &[&str] = &[
     "throttling",
 ];
 
-/// Parts of what servers without names for their deciders say.
+/// Parts of the messages of servers that do not name their deciders.
 const SENTENCES: &[(&str, &[&str])] = &[
     (
         "node_version",
@@ -86,13 +86,13 @@ const SENTENCES: &[(&str, &[&str])] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed(BTreeSet<String>);
 
-/// A word that is the name of no decider.
+/// A word that names no decider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a decider; allowed are `version`, `same-node` and the servers' own names: {known}", known = KNOWN.join(", "))]
 pub struct UnknownDecider(pub String);
 
 impl Allowed {
-    /// `version,same-node,awareness`: short names or the servers' own, separated by commas. Empty: none.
+    /// `version,same-node,awareness`: short names or the servers' own, comma-separated. Empty: none.
     ///
     /// # Errors
     /// The first word that is neither.
@@ -127,7 +127,7 @@ impl fmt::Display for Allowed {
     }
 }
 
-/// The decider that says `sentence`, for servers that do not name it.
+/// The decider behind `sentence`, for servers that do not name it.
 pub(crate) fn by_sentence(sentence: &str) -> Option<&'static str> {
     let holds = |parts: &[&str]| parts.iter().any(|part| sentence.contains(part));
     SENTENCES.iter().find(|(_, parts)| holds(parts)).map(|(name, _)| *name)
@@ -137,10 +137,12 @@ pub(crate) fn by_sentence(sentence: &str) -> Option<&'static str> {
 pub(crate) fn help(decider: &str) -> &'static str {
     match decider {
         "filter" => {
-            "remove the allocation filter (`index.routing.allocation.*` of the index or `cluster.routing.allocation.*`), or give it nodes that match"
+            "remove the allocation filter (`index.routing.allocation.*` of the index or `cluster.routing.allocation.*`), or add nodes that match it"
         }
         "disk_threshold" => "free disk space, or add a node with room",
-        "max_retry" => "mend what made the allocation fail, then `POST _cluster/reroute?retry_failed=true`",
+        "max_retry" => {
+            "fix the cause of the failed allocation, then `POST _cluster/reroute?retry_failed=true`"
+        }
         "enable" => {
             "enable allocation again: `cluster.routing.allocation.enable` of the cluster, or `index.routing.allocation.enable` of the index"
         }
@@ -149,9 +151,9 @@ pub(crate) fn help(decider: &str) -> &'static str {
         "data_tier" => {
             "add a node of the tier that the index prefers (`index.routing.allocation.include._tier_preference`)"
         }
-        "node_shutdown" | "node_replacement" => "end the node shutdown that is registered, or let it finish",
+        "node_shutdown" | "node_replacement" => "cancel the registered node shutdown, or let it finish",
         "snapshot_in_progress" | "restore_in_progress" => "wait for the snapshot or restore to end",
-        _ => "look at `GET _cluster/allocation/explain` of the shard",
+        _ => "see `GET _cluster/allocation/explain` for the shard",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Disks, and the watermarks over them as the servers compute them.
+//! Disks, and their watermarks as servers compute them.
 use crate::settings::Settings;
 
 const PREFIX: &str = "cluster.routing.allocation.disk.";
@@ -6,9 +6,9 @@ const PREFIX: &str = "cluster.routing.allocation.disk.";
 /// The disk space of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
-    /// Each data path's; most nodes have one.
+    /// Per data path; most nodes have one.
     pub paths: Vec<Space>,
-    /// Bytes of the shards that the node holds.
+    /// Bytes of the shards on the node.
     pub store_bytes: u64,
 }
 
@@ -18,7 +18,7 @@ pub struct Space {
     pub available: u64,
 }
 
-/// From which free space on a node gets no more shards, loses some, and has its indices made read-only.
+/// The free space below which a node gets no more shards, loses some, and has its indices made read-only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watermarks {
     low: Watermark,
@@ -29,7 +29,7 @@ pub struct Watermarks {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Watermark {
     mark: Mark,
-    /// For a percentage: no more bytes than this have to be free.
+    /// For a percentage: an upper bound on the bytes that must be free.
     headroom_max: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ enum Mark {
 /// How much a disk has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// Bytes that could be put there before the high watermark is reached.
+    /// Bytes that could be added before the high watermark is reached.
     Bytes(u64),
     AboveLow,
     AboveHigh,
@@ -51,10 +51,10 @@ pub enum Room {
 }
 
 impl Watermarks {
-    /// `None` where the servers do not look at disks.
+    /// `None` if the servers do not check disks.
     ///
     /// # Errors
-    /// The name of a setting that is not a watermark.
+    /// The name of a setting that is not a valid watermark.
     pub fn of(settings: &Settings) -> Result<Option<Self>, String> {
         if settings.get(&format!("{PREFIX}threshold_enabled")) == Some("false") {
             return Ok(None);
@@ -99,7 +99,7 @@ fn watermark(settings: &Settings, name: &str, default: &str) -> Result<Watermark
     let headroom = format!("{key}.max_headroom");
     let text = settings.get(&key).unwrap_or(default);
     let mark = mark(text).ok_or_else(|| key.clone())?;
-    // The default headroom goes with the default watermark only.
+    // The default headroom applies to the default watermark only.
     let headroom_text = match settings.explicit(&key) {
         Some(_) => settings.explicit(&headroom).map(|(_, value)| value),
         None => settings.get(&headroom),
@@ -124,7 +124,7 @@ fn mark(text: &str) -> Option<Mark> {
     }
 }
 
-/// `10gb`, `512m`, `0`: as the servers write and read sizes, powers of 1,024.
+/// `10gb`, `512m`, `0`: as servers write and read sizes, in powers of 1,024.
 fn bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     if text == "0" {
@@ -144,7 +144,7 @@ fn bytes(text: &str) -> Option<u64> {
     Some((number.parse::<f64>().ok()? * (1_u64 << shift) as f64) as u64)
 }
 
-/// Sizes as operators read them: `12.3 GiB`.
+/// Sizes for operators: `12.3 GiB`.
 pub(crate) fn shown(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     match units.into_iter().find(|(_, shift)| bytes >= 1 << shift) {

@@ -1,9 +1,9 @@
-//! Emptying a node before it goes: exclude it, wait until it holds no shard, say so, wait until it has left, and take the
-//! exclusion back.
+//! Drains a node before it leaves: exclude it, wait until it holds no shards, tell the caller, wait until it has left,
+//! and remove the exclusion.
 use watchbell_contract::Timestamp;
 
-use crate::change::{Author, Change, Leftovers};
-use crate::checks::{Own, check};
+use crate::change::{Author, Change, Leftovers, Own};
+use crate::checks::check;
 use crate::facts::Facts;
 use crate::finding::{Code, Finding, Stand, count, few};
 use crate::judge::Explained;
@@ -17,7 +17,7 @@ use crate::wait::{Ask, Outcome, Progress, Step, Trouble, TroubleKind, Verdict};
 pub struct Drain {
     ask: Ask,
     author: Author,
-    /// Whether it ends when the node is empty and leaves the exclusion to a later call.
+    /// Whether to end once the node is empty, and leave the exclusion to a later call.
     until_ready: bool,
     began: Timestamp,
     node: Option<(NodeId, String)>,
@@ -31,7 +31,7 @@ pub struct Drain {
 
 #[derive(Debug)]
 enum Phase {
-    /// May it be drained?
+    /// Asks whether it may be drained.
     Asking {
         next: Timestamp,
     },
@@ -48,7 +48,7 @@ enum Phase {
 
 impl Drain {
     /// - `ask.node` names the node.
-    /// - `until_ready`: end when it is empty; the exclusion stays until a later call finds it.
+    /// - `until_ready`: end when it is empty; the exclusion stays until a later call removes it.
     pub fn new(ask: Ask, author: Author, until_ready: bool, now: Timestamp) -> Self {
         Self {
             ask,
@@ -68,7 +68,7 @@ impl Drain {
         Own { drain: true, restart: false }
     }
 
-    /// Whether the node may be drained; `Err` ends it before anything was written.
+    /// Whether the node may be drained; `Err` ends the drain before anything is written.
     fn begin(&mut self, now: Timestamp, facts: &Facts) -> Result<(), (Outcome, Vec<Finding>)> {
         let name = self.ask.node.clone().unwrap_or_default();
         let leftovers = Leftovers::of(&facts.settings);
@@ -81,7 +81,7 @@ impl Drain {
         let resumed = leftovers.drain().is_some_and(|mark| mark.node_id == node.id.0);
         let own = Own { drain: resumed, restart: false };
         let mut found = check(facts, Some(&node.id), own);
-        // A drain is what helps against these.
+        // Draining helps against these.
         found.retain(|finding| !matches!(finding.code, Code::OnlyCopy | Code::NoReplicas));
         if let Some(worst) = found.first().filter(|worst| worst.stand > Stand::Wait) {
             let outcome = if worst.stand == Stand::Stop { Outcome::NotSafe } else { Outcome::CouldNotTell };
@@ -117,7 +117,7 @@ impl Drain {
             if idle && now.since(self.held.1) >= self.ask.stable {
                 let shards: Vec<String> = facts.copies_on(&id).map(|copy| copy.shard.to_string()).collect();
                 let what = format!("{} stay on {name}: {}", count(held, "shard", "shards"), few(&shards));
-                let help = "look at `GET _cluster/allocation/explain` of one of them with `current_node`: a filter, a full disk or awareness keeps it there";
+                let help = "see `GET _cluster/allocation/explain` for one of them with `current_node`: a filter, a full disk or awareness keeps it there";
                 return self.undo(now, Outcome::NotSafe, vec![Finding::stop(Code::Stranded, what, help)]);
             }
             let told = format!("{name} to be empty: {} left", count(held, "shard", "shards"));
@@ -134,7 +134,7 @@ impl Drain {
         }
     }
 
-    /// Whether the exclusion is still this call's; if not, there is nothing to take back.
+    /// Whether the exclusion is still this call's; if not, there is nothing to undo.
     fn holds(&mut self, now: Timestamp, facts: &Facts) -> bool {
         let Some((id, name)) = &self.node else { return false };
         let leftovers = Leftovers::of(&facts.settings);
@@ -143,10 +143,10 @@ impl Drain {
             return true;
         }
         let what = match mark {
-            Some(mark) => format!("another call drains {} by now", mark.node),
-            None => format!("somebody has ended the drain of {name}"),
+            Some(mark) => format!("another call now drains {}", mark.node),
+            None => format!("someone ended the drain of {name}"),
         };
-        let help = "see who works on the cluster, and call it again";
+        let help = "find out who else changes the cluster, then run it again";
         self.done(now, Outcome::NotSafe, vec![Finding::stop(Code::Leftover, what, help)]);
         false
     }
@@ -176,7 +176,7 @@ impl Drain {
         }
     }
 
-    /// Takes back what was written, whatever the outcome.
+    /// Undoes what was written, whatever the outcome.
     fn undo(&mut self, now: Timestamp, outcome: Outcome, findings: Vec<Finding>) {
         let verdict = self.verdict(now, outcome, findings);
         self.phase = Phase::Undoing(Undoing::of_drain(verdict, now, self.ask.poll));
@@ -219,7 +219,7 @@ impl Drain {
     }
 }
 
-/// Whether a copy is on its way.
+/// Whether a copy is moving.
 fn moves(copy: &crate::shard::Copy) -> bool {
     matches!(copy.state, crate::shard::CopyState::Relocating { .. })
 }
@@ -237,7 +237,7 @@ impl Procedure for Drain {
             Phase::Excluding(change) => Step::Write(change.clone()),
             Phase::Ready => {
                 let name = self.node.as_ref().map_or("the node", |(_, name)| name.as_str());
-                Step::Tell(format!("{name} holds no shard: terminate it now"))
+                Step::Tell(format!("{name} holds no shards: terminate it now"))
             }
             Phase::Undoing(undoing) => undoing.step(),
         }
@@ -252,7 +252,7 @@ impl Procedure for Drain {
             Err(trouble) => {
                 let lasting =
                     trouble.kind != TroubleKind::Passing && matches!(self.phase, Phase::Asking { .. });
-                self.waits_for(now, vec![format!("an answer: {}", trouble.message)]);
+                self.waits_for(now, vec![format!("a response: {}", trouble.message)]);
                 self.trouble = Some(trouble);
                 if lasting {
                     self.time_is_over(now);
@@ -307,7 +307,7 @@ impl Procedure for Drain {
     }
 
     fn interrupt(&mut self, now: Timestamp) {
-        let finding = Finding::unknown(Code::Leftover, "interrupted", "call it again to go on");
+        let finding = Finding::unknown(Code::Leftover, "interrupted", "run it again to continue");
         match self.phase {
             Phase::Asking { .. } => self.done(now, Outcome::CouldNotTell, vec![finding]),
             Phase::Undoing(_) => {}

@@ -1,4 +1,4 @@
-//! One answer of `_cluster/allocation/explain`, from Elasticsearch 6.8 to 9 and OpenSearch 1 to 3.
+//! A response of `_cluster/allocation/explain`, from Elasticsearch 6.8 to 9 and OpenSearch 1 to 3.
 use serde::Deserialize;
 
 use crate::decider;
@@ -11,11 +11,11 @@ use crate::wire::Unreadable;
 pub struct Explanation {
     pub shard: ShardId,
     pub primary: bool,
-    /// `unassigned` is what was asked about; anything else came to be meanwhile.
+    /// `unassigned`, unless the copy was allocated meanwhile.
     pub state: String,
-    /// `None` for a copy that has a node.
+    /// `None` for an unassigned copy.
     pub can_allocate: Option<CanAllocate>,
-    /// Of the copy that is explained.
+    /// Of the explained copy.
     pub failed_attempts: u32,
     /// The server's own sentence.
     pub summary: String,
@@ -28,33 +28,33 @@ pub enum CanAllocate {
     Yes,
     No,
     Throttled,
-    /// The nodes are still asked what copies they have.
+    /// The nodes are still being asked for their copies.
     AwaitingInfo,
-    /// A node that left is given time to come back.
+    /// A node that left is given time to return.
     Delayed,
-    /// Of a primary: no node has its data, or what they have is stale or corrupt.
+    /// For a primary: no node has its data, or all copies are stale or corrupt.
     NoValidCopy,
-    /// Nothing was tried yet.
+    /// No attempt was made yet.
     NoAttempt,
     /// A word that this version does not know.
     Other(String),
 }
 
-/// What one node makes of the copy.
+/// One node's decision on the copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeDecision {
     pub id: NodeId,
     pub name: String,
     /// In the words of `CanAllocate`; `worse_balance` is an `Other`.
     pub decision: CanAllocate,
-    /// Without those that agree.
+    /// Without deciders that agree.
     pub objections: Vec<Objection>,
 }
 
-/// A decider that does not say yes.
+/// A decider that does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objection {
-    /// By the server's name for it or, where it names none, by what it says; `None` if neither is known.
+    /// By the server's name for it, or else by its message; `None` if neither is known.
     pub decider: Option<String>,
     pub kind: ObjectionKind,
     pub sentence: String,
@@ -108,7 +108,7 @@ struct WireDecider {
 
 impl Explanation {
     /// # Errors
-    /// What is not an explanation.
+    /// The response is not an explanation.
     pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
         let wire: Wire = Unreadable::parse("_cluster/allocation/explain", body)?;
         Ok(Self {
@@ -141,14 +141,14 @@ impl CanAllocate {
         }
     }
 
-    /// What the cluster is about to do by itself, in words; `None` where it does nothing more.
+    /// What the cluster is about to do by itself; `None` if nothing.
     pub fn pending(&self) -> Option<&'static str> {
         match self {
             Self::Yes => Some("it can be allocated"),
             Self::Throttled => Some("its allocation is throttled"),
             Self::AwaitingInfo => Some("the nodes are being asked for their copies"),
-            Self::Delayed => Some("its allocation is delayed until a node that left may have come back"),
-            Self::NoAttempt => Some("its allocation was not tried yet"),
+            Self::Delayed => Some("its allocation is delayed to give a node that left time to return"),
+            Self::NoAttempt => Some("its allocation has not been attempted yet"),
             Self::No | Self::NoValidCopy | Self::Other(_) => None,
         }
     }
@@ -174,7 +174,7 @@ impl WireDecider {
             "THROTTLE" => ObjectionKind::Throttle,
             _ => ObjectionKind::Other(self.decision),
         };
-        // A name is never overruled by a sentence.
+        // A message never overrules a name.
         let named = self.decider.filter(|name| !name.trim().is_empty());
         let decider = named.or_else(|| decider::by_sentence(&self.explanation).map(str::to_owned));
         Objection { decider, kind, sentence: self.explanation }
@@ -216,7 +216,7 @@ mod tests {
         ] {
             let error = read(body).unwrap_err().to_string();
             assert!(
-                error.starts_with("cannot read the answer of `_cluster/allocation/explain`: "),
+                error.starts_with("cannot read the response of `_cluster/allocation/explain`: "),
                 "{error}"
             );
         }

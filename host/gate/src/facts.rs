@@ -1,43 +1,43 @@
-//! One picture of a cluster.
+//! The state of a cluster at one moment.
 use std::collections::BTreeMap;
 
 use crate::node::{Node, NodeId};
 use crate::settings::Settings;
 use crate::shard::{Copy, Group, groups};
 
-/// What a cluster says of itself at one look.
+/// What a cluster reports about itself at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     pub cluster: String,
     pub uuid: String,
-    /// The elected master; `None` while there is none.
+    /// The elected master; `None` if there is none.
     pub master: Option<NodeId>,
-    /// By id.
+    /// By node id.
     pub nodes: BTreeMap<NodeId, Node>,
     /// Every copy of every shard, assigned or not.
     pub copies: Vec<Copy>,
     pub indices: BTreeMap<String, Index>,
     pub settings: Settings,
     pub tasks: Vec<Task>,
-    /// Snapshots under way, as `repository/snapshot`.
+    /// Snapshots in progress, as `repository/snapshot`.
     pub snapshots: Vec<String>,
-    /// Restores under way, as `repository/snapshot`.
+    /// Restores in progress, as `repository/snapshot`.
     pub restores: Vec<String>,
     /// `None` before Elasticsearch 7.0.
     pub voting: Option<Voting>,
     pub health: Health,
-    /// Where the answers contradict each other or miss something, so that no verdict may stand on them.
+    /// Contradictions and gaps in the responses, which rule out a verdict.
     pub doubts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     pub replicas: u32,
-    /// The index that this one was made from by a shrink, split or clone.
+    /// The index that this one was created from by a shrink, split or clone.
     pub resize_source: Option<String>,
-    /// The nodes, by name or id, on which all its shards have to be: what a shrink demands first.
+    /// The nodes, by name or id, that must hold all its shards: a shrink requires this first.
     pub required_on: Vec<String>,
-    /// Its own settings of allocation, without `index.routing.allocation.`.
+    /// The index's own allocation settings, without `index.routing.allocation.`.
     pub allocation: BTreeMap<String, String>,
 }
 
@@ -48,7 +48,7 @@ pub enum Status {
     Red,
 }
 
-/// As `_cluster/health` counts.
+/// The counts of `_cluster/health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     pub status: Status,
@@ -60,7 +60,7 @@ pub struct Health {
     pub in_flight_fetches: u64,
 }
 
-/// A task that waits for the master.
+/// A task waiting for the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     pub source: String,
@@ -72,12 +72,12 @@ pub struct Task {
 pub struct Voting {
     pub committed: Vec<NodeId>,
     pub accepted: Vec<NodeId>,
-    /// Ids and names of nodes that may not vote.
+    /// Ids and names of nodes excluded from voting.
     pub exclusions: Vec<(NodeId, String)>,
 }
 
 impl Facts {
-    /// What is unassigned, in groups that one explanation each stands for.
+    /// The unassigned copies, grouped by the explanation that covers them.
     pub fn unassigned(&self) -> Vec<Group> {
         groups(&self.copies)
     }
@@ -89,7 +89,7 @@ impl Facts {
             .or_else(|| self.nodes.get(&NodeId(name.to_owned())))
     }
 
-    /// A node's name, or its id where it is gone.
+    /// A node's name, or its id if it is gone.
     pub fn name<'a>(&'a self, id: &'a NodeId) -> &'a str {
         self.nodes.get(id).map_or(id.0.as_str(), |node| node.name.as_str())
     }
@@ -98,13 +98,13 @@ impl Facts {
         self.nodes.values().filter(|node| node.holds_data())
     }
 
-    /// The copies on `node`, or on their way there.
+    /// The copies on `node` or moving to it.
     pub fn copies_on<'a>(&'a self, node: &'a NodeId) -> impl Iterator<Item = &'a Copy> {
         self.copies.iter().filter(move |copy| copy.touches(node))
     }
 
-    /// Whether a verdict that stands on `earlier` also stands on these: the same nodes, copies and settings. Times,
-    /// disks and tasks may differ; they are judged by the later picture.
+    /// Whether a verdict based on `earlier` also holds for these facts: the same nodes, copies and settings. Times,
+    /// disks and tasks may differ; the later facts decide them.
     pub fn confirms(&self, earlier: &Self) -> bool {
         let nodes = |facts: &Self| -> Vec<_> {
             let one =

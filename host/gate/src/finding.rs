@@ -1,33 +1,33 @@
-//! What stands in the way of replacing a node, and what would help.
+//! What prevents a node from being replaced, and what would help.
 
-/// One thing that was found.
+/// A single finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
     pub stand: Stand,
-    /// A sentence without its full stop.
+    /// A sentence without a full stop.
     pub what: String,
     /// What would help.
     pub help: Option<String>,
 }
 
-/// What a finding means for the verdict, the worst last.
+/// The weight of a finding for the verdict, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stand {
-    /// Worth knowing, and in nobody's way.
+    /// Worth knowing; prevents nothing.
     Note,
     /// It passes by itself.
     Wait,
-    /// Nobody can tell, as long as it stands.
+    /// No verdict is possible while it lasts.
     Unknown,
-    /// It stays until somebody acts.
+    /// It stays until someone acts.
     Stop,
 }
 
-/// Stable names, for machines.
+/// Stable names for machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
-    /// The answers contradict each other or are not complete.
+    /// The responses contradict each other or are incomplete.
     Doubt,
     NoMaster,
     Initializing,
@@ -38,7 +38,7 @@ pub enum Code {
     Resize,
     AllocationDisabled,
     AllocationExcluded,
-    /// A drain or a restart that an earlier call began.
+    /// A drain or restart begun by an earlier call.
     Leftover,
     VotingExclusions,
     ElectedMaster,
@@ -53,9 +53,9 @@ pub enum Code {
     /// A replica that no node takes, for reasons that are not allowed.
     Unassigned,
     UnassignedPrimary,
-    /// A shard whose explanation cannot be had.
+    /// A shard without an explanation.
     Unexplained,
-    /// An unassigned shard that the cluster still works on.
+    /// An unassigned shard that the cluster is still working on.
     Allocating,
     Stranded,
 }
@@ -69,9 +69,9 @@ impl Finding {
         Self { code, stand: Stand::Unknown, what: what.into(), help: Some(help.into()) }
     }
 
-    /// Settings could not be written, or nobody knows whether they were.
+    /// Settings could not be written, or it is unknown whether they were.
     pub(crate) fn not_written(why: impl Into<String>) -> Self {
-        Self::unknown(Code::Doubt, why, "this user needs the privilege to change the cluster's settings")
+        Self::unknown(Code::Doubt, why, "the user needs the privilege to change the cluster's settings")
     }
 
     pub(crate) fn wait(code: Code, what: impl Into<String>) -> Self {
@@ -137,7 +137,7 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
-/// The first few of `names`, and how many more.
+/// The first few of `names`, and the number of the others.
 pub(crate) fn few<T: std::fmt::Display>(names: &[T]) -> String {
     const FEW: usize = 5;
     let mut text: Vec<String> = names.iter().take(FEW).map(T::to_string).collect();

@@ -1,33 +1,33 @@
-//! Whether unassigned shards are explained: each node of each by allowed deciders alone.
+//! Whether unassigned shards are explained: every node by allowed deciders alone.
 use crate::decider::{self, Allowed};
 use crate::explain::{CanAllocate, Explanation, NodeDecision, ObjectionKind};
 use crate::facts::Facts;
 use crate::shard::Group;
 
-/// What came of asking about a group of unassigned copies.
+/// The outcome of asking about a group of unassigned copies.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Explained {
     By(Explanation),
-    /// The server knows no such shard, or none that is unassigned.
+    /// The server knows no such shard, or it is not unassigned.
     Gone(String),
-    /// No answer, or none that can be read.
+    /// No response, or an unreadable one.
     Failed(String),
 }
 
-/// A group of unassigned copies with the verdict on it.
+/// A group of unassigned copies with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
     pub group: Group,
     pub standing: Standing,
-    /// One for each node and decider, or one for the whole.
+    /// One per node and decider, or one for the whole group.
     pub rows: Vec<Row>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Every node is explained by allowed deciders alone.
+    /// Allowed deciders explain every node.
     Accepted,
-    /// The cluster is not done with it.
+    /// The cluster is still working on it.
     Waiting(String),
     Refused {
         why: String,
@@ -36,7 +36,7 @@ pub enum Standing {
     Unknown(String),
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub node: Option<String>,
@@ -54,13 +54,13 @@ pub enum RowVerdict {
     Unknown,
 }
 
-/// The verdict on `group`, of which `explained` was said in the cluster of `facts`.
+/// The verdict on `group`, given what was `explained` in the cluster of `facts`.
 pub fn judge(group: &Group, explained: &Explained, facts: &Facts, allowed: &Allowed) -> Judged {
     let (standing, rows) = match explained {
         Explained::By(explanation) => stand(group, explanation, facts, allowed),
-        // Judged only where a later look still has it among the unassigned ones.
+        // Judged only if a later look still finds it unassigned.
         Explained::Gone(said) => {
-            let why = format!("the cluster lists it as unassigned and does not explain it: {said}");
+            let why = format!("the cluster lists it as unassigned but does not explain it: {said}");
             (Standing::Unknown(why), vec![Row::whole(RowVerdict::Unknown, said)])
         }
         Explained::Failed(why) => {
@@ -74,10 +74,10 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
     let whole = |standing: Standing, verdict| (standing, vec![Row::whole(verdict, &explanation.summary)]);
     let unknown = |why: String| (Standing::Unknown(why.clone()), vec![Row::whole(RowVerdict::Unknown, &why)]);
     if explanation.shard != group.shard || explanation.primary != group.primary {
-        return unknown(format!("the answer is about another shard, {}", explanation.shard));
+        return unknown(format!("the response is about another shard, {}", explanation.shard));
     }
     if !explanation.is_of_unassigned() {
-        return whole(Standing::Waiting(format!("it is {} by now", explanation.state)), RowVerdict::Waiting);
+        return whole(Standing::Waiting(format!("it is now {}", explanation.state)), RowVerdict::Waiting);
     }
     let Some(can_allocate) = &explanation.can_allocate else {
         return unknown("the explanation has no `can_allocate`".into());
@@ -85,7 +85,7 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
     if let Some(pending) = can_allocate.pending() {
         return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
     }
-    // Where no other node could take it, an explanation names its deciders and is silent about the delay.
+    // If no other node could take it, an explanation names the deciders but not the delay.
     if group.delayed && !group.primary {
         let pending = CanAllocate::Delayed.pending().unwrap_or_default();
         return whole(Standing::Waiting(pending.into()), RowVerdict::Waiting);
@@ -111,7 +111,7 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
     }
     let is_named = |id: &crate::node::NodeId| explanation.nodes.iter().any(|node| node.id == *id);
     if let Some(silent) = facts.data_nodes().find(|node| !is_named(&node.id)) {
-        return (Standing::Unknown(format!("the explanation says nothing about node {}", silent.name)), rows);
+        return (Standing::Unknown(format!("the explanation does not mention node {}", silent.name)), rows);
     }
     if let Some(row) = rows.iter().find(|row| row.verdict == RowVerdict::Refused) {
         let decider = row.decider.as_deref().unwrap_or("an unnamed decider");
@@ -123,7 +123,7 @@ fn stand(group: &Group, explanation: &Explanation, facts: &Facts, allowed: &Allo
         let node = row.node.as_deref().unwrap_or("every node");
         return (Standing::Unknown(format!("no decider explains why {node} does not take it")), rows);
     }
-    // One explanation stands for all replicas of a shard, but failed attempts are counted for each of them.
+    // One explanation covers all replicas of a shard, but failed attempts are counted per replica.
     if group.failed_attempts > explanation.failed_attempts {
         let why = format!("the allocation of one of its replicas failed {} times", group.failed_attempts);
         return (refused(&why, decider::help("max_retry")), rows);
@@ -135,7 +135,7 @@ fn refused(why: &str, help: &str) -> Standing {
     Standing::Refused { why: why.into(), help: help.into() }
 }
 
-/// Whatever explains it: its data cannot be read or written now.
+/// Never acceptable: its data cannot be read or written now.
 fn refused_primary(can_allocate: &CanAllocate, rows: &[Row]) -> Standing {
     let named = rows.iter().find_map(|row| Some((row.decider.as_deref()?, row.node.as_deref()?)));
     match (can_allocate, named) {
@@ -162,7 +162,7 @@ fn node_rows(node: &NodeDecision, allowed: &Allowed) -> Vec<Row> {
         let verdict = match (&objection.kind, &objection.decider) {
             (ObjectionKind::No, Some(decider)) if allowed.contains(decider) => RowVerdict::Allowed,
             (ObjectionKind::No, Some(_)) => RowVerdict::Refused,
-            // It objects beside others, or the node's decision says that the allocation is throttled.
+            // It objects together with others, or the node's decision says that the allocation is throttled.
             (ObjectionKind::Throttle, _) => continue,
             (ObjectionKind::No, None) | (ObjectionKind::Other(_), _) => RowVerdict::Unknown,
         };

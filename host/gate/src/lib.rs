@@ -1,27 +1,26 @@
-//! The upgrade gate: whether a node of a cluster may be replaced now, and why. Facts come in as a server's answers, a
-//! verdict goes out. Nothing in this crate waits, reads a clock or does IO.
-mod node; // who is in the cluster
-mod shard; // the copies of shards, and where they are
-mod settings; // what is set, and in which scope
-mod disk; // bytes, and the watermarks over them
-mod facts; // one picture of a cluster
-mod wire; // a server's answers → facts
-mod decider; // why a server puts a shard on no node, by name
+//! The upgrade gate: whether a node of a cluster may be replaced now, and why. Takes a server's responses, returns a
+//! verdict. Nothing in this crate waits, reads a clock or does IO.
+mod node; // nodes of the cluster
+mod shard; // copies of shards, and where they are
+mod settings; // settings and their scopes
+mod disk; // disk space and watermarks
+mod facts; // the state of a cluster at one moment
+mod wire; // a server's responses → facts
+mod decider; // why a server allocates a shard to no node, by name
 mod explain; // one allocation explanation
 mod judge; // whether unassigned shards are explained
-mod finding; // what stands in the way, and what would help
-mod checks; // everything that is looked at besides explanations
-mod news; // what changed between two pictures
-mod wait; // from picture to picture until there is a verdict
+mod change; // changes to settings, and how they are undone
+mod finding; // what prevents a replacement, and what would help
+mod checks; // all checks besides explanations
+mod news; // what changed between two looks
+mod wait; // from look to look until there is a verdict
 mod order; // which node is next
-mod change; // what is written to a cluster's settings, and how it is undone
 mod procedure; // what the shell drives
-mod undoing; // taking back what was written
-mod drain; // emptying a node before it goes
-mod restart; // holding allocation back while a node restarts
+mod undoing; // undoing what was written
+mod drain; // emptying a node before it leaves
+mod restart; // limiting allocation while a node restarts
 
-pub use change::{Author, Change, Leftover, Leftovers, Undo};
-pub use checks::Own;
+pub use change::{Author, Change, Leftover, Leftovers, Own, Undo};
 pub use checks::check;
 pub use decider::{ALLOWED_BY_DEFAULT, Allowed, UnknownDecider};
 pub use disk::{Disk, Room, Watermarks};

@@ -1,11 +1,11 @@
-//! What changed between two pictures, in a line.
+//! What changed between two looks, in a line.
 use std::collections::BTreeSet;
 
 use crate::facts::Facts;
 use crate::finding::few;
 use crate::shard::CopyState;
 
-/// `None` if nothing did that an operator would follow.
+/// `None` if nothing changed that an operator would follow.
 pub(crate) fn news(before: &Facts, now: &Facts) -> Option<String> {
     let mut news = Vec::new();
     let ids = |facts: &Facts| -> BTreeSet<String> { facts.nodes.keys().map(|id| id.0.clone()).collect() };

@@ -3,7 +3,7 @@ use std::fmt;
 
 use crate::disk::Disk;
 
-/// A node's persistent id: it survives a restart, and a replacement with an empty disk has another.
+/// A node's persistent id: a restart keeps it, a replacement with an empty disk has a new one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub String);
 
@@ -12,19 +12,19 @@ pub struct NodeId(pub String);
 pub struct Node {
     pub id: NodeId,
     pub name: String,
-    /// Another after each start of the process.
+    /// Changes with each start of the process.
     pub ephemeral: Option<String>,
     pub version: Version,
     pub roles: BTreeSet<String>,
     pub attributes: BTreeMap<String, String>,
     pub host: String,
     pub ip: String,
-    /// `None` where the node holds no data or did not say.
+    /// `None` if the node holds no data or did not report it.
     pub disk: Option<Disk>,
 }
 
-/// A server's version. OpenSearch, which began anew at 1.0, comes after every Elasticsearch from which it can be
-/// upgraded.
+/// A server's version. OpenSearch, which restarted at 1.0, sorts after every Elasticsearch version that can be upgraded
+/// to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     pub major: u32,
@@ -37,7 +37,7 @@ impl Node {
         self.roles.contains("master") || self.roles.contains("cluster_manager")
     }
 
-    /// Whether it can be elected, and not only vote.
+    /// Whether it can be elected, not only vote.
     pub fn is_electable(&self) -> bool {
         self.is_master_eligible() && !self.roles.contains("voting_only")
     }
@@ -46,7 +46,7 @@ impl Node {
         self.roles.iter().any(|role| role == "data" || role.starts_with("data_"))
     }
 
-    /// Whether shards of one could be on the other, by their data tiers.
+    /// Whether a shard on one could be on the other, by their data tiers.
     pub fn shares_tier_with(&self, other: &Self) -> bool {
         let tiers = |node: &Self| -> BTreeSet<String> {
             node.roles.iter().filter(|role| role.starts_with("data_")).cloned().collect()
@@ -71,7 +71,7 @@ impl Version {
         parts.next().is_none().then_some(version)
     }
 
-    /// Elasticsearch before 6.0 is not supported, so that lower numbers are OpenSearch's.
+    /// Elasticsearch before 6.0 is not supported, so lower numbers are OpenSearch's.
     fn is_open_search(self) -> bool {
         self.major < 6
     }

@@ -6,12 +6,12 @@ use crate::facts::Facts;
 use crate::finding::{Code, Finding, Stand};
 use crate::node::{Node, Version};
 
-/// The nodes that are still to be replaced, the next one first.
+/// The nodes still to be replaced, the next one first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
-    /// What the nodes are upgraded to: as asked for, or the newest version in the cluster.
+    /// The target version: as requested, or else the newest in the cluster.
     pub target: Version,
-    /// All nodes have the same version and none was asked for: the upgrade has not begun, or has ended.
+    /// All nodes have the same version and none was requested: the upgrade has not begun, or has ended.
     pub uniform: bool,
     pub candidates: Vec<Candidate>,
 }
@@ -22,13 +22,13 @@ pub struct Candidate {
     pub version: Version,
     /// The values of the awareness attributes.
     pub zone: Option<String>,
-    /// Why it has this place.
+    /// Why it has this position.
     pub reasons: Vec<String>,
-    /// Why it may not go now; empty: it may.
+    /// Why it may not be replaced now; empty: it may.
     pub hindrances: Vec<Finding>,
 }
 
-/// What is left to upgrade to `target`, in order: masters last, the oldest version first, zones in turn.
+/// The nodes to upgrade to `target`, in order: masters last, oldest version first, zones in turn.
 pub fn order(facts: &Facts, target: Option<Version>) -> Option<Order> {
     let versions = || facts.nodes.values().map(|node| node.version);
     let newest = versions().max()?;
@@ -53,20 +53,20 @@ pub fn order(facts: &Facts, target: Option<Version>) -> Option<Order> {
 }
 
 impl Order {
-    /// The first that may go.
+    /// The first that may be replaced.
     pub fn next(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| candidate.hindrances.is_empty())
     }
 
-    /// Whether nothing is left to be replaced.
+    /// Whether all nodes are upgraded.
     pub fn is_done(&self) -> bool {
         self.candidates.is_empty()
     }
 
-    /// What replacing `name` now would break, or why it is not the one.
+    /// What replacing `name` now would break, or why it is not next.
     pub fn objections(&self, name: &str) -> Vec<Finding> {
         let Some(candidate) = self.candidates.iter().find(|candidate| candidate.name == name) else {
-            let what = format!("{name} is not left to be upgraded to {}", self.target);
+            let what = format!("{name} does not need an upgrade to {}", self.target);
             return vec![Finding::note(Code::Stranded, what)];
         };
         let mut found = candidate.hindrances.clone();
@@ -80,7 +80,7 @@ impl Order {
     }
 }
 
-/// Masters are last, and of them the elected one: an older node may not be able to join under a newer master.
+/// Masters are last, and the elected one last of all: an older node may be unable to join under a newer master.
 fn is_late(facts: &Facts, node: &Node) -> u8 {
     u8::from(node.is_master_eligible()) + u8::from(facts.master.as_ref() == Some(&node.id))
 }
@@ -89,7 +89,7 @@ fn reasons(facts: &Facts, node: &Node, left: &[&Node], zones: &Zones) -> Vec<Str
     let mut reasons = Vec::new();
     match is_late(facts, node) {
         0 if left.iter().any(|other| is_late(facts, other) > 0) => {
-            reasons.push("it is not master-eligible, and masters go last".to_owned());
+            reasons.push("it is not master-eligible; master-eligible nodes go last".to_owned());
         }
         1 => reasons.push("it is master-eligible, but not the elected master".to_owned()),
         2 => reasons.push("it is the elected master, which goes last".to_owned()),
@@ -102,16 +102,16 @@ fn reasons(facts: &Facts, node: &Node, left: &[&Node], zones: &Zones) -> Vec<Str
     if let Some(zone) = zones.value(node) {
         let done = zones.done(node);
         if zones.by_value.len() > 1 {
-            reasons.push(format!("{done} of the nodes of zone {zone} are upgraded"));
+            reasons.push(format!("{done} of the nodes in zone {zone} are upgraded"));
         }
     }
     if reasons.is_empty() {
-        reasons.push("any order will do; this is by name".to_owned());
+        reasons.push("any order works; this one is by name".to_owned());
     }
     reasons
 }
 
-/// How many nodes of each zone are upgraded: the zone with the fewest is next, so that zones alternate.
+/// How many nodes of each zone are upgraded. The zone with the fewest is next, so that zones alternate.
 struct Zones {
     attributes: Vec<String>,
     by_value: BTreeMap<String, usize>,

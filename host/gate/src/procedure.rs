@@ -7,17 +7,17 @@ use crate::wait::{Gate, Progress, Step, Trouble};
 
 /// The gate, a drain or a restart.
 pub trait Procedure {
-    /// What to do next; the same again until it was done.
+    /// The next step; the same until it is done.
     fn step(&mut self, now: Timestamp) -> Step;
-    /// Takes in what a look brought.
+    /// Takes the result of a look.
     fn look(&mut self, now: Timestamp, looked: Result<Facts, Trouble>);
-    /// Takes in the explanations that were asked for.
+    /// Takes the requested explanations.
     fn explained(&mut self, now: Timestamp, answers: &[Explained]);
-    /// Takes in that the settings were written, or why not.
+    /// Takes the outcome of writing the settings.
     fn written(&mut self, now: Timestamp, written: Result<(), Trouble>);
-    /// Takes in that the caller was told.
+    /// Notes that the caller was told.
     fn told(&mut self, now: Timestamp);
-    /// Somebody wants it to end: what it wrote is undone first.
+    /// Interrupts: what was written is undone first.
     fn interrupt(&mut self, now: Timestamp);
     fn progress(&self) -> &Progress;
 }

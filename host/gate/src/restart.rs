@@ -1,9 +1,8 @@
-//! Holding allocation back while a node restarts in place: ask the gate, limit allocation, say so, wait until the node is
-//! back, give allocation free, and wait until the cluster has come to rest.
+//! Limits allocation while a node restarts in place: ask the gate, limit allocation, tell the caller, wait until the
+//! node is back, enable allocation again, and wait until the cluster has recovered.
 use watchbell_contract::Timestamp;
 
-use crate::change::{Author, Change, ENABLE, Leftovers};
-use crate::checks::Own;
+use crate::change::{Author, Change, ENABLE, Leftovers, Own};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding};
 use crate::judge::Explained;
@@ -19,7 +18,7 @@ pub struct Restart {
     author: Author,
     until_ready: bool,
     began: Timestamp,
-    /// Id, name, and the process that goes.
+    /// Id, name, and the process to be restarted.
     node: Option<(NodeId, String, Option<String>)>,
     phase: Phase,
     last: Option<Facts>,
@@ -29,7 +28,7 @@ pub struct Restart {
 
 #[derive(Debug)]
 enum Phase {
-    /// May it go down?
+    /// Asks whether it may go down.
     Before(Box<Gate>),
     Limiting(Change),
     Ready,
@@ -37,7 +36,7 @@ enum Phase {
         next: Timestamp,
     },
     Undoing(Undoing),
-    /// Allocation is free; the cluster recovers.
+    /// Allocation is enabled again; the cluster recovers.
     After(Box<Gate>),
 }
 
@@ -59,7 +58,7 @@ impl Restart {
         }
     }
 
-    /// The gate has spoken: a refusal ends it before anything was written.
+    /// The gate's verdict: a refusal ends the restart before anything is written.
     fn begin(&mut self, verdict: Verdict) {
         let (Outcome::Safe, Phase::Before(gate)) = (verdict.outcome, &self.phase) else {
             self.phase = Phase::Undoing(Undoing::none(verdict));
@@ -76,15 +75,16 @@ impl Restart {
         let enabled = facts.settings.get(ENABLE).unwrap_or("all");
         let refusal = match mark {
             Some(mark) if mark.node_id != node.id.0 => {
-                Some(format!("an earlier call holds allocation back for {}", mark.node))
+                Some(format!("an earlier call limits allocation for {}", mark.node))
             }
             None if enabled != "all" => {
-                Some(format!("allocation is limited to `{enabled}` already, and not by this program"))
+                Some(format!("allocation is already limited to `{enabled}`, but not by this program"))
             }
             _ => None,
         };
         if let Some(what) = refusal {
-            let help = "`watchbell upgrade-gate --put-back`, or set `cluster.routing.allocation.enable` back yourself";
+            let help =
+                "`watchbell upgrade-gate --put-back`, or reset `cluster.routing.allocation.enable` yourself";
             let findings = vec![Finding::stop(Code::AllocationDisabled, what, help)];
             let verdict = Verdict { outcome: Outcome::NotSafe, findings, ..verdict };
             self.phase = Phase::Undoing(Undoing::none(verdict));
@@ -102,8 +102,8 @@ impl Restart {
     fn restarting(&mut self, now: Timestamp, facts: &Facts) {
         let Some((id, name, process)) = self.node.clone() else { return };
         if Leftovers::of(&facts.settings).restart().is_none_or(|mark| mark.node_id != id.0) {
-            let what = format!("somebody has given allocation free before {name} was back");
-            let help = "see who works on the cluster, and call it again";
+            let what = format!("someone enabled allocation before {name} was back");
+            let help = "find out who else changes the cluster, then run it again";
             let finding = Finding::stop(Code::Leftover, what, help);
             let verdict = self.verdict(now, Outcome::NotSafe, vec![finding]);
             self.phase = Phase::Undoing(Undoing::none(verdict));
@@ -179,7 +179,7 @@ impl Procedure for Restart {
             && undoing.is_real()
             && verdict.outcome == Outcome::Safe
         {
-            // The node is back: what it holds is recovered before anything else may go.
+            // The node is back: what it holds is recovered before any other node may go.
             let left = Ask { node: None, wait: self.left(now), ..self.ask.clone() };
             self.phase = Phase::After(Box::new(Gate::new(left, Own::default(), now)));
         }
@@ -210,7 +210,7 @@ impl Procedure for Restart {
         }
         match looked {
             Err(trouble) => {
-                self.waits_for(now, format!("an answer: {}", trouble.message));
+                self.waits_for(now, format!("a response: {}", trouble.message));
                 self.trouble = Some(trouble);
             }
             Ok(facts) => {
@@ -252,7 +252,7 @@ impl Procedure for Restart {
     }
 
     fn interrupt(&mut self, now: Timestamp) {
-        let finding = || vec![Finding::unknown(Code::Leftover, "interrupted", "call it again to go on")];
+        let finding = || vec![Finding::unknown(Code::Leftover, "interrupted", "run it again to continue")];
         match &mut self.phase {
             Phase::Before(gate) | Phase::After(gate) => gate.interrupt(now),
             Phase::Undoing(_) => {}
@@ -273,7 +273,7 @@ impl Procedure for Restart {
 impl Restart {
     fn left(&self, now: Timestamp) -> watchbell_contract::Duration {
         let end = self.began + self.ask.wait;
-        // The node is back: there is always the time to look.
+        // The node is back: there is always time to look.
         end.since(now).max(self.ask.stable.saturating_mul(2))
     }
 }

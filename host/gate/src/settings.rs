@@ -1,18 +1,18 @@
-//! The cluster's settings as they are in force.
+//! The cluster's settings in force.
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Names without their scope, flat: `cluster.routing.allocation.enable`. A list's items are joined by commas.
+/// Flat names without their scope: `cluster.routing.allocation.enable`. Items of a list are joined by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub persistent: BTreeMap<String, String>,
     pub transient: BTreeMap<String, String>,
-    /// What holds where neither says anything: the nodes' own configuration and the server's defaults.
+    /// Applies if neither scope sets a value: the nodes' configuration and the server's defaults.
     pub defaults: BTreeMap<String, String>,
 }
 
-/// Where a setting is written. What is transient outweighs what is persistent.
+/// The scope of a setting. Transient settings override persistent ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     Transient,
@@ -24,7 +24,7 @@ impl Settings {
         self.explicit(name).map(|(_, value)| value).or_else(|| self.defaults.get(name).map(String::as_str))
     }
 
-    /// A value that somebody wrote to the cluster, and where.
+    /// A value that was written to the cluster, and its scope.
     pub fn explicit(&self, name: &str) -> Option<(Scope, &str)> {
         [Scope::Transient, Scope::Persistent]
             .into_iter()
@@ -38,7 +38,7 @@ impl Settings {
         }
     }
 
-    /// What is in force below `prefix`, without the prefix; values that say nothing are left out.
+    /// The settings in force below `prefix`, without the prefix and without empty values.
     pub fn below<'a>(&'a self, prefix: &str) -> BTreeMap<&'a str, &'a str> {
         let mut found = BTreeMap::new();
         for held in [&self.defaults, &self.persistent, &self.transient] {
@@ -66,12 +66,12 @@ impl Scope {
     }
 }
 
-/// The items of a list as the servers read one: separated by commas, spaces around them meaning nothing.
+/// A list's items as servers read them: comma-separated, ignoring spaces around them.
 pub(crate) fn items(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-/// Nested objects and dotted names alike, as flat names.
+/// Flattens nested objects and dotted names.
 pub(crate) fn flatten(value: &Value) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     walk(String::new(), value, &mut flat);

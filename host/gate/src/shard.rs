@@ -16,7 +16,7 @@ pub struct Copy {
     pub shard: ShardId,
     pub primary: bool,
     pub state: CopyState,
-    /// How it is recovered, for a copy that is not started: `PEER`, `LOCAL_SHARDS`, `SNAPSHOT`…
+    /// How an unstarted copy is recovered: `PEER`, `LOCAL_SHARDS`, `SNAPSHOT`…
     pub recovery: Option<String>,
 }
 
@@ -28,17 +28,17 @@ pub enum CopyState {
     Relocating { node: NodeId, to: Option<NodeId> },
 }
 
-/// Why a copy has no node, as the cluster noted it.
+/// Why a copy has no node, as recorded by the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unassigned {
     /// `NODE_LEFT`, `INDEX_CREATED`, `ALLOCATION_FAILED`…
     pub reason: String,
     pub failed_attempts: u32,
-    /// The cluster waits for a node to come back before it looks for another.
+    /// The cluster waits for a node to return before it looks for another.
     pub delayed: bool,
 }
 
-/// The unassigned copies of a shard for which one explanation stands: its primary, or its replicas.
+/// The unassigned copies of a shard that share one explanation: its primary, or its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub shard: ShardId,
@@ -46,14 +46,14 @@ pub struct Group {
     /// At least 1.
     pub copies: u32,
     pub reason: String,
-    /// The most of any of these copies.
+    /// The highest count of these copies.
     pub failed_attempts: u32,
-    /// Whether the cluster waits for a node of one of them to come back.
+    /// Whether the cluster waits for the return of a node of any of them.
     pub delayed: bool,
 }
 
 impl Copy {
-    /// The node that holds it; a relocating copy is still where it comes from.
+    /// The node that holds it; for a relocating copy, the source.
     pub fn node(&self) -> Option<&NodeId> {
         match &self.state {
             CopyState::Unassigned(_) => None,
@@ -63,19 +63,19 @@ impl Copy {
         }
     }
 
-    /// Whether it holds all data of its shard.
+    /// Whether it holds all of its shard's data.
     pub fn is_active(&self) -> bool {
         matches!(self.state, CopyState::Started { .. } | CopyState::Relocating { .. })
     }
 
-    /// Whether it is on `node`, or on its way there.
+    /// Whether it is on `node` or moving to it.
     pub fn touches(&self, node: &NodeId) -> bool {
         self.node() == Some(node)
             || matches!(&self.state, CopyState::Relocating { to: Some(to), .. } if to == node)
     }
 }
 
-/// Every unassigned copy of `copies`, in the order of shards, primaries first.
+/// The unassigned copies among `copies`, by shard, primaries first.
 pub(crate) fn groups(copies: &[Copy]) -> Vec<Group> {
     let mut groups: BTreeMap<(ShardId, bool), Group> = BTreeMap::new();
     for copy in copies {

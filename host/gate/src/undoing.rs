@@ -1,4 +1,4 @@
-//! The end of a procedure that wrote something: read the settings, take back what is ours, and see that it is gone.
+//! Ends a procedure that wrote something: read the settings, undo what this program wrote, and check that it is gone.
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::change::{Change, Leftover, Leftovers};
@@ -6,7 +6,7 @@ use crate::facts::Facts;
 use crate::finding::{Code, Finding};
 use crate::wait::{Outcome, Step, Trouble, Verdict};
 
-/// How often it is tried; after that, what is left is for a later call to find.
+/// Attempts; after that, the rest is left for a later call.
 const ATTEMPTS_MAX: u32 = 5;
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Undoing {
         Self { verdict, what: What::Restart, poll, attempts: 0, phase: Phase::Looking { next: now } }
     }
 
-    /// Whether there was anything to take back.
+    /// Whether there was anything to undo.
     pub(crate) fn is_real(&self) -> bool {
         self.what != What::Nothing
     }
@@ -77,7 +77,7 @@ impl Undoing {
 
     pub(crate) fn written(&mut self, now: Timestamp, written: Result<(), Trouble>) {
         match written {
-            // It is looked whether it is gone.
+            // The next look checks that it is gone.
             Ok(()) => self.phase = Phase::Looking { next: now },
             Err(trouble) => self.again(now, &trouble),
         }
@@ -87,10 +87,10 @@ impl Undoing {
         self.attempts += 1;
         self.phase = Phase::Looking { next: now + self.poll };
         if self.attempts >= ATTEMPTS_MAX {
-            let what = format!("what was changed could not be taken back: {}", trouble.message);
-            let help = "call `watchbell upgrade-gate --put-back` with the same cluster once it answers";
+            let what = format!("the changes could not be undone: {}", trouble.message);
+            let help = "run `watchbell upgrade-gate --put-back` with the same cluster once it responds";
             self.verdict.findings.insert(0, Finding::unknown(Code::Leftover, what, help));
-            // Whatever else is so: this has to be seen to.
+            // This needs attention, whatever else happened.
             self.verdict.outcome = Outcome::CouldNotTell;
             self.phase = Phase::Done;
         }

@@ -1,10 +1,10 @@
-//! From picture to picture until there is a verdict. Facts go in with their times; what to do next comes out.
+//! From look to look until there is a verdict. Takes facts with their times, returns the next step.
 use std::collections::BTreeSet;
 
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::change::Change;
-use crate::checks::{Own, check};
+use crate::change::{Change, Own};
+use crate::checks::check;
 use crate::decider::Allowed;
 use crate::facts::{Facts, Status};
 use crate::finding::{Code, Finding, Stand, count, few};
@@ -13,31 +13,31 @@ use crate::news::news;
 use crate::node::NodeId;
 use crate::shard::Group;
 
-/// How often in a row an answer may be one that no repetition mends, and shards may go without an explanation.
+/// How many permanent errors in a row, and looks with unexplained shards, are tolerated.
 const FAILURES_MAX: u32 = 3;
 
-/// What is asked of the gate.
+/// What the gate is asked.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// The node that is to be replaced, by name or id.
+    /// The node to be replaced, by name or id.
     pub node: Option<String>,
-    /// How long it may take to come to a verdict. There is one look at least.
+    /// How long a verdict may take. There is at least one look.
     pub wait: Duration,
-    /// How long unassigned shards have to stay as they are before they are explained.
+    /// How long unassigned shards must stay the same before they are explained.
     pub stable: Duration,
     /// The time between two looks.
     pub poll: Duration,
     pub allowed: Allowed,
 }
 
-/// What has to be done next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Look at the cluster at this time, or later.
+    /// Look at the cluster at this time or later.
     Look(Timestamp),
-    /// Ask for the explanation of each of these groups, and hand the answers over in the same order.
+    /// Fetch the explanation of each of these groups, and return them in the same order.
     Explain(Vec<Group>),
-    /// Write these settings, all of them at once.
+    /// Write these settings, all at once.
     Write(Change),
     /// Tell the caller that it is their turn, and come back.
     Tell(String),
@@ -53,11 +53,11 @@ pub struct Trouble {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TroubleKind {
-    /// The cluster is busy, or without a master: it is asked again until the time is over.
+    /// The cluster is busy or has no master: retried until the time is over.
     Passing,
-    /// Nobody answers at its address. That passes where somebody has answered before.
+    /// Nothing listens at its address. Temporary, if it has responded before.
     Unreachable,
-    /// Asking again is of no use: no access, not a search server.
+    /// Retrying is useless: no access, not a search server.
     Lasting,
 }
 
@@ -66,14 +66,14 @@ pub enum Outcome {
     Safe,
     NotSafe,
     CouldNotTell,
-    /// The time was over, and the cluster had not come to rest.
+    /// Time ran out before the cluster settled.
     TimedOut,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     pub outcome: Outcome,
-    /// Of the last look; `None` if there was none.
+    /// From the last look; `None` if there was none.
     pub cluster: Option<String>,
     pub status: Option<Status>,
     pub node: Option<String>,
@@ -84,18 +84,18 @@ pub struct Verdict {
     pub took: Duration,
 }
 
-/// What is waited for.
+/// What is being waited for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub waits_for: Vec<String>,
     /// Since when it waits for this kind of thing.
     pub since: Option<Timestamp>,
-    /// What changed last in the cluster, and when it was seen.
+    /// The last change in the cluster, and when it was seen.
     pub changed: Option<(Timestamp, String)>,
 }
 
 impl Progress {
-    /// Keeps what an operator would follow of the change between two pictures.
+    /// Keeps the changes between two looks that an operator would follow.
     pub(crate) fn compare(&mut self, now: Timestamp, before: &Facts, facts: &Facts) {
         if let Some(news) = news(before, facts) {
             self.changed = Some((now, news));
@@ -103,7 +103,7 @@ impl Progress {
     }
 }
 
-/// The gate itself.
+/// The gate.
 #[derive(Debug)]
 pub struct Gate {
     ask: Ask,
@@ -115,7 +115,7 @@ pub struct Gate {
     trouble: Option<Trouble>,
     lasting: u32,
     unexplained: u32,
-    /// Since when nodes and unassigned copies are the same.
+    /// Since when nodes and unassigned copies have been the same.
     unchanged_since: Timestamp,
     explain_after: Timestamp,
     judged: Vec<Judged>,
@@ -128,9 +128,9 @@ enum Phase {
     Watching {
         next: Timestamp,
     },
-    /// The answers about the copies of this picture are awaited.
+    /// Waiting for explanations of the copies of this look.
     Asking(Box<Facts>, Vec<Group>),
-    /// A picture is awaited that is still the one about which was asked.
+    /// Waiting for a look that confirms the explained one.
     Confirming(Box<Facts>, Vec<Judged>),
     Done(Box<Verdict>),
 }
@@ -155,7 +155,7 @@ impl Gate {
         }
     }
 
-    /// What to do next; the same again until it is done.
+    /// The next step; the same until it is done.
     pub fn step(&mut self, now: Timestamp) -> Step {
         if let Phase::Watching { .. } = self.phase
             && now.since(self.began) >= self.ask.wait
@@ -165,7 +165,7 @@ impl Gate {
         }
         match &self.phase {
             Phase::Watching { next } => {
-                // What is left of the time is used to its end.
+                // Uses the remaining time to its end.
                 let end = self.began + self.ask.wait;
                 Step::Look((*next).min(if now < end { end } else { *next }))
             }
@@ -175,7 +175,7 @@ impl Gate {
         }
     }
 
-    /// Takes in what a look brought.
+    /// Takes the result of a look.
     pub fn look(&mut self, now: Timestamp, looked: Result<Facts, Trouble>) {
         if matches!(self.phase, Phase::Done(_)) {
             return;
@@ -197,13 +197,13 @@ impl Gate {
         }
     }
 
-    /// Takes in the explanations that were asked for.
+    /// Takes the requested explanations.
     pub fn explained(&mut self, now: Timestamp, answers: &[Explained]) {
         let Phase::Asking(facts, groups) = std::mem::replace(&mut self.phase, Phase::Watching { next: now })
         else {
             return;
         };
-        let nothing = Explained::Failed("there was no answer".into());
+        let nothing = Explained::Failed("there was no response".into());
         let answers = answers.iter().chain(std::iter::repeat(&nothing));
         let judged =
             groups.iter().zip(answers).map(|(group, one)| judge(group, one, &facts, &self.ask.allowed));
@@ -214,14 +214,14 @@ impl Gate {
         &self.progress
     }
 
-    /// The last picture, for what comes after the verdict.
+    /// The last facts, for use after the verdict.
     pub fn facts(&self) -> Option<&Facts> {
         self.last.as_ref()
     }
 
     pub(crate) fn interrupted(&mut self, now: Timestamp) {
         if !matches!(self.phase, Phase::Done(_)) {
-            let finding = Finding::unknown(Code::Doubt, "interrupted", "call it again");
+            let finding = Finding::unknown(Code::Doubt, "interrupted", "run it again");
             self.finish(now, Outcome::CouldNotTell, vec![finding]);
         }
     }
@@ -233,11 +233,11 @@ impl Gate {
             TroubleKind::Lasting => true,
         };
         self.lasting = if lasting { self.lasting + 1 } else { 0 };
-        self.progress.waits_for = vec![format!("an answer: {}", trouble.message)];
+        self.progress.waits_for = vec![format!("a response: {}", trouble.message)];
         self.progress.since = self.progress.since.filter(|_| self.trouble.is_some()).or(Some(now));
         self.waits_for.clear();
         self.trouble = Some(trouble);
-        // What was asked about may be different by the time that the cluster answers.
+        // The explained copies may have changed by the time the cluster responds.
         self.phase = Phase::Watching { next: now + self.ask.poll };
         if self.lasting >= FAILURES_MAX {
             self.finish(now, Outcome::CouldNotTell, Vec::new());
@@ -259,7 +259,7 @@ impl Gate {
         }
     }
 
-    /// Whether the node that is asked about is there, if one is.
+    /// Whether the requested node is there, if there is one.
     fn find_node(&mut self, now: Timestamp, facts: &Facts) -> bool {
         let Some(name) = &self.ask.node else { return true };
         let same_name = facts.nodes.values().filter(|node| node.name == *name).count();
@@ -272,9 +272,9 @@ impl Gate {
                 self.node = Some(node.id.clone());
                 return true;
             }
-            Some(_) => format!("{same_name} nodes are called `{name}`: name it by its id"),
+            Some(_) => format!("{same_name} nodes are named `{name}`: use the id"),
             None if self.node.is_some() => format!("node {name} has left the cluster"),
-            // Nobody knows yet which nodes there are.
+            // No nodes are known yet.
             None if !facts.doubts.is_empty() => {
                 self.watch(now, facts.clone());
                 return false;
@@ -322,7 +322,7 @@ impl Gate {
         self.keep_waiting(now, &findings, &facts);
     }
 
-    /// The picture is still the one about which was asked.
+    /// Whether these are still the facts that the explanations are about.
     fn decide(&mut self, now: Timestamp, facts: &Facts, judged: Vec<Judged>) {
         self.judged = judged;
         let mut findings = check(facts, self.node.as_ref(), self.own);
@@ -368,7 +368,7 @@ impl Gate {
             return self.finish(now, Outcome::CouldNotTell, Vec::new());
         };
         let mut findings = check(&facts, self.node.as_ref(), self.own);
-        // What was explained before may be outdated; that the shards are unassigned is not.
+        // Earlier explanations may be outdated; that the shards are unassigned is not.
         let unassigned = facts.unassigned();
         if !unassigned.is_empty() {
             let groups: Vec<String> = unassigned.iter().map(ToString::to_string).collect();
@@ -398,7 +398,7 @@ impl Gate {
     }
 }
 
-/// What the verdicts on single shards come to.
+/// The sum of the verdicts on single shards.
 fn of_shards(judged: &[Judged]) -> Vec<Finding> {
     let mut found = Vec::new();
     let named = |groups: &[&Judged]| {
@@ -423,7 +423,7 @@ fn of_shards(judged: &[Judged]) -> Vec<Finding> {
         found.push(Finding::unknown(
             Code::Unexplained,
             what,
-            "look at `GET _cluster/allocation/explain` of the shard",
+            "see `GET _cluster/allocation/explain` for the shard",
         ));
     }
     let waiting = with(|one| matches!(one.standing, Standing::Waiting(_)));
@@ -455,7 +455,7 @@ impl Outcome {
 }
 
 impl Code {
-    /// Whether the cluster may come out of it by itself, once shards and nodes are where they belong.
+    /// Whether the cluster may recover from it by itself, once shards and nodes are where they belong.
     fn passes(self) -> bool {
         matches!(
             self,

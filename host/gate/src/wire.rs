@@ -1,6 +1,5 @@
-//! A server's answers → facts. The requests that they answer are listed here too: a field that is read here must be asked
-//! for there.
-mod state; // the cluster's state: nodes, copies, indices, what is under way
+//! A server's responses → facts. The requests are listed here too: a field that is read here must be requested there.
+mod state; // the cluster's state: nodes, copies, indices, operations in progress
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,7 @@ use crate::node::{Node, NodeId, Version};
 use crate::settings::{Settings, flatten};
 use crate::shard::CopyState;
 
-/// What has to be asked for one picture, in this order: what is judged first, what confirms it last.
+/// The requests for one look, in this order: what is judged first, what confirms it last.
 pub const REQUESTS: [&str; 6] = [
     concat!(
         "/_cluster/state/master_node,nodes,metadata,routing_table,customs?filter_path=",
@@ -43,13 +42,13 @@ pub const REQUESTS: [&str; 6] = [
     "/_cluster/health",
 ];
 
-/// The bodies of the answers to `REQUESTS`, in their order.
+/// The bodies of the responses to `REQUESTS`, in their order.
 #[derive(Clone, Copy, Debug)]
 pub struct Answers<'a>(pub [&'a [u8]; 6]);
 
-/// An answer that does not say what was asked.
+/// A response that is not what was requested.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the answer of `{answer}`: {reason}")]
+#[error("cannot read the response of `{answer}`: {reason}")]
 pub struct Unreadable {
     pub answer: &'static str,
     pub reason: String,
@@ -160,7 +159,7 @@ struct WireHealth {
 
 impl Facts {
     /// # Errors
-    /// An answer that cannot be read. Answers that contradict each other are facts with doubts.
+    /// An unreadable response. Responses that contradict each other are facts with doubts.
     pub fn read(answers: Answers<'_>) -> Result<Self, Unreadable> {
         let [state, nodes, stats, settings, tasks, health] = answers.0;
         let state = state::State::read(state)?;
@@ -171,12 +170,12 @@ impl Facts {
         let wire_health: WireHealth = Unreadable::parse("_cluster/health", health)?;
         let mut doubts = Vec::new();
         if [&info.cluster_name, &wire_health.cluster_name].iter().any(|name| **name != state.cluster) {
-            doubts.push("its answers come from clusters of different names".to_owned());
+            doubts.push("its responses name different clusters".to_owned());
         }
         let mut nodes = BTreeMap::new();
         for (id, named) in &state.nodes {
             let Some(info) = info.nodes.get(id) else {
-                doubts.push(format!("node {} did not say its version and roles", named.name));
+                doubts.push(format!("node {} did not report its version and roles", named.name));
                 continue;
             };
             let version = Version::parse(&info.version)
@@ -194,7 +193,7 @@ impl Facts {
             };
             node.disk = stats.nodes.remove(id).and_then(NodeStats::disk);
             if node.holds_data() && node.disk.is_none() {
-                doubts.push(format!("node {} did not tell its disk space", node.name));
+                doubts.push(format!("node {} did not report its disk space", node.name));
             }
             nodes.insert(node.id.clone(), node);
         }
@@ -221,8 +220,8 @@ impl Facts {
         Ok(facts.doubted(&wire_health, state.nodes.len()))
     }
 
-    /// With what the health says otherwise: answers are of different moments, and one that lacks a part reads like one
-    /// in which all is well.
+    /// Adds contradictions between health and state: responses are from different moments, and one that lacks a part
+    /// looks like one in which all is well.
     fn doubted(mut self, health: &WireHealth, nodes: usize) -> Self {
         if health.timed_out {
             self.doubts.push("the cluster did not answer in time".into());

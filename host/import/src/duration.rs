@@ -44,7 +44,7 @@ pub(crate) fn read(node: &Node) -> Result<Span, Wrong> {
     let mut whole = true;
     for entry in entries {
         let Some(unit) = UNITS.iter().position(|(name, _, _)| *name == entry.key) else {
-            let near = crate::near::nearest(&entry.key, UNITS.iter().map(|unit| unit.0));
+            let near = watchbell_manifest::nearest(&entry.key, UNITS.iter().map(|unit| unit.0));
             let hint = near.map_or_else(
                 || "write weeks, days, hours, minutes, seconds or milliseconds".into(),
                 |near| format!("did you mean `{near}`?"),

@@ -1,6 +1,7 @@
 //! Every option of ElastAlert and ElastAlert2, and what it belongs to.
+use watchbell_manifest::nearest;
+
 use crate::alerters;
-use crate::near::nearest;
 
 /// Options of every rule and of the configuration that are in no other list.
 const COMMON: &[&str] = &[

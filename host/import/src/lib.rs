@@ -10,7 +10,6 @@ mod scalar; // plain scalars as Python reads them
 mod node; // a document's nodes, with their places
 mod tree; // text → nodes
 mod report; // what became of every option
-mod near; // suggestions for unknown names
 mod known; // every option, and what it belongs to
 mod sources; // files → the configuration, rules, and what they import
 mod options; // the options of one rule, and what becomes of each

@@ -98,7 +98,7 @@ fn unknown(name: &str) -> String {
             "`{name}` is a custom Python alerter: replace it with a `webhook` or an alerter plugin"
         );
     }
-    match crate::near::nearest(name, alerters::names()) {
+    match watchbell_manifest::nearest(name, alerters::names()) {
         Some(near) => format!("`{name}` is not an ElastAlert alerter; did you mean `{near}`?"),
         None => format!("`{name}` is not an ElastAlert alerter"),
     }

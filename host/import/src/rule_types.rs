@@ -49,7 +49,7 @@ pub(crate) fn rule_type(
             return None;
         }
         other => {
-            let near = crate::near::nearest(other, crate::known::TYPES.iter().map(|(name, _)| *name));
+            let near = watchbell_manifest::nearest(other, crate::known::TYPES.iter().map(|(name, _)| *name));
             let remedy = near.map_or_else(
                 || "name one of ElastAlert's rule types".into(),
                 |near| format!("did you mean `{near}`?"),

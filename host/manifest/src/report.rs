@@ -143,8 +143,11 @@ impl fmt::Display for Report {
     }
 }
 
-/// The candidate that `typed` most likely meant: few letters away, or beginning alike.
-pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that `typed` most likely meant, if any: for every "did you mean".
+///
+/// It is at most one edit away, and one more for every four letters of the longer name: a long name may hold several
+/// slips, and a short one is not taken for another. Or it begins with `typed`, of three letters at least.
+pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = typed.chars().count();
     candidates
         .into_iter()

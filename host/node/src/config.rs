@@ -1,4 +1,4 @@
-//! How a node is set up, and what can go wrong with it on purpose.
+//! A node's configuration, and the faults that can be injected.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub struct Limits {
     pub indices_max: usize,
     /// Over all indices. Beyond it, writes are refused with 429, as by Elasticsearch's circuit breaker.
     pub documents_max: usize,
-    /// Over all indices, in memory, about; refused as above.
+    /// Approximate memory over all indices; refused as above.
     pub bytes_max: usize,
-    /// Of one request; as `http.max_content_length`.
+    /// Per request, as `http.max_content_length`.
     pub body_bytes_max: usize,
 }
 
-/// What each index forgets, oldest first. By default nothing.
+/// What each index drops, oldest first. By default nothing.
 #[derive(Clone, Debug)]
 pub struct Retention {
     pub age_max: Option<Duration>,
@@ -55,13 +55,13 @@ fn wall_clock() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What goes wrong, until it is well again.
+/// A fault injected by a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum InjectedFault {
     /// Searches are refused with this status.
     Refuse(u16),
-    /// A shard is on no node. An answer without it is given to those alone who let a part be missing.
+    /// One shard is unassigned. Responses without it go only to requests that allow partial results.
     PartialShards,
-    /// So many shards have no node; searches are answered.
+    /// This many shards are unassigned; searches still work.
     Unassigned(u32),
 }

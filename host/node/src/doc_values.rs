@@ -1,4 +1,4 @@
-//! Indexed values as they are shown.
+//! How indexed values are shown.
 use serde_json::Value as Json;
 
 use crate::dates::{Formats, Zone};

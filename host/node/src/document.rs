@@ -1,4 +1,4 @@
-//! One document: its source as it came, and its fields as the mapping reads them.
+//! One document: its source as received, and its fields as the mapping reads them.
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -21,17 +21,17 @@ pub(crate) struct Document {
     pub(crate) source: Box<str>,
     /// Sorted by field, values in the order of doc values.
     fields: Box<[(FieldId, Box<[Value]>)]>,
-    /// Paths whose value was left out of the index, as `_ignored` has them.
+    /// Paths of values that were not indexed, as in `_ignored`.
     pub(crate) ignored: Box<[Box<str>]>,
-    /// The objects of nested paths, in the order of the source: documents with this one's id, which no search finds by
-    /// themselves. Those of a path inside another hang on that one's.
+    /// Nested objects in source order: documents with the same id that searches do not find by themselves. Objects
+    /// inside another nested object belong to that one.
     nested: Box<[Nested]>,
 }
 
 type Nested = (Box<str>, Arc<Document>);
 
 impl Document {
-    /// Reads a source against the mapping, which grows by what it does not know yet and may.
+    /// Reads a source against the mapping, which grows by unknown fields where it may.
     pub(crate) fn parse(id: &str, source: &str, mapping: &mut Arc<Mapping>) -> Answer<Self> {
         let json: Json = serde_json::from_str(source).map_err(|error| {
             Refusal::mapper_parsing("failed to parse").caused_by("json_parse_exception", error.to_string())
@@ -53,7 +53,7 @@ impl Document {
         })
     }
 
-    /// The same document with the constants of a mapping that did not know them when it was written.
+    /// The same document with constants that its mapping did not know when it was written.
     pub(crate) fn with_constants(&self, mapping: &Mapping) -> Self {
         let mut fields = self.fields.to_vec();
         for (id, value) in mapping.constants() {
@@ -72,7 +72,7 @@ impl Document {
         }
     }
 
-    /// The values of a field; empty where the document has none.
+    /// The values of a field; empty if the document has none.
     pub(crate) fn values(&self, field: FieldId) -> &[Value] {
         match self.fields.binary_search_by_key(&field, |(id, _)| *id) {
             Ok(at) => &self.fields[at].1,
@@ -80,7 +80,7 @@ impl Document {
         }
     }
 
-    /// The objects of a nested path, wherever they hang.
+    /// The objects at a nested path, at any level.
     pub(crate) fn at<'a>(&'a self, path: &'a str) -> Box<dyn Iterator<Item = &'a Arc<Self>> + 'a> {
         Box::new(self.nested.iter().flat_map(move |(own, document)| {
             let here = (**own == *path).then_some(document);
@@ -90,19 +90,19 @@ impl Document {
         }))
     }
 
-    /// Itself, and everything nested in it.
+    /// Itself and all nested objects.
     pub(crate) fn all(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
         Box::new(std::iter::once(self).chain(self.nested.iter().flat_map(|(_, document)| document.all())))
     }
 
     pub(crate) fn bytes(&self) -> usize {
         let nested: usize = self.nested.iter().map(|(path, document)| path.len() + document.bytes()).sum();
-        // What the fields hold is close to a second copy of the source.
+        // The fields take about as much as a second copy of the source.
         2 * self.source.len() + 48 * self.fields.len() + 128 + nested
     }
 }
 
-/// What was read of one object, up to the nested ones in it.
+/// What was read of one object, without nested ones.
 #[derive(Default)]
 struct Found {
     fields: Vec<(FieldId, Value)>,
@@ -124,7 +124,7 @@ impl Found {
             if !kind.is_text() {
                 values.sort_by(Value::order);
             }
-            // Sets keep one of each; numbers keep all of them, as sorted numeric doc values do.
+            // Sets drop duplicates; numbers keep them, as sorted numeric doc values do.
             if matches!(kind, Kind::Keyword(_) | Kind::Ip) {
                 values.dedup();
             }
@@ -295,7 +295,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The leaves of an object, each under its own key and under that of all.
+    /// The leaves of an object, each under its own key and under the object's field.
     fn flattened(&mut self, root: FieldId, path: &str, json: &Json, depth: usize) -> Answer<()> {
         let field = self.mapping.get(root);
         match json {
@@ -330,7 +330,7 @@ impl Reader<'_> {
                 if utf16_units(&text) > field.ignore_above {
                     return Ok(());
                 }
-                // A key that is known is no change of the mapping, which others may share.
+                // A known key does not change the mapping, which others may share.
                 let key = match self.mapping.known_key(path) {
                     Some(key) => key,
                     None => Arc::make_mut(self.mapping).add_key(root, path)?,
@@ -400,7 +400,7 @@ impl Reader<'_> {
                 }
             }
             _ => match field.coerce(json) {
-                // An empty string has no number and no date in it.
+                // An empty string is neither a number nor a date.
                 Err(_) if field.ignore_malformed => {
                     self.ignored.push(field.path.clone());
                     return Ok(());

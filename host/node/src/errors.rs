@@ -1,7 +1,7 @@
-//! What the node refuses, in the shape in which Elasticsearch refuses it.
+//! Refusals, in the shape that Elasticsearch uses.
 use serde_json::{Map, Value, json};
 
-/// One refusal: `type` and `reason` as Elasticsearch words them, and the HTTP status that goes with them.
+/// A refusal: Elasticsearch's `type` and `reason`, and the HTTP status.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{kind}: {reason}")]
 pub(crate) struct Refusal {
@@ -10,13 +10,13 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// Extra keys of the error object, such as `index`.
     pub(crate) more: Vec<(&'static str, String)>,
-    /// The inner exception, where Elasticsearch wraps one.
+    /// The inner exception, if Elasticsearch wraps one.
     pub(crate) cause: Option<(&'static str, String)>,
 }
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
-/// What a shard refuses: a query that can be read and cannot be run.
+/// Refused by shards: queries that can be parsed but not run.
 const SHARD_KINDS: &[&str] =
     &["query_shard_exception", "too_many_clauses", "parse_exception", "number_format_exception"];
 
@@ -31,7 +31,7 @@ impl Refusal {
         Self::new(400, "parsing_exception", reason)
     }
 
-    /// As `parsing`, of those parts that Elasticsearch reads by a table of their keys.
+    /// As `parsing`, for parts that Elasticsearch reads by a table of keys.
     pub(crate) fn content(reason: impl Into<String>) -> Self {
         Self::new(400, "x_content_parse_exception", reason)
     }
@@ -44,17 +44,17 @@ impl Refusal {
         Self::new(400, "mapper_parsing_exception", reason)
     }
 
-    /// A query that parsed, but has no meaning on this index.
+    /// A query that parsed but has no meaning in this index.
     pub(crate) fn shard(reason: impl Into<String>) -> Self {
         Self::new(400, "query_shard_exception", reason)
     }
 
-    /// Known to Elasticsearch, not modelled here. Said so, rather than answered wrongly.
+    /// Part of Elasticsearch but not modelled here: refused rather than answered wrongly.
     pub(crate) fn unmodelled(what: impl std::fmt::Display) -> Self {
         Self::new(400, "illegal_argument_exception", format!("{what}{UNMODELLED}"))
     }
 
-    /// Whether it is the node that does not know; no leniency makes up for that.
+    /// Whether the node itself does not model it; leniency does not apply then.
     pub(crate) fn is_unmodelled(&self) -> bool {
         self.reason.ends_with(UNMODELLED)
     }
@@ -90,7 +90,7 @@ impl Refusal {
 
     pub(crate) fn body(&self) -> Value {
         let root = self.object();
-        // What fails while a shard runs the query reaches the client wrapped by the phase that ran it.
+        // What fails while a shard runs the query is wrapped by the phase that ran it.
         let mut error = if SHARD_KINDS.contains(&self.kind) {
             let mut cause = root.clone();
             self.put_cause(&mut cause);
@@ -103,7 +103,7 @@ impl Refusal {
                 "failed_shards": [{"shard": 0, "node": "watchbell-node", "reason": cause}],
             })
         } else {
-            // Of a phase that found nobody to ask, none is the root.
+            // A phase without any shard has no root cause.
             let roots =
                 if self.kind == "search_phase_execution_exception" { vec![] } else { vec![root.clone()] };
             let mut error = json!({ "root_cause": roots });

@@ -1,7 +1,7 @@
-//! Names of indices: what may be one, and what an expression of them stands for.
+//! Index names: which are valid, and what an expression matches.
 use crate::errors::{Answer, Refusal};
 
-/// `*` stands for any run of characters; nothing else is special.
+/// `*` matches any text; nothing else is special.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(first) = parts.next() else { return text.is_empty() };
@@ -16,7 +16,7 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Refuses what Elasticsearch would not let an index be called.
+/// Refuses names that Elasticsearch refuses.
 pub(crate) fn check(name: &str) -> Answer<()> {
     let refuse = |why: &str| {
         Err(Refusal::new(400, "invalid_index_name_exception", format!("Invalid index name [{name}], {why}"))
@@ -54,22 +54,22 @@ impl Default for Lookup {
     }
 }
 
-/// One index that an expression stands for.
+/// An index that an expression matches.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
     pub(crate) name: String,
-    /// The aliases by which it was meant; empty where it was meant by its own name.
+    /// The aliases that matched; empty if its own name did.
     pub(crate) by: Vec<String>,
 }
 
-/// The indices that `a,b-*,-b-old` stands for, in the order of their names.
+/// The indices that `a,b-*,-b-old` matches, by name.
 ///
-/// `known` lists every index with its other names.
+/// `known` lists every index with its aliases and streams.
 pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Lookup) -> Answer<Vec<Found>> {
     let mut found: Vec<Found> = Vec::new();
     let mut wildcards = false;
     for part in expression.split(',').map(str::trim) {
-        // `-x` takes away only after a wildcard; before one it would be an index of that name.
+        // `-x` excludes only after a wildcard; before one it is an index name.
         if let Some(part) = part.strip_prefix('-').filter(|_| wildcards) {
             found.retain(|found| !glob(part, &found.name) && !found.by.iter().any(|alias| glob(part, alias)));
             continue;
@@ -77,7 +77,7 @@ pub(crate) fn resolve(expression: &str, known: &[(&str, Vec<&str>)], lookup: Loo
         let part = if part == "_all" || part.is_empty() { "*" } else { part };
         let before = found.len();
         for (name, aliases) in known {
-            // Names that begin with a dot are hidden from wildcards that do not.
+            // Wildcards match names that begin with a dot only if they do so themselves.
             let hit = |name: &str| {
                 let hidden = part.contains('*') && name.starts_with('.') && !part.starts_with('.');
                 !hidden && glob(part, name)

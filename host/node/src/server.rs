@@ -1,4 +1,4 @@
-//! The node itself: starts, listens, stops.
+//! Starts, listens, stops.
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
-use crate::config::{Config, Trouble};
+use crate::config::{Config, InjectedFault};
 use crate::errors::Refusal;
 use crate::http;
 use crate::shared::Shared;
 
-/// A running node. Dropping it stops listening; `stop` also waits for the last answers.
+/// A running node. Dropping it stops listening; `stop` also waits for pending responses.
 pub struct Node {
     addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -26,7 +26,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Listens on `addr` (port 0: any free one) and answers until stopped.
+    /// Listens on `addr` (port 0: any free one) and responds until stopped.
     pub async fn start(addr: SocketAddr, config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
@@ -36,7 +36,7 @@ impl Node {
             cluster: Mutex::new(Cluster::new(limits.clone(), retention.clone())),
             limits,
             retention,
-            trouble: Mutex::default(),
+            fault: Mutex::default(),
             clock,
         });
         let answering = Arc::clone(&shared);
@@ -45,7 +45,7 @@ impl Node {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-                // A dropped sender is a dropped node.
+                // A dropped sender means a dropped node.
                 let _ = stopped.await;
             });
             if let Err(error) = serve.await {
@@ -59,17 +59,17 @@ impl Node {
         self.addr
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Lets something go wrong from now on, or nothing any more.
-    pub fn set_trouble(&self, trouble: Option<Trouble>) {
-        *self.shared.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = trouble;
+    /// Injects a fault from now on; `None` ends it.
+    pub fn inject_fault(&self, fault: Option<InjectedFault>) {
+        *self.shared.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fault;
     }
 
-    /// Forgets every index, template and view.
+    /// Removes every index, template and view.
     pub fn clear(&self) {
         *self.shared.lock() = Cluster::new(self.shared.limits.clone(), self.shared.retention.clone());
     }
@@ -78,7 +78,7 @@ impl Node {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        // Idle connections of a client's pool would hold a graceful end for ever.
+        // Idle connections of a client's pool would block a graceful shutdown forever.
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.task).await;
         self.task.abort();
     }
@@ -88,7 +88,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let reply = match to_bytes(body, shared.body_bytes_max).await {
         Ok(body) => {
-            // A search over many documents takes its time: not on the thread that listens.
+            // A search over many documents takes time, so it leaves the listening thread.
             let handled = tokio::task::spawn_blocking(move || {
                 let request =
                     http::Request::new(head.method.as_str(), head.uri.path(), head.uri.query(), &body);

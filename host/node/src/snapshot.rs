@@ -5,18 +5,18 @@ use crate::document::Document;
 use crate::mapping::Mapping;
 use crate::query::{Query, Scope};
 
-/// One index as it was at one moment; documents written later are not in it.
+/// An index at one moment; documents written later are not in it.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) name: Arc<str>,
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) documents: Arc<Vec<Option<Arc<Document>>>>,
-    /// What the aliases by which it was meant leave of it.
+    /// The filters of the aliases that reached it.
     pub(crate) filter: Option<Arc<Query>>,
 }
 
 impl Snapshot {
-    /// What a query is bound to; `now` is in milliseconds since the epoch.
+    /// The context for binding a query; `now` is in milliseconds since the epoch.
     pub(crate) fn scope(&self, now: i64) -> Scope<'_> {
         Scope { mapping: &self.mapping, index: &self.name, documents: &self.documents, now }
     }

@@ -1,7 +1,7 @@
 //! The standard analyzer: words by Unicode's rules, in lower case.
 use unicode_segmentation::UnicodeSegmentation;
 
-/// As the standard tokenizer's `max_token_length`; a longer word is cut at this many characters.
+/// As the standard tokenizer's `max_token_length`; a longer word is split at this many characters.
 const TOKEN_CHARS_MAX: usize = 255;
 
 pub(crate) fn analyze(text: &str) -> Vec<Box<str>> {

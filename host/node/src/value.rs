@@ -1,4 +1,4 @@
-//! One indexed value, and how JSON and query text become one.
+//! An indexed value, and how JSON and query text become one.
 use std::net::IpAddr;
 
 use serde_json::Value as Json;
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::dates::{Nanos, Zone, from_millis, to_millis};
 use crate::mapping::{Field, Kind};
 
-/// What a field of a document holds; the field's kind says what a number means.
+/// A field's value in a document; the field's kind says what a number means.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     /// Whole numbers, booleans, dates (milliseconds), date_nanos (nanoseconds).
@@ -19,7 +19,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The order of doc values. Values of one field are of one variant.
+    /// The order of doc values. All values of a field have the same variant.
     pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
         match (self, other) {
             (Self::Long(a), Self::Long(b)) => a.cmp(b),
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-/// The text of a scalar, as Elasticsearch's parser hands it to a keyword or date field.
+/// The text of a scalar, as Elasticsearch's parser passes it to a keyword or date field.
 pub(crate) fn scalar_text(json: &Json) -> Option<String> {
     match json {
         Json::String(text) => Some(text.clone()),
@@ -60,7 +60,7 @@ pub(crate) fn scalar_text(json: &Json) -> Option<String> {
     }
 }
 
-/// The length of a text as Java counts it: an emoji is two.
+/// A text's length as Java counts it: an emoji is two.
 pub(crate) fn utf16_units(text: &str) -> usize {
     text.encode_utf16().count()
 }
@@ -92,7 +92,8 @@ pub(crate) fn print_ip(ip: u128) -> String {
 }
 
 impl Field {
-    /// What a document's JSON means in this field, or why it cannot be indexed. Text and keyword are the caller's.
+    /// Reads a document's JSON as a value of this field, or why it cannot be indexed. Text and keyword are handled by
+    /// the caller.
     pub(crate) fn coerce(&self, json: &Json) -> Result<Value, String> {
         match self.kind {
             Kind::Boolean => match json {
@@ -172,12 +173,12 @@ impl Field {
             .ok_or_else(|| format!("For input string: \"{text}\""))
     }
 
-    /// A number at the precision in which the field keeps it.
+    /// A number in the field's precision.
     pub(crate) fn round(&self, number: f64) -> f64 {
         match self.kind {
             Kind::Real { name: "half_float", .. } => watchbell_values::half(number),
             Kind::Real { single: true, .. } => f64::from(number as f32),
-            // As servers do, who multiply by the inverse, and so have noise in the last digits.
+            // Like servers, which multiply by the inverse and so have noise in the last digits.
             Kind::Real { scaling: Some(factor), .. } => (number * factor).round() * (1.0 / factor),
             _ => number,
         }
@@ -194,7 +195,7 @@ impl Field {
         }
     }
 
-    /// The instant that a value of this date field stands for.
+    /// The instant that a value of this date field means.
     pub(crate) fn nanos(&self, value: i64) -> Nanos {
         if matches!(self.kind, Kind::DateNanos) { Nanos::from(value) } else { from_millis(value) }
     }

@@ -1,5 +1,5 @@
 //! Links into Kibana's (or OpenSearch Dashboards') Discover, as that program writes them, and one link for several.
-use jiff::Timestamp;
+use watchbell_contract::Timestamp;
 
 /// A link of more characters is cut or refused by too many of those through whose hands it goes.
 const CHARS_MAX: usize = 2_000;
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn of(second: i64, clauses: &[&str]) -> Discover {
-        let at = |second| Timestamp::from_second(second).expect("a time");
+        let at = |second| Timestamp(second * 1_000);
         Discover {
             program: "https://kibana.example.com/s/ops".into(),
             from: at(second),

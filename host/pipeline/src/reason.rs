@@ -165,15 +165,15 @@ impl fmt::Display for RunReason {
             Self::Disabled => write!(f, "the rule is disabled"),
             Self::Draining => write!(f, "the host is stopping"),
             Self::NeverDue => write!(f, "its schedule is never due"),
-            Self::NotDue { until } => write!(f, "not due before {}", Time(*until)),
-            Self::UnderWay { since } => write!(f, "a run is under way since {}", Time(*since)),
+            Self::NotDue { until } => write!(f, "not due before {}", until),
+            Self::UnderWay { since } => write!(f, "a run is under way since {}", since),
             Self::Committing => write!(f, "its last run is being committed"),
             Self::ClusterBusy { cluster } => write!(f, "due, waiting for a free slot of cluster `{cluster}`"),
             Self::Backoff { until, streak, message } => {
-                write!(f, "failed {streak} times, again at {}: {message}", Time(*until))
+                write!(f, "failed {streak} times, again at {}: {message}", until)
             }
             Self::Priming { reached, until } => {
-                write!(f, "priming: read up to {} of {}", Time(*reached), Time(*until))
+                write!(f, "priming: read up to {} of {}", reached, until)
             }
         }
     }
@@ -199,9 +199,9 @@ impl fmt::Display for SendReason {
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pending { until } => write!(f, "`for` holds it until window time {}", Time(*until)),
+            Self::Pending { until } => write!(f, "`for` holds it until window time {}", until),
             Self::Inactive { until: Some(until) } => {
-                write!(f, "outside the hours of `active`, which begin again at {}", Time(*until))
+                write!(f, "outside the hours of `active`, which begin again at {}", until)
             }
             Self::Inactive { until: None } => write!(f, "outside the hours of `active`"),
             Self::ResolvedByHand => write!(f, "it was resolved by hand, and its level has not ended yet"),
@@ -210,9 +210,9 @@ impl fmt::Display for HoldReason {
             }
             Self::Acknowledged => write!(f, "it is acknowledged"),
             Self::StepLater { step, until } => {
-                write!(f, "step {} of the escalation is due at {}", step + 1, Time(*until))
+                write!(f, "step {} of the escalation is due at {}", step + 1, until)
             }
-            Self::RepeatLater { until } => write!(f, "`repeat` is due at {}", Time(*until)),
+            Self::RepeatLater { until } => write!(f, "`repeat` is due at {}", until),
             Self::TooOld { step } => {
                 write!(f, "step {} of the escalation was added when the episode was a day old", step + 1)
             }
@@ -229,7 +229,7 @@ impl fmt::Display for DeliveryReason {
         match self {
             Self::Owed { destination } => write!(f, "owed to `{destination}`"),
             Self::RetryLater { destination, until, attempt, last } => {
-                write!(f, "`{destination}` refused attempt {attempt}, again at {}: {last}", Time(*until))
+                write!(f, "`{destination}` refused attempt {attempt}, again at {}: {last}", until)
             }
             Self::UnderWay { destination, attempt } => {
                 write!(f, "attempt {attempt} at `{destination}` is under way")
@@ -240,18 +240,6 @@ impl fmt::Display for DeliveryReason {
             Self::UnknownDestination { destination } => {
                 write!(f, "destination `{destination}` is not configured")
             }
-        }
-    }
-}
-
-/// RFC 3339, or the number where it has none.
-pub(crate) struct Time(pub(crate) Timestamp);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0.0) {
-            Ok(at) => at.fmt(f),
-            Err(_) => self.0.0.fmt(f),
         }
     }
 }

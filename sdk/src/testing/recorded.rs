@@ -17,46 +17,11 @@ pub(super) fn search(search: &RawSearch, over: Range, recorded: &[&Document]) ->
 
 pub(super) fn cluster(view: ClusterView, over: Range, recorded: &[&Document]) -> Result<Rows, String> {
     let (kind, fields): (Answers, &[&str]) = match view {
-        ClusterView::Health => (
-            Answers::Health,
-            &[
-                "status",
-                "number_of_nodes",
-                "number_of_data_nodes",
-                "active_primary_shards",
-                "active_shards",
-                "relocating_shards",
-                "initializing_shards",
-                "unassigned_shards",
-                "number_of_pending_tasks",
-                "task_max_waiting_in_queue_millis",
-                "active_shards_percent_as_number",
-            ],
-        ),
-        ClusterView::UnassignedShards => {
-            (Answers::UnassignedShards, &["index", "shard", "prirep", "unassigned.reason"])
-        }
-        ClusterView::PendingTasks => {
-            (Answers::PendingTasks, &["insert_order", "priority", "source", "time_in_queue_millis"])
-        }
-        ClusterView::Disks => {
-            (Answers::Disks, &["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"])
-        }
-        ClusterView::Gate => (
-            Answers::Gate,
-            &[
-                "index",
-                "shard",
-                "prirep",
-                "unassigned.reason",
-                "node",
-                "decider",
-                "verdict",
-                "standing",
-                "code",
-                "what",
-            ],
-        ),
+        ClusterView::Health => (Answers::Health, &watchbell_views::HEALTH),
+        ClusterView::UnassignedShards => (Answers::UnassignedShards, &watchbell_views::UNASSIGNED_SHARDS),
+        ClusterView::PendingTasks => (Answers::PendingTasks, &watchbell_views::PENDING_TASKS),
+        ClusterView::Disks => (Answers::Disks, &watchbell_views::DISKS),
+        ClusterView::Gate => (Answers::Gate, &watchbell_views::GATE),
     };
     let rows: Vec<_> =
         newest(kind, over, recorded).into_iter().filter(|row| !row.fields.is_empty()).collect();

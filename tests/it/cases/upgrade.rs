@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use watchbell_node::{Config, Trouble};
+use watchbell_node::{Config, InjectedFault};
 use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Sqlite};
 
 use crate::world::{Host, World};
@@ -114,7 +114,7 @@ async fn world(folder: &Path, clock: Option<i64>, doors: &Doors, documents: &[Va
         config.clock = Arc::new(move || watchbell::clock::wall().0 + ahead);
     }
     let world = World::with_node(config).await;
-    world.node.as_ref().expect("an embedded node").set_trouble(Some(Trouble::Unassigned(2)));
+    world.node.as_ref().expect("an embedded node").inject_fault(Some(InjectedFault::Unassigned(2)));
     world.environment(&json!({ "destinations": doors.destinations() }));
     for file in fs::read_dir(folder.join("rules")).expect("rules") {
         let file = file.expect("a rule").path();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
 use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, EvidenceFields, Target};
-use watchbell_node::Trouble;
+use watchbell_node::InjectedFault;
 
 use super::{SHARED, client, rows, servers, soon};
 use crate::world::{Host, World, hit};
@@ -32,7 +32,7 @@ fn write_rules(world: &World) {
 
 async fn lose_the_shard(world: &World) {
     if let Some(node) = &world.node {
-        return node.set_trouble(Some(Trouble::PartialShards));
+        return node.inject_fault(Some(InjectedFault::PartialShards));
     }
     let (_, nodes) = world.ask("GET", "/_nodes/_local", &Value::Null).await;
     let nodes = nodes["nodes"].as_object().expect("nodes");
@@ -46,7 +46,7 @@ async fn lose_the_shard(world: &World) {
 
 async fn give_the_shard_back(world: &World) {
     if let Some(node) = &world.node {
-        return node.set_trouble(None);
+        return node.inject_fault(None);
     }
     recoveries(world, Value::Null).await;
     let (status, answer) = world.ask("POST", "/_cluster/reroute?retry_failed=true", &Value::Null).await;

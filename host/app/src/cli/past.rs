@@ -175,8 +175,8 @@ async fn rest(pause: std::time::Duration) {
 
 /// A date, an instant, or a span before `now`.
 fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(Timestamp(at.as_millisecond()));
+    if let Ok(at) = text.parse() {
+        return Ok(at);
     }
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
         return Ok(Timestamp(jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))?.as_millisecond()));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use watchbell_contract::Timestamp;
 use watchbell_elastic::{Cluster, ClusterConfig};
 use watchbell_manifest::{Bundle, Test, TestFault};
-use watchbell_node::{Config, Node, Trouble};
+use watchbell_node::{Config, InjectedFault, Node};
 use watchbell_pipeline::spec::RuleName;
 
 use super::compare::{self, Observed};
@@ -114,7 +114,7 @@ impl Runner {
         self.node.clear();
         // Every test has another mapping; within one, mappings are kept as long as they are in production.
         self.cluster.forget_mappings();
-        self.node.set_trouble(None);
+        self.node.inject_fault(None);
         self.clock.store(test.start.0, Ordering::Relaxed);
         let arrivals =
             documents::arrivals(test, &index, &rule.target.time_field).map_err(anyhow::Error::msg)?;
@@ -171,10 +171,10 @@ impl Runner {
                     }
                     self.index(&arrivals[first..end], indices).await?;
                 }
-                Step::Fault(kind) => self.node.set_trouble(kind.map(|kind| match kind {
-                    FaultKind::Refuse(status) => Trouble::Refuse(status),
-                    FaultKind::Partial => Trouble::PartialShards,
-                    FaultKind::Unassigned(shards) => Trouble::Unassigned(shards),
+                Step::Fault(kind) => self.node.inject_fault(kind.map(|kind| match kind {
+                    FaultKind::Refuse(status) => InjectedFault::Refuse(status),
+                    FaultKind::Partial => InjectedFault::PartialShards,
+                    FaultKind::Unassigned(shards) => InjectedFault::Unassigned(shards),
                 })),
                 Step::Destination(name, down) => host.set_down(&name, down),
                 Step::Restart => {

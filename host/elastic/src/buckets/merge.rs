@@ -1,4 +1,5 @@
-//! Buckets of groups of indices that disagree: each group is asked by the names it has, and what can be added up is.
+//! Buckets over groups of indices whose mappings differ: each group is queried by its own field names, and the results
+//! are combined.
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -6,26 +7,30 @@ use std::{
 
 use serde_json::Value;
 use tokio::time::Instant;
-use watchbell_contract::{Buckets, Calc, Column, Metric, Range, Rows, Values};
+use watchbell_contract::{Buckets, Column, Range, Rows, Values};
 
-use super::{BucketsCursor, Shape};
+use super::{
+    cursor::BucketsCursor,
+    fold::{Fold, parts},
+    shape::Shape,
+};
 use crate::{
-    cluster::Inner,
     columns::ColumnBuilder,
     error::Cause,
     mapping::Mapping,
+    paths::index_path,
     plan::Kind,
     reached::AliasFilters,
     resolve::{Field, Group},
+    session::Session,
     target::Target,
-    transport::index_path,
 };
 
-/// Names of indices in one request's path; servers take 4,096 bytes of a line.
+/// Bytes of index names in one request path; servers accept 4,096 bytes in a line.
 const PATH_BYTES_MAX: usize = 3_000;
-/// Requests for one page of all groups. Indices that differ in more ways are not of one kind.
+/// Requests per page over all groups. Indices that differ more do not belong together.
 const REQUESTS_MAX: usize = 64;
-/// Buckets held to be added up.
+/// Buckets held while they are combined.
 const BUCKETS_MAX: usize = 500_000;
 
 pub(crate) struct MergedCursor {
@@ -33,26 +38,16 @@ pub(crate) struct MergedCursor {
     shape: Shape,
     folds: Vec<Fold>,
     page: usize,
-    /// `None`: nothing was asked yet.
+    /// `None`: no request was sent yet.
     pages: Option<VecDeque<Rows>>,
 }
 
-/// How a metric of all groups comes from metrics of each, by their places.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fold {
-    Sum(usize),
-    Minimum(usize),
-    Maximum(usize),
-    /// Of a sum and a count.
-    Average(usize, usize),
-}
-
-/// A key's part, ordered as servers order them: what is missing comes first.
+/// A part of a key, ordered as servers order them: missing comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Missing,
     Integer(i64),
-    /// A double's bits, made to sort as it does.
+    /// A double's bits, transformed to sort like the double.
     Number(u64),
     Boolean(u8),
     Word(Box<str>),
@@ -69,7 +64,7 @@ type Merged = BTreeMap<(i64, Vec<Part>), Cells>;
 
 impl MergedCursor {
     pub(crate) fn new(
-        inner: &Arc<Inner>,
+        session: &Arc<Session>,
         target: &Target,
         over: Range,
         (filters, aliases): (&[Value], &AliasFilters),
@@ -87,9 +82,9 @@ impl MergedCursor {
             for (indices, alias) in alike(group.indices.as_deref().unwrap_or_default(), aliases) {
                 let target = Target { indices, ..target.clone() };
                 let filters = filters.iter().chain(alias).cloned().collect();
-                let inner = Arc::clone(inner);
+                let session = Arc::clone(session);
                 cursors.push(BucketsCursor::new(
-                    inner,
+                    session,
                     target,
                     over,
                     filters,
@@ -101,12 +96,12 @@ impl MergedCursor {
         }
         if cursors.len() > REQUESTS_MAX {
             let reason = format!(
-                "its indices disagree about its fields in too many ways to be asked apart ({} requests); ask for indices that agree",
+                "its indices map its fields in too many different ways ({} requests); choose indices whose mappings agree",
                 cursors.len()
             );
             return Err(Cause::Question { reason });
         }
-        Ok(Self { cursors, shape, folds, page: inner.config().page_buckets.max(1), pages: None })
+        Ok(Self { cursors, shape, folds, page: session.config().page_buckets.max(1), pages: None })
     }
 
     /// The next page, never empty; `None` after the last.
@@ -114,7 +109,7 @@ impl MergedCursor {
         if self.pages.is_none() {
             let mut merged = Merged::new();
             for cursor in &mut self.cursors {
-                // An index that was there when its fields were looked up.
+                // It existed when its fields were looked up.
                 while let Some(rows) = cursor.next().await.map_err(|cause| match cause {
                     Cause::NoIndex { .. } => Cause::FieldsChanged,
                     other => other,
@@ -122,7 +117,7 @@ impl MergedCursor {
                     add(&mut merged, &rows, self.shape.by.len(), cursor.shape.metrics.len(), &self.folds);
                     if merged.len() > BUCKETS_MAX {
                         let reason =
-                            format!("more than {BUCKETS_MAX} buckets of indices that disagree about a field");
+                            format!("more than {BUCKETS_MAX} buckets of indices whose mappings differ");
                         return Err(Cause::ServerLimit { kind: "buckets held".into(), reason });
                     }
                 }
@@ -169,47 +164,7 @@ impl MergedCursor {
     }
 }
 
-/// # Errors
-/// What of `buckets` cannot be added up, in words.
-pub(super) fn check(buckets: &Buckets) -> Result<(), Cause> {
-    parts(buckets).map(|_| ())
-}
-
-/// What is asked of each group, of which field of the question each of its metrics is, and how they are put together.
-fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
-    let mut asked = Buckets { metrics: vec![], ..buckets.clone() };
-    let (mut sources, mut folds) = (vec![], vec![]);
-    for (place, metric) in buckets.metrics.iter().enumerate() {
-        let mut ask = |calc: Calc| {
-            let name = asked.metrics.len();
-            asked.metrics.push(Metric { name: name.to_string(), calc, ..metric.clone() });
-            sources.push(place);
-            name
-        };
-        folds.push(match &metric.calc {
-            Calc::Sum => Fold::Sum(ask(Calc::Sum)),
-            Calc::ValueCount => Fold::Sum(ask(Calc::ValueCount)),
-            Calc::Minimum => Fold::Minimum(ask(Calc::Minimum)),
-            Calc::Maximum => Fold::Maximum(ask(Calc::Maximum)),
-            Calc::Average => Fold::Average(ask(Calc::Sum), ask(Calc::ValueCount)),
-            Calc::Cardinality | Calc::Percentile(_) | Calc::Script(_) => {
-                let what = match metric.calc {
-                    Calc::Cardinality => "a cardinality",
-                    Calc::Percentile(_) => "a percentile",
-                    _ => "a script's average",
-                };
-                let reason = format!(
-                    "its indices disagree about its fields, and {what} (`{}`) of each group of them cannot be added up; ask for indices that agree",
-                    metric.name
-                );
-                return Err(Cause::Question { reason });
-            }
-        });
-    }
-    Ok((asked, sources, folds))
-}
-
-/// Indices that are behind the same filter of an alias, so many at a time as a request's path holds.
+/// Indices behind the same alias filter, as many at a time as a request path holds.
 fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>, Option<&'a Value>)> {
     let mut behind: Vec<(Option<&Value>, Vec<String>)> = vec![];
     for index in indices {
@@ -225,7 +180,7 @@ fn alike<'a>(indices: &[String], aliases: &'a AliasFilters) -> Vec<(Vec<String>,
     behind.into_iter().flat_map(named).collect()
 }
 
-/// So many names at a time as a request's path holds.
+/// As many names at a time as a request path holds.
 fn chunks(indices: &[String]) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = vec![];
     let mut room = 0;
@@ -262,36 +217,6 @@ fn add(merged: &mut Merged, rows: &Rows, by: usize, metrics: usize, folds: &[Fol
     }
 }
 
-impl Fold {
-    fn add(self, to: &mut [Option<f64>], from: &[Option<f64>]) {
-        let mut fold = |place: usize, both: fn(f64, f64) -> f64| {
-            to[place] = match (to[place], from[place]) {
-                (Some(a), Some(b)) => Some(both(a, b)),
-                (one, other) => one.or(other),
-            };
-        };
-        match self {
-            Self::Sum(place) => fold(place, |a, b| a + b),
-            Self::Minimum(place) => fold(place, f64::min),
-            Self::Maximum(place) => fold(place, f64::max),
-            Self::Average(sum, count) => {
-                fold(sum, |a, b| a + b);
-                fold(count, |a, b| a + b);
-            }
-        }
-    }
-
-    fn value(self, of: &[Option<f64>]) -> Option<f64> {
-        match self {
-            Self::Sum(place) | Self::Minimum(place) | Self::Maximum(place) => of[place],
-            Self::Average(sum, count) => {
-                let count = of[count].filter(|count| *count > 0.0)?;
-                Some(of[sum]? / count)
-            }
-        }
-    }
-}
-
 impl Part {
     fn of(column: &Column, row: usize) -> Self {
         let Some(slot) = column.slots(row).next() else { return Self::Missing };
@@ -304,7 +229,7 @@ impl Part {
     }
 
     fn number(value: f64) -> Self {
-        // -0 is 0 to those who compare.
+        // -0 equals 0.
         let bits = (value + 0.0).to_bits();
         Self::Number(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
     }
@@ -318,7 +243,7 @@ impl Part {
         }
     }
 
-    /// Into a column that has one kind for all groups; a part comes from one such.
+    /// Pushes into a column that has one kind for all groups.
     fn push(self, column: &mut ColumnBuilder) {
         let start = column.begin();
         _ = match &self {

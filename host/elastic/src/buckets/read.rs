@@ -1,5 +1,5 @@
-//! Buckets as the server wrote them, straight into columns.
-use std::fmt;
+//! Reads buckets straight into columns.
+use std::{cell::Cell, fmt};
 
 use serde::{
     Deserialize,
@@ -8,21 +8,40 @@ use serde::{
 use serde_json::value::RawValue;
 use watchbell_contract::Rows;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::{
-    columns::{ColumnBuilder, Misfit},
-    hits::{Misfits, ValueSeed},
+    columns::{ColumnBuilder, Misfit, Misfits},
+    envelope::Envelope,
+    error::Cause,
+    hits::ValueSeed,
     plan::Kind,
-    whole::Extent,
 };
 
 pub(super) struct BucketsPage {
     pub(super) rows: Rows,
     pub(super) after: Option<Box<RawValue>>,
-    pub(super) extent: Extent,
+    pub(super) envelope: Envelope,
 }
 
-pub(super) struct PageOfBuckets<'a> {
+/// Reads one response.
+pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, Cause> {
+    let malformed = |reason: String| Cause::Malformed { reason };
+    let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let misfit = Cell::new(None);
+    let mut page = PageOfBuckets::new(shape);
+    let read = AnswerSeed { page: &mut page, misfit: &misfit }.deserialize(&mut reader);
+    match (misfit.get(), read.and_then(|()| reader.end())) {
+        (Some((column, Misfit(what))), _) => {
+            let name = shape.by.get(column).map_or("", |(name, _)| name);
+            Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
+        }
+        (None, Err(error)) => Err(malformed(error.to_string())),
+        (None, Ok(())) => Ok(page.finish()),
+    }
+}
+
+struct PageOfBuckets<'a> {
     shape: &'a Shape,
     times: Vec<i64>,
     by: Vec<ColumnBuilder>,
@@ -30,15 +49,15 @@ pub(super) struct PageOfBuckets<'a> {
     metrics: Vec<ColumnBuilder>,
     filters: Vec<ColumnBuilder>,
     after: Option<Box<RawValue>>,
-    extent: Extent,
+    envelope: Envelope,
     total: i64,
-    /// Of the bucket being read.
+    /// Of the current bucket.
     time: i64,
     count: i64,
 }
 
 impl<'a> PageOfBuckets<'a> {
-    pub(super) fn new(shape: &'a Shape) -> Self {
+    fn new(shape: &'a Shape) -> Self {
         let columns = |count: usize, kind| (0..count).map(|_| ColumnBuilder::new(kind)).collect();
         Self {
             shape,
@@ -48,14 +67,14 @@ impl<'a> PageOfBuckets<'a> {
             metrics: shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
             filters: columns(shape.filters.len(), Kind::Integers),
             after: None,
-            extent: Extent::default(),
+            envelope: Envelope::default(),
             total: 0,
             time: shape.start,
             count: 0,
         }
     }
 
-    /// Ends a bucket; parts that were not in it are missing.
+    /// Ends a bucket. Parts that it lacks are missing.
     fn end_row(&mut self) {
         self.times.push(self.time);
         put(&mut self.counts, |column| column.integer(self.count));
@@ -68,7 +87,7 @@ impl<'a> PageOfBuckets<'a> {
         (self.time, self.count) = (self.shape.start, 0);
     }
 
-    pub(super) fn finish(mut self) -> BucketsPage {
+    fn finish(mut self) -> BucketsPage {
         if self.shape.whole {
             self.count = self.total;
             self.end_row();
@@ -83,11 +102,11 @@ impl<'a> PageOfBuckets<'a> {
         columns
             .extend(shape.filters.iter().zip(self.filters).map(|(name, column)| column.finish(name.clone())));
         let rows = Rows { times: self.times, columns };
-        BucketsPage { rows, after: self.after, extent: self.extent }
+        BucketsPage { rows, after: self.after, envelope: self.envelope }
     }
 }
 
-/// Gives a row its one value; integers and numbers refuse none of theirs.
+/// Sets a row's only value; columns of integers and numbers accept all of theirs.
 fn put(column: &mut ColumnBuilder, push: impl FnOnce(&mut ColumnBuilder) -> Result<(), Misfit>) {
     let start = column.begin();
     _ = push(column);
@@ -107,13 +126,13 @@ enum Count {
     Told { value: i64 },
 }
 
-/// What a metric or a filter says of a bucket.
+/// A metric or filter of a bucket.
 #[derive(Deserialize)]
 struct Part {
     value: Option<Loose>,
     values: Option<Vec<Percentile>>,
     doc_count: Option<i64>,
-    /// The metric itself, within a nested object.
+    /// The metric itself, inside a nested object.
     v: Option<Box<Part>>,
 }
 
@@ -122,7 +141,7 @@ struct Percentile {
     value: Option<Loose>,
 }
 
-/// A number, or nothing: servers write `"NaN"` or `null` where there was nothing to measure.
+/// A number, or nothing: servers write `"NaN"` or `null` if there was nothing to measure.
 struct Loose(Option<f64>);
 
 impl<'de> Deserialize<'de> for Loose {
@@ -150,9 +169,9 @@ impl<'de> Deserialize<'de> for Loose {
     }
 }
 
-pub(super) struct AnswerSeed<'a, 'b> {
-    pub(super) page: &'a mut PageOfBuckets<'b>,
-    pub(super) misfit: &'a Misfits,
+struct AnswerSeed<'a, 'b> {
+    page: &'a mut PageOfBuckets<'b>,
+    misfit: &'a Misfits,
 }
 
 impl<'de> DeserializeSeed<'de> for AnswerSeed<'_, '_> {
@@ -174,9 +193,9 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
         let mut seen = page.shape.whole;
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match &*key {
-                "timed_out" => page.extent.timed_out = map.next_value()?,
-                "_shards" => page.extent.shards = map.next_value()?,
-                "_clusters" => page.extent.clusters = map.next_value()?,
+                "timed_out" => page.envelope.timed_out = map.next_value()?,
+                "_shards" => page.envelope.shards = map.next_value()?,
+                "_clusters" => page.envelope.clusters = map.next_value()?,
                 "hits" => {
                     let hits: Total = map.next_value()?;
                     page.total = match hits.total {
@@ -191,11 +210,11 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        // With no shard there is no aggregation; that is told apart elsewhere.
-        if seen || page.extent.is_of_nothing() {
+        // Without shards there is no aggregation; the envelope shows that.
+        if seen || page.envelope.is_of_nothing() {
             Ok(())
         } else {
-            Err(A::Error::custom("no `aggregations` in the answer"))
+            Err(A::Error::custom("no `aggregations` in the response"))
         }
     }
 }
@@ -208,7 +227,7 @@ enum Level {
     Key,
 }
 
-/// One of the objects on the way down to a bucket's values.
+/// An object on the way to a bucket's values.
 struct ObjectSeed<'a, 'b> {
     page: &'a mut PageOfBuckets<'b>,
     misfit: &'a Misfits,

@@ -1,6 +1,8 @@
-use watchbell_contract::{Column, Duration, NamedFilter, Timestamp, Values};
+use serde_json::{Value, json};
+use watchbell_contract::{Buckets, Calc, Column, Duration, Metric, NamedFilter, Range, Timestamp, Values};
 
-use super::*;
+use super::{read, shape::Shape, *};
+use crate::{mapping::Mapping, resolve::Group};
 
 fn question() -> Buckets {
     let metric = |name: &str, calc| Metric { name: name.into(), field: "ms".into(), calc };
@@ -71,7 +73,7 @@ fn without_groups_and_slices_there_is_one_row() {
     let answer = json!({ "timed_out": false, "_shards": { "total": 1, "failed": 0 },
         "hits": { "total": { "value": 7, "relation": "eq" } },
         "aggregations": { "m0": { "value": 2.5 }, "m1": { "values": [{ "key": 95.0, "value": null }] }, "f0": { "doc_count": 3 } } });
-    let rows = shape(&question).read(answer.to_string().as_bytes()).unwrap().rows;
+    let rows = read::page(&shape(&question), answer.to_string().as_bytes()).unwrap().rows;
     assert_eq!((rows.validate(), &rows.times[..]), (Ok(()), &[5][..]));
     assert_eq!(integers(rows.column("_count").unwrap()), [7]);
     assert_eq!(rows.column("slowest").unwrap().values, Values::Numbers(vec![2.5]));
@@ -91,7 +93,7 @@ fn buckets_become_rows() {
                 { "key": { "t": 60_000, "b0": "b", "b1": 200 }, "doc_count": 1, "f0": { "doc_count": 0 },
                   "m0": { "value": null }, "m1": { "values": [{ "key": 95.0, "value": "NaN" }] } },
             ] } } });
-    let page = shape(&question()).read(answer.to_string().as_bytes()).unwrap();
+    let page = read::page(&shape(&question()), answer.to_string().as_bytes()).unwrap();
     let rows = page.rows;
     assert_eq!((rows.validate(), &rows.times[..]), (Ok(()), &[0, 60_000][..]));
     let names: Vec<_> = rows.columns.iter().map(|column| column.field.as_str()).collect();
@@ -107,14 +109,16 @@ fn buckets_become_rows() {
 
 #[test]
 fn what_is_not_an_aggregation_is_told() {
-    let read = |answer: &str| shape(&question()).read(answer.as_bytes()).map(|_| ()).unwrap_err().to_string();
+    let read = |answer: &str| {
+        read::page(&shape(&question()), answer.as_bytes()).map(|_| ()).unwrap_err().to_string()
+    };
     assert_eq!(
         read(r#"{"_shards":{"total":1},"hits":{}}"#),
-        "the answer is not what was asked for: no `aggregations` in the answer at line 1 column 33"
+        "unexpected response: no `aggregations` in the response at line 1 column 33"
     );
     assert_eq!(
         read(r#"{"_shards":{"total":1},"aggregations":{"page":{"buckets":[{"key":{"t":1,"b1":"x"}}]}}}"#),
-        "the answer is not what was asked for: field `code`: text where an integer was expected"
+        "unexpected response: field `code`: text where an integer was expected"
     );
 }
 
@@ -126,6 +130,6 @@ fn text_without_a_keyword_cannot_be_counted_by() {
     let error = groups(&buckets, &mapping).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "field `host` is of type text, which cannot be counted by or searched for exactly"
+        "field `host` is of type text, which supports neither exact search nor aggregation"
     );
 }

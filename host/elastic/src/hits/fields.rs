@@ -3,9 +3,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::Misfits;
 use crate::{
-    columns::{ColumnBuilder, Misfit},
+    columns::{ColumnBuilder, Misfit, Misfits},
     plan::{FieldPlan, Source},
 };
 
@@ -14,7 +13,7 @@ pub(super) struct FieldsSeed<'a> {
     pub(super) columns: &'a mut [ColumnBuilder],
     pub(super) row: usize,
     pub(super) misfit: &'a Misfits,
-    /// Whether any column lies below a nested object.
+    /// Whether any column is inside a nested object.
     pub(super) nested: bool,
 }
 
@@ -34,7 +33,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { plan, columns, row, misfit, nested } = self;
-        // Servers name fields in the same order in every hit.
+        // Servers return fields in the same order in every hit.
         let mut hint = 0;
         while let Some(found) = map.next_key_seed(FieldSeed { plan, hint, nested })? {
             match found {
@@ -51,7 +50,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_> {
                     map.next_value_seed(NestedSeed { below: &below, columns: &mut *columns, misfit })?;
                     below.iter().for_each(|&(column, _)| columns[column].end(starts[column]));
                 }
-                // A field that nobody asked for, or one named twice: the first one counts.
+                // An unrequested or repeated field: the first one counts.
                 Found::Column(_) | Found::None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -93,7 +92,7 @@ impl Visitor<'_> for FieldSeed<'_> {
     fn visit_str<E>(self, key: &str) -> Result<Found, E> {
         let columns = &self.plan.columns;
         let is = |column: &usize| {
-            // Nested fields too: Elasticsearch before 7.11 and OpenSearch return them flat.
+            // Also nested fields: Elasticsearch before 7.11 and OpenSearch return them flat.
             columns[*column].name == key
                 && matches!(
                     columns[*column].source,
@@ -181,7 +180,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// Objects below a nested one; `below` holds the columns and what is left of their paths.
+/// Objects inside a nested one; `below` has the columns and the rest of their paths.
 struct NestedSeed<'a> {
     below: &'a [(usize, &'a str)],
     columns: &'a mut [ColumnBuilder],

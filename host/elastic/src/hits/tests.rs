@@ -130,7 +130,7 @@ fn faults_name_what_is_wrong() {
     assert_eq!(of(json!({ "x": ["fast"] })), "field `x`: text where a number was expected");
     assert_eq!(of(json!({ "ok": [2] })), "field `ok`: a number where a boolean was expected");
     assert_eq!(of(json!({ "host": [{ "a": 1 }] })), "field `host`: an object where a value was expected");
-    assert_eq!(fault(b"{}"), "no `hits` in the answer at line 1 column 2");
+    assert_eq!(fault(b"{}"), "no `hits` in the response at line 1 column 2");
     assert_eq!(fault(b"<html>"), "expected value at line 1 column 1");
     assert!(fault(b"{\"hits\":{\"hits\":[{\"_id\":\"\xff\"}]}}").starts_with("not utf-8: "));
     assert!(fault(answer(json!([{ "_id": "a" }])).as_bytes()).starts_with("a hit without `sort`"));
@@ -148,7 +148,7 @@ fn a_partial_answer_is_an_error_with_its_reason() {
         let plan = plan();
         super::read(body.as_bytes(), &plan, &mut PageBuilder::new(&plan))
             .unwrap()
-            .extent
+            .envelope
             .check()
             .unwrap_err()
             .to_string()
@@ -160,10 +160,10 @@ fn a_partial_answer_is_an_error_with_its_reason() {
         "2 of 5 shards failed: `x-1`: illegal_argument_exception: Text fields are not optimised"
     );
     let body = r#"{"timed_out":true,"_shards":{"total":5,"failed":0},"hits":{"hits":[]}}"#;
-    assert_eq!(read(body), "the search timed out on the server, its answer is partial");
+    assert_eq!(read(body), "the search timed out on the server; its answer is partial");
 }
 
-/// What a row was made of, to be told back from columns.
+/// What a row was made of, to compare with its columns.
 type Made = (i64, Vec<String>, Vec<i64>, Option<bool>);
 
 fn made() -> impl Strategy<Value = Vec<Made>> {

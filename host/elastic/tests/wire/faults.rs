@@ -61,7 +61,7 @@ async fn a_search_that_timed_out_is_too_large() {
     let error = fault(&fake).await;
     assert_eq!(
         error.to_string(),
-        format!("{PLACE}the search timed out on the server, its answer is partial")
+        format!("{PLACE}the search timed out on the server; its answer is partial")
     );
     assert_eq!(error.class(), Class::Slow);
 }
@@ -75,7 +75,7 @@ async fn missing_indices_must_be_asked_to_be_ignored() {
     let fake = Fake::start(move |_| missing()).await;
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}no such index: no such index [logs]"));
 
-    // A wildcard that matches nothing is no error to the server.
+    // To the server a wildcard without a match is not an error.
     let fake = Fake::start(|_| Reply::Json(200, json!({ "indices": [], "fields": {} }))).await;
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}no such index"));
     let mut lenient = target();
@@ -84,7 +84,7 @@ async fn missing_indices_must_be_asked_to_be_ignored() {
     assert_eq!(answer.next().await.unwrap(), None);
     assert!(fake.seen().last().unwrap().path.ends_with("&ignore_unavailable=true"));
 
-    // Gone after its fields were learnt.
+    // Gone after its fields were learned.
     let fake =
         searches(|| Reply::Json(200, envelope(vec![], json!({ "_shards": { "total": 0, "failed": 0 } }))))
             .await;
@@ -130,7 +130,7 @@ async fn an_index_that_vanished_is_no_empty_answer_in_a_context_either() {
 async fn a_cluster_passed_over_is_a_partial_answer() {
     let clusters = || json!({ "_clusters": { "total": 2, "successful": 1, "skipped": 1 } });
     let fake = searches(move || Reply::Json(200, envelope(vec![], clusters()))).await;
-    let expected = "1 of 2 clusters were passed over, the answer is partial";
+    let expected = "1 of 2 clusters were skipped; the answer is partial";
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}{expected}"));
     let mut counted = question(&[]);
     counted.ask = Ask::Buckets(Buckets::default());
@@ -152,7 +152,7 @@ async fn mappings_that_disagree_are_told_before_a_search() {
         Reply::Json(200, json!({ "indices": ["logs-1", "logs-2"], "fields": fields }))
     })
     .await;
-    let expected = "field `host` is keyword in `logs-1`, long in `logs-2` in the indices asked; ask for indices that agree";
+    let expected = "field `host` has conflicting types: keyword in `logs-1`, long in `logs-2`; choose indices whose mappings agree";
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}{expected}"));
     assert_eq!(fake.lines(), ["GET /logs-*/_field_caps"]);
     let mut other = target();
@@ -168,13 +168,13 @@ async fn mappings_that_disagree_are_told_before_a_search() {
 async fn a_proxy_page_is_not_an_answer() {
     let html = || vec![("content-type", "text/html".to_owned())];
     let fake = searches(move || Reply::Full(200, html(), b"<html>Please  log in</html>".into())).await;
-    let expected = "the answer is not json but text/html: <html>Please log in</html>";
+    let expected = "the response is text/html, not JSON: <html>Please log in</html>";
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}{expected}"));
     // Nor is one that claims to be json.
     let fake =
         searches(|| Reply::Full(200, vec![("content-type", "application/json".into())], b"<html>".into()))
             .await;
-    let expected = "the answer is not what was asked for: expected value at line 1 column 1";
+    let expected = "unexpected response: expected value at line 1 column 1";
     assert_eq!(fault(&fake).await.to_string(), format!("{PLACE}{expected}"));
 }
 
@@ -208,7 +208,7 @@ async fn a_page_too_large_is_asked_in_parts_and_then_told() {
     let mut config = config(&[&fake]);
     config.page_bytes_max = 4_096;
     let error = pages(&Cluster::new(config).unwrap(), &question(&["host"])).await.unwrap_err();
-    let expected = "the answer of 5000 bytes is larger than 4096; lower `page_hits` or ask for fewer fields";
+    let expected = "the response has 5000 bytes, more than 4096; lower `page_hits` or ask for fewer fields";
     assert_eq!((error.to_string(), error.class()), (format!("{PLACE}{expected}"), Class::TooLarge));
     let sizes: Vec<_> = fake.seen()[1..].iter().map(|seen| seen.body["size"].as_u64().unwrap()).collect();
     assert_eq!(sizes, [10_000, 2_500, 625, 156, 100]);
@@ -270,7 +270,7 @@ async fn silence_ends_with_the_request_or_the_run() {
     let soon = tokio::time::Instant::now() + std::time::Duration::from_millis(300);
     let mut answer = cluster(&fake).ask(&target(), &question(&["host"]), soon).await.unwrap();
     let error = answer.next().await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{PLACE}the run's time is over"));
+    assert_eq!(error.to_string(), format!("{PLACE}the run's deadline has passed"));
     assert_eq!(error.class(), Class::Slow);
     assert_eq!(answer.next().await.unwrap(), None, "an error ends the answer");
 }

@@ -360,7 +360,7 @@ async fn buckets_of_indices_that_disagree_add_up() {
     let error = crate::pages(&cluster, &counted(&["user"], &[("ms", Calc::Cardinality)])).await.unwrap_err();
     assert_eq!(
         refusal(error),
-        "the question cannot be asked: its indices disagree about its fields, and a cardinality (`cardinality of ms`) of each group of them cannot be added up; ask for indices that agree"
+        "the query cannot be run: its indices map its fields differently, and a cardinality (`cardinality of ms`) cannot be combined across them; choose indices whose mappings agree"
     );
 }
 
@@ -370,7 +370,7 @@ async fn words_and_numbers_are_refused() {
         caps(&["logs-1", "logs-2"], &[("code", &[("keyword", &["logs-1"]), ("long", &["logs-2"])])])
     })
     .await;
-    let told = "field `code` is keyword in `logs-1`, long in `logs-2` in the indices asked; ask for indices that agree";
+    let told = "field `code` has conflicting types: keyword in `logs-1`, long in `logs-2`; choose indices whose mappings agree";
     for asked in [question(&["code"]), counted(&["code"], &[]), counted(&[], &[("code", Calc::Sum)])] {
         assert_eq!(refusal(pages(&cluster(&fake), &asked).await.unwrap_err()), told);
     }
@@ -424,7 +424,7 @@ async fn nested_fields_are_reached_or_refused() {
     assert!(found.contains(&&terms) && found.contains(&&within), "{clauses}");
 
     let error = refusal(pages(&cluster, &counted(&["items.sku"], &[])).await.unwrap_err());
-    let told = "the question cannot be asked: field `items.sku` lies in the nested object `items`, which cannot be counted by";
+    let told = "the query cannot be run: field `items.sku` is inside the nested object `items`; nested fields cannot be group keys";
     assert_eq!(error, told);
 }
 
@@ -436,7 +436,7 @@ async fn filters_that_do_not_reach_a_nested_object_are_refused() {
     })
     .await;
     let cluster = cluster(&fake);
-    let told = "the question cannot be asked: its filter names `items.sku`, which lies in the nested object `items`, and finds nothing there; write it in Query DSL: `nested: { path: items, query: … }`";
+    let told = "the query cannot be run: its filter names `items.sku` inside the nested object `items`, where it would match nothing; write it in Query DSL: `nested: { path: items, query: … }`";
     let mut of_question = question(&[]);
     of_question.filter = Some("host:a AND items.sku:bad".into());
     assert_eq!(refusal(pages(&cluster, &of_question).await.unwrap_err()), told);
@@ -477,5 +477,5 @@ async fn an_index_without_documents_has_no_data_and_no_time_field() {
     // With documents, a time field that no index knows is not the one that was meant.
     documents.store(true, Ordering::SeqCst);
     let error = refusal(pages(&cluster, &question(&["host"])).await.unwrap_err());
-    assert_eq!(error, "time field `@timestamp` is in no mapping of the indices asked");
+    assert_eq!(error, "time field `@timestamp` is not mapped in any of the indices");
 }

@@ -1,15 +1,16 @@
 //! The client against servers written by hand, over real sockets on loopback.
-mod fake; // an HTTP server that says what a test wants it to say
+mod fake; // an HTTP server whose responses a test chooses
 mod library; // a search server of a few documents behind it
-mod paging; // to the end, in order, whichever way the server continues
-mod faults; // every way to fail, and its exact words
-mod whole; // no part of an answer is taken for all of it
-mod owners; // whose doing a refusal is
+mod paging; // to the end, in order, however the server continues
+mod faults; // every failure, and its exact message
+mod whole; // no partial answer passes for a complete one
+mod owners; // the class of a refusal
 mod nodes; // several nodes, retries, concurrency
 mod tls; // authorities, certificates, credentials, compression
 mod asks; // the other questions
 mod fields; // fields as the indices have them
 mod reached; // and indices behind an alias
+mod documents; // creating documents
 
 use std::time::Duration;
 

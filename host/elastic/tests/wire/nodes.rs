@@ -42,7 +42,7 @@ async fn what_passes_is_tried_again() {
     }
     let fake = recovering(1, 500, &[]).await;
     let error = pages(&cluster(&fake), &question(&["host"])).await.unwrap_err();
-    assert!(error.to_string().ends_with("unavailable (500): an answer says: busy"), "{error}");
+    assert!(error.to_string().ends_with("unavailable (500): response: busy"), "{error}");
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn retry_after_is_honoured_but_not_past_the_deadline() {
     let start = Instant::now();
     let error = pages(&cluster(&fake), &question(&["host"])).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(5), "nobody waits for what cannot come in time");
-    let expected = "the run's time is over; the last attempt: unavailable (429): an answer says: busy";
+    let expected = "the run's deadline has passed; last attempt: unavailable (429): response: busy";
     assert!(error.to_string().ends_with(expected), "{error}");
     assert_eq!(error.class(), watchbell_elastic::Class::Outside);
 }

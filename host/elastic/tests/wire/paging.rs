@@ -64,7 +64,7 @@ async fn every_server_gives_all_documents_in_one_order() {
 }
 
 #[tokio::test]
-async fn the_way_to_continue_is_learnt_once() {
+async fn the_way_to_continue_is_learned_once() {
     let closings = [
         (Server::Elasticsearch, "POST /logs-*/_pit", "DELETE /_pit"),
         (Server::OpenSearch, "POST /logs-*/_search/point_in_time", "DELETE /_search/point_in_time"),

@@ -104,7 +104,7 @@ async fn filters_that_nobody_tells_are_no_absence_of_filters() {
         "{error}"
     );
     let error = ask(&fake, &["west:logs-*", "prod"]).await.unwrap_err();
-    assert!(error.to_string().contains("only told to those with `view_index_metadata`: no"), "{error}");
+    assert!(error.to_string().contains("needs the privilege `view_index_metadata`: no"), "{error}");
     assert_eq!(asked_shards(&fake), ["/prod/_search_shards"]);
     assert!(searches(&fake).is_empty());
 }

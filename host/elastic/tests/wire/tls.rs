@@ -88,7 +88,7 @@ async fn only_a_trusted_authority_is_believed() {
     config.ca = Some(Authority::new().pem());
     assert!(
         matches!(asked(config.clone()).await, Err(Cause::Connect { .. })),
-        "another authority is no authority"
+        "another authority is not trusted"
     );
     config.ca = Some(authority.pem());
     asked(config).await.unwrap();
@@ -182,5 +182,5 @@ fn what_is_no_certificate_is_told_before_anything_is_sent() {
     assert!(matches!(Cluster::new(identity), Err(ConfigError::Identity { .. })));
     let credentials = ClusterConfig { auth: Auth::Bearer("a\nb".into()), ..config };
     let error = Cluster::new(credentials).unwrap_err().to_string();
-    assert_eq!(error, "cluster `main`: the credentials hold characters that no header may hold");
+    assert_eq!(error, "cluster `main`: the credentials contain characters that are not allowed in a header");
 }

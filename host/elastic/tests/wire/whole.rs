@@ -106,12 +106,12 @@ async fn an_answer_in_part_is_an_error_whatever_was_asked() {
         ),
         (
             |answer| answer["timed_out"] = json!(true),
-            "the search timed out on the server, its answer is partial",
+            "the search timed out on the server; its answer is partial",
             Class::Slow,
         ),
         (
             |answer| answer["_clusters"] = json!({ "total": 2, "successful": 1, "skipped": 0, "partial": 1 }),
-            "1 of 2 clusters were passed over, the answer is partial",
+            "1 of 2 clusters were skipped; the answer is partial",
             Class::Outside,
         ),
     ];
@@ -182,7 +182,7 @@ async fn a_search_that_is_refused_for_missing_shards_waits_for_them() {
     }
 }
 
-/// Elasticsearch 7 and OpenSearch say of an index without its shards that there is no index.
+/// Elasticsearch 7 and OpenSearch report an index without its shards as missing.
 #[tokio::test]
 async fn an_index_that_no_field_is_known_of_may_be_one_without_its_shards() {
     for lenient in [false, true] {
@@ -208,7 +208,7 @@ async fn an_index_that_no_field_is_known_of_may_be_one_without_its_shards() {
     .await;
     let error = pages(&cluster(&fake), &question(&["_id"])).await.unwrap_err();
     assert!(
-        error.to_string().ends_with("shards are missing: 1 indices did not say what fields they have"),
+        error.to_string().ends_with("shards are missing: 1 indices did not report their fields"),
         "{error}"
     );
 }
@@ -226,7 +226,7 @@ async fn a_view_of_a_part_of_the_cluster_is_no_view_of_it() {
     let error =
         view(ClusterView::Health, |_| json!({ "status": "green", "timed_out": true })).await.unwrap_err();
     assert!(
-        error.to_string().ends_with("the view of the cluster is partial: it timed out on the server"),
+        error.to_string().ends_with("the cluster's state is incomplete: the request timed out on the server"),
         "{error}"
     );
     assert_eq!(error.class(), Class::Outside);

@@ -1,5 +1,4 @@
-use super::Own;
-use crate::change::Leftovers;
+use crate::change::{Leftovers, Own};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding, few};
 use crate::node::Node;
@@ -16,7 +15,7 @@ pub(super) fn check(facts: &Facts, node: Option<&Node>, own: Own, found: &mut Ve
     let enabled = facts.settings.get(ENABLE).unwrap_or("all");
     if enabled != "all" && !own.restart && leftovers.restart().is_none() {
         let what = format!("allocation is limited to `{enabled}` ({ENABLE})");
-        let help = format!("if an earlier run left it so: PUT _cluster/settings with `{ENABLE}: null`");
+        let help = format!("if an earlier run left it: PUT _cluster/settings with `{ENABLE}: null`");
         found.push(Finding::stop(Code::AllocationDisabled, what, help));
     }
     let ours = leftovers.drain().map(|drain| drain.node_id.as_str());
@@ -24,20 +23,20 @@ pub(super) fn check(facts: &Facts, node: Option<&Node>, own: Own, found: &mut Ve
         let named = crate::settings::items(value);
         let others: Vec<String> =
             named.into_iter().filter(|one| by != "_id" || Some(one.as_str()) != ours).collect();
-        // The node that is to go may well have been drained by hand.
+        // The node to be replaced may have been drained by hand.
         let others: Vec<String> =
             others.into_iter().filter(|one| !node.is_some_and(|node| matches(node, by, one))).collect();
         if !others.is_empty() {
             let gone = facts.nodes.values().all(|node| !others.iter().any(|one| matches(node, by, one)));
-            let who = if gone { "no node that is here" } else { "nodes that are here" };
+            let who = if gone { "no node of the cluster" } else { "nodes of the cluster" };
             let what = format!("allocation excludes {} ({EXCLUDE}{by}), which matches {who}", few(&others));
-            let help = format!("if an earlier run left it so, take it out of `{EXCLUDE}{by}`");
+            let help = format!("if an earlier run left it, remove it from `{EXCLUDE}{by}`");
             found.push(Finding::stop(Code::AllocationExcluded, what, help));
         }
     }
 }
 
-/// Whether an exclusion's item means `node`; items may hold `*`.
+/// Whether an exclusion's item matches `node`; items may contain `*`.
 fn matches(node: &Node, by: &str, item: &str) -> bool {
     let value = match by {
         "_name" => Some(node.name.as_str()),
@@ -49,7 +48,7 @@ fn matches(node: &Node, by: &str, item: &str) -> bool {
     value.is_some_and(|value| is_like(item, value))
 }
 
-/// Whether `text` matches `pattern`, in which `*` is any number of characters.
+/// Whether `text` matches `pattern`, where `*` stands for any text.
 fn is_like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };

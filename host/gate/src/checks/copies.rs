@@ -8,7 +8,7 @@ use crate::shard::{Copy, CopyState, ShardId};
 pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
     closed(facts, found);
     if let Some(index) = gathered(facts, node) {
-        let what = format!("the shards of index `{index}` have to be on {} (a shrink needs that)", node.name);
+        let what = format!("the shards of index `{index}` must be on {} (a shrink requires it)", node.name);
         let help = "wait for the shrink, or clear `index.routing.allocation.require`";
         found.push(Finding::stop(Code::Resize, what, help));
     }
@@ -46,7 +46,7 @@ pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
         format!("{copies} no other active copy than the one on {}: {}", node.name, few(shards))
     };
     if !never.is_empty() {
-        let help = "replace another node first, so that their replicas find a place, or move them away with `--drain`";
+        let help = "replace another node first, so that their replicas are allocated, or move them away with `--drain`";
         found.push(Finding::stop(Code::OnlyCopy, told(&never), help));
     }
     if !soon.is_empty() {
@@ -54,7 +54,7 @@ pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
     }
 }
 
-/// An active copy that is moving to `node` leaves the place where it counts.
+/// An active copy that is moving to `node` leaves the node where it counts.
 fn is_bound_for(copy: &Copy, node: &Node) -> bool {
     matches!(&copy.state, CopyState::Relocating { to: Some(to), .. } if *to == node.id)
 }
@@ -64,14 +64,14 @@ fn gathered<'a>(facts: &'a Facts, node: &Node) -> Option<&'a str> {
     required.map(|(name, _)| name.as_str())
 }
 
-/// Elasticsearch before 7.2 does not say where the copies of a closed index are, nor does it replace them.
+/// Elasticsearch before 7.2 does not report where copies of a closed index are, nor does it replace them.
 fn closed(facts: &Facts, found: &mut Vec<Finding>) {
     let listed: BTreeSet<&str> = facts.copies.iter().map(|copy| copy.shard.index.as_str()).collect();
     let unlisted: Vec<&str> =
         facts.indices.keys().map(String::as_str).filter(|index| !listed.contains(index)).collect();
     if !unlisted.is_empty() {
         let what =
-            format!("the cluster does not say where the shards of closed indices are: {}", few(&unlisted));
+            format!("the cluster does not report where the shards of closed indices are: {}", few(&unlisted));
         found.push(Finding::stop(Code::ClosedIndex, what, "open them, or take a snapshot and delete them"));
     }
 }

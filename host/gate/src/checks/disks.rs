@@ -9,7 +9,7 @@ use crate::shard::{Copy, ShardId};
 const AWARENESS: &str = "cluster.routing.allocation.awareness.";
 const HELP: &str = "free disk space, or add a node first";
 
-/// Whether the nodes that would take over what `node` holds have room for it. What of it can go to another node is
+/// Whether the nodes that would take over what `node` holds have room for it. How much of it can go to another node is
 /// estimated by the number of shards, each counted with their mean size.
 pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
     let marks = match Watermarks::of(&facts.settings) {
@@ -17,7 +17,7 @@ pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
         Ok(None) => return,
         Err(setting) => {
             let what = format!("`{setting}` is `{}`", facts.settings.get(&setting).unwrap_or_default());
-            found.push(Finding::unknown(Code::Setting, what, "this is not a watermark: correct it"));
+            found.push(Finding::unknown(Code::Setting, what, "not a valid watermark: correct it"));
             return;
         }
     };
@@ -29,14 +29,14 @@ pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
             Room::Bytes(bytes) if takeover.nodes.contains(&other.id) => room = room.saturating_add(bytes),
             Room::Bytes(_) => {}
             Room::AboveLow => full.push(told(other, disk, "low")),
-            // These stop the cluster from working whichever node goes.
+            // These stop the cluster from working whichever node leaves.
             Room::AboveHigh => found.push(Finding::stop(Code::Disk, told(other, disk, "high"), HELP)),
             Room::AboveFlood => found.push(Finding::stop(Code::Disk, told(other, disk, "flood-stage"), HELP)),
         }
     }
     if room < takeover.bytes {
         let what = format!(
-            "{} holds {} that would be allocated elsewhere, and the nodes that can take it have room for {}",
+            "{} holds {} that would be allocated elsewhere, but the nodes that can take it have room for only {}",
             node.name,
             shown(takeover.bytes),
             shown(room)
@@ -59,7 +59,7 @@ fn told(node: &Node, disk: &Disk, mark: &str) -> String {
     )
 }
 
-/// What the cluster would allocate elsewhere if a node went, and where to.
+/// What the cluster would allocate elsewhere if a node left, and where.
 #[derive(Default)]
 struct Takeover {
     bytes: u64,
@@ -85,7 +85,7 @@ impl Takeover {
             let copies = 1 + facts.indices.get(&shard.index).map_or(0, |index| index.replicas as usize);
             let takes = |other: &&&Node| {
                 holders.iter().all(|holder| holder.id != other.id)
-                    // Newer data is not put on older nodes.
+                    // Newer data is not allocated to older nodes.
                     && holders.iter().map(|holder| holder.version).min().is_none_or(|least| other.version >= least)
                     && zones.let_take(other, holders, copies)
             };
@@ -99,7 +99,7 @@ impl Takeover {
     }
 }
 
-/// The attributes over which copies are spread, with how many values each has once a node is gone.
+/// The awareness attributes, with the number of values each has once a node is gone.
 struct Zones(Vec<(String, usize)>);
 
 impl Zones {

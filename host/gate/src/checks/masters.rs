@@ -20,29 +20,29 @@ pub(super) fn check(facts: &Facts, node: &Node, found: &mut Vec<Finding>) {
         None => minimum(facts, node, others().filter(|other| other.is_master_eligible()).count(), found),
     }
     if facts.master.as_ref() == Some(&node.id) {
-        let what = format!("{} is the elected master: the others will elect another", node.name);
+        let what = format!("{} is the elected master: the others will elect a new one", node.name);
         found.push(Finding::note(Code::ElectedMaster, what));
     }
 }
 
-/// A master is elected by more than half of the voting configuration; nodes that are gone count as votes not given.
+/// Electing a master takes more than half of the voting configuration; absent nodes cannot vote.
 fn quorum(facts: &Facts, node: &Node, voting: &Voting, found: &mut Vec<Finding>) {
     for configuration in [&voting.committed, &voting.accepted] {
         if configuration.is_empty() {
             let help = "this user needs the privilege to read the cluster's state";
-            found.push(Finding::unknown(Code::Quorum, "the voting configuration is not known", help));
+            found.push(Finding::unknown(Code::Quorum, "the voting configuration is unknown", help));
             return;
         }
         let stays = |id: &&NodeId| **id != node.id && facts.nodes.contains_key(id);
         let left = configuration.iter().filter(stays).count();
         if left * 2 <= configuration.len() {
             let what = format!(
-                "without {} there are {left} of {} nodes of the voting configuration, too few to elect a master",
+                "without {} only {left} of {} nodes of the voting configuration remain, too few to elect a master",
                 node.name,
                 configuration.len()
             );
             let help = format!(
-                "bring the missing master-eligible nodes back, or let it go first: POST _cluster/voting_config_exclusions?node_names={}",
+                "bring the missing master-eligible nodes back, or remove it from the voting configuration first: POST _cluster/voting_config_exclusions?node_names={}",
                 node.name
             );
             found.push(Finding::stop(Code::Quorum, what, help));
@@ -57,7 +57,7 @@ fn quorum(facts: &Facts, node: &Node, voting: &Voting, found: &mut Vec<Finding>)
         .collect();
     if !stale.is_empty() {
         let what = format!("nodes are excluded from voting: {}", stale.join(", "));
-        let help = "once they are gone or back for good: DELETE _cluster/voting_config_exclusions";
+        let help = "once they have left or returned for good: DELETE _cluster/voting_config_exclusions";
         found.push(Finding::note(Code::VotingExclusions, what).with_help(help));
     }
 }

@@ -18,12 +18,15 @@ pub(super) fn check(facts: &Facts, found: &mut Vec<Finding>) {
     }
     tasks(facts, found);
     if !facts.snapshots.is_empty() {
-        let what = format!("a snapshot is under way: {}", few(&facts.snapshots));
-        let help = "wait for it, or stop it: a shard that goes meanwhile is missing in it";
+        let what = format!("a snapshot is in progress: {}", few(&facts.snapshots));
+        let help = "wait for it, or stop it: it will lack any shard that goes away meanwhile";
         found.push(Finding::wait(Code::Snapshot, what).with_help(help));
     }
     if !facts.restores.is_empty() {
-        found.push(Finding::wait(Code::Restore, format!("a restore is under way: {}", few(&facts.restores))));
+        found.push(Finding::wait(
+            Code::Restore,
+            format!("a restore is in progress: {}", few(&facts.restores)),
+        ));
     }
     resizes(facts, found);
 }
@@ -45,7 +48,7 @@ fn resizes(facts: &Facts, found: &mut Vec<Finding>) {
     let targets: BTreeSet<&str> = unfinished.map(|copy| copy.shard.index.as_str()).collect();
     for target in targets {
         if let Some(source) = facts.indices.get(target).and_then(|index| index.resize_source.as_ref()) {
-            let what = format!("index `{target}` is being made from `{source}` (shrink, split or clone)");
+            let what = format!("index `{target}` is being created from `{source}` (shrink, split or clone)");
             found.push(Finding::wait(Code::Resize, what));
         }
     }

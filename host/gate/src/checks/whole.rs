@@ -3,7 +3,7 @@ use crate::finding::{Code, Finding};
 
 pub(super) fn check(facts: &Facts, found: &mut Vec<Finding>) {
     for doubt in &facts.doubts {
-        let help = "look again; if it stays, look at the node or the proxy that answers";
+        let help = "try again; if it persists, check the node or proxy that responds";
         found.push(Finding::unknown(Code::Doubt, doubt.clone(), help));
     }
     if facts.master.is_none() {

@@ -1,4 +1,4 @@
-//! The cluster's state, which the master keeps as a whole: nodes, copies and indices are of one moment.
+//! The cluster's state, which the master keeps as a whole: nodes, copies and indices are from one moment.
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -129,7 +129,7 @@ impl State {
     pub(super) fn read(body: &[u8]) -> Result<Self, Unreadable> {
         let wire: Wire = Unreadable::parse(ANSWER, body)?;
         if wire.nodes.is_empty() {
-            return Err(Unreadable::new(ANSWER, "it names no node"));
+            return Err(Unreadable::new(ANSWER, "it lists no nodes"));
         }
         let copies =
             wire.routing_table.indices.into_values().flat_map(|index| index.shards.into_values().flatten());
@@ -143,7 +143,7 @@ impl State {
         if let Some(copy) = copies.iter().find(|copy| !indices.contains_key(&copy.shard.index)) {
             return Err(Unreadable::new(
                 ANSWER,
-                format!("index `{}` has shards and no settings", copy.shard.index),
+                format!("index `{}` has shards but no settings", copy.shard.index),
             ));
         }
         Ok(Self {
@@ -164,7 +164,8 @@ impl WireCopy {
     fn read(self) -> Result<Copy, Unreadable> {
         let Self { index, shard, primary, state, node, relocating_node, recovery_source, unassigned_info } =
             self;
-        let missing = || Unreadable::new(ANSWER, format!("a copy of {index}[{shard}] is {state} on no node"));
+        let missing =
+            || Unreadable::new(ANSWER, format!("a copy of {index}[{shard}] is {state} but on no node"));
         let on = node.map(NodeId).ok_or_else(missing);
         let state = match state.as_str() {
             "UNASSIGNED" => {
@@ -175,7 +176,7 @@ impl WireCopy {
             "INITIALIZING" => CopyState::Initializing { node: on? },
             "STARTED" => CopyState::Started { node: on? },
             "RELOCATING" => CopyState::Relocating { node: on?, to: relocating_node.map(NodeId) },
-            other => return Err(Unreadable::new(ANSWER, format!("`{other}` is not the state of a shard"))),
+            other => return Err(Unreadable::new(ANSWER, format!("`{other}` is not a shard state"))),
         };
         let shard = ShardId { index, number: shard };
         Ok(Copy { shard, primary, state, recovery: recovery_source.map(|source| source.r#type) })
@@ -216,7 +217,7 @@ impl Coordination {
 }
 
 impl InProgress {
-    /// What has ended is kept for a moment.
+    /// Finished entries are kept for a moment.
     fn under_way(self) -> Vec<String> {
         let ended = ["SUCCESS", "FAILED", "FAILURE", "PARTIAL", "MISSING"];
         let open = self.snapshots.into_iter().filter(|entry| !ended.contains(&entry.state.as_str()));

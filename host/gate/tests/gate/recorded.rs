@@ -1,4 +1,4 @@
-//! What real servers answered in situations that the gate has to tell apart: `tests/cases/gate`.
+//! Responses of real servers in situations that the gate must tell apart: `tests/cases/gate`.
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -85,7 +85,7 @@ fn play(seed: u64) -> Result<Outcome, String> {
     Err("it does not end".into())
 }
 
-/// Why `Safe` is wrong, as the promise has it: read from the cluster as it is, not from what was told of it.
+/// Why `Safe` is wrong by the promise: judged from the cluster itself, not from its responses.
 fn wrong(model: &Model, node: Option<&str>, lies: &[String]) -> Result<(), String> {
     for shard in &model.shards {
         let started = |copy: &Copy| matches!(copy.place, Place::Started(_));

@@ -20,7 +20,7 @@ struct World {
     told: Vec<String>,
 }
 
-/// What the caller does when it is told.
+/// What the caller does once told to.
 #[derive(Clone, Copy, PartialEq)]
 enum Caller {
     Acts,
@@ -149,7 +149,7 @@ fn a_drain_empties_the_node_and_leaves_no_trace() {
     let mut world = world();
     let verdict = world.drain("a", false, Caller::Acts);
     assert_eq!(verdict.outcome, Outcome::Safe, "{verdict:#?}");
-    assert_eq!(world.told, ["a holds no shard: terminate it now"]);
+    assert_eq!(world.told, ["a holds no shards: terminate it now"]);
     assert_eq!((&world.model.persistent, world.writes), (&json!({}), 2));
 }
 
@@ -157,7 +157,7 @@ fn a_drain_empties_the_node_and_leaves_no_trace() {
 fn what_others_exclude_stays_excluded() {
     let mut world = world();
     world.model.transient = json!({ EXCLUDE: "id-gone" });
-    // An exclusion of another is in the way of a verdict, and of a drain.
+    // Another exclusion prevents a verdict, and a drain.
     assert_eq!(world.drain("a", true, Caller::Sleeps).outcome, Outcome::NotSafe);
     world.model.transient = json!({});
     assert_eq!(world.drain("a", true, Caller::Sleeps).outcome, Outcome::Safe);
@@ -203,7 +203,7 @@ fn what_a_crash_left_is_found_refused_and_resumed() {
     // As after a crash: exclusion and mark are there, and nobody is at work.
     let other = world.drain("b", false, Caller::Acts);
     assert_eq!((other.outcome, other.findings[0].code), (Outcome::NotSafe, Code::Leftover), "{other:#?}");
-    assert!(other.findings[0].what.contains("begun 2026-11-30T06:00:00Z on deployer"), "{other:#?}");
+    assert!(other.findings[0].what.contains("started 2026-11-30T06:00:00Z on deployer"), "{other:#?}");
     assert_eq!(world.model.persistent[EXCLUDE], "id-a", "it is not ended by another's refusal");
     let same = world.drain("a", false, Caller::Acts);
     assert_eq!((same.outcome, &world.model.persistent), (Outcome::Safe, &json!({})), "{same:#?}");

@@ -11,11 +11,11 @@ use crate::search::no_field_data;
 use crate::value::{Value, scalar_text};
 
 pub(super) struct Column<'a> {
-    /// Per index; `None` where the field is not mapped.
+    /// Per index; `None` if the field is not mapped.
     ids: Vec<Option<FieldId>>,
-    /// The first mapping's field stands for all.
+    /// The field of the first mapping stands for all.
     pub(super) field: Option<&'a Field>,
-    /// What documents without the field count as.
+    /// The value for documents without the field.
     missing: Option<Value>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Column<'a> {
         }
         column.missing = match (missing, column.field) {
             (Some(json), Some(field)) => Some(field.coerce(json).map_err(Refusal::illegal)?),
-            // Without a mapping it is a word, until an aggregation asks for more.
+            // Without a mapping it is a keyword, until an aggregation needs more.
             (Some(json), None) => scalar_text(json).map(|text| Value::Str(text.into())),
             (None, _) => None,
         };
@@ -62,12 +62,12 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// As `values`, without what stands in for those that are missing.
+    /// As `values`, without the replacement for missing ones.
     pub(super) fn of<'d>(&self, shard: u32, document: &'d Document) -> &'d [Value] {
         self.ids[shard as usize].map_or(&[][..], |id| document.values(id))
     }
 
-    /// Servers count the keys of flattened objects wrongly there: all of them, or none.
+    /// Servers miscount the keys of flattened objects there: all of them, or none.
     pub(super) fn unkeyed(self, agg: &str) -> Answer<Self> {
         match self.field.filter(|field| field.is_hidden()) {
             Some(field) => Err(Refusal::unmodelled(format!(
@@ -78,7 +78,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Numbers, or a refusal in the words of that aggregation.
+    /// Numbers, or a refusal in the aggregation's words.
     pub(super) fn numeric(mut self, path: &str, agg: &str) -> Answer<Self> {
         if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {
             let number = text.trim().parse().map_err(|_| {
@@ -95,7 +95,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Dates, or numbers that stand for them.
+    /// Dates, or numbers that represent them.
     pub(super) fn dates(mut self, path: &str, agg: &str) -> Answer<Self> {
         if let (None, Some(Value::Str(text))) = (self.field, &self.missing) {
             let at = match text.parse::<f64>() {
@@ -111,7 +111,7 @@ impl<'a> Column<'a> {
         self.numeric(path, agg)
     }
 
-    /// `key`, and `key_as_string` for what is a number inside and text outside.
+    /// `key`, and `key_as_string` for values that are numbers inside and text outside.
     pub(super) fn key(&self, value: &Value, format: Option<&Formats>) -> Map<String, Json> {
         let mut key = Map::new();
         let shown = match (self.field, value) {
@@ -140,13 +140,13 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// What a metric shows beside a number that stands for a date.
+    /// What a metric shows beside a number that represents a date.
     pub(super) fn as_string(&self, number: f64) -> Option<String> {
         let field = self.field.filter(|field| field.kind.is_date())?;
         Some(field.formats.print(field.nanos(number as i64), &Zone::UTC))
     }
 
-    /// What several metrics at once show beside a number that stands for something else.
+    /// What several metrics at once show beside a number that represents something else.
     pub(super) fn beside(&self, number: f64) -> Option<Json> {
         match self.field?.kind {
             Kind::Boolean => Some((number != 0.0).into()),

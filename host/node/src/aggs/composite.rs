@@ -1,4 +1,4 @@
-//! Buckets per combination of sources, in pages.
+//! A bucket per combination of sources, paged.
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(super) struct Source {
     pub(super) missing_first: Option<bool>,
 }
 
-/// What values are brought together by.
+/// How values are grouped.
 #[derive(Clone, Debug)]
 pub(super) enum Steps {
     /// Each value by itself.
@@ -112,7 +112,7 @@ impl Source {
             },
             (Steps::Numbers(_), Value::Double(start)) => (*start).into(),
             _ => match (column.field, value) {
-                // Keys of dates are numbers unless a format was asked for.
+                // Date keys are numbers unless a format was requested.
                 (Some(field), Value::Long(n)) if field.kind.is_date() && self.format.is_none() => {
                     column.millis(value).unwrap_or(*n).into()
                 }
@@ -139,7 +139,7 @@ impl Source {
                 field.instant(from_millis(number.as_i64().ok_or_else(failed)?)).map_err(|_| failed())?
             }
             (Steps::Values, json, Some(field)) => field.coerce(json).map_err(|_| failed())?,
-            // No index has the field, so that no bucket follows whatever is said here.
+            // No index has the field, so no bucket follows in any case.
             (Steps::Values, json, None) => Value::Str(json.to_string().into()),
             _ => return Err(failed()),
         };

@@ -1,4 +1,4 @@
-//! A bucket per slice of time, or of numbers.
+//! A bucket per interval of time or of numbers.
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
@@ -18,12 +18,12 @@ pub(super) enum Interval {
 }
 
 impl Interval {
-    /// The start of the slice that holds `at`; all in milliseconds.
+    /// The start of the interval that contains `at`; all in milliseconds.
     pub(super) fn floor(self, at: i64, offset: i64, zone: &Zone) -> i64 {
         let moved = at.saturating_sub(offset);
         let start = match self {
             Self::Fixed(span) => {
-                // Fixed slices are counted on the local clock.
+                // Fixed intervals are counted on the local clock.
                 let shift = zone.offset_at(moved.div_euclid(1_000)).saturating_mul(1_000);
                 let local = moved.saturating_add(shift);
                 local - local.rem_euclid(span) - shift
@@ -37,7 +37,7 @@ impl Interval {
         match self {
             Self::Fixed(span) => {
                 let next = start.saturating_add(span);
-                // A change of the clock in between moves the next start with it.
+                // A clock change in between moves the next start.
                 let rounded = self.floor(next, offset, zone);
                 if rounded > start { rounded } else { next }
             }

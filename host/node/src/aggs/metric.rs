@@ -1,4 +1,4 @@
-//! Aggregations that come to a number, or to a few.
+//! Aggregations that result in one or a few numbers.
 use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json, json};
@@ -24,11 +24,11 @@ pub(super) enum Calc {
     Sum,
     ValueCount,
     Stats,
-    /// How many deviations away the bounds lie.
+    /// How many deviations away the bounds are.
     ExtendedStats(f64),
-    /// Exact; Elasticsearch is exact as well up to its precision threshold.
+    /// Exact, as Elasticsearch is up to its precision threshold.
     Cardinality,
-    /// Interpolated between neighbours, as a t-digest that still holds every value does.
+    /// Interpolated between neighbours, like a t-digest that still holds every value.
     Percentiles {
         percents: Vec<f64>,
         keyed: bool,
@@ -83,7 +83,7 @@ impl Metric {
             Calc::Stats => {
                 let mut shown = stats(numbers());
                 for key in ["min", "max", "avg", "sum"] {
-                    // Of nothing there is nothing to say beside it.
+                    // Without values nothing is shown beside it.
                     let number = shown.get(key).and_then(Json::as_f64).filter(|_| numbers().next().is_some());
                     if let Some(text) = number.and_then(|number| column.beside(number)) {
                         shown.insert(format!("{key}_as_string"), text);
@@ -137,7 +137,7 @@ fn stats(numbers: impl Iterator<Item = f64> + Clone) -> Map<String, Json> {
     shown
 }
 
-/// Variances and deviations, of the population and of a sample of it. Of one number a sample has none: `NaN`.
+/// Variances and deviations, of the population and of a sample. A sample of one value has none: `NaN`.
 fn spread(numbers: impl Iterator<Item = f64> + Clone, sigma: f64) -> Map<String, Json> {
     let count = numbers.clone().count() as f64;
     let total = sum(numbers.clone());
@@ -168,7 +168,7 @@ fn spread(numbers: impl Iterator<Item = f64> + Clone, sigma: f64) -> Map<String,
     out
 }
 
-/// Compensated, as Elasticsearch sums.
+/// Compensated summation, as in Elasticsearch.
 fn sum(numbers: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0f64, 0.0f64);
     for number in numbers {
@@ -180,7 +180,7 @@ fn sum(numbers: impl Iterator<Item = f64>) -> f64 {
     sum
 }
 
-/// The value at a rank between neighbours, each of which stands in the middle of its own step.
+/// The value at a rank between neighbours, each of which is in the middle of its own step.
 fn percentile(sorted: &[f64], percent: f64) -> Option<f64> {
     let (first, last) = (*sorted.first()?, *sorted.last()?);
     let rank = percent / 100.0 * sorted.len() as f64 - 0.5;

@@ -44,7 +44,7 @@ impl MultiTerms {
         let mut places: HashMap<Vec<Term<'_>>, usize> = HashMap::new();
         let mut buckets: Vec<Bucket<'_>> = Vec::new();
         for entry in entries {
-            // A document counts once per combination; values come in order, so that equal ones are neighbours.
+            // A document counts once per combination; values are sorted, so equal ones are neighbours.
             let mut combined: Vec<Vec<&Value>> = vec![Vec::new()];
             for column in &columns {
                 let mut values: Vec<&Value> = column.values(entry).iter().collect();
@@ -97,7 +97,7 @@ impl MultiTerms {
             let keys = keys.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal);
             self.order.compare(&a.shown, &b.shown, counts, keys)
         });
-        // A shard counts what it leaves out; what then has too few documents is left out uncounted.
+        // A shard counts what it omits; documents that are then too few are omitted uncounted.
         let (handed, unsure) = self.order.handed_over(self.size, self.shard_size);
         let error = if unsure && buckets.len() >= handed { -1 } else { 0 };
         let count = |left: &[Bucket<'_>]| left.iter().map(|bucket| bucket.entries.len()).sum::<usize>();

@@ -1,4 +1,4 @@
-//! What is made of finished buckets: some left out, put in another order, or given one more number.
+//! Pipeline aggregations: select buckets, reorder them, or add a number.
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value as Json, json};
@@ -21,7 +21,7 @@ pub(super) enum Pipeline {
 pub(super) struct Formula {
     pub(super) paths: Vec<(String, String)>,
     pub(super) script: Script,
-    /// A number that is missing counts as zero instead of as none.
+    /// A missing number counts as zero instead of being missing.
     pub(super) zeros: bool,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Sort {
     pub(super) size: Option<usize>,
 }
 
-/// The number at a path such as `errors>_count`, `took.avg` or `p.95`; `None` where the bucket has none there.
+/// The number at a path such as `errors>_count`, `took.avg` or `p.95`; `None` if the bucket has none there.
 pub(super) fn number_at(bucket: &Bucket, path: &str) -> Option<f64> {
     let (outer, last) = path.rsplit_once('>').map_or((None, path), |(outer, last)| (Some(outer), last));
     let mut at = bucket;
@@ -62,7 +62,7 @@ pub(super) fn number_at(bucket: &Bucket, path: &str) -> Option<f64> {
     sub.get(part).or_else(|| values(part)).or_else(|| values(&whole?))?.as_f64()
 }
 
-/// Whether a path leads to what these aggregations give.
+/// Whether a path leads to a result of these aggregations.
 pub(super) fn leads(subs: &[Agg], path: &str) -> bool {
     if path == "_count" || path == "_key" {
         return true;
@@ -85,7 +85,7 @@ impl Formula {
         let count = bucket.get("doc_count").and_then(Json::as_u64).unwrap_or(0);
         let number = |(name, path): &(String, String)| {
             let found = number_at(bucket, path).filter(|number| {
-                // A count is never missing; of an empty bucket everything else is.
+                // A count is never missing; everything else of an empty bucket is.
                 number.is_finite() && (count > 0 || path == "_count")
             });
             let number = found.unwrap_or(if self.zeros { 0.0 } else { f64::NAN });
@@ -132,7 +132,7 @@ impl Pipeline {
             }
             Self::Sort(sort) => {
                 if !sort.by.is_empty() {
-                    // A bucket without any of the numbers is left out.
+                    // A bucket with none of the numbers is omitted.
                     buckets.retain(|(_, bucket)| {
                         sort.by.iter().any(|(path, _)| sort_key(bucket, path).is_some())
                     });
@@ -163,7 +163,7 @@ impl Sort {
                     (Some(a), Some(b)) => a.total_cmp(&b),
                     _ => Ordering::Equal,
                 },
-                // Without a number a bucket comes last in either direction.
+                // A bucket without a number comes last in either direction.
                 (None, Some(_)) => return Ordering::Greater,
                 (Some(_), None) => return Ordering::Less,
                 (None, None) => Ordering::Equal,

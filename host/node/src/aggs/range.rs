@@ -1,4 +1,4 @@
-//! A bucket per given range, per given filter, or for what is missing.
+//! A bucket per given range, per given filter, or for missing values.
 use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json, json};
@@ -9,7 +9,7 @@ use crate::errors::Answer;
 use crate::query::Query;
 use crate::value::Value;
 
-/// Over numbers; from is in, to is not.
+/// Over numbers; `from` is inclusive, `to` is exclusive.
 #[derive(Clone, Debug)]
 pub(super) struct Ranges {
     pub(super) field: String,
@@ -61,7 +61,7 @@ impl Ranges {
     }
 }
 
-/// Named filters give an object, others a list; `other` names what no filter holds.
+/// Named filters give an object, others a list; `other` names the bucket of what no filter matches.
 pub(super) fn filters(
     context: &Context<'_>,
     filters: &[(Option<String>, Query)],

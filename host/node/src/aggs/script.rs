@@ -1,19 +1,19 @@
-//! The arithmetic that people write in `bucket_selector` and `bucket_script`: one expression of Painless.
+//! The arithmetic that people write in `bucket_selector` and `bucket_script`: one Painless expression.
 //!
-//! Whatever else Painless knows is refused.
+//! The rest of Painless is refused.
 use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-/// Longer scripts are refused; what is asked of a bucket is a line.
+/// Longer scripts are refused; a bucket needs a line.
 const CHARS_MAX: usize = 1_000;
-/// Deeper brackets are refused.
+/// Deeper parentheses are refused.
 const DEPTH_MAX: usize = 40;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
     Bool(bool),
-    /// Divided without a rest, as Java does it.
+    /// Integer division, as in Java.
     Whole(i64),
     Real(f64),
     Null,
@@ -52,7 +52,7 @@ enum Op {
     Rest,
 }
 
-/// By how tightly they bind, the loosest first.
+/// By precedence, the lowest first.
 const OPS: &[&[(&str, Op)]] = &[
     &[("||", Op::Or)],
     &[("&&", Op::And)],
@@ -85,7 +85,7 @@ impl Value {
 }
 
 impl Script {
-    /// `known`: the names of the numbers that a bucket gives.
+    /// `known`: the names of the bucket's numbers.
     pub(super) fn new(source: &str, params: &Json, known: &[&str]) -> Result<Self, String> {
         if source.len() > CHARS_MAX {
             return Err(format!("a script of more than {CHARS_MAX} bytes"));

@@ -1,4 +1,4 @@
-//! The order of buckets: by count, by key, or by what a sub-aggregation says.
+//! The order of buckets: by count, by key, or by a sub-aggregation.
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value as Json};
@@ -14,7 +14,7 @@ pub(super) enum By {
     Sub(String),
 }
 
-/// Several orders, the first decides; each with whether it descends.
+/// Several orders, the first decides; each with whether it is descending.
 #[derive(Clone, Debug)]
 pub(super) struct Order(pub(super) Vec<(By, bool)>);
 
@@ -43,7 +43,7 @@ impl Order {
         }
     }
 
-    /// What of `size` buckets a shard hands over, and whether it then cannot say how far their counts may be off.
+    /// How many of `size` buckets a shard returns, and whether it then cannot bound the error of their counts.
     pub(super) fn handed_over(&self, size: usize, asked: Option<usize>) -> (usize, bool) {
         let first = self.0.first().map(|(by, descending)| (by, *descending));
         let by_key = matches!(first, Some((By::Key, _)));
@@ -51,7 +51,7 @@ impl Order {
         let handed = match asked {
             Some(asked) => asked.max(size),
             None if by_key => size,
-            // As the servers reckon it, so that what a shard left out is seldom missed.
+            // As servers compute it, so that what a shard omitted is seldom missed.
             None => size + size / 2 + 10,
         };
         (handed, !by_key && !by_count)
@@ -61,7 +61,7 @@ impl Order {
         self.0.iter().any(|(by, _)| matches!(by, By::Sub(_)))
     }
 
-    /// `keys` compares keys; it also breaks every tie, ascending.
+    /// `keys` compares keys, and also breaks every tie, ascending.
     pub(super) fn compare(
         &self,
         a: &Map<String, Json>,

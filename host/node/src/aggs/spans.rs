@@ -1,4 +1,4 @@
-//! A bucket per range of time or of addresses.
+//! A bucket per range of dates or addresses.
 use serde_json::{Map, Value as Json};
 
 use super::column::Column;
@@ -86,7 +86,7 @@ impl DateRanges {
 #[derive(Clone, Debug)]
 pub(super) struct IpRanges {
     pub(super) field: String,
-    /// Each with its key, the first address in it, and the first after it.
+    /// Each with its key, its first address, and the first after it.
     pub(super) ranges: Vec<(Option<String>, Option<u128>, Option<u128>)>,
     pub(super) keyed: bool,
 }
@@ -102,7 +102,7 @@ impl IpRanges {
             )));
         }
         let mut ranges = self.ranges.clone();
-        // What is open comes first below and last above.
+        // An open end comes first at the bottom and last at the top.
         ranges.sort_by_key(|(_, from, to)| (*from, to.is_none(), *to));
         let text = |edge: Option<u128>| edge.map_or("*".to_owned(), print_ip);
         let mut made = Vec::new();

@@ -75,7 +75,7 @@ impl Terms {
         for entry in entries {
             let mut last: Option<&Value> = None;
             for value in column.values(entry) {
-                // A document counts once per bucket, however often it says the value.
+                // A document counts once per bucket, however often it has the value.
                 if last.is_some_and(|last| last.order(value).is_eq()) {
                     continue;
                 }
@@ -88,7 +88,7 @@ impl Terms {
                 buckets[place].entries.push(*entry);
             }
         }
-        // Without a least count, also the values of documents that were not hit.
+        // Without a minimum count, also values of documents that did not match.
         if self.min_doc_count == 0 {
             for (shard, number) in context.shards.iter().zip(0u32..) {
                 for document in shard.snapshot.documents.iter().flatten() {
@@ -126,7 +126,7 @@ impl Terms {
             let counts = (a.entries.len(), b.entries.len());
             self.order.compare(&a.shown, &b.shown, counts, a.value.order(b.value))
         });
-        // A shard counts what it leaves out; what then has too few documents is left out uncounted.
+        // A shard counts what it omits; documents that are then too few are omitted uncounted.
         let (handed, unsure) = self.order.handed_over(self.size, self.shard_size);
         let error = if unsure && buckets.len() >= handed { -1 } else { 0 };
         let count = |left: &[Bucket<'_>]| left.iter().map(|bucket| bucket.entries.len()).sum::<usize>();

@@ -10,7 +10,7 @@ use crate::search::{Asked, Hit, write_hits};
 /// As `index.max_inner_result_window`.
 pub(super) const WINDOW_MAX: usize = 100;
 
-/// What of a search a bucket can ask for: an order, a page, and what of each hit is shown.
+/// The parts of a search that a bucket may request: an order, a page, and what is shown of each hit.
 #[derive(Clone)]
 pub(super) struct TopHits(pub(super) std::sync::Arc<Asked>);
 
@@ -78,7 +78,7 @@ impl TopHits {
                 (keys, entry)
             })
             .collect();
-        // The sort keeps the order of writing where keys are equal.
+        // The sort is stable: equal keys stay in write order.
         keyed.sort_by(|(a, _), (b, _)| {
             let mut orders = asked.sort.iter().zip(a.iter().zip(b)).map(|(spec, (a, b))| spec.compare(a, b));
             orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)

@@ -1,7 +1,7 @@
-//! Several bodies as one.
+//! Merges bodies.
 use serde_json::{Map, Value as Json};
 
-/// Several bodies as one: what comes later is laid over what came before.
+/// Merges several bodies; later ones override earlier ones.
 pub(super) fn merged(bodies: Vec<Json>) -> Json {
     let mut all = Map::new();
     for body in bodies {
@@ -12,7 +12,7 @@ pub(super) fn merged(bodies: Vec<Json>) -> Json {
     Json::Object(all)
 }
 
-/// `fields`: these are definitions of fields, of which only objects are mixed.
+/// `fields`: field definitions, of which only objects are merged.
 fn lay(under: &mut Map<String, Json>, over: Map<String, Json>, fields: bool) {
     for (key, value) in over {
         let inner = key == "properties" && !fields;

@@ -1,4 +1,4 @@
-//! The documents of one index, in the order in which they were written.
+//! The documents of one index, in write order.
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -17,21 +17,21 @@ pub(crate) struct Index {
     pub(crate) aliases: BTreeMap<String, Alias>,
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) settings: Map<String, Json>,
-    /// A deleted document leaves a hole, so that places stay valid; many holes are closed at once.
+    /// A deleted document leaves a hole, so that positions stay valid; holes are compacted in bulk.
     documents: Arc<Vec<Option<Arc<Document>>>>,
     by_id: HashMap<Box<str>, usize>,
     pub(crate) bytes: usize,
     next_seq: u64,
     next_id: u64,
     pub(crate) uuid: String,
-    /// Where the oldest documents may still be.
+    /// Where the oldest documents may be.
     first: usize,
 }
 
-/// What an alias says of one index.
+/// An alias's settings for one index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Alias {
-    /// As it was written, and as it is asked.
+    /// As written, and as a query.
     pub(crate) filter: Option<(Json, Query)>,
     pub(crate) is_write_index: Option<bool>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Written {
     pub(crate) result: &'static str,
 }
 
-/// Settings that change nothing that this node shows.
+/// Settings without a visible effect here.
 const SETTINGS_IGNORED: &[&str] = &[
     "number_of_shards",
     "number_of_replicas",
@@ -121,7 +121,7 @@ impl Index {
         self.by_id.len()
     }
 
-    /// Takes in the body of `PUT /INDEX`, or of a template.
+    /// Applies the body of `PUT /INDEX`, or of a template.
     pub(crate) fn configure(&mut self, body: &Json) -> Answer<()> {
         let Some(body) = body.as_object() else { return Ok(()) };
         for (key, value) in body {
@@ -230,12 +230,12 @@ impl Index {
         let mut document = match parsed {
             Ok(document) => document,
             Err(refusal) => {
-                // A document that is refused leaves no trace in the mapping.
+                // A refused document leaves no trace in the mapping.
                 self.mapping = before;
                 return Err(refusal);
             }
         };
-        // The first document to say a constant says it of those before it as well.
+        // The first document with a constant also sets it for earlier documents.
         let learnt = !Arc::ptr_eq(&self.mapping, &before);
         if learnt && self.mapping.constants().count() != before.constants().count() {
             for held in Arc::make_mut(&mut self.documents).iter_mut().flatten() {
@@ -272,7 +272,7 @@ impl Index {
         }
     }
 
-    /// Drops what the node was told not to keep, in the order of writing: logs arrive in about the order of time.
+    /// Drops what exceeds the retention, in write order: logs arrive roughly in time order.
     pub(crate) fn retain(&mut self, retention: &Retention, now: i64) {
         let time =
             retention.age_max.and_then(|_| self.mapping.field(&retention.time_field)).map(|(id, _)| id);
@@ -303,7 +303,7 @@ fn is_before(document: &Document, field: FieldId, oldest: i64) -> bool {
     matches!(document.values(field).last(), Some(Value::Long(at)) if *at < oldest)
 }
 
-/// Of the analysis settings only a normalizer named `lowercase` that does just that.
+/// Accepts only a normalizer named `lowercase` that does just that.
 fn lowercase_only(analysis: &Json) -> Answer<()> {
     let refuse = || Refusal::unmodelled("an analysis setting other than a normalizer [lowercase]");
     for (key, value) in analysis.as_object().ok_or_else(refuse)? {

@@ -1,4 +1,4 @@
-//! Data streams: one name over indices that are only added to.
+//! Data streams: one name for append-only indices.
 use serde_json::{Value as Json, json};
 
 use super::{Cluster, Op};
@@ -6,11 +6,11 @@ use crate::dates::{Formats, Zone, from_millis};
 use crate::errors::{Answer, Refusal};
 use crate::names;
 
-/// The field by which a stream is in time; every document has exactly one.
+/// A stream's time field; every document has exactly one value.
 pub(crate) const TIME_FIELD: &str = "@timestamp";
 
 pub(crate) struct Stream {
-    /// The indices behind it, the one that is written to last.
+    /// The backing indices, the write index last.
     pub(crate) backing: Vec<String>,
     template: String,
     generation: u64,
@@ -36,7 +36,7 @@ impl Stream {
 }
 
 impl Cluster {
-    /// The template that makes a stream of that name, if there is one.
+    /// The template for a stream of that name, if any.
     pub(super) fn stream_template(&self, name: &str) -> Option<&str> {
         let (template, body) = self.template_for(name)?;
         body.get("data_stream").is_some().then_some(template)
@@ -67,7 +67,7 @@ impl Cluster {
         }
     }
 
-    /// Adds an index behind a stream, which is written to from then on; the names of the last one and of the new one.
+    /// Adds a backing index, which becomes the write index; returns the names of the previous and the new one.
     pub(crate) fn roll_over(&mut self, name: &str, now: i64) -> Answer<(Option<String>, String)> {
         let missing = || Refusal::missing_index(name);
         let stream = self.streams.get(name).ok_or_else(missing)?;
@@ -91,7 +91,7 @@ impl Cluster {
         }
     }
 
-    /// What a document needs to go into a stream.
+    /// What a document needs to be added to a stream.
     pub(super) fn check_streamed(op: Op, source: &str) -> Answer<()> {
         if op != Op::Create {
             return Err(Refusal::illegal(

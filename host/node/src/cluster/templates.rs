@@ -1,11 +1,11 @@
-//! What a new index begins with: composable templates of components, and the old kind where none of those fits.
+//! What a new index starts with: composable templates with components, or legacy templates if none of those matches.
 use serde_json::Value as Json;
 
 use super::Cluster;
 use crate::errors::{Answer, Refusal};
 use crate::names::glob;
 
-/// Whether one of a template's patterns is of that name.
+/// Whether one of a template's patterns matches the name.
 fn fits(template: &Json, name: &str) -> bool {
     let fits = |pattern: &Json| pattern.as_str().is_some_and(|pattern| glob(pattern, name));
     match template.get("index_patterns") {
@@ -20,13 +20,13 @@ fn number(template: &Json, key: &str) -> u64 {
 }
 
 impl Cluster {
-    /// The composable template of the highest priority that fits a name.
+    /// The matching composable template with the highest priority.
     pub(super) fn template_for(&self, name: &str) -> Option<(&str, &Json)> {
         let fitting = self.templates.iter().filter(|(_, template)| fits(template, name));
         fitting.max_by_key(|(_, body)| number(body, "priority")).map(|(name, body)| (name.as_str(), body))
     }
 
-    /// Bodies for a new index of that name, each over the ones before it.
+    /// Bodies for a new index of that name, later ones overriding earlier ones.
     pub(super) fn composed(&self, name: &str) -> Answer<Vec<Json>> {
         if let Some((_, template)) = self.template_for(name) {
             return self.parts(template);
@@ -42,7 +42,7 @@ impl Cluster {
         Ok(old.into_iter().map(body).collect())
     }
 
-    /// The components of a template, then what it says itself.
+    /// The components of a template, then the template's own body.
     pub(crate) fn parts(&self, template: &Json) -> Answer<Vec<Json>> {
         let mut parts = Vec::new();
         for name in template.get("composed_of").and_then(Json::as_array).into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! The proleptic Gregorian calendar, as arithmetic.
 use super::Zone;
 
-/// A unit of the calendar that time can be rounded to or moved by.
+/// A calendar unit for rounding and arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Second,
@@ -14,7 +14,7 @@ pub(crate) enum Unit {
     Year,
 }
 
-/// Days since the epoch of a date. (Howard Hinnant, "chrono-compatible low-level date algorithms".)
+/// The days from the epoch to a date. (Howard Hinnant, "chrono-compatible low-level date algorithms".)
 pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -47,7 +47,7 @@ pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
 const DAY: i64 = 86_400;
 
 impl Unit {
-    /// The start of the unit that holds this instant (seconds since the epoch), in that zone.
+    /// The start of the unit that contains this instant (seconds since the epoch), in that zone.
     pub(crate) fn floor(self, at: i64, zone: &Zone) -> i64 {
         let local = at.saturating_add(zone.offset_at(at));
         let floored = match self {
@@ -68,13 +68,13 @@ impl Unit {
             }
         };
         match self {
-            // Within one offset, so that the repeated hour of autumn keeps its two halves apart.
+            // Within one offset, so that the repeated hour in autumn keeps its halves apart.
             Self::Minute | Self::Hour => at - (local - floored),
             _ => zone.instant_of_local(floored),
         }
     }
 
-    /// The instant `count` units later, on the local clock; a day of month that does not exist becomes the last.
+    /// The instant `count` units later, on the local clock; a day that the month lacks becomes its last.
     pub(crate) fn plus(self, at: i64, count: i64, zone: &Zone) -> i64 {
         let months = match self {
             Self::Second => return at.saturating_add(count),
@@ -91,7 +91,7 @@ impl Unit {
         };
         let local = at.saturating_add(zone.offset_at(at));
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
-        // Bounded, so that a count from outside cannot overflow the calendar.
+        // Bounded, so that external input cannot overflow the calendar.
         let index = (year * 12 + month - 1).saturating_add(months).clamp(-12_000_000, 12_000_000);
         let (year, month) = (index.div_euclid(12), index.rem_euclid(12) + 1);
         let days = days_from_civil(year, month, day.min(days_in_month(year, month)));

@@ -1,9 +1,9 @@
-//! Date formats: the named ones that logs use, and patterns of letters; what is not known is refused.
+//! Date formats: the named ones that logs use, and patterns of letters; unknown ones are refused.
 use super::civil::{civil_from_days, days_from_civil, days_in_month};
 use super::zone::parse_offset;
 use super::{NANOS_PER_MILLI, NANOS_PER_SECOND, Nanos, Zone};
 
-/// `||`-separated formats: the first that fits reads, the first prints.
+/// `||`-separated formats: the first that matches reads, the first prints.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Formats {
     list: Vec<Format>,
@@ -26,7 +26,7 @@ enum Item {
         min: usize,
         max: usize,
     },
-    /// A fraction of the second, in that many digits.
+    /// A fraction of the second with this many digits.
     Fraction(usize),
     MonthName,
     /// With or without a colon.
@@ -48,7 +48,7 @@ enum Part {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// What a text said; the rest is filled in from below or from above.
+/// What a text specifies; the rest is filled in from below or above.
 #[derive(Default)]
 struct Parts {
     year: i64,
@@ -182,7 +182,7 @@ impl Parts {
     }
 }
 
-/// Takes between `min` and `max` digits off the front.
+/// Takes `min` to `max` digits off the front.
 fn digits<'a>(text: &mut &'a str, min: usize, max: usize) -> Option<&'a str> {
     let count = text.bytes().take(max).take_while(u8::is_ascii_digit).count();
     let (taken, rest) = (count >= min).then(|| text.split_at(count))?;
@@ -351,7 +351,7 @@ impl Local {
         let seconds = i64::try_from(at.div_euclid(NANOS_PER_SECOND)).unwrap_or(0);
         let offset = zone.offset_at(seconds);
         let local = seconds.saturating_add(offset);
-        // Beyond this no calendar is meant; clamped, so that arithmetic stays within bounds.
+        // No calendar goes beyond this; clamped, so that arithmetic stays in bounds.
         let (year, month, day) =
             civil_from_days(local.div_euclid(86_400).clamp(-400_000_000_000, 400_000_000_000));
         let nano = at.rem_euclid(NANOS_PER_SECOND) as i64;
@@ -370,7 +370,7 @@ fn print_offset(offset: i64, colon: bool) -> String {
     }
 }
 
-/// `2024-01-01T00:00:00.000Z`, with as many further digits as the instant has.
+/// `2024-01-01T00:00:00.000Z`, with more digits if the instant has them.
 pub(crate) fn print_optional_time(at: Nanos, zone: &Zone) -> String {
     let local = Local::of(at, zone);
     let mut fraction = format!("{:09}", local.nano);

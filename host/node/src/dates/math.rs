@@ -3,8 +3,8 @@ use super::{Formats, NANOS_PER_MILLI, NANOS_PER_SECOND, Nanos, Unit, Zone, from_
 
 /// Reads `now…`, `DATE||…` or a plain date.
 ///
-/// - `round_up`: missing parts of a date, and `/unit`, give the last millisecond instead of the first.
-/// - `zone`: of dates that name none, and of every rounding.
+/// - `round_up`: missing parts of a date, and `/unit`, become the last millisecond instead of the first.
+/// - `zone`: for dates that name none, and for rounding.
 pub(crate) fn parse_math(
     text: &str,
     formats: &Formats,
@@ -29,7 +29,7 @@ fn walk(mut at: Nanos, mut steps: &str, round_up: bool, zone: &Zone) -> Option<N
         let digits = steps.bytes().take_while(u8::is_ascii_digit).count();
         let count: i64 = match (&steps[..digits], op) {
             ("", _) => 1,
-            // Only one unit can be rounded to.
+            // Only a single unit can be rounded to.
             (text, '/') => (text == "1").then_some(1)?,
             (text, _) => text.parse::<u32>().ok()?.into(),
         };

@@ -37,7 +37,7 @@ impl Zone {
         }
     }
 
-    /// The instant of a local time; in a gap the later, in a fold the earlier, as java.time resolves them.
+    /// The instant of a local time; in a gap the later one, in a fold the earlier, as in java.time.
     pub(crate) fn instant_of_local(&self, local: i64) -> i64 {
         match self {
             Self::Fixed(offset) => local.saturating_sub(*offset),
@@ -52,7 +52,7 @@ impl Zone {
     }
 }
 
-/// Reads an offset at the start of `text`: its seconds, and what follows.
+/// Reads an offset at the start of `text`: its seconds, and the rest.
 pub(crate) fn parse_offset(text: &str) -> Option<(i64, &str)> {
     if let Some(rest) = text.strip_prefix(['Z', 'z']) {
         return Some((0, rest));

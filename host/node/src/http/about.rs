@@ -1,4 +1,4 @@
-//! What the node says of itself.
+//! General information about the node.
 use serde_json::json;
 
 use super::reply::Reply;
@@ -42,7 +42,7 @@ pub(super) fn health(shared: &Shared, request: &Request) -> Answer<Reply> {
     })))
 }
 
-/// Above all what time it is here.
+/// Used mainly for the node's time.
 pub(super) fn cat_health(shared: &Shared, request: &Request) -> Answer<Reply> {
     only_json(request)?;
     let seconds = (shared.clock)().div_euclid(1_000);
@@ -60,7 +60,7 @@ pub(super) fn cat_health(shared: &Shared, request: &Request) -> Answer<Reply> {
     Ok(Reply::ok(json!([row])))
 }
 
-/// A shard for each index, on this node.
+/// One shard per index, on this node.
 pub(super) fn cat_shards(shared: &Shared, request: &Request) -> Answer<Reply> {
     only_json(request)?;
     let cluster = shared.lock();
@@ -70,7 +70,7 @@ pub(super) fn cat_shards(shared: &Shared, request: &Request) -> Answer<Reply> {
     Ok(Reply::ok(rows.collect::<Vec<_>>().into()))
 }
 
-/// What the documents take of what they may take: there is no disk.
+/// Document bytes out of their limit: there is no disk.
 pub(super) fn cat_allocation(shared: &Shared, request: &Request) -> Answer<Reply> {
     only_json(request)?;
     let cluster = shared.lock();
@@ -83,13 +83,13 @@ pub(super) fn cat_allocation(shared: &Shared, request: &Request) -> Answer<Reply
     }])))
 }
 
-/// Nothing waits here.
+/// There is no queue.
 pub(super) fn pending_tasks(request: &Request) -> Answer<Reply> {
     request.finish()?;
     Ok(Reply::ok(json!({ "tasks": [] })))
 }
 
-/// The columns are those that the host asks for, in JSON.
+/// The columns that the host requests, as JSON.
 fn only_json(request: &Request) -> Answer<()> {
     request.ignore(&["h", "bytes", "v", "s"]);
     match request.parameter("format") {

@@ -1,4 +1,4 @@
-//! What operators ask of a cluster: its state, its nodes, its settings, and why a shard has no node.
+//! What operators read: the cluster's state, nodes and settings, and why a shard is unassigned.
 use serde_json::{Map, Value as Json, json};
 
 use super::reply::Reply;
@@ -8,7 +8,7 @@ use crate::shared::Shared;
 
 pub(super) const NAME: &str = "watchbell-node";
 
-/// The parts that describe one node which holds a shard of each index.
+/// The parts that describe one node with a shard of each index.
 pub(super) fn state(shared: &Shared, request: &Request) -> Answer<Reply> {
     request.ignore(&["filter_path", "local"]);
     request.finish()?;
@@ -45,7 +45,7 @@ pub(super) fn nodes(request: &Request) -> Answer<Reply> {
     })))
 }
 
-/// What the documents take of what they may take: there is no disk.
+/// Document bytes out of their limit: there is no disk.
 pub(super) fn stats(shared: &Shared, request: &Request) -> Answer<Reply> {
     request.ignore(&["filter_path"]);
     request.finish()?;
@@ -62,14 +62,14 @@ pub(super) fn stats(shared: &Shared, request: &Request) -> Answer<Reply> {
     })))
 }
 
-/// Nothing is set, and nothing can be.
+/// There are no settings, and none can be set.
 pub(super) fn settings(request: &Request) -> Answer<Reply> {
     request.ignore(&["include_defaults", "flat_settings", "filter_path"]);
     request.finish()?;
     Ok(Reply::ok(json!({ "persistent": {}, "transient": {}, "defaults": {} })))
 }
 
-/// Every shard of this node has one.
+/// All shards of this node are assigned.
 pub(super) fn explain(request: &Request) -> Answer<Reply> {
     let asked = Asked::of(request)?;
     Err(Refusal::illegal(format!(
@@ -78,7 +78,7 @@ pub(super) fn explain(request: &Request) -> Answer<Reply> {
     )))
 }
 
-/// About which shard it is asked.
+/// The shard that the request is about.
 pub(super) struct Asked {
     pub(super) index: String,
     pub(super) shard: u64,

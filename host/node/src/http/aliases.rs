@@ -1,4 +1,4 @@
-//! Other names of indices.
+//! Index aliases.
 use serde_json::{Map, Value as Json, json};
 
 use super::indices::each;
@@ -26,7 +26,7 @@ fn done() -> Reply {
     Reply::ok(json!({"acknowledged": true, "errors": false}))
 }
 
-/// What a search of `expression` would look into: each index, with the filter of the aliases by which it is meant.
+/// What a search of `expression` covers: each index, with the filters of the aliases that reach it.
 pub(super) fn search_shards(shared: &Shared, request: &Request, expression: &str) -> Answer<Reply> {
     let lookup = request.lookup()?;
     request.finish()?;
@@ -48,7 +48,7 @@ pub(super) fn search_shards(shared: &Shared, request: &Request, expression: &str
     Ok(Reply::ok(json!({ "nodes": { "watchbell-node": {} }, "indices": indices, "shards": shards })))
 }
 
-/// Several changes in one request: all of them, or, where one is refused, none.
+/// Several changes in one request: all are made or, if one is refused, none.
 pub(super) fn change(shared: &Shared, request: &Request) -> Answer<Reply> {
     request.finish()?;
     let body = request.object()?;
@@ -136,7 +136,7 @@ fn remove(cluster: &mut Cluster, expression: &str, names: &str) -> Answer<()> {
     Err(Refusal::new(404, "aliases_not_found_exception", format!("aliases [{names}] missing")))
 }
 
-/// The aliases that `names` are patterns of; without any, all.
+/// The aliases that match the patterns `names`; without patterns all.
 pub(super) fn get(
     shared: &Shared,
     request: &Request,
@@ -160,7 +160,7 @@ pub(super) fn get(
         json!({"aliases": aliases.map(|(name, alias)| (name.clone(), alias.show())).collect::<Map<_, _>>()})
     })?;
     if names.is_some() {
-        // Indices without any of them are not told.
+        // Indices without any of them are left out.
         let mut body: Map<String, Json> = serde_json::from_str(&reply.body).unwrap_or_default();
         body.retain(|_, index| index["aliases"].as_object().is_some_and(|aliases| !aliases.is_empty()));
         reply = Reply::ok(Json::Object(body));

@@ -16,7 +16,7 @@ pub(super) fn bulk(shared: &Shared, request: &Request, index: Option<&str>) -> A
     }
     let now = (shared.clock)();
     let mut lines = request.body.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    // Actions are all read before the first is carried out: a body that is malformed changes nothing.
+    // All actions are read before the first is run: a malformed body changes nothing.
     let mut actions = Vec::new();
     while let Some((number, line)) = lines.next() {
         let action = Action::parse(line, number + 1, index)?;

@@ -12,7 +12,7 @@ pub(super) fn write(shared: &Shared, request: &Request, index: &str, id: Option<
     let create =
         request.parameter("op_type") == Some("create") || request.path.get(1).is_some_and(|p| p == "_create");
     request.finish()?;
-    // Without an id it cannot be there yet.
+    // Without an id it cannot exist yet.
     let op = if create || id.is_none() { Op::Create } else { Op::Index };
     let written = shared.lock().write(index, id, op, &request.body, (shared.clock)())?;
     let status = if written.result == "created" { 201 } else { 200 };
@@ -49,7 +49,7 @@ pub(super) fn get(shared: &Shared, request: &Request, index: &str, id: &str) -> 
     })))
 }
 
-/// What is written is seen at once, however long the caller would wait for it.
+/// Writes are visible at once, whatever the caller waits for.
 fn refresh(request: &Request) {
     request.ignore(&["refresh", "wait_for_active_shards"]);
 }

@@ -1,11 +1,11 @@
-//! `_field_caps`: which fields there are, of which types.
+//! `_field_caps`: the fields and their types.
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use super::reply::Reply;
 use super::request::Request;
-use crate::config::Trouble;
+use crate::config::InjectedFault;
 use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 
@@ -33,8 +33,8 @@ pub(super) fn field_caps(shared: &Shared, request: &Request, expression: &str) -
         ));
     }
     let mut snapshots = shared.lock().snapshots(expression, lookup)?;
-    if shared.trouble() == Some(Trouble::PartialShards) {
-        // What has no shard is left out without a word, as Elasticsearch 7 and OpenSearch do it.
+    if shared.fault() == Some(InjectedFault::PartialShards) {
+        // An index without its shard is silently left out, as in Elasticsearch 7 and OpenSearch.
         snapshots.pop();
     }
     // Field, type: searchable, aggregatable, indices.

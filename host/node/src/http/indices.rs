@@ -1,4 +1,4 @@
-//! Indices, and their mappings.
+//! Indices and their mappings.
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -35,7 +35,7 @@ pub(super) fn delete(shared: &Shared, request: &Request, expression: &str) -> An
     for name in cluster.resolve(expression, lookup)? {
         let streamed = cluster.streams.values().any(|stream| stream.backing.contains(&name));
         match (streamed, expression.contains('*')) {
-            // What lies behind a stream goes with the stream.
+            // Backing indices go with their stream.
             (true, true) => {}
             (true, false) => {
                 return Err(Refusal::illegal(format!(
@@ -122,7 +122,7 @@ pub(super) fn refresh(shared: &Shared, request: &Request, expression: &str) -> A
     let lookup = request.lookup()?;
     request.ignore(&["force", "wait_if_ongoing"]);
     request.finish()?;
-    // What is written is seen at once; a refresh only checks that the names exist.
+    // Writes are visible at once; a refresh only checks that the names exist.
     let count = shared.lock().resolve(expression, lookup)?.len();
     Ok(Reply::ok(json!({"_shards": {"total": count, "successful": count, "failed": 0}})))
 }

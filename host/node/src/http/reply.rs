@@ -1,4 +1,4 @@
-//! What is answered.
+//! Responses.
 use serde_json::Value as Json;
 
 use crate::errors::Refusal;

@@ -14,11 +14,11 @@ pub(crate) struct Request {
     pub(crate) path: Vec<String>,
     parameters: BTreeMap<String, String>,
     pub(crate) body: String,
-    /// Parameters that an endpoint asked for; others are unknown to it.
+    /// Parameters that the endpoint reads; others are unknown to it.
     read: RefCell<BTreeSet<String>>,
 }
 
-/// Known everywhere, and of no effect here.
+/// Accepted everywhere, without effect here.
 const COMMON: &[&str] = &["pretty", "human", "error_trace", "master_timeout", "timeout"];
 
 impl Request {
@@ -33,7 +33,7 @@ impl Request {
             uri: path.to_owned(),
             path: path.split('/').filter(|part| !part.is_empty()).map(decode).collect(),
             parameters: parameters.collect(),
-            // Invalid UTF-8 becomes a replacement character, which JSON then carries as text.
+            // Invalid UTF-8 becomes a replacement character, which JSON carries as text.
             body: String::from_utf8_lossy(body).into_owned(),
             read: RefCell::default(),
         }
@@ -55,12 +55,12 @@ impl Request {
         }
     }
 
-    /// Accepts parameters that change nothing here.
+    /// Accepts parameters without effect here.
     pub(crate) fn ignore(&self, names: &[&str]) {
         self.read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
     }
 
-    /// Refuses every parameter that nobody asked for.
+    /// Refuses every parameter that the endpoint did not read.
     pub(crate) fn finish(&self) -> Answer<()> {
         let read = self.read.borrow();
         match self.parameters.keys().find(|key| !read.contains(*key) && !COMMON.contains(&key.as_str())) {

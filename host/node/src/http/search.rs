@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::injected_fault::reachable;
 use super::reply::Reply;
 use super::request::Request;
-use super::trouble::reachable;
 use crate::errors::{Answer, Refusal};
 use crate::search::{self, Cursor, Hit, Plan, Sorted, bind, keep_alive, run, sort_all, write_hits};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
-/// Parameters that change nothing on one node in memory.
+/// Parameters without effect on a single node in memory.
 const IGNORED: &[&str] = &[
     "preference",
     "request_cache",
@@ -124,12 +124,12 @@ pub(super) fn search(shared: &Shared, request: &Request, index: Option<&str>) ->
     Ok(Reply::raw(out.write(&plan, &page, total, aggs.as_ref())?))
 }
 
-/// What the question of a page finds in its point in time. Found once: sorting everything anew for each page would make
-/// reading to the end quadratic.
+/// The hits of a page's search in its point in time. Computed once: sorting again for each page would make reading to
+/// the end quadratic.
 fn sorted(shared: &Shared, id: &str, plan: &Plan) -> Answer<Arc<Sorted>> {
     let mut question = plan.request.question.clone();
     if question.contains("now") {
-        // It may ask for another slice of time at another instant.
+        // `now` may mean another time range later.
         question.push_str(&plan.now.to_string());
     }
     if let Some(known) = shared.lock().views.sorted(id, &question) {
@@ -143,7 +143,7 @@ fn sorted(shared: &Shared, id: &str, plan: &Plan) -> Answer<Arc<Sorted>> {
 struct Page<'a> {
     pit: Option<&'a str>,
     scroll: Option<&'a str>,
-    /// Shards that could not be asked.
+    /// Unreachable shards.
     missing: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Templates of indices, their components, and data streams.
+//! Index templates, their components, and data streams.
 use serde_json::{Map, Value as Json, json};
 
 use super::reply::Reply;
@@ -8,7 +8,7 @@ use crate::errors::{Answer, Refusal};
 use crate::names::{Lookup, glob};
 use crate::shared::Shared;
 
-/// The three kinds of templates, each with a list of its own.
+/// The three kinds of templates, each stored separately.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Index,

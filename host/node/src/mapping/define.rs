@@ -1,4 +1,4 @@
-//! Reads `{"properties": …}`. A type or a parameter that is not modelled is refused, never passed over.
+//! Reads `{"properties": …}`. Types and parameters that are not modelled are refused, never ignored.
 use serde_json::{Map, Value as Json};
 
 use super::templates::Template;
@@ -8,8 +8,8 @@ use crate::errors::{Answer, Refusal};
 
 type Body = Map<String, Json>;
 
-/// Types that a mapping may name, so that it can be loaded, and of which nothing can be asked. With whether a text that is
-/// asked of every field would be asked of them too.
+/// Types that a mapping may contain but that cannot be queried. With whether a text query over all fields would include
+/// them.
 const OPAQUE: &[(&str, bool)] = &[
     ("geo_point", false),
     ("geo_shape", false),
@@ -30,7 +30,7 @@ const OPAQUE: &[(&str, bool)] = &[
 ];
 
 impl Mapping {
-    /// Adds what a mapping body says. A field that is already there must keep its type.
+    /// Merges a mapping body. An existing field must keep its type.
     pub(crate) fn merge(&mut self, body: &Json) -> Answer<()> {
         let body = body.as_object().ok_or_else(|| Refusal::mapper_parsing("mapping must be an object"))?;
         let mut aliases = Vec::new();
@@ -53,7 +53,7 @@ impl Mapping {
                     self.date_formats = Some(formats);
                 }
                 "dynamic_templates" => {
-                    // One of a known name takes the place of the old one.
+                    // A template of the same name is replaced.
                     let written = value.as_array().map(Vec::as_slice).unwrap_or_default();
                     for (template, written) in Template::read_all(value)?.into_iter().zip(written) {
                         match self.templates.iter().position(|old| old.name() == template.name()) {
@@ -89,7 +89,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// `aliases` collects other names: they may stand before the fields that they stand for.
+    /// `aliases` collects field aliases: they may come before their targets.
     fn properties(
         &mut self,
         parent: &str,
@@ -296,7 +296,7 @@ impl Field {
         if let Kind::Opaque(name) = kind {
             field.doc_values = false;
             field.index = OPAQUE.iter().any(|(known, met)| *known == name && *met);
-            // Of one that writes into other fields more would have to be known than its name.
+            // `copy_to` would need more than the field's name.
             let writes = ["copy_to", "fields", "include_in_parent", "include_in_root"];
             return match definition.iter().find(|(key, _)| writes.contains(&key.as_str())) {
                 Some((key, value)) => Err(unsupported(&field.path, key, value)),

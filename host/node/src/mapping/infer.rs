@@ -1,4 +1,4 @@
-//! Dynamic mapping: the type that the first value of an unknown field asks for.
+//! Dynamic mapping: the type for the first value of an unknown field.
 use serde_json::{Value as Json, json};
 
 use super::templates::definition;
@@ -10,13 +10,13 @@ pub(crate) enum Inferred {
     Whole,
     Real,
     Boolean,
-    /// In that format; empty: in the usual one.
+    /// In that format; empty: the default one.
     Date(String),
     Text,
 }
 
 impl Inferred {
-    /// As `match_mapping_type` has it, and the type it has without a template.
+    /// The name in `match_mapping_type`, and the type without a template.
     fn names(&self) -> (&'static str, &'static str) {
         match self {
             Self::Whole => ("long", "long"),
@@ -33,7 +33,7 @@ const DATE_SLASHES_READ: &str = "yyyy/MM/dd HH:mm:ss Z||yyyy/MM/dd Z||yyyy/MM/dd
 const DATE_SLASHES: &str = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
 impl Mapping {
-    /// The type that a scalar asks for; `None` where nothing is added to the mapping (null).
+    /// The type for a scalar; `None` if nothing is mapped (null).
     pub(crate) fn infer(&self, value: &Json) -> Option<Inferred> {
         match value {
             Json::Null | Json::Array(_) | Json::Object(_) => None,
@@ -47,7 +47,7 @@ impl Mapping {
         let reads = |format: &str| {
             Formats::new(format).is_ok_and(|formats| formats.parse(text, false, &Zone::UTC).is_ok())
         };
-        // A pure number is too often not a date, although `2024` would read as one.
+        // A pure number is too often not a date, although `2024` parses as one.
         if !self.no_date_detection && text.trim().parse::<f64>().is_err() {
             match &self.date_formats {
                 Some(formats) => {
@@ -71,7 +71,7 @@ impl Mapping {
         Inferred::Text
     }
 
-    /// What a template makes of a new object: a definition, if there is one for it.
+    /// The definition that a template gives a new object, if any.
     pub(crate) fn object_template(&self, path: &str) -> Option<Json> {
         definition(&self.templates, path, "object", "object").map(Json::Object)
     }

@@ -1,4 +1,4 @@
-//! Writes a mapping as `GET /INDEX/_mapping` shows it.
+//! Prints a mapping as in `GET /INDEX/_mapping`.
 use serde_json::{Map, Value as Json, json};
 
 use super::{Dynamic, Field, Mapping};
@@ -53,7 +53,7 @@ impl Mapping {
         Json::Object(root)
     }
 
-    /// The fields that patterns name, as `GET /INDEX/_mapping/field/PATTERNS` shows them.
+    /// The fields that match patterns, as in `GET /INDEX/_mapping/field/PATTERNS`.
     pub(crate) fn print_fields(&self, patterns: &[&str]) -> Json {
         let mut shown = Map::new();
         let ids = patterns.iter().flat_map(|pattern| self.matching(pattern));
@@ -79,7 +79,7 @@ impl Mapping {
     }
 }
 
-/// The definition at a path, made where it is missing.
+/// The definition at a path, created if missing.
 fn descend<'a>(mut at: &'a mut Map<String, Json>, path: &str) -> &'a mut Map<String, Json> {
     for name in path.split('.') {
         let properties = entry(at, "properties");
@@ -95,7 +95,7 @@ fn entry<'a>(map: &'a mut Map<String, Json>, key: &str) -> &'a mut Map<String, J
     }
     match slot {
         Json::Object(map) => map,
-        // It was made an object two lines above.
+        // It was created as an object two lines above.
         _ => unreachable!("a definition is an object"),
     }
 }

@@ -1,4 +1,4 @@
-//! Dynamic templates: what becomes of a field that nobody defined.
+//! Dynamic templates: the mapping of undefined fields.
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
@@ -39,7 +39,7 @@ impl Names {
     }
 }
 
-/// A text, or a list of them.
+/// A text or a list of texts.
 fn list(value: &Json) -> Option<Vec<String>> {
     match value {
         Json::String(text) => Some(vec![text.clone()]),
@@ -48,7 +48,7 @@ fn list(value: &Json) -> Option<Vec<String>> {
     }
 }
 
-/// Names as `match_mapping_type` has them.
+/// Names used by `match_mapping_type`.
 const KINDS: &[&str] = &["object", "string", "long", "double", "boolean", "date", "binary", "*"];
 
 impl Template {
@@ -132,7 +132,7 @@ impl Template {
     }
 }
 
-/// The definition that the first fitting template gives a new field. `kind`: as `match_mapping_type` names it.
+/// The definition for a new field by the first matching template. `kind`: its name in `match_mapping_type`.
 pub(super) fn definition(
     templates: &[Template],
     path: &str,

@@ -1,4 +1,4 @@
-//! What was asked, before any mapping is known.
+//! Queries as read, before any mapping is known.
 use serde_json::Value as Json;
 
 use super::lucene;
@@ -9,12 +9,12 @@ pub(crate) enum Query {
     All,
     Nothing,
     Bool(Box<Bool>),
-    /// One text of one field.
+    /// Full text in one field.
     Match {
         field: String,
         matching: Box<Matching>,
     },
-    /// One text of several fields; none of them named: of all.
+    /// Full text in several fields; without names in all.
     MultiMatch {
         fields: Vec<String>,
         matching: Box<Matching>,
@@ -70,7 +70,7 @@ pub(crate) enum Query {
 }
 
 impl Query {
-    /// Whatever any of them finds.
+    /// Matches what any of them matches.
     pub(crate) fn any(should: Vec<Self>) -> Self {
         Self::Bool(Box::new(Bool { should, ..Bool::default() }))
     }
@@ -84,7 +84,7 @@ pub(crate) struct Bool {
     pub(crate) minimum: Option<Minimum>,
 }
 
-/// What `match` and its kin have in common.
+/// The options shared by `match` and related queries.
 #[derive(Clone, Debug)]
 pub(crate) struct Matching {
     pub(crate) text: Json,
@@ -92,7 +92,7 @@ pub(crate) struct Matching {
     pub(crate) every: bool,
     pub(crate) minimum: Option<Minimum>,
     pub(crate) lenient: Option<bool>,
-    /// Where analysis leaves nothing of the text: everything instead of nothing.
+    /// If analysis removes the whole text, match everything instead of nothing.
     pub(crate) all_if_empty: bool,
     pub(crate) fuzzy: Option<Fuzzy>,
 }
@@ -100,27 +100,27 @@ pub(crate) struct Matching {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum How {
     Words,
-    /// The last word is the start of one.
+    /// The last word is a prefix.
     WordsPrefix,
     Phrase {
         slop: usize,
     },
-    /// The last word is the start of one of at most so many.
+    /// The last word is a prefix of at most this many words.
     PhrasePrefix {
         slop: usize,
         expansions: usize,
     },
 }
 
-/// How far a word may be from the one that was written.
+/// The edit distance allowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fuzzy {
     pub(crate) edits: Edits,
-    /// So many characters must be the same at the start.
+    /// This many leading characters must be equal.
     pub(crate) prefix: usize,
-    /// At most so many words, the nearest first.
+    /// At most this many words, the nearest first.
     pub(crate) expansions: usize,
-    /// Two neighbours that changed places are one edit.
+    /// A transposition is one edit.
     pub(crate) transpositions: bool,
 }
 
@@ -154,7 +154,7 @@ impl Default for Fuzzy {
 pub(crate) enum Minimum {
     Count(i64),
     Percent(i64),
-    /// `2<75% 9<-3`: above so many clauses, the minimum beside it; up to the first, all.
+    /// `2<75% 9<-3`: above that many clauses, the minimum beside it; up to the first, all.
     Above(Vec<(i64, Minimum)>),
 }
 
@@ -165,7 +165,7 @@ impl Minimum {
             Self::Count(count) if *count < 0 => clauses.saturating_add(*count),
             Self::Count(count) => *count,
             Self::Percent(percent) => {
-                // In single precision, as the servers reckon it.
+                // In single precision, as servers compute it.
                 let part = (clauses.saturating_mul(*percent) as f32 * (1.0f32 / 100.0)) as i64;
                 if part < 0 { clauses + part } else { part }
             }
@@ -199,9 +199,9 @@ pub(crate) struct Bound {
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
     pub(crate) source: String,
-    /// A fault of its language is told only where the query is asked: a `bool` may drop it unread.
+    /// A syntax error counts only where the query runs: a `bool` may drop it unread.
     pub(crate) tree: Answer<Option<lucene::Node>>,
-    /// Empty: every field.
+    /// Empty: all fields.
     pub(crate) fields: Vec<String>,
     pub(crate) every: bool,
     pub(crate) lenient: Option<bool>,
@@ -209,8 +209,8 @@ pub(crate) struct Text {
     pub(crate) time_zone: Option<String>,
     pub(crate) minimum: Option<Minimum>,
     pub(crate) fuzzy: Fuzzy,
-    /// Of phrases that name none.
+    /// The slop of phrases without one.
     pub(crate) slop: usize,
-    /// How words without quotes are asked.
+    /// How unquoted words match.
     pub(crate) how: How,
 }

@@ -1,4 +1,4 @@
-//! Binds a query to one index: fields become ids, values become what the field compares.
+//! Binds a query to an index: fields become ids, values become what the field compares.
 use std::sync::Arc;
 
 use super::ast::{Bool, Query, Text};
@@ -26,7 +26,7 @@ pub(crate) fn compile(query: &Query, scope: &Scope<'_>) -> Answer<Compiled> {
 struct Compiler<'a> {
     scope: &'a Scope<'a>,
     named: Vec<(String, Arc<Predicate>)>,
-    /// The nested path whose objects are asked.
+    /// The nested path whose objects are matched.
     inside: Option<String>,
 }
 
@@ -134,7 +134,7 @@ impl Compiler<'_> {
             }
             return Err(Refusal::shard(format!("[nested] failed to find nested object under path [{path}]")));
         }
-        // From the objects of one path there is a way to what hangs on them alone.
+        // Objects at one path can only reach objects nested in them.
         let below = |outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
         if let Some(outer) = self.inside.as_deref().filter(|outer| !below(outer)) {
             return Err(Refusal::unmodelled(format!(
@@ -171,7 +171,7 @@ impl Compiler<'_> {
         if must.iter().any(|query| self.is_nowhere(query)) || must_not.iter().any(is_everything) {
             return Ok(Predicate::Nothing);
         }
-        // Nothing that is wrong is told beside dates that no document has.
+        // Errors beside a date range that matches no document are not reported.
         match self.clauses(bool) {
             Err(refusal) if refusal.is_unmodelled() || !must.iter().any(|query| self.is_beside(query)) => {
                 Err(refusal)
@@ -188,7 +188,7 @@ impl Compiler<'_> {
         for query in must_not {
             all.push(self.query(query)?.negate());
         }
-        // A query of exclusions alone has no minimum; one that requires something has, and misses it where nothing is optional.
+        // Exclusions alone have no minimum. With a required minimum and no optional clause, nothing matches.
         let asked = minimum
             .as_ref()
             .filter(|_| !should.is_empty() || !must.is_empty())
@@ -209,8 +209,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// Whether a clause asks for a field that this index has not. Servers see that before they read the clauses beside
-    /// it, and so refuse none of those.
+    /// Whether a clause names a field that this index lacks. Servers notice that before they read the other clauses,
+    /// and so refuse none of those.
     fn is_nowhere(&self, query: &Query) -> bool {
         let nowhere = |field: &str| {
             let mapping = self.scope.mapping;
@@ -242,7 +242,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether a clause is seen to hold of everything before it is read.
+/// Whether a clause obviously matches everything.
 fn is_everything(query: &Query) -> bool {
     match query {
         Query::All => true,
@@ -252,7 +252,7 @@ fn is_everything(query: &Query) -> bool {
     }
 }
 
-/// Single whole numbers of one field become one set.
+/// Single integers of one field become one set.
 fn whole_set(field: FieldId, predicate: Predicate) -> Predicate {
     match predicate {
         Predicate::Or(any)

@@ -24,7 +24,7 @@ pub(super) enum Piece {
 }
 
 impl Glob {
-    /// Reads `*`, `?` and backslash escapes. `fold`: ASCII case does not count.
+    /// Reads `*`, `?` and backslash escapes. `fold`: ignores ASCII case.
     pub(crate) fn new(pattern: &str, fold: bool, lowercase: bool) -> Self {
         let mut pieces = Vec::new();
         let mut chars = pattern.chars();
@@ -78,7 +78,7 @@ impl Glob {
     }
 }
 
-/// Greedy, going back to the last `*` alone: at worst pattern times text.
+/// Greedy, backtracking to the last `*` only: at worst pattern times text.
 fn walk(pieces: &[Piece], text: &str, fold: bool) -> bool {
     let (mut piece, mut rest) = (0, text.chars());
     let mut retry: Option<(usize, std::str::Chars<'_>)> = None;

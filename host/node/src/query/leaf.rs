@@ -1,4 +1,4 @@
-//! How one value is asked of one field, by the field's kind.
+//! Queries on one value of one field, by the field's kind.
 use serde_json::Value as Json;
 
 use super::ast::{Bound, Range};
@@ -20,7 +20,7 @@ fn number_format(text: &str) -> Refusal {
     failed(format!("For input string: \"{text}\""), "number_format_exception")
 }
 
-/// The exact term: no analysis of the value.
+/// The exact term; the value is not analysed.
 pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> Answer<Predicate> {
     let field = scope.mapping.get(id);
     searchable(field)?;
@@ -75,12 +75,12 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
     }
 }
 
-/// As a document's, except that nothing is not false here.
+/// As in a document, except that an empty text is not false.
 fn searched_bool(field: &Field, text: &str) -> Result<Value, String> {
     if text.is_empty() { Err("nothing is neither true nor false".into()) } else { field.parse_bool(text) }
 }
 
-/// A whole number to look for; `None` where no whole number can equal it.
+/// An integer to match; `None` if no integer can equal it.
 fn whole(value: &Json, text: &str) -> Answer<Option<i64>> {
     if let Some(number) = value.as_i64().or_else(|| text.trim().parse().ok()) {
         return Ok(Some(number));
@@ -121,7 +121,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
         Kind::Whole { .. } => {
             let edge = |bound: &Bound, up: bool| -> Answer<Option<i64>> {
                 let text = text(bound)?;
-                // Exact for whole numbers; others move to the next whole number inside the range.
+                // Exact for integers; others move to the next integer inside the range.
                 if let Some(number) = bound.value.as_i64().or_else(|| text.trim().parse().ok()) {
                     return Ok(match (bound.inclusive, up) {
                         (true, _) => Some(number),
@@ -132,7 +132,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 let number = real(&bound.value, &text)?;
                 let edge = if up { number.ceil() } else { number.floor() };
                 let step = if !bound.inclusive && edge == number { if up { 1 } else { -1 } } else { 0 };
-                // The cast saturates, as the bounds of the type do.
+                // The cast saturates, as the type's bounds do.
                 Ok((edge as i64).checked_add(step))
             };
             let low = low.as_ref().map_or(Ok(Some(i64::MIN)), |bound| edge(bound, true))?;
@@ -145,7 +145,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
         Kind::Real { single, .. } => {
             let edge = |bound: &Bound, up: bool| -> Answer<f64> {
                 let number = real(&bound.value, &text(bound)?)?;
-                // Servers do not round the edges of a range to half precision, only to single.
+                // Servers round range bounds only to single precision, not to half.
                 let number = match field.kind {
                     Kind::Real { name: "half_float", .. } => f64::from(number as f32),
                     _ => field.round(number),
@@ -209,7 +209,7 @@ fn dates(scope: &Scope<'_>, id: FieldId, field: &Field, range: &Range) -> Answer
     Ok(if low <= high { Predicate::Long { field: id, low, high } } else { Predicate::Nothing })
 }
 
-/// Whether a range of dates lies beside everything that an index holds. Servers see that first of all.
+/// Whether a date range is outside everything in an index. Servers check that first.
 pub(crate) fn is_beside(scope: &Scope<'_>, name: &str, range: &Range) -> bool {
     let Some((id, field)) = scope.mapping.field(name).filter(|(_, field)| field.kind.is_date()) else {
         return false;
@@ -227,10 +227,10 @@ pub(crate) fn is_beside(scope: &Scope<'_>, name: &str, range: &Range) -> bool {
     span.is_none_or(|(first, last)| last < low || first > high)
 }
 
-/// The first and the last instant of a range, as the field keeps them.
+/// The first and last instant of a range, as the field stores them.
 fn instants(scope: &Scope<'_>, field: &Field, range: &Range) -> Answer<(i64, i64)> {
     let refused = |reason: String| Refusal::new(400, "parse_exception", reason);
-    // A number is milliseconds whatever the field's format is, and so is then the other edge, as Elasticsearch 9 has it.
+    // A number is milliseconds whatever the field's format, and so is then the other bound, as in Elasticsearch 9.
     let edges = [&range.low, &range.high];
     let number = edges.into_iter().flatten().any(|bound| bound.value.is_number());
     let formats = match &range.format {
@@ -247,7 +247,7 @@ fn instants(scope: &Scope<'_>, field: &Field, range: &Range) -> Answer<(i64, i64
     let edge = |bound: &Bound, round_up: bool| -> Answer<i64> {
         let text = scalar_text(&bound.value)
             .ok_or_else(|| Refusal::parsing("a date must be a string or a number"))?;
-        // Java writes a fraction of this size with an exponent, which no format reads.
+        // Java writes a fraction this small with an exponent, which no format reads.
         if bound.value.is_f64() && bound.value.as_f64().is_some_and(|number| number.abs() >= 1e7) {
             return Err(refused(format!("failed to parse date field [{text}]")));
         }
@@ -288,7 +288,7 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
         fields.extend(scope.mapping.below(name));
     }
     fields.iter().try_for_each(|id| modelled(scope.mapping.get(*id)))?;
-    // What is in neither the index nor doc values was never written down as present.
+    // What is neither indexed nor in doc values was never recorded as present.
     fields.retain(|id| {
         let field = scope.mapping.get(*id);
         field.index || field.doc_values
@@ -296,7 +296,7 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
     Ok(if fields.is_empty() { Predicate::Nothing } else { Predicate::Exists(fields) })
 }
 
-/// Prefix, wildcard and regexp have a meaning on strings alone.
+/// Prefix, wildcard and regexp apply only to strings.
 pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     searchable(field)?;
     match field.kind {
@@ -316,7 +316,7 @@ pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     }
 }
 
-/// Refuses a path that leads into values of which nothing is known.
+/// Refuses a path into values of which nothing is known.
 pub(crate) fn modelled_path(scope: &Scope<'_>, path: &str) -> Answer<()> {
     scope.mapping.opaque_above(path).map_or(Ok(()), modelled)
 }
@@ -341,7 +341,7 @@ pub(super) fn searchable(field: &Field) -> Answer<()> {
     ))
 }
 
-/// `normalized`: the pattern goes through what the field does to its values, as `query_string` does.
+/// `normalized`: the pattern is normalized like the field's values, as in `query_string`.
 pub(crate) fn wildcard(
     scope: &Scope<'_>,
     id: FieldId,
@@ -350,7 +350,7 @@ pub(crate) fn wildcard(
     normalized: bool,
 ) -> Answer<Predicate> {
     let field = scope.mapping.get(id);
-    // What `query_string` asks goes another way.
+    // `query_string` takes another path.
     if !(normalized && field.is_hidden()) {
         strings_only(field, "wildcard")?;
     }

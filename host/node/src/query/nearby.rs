@@ -1,4 +1,4 @@
-//! The words of an index that a word stands for: those it is the start of, and those it is a few edits from.
+//! Index words near a given word: those it is a prefix of, and those within an edit distance.
 use std::collections::BTreeSet;
 
 use super::ast::Fuzzy;
@@ -6,7 +6,7 @@ use super::scope::Scope;
 use crate::mapping::FieldId;
 use crate::value::Value;
 
-/// Every word of a field that `holds`, each once, in the order of terms.
+/// The distinct words of a field for which `holds` is true, in term order.
 fn words<'a>(scope: &Scope<'a>, id: FieldId, holds: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     for document in scope.documents.iter().flatten().flat_map(|document| document.all()) {
@@ -23,16 +23,16 @@ fn words<'a>(scope: &Scope<'a>, id: FieldId, holds: impl Fn(&str) -> bool) -> BT
     found
 }
 
-/// The first `expansions` words that begin so, in the order in which one segment of a server keeps them.
+/// The first `expansions` words with this prefix, in the order of a server's segment.
 pub(super) fn starting(scope: &Scope<'_>, id: FieldId, start: &str, expansions: usize) -> Vec<Box<str>> {
     let found = words(scope, id, |word| word.starts_with(start));
     found.into_iter().take(expansions).map(Into::into).collect()
 }
 
-/// The nearest words, at most `fuzzy.expansions` of them: those first that differ in the smallest part.
+/// The nearest words, at most `fuzzy.expansions`: first those with the smallest relative distance.
 pub(super) fn near(scope: &Scope<'_>, id: FieldId, word: &str, edits: usize, fuzzy: &Fuzzy) -> Vec<Box<str>> {
     let wanted: Vec<char> = word.chars().collect();
-    // A word that must be the same to its end is no other.
+    // A word that must be equal to its end is the only match.
     let (kept, edits) = if fuzzy.prefix >= wanted.len() { (wanted.len(), 0) } else { (fuzzy.prefix, edits) };
     let away = |other: &str| -> Option<(usize, usize)> {
         let other: Vec<char> = other.chars().collect();
@@ -55,8 +55,8 @@ pub(super) fn near(scope: &Scope<'_>, id: FieldId, word: &str, edits: usize, fuz
     ranked.into_iter().take(fuzzy.expansions).map(|(_, word)| word.into()).collect()
 }
 
-/// The least number of letters put in, taken out or changed; with `transpositions` also of neighbours that changed
-/// places, each letter in at most one of them.
+/// The edit distance: insertions, deletions and substitutions; with `transpositions` also swapped neighbours, each
+/// letter in at most one swap.
 fn distance(a: &[char], b: &[char], transpositions: bool) -> usize {
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!((apart("login", "lgoin", true), apart("login", "lgoin", false)), (1, 2));
         assert_eq!(apart("", "ab", true), 2);
         assert_eq!(apart("é", "e", true), 1);
-        // A pair that changed places is not changed again.
+        // A swapped pair is not edited again.
         assert_eq!(apart("ca", "abc", true), 3);
     }
 

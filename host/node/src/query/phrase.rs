@@ -1,15 +1,15 @@
-//! Words in their places, with some slack between them.
+//! Words by position, with slop.
 use std::collections::HashSet;
 
 use crate::value::Value;
 
-/// As `position_increment_gap`: so far lie the values of one field apart.
+/// As `position_increment_gap`: the distance between values of one field.
 const GAP: usize = 100;
 
 #[derive(Debug)]
 pub(crate) struct Near {
     pub(crate) slots: Vec<Slot>,
-    /// How far all words together may be moved from where the phrase has them.
+    /// The total distance that words may be moved from their place in the phrase.
     pub(crate) slop: usize,
 }
 
@@ -39,8 +39,8 @@ impl Slot {
 
 impl Near {
     pub(crate) fn hit(&self, values: &[Value]) -> bool {
-        // Of each slot the places of its words, less its own place in the phrase: where all are equal the words stand
-        // as they were written.
+        // For each slot, its words' positions less its own place in the phrase: if all are equal, the words are in
+        // phrase order.
         let mut places: Vec<Vec<i64>> = vec![Vec::new(); self.slots.len()];
         let mut base = 0;
         for value in values {
@@ -57,7 +57,7 @@ impl Near {
         if places.iter().any(Vec::is_empty) {
             return false;
         }
-        // The narrowest window over one place of each: move whichever is furthest behind.
+        // The narrowest window over one position of each: advance whichever is furthest behind.
         let mut at = vec![0; places.len()];
         loop {
             let now = || places.iter().zip(&at).map(|(list, at)| list[*at]).enumerate();

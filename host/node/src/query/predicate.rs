@@ -1,4 +1,4 @@
-//! A query bound to one mapping: a tree that tests documents and cannot fail.
+//! A query bound to a mapping: a tree that tests documents and cannot fail.
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -52,12 +52,12 @@ pub(crate) enum Predicate {
     Exists(Vec<FieldId>),
     Ids(HashSet<Box<str>>),
     Ignored(StringTest),
-    /// Of any object of a nested path.
+    /// Matches any object at a nested path.
     Nested {
         path: Box<str>,
         inner: Box<Predicate>,
     },
-    /// Also asked by its name.
+    /// Also reported by its name.
     Shared(Arc<Predicate>),
 }
 
@@ -108,7 +108,7 @@ impl Predicate {
         if all.iter().any(|one| matches!(one, Self::Nothing)) {
             return Self::Nothing;
         }
-        // Numbers are quicker to ask than strings; the answer does not depend on the order.
+        // Numbers are faster to test than strings; the order does not change the result.
         all.sort_by_key(|one| match one {
             Self::Long { .. }
             | Self::Double { .. }
@@ -125,7 +125,7 @@ impl Predicate {
         }
     }
 
-    /// Tests of strings on one field become one question each.
+    /// Several string tests on one field become one.
     pub(crate) fn or(any: Vec<Self>) -> Self {
         let mut rest = Vec::new();
         let mut strings: Vec<(FieldId, Vec<StringTest>)> = Vec::new();
@@ -161,7 +161,7 @@ impl Predicate {
         }
     }
 
-    /// Whether it asks anything of nested objects.
+    /// Whether it tests nested objects.
     pub(crate) fn has_nested(&self) -> bool {
         match self {
             Self::Nested { .. } => true,
@@ -182,7 +182,7 @@ impl Predicate {
     }
 }
 
-/// A predicate that holds where so many of `of` do.
+/// A predicate that matches if this many of `of` match.
 pub(crate) fn at_least(count: usize, of: Vec<Predicate>) -> Predicate {
     match count {
         0 => Predicate::All,

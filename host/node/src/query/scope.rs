@@ -1,4 +1,4 @@
-//! What a query is bound to.
+//! The context that a query is bound to.
 use std::sync::Arc;
 
 use crate::document::Document;
@@ -8,11 +8,11 @@ use crate::mapping::Mapping;
 /// As `indices.query.bool.max_clause_count`.
 pub(crate) const CLAUSES_MAX: usize = 1_024;
 
-/// What a query is bound to.
+/// The context that a query is bound to.
 pub(crate) struct Scope<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) index: &'a str,
-    /// What some words stand for depends on the words that there are.
+    /// Expansions depend on the words in the index.
     pub(crate) documents: &'a [Option<Arc<Document>>],
     /// Milliseconds since the epoch: what `now` means.
     pub(crate) now: i64,

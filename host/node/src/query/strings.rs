@@ -1,4 +1,4 @@
-//! What can be asked of one string, and how many such questions on one field are asked at once.
+//! Tests of one string, and many such tests on one field at once.
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -6,16 +6,16 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::glob::{Glob, Piece, Shape};
 use super::regexp::Regexp;
 
-/// Up to so many bytes of literals, an automaton has a row of its own for every state: the fastest, and the largest.
+/// Up to this many bytes of literals, an automaton has a row for every state: the fastest and the largest.
 const ROWS_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) enum StringTest {
     Equals(Box<str>),
-    /// ASCII case does not count.
+    /// Ignores ASCII case.
     EqualsFolded(Box<str>),
     OneOf(HashSet<Box<str>>),
-    /// In the order of bytes, as terms are.
+    /// In byte order, as terms are.
     Between {
         low: Option<(Box<str>, bool)>,
         high: Option<(Box<str>, bool)>,
@@ -52,28 +52,28 @@ impl StringTest {
     }
 }
 
-/// Many tests of one field, of which one is enough, asked at once.
+/// Many tests of one field, one of which is enough, run at once.
 #[derive(Debug, Default)]
 pub(crate) struct Union {
     exact: HashSet<Box<str>>,
     plain: Patterns,
-    /// In lower case, as is then what they are asked of.
+    /// In lower case, as are then the tested strings.
     folded: Patterns,
     rest: Vec<StringTest>,
 }
 
-/// Wildcard patterns, by their shape.
+/// Wildcard patterns by shape.
 #[derive(Debug, Default)]
 struct Patterns {
     exact: HashSet<Box<str>>,
     prefixes: Ends,
     suffixes: Ends,
     contains: Option<AhoCorasick>,
-    /// The longest literal of each pattern, which says where it is worth looking.
+    /// The longest literal of each pattern, which shows where a match is possible.
     pieces: Option<(AhoCorasick, Vec<Glob>)>,
 }
 
-/// Literals at one end of a text: one look for each length that there is.
+/// Literals at one end of a text: one look-up per length.
 #[derive(Debug, Default)]
 struct Ends {
     lengths: Vec<usize>,
@@ -88,7 +88,7 @@ impl Ends {
         self.literals.insert(literal);
     }
 
-    /// `end`: so many bytes of the text, where a character begins there.
+    /// `end`: this many bytes of the text, if a character begins there.
     fn any<'t>(&self, end: impl Fn(usize) -> Option<&'t str>) -> bool {
         self.lengths.iter().any(|length| end(*length).is_some_and(|end| self.literals.contains(end)))
     }
@@ -121,7 +121,7 @@ impl Union {
     }
 }
 
-/// The longest run of literal characters in a pattern; empty where it has none.
+/// The longest run of literal characters in a pattern; empty if it has none.
 fn longest(pieces: &[Piece]) -> String {
     let runs = pieces.split(|piece| !matches!(piece, Piece::Char(_)));
     let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
@@ -135,7 +135,7 @@ fn automaton(literals: &[Box<str>]) -> Option<AhoCorasick> {
 }
 
 impl Patterns {
-    /// What cannot be asked together goes to `rest`, to be asked one by one: slower, and as right.
+    /// Tests that cannot be combined go to `rest`, to be run one by one: slower, but correct.
     fn new(globs: Vec<Glob>, rest: &mut Vec<StringTest>) -> Self {
         let fold = globs.first().is_some_and(|glob| glob.fold);
         let mut patterns = Self::default();

@@ -1,4 +1,4 @@
-//! The languages inside a string, bound to one index.
+//! The query string languages, bound to an index.
 use super::ast::{Bound, Edits, Fuzzy, How, Matching, Minimum, Range, Text};
 use super::lucene::{Node, Occur};
 use super::predicate::{Predicate, at_least};
@@ -20,7 +20,7 @@ impl<'a> TextReader<'a> {
         Self { scope, text, everywhere, lenient: text.lenient.unwrap_or(everywhere) }
     }
 
-    /// The whole text: what it says of a least number of clauses is meant for the outermost ones.
+    /// The whole text: its minimum of clauses applies to the outermost ones.
     pub(crate) fn root(&self, node: &Node) -> Answer<Option<Predicate>> {
         match node {
             Node::Bool(clauses) => self.bool(clauses, self.text.minimum.as_ref()),
@@ -33,7 +33,7 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// `None`: analysis left nothing of it, so that it is as if it had not been written.
+    /// `None`: analysis removed it, as if it had not been written.
     fn node(&self, node: &Node) -> Answer<Option<Predicate>> {
         match node {
             Node::All => Ok(Some(Predicate::All)),
@@ -74,7 +74,7 @@ impl<'a> TextReader<'a> {
                 self.over(field.as_deref(), |id| leaf::prefix(self.scope, id, text, false, true).map(Some))
             }
             Node::Regexp { field, pattern } => self.over(field.as_deref(), |id| {
-                // On what is not a string there are no terms to match, and no error either.
+                // What is not a string has no terms to match, which is not an error either.
                 if leaf::strings_only(self.scope.mapping.get(id), "regexp").is_err() {
                     return Ok(Some(Predicate::Nothing));
                 }
@@ -88,7 +88,7 @@ impl<'a> TextReader<'a> {
             .caused_by("parse_exception", reason)
     }
 
-    /// A bare `~` is what the request says of it.
+    /// A bare `~` uses the request's setting.
     fn fuzzy(&self, edits: Option<&str>) -> Answer<Fuzzy> {
         let Some(edits) = edits else { return Ok(self.text.fuzzy) };
         let refuse = |reason: String| {
@@ -137,7 +137,7 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Any of the fields; a field that cannot take the value is an error, or left out where that was allowed.
+    /// Any of the fields; a field that cannot take the value is an error, or left out if the request is lenient.
     fn over(
         &self,
         field: Option<&str>,
@@ -244,7 +244,7 @@ impl<'a> TextReader<'a> {
         Ok(found.unwrap_or(Predicate::Nothing))
     }
 
-    /// `field:*` asks whether the field is there; `*` and `*:*` ask nothing.
+    /// `field:*` tests whether the field exists; `*` and `*:*` match everything.
     fn anything(&self, field: Option<&str>) -> Answer<Predicate> {
         match field {
             Some("*") => Ok(Predicate::All),
@@ -261,7 +261,7 @@ impl<'a> TextReader<'a> {
     }
 }
 
-/// The fields that are meant, all of them if none is named; those of a pattern only as far as they can be searched.
+/// The fields to search, all if none is named; for a pattern only those that are searchable.
 pub(crate) fn fields_named(scope: &Scope<'_>, names: &[String]) -> Vec<FieldId> {
     let searchable = |id: &FieldId| scope.mapping.get(*id).index;
     let everything = ["*".to_owned()];

@@ -1,4 +1,4 @@
-//! How a text is asked of one field: analysed where the field is, as one value where it is not.
+//! A text in one field: analysed if the field is, otherwise a single value.
 use serde_json::Value as Json;
 
 use super::ast::{Fuzzy, How, Matching};
@@ -13,7 +13,7 @@ use crate::mapping::{FieldId, Flavour, Kind};
 use crate::text;
 use crate::value::scalar_text;
 
-/// `None`: analysis left nothing of the text.
+/// `None`: analysis removed the whole text.
 pub(crate) fn matching(scope: &Scope<'_>, id: FieldId, matching: &Matching) -> Answer<Option<Predicate>> {
     let field = scope.mapping.get(id);
     let value = &matching.text;
@@ -68,12 +68,12 @@ pub(crate) fn matching(scope: &Scope<'_>, id: FieldId, matching: &Matching) -> A
     }))
 }
 
-/// One word has no minimum: to the servers it is no list of clauses.
+/// A single word has no minimum: servers do not treat it as a list of clauses.
 fn combine(matching: &Matching, words: Vec<Predicate>) -> Predicate {
     match &matching.minimum {
         Some(minimum) if words.len() > 1 && matching.every => match minimum.of(0) {
             0 => Predicate::and(words),
-            // Nothing is optional, so that a minimum of optional words is missed.
+            // Nothing is optional, so a minimum of optional words is not reached.
             _ => Predicate::Nothing,
         },
         Some(minimum) if words.len() > 1 => at_least(minimum.of(words.len()).max(1), words),
@@ -97,7 +97,7 @@ fn placed(id: FieldId, mut slots: Vec<Slot>, slop: usize) -> Answer<Predicate> {
     Ok(Predicate::Near { field: id, near: Box::new(Near { slots, slop }) })
 }
 
-/// The words of the index that are near enough to one.
+/// The index's words that are near enough.
 fn near(scope: &Scope<'_>, id: FieldId, word: &str, fuzzy: &Fuzzy) -> Predicate {
     let words = nearby::near(scope, id, word, fuzzy.edits.of(word), fuzzy);
     if words.is_empty() {
@@ -106,7 +106,7 @@ fn near(scope: &Scope<'_>, id: FieldId, word: &str, fuzzy: &Fuzzy) -> Predicate 
     Predicate::String { field: id, test: StringTest::OneOf(words.into_iter().collect()) }
 }
 
-/// `normalized`: the word goes through what the field does to its values, as `query_string` does.
+/// `normalized`: the word is normalized like the field's values, as in `query_string`.
 pub(crate) fn fuzzy(
     scope: &Scope<'_>,
     id: FieldId,

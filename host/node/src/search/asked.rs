@@ -1,4 +1,4 @@
-//! What is asked of hits, by a search or by a bucket: their order, a page of them, and what of each is shown.
+//! What a search or a bucket requests of hits: their order, a page, and what is shown of each.
 use serde_json::Value as Json;
 
 use super::sort::Spec;
@@ -23,7 +23,7 @@ pub(crate) struct FieldAsk {
 }
 
 impl Asked {
-    /// The page of `size` hits from the first on, in the order of writing, with their sources.
+    /// The first `size` hits in write order, with their sources.
     pub(crate) fn first(size: usize) -> Self {
         Self {
             from: 0,
@@ -37,7 +37,7 @@ impl Asked {
         }
     }
 
-    /// Takes in a key of a body. `false`: it is of another kind.
+    /// Reads a key of a body. `false`: it belongs elsewhere.
     pub(crate) fn read(&mut self, key: &str, value: &Json) -> Answer<bool> {
         match key {
             "from" => self.from = count(key, value)?,

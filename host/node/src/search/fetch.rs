@@ -1,4 +1,4 @@
-//! What of each hit is shown, written straight into the response.
+//! The shown parts of each hit, written straight into the response.
 use serde_json::Value as Json;
 
 use super::asked::Asked;
@@ -6,9 +6,9 @@ use super::fields::{self, Shown};
 use super::shard::{Hit, Shard};
 use crate::errors::Answer;
 
-/// Writes the list of hits, brackets included.
+/// Writes the list of hits, including brackets.
 pub(crate) fn write_hits(asked: &Asked, shards: &[Shard], hits: &[Hit], out: &mut String) -> Answer<()> {
-    // Bound for every index, so that a wrong field is refused even when no document is hit.
+    // Bound for every index, so that a wrong field is refused even without hits.
     let mut shown: Vec<Vec<Shown>> = Vec::new();
     for shard in shards {
         let mapping = &shard.snapshot.mapping;

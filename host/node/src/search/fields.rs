@@ -1,4 +1,4 @@
-//! `docvalue_fields`, from what is indexed, and `fields`, from the source through the mapping.
+//! `docvalue_fields`, from the index, and `fields`, from the source by the mapping.
 use serde_json::Value as Json;
 
 use super::asked::FieldAsk;
@@ -10,7 +10,7 @@ use crate::errors::{Answer, Refusal};
 use crate::mapping::{FieldId, Flavour, Kind, Mapping};
 use crate::value::{Value, utf16_units};
 
-/// One asked field, bound to a mapping.
+/// A requested field, bound to a mapping.
 pub(crate) struct Shown {
     pub(crate) path: String,
     id: FieldId,
@@ -56,9 +56,9 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                 }
                 None => None,
             };
-            // Under the name that was asked for, which may be another one of the field.
+            // Under the requested name, which may be an alias of the field.
             let path = if ask.field.contains('*') { field.path.clone() } else { ask.field.clone() };
-            // What no document has to say is not in its source either.
+            // What no document has to contain is not in its source either.
             let from_source = from_source && field.kind != Kind::Keyword(Flavour::Constant);
             shown.retain(|old| old.path != path);
             shown.push(Shown { path, id, format, from_source });
@@ -72,7 +72,7 @@ impl Shown {
         self.from_source && mapping.nested_above(&mapping.get(self.id).path).is_some()
     }
 
-    /// `source` is the parsed source, needed where fields come from it.
+    /// `source` is the parsed source, needed for fields read from it.
     fn values(&self, mapping: &Mapping, document: &Document, source: Option<&Json>) -> Vec<Json> {
         if self.from_source {
             return source.map_or_else(Vec::new, |source| self.read(mapping, source, ""));
@@ -82,10 +82,10 @@ impl Shown {
         document.values(self.id).iter().map(show).collect()
     }
 
-    /// The values in an object of the source that stands at a path.
+    /// The values at a path inside an object of the source.
     fn read(&self, mapping: &Mapping, object: &Json, at: &str) -> Vec<Json> {
         let field = mapping.get(self.id);
-        // A key of a flattened object is shown as it stands there.
+        // A flattened object's key is shown as it is there.
         if field.is_hidden() {
             let mut found = Vec::new();
             collect(object, relative(&self.path, at), &mut |json| found.push(json.clone()));
@@ -108,7 +108,7 @@ impl Shown {
     }
 }
 
-/// Everything that is shown of one document. Fields of nested objects stand together, object by object.
+/// All shown fields of one document. Nested fields are grouped by object.
 pub(crate) fn show(
     all: &[Shown],
     mapping: &Mapping,
@@ -129,7 +129,7 @@ pub(crate) fn show(
     shown
 }
 
-/// What an object at a nested path (empty: the source) holds of fields that lie deeper, by the next nested path.
+/// The fields in an object at a nested path (empty: the source), by the next nested path.
 fn show_nested(all: &[&Shown], mapping: &Mapping, object: &Json, at: &str) -> Vec<(String, Json)> {
     let mut paths: Vec<&str> = all.iter().filter_map(|one| next_nested(mapping, one, at)).collect();
     paths.sort_unstable();
@@ -169,12 +169,12 @@ fn next_nested<'a>(mapping: &'a Mapping, one: &Shown, at: &str) -> Option<&'a st
     found
 }
 
-/// A path as it is seen from an object at another.
+/// A path relative to another object's path.
 fn relative<'a>(path: &'a str, at: &str) -> &'a str {
     path.strip_prefix(at).map_or(path, |rest| rest.strip_prefix('.').unwrap_or(rest))
 }
 
-/// What stands at a path, whether its parts are nested objects or dots in names; lists item by item.
+/// The values at a path, whose parts may be nested objects or dots in names; lists item by item.
 fn collect<'a>(json: &'a Json, path: &str, found: &mut impl FnMut(&'a Json)) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| collect(item, path, found)),

@@ -22,7 +22,7 @@ pub(crate) struct Request {
     pub(crate) total: Total,
     pub(crate) total_as_int: bool,
     pub(crate) aggs: Vec<Agg>,
-    /// What decides which documents come in which order, as it was written.
+    /// What decides the order of documents, as written.
     pub(crate) question: String,
     /// How long the scroll stays open.
     pub(crate) scroll: Option<i64>,
@@ -83,7 +83,7 @@ impl Request {
                 "stored_fields" if value.as_array().is_some_and(Vec::is_empty) => {
                     request.hits.source = SourceFilter::none()
                 }
-                // Everything is in memory and no search takes long.
+                // Everything is in memory, and no search takes long.
                 "timeout" => {}
                 "script_fields" | "runtime_mappings" | "collapse" | "highlight" | "suggest" | "rescore"
                 | "slice" | "min_score" | "terminate_after" | "indices_boost" | "knn" | "profile"
@@ -96,7 +96,7 @@ impl Request {
         Ok(request)
     }
 
-    /// What can only be judged when body and parameters are both read.
+    /// Checks that need both body and parameters.
     pub(crate) fn check(&self) -> Answer<()> {
         if self.hits.from.saturating_add(self.hits.size) > WINDOW_MAX {
             return Err(Refusal::illegal(format!(

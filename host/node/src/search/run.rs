@@ -1,4 +1,4 @@
-//! Which documents, and in which order.
+//! Which documents match, and in which order.
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) fn bind(mut request: Request, snapshots: &[Snapshot], now: i64) -> Answer<Plan> {
-    // A point in time breaks ties by itself; so pages over it lose nothing.
+    // A point in time breaks ties, so its pages lose nothing.
     if request.pit.is_some()
         && !request.hits.sort.iter().any(|spec| spec.by == By::ShardDoc)
         && !request.hits.sort.is_empty()
@@ -94,7 +94,7 @@ fn post_filtered<'a>(plan: &Plan, mut found: Vec<Found<'a>>) -> Answer<Vec<Found
     Ok(found)
 }
 
-/// Runs a bound search. `all`: every hit, for a scroll, and not the first page alone.
+/// Runs a bound search. `all`: every hit, for a scroll, instead of the first page.
 pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
     let request = &plan.request;
     let found = matching(plan);
@@ -115,7 +115,7 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
     if let Some(after) = after(plan)? {
         keyed.retain(|one| compare(plan, &one.keys, &after).is_gt());
     }
-    // Without a sort the documents already stand in the order of writing.
+    // Without a sort the documents are already in write order.
     if !request.hits.sort.is_empty() {
         if wanted < keyed.len() / 2 {
             keyed.select_nth_unstable_by(wanted, |a, b| full(plan, a, b));
@@ -128,7 +128,7 @@ pub(crate) fn run(plan: &Plan, all: bool) -> Answer<Outcome> {
     Ok(Outcome { matched, hits, aggs })
 }
 
-/// Everything that a question found, in its order: what the pages over one point in time are cut from.
+/// All hits of a search in order: the source of a point in time's pages.
 pub(crate) struct Sorted(Vec<Keyed>);
 
 /// Runs a bound search without its page.
@@ -142,7 +142,7 @@ pub(crate) fn sort_all(plan: &Plan) -> Answer<Sorted> {
 }
 
 impl Sorted {
-    /// The page that `plan` asks for; `plan` asks the question that was sorted.
+    /// The page of `plan`, whose search was the one sorted.
     pub(crate) fn page(&self, plan: &Plan) -> Answer<Outcome> {
         let start = match after(plan)? {
             Some(after) => self.0.partition_point(|one| compare(plan, &one.keys, &after).is_le()),
@@ -153,7 +153,7 @@ impl Sorted {
     }
 }
 
-/// A found document with the keys of its place in the order.
+/// A matching document with its sort keys.
 struct Keyed {
     keys: Box<[Key]>,
     shard: u32,
@@ -196,11 +196,11 @@ fn full(plan: &Plan, a: &Keyed, b: &Keyed) -> Ordering {
     compare(plan, &a.keys, &b.keys).then_with(|| a.place.cmp(&b.place))
 }
 
-/// What `search_after` said, as keys of this order.
+/// The values of `search_after`, as keys of this order.
 fn after(plan: &Plan) -> Answer<Option<Vec<Key>>> {
     let Some(values) = &plan.request.search_after else { return Ok(None) };
     let specs = &plan.request.hits.sort;
-    // Ties may be left out, as the point in time adds its own at the end.
+    // The tie may be omitted, as the point in time adds its own at the end.
     let implied = specs.last().is_some_and(|spec| spec.by == By::ShardDoc) && values.len() + 1 == specs.len();
     if values.len() != specs.len() && !implied {
         return Err(Refusal::illegal(if specs.is_empty() {

@@ -1,4 +1,4 @@
-//! The indices of a search, and the documents that it hits in them.
+//! A search's indices, and its matching documents in them.
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -12,11 +12,11 @@ use crate::snapshot::Snapshot;
 pub(crate) struct Shard {
     pub(crate) snapshot: Snapshot,
     pub(crate) compiled: Compiled,
-    /// How each key of the order is read.
+    /// How each sort key is read.
     pub(crate) slots: Vec<Slot>,
 }
 
-/// A document that is shown.
+/// A document to show.
 pub(crate) struct Hit {
     pub(crate) shard: u32,
     pub(crate) document: Arc<Document>,

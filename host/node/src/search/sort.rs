@@ -1,4 +1,4 @@
-//! The keys of the order: read from JSON, taken from documents, compared, shown.
+//! Sort keys: read from JSON, taken from documents, compared, shown.
 use std::cmp::Ordering;
 
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ pub(crate) struct Spec {
     missing_first: bool,
     missing_value: Option<Json>,
     format: Option<Formats>,
-    /// `numeric_type`: `date` or `date_nanos` over either kind of date.
+    /// `numeric_type`: `date` or `date_nanos` for either kind of date.
     resolution: Option<Kind>,
     unmapped: Option<String>,
     /// Of several values the greatest instead of the smallest.
@@ -26,16 +26,16 @@ pub(crate) struct Spec {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum By {
     Field(String),
-    /// The order of writing.
+    /// Write order.
     Doc,
-    /// The order of writing, as a value that survives in `search_after`.
+    /// Write order, as a value that works in `search_after`.
     ShardDoc,
     Score,
     Index,
     Id,
 }
 
-/// Missing numbers become the last number there is, as in Lucene; a missing string stays `None`.
+/// Missing numbers become the largest number, as in Lucene; a missing string stays `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Key {
     Long(i64),
@@ -44,7 +44,7 @@ pub(crate) enum Key {
     Ip(Option<u128>),
 }
 
-/// Where one key comes from, in one index.
+/// The source of one key in one index.
 pub(crate) enum Slot {
     Field { id: FieldId, kind: Kind, nanos: Option<bool> },
     Unmapped(Key),
@@ -190,7 +190,7 @@ impl Spec {
         Key::Long(if greatest { i64::MAX } else { i64::MIN })
     }
 
-    /// Fields of up to 32 bits are sorted as such, whose last number is smaller.
+    /// Fields of up to 32 bits are sorted as such; their largest number is smaller.
     fn missing_int(&self) -> Key {
         let greatest = self.missing_first == self.descending;
         Key::Long(if greatest { i32::MAX } else { i32::MIN }.into())
@@ -259,7 +259,7 @@ impl Spec {
         if self.descending { order.reverse() } else { order }
     }
 
-    /// What `search_after` said, as a key of this order.
+    /// A value of `search_after`, as a key of this order.
     pub(crate) fn after(&self, value: &Json, slot: Option<&Slot>, mapping: Option<&Mapping>) -> Answer<Key> {
         let failed = || {
             Refusal::illegal(format!(

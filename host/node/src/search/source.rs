@@ -1,4 +1,4 @@
-//! Parts of `_source`: what is let in and what is left out.
+//! Source filtering: what `_source` includes and excludes.
 use serde_json::{Map, Value as Json};
 
 use crate::errors::{Answer, Refusal};

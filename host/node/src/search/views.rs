@@ -1,4 +1,4 @@
-//! What a search holds on to between requests: points in time, and scrolls.
+//! State kept between requests: points in time and scrolls.
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::shard::Hit;
 use crate::errors::{Answer, Refusal};
 use crate::snapshot::Snapshot;
 
-/// As `search.max_open_scroll_context`; points in time count with them.
+/// As `search.max_open_scroll_context`; points in time count as well.
 const VIEWS_MAX: usize = 500;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Views {
 
 struct Point {
     snapshots: Arc<Vec<Snapshot>>,
-    /// The last question asked, and what it found: the next page most likely continues it.
+    /// The last search and its hits: the next page most likely continues it.
     sorted: Option<(String, Arc<Sorted>)>,
     expires: i64,
 }
@@ -29,7 +29,7 @@ struct Scroll {
     expires: i64,
 }
 
-/// The pages that are left of a scroll, rendered by the search that opened it.
+/// The remaining pages of a scroll, rendered by the search that opened it.
 pub(crate) struct Cursor {
     pub(crate) hits: std::vec::IntoIter<Hit>,
     pub(crate) plan: Arc<Plan>,
@@ -74,7 +74,7 @@ impl Views {
         (known == question).then(|| Arc::clone(sorted))
     }
 
-    /// Keeps what a question found; nothing if the point was closed in the meantime.
+    /// Keeps a search's hits, unless the point was closed meanwhile.
     pub(crate) fn keep_sorted(&mut self, id: &str, question: String, sorted: Arc<Sorted>) {
         if let Some(point) = self.points.get_mut(id) {
             point.sorted = Some((question, sorted));

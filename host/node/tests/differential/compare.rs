@@ -33,7 +33,7 @@ pub(crate) fn shown(hit: &Json) -> Json {
     let kept = ["sort", "fields", "_source", "matched_queries"];
     let parts = kept.iter().filter_map(|key| Some(((*key).to_owned(), hit.get(*key)?.clone())));
     let mut shown = Json::Object(parts.collect());
-    // The servers tell the names in no order, and not always in the same one.
+    // The servers return the names in no fixed order.
     if let Some(matched) = shown.get_mut("matched_queries").and_then(Json::as_array_mut) {
         matched.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
     }

@@ -93,7 +93,7 @@ fn judged(path: &str, status: u16, mut body: Json) -> Json {
                 continue;
             }
             for caps in kinds.as_object_mut().into_iter().flat_map(|kinds| kinds.values_mut()) {
-                // Newer servers tell more than the host reads.
+                // Newer servers return more than the host reads.
                 let read =
                     |key: &String, _: &mut Json| !["metadata_field", "inference"].contains(&key.as_str());
                 if let Some(caps) = caps.as_object_mut() {

@@ -146,7 +146,7 @@ fn clause(draw: &mut Draw, depth: usize) -> String {
             let bound = |draw: &mut Draw| if draw.one_in(4) { "*".to_owned() } else { value(draw) };
             format!("{field}:{open}{} TO {}{close}", bound(draw), bound(draw))
         }
-        // A quoted bound is no bound: `a:>` and then a phrase, which one server reads and the next does not.
+        // A quoted bound is not a bound: `a:>` and then a phrase, which some servers accept and others do not.
         4 => match draw.of(values(field)) {
             bound if bound.is_empty() || bound.contains(' ') => format!("{field}:{}", value(draw)),
             bound => format!("{field}:{}{}", draw.of(&[">", ">=", "<", "<="]), escaped(bound)),

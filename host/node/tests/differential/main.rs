@@ -2,17 +2,18 @@
 //!
 //! `WATCHBELL_SERVERS` names the servers (`es7=http://127.0.0.1:9207,es9=…,os3=…`); without it the golden answers alone
 //! are compared. `BLESS=1` writes those anew: only after the servers were seen to agree.
-mod servers; // who is asked
+mod servers; // the node and the real servers
 mod case; // documents and requests, from a folder
-mod compare; // when two answers are the same
-mod pages; // answers that are read page by page
-mod dialect; // the requests of the host beside searches
-mod grammar; // queries that nobody thought of
-mod grammar_aggs; // and aggregations
-mod random; // asked of everyone
-mod tally; // and what came of it
-mod listed; // where the servers themselves differ
+mod compare; // when two responses are the same
+mod pages; // paged responses
+mod dialect; // the host's requests besides searches
+mod grammar; // random queries
+mod grammar_aggs; // random aggregations
+mod random; // sent to every server
+mod tally; // and their results
+mod listed; // known differences between the servers
 mod naming; // aliases, templates and data streams
+mod documents; // creating documents
 
 use std::io::Write;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ async fn real_servers_answer_the_same() {
         "cases: {equal} answers equal, {refused} refused as not modelled, {} different, {known} listed\n",
         wrong.len()
     );
-    // Past the capture of tests; a closed pipe is no reason to fail.
+    // Bypasses the capture of test output; a closed pipe is not a failure.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
     assert!(wrong.is_empty(), "{} answers are wrong\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -75,7 +75,7 @@ impl Tally {
                 self.what, self.seed, self.tried
             ));
         }
-        // A closed pipe is no reason to fail.
+        // A closed pipe is not a failure.
         let _ = std::io::stderr().lock().write_all(lines.as_bytes());
     }
 

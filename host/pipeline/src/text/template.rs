@@ -216,9 +216,7 @@ impl Subject<'_> {
     fn context(&self) -> Value {
         let text = |text: &str| Value::from(disguise::clean(text));
         let json = |json: &Json| fields::value(json, &disguise::clean);
-        let time = |at: Timestamp| {
-            jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
-        };
+        let time = |at: Timestamp| at.to_string();
         let details: Json = serde_json::from_str(self.details).unwrap_or_default();
         let documents = signals::documents(&details);
         let row = |(field, value): (String, String)| {

@@ -1,10 +1,10 @@
-//! What is left of an aggregation's body while it is read.
+//! The unread rest of an aggregation's body.
 use serde_json::{Map, Value as Json};
 
 use crate::dates::{Formats, Zone};
 use crate::errors::{Answer, Refusal};
 
-/// What is left of an aggregation's body; whatever nobody takes is unknown.
+/// The unread rest of an aggregation's body; what nobody reads is unknown.
 pub(super) struct Body<'a> {
     pub(super) kind: &'a str,
     pub(super) rest: Map<String, Json>,
@@ -29,7 +29,7 @@ impl Body<'_> {
 
     pub(super) fn field(&mut self) -> Answer<String> {
         let field = self.text("field")?;
-        // Scripts are the other way to say it.
+        // A script is the alternative.
         field.ok_or_else(|| {
             Refusal::illegal(format!(
                 "Required one of fields [field, script], but none were specified in [{}]",

@@ -1,4 +1,4 @@
-//! Aggregations with a bucket per value, per slice, or per combination.
+//! Aggregations with a bucket per value, interval or combination.
 use serde_json::Value as Json;
 
 use super::body::Body;

@@ -1,4 +1,4 @@
-//! Aggregations that come to numbers, or to hits.
+//! Aggregations that result in numbers or hits.
 use serde_json::Value as Json;
 
 use super::body::Body;

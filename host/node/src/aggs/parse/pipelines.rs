@@ -1,4 +1,4 @@
-//! What is made of finished buckets.
+//! Pipeline aggregations, over finished buckets.
 use serde_json::{Map, Value as Json};
 
 use super::body::Body;

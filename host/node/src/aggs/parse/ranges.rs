@@ -51,7 +51,7 @@ fn none(name: &str) -> Refusal {
     Refusal::illegal(format!("No [ranges] specified for the [{name}] aggregation"))
 }
 
-/// A number, also one that is written as a text.
+/// A number, possibly written as text.
 fn edge(body: &mut Body<'_>, key: &str) -> Answer<Option<f64>> {
     match body.take(key) {
         None | Some(Json::Null) => Ok(None),

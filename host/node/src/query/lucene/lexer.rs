@@ -1,4 +1,4 @@
-//! Tokens, by the longest match, as in Lucene's grammar.
+//! Tokens, by longest match, as in Lucene's grammar.
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Token {
@@ -114,7 +114,7 @@ impl Lexer {
         Ok(Some(token))
     }
 
-    /// The longest term, prefix or wildcard that starts here; of equals the plainest.
+    /// The longest term, prefix or wildcard that starts here; of equal lengths the simplest.
     fn term(&self) -> Option<(usize, TermKind)> {
         let mut at = self.at;
         let mut wild = 0;
@@ -148,7 +148,7 @@ impl Lexer {
         Some((at, kind))
     }
 
-    /// Whether the character at `at` stands behind a backslash that is not itself escaped.
+    /// Whether the character at `at` is escaped by a backslash.
     fn escaped(&self, at: usize) -> bool {
         self.chars[..at].iter().rev().take_while(|c| **c == '\\').count() % 2 == 1
     }
@@ -192,8 +192,8 @@ impl Lexer {
         }
     }
 
-    /// The longest text between slashes in which every other slash stands behind a backslash, whatever stands before that
-    /// backslash: an expression that ends in one is still closed by its last slash.
+    /// The longest text between slashes in which every other slash is escaped. A backslash at the end does not escape
+    /// the last slash.
     fn regexp(&mut self) -> Result<String, String> {
         self.at += 1;
         let start = self.at;
@@ -217,7 +217,7 @@ impl Lexer {
         self.at += 1;
         let low = self.goop()?;
         self.spaces();
-        // `TO` is a word of its own: `TOM` would be a bound.
+        // `TO` must be a separate word: `TOM` would be a bound.
         let to = self.peek(0) == Some('T')
             && self.peek(1) == Some('O')
             && self.peek(2).is_some_and(|c| is_space(c) || c == '"');

@@ -75,7 +75,7 @@ impl Parser {
         Ok(Node::Bool(clauses))
     }
 
-    /// Terms with only spaces between them are one text, for the field's analyzer to take apart.
+    /// Terms separated only by spaces form one text for the field's analyzer.
     fn several_terms(&mut self, field: Option<&str>) -> Result<Option<Node>, String> {
         let follows = |parser: &Self, ahead: usize| match parser.peek(ahead) {
             Some(Token::Term(text)) => match parser.peek(ahead + 1) {
@@ -194,7 +194,7 @@ impl Parser {
         let (mut boosted, mut fuzzed) = (false, false);
         loop {
             match self.peek(0) {
-                // A boost only moves the score.
+                // A boost only affects the score.
                 Some(Token::Boost(_)) if !boosted => boosted = true,
                 Some(Token::Fuzzy(number)) if !fuzzed => {
                     fuzzed = true;
@@ -208,7 +208,7 @@ impl Parser {
     }
 }
 
-/// What a `~` makes of a word or of a phrase; a pattern takes no notice of it.
+/// Applies a `~` to a word or phrase; patterns ignore it.
 fn fuzzy(node: Node, number: &str) -> Result<Node, String> {
     Ok(match node {
         Node::Term { field, text, quoted: false, .. } => {
@@ -224,7 +224,7 @@ fn fuzzy(node: Node, number: &str) -> Result<Node, String> {
     })
 }
 
-/// Takes the backslashes out; `\u0041` is a character.
+/// Removes backslashes; `\u0041` is a character.
 pub(crate) fn unescape(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();

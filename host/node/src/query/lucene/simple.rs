@@ -1,15 +1,15 @@
-//! The language of `simple_query_string`: nothing in it is an error, what makes no sense is passed over.
+//! The language of `simple_query_string`: it has no errors, and ignores what makes no sense.
 //!
 //! As Lucene's `SimpleQueryParser`, whose tree grows to the left: an operator that differs from the last one takes
 //! everything before it as its first clause.
 use super::{Node, Occur};
 
-/// Deeper parentheses are refused, as they would be read one inside the other.
+/// Deeper parentheses are refused, because they are read recursively.
 const DEPTH_MAX: usize = 64;
-/// The most edits that a word may be away.
+/// The largest edit distance.
 const EDITS_MAX: usize = 2;
 
-/// Which operators are read as such.
+/// The operators that are enabled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Flags(u32);
 
@@ -62,7 +62,7 @@ impl Flags {
     }
 }
 
-/// Reads any text; only parentheses inside each other have a limit.
+/// Reads any text; only nested parentheses are limited.
 ///
 /// `every`: the default operator is AND.
 pub(crate) fn parse(text: &str, every: bool, flags: Flags) -> Result<Node, String> {
@@ -107,7 +107,7 @@ impl Reader<'_> {
                 '+' if on(AND) => self.operator(Occur::Must),
                 '|' if on(OR) => self.operator(Occur::Should),
                 '-' if on(NOT) => {
-                    // It stands right before what it negates; two take each other back.
+                    // It is directly before what it negates; two cancel out.
                     self.not += 1;
                     self.at += 1;
                     continue;
@@ -127,7 +127,7 @@ impl Reader<'_> {
         self.at += 1;
     }
 
-    /// A query in parentheses; one that is never closed loses its bracket.
+    /// A query in parentheses; an unclosed one loses its parenthesis.
     fn inner(&mut self, depth: usize) -> Result<(), String> {
         self.at += 1;
         let start = self.at;
@@ -259,7 +259,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The number behind a `~`: two where there is none, zero where it is no number.
+    /// The number after a `~`: two if there is none, zero if it is not a number.
     fn distance(&mut self) -> usize {
         if self.here() != Some('~') {
             return 0;

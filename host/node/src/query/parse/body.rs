@@ -1,4 +1,4 @@
-//! Parts of a query's body that many queries have.
+//! Parts that many queries share.
 use serde_json::{Map, Value as Json};
 
 use crate::errors::{Answer, Refusal};
@@ -41,7 +41,7 @@ pub(super) fn count(kind: &str, key: &str, value: &Json) -> Answer<usize> {
     })
 }
 
-/// `boost` moves the score alone.
+/// `boost` only affects the score.
 pub(super) fn is_boost(key: &str, value: &Json) -> bool {
     key == "boost" && (value.is_number() || value.as_str().is_some_and(|text| text.parse::<f32>().is_ok()))
 }
@@ -73,7 +73,7 @@ pub(super) fn minimum(value: &Json) -> Answer<Minimum> {
     joined.split_whitespace().map(step).collect::<Option<_>>().map(Minimum::Above).ok_or_else(broken)
 }
 
-/// The one field of a body such as `{"host": …}`, and its value.
+/// The only field of a body such as `{"host": …}`, and its value.
 pub(super) fn one_field(kind: &str, body: Body) -> Answer<(String, Json)> {
     let mut entries = body.into_iter();
     match (entries.next(), entries.next()) {

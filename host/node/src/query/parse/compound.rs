@@ -1,4 +1,4 @@
-//! Queries of queries.
+//! Compound queries.
 use serde_json::Value as Json;
 
 use super::at;
@@ -63,7 +63,7 @@ pub(super) fn dis_max(body: Body, depth: usize) -> Answer<Query> {
     Ok(named(name, Query::any(should)))
 }
 
-/// What is negative only lowers the score.
+/// `negative` only lowers the score.
 pub(super) fn boosting(body: Body, depth: usize) -> Answer<Query> {
     let (mut positive, mut negative, mut boost, mut name) = (None, None, None, None);
     for (key, value) in &body {
@@ -98,7 +98,7 @@ pub(super) fn nested(body: Body, depth: usize) -> Answer<Query> {
             "path" => path = Some(text(KIND, key, value)?),
             "query" => query = Some(at(value, depth + 1)?),
             "ignore_unmapped" => ignore_unmapped = flag(KIND, key, value)?,
-            // It moves the score alone.
+            // Affects only the score.
             "score_mode" => {
                 let mode = text(KIND, key, value)?;
                 if !MODES.contains(&mode.as_str()) {

@@ -1,11 +1,11 @@
-//! `match` and its kin: one text, analysed, of one field or of several.
+//! `match` and related queries: one analysed text in one or more fields.
 use serde_json::Value as Json;
 
 use super::body::{Body, count, flag, is_boost, minimum, named, one_field, scalar, text, unsupported};
 use crate::errors::{Answer, Refusal};
 use crate::query::ast::{Edits, Fuzzy, How, Matching, Query};
 
-/// How many words the start of one stands for, unless it is said.
+/// The default number of words for a prefix.
 pub(super) const EXPANSIONS: usize = 50;
 
 impl Matching {
@@ -107,7 +107,7 @@ pub(super) fn multi_match(body: Body) -> Answer<Query> {
     Ok(named(name, Query::MultiMatch { fields, matching: Box::new(matching) }))
 }
 
-/// Reads what the kinds share, each as far as it has it; `more` takes what is left.
+/// Reads the shared options, each if the query has it; `more` reads the rest.
 fn options(
     kind: &str,
     body: Body,
@@ -169,7 +169,7 @@ fn options(
     if is_fuzzy {
         match matching.how {
             How::Words => matching.fuzzy = Some(fuzzy),
-            // A phrase takes no notice of it; of the start of a word it is refused.
+            // A phrase ignores it; a phrase prefix refuses it.
             How::Phrase { .. } | How::PhrasePrefix { .. } if multi => {
                 return Err(Refusal::parsing("Fuzziness not allowed for type [phrase] and [phrase_prefix]"));
             }

@@ -1,4 +1,4 @@
-//! One question of one field.
+//! Queries on one field.
 use serde_json::Value as Json;
 
 use super::body::{Body, count, flag, is_boost, named, one_field, scalar, text, unsupported};
@@ -76,7 +76,7 @@ pub(super) fn range(kind: &str, mut body: Body) -> Answer<Query> {
         }
     }
     if range.low.is_none() && range.high.is_none() {
-        // Without an edge, a range asks whether the field is there.
+        // Without bounds, a range matches documents that have the field.
         return Ok(named(name, Query::Exists { field }));
     }
     Ok(named(name, Query::Range { field, range }))

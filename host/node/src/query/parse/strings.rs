@@ -52,9 +52,9 @@ pub(super) fn query_string(body: Body) -> Answer<Query> {
             ("fuzzy_prefix_length", value) => query.fuzzy.prefix = count(KIND, key, value)?,
             ("fuzzy_transpositions", value) => query.fuzzy.transpositions = flag(KIND, key, value)?,
             ("_name", _) => name = Some(text(KIND, key, value)?),
-            // On one word, which is all that a wildcard is, analysis only lowers the case, as is done anyway.
+            // On a single word, as a wildcard is, analysis only lowers case, which happens anyway.
             ("analyze_wildcard", value) => drop(flag(KIND, key, value)?),
-            // They differ in the score alone.
+            // They differ only in the score.
             ("type", value) if value == "best_fields" || value == "most_fields" => {}
             ("type", value) if value == "phrase" => query.how = How::Phrase { slop: 0 },
             ("type", value) if value == "phrase_prefix" => {

@@ -1,6 +1,6 @@
-//! `<1-600>`: numbers between two others, as an alternation of digits.
+//! `<1-600>`: a number range, as an alternation of digits.
 
-/// Writes the numbers from `low` to `high`: with exactly so many digits, or with as many leading zeros as they like.
+/// Writes the numbers from `low` to `high`: with a fixed number of digits, or with any number of leading zeros.
 pub(super) fn write(low: u32, high: u32, digits: Option<usize>, out: &mut String) {
     if let Some(digits) = digits {
         let (low, high) = (format!("{low:0digits$}"), format!("{high:0digits$}"));

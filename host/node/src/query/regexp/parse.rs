@@ -1,14 +1,14 @@
-//! Reads Lucene's grammar. Whatever it has no meaning for stands for itself: `?` at the start of a group is a question
-//! mark, and so `(?:a)` finds `?:a`.
+//! Reads Lucene's grammar. Anything without a meaning stands for itself: `?` at the start of a group is a question
+//! mark, so `(?:a)` matches `?:a`.
 
-/// Of groups and complements in one another.
+/// The depth of nested groups and complements.
 const DEPTH_MAX: usize = 60;
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Expr {
-    /// `#`: no text at all.
+    /// `#`: nothing, not even the empty text.
     Nothing,
-    /// Exactly these characters; none: the empty text.
+    /// Exactly these characters; without any, the empty text.
     Text(String),
     /// `.`
     Any,
@@ -18,14 +18,14 @@ pub(super) enum Expr {
         negated: bool,
         items: Vec<Item>,
     },
-    /// `<1-12>`: a number between the two, with exactly so many digits, or with leading zeros as it likes.
+    /// `<1-12>`: a number in the range, with a fixed number of digits, or with any leading zeros.
     Between {
         low: u32,
         high: u32,
         digits: Option<usize>,
     },
     Not(Box<Expr>),
-    /// At most so often; `None`: without end.
+    /// At most this often; `None`: unbounded.
     Repeat {
         of: Box<Expr>,
         least: u32,
@@ -40,7 +40,7 @@ pub(super) enum Expr {
 pub(super) enum Item {
     /// Inclusive at both ends.
     Range(char, char),
-    /// `d`, `s` or `w`, or what is not of them in upper case.
+    /// `d`, `s` or `w`, or its complement in upper case.
     Known(char),
 }
 
@@ -103,7 +103,7 @@ impl Parser {
         Ok(single(parts, Expr::Concat))
     }
 
-    /// Repetitions of repetitions are what they say: there are no lazy ones.
+    /// Repetitions of repetitions are taken literally: there are no lazy ones.
     fn repetition(&mut self) -> Result<Expr, String> {
         let mut expr = self.complement()?;
         loop {
@@ -122,7 +122,7 @@ impl Parser {
         }
     }
 
-    /// What stands between the braces of `{2}`, `{2,}` and `{2,3}`.
+    /// The inside of the braces of `{2}`, `{2,}` and `{2,3}`.
     fn counts(&mut self) -> Result<(u32, Option<u32>), String> {
         let missing = format!("integer expected at position {}", self.at);
         let least = self.digits()?.ok_or(missing)?;
@@ -208,7 +208,7 @@ impl Parser {
     fn class(&mut self) -> Result<Expr, String> {
         let negated = self.take('^');
         let mut items = Vec::new();
-        // What stands first is never the end: `[]a]` holds a bracket.
+        // The first character is never the end: `[]a]` contains a bracket.
         while items.is_empty() || self.peek() != Some(']') {
             if self.peek().is_none() && !items.is_empty() {
                 return Err(format!("expected ']' at position {}", self.at));
@@ -240,7 +240,7 @@ impl Parser {
         Ok(Item::Range(low, high))
     }
 
-    /// What stands behind a backslash: a class that has a name, or a character for itself.
+    /// After a backslash: a named class, or a literal character.
     fn escaped(&mut self) -> Result<Item, String> {
         match self.next()? {
             c @ ('d' | 'D' | 's' | 'S' | 'w' | 'W') => Ok(Item::Known(c)),

@@ -1,21 +1,13 @@
-//! Whether an answer is whole. Servers answer a search over a shard that no node holds with 200 and `"failed": 0`,
-//! unless it asks for an error instead: so every search asks, and every answer is looked at all the same.
+//! Whether a search response is complete. Servers answer a search over an unassigned shard with 200 and `"failed": 0`
+//! unless the request asks for an error, so every search asks for one, and every response is checked as well.
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{cursor::ignoring, error::Cause, refusal, target::Target, transport::index_path};
+use crate::{error::Cause, refusal};
 
-/// Part of every search: no answer rather than one without some shard.
-pub(crate) const WHOLE: &str = "allow_partial_search_results=false";
-
-/// Where `target`'s indices are searched. `more` is what else the request says, each part after its `&`.
-pub(crate) fn search_path(target: &Target, more: &str) -> String {
-    format!("{}/_search?{WHOLE}{}{more}", index_path(&target.indices), ignoring(target, '&'))
-}
-
-/// What an answer says of how much of it there is.
+/// The parts of a search response that show whether it is complete.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Extent {
+pub(crate) struct Envelope {
     #[serde(default)]
     pub(crate) timed_out: bool,
     #[serde(rename = "_shards")]
@@ -28,8 +20,8 @@ pub(crate) struct Extent {
 pub(crate) struct Shards {
     #[serde(default)]
     total: u64,
-    /// Those passed over because nothing in them can match are counted in (tried on all three servers), so that
-    /// `skipped` says nothing of what is missing.
+    /// Includes shards skipped because nothing in them can match (tested on all three servers), so `skipped` says
+    /// nothing about what is missing.
     successful: Option<u64>,
     #[serde(default)]
     failed: u64,
@@ -37,7 +29,7 @@ pub(crate) struct Shards {
     failures: Vec<Value>,
 }
 
-/// What became of the clusters of a cross-cluster search.
+/// The outcome per remote cluster of a cross-cluster search.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(crate) struct Clusters {
     #[serde(default)]
@@ -53,31 +45,31 @@ pub(crate) struct Clusters {
     running: u64,
 }
 
-impl Extent {
-    /// The extent that the answer `body` states, if that is all of it.
+impl Envelope {
+    /// Reads the envelope of `body`, and checks that the response is complete.
     ///
     /// # Errors
-    /// As `check`, and if `body` is no answer to a search.
+    /// As `check`, and if `body` is not a search response.
     pub(crate) fn of(body: &[u8]) -> Result<Self, Cause> {
-        let extent: Self =
+        let envelope: Self =
             serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
-        extent.check()?;
-        Ok(extent)
+        envelope.check()?;
+        Ok(envelope)
     }
 
     /// # Errors
-    /// If the answer is partial: shards are missing or failed, a remote cluster was passed over or answered in part,
-    /// or time ran out on the server. Also if it does not say.
+    /// If the response is partial: shards are missing or failed, a remote cluster was skipped or answered partially, or
+    /// the search timed out on the server. Also if it does not say.
     pub(crate) fn check(&self) -> Result<(), Cause> {
         let Some(shards) = &self.shards else {
-            return Err(Cause::Malformed { reason: "no `_shards` in the answer".into() });
+            return Err(Cause::Malformed { reason: "no `_shards` in the response".into() });
         };
         shards.check()?;
         self.clusters.check()?;
         if self.timed_out { Err(Cause::ServerTimedOut) } else { Ok(()) }
     }
 
-    /// Whether the names and patterns asked stand for no index at all.
+    /// Whether the requested names and patterns match no index.
     pub(crate) fn is_of_nothing(&self) -> bool {
         self.shards.as_ref().is_none_or(|shards| shards.total == 0)
     }
@@ -87,7 +79,7 @@ impl Shards {
     fn check(&self) -> Result<(), Cause> {
         let Self { total, successful, failed, failures } = self;
         if *failed > 0 {
-            let reason = failures.first().map_or_else(|| "the server does not say why".into(), told);
+            let reason = failures.first().map_or_else(|| "the server gave no reason".into(), told);
             if reason.contains("too_many_buckets") {
                 return Err(Cause::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
             }
@@ -128,7 +120,7 @@ mod tests {
     use super::*;
 
     fn fault(answer: &Value) -> Option<String> {
-        Extent::of(answer.to_string().as_bytes()).err().map(|cause| cause.to_string())
+        Envelope::of(answer.to_string().as_bytes()).err().map(|cause| cause.to_string())
     }
 
     #[test]
@@ -144,11 +136,8 @@ mod tests {
         assert_eq!(shards(2, 2, 1, 0), None);
         assert_eq!(shards(2, 1, 0, 0).as_deref(), Some("shards are missing: 1 of 2"));
         assert_eq!(shards(3, 2, 1, 0).as_deref(), Some("shards are missing: 1 of 3"));
-        assert_eq!(shards(2, 1, 0, 1).as_deref(), Some("1 of 2 shards failed: the server does not say why"));
-        assert_eq!(
-            fault(&json!({})).as_deref(),
-            Some("the answer is not what was asked for: no `_shards` in the answer")
-        );
+        assert_eq!(shards(2, 1, 0, 1).as_deref(), Some("1 of 2 shards failed: the server gave no reason"));
+        assert_eq!(fault(&json!({})).as_deref(), Some("unexpected response: no `_shards` in the response"));
     }
 
     #[test]
@@ -169,7 +158,7 @@ mod tests {
         assert_eq!(clusters(json!({ "total": 2, "successful": 2, "skipped": 0 })), None);
         for lacking in ["skipped", "partial", "failed", "running"] {
             let told = clusters(json!({ "total": 3, "successful": 2, lacking: 1 }));
-            assert_eq!(told.as_deref(), Some("1 of 3 clusters were passed over, the answer is partial"));
+            assert_eq!(told.as_deref(), Some("1 of 3 clusters were skipped; the answer is partial"));
         }
         assert!(clusters(json!({ "total": 3, "successful": 2 })).is_some());
     }

@@ -1,30 +1,13 @@
-//! The cluster's own state as rows. It is a state of now: rows carry the last instant of the range asked.
-use elasticsearch::http::Method;
+//! The cluster's state as rows. It is the current state: rows have the last instant of the range as their time.
 use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{ClusterView, Range, Rows};
+use watchbell_views::{DISKS, HEALTH, PENDING_TASKS, UNASSIGNED_SHARDS};
 
-use crate::{cluster::Inner, error::Cause, gate, raw::column, transport::Request};
-
-const HEALTH: [&str; 11] = [
-    "status",
-    "number_of_nodes",
-    "number_of_data_nodes",
-    "active_primary_shards",
-    "active_shards",
-    "relocating_shards",
-    "initializing_shards",
-    "unassigned_shards",
-    "number_of_pending_tasks",
-    "task_max_waiting_in_queue_millis",
-    "active_shards_percent_as_number",
-];
-const SHARDS: [&str; 4] = ["index", "shard", "prirep", "unassigned.reason"];
-const TASKS: [&str; 4] = ["insert_order", "priority", "source", "time_in_queue_millis"];
-const DISKS: [&str; 6] = ["node", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"];
+use crate::{error::Cause, gate, session::Session, value_column::column};
 
 pub(crate) async fn ask(
-    inner: &Inner,
+    session: &Session,
     view: ClusterView,
     over: Range,
     deadline: Instant,
@@ -38,15 +21,10 @@ pub(crate) async fn ask(
         ClusterView::Disks => {
             "/_cat/allocation?format=json&bytes=b&h=node,shards,disk.used,disk.avail,disk.total,disk.percent"
         }
-        // It is asked of several interfaces, and judged.
-        ClusterView::Gate => return gate::ask(inner, over, deadline).await,
+        // Made from several endpoints, and judged.
+        ClusterView::Gate => return gate::ask(session, over, deadline).await,
     };
-    let get = async |path: &str| -> Result<Value, Cause> {
-        let request =
-            Request { method: Method::Get, path: path.into(), body: None, repeatable: true, deadline };
-        let body = inner.send(&request).await.map_err(Cause::of_the_host)?;
-        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })
-    };
+    let get = async |path: &str| session.get(path, deadline).await.map_err(Cause::of_the_host);
     let answer = get(path).await?;
     if view == ClusterView::Disks {
         all_nodes(&answer, &get("/_cluster/health").await?)?;
@@ -54,7 +32,7 @@ pub(crate) async fn ask(
     rows(view, answer, over)
 }
 
-/// A node that does not answer is left out of the list of disks without a word.
+/// A node that does not answer is silently left out of the list of disks.
 fn all_nodes(disks: &Value, health: &Value) -> Result<(), Cause> {
     let expected = health.get("number_of_data_nodes").and_then(Value::as_u64).unwrap_or(0);
     let nodes = disks.as_array().into_iter().flatten();
@@ -69,26 +47,26 @@ fn all_nodes(disks: &Value, health: &Value) -> Result<(), Cause> {
 
 fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, Cause> {
     if answer.get("timed_out").is_some_and(|timed_out| timed_out == true) {
-        return Err(Cause::PartialView { reason: "it timed out on the server".into() });
+        return Err(Cause::PartialView { reason: "the request timed out on the server".into() });
     }
     let list = |value: Option<&mut Value>| match value.map(Value::take) {
         Some(Value::Array(list)) => Ok(list),
-        _ => Err(Cause::Malformed { reason: "no list in the answer".into() }),
+        _ => Err(Cause::Malformed { reason: "no list in the response".into() }),
     };
     let (fields, mut found): (&[&str], Vec<Value>) = match view {
         ClusterView::Health if answer.get("status").is_some_and(Value::is_string) => (&HEALTH, vec![answer]),
-        ClusterView::Health => return Err(Cause::Malformed { reason: "no `status` in the answer".into() }),
-        ClusterView::UnassignedShards => (&SHARDS, list(Some(&mut answer))?),
-        ClusterView::PendingTasks => (&TASKS, list(answer.get_mut("tasks"))?),
+        ClusterView::Health => return Err(Cause::Malformed { reason: "no `status` in the response".into() }),
+        ClusterView::UnassignedShards => (&UNASSIGNED_SHARDS, list(Some(&mut answer))?),
+        ClusterView::PendingTasks => (&PENDING_TASKS, list(answer.get_mut("tasks"))?),
         ClusterView::Disks => (&DISKS, list(Some(&mut answer))?),
         ClusterView::Gate => {
-            return Err(Cause::Malformed { reason: "no single answer is the gate's".into() });
+            return Err(Cause::Malformed { reason: "the view `gate` is not a single response".into() });
         }
     };
     if view == ClusterView::UnassignedShards {
         found.retain(|shard| shard.get("state").is_some_and(|state| state == "UNASSIGNED"));
     }
-    // `_cat` writes numbers as text.
+    // `_cat` returns numbers as text.
     let numeric = ["shard", "shards", "disk.used", "disk.avail", "disk.total", "disk.percent"];
     for row in &mut found {
         for field in numeric {
@@ -136,7 +114,7 @@ mod tests {
         let fault = |view, answer: Value| rows(view, answer, OVER).unwrap_err().to_string();
         assert_eq!(
             fault(ClusterView::Health, json!({ "status": "green", "timed_out": true })),
-            "the view of the cluster is partial: it timed out on the server"
+            "the cluster's state is incomplete: the request timed out on the server"
         );
         for (view, answer) in [
             (ClusterView::Health, json!({})),
@@ -145,13 +123,13 @@ mod tests {
             (ClusterView::Disks, json!({ "error": "no" })),
         ] {
             let told = fault(view, answer);
-            assert!(told.starts_with("the answer is not what was asked for: no "), "{told}");
+            assert!(told.starts_with("unexpected response: no "), "{told}");
         }
         let disks = json!([{ "node": "a" }, { "node": "UNASSIGNED" }]);
         assert_eq!(all_nodes(&disks, &json!({ "number_of_data_nodes": 1 })), Ok(()));
         assert_eq!(
             all_nodes(&disks, &json!({ "number_of_data_nodes": 2 })).unwrap_err().to_string(),
-            "the view of the cluster is partial: 1 of 2 data nodes did not answer"
+            "the cluster's state is incomplete: 1 of 2 data nodes did not answer"
         );
     }
 }

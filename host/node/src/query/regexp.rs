@@ -1,7 +1,7 @@
-//! Lucene's regular expressions, carried over to Rust's. What has no counterpart is refused.
+//! Lucene's regular expressions, translated to Rust's. What has no counterpart is refused.
 //!
-//! They are those of the newest Elasticsearch: what the others read otherwise is listed in the case `regexps`.
-mod interval; // numbers between two others
+//! As in the newest Elasticsearch; where others differ is listed in the case `regexps`.
+mod interval; // number ranges
 mod parse; // Lucene's grammar
 
 use regex::Regex;
@@ -10,14 +10,14 @@ use self::parse::{Expr, Item};
 
 /// As `index.max_regex_length`.
 const PATTERN_CHARS_MAX: usize = 1_000;
-/// Of the compiled program; about what 1,000 characters with sensible repetitions need.
+/// For the compiled program: about 1,000 characters with sensible repetitions.
 const PROGRAM_BYTES_MAX: usize = 2 << 20;
 
 /// A pattern that must match the whole value.
 #[derive(Clone, Debug)]
 pub(crate) struct Regexp(Test);
 
-/// What no one expression of Rust can say is said by several.
+/// What no single Rust expression can say is said by several.
 #[derive(Clone, Debug)]
 enum Test {
     One(Regex),
@@ -57,7 +57,7 @@ impl Test {
                 write(expr, fold, &mut out)?;
                 out.push_str(r")\z");
                 let built = regex::RegexBuilder::new(&out).size_limit(PROGRAM_BYTES_MAX).build();
-                // It was read, so that it can only be too large.
+                // It parsed, so it can only be too large.
                 built
                     .map(Self::One)
                     .map_err(|_| "a regexp as large as this is not modelled by the embedded node".into())
@@ -75,7 +75,7 @@ impl Test {
     }
 }
 
-/// Whether an expression says what whole texts are not, or are at the same time.
+/// Whether an expression contains a complement or an intersection.
 fn is_boolean(expr: &Expr) -> bool {
     match expr {
         Expr::Not(_) | Expr::And(_) => true,
@@ -84,7 +84,7 @@ fn is_boolean(expr: &Expr) -> bool {
     }
 }
 
-/// Writes what Rust reads. `fold`: case does not count, except between the edges of a range.
+/// Writes the Rust syntax. `fold`: ignores case, except between the bounds of a range.
 fn write(expr: &Expr, fold: bool, out: &mut String) -> Result<(), String> {
     match expr {
         Expr::Nothing => out.push_str("[a&&b]"),
@@ -197,7 +197,7 @@ mod tests {
             if let Ok(regex) = Regexp::new(&pattern, false) {
                 regex.is_match("ab");
             } else if let Ok(expr) = parse::parse(&pattern) {
-                // Read, and refused all the same: only for what is said to be unmodelled.
+                // It parsed but is refused: only for what is reported as not modelled.
                 let refused = Test::new(&expr, false).unwrap_err();
                 prop_assert!(refused.ends_with("not modelled by the embedded node"), "{}", refused);
                 prop_assert!(!refused.contains("large") || pattern.contains('{'), "{}", pattern);

@@ -1,6 +1,6 @@
 //! Dates as Elasticsearch reads and writes them: calendar, zones, formats, maths.
-mod civil; // days, months, and what a unit of the calendar is
-mod zone; // where a local time lies
+mod civil; // calendar arithmetic
+mod zone; // time zones
 mod format; // text to instant and back
 mod math; // `now-5m/d`, `2024-01-01||+1M`
 

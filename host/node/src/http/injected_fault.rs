@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, so that tests can see what comes of it.
+//! Answers with faults that a test injects.
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -6,22 +6,26 @@ use serde_json::{Value as Json, json};
 use super::admin::{self, Asked};
 use super::reply::Reply;
 use super::request::Request;
-use crate::config::Trouble;
+use crate::config::InjectedFault;
 use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
-/// What a troubled node answers; `None`: as ever. `reachable` does the rest.
+/// The response under `fault`; `None`: the fault does not affect this request. `reachable` does the rest.
 ///
-/// `well`: what a node without trouble answers.
-pub(super) fn reply(trouble: Trouble, request: &Request, well: &dyn Fn() -> Answer<Reply>) -> Option<Reply> {
+/// `well`: the response without a fault.
+pub(super) fn reply(
+    fault: InjectedFault,
+    request: &Request,
+    well: &dyn Fn() -> Answer<Reply>,
+) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    match (trouble, path.as_slice()) {
-        (Trouble::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
+    match (fault, path.as_slice()) {
+        (InjectedFault::Refuse(status), path) if path.iter().any(|part| SEARCHES.contains(part)) => {
             let kind = if status == 429 { "es_rejected_execution_exception" } else { PHASE };
             Some(Reply::refusal(&Refusal::new(status, kind, "all shards failed")))
         }
-        (Trouble::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
+        (InjectedFault::PartialShards, ["_search", "scroll", ..]) if request.method != "DELETE" => {
             changed(well, |body| {
                 let failure = json!({ "shard": 0, "index": "test", "node": "watchbell-node",
                     "reason": { "type": "node_not_connected_exception", "reason": "a node is gone on purpose" } });
@@ -30,24 +34,24 @@ pub(super) fn reply(trouble: Trouble, request: &Request, well: &dyn Fn() -> Answ
                 body["_shards"]["failures"] = json!([failure]);
             })
         }
-        (Trouble::PartialShards, _) => views(1, "red", "p", request, well),
-        (Trouble::Unassigned(count), _) => views(count, "yellow", "r", request, well),
-        (Trouble::Refuse(_), _) => None,
+        (InjectedFault::PartialShards, _) => views(1, "red", "p", request, well),
+        (InjectedFault::Unassigned(count), _) => views(count, "yellow", "r", request, well),
+        (InjectedFault::Refuse(_), _) => None,
     }
 }
 
 const SEARCHES: [&str; 3] = ["_search", "_count", "_pit"];
 const PHASE: &str = "search_phase_execution_exception";
 
-/// The shards that can be asked, an index each, and how many cannot: the last, if one is missing. A search that lets no
-/// part be missing is refused, and so is one of nothing else.
+/// The reachable shards, one per index, and the number of unreachable ones: the last index, under the fault. A search
+/// that allows no partial results, or has no other index, is refused.
 pub(super) fn reachable(
     shared: &Shared,
     shards: Arc<Vec<Snapshot>>,
     partial: bool,
 ) -> Answer<(Arc<Vec<Snapshot>>, usize)> {
     let Some((missing, rest)) =
-        shards.split_last().filter(|_| shared.trouble() == Some(Trouble::PartialShards))
+        shards.split_last().filter(|_| shared.fault() == Some(InjectedFault::PartialShards))
     else {
         return Ok((shards, 0));
     };
@@ -61,7 +65,7 @@ pub(super) fn reachable(
     Err(Refusal::new(503, PHASE, "").caused_by(PHASE, reason))
 }
 
-/// The cluster's own views, with `count` shards that no node holds.
+/// The cluster's state, with `count` unassigned shards.
 fn views(
     count: u32,
     status: &str,
@@ -80,7 +84,7 @@ fn views(
             for shard in 0..count {
                 let copy = json!({ "index": "test", "shard": shard, "primary": prirep == "p",
                     "state": "UNASSIGNED", "node": null, "unassigned_info": { "reason": "NODE_LEFT" } });
-                // An index of this name may be there, and then keeps what it has.
+                // An existing index of this name keeps what it has.
                 match shards[shard.to_string()].as_array_mut() {
                     Some(copies) => copies.push(copy),
                     None => shards[shard.to_string()] = json!([copy]),
@@ -117,7 +121,7 @@ fn views(
     }
 }
 
-/// What the node would have answered, but for `change`.
+/// The normal response, changed.
 fn changed(well: &dyn Fn() -> Answer<Reply>, change: impl FnOnce(&mut Json)) -> Option<Reply> {
     let reply = match well() {
         Ok(reply) => reply,

@@ -1,6 +1,6 @@
-//! The classic Lucene query language, as `query_string` reads it, and the simple one beside it.
+//! The classic Lucene query language, as in `query_string`, and the simple one.
 mod lexer; // characters to tokens
-mod parser; // tokens to clauses, with Lucene's own idea of AND and OR
+mod parser; // tokens to clauses, with Lucene's AND and OR
 mod simple; // the language of `simple_query_string`
 
 pub(crate) use parser::parse;
@@ -11,22 +11,22 @@ pub(crate) enum Node {
     All,
     Nothing,
     Bool(Vec<(Occur, Node)>),
-    /// Everything but that; nothing at all where analysis leaves nothing of it.
+    /// Everything but that; nothing if analysis removes it.
     Without(Box<Node>),
     Term {
         field: Option<String>,
         text: String,
         quoted: bool,
-        /// How far the words of a quoted text may be apart, where it is said.
+        /// The slop of a quoted text, if given.
         slop: Option<usize>,
     },
-    /// `edits` as it was written, and `None` for a bare `~`.
+    /// `edits` as written, and `None` for a bare `~`.
     Fuzzy {
         field: Option<String>,
         text: String,
         edits: Option<String>,
     },
-    /// Escapes are still in it.
+    /// Still contains escapes.
     Wildcard {
         field: Option<String>,
         pattern: String,

@@ -1,9 +1,9 @@
-//! Reads the query DSL. What is not known is refused in Elasticsearch's words.
-mod body; // what many of them have
-mod compound; // queries of queries
-mod leaf; // one question of one field
-mod full_text; // `match` and its kin
-mod strings; // languages inside a string
+//! Reads the query DSL. Unknown parts are refused in Elasticsearch's words.
+mod body; // shared options
+mod compound; // compound queries
+mod leaf; // queries on one field
+mod full_text; // `match` and related queries
+mod strings; // query strings
 
 use serde_json::Value as Json;
 
@@ -15,7 +15,7 @@ use crate::errors::{Answer, Refusal};
 /// As `indices.query.bool.max_nested_depth`.
 const DEPTH_MAX: usize = 30;
 
-/// What Elasticsearch has and this node has not: told apart from a typing error.
+/// Queries that Elasticsearch has and this node lacks, told apart from typing errors.
 const UNMODELLED: &[&str] = &[
     "has_child",
     "has_parent",

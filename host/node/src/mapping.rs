@@ -1,20 +1,20 @@
-//! What an index knows of its fields.
+//! The fields of an index.
 mod define; // from a mapping's JSON
 mod print; // and back
-mod infer; // from the first value seen
-mod templates; // and from what was said of such values
+mod infer; // from the first value
+mod templates; // dynamic templates
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
 
-/// A field's place in its mapping; stable for the life of the index.
+/// A field's position in its mapping; stable for the life of the index.
 pub(crate) type FieldId = u32;
 
 /// As `index.mapping.total_fields.limit`.
 pub(crate) const FIELDS_MAX: usize = 1_000;
-/// Of all flattened objects of an index. Servers have no such limit.
+/// Over all flattened objects of an index. Servers have no such limit.
 const KEYS_MAX: usize = 10_000;
 /// As `index.mapping.nested_fields.limit`.
 pub(crate) const NESTED_MAX: usize = 100;
@@ -41,21 +41,21 @@ pub(crate) enum Kind {
     Date,
     DateNanos,
     Ip,
-    /// Known by name alone: documents may have it, nothing can be asked of it.
+    /// Known only by name: documents may have it, but it cannot be queried.
     Opaque(&'static str),
 }
 
-/// What is the same to every query, and differs in what it keeps.
+/// The same for every query; only storage differs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Flavour {
     Plain,
-    /// Without a longest term.
+    /// Without a maximum term length.
     Wildcard,
-    /// One value, which every document of the index has.
+    /// One value, shared by every document of the index.
     Constant,
-    /// The leaves of an object, whatever their keys.
+    /// The leaves of an object, under any key.
     Flattened,
-    /// The leaves of a flattened object at one key. No mapping lists it.
+    /// The leaves of a flattened object at one key. Not listed in the mapping.
     Keyed,
 }
 
@@ -65,22 +65,22 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
     pub(crate) index: bool,
     pub(crate) doc_values: bool,
-    /// In UTF-16 units, as Java counts; longer values are left out of the index and of doc values.
+    /// In UTF-16 units, as Java counts; longer values are not indexed.
     pub(crate) ignore_above: usize,
-    /// How deep the objects in a flattened one may be.
+    /// The maximum depth of objects in a flattened one.
     pub(crate) depth_limit: usize,
     pub(crate) ignore_malformed: bool,
     /// The normalizer `lowercase`.
     pub(crate) lowercase: bool,
     pub(crate) formats: Formats,
     pub(crate) null_value: Option<serde_json::Value>,
-    /// Of a `constant_keyword`, once it is known.
+    /// For a `constant_keyword`, once it is known.
     pub(crate) constant: Option<Box<str>>,
-    /// Multi-fields, which see the same values.
+    /// Multi-fields, which have the same values.
     pub(crate) subs: Vec<FieldId>,
     /// The field that this multi-field belongs to.
     pub(crate) parent: Option<FieldId>,
-    /// The definition as it was written, without `fields`.
+    /// The definition as written, without `fields`.
     pub(crate) definition: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -96,9 +96,9 @@ pub(crate) enum Dynamic {
 pub(crate) struct Mapping {
     pub(crate) fields: Vec<Field>,
     by_path: HashMap<String, FieldId>,
-    /// Keys of flattened objects that documents have.
+    /// Keys of flattened objects that occur in documents.
     keyed: HashMap<String, FieldId>,
-    /// Other names of fields, which documents cannot use.
+    /// Aliases of fields, which documents cannot use.
     aliases: BTreeMap<String, FieldId>,
     objects: BTreeMap<String, Object>,
     pub(crate) dynamic: Dynamic,
@@ -106,16 +106,16 @@ pub(crate) struct Mapping {
     pub(crate) numeric_detection: bool,
     date_formats: Option<Vec<String>>,
     templates: Vec<templates::Template>,
-    /// The templates as they were written.
+    /// The templates as written.
     templates_written: Vec<serde_json::Value>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Object {
-    /// `None`: as the parent.
+    /// `None`: inherited.
     pub(crate) dynamic: Option<Dynamic>,
     pub(crate) disabled: bool,
-    /// Each value is a document of its own, which hangs on the one around it.
+    /// Each value is a separate document belonging to the one around it.
     pub(crate) nested: bool,
 }
 
@@ -123,13 +123,13 @@ impl Mapping {
     pub(crate) fn field(&self, path: &str) -> Option<(FieldId, &Field)> {
         self.listed(path).or_else(|| {
             let (root, _) = self.flattened_above(path)?;
-            // One that no document has is there all the same, and without values.
+            // A key that no document has exists all the same, without values.
             let id = self.known_key(path).unwrap_or(root + 1);
             Some((id, self.get(id)))
         })
     }
 
-    /// As `field`, without the keys of flattened objects.
+    /// As `field`, without keys of flattened objects.
     pub(crate) fn listed(&self, path: &str) -> Option<(FieldId, &Field)> {
         let id = *self.by_path.get(path).or_else(|| self.aliases.get(path))?;
         Some((id, &self.fields[id as usize]))
@@ -140,12 +140,12 @@ impl Mapping {
         above.filter(|(_, field)| field.kind == Kind::Keyword(Flavour::Flattened))
     }
 
-    /// The field of one key of a flattened object that a document has.
+    /// The field of a flattened object's key that occurs in documents.
     pub(crate) fn known_key(&self, path: &str) -> Option<FieldId> {
         self.keyed.get(path).copied()
     }
 
-    /// The field of a key that no document had before.
+    /// Adds the field of a new key.
     pub(crate) fn add_key(&mut self, root: FieldId, path: &str) -> Answer<FieldId> {
         if self.keyed.len() >= KEYS_MAX {
             return Err(Refusal::unmodelled(format!("a mapping with more than [{KEYS_MAX}] flattened keys")));
@@ -163,7 +163,7 @@ impl Mapping {
         self.fields.len() as FieldId - 1
     }
 
-    /// Other names of fields, with the fields that they stand for.
+    /// Field aliases, with their targets.
     pub(crate) fn aliases(&self) -> impl Iterator<Item = (&String, &Field)> {
         self.aliases.iter().map(|(alias, id)| (alias, self.get(*id)))
     }
@@ -172,7 +172,7 @@ impl Mapping {
         self.aliases.contains_key(path)
     }
 
-    /// The values that every document has, as far as they are known.
+    /// The constants, as far as they are known.
     pub(crate) fn constants(&self) -> impl Iterator<Item = (FieldId, &str)> {
         self.fields.iter().zip(0..).filter_map(|(field, id)| Some((id, field.constant.as_deref()?)))
     }
@@ -185,7 +185,7 @@ impl Mapping {
         self.objects.get(path).copied()
     }
 
-    /// The innermost nested object that a path leads through.
+    /// The innermost nested object on a path.
     pub(crate) fn nested_above<'a>(&self, path: &'a str) -> Option<&'a str> {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
@@ -201,7 +201,7 @@ impl Mapping {
         self.objects.get(path).is_some_and(|object| object.nested)
     }
 
-    /// The field that holds this path as a part of its values, and is known by name alone.
+    /// The field known only by name whose values include this path.
     pub(crate) fn opaque_above(&self, path: &str) -> Option<&Field> {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
@@ -214,7 +214,7 @@ impl Mapping {
         None
     }
 
-    /// What to do with an unknown field right below this object.
+    /// How an unknown field directly below this object is treated.
     pub(crate) fn dynamic_at(&self, mut path: &str) -> Dynamic {
         loop {
             if let Some(Object { dynamic: Some(dynamic), .. }) = self.objects.get(path) {
@@ -235,7 +235,7 @@ impl Mapping {
         })
     }
 
-    /// The fields that a pattern such as `http.*` names, in the order of their paths.
+    /// The fields that match a pattern such as `http.*`, by path.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<FieldId> {
         if !pattern.contains('*') {
             return self.field(pattern).map(|(id, _)| id).into_iter().collect();
@@ -299,7 +299,7 @@ impl Mapping {
         slot.nested |= object.nested;
     }
 
-    /// The value of a `constant_keyword` whose first document says it.
+    /// Sets the value of a `constant_keyword` from its first document.
     pub(crate) fn fix(&mut self, id: FieldId, value: &str) {
         let field = &mut self.fields[id as usize];
         field.constant = Some(value.into());
@@ -312,7 +312,7 @@ impl Mapping {
 }
 
 impl Field {
-    /// Whether no mapping and no pattern shows it.
+    /// Whether no mapping or pattern shows it.
     pub(crate) fn is_hidden(&self) -> bool {
         self.kind == Kind::Keyword(Flavour::Keyed)
     }

@@ -1,19 +1,19 @@
-//! Aggregations: read from JSON, run over the documents that the query left.
+//! Aggregations: read from JSON, run over the documents that match the query.
 //!
-//! Each is a function from documents to JSON; a bucket hands its own documents to its sub-aggregations.
+//! Each is a function from documents to JSON; a bucket passes its own documents to its sub-aggregations.
 mod parse; // from JSON
 mod column; // the values of one field, over several indices
-mod metric; // one number, or a few
+mod metric; // one or a few numbers
 mod terms; // a bucket per value
 mod multi_terms; // a bucket per combination of values
-mod histogram; // a bucket per slice of time or of numbers
-mod range; // a bucket per given range, filter, or absence
-mod spans; // a bucket per range of time or of addresses
-mod composite; // buckets in pages
+mod histogram; // a bucket per interval of time or numbers
+mod range; // a bucket per given range, filter, or missing values
+mod spans; // a bucket per range of dates or addresses
+mod composite; // paged buckets
 mod sorted; // the order of buckets
 mod top_hits; // the first hits of each bucket
-mod pipeline; // what is made of finished buckets
-mod script; // the arithmetic for that
+mod pipeline; // pipeline aggregations
+mod script; // their arithmetic
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ enum Kind {
     Filter(Query),
     /// The objects of a nested path.
     Nested(String),
-    /// And back to what they hang on.
+    /// And back to the documents that contain them.
     ReverseNested,
     Filters {
         filters: Vec<(Option<String>, Query)>,
@@ -66,7 +66,7 @@ enum Kind {
 }
 
 impl Agg {
-    /// Whether it comes to one number, by which buckets can be ordered.
+    /// Whether the result is a single number, which can order buckets.
     fn is_number(&self) -> bool {
         match &self.kind {
             Kind::Metric(_) => true,
@@ -78,18 +78,18 @@ impl Agg {
 }
 
 impl Kind {
-    /// Whether it is one bucket.
+    /// Whether the result is a single bucket.
     fn is_single(&self) -> bool {
         matches!(self, Self::Filter(_) | Self::Nested(_) | Self::ReverseNested)
     }
 }
 
-/// A document in a bucket, or one nested in it.
+/// A document in a bucket, or an object nested in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) shard: u32,
     pub(crate) document: &'a Arc<Document>,
-    /// The document that was hit.
+    /// The document that matched.
     pub(crate) root: &'a Arc<Document>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn run(aggs: &[Agg], shards: &[Shard], entries: &[Entry<'_>], now: i6
     context.all(aggs, entries).map(Json::Object)
 }
 
-/// What every aggregation of one search shares.
+/// Shared by all aggregations of one search.
 struct Context<'a> {
     shards: &'a [Shard],
     now: i64,
@@ -117,7 +117,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn all(&self, aggs: &[Agg], entries: &[Entry<'_>]) -> Answer<Map<String, Json>> {
-        // What is made of finished buckets waits until they are.
+        // Pipeline aggregations wait until the buckets are finished.
         let asked = aggs.iter().filter(|agg| !matches!(agg.kind, Kind::Pipeline(_)));
         asked.map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
     }
@@ -172,7 +172,7 @@ impl Context<'_> {
                     .map(|compiled| compiled.predicate)
             })
             .collect::<Answer<Vec<_>>>()?;
-        // Servers join from the documents that were hit, whatever is counted around the filter.
+        // Servers join from the matching documents, whatever is counted around the filter.
         if predicates.iter().any(Predicate::has_nested) && entries.iter().any(Entry::is_nested) {
             return Err(Refusal::unmodelled("a [nested] query inside of a [nested] aggregation"));
         }
@@ -183,7 +183,7 @@ impl Context<'_> {
             .collect())
     }
 
-    /// A bucket's object: its key first, then its count, then what its sub-aggregations say.
+    /// A bucket's object: its key, its count, then its sub-aggregations.
     fn bucket(
         &self,
         mut key: Map<String, Json>,
@@ -196,7 +196,7 @@ impl Context<'_> {
         Ok(key)
     }
 
-    /// Finished buckets through what their aggregation makes of them.
+    /// Runs finished buckets through what their aggregation makes of them.
     fn piped<K>(
         &self,
         subs: &[Agg],
@@ -227,7 +227,7 @@ impl Context<'_> {
     }
 }
 
-/// `buckets`, as a list, or as an object where keys were asked for.
+/// `buckets`, as a list, or as an object if keys were requested.
 fn shown(buckets: Vec<(String, Map<String, Json>)>, keyed: bool) -> Json {
     if keyed {
         let object: Map<String, Json> =

@@ -1,15 +1,15 @@
-//! Requests to answers: one function per endpoint, and a refusal for every other.
+//! Requests to responses: one function per endpoint, and a refusal for all others.
 mod request; // path, parameters, body
 mod reply; // status and body
 mod bulk; // `_bulk`
 mod documents; // single documents
 mod indices; // indices and mappings
-mod aliases; // other names of them
-mod templates; // what new ones begin with, and data streams
+mod aliases; // index aliases
+mod templates; // index templates and data streams
 mod search; // `_search`, `_count`, scrolls, points in time
 mod fields; // `_field_caps`
-mod trouble; // what goes wrong on purpose
-mod admin; // the cluster's state, its nodes and settings
+mod injected_fault; // faults injected by a test
+mod admin; // the cluster's state, nodes and settings
 mod about; // `/`, `_cluster/health`, `_cat`
 
 use crate::errors::{Answer, Refusal};
@@ -20,8 +20,8 @@ pub(crate) use request::Request;
 
 pub(crate) fn handle(shared: &Shared, request: Request) -> Reply {
     let head = request.method == "HEAD";
-    if let Some(trouble) = shared.trouble()
-        && let Some(reply) = trouble::reply(trouble, &request, &|| route(shared, &request))
+    if let Some(fault) = shared.fault()
+        && let Some(reply) = injected_fault::reply(fault, &request, &|| route(shared, &request))
     {
         return reply;
     }

@@ -1,20 +1,13 @@
-//! Searches as their author wrote them, narrowed to the rule's range and filters; picked values become one row, whose
-//! time is the last instant of the range: only then is it known.
-use serde_json::{Value, json};
+//! Searches written by the rule's author, narrowed to the rule's range and filters. The picked values become one row,
+//! whose time is the last instant of the range, since only then are they known.
+use serde_json::Value;
 use tokio::time::Instant;
-use watchbell_contract::{Column, Range, RawSearch, Rows};
+use watchbell_contract::{Range, RawSearch, Rows};
 
-use crate::{
-    cluster::Inner,
-    columns::{ColumnBuilder, Misfit},
-    error::Cause,
-    plan::Kind,
-    query,
-    target::Target,
-};
+use crate::{error::Cause, query, session::Session, target::Target, value_column::column};
 
 pub(crate) async fn ask(
-    inner: &Inner,
+    session: &Session,
     target: &Target,
     search: &RawSearch,
     over: Range,
@@ -22,19 +15,19 @@ pub(crate) async fn ask(
     deadline: Instant,
 ) -> Result<Rows, Cause> {
     let body = body(&search.body, filters)?;
-    let answer = inner.search(target, &body, deadline).await?;
+    let answer = session.search(target, &body, deadline).await?;
     search.pick.iter().try_for_each(|(name, pointer)| counted(&answer, name, pointer))?;
     let picked = search.pick.iter().map(|(name, pointer)| column(name, [answer.pointer(pointer)]));
     Ok(Rows { times: vec![over.end.0.saturating_sub(1)], columns: picked.collect() })
 }
 
-/// Refuses a total that the cluster stopped counting: it says how many there are at least.
+/// Refuses a total that the cluster stopped counting, and so reports as a lower bound.
 fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), Cause> {
     let total = pointer.strip_suffix("/value").unwrap_or(pointer);
     match answer.pointer(total).and_then(|total| total.get("relation")) {
         Some(relation) if relation == "gte" => {
             let reason = format!(
-                "its search picks `{name}` from `{pointer}`, which the cluster did not count to the end: set `track_total_hits: true`"
+                "its search picks `{name}` from `{pointer}`, whose total the cluster did not count exactly; set `track_total_hits: true`"
             );
             Err(Cause::Question { reason })
         }
@@ -44,9 +37,9 @@ fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), Cause> {
 
 fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, Cause> {
     let mut body: Value = serde_json::from_str(written)
-        .map_err(|error| Cause::Question { reason: format!("its search is not json: {error}") })?;
+        .map_err(|error| Cause::Question { reason: format!("its search is not JSON: {error}") })?;
     if !body.is_object() {
-        return Err(Cause::Question { reason: "its search is not a json object".into() });
+        return Err(Cause::Question { reason: "its search is not a JSON object".into() });
     }
     confined(&body)?;
     if let Some(own) = body.get_mut("query").map(Value::take) {
@@ -56,9 +49,8 @@ fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, Cause> {
     Ok(body)
 }
 
-/// What a search may say beside its query. Of the rest, some would pick its documents past the query (`knn`,
-/// `retriever`, `pit`, `suggest`), and some would give the filters' fields another meaning (`runtime_mappings`,
-/// `derived`).
+/// What a search may contain beside its query. Other parts could select documents regardless of the query (`knn`,
+/// `retriever`, `pit`, `suggest`), or redefine the filters' fields (`runtime_mappings`, `derived`).
 const PARTS: [&str; 22] = [
     "query",
     "aggs",
@@ -84,19 +76,19 @@ const PARTS: [&str; 22] = [
     "seq_no_primary_term",
 ];
 
-/// What would make a server answer with less than there is. `timeout` may be: a search that it ends is an error.
+/// Options that make a server return partial results. `timeout` is allowed: a search that hits it is an error.
 const CUTTING: [&str; 2] = ["terminate_after", "allow_partial_search_results"];
 
-/// Refuses what would reach past the rule's index and filters: both always apply.
+/// Refuses parts that reach beyond the rule's index and filters, which always apply.
 fn confined(body: &Value) -> Result<(), Cause> {
     if let Some(part) = CUTTING.iter().find(|part| body.get(**part).is_some()) {
         let reason =
-            format!("its search may not hold `{part}`, which makes a part of the answer look like all");
+            format!("its search must not contain `{part}`, which would make a partial answer look complete");
         return Err(Cause::Question { reason });
     }
     let wide = |path: &str| {
         let reason =
-            format!("its search may not hold `{path}`, which reaches past the rule's index or filter");
+            format!("its search must not contain `{path}`, which reaches beyond the rule's index or filter");
         Cause::Question { reason }
     };
     if let Some(part) = body.as_object().into_iter().flatten().find(|(key, _)| !PARTS.contains(&key.as_str()))
@@ -109,7 +101,7 @@ fn confined(body: &Value) -> Result<(), Cause> {
     }
 }
 
-/// The path of the first thing that reads other documents than those asked.
+/// The path of the first part that reads other documents.
 fn escape<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
     match value {
         Value::Array(items) => items.iter().find_map(|item| escape(item, path)),
@@ -138,11 +130,11 @@ fn escape<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
 fn reaches_out(key: &str, held: &Value) -> bool {
     let has = |value: &Value, key: &str| value.get(key).is_some();
     match key {
-        // Base64 that nobody here looks into.
+        // Base64, which is not inspected.
         "wrapper" => held.get("query").is_some_and(Value::is_string),
         "indexed_shape" => held.is_object(),
         "percolate" => has(held, "index") || has(held, "id"),
-        // Values that a document of some index holds.
+        // Values taken from a document of some index.
         "terms" => held
             .as_object()
             .into_iter()
@@ -159,50 +151,9 @@ fn reaches_out(key: &str, held: &Value) -> bool {
     }
 }
 
-/// A column of values as they come: of one kind if they all are, else words.
-pub(crate) fn column<'a, V>(name: &str, values: V) -> Column
-where
-    V: IntoIterator<Item = Option<&'a Value>> + Clone,
-{
-    let mut kinds = values.clone().into_iter().flatten().filter_map(|value| match value {
-        Value::Null => None,
-        Value::Bool(_) => Some(Kind::Booleans),
-        Value::Number(number) if number.is_i64() => Some(Kind::Integers),
-        Value::Number(_) => Some(Kind::Numbers),
-        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(Kind::Words),
-    });
-    let first = kinds.next().unwrap_or(Kind::Numbers);
-    let kind = kinds.fold(first, |kind, next| match (kind, next) {
-        (a, b) if a == b => a,
-        (Kind::Integers | Kind::Numbers, Kind::Integers | Kind::Numbers) => Kind::Numbers,
-        _ => Kind::Words,
-    });
-    let mut column = ColumnBuilder::new(kind);
-    for value in values {
-        let start = column.begin();
-        // The kind was chosen to fit all of them.
-        _ = value.map_or(Ok(()), |value| push(&mut column, value));
-        column.end(start);
-    }
-    column.finish(name.into())
-}
-
-fn push(column: &mut ColumnBuilder, value: &Value) -> Result<(), Misfit> {
-    match value {
-        Value::Null => Ok(()),
-        Value::Bool(value) => column.boolean(*value),
-        Value::String(value) => column.text(value),
-        Value::Array(_) | Value::Object(_) => column.text(&json!(value).to_string()),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(value), _) => column.integer(value),
-            (None, Some(value)) => column.number(value),
-            (None, None) => Ok(()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use watchbell_contract::Values;
 
     use super::*;
@@ -214,7 +165,7 @@ mod tests {
             json!({ "size": 0, "query": { "bool": { "filter": [{ "range": {} }, { "match_all": {} }] } } });
         assert_eq!(body, expected);
         let error = super::body("[", vec![]).unwrap_err().to_string();
-        assert!(error.starts_with("the question cannot be asked: its search is not json: "), "{error}");
+        assert!(error.starts_with("the query cannot be run: its search is not JSON: "), "{error}");
     }
 
     #[test]
@@ -248,16 +199,17 @@ mod tests {
         ] {
             let error = body(&written.to_string(), vec![]).unwrap_err().to_string();
             let expected = format!(
-                "the question cannot be asked: its search may not hold `{path}`, which reaches past the rule's index or filter"
+                "the query cannot be run: its search must not contain `{path}`, which reaches beyond the rule's index or filter"
             );
             assert_eq!(error, expected);
         }
         for part in CUTTING {
             let error = body(&json!({ "size": 0, part: 1 }).to_string(), vec![]).unwrap_err().to_string();
-            let expected = format!("may not hold `{part}`, which makes a part of the answer look like all");
+            let expected =
+                format!("must not contain `{part}`, which would make a partial answer look complete");
             assert!(error.ends_with(&expected), "{error}");
         }
-        // Words alone are no escape: fields and aggregations may be called so.
+        // The words alone are allowed: fields and aggregations may have these names.
         let fine = json!({
             "size": 0,
             "query": { "bool": { "filter": [
@@ -278,7 +230,7 @@ mod tests {
         for pointer in ["/hits/total/value", "/hits/total"] {
             let error = counted(&answer("gte"), "n", pointer).unwrap_err().to_string();
             assert!(
-                error.contains(&format!("picks `n` from `{pointer}`, which the cluster did not count")),
+                error.contains(&format!("picks `n` from `{pointer}`, whose total the cluster did not count")),
                 "{error}"
             );
             counted(&answer("eq"), "n", pointer).unwrap();

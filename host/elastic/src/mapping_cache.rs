@@ -1,7 +1,7 @@
-//! What was learnt of field types, pattern by pattern. All rules of a pattern share one look at it: a request for the
-//! union of the fields that they ask. A look may be older than the answer it was used for; then another one, begun after
-//! the answer, shows whether that can stand. At most one look of a pattern is under way; who comes meanwhile waits for
-//! the next, and those who waited share it.
+//! The field types learned, per index pattern. All rules of a pattern share one look-up: a request for the union of
+//! their fields. A look-up may be older than the answer it was used for; a second one, begun after the answer, shows
+//! whether that answer stands. Only one look-up per pattern runs at a time; whoever comes meanwhile waits for the next
+//! one and shares it.
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -11,50 +11,51 @@ use std::{
 };
 
 use bytes::Bytes;
-use elasticsearch::http::Method;
 use serde_json::json;
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
 use crate::{
-    cluster::{Inner, encoded, lock, total},
-    cursor::ignoring,
+    envelope::Envelope,
     error::Cause,
     mapping::Mapping,
+    paths::{encoded, ignoring, index_path, search_path},
+    session::{Session, total},
     target::Target,
-    transport::{Request, index_path},
+    transport::{Request, lock},
 };
 
-/// Patterns remembered; then they are learnt anew.
+/// Patterns remembered. Beyond that the cache is emptied.
 const PATTERNS_MAX: usize = 10_000;
-/// Servers take 4,096 bytes of a request's first line.
+/// Servers accept 4,096 bytes in a request line.
 const LINE_BYTES_MAX: usize = 3_500;
 const FIELDS_BYTES_MIN: usize = 500;
-/// Fields of one pattern; then those of the question at hand alone are looked at.
+/// Fields remembered per pattern. Beyond that only those of the current question are looked up.
 const FIELDS_MAX: usize = 10_000;
-/// A look at a pattern of a thousand indices is work for its cluster. One that took this long is followed by a pause of so
-/// many times as long, in which more rules come to share the next.
+/// A look-up over a thousand indices is work for the cluster. One that took longer than this is followed by a pause of
+/// this many times its length, during which more rules join the next one.
 const LIGHT_LOOK_MAX: Duration = Duration::from_millis(10);
 const PAUSE_TIMES: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// A field that nobody asked for so many lifetimes of a mapping is not looked at any more.
+/// A field that nobody asked for during this many mapping lifetimes is no longer looked up.
 const UNASKED_LIVES: u32 = 3;
 
-/// The names and patterns of indices, and whether those that are missing are passed over.
+/// Index names and patterns, and whether missing ones are ignored.
 type Asked = (Vec<String>, bool);
 
-#[derive(Debug, Default)]
-pub(crate) struct Looks {
+#[derive(Debug)]
+pub(crate) struct MappingCache {
+    pub(crate) session: Arc<Session>,
     patterns: Mutex<HashMap<Asked, Arc<Pattern>>>,
-    /// Servers before 7.2 do not say which indices lack a field.
+    /// Servers before 7.2 do not report which indices lack a field.
     without_unmapped: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Pattern {
-    /// When each field was asked last.
+    /// When each field was last asked for.
     asked: Mutex<HashMap<String, Instant>>,
     last: Mutex<Option<Look>>,
-    /// Held by the one who looks.
+    /// Held during a look-up.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -67,7 +68,7 @@ struct Look {
 }
 
 impl Pattern {
-    /// What was seen of `wanted` by a look begun at `since` or later.
+    /// The mapping of `wanted` from a look-up begun at `since` or later.
     fn seen(&self, wanted: &[String], since: Instant) -> Option<Arc<Mapping>> {
         let last = lock(&self.last);
         let look = last.as_ref().filter(|look| look.began >= since)?;
@@ -75,15 +76,15 @@ impl Pattern {
         wanted.iter().all(|field| look.fields.contains(field)).then(|| Arc::clone(mapping))
     }
 
-    /// Why a look begun since `arrived` failed, unless that was for want of its own time: else all who waited for it
-    /// would fail one after the other.
+    /// Why a look-up begun since `arrived` failed, unless its own deadline passed: otherwise all waiters would fail one
+    /// after the other.
     fn failed(&self, arrived: Instant) -> Option<Cause> {
         let last = lock(&self.last);
         let look = last.as_ref().filter(|look| look.began >= arrived)?;
         look.found.as_ref().err().filter(|cause| !matches!(cause, Cause::Deadline { .. })).cloned()
     }
 
-    /// Until when no new look is to begin.
+    /// Until when no new look-up begins.
     fn rests(&self) -> Option<Instant> {
         let last = lock(&self.last);
         let (began, ended) = last.as_ref().map(|look| (look.began, look.ended))?;
@@ -92,7 +93,11 @@ impl Pattern {
     }
 }
 
-impl Looks {
+impl MappingCache {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session, patterns: Mutex::default(), without_unmapped: AtomicBool::new(false) }
+    }
+
     fn pattern(&self, target: &Target) -> Arc<Pattern> {
         let mut patterns = lock(&self.patterns);
         let key = (target.indices.clone(), target.ignore_unavailable);
@@ -107,7 +112,7 @@ impl Looks {
     }
 }
 
-/// Whether a failure may come from field types that are not what they were believed to be.
+/// Whether outdated field types may be the cause of a failure.
 pub(crate) fn may_explain(cause: &Cause) -> bool {
     matches!(
         cause,
@@ -123,16 +128,16 @@ pub(crate) fn may_explain(cause: &Cause) -> bool {
     )
 }
 
-impl Inner {
-    /// What was believed of field types may be the reason for a failure: it is asked again next time.
+impl MappingCache {
+    /// Drops the mapping if it may be the cause of a failure, so that the next question looks it up again.
     pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
         if may_explain(cause) {
-            *lock(&self.looks().pattern(target).last) = None;
+            *lock(&self.pattern(target).last) = None;
         }
     }
 
-    /// What the indices know of `fields`. `None`: there is no document, for want of an index, where that may be, or in
-    /// indices that have not got their first and do not know its time yet.
+    /// What the indices know of `fields`. `None`: there are no documents, either because there is no index and that is
+    /// allowed, or because the indices have not received their first document and so do not map its time.
     pub(crate) async fn mapping_of_data(
         &self,
         target: &Target,
@@ -148,19 +153,35 @@ impl Inner {
             return Ok(Some(mapping));
         }
         let all = json!({ "size": 0, "track_total_hits": true, "query": { "match_all": {} } });
-        if total(&self.search(target, &all, deadline).await?)? == 0 {
+        if total(&self.session.search(target, &all, deadline).await?)? == 0 {
             return Ok(None);
         }
-        // The first of them may have come after the look.
+        // The first document may have arrived after the look-up.
         let mapping = self.mapping_since(target, fields, Instant::now(), deadline).await?;
         if mapping.check_time(time)? {
             return Ok(Some(mapping));
         }
-        let problem = "is in no mapping of the indices asked".into();
+        let problem = "is not mapped in any of the indices".into();
         Err(Cause::TimeField { field: time.into(), problem })
     }
 
-    /// What the indices know of `fields`, not older than a mapping's lifetime.
+    /// Checks that the target matches no index and may do so. Field capabilities do not prove it: Elasticsearch 7 and
+    /// OpenSearch leave out an index whose shards are missing.
+    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+        let body = &br#"{"size":0,"track_total_hits":false}"#[..];
+        let answer = self.session.send(&Request::ask(search_path(target, ""), body, deadline)).await?;
+        let envelope: Envelope = serde_json::from_slice(&answer).unwrap_or_default();
+        if envelope.shards.is_some() {
+            envelope.check()?;
+        }
+        // An index created since is found next time.
+        match target.ignore_unavailable && envelope.is_of_nothing() {
+            true => Ok(()),
+            false => Err(Cause::NoIndex { reason: String::new() }),
+        }
+    }
+
+    /// What the indices know of `fields`, at most as old as a mapping's lifetime.
     pub(crate) async fn mapping(
         &self,
         target: &Target,
@@ -168,16 +189,16 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Mapping>, Cause> {
         let now = Instant::now();
-        let since = now.checked_sub(self.config().mapping_ttl).unwrap_or(now);
+        let since = now.checked_sub(self.session.config().mapping_ttl).unwrap_or(now);
         let mapping = self.mapping_since(target, fields, since, deadline).await?;
-        // Indices that are yet to come, and a time field without its first document, are looked for each time.
+        // Indices that do not exist yet, and a time field without its first document, are looked up each time.
         if mapping.has_index && mapping.field(&target.time_field).is_some() {
             return Ok(mapping);
         }
         self.mapping_since(target, fields, now, deadline).await
     }
 
-    /// What the indices know of `fields`, seen at `since` or later.
+    /// What the indices know of `fields`, as of `since` or later.
     pub(crate) async fn mapping_since(
         &self,
         target: &Target,
@@ -186,7 +207,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Mapping>, Cause> {
         let wanted = Mapping::wanted(fields.iter().copied());
-        let pattern = self.looks().pattern(target);
+        let pattern = self.pattern(target);
         let now = Instant::now();
         lock(&pattern.asked).extend(wanted.iter().map(|field| (field.clone(), now)));
         if let Some(mapping) = pattern.seen(&wanted, since) {
@@ -212,9 +233,9 @@ impl Inner {
         found
     }
 
-    /// All that rules asked lately, `wanted` among it.
+    /// All fields that rules asked for lately, including `wanted`.
     fn union(&self, pattern: &Pattern, wanted: &[String]) -> BTreeSet<String> {
-        let life = self.config().mapping_ttl.max(Duration::from_secs(1)) * UNASKED_LIVES;
+        let life = self.session.config().mapping_ttl.max(Duration::from_secs(1)) * UNASKED_LIVES;
         let mut asked = lock(&pattern.asked);
         asked.retain(|_, last| last.elapsed() < life);
         if asked.len() > FIELDS_MAX {
@@ -236,10 +257,9 @@ impl Inner {
             let ask = async |more: &str| {
                 let ignoring = ignoring(target, '&');
                 let path = format!("{index}/_field_caps?fields={list}{more}{ignoring}");
-                self.send(&Request { method: Method::Get, path, body: None, repeatable: true, deadline })
-                    .await
+                self.session.send(&Request::get(path, deadline)).await
             };
-            let unmapped = &self.looks().without_unmapped;
+            let unmapped = &self.without_unmapped;
             let answer = match unmapped.load(Ordering::Relaxed) {
                 true => ask("").await,
                 false => match ask("&include_unmapped=true").await {
@@ -258,7 +278,7 @@ impl Inner {
     }
 }
 
-/// Names with commas between them, so many at a time as `room` holds.
+/// Comma-separated names, as many per list as fit into `room`.
 fn lists(fields: &BTreeSet<String>, room: usize) -> Vec<String> {
     let mut lists: Vec<String> = vec![];
     for field in fields {

@@ -1,8 +1,8 @@
-//! What the node keeps: indices, and what they are known by.
-mod index; // documents of one name
-mod bodies; // several bodies as one
-mod templates; // what a new index begins with
-mod streams; // one name over several indices
+//! The node's state: indices, and the names they are known by.
+mod index; // one index's documents
+mod bodies; // merging request bodies
+mod templates; // templates for new indices
+mod streams; // data streams
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 pub(crate) use index::{Alias, Index, Op, Written};
 pub(crate) use streams::Stream;
 
-/// Filters by the alias that each belongs to, as written.
+/// Filters by alias, as written.
 pub(crate) type Filters = Vec<(String, serde_json::Value)>;
 
 pub(crate) struct Cluster {
@@ -66,7 +66,7 @@ impl Cluster {
         let snapshot = |found: &Found| {
             let index = self.indices.get(&found.name)?;
             let mut snapshot = index.snapshot();
-            // Meant by several aliases, an index shows what any of them lets through.
+            // An index reached through several aliases shows what any of them allows.
             let filters: Option<Vec<_>> = found
                 .by
                 .iter()
@@ -80,7 +80,7 @@ impl Cluster {
         Ok(self.found(expression, lookup)?.iter().filter_map(snapshot).collect())
     }
 
-    /// The indices of an expression; with those by which each is meant, if all are aliases with a filter, as written.
+    /// The indices of an expression; with the aliases that reach each, if all of them have a filter, as written.
     pub(crate) fn reached(&self, expression: &str, lookup: Lookup) -> Answer<Vec<(String, Filters)>> {
         let filters = |found: &Found| -> Option<Vec<_>> {
             let index = self.indices.get(&found.name)?;
@@ -111,7 +111,7 @@ impl Cluster {
         self.create_from(name, bodies)
     }
 
-    /// Makes an index of several bodies, each over the ones before it.
+    /// Creates an index from several bodies, later ones overriding earlier ones.
     fn create_from(&mut self, name: &str, bodies: Vec<serde_json::Value>) -> Answer<()> {
         self.created += 1;
         let mut index = Index::new(name, self.created);
@@ -120,12 +120,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Tries what a template says on an index that is thrown away, so that a broken one is refused at once.
+    /// Tries a template on a temporary index, so that an invalid one is refused at once.
     pub(crate) fn try_template(bodies: Vec<serde_json::Value>) -> Answer<()> {
         Index::new("template", 0).configure(&bodies::merged(bodies))
     }
 
-    /// The one index that is written to under that name, made if there is none.
+    /// The index that a name writes to, created if there is none.
     fn writable(&mut self, name: &str, now: i64) -> Answer<&mut Index> {
         let mut target = name.to_owned();
         if let Some(stream) = self.streams.get(name) {
@@ -152,7 +152,7 @@ impl Cluster {
         self.indices.get_mut(&target).ok_or_else(|| Refusal::missing_index(name))
     }
 
-    /// Makes what is written to for the first time: a stream, where a template says so, else an index.
+    /// Creates what is written to for the first time: a data stream if a template says so, else an index.
     fn create_missing(&mut self, name: &str, now: i64, target: &mut String) -> Answer<()> {
         if self.stream_template(name).is_none() {
             return self.create(name, &serde_json::Value::Null);

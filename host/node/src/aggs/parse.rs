@@ -1,9 +1,9 @@
-//! Reads aggregations. What is not known is refused in Elasticsearch's words.
-mod body; // what is left of a body while it is read
-mod buckets; // a bucket per value, slice or combination
+//! Reads aggregations. Unknown parts are refused in Elasticsearch's words.
+mod body; // the unread rest of a body
+mod buckets; // a bucket per value, interval or combination
 mod ranges; // a bucket per range or filter
 mod metrics; // numbers and hits
-mod pipelines; // what is made of finished buckets
+mod pipelines; // pipeline aggregations
 
 use serde_json::Value as Json;
 
@@ -54,7 +54,7 @@ pub(crate) fn parse(json: &Json) -> Answer<Vec<Agg>> {
     at(json, 0, Above::default())
 }
 
-/// What stands around an aggregation.
+/// The context of an aggregation.
 #[derive(Clone, Copy, Default)]
 struct Above<'a> {
     kind: Option<&'a str>,
@@ -139,7 +139,7 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
             ),
         ));
     }
-    // An order by what is not there would silently be no order.
+    // Ordering by something missing would silently not order.
     let order = match &kind {
         Kind::Terms(Terms { order, .. }) => Some(order),
         Kind::MultiTerms(terms) => Some(&terms.order),
