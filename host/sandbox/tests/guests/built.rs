@@ -161,7 +161,7 @@ fn endless_loop(guest: &Guest) {
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
+        "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
     );
     assert!(error.is_size());
 }
@@ -170,7 +170,7 @@ fn memory_hog(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module needs more memory than it may have (limits.memory: 64MiB); raise the limit, or let the rule keep less"
+        "the module exceeded its memory limit (limits.memory: 64MiB); raise the limit, or let the rule keep less"
     );
     assert!(error.is_size());
 }
@@ -179,7 +179,7 @@ fn stack_overflow(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module's call stack is deeper than 1MiB, which is fixed: does a function call itself without end? (in deeper at stack-overflow.rs:8, from deeper at stack-overflow.rs:8)"
+        "the module's call stack exceeded 1MiB, which is fixed: does a function recurse without end? (in deeper at stack-overflow.rs:8, from deeper at stack-overflow.rs:8)"
     );
 }
 
@@ -210,7 +210,7 @@ fn oversized_output(guest: &Guest) {
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module returned more than it may (limits.output: 4KiB); raise the limit, or report fewer signals"
+        "the module exceeded its output limit (limits.output: 4KiB); raise the limit, or report fewer signals"
     );
     assert!(error.is_size());
 }
@@ -220,7 +220,7 @@ fn oversized_state(guest: &Guest) {
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module's state has 2MiB, more than it may keep (limits.state: 1MiB); raise the limit, or let the rule keep less"
+        "the module's state has 2MiB, more than its limit (limits.state: 1MiB); raise the limit, or let the rule keep less"
     );
     assert!(error.is_size());
 }
@@ -238,7 +238,7 @@ fn invalid_strings(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module returned what the contract does not allow: invalid utf-8 sequence of 1 bytes from index 1"
+        "the module returned a result that violates the contract: invalid utf-8 sequence of 1 bytes from index 1"
     );
 }
 
@@ -262,7 +262,7 @@ fn wasi_import(guest: &Guest) {
     let text = guest.refused();
     assert_eq!(
         text,
-        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)"
+        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)"
     );
 }
 
@@ -272,7 +272,7 @@ fn a_truncated_file() {
     let end = bytes.len() * 2 / 3;
     let text = SANDBOX.load_rule("cut", &bytes[..end]).unwrap_err().to_string();
     bystander_unharmed();
-    assert_eq!(text, format!("module `cut` is cut short at byte {end}: fetch or build it again"));
+    assert_eq!(text, format!("module `cut` is truncated at byte {end}: fetch or build it again"));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_precompiled_file() {
     let compiled = engine.precompile_component(&bytes).unwrap();
     assert_eq!(
         SANDBOX.load_rule("fast", &compiled).unwrap_err().to_string(),
-        "module `fast` is compiled machine code, which nobody can check: give the `.wasm` component it was made from"
+        "module `fast` is compiled machine code, which cannot be checked: use the `.wasm` component that it was compiled from"
     );
 }
 
@@ -319,7 +319,7 @@ fn forbidden_host(guest: &Guest) {
                 "path `//other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
                 "path `/../admin` must not contain `..`",
                 "path `/%2e%2e/admin` must not contain `..`",
-                "header `host` is the host's: set `auth` on the destination instead",
+                "header `host` is reserved for the host: set `auth` on the destination instead",
             ]
         );
         assert_eq!(receiver.seen(), Vec::<String>::new());
@@ -400,7 +400,7 @@ fn loop_after_request(guest: &Guest) {
         let error = guest.deliver(&destination(&receiver.url(), true), &limits).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
+            "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
         );
         assert_eq!(receiver.seen(), ["POST /"]);
     });
@@ -421,7 +421,7 @@ fn alerter_loop(guest: &Guest) {
         }
         assert_eq!(
             delivery.await.unwrap_err().to_string(),
-            "the module computed longer than it may (limits.time: 300ms); raise the limit, or give the rule less to do"
+            "the module exceeded its time limit (limits.time: 300ms); raise the limit, or give the rule less to do"
         );
     });
 }
@@ -450,7 +450,7 @@ fn too_many_signals(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module returned 10001 signals, more than the 10000 of one run; let the rule report less, or give it a smaller window"
+        "the module returned 10001 signals, more than the 10000 allowed per run; let the rule report less, or use a smaller window"
     );
     assert!(error.is_size());
 }
@@ -484,7 +484,7 @@ fn reads_a_file(guest: &Guest) {
 fn draws_at_random(guest: &Guest) {
     assert_eq!(
         guest.refused(),
-        "module `draws-at-random` imports `wasi:random/random`: a rule may import only `watchbell:plugin/log`; a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
+        "module `draws-at-random` imports `wasi:random/random`: a rule may import only `watchbell:plugin/log`; a crate uses random numbers (getrandom, uuid, rand): derive them from the rows"
     );
 }
 

@@ -38,7 +38,7 @@ fn a_loop_ends_with_the_guests_time() {
     let text = ended(Functions { finish: "(loop (br 0)) (unreachable)", ..HARMLESS }, &quick());
     assert_eq!(
         text,
-        "the module computed longer than it may (limits.time: 50ms); raise the limit, or give the rule less to do"
+        "the module exceeded its time limit (limits.time: 50ms); raise the limit, or give the rule less to do"
     );
 }
 
@@ -79,7 +79,7 @@ fn memory_has_a_limit() {
     );
     assert_eq!(
         text,
-        "the module needs more memory than it may have (limits.memory: 64MiB); raise the limit, or let the rule keep less"
+        "the module exceeded its memory limit (limits.memory: 64MiB); raise the limit, or let the rule keep less"
     );
 }
 
@@ -104,7 +104,7 @@ fn recursion_ends_with_the_stack() {
     let text = ended(Functions { finish: "(call $deeper (i32.const 0))", ..HARMLESS }, &quick());
     assert_eq!(
         text,
-        "the module's call stack is deeper than 1MiB, which is fixed: does a function call itself without end? (in deeper, from deeper)"
+        "the module's call stack exceeded 1MiB, which is fixed: does a function recurse without end? (in deeper, from deeper)"
     );
 }
 
@@ -139,7 +139,7 @@ fn a_string_out_of_memorys_bounds_is_bad_output() {
     let finish = "(i32.store8 (i32.const 384) (i32.const 1)) (i32.store8 (i32.const 388) (i32.const 2))
         (i32.store (i32.const 392) (i32.const 0x7fffffff)) (i32.store (i32.const 396) (i32.const 100)) (i32.const 384)";
     let text = ended(Functions { finish, ..HARMLESS }, &quick());
-    assert!(text.starts_with("the module returned what the contract does not allow: "), "{text}");
+    assert!(text.starts_with("the module returned a result that violates the contract: "), "{text}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn text_that_is_not_utf8_is_bad_output() {
         (i32.store (i32.const 392) (i32.const 700)) (i32.store (i32.const 396) (i32.const 1)) (i32.const 384)";
     let text = ended(Functions { finish, ..HARMLESS }, &quick());
     assert!(
-        text.starts_with("the module returned what the contract does not allow: invalid utf-8"),
+        text.starts_with("the module returned a result that violates the contract: invalid utf-8"),
         "{text}"
     );
 }
@@ -172,7 +172,7 @@ fn state_has_a_limit() {
     let text = ended(Functions { finish, ..HARMLESS }, &limits);
     assert_eq!(
         text,
-        "the module's state has 1.9KiB, more than it may keep (limits.state: 1.4KiB); raise the limit, or let the rule keep less"
+        "the module's state has 1.9KiB, more than its limit (limits.state: 1.4KiB); raise the limit, or let the rule keep less"
     );
 }
 
@@ -185,7 +185,7 @@ fn output_that_repeats_one_text_endlessly_is_cut_off_before_it_is_copied() {
     let text = ended(Functions { finish, ..HARMLESS }, &limits);
     assert_eq!(
         text,
-        "the module returned more than it may (limits.output: 1000B); raise the limit, or report fewer signals"
+        "the module exceeded its output limit (limits.output: 1000B); raise the limit, or report fewer signals"
     );
 }
 
