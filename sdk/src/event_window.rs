@@ -1,28 +1,28 @@
-//! Events of the last while: exact, or counted by the cell of a grid.
+//! Recent events: exact, or counted per cell of a grid.
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::grid::cell;
 use crate::runs::Runs;
 use crate::{Aged, Duration, Range, Timestamp};
 
-/// The events of the last `timeframe`, on the data's clock: half-open, so that two events exactly a timeframe apart
-/// are never in it together. An event older than that is out at once; one that comes late but within is sorted in.
+/// The events of the last `timeframe`, on the data's clock. The window is half-open, so two events exactly a timeframe
+/// apart are never in it together. Older events are dropped at once; late events within the window are sorted in.
 ///
-/// Holds one or two instants in its own 16 bytes; more of them take about 100 bytes, and 16 to 32 for each.
+/// One or two instants fit into its own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
     runs: Runs,
 }
 
-/// Events counted by cells of a grid: exact for spans that begin and end on it, however many events there are.
-/// Takes what an [`EventWindow`] of as many instants takes.
+/// Events counted per cell of a grid: exact for ranges that begin and end on the grid, however many events there are.
+/// Uses as much memory as an [`EventWindow`] with one instant per cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     cells: Runs,
 }
 
 impl EventWindow {
-    /// Adds an event, and lets go of those that are `timeframe` or more older than the newest.
+    /// Adds an event, and drops those that are at least `timeframe` older than the newest.
     #[inline]
     pub fn push(&mut self, at: Timestamp, timeframe: Duration) {
         self.push_many(at, 1, timeframe);
@@ -33,7 +33,7 @@ impl EventWindow {
     pub fn push_many(&mut self, at: Timestamp, count: u32, timeframe: Duration) {
         if let Some(newest) = self.newest() {
             if at > newest {
-                // First out, then in: most windows never hold more than two.
+                // Remove before adding: most windows never hold more than two.
                 while self.oldest().is_some_and(|oldest| at.since(oldest) >= timeframe) {
                     self.runs.pop_oldest();
                 }
@@ -44,35 +44,35 @@ impl EventWindow {
         self.runs.add(at.0, count);
     }
 
-    /// How many events the window holds.
+    /// The number of events in the window.
     #[inline]
     pub fn count(&self) -> u64 {
         self.runs.total()
     }
 
-    /// Whether it holds no event.
+    /// Whether the window is empty.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// The time of the oldest event that it holds.
+    /// The time of the oldest event in the window.
     #[inline]
     pub fn oldest(&self) -> Option<Timestamp> {
         self.runs.oldest().map(Timestamp)
     }
 
-    /// The time of the newest event that it holds.
+    /// The time of the newest event in the window.
     #[inline]
     pub fn newest(&self) -> Option<Timestamp> {
         self.runs.newest().map(Timestamp)
     }
 
-    /// The instants of its events, from the oldest on, each with its number.
+    /// The instants of its events, oldest first, each with its count.
     pub fn instants(&self) -> impl Iterator<Item = (Timestamp, u32)> {
         self.runs.iter().map(|(at, count)| (Timestamp(at), count))
     }
 
-    /// Forgets everything.
+    /// Removes all events.
     pub fn clear(&mut self) {
         self.runs = Runs::default();
     }
@@ -103,7 +103,7 @@ impl Aged for EventWindow {
     }
 }
 
-/// In cells: it is only ever compared.
+/// In cells, because it is only compared.
 impl Aged for Tally {
     fn newest(&self) -> Option<Timestamp> {
         self.cells.newest().map(Timestamp)
@@ -129,9 +129,9 @@ impl Aged for Tally {
 }
 
 impl Tally {
-    /// The grid on which the events of a `timeframe` of whole seconds are well counted: the longest of 1, 2, 3, 4, 5, 6,
-    /// 10, 12, 15, 20, 30 and 60 seconds that divides it and is at most a tenth of it, or a second. Where that makes more
-    /// than 120 cells, the shortest whole seconds that make 60 or fewer.
+    /// A suitable grid for counting the events of a `timeframe` of whole seconds: the longest of 1, 2, 3, 4, 5, 6, 10,
+    /// 12, 15, 20, 30 and 60 seconds that divides it and is at most a tenth of it, or 1 second. If that makes more than
+    /// 120 cells, the smallest whole number of seconds that makes 60 or fewer.
     pub fn grid(timeframe: Duration) -> Duration {
         const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
         let secs = timeframe.millis() / 1_000;
@@ -143,42 +143,42 @@ impl Tally {
         Duration::from_secs(coarse.map_or(fine, |cells| secs / cells))
     }
 
-    /// Counts an event in its cell of the grid.
+    /// Counts an event in its grid cell.
     #[inline]
     pub fn add(&mut self, at: Timestamp, grid: Duration) {
         self.add_many(at, 1, grid);
     }
 
-    /// Counts several of one cell.
+    /// Counts several events in one cell.
     #[inline]
     pub fn add_many(&mut self, at: Timestamp, count: u32, grid: Duration) {
         self.cells.add(cell(at, grid), count);
     }
 
-    /// Takes an event out of its cell of the grid; false if there is none.
+    /// Removes an event from its grid cell; returns false if there is none.
     pub fn take(&mut self, at: Timestamp, grid: Duration) -> bool {
         self.cells.take(cell(at, grid))
     }
 
-    /// How many events lie in `over`, whose ends must be on the grid.
+    /// The number of events in `over`, whose bounds must be on the grid.
     pub fn count(&self, over: Range, grid: Duration) -> u64 {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let within = self.cells.iter().rev().skip_while(|(cell, _)| *cell >= end);
         within.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(count)).sum()
     }
 
-    /// Where the cells with events begin, from the oldest on, each with its number.
+    /// The starts of the cells with events, oldest first, each with its count.
     pub fn places(&self, grid: Duration) -> impl Iterator<Item = (Timestamp, u32)> {
         let start = move |cell: i64| Timestamp(cell.saturating_mul(grid.signed().max(1)));
         self.cells.iter().map(move |(cell, count)| (start(cell), count))
     }
 
-    /// How many events there are in all.
+    /// The total number of events.
     pub fn total(&self) -> u64 {
         self.cells.total()
     }
 
-    /// Lets go of what lies before `at`, which must be on the grid.
+    /// Drops everything before `at`, which must be on the grid.
     pub fn forget_before(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.oldest().is_some_and(|cell| cell < first) {
@@ -186,7 +186,7 @@ impl Tally {
         }
     }
 
-    /// Lets go of what lies at `at` and after it, which must be on the grid.
+    /// Drops everything at or after `at`, which must be on the grid.
     pub fn forget_from(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.newest().is_some_and(|cell| cell >= first) {
@@ -194,12 +194,12 @@ impl Tally {
         }
     }
 
-    /// Whether nothing was counted.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The bytes that it holds besides its own size; for [`Aged`].
+    /// The bytes that it uses besides its own size; for [`Aged`].
     pub fn heap_bytes(&self) -> usize {
         self.cells.heap_bytes()
     }

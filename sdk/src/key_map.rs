@@ -1,4 +1,4 @@
-//! Something per key, with a limit.
+//! A bounded map with a value per key.
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,69 +8,70 @@ use crate::{Key, Timestamp};
 
 mod written; // the map as bytes
 
-/// How many keys a map holds by default.
+/// The default maximum number of keys.
 pub const KEYS_MAX: usize = 1_000_000;
 
-/// How many bytes a map takes, its table included: half of the memory that a module has by default, for the other
-/// half holds rows and the state as it is written.
+/// The default maximum size in bytes, including the table: half of a module's default memory. The other half holds rows
+/// and the encoded state.
 pub const BYTES_MAX: usize = 34 << 20;
 
-/// How many bytes a map takes as it is written, of the 16 MiB that a state may have by default. A map that may take
-/// fewer bytes of memory may take fewer of these, in proportion.
+/// The maximum encoded size in bytes, of the 16 MiB that a state may have by default. A map with a smaller memory limit
+/// gets a proportionally smaller encoded limit.
 pub const WRITTEN_MAX: usize = 15 << 20;
 
-/// As written, keys are steps from the one before: of a million, each takes seven bytes.
+/// Keys are encoded as steps from the previous key: with a million keys, each takes seven bytes.
 const KEY_BYTES: usize = 7;
 
-/// A value per key, found by the key's eight bytes: no name is stored, so a map of a million hosts stays small. A
+/// A value per key, found by the key's eight bytes. Names are not stored, so a map of a million hosts stays small. A
 /// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
-/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] bytes as written, so that it fits a module's
-/// limits whatever the keys hold; a state of several maps divides them. When more comes, the eighth of them that was silent longest is forgotten,
-/// of equally old ones those of the lowest keys, and a warning is logged: a rule that meets it says in its README what
-/// that does to its verdict. Which ones go depends on nothing but what the map holds then; in the instant in which
-/// it overflows, that is what rows of the same instant came before.
+/// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] encoded bytes, so that it fits a module's
+/// limits whatever the values are; a state with several maps divides the limits. When the map is full, it forgets the
+/// eighth of the keys that has been silent longest (of equally old ones the lowest keys) and logs a warning. A rule
+/// that can reach the limit says in its README what that does to its results. Which keys are forgotten depends only on
+/// the content of the map at that moment; within the instant in which it overflows, that includes only the rows that
+/// came first.
 #[derive(Clone, Debug)]
 pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX> {
     entries: Table<V>,
-    /// What all values take, but for `touched` since it was handed out.
+    /// The size of all values, except for changes to `touched` since it was returned.
     taken: Taken,
     touched: Option<(Place, Taken)>,
-    /// All values were handed out: what they take must be counted again.
+    /// All values were returned mutably: their sizes must be counted again.
     is_stale: bool,
     measured: Measured,
 }
 
-/// How what values say of their written size compares with what they take.
+/// The ratio between the estimated and the actual encoded size of values.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
-    /// Bytes for each that was said.
+    /// Actual bytes per estimated byte.
     rate: f64,
-    /// How often an entry was asked for since that was found out.
+    /// The number of entries requested since the last measurement.
     entries_since: usize,
 }
 
-/// What a full map must know of its values.
+/// What a full map needs to know about its values.
 pub trait Aged {
-    /// The newest event that the value holds: which key is forgotten first.
+    /// The newest event in the value; the oldest keys are forgotten first.
     fn newest(&self) -> Option<Timestamp>;
 
-    /// The bytes that the value holds besides its own size. Called for each row, so it must be quick.
+    /// The bytes that the value uses besides its own size. Called for each row, so it must be fast.
     fn heap_bytes(&self) -> usize {
         0
     }
 
-    /// Drops what no verdict needs, such as a [`DocumentId`](crate::DocumentId). A full map of names asks for it before it
-    /// forgets a key.
+    /// Drops data that does not affect results, such as a [`DocumentId`](crate::DocumentId). A full map of names calls
+    /// this before it forgets a key.
     fn spare(&mut self) {}
 
-    /// About the bytes that the value takes as written, rather too many; half its memory unless it says better. A map
-    /// that seems to take too much is measured before it forgets anything.
+    /// An estimate of the value's encoded size in bytes, rather too high than too low; by default half its memory. A
+    /// map whose estimate is too large is measured before it forgets anything.
     fn written_bytes(&self) -> usize {
         (size_of_val(self) + self.heap_bytes()) / 2
     }
 
-    /// Writes the value into a map whose newest event is at `base`: a value of times is shorter as steps from there.
+    /// Encodes the value for a map whose newest event is at `base`; times are shorter as steps from there.
     ///
     /// # Errors
     /// The serializer's.
@@ -82,7 +83,7 @@ pub trait Aged {
         self.serialize(serializer)
     }
 
-    /// Reads what [`write_since`](Self::write_since) wrote.
+    /// Decodes what [`write_since`](Self::write_since) encoded.
     ///
     /// # Errors
     /// The deserializer's.
@@ -129,7 +130,7 @@ impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> 
 impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
 
-    /// The value of `key`, which is made if there is none.
+    /// The value of `key`; it is created if it does not exist.
     #[inline]
     pub fn entry(&mut self, key: Key) -> &mut V
     where
@@ -138,7 +139,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         self.entry_with(key, V::default)
     }
 
-    /// The value of `key`, which `make` makes if there is none.
+    /// The value of `key`; `make` creates it if it does not exist.
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
         self.count_touched();
@@ -162,7 +163,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         value
     }
 
-    /// Takes out what is kept for `key`.
+    /// Removes the value of `key` and returns it.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         self.count_touched();
         let value = self.entries.remove(key.0)?;
@@ -191,8 +192,8 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         self.entries.len() * KEY_BYTES + self.taken.written
     }
 
-    /// Finds out what the map takes as written, where values say that it is too much: when more than half as many entries
-    /// were asked for as it holds since it was found out last, or by what was found out then it is too much indeed.
+    /// Measures the encoded size if the estimate is too large: when more than half as many entries as the map holds
+    /// were requested since the last measurement, or when that measurement says that the map is too large.
     #[cold]
     fn measure_written(&mut self) {
         let said = self.written();
@@ -200,7 +201,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         if is_recent && said as f64 * self.measured.rate <= Self::WRITTEN as f64 {
             return;
         }
-        // What cannot be written is found out when it must be.
+        // An encoding error is reported when the state is encoded.
         let Ok(found) = postcard::experimental::serialized_size(self) else { return };
         self.measured = Measured { rate: found as f64 / said as f64, entries_since: 0 };
         if found > Self::WRITTEN / 16 * 15 {
@@ -208,7 +209,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         }
     }
 
-    /// Counts what was done to the value that was handed out last.
+    /// Accounts for changes to the value that was returned last.
     #[inline]
     fn count_touched(&mut self) {
         if let Some((place, before)) = self.touched.take()
@@ -221,7 +222,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         }
     }
 
-    /// Forgets an eighth. Finds out which without a list of all, for which there may be no memory.
+    /// Forgets an eighth. Selects it without a list of all keys, for which there may be no memory.
     #[cold]
     fn forget_silent(&mut self, why: fmt::Arguments<'_>) {
         let count = (self.entries.len() / 8).max(1);
@@ -242,7 +243,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         let ages = || self.values().map(&age);
         let (mut low, mut high) = (ages().min().unwrap_or(0), ages().max().unwrap_or(0));
         let mut count = count.min(self.len());
-        // The bin in which it lies is divided into bins, until one is a single instant.
+        // Divide the bin that contains it into bins, until a bin is a single instant.
         while low < high {
             let width = high.abs_diff(low) / BINS as u64 + 1;
             let mut bins = [0_usize; BINS];
@@ -262,17 +263,17 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
 }
 
 impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
-    /// What is kept for `key`.
+    /// The value of `key`.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(key.0)
     }
 
-    /// How many keys it holds.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it holds no key.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
     }

@@ -1,12 +1,12 @@
-//! How often a level that lasts is told: often enough to hold it, and when it is worse.
+//! How often a lasting level is signalled: often enough to hold it, and when it gets worse.
 use serde::{Deserialize, Serialize};
 
 use crate::{Duration, Timestamp, grid};
 
-/// What was told of a level. While it lasts it is told when it begins, when it is a tenth worse than what was told, and
-/// at each beat: so a level of a thousand keys costs few signals.
+/// What was last signalled about a level. A lasting level is signalled when it begins, when it is a tenth worse than
+/// the last signal, and at each beat. So levels of a thousand keys cost few signals.
 ///
-/// The memory ends at each beat, so that it follows from no more of the past than that: a rule that keeps one adds a
+/// The memory is reset at each beat, so it depends on no more of the past than one beat: a rule that uses this adds a
 /// beat to its plan's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
@@ -20,19 +20,19 @@ struct Told {
 }
 
 impl Level {
-    /// How often a lasting level is told at the least, for one that holds for `hold` and is judged every `step`: at half
-    /// its time, at the same instants for all keys and all ways to cut time.
+    /// The longest interval between signals of a lasting level whose signals hold for `hold` and that is evaluated
+    /// every `step`: half of `hold`, at the same instants for all keys and however time is divided into windows.
     pub fn beat(hold: Duration, step: Duration) -> Duration {
         let step = step.millis().max(1);
         Duration((hold.millis() / 2 / step * step).max(step))
     }
 
-    /// Whether `at` is an instant at which every lasting level is told.
+    /// Whether every lasting level is signalled at `at`.
     pub fn is_beat(at: Timestamp, beat: Duration) -> bool {
         grid::cell_start(grid::cell(at, beat), beat) == at
     }
 
-    /// Whether to tell of a level that is at `value` now, where upwards is worse or downwards is.
+    /// Whether to signal a level that is at `value` now; either higher or lower is worse.
     pub fn tells(&mut self, value: f64, is_upwards: bool, is_beat: bool) -> bool {
         let is_due = self.told.filter(|_| !is_beat).is_none_or(|told| told.is_worse(value, is_upwards));
         if is_due {
@@ -41,7 +41,8 @@ impl Level {
         is_due
     }
 
-    /// Whether to tell of a level that is at `value` now because nothing was told of it, or of one the other way.
+    /// Whether to signal a level that is at `value` now because it was not signalled yet, or only in the other
+    /// direction.
     pub fn begins(&mut self, value: f64, is_upwards: bool) -> bool {
         let begins = self.told.is_none_or(|told| told.is_upwards != is_upwards);
         if begins {
@@ -50,14 +51,14 @@ impl Level {
         begins
     }
 
-    /// It is no more: the next one begins anew.
+    /// The level has ended; the next one starts fresh.
     pub fn end(&mut self) {
         self.told = None;
     }
 }
 
 impl Told {
-    /// By a tenth, or the other way round.
+    /// Whether it is worse by a tenth, or in the other direction.
     fn is_worse(self, value: f64, is_upwards: bool) -> bool {
         let tenth = self.value.abs() / 10.0;
         match is_upwards {

@@ -1,25 +1,25 @@
-//! Lines for the host's log, beside the rule or destination they belong to. Lines beyond the host's limit are
-//! counted and dropped.
+//! Lines for the host's log, which shows them with their rule or destination. By default a run may write 1,000 lines of
+//! 4 KiB; further lines are counted and dropped.
 use std::fmt::Display;
 
 use crate::host;
 
-/// What went wrong and needs a person. The last one before a trap is told as its cause.
+/// An error that needs someone's attention. The last one before a trap is reported as its cause.
 pub fn error(message: impl Display) {
     write(0, &message);
 }
 
-/// What may be wrong.
+/// A possible problem.
 pub fn warn(message: impl Display) {
     write(1, &message);
 }
 
-/// What is worth knowing.
+/// Useful information.
 pub fn info(message: impl Display) {
     write(2, &message);
 }
 
-/// What helps the plugin's author.
+/// Information for the plugin's author.
 pub fn debug(message: impl Display) {
     write(3, &message);
 }
@@ -28,7 +28,7 @@ fn write(level: u8, message: &dyn Display) {
     host::write(level, &message.to_string());
 }
 
-/// Sends panics to the log, where a trap alone would say `unreachable`.
+/// Sends panic messages to the log; the trap alone would only say `unreachable`.
 pub(crate) fn panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {

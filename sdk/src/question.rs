@@ -1,21 +1,21 @@
-//! What a rule asks. The manifest's index and filter always apply as well.
+//! A rule's questions. The manifest's index and filter always apply as well.
 use crate::wire::types as wire;
 use crate::{Duration, Range, Timestamp};
 
 /// One question of a run. The manifest's index, filter and time field apply as well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// The time it is about: `start` is in, `end` is not.
+    /// The time range: `start` is included, `end` is not.
     pub over: Range,
     /// ANDed: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
     /// Lucene query-string syntax.
     pub filter: Option<String>,
-    /// What is to come back.
+    /// What to return.
     pub ask: Ask,
 }
 
-/// Documents whose field has one of some values.
+/// Selects documents whose field has one of the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnyOf {
     /// The field's name.
@@ -24,12 +24,12 @@ pub struct AnyOf {
     pub values: Vec<Option<String>>,
 }
 
-/// What is asked for.
+/// What to return.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
-    /// Documents, a row each.
+    /// Documents, one row each.
     Hits(Hits),
-    /// Counts and metrics, a row for each bucket.
+    /// Counts and metrics, one row per bucket.
     Buckets(Buckets),
     /// A search as its author wrote it.
     Search(RawSearch),
@@ -40,7 +40,7 @@ pub enum Ask {
 /// Documents, reduced to these fields. The SDK puts the key fields before them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hits {
-    /// Fields to read, a column each; `_index` and `_id` may be among them.
+    /// Fields to read, one column each; may include `_index` and `_id`.
     pub fields: Vec<String>,
     /// Each becomes a column of booleans.
     pub filters: Vec<NamedFilter>,
@@ -49,9 +49,9 @@ pub struct Hits {
 /// Counts and metrics per key and per `every`. The SDK puts the key fields before `by`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buckets {
-    /// Fields whose values divide the buckets; a column each.
+    /// Fields to group by, one column each.
     pub by: Vec<String>,
-    /// The length of a bucket in time; `None`: one for the whole range.
+    /// The duration of a bucket; `None`: one bucket for the whole range.
     pub every: Option<Duration>,
     /// Each becomes a column of numbers.
     pub metrics: Vec<Metric>,
@@ -59,12 +59,12 @@ pub struct Buckets {
     pub filters: Vec<NamedFilter>,
 }
 
-/// A search as its author wrote it; each pick is a column's name and a JSON pointer into the answer.
+/// A search as the manifest's author wrote it; each pick is a column name and a JSON pointer into the response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawSearch {
     /// The body of the search: JSON, in which the host fills in range and filter.
     pub body: String,
-    /// Columns: a name, and a JSON pointer into the answer.
+    /// Columns: a name, and a JSON pointer into the response.
     pub pick: Vec<(String, String)>,
 }
 
@@ -77,18 +77,18 @@ pub struct NamedFilter {
     pub filter: String,
 }
 
-/// One number made of a bucket's documents.
+/// A metric of a bucket's documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field that it is made of; not read where a script says.
+    /// The field to measure; ignored for a script.
     pub field: String,
-    /// How it is made.
+    /// The calculation.
     pub calc: Calc,
 }
 
-/// How a number is made of many values.
+/// How to calculate one number from many values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Calc {
     /// The smallest.
@@ -99,13 +99,13 @@ pub enum Calc {
     Average,
     /// The sum.
     Sum,
-    /// How many values there are.
+    /// The number of values.
     ValueCount,
-    /// How many different values there are, about.
+    /// The approximate number of distinct values.
     Cardinality,
-    /// The value below which this share lies, 0 to 100.
+    /// The value below which this percentage of values lies, 0 to 100.
     Percentile(f64),
-    /// An aggregation of the author's own, as JSON.
+    /// A custom aggregation, as JSON.
     Script(String),
 }
 
@@ -114,18 +114,18 @@ pub enum Calc {
 pub enum ClusterView {
     /// `_cluster/health`.
     Health,
-    /// Shards that no node holds.
+    /// Unassigned shards.
     UnassignedShards,
-    /// What the master has yet to do.
+    /// The master's pending tasks.
     PendingTasks,
-    /// How full the nodes' disks are.
+    /// The nodes' disk usage.
     Disks,
-    /// What is in the way of replacing a node of the cluster; a row's `standing` is `accepted`, `waiting`, `refused` or
+    /// What prevents replacing a node of the cluster; a row's `standing` is `accepted`, `waiting`, `refused` or
     /// `unknown`.
     Gate,
 }
 
-/// The column that says of each row of what type `field` is in the row's index.
+/// The column with the type of `field` in each row's index.
 pub(crate) fn type_column(field: &str) -> String {
     format!("_type:{field}")
 }
@@ -136,12 +136,12 @@ impl Question {
         Self { over, only: vec![], filter: None, ask: Ask::Hits(Hits::default()) }
     }
 
-    /// A count for each key and each `every`.
+    /// A count per key and per `every`.
     pub fn buckets(over: Range, every: Option<Duration>) -> Self {
         Self { over, only: vec![], filter: None, ask: Ask::Buckets(Buckets { every, ..Buckets::default() }) }
     }
 
-    /// Asks for a field of each document, or for a group of its own per value of it.
+    /// Requests a field of each document, or groups buckets by its values.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         match &mut self.ask {
             Ask::Hits(hits) => hits.fields.push(field.into()),
@@ -151,23 +151,24 @@ impl Question {
         self
     }
 
-    /// Asks of each document of what type `field` is in its index ([`Row::type_of`]). For hits alone: groups are of no
-    /// single index.
+    /// Requests the type of `field` in each document's index ([`Row::type_of`]). For hits only: a bucket has no single
+    /// index.
     ///
     /// [`Row::type_of`]: crate::Row::type_of
     pub fn type_of(self, field: &str) -> Self {
         self.field(type_column(field))
     }
 
-    /// Asks which document each row is: a rule of single documents names them to the host ([`Row::evidence`]). Always,
-    /// whatever the alert's texts show now: what was told is known by it.
+    /// Requests each row's document id, for rules that name single documents to the host ([`Row::evidence`]). Such a
+    /// rule must always request it, whatever the alert's texts show: the host recognizes events it has already seen by
+    /// it.
     ///
     /// [`Row::evidence`]: crate::Row::evidence
     pub fn identified(self) -> Self {
         self.field("_index").field("_id")
     }
 
-    /// Asks whether a document matches `filter`, or how many of a bucket do: a column called `name`.
+    /// Adds a column `name`: whether a document matches `filter`, or how many of a bucket's documents do.
     pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
         let filter = NamedFilter { name: name.into(), filter: filter.into() };
         match &mut self.ask {
@@ -196,7 +197,7 @@ impl Question {
         if either.is_empty() { self } else { self.filter(either) }
     }
 
-    /// The named filters, in one: `(a) OR (b)`.
+    /// The named filters combined: `(a) OR (b)`.
     pub(crate) fn either(&self) -> String {
         let named: &[NamedFilter] = match &self.ask {
             Ask::Hits(hits) => &hits.filters,
@@ -206,16 +207,16 @@ impl Question {
         named.iter().map(|named| format!("({})", named.filter)).collect::<Vec<_>>().join(" OR ")
     }
 
-    /// Before which instant all rows of the answer lie, or at it at the latest.
+    /// The instant that no row of the answer is later than.
     pub(crate) fn last_row_until(&self) -> Timestamp {
         match &self.ask {
-            // Buckets without a time of their own stand at the beginning.
+            // Buckets without a time interval are at the start of the range.
             Ask::Buckets(Buckets { every: None, .. }) => self.over.start,
             _ => self.over.end,
         }
     }
 
-    /// Puts the key fields first, each once.
+    /// Puts the key fields first, without duplicates.
     pub(crate) fn with_key(mut self, key: &[String]) -> Self {
         let fields = match &mut self.ask {
             Ask::Hits(hits) => &mut hits.fields,

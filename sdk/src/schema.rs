@@ -2,7 +2,7 @@
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
-/// The JSON Schema of a type, closed at its root: a parameter nobody reads is a mistake worth telling.
+/// The JSON Schema of a type, without additional properties at its root: an unknown parameter is probably a mistake.
 pub(crate) fn schema<T: JsonSchema>() -> String {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     if let Some(object) = schema.as_object_mut()

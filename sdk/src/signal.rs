@@ -1,27 +1,27 @@
-//! What a rule finds, for one set of labels.
+//! A rule's signals.
 use serde::Serialize;
 
 use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
-/// What a rule found for one set of labels. Texts are cut to what the host takes.
+/// A finding for one set of labels. Texts are truncated to what the host accepts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order.
     pub labels: Labels,
-    /// On the data's clock, within the window.
+    /// The time on the data's clock, within the window.
     pub at: Timestamp,
     /// How long a firing level holds without another signal; `None`: until the next check.
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
     pub kind: Kind,
-    /// The number that is judged; `worse:` of a manifest compares it. Only finite ones are kept.
+    /// The evaluated number; a manifest's `worse:` compares it. Only finite numbers are kept.
     pub value: Option<f64>,
-    /// What it was compared with.
+    /// The threshold that the value was compared with.
     pub threshold: Option<f64>,
     /// One line for people, 2 KiB at most.
     pub summary: String,
-    /// A JSON object as text: `details.*` in a manifest's texts.
+    /// A JSON object as text, available as `details.*` in a manifest's texts.
     pub details: String,
     /// The documents behind it, for people.
     pub evidence: Option<Evidence>,
@@ -38,15 +38,15 @@ pub enum Kind {
     Event,
 }
 
-/// Where a rule puts what it finds.
+/// Collects a rule's signals.
 ///
-/// A run returns 10,000 signals at most, and 4 MiB: the host judges a shorter window where there are more.
+/// A run returns at most 10,000 signals and 4 MiB; if there are more, the host evaluates a shorter window.
 #[derive(Debug, Default)]
 pub struct Signals {
     found: Vec<Signal>,
 }
 
-/// Signals of one instant that are told, and their bytes: below the host's limits for a run.
+/// The maximum number and bytes of signals at one instant, below the host's limits for a run.
 const INSTANT_SIGNALS_MAX: usize = 10_000;
 const INSTANT_BYTES_MAX: usize = 3 << 20;
 
@@ -80,32 +80,32 @@ impl Signal {
         }
     }
 
-    /// How long the level holds without another signal; without it, until the next point of the grid.
+    /// Sets how long the level holds without another signal; by default until the next grid point.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self
     }
 
-    /// What `worse:` compares and `{{ value }}` prints.
+    /// Sets the value that `worse:` compares and `{{ value }}` prints.
     pub fn value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self
     }
 
-    /// What the value was compared with.
+    /// Sets the threshold that the value was compared with.
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = Some(threshold);
         self
     }
 
-    /// What is longer than 2 KiB is cut, with an ellipsis.
+    /// Sets the summary; longer than 2 KiB, it is truncated with an ellipsis.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = bounds::text(summary.into(), bounds::SUMMARY_BYTES_MAX);
         self
     }
 
-    /// A struct, a map or `json!({…})`. What is no JSON object is left out and logged. Of more than 64 KiB, the longest
-    /// texts and lists are shortened.
+    /// Sets the details: a struct, a map or `json!({…})`. Anything that is not a JSON object is dropped and logged.
+    /// Beyond 64 KiB, the longest strings and lists are shortened.
     pub fn details(mut self, details: &impl Serialize) -> Self {
         match serde_json::to_string(details) {
             Ok(text) if text.starts_with('{') => match bounds::details(&text) {
@@ -118,22 +118,22 @@ impl Signal {
         self
     }
 
-    /// The documents behind it: the host fetches a few and links to them.
+    /// Sets the documents behind it: the host fetches a few and links to them.
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = Some(evidence);
         self
     }
 
-    /// What it takes of a run's output, roughly.
+    /// Its approximate share of a run's output, in bytes.
     fn bytes(&self) -> usize {
-        // Labels stand in the evidence once more.
+        // The evidence repeats the labels.
         let labels: usize =
             self.labels.0.iter().flatten().map(|value| value.len().min(bounds::LABEL_BYTES_MAX)).sum();
         let evidence = self.evidence.as_ref().map_or(0, Evidence::bytes);
         128 + 2 * labels + evidence + self.summary.len() + self.details.len()
     }
 
-    /// As the host takes it. The fields are public, so what the setters promise is made sure of once more.
+    /// Converts it for the host. The fields are public, so the setters' limits are applied again.
     pub(crate) fn into_wire(self, key: &[String]) -> wire::Signal {
         let labels: Vec<_> = self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect();
         let details = bounds::details(&self.details).unwrap_or_else(|| "{}".into());
@@ -161,30 +161,30 @@ impl Signal {
 }
 
 impl Signals {
-    /// Adds a signal. One run has 10,000 at most.
+    /// Adds a signal. A run returns at most 10,000.
     pub fn push(&mut self, signal: Signal) {
         self.found.push(signal);
     }
 
-    /// How many there are.
+    /// The number of signals.
     pub fn len(&self) -> usize {
         self.found.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// In order of time. Of one instant, by labels: a rule may have walked its keys in any order.
+    /// Sorts by time, and at the same instant by labels, because a rule may have iterated over its keys in any order.
     pub(crate) fn into_sorted(mut self) -> Vec<Signal> {
         self.found.sort_by(|a, b| (a.at, &a.labels, a.kind).cmp(&(b.at, &b.labels, b.kind)));
         self.cut_instant();
         self.found
     }
 
-    /// Where there is more than a run may return, the host halves the window; but one instant cannot be halved. Then
-    /// it is better to tell of some than of none.
+    /// If a run returns too much, the host halves the window. A single instant cannot be halved, so some of its signals
+    /// are dropped: some are better than none.
     fn cut_instant(&mut self) {
         let [first, .., last] = &self.found[..] else { return };
         if first.at != last.at {

@@ -1,17 +1,17 @@
-//! What lasts from run to run, as bytes: the SDK's layout, the rule's version, then postcard.
+//! Encodes the state between runs: the SDK's layout, the rule's version, then postcard.
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
-/// Raised when the SDK's own parts of a state (keys, windows) change their form.
+/// Increased when the encoding of the SDK's own types (keys, windows) changes.
 const LAYOUT: u8 = 2;
 /// The layout and the rule's version.
 const HEAD_BYTES: usize = 5;
 
 pub(crate) fn write<S: Serialize>(version: u32, state: &S) -> Result<Vec<u8>, Problem> {
     let told = |error| Problem::Other(format!("the state cannot be written: {error}"));
-    // Measured first: a vector that grows would hold a large state twice, in a memory that holds the rule's own too.
+    // Measure first: a growing vector would hold a large state twice, besides the rule's own copy.
     let len = postcard::experimental::serialized_size(state).map_err(told)?;
     let mut bytes = Vec::with_capacity(HEAD_BYTES + len);
     bytes.push(LAYOUT);

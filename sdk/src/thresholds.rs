@@ -1,12 +1,12 @@
-//! Where a value stops being fine: above one number, below another, or either.
+//! Bounds of a value: an upper one, a lower one, or both.
 use crate::Fault;
 
-/// Two numbers that a value may cross. Nothing, and what is no number, crosses neither.
+/// An upper and a lower bound. A missing value or NaN crosses neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
     above: Option<f64>,
     below: Option<f64>,
-    /// A value that equals a bound has crossed it.
+    /// Whether a value that equals a bound has crossed it.
     is_inclusive: bool,
 }
 
@@ -20,12 +20,12 @@ pub enum Crossed {
 }
 
 impl Bounds {
-    /// What lies above `above` or below `below`, and not what equals them.
+    /// Crossed by values above `above` or below `below`, but not by values equal to them.
     pub fn exclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: false }
     }
 
-    /// What lies above `above` or below `below`, or equals one of them.
+    /// Crossed by values above `above` or below `below`, or equal to one of them.
     pub fn inclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: true }
     }
@@ -38,7 +38,7 @@ impl Bounds {
         above.or_else(|| self.below.filter(is_below).map(Crossed::Below))
     }
 
-    /// What is wrong with the bounds, told at the names under which a rule's parameters have them.
+    /// Checks the bounds; errors are reported for the given parameter names.
     pub fn faults(&self, above: &str, below: &str) -> Vec<Fault> {
         match (self.above, self.below) {
             (None, None) => {

@@ -1,4 +1,4 @@
-//! Values as people list them in parameters: plain ones and regular expressions.
+//! List parameters: plain values and regular expressions.
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -12,31 +12,32 @@ use watchbell_values::{Literal, Precision, expression};
 
 use crate::{Fault, Listed, Question, Row, Value};
 
-/// A list of values. An entry `/like this/` is a regular expression that a value's text must match as a whole; any other
-/// is the value itself, read as the field's type reads it: `10.1.0.0/16` holds the addresses of a field of type `ip`, and
-/// is a word to a `keyword`. What the type cannot hold stands for no value. Case counts.
+/// A list of values. An entry `/like this/` is a regular expression that must match a value's whole text. Any other
+/// entry is the value itself, read according to the field's type: `10.1.0.0/16` is a range of addresses for a field of
+/// type `ip`, and a word for a `keyword`. An entry that the type cannot hold matches nothing. Matching is
+/// case-sensitive.
 ///
-/// Expressions are those of the `regex-lite` crate: Perl's, without look-around and back-references; `\d`, `\w`, `\s` and
-/// `(?i)` are ASCII's.
+/// Expressions have the syntax of the `regex-lite` crate: Perl's, without look-around and back-references; `\d`, `\w`,
+/// `\s` and `(?i)` are ASCII-only.
 #[derive(Debug, Default)]
 pub struct ValueList {
     plain: BTreeSet<Box<str>>,
     patterns: Vec<Regex>,
-    /// Entries that are no expressions, by their place in the list.
+    /// Entries that are not expressions, by their position in the list.
     faults: Vec<(usize, String)>,
-    /// What the plain ones are to each type of field seen.
+    /// The plain entries as read by each field type seen so far.
     typed: RefCell<HashMap<Box<str>, Rc<Typed>>>,
-    /// What the expressions said of the values seen of late: most fields hold few different ones.
+    /// Cached results of the expressions for recent values: most fields have few distinct values.
     known: RefCell<HashMap<Box<str>, bool>>,
 }
 
-/// As `index.max_terms_count`: what a cluster takes in one request.
+/// The default of `index.max_terms_count`: how many values a cluster accepts in one request.
 const TERMS_MAX: usize = 65_536;
 const KNOWN_MAX: usize = 10_000;
 const KNOWN_BYTES_MAX: usize = 256;
 
 impl ValueList {
-    /// What is wrong with it, as the parameter at `path` (`/values`).
+    /// Checks the list; errors are reported for the parameter at `path` (`/values`).
     pub fn faults(&self, path: &str) -> Vec<Fault> {
         if self.plain.is_empty() && self.patterns.is_empty() && self.faults.is_empty() {
             return Fault::new(path, "must list at least one value").into();
@@ -47,12 +48,12 @@ impl ValueList {
             .collect()
     }
 
-    /// Asks for a field, and for what it takes to compare its values with the list.
+    /// Adds a field to a question, with everything needed to compare its values with the list.
     pub fn ask(&self, question: Question, field: &str) -> Question {
         question.field(field).type_of(field)
     }
 
-    /// The values of a row whose question was made by [`ask`](Self::ask), each with whether the list holds it.
+    /// The values of a row whose question was made by [`ask`](Self::ask), each with whether it is on the list.
     pub fn compare<'p>(&self, row: &Row<'p>, field: &str) -> impl Iterator<Item = (Value<'p>, bool)> {
         let typed = row.type_of(field).map(|kind| self.typed(kind));
         row.values(field).map(move |value| (value, self.holds(typed.as_deref(), value)))
@@ -67,8 +68,8 @@ impl ValueList {
         typed
     }
 
-    /// `typed`: the list as the field's type reads it; `None`: no mapping knows the field, and values say themselves what
-    /// they are.
+    /// `typed`: the list as read by the field's type; `None`: no mapping has the field, so the values' own types
+    /// decide.
     fn holds(&self, typed: Option<&Typed>, value: Value<'_>) -> bool {
         let listed = match (typed, value) {
             (Some(typed), value) => typed.holds(value).unwrap_or_else(|| self.is_plain(value)),
@@ -108,8 +109,8 @@ impl ValueList {
         is_matched
     }
 
-    /// Leaves out of `question` the documents that have none of the values in `field`, where the cluster can tell:
-    /// not if there are expressions, whose syntax there is another, or more than 65,536 values.
+    /// Restricts `question` to documents with one of the values in `field`, if the cluster can do that. It cannot if
+    /// there are expressions, whose syntax differs, or more than 65,536 values.
     pub fn narrow(&self, question: Question, field: &str) -> Question {
         if !self.patterns.is_empty() || self.plain.len() > TERMS_MAX {
             return question;
@@ -118,25 +119,25 @@ impl ValueList {
     }
 }
 
-/// The plain entries of a list as one type of field reads them.
+/// The plain entries of a list, as read by one field type.
 #[derive(Debug, Default)]
 struct Typed {
-    /// What it has beside words, which are as they are listed.
+    /// Everything except words, which are compared as listed.
     has_words: bool,
     integers: HashSet<i64>,
-    /// By their bits.
+    /// Compared by their bits.
     numbers: HashSet<u64>,
     booleans: [bool; 2],
-    /// First and last address, in order, none within another.
+    /// First and last address; sorted, none within another.
     addresses: Vec<(u128, u128)>,
-    /// Milliseconds from the first up to and without the second, likewise.
+    /// Half-open ranges in milliseconds; sorted, none within another.
     instants: Vec<(i64, i64)>,
 }
 
 impl Typed {
     fn new<'a>(kind: &str, entries: impl Iterator<Item = &'a str>) -> Self {
         let mut typed = Self::default();
-        // `-0.0` and `0.0` are one number.
+        // `-0.0` and `0.0` are the same number.
         let bits = |number: f64| (number + 0.0).to_bits();
         for literal in entries.filter_map(|entry| Literal::read(kind, entry)) {
             match literal {
@@ -151,7 +152,7 @@ impl Typed {
                 Literal::Unsigned(number) => drop(typed.numbers.insert(bits(number as f64))),
                 Literal::Number(number) => {
                     typed.numbers.insert(bits(number));
-                    // Where indices disagree, a host has one column for several precisions, and shows each as it is.
+                    // If indices disagree, one column contains several precisions, each shown as it is.
                     let kept = Precision::of(kind).map(|precision| precision.kept(number));
                     typed.numbers.extend(kept.map(bits));
                 }
@@ -165,7 +166,7 @@ impl Typed {
         typed
     }
 
-    /// `None`: as words are compared.
+    /// `None`: values are compared as words.
     fn holds(&self, value: Value<'_>) -> Option<bool> {
         match value {
             _ if self.has_words => None,
@@ -182,7 +183,7 @@ impl Typed {
     }
 }
 
-/// Puts ranges in order, and leaves out those that lie in others.
+/// Sorts ranges, and removes those that lie within others.
 fn outermost<T: Ord + Copy>(ranges: &mut Vec<(T, T)>) {
     ranges.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
     let mut reached: Option<T> = None;
@@ -193,8 +194,8 @@ fn outermost<T: Ord + Copy>(ranges: &mut Vec<(T, T)>) {
     });
 }
 
-/// Of ranges in order, none within another, the last that begins at or before a value is the one to look at: it is also
-/// the one that reaches farthest.
+/// In sorted ranges, none within another, only the last one that begins at or before a value can contain it, because it
+/// also reaches farthest.
 fn is_within<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= value);
     after.checked_sub(1).is_some_and(|at| value <= ranges[at].1)
@@ -268,7 +269,7 @@ mod tests {
         assert!(holds(Value::Boolean(true)) && !holds(Value::Boolean(false)));
     }
 
-    /// Whether a list holds a value of a field of that type.
+    /// Whether the list contains a value of a field of that type.
     fn holds(kind: &str, entries: serde_json::Value, value: Value<'_>) -> bool {
         let list = list(entries);
         let typed = list.typed(kind);
