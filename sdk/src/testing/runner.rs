@@ -1,4 +1,4 @@
-//! Who evaluates a case: the rule itself, or, elsewhere, the component made from it.
+//! Evaluates a case: with the rule itself, or, elsewhere, with its component.
 use std::marker::PhantomData;
 
 use crate::run::parse;
@@ -12,23 +12,23 @@ pub struct Call<'a> {
     pub params: &'a str,
     /// The key's fields.
     pub key: &'a [String],
-    /// What the run before returned; `None` for the first.
+    /// The state that the previous run returned; `None` for the first.
     pub state: Option<&'a [u8]>,
-    /// The slice of time that the run judges.
+    /// The slice of time to evaluate.
     pub window: Window,
 }
 
 /// Answers a question, page by page.
 pub type Answer<'a> = dyn FnMut(&Question) -> Result<Vec<Rows>, String> + 'a;
 
-/// The seam between a case and what evaluates it: native here, the component in the host's own tests.
+/// The interface between a case and its evaluation: native here, with the component in the host's own tests.
 pub trait Runner {
     /// # Errors
-    /// What the rule says is wrong with its parameters.
+    /// The rule rejects its parameters; the message says why.
     fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>>;
 
     /// # Errors
-    /// What the rule says, or why it could not run.
+    /// The rule reports a problem, or cannot run.
     fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem>;
 }
 

@@ -1,4 +1,4 @@
-//! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
+//! Documents on a timeline, windows over them, and the host's bookkeeping between runs.
 use super::documents::Document;
 use super::pages::answer;
 use super::runner::{Call, Runner};
@@ -6,10 +6,10 @@ use crate::grid::{self, with_phase};
 use crate::signal::Kind;
 use crate::{Duration, Signal, Timestamp, Window};
 
-/// A rule's life on a virtual timeline: each window is a run of its own, from the state that the last one kept.
+/// A rule on a virtual timeline: each window is a separate run that starts from the previous run's state.
 ///
-/// As on the host, a run starts from the state at `settled`, which lies `lateness` before the window's end, and what
-/// was told of that span before is not told again.
+/// As on the host, a run starts from the state at `settled`, which is `lateness` before the window's end. Signals that
+/// were already reported for that time are not reported again.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
@@ -24,7 +24,7 @@ pub struct Timeline<'r> {
     told: Vec<Told>,
 }
 
-/// What a timeline is of.
+/// The settings of a timeline.
 pub(super) struct Of {
     pub(super) params: String,
     pub(super) key: Vec<String>,
@@ -32,20 +32,21 @@ pub(super) struct Of {
     pub(super) page_rows: usize,
 }
 
-/// A signal that was told, and what a host knows it by.
+/// A reported signal, and the identity by which a host knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// What was found.
+    /// The signal.
     pub signal: Signal,
-    /// The end of the window that told it.
+    /// The end of the window that reported it.
     pub window_end: Timestamp,
 }
 
 impl<'r> Timeline<'r> {
-    /// Starts at `from`, from `state` if there is one, else after priming with as much history as the plan wants.
+    /// Starts at `from`, with `state` if it is given, otherwise after priming with as much history as the plan
+    /// requires.
     ///
     /// # Errors
-    /// What is wrong with the parameters, as text.
+    /// The parameters are invalid; the message says why.
     pub(super) fn start(
         runner: &'r mut dyn Runner,
         of: Of,
@@ -81,10 +82,10 @@ impl<'r> Timeline<'r> {
         Ok(timeline)
     }
 
-    /// Runs the window from where the last one ended to `end`, and returns what it tells anew.
+    /// Runs the window from the end of the previous one to `end`, and returns the new signals.
     ///
     /// # Errors
-    /// What the rule failed with, as text.
+    /// The rule failed; the message says why.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<Told>, String> {
         let phase = grid::phase(self.settled, end, self.grid);
         let late = floor(end - self.lateness, phase, self.grid);
@@ -120,23 +121,23 @@ impl<'r> Timeline<'r> {
         Ok(anew)
     }
 
-    /// The kept state, as the host would store it.
+    /// The state, as the host would store it.
     pub fn state(&self) -> Option<&[u8]> {
         self.state.as_deref()
     }
 
-    /// Where the last window ended.
+    /// The end of the last window.
     pub fn cursor(&self) -> Timestamp {
         self.cursor
     }
 }
 
-/// Two documents of one instant are two events; a level is one, whichever document tells it.
+/// Two documents with the same timestamp are two events; a level is one, whichever document it refers to.
 fn document(signal: &Signal) -> Option<(&str, &str)> {
     signal.evidence.as_ref().filter(|_| signal.kind == Kind::Event)?.document()
 }
 
-/// The last instant at or before `at` that is on the grid, so that no bucket is cut in two.
+/// The last grid point at or before `at`, so that no bucket is split.
 fn floor(at: Timestamp, phase: i64, grid: Duration) -> Timestamp {
     Timestamp(at.0 - (at.0 - phase).rem_euclid(grid.signed().max(1)))
 }
