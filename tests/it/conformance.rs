@@ -47,10 +47,7 @@ fn the_table_of_options_is_made_of_what_is_run() {
         fs::write(&path, &made).expect("the docs folder");
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == made,
-        "docs/elastalert.md is out of date: run with BLESS=1, and review the changes"
-    );
+    assert!(kept == made, "docs/elastalert.md is out of date: run with BLESS=1, and review the changes");
 }
 
 fn made() -> String {
