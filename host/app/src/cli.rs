@@ -1,4 +1,5 @@
 //! One module per command.
+mod shared_args; // arguments that several commands share
 mod args; // the command line
 mod place; // which manifests, in which environment
 mod run;
@@ -24,7 +25,8 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-pub use args::{BenchPlugin, Cli, Command, NewPlugin, Place, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use args::{BenchPlugin, Cli, Command, NewPlugin, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use shared_args::Place;
 pub use upgrade_gate::args::{Until, UpgradeGate};
 
 /// Why a command exits with a code other than 0; `--help` lists the codes.

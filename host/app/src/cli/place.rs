@@ -2,7 +2,7 @@
 use watchbell_manifest::{Bundle, Level, Options, Report};
 use watchbell_sandbox::{Config, Sandbox};
 
-use super::args::Place;
+use super::shared_args::Place;
 use super::{Failure, RED, YELLOW, paint};
 use crate::catalog::Catalog;
 

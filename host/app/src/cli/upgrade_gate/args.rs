@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum};
 use watchbell_gate::{ALLOWED_BY_DEFAULT, Allowed, Version};
 
-use crate::cli::args::{Place, pause};
+use crate::cli::shared_args::{Place, pause};
 
 // Each paragraph is one line, which clap wraps to the terminal's width.
 const HELP: &str = "\
