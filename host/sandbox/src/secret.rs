@@ -227,7 +227,7 @@ mod tests {
         let cut = |text: &str, most| String::from_utf8(scrubber.cut(text.into(), most)).unwrap();
         assert_eq!(cut("123 a-long-secret", 9), "123 [reda");
         assert_eq!(cut("123 a-long-secret", 40), "123 [redacted]");
-        // The second one ends behind what was read: its beginning lies behind the cut, and must not move before it.
+        // The second one ends after what was read: its beginning is after the cut, and must not move before it.
         assert_eq!(cut("a-long-secret23456a-long-", 18), "[redacted]23456");
         assert_eq!(cut("nothing to hide", 7), "nothing");
     }

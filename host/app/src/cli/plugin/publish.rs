@@ -93,7 +93,7 @@ fn tell(
     signers: &[String],
 ) -> Result<(), Failure> {
     let ok = paint("ok", GREEN, &std::io::stdout());
-    let signed = if signers.is_empty() { "nobody".to_owned() } else { signers.join(", ") };
+    let signed = if signers.is_empty() { "no".to_owned() } else { signers.join(", ") };
     // Everything here was parsed or computed; nothing is printed as the registry sent it.
     print(&format!(
         "{ok}: {named}\n  use      {pinned}\n  sha256   {digest}\n  size     {}\n  signed   {signed}",
