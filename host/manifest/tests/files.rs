@@ -1,4 +1,5 @@
-//! Files that no repository should hold: too large, not text, links in a circle. Made here, told as a user reads it.
+//! Files that no repository should contain: too large, not text, link loops. The tests create them and check the
+//! report.
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;

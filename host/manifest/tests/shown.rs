@@ -1,4 +1,4 @@
-//! What texts show and nothing has, told with its place.
+//! Fields that texts show but nothing has are reported with their positions.
 use std::fs;
 
 use watchbell_manifest::{Bundle, Fields, KnownDocuments, Options, load, unknown};
@@ -46,7 +46,7 @@ fn bundle(rule: &str) -> Bundle {
     load(place.path(), &options, &fake::Fake).unwrap_or_else(|report| panic!("{report}"))
 }
 
-/// Without the folder that a test is in.
+/// Without the test's folder.
 fn told(bundle: &Bundle, known: Option<&KnownDocuments>) -> Vec<String> {
     let warnings = unknown(bundle, &|_| known.cloned());
     warnings

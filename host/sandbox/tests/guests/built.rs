@@ -17,7 +17,7 @@ use crate::support::{SANDBOX, bystander_unharmed, intent, run, unharmed};
 const SIN: &str = r#"{"sin": true}"#;
 const NO_SIN: &str = r#"{"sin": false}"#;
 
-/// The component called `name`; `None` where no guests were built, which CI takes for a failure.
+/// The component called `name`; `None` if no guests were built, which is a failure in CI.
 fn guest(name: &str) -> Option<Vec<u8>> {
     let folder = env::var_os("WATCHBELL_GUESTS").map(PathBuf::from).or_else(beside_target)?;
     if !folder.is_dir() {
@@ -27,7 +27,7 @@ fn guest(name: &str) -> Option<Vec<u8>> {
             "no guests in {}: run cargo xtask plugins",
             folder.display()
         );
-        // Past the test's own capture, so that a skip is seen.
+        // Bypasses the test's output capture, so that a skip is visible.
         TOLD.call_once(|| {
             let _ = writeln!(std::io::stderr(), "skipped: sandbox guests (run cargo xtask plugins)");
         });
@@ -46,13 +46,13 @@ fn beside_target() -> Option<PathBuf> {
     Some(target.parent()?.join("guests"))
 }
 
-/// A built guest, handed to the test of its name.
+/// A built guest, passed to the test with its name.
 struct Guest {
     name: &'static str,
     bytes: Vec<u8>,
 }
 
-/// One line per guest: it makes the test that runs it, and `every_guest_has_a_test` holds the list against the files.
+/// One line per guest: it generates the guest's test, and `every_guest_has_a_test` compares the list with the files.
 macro_rules! guests {
     ($($name:literal => $test:ident,)*) => {
         const GUESTS: &[&str] = &[$($name),*];
@@ -117,7 +117,7 @@ impl Guest {
         rule
     }
 
-    /// What ends the sinful run; a run without the sin and a run of another rule follow it unharmed.
+    /// The error of the faulty run; a correct run and a run of another rule still work afterwards.
     fn ended(&self, limits: &Limits) -> RunError {
         let rule = self.rule();
         unharmed(&rule, NO_SIN);
@@ -126,14 +126,14 @@ impl Guest {
         error
     }
 
-    /// Why it is not loaded; what is loaded already does not notice.
+    /// Why it is not loaded; loaded modules are not affected.
     fn refused(&self) -> String {
         let text = SANDBOX.load_rule(self.name, &self.bytes).unwrap_err().to_string();
         bystander_unharmed();
         text
     }
 
-    /// What `plugin check` finds to say of a module that loads.
+    /// What `plugin check` reports about a module that loads.
     fn misused(&self) -> Vec<String> {
         unharmed(&self.rule(), NO_SIN);
         let found = Sandbox::inspect(&self.bytes).unwrap().misuses;
@@ -150,7 +150,7 @@ impl Guest {
     }
 }
 
-/// The sandbox has nothing against it; the cluster has.
+/// The sandbox accepts it, but the cluster does not.
 fn asks_what_it_read(guest: &Guest) {
     unharmed(&guest.rule(), SIN);
     unharmed(&guest.rule(), NO_SIN);
@@ -185,7 +185,7 @@ fn stack_overflow(guest: &Guest) {
 
 fn trap(guest: &Guest) {
     let error = guest.ended(&Limits::default());
-    // Frames behind the guest's own are the SDK's, and which line of a macro it was is the compiler's choice.
+    // Frames after the guest's own belong to the SDK, and the compiler chooses the line of a macro.
     let text = error.to_string();
     let (own, others) = text.split_once(", from ").unwrap();
     assert_eq!(
@@ -205,7 +205,7 @@ fn panic_with_message(guest: &Guest) {
 }
 
 fn oversized_output(guest: &Guest) {
-    // The SDK keeps within the default; the host's limit is there for those who do not.
+    // The SDK stays within the default; the host's limit is for modules that do not.
     let limits = Limits { output_bytes_max: 4 << 10, ..Limits::default() };
     let error = guest.ended(&limits);
     assert_eq!(
@@ -301,7 +301,7 @@ fn destination(base: &str, private_addresses: bool) -> Destination {
 }
 
 fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    // One thread for all that blocks: what the receiver computes is computed by the thread that runs the guest.
+    // A single blocking thread: the receiver computes on the thread that runs the guest.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().max_blocking_threads(1).build().unwrap().block_on(work)
 }
@@ -342,7 +342,7 @@ fn private_name(guest: &Guest) {
         let base = format!("http://localhost:{}", receiver.address.port());
         let outcome = guest.deliver(&destination(&base, false), &Limits::default()).await.unwrap();
         let Err(Refusal::Refused(text)) = outcome else { panic!("{outcome:?}") };
-        // Which of the two comes first is the machine's choice.
+        // The order of the two depends on the machine.
         let expected = ["127.0.0.1", "::1"].map(|address| {
             format!("`localhost` is {address}, a loopback address: grant the destination `private_addresses: true` if it is meant")
         });
@@ -377,8 +377,8 @@ fn drip_feed(guest: &Guest) {
     });
 }
 
-/// The receiver computes on the guest's own thread, longer than the guest may: a clock that did not stand still
-/// meanwhile would end the delivery.
+/// The receiver computes on the guest's own thread, longer than the guest's limit: if the guest's clock did not stop
+/// meanwhile, the delivery would fail.
 fn slow_receiver(guest: &Guest) {
     on_runtime(async {
         let receiver = Receiver::start().await;
@@ -406,7 +406,7 @@ fn loop_after_request(guest: &Guest) {
     });
 }
 
-/// The one thread of the runtime serves others while the guest computes.
+/// The runtime's single thread serves others while the guest computes.
 fn alerter_loop(guest: &Guest) {
     on_runtime(async {
         let to = destination("http://127.0.0.1:9", true);

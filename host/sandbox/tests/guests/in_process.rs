@@ -10,7 +10,7 @@ fn load(functions: Functions) -> RuleModule {
     SANDBOX.load_rule("wat", &wat::rule(functions)).unwrap()
 }
 
-/// The text of what ends a run; nothing outlasts it.
+/// The error that ends a run; it has no lasting effect.
 fn ended(functions: Functions, limits: &Limits) -> String {
     let error = run(&load(functions), "{}", limits).unwrap_err();
     unharmed(&load(HARMLESS), "{}");
@@ -44,7 +44,7 @@ fn a_loop_ends_with_the_guests_time() {
 
 #[test]
 fn time_between_calls_is_not_the_guests() {
-    // Each call counts 2 ms of loops; the pauses between them would use the limit up many times.
+    // Each call computes for 2 ms; if the pauses between calls counted, they would exceed the limit many times over.
     let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
     let rule = load(HARMLESS);
     let mut run = rule.start("{}", &[], None, WINDOW, &limits).unwrap();
@@ -178,7 +178,7 @@ fn state_has_a_limit() {
 
 #[test]
 fn output_that_repeats_one_text_endlessly_is_cut_off_before_it_is_copied() {
-    // A list of 300,000 signals, all of them zeros: its size counts before its content does.
+    // A list of 300,000 signals, all zeros: its size is checked before its content.
     let finish = "(drop (memory.grow (i32.const 900)))
         (i32.store (i32.const 388) (i32.const 65536)) (i32.store (i32.const 392) (i32.const 300000)) (i32.const 384)";
     let limits = Limits { memory_bytes_max: 60_000_000, output_bytes_max: 1_000, ..Limits::default() };
@@ -212,12 +212,12 @@ fn without_address_space_for_a_pool_runs_map_their_own() {
     assert!(!sandbox.is_pooled());
     let rule = sandbox.load_rule("wat", &wat::rule(HARMLESS)).unwrap();
     run(&rule, "{}", &Limits::default()).unwrap();
-    // A pool of this size fits no address space: a smaller one takes its place.
+    // A pool of this size fits no address space, so a smaller one is used.
     let greedy = Sandbox::new(Config { pool_instances: 1_000_000, ..Config::default() }).unwrap();
     assert!(greedy.is_pooled());
 }
 
-/// Prints what the reference measures; fails only where something is wrong by an order of magnitude.
+/// Prints the figures of the reference; fails only if one is wrong by an order of magnitude.
 #[test]
 fn a_fresh_run_and_a_cached_load_are_cheap() {
     let rule = load(HARMLESS);

@@ -6,7 +6,7 @@ use watchbell_sandbox::{Config, Kind, Sandbox};
 use crate::support::{SANDBOX, bystander_unharmed, run, sandbox};
 use crate::wat::{self, Functions, HARMLESS};
 
-/// Why it is refused; what is loaded already does not notice.
+/// Why it is refused; loaded modules are not affected.
 fn refused(bytes: &[u8]) -> String {
     let text = SANDBOX.load_rule("custom", bytes).unwrap_err().to_string();
     bystander_unharmed();
@@ -38,7 +38,7 @@ fn damage_inside_never_panics() {
     for at in (8..bytes.len()).step_by(37) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x55;
-        // Some damage lies in names and texts, and harms nothing.
+        // Some damage is in names and texts, and is harmless.
         let _ = SANDBOX.load_rule("custom", &damaged);
     }
 }
@@ -121,7 +121,7 @@ fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
     );
     let same = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.1.7");
     SANDBOX.load_rule("custom", &same).unwrap();
-    // An SDK may have a newer version of its own and speak the same contract.
+    // An SDK may have a newer version but the same contract.
     let sdk = wat::with_section(wat::rule(HARMLESS), "watchbell:sdk", "0.9.0");
     let rule = SANDBOX.load_rule("custom", &sdk).unwrap();
     assert_eq!(rule.inspection().sdk.as_deref(), Some("0.9.0"));
@@ -129,11 +129,11 @@ fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
 
 #[test]
 fn a_stripped_module_is_told_what_it_lacks() {
-    // As `wasm-strip` leaves it: no section from which an encoder could learn the contract.
+    // As after `wasm-strip`: there is no section with the contract for an encoder.
     let core = ::wat::parse_str(wat::core_rule(HARMLESS)).unwrap();
     let text = refused(&core);
     assert!(text.starts_with("module `custom` is a core module, not a component: "), "{text}");
-    // An encoder that does not mind makes a component without exports of it.
+    // A lenient encoder makes a component without exports from it.
     let bare = ::wat::parse_str("(module (memory 1))").unwrap();
     assert_eq!(
         refused(&wat::encode(&bare)),

@@ -13,15 +13,15 @@ use watchbell_sandbox::{Destination, DestinationSettings, Grants, Limits, Secret
 
 use crate::{SANDBOX, plugin, sources};
 
-/// What the receiver was sent, and what it answers.
+/// The requests that the receiver got, and its responses.
 #[derive(Clone)]
 struct Script {
     seen: Arc<Mutex<Vec<Json>>>,
     answer: Arc<Json>,
 }
 
-/// A path that the host refuses, a header that it keeps to itself, a body that does not parse: each would show here as
-/// a dead letter, where the module's own tests see but a request.
+/// A path that the host refuses, a reserved header or an invalid body would appear here as a dead letter; the module's
+/// own tests only see a request.
 #[tokio::test]
 async fn the_host_sends_every_golden_request() {
     let Some(bytes) = plugin("alerter-http", "golden messages through the component") else { return };
@@ -31,7 +31,7 @@ async fn the_host_sends_every_golden_request() {
     for product in &alerter.about().products {
         for path in golden_files(&product.name) {
             let case: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            // Faults of the parameters are told before anything is sent; failures of the connection are the host's.
+            // Errors in parameters are reported before anything is sent; connection failures are the host's.
             if case["requests"].is_null() || !case["response"]["failure"].is_null() {
                 continue;
             }

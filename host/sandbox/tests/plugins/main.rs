@@ -12,13 +12,13 @@ use watchbell_sandbox::{Config, Sandbox};
 
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| Sandbox::new(Config::default()).unwrap());
 
-/// The component called `name`; `None` where no plugins were built, which CI takes for a failure.
+/// The component called `name`; `None` if no plugins were built, which is a failure in CI.
 fn plugin(name: &str, test: &str) -> Option<Vec<u8>> {
     let folder = env::var_os("WATCHBELL_PLUGINS").map(PathBuf::from);
     let bytes = folder.and_then(|folder| fs::read(folder.join(format!("{name}.wasm"))).ok());
     if bytes.is_none() {
         assert!(env::var("CI").as_deref() != Ok("true"), "no {name}.wasm: run cargo xtask plugins");
-        // Past the test's own capture, so that a skip is seen.
+        // Bypasses the test's output capture, so that a skip is visible.
         let _ = writeln!(std::io::stderr(), "skipped: {test} (run cargo xtask plugins)");
     }
     bytes

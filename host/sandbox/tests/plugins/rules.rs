@@ -9,7 +9,8 @@ use watchbell_sdk::testing::Case;
 
 use crate::{SANDBOX, plugin, sources};
 
-/// Each shipped rule's own cases and its ElastAlert cases, where it has them: the rule's tests run the same natively.
+/// Each shipped rule's own cases and its ElastAlert cases, if there are any; the rule's tests run the same cases
+/// natively.
 #[test]
 fn every_case_of_every_rule_holds() {
     let mut differences = Vec::new();
@@ -31,7 +32,7 @@ fn every_case_of_every_rule_holds() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// Details of a case's signals that the module's schema does not list: `check` would call a text wrong that shows them.
+/// Details of a case's signals that the module's schema does not list: `check` would warn about a text that shows them.
 fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
     let about = module.about();
     let schema = serde_json::from_str(&about.params_schema).unwrap();
@@ -49,7 +50,7 @@ fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
     unlisted.map(|name| format!("{}: `x-watchbell-details` lacks `{name}`", about.name)).collect()
 }
 
-/// A folder that no rule's name fits would never be run.
+/// A folder that matches no rule's name would never run.
 #[test]
 fn every_elastalert_case_has_its_rule() {
     let known: BTreeSet<String> =

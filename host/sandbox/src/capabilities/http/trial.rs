@@ -1,4 +1,4 @@
-//! The capability against a receiver on loopback.
+//! Tests of the capability against a receiver on loopback.
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Receiver {
     }
 }
 
-/// Echoes what it was sent, or does what the path says.
+/// Echoes the request, or does what the path says.
 async fn answer(State(seen): State<Seen>, request: Incoming) -> Answer {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
