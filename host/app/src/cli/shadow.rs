@@ -167,7 +167,7 @@ fn people(
         rfc3339(over.end)
     ))?;
     let width = verdicts.iter().map(|verdict| verdict.rule.spec.name.0.len()).max().unwrap_or(0).max(4);
-    print(&format!("  {:width$}  {:>12}  {:>13}  {:>5}", "rule", "alerts there", "findings here", "muted"))?;
+    print(&format!("  {:width$}  {:>12}  {:>13}  {:>5}", "rule", "ElastAlert", "Watchbell", "muted"))?;
     for verdict in verdicts {
         let compared = &verdict.compared;
         let told = match (&verdict.stopped, compared.agrees()) {
@@ -187,11 +187,11 @@ fn people(
         }
         for alert in compared.only_there.iter().take(SHOWN_MAX) {
             let body: String = alert.body.to_string().chars().take(200).collect();
-            print(&format!("    only there  {}  {}", rfc3339(alert.at), plain(&body)))?;
+            print(&format!("    only ElastAlert  {}  {}", rfc3339(alert.at), plain(&body)))?;
         }
         for finding in compared.only_here.iter().take(SHOWN_MAX) {
             print(&format!(
-                "    only here   {}  {}",
+                "    only Watchbell   {}  {}",
                 rfc3339(finding.first),
                 plain(&labels_line(&finding.labels))
             ))?;
