@@ -1,22 +1,22 @@
 #!/bin/sh
-# One step of a rolling upgrade: asks whether a node may be replaced, replaces it, and waits until the cluster is safe
-# again. docs/upgrading-elasticsearch.md tells the whole story.
+# One step of a rolling upgrade: checks whether a node may be replaced, replaces it, and waits until the cluster is safe
+# again. See docs/upgrading-elasticsearch.md.
 #
 #   CLUSTER=https://es.example.com:9200 upgrade-step.sh NODE COMMAND [ARGUMENT]...
 #
 # NODE is the node's name in the cluster. COMMAND replaces it, and ends once the new node has joined the cluster.
 #
-#   CLUSTER      the address of the cluster; or its name, as clusters of an environment are called
-#   ENVIRONMENT  the environment that knows the cluster's name and credentials; not needed with an address
-#   HOW          replace: the node goes with its data, the cluster copies them anew (the default)
-#                restart: it comes back with its data; allocation is held back meanwhile
-#                drain:   it is emptied first, for which the other nodes need the room
-#   WAIT         how long to wait for the cluster, before the node is replaced and afterwards (30m)
-#   STABLE       how long nothing must change before shards without a node are judged (60s)
+#   CLUSTER      the cluster's address, or its name in the environment
+#   ENVIRONMENT  the environment with the cluster's name and credentials; not needed with an address
+#   HOW          replace: the node's data is discarded, and the cluster copies it again (the default)
+#                restart: the node keeps its data; allocation is disabled meanwhile
+#                drain:   the node is emptied first; the other nodes need enough space
+#   WAIT         how long to wait for the cluster, both before and after the node is replaced (30m)
+#   STABLE       how long the unassigned shards must stay the same before they are judged (60s)
 #   WATCHBELL    the program (watchbell)
 #
-# It ends with 0 once the next node may follow. Otherwise the deployment has to stop: 1 not safe, 2 could not tell,
-# 3 still changing when the time was over, 4 COMMAND failed, 64 called in a wrong way.
+# Exits with 0 once the next node may follow. Otherwise stop the deployment: 1 not safe, 2 could not tell, 3 still changing
+# after WAIT, 4 COMMAND failed, 64 usage error.
 set -u
 
 if [ $# -lt 2 ] || [ -z "${CLUSTER:-}" ]; then
@@ -32,17 +32,17 @@ gate() {
         --wait "${WAIT:-30m}" --stable "${STABLE:-60s}" "$@"
 }
 
-# What the step wrote into the cluster's settings goes, whatever becomes of the step.
+# Undoes the step's changes to the cluster's settings, whether the step succeeded or not.
 put_back() {
     [ "$how" = replace ] || gate --put-back
 }
 
-echo "may $node go?"
+echo "may $node be replaced?"
 case $how in
     replace) gate --node "$node" ;;
     restart) gate --node "$node" --disable-allocation --until ready ;;
     drain) gate --drain "$node" --until ready ;;
-    *) echo "HOW=$how: replace, restart and drain are known" >&2; exit 64 ;;
+    *) echo "HOW=$how is not valid: use replace, restart or drain" >&2; exit 64 ;;
 esac
 code=$?
 if [ $code -ne 0 ]; then
@@ -58,7 +58,7 @@ echo "replacing $node: $*"
 code=$?
 if [ $code -ne 0 ]; then
     put_back
-    echo "\`$*\` ended with $code: look after $node before you go on" >&2
+    echo "\`$*\` exited with $code: check $node before you continue" >&2
     exit 4
 fi
 
@@ -66,6 +66,6 @@ echo "is the cluster safe with the new $node?"
 put_back && gate
 code=$?
 if [ $code -ne 0 ]; then
-    echo "$node was replaced, and the cluster is not safe: do not go on with another node" >&2
+    echo "$node was replaced, but the cluster is not safe: do not continue with another node" >&2
 fi
 exit $code

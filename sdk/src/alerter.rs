@@ -1,4 +1,4 @@
-//! What the author of an alerter writes.
+//! The trait that alerters implement.
 use crate::Fault;
 use crate::http::Failure;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as wire;
@@ -8,7 +8,7 @@ pub use crate::wire::alerter::exports::watchbell::plugin::alerter::{
 
 /// Delivers messages to the products it describes.
 ///
-/// [`alerter`](crate::alerter) fills in the constants and exports it from the module:
+/// The attribute [`alerter`](crate::alerter) fills in the constants and exports the alerter from the module:
 ///
 /// ```
 /// use watchbell_sdk::http::{Request, send};
@@ -46,10 +46,10 @@ pub trait Alerter: 'static {
     /// The products that it delivers to. Called once, when the module is loaded.
     fn products() -> Vec<Product>;
 
-    /// Checks a destination's parameters: a JSON object, valid by the product's schema.
+    /// Checks a destination's parameters: a JSON object that is valid by the product's schema.
     ///
     /// # Errors
-    /// Every fault at once, each with the parameter's JSON pointer.
+    /// All errors at once, each with the parameter's JSON pointer.
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
 
     /// Delivers one message, in as many requests as needed.
@@ -68,22 +68,22 @@ pub struct Product {
     pub summary: String,
     /// JSON Schema of a destination's `params`, as text.
     pub params_schema: String,
-    /// What its titles and bodies may be.
+    /// The format and the maximum lengths of its texts.
     pub text: AlertText,
 }
 
 /// The text format of a product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AlertText {
-    /// The markup that it reads; the host renders texts in it.
+    /// The markup that it understands; the host renders texts in it.
     pub format: TextFormat,
-    /// In characters; the host shortens what is longer.
+    /// The maximum length of a title, in characters; the host shortens longer titles.
     pub title_max: u32,
-    /// In characters.
+    /// The maximum length of a body, in characters; the host shortens longer bodies.
     pub body_max: u32,
 }
 
-/// Why a delivery did not happen; the variant decides what comes next.
+/// Why a delivery failed; the variant decides what happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertRefusal {
     /// Retrying is pointless: the message becomes a dead letter.
@@ -92,7 +92,7 @@ pub enum AlertRefusal {
     Unavailable {
         /// What happened, for the log and for the dead letter.
         reason: String,
-        /// In milliseconds.
+        /// When to retry, in milliseconds from now, if the receiver named a time.
         retry_after: Option<u64>,
     },
 }
@@ -114,7 +114,8 @@ impl Product {
         self
     }
 
-    /// Sets the markup that it reads, and the lengths of title and body in characters: the host shortens what is longer.
+    /// Sets the markup that it understands, and the maximum lengths of title and body in characters; the host shortens
+    /// longer texts.
     pub fn text(mut self, format: TextFormat, title_max: u32, body_max: u32) -> Self {
         self.text = AlertText { format, title_max, body_max };
         self
@@ -133,7 +134,7 @@ impl Product {
 }
 
 impl AlertRefusal {
-    /// Ends the delivery: the message becomes a dead letter. `reason` is cut at 4 KiB.
+    /// Ends the delivery: the message becomes a dead letter. `reason` is truncated to 4 KiB.
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::Refused(reason.into())
     }
@@ -151,7 +152,7 @@ impl AlertRefusal {
     }
 }
 
-/// What the grants forbid stays forbidden; a cut line may be mended.
+/// What the grants deny stays denied; a broken connection may recover.
 impl From<Failure> for AlertRefusal {
     fn from(failure: Failure) -> Self {
         match failure {

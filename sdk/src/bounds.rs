@@ -9,15 +9,15 @@ pub(crate) const LABEL_BYTES_MAX: usize = 1 << 10;
 pub(crate) const SUMMARY_BYTES_MAX: usize = 2 << 10;
 /// Limit of details as JSON text, in bytes. The host accepts 256 KiB.
 pub(crate) const DETAILS_BYTES_MAX: usize = 64 << 10;
-/// What a name in `details` may have, in bytes.
+/// Bytes of a name in `details`.
 const NAME_BYTES_MAX: usize = 512;
 
 const ELLIPSIS: char = '…';
-/// Between a cut label and its hash.
+/// Separates a truncated label from its hash.
 const MARK: &str = "…#";
 const HASH_DIGITS: usize = 16;
 
-/// The beginning of `text` and an ellipsis, `bytes_max` bytes at most; all of it if it fits.
+/// The beginning of `text` and an ellipsis, at most `bytes_max` bytes; the whole text if it fits.
 pub(crate) fn text(mut text: String, bytes_max: usize) -> String {
     if text.len() > bytes_max {
         text.truncate(text.floor_char_boundary(bytes_max.saturating_sub(ELLIPSIS.len_utf8())));
@@ -26,7 +26,7 @@ pub(crate) fn text(mut text: String, bytes_max: usize) -> String {
     text
 }
 
-/// The same for a label, with a hash of the whole: two values that begin alike stay two.
+/// The same for a label, with a hash of the whole value: two values with the same beginning stay distinct.
 pub(crate) fn label(mut text: String) -> String {
     if text.len() > LABEL_BYTES_MAX {
         let whole = hash(text.as_bytes());
@@ -36,20 +36,20 @@ pub(crate) fn label(mut text: String) -> String {
     text
 }
 
-/// How a label begins that [`label`] has cut; `None` for one that is whole.
+/// The beginning of a label that [`label`] has truncated; `None` if it is whole.
 pub(crate) fn beginning(label: &str) -> Option<&str> {
     let (beginning, digits) = label.rsplit_once(MARK)?;
     let is_hash = digits.len() == HASH_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     (is_hash && label.len() > LABEL_BYTES_MAX - 4).then_some(beginning)
 }
 
-/// A JSON object whose longest texts and lists are shortened, as far as it takes to fit. `None`: it cannot be made to.
+/// A JSON object whose longest strings and lists are shortened until it fits. `None` if it cannot be made to fit.
 pub(crate) fn details(object: &str) -> Option<String> {
     if object.len() <= DETAILS_BYTES_MAX {
         return Some(object.to_owned());
     }
     let whole: Json = serde_json::from_str(object).ok()?;
-    // Each round spares less; texts go before list items.
+    // Each round keeps less; strings are shortened before lists.
     [(16 << 10, 256), (4 << 10, 64), (1 << 10, 32), (256, 16), (64, 4), (16, 1)].into_iter().find_map(
         |(bytes_max, items_max)| {
             let text = shorten(&whole, bytes_max, items_max).to_string();

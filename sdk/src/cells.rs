@@ -1,4 +1,4 @@
-//! Something for each cell of a grid: what rules that judge on a grid keep of events, however many there are.
+//! A value per cell of a grid: what rules that evaluate on a grid keep, however many events there are.
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::grid::{cell, cell_start};
 use crate::{Duration, Range, Timestamp};
 
-/// A value for each cell of a grid in which something was, in order of time. Spans that begin and end on the grid are
-/// exact. Every call must be given the same grid.
+/// A value for each non-empty cell of a grid, in order of time. Ranges that begin and end on the grid are exact. Every
+/// call must be given the same grid.
 ///
-/// Holds the value and 8 bytes for each cell.
+/// Each cell takes the value and 8 bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells<T>(VecDeque<(i64, T)>);
 
@@ -44,7 +44,7 @@ impl<T> Cells<T> {
         &mut self.0[index].1
     }
 
-    /// The values of the cells within `over`, whose ends must be on the grid.
+    /// The values of the cells within `over`, whose bounds must be on the grid.
     pub fn over(&self, over: Range, grid: Duration) -> impl Iterator<Item = &T> {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let first = self.0.partition_point(|(place, _)| *place < start);
@@ -64,19 +64,19 @@ impl<T> Cells<T> {
         self.0.is_empty()
     }
 
-    /// Where the newest cell begins.
+    /// The start of the newest cell.
     pub fn newest(&self, grid: Duration) -> Option<Timestamp> {
         self.newest_place().map(|place| cell_start(place, grid))
     }
 
-    /// The newest cell's number: it grows with time, which is all that [`Aged`](crate::Aged) needs where the grid is
-    /// not at hand.
+    /// The number of the newest cell. It grows with time, which is enough for [`Aged`](crate::Aged) when the grid is
+    /// not available.
     pub fn newest_place(&self) -> Option<i64> {
         self.0.back().map(|cell| cell.0)
     }
 
-    /// The bytes that it holds besides its own size, as if it were doubled: the next event may do that. For
-    /// [`Aged`](crate::Aged).
+    /// The bytes that it uses besides its own size, as if its capacity were doubled, because the next event may do
+    /// that. For [`Aged`](crate::Aged).
     pub fn heap_bytes(&self) -> usize {
         if self.0.capacity() == 0 {
             return 0;
@@ -85,7 +85,7 @@ impl<T> Cells<T> {
     }
 }
 
-/// As steps from cell to cell, so that it stays small.
+/// Encoded as steps from cell to cell, to keep it small.
 impl<T: Serialize> Serialize for Cells<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut last = 0;

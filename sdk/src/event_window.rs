@@ -1,14 +1,14 @@
-//! Events of the last while: exact, or counted by the cell of a grid.
+//! Recent events: exact, or counted per cell of a grid.
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::grid::cell;
 use crate::packed_counts::PackedCounts;
 use crate::{Aged, Duration, Range, Timestamp};
 
-/// The events of the last `timeframe`, on the data's clock: half-open, so that two events exactly a timeframe apart
-/// are never in it together. An event older than that is out at once; one that comes late but within is sorted in.
+/// The events of the last `timeframe`, on the data's clock. The window is half-open, so two events exactly a timeframe
+/// apart are never in it together. Older events are dropped at once; late events within the window are sorted in.
 ///
-/// Holds one or two instants in its own 16 bytes; more of them take about 100 bytes, and 16 to 32 for each.
+/// One or two instants fit into its own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
     counts: PackedCounts,
@@ -33,7 +33,7 @@ impl EventWindow {
     pub fn push_many(&mut self, at: Timestamp, count: u32, timeframe: Duration) {
         if let Some(newest) = self.newest() {
             if at > newest {
-                // First out, then in: most windows never hold more than two.
+                // Remove before adding: most windows never hold more than two.
                 while self.oldest().is_some_and(|oldest| at.since(oldest) >= timeframe) {
                     self.counts.pop_oldest();
                 }
@@ -67,12 +67,12 @@ impl EventWindow {
         self.counts.newest().map(Timestamp)
     }
 
-    /// The instants of its events, from the oldest on, each with its number.
+    /// The instants of its events, oldest first, each with its count.
     pub fn instants(&self) -> impl Iterator<Item = (Timestamp, u32)> {
         self.counts.iter().map(|(at, count)| (Timestamp(at), count))
     }
 
-    /// Forgets everything.
+    /// Removes all events.
     pub fn clear(&mut self) {
         self.counts = PackedCounts::default();
     }
@@ -103,7 +103,7 @@ impl Aged for EventWindow {
     }
 }
 
-/// In cells: it is only ever compared.
+/// In cells, because it is only compared.
 impl Aged for Tally {
     fn newest(&self) -> Option<Timestamp> {
         self.cells.newest().map(Timestamp)
@@ -129,9 +129,9 @@ impl Aged for Tally {
 }
 
 impl Tally {
-    /// The grid on which the events of a `timeframe` of whole seconds are well counted: the longest of 1, 2, 3, 4, 5, 6,
-    /// 10, 12, 15, 20, 30 and 60 seconds that divides it and is at most a tenth of it, or a second. Where that makes more
-    /// than 120 cells, the shortest whole seconds that make 60 or fewer.
+    /// A suitable grid for counting the events of a `timeframe` of whole seconds: the longest of 1, 2, 3, 4, 5, 6, 10,
+    /// 12, 15, 20, 30 and 60 seconds that divides it and is at most a tenth of it, or 1 second. If that makes more than
+    /// 120 cells, the smallest whole number of seconds that makes 60 or fewer.
     pub fn grid(timeframe: Duration) -> Duration {
         const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
         let secs = timeframe.millis() / 1_000;
@@ -143,13 +143,13 @@ impl Tally {
         Duration::from_secs(coarse.map_or(fine, |cells| secs / cells))
     }
 
-    /// Counts an event in its cell of the grid.
+    /// Counts an event in its grid cell.
     #[inline]
     pub fn add(&mut self, at: Timestamp, grid: Duration) {
         self.add_many(at, 1, grid);
     }
 
-    /// Counts several of one cell.
+    /// Counts several events in one cell.
     #[inline]
     pub fn add_many(&mut self, at: Timestamp, count: u32, grid: Duration) {
         self.cells.add(cell(at, grid), count);
@@ -167,7 +167,7 @@ impl Tally {
         within.take_while(|(cell, _)| *cell >= start).map(|(_, count)| u64::from(count)).sum()
     }
 
-    /// Where the cells with events begin, from the oldest on, each with its number.
+    /// The starts of the cells with events, oldest first, each with its count.
     pub fn places(&self, grid: Duration) -> impl Iterator<Item = (Timestamp, u32)> {
         let start = move |cell: i64| Timestamp(cell.saturating_mul(grid.signed().max(1)));
         self.cells.iter().map(move |(cell, count)| (start(cell), count))
@@ -194,7 +194,7 @@ impl Tally {
         }
     }
 
-    /// Whether nothing was counted.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The documents behind a signal: by query where there are many, by name where it is one.
+//! The documents behind a signal: by query if there are many, by id if it is a single document.
 use serde::{Deserialize, Serialize};
 
 use crate::named_map::held_bytes;
@@ -7,22 +7,22 @@ use crate::{AnyOf, Duration, Range, Row, Timestamp, bounds};
 
 /// The documents behind a signal, as a query: the host fetches what the alert's texts show, and links to all.
 ///
-/// A rule that counts gives a range; its key is added. A rule of single documents names them, with [`Row::evidence`]:
-/// of the documents of one instant only one is the one that the signal is about.
+/// A rule that counts gives a range; the key is added. A rule about single documents names them with [`Row::evidence`]:
+/// several documents may share an instant, but the signal is about one of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// Where to look: `start` is in, `end` is not.
+    /// The time range: `start` is included, `end` is not.
     pub over: Range,
-    /// Besides the signal's labels, which the SDK adds unless documents are named.
+    /// Conditions in addition to the signal's labels, which the SDK adds unless documents are named.
     pub only: Vec<AnyOf>,
     /// Lucene query-string syntax.
     pub filter: Option<String>,
-    /// How many documents the rule expects there, 0..=10; how many are fetched, the alert's texts decide.
+    /// The number of documents that the rule expects, 0..=10. The alert's texts decide how many are fetched.
     pub newest: u32,
 }
 
-/// A document that the state remembers, by its `_id`. What is longer than 64 bytes is not kept; a full map forgets
-/// these before it forgets a key.
+/// A document that the state remembers, by its `_id`. An id longer than 64 bytes is not kept. A full map drops ids
+/// before it drops a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentId(Box<str>);
 
@@ -36,7 +36,7 @@ impl Evidence {
         Self { over, only: vec![], filter: None, newest: 0 }
     }
 
-    /// How many of the newest documents the rule expects to matter; at most 10.
+    /// Sets how many of the newest documents the rule expects to be relevant; at most 10.
     pub fn newest(mut self, newest: u32) -> Self {
         self.newest = newest.min(10);
         self
@@ -48,7 +48,8 @@ impl Evidence {
         self
     }
 
-    /// These documents of `over` alone, shown in this order. If one of them is not known, all that the query finds.
+    /// Only these documents of `over`, shown in this order. If one of them is unknown, all documents that the query
+    /// finds.
     pub fn documents<'d>(mut self, named: impl IntoIterator<Item = &'d DocumentId>) -> Self {
         let ids: Vec<_> = named.into_iter().map(|id| (!id.0.is_empty()).then(|| id.0.to_string())).collect();
         if ids.iter().all(Option::is_some) {
@@ -57,13 +58,13 @@ impl Evidence {
         self
     }
 
-    /// Besides the row that it names, an earlier document, if the state knows which.
+    /// Adds an earlier document to the row that it names, if the state knows which.
     pub fn and(mut self, at: Timestamp, earlier: &DocumentId) -> Self {
         if let Some(ids) = self.only.iter_mut().find(|only| only.field == ID)
             && !earlier.0.is_empty()
         {
             ids.values.push(Some(earlier.0.to_string()));
-            // In which index the other is, the state does not know.
+            // The state does not know which index the other document is in.
             self.only.retain(|only| only.field != INDEX);
             self.over.start = self.over.start.min(at);
             self.newest = 2;
@@ -71,7 +72,7 @@ impl Evidence {
         self
     }
 
-    /// `_index` (empty if it does not matter) and `_id` of the document that it is, if it is nothing but a document's name.
+    /// `_index` (empty if it does not matter) and `_id`, if the evidence names exactly one document.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn document(&self) -> Option<(&str, &str)> {
         if self.only.iter().any(|only| only.field != ID && only.field != INDEX) {
@@ -82,7 +83,7 @@ impl Evidence {
         Some((first(INDEX).unwrap_or_default(), first(ID)?))
     }
 
-    /// What it takes of a run's output besides the labels, roughly.
+    /// Its approximate share of a run's output, without the labels, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let values = self.only.iter().flat_map(|only| &only.values).flatten();
         self.filter.as_ref().map_or(0, String::len) + values.map(String::len).sum::<usize>()
@@ -91,11 +92,11 @@ impl Evidence {
     pub(crate) fn into_wire(self, key: &[String], labels: &[Option<String>]) -> wire::Evidence {
         let mut only = Vec::new();
         let mut filters = Vec::from_iter(self.filter);
-        // A document that is named needs no further description.
+        // A named document needs no further description.
         let is_named = self.only.iter().any(|only| only.field == ID);
         for (field, value) in key.iter().zip(labels).filter(|_| !is_named) {
             match value.as_deref().and_then(bounds::beginning) {
-                // No document has the cut value; they begin with what is left of it.
+                // No document has the truncated value, but documents begin with it.
                 Some(beginning) => {
                     filters.push(format!("{}:{}*", escaped(field), escaped(first(beginning, 256))));
                 }
@@ -116,7 +117,7 @@ impl Evidence {
 }
 
 impl DocumentId {
-    /// The row's, if the question is [`identified`](crate::Question::identified).
+    /// The row's id, if the question is [`identified`](crate::Question::identified).
     pub fn of(row: &Row<'_>) -> Self {
         Self(row.text(ID).filter(|id| id.len() <= ID_BYTES_MAX).unwrap_or_default().into())
     }
@@ -133,8 +134,8 @@ impl DocumentId {
 }
 
 impl Row<'_> {
-    /// The document that this row is, by name: the one that an alert shows, whatever else its instant holds. The question
-    /// must be [`identified`](crate::Question::identified).
+    /// Evidence that names this row's document: an alert shows exactly that document, even if others share its instant.
+    /// The question must be [`identified`](crate::Question::identified).
     pub fn evidence(&self) -> Evidence {
         let name = |field: &str| {
             let value = self.text(field)?.to_owned();

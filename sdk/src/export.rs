@@ -1,4 +1,4 @@
-//! What the macros expand to: a rule or an alerter behind the contract's exports.
+//! The code behind the macros: exports a rule or an alerter through the contract.
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
 use crate::wire::types as wire;
 use crate::{Alerter, Fault, Problem, Rule, Run, Timestamp, Window, log};
 
-/// The content of a custom section: `text`, of which `N` is the length.
+/// The content of a custom section: `text`, whose length is `N`.
 pub const fn section<const N: usize>(text: &str) -> [u8; N] {
     let mut bytes = [0; N];
     let mut index = 0;
@@ -28,7 +28,7 @@ pub struct RunResource<R: Rule>(RefCell<RunState<R>>);
 
 enum RunState<R: Rule> {
     Open(Box<Run<R>>),
-    /// Answers could not be merged; told at `finish`, for `questions` has no way to.
+    /// An error in merging answers; reported by `finish`, because `questions` cannot return errors.
     Failed(Problem),
     Finished,
 }
@@ -188,7 +188,7 @@ macro_rules! export_alerter {
     };
 }
 
-/// The contract's version and the SDK's, where the host reads them before it compiles the module.
+/// The versions of the contract and the SDK, in sections that the host reads before it compiles the module.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sdk_section {

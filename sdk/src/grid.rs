@@ -4,19 +4,19 @@ use std::cell::Cell;
 use crate::{Duration, Timestamp};
 
 thread_local! {
-    /// How far after a multiple of its plan's grid the checks of the run under way lie. Where the host judges by the
-    /// clock of a time zone, they count back from the end of the window, and windows are whole steps long.
+    /// The offset of the current run's checks from multiples of the plan's grid. If the host follows the clock of a
+    /// time zone, checks count back from the end of the window, and windows are whole steps long.
     static PHASE: Cell<i64> = const { Cell::new(0) };
 }
 
-/// How far after a multiple of `grid` the checks of a window lie. One of whole steps has them where it begins and ends;
-/// any other, on multiples.
+/// The offset of a window's checks from multiples of `grid`. A window of whole steps has checks at its bounds; any
+/// other window has them on multiples.
 pub(crate) fn phase(start: Timestamp, end: Timestamp, grid: Duration) -> i64 {
     let after = |at: Timestamp| at.0.checked_rem_euclid(grid.signed()).unwrap_or(0);
     if after(start) == after(end) { after(end) } else { 0 }
 }
 
-/// Does `work` with all cells counted from `phase`.
+/// Runs `work` with all cells counted from `phase`.
 pub(crate) fn with_phase<T>(phase: i64, work: impl FnOnce() -> T) -> T {
     let before = PHASE.replace(phase);
     let result = work();
@@ -24,20 +24,20 @@ pub(crate) fn with_phase<T>(phase: i64, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The number of the cell of `grid` that holds `at`. Cells are counted so that every check of the run lies between two
-/// of them; a state's numbers stay valid, for the host builds it anew where checks come to lie elsewhere.
+/// The number of the cell of `grid` that contains `at`. Cells are aligned so that every check of the run lies between
+/// two of them. Numbers in a state stay valid, because the host primes the rule again if the alignment changes.
 #[inline]
 pub fn cell(at: Timestamp, grid: Duration) -> i64 {
     at.0.saturating_sub(PHASE.get()).div_euclid(grid.signed().max(1))
 }
 
-/// Where the cell of that number begins.
+/// The start of the cell with that number.
 #[inline]
 pub fn cell_start(cell: i64, grid: Duration) -> Timestamp {
     Timestamp(cell.saturating_mul(grid.signed()).saturating_add(PHASE.get()))
 }
 
-/// Where the cell that holds `at` ends.
+/// The end of the cell that contains `at`.
 #[inline]
 pub fn cell_end(at: Timestamp, grid: Duration) -> Timestamp {
     cell_start(cell(at, grid).saturating_add(1), grid)
@@ -50,9 +50,10 @@ const CHECKS_COARSE: u64 = 60;
 impl Duration {
     /// The grid for a timeframe of whole seconds: it divides the timeframe.
     ///
-    /// It is the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds that divides the timeframe and is at most
-    /// a tenth of it, or else 1 second; where that makes more than 120 checks within a timeframe, the shortest whole
-    /// seconds that make 60 or fewer. So 5m is checked every 30s, 10m to 2h every minute, 1d every 24m.
+    /// It is the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds that divides the timeframe and is at
+    /// most a tenth of it, or else 1 second. If that makes more than 120 checks within a timeframe, it is the smallest
+    /// whole number of seconds that makes 60 or fewer. So 5m is checked every 30s, 10m to 2h every minute, 1d every
+    /// 24m.
     pub fn grid(self) -> Self {
         const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
         let secs = self.millis() / 1_000;
@@ -65,7 +66,7 @@ impl Duration {
         Self::from_secs(coarse.map_or(fine, |checks| secs / checks))
     }
 
-    /// Whether it is one or more whole seconds, as [`grid`](Self::grid) needs it.
+    /// Whether it is one or more whole seconds, as [`grid`](Self::grid) requires.
     pub fn is_whole_seconds(self) -> bool {
         !self.is_zero() && self.millis().is_multiple_of(1_000)
     }

@@ -1,13 +1,13 @@
-//! Which groups a row belongs to: one for each combination of its key fields' values.
+//! The groups of a row: one for each combination of its key fields' values.
 use crate::key::Key;
 use crate::page::{Keys, Page, Values};
 use crate::row::{MISSING, Row};
 use crate::value::hash_of;
 
-/// How many groups one row may belong to, where key fields hold several values each.
+/// The maximum number of groups of a row whose key fields have several values.
 const ROW_KEYS_MAX: usize = 64;
 impl Page<'_> {
-    /// Hands the row at `index` to `fold`, once for each group that it belongs to. `slots` is scratch.
+    /// Passes the row at `index` to `fold`, once for each of its groups. `slots` is scratch space.
     #[inline]
     pub(crate) fn each_key(&self, index: usize, slots: &mut Vec<u32>, mut fold: impl FnMut(&Row<'_>)) {
         match &self.keys {

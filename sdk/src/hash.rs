@@ -1,9 +1,9 @@
-//! The one hash of the SDK.
+//! The SDK's hash function.
 
 /// An odd number without a pattern in its bits.
 pub(crate) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A stable hash: kept states hold it, so it may change only with the SDK's state layout.
+/// A stable hash: stored states contain it, so it may change only with the SDK's state layout.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut sum = MULTIPLIER ^ (bytes.len() as u64);
     let mut chunks = bytes.chunks_exact(8);

@@ -5,7 +5,7 @@
 use crate::host;
 pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
 
-/// Sends a request and waits for its answer, whatever the status.
+/// Sends a request and waits for the response. Any status is a response, not an error.
 ///
 /// # Errors
 /// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: nothing was received. `Interrupted`: it may
@@ -25,13 +25,13 @@ impl Request {
         Self { method: method.into(), path: String::new(), query: vec![], headers: vec![], body }
     }
 
-    /// Below the destination's URL; begins with `/`.
+    /// Sets the path below the destination's URL; it begins with `/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Adds a parameter to the URL; 256 at most. The host encodes it.
+    /// Adds a query parameter; 256 at most. The host encodes it.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
@@ -45,17 +45,17 @@ impl Request {
 }
 
 impl Response {
-    /// Whether the status is one of 200 to 299.
+    /// Whether the status is between 200 and 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The first header of this name, which is given in lower case.
+    /// The first header with this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is not UTF-8 is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }

@@ -1,4 +1,4 @@
-//! Which group a row belongs to: the values of the manifest's key fields.
+//! Identifies a row's group by the values of the manifest's key fields.
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{MULTIPLIER, finish, hash};
@@ -9,8 +9,8 @@ use crate::value::{Value, hash_of};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(crate) u64);
 
-/// The values of the key fields, in the manifest's order; `None` where the field is missing, which is a group of
-/// its own. For states that must name a key when no row of it is at hand.
+/// The values of the key fields, in the manifest's order; `None` if the field is missing, which is a separate group.
+/// For states that must name a key when none of its rows is available.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Labels(pub Vec<Option<String>>);
 
@@ -27,7 +27,7 @@ impl Key {
             .fold(Self::WHOLE, |key, value| key.and(value.map_or(MISSING, |text| hash(text.as_bytes()))))
     }
 
-    /// The key of these values and one more; `None` where it is missing. It reads as its label would, whatever its type.
+    /// The key of these values and one more (`None` if it is missing), compared by its label, whatever its type.
     #[inline]
     pub fn with(self, value: Option<Value<'_>>) -> Self {
         match value {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_key_is_the_same_for_ever() {
-        // Kept states hold these: a change here must raise the layout in `state.rs`.
+        // Stored states contain keys: a change here must raise the layout in `state.rs`.
         assert_eq!(Key::of([Some("web-1")]).0, 14_628_631_590_105_677_151);
         assert_eq!(Key::of([]), Key::WHOLE);
     }

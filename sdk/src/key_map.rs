@@ -1,4 +1,4 @@
-//! Something per key, with a limit.
+//! A bounded map with a value per key.
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,7 +8,7 @@ use crate::{Key, Timestamp};
 
 mod written; // the map as bytes
 
-/// How many keys a map holds by default.
+/// The default maximum number of keys.
 pub const KEYS_MAX: usize = 1_000_000;
 
 /// How many bytes a map may use, including its table: half of a module's default memory, because the other half holds
@@ -22,7 +22,7 @@ pub const WRITTEN_MAX: usize = 15 << 20;
 /// Serialized keys are deltas from the previous one: with a million keys, each takes seven bytes.
 const KEY_BYTES: usize = 7;
 
-/// A value per key, found by the key's eight bytes: no name is stored, so a map of a million hosts stays small. A
+/// A value per key, found by the key's eight bytes. Names are not stored, so a map of a million hosts stays small. A
 /// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
 ///
 /// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] serialized bytes, so that it fits a module's
@@ -33,20 +33,20 @@ const KEY_BYTES: usize = 7;
 #[derive(Clone, Debug)]
 pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX> {
     entries: Table<V>,
-    /// What all values take, but for `touched` since it was handed out.
+    /// The size of all values, except for changes to `touched` since it was returned.
     taken: Taken,
     touched: Option<(Place, Taken)>,
-    /// All values were handed out: what they take must be counted again.
+    /// All values were returned mutably: their sizes must be counted again.
     is_stale: bool,
     measured: Measured,
 }
 
-/// How what values say of their written size compares with what they take.
+/// The ratio between the estimated and the actual encoded size of values.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
-    /// Bytes for each that was said.
+    /// Actual bytes per estimated byte.
     rate: f64,
-    /// How often an entry was asked for since that was found out.
+    /// The number of entries requested since the last measurement.
     entries_since: usize,
 }
 
@@ -82,7 +82,7 @@ pub trait Aged {
         self.serialize(serializer)
     }
 
-    /// Reads what [`write_since`](Self::write_since) wrote.
+    /// Decodes what [`write_since`](Self::write_since) encoded.
     ///
     /// # Errors
     /// The deserializer's.
@@ -191,8 +191,8 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         self.entries.len() * KEY_BYTES + self.taken.written
     }
 
-    /// Finds out what the map takes as written, where values say that it is too much: when more than half as many entries
-    /// were asked for as it holds since it was found out last, or by what was found out then it is too much indeed.
+    /// Measures the encoded size if the estimate is too large: when more than half as many entries as the map holds
+    /// were requested since the last measurement, or when that measurement says that the map is too large.
     #[cold]
     fn measure_written(&mut self) {
         let said = self.written();
@@ -200,7 +200,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         if is_recent && said as f64 * self.measured.rate <= Self::WRITTEN as f64 {
             return;
         }
-        // What cannot be written is found out when it must be.
+        // An encoding error is reported when the state is encoded.
         let Ok(found) = postcard::experimental::serialized_size(self) else { return };
         self.measured = Measured { rate: found as f64 / said as f64, entries_since: 0 };
         if found > Self::WRITTEN / 16 * 15 {
@@ -208,7 +208,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         }
     }
 
-    /// Counts what was done to the value that was handed out last.
+    /// Accounts for changes to the value that was returned last.
     #[inline]
     fn count_touched(&mut self) {
         if let Some((place, before)) = self.touched.take()
@@ -221,7 +221,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         }
     }
 
-    /// Forgets an eighth. Finds out which without a list of all, for which there may be no memory.
+    /// Forgets an eighth. Selects it without a list of all keys, for which there may be no memory.
     #[cold]
     fn forget_silent(&mut self, why: fmt::Arguments<'_>) {
         let count = (self.entries.len() / 8).max(1);
@@ -244,7 +244,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         let ages = || self.values().map(&age);
         let (mut low, mut high) = (ages().min().unwrap_or(0), ages().max().unwrap_or(0));
         let mut count = count.min(self.len());
-        // The bin in which it lies is divided into bins, until one is a single instant.
+        // Divide the bin that contains it into bins, until a bin is a single instant.
         while low < high {
             let width = high.abs_diff(low) / BINS as u64 + 1;
             let mut bins = [0_usize; BINS];

@@ -1,13 +1,13 @@
-//! When something was seen last, to the cell of a grid: four bytes.
+//! When something was last seen, to the precision of a grid cell: four bytes.
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Aged, Duration, Timestamp, grid};
 
-/// The cell of a grid in which something was seen last: for maps of a million values that are known for a while. The
-/// grid is for the rule to keep; it is not written down. Cells are told apart 68 years to either side of 1970 with a
-/// grid of a second; beyond, all are one.
+/// The grid cell in which something was last seen, for maps of a million values that stay known for a while. The grid
+/// itself is not stored; the rule must always use the same one. With a grid of a second, cells are distinct within 68
+/// years before and after 1970; beyond that they saturate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LastSeen(NonZeroU32);
 
@@ -15,19 +15,19 @@ pub struct LastSeen(NonZeroU32);
 const MIDDLE: i64 = 1 << 31;
 
 impl LastSeen {
-    /// Seen at `at`, kept to the step of `grid` in which that lies.
+    /// Seen at `at`, rounded down to the cell of `grid`.
     #[inline]
     pub fn new(at: Timestamp, grid: Duration) -> Self {
         Self::of_cell(grid::cell(at, grid))
     }
 
-    /// How many cells before `later` this is; zero if it is not.
+    /// The number of cells from this one to `later`; zero if `later` is not after it.
     #[inline]
     pub fn cells_until(self, later: Self) -> u32 {
         later.0.get().saturating_sub(self.0.get())
     }
 
-    /// Where the cell begins.
+    /// The start of the cell.
     pub fn start(self, grid: Duration) -> Timestamp {
         grid::cell_start(self.cell(), grid)
     }
@@ -43,7 +43,7 @@ impl LastSeen {
 }
 
 impl Aged for LastSeen {
-    /// In cells: it is only ever compared.
+    /// In cells, because it is only compared.
     fn newest(&self) -> Option<Timestamp> {
         Some(Timestamp(self.cell()))
     }

@@ -6,7 +6,7 @@ use crate::{Duration, Timestamp, grid};
 /// When a lasting level is reported: when it begins, when it is a tenth worse than last reported, and at each beat. So a
 /// level of a thousand keys costs few signals.
 ///
-/// The memory ends at each beat, so that it follows from no more of the past than that: a rule that keeps one adds a
+/// The memory is reset at each beat, so it depends on no more of the past than one beat: a rule that uses this adds a
 /// beat to its plan's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {

@@ -1,4 +1,4 @@
-//! The Rust SDK for Watchbell plugins: everything a rule or an alerter needs besides `serde` and `schemars`.
+//! The Rust SDK for Watchbell plugins: everything that a rule or an alerter needs besides `serde` and `schemars`.
 //!
 //! A **rule** is a struct of parameters with a few small functions. It sees rows in order of time and may be asked
 //! for checks at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
@@ -8,7 +8,7 @@
 //! use serde::Deserialize;
 //! use watchbell_sdk::prelude::*;
 //!
-//! /// Fires for a key whose events come `at_least` times `within` a span.
+//! /// Fires for a key that has `at_least` events `within` a duration.
 //! #[derive(Deserialize, JsonSchema)]
 //! #[serde(deny_unknown_fields)]
 //! struct Burst {
@@ -37,27 +37,27 @@
 //!
 //! An **alerter** is a type that describes its products and delivers one message at a time: [`Alerter`].
 //!
-//! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. There is no
-//! clock, no thread, no randomness and no file system in a plugin: time is what rows and checks carry.
+//! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. A plugin has no
+//! clock, no threads, no randomness and no file system: time comes from rows and checks.
 #![deny(missing_docs)]
 
 extern crate self as watchbell_sdk;
 
 mod time; // instants and spans
-mod grid; // how far apart checks are
+mod grid; // the interval between checks
 pub mod wire; // the bindings, generated from the contract
-mod hash; // the one hash
+mod hash; // the SDK's hash function
 mod value; // a field's value
 mod key; // which group a row belongs to
-mod bounds; // how long the texts of a signal may be
+mod bounds; // the maximum lengths of a signal's texts
 mod page; // an answer's columns, checked once
-mod row; // one row of them, typed and borrowed
+mod row; // one row of a page, typed and borrowed
 mod groups; // the groups that a row belongs to
 mod question; // what a rule asks
 mod evidence; // the documents behind what it finds
 mod signal; // what it finds
 mod schema; // parameters as JSON Schema
-mod rule; // what an author writes
+mod rule; // the trait of a rule
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod table; // found by hashes, grown by small steps
@@ -71,13 +71,13 @@ mod cells; // something per cell of a grid
 mod thresholds; // where a value stops being fine
 mod level; // how often a level that lasts is told
 mod steps; // a timeframe made of steps
-mod two_windows; // one span of time compared with the one before
-mod measure; // one number made of many documents
-mod last_seen; // when something was seen last, roughly
-mod host; // the calls a plugin may make
+mod two_windows; // a timeframe compared with the one before
+mod measure; // a metric of many documents
+mod last_seen; // when something was last seen, roughly
+mod host; // the calls that a plugin may make
 pub mod log; // the one import of every plugin
 pub mod http; // requests of an alerter
-mod alerter; // what an alerter's author writes
+mod alerter; // the trait of an alerter
 #[doc(hidden)]
 pub mod export; // what the macros expand to
 #[cfg(not(target_arch = "wasm32"))]
@@ -112,8 +112,9 @@ pub use watchbell_sdk_macros::{alerter, rule};
 /// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The version of the contract that modules of this SDK speak: that of the package in `wit/watchbell.wit`, whatever
-/// the SDK's own. Every module carries it in its `watchbell:contract` section; a host takes those of its own `major.minor`.
+/// The version of the contract that this SDK's modules use: that of the package in `wit/watchbell.wit`, independent of
+/// the SDK's own version. Every module carries it in its `watchbell:contract` section; a host accepts modules with its
+/// own `major.minor`.
 pub const CONTRACT: &str = "0.1.0";
 
 /// What most rules need.

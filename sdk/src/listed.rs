@@ -1,4 +1,4 @@
-//! One value as people list it in parameters.
+//! One value of a list parameter.
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,7 +7,7 @@ use watchbell_values::Literal;
 
 use crate::Value;
 
-/// A text, or a number or boolean by the text of its value: `0800` in YAML is the number 800, and `"0800"` the text.
+/// A string, or a number or boolean as text: in YAML, `0800` is the number 800 and `"0800"` is a string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed(String);
 
@@ -22,8 +22,8 @@ impl Listed {
         self.0
     }
 
-    /// How a label tells this value of a field of type `kind`: `0800` of a `long` is `800`. `None`: no single value of
-    /// such a field is so.
+    /// The label of this value for a field of type `kind`: `0800` of a `long` is `800`. `None` if no single value of
+    /// such a field matches it.
     pub fn label(&self, kind: &str) -> Option<String> {
         let shown = |value: Value<'_>| Some(value.to_string());
         match Literal::read(kind, &self.0)? {

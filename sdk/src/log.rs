@@ -28,7 +28,7 @@ fn write(level: u8, message: &dyn Display) {
     host::write(level, &message.to_string());
 }
 
-/// Sends panics to the log, where a trap alone would say `unreachable`.
+/// Sends panic messages to the log; the trap alone would only say `unreachable`.
 pub(crate) fn panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! One number made of many documents, by the cluster, bucket by bucket.
+//! A metric of many documents, computed by the cluster per bucket.
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,45 +13,45 @@ pub enum MetricKind {
     Max,
     Avg,
     Sum,
-    /// How many values the field has.
+    /// The number of values.
     ValueCount,
-    /// How many different ones; Elasticsearch estimates it from some thousands on.
+    /// The number of distinct values; above a few thousand, Elasticsearch estimates it.
     Cardinality,
     /// Elasticsearch estimates it.
     Percentile,
 }
 
-/// A metric of a rule's parameters, borrowed from them.
+/// A metric, borrowed from a rule's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure<'a> {
     /// The aggregation of the values.
     pub kind: MetricKind,
-    /// The field that holds them.
+    /// The field to measure.
     pub field: Option<&'a str>,
-    /// Painless, a number per document; instead of a field, for `avg`.
+    /// A Painless script that returns a number per document; for `avg`, instead of a field.
     pub script: Option<&'a str>,
-    /// Of the kind `percentile`: 0 to 100.
+    /// For the kind `percentile`: 0 to 100.
     pub percentile: Option<f64>,
 }
 
 /// The result of a bucket, or of several combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// How many documents it was made of.
+    /// The number of documents.
     pub documents: u32,
-    /// How much the amount counts beside others; 0: there was nothing to measure.
+    /// The weight of the amount when it is merged with others; 0: there was nothing to measure.
     weight: u32,
-    /// The value; of an average, the sum.
+    /// The value; for an average, the sum.
     amount: f64,
 }
 
-/// The columns' names, which no field has.
+/// The columns' names, chosen so that they collide with no field.
 const VALUE: &str = "_value";
 const SUM: &str = "_sum";
 const VALUES: &str = "_values";
 
 impl<'a> Measure<'a> {
-    /// What is wrong with the parameters `metric`, `field`, `script` and `percentile`.
+    /// Checks the parameters `metric`, `field`, `script` and `percentile`.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         match (self.field, self.script) {
@@ -81,18 +81,18 @@ impl<'a> Measure<'a> {
         faults
     }
 
-    /// Whether the values of several buckets together say exactly what one bucket of all their documents would.
+    /// Whether several buckets can be merged into exactly what one bucket of all their documents would give.
     pub fn is_mergeable(&self) -> bool {
         self.script.is_none() && !matches!(self.kind, MetricKind::Cardinality | MetricKind::Percentile)
     }
 
-    /// The same question, asked for this measure as well.
+    /// Adds this measure to a question.
     pub fn ask(&self, mut question: Question) -> Question {
         let field = self.field.unwrap_or_default();
         let metric = |name: &str, calc| Metric { name: name.into(), field: field.into(), calc };
         let metrics = match (self.kind, self.script) {
             (_, Some(script)) => vec![metric(VALUE, Calc::Script(script.into()))],
-            // An average cannot be merged with others, but what it is made of can.
+            // Averages cannot be merged, but sums and counts can.
             (MetricKind::Avg, None) => vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)],
             (MetricKind::Min, None) => vec![metric(VALUE, Calc::Minimum)],
             (MetricKind::Max, None) => vec![metric(VALUE, Calc::Maximum)],
@@ -124,8 +124,8 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// Several buckets as one: the least, the greatest, the mean of all values, or the sum. Where the measure
-    /// [is not mergeable](Self::is_mergeable), the sum says how much was found in each bucket by itself.
+    /// Merges several buckets: the minimum, the maximum, the mean of all values, or the sum. If the measure
+    /// [is not mergeable](Self::is_mergeable), the sum adds the separate results of the buckets.
     pub fn merge(&self, readings: impl IntoIterator<Item = Reading>) -> Reading {
         readings.into_iter().fold(Reading::default(), |all, next| {
             let documents = all.documents.saturating_add(next.documents);

@@ -1,4 +1,4 @@
-//! Something per key that holds texts, such as the key's own name, with a limit on keys and one on bytes.
+//! A map with a value per key that contains text, such as the key's name; keys and bytes are bounded.
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -13,38 +13,38 @@ use crate::{Aged, Key, Labels, Row, Timestamp, bounds};
 #[cfg(test)]
 mod tests;
 
-/// How many keys a map holds by default.
+/// The default maximum number of keys.
 pub const NAMES_MAX: usize = 200_000;
 
-/// How many bytes its values may hold besides their own size: with [`NAMES_MAX`] small values around them, a state
+/// The maximum number of bytes that its values may use besides their own size. With [`NAMES_MAX`] small values, a state
 /// stays within 16 MiB and a module within 64 MiB.
 pub const NAME_BYTES_MAX: usize = 12 << 20;
 
-/// A value per key where the values hold texts: [`Name`]s, or what a field read last. It counts the bytes of every
-/// value exactly, so that state and memory stay bounded however long the texts are.
+/// A value per key where the values contain text: [`Name`]s, or a field's last value. The bytes of every value are
+/// counted exactly, so state and memory stay bounded however long the texts are.
 ///
-/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When more comes, values are first spared what
-/// they can do without ([`Aged::spare`]); then the eighth of the keys that was silent longest is forgotten and a warning is logged: a rule that meets it says in its README what that does to
-/// its verdict.
+/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When the map is full, values first drop
+/// what they can do without ([`Aged::spare`]). Then the eighth of the keys that has been silent longest is forgotten,
+/// and a warning is logged. A rule that can reach the limit says in its README what that does to its results.
 #[derive(Clone, Debug)]
 pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
     entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
-    /// What the values hold, in sum.
+    /// The total bytes of the values.
     heap_bytes: usize,
-    /// It was full: its values are spared what no verdict needs.
+    /// It was full, so its values have dropped what does not affect results.
     is_spare: bool,
 }
 
-/// The values of a key's fields in one text: for states that must name a key when no row of it is at hand. A third of
-/// what [`Labels`] take.
+/// The values of a key's fields in one string, for states that must name a key when none of its rows is available.
+/// Takes a third of the memory of [`Labels`].
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(Box<str>);
 
-/// What a module's allocator adds: four bytes before, and what is missing to the next eight.
+/// The overhead of a module's allocator: four bytes before, and padding to a multiple of eight.
 const ALLOCATION_BYTES: usize = 8;
 
 impl Name {
-    /// The name of the row's key. As with [`Row::labels`], a value of more than 1 KiB is cut and ends in a hash.
+    /// The name of the row's key. As with [`Row::labels`], a value longer than 1 KiB is truncated and ends in a hash.
     pub fn of(row: &Row<'_>) -> Self {
         Self::from(&row.labels())
     }
@@ -89,18 +89,18 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// A text of a document that is to be kept: what is longer than 1 KiB is cut and ends in a hash of the whole, so that two
-/// that begin alike stay two.
+/// Shortens a text from a document for storage: a text longer than 1 KiB is truncated and ends in a hash of the whole,
+/// so that two texts with the same beginning stay distinct.
 pub fn kept(text: String) -> Box<str> {
     bounds::label(text).into()
 }
 
-/// What a text or list of `len` bytes takes, with what an allocator adds; for [`Aged`].
+/// The memory of a string or list of `len` bytes, allocator overhead included; for [`Aged`].
 pub fn held_bytes(len: usize) -> usize {
     if len == 0 { 0 } else { len + ALLOCATION_BYTES }
 }
 
-/// Reads `5:web-1-` as "web-1" and a missing value; a part that is neither is `None`, and the last.
+/// Reads `5:web-1-` as "web-1" and a missing value; an invalid part yields `None` and ends the iteration.
 struct Parts<'n>(&'n str);
 
 impl<'n> Iterator for Parts<'n> {
@@ -123,7 +123,7 @@ impl<'n> Iterator for Parts<'n> {
     }
 }
 
-/// Keys are hashes already.
+/// Keys are already hashes.
 #[derive(Clone, Copy, Debug, Default)]
 struct AsItIs(u64);
 
@@ -150,7 +150,7 @@ impl<V, const MAX: usize> Default for NamedMap<V, MAX> {
 }
 
 impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
-    /// Lets `change` have the value of `key`, which `make` makes if there is none.
+    /// Calls `change` with the value of `key`; `make` creates it if it does not exist.
     #[inline]
     pub fn update<T>(&mut self, key: Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
         if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
@@ -181,7 +181,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         told
     }
 
-    /// Lets `change` have the value of `key`, if there is one.
+    /// Calls `change` with the value of `key`, if it exists.
     #[inline]
     pub fn change<T>(&mut self, key: Key, change: impl FnOnce(&mut V) -> T) -> Option<T> {
         let value = self.entries.get_mut(&key)?;
@@ -198,7 +198,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         Some(value)
     }
 
-    /// Walks all keys, in no order that a verdict may depend on, and keeps those for which `keep` holds.
+    /// Keeps only the keys for which `keep` returns true. The order is unspecified; results must not depend on it.
     pub fn retain(&mut self, mut keep: impl FnMut(Key, &mut V) -> bool) {
         let mut heap_bytes = 0;
         self.entries.retain(|key, value| {
@@ -211,7 +211,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
 
     #[cold]
     fn forget_silent(&mut self, why: fmt::Arguments<'_>) {
-        // By age, then key: which ones go must not depend on the map's order.
+        // By age, then by key: the selection must not depend on the map's order.
         let mut ages: Vec<(Option<Timestamp>, Key)> =
             self.entries.iter().map(|(key, value)| (value.newest(), *key)).collect();
         let count = (ages.len() / 8).max(1).min(ages.len());
@@ -243,20 +243,20 @@ impl<V, const MAX: usize> NamedMap<V, MAX> {
         self.entries.is_empty()
     }
 
-    /// All values, in no order that a verdict may depend on.
+    /// All values. The order is unspecified; results must not depend on it.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values()
     }
 }
 
 impl Key {
-    /// A number below `parts`, the same for a key for ever: spreads what is done per key over several instants.
+    /// A number below `parts` that never changes for a key; spreads work per key over several instants.
     pub fn part_of(self, parts: u64) -> u64 {
         self.0 % parts.max(1)
     }
 }
 
-/// In order of the keys, so that equal maps are equal bytes.
+/// In order of the keys, so that equal maps have equal encodings.
 impl<V: Serialize, const MAX: usize> Serialize for NamedMap<V, MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut entries: Vec<_> = self.entries.iter().collect();
@@ -265,7 +265,7 @@ impl<V: Serialize, const MAX: usize> Serialize for NamedMap<V, MAX> {
     }
 }
 
-/// One by one: a list of them beside the map would be a third of a module's memory.
+/// One by one, because a separate list would take a third of a module's memory.
 impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Deserialize<'de> for NamedMap<V, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(Entries(PhantomData))
@@ -283,7 +283,7 @@ impl<'de, V: Deserialize<'de> + Aged, const MAX: usize> Visitor<'de> for Entries
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut map = NamedMap::default();
-        // The length is what the bytes say: it is believed no further than a full map goes.
+        // The length comes from the input, so it is trusted only up to the size of a full map.
         map.entries.reserve(entries.size_hint().unwrap_or(0).min(MAX));
         while let Some((key, value)) = entries.next_element::<([u8; 8], V)>()? {
             map.heap_bytes += value.heap_bytes();

@@ -1,4 +1,4 @@
-//! Places in time with a number at each: one or two of them in sixteen bytes, more in a box.
+//! Instants with counts: one or two of them in sixteen bytes, more in a box.
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Deserializer, Serialize, Serializer};
 
-/// Places in order, each once, each with a number above zero.
+/// Distinct places in order, each with a count above zero.
 #[derive(Clone)]
 pub(crate) enum PackedCounts {
     /// At most two, as most keys of a million hold: the newer at `high · 2³² + low`, the older `step` before it. A
@@ -27,10 +27,10 @@ pub(crate) struct Many {
     total: u64,
 }
 
-/// What an allocator adds to a piece of memory.
+/// The allocator's overhead per allocation.
 const PIECE_BYTES: usize = 16;
-/// As far from where it is written against as a place can be: 36 million years of milliseconds. One that lies
-/// farther is written as if it lay there.
+/// The maximum distance of a place from the base that it is encoded against: 36 million years of milliseconds. Larger
+/// distances saturate.
 const FAR: i64 = 1 << 60;
 
 impl Default for PackedCounts {
@@ -54,7 +54,7 @@ impl PackedCounts {
         }
     }
 
-    /// Whether it found room among the few.
+    /// Returns whether it fit among the few.
     #[inline]
     fn add_few(&mut self, place: i64, count: u32) -> bool {
         let Self::Few { low, step, high, newer, older } = self else { return false };
@@ -99,7 +99,7 @@ impl PackedCounts {
         *self = Self::Many(many);
     }
 
-    /// Takes one away at `place`; false if there is none.
+    /// Decrements the count at `place`; returns false if there is none.
     pub(crate) fn take(&mut self, place: i64) -> bool {
         match self {
             Self::Few { low, step, high, newer, older } => {
@@ -132,7 +132,7 @@ impl PackedCounts {
         }
     }
 
-    /// Lets go of the oldest place.
+    /// Drops the oldest place.
     #[inline]
     pub(crate) fn pop_oldest(&mut self) {
         match self {
@@ -149,7 +149,7 @@ impl PackedCounts {
         }
     }
 
-    /// Lets go of the newest place.
+    /// Drops the newest place.
     pub(crate) fn pop_newest(&mut self) {
         match self {
             Self::Few { older: 0, .. } => *self = Self::default(),
@@ -169,7 +169,7 @@ impl PackedCounts {
         }
     }
 
-    /// Gives a box back in which one place is left. Two may soon be three again.
+    /// Frees the box once a single place is left. Two places keep it, because there may soon be three again.
     fn shrink(&mut self) {
         if let Self::Many(many) = self
             && many.counts.len() < 2
@@ -201,7 +201,7 @@ impl PackedCounts {
         }
     }
 
-    /// The sum of all numbers.
+    /// The sum of all counts.
     #[inline]
     pub(crate) fn total(&self) -> u64 {
         match self {
@@ -210,7 +210,7 @@ impl PackedCounts {
         }
     }
 
-    /// How many places there are.
+    /// The number of places.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Few { newer, older, .. } => usize::from(*newer > 0) + usize::from(*older > 0),
@@ -222,7 +222,7 @@ impl PackedCounts {
         self.newest().is_none()
     }
 
-    /// From the oldest on.
+    /// Iterates from the oldest place.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (i64, u32)> {
         let (few, many) = match self {
             Self::Few { low, step, high, newer, older } => {
@@ -236,7 +236,7 @@ impl PackedCounts {
         few.into_iter().flatten().chain(many.into_iter().flatten().copied())
     }
 
-    /// The bytes that it takes besides its own sixteen.
+    /// The bytes that it uses besides its own sixteen.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
@@ -247,7 +247,7 @@ impl PackedCounts {
         }
     }
 
-    /// About the bytes that it takes as written, a little more where a day is the most that it spans.
+    /// An estimate of its encoded size in bytes; slightly too high if it spans at most a day.
     #[inline]
     pub(crate) fn written_bytes(&self) -> usize {
         5 + match self {
@@ -257,7 +257,7 @@ impl PackedCounts {
         }
     }
 
-    /// Writes it small where `base` is near: a place alone is one number.
+    /// Encodes it compactly if `base` is near; a single place is one number.
     pub(crate) fn write<S: Serializer>(&self, base: i64, serializer: S) -> Result<S::Ok, S::Error> {
         let mut back = self.iter().rev();
         let Some((newest, count)) = back.next() else {
@@ -281,7 +281,7 @@ impl PackedCounts {
         tuple.end()
     }
 
-    /// Reads what [`write`](Self::write) wrote against the same `base`.
+    /// Decodes what [`write`](Self::write) encoded against the same `base`.
     pub(crate) fn read<'de, D: Deserializer<'de>>(base: i64, deserializer: D) -> Result<Self, D::Error> {
         struct Reader(i64);
         impl<'de> Visitor<'de> for Reader {

@@ -1,4 +1,4 @@
-//! One page of an answer: its columns checked once, so that reading a row needs no further doubt.
+//! One page of an answer. Its columns are checked once, so that reading a row needs no checks.
 use std::cell::{Cell, RefCell};
 
 use crate::hash::hash;
@@ -11,9 +11,9 @@ pub(crate) struct Page<'p> {
     pub(crate) times: &'p [i64],
     pub(crate) columns: Vec<Column<'p>>,
     pub(crate) keys: Keys,
-    /// The first thing that a rule asked of this page in vain.
+    /// The first invalid read of this page by the rule.
     fault: RefCell<Option<String>>,
-    /// Some row belongs to more groups than it may.
+    /// Whether some row belongs to too many groups.
     pub(crate) has_crowd: Cell<bool>,
 }
 
@@ -32,19 +32,19 @@ pub(crate) enum Values<'p> {
     Words { codes: &'p [u32], ends: &'p [u32], text: &'p str },
 }
 
-/// How a row's key is found. The first `n` columns are the key fields.
+/// How to find a row's key. The first `n` columns are the key fields.
 pub(crate) enum Keys {
     /// There are no key fields.
     Whole,
-    /// One field of words, one value each: the key of each word.
+    /// One field of words with one value per row: the key of each word.
     OneWord(Vec<Key>),
-    /// Anything else: for columns of words, the hash of each word.
+    /// Anything else; for columns of words, the hash of each word.
     Many(Vec<Vec<u64>>),
 }
 
 impl<'p> Page<'p> {
     /// # Errors
-    /// Says which column does not fit its page.
+    /// A column does not fit its page; the message says which.
     pub(crate) fn new(rows: &'p wire::Rows, key_fields: usize, question: usize) -> Result<Self, String> {
         let columns = rows
             .columns
@@ -84,7 +84,7 @@ impl<'p> Page<'p> {
         })
     }
 
-    /// Remembers the first wrong request, to fail the run when the page is done.
+    /// Remembers the first invalid read, to fail the run when the page is done.
     #[cold]
     pub(crate) fn blame(&self, fault: impl FnOnce() -> String) {
         self.fault.borrow_mut().get_or_insert_with(fault);
@@ -143,7 +143,7 @@ impl<'p> Column<'p> {
         self.present.is_empty() || self.present[row / 8] & (1 << (row % 8)) != 0
     }
 
-    /// The places in `values` that `row` owns.
+    /// The slots in `values` that `row` owns.
     #[inline]
     pub(crate) fn slots(&self, row: usize) -> std::ops::Range<usize> {
         if !self.offsets.is_empty() {
@@ -171,7 +171,7 @@ impl<'p> Column<'p> {
 }
 
 impl wire::Column {
-    /// Whether any of `rows` has a value at all: a column without one needs no words.
+    /// Whether any of `rows` has a value; a column without values needs no words.
     fn has_values(&self, rows: usize) -> bool {
         if !self.offsets.is_empty() {
             return self.offsets.last() != Some(&0);

@@ -1,4 +1,4 @@
-//! What a rule asks. The manifest's index and filter always apply as well.
+//! A rule's questions. The manifest's index and filter always apply as well.
 use crate::wire::types as wire;
 use crate::{Duration, Range, Timestamp};
 
@@ -15,7 +15,7 @@ pub struct Question {
     pub ask: Ask,
 }
 
-/// Documents whose field has one of some values.
+/// Selects documents whose field has one of the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnyOf {
     /// The field's name.
@@ -27,9 +27,9 @@ pub struct AnyOf {
 /// What a question returns.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
-    /// Documents, a row each.
+    /// Documents, one row each.
     Hits(Hits),
-    /// Counts and metrics, a row for each bucket.
+    /// Counts and metrics, one row per bucket.
     Buckets(Buckets),
     /// A raw search, as written by its author.
     Search(RawSearch),
@@ -40,7 +40,7 @@ pub enum Ask {
 /// Documents, reduced to these fields. The SDK puts the key fields before them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hits {
-    /// Fields to read, a column each; `_index` and `_id` may be among them.
+    /// Fields to read, one column each; may include `_index` and `_id`.
     pub fields: Vec<String>,
     /// Each becomes a column of booleans.
     pub filters: Vec<NamedFilter>,
@@ -49,9 +49,9 @@ pub struct Hits {
 /// Counts and metrics per key and per `every`. The SDK puts the key fields before `by`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buckets {
-    /// Fields whose values divide the buckets; a column each.
+    /// Fields to group by, one column each.
     pub by: Vec<String>,
-    /// The length of a bucket in time; `None`: one for the whole range.
+    /// The duration of a bucket; `None`: one bucket for the whole range.
     pub every: Option<Duration>,
     /// Each becomes a column of numbers.
     pub metrics: Vec<Metric>,
@@ -64,7 +64,7 @@ pub struct Buckets {
 pub struct RawSearch {
     /// The body of the search: JSON, in which the host fills in range and filter.
     pub body: String,
-    /// Columns: a name, and a JSON pointer into the answer.
+    /// Columns: a name, and a JSON pointer into the response.
     pub pick: Vec<(String, String)>,
 }
 
@@ -77,7 +77,7 @@ pub struct NamedFilter {
     pub filter: String,
 }
 
-/// One number made of a bucket's documents.
+/// A metric of a bucket's documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// The column's name.
@@ -99,7 +99,7 @@ pub enum Calc {
     Average,
     /// The sum.
     Sum,
-    /// How many values there are.
+    /// The number of values.
     ValueCount,
     /// The approximate number of distinct values.
     Cardinality,
@@ -118,7 +118,7 @@ pub enum ClusterView {
     UnassignedShards,
     /// The master's pending tasks.
     PendingTasks,
-    /// How full the nodes' disks are.
+    /// The nodes' disk usage.
     Disks,
     /// What prevents the replacement of a node; a row's `standing` is `accepted`, `waiting`, `refused` or
     /// `unknown`.
@@ -136,7 +136,7 @@ impl Question {
         Self { over, only: vec![], filter: None, ask: Ask::Hits(Hits::default()) }
     }
 
-    /// A count for each key and each `every`.
+    /// A count per key and per `every`.
     pub fn buckets(over: Range, every: Option<Duration>) -> Self {
         Self { over, only: vec![], filter: None, ask: Ask::Buckets(Buckets { every, ..Buckets::default() }) }
     }
@@ -196,7 +196,7 @@ impl Question {
         if either.is_empty() { self } else { self.filter(either) }
     }
 
-    /// The named filters, in one: `(a) OR (b)`.
+    /// The named filters combined: `(a) OR (b)`.
     pub(crate) fn either(&self) -> String {
         let named: &[NamedFilter] = match &self.ask {
             Ask::Hits(hits) => &hits.filters,
@@ -209,13 +209,13 @@ impl Question {
     /// The latest instant that a row of the answer can have.
     pub(crate) fn last_row_until(&self) -> Timestamp {
         match &self.ask {
-            // Buckets without a time of their own stand at the beginning.
+            // Buckets without a time interval are at the start of the range.
             Ask::Buckets(Buckets { every: None, .. }) => self.over.start,
             _ => self.over.end,
         }
     }
 
-    /// Puts the key fields first, each once.
+    /// Puts the key fields first, without duplicates.
     pub(crate) fn with_key(mut self, key: &[String]) -> Self {
         let fields = match &mut self.ask {
             Ask::Hits(hits) => &mut hits.fields,

@@ -1,23 +1,23 @@
-//! One row: its time, its key and the fields that were asked for, borrowed from the page.
+//! One row: its time, its key and the requested fields, borrowed from the page.
 use crate::key::{Key, Labels};
 use crate::page::{Column, Page};
 use crate::question::type_column;
 use crate::value::Value;
 use crate::{Timestamp, bounds};
 
-/// Stands for a missing value among a row's key slots.
+/// Marks a missing value among a row's key slots.
 pub(crate) const MISSING: u32 = u32::MAX;
 
-/// A document or a bucket. Where key fields hold several values, the rule sees the row once for each combination of
-/// them, at most 64 times.
+/// A document or a bucket. If key fields have several values, the rule sees the row once for each combination, at most
+/// 64 times.
 ///
-/// Fields are read by name; a name that was not asked for, or a type that the column does not have, fails the run
-/// with a message that says so. `None` always means that the document has no value there.
+/// Fields are read by name. Reading a field that was not requested, or as a type that the column does not have, fails
+/// the run with a message. `None` always means that the document has no value.
 pub struct Row<'p> {
     pub(crate) page: &'p Page<'p>,
     pub(crate) index: usize,
     pub(crate) key: Key,
-    /// For each key field, which value of its column: `MISSING` if none.
+    /// For each key field, the slot in its column; `MISSING` if there is none.
     pub(crate) slots: &'p [u32],
 }
 
@@ -28,14 +28,14 @@ impl<'p> Row<'p> {
         Timestamp(self.page.times[self.index])
     }
 
-    /// Which group the row belongs to; the same for all rows of a rule without key fields.
+    /// The row's group; the same for all rows of a rule without key fields.
     #[inline]
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The key's values, for a signal. A value of more than 1 KiB is cut, and ends in a hash of the whole. Allocates:
-    /// ask for it when there is something to say.
+    /// The key's values, for a signal. A value longer than 1 KiB is truncated and ends in a hash of the whole.
+    /// Allocates, so call it only when there is something to report.
     pub fn labels(&self) -> Labels {
         let value = |(column, &slot): (&Column<'p>, &u32)| {
             (slot != MISSING).then(|| bounds::label(column.value(slot as usize).to_string()))
@@ -43,7 +43,7 @@ impl<'p> Row<'p> {
         Labels(self.page.columns.iter().zip(self.slots).map(value).collect())
     }
 
-    /// Which of the rule's questions the row answers, counted from 0.
+    /// The index of the question that the row answers, from 0.
     pub fn question(&self) -> usize {
         self.page.question
     }
@@ -72,7 +72,7 @@ impl<'p> Row<'p> {
         (!slots.is_empty()).then(|| column.value(slots.start))
     }
 
-    /// All values of `field`, in the order in which the cluster gave them.
+    /// All values of `field`, in the order in which the cluster returned them.
     pub fn values(&self, field: &str) -> impl Iterator<Item = Value<'p>> + use<'p> {
         let column = self.column(field);
         let slots = column.map_or(0..0, |column| column.slots(self.index));

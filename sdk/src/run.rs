@@ -1,4 +1,4 @@
-//! One evaluation of one window: rows and checks interleaved in time, and the state's snapshot on the way.
+//! Evaluates one window: interleaves rows and checks in time, and takes the state's snapshot.
 use std::mem;
 
 use crate::grid::{phase, with_phase};
@@ -12,11 +12,11 @@ mod tests;
 /// The slice of time of one run, `start <= settled <= end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The state is the fold of all rows before this, checks at it included.
+    /// The given state is the fold of all rows before this instant, including checks at it.
     pub start: Timestamp,
-    /// So is the state that the run returns, for this instant.
+    /// The returned state is the fold of all rows before this instant, including checks at it.
     pub settled: Timestamp,
-    /// Rows from here on belong to the next window, a check at it to this one.
+    /// Rows at or after this instant belong to the next window; a check at it belongs to this one.
     pub end: Timestamp,
 }
 
@@ -29,30 +29,30 @@ pub struct Finding {
     pub state: Vec<u8>,
 }
 
-/// A run of a rule on a window. The module's exports drive it; so does the native test harness.
+/// A run of a rule on a window. Driven by the module's exports and by the native test harness.
 pub struct Run<R: Rule> {
     rule: R,
     key: Vec<String>,
     window: Window,
     check_every: i64,
-    /// How far after multiples of the grid its checks lie.
+    /// The offset of its checks from multiples of the grid.
     phase: i64,
     state: R::State,
     out: Signals,
     snapshot: Option<Vec<u8>>,
-    /// The next grid point at which to check, `i64::MAX` if none is left.
+    /// The next grid point to check; `i64::MAX` if none is left.
     next_check: i64,
-    /// The first instant that a row may not pass before a check or the snapshot is due.
+    /// The next instant at which a check or the snapshot is due; no row may pass it first.
     barrier: i64,
-    /// How many rounds of questions were asked.
+    /// The number of rounds asked.
     rounds: usize,
-    /// How many questions the last of them has.
+    /// The number of questions in the last round.
     asked: usize,
-    /// Whether it is one that is scouted.
+    /// Whether the last round is scouted.
     is_scouting: bool,
-    /// Whether their answers follow one another in time.
+    /// Whether its answers follow one another in time.
     in_order: bool,
-    /// Pages held back until all questions are answered, where they do not.
+    /// If they do not, the pages held until all questions are answered.
     held: Vec<(usize, wire::Rows)>,
     newest: i64,
     failed: Option<Problem>,
@@ -60,7 +60,7 @@ pub struct Run<R: Rule> {
 
 impl<R: Rule> Run<R> {
     /// # Errors
-    /// `State` if the state is not this rule's, `Other` if parameters or window make no sense.
+    /// `State` if the state is not this rule's; `Other` if parameters or window are invalid.
     pub fn start(
         params: &str,
         key: Vec<String>,
@@ -109,7 +109,7 @@ impl<R: Rule> Run<R> {
         })
     }
 
-    /// The questions of the next round; none when there is nothing left to ask.
+    /// The questions of the next round; empty if there is nothing left to ask.
     ///
     /// # Errors
     /// `Rows` if the answers to the last round do not fit.
@@ -117,7 +117,7 @@ impl<R: Rule> Run<R> {
         with_phase(self.phase, || self.merge_held())?;
         let over = Range::new(self.window.start, self.window.end);
         if self.is_scouting {
-            // What is asked after it may begin before the window.
+            // The questions after it may begin before the window.
             self.newest = i64::MIN;
         }
         let questions =
@@ -129,7 +129,7 @@ impl<R: Rule> Run<R> {
         Ok(questions.into_iter().map(|question| question.with_key(&self.key)).collect())
     }
 
-    /// Takes in a page of an answer.
+    /// Processes a page of an answer.
     ///
     /// # Errors
     /// `Rows` if the page is malformed, out of order, outside the window, or not what the rule asked for.
@@ -144,10 +144,10 @@ impl<R: Rule> Run<R> {
         Ok(())
     }
 
-    /// Runs the checks that are left and hands out what was found.
+    /// Runs the remaining checks and returns the finding.
     ///
     /// # Errors
-    /// `Rows` if held answers do not fit, `Other` if the state cannot be written.
+    /// `Rows` if held answers are invalid; `Other` if the state cannot be encoded.
     pub fn finish(mut self) -> Result<Finding, Problem> {
         with_phase(self.phase, || {
             self.merge_held()?;
@@ -175,7 +175,7 @@ impl<R: Rule> Run<R> {
     }
 
     fn page<'p>(&self, question: usize, rows: &'p wire::Rows) -> Result<Page<'p>, Problem> {
-        // Answers that are not made of documents or groups have no key columns.
+        // Only answers with documents or buckets have key columns.
         let key_fields =
             if rows.columns.iter().zip(&self.key).all(|(c, k)| c.field == *k) { self.key.len() } else { 0 };
         Page::new(rows, key_fields, question).map_err(Problem::Rows)
@@ -211,8 +211,8 @@ impl<R: Rule> Run<R> {
         })
     }
 
-    /// Does all that is due up to and including `time`: checks see the rows before them, and the snapshot at
-    /// `settled` comes after a check at it and before a row at it.
+    /// Runs everything that is due up to and including `time`. Checks see the rows before them; the snapshot at
+    /// `settled` is taken after a check at it and before a row at it.
     #[cold]
     fn pass(&mut self, time: i64) {
         let settled = self.window.settled.0;
@@ -235,7 +235,7 @@ impl<R: Rule> Run<R> {
         }
     }
 
-    /// Merges the pages of several questions by time; of one instant, the earlier question first.
+    /// Merges the pages of several questions by time; at the same instant, earlier questions come first.
     fn merge_held(&mut self) -> Result<(), Problem> {
         let held = mem::take(&mut self.held);
         let pages = held.iter().map(|(q, rows)| self.page(*q, rows)).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! What a rule finds, for one set of labels.
+//! A rule's signals.
 use serde::Serialize;
 
 use crate::wire::types as wire;
@@ -9,7 +9,7 @@ use crate::{Evidence, Labels, Timestamp, bounds};
 pub struct Signal {
     /// The key fields' values, in the manifest's order.
     pub labels: Labels,
-    /// On the data's clock, within the window.
+    /// The time on the data's clock, within the window.
     pub at: Timestamp,
     /// How long a firing level holds without another signal; `None`: until the next check.
     pub until: Option<Timestamp>,
@@ -21,7 +21,7 @@ pub struct Signal {
     pub threshold: Option<f64>,
     /// One line for people, 2 KiB at most.
     pub summary: String,
-    /// A JSON object as text: `details.*` in a manifest's texts.
+    /// A JSON object as text, available as `details.*` in a manifest's texts.
     pub details: String,
     /// The documents behind it, for people.
     pub evidence: Option<Evidence>,
@@ -38,7 +38,7 @@ pub enum SignalKind {
     Event,
 }
 
-/// Where a rule puts what it finds.
+/// Collects a rule's signals.
 ///
 /// A run returns at most 10,000 signals and 4 MiB: if there are more, the host evaluates a shorter window.
 #[derive(Debug, Default)]
@@ -126,14 +126,14 @@ impl Signal {
 
     /// Its approximate share of a run's output, in bytes.
     fn bytes(&self) -> usize {
-        // Labels stand in the evidence once more.
+        // The evidence repeats the labels.
         let labels: usize =
             self.labels.0.iter().flatten().map(|value| value.len().min(bounds::LABEL_BYTES_MAX)).sum();
         let evidence = self.evidence.as_ref().map_or(0, Evidence::bytes);
         128 + 2 * labels + evidence + self.summary.len() + self.details.len()
     }
 
-    /// As the host takes it. The fields are public, so what the setters promise is made sure of once more.
+    /// Converts it for the host. The fields are public, so the setters' limits are applied again.
     pub(crate) fn into_wire(self, key: &[String]) -> wire::Signal {
         let labels: Vec<_> = self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect();
         let details = bounds::details(&self.details).unwrap_or_else(|| "{}".into());
@@ -176,7 +176,7 @@ impl Signals {
         self.found.is_empty()
     }
 
-    /// In order of time. Of one instant, by labels: a rule may have walked its keys in any order.
+    /// Sorts by time, and at the same instant by labels, because a rule may have iterated over its keys in any order.
     pub(crate) fn into_sorted(mut self) -> Vec<Signal> {
         self.found.sort_by(|a, b| (a.at, &a.labels, a.kind).cmp(&(b.at, &b.labels, b.kind)));
         self.cut_instant();

@@ -1,10 +1,10 @@
-//! What lasts from run to run, as bytes: the SDK's layout, the rule's version, then postcard.
+//! Encodes the state between runs: the SDK's layout, the rule's version, then postcard.
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
-/// Raised when the SDK's own parts of a state (keys, windows) change their form.
+/// Increased when the encoding of the SDK's own types (keys, windows) changes.
 const LAYOUT: u8 = 2;
 /// The layout and the rule's version.
 const HEAD_BYTES: usize = 5;

@@ -1,33 +1,33 @@
-//! A timeframe made of steps: what a value is made of, and how far apart values are judged.
+//! A timeframe divided into steps: the range of a value, and the interval between evaluations.
 use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 
-/// At every multiple of `step`, the timeframe before it is judged. Buckets of a step are whole, for windows begin and
-/// end on the grid; a timeframe is the sum of its steps.
+/// At every multiple of `step`, the timeframe before it is evaluated. The bucket of a step is always complete, because
+/// windows begin and end on the grid. A timeframe is the sum of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
-    /// The span that is judged.
+    /// The duration that is evaluated.
     pub timeframe: Duration,
-    /// How far apart its parts are.
+    /// The length of a step.
     pub step: Duration,
 }
 
-/// Steps of a timeframe: a rule may keep something of each, for each key.
+/// The maximum number of steps in a timeframe: a rule may keep something per step and key.
 const STEPS_MAX: u64 = 1_440;
-/// The host checks at least this often.
+/// The longest step: the host checks at least this often.
 const STEP_MAX: Duration = Duration::from_mins(7 * 24 * 60);
 
 impl Steps {
-    /// One step, if none is given.
+    /// A single step if none is given.
     pub fn new(timeframe: Duration, step: Option<Duration>) -> Self {
         Self { timeframe, step: step.unwrap_or(timeframe) }
     }
 
-    /// Whether a step is the whole timeframe: then nothing of the past needs to be kept.
+    /// Whether a step is the whole timeframe; then nothing of the past needs to be kept.
     pub fn is_one(&self) -> bool {
         self.step == self.timeframe
     }
 
-    /// What is wrong with the parameters `timeframe` and `step`.
+    /// Checks the parameters `timeframe` and `step`.
     pub fn fault(&self) -> Option<Fault> {
         let (timeframe, step) = (self.timeframe, self.step);
         if timeframe.is_zero() {
@@ -50,7 +50,7 @@ impl Steps {
         Plan::checks(self.timeframe + self.beat(), self.step)
     }
 
-    /// What is judged at a grid point.
+    /// The range that is evaluated at a grid point.
     pub fn over(&self, at: Timestamp) -> Range {
         Range::new(at - self.timeframe, at)
     }

@@ -1,25 +1,24 @@
-//! A table of eight-byte hashes that grows by small steps, for a module's memory never shrinks and must hold the old
-//! and the new of whatever grows.
+//! A table of eight-byte hashes that grows in small steps: a module's memory never shrinks, and growing needs space for
+//! both the old and the new allocation.
 //!
-//! Keys are hashes already. Their first bits choose a *segment* of about a thousand keys. In a segment, the next bits
-//! give a key its *home*: the higher the key, the farther back. From there it is moved back as far as it takes to
+//! Keys are already hashes. Their first bits choose a *segment* of about a thousand keys. In a segment, the next bits
+//! give a key its *home*: the higher the key, the farther back. From there the key is moved back as far as necessary to
 //! keep all keys of the segment in order, without a gap between home and place. So
 //!
-//! - a segment grows by an eighth, and is split in two where it has too many keys: what is held twice meanwhile is a
-//!   thousandth of the table;
-//! - nothing depends on the order in which keys came: walking the table is walking the keys in order, and what is
-//!   written needs no sorting;
-//! - a removed key leaves no mark behind.
+//! - a segment grows by an eighth, and is split in two when it has too many keys; only a thousandth of the table is
+//!   held twice meanwhile;
+//! - nothing depends on the order of insertion: iteration is in key order, and encoding needs no sorting;
+//! - a removed key leaves no tombstone.
 use std::iter;
 
-/// No key: in the place of each gap, and in the last place of every segment, where a search ends at the latest. The
-/// one hash that is equal to it is taken for its neighbour.
+/// Marks a gap, and the last place of every segment, where a search ends at the latest. The one hash that is equal to
+/// it is replaced by its neighbour.
 const GAP: u64 = u64::MAX;
-/// How many keys a segment holds on average before all are split.
+/// The average number of keys per segment at which all segments are split.
 const SEGMENT_KEYS: usize = 1_024;
-/// Segments are not split further: 4,096 of them.
+/// The maximum number of segments: 4,096.
 const BITS_MAX: u32 = 12;
-/// Places behind the last home of a segment, for keys that are moved back beyond it.
+/// Places after the last home of a segment, for keys that are moved back beyond it.
 const SPARE: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub(crate) struct Table<V> {
     segments: Vec<Segment<V>>,
     bits: u32,
     len: usize,
-    /// How many keys a segment will get at once, where that is known.
+    /// How many keys a segment will get at once, if that is known.
     expected: usize,
 }
 
@@ -36,9 +35,9 @@ pub(crate) struct Table<V> {
 struct Segment<V> {
     /// In order, with gaps between.
     keys: Vec<u64>,
-    /// Beside each key; none in a gap.
+    /// The values, parallel to the keys; none in a gap.
     values: Vec<Option<V>>,
-    /// How many of the places can be a home.
+    /// The number of places that can be a home.
     homes: usize,
     len: usize,
 }
@@ -68,7 +67,7 @@ impl<V> Table<V> {
         self.len
     }
 
-    /// The bytes that a key takes, with the gaps that are left for it.
+    /// The bytes per key, including gaps.
     pub(crate) const fn entry_bytes() -> usize {
         (size_of::<u64>() + size_of::<Option<V>>()) * 5 / 4
     }
@@ -86,7 +85,7 @@ impl<V> Table<V> {
         self.segments.get(place.segment as usize)?.values.get(place.at as usize)?.as_ref()
     }
 
-    /// Finds the value of `key`, which `make` makes if there is none.
+    /// Finds the value of `key`; `make` creates it if it does not exist.
     #[inline]
     pub(crate) fn entry(&mut self, key: u64, make: impl FnOnce() -> V) -> (Place, &mut V) {
         if self.len >= SEGMENT_KEYS << self.bits && self.bits < BITS_MAX || self.segments.is_empty() {
@@ -148,7 +147,7 @@ impl<V> Table<V> {
         }
     }
 
-    /// Makes two of each segment, one after the other.
+    /// Splits each segment in two, one after the other.
     #[cold]
     fn split(&mut self) {
         if self.segments.is_empty() {
@@ -170,7 +169,7 @@ impl<V> Table<V> {
 
     #[inline]
     fn segment(&self, key: u64) -> usize {
-        // By two steps: a shift by all 64 bits is none.
+        // Two shifts, because a shift by all 64 bits would do nothing.
         (key >> 1 >> (63 - self.bits)) as usize
     }
 }
@@ -182,7 +181,7 @@ impl<V> Default for Segment<V> {
 }
 
 impl<V> Segment<V> {
-    /// How many homes so many keys get: four of five are taken.
+    /// The number of homes for this many keys: four of five are used.
     fn homes_for(len: usize) -> usize {
         len + len / 4 + SPARE
     }
@@ -227,7 +226,7 @@ impl<V> Segment<V> {
         ((((key << bits) >> 32) * self.homes as u64) >> 32) as usize
     }
 
-    /// Where `key` is, or where it belongs. `None` if there is no place at all.
+    /// The place of `key`, or where it belongs. `None` if there is no free place.
     #[inline]
     fn seek(&self, key: u64, bits: u32) -> Option<usize> {
         let home = self.home(key, bits);
@@ -235,7 +234,7 @@ impl<V> Segment<V> {
         places.iter().position(|held| *held >= key).map(|at| home + at)
     }
 
-    /// Makes a gap for `key` in its place and puts the key there; the value is for the caller to put.
+    /// Makes a gap for `key` and inserts the key; the caller inserts the value.
     fn open(&mut self, found: Option<usize>, key: u64, bits: u32, expected: usize) -> usize {
         let mut found = found.filter(|_| self.len < self.homes - self.homes / 10);
         if found.is_none() {
@@ -258,7 +257,7 @@ impl<V> Segment<V> {
         at
     }
 
-    /// Takes the entry at `at` away and moves those behind it that were moved back for it.
+    /// Removes the entry at `at` and moves the entries after it forward that had been moved back for it.
     fn close(&mut self, mut at: usize, bits: u32) -> Option<V> {
         let value = self.values[at].take();
         while self.keys[at + 1] != GAP && self.home(self.keys[at + 1], bits) <= at {
@@ -271,7 +270,7 @@ impl<V> Segment<V> {
         value
     }
 
-    /// Returns how many went.
+    /// Returns the number of removed entries.
     fn retain(&mut self, bits: u32, keep: &mut impl FnMut(&mut V) -> bool) -> usize {
         let before = self.len;
         let mut next = 0;
@@ -280,7 +279,7 @@ impl<V> Segment<V> {
             let Some(value) = &mut self.values[at] else { continue };
             self.keys[at] = GAP;
             if keep(value) {
-                // Never farther back than it was, and what was in between has moved or gone.
+                // Never farther back than before; everything in between has moved or has been removed.
                 let place = self.home(key, bits).max(next);
                 next = place + 1;
                 self.keys[place] = key;

@@ -1,4 +1,4 @@
-//! Where a value stops being fine: above one number, below another, or either.
+//! Bounds of a value: an upper one, a lower one, or both.
 use crate::Fault;
 
 /// Two bounds that a value may cross. A missing value and NaN cross neither.
@@ -6,7 +6,7 @@ use crate::Fault;
 pub struct Bounds {
     above: Option<f64>,
     below: Option<f64>,
-    /// A value that equals a bound has crossed it.
+    /// Whether a value that equals a bound has crossed it.
     is_inclusive: bool,
 }
 

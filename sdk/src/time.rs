@@ -9,25 +9,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
-/// A span of time. In parameters it is written as in a manifest: `90s`, `5m`, `1h30m`, `500ms`.
+/// A duration in whole milliseconds. In parameters it is written as in a manifest: `90s`, `5m`, `1h30m`, `500ms`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(pub u64);
 
-/// Half-open: `start` is in, `end` is not.
+/// A half-open range of time: `start` is included, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// In it.
+    /// Included.
     pub start: Timestamp,
-    /// No longer in it.
+    /// Not included.
     pub end: Timestamp,
 }
 
-/// The units of a written duration, largest first, in milliseconds.
+/// The units of durations in text, largest first, in milliseconds.
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl Timestamp {
-    /// How long after `earlier` this is; zero if it is not.
+    /// The time since `earlier`; zero if `earlier` is later.
     #[inline]
     pub fn since(self, earlier: Self) -> Duration {
         Duration(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -35,15 +35,15 @@ impl Timestamp {
 }
 
 impl Duration {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// So many seconds.
+    /// A duration of this many seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs * 1_000)
     }
 
-    /// So many minutes.
+    /// A duration of this many minutes.
     pub const fn from_mins(mins: u64) -> Self {
         Self::from_secs(mins * 60)
     }
@@ -58,7 +58,7 @@ impl Duration {
         self.0 == 0
     }
 
-    /// The same span as a signed number, for arithmetic with instants.
+    /// The same duration as a signed number, for arithmetic with instants.
     #[inline]
     pub fn signed(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
@@ -86,7 +86,7 @@ impl Duration {
 }
 
 impl Range {
-    /// From `start`, which is in, to `end`, which is not.
+    /// From `start` (included) to `end` (not included).
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
@@ -131,7 +131,7 @@ impl fmt::Display for Duration {
             return f.write_str("0s");
         }
         let mut rest = self.0;
-        // Weeks are read but not written: `7d` says the same to more people.
+        // Weeks are read but not written: `7d` is more familiar.
         for (unit, millis) in &UNITS[1..] {
             if rest >= *millis {
                 write!(f, "{}{unit}", rest / millis)?;
@@ -164,7 +164,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Text where people read it, a number in a state.
+/// A string in human-readable formats, a number in a state.
 impl Serialize for Duration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {

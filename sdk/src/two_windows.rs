@@ -1,10 +1,10 @@
-//! One span of time compared with the span before it: what makes a spike.
+//! A timeframe compared with the timeframe before it, to find spikes.
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 
-/// Which way a value has to move.
+/// The direction in which a value has to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "a doc would become a part of every schema that lists them")]
@@ -14,7 +14,7 @@ pub enum Direction {
     Both,
 }
 
-/// Which way it moved.
+/// The direction in which it moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// It rose.
@@ -23,30 +23,30 @@ pub enum Way {
     Down,
 }
 
-/// Two windows of the same length side by side, judged on a grid. At a grid point `at` the current one is
-/// `at - timeframe..at`, and the reference is the timeframe before that; both half-open.
+/// Two adjacent windows of the same length, evaluated on a grid. At a grid point `at` the current window is
+/// `at - timeframe..at`, and the reference window is the timeframe before that; both are half-open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoWindows {
-    /// The length of each of the two.
+    /// The length of each window.
     pub timeframe: Duration,
-    /// How far apart checks are; a whole part of the timeframe.
+    /// The interval between checks; it divides the timeframe.
     pub grid: Duration,
-    /// How many times as much, or as little, is a spike; more than 1.
+    /// The factor by which a value must rise or fall to be a spike; more than 1.
     pub height: f64,
-    /// Which way counts.
+    /// The direction that counts.
     pub direction: Direction,
 }
 
-/// Checks within a timeframe: each may hold a cell for each of two windows, for each key.
+/// The maximum number of checks within a timeframe: each may need a cell per key in each of the two windows.
 const CHECKS_MAX: u64 = 1_440;
-/// The same, where the grid is chosen here: beyond the first it takes the second or fewer.
+/// The same for an automatic grid: beyond the first number it uses the second number or fewer checks.
 const CHECKS_FINE: u64 = 120;
 const CHECKS_COARSE: u64 = 60;
 
 impl TwoWindows {
-    /// The grid of a rule whose author names none: the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds
-    /// that divides the timeframe and is at most a tenth, or 1 second; where that makes more than 120 checks within a
-    /// timeframe, the shortest whole seconds that make 60 or fewer.
+    /// The default grid: the longest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 and 60 seconds that divides the timeframe
+    /// and is at most a tenth of it, or 1 second. If that makes more than 120 checks within a timeframe, the smallest
+    /// whole number of seconds that makes 60 or fewer.
     pub fn grid_of(timeframe: Duration) -> Duration {
         const SECS: [u64; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
         let secs = timeframe.millis() / 1_000;
@@ -59,7 +59,7 @@ impl TwoWindows {
         Duration::from_secs(coarse.map_or(fine, |checks| secs / checks))
     }
 
-    /// Everything that is wrong, the grid's at the name that it has among the parameters.
+    /// All errors; those of the grid are reported for its parameter name.
     pub fn faults(&self, grid: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.timeframe.is_zero() || !self.timeframe.millis().is_multiple_of(1_000) {
@@ -69,7 +69,7 @@ impl TwoWindows {
             faults.push(Fault::new("/height", "must be greater than 1: steady traffic has a ratio of 1"));
         }
         let divides = !self.grid.is_zero() && self.timeframe.millis().is_multiple_of(self.grid.millis());
-        // One that was chosen here is the author's fault only if the timeframe is.
+        // A default grid can only be wrong if the timeframe is.
         if !divides && self.grid != Self::grid_of(self.timeframe) {
             let message =
                 format!("must divide the timeframe: {} is not a multiple of {}", self.timeframe, self.grid);
@@ -81,18 +81,18 @@ impl TwoWindows {
         faults
     }
 
-    /// Two timeframes fill both windows. Whether a key was known two timeframes ago shows in the two before. What was
-    /// told since the last beat shows in half of one more.
+    /// Two timeframes fill both windows. Whether a key was known two timeframes ago depends on the two before that.
+    /// What was signalled since the last beat depends on another half.
     pub fn plan(&self, is_keyed: bool) -> Plan {
         Plan::checks(self.timeframe * if is_keyed { 5 } else { 3 }, self.grid)
     }
 
-    /// The later of the two, as it is judged at `at`.
+    /// The current window at `at`.
     pub fn current(&self, at: Timestamp) -> Range {
         Range::new(at - self.timeframe, at)
     }
 
-    /// The earlier of the two, as it is judged at `at`.
+    /// The reference window at `at`.
     pub fn reference(&self, at: Timestamp) -> Range {
         self.current(at - self.timeframe)
     }
@@ -102,13 +102,14 @@ impl TwoWindows {
         Level::is_beat(at, Level::beat(self.timeframe, self.grid))
     }
 
-    /// Whether what was first seen in the cell that ends at `known_since` has been there for both windows of `at`.
+    /// Whether a key that was first seen in the cell that ends at `known_since` has been known for both windows of
+    /// `at`.
     pub fn is_known(&self, known_since: Timestamp, at: Timestamp) -> bool {
         at.since(known_since) >= self.timeframe * 2
     }
 
-    /// Which way the windows spike, if they do. Nothing against nothing never does; something after nothing is up,
-    /// however high. Below zero a multiple means nothing, so there is no spike.
+    /// The direction of the spike, if there is one. Zero against zero is never a spike; anything after zero is a spike
+    /// up, whatever the height. For negative values a multiple is meaningless, so there is no spike.
     pub fn judge(&self, current: f64, reference: f64) -> Option<Way> {
         let is_measurable = current >= 0.0 && reference >= 0.0 && (current > 0.0 || reference > 0.0);
         if !is_measurable {
@@ -123,17 +124,17 @@ impl TwoWindows {
         None
     }
 
-    /// What the height is compared with. From nothing, the rise is measured as from one.
+    /// The ratio that the height is compared with. A reference of zero counts as one.
     pub fn ratio(current: f64, reference: f64) -> f64 {
         current / if reference == 0.0 { 1.0 } else { reference }
     }
 
-    /// A ratio as a summary shows it: a digit after the point from 1 on, two below.
+    /// Formats a ratio for a summary: one decimal from 1 on, two below 1.
     pub fn shown(ratio: f64) -> f64 {
         if ratio >= 1.0 { (ratio * 10.0).round() / 10.0 } else { (ratio * 100.0).round() / 100.0 }
     }
 
-    /// The ratio at which it is a spike that way.
+    /// The ratio at which it is a spike in that direction.
     pub fn threshold(&self, way: Way) -> f64 {
         match way {
             Way::Up => self.height,

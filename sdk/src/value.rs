@@ -8,22 +8,22 @@ use crate::hash::hash;
 /// A field's value. Dates are integers (milliseconds since 1970), addresses are words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'p> {
-    /// A whole number; of a date, milliseconds since 1970-01-01T00:00:00Z.
+    /// An integer; for a date, milliseconds since 1970-01-01T00:00:00Z.
     Integer(i64),
-    /// A number.
+    /// A floating-point number.
     Number(f64),
-    /// A truth.
+    /// A boolean.
     Boolean(bool),
-    /// A text: a keyword, an address, a name.
+    /// Text: a keyword, an address, a name.
     Word(&'p str),
 }
 
-/// As a label reads.
+/// Formats it as a label.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Integer(number) => number.fmt(f),
-            // Debug turns to exponents where Display would write hundreds of zeros.
+            // Debug uses exponents where Display would write hundreds of zeros.
             Self::Number(number) if number.abs() >= 1e15 || (number != 0.0 && number.abs() < 1e-5) => {
                 write!(f, "{number:?}")
             }
@@ -45,7 +45,7 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// The hash of a value as its label reads.
+/// The hash of a value's label.
 pub(crate) fn hash_of(value: Value<'_>) -> u64 {
     match value {
         Value::Word(word) => hash(word.as_bytes()),
@@ -53,7 +53,7 @@ pub(crate) fn hash_of(value: Value<'_>) -> u64 {
     }
 }
 
-/// A value as its label reads, written without allocating.
+/// A value's label, formatted without allocating.
 struct Text {
     bytes: [u8; 64],
     len: usize,
@@ -62,7 +62,7 @@ struct Text {
 impl Text {
     fn of(value: Value<'_>) -> Self {
         let mut text = Self { bytes: [0; 64], len: 0 };
-        // Numbers are written in at most 30 characters: nothing is ever cut.
+        // A number takes at most 30 characters, so nothing is truncated.
         let _ = write!(text, "{value}");
         text
     }

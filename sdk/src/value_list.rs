@@ -1,4 +1,4 @@
-//! Values as people list them in parameters: plain ones and regular expressions.
+//! List parameters: plain values and regular expressions.
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -22,11 +22,11 @@ use crate::{Fault, Listed, Question, Row, Value};
 pub struct ValueList {
     plain: BTreeSet<Box<str>>,
     patterns: Vec<Regex>,
-    /// Entries that are no expressions, by their place in the list.
+    /// Entries that are not expressions, by their position in the list.
     faults: Vec<(usize, String)>,
-    /// What the plain ones are to each type of field seen.
+    /// The plain entries as read by each field type seen so far.
     typed: RefCell<HashMap<Box<str>, Rc<Typed>>>,
-    /// What the expressions said of the values seen of late: most fields hold few different ones.
+    /// Cached results of the expressions for recent values: most fields have few distinct values.
     known: RefCell<HashMap<Box<str>, bool>>,
 }
 
@@ -52,7 +52,7 @@ impl ValueList {
         question.field(field).type_of(field)
     }
 
-    /// The values of a row whose question was made by [`ask`](Self::ask), each with whether the list holds it.
+    /// The values of a row whose question was made by [`ask`](Self::ask), each with whether it is on the list.
     pub fn compare<'p>(&self, row: &Row<'p>, field: &str) -> impl Iterator<Item = (Value<'p>, bool)> {
         let typed = row.type_of(field).map(|kind| self.typed(kind));
         row.values(field).map(move |value| (value, self.holds(typed.as_deref(), value)))
@@ -67,8 +67,8 @@ impl ValueList {
         typed
     }
 
-    /// `typed`: the list as the field's type reads it; `None`: no mapping knows the field, and values say themselves what
-    /// they are.
+    /// `typed`: the list as read by the field's type; `None`: no mapping has the field, so the values' own types
+    /// decide.
     fn holds(&self, typed: Option<&Typed>, value: Value<'_>) -> bool {
         let listed = match (typed, value) {
             (Some(typed), value) => typed.holds(value).unwrap_or_else(|| self.is_plain(value)),
@@ -118,25 +118,25 @@ impl ValueList {
     }
 }
 
-/// The plain entries of a list as one type of field reads them.
+/// The plain entries of a list, as read by one field type.
 #[derive(Debug, Default)]
 struct Typed {
-    /// What it has beside words, which are as they are listed.
+    /// Everything except words, which are compared as listed.
     has_words: bool,
     integers: HashSet<i64>,
-    /// By their bits.
+    /// Compared by their bits.
     numbers: HashSet<u64>,
     booleans: [bool; 2],
-    /// First and last address, in order, none within another.
+    /// First and last address; sorted, none within another.
     addresses: Vec<(u128, u128)>,
-    /// Milliseconds from the first up to and without the second, likewise.
+    /// Half-open ranges in milliseconds; sorted, none within another.
     instants: Vec<(i64, i64)>,
 }
 
 impl Typed {
     fn new<'a>(kind: &str, entries: impl Iterator<Item = &'a str>) -> Self {
         let mut typed = Self::default();
-        // `-0.0` and `0.0` are one number.
+        // `-0.0` and `0.0` are the same number.
         let bits = |number: f64| (number + 0.0).to_bits();
         for literal in entries.filter_map(|entry| Literal::read(kind, entry)) {
             match literal {
@@ -151,7 +151,7 @@ impl Typed {
                 Literal::Unsigned(number) => drop(typed.numbers.insert(bits(number as f64))),
                 Literal::Number(number) => {
                     typed.numbers.insert(bits(number));
-                    // Where indices disagree, a host has one column for several precisions, and shows each as it is.
+                    // If indices disagree, one column contains several precisions, each shown as it is.
                     let kept = Precision::of(kind).map(|precision| precision.kept(number));
                     typed.numbers.extend(kept.map(bits));
                 }
@@ -165,7 +165,7 @@ impl Typed {
         typed
     }
 
-    /// `None`: as words are compared.
+    /// `None`: values are compared as words.
     fn holds(&self, value: Value<'_>) -> Option<bool> {
         match value {
             _ if self.has_words => None,
@@ -193,8 +193,8 @@ fn outermost<T: Ord + Copy>(ranges: &mut Vec<(T, T)>) {
     });
 }
 
-/// Of ranges in order, none within another, the last that begins at or before a value is the one to look at: it is also
-/// the one that reaches farthest.
+/// In sorted ranges, none within another, only the last one that begins at or before a value can contain it, because it
+/// also reaches farthest.
 fn is_within<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= value);
     after.checked_sub(1).is_some_and(|at| value <= ranges[at].1)
@@ -268,7 +268,7 @@ mod tests {
         assert!(holds(Value::Boolean(true)) && !holds(Value::Boolean(false)));
     }
 
-    /// Whether a list holds a value of a field of that type.
+    /// Whether the list contains a value of a field of that type.
     fn holds(kind: &str, entries: serde_json::Value, value: Value<'_>) -> bool {
         let list = list(entries);
         let typed = list.typed(kind);

@@ -1,4 +1,4 @@
-//! The bindings, generated from `wit/watchbell.wit`. Authors meet them only as the types of pages and messages.
+//! The bindings, generated from `wit/watchbell.wit`. Plugin authors see them only as the types of pages and messages.
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 
 /// The world of rules.

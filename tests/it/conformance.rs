@@ -1,4 +1,4 @@
-//! docs/elastalert.md is made of what the rules' READMEs say and of the cases that are run: nobody writes it by hand.
+//! docs/elastalert.md is generated from the rules' READMEs and the cases that are run; it is not edited by hand.
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -10,17 +10,17 @@ use crate::world::repository;
 const HEAD: &str = "\
 # ElastAlert, option by option
 
-What a rule of ElastAlert2 2.31.0 does here: the **same**; **better**, where a fault was mended or a limit lifted; or
-**not carried**, and why. `watchbell import elastalert` carries what can be carried and reports the rest by file and
-line: see [leaving ElastAlert](leaving-elastalert.md).
+How each option of an ElastAlert2 2.31.0 rule works here: the **same**; **better**, if a bug was fixed or a limit removed; or
+**not carried**, and why. `watchbell import elastalert` converts what it can and reports the rest by file and line: see
+[leaving ElastAlert](leaving-elastalert.md).
 
-This file is made by the tests: of the table in each rule's README, and of the cases below tests/cases/elastalert, which
-each rule passes natively and as a component. `BLESS=1 cargo xtask test --only tests` writes it anew.
+The tests generate this file from the table in each rule's README and from the cases below tests/cases/elastalert, which each
+rule passes natively and as a component. `BLESS=1 cargo xtask test --only tests` regenerates it.
 
-Random timelines go through ElastAlert2's own rule classes and through `watchbell test` as well (`cargo xtask test --only
-timelines`). Their verdicts agree, but for this: when a rule begins, its past is read, where ElastAlert waits for one
-timeframe (`flatline`) or two (`spike`, `spike_aggregation`); `spike` also looks where no document comes; and ElastAlert's
-reference window of `spike` reaches back up to a run further.
+Random timelines also run through ElastAlert2's own rule classes and through `watchbell test` (`cargo xtask test --only
+timelines`). Their results agree, with three exceptions. When a rule begins, Watchbell reads its past, where ElastAlert waits
+for one timeframe (`flatline`) or two (`spike`, `spike_aggregation`). `spike` is also evaluated when no documents arrive. And
+ElastAlert's reference window of `spike` reaches back up to a run further.
 ";
 
 /// A rule of ElastAlert's, and the crate that is its successor.
@@ -47,14 +47,11 @@ fn the_table_of_options_is_made_of_what_is_run() {
         fs::write(&path, &made).expect("the docs folder");
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == made,
-        "docs/elastalert.md is not what the rules say: run with BLESS=1, and look at what changed"
-    );
+    assert!(kept == made, "docs/elastalert.md is out of date: run with BLESS=1, and review the changes");
 }
 
 fn made() -> String {
-    let mut cases = String::from("## Cases\n\n| rule | cases | hold the rule to |\n|---|---|---|\n");
+    let mut cases = String::from("## Cases\n\n| rule | cases | source |\n|---|---|---|\n");
     let mut tables = String::new();
     let mut total = [0; 3];
     for name in TYPES {
@@ -64,7 +61,7 @@ fn made() -> String {
         for row in &table {
             let verdict = row.split('|').nth(2).map(str::trim).unwrap_or_default();
             let place = ["same", "better", "not carried"].iter().position(|known| *known == verdict);
-            let place = place.unwrap_or_else(|| panic!("{name}: `{verdict}` is no verdict in: {row}"));
+            let place = place.unwrap_or_else(|| panic!("{name}: `{verdict}` is not a verdict in: {row}"));
             total[place] += 1;
         }
         write!(tables, "## {name}\n\n| option | here | |\n|---|---|---|\n{}\n\n", table.join("\n"))
@@ -74,7 +71,7 @@ fn made() -> String {
     let options =
         fs::read_to_string(repository().join("tests/cases/elastalert/options.md")).expect("the options");
     format!(
-        "{HEAD}\nOf the {} options of rules' types, {same} are the same, {better} better and {not} not carried.\n\n\
+        "{HEAD}\nOf the {} options of rule types, {same} are the same, {better} are better and {not} are not carried.\n\n\
          {cases}\n{tables}{options}",
         same + better + not
     )

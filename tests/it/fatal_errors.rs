@@ -76,7 +76,7 @@ async fn an_invalid_module_is_reported() {
     std::fs::write(&file, b"\0asm\x01").unwrap();
     let (code, _, err) = world.call(&["plugin", "check", &file.display().to_string()]).await;
     assert_eq!(code, 1);
-    assert!(err.contains("x.wasm") && err.contains("cut short"), "{err}");
+    assert!(err.contains("x.wasm") && err.contains("truncated"), "{err}");
     let (code, _, err) = world.call(&["plugin", "check", "/nowhere.wasm"]).await;
     assert_eq!(code, 1);
     assert!(err.contains("/nowhere.wasm"), "{err}");

@@ -68,7 +68,7 @@ async fn a_test_that_differs_is_reported_and_can_be_blessed() {
     }
     let (code, _, err) = world.call(&["test", "--bless"]).await;
     assert_eq!(code, 1);
-    assert!(err.contains("blessed") && err.contains("look at what changed"), "{err}");
+    assert!(err.contains("blessed") && err.contains("review the changes"), "{err}");
     let blessed = fs::read_to_string(world.rules().join("failing-host.test.yaml")).unwrap();
     assert!(blessed.contains("# by name\n"), "{blessed}");
     assert!(blessed.contains("          - { at: 20s, value: 3.0 }\n"), "{blessed}");

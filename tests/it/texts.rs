@@ -40,7 +40,7 @@ async fn check_warns_about_fields_that_no_test_and_no_mapping_has() {
     let world = World::new().await;
     world.write("failing-host.yaml", RULE);
     let details = [
-        "warning: /failing-host.yaml:8:10: `alert.title`: `details.cuont` is always empty: `frequency` does not tell it",
+        "warning: /failing-host.yaml:8:10: `alert.title`: `details.cuont` is always empty: `frequency` does not report it",
         "hint: did you mean `count`?",
     ];
     assert_eq!(said(&world, &[]).await, details, "without a test there is nothing to compare with");
@@ -50,7 +50,7 @@ async fn check_warns_about_fields_that_no_test_and_no_mapping_has() {
     assert_eq!(of_tests[..2], details);
     let named = ["user.nmae", "flat.any", "message"];
     for name in named {
-        let line = format!("`document.{name}`: no document of the tests has it");
+        let line = format!("`document.{name}`: no test document has it");
         assert!(of_tests.iter().any(|told| told.contains(&line)), "{name}: {of_tests:?}");
     }
     assert!(of_tests.contains(&"hint: did you mean `user.name`?".to_owned()), "{of_tests:?}");
@@ -65,7 +65,7 @@ async fn check_warns_about_fields_that_no_test_and_no_mapping_has() {
     let of_both = said(&world, &["--online"]).await;
     assert_eq!(of_both[..2], details);
     assert!(
-        of_both[2].contains("`document.user.nmae`: no document of the tests and no mapping has it"),
+        of_both[2].contains("`document.user.nmae`: no test document and no mapping has it"),
         "{of_both:?}"
     );
     assert_eq!(of_both[3..], ["hint: did you mean `user.name`?"]);

@@ -1,16 +1,17 @@
-//! One room per command.
-mod args; // what can be typed
+//! One module per command.
+mod shared_args; // arguments that several commands share
+mod args; // the command line
 mod place; // which manifests, in which environment
 mod run;
 mod check;
-mod online; // what `check --online` asks
-mod listed; // and says of lists
-mod shown; // what texts show that nothing has
+mod online; // `check --online`
+mod listed; // its remarks on list values
+mod shown; // fields in texts that no document has
 mod render;
 mod status;
 mod explain;
 mod test;
-mod past; // which stretch of a cluster's past, and what playing it costs
+mod past; // evaluates a range of a cluster's past, within limits
 mod backtest;
 mod shadow;
 mod replay;
@@ -24,19 +25,20 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-pub use args::{BenchPlugin, Cli, Command, NewPlugin, Place, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use args::{BenchPlugin, Cli, Command, NewPlugin, Plugin, PluginKind, PluginLanguage, SchemaOf};
+pub use shared_args::Place;
 pub use upgrade_gate::args::{Until, UpgradeGate};
 
-/// Why a command ends with something else than 0. The numbers stand in `--help`.
+/// Why a command exits with a code other than 0; `--help` lists the codes.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Exit code 1, with a message.
     Faults(anyhow::Error),
-    /// Exit code 1; everything was printed already.
+    /// Exit code 1; everything has been printed.
     Told,
-    /// This exit code; everything was printed already.
+    /// This exit code; everything has been printed.
     Ended(u8),
-    /// Exit code 2: a question was asked that has no answer.
+    /// Exit code 2: the question has no answer.
     Undecided(anyhow::Error),
     /// Exit code 3.
     Store(anyhow::Error),
@@ -49,7 +51,7 @@ pub(crate) enum Failure {
 pub fn main(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => match run::run(&args) {
-            // Whoever reads the log reads JSON: so is the last line.
+            // If the log is JSON, its last line must be JSON too.
             Err(failure) if crate::logs::is_json(args.json) => return failure.log(),
             outcome => outcome,
         },
@@ -93,7 +95,7 @@ impl Failure {
         ExitCode::from(code)
     }
 
-    /// As a log line, for a program whose output is one.
+    /// As a log line, for a command whose output is a log.
     fn log(self) -> ExitCode {
         let (code, message) = self.told();
         if let Some(message) = message {
@@ -110,7 +112,7 @@ impl Failure {
             Self::Faults(error) => (1, Some(crate::chain(error.as_ref()))),
             Self::Store(error) => (3, Some(crate::chain(error.as_ref()))),
             Self::Superseded(by) => (4, Some(by)),
-            Self::Abandoned(count) => (5, Some(format!("{count} runs or deliveries had to be abandoned"))),
+            Self::Abandoned(count) => (5, Some(format!("abandoned {count} runs or deliveries"))),
         }
     }
 }
@@ -126,7 +128,7 @@ pub(crate) const GREEN: &str = "32";
 pub(crate) const YELLOW: &str = "33";
 pub(crate) const BOLD: &str = "1";
 
-/// `text` in a colour, if `stream` is a terminal and nobody asked for none.
+/// `text` in color, if `stream` is a terminal and colors are not turned off.
 pub(crate) fn paint(text: &str, colour: &str, stream: &impl IsTerminal) -> String {
     if stream.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         format!("\x1b[{colour}m{text}\x1b[0m")
@@ -135,12 +137,13 @@ pub(crate) fn paint(text: &str, colour: &str, stream: &impl IsTerminal) -> Strin
     }
 }
 
-/// Text that a plugin, a document or a receiver wrote, without what would move a terminal's cursor or colours.
+/// Text from a plugin, a document or a receiver, without control characters that would move a terminal's cursor or
+/// change its colors.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
-/// Writes to standard output; a reader that has gone (`| head`) is no fault.
+/// Writes to standard output; a closed pipe (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -1,14 +1,14 @@
 use crate::{Duration, Label, Timestamp};
 
-/// How bad it is, the least bad first.
+/// How severe it is, from least to most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing.
+    /// For information.
     Info,
-    /// To be looked at; what a rule has unless its manifest says otherwise.
+    /// Needs attention; the default severity of a rule.
     #[default]
     Warning,
-    /// To be dealt with now.
+    /// Needs action now.
     Critical,
 }
 
@@ -19,21 +19,21 @@ pub enum Cause {
     Opened,
     /// Its severity rose.
     Worse,
-    /// `repeat:` fell due.
+    /// `repeat:` is due.
     Repeat,
     /// A later step of the escalation.
     Escalated,
-    /// The episode ended.
+    /// The episode was resolved.
     Resolved,
     /// A signal without a lifecycle.
     Event,
-    /// An episode that opened and closed before anybody was told.
+    /// An episode that was opened and resolved before anyone was notified.
     Was,
-    /// Sent by hand, to try a destination.
+    /// Sent by hand, to test a destination.
     Test,
 }
 
-/// How an alerter wants its texts.
+/// The markup of an alerter's texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextFormat {
     /// No markup.
@@ -46,21 +46,21 @@ pub enum TextFormat {
     Mrkdwn,
 }
 
-/// The form of text that a destination takes.
+/// The text format that a destination accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertText {
     /// The markup that titles and bodies are rendered in.
     pub format: TextFormat,
-    /// Whether it may have styles, and links behind words. Otherwise `format` only says how a character is written so
-    /// that the receiver shows it as it is.
+    /// Whether texts may have styles and links behind words. If not, `format` only says how to escape characters so
+    /// that the receiver shows them unchanged.
     pub styles: bool,
-    /// In characters.
+    /// The maximum length of a title, in characters.
     pub title_max: u32,
-    /// In characters.
+    /// The maximum length of a body, in characters.
     pub body_max: u32,
 }
 
-/// One product that an alerter module speaks to.
+/// One product that an alerter module delivers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// The name in a destination's `use:`, for example `slack`; 1 to 4,096 bytes.
@@ -69,22 +69,22 @@ pub struct Product {
     pub summary: String,
     /// JSON Schema of a destination's `params`, as text.
     pub params_schema: String,
-    /// What its titles and bodies may be.
+    /// The format and maximum lengths of its titles and bodies.
     pub text: AlertText,
 }
 
-/// What an alerter says of itself.
+/// An alerter's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlerterAbout {
     /// The module's name; 1 to 4,096 bytes.
     pub name: String,
     /// The module's own version, for people.
     pub version: String,
-    /// What it speaks to; 1 to 256.
+    /// The products that it delivers to; 1 to 256.
     pub products: Vec<Product>,
 }
 
-/// One message to deliver, as the alerter gets it; fields as in the WIT.
+/// One message to deliver, as the alerter receives it; the fields are those of the WIT.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Intent {
     /// The same for every attempt.
@@ -93,64 +93,64 @@ pub struct Intent {
     pub episode: String,
     /// The rule's name.
     pub rule: String,
-    /// The rule's owner, as its manifest names one.
+    /// The rule's owner, if its manifest names one.
     pub owner: Option<String>,
     /// The environment's name.
     pub environment: String,
     /// The key fields' values, in the manifest's order; none without a key.
     pub labels: Vec<Label>,
-    /// Why it is sent.
+    /// Why the message is sent.
     pub cause: Cause,
-    /// How bad it is now.
+    /// The current severity.
     pub severity: Severity,
     /// The signal's instant.
     pub at: Timestamp,
     /// When the episode opened.
     pub since: Timestamp,
-    /// The number that was judged, if there is one.
+    /// The evaluated number, if there is one.
     pub value: Option<f64>,
-    /// What it was compared with.
+    /// The threshold that it was compared with.
     pub threshold: Option<f64>,
-    /// Rendered for the destination, as long as its product allows.
+    /// Rendered for the destination, at most as long as its product allows.
     pub title: String,
-    /// Rendered for the destination, as long as its product allows.
+    /// Rendered for the destination, at most as long as its product allows.
     pub body: String,
     /// One line for people, without markup.
     pub summary: String,
     /// A JSON object as text.
     pub details: String,
-    /// Where to look further: Kibana or OpenSearch Dashboards.
+    /// A link to the documents in Kibana or OpenSearch Dashboards.
     pub link: Option<String>,
     /// From 1.
     pub attempt: u32,
-    /// An earlier attempt may have arrived.
+    /// Whether an earlier attempt may have arrived.
     pub maybe_repeated: bool,
 }
 
-/// What a receiver said when it took a message.
+/// A receiver's confirmation of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// What the receiver calls the message.
+    /// The receiver's own id for the message.
     pub reference: Option<String>,
 }
 
-/// Why a delivery did not happen; the variant decides what comes next.
+/// Why a delivery failed; the variant decides what happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Trying again changes nothing: a dead letter.
+    /// Retrying is pointless: the message becomes a dead letter.
     Refused(String),
     /// Back to the outbox.
     Unavailable {
         /// What happened, for the log and for the dead letter.
         reason: String,
-        /// When to try again, if the receiver named a time.
+        /// When to retry, if the receiver named a time.
         retry_after: Option<Duration>,
     },
-    /// Back to the outbox, but the receiver may have it: a request went out, and its answer was lost.
+    /// Back to the outbox, but the receiver may have the message: a request was sent, and its response was lost.
     Unanswered {
         /// What happened, for the log and for the dead letter.
         reason: String,
-        /// When to try again, if the receiver named a time.
+        /// When to retry, if the receiver named a time.
         retry_after: Option<Duration>,
     },
 }

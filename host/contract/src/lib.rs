@@ -1,7 +1,8 @@
-//! The nouns of the plugin contract (`sdk/wit/watchbell.wit`) as the host speaks them. No IO; of all crates only a calendar.
+//! The types of the plugin contract (`sdk/wit/watchbell.wit`) on the host's side. No IO; the only dependency is a
+//! calendar.
 #![deny(missing_docs)]
 
-mod time; // instants and spans, in milliseconds
+mod time; // instants and durations, in milliseconds
 mod rows; // answers, as columns
 mod question; // what a rule asks
 mod signal; // what a rule finds

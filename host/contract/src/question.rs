@@ -1,22 +1,22 @@
 use crate::{Duration, Range};
 
-/// How often a rule may ask further questions after an answer, in one run.
+/// The maximum number of rounds of questions in one run.
 pub const ROUNDS_MAX: usize = 4;
 
-/// What a rule asks of the cluster. The manifest's index, filter and time field always apply as well.
+/// A rule's question to the cluster. The manifest's index, filter and time field always apply as well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// The time it is about: `start` is in, `end` is not.
+    /// The time range: `start` is included, `end` is not.
     pub over: Range,
     /// ANDed: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
     /// Lucene query-string syntax.
     pub filter: Option<String>,
-    /// What is to come back.
+    /// What to return.
     pub ask: Ask,
 }
 
-/// Documents whose field has one of some values.
+/// Selects documents whose field has one of the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnyOf {
     /// The field's name.
@@ -25,12 +25,12 @@ pub struct AnyOf {
     pub values: Vec<Option<String>>,
 }
 
-/// What is asked for.
+/// What to return.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
-    /// Documents, a row each.
+    /// Documents, one row each.
     Hits(Hits),
-    /// Counts and metrics, a row for each bucket.
+    /// Counts and metrics, one row per bucket.
     Buckets(Buckets),
     /// A search as its author wrote it.
     Search(RawSearch),
@@ -38,23 +38,23 @@ pub enum Ask {
     Cluster(ClusterView),
 }
 
-/// Documents, reduced to the fields asked for.
+/// Documents, reduced to the requested fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hits {
-    /// A column each; `_index` and `_id` may be among them.
+    /// Fields to read, one column each; may include `_index` and `_id`.
     pub fields: Vec<String>,
     /// Each becomes a column of booleans.
     pub filters: Vec<NamedFilter>,
 }
 
-/// Counts and metrics per combination of values and per span of time, read to the last bucket.
+/// Counts and metrics per combination of values and per interval, read to the last bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buckets {
-    /// Fields whose values divide the buckets; a column each.
+    /// Fields to group by, one column each.
     pub by: Vec<String>,
-    /// The length of a bucket in time; `None`: one for the whole range.
+    /// The duration of a bucket; `None`: one bucket for the whole range.
     pub every: Option<Duration>,
-    /// How far after a multiple of `every` the buckets begin.
+    /// The offset of the buckets from multiples of `every`.
     pub offset: Duration,
     /// Each becomes a column of numbers.
     pub metrics: Vec<Metric>,
@@ -65,13 +65,13 @@ pub struct Buckets {
 /// A search as its author wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawSearch {
-    /// The body: JSON, in which range and filter are filled in.
+    /// The body of the search: JSON, in which the host fills in range and filter.
     pub body: String,
-    /// Column name, JSON pointer into the answer.
+    /// Columns: a name, and a JSON pointer into the response.
     pub pick: Vec<(String, String)>,
 }
 
-/// A filter whose outcome becomes a column.
+/// A filter whose result becomes a column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedFilter {
     /// The column's name.
@@ -80,18 +80,18 @@ pub struct NamedFilter {
     pub filter: String,
 }
 
-/// One number made of a bucket's documents.
+/// A metric of a bucket's documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field that it is made of; not read where a script says.
+    /// The field to measure; ignored for a script.
     pub field: String,
-    /// How it is made.
+    /// The calculation.
     pub calc: Calc,
 }
 
-/// How a number is made of many values.
+/// How to calculate one number from many values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Calc {
     /// The smallest.
@@ -102,13 +102,13 @@ pub enum Calc {
     Average,
     /// The sum.
     Sum,
-    /// How many values there are.
+    /// The number of values.
     ValueCount,
-    /// How many different values there are, about.
+    /// The approximate number of distinct values.
     Cardinality,
-    /// The value below which this share lies, 0 to 100.
+    /// The value below which this percentage of values lies, 0 to 100.
     Percentile(f64),
-    /// An aggregation of the author's own, as JSON.
+    /// A custom aggregation, as JSON.
     Script(String),
 }
 
@@ -117,21 +117,21 @@ pub enum Calc {
 pub enum ClusterView {
     /// `_cluster/health`.
     Health,
-    /// Shards that no node holds.
+    /// Unassigned shards.
     UnassignedShards,
-    /// What the master has yet to do.
+    /// The master's pending tasks.
     PendingTasks,
-    /// How full the nodes' disks are.
+    /// The nodes' disk usage.
     Disks,
-    /// What is in the way of replacing a node.
+    /// What prevents replacing a node.
     Gate,
 }
 
-/// What `prepare` says a rule needs.
+/// What a rule needs, as returned by `prepare`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How much time before its first window a rule must read to judge it rightly.
+    /// How much history a rule must read before its first window to evaluate it correctly.
     pub history: Duration,
-    /// How far apart time-driven checks are; zero: the rule's own `every`.
+    /// The interval between time-driven checks; zero: the rule's own `every`.
     pub grid: Duration,
 }

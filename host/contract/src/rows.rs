@@ -3,7 +3,7 @@ use crate::Timestamp;
 /// One page of an answer, ordered by time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// Milliseconds, one per row; raw so that a page crosses into a sandbox as it is.
+    /// Milliseconds, one per row; raw, so that a page crosses into a sandbox unchanged.
     pub times: Vec<i64>,
     /// In the order in which the question named them.
     pub columns: Vec<Column>,
@@ -12,7 +12,7 @@ pub struct Rows {
 /// All values of one field on one page; layout as in the WIT.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// What it holds: a field, a metric, a filter.
+    /// The name of a field, metric or filter.
     pub field: String,
     /// All values, row after row.
     pub values: Values,
@@ -35,10 +35,10 @@ pub enum Values {
     Words(Dictionary),
 }
 
-/// Strings, each distinct one held once.
+/// Strings, each distinct one stored once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dictionary {
-    /// A word's number for each value; 0 where the value is missing, even if there is no word at all.
+    /// The index of a word for each value; 0 if the value is missing, even if there are no words at all.
     pub codes: Vec<u32>,
     /// Where each word ends in `bytes`.
     pub ends: Vec<u32>,
@@ -46,7 +46,7 @@ pub struct Dictionary {
     pub bytes: Vec<u8>,
 }
 
-/// Why a page is not well formed.
+/// Why a page is malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsFault {
     /// The column.
@@ -56,12 +56,12 @@ pub struct RowsFault {
 }
 
 impl Rows {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
@@ -84,14 +84,14 @@ impl Rows {
     /// Checks the invariants of the layout.
     ///
     /// # Errors
-    /// The first column whose lengths, offsets or codes do not fit the number of rows.
+    /// The first column whose lengths, offsets or codes do not match the number of rows.
     pub fn validate(&self) -> Result<(), RowsFault> {
         self.columns.iter().try_for_each(|column| {
             column.validate(self.len()).map_err(|message| RowsFault { field: column.field.clone(), message })
         })
     }
 
-    /// How much memory the page holds, in bytes; for limits.
+    /// The page's memory in bytes, for limits.
     pub fn bytes(&self) -> usize {
         self.times.len() * 8
             + self
@@ -112,7 +112,7 @@ impl Rows {
 }
 
 impl Column {
-    /// Whether `row` has a value. `row` must lie below the page's length.
+    /// Whether `row` has a value. `row` must be less than the page's length.
     pub fn has(&self, row: usize) -> bool {
         if !self.offsets.is_empty() {
             return self.offsets[row] < self.offsets[row + 1];
@@ -120,7 +120,7 @@ impl Column {
         self.present.is_empty() || self.present[row / 8] & (1 << (row % 8)) != 0
     }
 
-    /// The positions in `values` that `row` owns; empty where it has none.
+    /// The slots in `values` that `row` owns; empty if it has none.
     pub fn slots(&self, row: usize) -> std::ops::Range<usize> {
         if !self.offsets.is_empty() {
             self.offsets[row] as usize..self.offsets[row + 1] as usize
@@ -159,7 +159,7 @@ impl Column {
 }
 
 impl Values {
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::Integers(v) => v.len(),
@@ -169,7 +169,7 @@ impl Values {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

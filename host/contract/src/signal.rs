@@ -1,6 +1,6 @@
 use crate::{AnyOf, Range, Timestamp};
 
-/// What a rule module says of itself.
+/// A rule module's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The name in a manifest's `use:`, for example `spike`; 1 to 4,096 bytes.
@@ -11,7 +11,7 @@ pub struct About {
     pub summary: String,
     /// JSON Schema of the parameters, as text.
     pub params_schema: String,
-    /// Raised when the state's layout changes: a state of another version is never handed in.
+    /// Increased when the state's layout changes: a state of another version is never passed in.
     pub state_version: u32,
 }
 
@@ -20,35 +20,35 @@ pub struct About {
 pub struct Label {
     /// The field's name.
     pub name: String,
-    /// `None`: the field is missing, a group of its own.
+    /// `None`: the field is missing; such documents form a separate group.
     pub value: Option<String>,
 }
 
-/// What kind of thing was found.
+/// The kind of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignalKind {
     /// A level that holds until `until`.
     Firing,
     /// The end of a level.
     Clear,
-    /// Something announced once.
+    /// Something that is announced once.
     Event,
 }
 
-/// What a rule found, for one set of labels.
+/// A finding of a rule for one set of labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order; none without a key.
     pub labels: Vec<Label>,
-    /// When it was found, on the data's clock, within the window.
+    /// The time on the data's clock, within the window.
     pub at: Timestamp,
-    /// How long a level holds without another signal; `None`: until the next point of the grid.
+    /// How long a level holds without another signal; `None`: until the next grid point.
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
     pub kind: SignalKind,
-    /// The number that was judged; finite.
+    /// The evaluated number; finite.
     pub value: Option<f64>,
-    /// What it was compared with; finite.
+    /// The threshold that it was compared with; finite.
     pub threshold: Option<f64>,
     /// One line for people, 16 KiB at most.
     pub summary: String,
@@ -61,18 +61,18 @@ pub struct Signal {
 /// The documents behind a signal, as a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// Where to look: `start` is in, `end` is not.
+    /// The time range: `start` is included, `end` is not.
     pub over: Range,
-    /// What the documents must have.
+    /// Values that the documents must have.
     pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax, beside the manifest's own filter.
+    /// Lucene query-string syntax, in addition to the manifest's own filter.
     pub filter: Option<String>,
-    /// How many documents the rule expects there, 0..=10.
+    /// The number of documents that the rule expects, 0..=10.
     pub newest: u32,
 }
 
 impl Evidence {
-    /// `_index` (empty if it does not matter) and `_id` of the document that it is, if it is nothing but the name of one.
+    /// `_index` (empty if it does not matter) and `_id`, if the evidence names exactly one document.
     pub fn document(&self) -> Option<(&str, &str)> {
         if self.only.iter().any(|only| only.field != "_id" && only.field != "_index") {
             return None;
@@ -92,21 +92,21 @@ pub struct Finding {
     pub state: Vec<u8>,
 }
 
-/// A parameter that is wrong. `path` is a JSON pointer into the parameters, empty for the whole.
+/// An invalid parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// A JSON pointer into the parameters; empty for the whole.
+    /// A JSON pointer into the parameters; empty for the parameters as a whole.
     pub path: String,
-    /// What is wrong, in words for the manifest's author.
+    /// What is wrong, for the manifest's author.
     pub message: String,
 }
 
-/// An error that a rule returned, as against a trap.
+/// An error that a rule returned, as opposed to a trap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// The answer does not hold what the rule needs.
+    /// The answer lacks something that the rule needs.
     Rows(String),
-    /// The handed-in state cannot be read: the rule is primed again.
+    /// The given state cannot be read: the rule is primed again.
     State(String),
     /// Anything else.
     Other(String),

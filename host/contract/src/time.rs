@@ -4,37 +4,37 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
-/// A span of time, in whole milliseconds.
+/// A duration in whole milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(pub u64);
 
-/// Half-open: `start` is in, `end` is not.
+/// A half-open range of time: `start` is included, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// In it.
+    /// Included.
     pub start: Timestamp,
-    /// No longer in it.
+    /// Not included.
     pub end: Timestamp,
 }
 
 /// The slice of time of one run, `start <= settled <= end`; see the WIT for what each bound means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// Where the handed-in state stands: rows are asked from here.
+    /// The time of the given state; questions begin here.
     pub start: Timestamp,
-    /// Where the returned state stands: what lies behind it is judged again in the next run.
+    /// The time of the returned state; everything after it is evaluated again in the next run.
     pub settled: Timestamp,
-    /// Where the next window begins.
+    /// The start of the next window.
     pub end: Timestamp,
 }
 
 impl Timestamp {
-    /// Before any other.
+    /// The earliest instant.
     pub const MIN: Self = Self(i64::MIN);
-    /// After any other.
+    /// The latest instant.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The last multiple of `grid` at or before this instant. A zero grid leaves it as it is.
+    /// The last multiple of `grid` at or before this instant. With a zero grid, the instant itself.
     pub fn floor(self, grid: Duration) -> Self {
         match grid.signed() {
             0 => self,
@@ -42,27 +42,27 @@ impl Timestamp {
         }
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
 impl Duration {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// So many seconds.
+    /// A duration of this many seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs * 1_000)
     }
 
-    /// So many minutes.
+    /// A duration of this many minutes.
     pub const fn from_mins(mins: u64) -> Self {
         Self::from_secs(mins * 60)
     }
 
-    /// So many hours.
+    /// A duration of this many hours.
     pub const fn from_hours(hours: u64) -> Self {
         Self::from_mins(hours * 60)
     }
@@ -72,7 +72,7 @@ impl Duration {
         self.0
     }
 
-    /// Whether it is no time at all.
+    /// Whether it is zero.
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -82,12 +82,12 @@ impl Duration {
         self.0 as f64 / 1_000.0
     }
 
-    /// As the standard library has it.
+    /// As a standard library duration.
     pub fn std(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0)
     }
 
-    /// So many times as long, up to the longest there is.
+    /// Multiplies the duration; saturates at the longest.
     pub fn saturating_mul(self, times: u64) -> Self {
         Self(self.0.saturating_mul(times))
     }
@@ -125,24 +125,24 @@ impl std::ops::Add for Duration {
 }
 
 impl Range {
-    /// From `start`, which is in, to `end`, which is not.
+    /// From `start` (included) to `end` (not included).
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
 
-    /// Whether `at` lies in it.
+    /// Whether it contains `at`.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }
 
-    /// Whether no instant lies in it.
+    /// Whether it contains no instant.
     pub fn is_empty(&self) -> bool {
         self.end <= self.start
     }
 }
 
-/// RFC 3339 in UTC: `2026-11-23T10:00:00Z`, with milliseconds only where there are some. A time beyond the year 9999 is
-/// its number.
+/// RFC 3339 in UTC: `2026-11-23T10:00:00Z`, with milliseconds only if they are not zero. A time after the year 9999 is
+/// shown as a number.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -152,19 +152,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Text that is not a time of RFC 3339.
+/// Text that is not an RFC 3339 time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotATimestamp;
 
 impl fmt::Display for NotATimestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a time of RFC 3339, for example `2026-11-23T10:00:00Z`")
+        f.write_str("not an RFC 3339 time, for example `2026-11-23T10:00:00Z`")
     }
 }
 
 impl std::error::Error for NotATimestamp {}
 
-/// RFC 3339, with a zone. What is finer than a millisecond is rounded towards the past.
+/// RFC 3339, with a zone. Fractions of a millisecond are truncated.
 impl std::str::FromStr for Timestamp {
     type Err = NotATimestamp;
 
@@ -174,7 +174,7 @@ impl std::str::FromStr for Timestamp {
     }
 }
 
-/// As a manifest would write it: the largest unit that divides it, `90s`, `5m`, `1h30m`.
+/// As in a manifest: `90s`, `5m`, `1h30m`.
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {

@@ -1,16 +1,16 @@
-//! Documents become what they mean.
-pub(crate) mod doc; // a document on its way
-mod target; // what a rule asks, and whether it may
-mod alert; // what it says, and to whom
+//! Turns documents into typed values.
+pub(crate) mod doc; // a document being bound
+mod target; // what a rule queries, and whether it may
+mod alert; // what it sends, and to whom
 mod texts; // what its templates show
-mod params; // what to say of parameters that are valid
-mod schedule; // when it runs, and when it may speak
+mod params; // warnings about valid parameters
+mod schedule; // when it runs, and when it may alert
 mod module; // what `use` names
-mod rule; // a manifest's document → a bound rule
+mod rule; // a manifest → a bound rule
 mod refs; // what an environment refers to
 mod endpoint; // where a destination's messages go
-mod environment; // an environment's document → where rules run
-mod digest; // what a value says, as one short name
+mod environment; // an environment → where rules run
+mod digest; // the digest of a value
 
 pub(crate) use digest::digest;
 pub(crate) use environment::environment;

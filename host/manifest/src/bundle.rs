@@ -1,4 +1,4 @@
-//! What a rule is, once manifest, environment and module agree.
+//! A rule, after manifest, environment and module have been checked against each other.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::report::Diagnostic;
 use crate::rule_limits::RuleLimits;
 use crate::shown::{Fields, Shown};
 
-/// The manifests, environment and modules in force together.
+/// The manifests, environment and modules that are in force together.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// SHA-256 in hex over everything that the bundle says; comments and file names are no part of it.
+    /// SHA-256 in hex over the bundle's content; comments and file names are not included.
     pub digest: String,
     pub environment: Environment,
     /// Ordered by name.
@@ -33,30 +33,30 @@ pub struct BoundRule {
     pub params: Value,
     /// What its texts show of details and documents.
     pub shown: Vec<Shown>,
-    /// What its signals tell as `details`; `None`: its module does not say.
+    /// The `details` of its signals; `None` if its module does not list them.
     pub details: Option<Fields>,
     pub target: TargetSpec,
-    /// The manifest's over the environment's; `None` leaves the host's own default.
+    /// The manifest's limits merged over the environment's; `None` leaves the host's default.
     pub limits: RuleLimits,
     pub description: Option<String>,
-    /// Name to address, for texts and people.
+    /// URLs by name, for texts and for people.
     pub links: BTreeMap<String, String>,
     pub source: PathBuf,
-    /// The manifest as it is in force: overrides and tokens applied, defaults written out.
+    /// The effective manifest: overrides and tokens applied, defaults filled in.
     pub effective: Value,
 }
 
-/// What a rule asks.
+/// What a rule queries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetSpec {
     /// A key of `Environment::clusters`.
     pub cluster: String,
-    /// Never empty; every one lies within the cluster's allowance.
+    /// Never empty; the cluster allows each of them.
     pub indices: Vec<String>,
     pub time_field: String,
     /// Query DSL.
     pub filter: Option<Value>,
-    /// Missing indices are no fault.
+    /// Whether missing indices are ignored.
     pub ignore_unavailable: bool,
 }
 
@@ -65,7 +65,7 @@ impl Bundle {
         self.rules.iter().find(|rule| rule.spec.name.0 == name)
     }
 
-    /// What the outbox needs to know of every destination.
+    /// What the outbox needs to know about each destination.
     pub fn outbox(&self) -> Vec<watchbell_pipeline::spec::DestinationSpec> {
         self.environment.destinations.values().map(|destination| destination.outbox.clone()).collect()
     }

@@ -1,16 +1,16 @@
-//! `timeframe: day`: a span that is a day of the calendar. A module knows no time zone, so it is told each day's length.
+//! `timeframe: day`: a calendar day as a duration. A module knows no time zones, so it is given each day's length.
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-/// Parameters that may be a day of the calendar, and how that is written.
+/// Parameters that may be a calendar day, and how that is written.
 const SPANS: [&str; 3] = ["timeframe", "every", "over"];
 const DAY: &str = "day";
 
-/// The lengths that a day has where clocks are set by an hour, the usual one first.
+/// The possible lengths of a day when clocks change by an hour, the usual one first.
 pub(crate) const LENGTHS: [Duration; 3] =
     [Duration::from_hours(24), Duration::from_hours(23), Duration::from_hours(25)];
 
-/// The first parameter that is a day of the calendar.
+/// The first parameter that is a calendar day.
 pub(crate) fn span(params: &Value) -> Option<&'static str> {
     SPANS.into_iter().find(|name| params[*name] == DAY)
 }

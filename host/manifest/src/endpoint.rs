@@ -1,5 +1,5 @@
-//! What a destination's messages go by. Each kind has keys of its own beside those that all destinations have, and a
-//! schema for them; a product's alerter says which kind it delivers by.
+//! How a destination receives messages. Each kind has its own keys besides those that all destinations share, and a
+//! schema for them. A product's alerter says which kind it uses.
 mod http; // an HTTP receiver
 
 pub use http::{Auth, Grants, HttpEndpoint};
@@ -14,18 +14,18 @@ pub enum Endpoint {
     Http(HttpEndpoint),
 }
 
-/// By which way a product's messages go.
+/// How a product receives messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointKind {
     Http,
 }
 
 impl EndpointKind {
-    /// All there are.
+    /// All kinds.
     pub(crate) const ALL: &[Self] = &[Self::Http];
 
-    /// The keys that a destination of this kind has beside the ones of all kinds, as a JSON Schema that refers to the
-    /// environment's definitions.
+    /// The keys that are specific to destinations of this kind, as a JSON Schema that refers to the environment's
+    /// definitions.
     pub(crate) fn keys(self) -> Value {
         let text = match self {
             Self::Http => include_str!("../schema/endpoint/http.json"),
@@ -35,7 +35,7 @@ impl EndpointKind {
 }
 
 impl Endpoint {
-    /// Every secret that it names, with the key that names it.
+    /// Every secret that it references, with the key that references it.
     pub(crate) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         match self {
             Self::Http(http) => http.secrets(),

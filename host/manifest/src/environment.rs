@@ -17,17 +17,17 @@ use crate::shown::Shown;
 #[derive(Clone, Debug)]
 pub struct Environment {
     pub name: String,
-    /// By name; a rule that names none asks `main`.
+    /// By name; a rule that names none queries `main`.
     pub clusters: BTreeMap<String, ClusterSpec>,
     pub store: StoreSpec,
     pub destinations: BTreeMap<String, DestinationSpec>,
-    /// Which modules may run beside those that are built in; `None`: any that a manifest names by digest.
+    /// Which modules may run besides built-in ones; `None`: any that a manifest names by digest.
     pub plugins: Option<PluginPolicy>,
-    /// Where health, metrics and status are served; `None`: nowhere.
+    /// The address to serve health, metrics and status on; `None`: they are not served.
     pub listen: Option<SocketAddr>,
-    /// What rules may use unless their manifest says otherwise.
+    /// The default limits of rules.
     pub limits: RuleLimits,
-    /// As it is in force: merged, tokens applied, secrets by name.
+    /// The effective environment: merged, tokens applied, secrets by reference.
     pub effective: Value,
     /// Where each part was written, by JSON pointer.
     pub(crate) places: HashMap<String, Place>,
@@ -38,19 +38,19 @@ pub struct ClusterSpec {
     /// Never empty; `http` or `https`, without credentials.
     pub nodes: Vec<String>,
     pub auth: ClusterAuth,
-    /// A PEM file that holds the certificate authorities to trust beside the system's.
+    /// A PEM file with certificate authorities to trust in addition to the system's.
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub gzip: bool,
-    /// Requests under way at once.
+    /// The maximum number of concurrent requests.
     pub concurrency: usize,
     /// Hits per page, 1..=10,000.
     pub page_hits: usize,
-    /// Of one request.
+    /// The timeout of one request.
     pub timeout: Duration,
-    /// Patterns that rules may ask; `None`: any.
+    /// Index patterns that rules may query; `None`: any.
     pub indices: Option<Vec<String>>,
-    /// Kibana's or OpenSearch Dashboards' address, for links.
+    /// The URL of Kibana or OpenSearch Dashboards, for links.
     pub kibana: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub struct StoreSpec {
     pub sqlite: PathBuf,
 }
 
-/// A module may run if its digest is allowed, or one of the keys has signed it.
+/// A module may run if its digest is allowed, or if it is signed with one of the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginPolicy {
     /// SHA-256 of modules, in hex, lower case.
@@ -94,20 +94,20 @@ impl PluginPolicy {
 /// A configured alerter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationSpec {
-    /// What the outbox needs to know of it.
+    /// What the outbox needs to know about it.
     pub outbox: watchbell_pipeline::spec::DestinationSpec,
-    /// A product that a built-in alerter speaks to, for example `slack`.
+    /// A product that a built-in alerter delivers to, for example `slack`.
     pub product: String,
     /// Valid by the product's schema and accepted by its `prepare`.
     pub params: Value,
-    /// What of a message's fields the templates in `params` show.
+    /// The message fields that the templates in `params` show.
     pub shown: Vec<Shown>,
-    /// Where its messages go, and by which way.
+    /// Where and how it receives messages.
     pub endpoint: Endpoint,
 }
 
 impl Environment {
-    /// Every secret that is named, with where: `clusters.main.auth`, `destinations.ops-chat.url`.
+    /// Every secret that is referenced, with its path: `clusters.main.auth`, `destinations.ops-chat.url`.
     pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
         let mut found = Vec::new();
         for (name, cluster) in &self.clusters {

@@ -1,4 +1,4 @@
-//! Which files there are, and their text.
+//! Finds and reads files.
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDERS_MAX};
 use crate::report::{Diagnostic, Place};
 
-/// Every manifest below `root`, in order of path. What cannot be looked at is a fault, not a gap.
+/// Every manifest below `root`, sorted by path. A file or folder that cannot be read is an error; it is never skipped.
 pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     let mut found = walk(root, false, faults);
     if found.len() > FILES_MAX {
         faults.push(
-            fault(root, format!("{} manifests; a bundle holds at most {FILES_MAX}", found.len()))
+            fault(root, format!("{} manifests; the maximum is {FILES_MAX}", found.len()))
                 .hint("split the rules over several hosts"),
         );
         found.truncate(FILES_MAX);
@@ -19,14 +19,14 @@ pub(crate) fn manifests(root: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBu
     found
 }
 
-/// What to say where a folder that was named is not there at all.
+/// The error for a folder that does not exist.
 pub(crate) fn missing(root: &Path) -> Option<Diagnostic> {
     let error = fs::metadata(root).err().filter(|error| error.kind() == std::io::ErrorKind::NotFound)?;
-    let hint = "run this where it lies, or name another: the folder of rules is given by `--rules DIR`";
+    let hint = "run this in its parent folder, or pass another folder of rules with `--rules DIR`";
     Some(fault(root, format!("cannot be read: {}", words(&error))).hint(hint))
 }
 
-/// The file of tests that `path` is, or every one below it, in order of path.
+/// The test file at `path`, or every test file below it, sorted by path.
 pub(crate) fn tests(path: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     if let Some(fault) = missing(path) {
         faults.push(fault);
@@ -37,14 +37,14 @@ pub(crate) fn tests(path: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     }
     if !is_test_file(path) {
         faults.push(
-            fault(path, "is not a file of tests").hint("give a folder, or a file that ends in `.test.yaml`"),
+            fault(path, "is not a test file").hint("pass a folder, or a file that ends in `.test.yaml`"),
         );
         return Vec::new();
     }
     vec![path.to_path_buf()]
 }
 
-/// Whether a file holds tests, by its name.
+/// Whether a file contains tests, by its name.
 fn is_test_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".test.yaml") || name.ends_with(".test.yml")
@@ -57,7 +57,7 @@ fn walk(root: &Path, tests: bool, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> 
     walk.found
 }
 
-/// Reads a whole file of text.
+/// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
     let unreadable = |error: std::io::Error| fault(path, format!("cannot be read: {}", words(&error)));
     let about = fs::metadata(path).map_err(unreadable)?;
@@ -68,7 +68,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
         return Err(too_large(path, Some(about.len())));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0));
-    // The file may grow between the look and the reading.
+    // The file may grow after its size was checked.
     let file = fs::File::open(path).map_err(unreadable)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
@@ -98,7 +98,7 @@ pub(crate) fn fault(path: &Path, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(&Place::file(&shown(path)), message)
 }
 
-/// An IO error in our own words, without the number of the operating system.
+/// An IO error without the operating system's error number.
 pub(crate) fn words(error: &std::io::Error) -> String {
     let text = error.to_string().to_lowercase();
     match text.find(" (os error") {
@@ -115,9 +115,9 @@ fn too_large(path: &Path, bytes: Option<u64>) -> Diagnostic {
 
 struct Walk<'a> {
     root: &'a Path,
-    /// Files of tests are looked for, not manifests.
+    /// Looks for test files instead of manifests.
     tests: bool,
-    /// The folders we are in, as they are on disk: a link to one of them would never end.
+    /// The real paths of the folders that we are in: following a link to one of them would never end.
     above: Vec<PathBuf>,
     found: Vec<PathBuf>,
     faults: &'a mut Vec<Diagnostic>,
@@ -131,13 +131,13 @@ impl Walk<'_> {
         };
         if self.above.contains(&real) {
             self.faults.push(
-                fault(folder, "is a link to a folder that holds it")
+                fault(folder, "is a link to a folder that contains it")
                     .hint("remove the link; a folder of rules must not contain itself"),
             );
             return;
         }
         if self.above.len() >= FOLDERS_MAX {
-            self.faults.push(fault(folder, format!("lies more than {FOLDERS_MAX} folders deep")));
+            self.faults.push(fault(folder, format!("is nested more than {FOLDERS_MAX} folders deep")));
             return;
         }
         let entries = match fs::read_dir(folder) {
@@ -161,7 +161,7 @@ impl Walk<'_> {
 
     fn entry(&mut self, path: &Path) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // Editors and Kubernetes' mounted folders keep their own things in hidden entries.
+        // Editors and Kubernetes volume mounts keep their own files in hidden entries.
         if name.starts_with('.') || path == self.root.join("environments") {
             return;
         }
@@ -178,7 +178,7 @@ impl Walk<'_> {
 
     fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
         self.faults.push(if is_loop(error) {
-            fault(path, "is a symbolic link that leads back to itself").hint("remove the link")
+            fault(path, "is a symbolic link loop").hint("remove the link")
         } else {
             fault(path, format!("cannot be read: {}", words(error)))
         });

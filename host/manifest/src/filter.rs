@@ -1,4 +1,4 @@
-//! What may stand in `filter:`: Lucene query-string syntax, a Query DSL map, or a list of both.
+//! What `filter:` may contain: Lucene query-string syntax, a Query DSL map, or a list of both.
 use serde_json::{Value, json};
 
 use crate::overlay::{Spans, join};
@@ -59,7 +59,7 @@ const QUERIES: &[&str] = &[
     "wrapper",
 ];
 
-/// Checks a filter and turns it into Query DSL. `None`: at fault, or nothing.
+/// Checks a filter and turns it into Query DSL. `None` if it is invalid or absent.
 pub(crate) fn read(
     filter: &Value,
     pointer: &str,
@@ -87,7 +87,7 @@ pub(crate) fn read(
         Value::Array(items) => {
             let clauses: Vec<Value> = (items.iter().enumerate())
                 .filter_map(|(index, item)| match item {
-                    // The schema has told that a list holds no lists.
+                    // The schema has reported nested lists.
                     Value::Array(_) => None,
                     item => read(item, &format!("{pointer}/{index}"), spans, faults),
                 })
@@ -102,13 +102,13 @@ pub(crate) fn read(
     }
 }
 
-/// A map that must be one query, and the queries inside it where their place is known.
+/// Checks a map that must be one query, and the queries inside it at known positions.
 fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnostic>) {
     let Value::Object(map) = value else {
         faults.push(
             Diagnostic::error(
                 spans.value(pointer),
-                "the filter is not a query: a map such as `{ term: { … } }` is expected",
+                "the filter is not a valid query: expected a map such as `{ term: { … } }`",
             )
             .hint("inside Query DSL, write Lucene syntax as `query_string: { query: \"…\" }`"),
         );
@@ -116,8 +116,8 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
     };
     let Some((name, inner)) = map.iter().next() else {
         faults.push(
-            Diagnostic::error(spans.value(pointer), "the filter is not a query: the map is empty")
-                .hint("write a query such as `term: { status: 500 }`, or leave `filter` out"),
+            Diagnostic::error(spans.value(pointer), "the filter is not a valid query: the map is empty")
+                .hint("write a query such as `term: { status: 500 }`, or remove `filter`"),
         );
         return;
     };
@@ -127,12 +127,12 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
         let hint = if unknown {
             "write one query, for example `term: { status: 500 }`, or Lucene syntax in quotes"
         } else {
-            "write them as a list: all must hold"
+            "write them as a list; all must match"
         };
         faults.push(
             Diagnostic::error(
                 spans.key(&join(pointer, name)),
-                format!("the filter is not a query: one query is expected, found {names}"),
+                format!("the filter is not a valid query: expected one query, found {names}"),
             )
             .hint(hint),
         );
@@ -141,14 +141,14 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
     let below = join(pointer, name);
     if !QUERIES.contains(&name.as_str()) {
         let hint = match (name.as_str(), nearest(name, QUERIES.iter().copied())) {
-            ("query", _) => "leave `query:` out and write what stands below it".to_string(),
+            ("query", _) => "remove `query:` and write its contents".to_string(),
             (_, Some(near)) => format!("did you mean `{near}`?"),
             (field, None) => format!("to compare the field `{field}`, write `term: {{ {field}: … }}`"),
         };
         faults.push(
             Diagnostic::error(
                 spans.key(&below),
-                format!("the filter is not a query: there is no query `{name}`"),
+                format!("the filter is not a valid query: unknown query `{name}`"),
             )
             .hint(hint),
         );
@@ -158,7 +158,7 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
         faults.push(
             Diagnostic::error(
                 spans.value(&below),
-                format!("the filter is not a query: `{name}` needs a map"),
+                format!("the filter is not a valid query: `{name}` needs a map"),
             )
             .hint(format!("for example `{name}: {{ FIELD: VALUE }}`")),
         );
@@ -178,7 +178,7 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
                     (false, _) => {
                         let near = nearest(clause, CLAUSES);
                         faults.push(
-                            Diagnostic::error(spans.key(&at), format!("`bool` knows no clause `{clause}`"))
+                            Diagnostic::error(spans.key(&at), format!("`bool` has no clause `{clause}`"))
                                 .hint(
                                     near.map_or_else(
                                         || list(CLAUSES),
@@ -196,7 +196,7 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
                 Some(one) => query(one, &join(&below, part), spans, faults),
                 None => faults.push(Diagnostic::error(
                     spans.key(&below),
-                    format!("the filter is not a query: `{name}` needs `{part}`"),
+                    format!("the filter is not a valid query: `{name}` needs `{part}`"),
                 )),
             }
         }
@@ -204,33 +204,33 @@ fn query(value: &Value, pointer: &str, spans: &Spans, faults: &mut Vec<Diagnosti
     }
 }
 
-/// What can be told of Lucene syntax without a server: that nothing is left open or hanging.
+/// What can be checked of Lucene syntax without a server: that nothing is unclosed or incomplete.
 fn lucene(text: &str) -> Result<(), (String, String)> {
     let fault = |message: &str, hint: &str| Err((message.to_string(), hint.to_string()));
     if text.trim().is_empty() {
-        return fault("is empty", "leave `filter` out to take every document");
+        return fault("is empty", "remove `filter` to select all documents");
     }
     let chars: Vec<char> = text.chars().collect();
     let mut open: Vec<char> = Vec::new();
     let mut at = 0;
     while at < chars.len() {
-        // A bound of a range is whatever stands there: nothing but quotes and the range's own end is special.
+        // The bounds of a range are arbitrary: only quotes and the range's own end are special.
         let bound = matches!(open.last(), Some('[' | '{'));
         match chars[at] {
             c if bound && !matches!(c, '"' | ']' | '}') => {}
             '\\' if at + 1 == chars.len() => {
-                return fault("ends in a lone `\\`", "write `\\\\` for a backslash");
+                return fault("ends in a single `\\`", "write `\\\\` for a backslash");
             }
             '\\' => {
                 at += 2;
                 continue;
             }
-            // No term holds a slash: `a/b` is a term and the start of a regular expression.
+            // A term cannot contain a slash: `a/b` is a term and the start of a regular expression.
             quote @ ('"' | '/') => {
                 let end = if quote == '/' { regexp_end(&chars, at + 1) } else { quote_end(&chars, at + 1) };
                 let Some(end) = end else {
-                    let hint = format!("close it, or write `\\{quote}` for the character itself");
-                    return Err((format!("has a `{quote}` that is not closed"), hint));
+                    let hint = format!("close it, or write `\\{quote}` for the literal character");
+                    return Err((format!("has an unclosed `{quote}`"), hint));
                 };
                 at = end;
             }
@@ -243,8 +243,8 @@ fn lucene(text: &str) -> Result<(), (String, String)> {
                     (_, _) => false,
                 };
                 if !fits {
-                    let hint = format!("open it, or write `\\{bracket}` for the character itself");
-                    return Err((format!("has a `{bracket}` that closes nothing"), hint));
+                    let hint = format!("open it, or write `\\{bracket}` for the literal character");
+                    return Err((format!("has an unmatched `{bracket}`"), hint));
                 }
             }
             _ => {}
@@ -252,16 +252,16 @@ fn lucene(text: &str) -> Result<(), (String, String)> {
         at += 1;
     }
     if let Some(bracket) = open.pop() {
-        let hint = format!("close it, or write `\\{bracket}` for the character itself");
-        return Err((format!("has a `{bracket}` that is not closed"), hint));
+        let hint = format!("close it, or write `\\{bracket}` for the literal character");
+        return Err((format!("has an unclosed `{bracket}`"), hint));
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     match (words.first(), words.last()) {
         (_, Some(last)) if matches!(*last, "AND" | "OR" | "NOT" | "&&" | "||") => {
-            Err((format!("ends in `{last}`"), "write what is to follow, or remove it".into()))
+            Err((format!("ends in `{last}`"), "write what follows it, or remove it".into()))
         }
         (Some(first), _) if matches!(*first, "AND" | "OR" | "&&" | "||") => {
-            Err((format!("begins with `{first}`"), "write what is to stand before it, or remove it".into()))
+            Err((format!("begins with `{first}`"), "write what precedes it, or remove it".into()))
         }
         (_, Some(last)) if last.ends_with(':') && !last.ends_with("\\:") => {
             Err((format!("has no value after `{last}`"), "write a value, or `field:*` for any".into()))
@@ -282,8 +282,8 @@ fn quote_end(chars: &[char], mut at: usize) -> Option<usize> {
     None
 }
 
-/// Lucene takes the longest text between slashes in which every other slash stands behind a backslash, whatever stands
-/// before that backslash. So an expression that ends in one is still closed by its last slash.
+/// Lucene takes the longest text between slashes in which every other slash follows a backslash, whatever precedes that
+/// backslash. So an expression that ends in a backslash is still closed by its last slash.
 fn regexp_end(chars: &[char], start: usize) -> Option<usize> {
     let mut end = None;
     for at in (start..chars.len()).filter(|at| chars[*at] == '/') {
@@ -322,16 +322,16 @@ mod tests {
     #[test]
     fn what_is_left_open_is_told() {
         for (text, message) in [
-            ("status:[500 TO 599", "has a `[` that is not closed"),
-            ("(a OR b", "has a `(` that is not closed"),
-            ("a)", "has a `)` that closes nothing"),
-            ("m:\"x", "has a `\"` that is not closed"),
-            ("path:/x", "has a `/` that is not closed"),
-            ("path:a/b", "has a `/` that is not closed"),
+            ("status:[500 TO 599", "has an unclosed `[`"),
+            ("(a OR b", "has an unclosed `(`"),
+            ("a)", "has an unmatched `)`"),
+            ("m:\"x", "has an unclosed `\"`"),
+            ("path:/x", "has an unclosed `/`"),
+            ("path:a/b", "has an unclosed `/`"),
             ("a AND", "ends in `AND`"),
             ("OR a", "begins with `OR`"),
             ("status:", "has no value after `status:`"),
-            ("x\\", "ends in a lone `\\`"),
+            ("x\\", "ends in a single `\\`"),
             ("  ", "is empty"),
         ] {
             assert_eq!(lucene(text).unwrap_err().0, message, "{text}");

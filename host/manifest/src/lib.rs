@@ -1,27 +1,28 @@
-//! Manifests and environments, from files to a checked bundle. Reads files; asks `Modules` about modules; nothing else.
-mod limits; // how large, how deep, how many
+//! Manifests and environments, from files to a checked bundle. Reads files and asks `Modules` about modules, nothing
+//! else.
+mod limits; // maximum sizes, depths and counts
 mod report; // what is wrong, where, and what to do
-mod files; // which files there are, and their text
-mod source; // text → events, tokens kept aside
-mod tree; // events → nodes that know where they stand
+mod files; // finds and reads files
+mod source; // text → events, with tokens masked
+mod tree; // events → nodes with positions
 mod tokens; // `@@KEY@@`
-mod overlay; // one tree over another; a tree as JSON with its places
-mod schema; // what a document may hold; every fault at once
+mod overlay; // merges trees; a tree as JSON with its positions
+mod schema; // validates documents; reports every error at once
 mod units; // durations and sizes
-mod calendar; // a day of the calendar as a parameter
-mod filter; // what may stand in `filter:`
-mod modules; // what the host tells of modules and products
-mod secret; // named, never written
-mod raw; // what was typed
+mod calendar; // a calendar day as a parameter
+mod filter; // what `filter:` may contain
+mod modules; // what the host knows about modules and products
+mod secret; // references to secrets
+mod raw; // documents as written
 mod rule_limits; // what a rule's module may use
-mod endpoint; // what a destination's messages go by, by kind
+mod endpoint; // how a destination receives messages, by kind
 mod environment; // where rules run
 mod bundle; // what a rule is, checked
-mod options; // what to load, beside the files
-mod bind; // documents → what they mean
-mod shown; // what texts show, and whether it is there
-mod load; // all of it, in order
-mod render; // the bundle in force, for people
+mod options; // what to load, besides the files
+mod bind; // documents → typed values
+mod shown; // fields that texts show, and whether they exist
+mod load; // the whole process, in order
+mod render; // the effective bundle as YAML
 mod testing; // what a rule must find, and when
 
 pub use bundle::{BoundRule, Bundle, TargetSpec};

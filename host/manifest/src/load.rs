@@ -1,4 +1,4 @@
-//! All of it, in order: files, trees, tokens, schema, meaning.
+//! The whole process, in order: files, trees, tokens, schema, binding.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{Bundle, Environment, Modules, Report, files};
 /// Loads every manifest below `root`, and the environment from `root/environments`.
 ///
 /// # Errors
-/// Every fault of every file; warnings among them.
+/// Every error in every file; warnings are included.
 pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result<Bundle, Report> {
     if let Some(fault) = files::missing(root) {
         return Err(Report::new(vec![fault]));
@@ -59,7 +59,7 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
     unknown_overrides(overrides.as_ref(), &names, &mut faults);
     let mut bound = Vec::new();
     for (path, mut node) in rules {
-        // Without an environment every token would be unknown: one fault tells more than a hundred.
+        // Without an environment every token would be unknown: one error says more than a hundred.
         if complete {
             tokens.apply(&mut node, &mut faults);
         }
@@ -88,10 +88,10 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
     }
 }
 
-/// Loads the environment alone, for commands to which rules mean nothing: their faults are not looked for.
+/// Loads only the environment, for commands that need no rules; manifests are not checked.
 ///
 /// # Errors
-/// Every fault of the environment's files.
+/// Every error in the environment's files.
 pub fn load_environment(
     root: &Path,
     options: &Options<'_>,
@@ -106,7 +106,7 @@ pub fn load_environment(
     placed.filter(|_| faults.iter().all(is_warning)).ok_or_else(|| Report::new(faults))
 }
 
-/// `default.yaml` and what is laid over it. `None`: one of them cannot be had.
+/// `default.yaml` and the layer merged over it. `None` if one of them cannot be read.
 fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
     let file = |name: &str| -> Option<PathBuf> {
         ["yaml", "yml"].iter().map(|end| home.join(format!("{name}.{end}"))).find(|path| path.exists())
@@ -128,7 +128,7 @@ fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> O
             Ok(text) => found.extend(parse(&files::shown(&path), &text, faults)),
         }
     }
-    // A layer that was read in part would blame manifests for what it lacks.
+    // A partially read layer would cause errors in manifests for what it lacks.
     (faults.len() == before && !found.is_empty()).then_some(found)
 }
 
@@ -153,7 +153,7 @@ fn missing(home: &Path, name: &str) -> Diagnostic {
     fault.maybe_hint(suggest(name, &known.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// Merges the layers, takes tokens and overrides out, and checks the rest.
+/// Merges the layers, extracts tokens and overrides, and checks the rest.
 fn place(
     layers: Vec<Node>,
     home: &Path,
@@ -168,7 +168,7 @@ fn place(
             faults.push(Diagnostic::error(&layer.place, "an environment must be a map"));
             continue;
         }
-        // Each layer's own, so that `a.b: 1` in one replaces `a: { b: 2 }` in another.
+        // Per layer, so that `a.b: 1` in one replaces `a: { b: 2 }` in another.
         if let Some(entry) = layer.take("tokens") {
             tokens.define(&entry, faults);
         }
@@ -194,7 +194,7 @@ fn place(
     (bind::environment(&mut doc, home, options, modules), overrides)
 }
 
-/// A rule's name as its manifest writes it; a name that another has is told.
+/// A rule's name as its manifest writes it; a duplicate name is reported.
 fn own_name(
     node: &mut Node,
     names: &mut BTreeMap<String, Place>,
@@ -203,20 +203,20 @@ fn own_name(
     let Data::Map(entries) = &mut node.data else { return None };
     let entry = entries.iter_mut().find(|entry| entry.key == "name")?;
     if let Data::Template(_) = entry.value.data {
-        // Overrides are found, and two rules of one name told apart, before any token has its value.
-        faults.push(
-            Diagnostic::error(&entry.value.place, "`name` cannot hold a token")
-                .hint("write the name out: what is kept of a rule goes by it, in every environment"),
-        );
+        // Overrides and duplicate names are found before tokens have values.
+        faults
+            .push(Diagnostic::error(&entry.value.place, "`name` cannot contain a token").hint(
+                "write the name literally: a rule's stored state is keyed by it, in every environment",
+            ));
         entry.value.data = Data::Bad;
         return None;
     }
     let Data::Scalar(Value::String(name)) = &entry.value.data else { return None };
     if let Some(first) = names.get(name) {
         faults.push(
-            Diagnostic::error(&entry.value.place, format!("another rule is called `{name}`"))
+            Diagnostic::error(&entry.value.place, format!("another rule already has the name `{name}`"))
                 .note(format!("{} has the same name", first.short()))
-                .hint("give one of them another name; what is kept of a rule goes by its name"),
+                .hint("rename one of them; a rule's stored state is keyed by its name"),
         );
         return None;
     }
@@ -242,7 +242,7 @@ fn overridden(node: Node, entry: Entry, faults: &mut Vec<Diagnostic>) -> Node {
 fn unknown_overrides(left: Option<&Node>, names: &BTreeMap<String, Place>, faults: &mut Vec<Diagnostic>) {
     for entry in left.into_iter().flat_map(Node::entries) {
         if names.contains_key(&entry.key) {
-            continue; // Two manifests of one name, which is told.
+            continue; // Two manifests with one name, which has been reported.
         }
         let near = nearest(&entry.key, names.keys().map(String::as_str));
         let hint = near.map_or_else(

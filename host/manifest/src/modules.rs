@@ -1,4 +1,4 @@
-//! What the host tells of modules and products. The app answers from the sandbox; tests answer from a table.
+//! What the host knows about modules and products. The app answers from the sandbox; tests answer from a table.
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use watchbell_contract::{AlertText, Fault, Plan};
 
 use crate::endpoint::EndpointKind;
 
-/// The loader's window on everything that is not a file of the bundle.
+/// Gives the loader access to everything that is not a file of the bundle.
 pub trait Modules {
-    /// Names that `use:` of a rule may hold, for suggestions.
+    /// Valid names for `use:` of a rule, for suggestions.
     fn rules(&self) -> Vec<String>;
 
     /// Loads a rule module and lets it describe itself.
     ///
     /// # Errors
-    /// There is no such module, or it cannot be loaded; in words.
+    /// There is no such module, or it cannot be loaded.
     fn rule(&self, module: &ModuleRef) -> Result<RuleModuleInfo, ModuleFault>;
 
-    /// Which module it is, and who vouches for it, before any of it runs: an environment may allow some alone. Asked
-    /// of modules that are not built in.
+    /// The module's digest and signatures, before any of it runs: an environment may allow only some modules. Called
+    /// only for modules that are not built in.
     ///
     /// # Errors
-    /// It cannot be had; in words.
+    /// It cannot be read or fetched.
     fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {
         match module {
             ModuleRef::File { sha256, .. } => Ok(Identity { digest: sha256.clone(), signers: vec![] }),
@@ -33,10 +33,10 @@ pub trait Modules {
     /// Lets the module check parameters that are valid by its schema.
     ///
     /// # Errors
-    /// Every fault, its path a JSON pointer into `params`.
+    /// Every error, with a JSON pointer into `params`.
     fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>>;
 
-    /// Names that `use:` of a destination may hold, for suggestions.
+    /// Valid names for `use:` of a destination, for suggestions.
     fn products(&self) -> Vec<String>;
 
     fn product(&self, name: &str) -> Option<ProductInfo>;
@@ -44,7 +44,7 @@ pub trait Modules {
     /// Lets the alerter check a destination's parameters, valid by the product's schema.
     ///
     /// # Errors
-    /// Every fault, its path a JSON pointer into `params`.
+    /// Every error, with a JSON pointer into `params`.
     fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>>;
 }
 
@@ -53,18 +53,19 @@ pub trait Modules {
 pub enum ModuleRef {
     /// Shipped with the host, for example `spike`.
     Builtin(String),
-    /// A file whose digest was compared with `sha256` (hex, lower case) before anything else was done with it.
+    /// A file whose digest was compared with `sha256` (hex, lower case) before any other use.
     File { path: PathBuf, sha256: String },
-    /// In a registry: `host/repository`, and the digest of the manifest that names the module there (hex, lower case).
+    /// In a registry: `host/repository`, and the digest of the registry manifest that names the module (hex, lower
+    /// case).
     Registry { place: String, digest: String },
 }
 
-/// A module that nobody can exchange for another.
+/// Identifies exactly one module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// SHA-256 of the module, in hex.
     pub digest: String,
-    /// The Ed25519 keys whose signatures of it hold, 32 bytes in base64 each.
+    /// The Ed25519 keys whose signatures of it are valid, 32 bytes in base64 each.
     pub signers: Vec<String>,
 }
 
@@ -80,9 +81,9 @@ pub struct RuleModuleInfo {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModuleFault {
-    #[error("there is no module of this name")]
+    #[error("there is no module with this name")]
     Unknown,
-    /// Why it cannot be loaded, in words.
+    /// Why it cannot be loaded.
     #[error("{0}")]
     Unusable(String),
 }
@@ -92,7 +93,7 @@ pub struct ProductInfo {
     /// JSON Schema of a destination's `params`.
     pub params_schema: Value,
     pub text: AlertText,
-    /// By which way its messages go.
+    /// How it receives messages.
     pub endpoint: EndpointKind,
 }
 

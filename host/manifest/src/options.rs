@@ -1,13 +1,13 @@
-//! What to load, beside the files.
+//! What to load, besides the files.
 
-/// What one load goes by.
+/// The options of one load.
 pub struct Options<'a> {
-    /// The name of the file that is laid over `default.yaml`.
+    /// The name of the environment file to merge over `default.yaml`.
     pub environment: &'a str,
-    /// Values that stand in for tokens of the environment, read as a plain YAML scalar would be.
+    /// Values that override tokens of the environment; each is read as a plain YAML scalar.
     pub token_overrides: &'a [(String, String)],
-    /// Variables of the process: for secrets only.
+    /// Looks up environment variables of the process; used only for secrets.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Whether a secret that is not there is a fault. Off where only manifests are looked at.
+    /// Whether a missing secret is an error. Off if only manifests are checked.
     pub check_secrets: bool,
 }

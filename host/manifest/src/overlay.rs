@@ -1,4 +1,4 @@
-//! One tree over another, and a tree as JSON that remembers its places.
+//! Merges trees, and turns a tree into JSON that remembers positions.
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use crate::report::Place;
 use crate::tree::{Data, Entry, Node};
 
-/// Lays one environment on another: maps merge, all else replaces, and of alternatives the upper one stays. Every node
-/// keeps the place it came from.
+/// Merges one environment over another: maps merge, everything else is replaced, and of alternatives the upper layer's
+/// is kept. Every node keeps the position it came from.
 pub(crate) fn environment(base: Node, over: Node) -> Node {
     lay(base, over, &mut Vec::new())
 }
 
-/// Lays an environment's override on a manifest, in the same way.
+/// Merges an environment's override over a manifest, in the same way.
 pub(crate) fn rule(base: Node, over: Node) -> Node {
     lay(base, over, &mut vec!["rules".into(), String::new()])
 }
@@ -20,7 +20,7 @@ pub(crate) fn rule(base: Node, over: Node) -> Node {
 const SECRETS: &[&str] = &["env", "file", "exec"];
 const CREDENTIALS: &[&str] = &["bearer", "basic", "api_key", "header", "query", "hmac"];
 
-/// Keys that go when `upper` says otherwise: merged with it, they would contradict it.
+/// Keys to remove because they would contradict `upper` after merging.
 fn ousted(path: &[String], key: &str, upper: &[Entry]) -> bool {
     let says = |key: &str| upper.iter().any(|entry| entry.key == key);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -50,7 +50,7 @@ fn ousted(path: &[String], key: &str, upper: &[Entry]) -> bool {
 }
 
 fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
-    // Two queries in one map are no query.
+    // Two queries in one map are not a valid query.
     let whole = matches!(path.as_slice(), [rules, _, filter] if rules == "rules" && filter == "filter");
     match (base, over) {
         (
@@ -135,7 +135,7 @@ pub(crate) fn join(pointer: &str, key: &str) -> String {
 }
 
 impl Spans {
-    /// The value at `pointer`, or the nearest thing around it.
+    /// The value at `pointer`, or the nearest enclosing value.
     pub(crate) fn value(&self, pointer: &str) -> &Place {
         self.nearest(pointer).map_or(&self.root, |spot| &spot.value)
     }
@@ -145,34 +145,34 @@ impl Spans {
         self.nearest(pointer).map_or(&self.root, |spot| spot.key.as_ref().unwrap_or(&spot.value))
     }
 
-    /// The value at `pointer` as it was typed, if it may not be what it looks like.
+    /// The value at `pointer` as it was written, if it may not be what it looks like.
     pub(crate) fn doubtful(&self, pointer: &str) -> Option<&str> {
         self.spots.get(pointer)?.doubtful.as_deref()
     }
 
-    /// Whether the value at `pointer` was found at fault before.
+    /// Whether the value at `pointer` has already been reported.
     pub(crate) fn is_bad(&self, pointer: &str) -> bool {
         self.spots.get(pointer).is_some_and(|spot| spot.bad)
     }
 
-    /// Everything that was found at fault before.
+    /// Everything that has already been reported.
     pub(crate) fn bad(&self) -> impl Iterator<Item = String> {
         self.spots.iter().filter(|(_, spot)| spot.bad).map(|(pointer, _)| pointer.clone())
     }
 
-    /// Every value's place, by pointer.
+    /// Every value's position, by pointer.
     pub(crate) fn values(&self) -> HashMap<String, Place> {
         self.spots.iter().map(|(pointer, spot)| (pointer.clone(), spot.value.clone())).collect()
     }
 
-    /// A place in `text`, line and column from 1, where `text` stands at `pointer`. Only a `|` block keeps the lines of
-    /// its file; of other texts it is the place where they begin.
+    /// The position in the file of a line and column (from 1) in `text`, which is the value at `pointer`. Only a `|`
+    /// block keeps the lines of its file; for other strings this is where they begin.
     pub(crate) fn within(&self, pointer: &str, text: &str, line: u32, column: u32) -> Place {
         let mut place = self.value(pointer).clone();
         if !self.spots.get(pointer).is_some_and(|spot| spot.literal) {
             return place;
         }
-        // The parser says where a block's first line with anything on it stands.
+        // The parser reports the first non-empty line of a block.
         let empty = text.len() - text.trim_start_matches('\n').len();
         place.line += line.saturating_sub(1 + empty as u32);
         place.column += column - 1;

@@ -1,4 +1,4 @@
-//! What was typed. Every document has passed its schema before it comes here; nothing past `bind` sees these.
+//! Documents as written. They have passed their schemas; only `bind` uses these types.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -295,7 +295,7 @@ pub(crate) struct Retry {
     pub(crate) deadline: Option<Span>,
 }
 
-/// A duration; the schema has seen that it is one.
+/// A duration; the schema has checked its form.
 #[derive(Clone, Copy)]
 pub(crate) struct Span(pub(crate) Duration);
 

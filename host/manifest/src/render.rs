@@ -1,4 +1,4 @@
-//! The bundle in force, for people: everything written out, secrets by name.
+//! The effective bundle for people: defaults filled in, secrets by reference.
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -20,19 +20,19 @@ pub fn render(bundle: &Bundle) -> String {
     out
 }
 
-/// One thing that two bundles say differently.
+/// One difference between two bundles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// `environment`, or `rule NAME`.
     pub subject: String,
     /// `params.height`; empty: the whole.
     pub path: String,
-    /// `None`: not there.
+    /// `None`: absent.
     pub a: Option<Value>,
     pub b: Option<Value>,
 }
 
-/// What differs between `a` and `b`, in order of subject and path.
+/// The differences between `a` and `b`, sorted by subject and path.
 pub fn differences(a: &Bundle, b: &Bundle) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("environment", &a.environment.effective, &b.environment.effective, &mut found);
@@ -53,7 +53,7 @@ pub fn differences(a: &Bundle, b: &Bundle) -> Vec<Difference> {
     found
 }
 
-/// The differences, a line each.
+/// The differences, one per line.
 pub fn diff(a: &Bundle, b: &Bundle) -> String {
     differences(a, b).iter().map(|difference| format!("{difference}\n")).collect()
 }
@@ -101,7 +101,8 @@ fn compare(subject: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
     }
 }
 
-/// Block style; scalars as JSON, which YAML reads alike, except that plain words and texts of many lines stay readable.
+/// Block style; scalars as JSON, which is also valid YAML, except that plain words and multi-line strings stay
+/// readable.
 fn yaml(value: &Value, indent: usize, out: &mut String) {
     let pad = " ".repeat(indent);
     match value {
@@ -115,7 +116,7 @@ fn yaml(value: &Value, indent: usize, out: &mut String) {
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                // A map's or list's first line stands beside the dash.
+                // The first line of a map or list goes beside the dash.
                 let mut lines = String::new();
                 match item {
                     Value::String(_) => below(item, indent, &mut lines),
@@ -174,7 +175,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// A text of many lines that a `|` block can hold as it is.
+/// A multi-line string that a `|` block can hold unchanged.
 fn is_block(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
     body.contains('\n')
@@ -185,7 +186,7 @@ fn is_block(text: &str) -> bool {
             .all(|c| c == '\n' || (!c.is_control() && !matches!(c, '\u{FEFF}' | '\u{2028}' | '\u{2029}')))
 }
 
-/// Plain where nobody could read it as something else.
+/// Unquoted where it cannot be mistaken for anything else.
 fn word(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/'))

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::limits::DIAGNOSTICS_MAX;
 
-/// Everything that was found wrong, ordered by file and line.
+/// All errors and warnings, sorted by file and line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
-    /// Faults beyond the limit, counted but not shown.
+    /// Errors beyond the limit, counted but not shown.
     pub more: usize,
 }
 
@@ -20,9 +20,9 @@ pub struct Diagnostic {
     pub place: Place,
     pub level: Level,
     pub message: String,
-    /// What else one must know, a line each.
+    /// Additional information, one line each.
     pub notes: Vec<String>,
-    /// What to write instead, where that is known.
+    /// What to write instead, if that is known.
     pub hint: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// One blank line between two faults.
+/// With a blank line between two errors.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.diagnostics.iter().enumerate() {
@@ -162,14 +162,14 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// "did you mean `x`?", or what there is, or nothing.
+/// "did you mean `x`?", or the available names, or nothing.
 pub(crate) fn suggest(typed: &str, candidates: &[&str]) -> Option<String> {
     if let Some(near) = nearest(typed, candidates.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
     match candidates {
         [] => None,
-        some => Some(format!("known here: {}", list(some.iter().take(20)))),
+        some => Some(format!("available: {}", list(some.iter().take(20)))),
     }
 }
 

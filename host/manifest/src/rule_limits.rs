@@ -7,14 +7,14 @@ pub struct RuleLimits {
     pub memory_bytes: Option<u64>,
     pub state_bytes: Option<u64>,
     pub output_bytes: Option<u64>,
-    /// The module's own time in one call.
+    /// The module's own CPU time in one call.
     pub time: Option<Duration>,
-    /// Wall-clock time of a whole run, questions included.
+    /// Wall-clock time of a whole run, queries included.
     pub deadline: Option<Duration>,
 }
 
 impl RuleLimits {
-    /// What `self` says, and where it is silent, what `under` says.
+    /// The limits of `self`, and those of `under` where `self` has none.
     pub fn over(self, under: Self) -> Self {
         Self {
             memory_bytes: self.memory_bytes.or(under.memory_bytes),

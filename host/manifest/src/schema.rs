@@ -1,4 +1,4 @@
-//! What a document may hold. One JSON Schema reports every fault at once; this room gives them words and places.
+//! Validates documents. A JSON Schema reports every error at once; this module adds messages and positions.
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ pub fn schema_environment() -> &'static Value {
     &environment().document
 }
 
-/// The JSON Schema of a file of tests, for editors.
+/// The JSON Schema of a test file, for editors.
 pub fn schema_test() -> &'static Value {
     &test().document
 }
@@ -44,7 +44,7 @@ pub(crate) fn environment() -> &'static Schema {
             add_keys(&mut document["$defs"]["destination"], kind.keys());
         }
         let needed = EndpointKind::ALL.iter().map(|kind| required(&kind.keys()));
-        // What some kinds can do without is checked once the product has said which kind it is.
+        // What only some kinds require is checked once the product has determined the kind.
         let needed = needed.reduce(|all, of| &all & &of).unwrap_or_default();
         if let Some(required) = document["$defs"]["destination"]["required"].as_array_mut() {
             required.extend(needed.into_iter().map(Value::from));
@@ -53,7 +53,7 @@ pub(crate) fn environment() -> &'static Schema {
     })
 }
 
-/// What the keys of a destination's own kind may hold.
+/// The schema of the keys that are specific to a destination's kind.
 pub(crate) fn endpoint(kind: EndpointKind) -> &'static Schema {
     static HTTP: OnceLock<Schema> = OnceLock::new();
     let schema = match kind {
@@ -88,7 +88,7 @@ pub(crate) struct Schema {
 
 impl Schema {
     /// # Errors
-    /// It is not a JSON Schema; in words.
+    /// It is not a valid JSON Schema.
     pub(crate) fn new(document: Value) -> Result<Self, String> {
         let validator = jsonschema::draft202012::new(&document).map_err(|error| error.to_string())?;
         Ok(Self { document, validator })
@@ -98,8 +98,8 @@ impl Schema {
         Self::new(json(text)).expect("a shipped schema is a schema")
     }
 
-    /// Reports all that is wrong with `value`, which stands at `prefix` of the document that `spans` knows.
-    /// Gives back where: what must go for the rest to be right.
+    /// Reports every error in `value`, which is at `prefix` in the document that `spans` describes. Returns the
+    /// pointers of the values to remove for the rest to be valid.
     pub(crate) fn check(
         &self,
         value: &Value,
@@ -124,7 +124,7 @@ impl Schema {
     ) {
         let pointer = format!("{prefix}{}", error.instance_path().as_str());
         if spans.is_bad(&pointer) {
-            wrong.push(pointer); // Told when it was read.
+            wrong.push(pointer); // Reported when it was read.
             return;
         }
         let schema = self.around(error.schema_path().as_str());
@@ -161,7 +161,7 @@ impl Schema {
                 let inside = if pointer.is_empty() { String::new() } else { format!(" in {what}") };
                 let about = schema["properties"][name]["description"].as_str();
                 if spans.is_bad(&join(&pointer, name)) {
-                    wrong.push(pointer); // Told when it was read; what needs it cannot be.
+                    wrong.push(pointer); // Reported when it was read; what needs it is invalid too.
                     return;
                 }
                 let mut fault =
@@ -196,34 +196,34 @@ impl Schema {
             ValidationErrorKind::MinLength { limit: 1 } | ValidationErrorKind::MinItems { limit: 1 } => {
                 must("not be empty".into())
             }
-            ValidationErrorKind::MinItems { limit } => must(format!("hold at least {limit} items")),
-            ValidationErrorKind::MaxItems { limit } => must(format!("hold at most {limit} items")),
-            ValidationErrorKind::UniqueItems => must("not hold the same item twice".into()),
+            ValidationErrorKind::MinItems { limit } => must(format!("have at least {limit} items")),
+            ValidationErrorKind::MaxItems { limit } => must(format!("have at most {limit} items")),
+            ValidationErrorKind::UniqueItems => must("not contain duplicate items".into()),
             ValidationErrorKind::MinProperties { limit: 1 } if keys(schema).is_empty() => {
                 must("not be empty".into())
             }
             ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { limit: 1 } => {
-                must(format!("hold exactly one of {}", list(keys(schema))))
+                must(format!("have exactly one of {}", list(keys(schema))))
             }
             ValidationErrorKind::PropertyNames { error } => {
                 let name = plain(error.instance());
                 let below = join(&pointer, &name);
                 wrong.push(below.clone());
                 faults.push(
-                    Diagnostic::error(spans.key(&below), format!("`{name}` is not a name"))
+                    Diagnostic::error(spans.key(&below), format!("`{name}` is not a valid name"))
                         .hint("use letters, digits, `_`, `.` and `-`, at most 128 of them"),
                 );
                 return;
             }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-                // The branch that came furthest is the one that was meant.
+                // The branch that matched furthest is the one that was intended.
                 let depth = |branch: &&Vec<ValidationError<'static>>| {
                     let deepest = branch.iter().map(|error| error.instance_path().as_str().len()).max();
                     let typed =
                         branch.iter().any(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }));
                     (deepest, !typed)
                 };
-                // Of equals the first: `null` stands last in an optional parameter.
+                // Of equals the first: `null` comes last in an optional parameter.
                 match context.iter().rev().max_by_key(depth) {
                     Some(branch) if !branch.is_empty() => {
                         for error in branch {
@@ -231,18 +231,18 @@ impl Schema {
                         }
                         return;
                     }
-                    _ if secret => must("be something else".into()),
+                    _ if secret => must("be written differently".into()),
                     _ => must(lower(&error.to_string())),
                 }
             }
-            _ if secret => must("be something else".into()),
+            _ if secret => must("be written differently".into()),
             _ => Diagnostic::error(here, format!("{what}: {}", lower(&error.to_string()))),
         };
         faults.push(fault);
         wrong.push(pointer);
     }
 
-    /// The schema that holds the keyword at `path`.
+    /// The schema that contains the keyword at `path`.
     fn around(&self, path: &str) -> &Value {
         let parent = path.rfind('/').map_or("", |end| &path[..end]);
         self.document.pointer(parent).unwrap_or(&Value::Null)
@@ -290,10 +290,10 @@ fn expected(schema: &Value, title: &str) -> String {
         return format!("{article} {title}");
     }
     if let Some(pattern) = schema["pattern"].as_str() {
-        return format!("text like `{pattern}`");
+        return format!("a string like `{pattern}`");
     }
     let name = |kind: &Value| match kind.as_str().unwrap_or_default() {
-        "string" => "a text",
+        "string" => "a string",
         "object" => "a map",
         "array" => "a list",
         "integer" => "a whole number",
@@ -308,7 +308,7 @@ fn expected(schema: &Value, title: &str) -> String {
     }
 }
 
-/// Whether somebody may have written a secret at `pointer`, instead of its name or around it.
+/// Whether the value at `pointer` may be a secret written in place of a reference, or around one.
 fn is_secret(pointer: &str) -> bool {
     const WORDS: [&str; 12] = [
         "auth",
@@ -330,23 +330,23 @@ fn is_secret(pointer: &str) -> bool {
     })
 }
 
-/// What kind of thing stands there, and nothing of what it says.
+/// The kind of the value, without its content.
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Array(_) => "a list",
         Value::Object(_) => "a map",
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => "something else",
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => "a scalar",
     }
 }
 
 fn meant_secret(value: &Value) -> Option<String> {
     matches!(value, Value::String(_) | Value::Number(_)).then(|| {
-        "secrets are named, never written: `{ env: NAME }`, `{ file: PATH }` or `{ exec: [PROGRAM] }`".into()
+        "secrets are referenced, never written here: `{ env: NAME }`, `{ file: PATH }` or `{ exec: [PROGRAM] }`".into()
     })
 }
 
-/// What stands there, shortened. Never the text itself where a secret may have been written.
+/// The value, shortened. Never the text itself if it may be a secret.
 fn found(value: &Value, title: &str) -> String {
     match value {
         Value::Null | Value::Array(_) | Value::Object(_) => kind_of(value).into(),
@@ -363,7 +363,7 @@ fn found(value: &Value, title: &str) -> String {
 fn meant(schema: &Value, title: &str, value: &Value) -> Option<String> {
     if is_duration(schema, title) {
         return Some(match value {
-            Value::Number(number) => format!("say the unit: `{number}s`, `{number}m`, `{number}h`"),
+            Value::Number(number) => format!("add a unit: `{number}s`, `{number}m`, `{number}h`"),
             Value::String(text) => match units::meant_duration(text) {
                 Some(text) => format!("write `{text}`"),
                 None => "write a number and a unit: `30s`, `5m`, `1h30m`".into(),
@@ -372,7 +372,7 @@ fn meant(schema: &Value, title: &str, value: &Value) -> Option<String> {
         });
     }
     match (title, value) {
-        ("size", Value::Number(number)) => return Some(format!("say the unit: `{number}MiB`")),
+        ("size", Value::Number(number)) => return Some(format!("add a unit: `{number}MiB`")),
         ("size", value) => {
             let meant = value.as_str().and_then(units::meant_size);
             return Some(format!("write `{}`", meant.as_deref().unwrap_or("64MiB")));

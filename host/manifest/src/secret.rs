@@ -1,4 +1,4 @@
-//! Secrets are named in an environment, never written.
+//! References to secrets. An environment never contains the secret itself.
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use crate::limits::{SECRET_BYTES_MAX, SECRET_WAIT_MAX};
 
-/// Where a secret is to be found.
+/// Where to find a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretRef {
-    /// A variable of the process.
+    /// An environment variable of the process.
     Env(String),
-    /// Docker, Kubernetes and systemd hand out secrets as files. One line break at the end is no part of it.
+    /// A file, as Docker, Kubernetes and systemd provide secrets. A single trailing line break is removed.
     File(PathBuf),
-    /// A program and its arguments; its output, without one line break at the end.
+    /// A program and its arguments. The secret is its output; a single trailing line break is removed.
     Exec(Vec<String>),
 }
 
-/// A secret's value. It shows itself to nobody who does not say `expose`.
+/// A secret's value. Only `expose` gives access to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -46,7 +46,7 @@ impl SecretRef {
     /// Fetches the value. An `Exec` runs for at most 10 seconds.
     ///
     /// # Errors
-    /// It is not there, empty, larger than 64 KiB, or not UTF-8.
+    /// It is missing, empty, larger than 64 KiB, or not UTF-8.
     pub fn reveal(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Secret, SecretFault> {
         let bytes = match self {
             Self::Env(name) => env(name).ok_or_else(|| SecretFault::NotSet(name.clone()))?.into_bytes(),
@@ -75,10 +75,10 @@ impl SecretRef {
         Ok(Secret(text))
     }
 
-    /// Whether it is there, without running anything.
+    /// Checks that it exists, without running anything.
     ///
     /// # Errors
-    /// As `reveal`; of a program, only that it is not there.
+    /// As `reveal`; for a program, only that it does not exist.
     pub fn check(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretFault> {
         match self {
             Self::Exec(command) => {
@@ -98,7 +98,7 @@ impl SecretRef {
 
 /// No such file or directory.
 const ENOENT: i32 = 2;
-/// How often a program that says no more is looked at.
+/// How often to check whether a program with closed output has exited.
 const LOOK: Duration = Duration::from_millis(10);
 
 fn output(command: &[String], wait: Duration) -> Result<Vec<u8>, SecretFault> {
@@ -113,19 +113,19 @@ fn output(command: &[String], wait: Duration) -> Result<Vec<u8>, SecretFault> {
         .map_err(not_run)?;
     let stdout = child.stdout.take();
     let (send, receive) = mpsc::channel();
-    // Dropped at the end of this function; until then it has nothing to say.
+    // Dropped at the end of this function; nothing is written to it.
     let (_open, pause) = mpsc::channel::<()>();
-    // A thread reads, so that a program that hangs costs the wait and no more.
+    // A separate thread reads, so that a hanging program costs no more than the time limit.
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = stdout.map_or(Ok(0), |out| out.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes));
-        // Nobody listens any more if the wait is over.
+        // If the time limit has passed, the receiver is gone.
         let _ = send.send(read.map(|_| bytes));
     });
     let late = |mut child: Child, program| {
         let _ = child.kill();
         let _ = child.wait();
-        let status = format!("no answer within {} s", wait.as_secs_f32());
+        let status = format!("no output within {} s", wait.as_secs_f32());
         Err(SecretFault::Failed { program, status })
     };
     let Ok(bytes) = receive.recv_timeout(wait) else { return late(child, program) };
@@ -133,7 +133,7 @@ fn output(command: &[String], wait: Duration) -> Result<Vec<u8>, SecretFault> {
     if bytes.len() as u64 > SECRET_BYTES_MAX {
         let _ = child.kill();
     }
-    // It may close its output and go on.
+    // It may close its output and keep running.
     let mut looks = wait.as_millis() / LOOK.as_millis();
     let status = loop {
         match child.try_wait().map_err(not_run)? {
@@ -205,7 +205,7 @@ mod tests {
         for script in ["exec sleep 600", "exec >&-; exec sleep 600"] {
             let command = ["sh", "-c", script].map(String::from);
             let fault = output(&command, Duration::from_millis(200)).unwrap_err();
-            assert_eq!(fault.to_string(), "`sh` failed: no answer within 0.2 s");
+            assert_eq!(fault.to_string(), "`sh` failed: no output within 0.2 s");
         }
     }
 

@@ -1,5 +1,5 @@
-//! What texts show of details, documents and labels, and whether anything is called so.
-mod fields; // names of fields, and what lies below them
+//! The details, documents and labels that texts show, and whether they exist.
+mod fields; // field names, and what is below them
 
 use serde_json::Value;
 use watchbell_pipeline::text::{Name, NameKind};
@@ -16,29 +16,29 @@ pub struct Shown {
     /// Which text: `alert.body`, `destinations.tickets.params.body.user`.
     pub text: String,
     pub of: ShownOf,
-    /// By its dotted name, without places in lists.
+    /// Its dotted name, without list positions.
     pub field: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShownOf {
-    /// In a destination's templates; those of a rule are checked against its own `key` where they are read.
+    /// In a destination's templates; a rule's labels are checked against its own `key` when they are read.
     Label,
     Detail,
     Document,
 }
 
-/// What is known of the documents that a rule reads.
+/// What is known about the documents that a rule reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownDocuments {
     pub fields: Fields,
-    /// Whether its tests were asked for them, and the mappings of its indices.
+    /// Whether its tests and its indices' mappings were consulted.
     pub tests: bool,
     pub mappings: bool,
 }
 
 impl Shown {
-    /// What `name` shows by name. `None`: nothing, or all of it.
+    /// The field that `name` shows. `None`: none, or all of them.
     pub(crate) fn of(name: &Name) -> Option<(ShownOf, String)> {
         if name.kind != NameKind::Variable {
             return None;
@@ -64,13 +64,13 @@ impl Shown {
     }
 }
 
-/// A place in a list, counted from either end.
+/// A list position, counted from either end.
 fn is_number(part: &str) -> bool {
     part.parse::<i64>().is_ok()
 }
 
-/// The details of a module's signals, where its schema says so (`x-watchbell-details`): a list of names, and
-/// parameters marked `true`, whose values are names. `None`: it does not say.
+/// The details of a module's signals, as listed in its schema (`x-watchbell-details`): a list of names, and parameters
+/// marked `true`, whose values are names. `None` if the schema lists none.
 pub fn details(schema: &Value, params: &Value) -> Option<Fields> {
     const SAYS: &str = "x-watchbell-details";
     let mut fields = Fields::default();
@@ -88,8 +88,9 @@ pub fn details(schema: &Value, params: &Value) -> Option<Fields> {
     Some(fields)
 }
 
-/// Warns of what texts show and nothing has. `documents` tells what is known of a rule's documents; `None`: there is
-/// nothing to compare with. A destination's text is wrong only if it is wrong for every rule that names the destination.
+/// Warns about fields that texts show but nothing has. `documents` is what is known about a rule's documents; `None`:
+/// there is nothing to compare with. A destination's text is wrong only if it is wrong for every rule that names the
+/// destination.
 pub fn unknown(bundle: &Bundle, documents: &dyn Fn(&BoundRule) -> Option<KnownDocuments>) -> Vec<Diagnostic> {
     let rules: Vec<Knowledge<'_>> =
         bundle.rules.iter().map(|rule| Knowledge { rule, documents: documents(rule) }).collect();
@@ -116,12 +117,12 @@ impl Knowledge<'_> {
         self.rule.spec.alert.steps.iter().any(|step| step.to.iter().any(|to| to.0 == destination))
     }
 
-    /// What there is of a kind; `None`: nobody knows.
+    /// The known fields of a kind; `None` if they are unknown.
     fn fields(&self, of: ShownOf) -> Option<Fields> {
         match of {
             ShownOf::Label => {
                 let mut labels = Fields::default();
-                // The last is the host's own, of an index that is silent.
+                // The last is the host's own label for a silent index.
                 let names = self.rule.spec.key.iter().map(String::as_str).chain(["no_data"]);
                 names.for_each(|name| labels.add(name));
                 Some(labels)
@@ -133,7 +134,7 @@ impl Knowledge<'_> {
 }
 
 impl Shown {
-    /// `None`: one of `rules` has it or may have it, or there are none.
+    /// `None` if one of `rules` has it or may have it, or if there are no rules.
     fn warning(&self, rules: &[&Knowledge<'_>]) -> Option<Diagnostic> {
         let mut known = Fields::default();
         for of in rules {
@@ -158,18 +159,18 @@ impl Shown {
                 )
             }
             ShownOf::Detail if one => {
-                format!("`details.{field}` is always empty: `{}` does not tell it", first.rule.module)
+                format!("`details.{field}` is always empty: `{}` does not report it", first.rule.module)
             }
             ShownOf::Detail => {
-                format!("`details.{field}` is always empty: no rule that names this destination tells it")
+                format!("`details.{field}` is always empty: no rule that names this destination reports it")
             }
             ShownOf::Document => {
                 let asked = |which: fn(&KnownDocuments) -> bool| {
                     rules.iter().filter_map(|of| of.documents.as_ref()).any(which)
                 };
                 let places = match (asked(|of| of.tests), asked(|of| of.mappings)) {
-                    (true, true) => "no document of the tests and no mapping has it",
-                    (true, false) => "no document of the tests has it",
+                    (true, true) => "no test document and no mapping has it",
+                    (true, false) => "no test document has it",
                     (false, _) => "no mapping has it",
                 };
                 format!("`document.{field}`: {places}")
@@ -177,9 +178,11 @@ impl Shown {
         };
         let hint = match (known.nearest(field), self.of) {
             (Some(near), _) => Some(format!("did you mean `{near}`?")),
-            (None, ShownOf::Detail) if !known.is_empty() => Some(format!("it tells {}", list(known.names()))),
+            (None, ShownOf::Detail) if !known.is_empty() => {
+                Some(format!("it reports {}", list(known.names())))
+            }
             (None, ShownOf::Document) => {
-                Some("give a document of the tests this field, or take it out of the text".to_owned())
+                Some("add the field to a test document, or remove it from the text".to_owned())
             }
             (None, _) => None,
         };

@@ -1,8 +1,8 @@
-//! Text with its tokens kept aside.
+//! Text with its tokens masked.
 //!
-//! YAML gives `@` no place at the start of a plain scalar, and a token's value could hold YAML of its own. So each
-//! character of a token is exchanged, one for one, for a private-use character: columns stay as they are, the parser
-//! sees plain letters, and values enter only after the structure is known.
+//! YAML does not allow `@` at the start of a plain scalar, and a token's value could contain YAML. So each character of
+//! a token is replaced, one for one, by a private-use character. Columns stay as they are, the parser sees plain
+//! letters, and values are inserted only after the structure is known.
 use std::sync::Arc;
 
 use crate::report::{Diagnostic, Place};
@@ -11,7 +11,7 @@ use crate::report::{Diagnostic, Place};
 const BASE: u32 = 0xE000;
 const AT: char = '\u{E040}';
 
-/// A document as the YAML parser may see it.
+/// A document as the YAML parser sees it.
 pub(crate) struct Masked {
     pub(crate) text: String,
     /// In order of position.
@@ -34,11 +34,11 @@ pub(crate) enum Piece {
         name: String,
         place: Place,
     },
-    /// A `@@` that begins no token.
+    /// A `@@` that does not begin a token.
     Stray(Place),
 }
 
-/// Exchanges the tokens of `text`.
+/// Masks the tokens of `text`.
 pub(crate) fn mask(file: &Arc<str>, text: &str) -> Result<Masked, Diagnostic> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut out = String::with_capacity(text.len());
@@ -80,8 +80,8 @@ pub(crate) fn mask(file: &Arc<str>, text: &str) -> Result<Masked, Diagnostic> {
 }
 
 impl Masked {
-    /// Takes a parsed scalar apart. `span` is where it stands, in characters; `escapes`: whether its style knows
-    /// any. `Err`: an escape made a private-use character.
+    /// Splits a parsed scalar into its parts. `span` is its position, in characters; `escapes`: whether its style has
+    /// escapes. `Err` if an escape produced a private-use character.
     pub(crate) fn pieces(
         &self,
         scalar: &str,
@@ -108,7 +108,7 @@ impl Masked {
             }
             rest = &rest[start..];
             let name = hidden_token_at(rest);
-            // A block scalar's header may hold a comment with a token of its own: skipped by name.
+            // A block scalar's header may have a comment with a token: it is skipped by name.
             let here = marks.find(|mark| mark.name == name.clone().unwrap_or_default());
             let place = here.map_or_else(
                 || place.clone(),
@@ -134,7 +134,7 @@ impl Mark {
     }
 }
 
-/// What was exchanged, as it was typed; for messages of the parser.
+/// Restores masked text, for messages of the parser.
 pub(crate) fn unmask(text: &str) -> String {
     text.chars().map(show).collect()
 }

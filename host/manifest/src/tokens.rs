@@ -12,7 +12,7 @@ use crate::tree::{Data, Entry, Node, plain_value};
 #[derive(Default)]
 pub(crate) struct Tokens {
     values: BTreeMap<String, Token>,
-    /// Names that stand anywhere in a file, overridden or not.
+    /// Names that occur in any file, overridden or not.
     mentioned: BTreeSet<String>,
     /// Where tokens are defined, for hints.
     home: Option<Arc<str>>,
@@ -21,12 +21,12 @@ pub(crate) struct Tokens {
 struct Token {
     place: Place,
     value: Value,
-    /// How the value stands in a text.
+    /// How the value appears in a string.
     text: String,
 }
 
 impl Tokens {
-    /// Takes in a file's `tokens:`; a later file's value wins.
+    /// Adds a file's `tokens:`; a later file's value wins.
     pub(crate) fn define(&mut self, entry: &Entry, faults: &mut Vec<Diagnostic>) {
         let mut found = BTreeMap::new();
         match &entry.value.data {
@@ -39,7 +39,7 @@ impl Tokens {
         self.values.extend(found);
     }
 
-    /// Takes in values given beside the files.
+    /// Adds values given on the command line.
     pub(crate) fn override_with(&mut self, given: &[(String, String)], faults: &mut Vec<Diagnostic>) {
         for (name, text) in given {
             let place = Place::file("--token");
@@ -51,7 +51,7 @@ impl Tokens {
                 );
                 continue;
             };
-            // What is no number or word of YAML is text, whatever it holds.
+            // Anything that is not a number or a YAML keyword is a string.
             token.value = match plain_value(text) {
                 Ok(value) if !value.is_null() => value,
                 _ => Value::String(text.clone()),
@@ -60,7 +60,7 @@ impl Tokens {
         }
     }
 
-    /// Notes every token that stands in `node`.
+    /// Records every token in `node`.
     pub(crate) fn mention(&mut self, node: &Node) {
         match &node.data {
             Data::Scalar(_) | Data::Bad => {}
@@ -76,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// Puts values in the place of tokens. The shape of `node` stays as it is.
+    /// Replaces tokens with values. The shape of `node` does not change.
     pub(crate) fn apply(&self, node: &mut Node, faults: &mut Vec<Diagnostic>) {
         match &mut node.data {
             Data::Scalar(_) | Data::Bad => {}
@@ -96,7 +96,7 @@ impl Tokens {
                                 None => bad = true,
                             }
                         }
-                        // Told when it was read.
+                        // Reported when it was read.
                         Piece::Stray(_) => {}
                     }
                 }
@@ -109,7 +109,7 @@ impl Tokens {
         }
     }
 
-    /// Tokens that nothing mentions.
+    /// Unused tokens.
     pub(crate) fn unused(&self, faults: &mut Vec<Diagnostic>) {
         let known: Vec<&str> = self.mentioned.iter().map(String::as_str).collect();
         for (name, token) in &self.values {
@@ -131,7 +131,7 @@ impl Tokens {
             Some(token) if token.value.is_null() => {
                 faults.push(
                     Diagnostic::error(place, format!("the token `{name}` has no value"))
-                        .note(format!("{} defines it without one", token.place.short()))
+                        .note(format!("it is defined without one at {}", token.place.short()))
                         .hint(format!("give it a value there, or `--token {name}=VALUE`")),
                 );
                 None
@@ -157,7 +157,7 @@ fn flatten(prefix: &str, node: &Node, into: &mut BTreeMap<String, Token>, faults
         let name = format!("{prefix}{}", entry.key);
         if !is_name(&entry.key) {
             faults.push(
-                Diagnostic::error(&entry.place, format!("`{}` cannot be the name of a token", entry.key))
+                Diagnostic::error(&entry.place, format!("`{}` is not a valid token name", entry.key))
                     .hint("use letters, digits, `_`, `.` and `-`"),
             );
             continue;
@@ -172,14 +172,14 @@ fn flatten(prefix: &str, node: &Node, into: &mut BTreeMap<String, Token>, faults
             Data::List(_) => {
                 faults.push(
                     Diagnostic::error(&entry.value.place, format!("the token `{name}` cannot be a list"))
-                        .hint("a token is a text, a number or a boolean; override the rule's key under `rules:`"),
+                        .hint("a token is a string, a number or a boolean; override the rule's key under `rules:`"),
                 );
                 continue;
             }
             Data::Template(_) => {
                 faults.push(Diagnostic::error(
                     &entry.value.place,
-                    format!("the token `{name}` cannot hold a token itself"),
+                    format!("the token `{name}` cannot contain another token"),
                 ));
                 continue;
             }
@@ -189,7 +189,7 @@ fn flatten(prefix: &str, node: &Node, into: &mut BTreeMap<String, Token>, faults
         if let Some(first) = into.insert(name.clone(), token) {
             faults.push(
                 Diagnostic::error(&entry.place, format!("the token `{name}` is defined twice"))
-                    .note(format!("{} has the first", first.place.short())),
+                    .note(format!("first defined at {}", first.place.short())),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Events of the YAML parser become nodes that know where they stand.
+//! Turns events of the YAML parser into nodes with positions.
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::source::{Masked, Piece, line, mask, unmask};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub(crate) place: Place,
-    /// A `|` text: its lines are lines of the file.
+    /// A `|` string: its lines are lines of the file.
     pub(crate) literal: bool,
-    /// A number as it was typed: in a text, `1.10` stays `1.10`.
+    /// A number as it was written: in a string, `1.10` stays `1.10`.
     pub(crate) written: Option<String>,
-    /// A plain scalar that may not be what it looks like, as it was typed: `0800` is a number, `no` is a text.
+    /// A plain scalar that may not be what it looks like, as it was written: `0800` is a number, `no` is a string.
     pub(crate) doubtful: Option<String>,
     pub(crate) data: Data,
 }
@@ -28,15 +28,15 @@ pub(crate) enum Data {
     Template(Template),
     List(Vec<Node>),
     Map(Vec<Entry>),
-    /// At fault, which is told: nothing more is to be said of it.
+    /// Invalid and already reported: nothing more is reported about it.
     Bad,
 }
 
-/// A scalar with tokens in it.
+/// A scalar that contains tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Template {
     pub(crate) pieces: Vec<Piece>,
-    /// A plain scalar that is one token takes its value's own type.
+    /// A plain scalar that consists of one token gets the type of the token's value.
     pub(crate) typed: bool,
 }
 
@@ -55,7 +55,7 @@ impl Node {
         }
     }
 
-    /// Takes the entry out.
+    /// Removes the entry.
     pub(crate) fn take(&mut self, key: &str) -> Option<Entry> {
         let Data::Map(entries) = &mut self.data else { return None };
         let at = entries.iter().position(|entry| entry.key == key)?;
@@ -63,7 +63,7 @@ impl Node {
     }
 }
 
-/// Parses one document. A fault of syntax ends it; others are collected and the rest is still read.
+/// Parses one document. A syntax error ends it; other errors are collected and the rest is still read.
 pub(crate) fn parse(file: &Arc<str>, text: &str, faults: &mut Vec<Diagnostic>) -> Option<Node> {
     let masked = match mask(file, text) {
         Ok(masked) => masked,
@@ -112,7 +112,7 @@ fn at(file: &Arc<str>, line: usize, column: usize) -> Place {
 
 fn syntax(place: &Place, info: &str, text: &str) -> Diagnostic {
     let info = unmask(info);
-    let fault = Diagnostic::error(place, format!("is not YAML: {info}"));
+    let fault = Diagnostic::error(place, format!("invalid YAML: {info}"));
     let line = line(text, place.line).unwrap_or_default();
     let value = line.split_once(": ").map_or(line, |(_, value)| value).trim_start();
     if line.trim_start_matches(' ').starts_with('\t') {
@@ -120,9 +120,9 @@ fn syntax(place: &Place, info: &str, text: &str) -> Diagnostic {
     }
     match value.chars().next() {
         Some(first @ ('@' | '`' | '%' | '*' | '&' | '!' | '{' | '[')) => {
-            fault.hint(format!("put a text that begins with `{first}` in quotes"))
+            fault.hint(format!("put a string that begins with `{first}` in quotes"))
         }
-        _ if value.contains(": ") => fault.hint("put a text that contains `: ` in quotes"),
+        _ if value.contains(": ") => fault.hint("put a string that contains `: ` in quotes"),
         _ => fault,
     }
 }
@@ -148,7 +148,7 @@ enum Key {
         key: String,
         place: Place,
     },
-    /// The key is at fault, which is told; its value is read and dropped.
+    /// The key is invalid and was reported; its value is read and dropped.
     Refused,
 }
 
@@ -163,7 +163,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// `false`: nothing more can be read.
+    /// Returns `false` if nothing more can be read.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let place = at(self.file, span.start.line(), span.start.col());
         match event {
@@ -172,7 +172,7 @@ impl Builder<'_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return self.stop(
-                        Diagnostic::error(&place, "begins a second document")
+                        Diagnostic::error(&place, "a second document begins here")
                             .hint("one document per file: remove `---`, or split the file"),
                     );
                 }
@@ -219,7 +219,7 @@ impl Builder<'_> {
         false
     }
 
-    /// The `[` or `{` that the last value stands in, and where.
+    /// The `[` or `{` that contains the last value, and where it is.
     fn bracket(&self, text: &str) -> Option<(char, Place)> {
         let (Open::List { place, .. } | Open::Map { place, .. }) = self.open.last()?;
         let first = line(text, place.line)?.chars().nth(place.column as usize - 1)?;
@@ -229,14 +229,14 @@ impl Builder<'_> {
     fn enter(&mut self, open: Open) -> bool {
         let (Open::List { place, .. } | Open::Map { place, .. }) = &open;
         if self.open.len() >= DEPTH_MAX {
-            let fault = Diagnostic::error(place, format!("is nested more than {DEPTH_MAX} deep"));
+            let fault = Diagnostic::error(place, format!("is nested more than {DEPTH_MAX} levels deep"));
             return self.stop(fault);
         }
         self.open.push(open);
         true
     }
 
-    /// Anchors and tags say nothing that a manifest needs.
+    /// Manifests do not need anchors or tags.
     fn plain(&mut self, place: &Place, anchor: usize, tag: Option<&Tag>) {
         if anchor > 0 {
             self.faults.push(no_aliases(place));
@@ -246,7 +246,7 @@ impl Builder<'_> {
         {
             self.faults.push(
                 Diagnostic::error(place, "tags are not supported")
-                    .hint("remove it, or put a text that begins with `!` in quotes"),
+                    .hint("remove it, or put a string that begins with `!` in quotes"),
             );
         }
     }
@@ -268,7 +268,7 @@ impl Builder<'_> {
             self.faults.push(
                 Diagnostic::error(
                     &place,
-                    "an escape makes a private-use character, which is not allowed here",
+                    "an escape produces a private-use character, which is not allowed here",
                 )
                 .hint("remove the escape"),
             );
@@ -293,8 +293,8 @@ impl Builder<'_> {
         for piece in &pieces {
             if let Piece::Stray(place) = piece {
                 stray = true;
-                self.faults.push(Diagnostic::error(place, "`@@` begins a token that does not end").hint(
-                    "write `@@KEY@@`, KEY of letters, digits, `_`, `.` and `-`; for `@@` itself, \"\\x40@\"",
+                self.faults.push(Diagnostic::error(place, "`@@` begins a token that is not terminated").hint(
+                    "write `@@KEY@@`, where KEY consists of letters, digits, `_`, `.` and `-`; for a literal `@@`, write \"\\x40@\"",
                 ));
             }
         }
@@ -314,7 +314,7 @@ impl Builder<'_> {
     fn add(&mut self, node: Node) -> bool {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            let fault = Diagnostic::error(&node.place, format!("holds more than {NODES_MAX} values"));
+            let fault = Diagnostic::error(&node.place, format!("contains more than {NODES_MAX} values"));
             return self.stop(fault);
         }
         match self.open.last_mut() {
@@ -347,17 +347,17 @@ fn read_key(node: Node, keys: &mut HashMap<String, Place>) -> Result<(String, Pl
         Data::Bad => return Err(Diagnostic::error(&place, "this cannot be a key")),
         Data::Template(_) => {
             return Err(
-                Diagnostic::error(&place, "a token cannot stand in a key").hint("tokens stand in values")
+                Diagnostic::error(&place, "a key cannot contain a token").hint("use tokens in values only")
             );
         }
         Data::List(_) | Data::Map(_) => {
-            return Err(Diagnostic::error(&place, "a key must be a text")
-                .hint("put a text that begins with `{` or `[` in quotes"));
+            return Err(Diagnostic::error(&place, "a key must be a string")
+                .hint("put a string that begins with `{` or `[` in quotes"));
         }
     };
     if let Some(first) = keys.get(&name) {
-        return Err(Diagnostic::error(&place, format!("the key `{name}` is written twice"))
-            .note(format!("{} has the first", first.short()))
+        return Err(Diagnostic::error(&place, format!("duplicate key `{name}`"))
+            .note(format!("first defined at {}", first.short()))
             .hint("keep one of them"));
     }
     keys.insert(name.clone(), place.clone());
@@ -370,10 +370,10 @@ fn bad(place: Place) -> Node {
 
 fn no_aliases(place: &Place) -> Diagnostic {
     Diagnostic::error(place, "anchors and aliases are not supported")
-        .hint("write the value out, use a token, or put text that begins with `&` or `*` in quotes")
+        .hint("repeat the value, use a token, or put a string that begins with `&` or `*` in quotes")
 }
 
-/// A plain scalar's value by YAML's core schema.
+/// The value of a plain scalar by YAML's core schema.
 pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
@@ -411,7 +411,7 @@ pub(crate) fn plain_value(text: &str) -> Result<Value, String> {
     Ok(Value::String(text.to_string()))
 }
 
-/// Whether a plain scalar reads otherwise than it was typed, or as other versions of YAML would read it.
+/// Whether a plain scalar is read differently from how it looks, or from how other versions of YAML read it.
 fn is_doubtful(text: &str, value: &Value) -> bool {
     match value {
         Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
@@ -420,7 +420,7 @@ fn is_doubtful(text: &str, value: &Value) -> bool {
         },
         Value::Bool(truth) => truth.to_string() != text,
         Value::String(word) => {
-            // Single letters are named in the standard of that time, and read so by next to nobody.
+            // The old standard also lists single letters, but almost no parser reads them so.
             matches!(word.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off")
         }
         _ => false,
@@ -428,7 +428,7 @@ fn is_doubtful(text: &str, value: &Value) -> bool {
 }
 
 fn too_large(text: &str) -> String {
-    // Not the number itself: it may be a secret that somebody wrote.
+    // Not the number itself: it may be a secret.
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    format!("a number of {digits} digits is too large; put it in quotes if it is a text")
+    format!("a number with {digits} digits is too large; put it in quotes if it is a string")
 }

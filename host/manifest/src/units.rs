@@ -1,13 +1,13 @@
 //! Durations and sizes as manifests write them.
 use watchbell_contract::Duration;
 
-/// No duration is longer: ten years.
+/// The longest duration: ten years.
 pub(crate) const DURATION_MAX: Duration = Duration::from_hours(24 * 3660);
 
 const UNITS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
-/// `90s`, `5m`, `1h30m`. Beyond what fits, the longest there is.
+/// `90s`, `5m`, `1h30m`. Saturates at the maximum.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut total = 0_u64;
     let mut rest = text;
@@ -24,7 +24,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(Duration(total))
 }
 
-/// `64MiB`, in bytes. Beyond what fits, the most there is.
+/// `64MiB`, in bytes. Saturates at the maximum.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -41,7 +41,7 @@ pub(crate) fn size(text: &str) -> Option<u64> {
     Some(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(factor))
 }
 
-/// What somebody who wrote `5 minutes` or `1 h 30` meant.
+/// What was probably meant by `5 minutes` or `1 h 30`.
 pub(crate) fn meant_duration(text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
     let mut out = String::new();
@@ -62,7 +62,7 @@ pub(crate) fn meant_duration(text: &str) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// What somebody who wrote `64 MB` meant.
+/// What was probably meant by `64 MB`.
 pub(crate) fn meant_size(text: &str) -> Option<String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

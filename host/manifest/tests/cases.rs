@@ -1,9 +1,9 @@
-//! Every folder below `tests/cases/manifest` is a bundle, and says what loading it must tell.
+//! Every folder below `tests/cases/manifest` is a bundle with the report that loading it must give.
 //!
 //! - Manifests and `environments/` as in `rules/`; without `environments/default.yaml` a small one is used.
 //! - A second environment in the folder is the one that is loaded.
 //! - `expected.err` holds the report, `expected.out` the rendered rules of a bundle that loads.
-//! - `BLESS=1 cargo test -p watchbell-manifest` accepts what is told now.
+//! - `BLESS=1 cargo test -p watchbell-manifest` accepts the current output.
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), folders.into_iter().map(trial).collect()).exit_code()
 }
 
-/// Whether the case tells what it expects.
+/// Whether the case gives the expected output.
 fn holds(case: &Path, bless: bool) -> Result<(), Failed> {
     let (told, name) = tell(case);
     let other = if name == "expected.err" { "expected.out" } else { "expected.err" };
@@ -52,7 +52,7 @@ fn holds(case: &Path, bless: bool) -> Result<(), Failed> {
     Err(format!("{}/{name}:\n{diff}\n{accept}", case.display()).into())
 }
 
-/// What loading the case tells, and the file that expects it.
+/// The output of loading the case, and the file with the expected output.
 fn tell(case: &Path) -> (String, &'static str) {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("rules");

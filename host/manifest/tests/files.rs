@@ -1,4 +1,5 @@
-//! Files that no repository should hold: too large, not text, links in a circle. Made here, told as a user reads it.
+//! Files that no repository should contain: too large, not text, link loops. The tests create them and check the
+//! report.
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -76,9 +77,9 @@ fn links_in_a_circle_are_told() {
     symlink(root.path().join("self.yaml"), root.path().join("self.yaml")).unwrap();
     assert_eq!(
         told(root.path(), "default"),
-        "error: rules/self.yaml: is a symbolic link that leads back to itself\n\n\
+        "error: rules/self.yaml: is a symbolic link loop\n\n\
          hint: remove the link\n\n\
-         error: rules/web/again: is a link to a folder that holds it\n\n\
+         error: rules/web/again: is a link to a folder that contains it\n\n\
          hint: remove the link; a folder of rules must not contain itself"
     );
 }
@@ -135,7 +136,7 @@ fn a_folder_of_rules_that_is_not_there_is_one_fault_with_a_way_out() {
     assert_eq!(
         told(&root.path().join("nowhere"), "default"),
         "error: rules: cannot be read: no such file or directory\n\n\
-         hint: run this where it lies, or name another: the folder of rules is given by `--rules DIR`"
+         hint: run this in its parent folder, or pass another folder of rules with `--rules DIR`"
     );
     fs::remove_file(root.path().join("environments/default.yaml")).unwrap();
     let told = told(root.path(), "default");

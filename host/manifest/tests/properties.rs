@@ -1,4 +1,4 @@
-//! What must hold for any text at all.
+//! Properties that hold for any text.
 use std::fs;
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn write(root: &Path, rule: &str, environment: &str) {
     fs::write(root.join("rule.yaml"), rule).unwrap();
 }
 
-/// The text with a piece cut out at one place and another put in.
+/// The text with one piece replaced by another.
 fn mutated(text: &'static str) -> impl Strategy<Value = String> {
     let marks =
         "[@:{}\\[\\]\"'|>&*!%#,\n\t\\- ]{0,6}|.{0,12}|@@[a-zA-Z.]{1,8}@@|[0-9]{1,30}|(true|null|~|<<)";
@@ -53,7 +53,7 @@ fn lines(text: &str) -> u32 {
 }
 
 proptest! {
-    // A failure prints its input; a file of seeds beside the test would be one more thing to keep.
+    // A failure prints its input, so no file of seeds is needed.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
@@ -73,7 +73,7 @@ proptest! {
                 Ok(bundle) => prop_assert_eq!(bundle.rules.len(), 1),
                 Err(report) => {
                     for fault in &report.diagnostics {
-                        // Places lie within the file that they name; what is missing may lie just after its end.
+                        // Positions are within the file that they name; a missing part may be just after its end.
                         let lines = lines(rule).max(lines(environment));
                         prop_assert!(fault.place.line <= lines + 1, "{fault}");
                     }
@@ -106,9 +106,9 @@ proptest! {
         let environment = "clusters: { main: { nodes: [\"http://127.0.0.1:9200\"] } }\n\
                            destinations: { ops-chat: { use: slack, url: \"http://127.0.0.1:9300/chat\" } }\n\
                            tokens: { T: t }\n";
-        // A value that reads as a number or a word of YAML is one; here it is to be text.
+        // A value that reads as a number or a YAML keyword would be one; here it must be a string.
         let value = format!("v{value}");
-        // A title is a template, where braces mean something.
+        // A title is a template, in which braces have a meaning.
         prop_assume!(!value.contains('{'));
         let bundle = try_load(rule, environment, &[("T".into(), value.clone())])
             .map_err(|report| TestCaseError::fail(report.to_string()))?;

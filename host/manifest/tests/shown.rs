@@ -1,4 +1,4 @@
-//! What texts show and nothing has, told with its place.
+//! Fields that texts show but nothing has are reported with their positions.
 use std::fs;
 
 use watchbell_manifest::{Bundle, Fields, KnownDocuments, Options, load, unknown};
@@ -46,7 +46,7 @@ fn bundle(rule: &str) -> Bundle {
     load(place.path(), &options, &fake::Fake).unwrap_or_else(|report| panic!("{report}"))
 }
 
-/// Without the folder that a test is in.
+/// Without the test's folder.
 fn told(bundle: &Bundle, known: Option<&KnownDocuments>) -> Vec<String> {
     let warnings = unknown(bundle, &|_| known.cloned());
     warnings
@@ -69,8 +69,8 @@ const DETAILS: [&str; 3] = [
     "default.yaml:9:14 `destinations.tickets.params.body.who`: `label.hots` is always empty: `key` of rule `spiking` \
      does not name it (did you mean `host`?)",
     "default.yaml:10:21 `destinations.tickets.params.body.was.$if`: `details.refrence` is always empty: `spike` does \
-     not tell it (did you mean `reference`?)",
-    "rule.yaml:8:10 `alert.title`: `details.curent` is always empty: `spike` does not tell it (did you mean `current`?)",
+     not report it (did you mean `reference`?)",
+    "rule.yaml:8:10 `alert.title`: `details.curent` is always empty: `spike` does not report it (did you mean `current`?)",
 ];
 
 #[test]
@@ -82,19 +82,19 @@ fn what_no_document_has_is_told_with_its_place_and_a_near_name() {
         [
             DETAILS[0],
             DETAILS[1],
-            "default.yaml:10:52 `destinations.tickets.params.body.was.$then`: `document.user.nmae`: no document of the \
-             tests has it (did you mean `user.name`?)",
+            "default.yaml:10:52 `destinations.tickets.params.body.was.$then`: `document.user.nmae`: no test document \
+             has it (did you mean `user.name`?)",
             DETAILS[2],
-            "rule.yaml:11:10 `alert.body`: `document.user.nmae`: no document of the tests has it (did you mean \
+            "rule.yaml:11:10 `alert.body`: `document.user.nmae`: no test document has it (did you mean \
              `user.name`?)",
-            "rule.yaml:11:59 `alert.body`: `document.mesage`: no document of the tests has it (did you mean `message`?)",
+            "rule.yaml:11:59 `alert.body`: `document.mesage`: no test document has it (did you mean `message`?)",
         ]
     );
     let known = documents(&["user.name", "message"], true);
     assert!(
         told(&bundle, Some(&known)).contains(
-            &"rule.yaml:12:8 `alert.body`: `document.tags`: no document of the tests and no mapping has it (give a \
-              document of the tests this field, or take it out of the text)"
+            &"rule.yaml:12:8 `alert.body`: `document.tags`: no test document and no mapping has it (add the \
+              field to a test document, or remove it from the text)"
                 .to_owned()
         ),
         "{:?}",

@@ -16,7 +16,7 @@ use crate::guest::Guest;
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 
-/// An alerter, compiled and linked. Cheap to clone; deliveries share nothing but code.
+/// An alerter, compiled and linked. Cheap to clone; deliveries share only code.
 #[derive(Clone)]
 pub struct AlerterModule(pub(crate) Arc<Compiled>);
 
@@ -51,7 +51,7 @@ impl AlerterModule {
     /// Checks a destination's parameters (a JSON object that the product's schema allows). Does no IO.
     ///
     /// # Errors
-    /// The inner error is the module's verdict on the parameters, the outer one a failure of the module itself.
+    /// The inner error is the module's verdict on the parameters; the outer one is a failure of the module itself.
     pub fn prepare(&self, product: &str, params: &str) -> Result<Result<(), Vec<Fault>>, RunError> {
         let work = async {
             let mut guest = self.0.instance(&Limits::default(), None).await?;
@@ -65,13 +65,14 @@ impl AlerterModule {
     /// Delivers one message.
     ///
     /// - `product`: one of `about().products`.
-    /// - Call it on a tokio runtime. The guest computes on threads that may block, never on the task that polls; while
-    ///   it waits for its receiver it holds no thread, and its clock stands still. Waiting ends with the destination's
+    /// - Call it on a tokio runtime. The guest computes on threads that may block, never on the task that polls. While
+    ///   it waits for its receiver it occupies no thread, and its clock is stopped. Waiting ends with the destination's
     ///   timeout.
-    /// - What the module wrote goes to the log, as warnings after a fault.
+    /// - The module's log lines go to the log, as warnings after a fault.
     ///
     /// # Errors
-    /// The inner error is the alerter's own word, the outer one a failure of the module itself, with its lines.
+    /// The inner error is the alerter's own refusal; the outer one is a failure of the module itself, with its log
+    /// lines.
     pub async fn deliver(
         &self,
         product: &str,
@@ -91,7 +92,7 @@ impl AlerterModule {
             let state = guest.store.data_mut();
             let interrupted = state.http.as_ref().is_some_and(|access| access.interrupted);
             let outcome = match outcome {
-                // The alerter knows that it has no answer; only the host knows that a request went out before.
+                // The alerter only knows that it has no response; the host knows whether a request was sent.
                 Err(Refusal::Unavailable { reason, retry_after }) if interrupted => {
                     Err(Refusal::Unanswered { reason, retry_after })
                 }
@@ -116,8 +117,8 @@ impl AlerterModule {
     }
 }
 
-/// Polls `work` on threads that may block, each time it has something to do; in between it holds none. On a task of the
-/// runtime, a guest that computes would hold up whatever else the worker serves.
+/// Polls `work` on threads that may block, and occupies none in between. On a task of the runtime, a computing guest
+/// would delay everything else on that worker.
 async fn off_the_workers<T: Send + 'static>(
     work: impl Future<Output = Result<T, RunError>> + Send + 'static,
 ) -> Result<T, RunError> {
@@ -139,7 +140,7 @@ async fn off_the_workers<T: Send + 'static>(
     }
 }
 
-/// Remembers a wake that comes before anyone waits for it.
+/// Remembers a wake-up that arrives before anyone waits for it.
 struct Woken(Notify);
 
 impl Wake for Woken {
@@ -191,10 +192,10 @@ impl Instance {
     }
 }
 
-/// Runs a call that never waits: without a destination, every request is answered at once.
+/// Runs a call that never waits: without a destination, every request fails at once.
 pub(crate) fn without_waiting<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     futures::FutureExt::now_or_never(work)
-        .unwrap_or_else(|| Err(failed("the alerter waited where nothing is to be waited for".into())))
+        .unwrap_or_else(|| Err(failed("the alerter waited although there is nothing to wait for".into())))
 }
 
 fn failed(why: String) -> RunError {

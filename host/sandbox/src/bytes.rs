@@ -19,8 +19,8 @@ impl fmt::Display for Size {
     }
 }
 
-/// A copy of at most `bytes_max` bytes of `text`, whole characters, with a mark where it was cut. A copy, for what is
-/// cut off must not stay in memory.
+/// A copy of at most `bytes_max` bytes of `text`, in whole characters, with an ellipsis where it was cut. It is a copy
+/// so that the rest does not stay in memory.
 pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text.to_owned();

@@ -1,4 +1,5 @@
-//! Compiled modules on disk, by the module's digest and the engine's settings, where only this user may write.
+//! Compiled modules on disk, keyed by the module's digest and the engine's settings, in a folder that only this user
+//! may write to.
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -8,10 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::os;
 
-/// An entry: this, the SHA-256 of the rest, the rest. wasmtime checks who wrote an entry, but not that it is whole.
+/// The header of an entry, followed by the SHA-256 of the rest and the rest. wasmtime checks which version wrote an
+/// entry, but not that it is intact.
 const MAGIC: &[u8; 8] = b"wbcache1";
 const HEAD_BYTES: usize = MAGIC.len() + 32;
-/// What all entries take together; the oldest make room. Every new version of a module or of this program adds some.
+/// The maximum size of all entries; the oldest are removed first. Every new version of a module or of this program adds
+/// some.
 pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
 
 pub(crate) struct Cache {
@@ -21,21 +24,21 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// `None` where the folder cannot be had or is not private: whoever may write to it could run machine code in
+    /// `None` if the folder cannot be created or is not private: anyone who can write to it could run machine code in
     /// this process.
     pub(crate) fn open(folder: &Path, engine: String, bytes_max: u64) -> Option<Self> {
         match private(folder) {
             Ok(()) => Some(Self { folder: folder.to_owned(), engine, bytes_max }),
             Err(error) => {
                 let folder = folder.display();
-                tracing::warn!(%folder, %error, "compiled modules are not kept: every start compiles them again");
+                tracing::warn!(%folder, %error, "compiled modules are not cached: every start compiles them again");
                 None
             }
         }
     }
 
-    /// The compiled form of the module with this digest. An entry that is damaged, or that others may have written,
-    /// counts as none.
+    /// The compiled form of the module with this digest. Damaged entries, and those that others may have written, are
+    /// ignored.
     pub(crate) fn get(&self, digest: &str) -> Option<Vec<u8>> {
         let path = self.path(digest);
         let entry = match own(&path) {
@@ -43,7 +46,7 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
                 let path = path.display();
-                tracing::warn!(%path, %error, "a compiled module is not trusted and is made again");
+                tracing::warn!(%path, %error, "a cached module is not trusted and will be compiled again");
                 return None;
             }
         };
@@ -51,21 +54,21 @@ impl Cache {
             && entry.starts_with(MAGIC)
             && entry[MAGIC.len()..HEAD_BYTES] == Sha256::digest(&entry[HEAD_BYTES..])[..];
         if !whole {
-            tracing::warn!(path = %path.display(), "a compiled module is damaged and is made again");
+            tracing::warn!(path = %path.display(), "a cached module is damaged and will be compiled again");
             return None;
         }
         Some(entry)
     }
 
-    /// The compiled code in what `get` gave.
+    /// The compiled code in an entry from `get`.
     pub(crate) fn code(entry: &[u8]) -> &[u8] {
         &entry[HEAD_BYTES..]
     }
 
-    /// Keeps `code`. A failure costs only the next start's time.
+    /// Stores `code`. A failure only makes the next start slower.
     pub(crate) fn put(&self, digest: &str, code: &[u8]) {
         if let Err(error) = self.write(digest, code) {
-            tracing::warn!(folder = %self.folder.display(), %error, "a compiled module could not be kept");
+            tracing::warn!(folder = %self.folder.display(), %error, "a compiled module could not be cached");
         }
     }
 
@@ -78,12 +81,12 @@ impl Cache {
         self.make_room()
     }
 
-    /// Removes the entries written longest ago, and what interrupted writes left, until the rest fits.
+    /// Removes leftovers of interrupted writes, and the oldest entries until the rest fits.
     fn make_room(&self) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // Another process may have removed it meanwhile.
+            // Another process may have removed it in the meantime.
             if let Ok(found) = entry.metadata()
                 && found.is_file()
             {
@@ -92,7 +95,7 @@ impl Cache {
         }
         entries.sort_unstable();
         let mut total: u64 = entries.iter().map(|(.., bytes)| bytes).sum();
-        // The newest stays, whatever its size: it is in use.
+        // The newest is kept, whatever its size: it is in use.
         entries.pop();
         for (_, path, bytes) in entries {
             if total <= self.bytes_max {
@@ -109,8 +112,8 @@ impl Cache {
     }
 }
 
-/// The content of a file that only this user can have written. What is looked at is the open file, not its name, which
-/// could be exchanged in between.
+/// The content of a file that only this user can have written. The checks use the open file, not its name, which could
+/// be replaced in between.
 fn own(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let found = file.metadata()?;
@@ -140,7 +143,7 @@ fn private(folder: &Path) -> io::Result<()> {
         return refuse("it belongs to another user");
     }
     if found.mode() & 0o077 != 0 {
-        return refuse("others may use it: `chmod 700` it");
+        return refuse("other users have access to it: run `chmod 700` on it");
     }
     Ok(())
 }
@@ -164,7 +167,7 @@ mod tests {
         let path = cache.path("a");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert_eq!(cache.get("a"), None);
-        // Made again, it is this user's alone.
+        // Created again, it belongs to this user only.
         cache.put("a", b"code");
         assert!(cache.get("a").is_some());
         let elsewhere = folder.path().join("elsewhere");

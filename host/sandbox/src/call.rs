@@ -1,4 +1,4 @@
-//! One call into a module: its clock runs, and what ended it gets a name.
+//! One call into a module: runs its clock, and classifies how the call ended.
 use std::time::Duration;
 
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
@@ -7,16 +7,16 @@ use crate::fault::{GuestFault, RunError};
 use crate::guest::{Guest, MemoryRefused, TableRefused};
 use crate::limits::{FRAMES_MAX, Limits, NAME_BYTES_MAX, TABLE_ELEMENTS_MAX};
 
-/// A store for one run, with every limit in place.
+/// A store for one run, with all limits set.
 pub(crate) fn store(engine: &Engine, tick: Duration, limits: &Limits, guest: Guest) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| guest);
-    // Counted in the host's own layout, which is larger than the guest's: what passes here is measured afterwards.
+    // Counted in the host's layout, which is larger than the guest's; the actual size is checked afterwards.
     store
         .set_hostcall_fuel(limits.output_bytes_max.saturating_mul(4).saturating_add(limits.memory_bytes_max));
     store.epoch_deadline_callback(move |store| match store.data().clock.left() {
         Duration::ZERO => Err(TimeIsUp.into()),
-        // The ticks counted while the host worked, or while the thread had no processor, were not the guest's.
+        // Ticks while the host worked, or while the thread was not scheduled, do not count for the guest.
         left => Ok(UpdateDeadline::Continue(ticks(left, tick))),
     });
     store
@@ -43,16 +43,16 @@ pub(crate) fn leave<T>(
     outcome.map_err(|error| fault(&error, store.data(), at))
 }
 
-/// What failed, which tells whose fault an error without a type is.
+/// What failed; it decides whose fault an untyped error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Making the instance.
     Start,
-    /// Calling it, and reading what it returned.
+    /// Calling it and reading its result.
     Call,
 }
 
-/// The error of a run that ends here, with all that is known of it.
+/// The error of a run that ends here, with its log and its time.
 pub(crate) fn end(store: &mut Store<Guest>, fault: GuestFault) -> RunError {
     let guest_time = store.data().clock.used();
     let logs = store.data_mut().logs.take();
@@ -75,14 +75,14 @@ fn fault(error: &wasmtime::Error, guest: &Guest, at: Step) -> GuestFault {
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return GuestFault::Host(
-            "all places for running modules are taken; fewer runs at a time would help".into(),
+            "all module instances are in use; reduce the number of concurrent runs".into(),
         );
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, error.downcast_ref::<WasmBacktrace>(), guest);
     }
     let message = error.root_cause().to_string();
-    // wasmtime keeps this error's type to itself.
+    // wasmtime does not export this error's type.
     if message.contains("fuel allocated for hostcalls") {
         return GuestFault::OutputTooLarge { limit: guest.output_bytes_max };
     }
@@ -97,7 +97,7 @@ fn trapped(trap: Trap, backtrace: Option<&WasmBacktrace>, guest: &Guest) -> Gues
     match (trap, panic) {
         (Trap::UnreachableCodeReached, Some(panic)) => panic,
         (Trap::StackOverflow, _) => {
-            // All frames are alike: the innermost few tell who calls itself.
+            // All frames are alike: the innermost few show which function recurses.
             let mut frames = frames(backtrace);
             frames.truncate(2);
             GuestFault::StackOverflow { frames }
@@ -110,7 +110,7 @@ fn trapped(trap: Trap, backtrace: Option<&WasmBacktrace>, guest: &Guest) -> Gues
     }
 }
 
-/// Reads the text of a panic: `panicked at src/lib.rs:7: message`, or with a line break as Rust's own hook writes it.
+/// Parses a panic message: `panicked at src/lib.rs:7: message`, or with a line break, as Rust's own hook writes it.
 fn panicked(line: &str) -> Option<GuestFault> {
     if let Some(message) = line.strip_prefix("panicked: ") {
         return Some(GuestFault::Panic { message: message.trim().to_owned(), location: None });
@@ -135,7 +135,7 @@ fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<String> {
         });
         let before = named.len();
         named.extend(inlined);
-        // A function's entry has no line of its own; its other frames tell more than a mangled name.
+        // A function's entry has no line; its other frames are more useful than a mangled name.
         if named.len() == before && !frame.func_name().is_some_and(|name| name.starts_with("_")) {
             named.push(
                 frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_owned),
@@ -146,7 +146,8 @@ fn frames(backtrace: Option<&WasmBacktrace>) -> Vec<String> {
     named.iter().map(|name| crate::bytes::shortened(name, NAME_BYTES_MAX)).collect()
 }
 
-/// A source path from its crate's `src` on, else the file alone: where it was built tells an operator nothing.
+/// A source path from the crate's `src` on, otherwise only the file name: the build machine's path does not help an
+/// operator.
 fn shortened(path: &str) -> &str {
     match path.rfind("/src/") {
         Some(at) => &path[at + 1..],

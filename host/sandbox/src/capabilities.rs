@@ -1,4 +1,4 @@
-//! What a module may import besides the contract's types, in one list.
+//! The list of everything that a module may import besides the contract's types.
 pub(crate) mod log; // lines for the host's log
 pub(crate) mod http; // requests to the destination that an alerter delivers to
 
@@ -10,8 +10,8 @@ use wasmtime::component::Linker;
 use crate::guest::Guest;
 use crate::kind::Kind;
 
-/// Everything a module may import. A line here, and the room that it names, give a capability its entry in the linker,
-/// its place in `plugin inspect`, in refusals and in the reference.
+/// Everything that a module may import. An entry here and the module that it names add a capability to the linker, to
+/// `plugin inspect`, to refusals and to the reference.
 pub(crate) const CAPABILITIES: &[Capability] = &[
     Capability {
         name: "log",
@@ -31,7 +31,7 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
     },
 ];
 
-/// An interface of the contract that the host serves.
+/// An interface of the contract that the host provides.
 #[derive(Clone, Copy)]
 pub struct Capability {
     /// The interface's name: `http` for `watchbell:plugin/http`.
@@ -40,17 +40,17 @@ pub struct Capability {
     pub summary: &'static str,
     /// The kinds of modules that may import it.
     pub kinds: &'static [Kind],
-    /// How much of it one run or one delivery may use, by default.
+    /// The default limits of one run or one delivery.
     pub limits: fn() -> String,
-    /// Interfaces of others that modules import for the same purpose, by the beginning of their names, and what to
-    /// tell their authors.
+    /// Prefixes of foreign interfaces that modules import for the same purpose, each with a hint for the module's
+    /// author.
     pub(crate) instead_of: &'static [(&'static str, &'static str)],
-    /// Serves it, in each version of the contract.
+    /// Adds it to a linker, in each version of the contract.
     link: fn(&mut Linker<Guest>) -> wasmtime::Result<()>,
 }
 
 impl Capability {
-    /// Those that modules of `kind` may import.
+    /// The capabilities that modules of `kind` may import.
     pub(crate) fn of(kind: Kind) -> impl Iterator<Item = &'static Self> {
         CAPABILITIES.iter().filter(move |capability| capability.kinds.contains(&kind))
     }
@@ -70,7 +70,7 @@ impl PartialEq for Capability {
 
 impl Eq for Capability {}
 
-/// Serves modules of `kind` what they may import, and nothing else.
+/// Adds what modules of `kind` may import, and nothing else.
 pub(crate) fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     for capability in Capability::of(kind) {
@@ -85,13 +85,13 @@ mod tests {
 
     use super::*;
 
-    /// The page of the reference, made of the list.
+    /// The reference page, generated from the list.
     fn reference() -> String {
         let mut page = String::from(
             "# What a plugin may import\n\n\
-             A plugin is a WebAssembly component. It imports interfaces of the package `watchbell:plugin` and nothing else: no\n\
-             clock, no randomness, no file, no network, no WASI. A module that imports more is refused when it is loaded, with\n\
-             the name of what it imports and what to do instead. `watchbell plugin inspect MODULE` shows what a module imports.\n\n\
+             A plugin is a WebAssembly component. It may import interfaces of the package `watchbell:plugin` and nothing else:\n\
+             no clock, no randomness, no files, no network, no WASI. A module that imports anything else is refused when it is\n\
+             loaded; the error names the import and what to do instead. `watchbell plugin inspect MODULE` shows the imports.\n\n\
              | interface | for | a plugin may | limits, by default |\n|---|---|---|---|\n",
         );
         for Capability { name, summary, kinds, limits, .. } in CAPABILITIES {
@@ -100,7 +100,7 @@ mod tests {
             writeln!(page, "| `watchbell:plugin/{name}` | {kinds} | {summary} | {limits} |").unwrap();
         }
         page.push_str(
-            "\nThis page is made of the host's list of capabilities: `BLESS=1 cargo test -p watchbell-sandbox` writes it anew.\n",
+            "\nThis page is generated from the host's list of capabilities: `BLESS=1 cargo test -p watchbell-sandbox` regenerates it.\n",
         );
         page
     }
@@ -112,7 +112,7 @@ mod tests {
             std::fs::write(path, reference()).unwrap();
         }
         let page = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(page, reference(), "BLESS=1 cargo test -p watchbell-sandbox writes it anew");
+        assert_eq!(page, reference(), "BLESS=1 cargo test -p watchbell-sandbox regenerates it");
     }
 
     #[test]

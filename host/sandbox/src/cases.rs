@@ -1,4 +1,4 @@
-//! The SDK's cases on a component: what a rule's own tests run natively, evaluated in the sandbox.
+//! Runs the SDK's cases on a component in the sandbox; a rule's own tests run the same cases natively.
 use watchbell_contract as contract;
 use watchbell_sdk::testing::{Answer, Call, Runner};
 use watchbell_sdk::wire::types as wire;
@@ -9,7 +9,7 @@ use watchbell_sdk::{
 
 use crate::{GuestFault, Limits, RuleModule, RunError};
 
-/// Runs a case's windows on the component, each in a fresh instance, within the limits of the product.
+/// Runs a case's windows on the component, each in a fresh instance, within the default limits.
 #[derive(Debug)]
 pub struct CaseRunner<'m> {
     module: &'m RuleModule,

@@ -1,12 +1,12 @@
-//! How long a module has computed.
+//! Measures a module's own CPU time.
 use std::time::Duration;
 
 use crate::os;
 
-/// The guest's own time: it runs while the guest computes and stands while the host works for it.
+/// The guest's own time: it runs while the guest computes and stops while the host works for it.
 ///
-/// The guest is never moved between threads while it computes, only while it waits in a host call, so that the
-/// thread's computing time is the guest's.
+/// The guest moves between threads only while it waits in a host call, never while it computes. So the thread's CPU
+/// time is the guest's.
 pub(crate) struct GuestClock {
     budget: Duration,
     used: Duration,

@@ -1,6 +1,6 @@
-//! The versions of the plugin contract that this host speaks, each an adapter between generated types and the host's
-//! nouns. Types never change inside a version: a new one is a folder and a line here, and the old ones stay.
-mod exports; // what the host calls of a module of any version
+//! The versions of the plugin contract that this host supports, each an adapter between generated types and the host's
+//! types. Types never change within a version: a new version adds a folder and a line here, and the old ones stay.
+mod exports; // the calls that the host makes, for any version
 pub(crate) mod v0_1;
 
 pub(crate) use exports::{AlerterExports, AlerterInstance, Contract, RuleExports, RuleInstance};
@@ -9,7 +9,7 @@ use crate::versions;
 
 const CONTRACTS: &[Contract] = &[v0_1::CONTRACT];
 
-/// The contract that a module of `version` (`0.1.2`) is called by.
+/// The adapter for modules of `version` (`0.1.2`).
 pub(crate) fn contract(version: &str) -> Option<&'static Contract> {
     let track = versions::track(version);
     CONTRACTS.iter().find(|contract| contract.version == track)

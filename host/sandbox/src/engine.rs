@@ -1,4 +1,4 @@
-//! The engine: compiler, pool of instances, and the thread whose ticks end guests that compute too long.
+//! The engine: the compiler, the instance pool, and the ticker thread that ends guests that compute too long.
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use wasmtime::{
 
 use crate::limits::{STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
 
-/// How a sandbox is set up. The default is right for production, but for the folder.
+/// The configuration of a sandbox. The default is right for production, except for the folder.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where compiled modules are kept, 1 GiB of them at most. Created with mode 0700; one that others may write to is
-    /// not used.
+    /// The cache folder for compiled modules, at most 1 GiB. Created with mode 0700; a folder that others may write to
+    /// is not used.
     pub cache_dir: Option<PathBuf>,
-    /// How often running guests are looked at: limits on time are exact to one tick.
+    /// How often running guests are checked: time limits are exact to one tick.
     pub tick: Duration,
-    /// Runs at the same time for which memory is set aside (address space, not memory itself). Fewer where address
-    /// space is short; 0: none is, and each run maps its own.
+    /// The number of concurrent runs for which address space is reserved (not memory). It is reduced if address space
+    /// is short; with 0 nothing is reserved, and each run maps its own.
     pub pool_instances: u32,
-    /// A larger module is refused.
+    /// The maximum size of a module.
     pub module_bytes_max: usize,
 }
 
@@ -35,18 +35,18 @@ impl Default for Config {
     }
 }
 
-/// A component in JavaScript is 12 MB, one in Python 18 MB.
+/// A JavaScript component has 12 MB, a Python component 18 MB.
 pub(crate) const MODULE_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    #[error("the WebAssembly engine cannot be set up: {0}")]
+    #[error("cannot set up the WebAssembly engine: {0}")]
     Engine(String),
-    #[error("no thread for the sandbox's clock")]
+    #[error("cannot start the thread of the sandbox's clock")]
     Ticker(#[source] std::io::Error),
 }
 
-/// Sets up an engine and its ticker. The second value tells whether instances come from a pool.
+/// Sets up an engine and its ticker. The second value says whether instances come from a pool.
 pub(crate) fn open(config: &Config) -> Result<(Engine, bool), SandboxError> {
     let (engine, pooled) = pooled_or_not(config.pool_instances)?;
     tick(engine.weak(), config.tick)?;
@@ -72,19 +72,19 @@ fn settings() -> wasmtime::Config {
     let mut settings = wasmtime::Config::new();
     settings
         .epoch_interruption(true)
-        // No component here is concurrent in itself; without it a call costs a third.
+        // No component here uses concurrency; without it a call costs a third.
         .concurrency_support(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .max_wasm_stack(STACK_BYTES_MAX)
         .async_stack_size(2 * STACK_BYTES_MAX)
-        // The same rows give the same finding on every machine.
+        // The same rows must give the same finding on every machine.
         .relaxed_simd_deterministic(true);
     settings
 }
 
 fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
-    // An encoded component has two small instances beside its module.
+    // An encoded component has two small instances besides its module.
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(4))
         .total_memories(instances)
@@ -92,10 +92,10 @@ fn pool(instances: u32) -> InstanceAllocationStrategy {
         .total_stacks(instances)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_unused_warm_slots(32)
-        // What a light run dirties: less would fault its pages in anew each time, more would be cleared for nothing.
+        // As much as a light run dirties: less would fault pages in each time, more would clear pages for nothing.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10)
-        // Where the kernel tells which pages a run wrote to, those alone are put back, wherever they lie.
+        // If the kernel reports which pages a run wrote to, only those are reset, wherever they are.
         .pagemap_scan(Enabled::Auto);
     InstanceAllocationStrategy::Pooling(pool)
 }
@@ -106,7 +106,10 @@ fn tick(engine: EngineWeak, every: Duration) -> Result<(), SandboxError> {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            #[expect(clippy::disallowed_methods, reason = "the sandbox's own clock, beneath the shell's")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the sandbox's own clock, independent of the shell's"
+            )]
             thread::sleep(every);
         }
     };

@@ -1,4 +1,4 @@
-//! Why a run failed, in an operator's words: each limit by its name and the manifest key that raises it.
+//! Why a run failed, for operators: each limit is named together with the manifest key that raises it.
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::bytes::Size;
 use crate::capabilities::log::LogLine;
 use crate::limits::STACK_BYTES_MAX;
 
-/// A run or delivery that the module did not survive, and what it wrote to its log before.
+/// A failed run or delivery, with the module's log lines.
 #[derive(Debug)]
 pub struct RunError {
     pub fault: GuestFault,
@@ -24,48 +24,48 @@ pub enum GuestFault {
     #[error("the module trapped: {message}{}", Frames(frames))]
     Trap {
         message: String,
-        /// Innermost first, `function at file:line` where the module has names.
+        /// Innermost first, as `function at file:line` if the module has names.
         frames: Vec<String>,
     },
     #[error("the module panicked{}: {message}", At(location))]
     Panic { message: String, location: Option<String> },
     #[error(
-        "the module computed longer than it may (limits.time: {}); raise the limit, or give the rule less to do",
+        "the module exceeded its time limit (limits.time: {}); raise the limit, or give the rule less to do",
         watchbell_contract::Duration::from(*limit)
     )]
     OutOfTime { limit: Duration },
     #[error(
-        "the module needs more memory than it may have (limits.memory: {}); raise the limit, or let the rule keep less",
+        "the module exceeded its memory limit (limits.memory: {}); raise the limit, or let the rule keep less",
         Size(*limit)
     )]
     OutOfMemory { limit: usize },
     #[error(
-        "the module's call stack is deeper than {}, which is fixed: does a function call itself without end?{}",
+        "the module's call stack exceeded {}, which is fixed: does a function recurse without end?{}",
         Size(STACK_BYTES_MAX),
         Frames(frames)
     )]
     StackOverflow { frames: Vec<String> },
     #[error(
-        "the module returned more than it may (limits.output: {}); raise the limit, or report fewer signals",
+        "the module exceeded its output limit (limits.output: {}); raise the limit, or report fewer signals",
         Size(*limit)
     )]
     OutputTooLarge { limit: usize },
     #[error(
-        "the module returned {count} signals, more than the {limit} of one run; let the rule report less, or give it a smaller window"
+        "the module returned {count} signals, more than the {limit} allowed per run; let the rule report less, or use a smaller window"
     )]
     TooManySignals { count: usize, limit: usize },
     #[error(
-        "the module asked {count} questions, more than the {limit} of one round; give it a smaller window"
+        "the module asked {count} questions, more than the {limit} allowed per round; use a smaller window"
     )]
     TooManyQuestions { count: usize, limit: usize },
     #[error(
-        "the module's state has {}, more than it may keep (limits.state: {}); raise the limit, or let the rule keep less",
+        "the module's state has {}, more than its limit (limits.state: {}); raise the limit, or let the rule keep less",
         Size(*bytes), Size(*limit)
     )]
     StateTooLarge { bytes: usize, limit: usize },
     #[error("the module's table would have {wanted} entries, more than the {limit} allowed")]
     TableTooLarge { wanted: usize, limit: usize },
-    #[error("the module returned what the contract does not allow: {0}")]
+    #[error("the module returned a result that violates the contract: {0}")]
     BadOutput(String),
     #[error("{}", Reported(.0))]
     Problem(Problem),
@@ -74,7 +74,7 @@ pub enum GuestFault {
 }
 
 impl RunError {
-    /// Whether a smaller window may help: time, memory, output, signals, questions or state were too much.
+    /// Whether a smaller window may help: a limit on time, memory, output, signals, questions or state was exceeded.
     pub fn is_size(&self) -> bool {
         matches!(
             self.fault,
@@ -92,7 +92,7 @@ impl RunError {
         matches!(self.fault, GuestFault::Problem(Problem::State(_)))
     }
 
-    /// Whether the same call may succeed later without anything being changed.
+    /// Whether the same call may succeed later without any change.
     pub fn is_host(&self) -> bool {
         matches!(self.fault, GuestFault::Host(_))
     }
@@ -133,7 +133,7 @@ struct Reported<'a>(&'a Problem);
 impl fmt::Display for Reported<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Problem::Rows(message) => write!(f, "the rule cannot use the answer it got: {message}"),
+            Problem::Rows(message) => write!(f, "the rule cannot use the answer: {message}"),
             Problem::State(message) => write!(f, "the rule cannot read its state: {message}"),
             Problem::Other(message) => write!(f, "the rule reports: {message}"),
         }

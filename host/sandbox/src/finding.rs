@@ -1,4 +1,4 @@
-//! What a rule returned, checked before anything is built on it. Each message names the place.
+//! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
 use watchbell_contract::{AnyOf, Ask, Calc, Finding, NamedFilter, Question, Signal, Timestamp, Window};
 
@@ -29,7 +29,7 @@ pub(crate) fn check_finding(
         check_signal(signal, window, key).or_else(|what| bad(format!("signal {number}: {what}")))?;
         if signal.at < last {
             return bad(format!(
-                "signal {number}: at {}, before the one ahead of it at {}",
+                "signal {number}: at {}, earlier than the signal before it at {}",
                 signal.at.0, last.0
             ));
         }
@@ -48,7 +48,7 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
         return Err(format!("at {at}, outside the window {start} to {end}"));
     }
     if signal.until.is_some_and(|until| until < signal.at) {
-        return Err("`until` lies before `at`".into());
+        return Err("`until` is before `at`".into());
     }
     if !signal.labels.iter().map(|label| &label.name).eq(key) {
         let found: Vec<String> =
@@ -57,7 +57,7 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
     }
     let label = signal.labels.iter().filter_map(|label| label.value.as_deref()).map(str::len).max();
     let sizes = [
-        ("a label's value", label.unwrap_or(0), LABEL_BYTES_MAX),
+        ("a label value", label.unwrap_or(0), LABEL_BYTES_MAX),
         ("the summary", signal.summary.len(), SUMMARY_BYTES_MAX),
         ("the details", signal.details.len(), DETAILS_BYTES_MAX),
     ];
@@ -112,7 +112,7 @@ fn question_bytes(question: &Question) -> usize {
     ENTRY_BYTES + only_bytes(&question.only) + optional(question.filter.as_ref()) + ask
 }
 
-/// What an entry of a list counts beside its text: one that is empty or missing takes place as well.
+/// What a list entry counts in addition to its text: empty and missing entries take memory as well.
 const ENTRY_BYTES: usize = 8;
 
 fn text(text: &str) -> usize {
@@ -134,8 +134,8 @@ fn only_bytes(only: &[AnyOf]) -> usize {
     only.iter().map(any).sum()
 }
 
-/// Numbers that no JSON can carry are left out of a signal, and how many were is returned: better a message without
-/// its value than none.
+/// Removes numbers that JSON cannot represent from signals, and returns how many there were: a message without its
+/// value is better than no message.
 pub(crate) fn drop_infinities(finding: &mut Finding) -> usize {
     let mut dropped = 0;
     for signal in &mut finding.signals {
@@ -197,7 +197,7 @@ mod tests {
         let mut changed = signal(10);
         change(&mut changed);
         let text = check(vec![changed]).unwrap_err();
-        text.strip_prefix("the module returned what the contract does not allow: signal 0: ")
+        text.strip_prefix("the module returned a result that violates the contract: signal 0: ")
             .unwrap()
             .to_owned()
     }
@@ -210,11 +210,11 @@ mod tests {
     #[test]
     fn a_signal_out_of_place_is_refused() {
         assert_eq!(refused(|signal| signal.at = Timestamp(101)), "at 101, outside the window 0 to 100");
-        assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` lies before `at`");
+        assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` is before `at`");
         assert_eq!(refused(|signal| signal.labels.clear()), "labels are [], but the key is [host]");
         assert_eq!(
             check(vec![signal(9), signal(8)]).unwrap_err(),
-            "the module returned what the contract does not allow: signal 1: at 8, before the one ahead of it at 9"
+            "the module returned a result that violates the contract: signal 1: at 8, earlier than the signal before it at 9"
         );
     }
 
@@ -247,7 +247,7 @@ mod tests {
         assert!(error.is_size());
         assert_eq!(
             error.to_string(),
-            "the module returned 10001 signals, more than the 10000 of one run; let the rule report less, or give it a smaller window"
+            "the module returned 10001 signals, more than the 10000 allowed per run; let the rule report less, or use a smaller window"
         );
     }
 

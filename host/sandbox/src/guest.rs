@@ -1,4 +1,4 @@
-//! What the host keeps for one run of a module.
+//! The host's data for one run of a module.
 use wasmtime::ResourceLimiter;
 
 use crate::bytes::Size;
@@ -28,14 +28,14 @@ impl Guest {
         }
     }
 
-    /// What a call of `http` reaches.
+    /// What a call to `http` has access to.
     pub(crate) fn http(&mut self) -> HttpHost<'_> {
         HttpHost { access: self.http.as_mut(), clock: &mut self.clock }
     }
 }
 
-/// Refuses memory beyond the limit by ending the call, so that the message names the limit: a guest that is merely
-/// told "no" aborts without one.
+/// Ends the call if memory exceeds the limit, so that the message names the limit: a guest whose allocation merely
+/// fails aborts without a message.
 pub(crate) struct Memory {
     pub(crate) bytes: usize,
     bytes_max: usize,

@@ -1,4 +1,4 @@
-//! What a module says before any of it runs: its kind, its version, what it wants and gives.
+//! Reads a module without running it: its kind, version, imports and exports.
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
@@ -11,32 +11,32 @@ use crate::limits::{NAME_BYTES_MAX, PORTS_MAX};
 use crate::versions::{CONTRACT, OFFERED, is_newer, track};
 
 const PACKAGE: &str = "watchbell:plugin/";
-/// Where the SDK leaves its version.
+/// The section in which the SDK stores its version.
 const SDK_SECTION: &str = "watchbell:sdk";
-/// Where an SDK leaves the contract's version, `0.1` or `0.1.0`. Modules without it are judged by what they import and
-/// export alone.
+/// The section in which an SDK stores the contract's version, `0.1` or `0.1.0`. Modules without it are checked only by
+/// their imports and exports.
 const CONTRACT_SECTION: &str = "watchbell:contract";
 
-/// A module, as read and not run.
+/// A module, read but not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     pub kind: Kind,
     /// The version of the Rust SDK it was built with, if it was.
     pub sdk: Option<String>,
-    /// The contract's version that it exports.
+    /// The version of the contract that it exports.
     pub contract: String,
     pub imports: Vec<String>,
-    /// What the imports let it do.
+    /// What its imports let it do.
     pub capabilities: Vec<&'static Capability>,
     pub exports: Vec<String>,
     /// SHA-256, in hexadecimal.
     pub digest: String,
     pub bytes: usize,
-    /// Calls that compile, but cannot work in the sandbox.
+    /// Calls that compile but cannot work in the sandbox.
     pub misuses: Vec<Misuse>,
 }
 
-/// A call that compiles for this target, but fails when it is made.
+/// A call that compiles for this target but fails at run time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misuse {
     pub what: &'static str,
@@ -46,20 +46,22 @@ pub struct Misuse {
 /// Why a module is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadFault {
-    #[error("has {}, more than the {} a module may have", Size(*bytes), Size(*limit))]
+    #[error("has {}, more than the {} that a module may have", Size(*bytes), Size(*limit))]
     TooLarge { bytes: usize, limit: usize },
     #[error("is empty")]
     Empty,
     #[error("is not WebAssembly")]
     NotWasm,
-    #[error("is cut short at byte {at}: fetch or build it again")]
+    #[error("is truncated at byte {at}: fetch or build it again")]
     Truncated { at: u64 },
     #[error("is not valid WebAssembly at byte {at}: {message}")]
     Invalid { at: u64, message: String },
-    #[error("is compiled machine code, which nobody can check: give the `.wasm` component it was made from")]
+    #[error(
+        "is compiled machine code, which cannot be checked: use the `.wasm` component that it was compiled from"
+    )]
     Precompiled,
     #[error(
-        "is a core module, not a component{}: make it one with `wasm-tools component new`, or let `cargo xtask plugins` build it",
+        "is a core module, not a component{}: convert it with `wasm-tools component new`, or build it with `cargo xtask plugins`",
         hints(imports)
     )]
     CoreModule { imports: Vec<String> },
@@ -69,7 +71,7 @@ pub enum LoadFault {
         "build the module with a newer SDK"
     })]
     Version { built: String },
-    #[error("has more than the {PORTS_MAX} {what} a module may have")]
+    #[error("has more than the {PORTS_MAX} {what} that a module may have")]
     TooMany { what: &'static str },
     #[error("imports {}{}", listed(imports), allowance(*kind, imports))]
     Imports { kind: Kind, imports: Vec<String> },
@@ -83,13 +85,13 @@ pub enum LoadFault {
     Contract(String),
     #[error("cannot be compiled: {0}")]
     Compile(String),
-    #[error("failed when it was asked what it is: {0}")]
+    #[error("failed to describe itself: {0}")]
     Describe(crate::GuestFault),
-    #[error("says of itself what the contract does not allow: {0}")]
+    #[error("describes itself in a way that violates the contract: {0}")]
     About(String),
 }
 
-/// Reads `bytes` to the end, so that a file cut short is told as such.
+/// Reads `bytes` to the end, so that a truncated file is reported as such.
 pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, LoadFault> {
     if bytes.len() > bytes_max {
         return Err(LoadFault::TooLarge { bytes: bytes.len(), limit: bytes_max });
@@ -104,7 +106,7 @@ pub(crate) fn inspect(bytes: &[u8], bytes_max: usize) -> Result<Inspection, Load
         return Err(LoadFault::NotWasm);
     }
     let outline = Outline::read(bytes).map_err(|fault| match fault {
-        // The reader tells where the part began that is not whole; a person compares the file's length.
+        // The parser reports where the incomplete part begins; people compare the file's length.
         LoadFault::Truncated { .. } => LoadFault::Truncated { at: bytes.len() as u64 },
         fault => fault,
     })?;
@@ -140,7 +142,7 @@ struct Outline {
     contract: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// The imports again, to find one at once however many there are.
+    /// The imports as a set, for fast look-up.
     seen: HashSet<String>,
 }
 
@@ -184,7 +186,7 @@ impl Outline {
         Ok(outline)
     }
 
-    /// Takes in each name once: a core module names the same module for each of its functions.
+    /// Adds each name once: a core module names the same module for each of its functions.
     fn add_import(&mut self, name: &str) -> Result<(), LoadFault> {
         if self.seen.insert(name.to_owned()) {
             self.imports.push(name.to_owned());
@@ -192,10 +194,10 @@ impl Outline {
         at_most(self.imports.len(), "imports")
     }
 
-    /// The version it was built for, if this host does not speak it.
+    /// The version that it was built for, if this host does not support it.
     fn foreign_version(&self) -> Option<String> {
         let versions = self.imports.iter().chain(&self.exports).filter_map(|name| plugin_version(name));
-        // The SDK's own version tells nothing: it may rise while the contract stays.
+        // The SDK's own version says nothing: it can change while the contract stays the same.
         self.contract
             .as_deref()
             .into_iter()
@@ -228,7 +230,7 @@ impl Outline {
     }
 }
 
-/// A section is whatever its writer put into it: this much of it is worth showing.
+/// A section can contain anything; only this much of it is shown.
 fn version_text(section: &[u8]) -> String {
     String::from_utf8_lossy(&section[..section.len().min(64)]).trim().chars().take(32).collect()
 }
@@ -238,7 +240,7 @@ fn at_most(count: usize, what: &'static str) -> Result<(), LoadFault> {
 }
 
 fn unreadable(error: wasmparser::BinaryReaderError) -> LoadFault {
-    // wasmparser has no kind for it, only this text.
+    // wasmparser has no error kind for it, only this message.
     if error.message().starts_with("unexpected end") {
         return LoadFault::Truncated { at: error.offset() };
     }
@@ -277,27 +279,27 @@ fn allowance(kind: Kind, imports: &[String]) -> String {
     format!(": {kind} may import only {}{}", allowed.join(" and "), hints(imports))
 }
 
-const BUILT_FOR_WASI: &str = "it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)";
+const BUILT_FOR_WASI: &str = "it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)";
 
-/// Who brings in an import, and what to do instead; told once each.
+/// The cause of an import, and what to do instead; each is reported once.
 fn hints(imports: &[String]) -> String {
     const KNOWN: &[(&str, &str)] = &[
-        ("wasi:random", "a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"),
+        ("wasi:random", "a crate uses random numbers (getrandom, uuid, rand): derive them from the rows"),
         (
             "wasi:clocks",
-            "a crate reads the clock (chrono's `clock`, `Instant::now`): take the window's or the rows' times",
+            "a crate reads the clock (chrono's `clock`, `Instant::now`): use the times of the window or the rows",
         ),
         ("wasi:", BUILT_FOR_WASI),
         ("wasi_snapshot_preview1", BUILT_FOR_WASI),
         (
             "__wbindgen",
-            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off",
+            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): disable that feature",
         ),
         (
             "wbg",
-            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): turn that feature off",
+            "wasm-bindgen is linked in (getrandom's `wasm_js`, chrono's `wasmbind`): disable that feature",
         ),
-        ("env", "C code is linked in that expects a C library: use a crate in Rust alone"),
+        ("env", "C code that needs a C library is linked in: use a pure Rust crate"),
     ];
     let mut hints: Vec<&str> = Vec::new();
     for import in imports {
@@ -308,33 +310,33 @@ fn hints(imports: &[String]) -> String {
     hints.iter().map(|hint| format!("; {hint}")).collect()
 }
 
-/// Looks for the texts with which Rust's standard library fails on this target. They are linked in only where the
-/// call is.
+/// Looks for the messages with which Rust's standard library fails on this target. They are linked in only if the call
+/// is used.
 fn misuses(bytes: &[u8]) -> Vec<Misuse> {
     const KNOWN: &[(&str, Misuse)] = &[
         (
             "time not implemented on this platform",
             Misuse {
                 what: "`Instant::now` or `SystemTime::now`",
-                instead: "the window's times (`window.end`) or the rows' own",
+                instead: "use the window's times (`window.end`) or the rows' own",
             },
         ),
         (
             "failed to spawn thread",
             Misuse {
                 what: "`std::thread::spawn`",
-                instead: "keep to one thread; the host runs many rules at the same time",
+                instead: "use a single thread; the host runs many rules concurrently",
             },
         ),
         (
             "can't sleep",
-            Misuse { what: "`std::thread::sleep`", instead: "return; the host tries again by itself" },
+            Misuse { what: "`std::thread::sleep`", instead: "return; the host retries by itself" },
         ),
         (
             "operation not supported on this platform",
             Misuse {
                 what: "a file, a socket, a thread or a process of the operating system",
-                instead: "take what the contract hands in: parameters, rows, and an alerter's `http`",
+                instead: "use what the contract provides: parameters, rows, and an alerter's `http`",
             },
         ),
         (

@@ -1,19 +1,19 @@
 use std::time::Duration;
 
-/// What one run of a rule, or one delivery of an alerter, may cost. Defaults are the product's.
+/// Limits of one run of a rule, or one delivery of an alerter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The module's own computing time, over all calls of the run; time in the host does not count.
+    /// The module's own CPU time over all calls of the run; time in the host does not count.
     pub time_max: Duration,
-    /// Linear memory, all memories together.
+    /// Bytes of linear memory, all memories together.
     pub memory_bytes_max: usize,
-    /// The state that a rule returns.
+    /// Bytes of the state that a rule returns.
     pub state_bytes_max: usize,
-    /// All that a call returns beside the state.
+    /// Bytes of everything that a call returns besides the state.
     pub output_bytes_max: usize,
-    /// Further lines are counted and dropped.
+    /// Log lines of a run; further lines are counted and dropped.
     pub log_lines_max: usize,
-    /// A longer line is cut.
+    /// Bytes of a log line; longer lines are truncated.
     pub log_line_bytes_max: usize,
 }
 
@@ -30,18 +30,18 @@ impl Default for Limits {
     }
 }
 
-/// What a run's log lines take together, whatever one line may have; further lines are counted and dropped.
+/// Bytes of all log lines of a run; further lines are counted and dropped.
 pub(crate) const LOG_BYTES_MAX: usize = 8 << 20;
-/// A reason, a problem, a receipt's reference: what a module says in passing. A longer one is cut.
+/// Bytes of a message from a module: a reason, a problem, a receipt's reference. Longer ones are truncated.
 pub(crate) const TEXT_BYTES_MAX: usize = 4 << 10;
-/// A name in a message: a function's, an import's, a label's. A longer one is cut.
+/// Bytes of a name in a message: of a function, an import, a label. Longer ones are truncated.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
-/// Faults of one set of parameters; the rest is counted.
+/// Errors reported for one set of parameters; the rest are counted.
 pub(crate) const FAULTS_MAX: usize = 100;
-/// How far back a rule may ask to read before its first window.
+/// The longest history that a rule may read before its first window.
 pub(crate) const HISTORY_MAX: watchbell_contract::Duration =
     watchbell_contract::Duration::from_hours(400 * 24);
-/// How far apart a rule's checks may be.
+/// The longest interval between a rule's checks.
 pub(crate) const GRID_MAX: watchbell_contract::Duration = watchbell_contract::Duration::from_hours(7 * 24);
 /// Imports of a module, and its exports.
 pub(crate) const PORTS_MAX: usize = 1_000;
@@ -51,25 +51,25 @@ pub(crate) const SIGNALS_MAX: usize = 10_000;
 pub(crate) const QUESTIONS_MAX: usize = 64;
 /// Documents that evidence may ask for.
 pub(crate) const EVIDENCE_NEWEST_MAX: u32 = 10;
-/// One label's name or value.
+/// Bytes of a label's name or value.
 pub(crate) const LABEL_BYTES_MAX: usize = 8 << 10;
-/// A signal's summary.
+/// Bytes of a signal's summary.
 pub(crate) const SUMMARY_BYTES_MAX: usize = 16 << 10;
-/// A signal's details.
+/// Bytes of a signal's details.
 pub(crate) const DETAILS_BYTES_MAX: usize = 256 << 10;
-/// A name, version or summary in what a module says of itself.
+/// Bytes of a name, version or summary in a module's description of itself.
 pub(crate) const ABOUT_TEXT_BYTES_MAX: usize = 4 << 10;
-/// A parameter schema.
+/// Bytes of a parameter schema.
 pub(crate) const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Products of one alerter.
 pub(crate) const PRODUCTS_MAX: usize = 256;
 /// Table entries of a module: function pointers, mostly.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// Core instances of one component: the module itself and what the encoder puts around it.
+/// Core instances of one component: the module itself and what the encoder adds.
 pub(crate) const CORE_INSTANCES_MAX: usize = 50;
-/// A module's call stack. Not settable: it is part of the host's own stack.
+/// Bytes of a module's call stack. Not configurable: it is part of the host's own stack.
 pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
-/// Frames shown of a trap.
+/// Stack frames shown for a trap.
 pub(crate) const FRAMES_MAX: usize = 4;
 /// Requests of one delivery.
 pub(crate) const REQUESTS_MAX: u32 = 16;
@@ -77,5 +77,5 @@ pub(crate) const REQUESTS_MAX: u32 = 16;
 pub(crate) const REDIRECTS_MAX: u32 = 3;
 /// Headers of one request, its query parameters, its form fields.
 pub(crate) const PAIRS_MAX: usize = 256;
-/// The body of one request, as sent.
+/// Bytes of the body of one request, as sent.
 pub(crate) const REQUEST_BYTES_MAX: usize = 8 << 20;

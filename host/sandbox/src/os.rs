@@ -1,10 +1,10 @@
-//! Two things only the operating system knows, each one call without memory of ours behind it but a struct on the stack.
+//! Two system calls. Neither keeps memory of ours; at most a struct on the stack.
 use std::time::Duration;
 
-/// How long this thread has computed since it began.
+/// The CPU time of this thread since it began.
 ///
-/// A guest's limit counts this and not the wall clock, so that a host that is short of processors does not end
-/// rules that did nothing wrong.
+/// A guest's limit counts this and not wall-clock time, so that an overloaded host does not end rules that did nothing
+/// wrong.
 #[expect(unsafe_code, reason = "clock_gettime writes one struct of ours")]
 pub(crate) fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -13,7 +13,7 @@ pub(crate) fn thread_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The user as whom files are created.
+/// The user that owns created files.
 #[expect(unsafe_code, reason = "geteuid takes nothing and cannot fail")]
 pub(crate) fn effective_user() -> u32 {
     // SAFETY: geteuid has no preconditions.

@@ -3,7 +3,7 @@ use watchbell_contract::{Fault, Plan};
 
 use crate::limits::{GRID_MAX, HISTORY_MAX};
 
-/// The plan, or what of it no host can keep.
+/// The plan, or an error for the part that exceeds a limit.
 pub(crate) fn check_plan(plan: Plan) -> Result<Plan, Vec<Fault>> {
     let spans = [
         ("reads a history of", plan.history, HISTORY_MAX, "400d"),

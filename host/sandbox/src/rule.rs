@@ -16,7 +16,7 @@ use crate::inspect::Inspection;
 use crate::limits::Limits;
 use crate::plan::check_plan;
 
-/// A rule, compiled and linked. Cheap to clone; runs of it share nothing but code.
+/// A rule, compiled and linked. Cheap to clone; its runs share only code.
 #[derive(Clone)]
 pub struct RuleModule(pub(crate) Arc<Compiled>);
 
@@ -28,8 +28,8 @@ pub(crate) struct Compiled {
     pub(crate) inspection: Inspection,
 }
 
-/// One run of a rule over one window, in an instance of its own. Calls are synchronous and compute: make them on a
-/// thread that may block. After an error the run is over; drop it.
+/// One run of a rule over one window, in its own instance. Calls are synchronous and compute, so make them on a thread
+/// that may block. After an error the run is over; drop it.
 pub struct RuleRun {
     guest: Instance,
     run: ResourceAny,
@@ -40,15 +40,15 @@ pub struct RuleRun {
     limits: Limits,
 }
 
-/// What a run cost, and what it wrote to its log.
+/// The cost of a run, and its log lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunReport {
     pub logs: Vec<LogLine>,
-    /// Lines beyond the limit.
+    /// The number of log lines beyond the limit.
     pub logs_dropped: u64,
-    /// The module's own time, over all calls.
+    /// The module's own CPU time over all calls.
     pub guest_time: Duration,
-    /// The module's memory at its largest.
+    /// The module's peak memory in bytes.
     pub memory_bytes: usize,
 }
 
@@ -87,7 +87,7 @@ impl RuleModule {
     /// Begins a run in a fresh instance.
     ///
     /// # Errors
-    /// What the module did, or what it said of the parameters or the state.
+    /// The module failed, or rejected the parameters or the state.
     pub fn start(
         &self,
         params: &str,
@@ -112,10 +112,10 @@ impl std::fmt::Debug for RuleModule {
 }
 
 impl RuleRun {
-    /// What the rule wants to know next; empty when it knows enough.
+    /// The rule's next questions; empty once it needs no more answers.
     ///
     /// # Errors
-    /// What the module did; also a fifth round of questions.
+    /// The module failed, or asked in a fifth round.
     pub fn questions(&mut self) -> Result<Vec<Question>, RunError> {
         let (run, limits) = (self.run, self.limits);
         let questions = self
@@ -132,16 +132,16 @@ impl RuleRun {
             self.asked = u32::try_from(questions.len()).unwrap_or(u32::MAX);
         }
         if self.rounds > ROUNDS_MAX {
-            let what = format!("questions in a fifth round, though {ROUNDS_MAX} are the most");
+            let what = format!("a fifth round of questions; the maximum is {ROUNDS_MAX}");
             return Err(GuestFault::BadOutput(what));
         }
         Ok(questions)
     }
 
-    /// Hands in a page of the answer to a question, numbered from 0 within the round; pages in order of time.
+    /// Passes a page of the answer to a question, numbered from 0 within the round. Pages must be in order of time.
     ///
     /// # Errors
-    /// What the module did, or what it said of the page.
+    /// The module failed, or rejected the page.
     pub fn answer(&mut self, question: u32, page: Rows) -> Result<(), RunError> {
         debug_assert!(question < self.asked, "an answer to a question that was not asked");
         let run = self.run;
@@ -151,11 +151,11 @@ impl RuleRun {
             .map_err(|fault| self.guest.end(fault))
     }
 
-    /// Ends the run and takes what it found, checked: signals in order inside the window, labels as the key, sizes
-    /// within their limits, details a JSON object.
+    /// Ends the run and returns its finding, checked: signals in order and inside the window, labels that match the
+    /// key, sizes within their limits, details that are a JSON object.
     ///
     /// # Errors
-    /// What the module did or said, or what is wrong with its finding.
+    /// The module failed or reported a problem, or its finding is invalid.
     pub fn finish(mut self) -> Result<(Finding, RunReport), RunError> {
         let run = self.run;
         let finding = self
@@ -168,7 +168,7 @@ impl RuleRun {
         let mut finding = finding.map_err(|fault| self.guest.end(fault))?;
         let dropped = drop_infinities(&mut finding);
         if dropped > 0 {
-            let note = format!("{dropped} values that are no finite numbers were left out of the signals");
+            let note = format!("{dropped} values that are not finite numbers were removed from the signals");
             self.guest.store.data_mut().logs.add(1, note);
         }
         Ok((finding, self.guest.report()))

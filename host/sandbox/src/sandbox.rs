@@ -1,4 +1,4 @@
-//! The door: modules in, callable rules and alerters out.
+//! Loads modules as callable rules and alerters.
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -34,14 +34,14 @@ struct Inner {
     loaded: Mutex<Loaded>,
 }
 
-/// Modules in use, by digest: rules with the same module share its code.
+/// Loaded modules, by digest: rules with the same module share its code.
 #[derive(Default)]
 struct Loaded {
     rules: HashMap<String, Weak<rule::Compiled>>,
     alerters: HashMap<String, Weak<alerter::Compiled>>,
 }
 
-/// A module that is not accepted.
+/// A module that was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("module `{module}` {fault}")]
 pub struct LoadError {
@@ -51,8 +51,8 @@ pub struct LoadError {
 
 impl Sandbox {
     /// # Errors
-    /// The machine cannot run WebAssembly at all. A pool that does not fit and a cache that is not private are told in
-    /// the log and done without.
+    /// The machine cannot run WebAssembly at all. A pool that does not fit and a cache that is not private are only
+    /// logged; the sandbox works without them.
     pub fn new(config: Config) -> Result<Self, SandboxError> {
         let (engine, pooled) = engine::open(&config)?;
         let fatal = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
@@ -74,7 +74,7 @@ impl Sandbox {
         })))
     }
 
-    /// Whether instances come from a pool set aside at the start.
+    /// Whether instances come from a pool that was reserved at startup.
     pub fn is_pooled(&self) -> bool {
         self.0.pooled
     }
@@ -82,15 +82,15 @@ impl Sandbox {
     /// Reads a module without running any of it.
     ///
     /// # Errors
-    /// Why it would not be loaded.
+    /// The module would not be loaded; the error says why.
     pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
         inspect(bytes, MODULE_BYTES_MAX)
     }
 
-    /// Compiles (or finds compiled) and links a rule, and asks it what it is. `name` is for messages.
+    /// Compiles and links a rule (or uses the cached code), and asks it to describe itself. `name` is for messages.
     ///
     /// # Errors
-    /// What is wrong with the module, in words for its author and its operator.
+    /// What is wrong with the module, for its author and its operator.
     pub fn load_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
         self.0.load_rule(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
@@ -200,7 +200,7 @@ impl Inner {
         if let Some(cache) = &self.cache {
             match component.serialize() {
                 Ok(code) => cache.put(&inspection.digest, &code),
-                Err(error) => tracing::warn!(%error, "a compiled module could not be kept"),
+                Err(error) => tracing::warn!(%error, "a compiled module could not be cached"),
             }
         }
         Ok(component)
@@ -208,7 +208,7 @@ impl Inner {
 
     #[expect(
         unsafe_code,
-        reason = "compiled code is taken from the private cache alone, whole and from this engine"
+        reason = "compiled code comes only from the private cache, intact and from this engine"
     )]
     fn cached(&self, digest: &str) -> Option<Component> {
         let entry = self.cache.as_ref()?.get(digest)?;
@@ -216,7 +216,9 @@ impl Inner {
         // the code was made by this version with these settings.
         let component = unsafe { Component::deserialize(&self.engine, Cache::code(&entry)) };
         component
-            .inspect_err(|error| tracing::warn!(%error, "a compiled module does not fit and is made again"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "a cached module is incompatible and will be compiled again"),
+            )
             .ok()
     }
 
@@ -225,13 +227,13 @@ impl Inner {
     }
 }
 
-/// The contract that a module was built for, which `inspect` has seen to be one of this host's.
+/// The contract that a module was built for; `inspect` has checked that this host supports it.
 fn spoken(inspection: &Inspection) -> Result<&'static Contract, LoadFault> {
     contract::contract(&inspection.contract)
         .ok_or_else(|| LoadFault::Version { built: inspection.contract.clone() })
 }
 
-/// Tells engines apart whose compiled code must not be mixed up.
+/// Distinguishes engines whose compiled code must not be mixed.
 fn compatibility(engine: &Engine) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Values that no text may show.
+//! Values that must not be shown.
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ impl Secret {
         &self.0
     }
 
-    /// `text` without the value in any of the forms in which it may come back: as it is, escaped for JSON,
-    /// for HTML, percent-encoded, in base64, in hexadecimal.
+    /// `text` without the value in any form in which it may come back: unchanged, escaped for JSON or HTML,
+    /// percent-encoded, in base64, in hexadecimal.
     pub fn scrub(&self, text: &str) -> String {
         Scrubber::new([self]).text(text)
     }
@@ -35,10 +35,10 @@ impl fmt::Debug for Secret {
 }
 
 const REDACTED: &str = "[redacted]";
-/// A shorter value would match everywhere, and hides nothing.
+/// A shorter value would match everywhere, and protects nothing.
 const BYTES_MIN: usize = 4;
 
-/// What RFC 3986 leaves unreserved stands for itself.
+/// RFC 3986's unreserved characters are not encoded.
 const ALL_BUT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// As browsers and the `url` crate write a path.
 const IN_A_PATH: &AsciiSet = &CONTROLS
@@ -66,7 +66,7 @@ impl Scrubber {
         }
         forms.sort_unstable();
         forms.dedup();
-        // The longest first, so that nothing of a longer form is left behind. Fails only for sizes no secret has.
+        // Longest first, so that no part of a longer form is left. Fails only for sizes that no secret has.
         let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
         Self { forms: built.ok().filter(|_| !forms.is_empty()) }
     }
@@ -85,8 +85,8 @@ impl Scrubber {
         self.forms.as_ref().map_or(0, AhoCorasick::max_pattern_len)
     }
 
-    /// The first `bytes_max` bytes, without secrets. `bytes` reach further by `longest`, so that a secret that begins
-    /// before the cut is seen whole; of what begins behind it nothing is kept, however much shorter the text became.
+    /// The first `bytes_max` bytes, without secrets. `bytes` must extend by `longest`, so that a secret that begins
+    /// before the cut is seen whole. Nothing after the cut is kept, however much shorter the text has become.
     pub(crate) fn cut(&self, mut bytes: Vec<u8>, bytes_max: usize) -> Vec<u8> {
         let Some(forms) = self.forms.as_ref().filter(|forms| forms.is_match(&bytes)) else {
             bytes.truncate(bytes_max);
@@ -115,7 +115,7 @@ fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
         json.replace('/', "\\/"),
-        // As Python writes JSON: all that is not ASCII escaped; as Go does: also what HTML would take for markup.
+        // As Python writes JSON: everything that is not ASCII is escaped. As Go does: HTML markup characters, too.
         unicode_escaped(&json, |character| !character.is_ascii()),
         unicode_escaped(&json, |character| "<>&'".contains(character)),
         unicode_escaped(&json, |character| !character.is_ascii() || "<>&'".contains(character)),
@@ -157,7 +157,7 @@ fn html_escaped(text: &str, double: &str, single: &str) -> String {
     escaped.replace('"', double).replace('\'', single)
 }
 
-/// The digits of `%2F` in lower case, and nothing else: the secret's own letters stay.
+/// Lowers the case of percent-encoding digits (`%2F`) only; the secret's own letters stay unchanged.
 fn lower_escapes(text: &str) -> String {
     lowered(text, "%", 2)
 }
@@ -227,7 +227,7 @@ mod tests {
         let cut = |text: &str, most| String::from_utf8(scrubber.cut(text.into(), most)).unwrap();
         assert_eq!(cut("123 a-long-secret", 9), "123 [reda");
         assert_eq!(cut("123 a-long-secret", 40), "123 [redacted]");
-        // The second one ends behind what was read: its beginning lies behind the cut, and must not move before it.
+        // The second one ends after what was read: its beginning is after the cut, and must not move before it.
         assert_eq!(cut("a-long-secret23456a-long-", 18), "[redacted]23456");
         assert_eq!(cut("nothing to hide", 7), "nothing");
     }

@@ -1,12 +1,12 @@
 //! Which versions of the plugin contract this host offers.
 
-/// The newest version of the contract that this host speaks, `major.minor`.
+/// The newest version of the contract that this host supports, `major.minor`.
 pub const CONTRACT: &str = "0.1";
 
-/// All that it speaks, the oldest first.
+/// All supported versions, oldest first.
 pub(crate) const OFFERED: &[&str] = &[CONTRACT];
 
-/// `0.4` of `0.4.2`: what must agree.
+/// `0.4` of `0.4.2`: the part that must match.
 pub(crate) fn track(version: &str) -> String {
     version.split('.').take(2).collect::<Vec<_>>().join(".")
 }

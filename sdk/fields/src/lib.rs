@@ -1,5 +1,5 @@
-//! JSON as templates see it: for the host's texts and for an alerter's requests. A member is found by its dotted name and
-//! step by step alike, whichever of the two its sender wrote: `user.name` is a key of that name, or `name` within `user`.
+//! JSON as templates see it, for the host's texts and for an alerter's requests. A member is found both by its dotted
+//! name and step by step, whichever form the sender used: `user.name` is a key with that name, or `name` within `user`.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub struct Fields {
     members: BTreeMap<String, Value>,
 }
 
-/// A value of `json` whose texts, names among them, are as `text` makes them.
+/// Converts `json` to a value; `text` converts each string, including names.
 pub fn value(json: &Json, text: &impl Fn(&str) -> String) -> Value {
     match json {
         Json::String(of) => text(of).into(),

@@ -5,13 +5,13 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, ItemImpl, LitInt, LitStr, Token, parse_macro_input, parse_quote};
 
-/// Exports `impl Rule for …` from the module, as the rule that manifests call `name`.
+/// Exports `impl Rule for …` from the module, as the rule with the given `name`.
 ///
-/// - `name`: what manifests write after `use:`.
+/// - `name`: the name that manifests write after `use:`.
 /// - `summary`: one sentence for people.
-/// - `state_version`: a number, 1 by default; raise it when the state's layout changes.
+/// - `state_version`: a number, 1 by default; increase it when the state's layout changes.
 ///
-/// The version is the crate's own.
+/// The version is the crate's version.
 #[proc_macro_attribute]
 pub fn rule(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as Arguments);
@@ -36,9 +36,9 @@ pub fn rule(arguments: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#item #export).into()
 }
 
-/// Exports `impl Alerter for …` from the module, as the alerter called `name`.
+/// Exports `impl Alerter for …` from the module, as the alerter with the given `name`.
 ///
-/// The version is the crate's own.
+/// The version is the crate's version.
 #[proc_macro_attribute]
 pub fn alerter(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as Arguments);

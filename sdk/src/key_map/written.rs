@@ -1,4 +1,4 @@
-//! A map as bytes: keys as steps from one to the next, times as steps from the newest of all.
+//! Encodes a map: keys as steps from one to the next, times as steps from the newest time.
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use super::{Aged, KEYS_MAX, KeyMap};
 use crate::Timestamp;
 use crate::table::Table;
 
-/// The newest event of all, then the entries in order of their keys: equal maps are equal bytes.
+/// The newest event, then the entries in order of their keys: equal maps have equal encodings.
 impl<V: Serialize + Aged, const MAX: usize, const BYTES: usize> Serialize for KeyMap<V, MAX, BYTES> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let base = self.values().filter_map(Aged::newest).max().unwrap_or_default();

@@ -14,8 +14,8 @@
 //!   - { at: 20s, labels: { host: a }, until: 80s, value: 2 }
 //! ```
 //!
-//! All times count from midnight of 2024-01-01 UTC. Each document has an `_id` (its number, in the order in which they are
-//! written) and an `_index`, unless its fields say otherwise.
+//! All times count from midnight of 2024-01-01 UTC. Each document has an `_id` (its number, in the order of the file)
+//! and an `_index`, unless its fields say otherwise.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -28,10 +28,10 @@ use super::timeline::{Of, ReportedSignal, Timeline};
 use crate::signal::SignalKind;
 use crate::{Duration, Rule, Signal, Timestamp};
 
-/// Where a case's time begins: 2024-01-01T00:00:00Z, a multiple of every likely grid.
+/// The start of a case's timeline: 2024-01-01T00:00:00Z, a multiple of every likely grid.
 pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 
-/// A test of a rule: parameters, documents in time, and the signals that must come of them.
+/// A test of a rule: parameters, documents on a timeline, and the expected signals.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Case {
@@ -40,59 +40,59 @@ pub struct Case {
     /// What it pins: a test or a sentence of another program's documentation, if any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pins: String,
-    /// The rule's parameters, as a manifest has them.
+    /// The rule's parameters, as in a manifest.
     pub params: Value,
     /// The key's fields.
     pub key: Vec<String>,
-    /// Where the first window begins; documents before it prime the rule.
+    /// The start of the first window; documents before it prime the rule.
     pub from: Duration,
     /// Where the last window ends.
     pub until: Duration,
-    /// The length of the windows, the last one shorter if need be.
+    /// The length of the windows; the last one may be shorter.
     pub every: Duration,
-    /// The ends of the windows instead, in order; `until` is added.
+    /// Instead of `every`, the ends of the windows, in order; `until` is added.
     pub ends: Vec<Duration>,
-    /// How late a document may come and still be judged.
+    /// How late a document may arrive and still be evaluated.
     pub lateness: Duration,
     /// Rows per page.
     pub page_rows: usize,
-    /// The state to begin with, in hex, as a recorded run has it; then nothing is primed.
+    /// The initial state in hex, as in a recorded run; if it is given, the rule is not primed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// In any order; the timeline sorts them.
+    /// The documents, in any order; the timeline sorts them.
     pub documents: Vec<Document>,
     /// All signals, in order; any other is a failure.
     pub expect: Vec<Expected>,
 }
 
-/// A document, or many alike.
+/// A document, or several similar ones.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
     /// Its time, counted from the case's start.
     pub at: Duration,
-    /// When the cluster returns it; at once by default.
+    /// When searches first return it; at its own time by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrives: Option<Duration>,
-    /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are alike.
+    /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are equivalent.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
-    /// More of the same; those arrive at once.
+    /// Repetitions; they arrive at their own times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
-    /// It is no document, but what the cluster answers from `at` on: a column for each field, a row for each of those
-    /// that share the newest `at`. One without fields stands for an answer without rows.
+    /// This is not a document, but the cluster's answer from `at` on: a column per field, and a row for each entry with
+    /// the newest `at`. An entry without fields stands for an answer without rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answers>,
 }
 
-/// How often a document comes again.
+/// How often a document is repeated.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// How many in all.
+    /// The total number of documents.
     pub count: u32,
-    /// How far apart they are.
+    /// The interval between them.
     pub every: Duration,
 }
 
@@ -100,29 +100,29 @@ pub struct Repeat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expected {
-    /// When it was found, counted from the case's start.
+    /// The signal's time, counted from the case's start.
     pub at: Duration,
-    /// Not compared where it is left out.
+    /// Not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ExpectedKind>,
     /// Null: the field is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, Option<String>>>,
-    /// Counted from the case's start; not compared where it is left out.
+    /// Counted from the case's start; not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Duration>,
-    /// Not compared where it is left out.
+    /// Not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Not compared where it is left out.
+    /// Not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// These members must be there, with these values.
+    /// Members that must be present, with these values.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
 }
 
-/// The kinds of signals, as a case's file writes them.
+/// The kinds of signals, as written in a case's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpectedKind {
@@ -158,7 +158,7 @@ impl Case {
     /// Reads a list of cases in JSON.
     ///
     /// # Errors
-    /// What is wrong with it, as text.
+    /// The list is invalid; the message says why.
     pub fn read_all(json: &str) -> Result<Vec<Self>, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
@@ -168,7 +168,7 @@ impl Case {
         Self { params, ..Self::default() }
     }
 
-    /// The same with other parameters.
+    /// The same case with other parameters.
     pub fn with(mut self, params: Value) -> Self {
         self.params = params;
         self
@@ -180,13 +180,13 @@ impl Case {
         self
     }
 
-    /// Where the last window ends.
+    /// Sets the end of the last window.
     pub fn until(mut self, until: Duration) -> Self {
         self.until = until;
         self
     }
 
-    /// The length of the windows.
+    /// Sets the length of the windows.
     pub fn every(mut self, every: Duration) -> Self {
         self.every = every;
         self
@@ -212,7 +212,7 @@ impl Case {
         self
     }
 
-    /// Adds `count` documents, the first at `at`, each `every` after the one before.
+    /// Adds `count` documents, the first at `at`, each `every` after the previous one.
     pub fn documents(mut self, at: Duration, count: u32, every: Duration, fields: Value) -> Self {
         let fields = fields.as_object().cloned().unwrap_or_default();
         self.documents.push(Document {
@@ -227,7 +227,7 @@ impl Case {
     /// Runs the case natively and returns all reported signals, in order.
     ///
     /// # Panics
-    /// If the rule fails.
+    /// The rule fails.
     pub fn run<R: Rule>(&self) -> Vec<Signal> {
         let told = self.run_with(&mut Native::<R>::default());
         told.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
@@ -252,7 +252,7 @@ impl Case {
     /// The timeline at `from`, primed, with nothing reported yet.
     ///
     /// # Errors
-    /// What is wrong with the parameters, as text.
+    /// The parameters are invalid; the message says why.
     pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
         let documents = self.documents.iter().flat_map(Document::placed).enumerate();
         let documents = documents.map(|(number, document)| document.numbered(number)).collect();
@@ -300,7 +300,7 @@ impl Case {
     /// Compares natively.
     ///
     /// # Panics
-    /// With the differences, if there are any.
+    /// There are differences; the message lists them.
     pub fn check<R: Rule>(&self) {
         if let Err(differences) = self.check_with(&mut Native::<R>::default()) {
             panic!("{differences}");

@@ -4,21 +4,21 @@ use serde_json::{Map, Value};
 
 use crate::wire::types::{Column, Dictionary, Values};
 
-/// To which question an answer was written down.
+/// The kind of question that an answer was recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answers {
-    /// To a raw search.
+    /// A raw search.
     Search,
-    /// To `_cluster/health`.
+    /// `_cluster/health`.
     Health,
-    /// To shards that no node holds.
+    /// Unassigned shards.
     UnassignedShards,
-    /// To what the master has yet to do.
+    /// The master's pending tasks.
     PendingTasks,
-    /// To how full the nodes' disks are.
+    /// The nodes' disk usage.
     Disks,
-    /// To whether a node may be replaced.
+    /// Whether a node may be replaced.
     Gate,
 }
 
@@ -26,15 +26,16 @@ pub enum Answers {
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) time: i64,
-    /// From when on the cluster returns it.
+    /// When searches first return it.
     pub(super) arrives: i64,
     pub(super) fields: Map<String, Value>,
-    /// It is no document but an answer of the cluster's, to questions of this kind.
+    /// This is not a document but the cluster's answer to questions of this kind.
     pub(super) answers: Option<Answers>,
 }
 
 impl Document {
-    /// With a name, if it has none: every hit has one. By number, so that documents of one instant stay in their order.
+    /// Adds an id if it has none, because every hit has one. Ids are numbered, so that documents with the same
+    /// timestamp keep their order.
     pub(super) fn numbered(mut self, number: usize) -> Self {
         if self.answers.is_none() {
             self.fields.entry("_id").or_insert_with(|| format!("{number:08}").into());
@@ -44,7 +45,7 @@ impl Document {
     }
 }
 
-/// A column of as many values per row as each row has.
+/// A column with any number of values per row.
 pub(super) fn column_of(field: &str, rows: Vec<Vec<&Value>>) -> Result<Column, String> {
     let arrays = rows.iter().any(|row| row.len() > 1);
     let mut present = vec![0_u8; rows.len().div_ceil(8)];
@@ -96,7 +97,7 @@ fn pack(field: &str, flat: &[&Value]) -> Result<Values, String> {
     }
 }
 
-/// A field's values: by its literal name, else by its path; arrays flattened, nulls left out.
+/// A field's values: by its literal name, otherwise by its path; arrays are flattened, nulls omitted.
 pub(super) fn values<'a>(fields: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
     let found = fields.get(path).or_else(|| {
         let mut parts = path.split('.');

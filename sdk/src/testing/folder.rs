@@ -1,5 +1,5 @@
-//! Cases in folders: `params.json`, `timeline.json` and `expected.json`, so that each can be read, compared and made
-//! anew by itself.
+//! Cases in folders: `params.json`, `timeline.json` and `expected.json`, so that each can be read, compared and
+//! regenerated separately.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::case::{Case, Expected};
 
 impl Case {
-    /// Reads the case in `folder`, named as the folder is.
+    /// Reads the case in `folder`; its name is the folder's.
     ///
     /// # Errors
-    /// Which file is wrong, and what is wrong with it.
+    /// A file is invalid; the message says which one and why.
     pub fn read_folder(folder: &Path) -> Result<Self, String> {
         let mut case: Self = read(&folder.join("timeline.json"))?;
         case.name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -21,10 +21,10 @@ impl Case {
         Ok(case)
     }
 
-    /// Reads every case below `folder`, in order of their names.
+    /// Reads every case below `folder`, sorted by name.
     ///
     /// # Errors
-    /// The first that cannot be read; so is a folder without cases.
+    /// A case cannot be read, or there are no cases.
     pub fn read_folders(folder: &Path) -> Result<Vec<Self>, String> {
         let listed = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut paths: Vec<PathBuf> =

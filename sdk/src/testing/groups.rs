@@ -1,5 +1,4 @@
-//! Counts and metrics of documents per group and slice of time, as a composite aggregation makes them: no bucket
-//! without a document.
+//! Counts and metrics of documents per group and interval, as in a composite aggregation: there are no empty buckets.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Number, Value};
@@ -8,9 +7,9 @@ use super::documents::{Document, column_of, text, values};
 use crate::wire::types::{Column, Rows};
 use crate::{Buckets, Calc, Metric, Range, Timestamp, grid};
 
-/// A bucket's place: its start, then a value (none: missing) for each field.
+/// A bucket's key: its start, then a value (none: missing) for each field.
 type Place = (i64, Vec<Option<String>>);
-/// The values behind it, and the documents in it.
+/// Its values, and its number of documents.
 type Held<'d> = (Vec<Value>, Vec<&'d Document>);
 
 pub(super) fn answer(
@@ -20,7 +19,7 @@ pub(super) fn answer(
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
     let mut groups: BTreeMap<Place, Held<'_>> = BTreeMap::new();
-    // Neither groups nor slices: one row, though nothing is in it.
+    // Neither groups nor intervals: one row, even if it is empty.
     if buckets.by.is_empty() && buckets.every.is_none() {
         groups.insert((over.start.0, vec![]), (vec![], found.to_vec()));
     }
@@ -80,9 +79,9 @@ fn with(key: &[Value], value: &Value) -> Vec<Value> {
     key.iter().chain([value]).cloned().collect()
 }
 
-/// Always a number with a fraction, or nothing: so the column is of numbers whatever the page holds.
+/// Always a floating-point number or nothing, so the column has the same type on every page.
 fn measure(metric: &Metric, held: &[&Document]) -> Value {
-    // What a script gives for a document is a field of the column's name, as a named filter's is.
+    // A script's result for a document is a field with the column's name, as for a named filter.
     let field = if matches!(metric.calc, Calc::Script(_)) { &metric.name } else { &metric.field };
     let own: Vec<&Value> = held.iter().flat_map(|document| values(&document.fields, field)).collect();
     let mut numbers: Vec<f64> = own.iter().filter_map(|value| value.as_f64()).collect();
@@ -100,7 +99,7 @@ fn measure(metric: &Metric, held: &[&Document]) -> Value {
     value.and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// Between the two nearest values, in proportion.
+/// Interpolated between the two nearest values.
 fn percentile(sorted: &[f64], percent: f64) -> Option<f64> {
     let place = percent / 100.0 * sorted.len().checked_sub(1)? as f64;
     let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);

@@ -46,13 +46,13 @@ pub fn take_logs() -> Vec<(u8, String)> {
 pub struct MockHttp(());
 
 impl MockHttp {
-    /// Answers with these, in order; after the last one it is unreachable.
+    /// Returns these answers in order; after the last one the receiver is unreachable.
     pub fn script(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
         HTTP.set(Some(Script { answers: answers.into_iter().collect(), requests: vec![] }));
         Self(())
     }
 
-    /// Answers with these statuses and bodies.
+    /// Answers with these statuses and bodies, in order.
     pub fn answering<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> Self {
         Self::script(
             answers
@@ -61,7 +61,7 @@ impl MockHttp {
         )
     }
 
-    /// What was sent so far.
+    /// The requests sent so far.
     pub fn requests(&self) -> Vec<Request> {
         HTTP.with_borrow(|script| script.as_ref().map_or_else(Vec::new, |script| script.requests.clone()))
     }

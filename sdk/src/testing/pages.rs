@@ -1,4 +1,4 @@
-//! Pages of documents, the way the host makes them.
+//! Pages of documents, as the host makes them.
 use serde_json::{Map, Value};
 
 use super::documents::{Document, column_of, text, values};
@@ -12,7 +12,7 @@ pub(super) fn answer<'a>(
     documents: impl Iterator<Item = &'a Document>,
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    // What the named filters say of a document stands in it, so those that keep it need not be read.
+    // A document contains the results of the named filters, so a filter of their names needs no parsing.
     let named: &[NamedFilter] = match (&question.filter, &question.ask) {
         (None, _) => &[],
         (Some(filter), Ask::Hits(hits)) if *filter == question.either() => &hits.filters,
@@ -43,7 +43,7 @@ pub(super) fn answer<'a>(
             return recorded::cluster(*view, question.over, &recorded).map(|rows| vec![rows]);
         }
     };
-    // A named filter's column is a boolean field of its name in the documents.
+    // A named filter's column is a boolean field with its name in the documents.
     let names = hits.fields.iter().chain(hits.filters.iter().map(|filter| &filter.name));
     let names: Vec<_> = names.collect();
     found

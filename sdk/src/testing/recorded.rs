@@ -1,4 +1,4 @@
-//! Answers that a case writes down because they are made of no documents: raw searches and the cluster's own state.
+//! Recorded answers that do not come from documents: raw searches and the cluster's own state.
 use serde_json::Value;
 
 use super::documents::{Answers, Document, column_of};
@@ -34,7 +34,7 @@ pub(super) fn cluster(view: ClusterView, over: Range, recorded: &[&Document]) ->
     Ok(Rows { times: vec![over.end.0 - 1; rows.len()], columns: columns.collect::<Result<_, _>>()? })
 }
 
-/// What was written down last before the end of `over`: as many rows as were written for that instant.
+/// The last answer recorded before the end of `over`, with all rows recorded for that instant.
 fn newest<'d>(kind: Answers, over: Range, recorded: &[&'d Document]) -> Vec<&'d Document> {
     let known = || recorded.iter().filter(|row| row.answers == Some(kind) && row.time < over.end.0);
     let last = known().map(|row| row.time).max();

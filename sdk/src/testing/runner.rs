@@ -1,4 +1,4 @@
-//! Who evaluates a case: the rule itself, or, elsewhere, the component made from it.
+//! Evaluates a case: with the rule itself, or, elsewhere, with its component.
 use std::marker::PhantomData;
 
 use crate::run::parse;
@@ -21,7 +21,7 @@ pub struct Call<'a> {
 /// Answers a question, page by page.
 pub type Answer<'a> = dyn FnMut(&Question) -> Result<Vec<Rows>, String> + 'a;
 
-/// The seam between a case and what evaluates it: native here, the component in the host's own tests.
+/// The interface between a case and its evaluation: native here, with the component in the host's own tests.
 pub trait Runner {
     /// # Errors
     /// The faults that the rule finds in its parameters.

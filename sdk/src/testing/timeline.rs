@@ -1,4 +1,4 @@
-//! Documents in time, windows over them, and the bookkeeping that a host does between two runs.
+//! Documents on a timeline, windows over them, and the host's bookkeeping between runs.
 use super::documents::Document;
 use super::pages::answer;
 use super::runner::{Call, Runner};
@@ -24,7 +24,7 @@ pub struct Timeline<'r> {
     told: Vec<ReportedSignal>,
 }
 
-/// What a timeline is of.
+/// The settings of a timeline.
 pub(super) struct Of {
     pub(super) params: String,
     pub(super) key: Vec<String>,
@@ -42,10 +42,11 @@ pub struct ReportedSignal {
 }
 
 impl<'r> Timeline<'r> {
-    /// Starts at `from`, from `state` if there is one, else after priming with as much history as the plan wants.
+    /// Starts at `from`, with `state` if it is given, otherwise after priming with as much history as the plan
+    /// requires.
     ///
     /// # Errors
-    /// What is wrong with the parameters, as text.
+    /// The parameters are invalid; the message says why.
     pub(super) fn start(
         runner: &'r mut dyn Runner,
         of: Of,
@@ -120,12 +121,12 @@ impl<'r> Timeline<'r> {
         Ok(anew)
     }
 
-    /// The kept state, as the host would store it.
+    /// The state, as the host would store it.
     pub fn state(&self) -> Option<&[u8]> {
         self.state.as_deref()
     }
 
-    /// Where the last window ended.
+    /// The end of the last window.
     pub fn cursor(&self) -> Timestamp {
         self.cursor
     }
@@ -136,7 +137,7 @@ fn document(signal: &Signal) -> Option<(&str, &str)> {
     signal.evidence.as_ref().filter(|_| signal.kind == SignalKind::Event)?.document()
 }
 
-/// The last instant at or before `at` that is on the grid, so that no bucket is cut in two.
+/// The last grid point at or before `at`, so that no bucket is split.
 fn floor(at: Timestamp, phase: i64, grid: Duration) -> Timestamp {
     Timestamp(at.0 - (at.0 - phase).rem_euclid(grid.signed().max(1)))
 }

@@ -1,15 +1,15 @@
-//! Addresses as a field of type `ip` holds them: 128 bits, in which IPv4 has its place.
+//! Addresses as a field of type `ip` holds them: 128 bits, with IPv4 mapped into them.
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// One address, or all that begin with the same bits.
+/// One address, or all addresses with the same prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Addresses {
     first: u128,
     last: u128,
 }
 
-/// IPv4's place: `::ffff:0:0/96`.
+/// The prefix of mapped IPv4 addresses: `::ffff:0:0/96`.
 const MAPPED: u128 = 0xffff << 32;
 
 impl Addresses {
@@ -46,7 +46,7 @@ impl Addresses {
     }
 }
 
-/// As a cluster reads it: the address itself, or its first one and how many bits are the same.
+/// In the form that a cluster reads: the address itself, or the first address and the prefix length.
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bits = (self.first ^ self.last).leading_zeros();
@@ -55,7 +55,7 @@ impl fmt::Display for Addresses {
             Some(first) if self.is_one() => write!(f, "{first}"),
             Some(first) if bits >= 96 => write!(f, "{first}/{}", bits - 96),
             None if self.is_one() => write!(f, "{first}"),
-            // Rust would write the end of a mapped address as IPv4, which servers do not take here.
+            // Rust would write the end of a mapped address as IPv4, which servers do not accept here.
             Some(_) => write!(f, "0:0:0:0:0:ffff:0:0/{bits}"),
             None => write!(f, "{first}/{bits}"),
         }

@@ -1,12 +1,13 @@
 use crate::Instants;
 
-/// What stands between the slashes of an entry `/like this/`, which is a regular expression. `None`: it stands for itself.
+/// The text between the slashes of an entry `/like this/`, which is a regular expression. `None`: the entry is a plain
+/// value.
 pub fn expression(entry: &str) -> Option<&str> {
     entry.strip_prefix('/')?.strip_suffix('/').filter(|expression| !expression.is_empty())
 }
 
-/// Whether a query would read `entry` as date math: `now`, `now-1d/d`, `2024-01-01||/M`. In a list it stands for nothing:
-/// a list that means something else at every look has no verdict that could be repeated.
+/// Whether a query would read `entry` as date math: `now`, `now-1d/d`, `2024-01-01||/M`. In a list it matches nothing:
+/// a list that changes its meaning over time would make results impossible to reproduce.
 pub fn is_date_math(entry: &str) -> bool {
     let steps = match entry.split_once("||") {
         Some((date, steps)) => Instants::read(date).is_some().then_some(steps),

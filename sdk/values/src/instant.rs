@@ -1,7 +1,7 @@
-//! Dates as people list them. A date stands for all the time that it leaves open, as it does to a cluster: `2024-01-01`
-//! is that day in UTC.
+//! Dates in lists. A date covers all the time that it leaves open, as in a cluster's queries: `2024-01-01` is that day
+//! in UTC.
 
-/// Milliseconds since 1970 from `start` up to and without `end`.
+/// Milliseconds since 1970, from `start` (included) to `end` (not included).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instants {
     pub start: i64,
@@ -14,17 +14,17 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 impl Instants {
-    /// Whether 64 bits of nanoseconds hold it, which none before 1970 and after 2262 do.
+    /// Whether it fits `date_nanos`, which covers 1970 to 2262.
     pub(crate) fn fits_nanos(self) -> bool {
         self.start >= 0 && self.end <= i64::MAX / 1_000_000
     }
 
     /// Reads `2024`, `2024-01`, `2024-01-01`, `2024-01-01T10`, … `2024-01-01T10:00:00.123+01:00`, and milliseconds.
     ///
-    /// Date math is not read: a list that means something else at every look has no verdict that could be repeated.
+    /// Date math is not read: a list that changes its meaning over time would make results impossible to reproduce.
     pub fn read(text: &str) -> Option<Self> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        // Four digits are a year, as in the format that clusters give dates by default.
+        // Four digits are a year, as in clusters' default date format.
         if let Some(at) = text.parse().ok().filter(|_| text.len() != 4 || !digits(text)) {
             return Some(Self { start: at, end: at.saturating_add(1) });
         }
@@ -53,7 +53,7 @@ impl Instants {
     }
 }
 
-/// The milliseconds of a day that a time of it begins after, how long it lasts, and what follows.
+/// The start of a time of day in milliseconds, its length, and the rest of the text.
 fn time(text: &str) -> Option<(i64, i64, &str)> {
     let (hour, rest) = part(text, 0, 23)?;
     let Some(rest) = rest.strip_prefix(':') else { return Some((hour * HOUR, HOUR, rest)) };
@@ -65,12 +65,12 @@ fn time(text: &str) -> Option<(i64, i64, &str)> {
     let Some(rest) = rest.strip_prefix(['.', ',']) else { return Some((since, SECOND, rest)) };
     let count = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (fraction, rest) = rest.split_at(count);
-    // Rows carry milliseconds; what is finer than that is theirs to hold.
+    // Rows have millisecond precision; finer fractions are dropped.
     let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     (1..=9).contains(&count).then_some((since + millis, 10_i64.pow(3_u32.saturating_sub(count as u32)), rest))
 }
 
-/// Of `Z`, `+01:00`, `-0530`, `+01` and nothing, which is UTC.
+/// The offset of `Z`, `+01:00`, `-0530`, `+01`, or nothing, which means UTC.
 fn offset(zone: &str) -> Option<i64> {
     let (sign, rest) = match zone.split_at_checked(1) {
         None => return Some(0),
@@ -87,16 +87,16 @@ fn offset(zone: &str) -> Option<i64> {
     Some(sign * (hours * HOUR + minutes * MINUTE))
 }
 
-/// Two digits within bounds, and what follows them.
+/// Two digits within bounds, and the rest of the text.
 fn part(text: &str, least: i64, most: i64) -> Option<(i64, &str)> {
     let (digits, rest) = text.split_at_checked(2)?;
     let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
     (least..=most).contains(&number).then_some((number, rest))
 }
 
-/// Days since 1970, in the calendar that is in use now.
+/// Days since 1970, in the Gregorian calendar.
 fn day(year: i64, month: i64, of_month: i64) -> i64 {
-    // Years that begin in March, so that the day that may be missing is the last one.
+    // Years begin in March here, so that the leap day is the last day.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);

@@ -1,23 +1,23 @@
-//! What a text means in a field of a type: read once, in one place, by the host that asks a cluster for listed values and
-//! by the rule that compares what comes back with its list. So the two agree.
+//! Interprets text according to a field's type. The host uses it to query list values, and the rule uses it to compare
+//! results with its list, so the two always agree.
 mod address; // addresses and ranges of them
 mod instant; // dates
 mod number; // numbers, in the precision of their field
-mod entry; // what an entry of a list is, whatever the field
+mod entry; // the kind of a list entry, whatever the field
 
 pub use address::Addresses;
 pub use entry::{expression, is_date_math};
 pub use instant::Instants;
 pub use number::{Precision, half};
 
-/// A text as a field reads it.
+/// A text as interpreted by a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Literal<'a> {
     Word(&'a str),
     Whole(i64),
     /// Beyond `i64`, of `unsigned_long`.
     Unsigned(u64),
-    /// As it is shown in that field: 0.1 in a `float` is 0.1.
+    /// In the field's own precision: 0.1 in a `float` is 0.1.
     Number(f64),
     Boolean(bool),
     Addresses(Addresses),
@@ -25,7 +25,7 @@ pub enum Literal<'a> {
 }
 
 impl<'a> Literal<'a> {
-    /// Reads a text for a field of that mapped type. `None`: no such field can hold it.
+    /// Interprets a text for a field of the given mapped type. `None` if no such field can hold it.
     pub fn read(kind: &str, text: &'a str) -> Option<Self> {
         let whole = |least: i64, most: i64| {
             number::whole(text).filter(|number| (least..=most).contains(number)).map(Self::Whole)

@@ -1,12 +1,12 @@
-//! Numbers. A field of single precision holds 0.10000000149011612 where 0.1 was sent; to people, and so to lists, labels
-//! and texts, both are 0.1: the shortest number that the field keeps as the same.
+//! Numbers. A single-precision field stores 0.10000000149011612 when 0.1 is sent. For people, and so for lists, labels
+//! and texts, both are 0.1: the shortest number that the field stores as the same value.
 
-/// How exactly a field keeps fractions, where that is less than a double.
+/// The precision of a field, if it is less than a double's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     Single,
     Half,
-    /// A whole number times a factor, which leaves noise in the last digits of a double.
+    /// An integer times a factor, which leaves noise in the last digits of a double.
     Scaled,
 }
 
@@ -20,7 +20,7 @@ impl Precision {
         }
     }
 
-    /// What a server returns of such a field, as people write it.
+    /// Converts a number that a server returned from such a field to its shortest form.
     pub fn shown(self, value: f64) -> f64 {
         let short = match self {
             _ if !value.is_finite() || value == 0.0 => return value,
@@ -34,7 +34,7 @@ impl Precision {
         short.unwrap_or(value)
     }
 
-    /// What the field keeps of a number that was sent; of one that is too large, infinity. What a `scaled_float` keeps
+    /// The stored form of a number that was sent; infinity if it is too large. The stored form of a `scaled_float`
     /// depends on its factor, which is not known here.
     pub fn kept(self, number: f64) -> f64 {
         match self {
@@ -44,7 +44,7 @@ impl Precision {
         }
     }
 
-    /// What is shown of a field to which this was sent; `None`: it does not fit in.
+    /// The shown form of a number that was sent to the field; `None` if it does not fit.
     pub(crate) fn read(self, text: &str) -> Option<f64> {
         let kept = self.kept(finite(text)?);
         kept.is_finite().then(|| self.shown(kept))
@@ -53,7 +53,7 @@ impl Precision {
 
 const HALF_MAX: f64 = 65_504.0;
 
-/// The nearest number of half precision, which may be infinite: eleven significant bits, and fewer below 2^-14.
+/// The nearest half-precision number, which may be infinite: eleven significant bits, and fewer below 2^-14.
 pub fn half(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
@@ -64,12 +64,12 @@ pub fn half(value: f64) -> f64 {
     if rounded.abs() > HALF_MAX { f64::INFINITY.copysign(value) } else { rounded }
 }
 
-/// A whole number, however it is written: `800`, `0800`, `800.0`, `8e2`.
+/// A whole number in any notation: `800`, `0800`, `800.0`, `8e2`.
 pub(crate) fn whole(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse() {
         return Some(number);
     }
-    // Digits alone that are no `i64` are beyond it.
+    // Digits that do not fit `i64` are out of range.
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -145,7 +145,7 @@ mod tests {
             prop_assert_eq!(half(Precision::Half.shown(kept)), kept);
         }
 
-        /// What a column holds and what a list says are the same number exactly if the field keeps them as the same.
+        /// A column's number and a list's number are equal exactly if the field stores them as the same value.
         #[test]
         fn lists_and_columns_agree(a in -1_000_i32..1_000, b in -1_000_i32..1_000, digits in 0_i32..6) {
             for precision in [Precision::Single, Precision::Half] {

@@ -188,7 +188,7 @@ fn only_modules_that_are_listed_or_signed_may_run() {
     manifest(&bench, &format!("use: {}", unsigned.field("use")), &keys);
     let refused = bench.call(&["check"]);
     assert_eq!(refused.code, 1);
-    for part in ["may not run in environment `default`", &digest, "nobody has signed it", "plugins.allow"] {
+    for part in ["is not allowed in environment `default`", &digest, "it is not signed", "plugins.allow"] {
         assert!(refused.err.contains(part), "{part} is missing in {}", refused.err);
     }
     manifest(

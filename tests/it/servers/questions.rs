@@ -230,7 +230,10 @@ async fn one_document_is_left_out(name: &str, world: World) {
     std::fs::write(world.scratch.path().join("other.json"), text.replace("host.name:", "host.nome:"))
         .expect("a file");
     let (code, out, _) = world.call(&["replay", "other.json"]).await;
-    assert!(code == 1 && out.contains("it asks something else than what the cluster refused"), "{out}");
+    assert!(
+        code == 1 && out.contains("it asks a different question than the one that the cluster refused"),
+        "{out}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,16 @@
-//! What can be typed. Everything a person needs to know stands in the help texts.
+//! The command line. The help texts say everything that a person needs to know.
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::shared_args::{Place, key_value, pause};
 use super::upgrade_gate::args::UpgradeGate;
 
-/// Evaluates rules over Elasticsearch and OpenSearch, and delivers what they find.
+/// Evaluates rules over Elasticsearch and OpenSearch, and delivers the alerts.
 ///
-/// Rules are YAML files; what they compute is a sandboxed WebAssembly module. Start with `watchbell check`, then
-/// `watchbell run`. While it runs, `watchbell status` and `watchbell explain RULE` tell what it does and why.
+/// Rules are YAML files that name a sandboxed WebAssembly module. Start with `watchbell check`, then `watchbell run`.
+/// While it runs, `watchbell status` and `watchbell explain RULE` show what it does and why.
 #[derive(Debug, Parser)]
 #[command(name = "watchbell", version, after_help = EXIT_CODES, max_term_width = 110)]
 pub struct Cli {
@@ -18,91 +19,77 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done; for `run`: stopped as asked
-  1  the manifests, the module or the host's answer have faults, all of which were printed
-  2  the command line is wrong
-  3  the store refuses to open (locked, full, corrupt, from a newer version)
+  0  success; for `run`: stopped on request
+  1  errors in the manifests, the module or the host's response; all of them were printed
+  2  invalid command line
+  3  the store cannot be opened (locked, full, corrupt, from a newer version)
   4  another host has taken over the store's partition
   5  stopped, but some runs or deliveries had to be abandoned
 
-`upgrade-gate` has exit codes of its own: see its help.";
+`upgrade-gate` has its own exit codes: see its help.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Evaluate the rules until told to stop (SIGTERM or Ctrl-C; SIGHUP reads the manifests again).
+    /// Evaluate the rules until stopped (SIGTERM or Ctrl-C; SIGHUP reloads the manifests).
     Run(Run),
-    /// Report every fault of every manifest at once, with file, line and column.
+    /// Report every error in every manifest at once, with file, line and column.
     Check(Check),
-    /// Print the rules as they are in force in an environment, or what differs between two.
+    /// Print the effective rules of an environment, or the differences between two environments.
     Render(Render),
-    /// Show, for each rule, what was evaluated last, what comes next, and what is open.
+    /// Show what was last evaluated, what comes next, and what is open, for each rule.
     Status(Status),
-    /// Tell why a rule did, or did not, fire or send.
+    /// Explain why a rule did or did not fire or send.
     Explain(Explain),
-    /// Try rules on a virtual timeline, offline: the documents, and what must come of them, lie in `*.test.yaml`.
+    /// Test rules offline on a virtual timeline, with documents and expectations from `*.test.yaml`.
     Test(Test),
-    /// Show what a rule would have found and sent over a cluster's past; nothing is sent and nothing is kept.
+    /// Show what a rule would have found and sent over a cluster's past. Sends and stores nothing.
     Backtest(Backtest),
-    /// Compare what rules find with what ElastAlert alerted: evaluates a cluster's past, sends nothing, keeps nothing.
+    /// Compare what rules find in a cluster's past with what ElastAlert alerted. Sends and stores nothing.
     Shadow(Shadow),
-    /// Ask a recorded run again, bit for bit: what the rule was given, and what it says now. Without an id: list them.
+    /// Repeat a recorded run and compare the result bit for bit. Without an id: list the recordings.
     ///
-    /// The host records runs that find something, and runs that a module fails, beside its store: the newest 20 of
-    /// each rule, where their rows fit into 2 MiB.
+    /// The host records runs that find something, and runs in which the module fails, beside its store: the newest 20
+    /// of each rule whose rows fit into 2 MiB.
     Replay(Replay),
     /// Say whether a node of an Elasticsearch or OpenSearch cluster may be replaced now, and why.
     UpgradeGate(Box<UpgradeGate>),
-    /// Turn what another program has into manifests.
+    /// Convert another program's rules to manifests.
     #[command(subcommand)]
     Import(Import),
-    /// Start, build, test, measure, publish and look into plugins.
+    /// Create, build, test, measure, publish and inspect plugins.
     #[command(subcommand)]
     Plugin(Plugin),
-    /// Start the embedded search node: an Elasticsearch subset in memory, for trials and tests.
+    /// Start the embedded search node: an in-memory subset of Elasticsearch, for trials and tests.
     Node(NodeArgs),
-    /// Write the JSON Schema of manifests, environments or tests, for editors.
+    /// Print the JSON Schema of manifests, environments or tests, for editors.
     Schema {
         #[arg(value_enum)]
         of: SchemaOf,
     },
-    /// Write shell completions to standard output.
+    /// Print shell completions.
     Completions { shell: clap_complete::Shell },
-}
-
-/// Which manifests, and where they run.
-#[derive(Clone, Debug, Args)]
-pub struct Place {
-    /// The folder of rule manifests; `environments/` lies inside it.
-    #[arg(long, value_name = "DIR", default_value = "rules", env = "WATCHBELL_RULES")]
-    pub rules: PathBuf,
-    /// The environment laid over `default`.
-    #[arg(short, long, value_name = "NAME", default_value = "default", env = "ENVIRONMENT")]
-    pub environment: String,
-    /// Set a token of the environment for this call; may be given several times.
-    #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub tokens: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
     #[command(flatten)]
     pub place: Place,
-    /// Where the store lies, instead of where the environment says.
+    /// The store's file; overrides the environment.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
-    /// Where to answer /livez, /readyz, /metrics and /status, instead of where the environment says.
+    /// The address to serve /livez, /readyz, /metrics and /status on; overrides the environment.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Where compiled modules are kept; only this user may be able to write there.
+    /// The folder to cache compiled modules in; no other user must be able to write to it.
     #[arg(long, value_name = "DIR", env = "WATCHBELL_MODULE_CACHE")]
     pub cache: Option<PathBuf>,
-    /// Let rules end even if they are more than half of all that are known.
+    /// Allow manifests that end more than half of the known rules.
     #[arg(long)]
     pub allow_shrink: bool,
-    /// Run rules even if a cluster's clock says that this host's is wrong.
+    /// Run rules even if this host's clock differs from a cluster's.
     #[arg(long)]
     pub accept_clock: bool,
-    /// Log lines as JSON even on a terminal.
+    /// Log as JSON, even on a terminal.
     #[arg(long)]
     pub json: bool,
 }
@@ -111,13 +98,13 @@ pub struct Run {
 pub struct Check {
     #[command(flatten)]
     pub place: Place,
-    /// Also ask the clusters: do the indices exist, can the fields be read as the rules need them?
+    /// Also check with the clusters that the indices exist and that the fields can be read as the rules need them.
     #[arg(long)]
     pub online: bool,
-    /// Look for no secrets: for machines that must not have them, such as those that check pull requests.
+    /// Skip secret look-up: for machines that must not have secrets, such as those that check pull requests.
     #[arg(long, conflicts_with = "online")]
     pub no_secrets: bool,
-    /// Print the faults as JSON.
+    /// Print the errors as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -126,10 +113,10 @@ pub struct Check {
 pub struct Render {
     #[command(flatten)]
     pub place: Place,
-    /// Print what differs from this environment.
+    /// Print the differences from this environment.
     #[arg(long, value_name = "NAME")]
     pub against: Option<String>,
-    /// Only this rule.
+    /// Print only this rule.
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
 }
@@ -138,13 +125,13 @@ pub struct Render {
 pub struct Status {
     #[command(flatten)]
     pub place: Place,
-    /// The store to read when no host answers.
+    /// The store to read if no host responds.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
     /// The address of the host to ask.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -160,7 +147,7 @@ pub struct Explain {
 const TEST_HELP: &str = "A test beside rules/web/spike.yaml, in rules/web/spike.test.yaml:
 
   tests:
-    - name: a burst of errors is told, once
+    - name: a burst of errors is sent, once
       documents:
         - { at: 0s, every: 30s, count: 20, fields: { Status: 500 } }
         - { at: 6m, every: 1s, count: 60, fields: { Status: 500 } }
@@ -168,44 +155,44 @@ const TEST_HELP: &str = "A test beside rules/web/spike.yaml, in rules/web/spike.
         - { at: 5m, signals: [] }
         - at: 8m
           deliveries: [{ to: ops-chat, cause: opened, title: { contains: spiked } }]
-    - name: one error in a minute is nobody's business
+    - name: one error a minute is fine
       documents: [{ at: 0s, every: 1m, count: 60, fields: { Status: 500 } }]
       quiet: true
 
-A window that ends at 5m is judged at 5m10s (`delay`). `watchbell test --verbose` tells what
-happened and when; `--bless` writes what happened into `expect`; `watchbell schema test` writes
+A window that ends at 5m is evaluated at 5m10s (`delay`). `watchbell test --verbose` shows what
+happened and when; `--bless` writes what happened into `expect`; `watchbell schema test` prints
 the schema for editors.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TEST_HELP)]
 pub struct Test {
-    /// A `*.test.yaml` or a folder of them; all below the folder of rules by default.
+    /// A `*.test.yaml` file or a folder of them; by default all below the folder of rules.
     pub path: Option<PathBuf>,
-    /// The folder of rule manifests; `environments/` lies inside it.
+    /// The folder of rule manifests; it contains `environments/`.
     #[arg(long, value_name = "DIR", default_value = "rules", env = "WATCHBELL_RULES")]
     pub rules: PathBuf,
-    /// Run every test in this environment, instead of those it names.
+    /// Run every test in this environment, instead of those that the test names.
     #[arg(short, long, value_name = "NAME")]
     pub environment: Option<String>,
-    /// Set a token of the environment for this call; may be given several times.
+    /// Set a token of the environment for this invocation; may be given several times.
     #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
     pub tokens: Vec<(String, String)>,
-    /// Only tests whose name holds this text.
+    /// Run only tests whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Write what happened into the `expect` of tests that fail.
+    /// Write what happened into the `expect` of failing tests.
     #[arg(long)]
     pub bless: bool,
-    /// Fail if a rule has no test that fires, or none that stays quiet.
+    /// Fail if a rule has no test in which it fires, or none in which it stays quiet.
     #[arg(long)]
     pub strict: bool,
-    /// Tell of tests that pass too, and what happened in each.
+    /// Show passing tests too, and what happened in each.
     #[arg(short, long, conflicts_with = "json")]
     pub verbose: bool,
     /// Write a JUnit report.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -218,36 +205,36 @@ pub struct Backtest {
     pub place: Place,
     #[command(flatten)]
     pub past: Past,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// A stretch of a cluster's past, and what may be asked of the cluster for it.
+/// A range of a cluster's past, and how much the cluster may be asked for it.
 #[derive(Debug, Args)]
 pub struct Past {
-    /// Where to begin: `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`.
+    /// The start: `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`.
     #[arg(long, value_name = "TIME")]
     pub from: String,
-    /// Where to end, as `--from`; now by default.
+    /// The end, written like `--from`; now by default.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Begin nothing that takes more windows of a rule than this.
+    /// Do not start if a rule needs more windows than this.
     #[arg(long, value_name = "NUMBER", default_value_t = 5_000)]
     pub windows_max: u64,
-    /// Stop when the cluster has handed out more rows for a rule than this.
+    /// Stop once more rows than this have been read for a rule.
     #[arg(long, value_name = "NUMBER", default_value_t = 5_000_000)]
     pub rows_max: u64,
-    /// Leave the cluster alone for this long after each hundredth of the time.
+    /// Pause for this long after each hundredth of the time range, to spare the cluster.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = pause)]
     pub pause: std::time::Duration,
 }
 
 const SHADOW_HELP: &str = "\
-An alert of ElastAlert's agrees with a finding here if rule, values of the key and time are the same: the rule by the \
-name that `import` gave it, the time give or take `--tolerance`. Repetitions are not compared: a rule that goes on \
-matching is one finding here and many alerts there. What ElastAlert muted (`realert`) is told and is no difference. \
-The exit code is 1 if something differs.";
+An ElastAlert alert agrees with a finding if rule, key values and time are the same: the rule by the name that \
+`import` gave it, the time give or take `--tolerance`. Repetitions are not compared: a rule that keeps matching is one \
+finding here and many alerts in ElastAlert. What ElastAlert muted (`realert`) is reported but is not a difference. The \
+exit code is 1 if anything differs.";
 
 #[derive(Debug, Args)]
 #[command(after_help = SHADOW_HELP)]
@@ -259,47 +246,47 @@ pub struct Shadow {
     pub place: Place,
     #[command(flatten)]
     pub past: Past,
-    /// ElastAlert's `writeback_index`; what it muted stands in the index of the same name with `_silence`.
+    /// ElastAlert's `writeback_index`; what it muted is in the index of the same name with `_silence`.
     #[arg(long, value_name = "INDEX", default_value = "elastalert_status")]
     pub writeback: String,
-    /// The cluster of the environment that holds that index; the only one by default.
+    /// The environment's cluster that holds that index; may be omitted if there is only one.
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
-    /// By how much the times of an alert and of a finding may differ. Without `--to`, what is newer than this is left
-    /// out: ElastAlert may not have judged it.
+    /// How much the times of an alert and a finding may differ. Without `--to`, anything newer than this is left out,
+    /// because ElastAlert may not have evaluated it yet.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = pause)]
     pub tolerance: std::time::Duration,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The run's id, as the log and the list tell it, or the file of a recording.
+    /// The run's id, as shown in the log and the list, or the file of a recording.
     pub run: Option<String>,
     #[command(flatten)]
     pub place: Place,
-    /// The store beside which recordings lie, instead of where the environment says.
+    /// The store beside which recordings are kept; overrides the environment.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
-    /// Ask this module instead of the rule's own: does a mended one do better?
+    /// Run this module instead of the rule's own, for example to test a fix.
     #[arg(long, value_name = "FILE")]
     pub module: Option<PathBuf>,
     /// Write the run as a case (params, timeline, expected) for the module's own tests.
     #[arg(long, value_name = "DIR")]
     pub write_case: Option<PathBuf>,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Import {
-    /// Rules and configuration of ElastAlert or ElastAlert2, with an account of every option by file and line.
+    /// Convert rules and configuration of ElastAlert or ElastAlert2; reports every option by file and line.
     ///
-    /// Nothing is guessed: what cannot be carried is named, with a reason. Variables are not looked up and credentials
-    /// are not written: the report says which to set.
+    /// Nothing is guessed: the report names what cannot be converted, with a reason. Variables are not looked up and
+    /// credentials are not written: the report says which ones to set.
     Elastalert(Elastalert),
 }
 
@@ -310,31 +297,31 @@ pub struct Elastalert {
     /// Where to write manifests and `environments/default.yaml`.
     #[arg(long, value_name = "DIR", default_value = "rules")]
     pub out: PathBuf,
-    /// Whom rules tell that have no alerter which can be carried; without it such a rule is left out.
+    /// The destination of rules whose alerters cannot be converted; without it such rules are left out.
     #[arg(long, value_name = "NAME")]
     pub destination: Option<String>,
-    /// The value of a `@@TOKEN@@`, for the environment; may be given several times.
+    /// The value of a `@@TOKEN@@` in the environment; may be given several times.
     #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
     pub tokens: Vec<(String, String)>,
-    /// Write over files that are there.
+    /// Overwrite existing files.
     #[arg(long)]
     pub overwrite: bool,
-    /// Report, and write nothing.
+    /// Only report; write nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Also write the report here, as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
-    /// Start a plugin: a folder with a small rule or alerter, its tests, and a workflow that builds it.
+    /// Create a plugin: a folder with a small rule or alerter, its tests, and a CI workflow that builds it.
     New(NewPlugin),
-    /// Build the component of a plugin's folder into its dist/, and tell its size and digest.
+    /// Build a plugin's component into its dist/ folder, and print its size and digest.
     Build {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
@@ -344,25 +331,25 @@ pub enum Plugin {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
-    /// Tell all that a module says of itself: parameters, imports, exports, digest, versions.
+    /// Show a module's metadata: parameters, imports, exports, digest, versions.
     Inspect {
         /// A component (`.wasm`).
         file: PathBuf,
-        /// Print JSON, for machines.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Measure a rule on generated rows: time per call and per row, memory, size of its state.
+    /// Benchmark a rule on generated rows: time per call and per row, memory, state size.
     Bench(BenchPlugin),
-    /// Say whether a module would be accepted, and if not, why and what to do.
+    /// Check whether a module would be accepted; if not, say why and what to do.
     Check {
         /// A component (`.wasm`).
         file: PathBuf,
-        /// Print JSON, for machines.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Vouch for a module: write FILE.sig beside it, which `plugins.keys` of an environment may ask for.
+    /// Sign a module: write FILE.sig beside it, for environments that require signatures (`plugins.keys`).
     Sign {
         /// A component (`.wasm`).
         file: PathBuf,
@@ -370,33 +357,33 @@ pub enum Plugin {
         #[arg(long, value_name = "KEYFILE")]
         key: PathBuf,
     },
-    /// Put a module into an OCI registry, and tell the digest by which a manifest may name it.
+    /// Push a module to an OCI registry, and print the digest by which manifests name it.
     Push {
         /// A component (`.wasm`).
         file: PathBuf,
-        /// Where to: `registry.example.com/rules/login-burst:1.0`.
+        /// The destination: `registry.example.com/rules/login-burst:1.0`.
         reference: String,
         /// Sign it with this Ed25519 private key in PEM; may be given several times.
         #[arg(long, value_name = "KEYFILE")]
         sign: Vec<PathBuf>,
-        /// Speak without TLS to another machine's registry.
+        /// Use plain HTTP (no TLS) for a registry on another machine.
         #[arg(long)]
         plain_http: bool,
     },
-    /// Fetch a module from an OCI registry, to be used without it from then on.
+    /// Pull a module from an OCI registry; afterwards it can be used without the registry.
     Pull {
-        /// Where from: with a tag, or `@sha256:` and its digest.
+        /// The source: with a tag, or with `@sha256:` and the digest.
         reference: String,
         /// Also write the module to this file, and its signatures beside it.
         #[arg(short, long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Speak without TLS to another machine's registry.
+        /// Use plain HTTP (no TLS) for a registry on another machine.
         #[arg(long)]
         plain_http: bool,
     },
     /// List the modules built into this program.
     List {
-        /// Print JSON, for machines.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -404,22 +391,21 @@ pub enum Plugin {
 
 #[derive(Debug, Args)]
 pub struct NewPlugin {
-    /// Its name, and that of the folder: lower-case words joined by `-`, for example `login-burst`.
+    /// The name of the plugin and its folder: lower-case words joined by `-`, for example `login-burst`.
     pub name: String,
-    /// What it is to be.
+    /// What kind of plugin to create.
     #[arg(long, value_enum)]
     pub kind: PluginKind,
     #[arg(long, value_enum, default_value = "rust")]
     pub language: PluginLanguage,
-    /// Where a plugin in Rust finds the SDK: the folder `sdk` of Watchbell's source, or the address of its git
-    /// repository.
+    /// Where a Rust plugin finds the SDK: the folder `sdk` of Watchbell's source, or the URL of its git repository.
     #[arg(long, value_name = "PATH", env = "WATCHBELL_SDK")]
     pub sdk: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum PluginKind {
-    /// Judges rows.
+    /// Evaluates rows.
     Rule,
     /// Delivers messages.
     Alerter,
@@ -436,28 +422,28 @@ pub enum PluginLanguage {
 pub struct BenchPlugin {
     /// A rule's component (`.wasm`).
     pub file: PathBuf,
-    /// Its parameters. Choose them so that it seldom fires: what it reports has a limit.
+    /// The rule's parameters. Choose them so that it rarely fires: a run's output is limited.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub params: String,
     /// A field of the key; may be given several times.
     #[arg(long, value_name = "FIELD")]
     pub key: Vec<String>,
-    /// A field that holds words and not numbers; may be given several times. Key fields do anyway.
+    /// A field that holds text, not numbers; may be given several times. Key fields always hold text.
     #[arg(long, value_name = "FIELD")]
     pub text: Vec<String>,
-    /// How many rows a run gets, 1 to 10,000,000.
+    /// The number of rows per run, 1 to 10,000,000.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub rows: u32,
-    /// How many values a key field has.
+    /// The number of distinct values of a key field.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub keys: u32,
-    /// How long the window is over which the rows are spread.
+    /// The length of the window over which the rows are spread.
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub over: u32,
-    /// How many runs are measured.
+    /// The number of runs to measure.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub runs: u32,
-    /// Print JSON, for machines.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -475,18 +461,6 @@ pub enum SchemaOf {
     Test,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .filter(|(key, _)| !key.is_empty())
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .ok_or_else(|| "write KEY=VALUE".to_owned())
-}
-
-pub(crate) fn pause(text: &str) -> Result<std::time::Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it like `200ms` or `2s`".to_owned())?;
-    std::time::Duration::try_from(span).map_err(|_| "must not be negative".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -494,11 +468,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_token_keeps_what_follows_its_first_equals_sign() {
-        assert_eq!(super::key_value("url=http://a/?b=c"), Ok(("url".into(), "http://a/?b=c".into())));
-        assert!(super::key_value("=x").is_err());
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::{self, rfc3339};
 use crate::testing::trace::{TraceEvent, labels_line};
 use crate::testing::virtual_host::VirtualHost;
 
-/// Bars that a page shows; more windows than that share one.
+/// The maximum number of bars; beyond that, several windows share one.
 const BARS_MAX: usize = 48;
 /// How long the longest bar is, in characters.
 const BAR_WIDTH: usize = 40;
@@ -53,7 +53,7 @@ fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Resu
         .collect();
     let most = bars.iter().map(|bar| bar.rows).max().unwrap_or(0).max(1);
     for bar in &bars {
-        // Something is never drawn as nothing.
+        // A window with any rows gets a visible bar.
         let length = (bar.rows as usize * BAR_WIDTH).div_ceil(most as usize);
         let drawn = format!("{:<BAR_WIDTH$}", "█".repeat(length));
         let signals = match bar.signals {
@@ -82,11 +82,11 @@ fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Resu
     }
     match (&past.stopped, sent) {
         (None, 0) => print("\nNothing would have been sent.")?,
-        (Some(_), 0) => print("\nUp to where it stopped, nothing would have been sent.")?,
+        (Some(_), 0) => print("\nNothing would have been sent before it stopped.")?,
         _ => {}
     }
     for gap in &past.gaps {
-        print(&format!("{} {}", paint("left out:", YELLOW, &out), plain(gap)))?;
+        print(&format!("{} {}", paint("skipped:", YELLOW, &out), plain(gap)))?;
     }
     match &past.stopped {
         Some(why) => Err(anyhow::anyhow!("stopped at {}: {}", rfc3339(host.now()), plain(why)).into()),

@@ -30,14 +30,14 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         Err(report) => {
             tell(&report);
             if report.diagnostics.iter().all(|fault| fault.message.starts_with("missing secret ")) {
-                eprintln!("\nhint: `--no-secrets` checks everything else, where secrets are not meant to be");
+                eprintln!("\nhint: if secrets are not available here, `--no-secrets` checks everything else");
             }
             return Err(Failure::Told);
         }
     };
     let mut warnings: Vec<String> = bundle.warnings.iter().map(ToString::to_string).collect();
     let mut faults = Vec::new();
-    // All that `run` does before it asks a cluster: certificates, addresses, secrets' programs.
+    // Everything that `run` does before it contacts a cluster: certificates, addresses, secret programs.
     let deployment = (!args.no_secrets).then(|| Deployment::new(&bundle, &catalog));
     if let Some(Err(error)) = &deployment {
         faults.push(chain(error.as_ref()));
@@ -79,7 +79,7 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     if faults.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }
 
-/// In the shape of a manifest's faults; these have no place in a file.
+/// In the same form as a manifest's errors; these have no position in a file.
 fn said(messages: &[String]) -> Vec<Value> {
     messages.iter().map(|message| json!({ "message": message })).collect()
 }

@@ -1,4 +1,4 @@
-//! `watchbell import elastalert`: a folder of ElastAlert's becomes a folder of manifests.
+//! `watchbell import elastalert`: converts a folder of ElastAlert rules to a folder of manifests.
 use std::path::Path;
 
 use anyhow::Context;
@@ -14,15 +14,17 @@ use crate::catalog::Catalog;
 pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
     let sources = read(&args.folder).with_context(|| format!("cannot read `{}`", args.folder.display()))?;
     if sources.is_empty() {
-        return Err(anyhow::anyhow!("there is no `.yaml` or `.yml` below `{}`", args.folder.display()).into());
+        return Err(
+            anyhow::anyhow!("there is no `.yaml` or `.yml` file below `{}`", args.folder.display()).into()
+        );
     }
     let mut made =
         import(&sources, &Settings { destination: args.destination.as_deref(), tokens: &args.tokens });
     leave_out_refused(&mut made)?;
     if !args.dry_run {
-        write(&args.out, &made.files, args.overwrite).with_context(|| {
-            "nothing of what was there before was changed\n\nhint: choose another folder, or give `--overwrite`"
-        })?;
+        write(&args.out, &made.files, args.overwrite).with_context(
+            || "no existing file was changed\n\nhint: choose another folder, or pass `--overwrite`",
+        )?;
     }
     if let Some(path) = &args.report {
         std::fs::write(path, serde_json::to_string_pretty(&made.report)?)
@@ -45,14 +47,14 @@ pub(crate) fn elastalert(args: &Elastalert) -> Result<(), Failure> {
         return Ok(());
     }
     if !args.json {
-        let warning = paint("not every rule was carried over:", YELLOW, &std::io::stderr());
-        eprintln!("{warning} the report names each with place and remedy");
+        let warning = paint("some rules were not imported:", YELLOW, &std::io::stderr());
+        eprintln!("{warning} the report says where, why and what to do");
     }
     Err(Failure::Told)
 }
 
-/// One manifest that is refused keeps its whole folder from being run: what `check` would say of each is said here, and
-/// such a rule is not carried over.
+/// A single refused manifest prevents its whole folder from running. So each manifest is checked here as `check` would,
+/// and a refused one is not imported.
 fn leave_out_refused(made: &mut Import) -> Result<(), Failure> {
     if !Catalog::has_plugins() {
         return Ok(());
@@ -60,10 +62,11 @@ fn leave_out_refused(made: &mut Import) -> Result<(), Failure> {
     let catalog = catalog(None)?;
     let none = |_: &str| None;
     let options = Options { environment: "default", token_overrides: &[], env: &none, check_secrets: false };
-    // A report has room for so many faults.
+    // A report holds a limited number of errors, so this takes several rounds.
     loop {
-        let folder = tempfile::tempdir().context("no place for a trial of the manifests")?;
-        write(folder.path(), &made.files, true).context("the manifests cannot be tried")?;
+        let folder =
+            tempfile::tempdir().context("cannot make a temporary folder to check the manifests in")?;
+        write(folder.path(), &made.files, true).context("cannot write the manifests to check them")?;
         let Err(report) = load(folder.path(), &options, &catalog) else { return Ok(()) };
         let errors: Vec<_> = report.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
         let scratch = folder.path().file_name().unwrap_or_default();
@@ -71,7 +74,7 @@ fn leave_out_refused(made: &mut Import) -> Result<(), Failure> {
             let path = Path::new(scratch).join(&file.path);
             let of_it = errors.iter().filter(|found| Path::new(&*found.place.file).ends_with(&path));
             let reasons: Vec<String> = of_it.map(|found| found.message.clone()).collect();
-            // What a token stands for is not known yet.
+            // The values of tokens are not known yet.
             let is_known = !file.text.contains("@@") && !file.path.starts_with("environments/");
             (is_known && !reasons.is_empty()).then(|| (file.path.clone(), reasons))
         });

@@ -1,13 +1,13 @@
-//! Values that a rule lists and its field never has: to the rule they stand for nothing, to people for a mistake.
+//! List values that the rule's field can never have: the rule ignores them, but they are probably a mistake.
 use serde_json::Value;
 use watchbell_elastic::{FieldInfo, unheld};
 use watchbell_sdk::Listed;
 use watchbell_values::{expression, is_date_math};
 
-/// How many of them are named.
+/// How many of them a remark names.
 const NAMED_MAX: usize = 3;
 
-/// What to say of the lists that a rule with these parameters and key fields compares with the values of a field.
+/// Remarks on the lists that a rule with these parameters and key fields compares with the values of a field.
 pub(crate) fn remarks(params: &Value, key: &[String], info: &FieldInfo) -> Vec<String> {
     if info.types.is_empty() {
         return Vec::new();
@@ -16,20 +16,20 @@ pub(crate) fn remarks(params: &Value, key: &[String], info: &FieldInfo) -> Vec<S
     let is_of_field = params["field"] == *info.name;
     if let Some(values) = params["values"].as_array().filter(|_| is_of_field) {
         let plain = texts(values).into_iter().filter(|text| expression(text).is_none()).collect();
-        remarks.extend(List { info, values: plain, lost: "no document is found by it" }.remarks());
+        remarks.extend(List { info, values: plain, lost: "it matches no document" }.remarks());
     }
     if let Some(keys) = params["expected"].as_array().filter(|_| *key == [info.name.clone()]) {
         let spans = keys.iter().filter(|key| is_many(key, &info.types)).cloned().collect::<Vec<_>>();
         if !spans.is_empty() {
             let (name, spans) = (&info.name, named(&texts(&spans)));
-            remarks.push(format!("{spans} stands for many values of `{name}`: no key is expected by it"));
+            remarks.push(format!("{spans} stands for many values of `{name}`: it matches no key"));
         }
-        remarks.extend(List { info, values: texts(keys), lost: "no key is ever so" }.remarks());
+        remarks.extend(List { info, values: texts(keys), lost: "it matches no key" }.remarks());
     }
     remarks
 }
 
-/// Of a list's entries, those that a type can hold, but not as one value.
+/// Whether the field's type can hold the list entry, but only as more than one value.
 fn is_many(entry: &Value, types: &[String]) -> bool {
     let Ok(listed) = serde_json::from_value::<Listed>(entry.clone()) else { return false };
     let holds = |kind: &String| unheld(kind, [listed.as_str()]).is_empty();
@@ -43,7 +43,7 @@ fn texts(values: &[Value]) -> Vec<String> {
 struct List<'a> {
     info: &'a FieldInfo,
     values: Vec<String>,
-    /// What becomes of a value that no document has.
+    /// The consequence of a value that no document has.
     lost: &'a str,
 }
 
@@ -52,7 +52,7 @@ impl List<'_> {
         [self.of_type(), self.of_date_math(), self.of_normalizer()].into_iter().flatten().collect()
     }
 
-    /// What the field's type cannot hold. Where indices disagree, one that can hold it is enough.
+    /// Values that the field's type cannot hold. If indices disagree, one that can hold the value is enough.
     fn of_type(&self) -> Option<String> {
         let all =
             self.values.iter().map(String::as_str).filter(|text| !self.is_dated() || !is_date_math(text));
@@ -68,14 +68,14 @@ impl List<'_> {
             self.values.iter().filter(|text| self.is_dated() && is_date_math(text)).collect();
         (!math.is_empty()).then(|| {
             format!(
-                "{} is date math, which a list does not read: {}; write dates, or compare in `filter`",
+                "{} is date math, which lists do not support: {}; write dates, or compare in `filter`",
                 named(&math),
                 self.lost
             )
         })
     }
 
-    /// The index holds what a normalizer makes of a value, and that is what the list is compared with.
+    /// The index holds normalized values, and the list is compared with those.
     fn of_normalizer(&self) -> Option<String> {
         let name = self.info.normalizer.as_ref()?;
         let changed: Vec<&String> = match name.as_str() {
@@ -85,7 +85,7 @@ impl List<'_> {
         (!changed.is_empty()).then(|| {
             let field = &self.info.name;
             format!(
-                "`{field}` has the normalizer `{name}`: write {} as the index holds it, or else {}",
+                "`{field}` has the normalizer `{name}`: write {} as the index holds it; otherwise {}",
                 named(&changed),
                 self.lost
             )
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(
             said(&params, &["long"], None),
             [
-                "`v` is of type long, which cannot hold `unknown`, `1.5`, `-`, 2 others: no document is found by it"
+                "`v` is of type long, which cannot hold `unknown`, `1.5`, `-`, 2 others: it matches no document"
             ]
         );
         assert!(said(&params, &["keyword"], None).is_empty());
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(
             said(&params, &["date"], None),
             [
-                "`now-1d`, `2024||/M` is date math, which a list does not read: no document is found by it; write dates, \
+                "`now-1d`, `2024||/M` is date math, which lists do not support: it matches no document; write dates, \
               or compare in `filter`"
             ]
         );
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(
             said(&params, &["keyword"], Some("lowercase")),
             [
-                "`v` has the normalizer `lowercase`: write `Admin` as the index holds it, or else no document is found by it"
+                "`v` has the normalizer `lowercase`: write `Admin` as the index holds it; otherwise it matches no document"
             ]
         );
         assert!(
@@ -184,8 +184,8 @@ mod tests {
         assert_eq!(
             said(&params, &["ip"], None),
             [
-                "`10.0.0.0/8` stands for many values of `v`: no key is expected by it",
-                "`v` is of type ip, which cannot hold `web`: no key is ever so",
+                "`10.0.0.0/8` stands for many values of `v`: it matches no key",
+                "`v` is of type ip, which cannot hold `web`: it matches no key",
             ]
         );
         assert!(remarks(&params, &["w".into()], &info(&["ip"], None)).is_empty());

@@ -1,4 +1,4 @@
-//! What `check --online` asks: is the cluster there, do the indices exist, can the fields be read as the rules need?
+//! `check --online`: is the cluster reachable, do the indices exist, can the fields be read as the rules need them?
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Question, Window};
@@ -11,7 +11,7 @@ use super::{Failure, listed};
 use crate::bind::{Deployment, LiveRule};
 use crate::{chain, clock};
 
-/// For all answers together.
+/// The time limit for all responses together.
 const ANSWERS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub(crate) struct Found {
@@ -58,7 +58,7 @@ pub(crate) fn check(bundle: &Bundle, deployment: &Deployment) -> Result<Found, F
     })
 }
 
-/// The fields of documents that any text shows: one look for the rules of a pattern.
+/// The document fields that any text shows: one request serves all rules with a pattern.
 fn shown(bundle: &Bundle) -> Vec<&str> {
     let of_rules = bundle.rules.iter().flat_map(|rule| &rule.shown);
     let of_destinations = bundle.environment.destinations.values().flat_map(|to| &to.shown);
@@ -66,14 +66,14 @@ fn shown(bundle: &Bundle) -> Vec<&str> {
     documents.map(|shown| shown.field.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Those of them that are there.
+/// Those of them that exist.
 fn known(fields: &[FieldInfo]) -> Fields {
     let mut known = Fields::default();
     fields.iter().filter(|info| !info.types.is_empty()).for_each(|info| known.add(&*info.name));
     known
 }
 
-/// What the rule asks first: over the last of its history, as a new one would.
+/// The rule's first questions, over the end of its history, as a new rule would ask them.
 fn questions(rule: &LiveRule, spec: &RuleSpec) -> Result<Vec<Question>, RunError> {
     let end = clock::wall().floor(spec.grid);
     let start = end - spec.history.max(spec.grid);
@@ -84,10 +84,10 @@ fn questions(rule: &LiveRule, spec: &RuleSpec) -> Result<Vec<Question>, RunError
 fn remarks(info: &FieldInfo) -> Vec<String> {
     let field = &info.name;
     let missing = match info.role {
-        Role::Key => format!("no document has the field `{field}`: every document falls into one group"),
+        Role::Key => format!("no document has the field `{field}`: all documents fall into one group"),
         Role::Time | Role::Asked => format!("no document has the field `{field}`"),
         Role::Filter => format!("no document has the field `{field}`, which a filter names"),
-        // It is compared with the documents of the tests as well.
+        // Shown fields are also compared with the documents of the tests.
         Role::Shown => return Vec::new(),
     };
     if info.types.is_empty() {
@@ -105,13 +105,13 @@ fn remarks(info: &FieldInfo) -> Vec<String> {
             _ => format!("`{field}` has `ignore_above: {max}`: longer values are missing"),
         });
     }
-    let slow = "is `text`, which is slow to read";
+    let slow = "is a `text` field, which is slow to read";
     match (&info.differs, info.text, &info.keyword) {
         (Some(types), ..) => remarks.push(format!(
-            "`{field}` is {types}: buckets ask each kind of index apart, and cannot count distinct values, percentiles or scripts over all of them"
+            "`{field}` is {types}: buckets query each type separately, and cannot compute distinct counts, percentiles or scripts over all of them"
         )),
         (None, true, Some(keyword)) => remarks.push(format!("`{field}` {slow}: use `{keyword}`")),
-        (None, true, None) => remarks.push(format!("`{field}` {slow}, and it has no keyword beside it everywhere")),
+        (None, true, None) => remarks.push(format!("`{field}` {slow}, and not every index has a keyword field for it")),
         (None, false, _) => {}
     }
     remarks

@@ -1,4 +1,4 @@
-//! A rule over a stretch of a cluster's past: what it judged, and where that ended.
+//! A rule over a range of a cluster's past: what it evaluated, and where it stopped.
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::clock::rfc3339;
 use crate::testing::trace::TraceEvent;
 use crate::testing::virtual_host::{VirtualDeployment, VirtualHost};
 
-/// A cluster that fails this often in a row is left alone.
+/// Stop after this many failures in a row, to spare the cluster.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// What was judged at once.
+/// One evaluated window.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) start: Timestamp,
@@ -30,39 +30,39 @@ pub(crate) struct Window {
     pub(crate) signals: u64,
 }
 
-/// What came of it all.
+/// The result.
 #[derive(Default)]
 pub(crate) struct Past {
     pub(crate) windows: Vec<Window>,
     pub(crate) rows: u64,
-    /// Why it ended before its time.
+    /// Why it ended early.
     pub(crate) stopped: Option<String>,
     pub(crate) gaps: Vec<String>,
 }
 
 impl args::Past {
-    /// From when to when, counted from `now`; it ends at `latest` unless it is told where.
+    /// The range, relative to `now`; it ends at `latest` unless `--to` is given.
     pub(crate) fn over(&self, now: Timestamp, latest: Timestamp) -> anyhow::Result<Range> {
         let from = moment(&self.from, now)?;
         let to = self.to.as_deref().map_or(Ok(latest), |to| moment(to, now))?;
         if from >= to {
-            bail!("`--from` {} does not lie before `--to` {}", rfc3339(from), rfc3339(to));
+            bail!("`--from` {} is not before `--to` {}", rfc3339(from), rfc3339(to));
         }
         Ok(Range::new(from, to))
     }
 
-    /// That `rule` has no more windows in `over` than may be begun.
+    /// Checks that `rule` has no more windows in `over` than allowed.
     pub(crate) fn allows(&self, rule: &BoundRule, over: Range) -> anyhow::Result<()> {
         let every = match rule.spec.schedule {
             Schedule::Every(every) => Some(every),
             Schedule::Cron { .. } => None,
         };
-        // About: cron has at most one a minute.
+        // An estimate: cron has at most one instant a minute.
         let width = every.unwrap_or(Duration::from_mins(1));
         let windows = over.end.since(over.start).millis() / width.millis().max(1);
         if windows > self.windows_max {
             bail!(
-                "that is {windows} windows of {}, more than {}\n\nhint: choose a shorter time, or raise `--windows-max`",
+                "this range has {windows} windows of {}, more than {}\n\nhint: choose a shorter range, or raise `--windows-max`",
                 every.map_or_else(|| "the cron expression".to_owned(), |every| every.to_string()),
                 self.windows_max
             );
@@ -70,7 +70,7 @@ impl args::Past {
         Ok(())
     }
 
-    /// Plays `rule` over `over` at its cluster; nobody is told of what it finds.
+    /// Evaluates `rule` over `over` at its cluster; nothing is sent.
     pub(crate) async fn play(
         &self,
         rule: &BoundRule,
@@ -84,7 +84,7 @@ impl args::Past {
             .with_context(|| format!("the environment has no cluster `{}`", rule.target.cluster))?;
         let live = LiveRule::new(rule, &bundle.environment, catalog, cluster.clone())?;
         let mut spec = rule.spec.clone();
-        // All documents are there: none comes late, and no window needs to be read twice.
+        // All documents are there already: none arrives late, and no window needs to be read twice.
         (spec.lateness, spec.lookback, spec.catch_up) = (Duration::ZERO, None, CatchUp::All);
         let (from, to) = (over.start + spec.delay, over.end + spec.delay);
         let deployment = VirtualDeployment {
@@ -98,7 +98,7 @@ impl args::Past {
         let mut host = VirtualHost::open(deployment, from, Arc::new(AtomicI64::new(0)))?;
         let mut past = Past::default();
         let (mut told, mut cursor) = (0, None);
-        // A hundredth at a time, so that limits and progress are looked at.
+        // A hundredth at a time, so that limits are checked and progress is shown.
         let step = Duration((to.since(from).millis() / 100).max(1));
         while host.now() < to && past.stopped.is_none() {
             let next = to.min(host.now() + step);
@@ -112,7 +112,7 @@ impl args::Past {
             past.rows = host.rows;
             if past.rows > self.rows_max {
                 past.stopped = Some(format!(
-                    "{} rows were read, more than {}: raise `--rows-max`, or choose a shorter time",
+                    "read {} rows, more than {}: raise `--rows-max`, or choose a shorter range",
                     past.rows, self.rows_max
                 ));
             }
@@ -156,7 +156,7 @@ impl Past {
     }
 }
 
-/// The rule of that name, or which there are.
+/// The rule with that name, or an error that names those that exist.
 pub(crate) fn named<'a>(bundle: &'a Bundle, name: &str) -> anyhow::Result<&'a BoundRule> {
     bundle.rule(name).with_context(|| {
         let known: Vec<&str> = bundle.rules.iter().map(|rule| rule.spec.name.0.as_str()).collect();
@@ -168,7 +168,7 @@ pub(crate) fn named<'a>(bundle: &'a Bundle, name: &str) -> anyhow::Result<&'a Bo
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a pause for the cluster's sake, on no path of the host")]
+#[expect(clippy::disallowed_methods, reason = "spares the cluster; not used by the host")]
 async fn rest(pause: std::time::Duration) {
     tokio::time::sleep(pause).await;
 }
@@ -184,12 +184,12 @@ fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     match span(text) {
         Some(ago) => Ok(now - ago),
         None => bail!(
-            "`{text}` is no time\n\nhint: write `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`"
+            "`{text}` is not a time\n\nhint: write `2026-11-20`, `2026-11-20T08:00:00Z`, or how long ago: `6h`, `7d`"
         ),
     }
 }
 
-/// `6h` or `7d`; a negative one is none.
+/// `6h` or `7d`; `None` if it is negative.
 pub(crate) fn span(text: &str) -> Option<Duration> {
     let span = text.parse::<jiff::Span>().ok()?;
     let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
@@ -208,6 +208,6 @@ mod tests {
         assert_eq!(at("2023-11-14T22:13:20Z"), now.0);
         assert_eq!(now.0 - at("6h"), 6 * 3_600_000);
         assert_eq!(now.0 - at("7d"), 7 * 86_400_000);
-        assert!(moment("yesterday", now).unwrap_err().to_string().contains("`yesterday` is no time"));
+        assert!(moment("yesterday", now).unwrap_err().to_string().contains("`yesterday` is not a time"));
     }
 }

@@ -1,12 +1,12 @@
-//! Which manifests, in which environment: loaded, or every fault told.
+//! Loads the manifests of an environment, or prints every error.
 use watchbell_manifest::{Bundle, Level, Options, Report};
 use watchbell_sandbox::{Config, Sandbox};
 
-use super::args::Place;
+use super::shared_args::Place;
 use super::{Failure, RED, YELLOW, paint};
 use crate::catalog::Catalog;
 
-/// The modules, compiled code cached in `cache` or where the system keeps caches.
+/// The modules; compiled code is cached in `cache`, or in the user's cache folder.
 pub(crate) fn catalog(cache: Option<&std::path::Path>) -> Result<Catalog, Failure> {
     let cache_dir = cache.map(Into::into).or_else(|| {
         let base = std::env::var_os("XDG_CACHE_HOME")
@@ -23,27 +23,27 @@ impl Place {
         self.load_as(&self.environment, catalog, true)
     }
 
-    /// `check_secrets`: whether a secret that is not there is a fault.
+    /// `check_secrets`: whether a missing secret is an error.
     pub(crate) fn load_as(
         &self,
         environment: &str,
         catalog: &Catalog,
         check_secrets: bool,
     ) -> Result<Bundle, Report> {
-        // A variable that is set to nothing says nothing.
+        // An empty variable counts as unset.
         let environment = if environment.is_empty() { "default" } else { environment };
         let env = |name: &str| std::env::var(name).ok();
         let options = Options { environment, token_overrides: &self.tokens, env: &env, check_secrets };
         watchbell_manifest::load(&self.rules, &options, catalog)
     }
 
-    /// Loads, or prints every fault to standard error; `json`: as log lines.
+    /// Loads, or prints every error to standard error; `json`: as log lines.
     pub(crate) fn load_or_tell(&self, catalog: &Catalog, json: bool) -> Result<Bundle, Failure> {
         told(self.load(catalog), json)
     }
 
-    /// The same for a command that sends nothing: secrets of destinations need not be here, and those of clusters are
-    /// missed when they are asked.
+    /// The same for a command that sends nothing: secrets of destinations may be missing, and a cluster's secrets are
+    /// needed only when it is queried.
     pub(crate) fn load_to_ask(&self, catalog: &Catalog) -> Result<Bundle, Failure> {
         told(self.load_as(&self.environment, catalog, false), false)
     }
@@ -66,7 +66,7 @@ fn told(loaded: Result<Bundle, Report>, json: bool) -> Result<Bundle, Failure> {
     Ok(bundle)
 }
 
-/// A log line each where the output is a log of JSON, the report as people read it otherwise.
+/// One JSON log line per error if logs are JSON, the readable report otherwise.
 pub(crate) fn tell_or_log(report: &Report, json: bool) {
     if !json {
         return tell(report);
@@ -79,7 +79,7 @@ pub(crate) fn tell_or_log(report: &Report, json: bool) {
     }
 }
 
-/// What is found in a file says its level itself.
+/// A diagnostic from a file already begins with its level.
 pub(crate) fn without_level(diagnostic: &str) -> &str {
     diagnostic.strip_prefix("warning: ").unwrap_or(diagnostic)
 }

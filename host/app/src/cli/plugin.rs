@@ -1,9 +1,9 @@
-//! `watchbell plugin`: from an idea to a module that runs. What builds is in `plugin_tools`, what runs in the sandbox.
-mod look; // a module, read and asked what it is
+//! `watchbell plugin`: from an idea to a module that runs. `plugin_tools` builds modules, the sandbox runs them.
+mod look; // reads a module and its metadata
 mod inspect; // check, inspect, list
 mod make; // new, build, test
-mod bench; // how quick, how large
-mod rows; // rows for it
+mod bench; // speed and size
+mod rows; // generated rows for it
 mod publish; // sign, push, pull
 
 use std::io::IsTerminal;
@@ -32,12 +32,12 @@ pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
     }
 }
 
-/// A sandbox that keeps compiled modules: a JavaScript engine takes seconds to compile.
+/// A sandbox that caches compiled modules: a JavaScript engine takes seconds to compile.
 fn sandbox() -> Result<Sandbox, Failure> {
     Ok(Sandbox::new(Config { cache_dir: crate::catalog::cache_folder("modules"), ..Config::default() })?)
 }
 
-/// Tells people on standard error what takes its time: one line that changes on a terminal, else one each 10 s.
+/// Reports the progress of slow steps on standard error: one line that changes on a terminal, otherwise one every 10 s.
 fn progress_reporter() -> impl FnMut(Progress<'_>) {
     const APART: Duration = Duration::from_secs(10);
     let is_terminal = std::io::stderr().is_terminal();

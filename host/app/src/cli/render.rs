@@ -4,7 +4,7 @@ use super::{Failure, print};
 
 pub(crate) fn render(args: &Render) -> Result<(), Failure> {
     let catalog = catalog(None)?;
-    // What is in force somewhere can be looked at without that place's secrets.
+    // An environment can be rendered without its secrets.
     let mut bundle = args.place.load_as(&args.place.environment, &catalog, false).map_err(|report| {
         tell(&report);
         Failure::Told

@@ -1,4 +1,4 @@
-//! `watchbell replay`: a recorded run, asked again.
+//! `watchbell replay`: repeats a recorded run.
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,7 +12,7 @@ use super::{Failure, GREEN, RED, paint, plain, print};
 use crate::clock::rfc3339;
 use crate::recording::{Ended, Recording, RecordingStore, RefusedForm};
 
-/// Where a case's time begins: 2024-01-01T00:00:00Z, as in the SDK's test harness.
+/// The start of a case's timeline: 2024-01-01T00:00:00Z, as in the SDK's test harness.
 const ORIGIN: i64 = 1_704_067_200_000;
 
 pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
@@ -32,7 +32,10 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
         }
         None => {
             let rule = bundle.rule(&recording.rule).with_context(|| {
-                format!("the rule `{}` is gone; give its module with `--module FILE`", recording.rule)
+                format!(
+                    "the rule `{}` no longer exists; pass its module with `--module FILE`",
+                    recording.rule
+                )
             })?;
             catalog.rule_module(&rule.module)?
         }
@@ -40,9 +43,9 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let same_module = module.digest() == recording.module;
     let ended = evaluate(&module, &recording)?;
     let same = match (&ended, &recording.ended) {
-        // Where the cluster refused a question, it must come to the same question.
+        // If the cluster refused a question, the replay must reach the same question.
         (ended, recorded) if recording.refused.is_some() => ended == recorded,
-        // Addresses and times in a message may differ; that it fails is what counts.
+        // Addresses and times in a message may differ; only the failure counts.
         (Ended::Failed { .. }, Ended::Failed { .. }) => true,
         (ended, recorded) => ended == recorded,
     };
@@ -77,7 +80,7 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
     }
     if listed.is_empty() {
         return print(&format!(
-            "no run is recorded in `{}`: runs that find something or fail are, as they happen",
+            "`{}` contains no recordings: runs that find something or fail are recorded as they happen",
             recordings.folder().display()
         ));
     }
@@ -88,10 +91,14 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The run again: the same parameters, state, window and pages.
+/// Repeats the run with the same parameters, state, window and pages.
 fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended> {
-    let state =
-        recording.state.as_deref().map(hex::decode).transpose().context("the recorded state is no hex")?;
+    let state = recording
+        .state
+        .as_deref()
+        .map(hex::decode)
+        .transpose()
+        .context("the recorded state is not hexadecimal")?;
     let params = recording.params.to_string();
     let limits = recording.limits.into();
     let play = || -> Result<Ended, RunError> {
@@ -113,16 +120,18 @@ fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended>
         run.finish().map(|(finding, _)| Ended::of(&finding))
     };
     if recording.answers(0, 0).any(|rows| rows.validate().is_err()) {
-        bail!("the recording's columns do not fit each other: it was changed");
+        bail!("the recording's columns are inconsistent: it was modified");
     }
     Ok(play().unwrap_or_else(|error| Ended::Failed { message: crate::chain(&error) }))
 }
 
-/// The end of a run whose question the cluster refused: the same, if it asks the same.
+/// The outcome of a run whose question the cluster refused: the same if the module asks the same question.
 fn refused_again(recording: &Recording, refused: &RefusedForm, question: &Question) -> Ended {
     match refused.is(question) {
         true => recording.ended.clone(),
-        false => Ended::Failed { message: "it asks something else than what the cluster refused".into() },
+        false => Ended::Failed {
+            message: "it asks a different question than the one that the cluster refused".into(),
+        },
     }
 }
 
@@ -154,7 +163,7 @@ fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> 
         }
         Ended::Failed { message } => print(&plain(&format!("  failed: {message}")))?,
     }
-    let module = if same_module { "" } else { ", by another module than the recorded one" };
+    let module = if same_module { "" } else { ", with a different module than the recorded one" };
     let verdict = match same {
         true => paint("the same as recorded, bit for bit", GREEN, &out),
         false => paint("NOT the same as recorded", RED, &out),
@@ -162,13 +171,13 @@ fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> 
     print(&format!("  {verdict}{module}"))
 }
 
-/// A case for `cargo test` and `watchbell plugin test`: the rows as documents, the state as it was kept.
+/// Writes a case for `cargo test` and `watchbell plugin test`: the rows as documents, and the state as stored.
 fn write_case(recording: &Recording, ended: &Ended, folder: &Path) -> anyhow::Result<()> {
     let Ended::Found { signals, .. } = ended else {
-        bail!("a run that fails cannot be written as a case: there is nothing to expect");
+        bail!("a failed run cannot be written as a case: there is nothing to expect");
     };
     if !recording.is_one_question() {
-        bail!("only a run of one question can be written as a case");
+        bail!("only a run with a single question can be written as a case");
     }
     let [start, settled, end] = recording.window;
     let since = |at: i64| watchbell_manifest::Offset(at - ORIGIN).to_string();

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Run) -> Result<(), Failure> {
             _ => Failure::Faults(fault.into()),
         })
     })?;
-    // What is still under way must not hold the process: it was abandoned, and the store is closed.
+    // Abandoned work must not keep the process alive; the store is closed.
     runtime.shutdown_background();
     match end {
         End::Drained => Ok(()),
@@ -60,7 +60,7 @@ fn reload(args: &Run, catalog: &Catalog) -> Option<Deployment> {
     Some(placed(deployment, args))
 }
 
-/// What the command line says stands over what the environment says.
+/// The command line overrides the environment.
 fn placed(deployment: Deployment, args: &Run) -> Deployment {
     let store = args.store.clone().unwrap_or_else(|| deployment.store.clone());
     Deployment { store, listen: args.listen.or(deployment.listen), ..deployment }
@@ -79,7 +79,7 @@ fn watch_signals(commands: mpsc::Sender<HostCommand>) -> Result<(), Failure> {
         let commands = commands.clone();
         tokio::spawn(async move {
             while signal.recv().await.is_some() {
-                // The host has ended if nobody listens.
+                // If the receiver is gone, the host has ended.
                 if commands.send(command).await.is_err() {
                     break;
                 }

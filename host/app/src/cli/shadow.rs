@@ -1,4 +1,4 @@
-//! `watchbell shadow`: what rules find in a cluster's past beside what ElastAlert alerted of it. Nothing is sent.
+//! `watchbell shadow`: compares what rules find in a cluster's past with what ElastAlert alerted. Nothing is sent.
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
@@ -18,10 +18,10 @@ use crate::clock::{self, rfc3339};
 use crate::shadow::{Alert, Compared, Mute, Tolerance, compare, findings, read};
 use crate::testing::trace::{TraceEvent, labels_line};
 
-/// Differences of a rule that a page shows; JSON has all.
+/// Differences shown per rule; JSON has all.
 const SHOWN_MAX: usize = 10;
 
-/// What rules are compared with, and in which time.
+/// What rules are compared with, and over which range.
 struct Court<'a> {
     args: &'a Shadow,
     bundle: &'a Bundle,
@@ -36,14 +36,14 @@ struct Court<'a> {
 struct Verdict<'a> {
     rule: &'a BoundRule,
     compared: Compared,
-    /// Why the rule was not judged to the end.
+    /// Why the rule was not evaluated to the end.
     stopped: Option<String>,
 }
 
 pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     let now = clock::wall();
     let tolerance = Duration(u64::try_from(args.tolerance.as_millis()).unwrap_or(u64::MAX / 2));
-    // ElastAlert may not have judged what is newer.
+    // ElastAlert may not have evaluated anything newer yet.
     let over = args.past.over(now, now - tolerance)?;
     let catalog = catalog(None)?;
     let bundle = args.place.load_to_ask(&catalog)?;
@@ -74,7 +74,7 @@ pub(crate) fn shadow(args: &Shadow) -> Result<(), Failure> {
     for rule in rules {
         verdicts.push(runtime.block_on(court.judge(rule))?);
     }
-    // With rules named, the others are nobody's question.
+    // If rules are named, the others do not matter.
     let strangers = if args.names.is_empty() { strangers(&bundle, &alerts, over) } else { BTreeMap::new() };
     let agrees = strangers.is_empty()
         && verdicts.iter().all(|verdict| verdict.stopped.is_none() && verdict.compared.agrees());
@@ -94,7 +94,7 @@ fn writeback<'a>(args: &Shadow, clusters: &'a BTreeMap<String, Cluster>) -> anyh
         }),
         (None, [only]) => Ok(&clusters[*only]),
         (None, _) => Err(anyhow!(
-            "which cluster holds `{}`?\n\nhint: say it with `--cluster`: {}",
+            "which cluster holds `{}`?\n\nhint: name it with `--cluster`: {}",
             args.writeback,
             known.join(", ")
         )),
@@ -117,31 +117,31 @@ impl<'a> Court<'a> {
         let there: Vec<&Alert> = self.alerts.iter().filter(|alert| is_named(&alert.rule, name)).collect();
         let mutes: Vec<&Mute> = self.mutes.iter().filter(|mute| mutes_rule(&mute.what, name)).collect();
         let compared = compare(&here, &there, &mutes, self.over, tolerance);
-        let gap = past.gaps.first().map(|gap| format!("left out {gap}"));
+        let gap = past.gaps.first().map(|gap| format!("skipped {gap}"));
         Ok(Verdict { rule, compared, stopped: past.stopped.or(gap) })
     }
 }
 
-/// By how much ElastAlert's time of a match lies before what this rule tells: it stamps a spike with the first event
-/// of its window.
+/// How much earlier ElastAlert's time of a match is than this rule's: ElastAlert gives a spike the time of the first
+/// event in its window.
 fn early(rule: &BoundRule) -> Duration {
     let spike = matches!(&rule.module, ModuleRef::Builtin(name) if name == "spike");
     let timeframe = rule.params.get("timeframe").and_then(Value::as_str).and_then(span);
     timeframe.filter(|_| spike).unwrap_or(Duration::ZERO)
 }
 
-/// Whether ElastAlert's `there` is the rule `here`, by the name that `import` gives.
+/// Whether ElastAlert's rule `there` is the rule `here`, by the name that `import` gives it.
 fn is_named(there: &str, here: &str) -> bool {
     there == here || slug(there).is_some_and(|name| name == here)
 }
 
-/// `RULE`, `RULE.KEY` or `RULE._silence`; names and keys may hold dots.
+/// `RULE`, `RULE.KEY` or `RULE._silence`; names and keys may contain dots.
 fn mutes_rule(what: &str, rule: &str) -> bool {
     let prefixes = what.match_indices('.').map(|(at, _)| &what[..at]);
     prefixes.chain([what]).any(|name| is_named(name, rule))
 }
 
-/// Rules of ElastAlert's that alerted and are not here, with how many alerts each.
+/// ElastAlert rules that alerted but were not imported, with their number of alerts.
 fn strangers(bundle: &Bundle, alerts: &[Alert], over: Range) -> BTreeMap<String, usize> {
     let mut strangers = BTreeMap::new();
     for alert in alerts.iter().filter(|alert| over.start <= alert.at && alert.at < over.end) {
@@ -167,11 +167,11 @@ fn people(
         rfc3339(over.end)
     ))?;
     let width = verdicts.iter().map(|verdict| verdict.rule.spec.name.0.len()).max().unwrap_or(0).max(4);
-    print(&format!("  {:width$}  {:>12}  {:>13}  {:>5}", "rule", "alerts there", "findings here", "muted"))?;
+    print(&format!("  {:width$}  {:>12}  {:>13}  {:>5}", "rule", "ElastAlert", "Watchbell", "muted"))?;
     for verdict in verdicts {
         let compared = &verdict.compared;
         let told = match (&verdict.stopped, compared.agrees()) {
-            (Some(_), _) => paint("not judged to the end", RED, &out),
+            (Some(_), _) => paint("not evaluated to the end", RED, &out),
             (None, true) => paint("agree", GREEN, &out),
             (None, false) => paint("differ", RED, &out),
         };
@@ -187,11 +187,11 @@ fn people(
         }
         for alert in compared.only_there.iter().take(SHOWN_MAX) {
             let body: String = alert.body.to_string().chars().take(200).collect();
-            print(&format!("    only there  {}  {}", rfc3339(alert.at), plain(&body)))?;
+            print(&format!("    only ElastAlert  {}  {}", rfc3339(alert.at), plain(&body)))?;
         }
         for finding in compared.only_here.iter().take(SHOWN_MAX) {
             print(&format!(
-                "    only here   {}  {}",
+                "    only Watchbell   {}  {}",
                 rfc3339(finding.first),
                 plain(&labels_line(&finding.labels))
             ))?;
@@ -204,10 +204,10 @@ fn people(
     }
     for (rule, count) in strangers {
         let told = if *count == 1 { "alert" } else { "alerts" };
-        print(&format!("{} {} ({count} {told})", paint("not here:", YELLOW, &out), plain(rule)))?;
+        print(&format!("{} {} ({count} {told})", paint("not imported:", YELLOW, &out), plain(rule)))?;
     }
     if verdicts.is_empty() {
-        print(&paint("There is no rule here.", BOLD, &out))?;
+        print(&paint("There are no rules.", BOLD, &out))?;
     }
     Ok(())
 }

@@ -25,9 +25,9 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
     let jobs = suite::jobs(&files, args.environment.as_deref(), args.filter.as_deref());
     if jobs.is_empty() {
         return Err(Failure::Faults(anyhow::anyhow!(
-            "there is no test {}\n\nhint: tests lie beside manifests, `NAME.test.yaml` beside `NAME.yaml`",
+            "there is no test {}\n\nhint: put tests beside manifests, `NAME.test.yaml` beside `NAME.yaml`",
             match &args.filter {
-                Some(filter) => format!("whose name holds `{filter}`"),
+                Some(filter) => format!("whose name contains `{filter}`"),
                 None => format!("at or below `{}`", path.display()),
             }
         )));
@@ -53,7 +53,7 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
     if let Some(path) = &args.junit {
         junit::write(&outcomes, path).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    // A choice of tests says nothing of the rules that were left out.
+    // A filter says nothing about the rules that it leaves out.
     let whole = args.filter.is_none();
     let tried = |rule: &String| args.path.is_none() || files.iter().any(|file| file.rule == *rule);
     let rules: BTreeSet<String> = bundles
@@ -86,7 +86,7 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
     if args.bless && failed > 0 {
         let (changed, refused) = bless::bless(&files, &outcomes)?;
         for path in &changed {
-            eprintln!("blessed {}: look at what changed before you commit it", path.display());
+            eprintln!("blessed {}: review the changes before you commit them", path.display());
         }
         for why in &refused {
             eprintln!("{} {why}", paint("not blessed:", YELLOW, &std::io::stderr()));
@@ -130,7 +130,7 @@ fn tell_lacking(lacking: &[Lack]) -> Result<(), Failure> {
     }
     let widest = lacking.iter().map(|lack| lack.rule.len()).max().unwrap_or(0).max(4);
     let out = std::io::stdout();
-    print(&paint("Rules that no test has seen both to fire and to stay quiet:", BOLD, &out))?;
+    print(&paint("Rules without both a test that fires and a test that stays quiet:", BOLD, &out))?;
     print(&format!("  {:<widest$}  tests  fires  quiet", "rule"))?;
     for lack in lacking {
         let seen = |seen: bool| if seen { "yes" } else { "no" };
@@ -140,7 +140,7 @@ fn tell_lacking(lacking: &[Lack]) -> Result<(), Failure> {
     print("")
 }
 
-/// A line that tells how far it is, on a terminal only.
+/// A progress line, on a terminal only.
 struct Progress {
     all: usize,
     shown: bool,

@@ -1,11 +1,11 @@
-//! `upgrade-gate`: may this Elasticsearch node be replaced?
-pub(super) mod args; // what can be typed
-mod target; // which cluster, and how it is entered
-mod shell; // looks, waits, writes, until there is a verdict
-mod progress; // what it waits for meanwhile
-mod people; // the verdict in words and a table
+//! `upgrade-gate`: checks whether an Elasticsearch node may be replaced.
+pub(super) mod args; // the command line
+mod target; // which cluster, and its credentials
+mod shell; // reads, waits and writes until there is a verdict
+mod progress; // what it is waiting for
+mod people; // the verdict as text and a table
 mod machine; // the verdict as JSON
-mod once; // `--next` and `--put-back`: one look
+mod once; // `--next` and `--put-back`: a single read
 
 use watchbell_gate::{Allowed, Ask, Author, Drain, Gate, Outcome, Own, Procedure, Restart, Verdict};
 
@@ -13,7 +13,7 @@ use self::args::{Until, UpgradeGate};
 use super::Failure;
 use crate::clock::{self, Clock};
 
-/// What is done with the verdict.
+/// What to do with the verdict.
 pub(crate) fn upgrade_gate(args: &UpgradeGate) -> Result<(), Failure> {
     let outcome = decide(args).map_err(Failure::Undecided)?;
     match outcome {
@@ -71,7 +71,7 @@ fn tell(args: &UpgradeGate, verdict: &Verdict) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// To standard output; a reader that has gone is no fault.
+/// Writes to standard output; a closed pipe is not an error.
 fn print(text: &str) -> anyhow::Result<()> {
     match super::print(text) {
         Err(Failure::Faults(error)) => Err(error),

@@ -1,4 +1,4 @@
-//! What is said, and to whom.
+//! What is sent, and to whom.
 use watchbell_contract::{Duration, Severity};
 use watchbell_pipeline::spec::{AlertSpec, Comparison, DestinationName, Step, Worse};
 use watchbell_pipeline::text::{self, NameKind, check_template};
@@ -8,7 +8,7 @@ use super::texts;
 use crate::report::suggest;
 use crate::{Environment, Shown, raw};
 
-/// What the rule says and to whom, and what its own texts show.
+/// What the rule sends and to whom, and what its own texts show.
 pub(crate) fn alert(
     doc: &mut Doc<'_>,
     typed: Option<raw::Alert>,
@@ -26,7 +26,7 @@ pub(crate) fn alert(
     }
     let steps = match (typed.to, typed.escalate) {
         (Some(_), Some(_)) => {
-            doc.fault("/alert/to", "`alert.to` and `alert.escalate` cannot stand together")
+            doc.fault("/alert/to", "`alert.to` and `alert.escalate` cannot be combined")
                 .hint("make `to` the first step: `- { after: 0s, to: […] }`")
                 .push(doc);
             Vec::new()
@@ -38,19 +38,19 @@ pub(crate) fn alert(
         (None, Some(steps)) => escalation(doc, steps, environment),
         (None, None) if ["/alert/to", "/alert/escalate"].iter().any(|at| doc.was_wrong(at)) => Vec::new(),
         (None, None) => {
-            doc.warn("/alert", "the rule tells nobody", "name destinations: `alert: { to: […] }`");
+            doc.warn("/alert", "the rule has no destinations", "name destinations: `alert: { to: […] }`");
             Vec::new()
         }
     };
-    // Nothing that a step waits for can come if the severity never rises to it.
+    // A step can never fire if the severity never reaches the one that it requires.
     let highest = if doc.value.get("worse").is_some() { Severity::Critical } else { base };
     for (index, step) in steps.iter().enumerate() {
         if step.severity.is_some_and(|severity| severity > highest) {
             let pointer = format!("/alert/escalate/{index}/severity");
             doc.warn(
                 &pointer,
-                format!("this step is never taken: the rule is never worse than `{}`", highest.as_str()),
-                "raise `severity`, or say when it gets worse: `worse: { critical: \">= 5\" }`",
+                format!("this step never fires: the rule's severity never exceeds `{}`", highest.as_str()),
+                "raise `severity`, or add `worse: { critical: \">= 5\" }`",
             );
         }
     }
@@ -110,7 +110,8 @@ fn escalation(doc: &mut Doc<'_>, steps: Vec<raw::Step>, environment: Option<&Env
         if let Some(earlier) = found.last()
             && earlier.after > after
         {
-            let message = format!("this step comes before the one above it: {after} after {}", earlier.after);
+            let message =
+                format!("this step is due before the one above it: {after} after {}", earlier.after);
             doc.fault(&pointer, message).hint("write the steps in order of `after`").push(doc);
         }
         let to = destinations(doc, &format!("{pointer}/to"), step.to, environment);
@@ -149,7 +150,7 @@ fn destinations(
 }
 
 fn template(doc: &mut Doc<'_>, pointer: &str, text: &str, key: &[String]) {
-    // A fault at the end of the text may be told on the line after it.
+    // An error at the end of the text may be reported on the line after it.
     let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).max(1);
     let name = crate::schema::path(pointer);
     if let Err(fault) = check_template(text) {
@@ -161,7 +162,7 @@ fn template(doc: &mut Doc<'_>, pointer: &str, text: &str, key: &[String]) {
     for found in text::names(text) {
         let [variable, path @ ..] = found.path.as_slice() else { continue };
         let wanted = path.join(".");
-        // The host's own label of an index that is silent.
+        // The host's own label for a silent index.
         let is_known = |label: &str| {
             label == wanted || label.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'))
         };

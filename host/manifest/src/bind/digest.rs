@@ -1,4 +1,4 @@
-//! What a value says, as one short name.
+//! The digest of a value.
 use std::collections::BTreeMap;
 
 use serde_json::Value;

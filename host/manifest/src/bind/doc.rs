@@ -1,4 +1,4 @@
-//! A document on its way from what was typed to what it means.
+//! A document on its way from text to typed values.
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use watchbell_contract::Duration;
@@ -14,7 +14,7 @@ pub(crate) struct Doc<'a> {
     pub(crate) value: Value,
     pub(crate) spans: &'a Spans,
     pub(crate) faults: &'a mut Vec<Diagnostic>,
-    /// What was taken out of `value` because it is wrong: not to be told as missing as well.
+    /// What was removed from `value` because it is wrong; it must not be reported as missing as well.
     pub(crate) pruned: Vec<String>,
 }
 
@@ -22,8 +22,8 @@ pub(crate) struct Doc<'a> {
 const PRUNING_PASSES_MAX: usize = 4;
 
 impl Doc<'_> {
-    /// Checks the document and reads what is right of it, so that the rest of the checks still speak. `None`: what
-    /// cannot be missing is wrong.
+    /// Checks the document and reads its valid parts, so that the remaining checks still run. `None` if a required part
+    /// is wrong.
     pub(crate) fn read<T: DeserializeOwned>(&mut self, schema: &Schema) -> Option<T> {
         let mut wrong = schema.check(&self.value, "", self.spans, self.faults);
         wrong.extend(self.spans.bad());
@@ -31,7 +31,7 @@ impl Doc<'_> {
             for pointer in std::mem::take(&mut wrong) {
                 self.prune(&pointer)?;
             }
-            // Told in the first round; now only what pruning left incomplete.
+            // Reported in the first round; now only what pruning left incomplete.
             wrong = schema.check(&self.value, "", self.spans, &mut Vec::new());
             if wrong.is_empty() {
                 break;
@@ -43,15 +43,15 @@ impl Doc<'_> {
         match T::deserialize(&self.value) {
             Ok(raw) => Some(raw),
             Err(error) => {
-                // Schema and types are ours alike: that they disagree is a bug, but not one to stop a host for.
+                // Schema and types are both ours. A disagreement is a bug, but no reason to stop a host.
                 self.fault("", format!("cannot be understood: {error}")).push(self);
                 None
             }
         }
     }
 
-    /// Takes the value at `pointer` out of the map that holds it; with a list's item goes the list, for the places
-    /// of the items go by their position. `None`: that is the document itself.
+    /// Removes the value at `pointer` from its map. For a list item the whole list is removed, because positions are
+    /// recorded by index. `None` if the value is the document itself.
     fn prune(&mut self, pointer: &str) -> Option<()> {
         let mut pointer = pointer;
         loop {
@@ -63,7 +63,7 @@ impl Doc<'_> {
                     self.pruned.push(pointer.to_string());
                     return Some(());
                 }
-                // Gone with something around it.
+                // Already removed with something around it.
                 None => return Some(()),
                 Some(_) => pointer = parent,
             }
@@ -85,7 +85,7 @@ impl Doc<'_> {
         self.faults.push(Diagnostic::warning(self.spans.key(pointer), message).hint(hint));
     }
 
-    /// Errors so far; a warning stops nothing.
+    /// The number of errors so far; warnings do not count.
     pub(crate) fn errors(&self) -> usize {
         self.faults.iter().filter(|fault| fault.level == Level::Error).count()
     }

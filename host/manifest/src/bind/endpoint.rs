@@ -10,7 +10,7 @@ use super::refs::{address, secret};
 use crate::options::Options;
 use crate::{Auth, Endpoint, EndpointKind, Grants, HttpEndpoint, SecretOr, raw, schema};
 
-/// `keys`: those of the destination at `at` that are not of all kinds. `None`: at fault.
+/// `keys`: the keys of the destination at `at` that are specific to its kind. `None` if they are invalid.
 pub(super) fn endpoint(
     doc: &mut Doc<'_>,
     at: &str,

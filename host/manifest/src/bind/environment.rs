@@ -18,10 +18,10 @@ use crate::{
     PluginPolicy, StoreSpec, raw,
 };
 
-/// What stands before the 32 bytes of an Ed25519 key where OpenSSL writes it, in base64.
+/// What precedes the 32 bytes of an Ed25519 key as OpenSSL writes it, in base64.
 const ED25519_SPKI: &str = "MCowBQYDK2VwAyEA";
 
-/// `None`: at fault.
+/// `None` if it is invalid.
 pub(crate) fn environment(
     doc: &mut Doc<'_>,
     home: &Path,
@@ -82,7 +82,7 @@ pub(crate) fn environment(
         destinations.extend(spec.map(|spec| (name, spec)));
     }
     let plugins = raw.plugins.map(|plugins| PluginPolicy {
-        // The schema has seen their form.
+        // The schema has checked their form.
         allow: plugins.allow.iter().map(|digest| bare(digest, "sha256:").to_lowercase()).collect(),
         keys: plugins.keys.iter().map(|key| bare(key, ED25519_SPKI).to_owned()).collect(),
     });
@@ -130,15 +130,15 @@ fn bind_destination(
     if let Some(form) = raw.text {
         match (text.format, form) {
             (TextFormat::Plain | TextFormat::Markdown, _) => text.format = form.into(),
-            // Its receiver reads markup whatever is sent: characters are escaped for that, and nothing is markup.
+            // Its receiver always interprets markup, so plain text is escaped for it.
             (_, raw::TextForm::Plain) => text.styles = false,
-            // What is written for another would be taken for its own.
+            // Markup of another kind would be interpreted as its own.
             (TextFormat::Html | TextFormat::Mrkdwn, _) => doc
                 .fault(
                     &format!("{at}/text"),
-                    format!("the product `{}` takes its own markup alone", raw.product),
+                    format!("the product `{}` accepts only its own markup", raw.product),
                 )
-                .hint("write `text: plain`, or remove it; `use: webhook` takes any form")
+                .hint("write `text: plain`, or remove it; `use: webhook` accepts any form")
                 .push(doc),
         }
     }
@@ -163,13 +163,13 @@ fn bind_destination(
     })
 }
 
-/// What a product takes.
+/// What a product accepts.
 struct Taken {
     text: AlertText,
     kind: EndpointKind,
 }
 
-/// Checks a destination's product and parameters; what it takes, or anything where it is unknown.
+/// Checks a destination's product and parameters. Returns what it accepts, or anything if it is unknown.
 fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dyn Modules) -> Taken {
     let text = AlertText { format: TextFormat::Plain, styles: true, title_max: 0, body_max: 0 };
     let unknown = Taken { text, kind: EndpointKind::Http };
@@ -184,7 +184,7 @@ fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dy
     let below = format!("{at}/params");
     match Schema::new(info.params_schema) {
         Err(message) => doc
-            .fault(&format!("{at}/use"), format!("the product `{name}` has no usable schema: {message}"))
+            .fault(&format!("{at}/use"), format!("the product `{name}` has an invalid schema: {message}"))
             .push(doc),
         Ok(schema) => {
             let before = doc.faults.len();
@@ -199,7 +199,7 @@ fn product(doc: &mut Doc<'_>, at: &str, name: &str, params: &Value, modules: &dy
     Taken { text: info.text, kind: info.endpoint }
 }
 
-/// Faults that a module found in parameters at `below`.
+/// Errors that a module found in the parameters at `below`.
 pub(crate) fn told(doc: &mut Doc<'_>, below: &str, faults: Vec<Fault>) {
     for fault in faults {
         let pointer = format!("{below}{}", fault.path);

@@ -1,4 +1,4 @@
-//! What `use` names: a module that is built in, a file, or a place in a registry.
+//! What `use` names: a built-in module, a file, or a registry reference.
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -7,7 +7,7 @@ use super::doc::Doc;
 use crate::ModuleRef;
 use crate::limits::MODULE_BYTES_MAX;
 
-/// `None`: at fault.
+/// `None` if it is invalid.
 pub(super) fn module_ref(
     doc: &mut Doc<'_>,
     typed: &str,
@@ -19,7 +19,7 @@ pub(super) fn module_ref(
     }
     if !typed.contains('/') && !typed.ends_with(".wasm") {
         if sha256.is_some() {
-            doc.fault("/sha256", format!("`sha256` belongs to a file, and `{typed}` is built in"))
+            doc.fault("/sha256", format!("`sha256` applies only to files, and `{typed}` is built in"))
                 .hint("remove it, or write `use: ./module.wasm`")
                 .push(doc);
         }
@@ -41,7 +41,7 @@ pub(super) fn module_ref(
             doc.fault("/sha256", format!("the digest of `{typed}` does not match"))
                 .note(format!("the file has  {actual}"))
                 .note(format!("sha256: says  {named}"))
-                .hint("see why the file changed; if it was meant to, write the file's digest here")
+                .hint("find out why the file changed; if the change is intended, update the digest here")
                 .push(doc);
             None
         }
@@ -58,16 +58,16 @@ pub(super) fn module_ref(
 /// A tag may be moved to another module; a digest cannot.
 fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<ModuleRef> {
     if sha256.is_some() {
-        doc.fault("/sha256", "`sha256` belongs to a file, and a registry's module has its digest in `use`")
+        doc.fault("/sha256", "`sha256` applies only to files; a registry module has its digest in `use`")
             .hint("remove it, or write `use: ./module.wasm`")
             .push(doc);
     }
     let Some((place, digest)) = named.split_once('@') else {
         let (host, repository) = named.split_once('/').unwrap_or((named, ""));
         let repository = repository.split(':').next().unwrap_or_default();
-        doc.fault("/use", format!("`oci://{named}` names no digest, and what a tag means may change"))
+        doc.fault("/use", format!("`oci://{named}` must name a digest, because a tag can be moved"))
             .hint(format!(
-                "`watchbell plugin pull {named}` tells it: write `oci://{host}/{repository}@sha256:…`"
+                "`watchbell plugin pull {named}` prints it: write `oci://{host}/{repository}@sha256:…`"
             ))
             .push(doc);
         return None;
@@ -85,7 +85,7 @@ fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<
     let is_host = host == "localhost" || host.contains(['.', ':']);
     let has_tag = repository.contains(':');
     if !is_host || repository.is_empty() || has_tag {
-        doc.fault("/use", format!("`oci://{named}` is no place in a registry"))
+        doc.fault("/use", format!("`oci://{named}` is not a valid registry reference"))
             .hint("write it like `oci://registry.example.com/rules/login-burst@sha256:…`, without a tag")
             .push(doc);
         return None;

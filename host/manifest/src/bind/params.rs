@@ -1,4 +1,4 @@
-//! What to say of parameters that are valid.
+//! Warnings about valid parameters.
 use serde_json::Value;
 use watchbell_contract::Plan;
 use watchbell_values::is_date_math;
@@ -8,7 +8,7 @@ use crate::limits::{GRID_MAX, HISTORY_MAX};
 use crate::overlay::join;
 use crate::report::Diagnostic;
 
-/// What a module still reads but no longer heeds, by its schema's `deprecated`.
+/// Warns about parameters that the schema marks as `deprecated`: the module accepts but ignores them.
 pub(super) fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) {
     for name in params.as_object().into_iter().flatten().map(|(name, _)| name) {
         let property = &schema["properties"][name];
@@ -19,7 +19,7 @@ pub(super) fn without_effect(doc: &mut Doc<'_>, schema: &Value, params: &Value) 
     }
 }
 
-/// Warns of listed values that YAML reads otherwise than they look, where any value may stand.
+/// Warns about list values that YAML reads differently from how they look, where any type is allowed.
 pub(super) fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &str) {
     match value {
         Value::Object(entries) => {
@@ -42,18 +42,19 @@ pub(super) fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &
                                 None => format!("the number {number}"),
                             },
                             Value::Bool(truth) => truth.to_string(),
-                            _ => "a text, not a boolean".to_owned(),
+                            _ => "a string, not a boolean".to_owned(),
                         };
-                        let hint = format!("put it in quotes for the text: \"{typed}\"");
+                        let hint = format!("put it in quotes to get the string: \"{typed}\"");
                         let message = format!("`{typed}` in `{name}` is {kind}");
                         doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
                     }
                     _ => doubt(doc, schema, item, &at),
                 }
-                // A word that is nothing else may be meant.
+                // A word without another meaning may be intended.
                 if let Some(text) = item.as_str().filter(|text| *text != "now" && is_date_math(text)) {
                     let name = crate::schema::path(pointer);
-                    let message = format!("`{text}` in `{name}` is not read as date math: no date is so");
+                    let message =
+                        format!("`{text}` in `{name}` is not read as date math: it matches no date");
                     let hint = "write a date, or compare with the time in `filter`";
                     doc.faults.push(Diagnostic::warning(doc.spans.value(&at), message).hint(hint));
                 }
@@ -63,21 +64,18 @@ pub(super) fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &
     }
 }
 
-/// A plan that a host can keep: a parameter of centuries would read all there is before the first verdict.
+/// Limits the plan: with a parameter of centuries the rule would read everything before its first result.
 pub(super) fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
     let bounds = [
-        ("read back", plan.history, HISTORY_MAX, "400 days"),
-        ("put between two checks", plan.grid, GRID_MAX, "7 days"),
+        ("use a history of", plan.history, HISTORY_MAX, "400 days"),
+        ("use a check interval of", plan.grid, GRID_MAX, "7 days"),
     ];
     let before = doc.errors();
     for (what, asked, max, named) in bounds {
         if asked > max {
-            doc.fault(
-                "/params",
-                format!("`params` make the module {what} {asked}, and {named} are the most"),
-            )
-            .hint("shorten its time frames")
-            .push(doc);
+            doc.fault("/params", format!("`params` make the module {what} {asked}; the maximum is {named}"))
+                .hint("shorten its timeframes")
+                .push(doc);
         }
     }
     (doc.errors() == before).then_some(plan)

@@ -26,7 +26,7 @@ pub(super) fn secret(
             SecretRef::File(path) => {
                 format!("put the secret into `{}`, readable by the host", path.display())
             }
-            SecretRef::Exec(_) => "see that the program runs by hand".into(),
+            SecretRef::Exec(_) => "check that the program runs by hand".into(),
         };
         let cause = std::error::Error::source(&fault).map_or_else(String::new, |source| {
             source
@@ -54,14 +54,14 @@ pub(super) fn beside(home: &Path, path: &Path) -> std::path::PathBuf {
     home.join(path)
 }
 
-/// The message never shows the address: it may hold a password.
+/// The message never shows the URL: it may contain a password.
 pub(super) fn address(doc: &mut Doc<'_>, at: &str, text: &str) {
     let name = crate::schema::path(at);
     let fault = match url::Url::parse(text) {
-        Err(error) => Diagnostic::error(doc.spans.value(at), format!("`{name}` is not an address: {error}")),
+        Err(error) => Diagnostic::error(doc.spans.value(at), format!("`{name}` is not a valid URL: {error}")),
         Ok(url) if url.password().is_some() || !url.username().is_empty() => {
-            Diagnostic::error(doc.spans.value(at), format!("`{name}` holds credentials"))
-                .hint("secrets are named, never written: use `auth:`")
+            Diagnostic::error(doc.spans.value(at), format!("`{name}` contains credentials"))
+                .hint("secrets are referenced, never written here: use `auth:`")
         }
         Ok(_) => return,
     };

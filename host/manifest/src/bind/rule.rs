@@ -1,4 +1,4 @@
-//! A manifest's document becomes a bound rule.
+//! Turns a manifest into a bound rule.
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::{BoundRule, Environment, ModuleFault, ModuleRef, Modules, RuleModuleI
 
 /// What rules are bound against.
 pub(crate) struct Bench<'a> {
-    /// `None`: at fault itself; what depends on it is not judged.
+    /// `None` if it is invalid; what depends on it is not checked.
     pub(crate) environment: Option<&'a Environment>,
     pub(crate) modules: &'a dyn Modules,
     /// Compiled once per module.
@@ -27,7 +27,7 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// `None`: at fault.
+    /// `None` if it is invalid.
     pub(crate) fn rule(&mut self, doc: &mut Doc<'_>, source: &Path) -> Option<BoundRule> {
         let before = doc.errors();
         let raw: raw::Rule = doc.read(crate::schema::rule())?;
@@ -52,7 +52,9 @@ impl Bench<'_> {
         );
         let zone = raw.timezone.clone();
         if raw.cron.is_none() && raw.active.is_none() && zone.is_some() && !doc.was_wrong("/cron") {
-            doc.fault("/timezone", "`timezone` belongs to `cron` and `active`").hint("remove it").push(doc);
+            doc.fault("/timezone", "`timezone` applies only to `cron` and `active`")
+                .hint("remove it")
+                .push(doc);
         }
         let has_cron = raw.cron.is_some();
         let schedule = schedule(doc, raw.every, raw.cron, raw.timezone);
@@ -72,7 +74,7 @@ impl Bench<'_> {
         if let (Some(name), Schedule::Every(_)) = (calendar, &schedule) {
             doc.fault(
                 &format!("/params/{name}"),
-                format!("`{name}: day` needs `cron`: a day is one of its time zone"),
+                format!("`{name}: day` needs `cron`, whose time zone defines the day"),
             )
             .hint(format!("write `{name}: 1d` for 24 hours, or `cron: \"0 0 * * *\"` with `timezone`"))
             .push(doc);
@@ -156,11 +158,11 @@ impl Bench<'_> {
         }
     }
 
-    /// Whether the environment allows it, asked before any of it runs. `None`: it does not.
+    /// Checks that the environment allows the module, before any of it runs. `None` if it does not.
     fn may_run(&self, doc: &mut Doc<'_>, module: &ModuleRef, typed: &str) -> Option<Result<(), ModuleFault>> {
         let environment = self.environment;
         let policy = environment.and_then(|environment| environment.plugins.as_ref());
-        // What is built in is a part of the program, and trusted with it.
+        // Built-in modules are part of the program and trusted with it.
         let (Some(environment), Some(policy)) = (environment, policy) else { return Some(Ok(())) };
         if matches!(module, ModuleRef::Builtin(_)) {
             return Some(Ok(()));
@@ -174,13 +176,13 @@ impl Bench<'_> {
         }
         let (name, digest) = (&environment.name, &identity.digest);
         let signed = match &*identity.signers {
-            [] => "nobody has signed it".to_owned(),
+            [] => "it is not signed".to_owned(),
             keys => format!("it is signed by {}, which is not among `plugins.keys`", keys.join(", ")),
         };
-        doc.fault("/use", format!("the module `{typed}` may not run in environment `{name}`"))
+        doc.fault("/use", format!("the module `{typed}` is not allowed in environment `{name}`"))
             .note(format!("its digest is {digest}, and {signed}"))
             .hint(format!(
-                "add `sha256:{digest}` to `plugins.allow` of the environment, or have it signed by one of `plugins.keys`"
+                "add `sha256:{digest}` to `plugins.allow` of the environment, or have it signed with one of `plugins.keys`"
             ))
             .push(doc);
         None
@@ -199,7 +201,7 @@ impl Bench<'_> {
             match Schema::new(info.params_schema.clone()) {
                 Ok(schema) => self.schemas.insert(module.clone(), schema),
                 Err(message) => {
-                    doc.fault("/use", format!("the module `{module}` has no usable schema: {message}"))
+                    doc.fault("/use", format!("the module `{module}` has an invalid schema: {message}"))
                         .push(doc);
                     return None;
                 }
@@ -228,7 +230,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The plan for days of the calendar, each judged as a whole: a day's parts would not fit one of another length.
+    /// The plan for calendar days, each evaluated as a whole: parts of a day would not fit a day of another length.
     fn days(
         &self,
         doc: &mut Doc<'_>,
@@ -246,9 +248,9 @@ impl Bench<'_> {
         }
         doc.fault(
             &format!("/params/{name}"),
-            format!("`{name}: day` needs a module that judges a day as a whole"),
+            format!("`{name}: day` needs a module that evaluates a day as a whole"),
         )
-        .hint(format!("leave `step` out if there is one, or write `{name}: 1d` for 24 hours"))
+        .hint(format!("remove `step` if there is one, or write `{name}: 1d` for 24 hours"))
         .push(doc);
         None
     }
@@ -266,7 +268,8 @@ fn meaning(info: &RuleModuleInfo, params: &Value, target: &crate::TargetSpec, ke
     })))
 }
 
-/// The parameters that say what a kept state means. One whose schema says otherwise only says how long it is kept.
+/// The parameters that give a stored state its meaning. A parameter whose schema says otherwise only affects how long
+/// something is kept.
 fn meant(schema: &Value, params: &Value) -> Value {
     let mut params = params.clone();
     if let Some(params) = params.as_object_mut() {
@@ -276,7 +279,7 @@ fn meant(schema: &Value, params: &Value) -> Value {
     params
 }
 
-/// The manifest with its defaults written out.
+/// The manifest with all defaults filled in.
 fn effective(typed: &Value, spec: &RuleSpec, target: &crate::TargetSpec) -> Value {
     let mut out = typed.as_object().cloned().unwrap_or_default();
     let defaults = json!({

@@ -1,4 +1,4 @@
-//! When a rule runs, and when it may speak.
+//! When a rule runs, and when it may alert.
 use std::collections::BTreeSet;
 
 use watchbell_contract::{Duration, Plan, Timestamp};
@@ -19,7 +19,7 @@ pub(super) fn schedule(
 ) -> Option<Schedule> {
     match (every, cron) {
         (Some(_), Some(_)) => {
-            doc.fault("/cron", "`every` and `cron` cannot stand together").hint("keep one of them").push(doc);
+            doc.fault("/cron", "`every` and `cron` cannot be combined").hint("keep one of them").push(doc);
             None
         }
         (None, None) if doc.was_wrong("/every") || doc.was_wrong("/cron") => None,
@@ -39,7 +39,7 @@ pub(super) fn schedule(
             if let Err(fault) = Cron::parse(&expression, &timezone) {
                 let (pointer, message) = match &fault {
                     CronFault::Timezone { .. } => ("/timezone", fault.to_string()),
-                    // Of a message of many lines, the first ones repeat the expression.
+                    // The first lines of a multi-line message repeat the expression.
                     CronFault::Syntax { message, .. } => {
                         let last = message.trim().lines().last().unwrap_or_default().trim_end_matches('.');
                         ("/cron", format!("cron expression `{expression}`: {}", lower(last)))
@@ -54,7 +54,7 @@ pub(super) fn schedule(
     }
 }
 
-/// The hours of `active:`, by the rule's time zone unless they name their own.
+/// The hours of `active:`, in the rule's time zone unless they name their own.
 pub(super) fn hours(
     doc: &mut Doc<'_>,
     raw: raw::Active,
@@ -81,7 +81,7 @@ pub(super) fn hours(
         ActiveFault::Hours { index, .. } => format!("/active/hours/{index}"),
         ActiveFault::Days { index, .. } => format!("/active/days/{index}"),
         ActiveFault::Holiday { index, .. } => format!("/active/holidays/{index}"),
-        // What `cron` says of it already.
+        // Already reported for `cron`.
         ActiveFault::Timezone { .. } if !names_zone && has_cron => return None,
         ActiveFault::Timezone { .. } if !names_zone => "/timezone".into(),
         ActiveFault::Timezone { .. } => "/active/timezone".into(),
@@ -91,8 +91,8 @@ pub(super) fn hours(
     None
 }
 
-/// What a module counts by cells is counted anew where the next instant's cells lie elsewhere: right, and dear if it is
-/// so at every instant.
+/// If the cells of the next instant do not align, a module that counts by cells starts counting again. That is correct,
+/// but expensive if it happens at every instant.
 pub(super) fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) {
     const INSTANTS: usize = 24;
     const GRIDS_MAX: usize = 3;
@@ -107,12 +107,12 @@ pub(super) fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) 
     if grids.len() > GRIDS_MAX {
         let grid = plan.grid;
         let message =
-            format!("its instants are not whole steps of {grid} apart: each run reads {} anew", plan.history);
+            format!("its instants are not multiples of {grid} apart: each run reads {} again", plan.history);
         doc.warn("/cron", message, &format!("use `every`, or instants that are multiples of {grid} apart"));
     }
 }
 
-/// How far apart checks are. Cron's windows end on minutes, or on seconds if it names them.
+/// The interval between checks. Cron windows end on minutes, or on seconds if the expression names them.
 pub(super) fn grid(schedule: &Schedule, plan: Plan) -> Duration {
     match schedule {
         _ if !plan.grid.is_zero() => plan.grid,

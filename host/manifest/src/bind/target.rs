@@ -1,11 +1,11 @@
-//! What a rule asks, and whether the environment lets it.
+//! What a rule queries, and whether the environment allows it.
 use serde_json::Value;
 
 use super::doc::Doc;
 use crate::report::{Diagnostic, list, nearest, suggest};
 use crate::{Environment, TargetSpec, filter, raw};
 
-/// What of a manifest says what is asked.
+/// The parts of a manifest that say what to query.
 pub(crate) struct Asked {
     pub(crate) cluster: Option<String>,
     pub(crate) index: raw::OneOrMany,
@@ -26,7 +26,9 @@ pub(crate) fn target(doc: &mut Doc<'_>, asked: Asked, environment: Option<&Envir
     for (pointer, written) in written {
         for index in written.split(',').map(str::trim) {
             match wrong_with(index) {
-                Some(why) => doc.fault(&pointer, format!("`{index}` is not an index: {why}")).push(doc),
+                Some(why) => {
+                    doc.fault(&pointer, format!("`{index}` is not a valid index name: {why}")).push(doc)
+                }
                 None => indices.push((pointer.clone(), index.to_string())),
             }
         }
@@ -67,13 +69,13 @@ fn wrong_with(index: &str) -> Option<&'static str> {
         return Some("it is empty");
     }
     if index.starts_with('<') {
-        return None; // Date mathematics has a grammar of its own.
+        return None; // Date math has its own grammar.
     }
     if index.contains(['/', '\\', '?', '"', '<', '>', '|', ' ', '#']) {
-        return Some("it holds a character that no index name may have");
+        return Some("it contains an illegal character");
     }
     if index.chars().any(char::is_uppercase) {
-        return Some("index names are lower case");
+        return Some("index names must be lower case");
     }
     None
 }
@@ -86,7 +88,7 @@ fn allowance(
     cluster: &str,
     environment: &Environment,
 ) {
-    // `-logs-x` takes away from what the others named.
+    // `-logs-x` excludes from what the others name.
     if index.starts_with('-') || allowed.iter().any(|pattern| covers(pattern, index)) {
         return;
     }
@@ -97,7 +99,7 @@ fn allowance(
         Some(near) => format!("write `{near}`, or add `{index}` to {file}"),
         None => format!("add `{index}` to {file}"),
     };
-    let message = format!("index `{index}` is not part of environment `{}`", environment.name);
+    let message = format!("environment `{}` does not allow index `{index}`", environment.name);
     let mut fault = Diagnostic::error(doc.spans.value(pointer), message).hint(hint);
     if let Some(place) = home {
         let allows = if allowed.is_empty() { "no index".to_string() } else { list(allowed) };
@@ -106,8 +108,8 @@ fn allowance(
     fault.push(doc);
 }
 
-/// Whether every index that `asked` may mean lies within `pattern`. A `*` of `asked` is only covered by one of
-/// `pattern`, so what is covered here is covered whatever the stars stand for.
+/// Whether `pattern` covers every index that `asked` can match. A `*` in `asked` is covered only by a `*` in `pattern`,
+/// so the result holds whatever the stars stand for.
 fn covers(pattern: &str, asked: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What templates show, with its place in their file.
+//! The fields that templates show, with their positions.
 use serde_json::Value;
 use watchbell_pipeline::text;
 
@@ -6,12 +6,12 @@ use super::doc::Doc;
 use crate::overlay::join;
 use crate::shown::Shown;
 
-/// What stands before an expression that is a template.
+/// The prefix that turns an expression into a template.
 const BEFORE: &str = "{{ ";
 
-/// Of a template that stands at `pointer`.
+/// The fields of a template at `pointer`.
 pub(crate) fn shown(doc: &Doc<'_>, pointer: &str, text: &str) -> Vec<Shown> {
-    // A fault at the end of the text may be told on the line after it.
+    // An error at the end of the text may be reported on the line after it.
     let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).max(1);
     let shown = |name: &text::Name| {
         let (of, field) = Shown::of(name)?;
@@ -21,7 +21,7 @@ pub(crate) fn shown(doc: &Doc<'_>, pointer: &str, text: &str) -> Vec<Shown> {
     text::names(text).iter().filter_map(shown).collect()
 }
 
-/// Of a destination's parameters, whose texts are templates or, as `$if` and `$each`, expressions.
+/// The fields of a destination's parameters, whose strings are templates or, in `$if` and `$each`, expressions.
 pub(crate) fn shown_by_params(doc: &Doc<'_>, pointer: &str, params: &Value) -> Vec<Shown> {
     match params {
         Value::String(text) if pointer.ends_with("/$if") || pointer.ends_with("/$each") => {

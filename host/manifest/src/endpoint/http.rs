@@ -3,18 +3,18 @@ use watchbell_contract::Duration;
 
 use crate::secret::{SecretOr, SecretRef};
 
-/// Where requests go, as whom and how.
+/// Where requests go, with which credentials and limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpEndpoint {
-    /// The base address; requests go below it.
+    /// The base URL; requests go below it.
     pub url: SecretOr<String>,
     pub auth: Auth,
     pub grants: Grants,
-    /// Of one request.
+    /// The timeout of one request.
     pub timeout: Duration,
 }
 
-/// How the host proves to a destination who it is. The alerter never sees it.
+/// How the host authenticates to a destination. The alerter never sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     None,
@@ -39,15 +39,15 @@ pub enum Auth {
     },
 }
 
-/// What a destination may do that is refused by default.
+/// Permissions that are denied by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// Connect to loopback, private and link-local addresses.
+    /// May connect to loopback, private and link-local addresses.
     pub private_addresses: bool,
 }
 
 impl HttpEndpoint {
-    /// Every secret that it names, with the key that names it.
+    /// Every secret that it references, with the key that references it.
     pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let mut found = Vec::new();
         if let SecretOr::Secret(secret) = &self.url {

@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::report::nearest;
 
-/// Names of fields.
+/// Field names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// With each, whether there may be more below it than is named.
+    /// With each, whether there may be more fields below it than are named.
     names: BTreeMap<String, bool>,
 }
 
@@ -16,7 +16,7 @@ impl Fields {
         self.names.entry(name.into()).or_insert(false);
     }
 
-    /// Adds a field that may be an object of any members.
+    /// Adds a field that may be an object with any members.
     pub fn add_open(&mut self, name: impl Into<String>) {
         self.names.insert(name.into(), true);
     }
@@ -40,13 +40,13 @@ impl Fields {
             Value::Array(items) if !items.is_empty() => {
                 items.iter().for_each(|item| self.add_value(name, item));
             }
-            // Another document may have more to say there.
+            // Another document may have more members there.
             Value::Object(_) | Value::Array(_) | Value::Null => self.add_open(name),
             _ => self.add(name),
         }
     }
 
-    /// Whether there is `name`, as a field or as an object of fields, or may be.
+    /// Whether `name` exists or may exist, as a field or as an object of fields.
     pub fn has(&self, name: &str) -> bool {
         let below = format!("{name}.");
         let is_object =

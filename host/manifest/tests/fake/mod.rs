@@ -44,7 +44,7 @@ impl Modules for Fake {
                 },
                 "$defs": { "Direction": { "type": "string", "enum": ["up", "down", "both"] } },
             }),
-            // Shipped rules use them; what they may say is their modules' own affair.
+            // Shipped rules use these modules; their parameters are tested elsewhere.
             "sequence" | "query" | "cluster_health" => json!({ "type": "object" }),
             _ => return Err(ModuleFault::Unknown),
         };
@@ -76,7 +76,7 @@ impl Modules for Fake {
             return Err(vec![Fault { path: String::new(), message: "at most two key fields".into() }]);
         }
         let (history, grid) = match params["timeframe"].as_str() {
-            // It judges a day as a whole.
+            // It evaluates a day as a whole.
             Some(hours @ ("1d" | "23h" | "1d1h")) if module.to_string() == "frequency" => {
                 let hours = match hours {
                     "23h" => 23,

@@ -1,4 +1,4 @@
-//! `log`: lines for the host's log. What a module writes is kept with its run, and costs the guest's own time.
+//! `log`: lines for the host's log. They are stored with the run, and writing them counts as the guest's own time.
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bytes::{Size, shortened};
@@ -9,7 +9,7 @@ use crate::limits::{LOG_BYTES_MAX, Limits};
 pub(super) fn limits() -> String {
     let Limits { log_lines_max, log_line_bytes_max, .. } = Limits::default();
     format!(
-        "{log_lines_max} lines of {} in a run, {} together; longer lines are cut, further ones counted and dropped",
+        "{log_lines_max} lines of {} per run, {} in total; longer lines are truncated, further lines are counted and dropped",
         Size(log_line_bytes_max),
         Size(LOG_BYTES_MAX)
     )
@@ -24,7 +24,7 @@ pub(crate) fn link<T: 'static>(
 }
 
 impl bindings::log::Host for LogBook {
-    /// The guest's clock goes on: a flood of lines costs the guest, not the host.
+    /// The guest's clock keeps running: a flood of lines costs the guest, not the host.
     fn write(&mut self, level: u8, message: String) {
         self.add(level, message);
     }
@@ -50,9 +50,9 @@ pub(crate) struct LogBook {
     logs: Logs,
     lines_max: usize,
     line_bytes_max: usize,
-    /// What further lines may still take, all together.
+    /// The bytes left for further lines.
     bytes_left: usize,
-    /// The last error line, kept even when the log is full: a panic's text arrives as one.
+    /// The last error line, kept even if the log is full: a panic's message arrives as one.
     last_error: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl LogBook {
     }
 
     pub(crate) fn add(&mut self, level: u8, message: String) {
-        // A copy where it is too long: a string that is merely cut keeps all the memory it came with.
+        // A copy if it is too long: a truncated string would keep all of its memory.
         let message = match message.len() > self.line_bytes_max {
             true => shortened(&message, self.line_bytes_max),
             false => message,

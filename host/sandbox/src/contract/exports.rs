@@ -1,4 +1,4 @@
-//! What the host calls of a module, whatever version of the contract it was built for.
+//! The calls that the host makes to a module, for any version of the contract.
 use futures::future::BoxFuture;
 use wasmtime::component::{InstancePre, ResourceAny};
 use wasmtime::{Result, Store};
@@ -8,7 +8,7 @@ use watchbell_contract::{
 
 use crate::guest::Guest;
 
-/// How modules of one version are called.
+/// How to call modules of one version.
 pub(crate) struct Contract {
     /// One of `versions::OFFERED`.
     pub(crate) version: &'static str,
@@ -16,12 +16,12 @@ pub(crate) struct Contract {
     pub(crate) alerter: fn(InstancePre<Guest>) -> Result<Box<dyn AlerterExports>>,
 }
 
-/// A rule's exports, found.
+/// The resolved exports of a rule.
 pub(crate) trait RuleExports: Send + Sync {
     fn instantiate(&self, store: &mut Store<Guest>) -> Result<Box<dyn RuleInstance>>;
 }
 
-/// A rule in an instance of its own. The outer error of each call is what ended the guest.
+/// A rule in its own instance. The outer error of each call is what ended the guest.
 pub(crate) trait RuleInstance: Send + Sync {
     fn describe(&self, store: &mut Store<Guest>) -> Result<About>;
     fn prepare(
@@ -49,7 +49,7 @@ pub(crate) trait RuleInstance: Send + Sync {
     fn finish(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Finding, Problem>>;
 }
 
-/// An alerter's exports, found. Its calls wait for its receiver.
+/// The resolved exports of an alerter. Its calls wait for its receiver.
 pub(crate) trait AlerterExports: Send + Sync {
     fn instantiate<'a>(
         &'a self,
@@ -57,7 +57,7 @@ pub(crate) trait AlerterExports: Send + Sync {
     ) -> BoxFuture<'a, Result<Box<dyn AlerterInstance>>>;
 }
 
-/// An alerter in an instance of its own. The outer error of each call is what ended the guest.
+/// An alerter in its own instance. The outer error of each call is what ended the guest.
 pub(crate) trait AlerterInstance: Send + Sync {
     fn describe<'a>(&'a self, store: &'a mut Store<Guest>) -> BoxFuture<'a, Result<AlerterAbout>>;
     fn prepare<'a>(

@@ -1,6 +1,6 @@
 //! The contract 0.1.
-pub(crate) mod bindings; // generated from it
-mod convert; // between the generated types and the host's nouns
+pub(crate) mod bindings; // generated from the WIT
+mod convert; // between the generated types and the host's types
 mod rule; // a rule's exports
 mod alerter; // an alerter's exports
 

@@ -17,7 +17,7 @@ use crate::support::{SANDBOX, bystander_unharmed, intent, run, unharmed};
 const SIN: &str = r#"{"sin": true}"#;
 const NO_SIN: &str = r#"{"sin": false}"#;
 
-/// The component called `name`; `None` where no guests were built, which CI takes for a failure.
+/// The component called `name`; `None` if no guests were built, which is a failure in CI.
 fn guest(name: &str) -> Option<Vec<u8>> {
     let folder = env::var_os("WATCHBELL_GUESTS").map(PathBuf::from).or_else(beside_target)?;
     if !folder.is_dir() {
@@ -27,7 +27,7 @@ fn guest(name: &str) -> Option<Vec<u8>> {
             "no guests in {}: run cargo xtask plugins",
             folder.display()
         );
-        // Past the test's own capture, so that a skip is seen.
+        // Bypasses the test's output capture, so that a skip is visible.
         TOLD.call_once(|| {
             let _ = writeln!(std::io::stderr(), "skipped: sandbox guests (run cargo xtask plugins)");
         });
@@ -46,13 +46,13 @@ fn beside_target() -> Option<PathBuf> {
     Some(target.parent()?.join("guests"))
 }
 
-/// A built guest, handed to the test of its name.
+/// A built guest, passed to the test with its name.
 struct Guest {
     name: &'static str,
     bytes: Vec<u8>,
 }
 
-/// One line per guest: it makes the test that runs it, and `every_guest_has_a_test` holds the list against the files.
+/// One line per guest: it generates the guest's test, and `every_guest_has_a_test` compares the list with the files.
 macro_rules! guests {
     ($($name:literal => $test:ident,)*) => {
         const GUESTS: &[&str] = &[$($name),*];
@@ -117,7 +117,7 @@ impl Guest {
         rule
     }
 
-    /// What ends the sinful run; a run without the sin and a run of another rule follow it unharmed.
+    /// The error of the faulty run; a correct run and a run of another rule still work afterwards.
     fn ended(&self, limits: &Limits) -> RunError {
         let rule = self.rule();
         unharmed(&rule, NO_SIN);
@@ -126,14 +126,14 @@ impl Guest {
         error
     }
 
-    /// Why it is not loaded; what is loaded already does not notice.
+    /// Why it is not loaded; loaded modules are not affected.
     fn refused(&self) -> String {
         let text = SANDBOX.load_rule(self.name, &self.bytes).unwrap_err().to_string();
         bystander_unharmed();
         text
     }
 
-    /// What `plugin check` finds to say of a module that loads.
+    /// What `plugin check` reports about a module that loads.
     fn misused(&self) -> Vec<String> {
         unharmed(&self.rule(), NO_SIN);
         let found = Sandbox::inspect(&self.bytes).unwrap().misuses;
@@ -150,7 +150,7 @@ impl Guest {
     }
 }
 
-/// The sandbox has nothing against it; the cluster has.
+/// The sandbox accepts it, but the cluster does not.
 fn asks_what_it_read(guest: &Guest) {
     unharmed(&guest.rule(), SIN);
     unharmed(&guest.rule(), NO_SIN);
@@ -161,7 +161,7 @@ fn endless_loop(guest: &Guest) {
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
+        "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
     );
     assert!(error.is_size());
 }
@@ -170,7 +170,7 @@ fn memory_hog(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module needs more memory than it may have (limits.memory: 64MiB); raise the limit, or let the rule keep less"
+        "the module exceeded its memory limit (limits.memory: 64MiB); raise the limit, or let the rule keep less"
     );
     assert!(error.is_size());
 }
@@ -179,13 +179,13 @@ fn stack_overflow(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module's call stack is deeper than 1MiB, which is fixed: does a function call itself without end? (in deeper at stack-overflow.rs:8, from deeper at stack-overflow.rs:8)"
+        "the module's call stack exceeded 1MiB, which is fixed: does a function recurse without end? (in deeper at stack-overflow.rs:8, from deeper at stack-overflow.rs:8)"
     );
 }
 
 fn trap(guest: &Guest) {
     let error = guest.ended(&Limits::default());
-    // Frames behind the guest's own are the SDK's, and which line of a macro it was is the compiler's choice.
+    // Frames after the guest's own belong to the SDK, and the compiler chooses the line of a macro.
     let text = error.to_string();
     let (own, others) = text.split_once(", from ").unwrap();
     assert_eq!(
@@ -205,12 +205,12 @@ fn panic_with_message(guest: &Guest) {
 }
 
 fn oversized_output(guest: &Guest) {
-    // The SDK keeps within the default; the host's limit is there for those who do not.
+    // The SDK stays within the default; the host's limit is for modules that do not.
     let limits = Limits { output_bytes_max: 4 << 10, ..Limits::default() };
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module returned more than it may (limits.output: 4KiB); raise the limit, or report fewer signals"
+        "the module exceeded its output limit (limits.output: 4KiB); raise the limit, or report fewer signals"
     );
     assert!(error.is_size());
 }
@@ -220,7 +220,7 @@ fn oversized_state(guest: &Guest) {
     let error = guest.ended(&limits);
     assert_eq!(
         error.to_string(),
-        "the module's state has 2MiB, more than it may keep (limits.state: 1MiB); raise the limit, or let the rule keep less"
+        "the module's state has 2MiB, more than its limit (limits.state: 1MiB); raise the limit, or let the rule keep less"
     );
     assert!(error.is_size());
 }
@@ -238,7 +238,7 @@ fn invalid_strings(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module returned what the contract does not allow: invalid utf-8 sequence of 1 bytes from index 1"
+        "the module returned a result that violates the contract: invalid utf-8 sequence of 1 bytes from index 1"
     );
 }
 
@@ -262,7 +262,7 @@ fn wasi_import(guest: &Guest) {
     let text = guest.refused();
     assert_eq!(
         text,
-        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)"
+        "module `wasi-import` imports `wasi:cli/environment`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)"
     );
 }
 
@@ -272,7 +272,7 @@ fn a_truncated_file() {
     let end = bytes.len() * 2 / 3;
     let text = SANDBOX.load_rule("cut", &bytes[..end]).unwrap_err().to_string();
     bystander_unharmed();
-    assert_eq!(text, format!("module `cut` is cut short at byte {end}: fetch or build it again"));
+    assert_eq!(text, format!("module `cut` is truncated at byte {end}: fetch or build it again"));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_precompiled_file() {
     let compiled = engine.precompile_component(&bytes).unwrap();
     assert_eq!(
         SANDBOX.load_rule("fast", &compiled).unwrap_err().to_string(),
-        "module `fast` is compiled machine code, which nobody can check: give the `.wasm` component it was made from"
+        "module `fast` is compiled machine code, which cannot be checked: use the `.wasm` component that it was compiled from"
     );
 }
 
@@ -301,7 +301,7 @@ fn destination(base: &str, private_addresses: bool) -> Destination {
 }
 
 fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    // One thread for all that blocks: what the receiver computes is computed by the thread that runs the guest.
+    // A single blocking thread: the receiver computes on the thread that runs the guest.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().max_blocking_threads(1).build().unwrap().block_on(work)
 }
@@ -319,7 +319,7 @@ fn forbidden_host(guest: &Guest) {
                 "path `//other.example/` must be empty or begin with one `/`: requests go below the destination's own URL",
                 "path `/../admin` must not contain `..`",
                 "path `/%2e%2e/admin` must not contain `..`",
-                "header `host` is the host's: set `auth` on the destination instead",
+                "header `host` is reserved for the host: set `auth` on the destination instead",
             ]
         );
         assert_eq!(receiver.seen(), Vec::<String>::new());
@@ -342,7 +342,7 @@ fn private_name(guest: &Guest) {
         let base = format!("http://localhost:{}", receiver.address.port());
         let outcome = guest.deliver(&destination(&base, false), &Limits::default()).await.unwrap();
         let Err(Refusal::Refused(text)) = outcome else { panic!("{outcome:?}") };
-        // Which of the two comes first is the machine's choice.
+        // The order of the two depends on the machine.
         let expected = ["127.0.0.1", "::1"].map(|address| {
             format!("`localhost` is {address}, a loopback address: grant the destination `private_addresses: true` if it is meant")
         });
@@ -377,8 +377,8 @@ fn drip_feed(guest: &Guest) {
     });
 }
 
-/// The receiver computes on the guest's own thread, longer than the guest may: a clock that did not stand still
-/// meanwhile would end the delivery.
+/// The receiver computes on the guest's own thread, longer than the guest's limit: if the guest's clock did not stop
+/// meanwhile, the delivery would fail.
 fn slow_receiver(guest: &Guest) {
     on_runtime(async {
         let receiver = Receiver::start().await;
@@ -400,13 +400,13 @@ fn loop_after_request(guest: &Guest) {
         let error = guest.deliver(&destination(&receiver.url(), true), &limits).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the module computed longer than it may (limits.time: 100ms); raise the limit, or give the rule less to do"
+            "the module exceeded its time limit (limits.time: 100ms); raise the limit, or give the rule less to do"
         );
         assert_eq!(receiver.seen(), ["POST /"]);
     });
 }
 
-/// The one thread of the runtime serves others while the guest computes.
+/// The runtime's single thread serves others while the guest computes.
 fn alerter_loop(guest: &Guest) {
     on_runtime(async {
         let to = destination("http://127.0.0.1:9", true);
@@ -421,7 +421,7 @@ fn alerter_loop(guest: &Guest) {
         }
         assert_eq!(
             delivery.await.unwrap_err().to_string(),
-            "the module computed longer than it may (limits.time: 300ms); raise the limit, or give the rule less to do"
+            "the module exceeded its time limit (limits.time: 300ms); raise the limit, or give the rule less to do"
         );
     });
 }
@@ -450,7 +450,7 @@ fn too_many_signals(guest: &Guest) {
     let error = guest.ended(&Limits::default());
     assert_eq!(
         error.to_string(),
-        "the module returned 10001 signals, more than the 10000 of one run; let the rule report less, or give it a smaller window"
+        "the module returned 10001 signals, more than the 10000 allowed per run; let the rule report less, or use a smaller window"
     );
     assert!(error.is_size());
 }
@@ -484,7 +484,7 @@ fn reads_a_file(guest: &Guest) {
 fn draws_at_random(guest: &Guest) {
     assert_eq!(
         guest.refused(),
-        "module `draws-at-random` imports `wasi:random/random`: a rule may import only `watchbell:plugin/log`; a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
+        "module `draws-at-random` imports `wasi:random/random`: a rule may import only `watchbell:plugin/log`; a crate uses random numbers (getrandom, uuid, rand): derive them from the rows"
     );
 }
 

@@ -10,7 +10,7 @@ fn load(functions: Functions) -> RuleModule {
     SANDBOX.load_rule("wat", &wat::rule(functions)).unwrap()
 }
 
-/// The text of what ends a run; nothing outlasts it.
+/// The error that ends a run; it has no lasting effect.
 fn ended(functions: Functions, limits: &Limits) -> String {
     let error = run(&load(functions), "{}", limits).unwrap_err();
     unharmed(&load(HARMLESS), "{}");
@@ -38,13 +38,13 @@ fn a_loop_ends_with_the_guests_time() {
     let text = ended(Functions { finish: "(loop (br 0)) (unreachable)", ..HARMLESS }, &quick());
     assert_eq!(
         text,
-        "the module computed longer than it may (limits.time: 50ms); raise the limit, or give the rule less to do"
+        "the module exceeded its time limit (limits.time: 50ms); raise the limit, or give the rule less to do"
     );
 }
 
 #[test]
 fn time_between_calls_is_not_the_guests() {
-    // Each call counts 2 ms of loops; the pauses between them would use the limit up many times.
+    // Each call computes for 2 ms; if the pauses between calls counted, they would exceed the limit many times over.
     let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
     let rule = load(HARMLESS);
     let mut run = rule.start("{}", &[], None, WINDOW, &limits).unwrap();
@@ -79,7 +79,7 @@ fn memory_has_a_limit() {
     );
     assert_eq!(
         text,
-        "the module needs more memory than it may have (limits.memory: 64MiB); raise the limit, or let the rule keep less"
+        "the module exceeded its memory limit (limits.memory: 64MiB); raise the limit, or let the rule keep less"
     );
 }
 
@@ -104,7 +104,7 @@ fn recursion_ends_with_the_stack() {
     let text = ended(Functions { finish: "(call $deeper (i32.const 0))", ..HARMLESS }, &quick());
     assert_eq!(
         text,
-        "the module's call stack is deeper than 1MiB, which is fixed: does a function call itself without end? (in deeper, from deeper)"
+        "the module's call stack exceeded 1MiB, which is fixed: does a function recurse without end? (in deeper, from deeper)"
     );
 }
 
@@ -139,7 +139,7 @@ fn a_string_out_of_memorys_bounds_is_bad_output() {
     let finish = "(i32.store8 (i32.const 384) (i32.const 1)) (i32.store8 (i32.const 388) (i32.const 2))
         (i32.store (i32.const 392) (i32.const 0x7fffffff)) (i32.store (i32.const 396) (i32.const 100)) (i32.const 384)";
     let text = ended(Functions { finish, ..HARMLESS }, &quick());
-    assert!(text.starts_with("the module returned what the contract does not allow: "), "{text}");
+    assert!(text.starts_with("the module returned a result that violates the contract: "), "{text}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn text_that_is_not_utf8_is_bad_output() {
         (i32.store (i32.const 392) (i32.const 700)) (i32.store (i32.const 396) (i32.const 1)) (i32.const 384)";
     let text = ended(Functions { finish, ..HARMLESS }, &quick());
     assert!(
-        text.starts_with("the module returned what the contract does not allow: invalid utf-8"),
+        text.starts_with("the module returned a result that violates the contract: invalid utf-8"),
         "{text}"
     );
 }
@@ -172,20 +172,20 @@ fn state_has_a_limit() {
     let text = ended(Functions { finish, ..HARMLESS }, &limits);
     assert_eq!(
         text,
-        "the module's state has 1.9KiB, more than it may keep (limits.state: 1.4KiB); raise the limit, or let the rule keep less"
+        "the module's state has 1.9KiB, more than its limit (limits.state: 1.4KiB); raise the limit, or let the rule keep less"
     );
 }
 
 #[test]
 fn output_that_repeats_one_text_endlessly_is_cut_off_before_it_is_copied() {
-    // A list of 300,000 signals, all of them zeros: its size counts before its content does.
+    // A list of 300,000 signals, all zeros: its size is checked before its content.
     let finish = "(drop (memory.grow (i32.const 900)))
         (i32.store (i32.const 388) (i32.const 65536)) (i32.store (i32.const 392) (i32.const 300000)) (i32.const 384)";
     let limits = Limits { memory_bytes_max: 60_000_000, output_bytes_max: 1_000, ..Limits::default() };
     let text = ended(Functions { finish, ..HARMLESS }, &limits);
     assert_eq!(
         text,
-        "the module returned more than it may (limits.output: 1000B); raise the limit, or report fewer signals"
+        "the module exceeded its output limit (limits.output: 1000B); raise the limit, or report fewer signals"
     );
 }
 
@@ -212,12 +212,12 @@ fn without_address_space_for_a_pool_runs_map_their_own() {
     assert!(!sandbox.is_pooled());
     let rule = sandbox.load_rule("wat", &wat::rule(HARMLESS)).unwrap();
     run(&rule, "{}", &Limits::default()).unwrap();
-    // A pool of this size fits no address space: a smaller one takes its place.
+    // A pool of this size fits no address space, so a smaller one is used.
     let greedy = Sandbox::new(Config { pool_instances: 1_000_000, ..Config::default() }).unwrap();
     assert!(greedy.is_pooled());
 }
 
-/// Prints what the reference measures; fails only where something is wrong by an order of magnitude.
+/// Prints the figures of the reference; fails only if one is wrong by an order of magnitude.
 #[test]
 fn a_fresh_run_and_a_cached_load_are_cheap() {
     let rule = load(HARMLESS);

@@ -6,7 +6,7 @@ use watchbell_sandbox::{Config, Kind, Sandbox};
 use crate::support::{SANDBOX, bystander_unharmed, run, sandbox};
 use crate::wat::{self, Functions, HARMLESS};
 
-/// Why it is refused; what is loaded already does not notice.
+/// Why it is refused; loaded modules are not affected.
 fn refused(bytes: &[u8]) -> String {
     let text = SANDBOX.load_rule("custom", bytes).unwrap_err().to_string();
     bystander_unharmed();
@@ -20,7 +20,7 @@ fn what_is_no_module_is_told_as_what_it_is() {
     let small = sandbox(Config { module_bytes_max: 100, ..Config::default() });
     let error = small.load_rule("custom", &wat::rule(HARMLESS)).unwrap_err().to_string();
     assert!(error.starts_with("module `custom` has "), "{error}");
-    assert!(error.ends_with("more than the 100B a module may have"), "{error}");
+    assert!(error.ends_with("more than the 100B that a module may have"), "{error}");
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_file_cut_short_is_told_as_such_wherever_it_is_cut() {
     let bytes = wat::rule(HARMLESS);
     for length in [9, bytes.len() / 4, bytes.len() / 2, bytes.len() - 1] {
         let text = refused(&bytes[..length]);
-        assert_eq!(text, format!("module `custom` is cut short at byte {length}: fetch or build it again"));
+        assert_eq!(text, format!("module `custom` is truncated at byte {length}: fetch or build it again"));
     }
 }
 
@@ -38,7 +38,7 @@ fn damage_inside_never_panics() {
     for at in (8..bytes.len()).step_by(37) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x55;
-        // Some damage lies in names and texts, and harms nothing.
+        // Some damage is in names and texts, and is harmless.
         let _ = SANDBOX.load_rule("custom", &damaged);
     }
 }
@@ -48,7 +48,7 @@ fn compiled_code_is_refused() {
     let text = refused(b"\x7fELF\x02\x01\x01");
     assert_eq!(
         text,
-        "module `custom` is compiled machine code, which nobody can check: give the `.wasm` component it was made from"
+        "module `custom` is compiled machine code, which cannot be checked: use the `.wasm` component that it was compiled from"
     );
 }
 
@@ -58,7 +58,7 @@ fn a_core_module_must_become_a_component() {
     let text = refused(&::wat::parse_str(core).unwrap());
     assert_eq!(
         text,
-        "module `custom` is a core module, not a component: make it one with `wasm-tools component new`, or let `cargo xtask plugins` build it"
+        "module `custom` is a core module, not a component: convert it with `wasm-tools component new`, or build it with `cargo xtask plugins`"
     );
     let js = r#"(module (import "__wbindgen_placeholder__" "__wbindgen_throw" (func (param i32 i32))))"#;
     let text = refused(&::wat::parse_str(js).unwrap());
@@ -97,7 +97,7 @@ fn imports_beyond_the_log_are_named_with_what_brings_them_in() {
     ";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` imports `wasi:cli/environment`, `wasi:random/random`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`); a crate draws random numbers (getrandom, uuid, rand): derive them from the rows"
+        "module `custom` imports `wasi:cli/environment`, `wasi:random/random`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`); a crate uses random numbers (getrandom, uuid, rand): derive them from the rows"
     );
 }
 
@@ -121,7 +121,7 @@ fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
     );
     let same = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.1.7");
     SANDBOX.load_rule("custom", &same).unwrap();
-    // An SDK may have a newer version of its own and speak the same contract.
+    // An SDK may have a newer version but the same contract.
     let sdk = wat::with_section(wat::rule(HARMLESS), "watchbell:sdk", "0.9.0");
     let rule = SANDBOX.load_rule("custom", &sdk).unwrap();
     assert_eq!(rule.inspection().sdk.as_deref(), Some("0.9.0"));
@@ -129,11 +129,11 @@ fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
 
 #[test]
 fn a_stripped_module_is_told_what_it_lacks() {
-    // As `wasm-strip` leaves it: no section from which an encoder could learn the contract.
+    // As after `wasm-strip`: there is no section with the contract for an encoder.
     let core = ::wat::parse_str(wat::core_rule(HARMLESS)).unwrap();
     let text = refused(&core);
     assert!(text.starts_with("module `custom` is a core module, not a component: "), "{text}");
-    // An encoder that does not mind makes a component without exports of it.
+    // A lenient encoder makes a component without exports from it.
     let bare = ::wat::parse_str("(module (memory 1))").unwrap();
     assert_eq!(
         refused(&wat::encode(&bare)),
@@ -152,7 +152,7 @@ fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
     ";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` imports `wasi:io/poll`, `wasi:cli/stdin`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, turn the runtime's features off (`jco componentize --disable all`)"
+        "module `custom` imports `wasi:io/poll`, `wasi:cli/stdin`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)"
     );
 }
 
@@ -160,7 +160,7 @@ fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
 fn imports_without_end_are_refused_in_time() {
     let imports: String = (0..100_000).map(|n| format!(r#"(import "m{n}" "f" (func))"#)).collect();
     let text = refused(&::wat::parse_str(format!("(module {imports})")).unwrap());
-    assert_eq!(text, "module `custom` has more than the 1000 imports a module may have");
+    assert_eq!(text, "module `custom` has more than the 1000 imports that a module may have");
 }
 
 #[test]
@@ -173,17 +173,14 @@ fn an_interface_that_lacks_functions_is_told() {
 #[test]
 fn a_module_that_fails_to_describe_itself_is_refused() {
     let text = refused(&wat::dummy("rule-component"));
-    assert!(
-        text.starts_with("module `custom` failed when it was asked what it is: the module trapped: "),
-        "{text}"
-    );
+    assert!(text.starts_with("module `custom` failed to describe itself: the module trapped: "), "{text}");
     let text = refused(&wat::rule(Functions {
         describe: "(i32.store (i32.const 68) (i32.const 0)) (i32.const 64)",
         ..HARMLESS
     }));
     assert_eq!(
         text,
-        "module `custom` says of itself what the contract does not allow: its name has 0 bytes, not 1 to 4096"
+        "module `custom` describes itself in a way that violates the contract: its name has 0 bytes, not 1 to 4096"
     );
 }
 

@@ -1,5 +1,5 @@
-//! Modules that misbehave, and what an operator reads of it. `in_process` needs no toolchain but this one; `built`
-//! takes the components that `cargo xtask plugins` makes of `tests/guests`.
+//! Modules that misbehave, and the errors that operators see. `in_process` needs no additional toolchain; `built` uses
+//! the components that `cargo xtask plugins` builds from `tests/guests`.
 #![expect(clippy::disallowed_methods, reason = "what is measured here is time")]
 mod support; // sandboxes, runs and intents
 mod wat; // rules written by hand

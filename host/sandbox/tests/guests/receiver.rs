@@ -7,14 +7,14 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::stream;
 
-/// A receiver of alerts on loopback, which writes down what it was sent.
+/// A receiver of alerts on loopback that records requests.
 pub(crate) struct Receiver {
     pub(crate) address: std::net::SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
-/// What four requests to `/slow` compute at the very least, on a thread that may block: so many steps take no processor
-/// less.
+/// The minimum time that four requests to `/slow` compute, on a thread that may block; no processor takes less for so
+/// many steps.
 pub(crate) const SLOW: Duration = Duration::from_millis(40);
 const SLOW_STEPS: u64 = 100_000_000;
 

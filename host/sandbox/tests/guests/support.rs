@@ -5,9 +5,9 @@ use watchbell_sandbox::{Config, Limits, RuleModule, RunError, RunReport, Sandbox
 
 use crate::wat;
 
-/// One for all tests, as one serves all rules of a host.
+/// One sandbox for all tests, as a host has one for all rules.
 pub(crate) static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(Config::default()));
-/// The rule that must not notice what others do.
+/// A rule that other modules' failures must not affect.
 static BYSTANDER: LazyLock<RuleModule> =
     LazyLock::new(|| SANDBOX.load_rule("bystander", &wat::rule(wat::HARMLESS)).unwrap());
 
@@ -18,7 +18,7 @@ pub(crate) fn sandbox(config: Config) -> Sandbox {
 pub(crate) const WINDOW: Window =
     Window { start: Timestamp(0), settled: Timestamp(900), end: Timestamp(1_000) };
 
-/// A whole run: one page of one row for each question.
+/// A complete run: one page with one row for each question.
 pub(crate) fn run(
     rule: &RuleModule,
     params: &str,
@@ -32,7 +32,7 @@ pub(crate) fn run(
     run.finish()
 }
 
-/// What lasts after a fault: nothing. The same module runs, and so does another.
+/// A fault has no lasting effect: the same module runs again, and so does another.
 pub(crate) fn unharmed(rule: &RuleModule, params: &str) {
     run(rule, params, &Limits::default()).expect("the next run of the same module");
     bystander_unharmed();

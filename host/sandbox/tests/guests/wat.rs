@@ -1,8 +1,8 @@
-//! Components made here and now: the contract's canonical ABI by hand.
+//! Components written by hand in the contract's canonical ABI.
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-/// The functions of a rule that finds nothing and keeps no state; a test replaces those it is about.
+/// The functions of a rule that finds nothing and keeps no state; a test replaces those that it tests.
 pub(crate) struct Functions {
     pub(crate) describe: &'static str,
     pub(crate) start: &'static str,
@@ -62,7 +62,7 @@ pub(crate) fn rule(functions: Functions) -> Vec<u8> {
     component(&core_rule(functions), "rule-component")
 }
 
-/// Makes a component of a core module, for one of the contract's worlds.
+/// Makes a component from a core module, for one of the contract's worlds.
 pub(crate) fn component(core: &str, world: &str) -> Vec<u8> {
     let (resolve, world) = contract(world);
     let mut module = wat::parse_str(core).unwrap();
@@ -78,7 +78,7 @@ pub(crate) fn dummy(world: &str) -> Vec<u8> {
     encode(&module)
 }
 
-/// A component of a world of its own.
+/// A component of a custom world.
 pub(crate) fn foreign(wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("foreign.wit", wit).unwrap();

@@ -14,7 +14,7 @@ use watchbell_sandbox::{AlerterModule, Destination, DestinationSettings, Grants,
 
 use crate::{SANDBOX, bytes, folders, sources, trial};
 
-/// What the receiver was sent, and what it answers.
+/// The requests that the receiver got, and its responses.
 #[derive(Clone)]
 struct Script {
     seen: Arc<Mutex<Vec<Json>>>,
@@ -28,7 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     for product in folders(&sources("alerter-http").join("products")) {
         for path in golden_files(&product) {
             let case: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            // Faults of the parameters are told before anything is sent; failures of the connection are the host's.
+            // Errors in parameters are reported before anything is sent; connection failures are the host's.
             if case["requests"].is_null() || !case["response"]["failure"].is_null() {
                 continue;
             }

@@ -56,7 +56,7 @@ fn holds(rule: &str, module: &RuleModule, case: &Case) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// Details of a case's signals that the module's schema does not list: `check` would call a text wrong that shows them.
+/// Details of a case's signals that the module's schema does not list: `check` would warn about a text that shows them.
 fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
     let about = module.about();
     let schema = serde_json::from_str(&about.params_schema).unwrap();

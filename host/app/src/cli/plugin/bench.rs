@@ -1,4 +1,4 @@
-//! A rule's speed and size, measured on generated rows.
+//! Benchmarks a rule's speed, memory and state on generated rows.
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::{sandbox, size};
 
 /// Midnight of 2024-01-01: a multiple of every likely grid.
 const ORIGIN: i64 = 1_704_067_200_000;
-/// Runs without rows, for the price of a call.
+/// Runs without rows, to measure the cost of a call.
 const EMPTY_RUNS: u32 = 100;
 
 pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
@@ -64,9 +64,9 @@ struct Course<'a> {
 /// One run.
 struct Measured {
     rows: u64,
-    /// The module's own computing time, over all calls: what other programs do meanwhile is not in it.
+    /// The module's own CPU time over all calls; time used by other programs is not included.
     guest: Duration,
-    /// From the first page to the finding, by the clock.
+    /// Wall-clock time from the first page to the finding.
     took: Duration,
     memory: usize,
     state: usize,
@@ -74,7 +74,7 @@ struct Measured {
 }
 
 impl Course<'_> {
-    /// What a run costs that gets no rows: a fresh instance, its questions, its finding.
+    /// The cost of a run without rows: a fresh instance, its questions, its finding.
     fn empty(&self) -> Result<Vec<Duration>, Failure> {
         let mut times = Vec::new();
         for _ in 0..EMPTY_RUNS {
@@ -98,7 +98,7 @@ impl Course<'_> {
                 break;
             }
             for (number, question) in (0..).zip(&questions) {
-                // Made before the clock runs, and handed over whole.
+                // Generated before the clock starts, and passed whole.
                 let pages = self.recipe.answer(question, self.window);
                 let pages: Vec<Rows> = pages.map_err(|why| anyhow!("the rule cannot be measured: {why}"))?;
                 rows += pages.iter().map(|page| page.len() as u64).sum::<u64>();
@@ -122,7 +122,7 @@ impl Course<'_> {
     }
 }
 
-/// So much that the measurement ends; what a rule may use on a host is told beside the figures.
+/// Generous, so that the measurement completes; the report shows a host's limits beside the figures.
 fn generous() -> Limits {
     Limits {
         time_max: Duration::from_secs(3_600),
@@ -135,8 +135,7 @@ fn generous() -> Limits {
 
 fn failed(error: RunError) -> Failure {
     let logs = error.logs.iter().map(|line| format!("\n  log: {}", plain(&line.message)));
-    let hint =
-        "\n\nhint: choose --params with which it seldom fires, and name fields that hold words with --text";
+    let hint = "\n\nhint: choose --params with which it rarely fires, and name text fields with --text";
     Failure::Faults(anyhow!(
         "the run failed: {}{}{hint}",
         plain(&error.fault.to_string()),
@@ -144,7 +143,7 @@ fn failed(error: RunError) -> Failure {
     ))
 }
 
-/// Smallest, middle and largest.
+/// Minimum, median and maximum.
 fn spread<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> [T; 3] {
     let mut values: Vec<T> = values.collect();
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
@@ -195,7 +194,7 @@ fn told(args: &BenchPlugin, rule: &RuleModule, empty: &[Duration], runs: &[Measu
         over(max > time_max as f64, "time")
     );
     let [min, median, max] = spread(runs.iter().map(|run| micros(&run.took) / 1_000.0));
-    let _ = writeln!(text, "  by the clock        {median:.0} ms ({min:.0} to {max:.0})");
+    let _ = writeln!(text, "  wall-clock time     {median:.0} ms ({min:.0} to {max:.0})");
     let memory = spread(runs.iter().map(|run| run.memory))[2];
     let _ = writeln!(
         text,
@@ -217,10 +216,10 @@ fn told(args: &BenchPlugin, rule: &RuleModule, empty: &[Duration], runs: &[Measu
 }
 
 fn over(is_over: bool, limit: &str) -> String {
-    if is_over { format!(": its manifest must raise `limits.{limit}`") } else { String::new() }
+    if is_over { format!(": the manifest must raise `limits.{limit}`") } else { String::new() }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a measurement is what a clock says")]
+#[expect(clippy::disallowed_methods, reason = "a benchmark needs a clock")]
 fn now() -> Instant {
     Instant::now()
 }

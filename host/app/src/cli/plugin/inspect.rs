@@ -1,4 +1,4 @@
-//! A module's metadata: in short for `check`, in full for `inspect`, for all built-in ones for `list`.
+//! A module's metadata: short for `check`, in full for `inspect`, for all built-in modules for `list`.
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ pub(super) fn inspect(file: &Path, as_json: bool) -> Result<(), Failure> {
     print(&text)
 }
 
-/// What can be told of every module.
+/// What every module has.
 fn ports(module: &Module) -> String {
     let inspection = module.inspection();
     format!(
@@ -81,7 +81,7 @@ fn ports(module: &Module) -> String {
     )
 }
 
-/// A line for each parameter. What a schema can say beyond that, `--json` tells.
+/// A line for each parameter; `--json` prints the whole schema.
 fn params(schema: &Value) -> String {
     let Some(properties) =
         schema.get("properties").and_then(Value::as_object).filter(|found| !found.is_empty())

@@ -1,4 +1,4 @@
-//! A module, read and asked what it is.
+//! Reads a module and its metadata.
 use std::path::Path;
 
 use anyhow::Context;
@@ -8,7 +8,7 @@ use watchbell_sandbox::{AlerterModule, Capability, Inspection, Kind, RuleModule,
 
 use super::super::Failure;
 
-/// A module that the sandbox took.
+/// A module that the sandbox accepted.
 pub(super) enum Module {
     Rule(RuleModule),
     Alerter(AlerterModule),
@@ -55,12 +55,12 @@ impl Module {
                 let about = module.about();
                 let products: Vec<&str> =
                     about.products.iter().map(|product| product.name.as_str()).collect();
-                format!("alerter `{}` {}: speaks to {}", about.name, about.version, products.join(", "))
+                format!("alerter `{}` {}: delivers to {}", about.name, about.version, products.join(", "))
             }
         }
     }
 
-    /// The schemas of its parameters: one of a rule, one for each product of an alerter, with the product's name.
+    /// The schemas of its parameters: one for a rule; for an alerter one per product, with the product's name.
     pub(super) fn schemas(&self) -> Vec<(Option<String>, Value)> {
         let parsed = |text: &str| serde_json::from_str(text).unwrap_or_default();
         match self {
@@ -72,13 +72,13 @@ impl Module {
         }
     }
 
-    /// Calls that compile and cannot work, each with what to do instead.
+    /// Calls that compile but cannot work, each with what to do instead.
     pub(super) fn misuses(&self) -> Vec<String> {
         let misuses = &self.inspection().misuses;
         misuses.iter().map(|misuse| format!("uses {}: {}", misuse.what, misuse.instead)).collect()
     }
 
-    /// All of it, for machines.
+    /// Everything, as JSON.
     pub(super) fn report(&self) -> Value {
         let inspection = self.inspection();
         let mut report = match self {

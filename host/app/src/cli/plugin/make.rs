@@ -1,4 +1,4 @@
-//! From a name to a module that holds its cases.
+//! `new`, `build` and `test`: from a name to a module that passes its cases.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ pub(super) fn build(folder: &Path) -> Result<(), Failure> {
     ))
 }
 
-/// A component that the sandbox took, in its place.
+/// A built component that the sandbox accepted.
 struct Built {
     module: Module,
     file: PathBuf,
@@ -58,7 +58,7 @@ struct Built {
 fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
     let built = plugin_tools::build(project, &mut progress_reporter())?;
     let module = Module::load(&project.name, &built.bytes, sandbox)?;
-    // What would load and then fail does not count as built.
+    // A module that loads but cannot work does not count as built.
     let misuses = module.misuses();
     if !misuses.is_empty() {
         return Err(Failure::Faults(anyhow!("{}: {}", project.name, plain(&misuses.join("; ")))));
@@ -88,16 +88,14 @@ pub(super) fn test(folder: &Path) -> Result<(), Failure> {
         Err(error) => return Err(anyhow!(error).context(format!("cannot read `{}`", file.display())).into()),
     };
     let Module::Rule(rule) = &module else {
-        return Err(
-            anyhow!("`{}` holds cases, and they are for rules alone: remove it", file.display()).into()
-        );
+        return Err(anyhow!("`{}` holds cases, but only rules have cases: remove it", file.display()).into());
     };
     let cases = Case::read_all(&text)
-        .map_err(|error| anyhow!("`{}` is no list of cases: {error}", file.display()))?;
+        .map_err(|error| anyhow!("`{}` is not a list of cases: {error}", file.display()))?;
     cases_hold(rule, &cases)
 }
 
-/// Runs every case, and tells of each whose signals differ.
+/// Runs every case, and reports those whose signals differ.
 fn cases_hold(rule: &RuleModule, cases: &[Case]) -> Result<(), Failure> {
     let differences: Vec<String> =
         cases.iter().filter_map(|case| case.check_with(&mut CaseRunner::new(rule)).err()).collect();
@@ -108,9 +106,7 @@ fn cases_hold(rule: &RuleModule, cases: &[Case]) -> Result<(), Failure> {
             .flat_map(|text| text.lines())
             .map(|line| format!("  {}", plain(line)))
             .collect();
-        return Err(
-            anyhow!("{wrong} of {all} cases do not hold on the component\n{}", told.join("\n")).into()
-        );
+        return Err(anyhow!("{wrong} of {all} cases fail on the component\n{}", told.join("\n")).into());
     }
     let ok = paint("ok", GREEN, &std::io::stdout());
     print(&format!("{ok}: cases.json on the component: {all} passed"))

@@ -1,4 +1,4 @@
-//! Signatures and registries: how a module reaches the hosts that run it.
+//! Signs modules and exchanges them with registries.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::{sandbox, size};
 
 pub(super) fn sign(file: &Path, key: &Path) -> Result<(), Failure> {
     let key = SigningKey::read(key)?;
-    // Nobody should vouch for what no host would take.
+    // A module that no host would accept must not be signed.
     let module = Module::read(file, &sandbox()?)?;
     let mut signatures = signature::read_beside(file)?;
     add(&mut signatures, &module.inspection().digest, &key);
@@ -23,7 +23,7 @@ pub(super) fn sign(file: &Path, key: &Path) -> Result<(), Failure> {
     print(&format!("{ok}: {}\n  key      {}", beside.display(), key.public()))
 }
 
-/// Adds a signature, unless this key has vouched for the module already.
+/// Adds a signature, unless this key has already signed the module.
 fn add(signatures: &mut String, digest: &str, key: &SigningKey) {
     let trimmed = signatures.trim().len();
     signatures.truncate(trimmed);
@@ -39,7 +39,10 @@ fn add(signatures: &mut String, digest: &str, key: &SigningKey) {
 pub(super) fn push(file: &Path, reference: &str, keys: &[PathBuf], plain_http: bool) -> Result<(), Failure> {
     let to = Reference::parse(reference)?;
     if to.digest().is_some() {
-        return Err(anyhow!("`{to}` names a digest, which the registry tells: name a tag instead").into());
+        return Err(anyhow!(
+            "`{to}` names a digest, but the registry computes the digest: name a tag instead"
+        )
+        .into());
     }
     let keys: Vec<SigningKey> = keys.iter().map(|key| SigningKey::read(key)).collect::<Result<_, _>>()?;
     let bytes = crate::catalog::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
@@ -68,7 +71,7 @@ pub(super) fn push(file: &Path, reference: &str, keys: &[PathBuf], plain_http: b
 pub(super) fn pull(reference: &str, out: Option<&Path>, plain_http: bool) -> Result<(), Failure> {
     let from = Reference::parse(reference)?;
     let folder = crate::catalog::cache_folder("registry")
-        .ok_or_else(|| anyhow!("there is no folder to keep it in: set XDG_CACHE_HOME or HOME"))?;
+        .ok_or_else(|| anyhow!("there is no cache folder: set XDG_CACHE_HOME or HOME"))?;
     let pulled = registry::pull(&from, &Store::new(folder), Access { plain_http })?;
     let module = &pulled.module;
     if let Some(out) = out {
@@ -90,8 +93,8 @@ fn tell(
     signers: &[String],
 ) -> Result<(), Failure> {
     let ok = paint("ok", GREEN, &std::io::stdout());
-    let signed = if signers.is_empty() { "nobody".to_owned() } else { signers.join(", ") };
-    // All of it was parsed or computed: nothing here is as a registry wrote it.
+    let signed = if signers.is_empty() { "no".to_owned() } else { signers.join(", ") };
+    // Everything here was parsed or computed; nothing is printed as the registry sent it.
     print(&format!(
         "{ok}: {named}\n  use      {pinned}\n  sha256   {digest}\n  size     {}\n  signed   {signed}",
         size(bytes)

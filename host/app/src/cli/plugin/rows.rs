@@ -1,12 +1,12 @@
-//! Generated rows: the answer to a rule's question, from a seed.
+//! Generated rows: the answer to a rule's question, made from a seed.
 use watchbell_contract::{Ask, Buckets, Column, Dictionary, Hits, Question, Rows, Values, Window};
 
-/// Rows of a page: as many as the host asks of a cluster at once.
+/// Rows per page: as many as the host requests from a cluster at once.
 const PAGE_ROWS: u32 = 10_000;
 
-/// What the rows are to be like.
+/// What rows to generate.
 pub(super) struct Recipe<'a> {
-    /// Fields that hold words.
+    /// Fields that hold text.
     pub(super) words: &'a [&'a str],
     pub(super) rows: u32,
     /// Words that a field takes its values from, at random.
@@ -17,21 +17,21 @@ impl Recipe<'_> {
     /// The pages of an answer, in order of time, the same at every call.
     ///
     /// # Errors
-    /// The question is of a kind that no rows can be made up for.
+    /// Rows cannot be generated for this kind of question.
     pub(super) fn answer(&self, question: &Question, window: Window) -> Result<Vec<Rows>, String> {
         let fields = match &question.ask {
             Ask::Hits(hits) => of_hits(hits),
             Ask::Buckets(buckets) => of_buckets(buckets),
             Ask::Search(_) | Ask::Cluster(_) => {
                 return Err(
-                    "it asks for more than documents and buckets, which cannot be made up: measure it on a \
+                    "it asks for more than documents and buckets, which cannot be generated: measure it on a \
                             real cluster"
                         .into(),
                 );
             }
         };
         let span = (question.over.end.0 - question.over.start.0).max(1) as u64;
-        // Only the window is filled: what a rule asks of the time before it is its own matter.
+        // Only the window is filled; questions about the time before it get no rows.
         let (start, span) = if question.over.start < window.start {
             (question.over.start.0, span)
         } else {

@@ -15,7 +15,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
     }))
 }
 
-/// That it is the caller's turn; the verdict comes as a document of its own.
+/// Says that it is the caller's turn; the verdict is a separate document.
 pub(super) fn ready(text: &str) -> String {
     pretty(&json!({ "outcome": "ready", "what": text }))
 }

@@ -1,4 +1,4 @@
-//! What takes one look: which node is next, and what an earlier call left behind.
+//! Commands that read the cluster once: which node is next, and what an earlier call left behind.
 use anyhow::{anyhow, bail};
 use watchbell_elastic::Cluster;
 use watchbell_gate::{Candidate, Facts, Finding, Leftovers, Order, Outcome, Stand, order};
@@ -7,7 +7,7 @@ use super::args::UpgradeGate;
 use super::{machine, people, shell};
 use crate::cli::{BOLD, GREEN, RED, paint, plain};
 
-/// Answers of different moments are asked for again this often.
+/// How often to repeat requests whose responses are from different moments.
 const LOOKS_MAX: usize = 5;
 
 pub(super) async fn next(args: &UpgradeGate, cluster: &Cluster) -> anyhow::Result<Outcome> {
@@ -48,14 +48,16 @@ fn told(order: &Order, asked: Option<&str>, objections: &[Finding]) -> String {
         (None, Some(next)) => {
             text.push_str(&format!("next: {}\n", paint(&plain(&next.name), BOLD, &out)));
         }
-        (None, None) => text.push_str(&format!("{} no node may go now\n", paint("not safe:", RED, &out))),
+        (None, None) => {
+            text.push_str(&format!("{} no node may be replaced now\n", paint("not safe:", RED, &out)))
+        }
     }
     for finding in objections {
         text.push_str(&people::finding(finding, &out));
     }
     if order.uniform {
         let target = order.target;
-        text.push_str(&format!("every node has version {target}: say what you upgrade to with `--to`, unless this is the beginning\n"));
+        text.push_str(&format!("every node has version {target}: pass the target version with `--to`, unless the upgrade has not begun\n"));
     }
     for (place, candidate) in order.candidates.iter().enumerate() {
         text.push_str(&line(place + 1, candidate));
@@ -74,13 +76,13 @@ fn line(place: usize, candidate: &Candidate) -> String {
 
 pub(super) async fn put_back(args: &UpgradeGate, cluster: &Cluster) -> anyhow::Result<Outcome> {
     let mut undone = Vec::new();
-    // Written, and then looked at: a cluster may lose what it acknowledged with its master.
+    // Write, then read back: a cluster may lose an acknowledged write together with its master.
     for _ in 0..LOOKS_MAX {
         let facts = look(args, cluster).await?;
         let leftovers = Leftovers::of(&facts.settings);
         let Some(leftover) = leftovers.iter().next() else {
             let text = match undone.is_empty() {
-                true => "there is nothing to put back".to_owned(),
+                true => "there is nothing to undo".to_owned(),
                 false => undone.join("\n"),
             };
             super::print(&if args.json {
@@ -96,14 +98,16 @@ pub(super) async fn put_back(args: &UpgradeGate, cluster: &Cluster) -> anyhow::R
             undone.push(undo.told);
         }
     }
-    bail!("the cluster keeps what is put back\n\nhint: another call may be at work on the same cluster")
+    bail!(
+        "the change is still in the cluster's settings after it was undone\n\nhint: another call may be running on the same cluster"
+    )
 }
 
 fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
-/// A picture without doubts.
+/// A consistent set of responses.
 async fn look(args: &UpgradeGate, cluster: &Cluster) -> anyhow::Result<Facts> {
     let mut doubts = Vec::new();
     for attempt in 0..LOOKS_MAX {
@@ -116,5 +120,5 @@ async fn look(args: &UpgradeGate, cluster: &Cluster) -> anyhow::Result<Facts> {
         }
         doubts = facts.doubts;
     }
-    bail!("the cluster's answers do not fit together: {}", doubts.join("; "))
+    bail!("the cluster's responses are inconsistent: {}", doubts.join("; "))
 }

@@ -6,7 +6,7 @@ use super::args::{Until, UpgradeGate};
 use super::progress::seconds;
 use crate::cli::{BOLD, GREEN, RED, YELLOW, paint, plain};
 
-/// Lines of the table; JSON has all.
+/// The maximum number of lines of the table; JSON has all.
 const ROWS_MAX: usize = 60;
 
 pub(super) fn verdict(args: &UpgradeGate, verdict: &Verdict) -> String {
@@ -38,13 +38,13 @@ fn sentence(args: &UpgradeGate, verdict: &Verdict) -> String {
     let ready = args.until == Some(Until::Ready);
     match (verdict.outcome, args.drain.is_some(), args.disable_allocation) {
         (Outcome::Safe, true, _) if ready => format!("{node} is empty and stays excluded until `--put-back`"),
-        (Outcome::Safe, true, _) => format!("{node} has left, and its exclusion is removed"),
+        (Outcome::Safe, true, _) => format!("{node} has left, and its exclusion has been removed"),
         (Outcome::Safe, _, true) if ready => "allocation is held back until `--put-back`".to_owned(),
         (Outcome::Safe, _, true) => format!("{node} is back, and so are its shards"),
         (Outcome::Safe, ..) => format!("{node} may be replaced"),
         (Outcome::NotSafe, true, _) => format!("{node} cannot be drained"),
         (Outcome::NotSafe, ..) => format!("{node} must not be replaced now"),
-        (Outcome::CouldNotTell, ..) => format!("whether {node} may be replaced is not known"),
+        (Outcome::CouldNotTell, ..) => format!("cannot tell whether {node} may be replaced"),
         (Outcome::TimedOut, ..) => "the cluster was still changing".to_owned(),
     }
 }

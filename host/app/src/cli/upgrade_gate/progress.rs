@@ -1,4 +1,5 @@
-//! What it waits for, since when, and what changed last: one line on a terminal, a line for each change otherwise.
+//! Shows what it is waiting for, since when, and what changed last: one line on a terminal, otherwise a line per
+//! change.
 use std::io::{IsTerminal, Write};
 
 use watchbell_contract::{Duration, Timestamp};
@@ -6,9 +7,9 @@ use watchbell_gate::Progress;
 
 use crate::cli::plain;
 
-/// How long nothing new is said where there is no terminal.
+/// Without a terminal, how long to stay silent if nothing changes.
 const QUIET_MAX: Duration = Duration::from_mins(1);
-/// A command that is done within this time says nothing of its progress.
+/// A command that ends within this time shows no progress.
 const SILENT: Duration = Duration::from_secs(2);
 
 pub(super) struct Teller {
@@ -36,7 +37,7 @@ impl Teller {
         };
         let since =
             progress.since.map_or_else(String::new, |since| format!(" (for {})", seconds(now.since(since))));
-        let line = format!("{} waits for: {what}{since}{changed}", seconds(now.since(self.began)));
+        let line = format!("{} waiting for: {what}{since}{changed}", seconds(now.since(self.began)));
         if self.terminal {
             return self.rewrite(&line);
         }
@@ -49,7 +50,7 @@ impl Teller {
     }
 
     pub(super) fn explained(&mut self, done: usize, of: usize) {
-        // A thousandth at least between two lines.
+        // At least a thousandth between two lines.
         if self.terminal && (done == of || done >= self.explained + of.div_ceil(1_000)) {
             self.explained = done;
             self.rewrite(&format!("{done} of {of} unassigned shards explained"));
@@ -64,7 +65,7 @@ impl Teller {
         eprintln!("{text}");
     }
 
-    /// Leaves the line to what comes after.
+    /// Clears the line for what follows.
     pub(super) fn end(&mut self) {
         if std::mem::take(&mut self.open) {
             eprint!("\r\x1b[K");
@@ -79,7 +80,7 @@ impl Teller {
     }
 }
 
-/// Without a fraction.
+/// Rounded down to whole seconds.
 pub(super) fn seconds(span: Duration) -> Duration {
     Duration::from_secs(span.millis() / 1_000)
 }

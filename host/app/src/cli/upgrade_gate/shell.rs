@@ -1,4 +1,4 @@
-//! Looks, waits and writes as the procedure says.
+//! Reads, waits and writes as the procedure says.
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,11 +14,11 @@ use super::machine;
 use super::progress::Teller;
 use crate::clock::{self, Clock};
 
-/// For the requests of one look, retries included.
+/// The time limit for one read of the cluster, retries included.
 const LOOK_MAX: Duration = Duration::from_secs(60);
-/// For each write.
+/// The time limit for each write.
 const WRITE_MAX: Duration = Duration::from_secs(60);
-/// For all explanations: each of 10,000 takes the elected master some milliseconds.
+/// The time limit for all explanations: each of 10,000 takes the elected master a few milliseconds.
 const EXPLAIN_MAX: Duration = Duration::from_secs(600);
 
 pub(super) async fn drive(
@@ -54,11 +54,11 @@ pub(super) async fn drive(
                         if interrupted > 1 {
                             teller.end();
                             anyhow::bail!(
-                                "interrupted again: what this call wrote to the cluster's settings may be left there\n\n\
-                                 hint: `watchbell upgrade-gate --put-back` with the same cluster takes it back"
+                                "interrupted again: changes to the cluster's settings may not have been undone\n\n\
+                                 hint: run `watchbell upgrade-gate --put-back` with the same cluster to undo them"
                             );
                         }
-                        teller.line("interrupted: taking back what was changed");
+                        teller.line("interrupted: undoing changes");
                         procedure.interrupt(clock.now());
                     }
                 }
@@ -77,7 +77,7 @@ pub(super) async fn drive(
                     }
                 }
             }
-            // Never given up half-way: whether it was written would not be known.
+            // Never abandoned half-way: we would not know whether it was written.
             Step::Write(change) => {
                 let written = cluster.write_settings(&change, deadline(WRITE_MAX)).await;
                 procedure.written(clock.now(), written.map_err(|error| error.trouble()));
@@ -114,7 +114,7 @@ async fn wait_until(at: Timestamp, clock: &Clock, procedure: &dyn Procedure, tel
         if left.is_zero() {
             return;
         }
-        // On a terminal the times go on between two looks.
+        // On a terminal the times advance between two reads.
         let pause = left.std().min(Duration::from_secs(1));
         self::pause(pause).await;
         teller.tell(clock.now(), procedure.progress());
@@ -132,7 +132,7 @@ fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
         let sender = sender.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                // The procedure has ended if nobody listens.
+                // If the receiver is gone, the procedure has ended.
                 if sender.send(()).await.is_err() {
                     break;
                 }

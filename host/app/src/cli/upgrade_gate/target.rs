@@ -23,7 +23,7 @@ fn by_url(args: &UpgradeGate) -> anyhow::Result<Cluster> {
                 user: decoded(url.username()),
                 password: decoded(url.password().unwrap_or_default()),
             };
-            // Both fail only for URLs that cannot hold either.
+            // Both fail only for URLs that cannot have credentials.
             _ = url.set_username("");
             _ = url.set_password(None);
         }
@@ -40,7 +40,7 @@ fn by_url(args: &UpgradeGate) -> anyhow::Result<Cluster> {
     Ok(Cluster::new(config)?)
 }
 
-/// From variables, so that no secret stands in a list of processes.
+/// From variables, so that no secret appears in a process list.
 fn auth() -> anyhow::Result<Auth> {
     let variable = |name: &str| {
         std::env::var(format!("WATCHBELL_CLUSTER_{name}")).ok().filter(|value| !value.is_empty())
@@ -75,8 +75,8 @@ fn percent_decoded(text: &str) -> String {
 fn by_name(args: &UpgradeGate) -> anyhow::Result<Cluster> {
     if args.ca.is_some() || args.timeout.is_some() {
         bail!(
-            "`--ca` and `--timeout` belong to a cluster that is given as a URL\n\n\
-             hint: say it in the environment, at `clusters.{}`",
+            "`--ca` and `--timeout` apply only to a cluster given as a URL\n\n\
+             hint: set them in the environment, under `clusters.{}`",
             args.cluster
         );
     }
@@ -109,7 +109,7 @@ fn environment(args: &UpgradeGate) -> anyhow::Result<Environment> {
     };
     load_environment(&args.place.rules, &options, &catalog).map_err(|report| {
         place::tell(&report);
-        anyhow::anyhow!("the environment `{}` has faults", options.environment)
+        anyhow::anyhow!("the environment `{}` has errors", options.environment)
     })
 }
 

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Why an address needs the grant; `None` for a public one.
+/// Why an address needs the grant; `None` for a public address.
 pub(crate) fn private(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => private_v4(v4),
@@ -19,9 +19,9 @@ fn private_v4(address: Ipv4Addr) -> Option<&'static str> {
         (127, ..) => Some("a loopback address"),
         (0, ..) => Some("an unspecified address"),
         (10, ..) | (172, 16..=31, _) | (192, 168, _) => Some("a private address"),
-        // Where clouds answer with a machine's credentials.
+        // Cloud metadata services return a machine's credentials here.
         (169, 254, _) => Some("a link-local address"),
-        // Also a cloud's metadata: 100.100.100.200.
+        // Includes a cloud metadata service: 100.100.100.200.
         (100, 64..=127, _) => Some("a shared address"),
         (192, 0, 0 | 2) | (198, 51, 100) | (203, 0, 113) | (198, 18..=19, _) => Some("a reserved address"),
         (224..=239, ..) => Some("a multicast address"),
@@ -34,11 +34,11 @@ fn private_v6(address: Ipv6Addr) -> Option<&'static str> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("a loopback address"),
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("an unspecified address"),
-        // fd00:ec2::254, a cloud's metadata, is one of them.
+        // Includes a cloud metadata service: fd00:ec2::254.
         [0xfc00..=0xfdff, ..] => Some("a private address"),
         [0xfe80..=0xfeff, ..] => Some("a link-local address"),
         [0xff00..=0xffff, ..] => Some("a multicast address"),
-        // The local translation prefix may lead anywhere inside.
+        // The local translation prefix may lead anywhere in the local network.
         [0x64, 0xff9b, 1, ..] => Some("a translated address"),
         [0x100, 0, 0, 0, ..] | [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => {
             Some("a reserved address")
@@ -47,7 +47,7 @@ fn private_v6(address: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// The IPv4 address that an IPv6 address really leads to: mapped, compatible, NAT64 or 6to4.
+/// The IPv4 address embedded in an IPv6 address: mapped, compatible, NAT64 or 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [.., high, low] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
@@ -61,17 +61,17 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// A name or address that leads where the destination may not go.
+/// A name or address that the destination may not connect to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{host}` is {address}, {why}: grant the destination `private_addresses: true` if it is meant")]
+#[error("`{host}` is {address}, {why}: if that is intended, grant the destination `private_addresses: true`")]
 pub(crate) struct AddressRefused {
     pub(crate) host: String,
     pub(crate) address: IpAddr,
     pub(crate) why: &'static str,
 }
 
-/// Resolves a name, and hands on only the addresses that may be reached. The connection goes to one of these, so that
-/// a second answer cannot differ from the one that was checked.
+/// Resolves a name, and returns only the addresses that may be connected to. The connection uses one of these, so a
+/// second DNS answer cannot differ from the one that was checked.
 pub(crate) struct CheckedResolver {
     pub(crate) private_granted: bool,
 }

@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
 use crate::secret::{Scrubber, Secret};
 
-/// Where an alerter delivers to, as whom and how. Cheap to clone; owns its connections.
+/// Where an alerter delivers to, with which credentials and limits. Cheap to clone; owns its connections.
 #[derive(Clone)]
 pub struct Destination(pub(crate) Arc<Inner>);
 
@@ -28,18 +28,18 @@ pub(crate) struct Inner {
     pub(crate) scrubber: Scrubber,
 }
 
-/// How a destination is set up. Nothing of it is shown to the alerter.
+/// The settings of a destination. The alerter sees none of them.
 #[derive(Clone, Debug)]
 pub struct DestinationSettings {
-    /// The URL below which requests go. Many products put their only credential into it.
+    /// The base URL of all requests. Many products put their only credential into it.
     pub base: Secret,
     pub auth: Auth,
     pub grants: Grants,
-    /// For all requests of one delivery together.
+    /// The timeout for all requests of one delivery together.
     pub timeout: Duration,
-    /// A longer response is cut.
+    /// Longer responses are truncated.
     pub response_bytes_max: usize,
-    /// Certificates in PEM that are trusted beside the system's.
+    /// PEM certificates to trust in addition to the system's.
     pub ca: Option<Vec<u8>>,
 }
 
@@ -56,7 +56,7 @@ impl DestinationSettings {
     }
 }
 
-/// What the host adds to a request, so that the alerter need not know it.
+/// What the host adds to a request, so that the alerter does not need to know it.
 #[derive(Clone, Debug, Default)]
 pub enum Auth {
     #[default]
@@ -89,41 +89,41 @@ pub enum Algorithm {
     Sha256,
 }
 
-/// What a destination may do beyond reaching a public address.
+/// What a destination may do beyond connecting to public addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// Loopback, private, link-local and a cloud's metadata addresses.
+    /// May connect to loopback, private and link-local addresses, and to cloud metadata services.
     pub private_addresses: bool,
 }
 
-/// Why a destination cannot be set up. Never shows the URL, which may be a secret.
+/// Why a destination is invalid. Never shows the URL, which may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum DestinationError {
-    #[error("the URL is not one: {0}")]
+    #[error("not a valid URL: {0}")]
     Url(#[from] url::ParseError),
     #[error("the URL must begin with `https://` or `http://`, not `{0}:`")]
     Scheme(String),
-    #[error("the URL must not carry a user or a password: set `auth` on the destination instead")]
+    #[error("the URL must not contain a user or a password: set `auth` on the destination instead")]
     Userinfo,
-    #[error("`{0}` cannot be the name of a header")]
+    #[error("`{0}` is not a valid header name")]
     HeaderName(String),
-    #[error("the value of `{0}` has characters that a header cannot carry")]
+    #[error("the value of `{0}` contains characters that are not allowed in a header")]
     HeaderValue(&'static str),
-    #[error("the CA file holds no certificate in PEM")]
+    #[error("the CA file contains no PEM certificate")]
     Ca,
-    #[error("no HTTP client: {0}")]
+    #[error("cannot create an HTTP client: {0}")]
     Client(String),
 }
 
 impl Destination {
     /// # Errors
-    /// Settings that can never work; whether the receiver can be reached is not tried.
+    /// Settings that can never work. Does not test whether the receiver can be reached.
     pub fn new(settings: DestinationSettings) -> Result<Self, DestinationError> {
         let base = Url::parse(settings.base.expose().trim())?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(DestinationError::Scheme(base.scheme().to_owned()));
         }
-        // The client would send it in a form of its own making, which nothing here could keep from an answer.
+        // The client would send it in its own encoding, which could not be scrubbed from a response.
         if !base.username().is_empty() || base.password().is_some() {
             return Err(DestinationError::Userinfo);
         }
@@ -157,7 +157,7 @@ impl Destination {
         })))
     }
 
-    /// The receiver's host name, which is no secret.
+    /// The receiver's host name, which is not secret.
     pub fn host(&self) -> &str {
         self.0.base.host_str().unwrap_or_default()
     }
@@ -178,7 +178,7 @@ impl fmt::Debug for Destination {
 }
 
 impl Inner {
-    /// Addresses in the URL itself never pass through the resolver.
+    /// IP addresses in the URL never pass through the resolver.
     pub(crate) fn check_literal(&self) -> Result<(), AddressRefused> {
         let address = match self.base.host() {
             Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
@@ -199,7 +199,7 @@ impl Auth {
         self.header(b"").map(drop)
     }
 
-    /// The header that goes with `body`.
+    /// The authentication header for `body`.
     pub(crate) fn header(&self, body: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, DestinationError> {
         let (name, value, which) = match self {
             Self::None | Self::Query { .. } => return Ok(None),
@@ -224,7 +224,7 @@ fn header_name(name: &str) -> Result<HeaderName, DestinationError> {
     name.parse().map_err(|_| DestinationError::HeaderName(name.to_owned()))
 }
 
-/// The credentials, and all of the URL behind the host, whole and in parts.
+/// The credentials, and everything in the URL after the host, whole and in parts.
 fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
     let mut secrets = vec![settings.base.clone(), Secret::new(base.as_str())];
     match &settings.auth {
@@ -238,12 +238,12 @@ fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
             secrets.push(Secret::new(format!("{user}:{}", password.expose())));
         }
     }
-    // Only what looks like a credential: `/services` or `/api` in an error text is a help, and no secret.
+    // Only what looks like a credential: `/services` or `/api` in an error message is helpful and not secret.
     let parts =
         base.path_segments().into_iter().flatten().filter(|part| {
             part.len() >= 12 || part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit())
         });
-    // A receiver may show a part as it was written, or as it is read.
+    // A receiver may show a part encoded or decoded.
     let read = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     secrets.extend(parts.flat_map(|part| [part.to_owned(), read(part)]).map(Secret::new));
     if base.path().len() >= 12 {
@@ -251,7 +251,7 @@ fn secrets(settings: &DestinationSettings, base: &Url) -> Vec<Secret> {
         secrets.extend([path.to_owned(), read(path)].map(Secret::new));
     }
     for (name, value) in base.query_pairs() {
-        // A parameter without a value may be the credential itself.
+        // A parameter without a value may itself be the credential.
         let part = if value.is_empty() { name } else { value };
         secrets.extend((part.len() >= 6).then(|| Secret::new(part)));
     }

@@ -1,4 +1,4 @@
-//! What the guest asks for, checked and put together with what the destination adds.
+//! Checks the guest's request and adds the destination's parts.
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -10,8 +10,8 @@ use crate::capabilities::http::destination::{Auth, Inner};
 use crate::contract::v0_1::bindings::http::{Body, Failure, Request};
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
 
-/// Headers that belong to the host: where the request goes, as whom, how it is framed, and what of the answer comes
-/// back in which form: a part of it, or one the host cannot read, would hide a secret from the scrubber.
+/// Headers that only the host may set: routing, authentication, framing, and the form of the response. A partial
+/// response, or one that the host cannot decode, would hide a secret from the scrubber.
 const RESERVED: &[&str] = &[
     "accept-charset",
     "accept-encoding",
@@ -42,7 +42,7 @@ const RESERVED: &[&str] = &[
     "x-real-ip",
     "x-rewrite-url",
 ];
-/// What proxies write before a name.
+/// Prefixes that proxies put before a header name.
 const RESERVED_PREFIXES: &[&str] = &["proxy-", "x-forwarded-"];
 
 pub(crate) struct Prepared {
@@ -91,20 +91,22 @@ fn invalid<T>(message: String) -> Result<T, Failure> {
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     let Ok(parsed) = name.parse::<HeaderName>() else {
-        return invalid(format!("`{}` cannot be the name of a header", name.escape_debug()));
+        return invalid(format!("`{}` is not a valid header name", name.escape_debug()));
     };
     if RESERVED.contains(&parsed.as_str())
         || RESERVED_PREFIXES.iter().any(|prefix| parsed.as_str().starts_with(prefix))
     {
-        return invalid(format!("header `{parsed}` is the host's: set `auth` on the destination instead"));
+        return invalid(format!(
+            "header `{parsed}` is reserved for the host: set `auth` on the destination instead"
+        ));
     }
     match HeaderValue::from_str(value) {
         Ok(value) => Ok((parsed, value)),
-        Err(_) => invalid(format!("header `{parsed}` has characters that a header cannot carry")),
+        Err(_) => invalid(format!("header `{parsed}` contains characters that are not allowed in a header")),
     }
 }
 
-/// The path below the destination's own, and nowhere else.
+/// The URL below the destination's own, and nowhere else.
 fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Result<Url, Failure> {
     check_path(path)?;
     let mut url = base.clone();
@@ -116,22 +118,22 @@ fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Resu
         url.query_pairs_mut().extend_pairs(query);
     }
     if let Auth::Query { name, value } = auth {
-        // Receivers differ in which of two they believe, and one of the guest's would then stand for the host's.
+        // Receivers differ in which of two duplicates they use, so the guest's could replace the host's.
         if query.iter().any(|(given, _)| given.trim().eq_ignore_ascii_case(name)) {
             return invalid(format!(
-                "parameter `{}` is the host's: it carries the credential",
+                "parameter `{}` is reserved for the host: it carries the credential",
                 name.escape_debug()
             ));
         }
         url.query_pairs_mut().append_pair(name, value.expose());
     }
     if !is_below(base, &url) {
-        return invalid(format!("path `{}` leads out of the destination", path.escape_debug()));
+        return invalid(format!("path `{}` leaves the destination", path.escape_debug()));
     }
     Ok(url)
 }
 
-/// Whether `url` lies below the destination's own, whatever a receiver may decode in its path.
+/// Whether `url` is below the destination's own, however a receiver may decode its path.
 pub(crate) fn is_below(base: &Url, url: &Url) -> bool {
     let root = base.path().trim_end_matches('/');
     let rest = url.path().strip_prefix(root);
@@ -139,11 +141,11 @@ pub(crate) fn is_below(base: &Url, url: &Url) -> bool {
         && rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !leads_up(rest))
 }
 
-/// Whether a path has a segment that some receiver takes for `.` or `..`: written plainly, percent-encoded once or
-/// several times, with a backslash, or with the parameters (`..;x`) that servlet containers cut off.
+/// Whether a path has a segment that some receiver reads as `.` or `..`: plain, percent-encoded once or several times,
+/// with a backslash, or with the parameters (`..;x`) that servlet containers cut off.
 fn leads_up(path: &str) -> bool {
     let mut path = path.to_owned();
-    // Every pass makes an encoded path shorter; what was encoded more often than this is no honest path.
+    // Every pass shortens an encoded path; a path that is encoded more often than this is malicious.
     for _ in 0..DECODINGS_MAX {
         let segments = path.split(['/', '\\']);
         if segments
@@ -171,7 +173,7 @@ fn check_path(path: &str) -> Result<(), Failure> {
         ));
     }
     if path.contains(['?', '#', '\\']) || path.chars().any(char::is_control) {
-        return invalid(format!("path `{shown}` must be a path alone: parameters go into `query`"));
+        return invalid(format!("path `{shown}` must be only a path: put parameters into `query`"));
     }
     if leads_up(path) {
         return invalid(format!("path `{shown}` must not contain `..`"));
@@ -216,17 +218,17 @@ fn encoded(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
     })
 }
 
-/// Written here because a signature needs the bytes before they are sent.
+/// Encoded here because a signature needs the bytes before they are sent.
 fn multipart(fields: &[(String, String)]) -> Result<(String, Vec<u8>), Failure> {
     let mut digest = Sha256::new();
     for (name, value) in fields {
         if name.contains(['"', '\r', '\n']) {
-            return invalid(format!("`{}` cannot be the name of a field", name.escape_debug()));
+            return invalid(format!("`{}` is not a valid field name", name.escape_debug()));
         }
         digest.update(name);
         digest.update(value);
     }
-    // Derived from the content, so that the same message has the same bytes, and no part can contain it.
+    // Derived from the content, so that the same message has the same bytes and no part contains the boundary.
     let boundary = format!("watchbell-{}", hex::encode(&digest.finalize()[..16]));
     let mut body = String::new();
     for (name, value) in fields {
@@ -336,7 +338,7 @@ mod tests {
         for name in ["key", "KEY", " key"] {
             let query = [(name.to_owned(), "mine".to_owned())];
             let refused = join(&Url::parse("https://a.example/").unwrap(), "/x", &query, &auth).unwrap_err();
-            assert_eq!(text(refused), "parameter `key` is the host's: it carries the credential");
+            assert_eq!(text(refused), "parameter `key` is reserved for the host: it carries the credential");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Sends a guest's request, and brings back no more than the guest may know.
+//! Sends a guest's request, and returns only what the guest may see.
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) struct HttpAccess {
     destination: Destination,
     requests: u32,
     waited: Duration,
-    /// A request went out, and its answer was lost.
+    /// A request was sent, but its response was lost.
     pub(crate) interrupted: bool,
 }
 
@@ -47,18 +47,18 @@ impl HttpAccess {
     }
 }
 
-/// What one call reaches.
+/// What one call has access to.
 pub(crate) struct HttpHost<'a> {
-    /// `None` where no destination is delivered to.
+    /// `None` outside of a delivery.
     pub(crate) access: Option<&'a mut HttpAccess>,
     pub(crate) clock: &'a mut GuestClock,
 }
 
 impl http::Host for HttpHost<'_> {
-    /// The guest's clock stands still meanwhile: a slow receiver is not the guest's fault.
+    /// The guest's clock is stopped meanwhile: a slow receiver is not the guest's fault.
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
         let Some(access) = &mut self.access else {
-            return Ok(Err(Failure::Denied("requests are possible only in `deliver`".into())));
+            return Ok(Err(Failure::Denied("requests are allowed only in `deliver`".into())));
         };
         self.clock.pause();
         let outcome = access.send(request).await;
@@ -109,7 +109,7 @@ async fn exchange(to: &Inner, mut request: Prepared) -> Result<Response, Failure
     }
 }
 
-/// Where a redirect leads, if it stays below the destination's URL: elsewhere its credentials have no business.
+/// Where a redirect leads, if it stays below the destination's URL; its credentials must not go elsewhere.
 fn redirected(status: StatusCode, headers: &HeaderMap, from: &Url, to: &Inner) -> Option<Url> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -118,8 +118,8 @@ fn redirected(status: StatusCode, headers: &HeaderMap, from: &Url, to: &Inner) -
     is_below(&to.base, &next).then_some(next)
 }
 
-/// Reads a response up to the limit. What the receiver did is told by the status; a body without end is cut, not an
-/// error, for an error would send the message again.
+/// Reads a response up to the limit. The status says what the receiver did, so an endless body is truncated. It is not
+/// an error, because an error would send the message again.
 async fn read(to: &Inner, mut response: reqwest::Response) -> Result<Response, Failure> {
     let status = response.status().as_u16();
     let headers = response
@@ -127,8 +127,8 @@ async fn read(to: &Inner, mut response: reqwest::Response) -> Result<Response, F
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), to.scrubber.text(value.to_str().ok()?))))
         .collect();
-    // Read on by the length of the longest secret: cut first and scrubbed then, the beginning of a secret that lies
-    // across the limit would pass.
+    // Read further by the length of the longest secret: otherwise the beginning of a secret across the limit would not
+    // be scrubbed.
     let most = to.response_bytes_max.saturating_add(to.scrubber.longest());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error, to))? {
@@ -154,7 +154,7 @@ fn failed(error: &reqwest::Error, to: &Inner) -> Failure {
     let host = to.base.host_str().unwrap_or_default();
     let cause = innermost.map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
-        error if error.is_builder() => Failure::Invalid(format!("the request cannot be made{cause}")),
+        error if error.is_builder() => Failure::Invalid(format!("the request cannot be built{cause}")),
         error if error.is_connect() => Failure::Unreachable(format!("`{host}` cannot be reached{cause}")),
         error if error.is_timeout() => Failure::Interrupted(too_slow(to)),
         _ => Failure::Interrupted(format!("the connection to `{host}` broke{cause}")),

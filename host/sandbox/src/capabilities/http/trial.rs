@@ -1,4 +1,4 @@
-//! The capability against a receiver on loopback.
+//! Tests of the capability against a receiver on loopback.
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Receiver {
     }
 }
 
-/// Echoes what it was sent, or does what the path says.
+/// Echoes the request, or does what the path says.
 async fn answer(State(seen): State<Seen>, request: Incoming) -> Answer {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
@@ -251,18 +251,18 @@ async fn one_delivery_has_a_limit_of_requests() {
 fn settings_that_cannot_work_are_told_without_the_url() {
     let error = |settings| Destination::new(settings).unwrap_err().to_string();
     let plain = |base: &str| DestinationSettings::new(Secret::new(base));
-    assert_eq!(error(plain("hooks.example/secret")), "the URL is not one: relative URL without a base");
+    assert_eq!(error(plain("hooks.example/secret")), "not a valid URL: relative URL without a base");
     assert_eq!(
         error(plain("ftp://a.example")),
         "the URL must begin with `https://` or `http://`, not `ftp:`"
     );
     assert_eq!(
         error(plain("https://user:password@a.example")),
-        "the URL must not carry a user or a password: set `auth` on the destination instead"
+        "the URL must not contain a user or a password: set `auth` on the destination instead"
     );
     let auth = Auth::Bearer(Secret::new("a\nb"));
     let settings = DestinationSettings { auth, ..plain("https://a.example") };
-    assert_eq!(error(settings), "the value of `bearer` has characters that a header cannot carry");
+    assert_eq!(error(settings), "the value of `bearer` contains characters that are not allowed in a header");
     let settings = DestinationSettings { ca: Some(b"nonsense".to_vec()), ..plain("https://a.example") };
-    assert_eq!(error(settings), "the CA file holds no certificate in PEM");
+    assert_eq!(error(settings), "the CA file contains no PEM certificate");
 }

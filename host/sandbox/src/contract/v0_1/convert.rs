@@ -1,4 +1,4 @@
-//! Between the generated types and the host's nouns, by hand. Rows move: a page crosses without work per row.
+//! Converts between the generated types and the host's types. Rows are moved: a page crosses without work per row.
 use watchbell_contract as contract;
 use watchbell_contract::{Duration, Timestamp};
 
@@ -49,7 +49,7 @@ pub(crate) fn faults(faults: Vec<wit::Fault>) -> Vec<contract::Fault> {
     let fault = |fault: wit::Fault| contract::Fault { path: text(fault.path), message: text(fault.message) };
     let mut faults: Vec<_> = faults.into_iter().take(FAULTS_MAX).map(fault).collect();
     if more > 0 {
-        faults.push(contract::Fault { path: String::new(), message: format!("and {more} more faults") });
+        faults.push(contract::Fault { path: String::new(), message: format!("and {more} more errors") });
     }
     faults
 }
@@ -62,7 +62,7 @@ pub(crate) fn problem(problem: wit::Problem) -> contract::Problem {
     }
 }
 
-/// What a module says in passing ends up in logs, stored rows and messages: all of them keep it for long.
+/// Truncates a module's messages: they end up in logs, stored rows and alerts, which are kept for a long time.
 fn text(text: String) -> String {
     if text.len() > TEXT_BYTES_MAX { shortened(&text, TEXT_BYTES_MAX) } else { text }
 }
@@ -241,7 +241,7 @@ mod tests {
         let fault = || wit::Fault { path: long(), message: long() };
         let found = faults((0..FAULTS_MAX + 5).map(|_| fault()).collect());
         assert_eq!((found.len(), found[0].message.len(), found[0].path.len()), (FAULTS_MAX + 1, most, most));
-        assert_eq!(found[FAULTS_MAX].message, "and 5 more faults");
+        assert_eq!(found[FAULTS_MAX].message, "and 5 more errors");
         let contract::Problem::Other(text) = problem(wit::Problem::Other(long())) else { panic!() };
         assert_eq!(text.len(), most);
         let contract::Refusal::Refused(text) = refusal(alerter::Refusal::Refused(long())) else { panic!() };
