@@ -11,7 +11,7 @@ use watchbell_contract::{Duration, Signal};
 use watchbell_elastic::{Cluster, ClusterConfig, Target};
 use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
-use watchbell_pipeline::order::Run;
+use watchbell_pipeline::action::Run;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
 use watchbell_pipeline::text::Wanted;
 use watchbell_sandbox as sandbox;
@@ -24,7 +24,7 @@ use crate::kibana_link;
 pub struct Deployment {
     pub digest: String,
     pub environment: String,
-    pub specs: Vec<RuleSpec>,
+    pub specs: Vec<Arc<RuleSpec>>,
     pub destination_specs: Vec<DestinationSpec>,
     pub cluster_concurrency: BTreeMap<String, usize>,
     /// The SQLite file.
@@ -87,7 +87,7 @@ impl Deployment {
         Ok(Self {
             digest: bundle.digest.clone(),
             environment: environment.name.clone(),
-            specs: bundle.rules.iter().map(|rule| rule.spec.clone()).collect(),
+            specs: bundle.rules.iter().map(|rule| Arc::new(rule.spec.clone())).collect(),
             destination_specs: bundle.outbox(),
             cluster_concurrency: environment
                 .clusters

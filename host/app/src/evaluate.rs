@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use watchbell_contract::{Ask, Duration, Finding, Question, ROUNDS_MAX, Range};
 use watchbell_elastic::{AskError, Class};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
-use watchbell_pipeline::order::{Evaluation, Purpose, Run};
+use watchbell_pipeline::action::{Purpose, Run};
+use watchbell_pipeline::input::Evaluation;
 use watchbell_pipeline::spec::NoData;
 use watchbell_sandbox::{RuleRun, RunError};
 

@@ -1,7 +1,8 @@
 //! What the engine wants a person to know, as log lines.
 use watchbell_contract::{Duration, Window};
 use watchbell_pipeline::fault::RunFault;
-use watchbell_pipeline::order::{Evaluation, Note, Purpose, Run};
+use watchbell_pipeline::action::{Note, Purpose, Run};
+use watchbell_pipeline::input::Evaluation;
 use watchbell_sandbox::LogLine;
 
 use crate::clock::rfc3339;
@@ -70,6 +71,7 @@ pub(crate) fn log(note: Note) {
             end = rfc3339(end),
             "a slice of time was not evaluated: {reason}"
         ),
+        Note::Lost { what, why } => tracing::warn!("{what} is not this host's any more: {why}"),
         Note::Announced { rule, reason } => tracing::debug!(rule = rule.0, "told: {reason}"),
         Note::Held { rule, reason } => tracing::debug!(rule = rule.0, "held: {reason}"),
         Note::EpisodeOpened { rule, episode, summary } => {

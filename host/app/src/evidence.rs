@@ -6,7 +6,8 @@ use futures::future::join_all;
 use tokio::time::Instant;
 use watchbell_contract::{Label, Signal, SignalKind};
 use watchbell_elastic::{AskError, Class, EvidenceAsk, EvidenceDocs, EvidenceFields};
-use watchbell_pipeline::order::{Documents, Evaluation, Purpose, Run};
+use watchbell_pipeline::action::{Purpose, Run};
+use watchbell_pipeline::input::{Documents, Evaluation};
 use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
 
 use crate::bind::LiveRule;
@@ -32,7 +33,7 @@ pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluati
     if rule.wanted.count == 0 {
         return;
     }
-    let candidates = candidates(signals, run.untold(signals));
+    let candidates = candidates(signals, run.unseen(signals));
     let (chosen, rest) = candidates.split_at(candidates.len().min(SIGNALS_MAX));
     evaluation.documents = vec![None; signals.len()];
     for number in rest {
@@ -53,9 +54,9 @@ pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluati
 
 /// The signals whose documents a message may show, the most urgent first: an event is a message of its own, of a level
 /// its newest signal is told, and where there are too many each key comes before another's second.
-fn candidates(signals: &[Signal], untold: Vec<usize>) -> Vec<usize> {
+fn candidates(signals: &[Signal], unseen: Vec<usize>) -> Vec<usize> {
     let (mut events, mut levels) = (Vec::new(), BTreeMap::new());
-    for number in untold {
+    for number in unseen {
         let signal = &signals[number];
         match signal.kind {
             _ if signal.evidence.is_none() => {}

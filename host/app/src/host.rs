@@ -1,12 +1,12 @@
-//! A host from start to end: store, engine, shell, web.
+//! A host from start to end: store, coordinator, shell, web.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use watchbell_pipeline::record::{HostId, Partition};
-use watchbell_pipeline::{Engine, EngineConfig};
-use watchbell_store::{OpenError, Sqlite, Store, StoreError};
+use watchbell_pipeline::record::HostId;
+use watchbell_pipeline::{Config, Coordinator};
+use watchbell_store::{OpenError, Sqlite, Store, TakeoverError};
 
 use crate::bind::Deployment;
 use crate::clock::Clock;
@@ -48,7 +48,7 @@ pub enum StoreFault {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
-    TakeOver(#[from] StoreError),
+    TakeOver(#[from] TakeoverError),
 }
 
 /// Runs until told to stop.
@@ -66,9 +66,9 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
             "there was no store here and a new one was made: every rule begins anew"
         );
     }
-    let snapshot = store.take_over(Partition(0), &id).map_err(StoreFault::from)?;
+    let holdings = store.take_all(&id).map_err(StoreFault::from)?;
     if !host.allow_shrink {
-        shrink_guard::check(&shrink_guard::kept(&snapshot), &host.deployment.specs)?;
+        shrink_guard::check(&shrink_guard::kept(&holdings), &host.deployment.specs)?;
     }
     let listener = match *listen {
         Some(address) => {
@@ -79,22 +79,23 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     tracing::info!(
         host = id.0,
         store = %path.display(),
-        epoch = snapshot.epoch.0,
-        rules = snapshot.rules.len(),
-        episodes = snapshot.episodes.len(),
-        owed = snapshot.intents.len(),
+        epoch = holdings.notifier.tenure.epoch.0,
+        rules = holdings.partitions.iter().map(|partition| partition.rules.len()).sum::<usize>(),
+        episodes = holdings.notifier.episodes.len(),
+        owed = holdings.notifier.intents.len(),
         "took over the store"
     );
-    let config = EngineConfig {
+    let config = Config {
         environment: host.deployment.environment.clone(),
         cluster_concurrency: host.deployment.cluster_concurrency.clone(),
         seed: u64::try_from(clock.now().0).unwrap_or(0) ^ u64::from(std::process::id()),
-        ..EngineConfig::new(id.clone())
+        ..Config::new(id.clone())
     };
-    let engine = Engine::new(config, clock.now(), snapshot);
+    let bundle = holdings.meta.bundle.clone();
+    let coordinator = Coordinator::owning(config, clock.now(), holdings);
     let metrics = Arc::new(Metrics::new());
     let (events, inbox) = mpsc::unbounded_channel();
-    let store_writer = StoreWriter::start(Box::new(store), clock, Arc::clone(&metrics), events.clone())
+    let store_writer = StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
         .map_err(StartFault::Thread)?;
     let (queries, queried) = mpsc::channel(16);
     let pulse = Arc::new(Pulse::new());
@@ -113,7 +114,8 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     });
     let shell = Shell::new(Parts {
         clock,
-        engine,
+        coordinator,
+        bundle,
         deployment: host.deployment,
         store_writer,
         metrics,

@@ -1,4 +1,4 @@
-//! The shell: the only `select!`. It carries out the engine's orders and tells it what happened.
+//! The shell: the only `select!`. It carries out the coordinator's orders and reports what happened.
 mod reload; // the manifests, read again
 
 use std::collections::BTreeMap;
@@ -9,11 +9,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
-use watchbell_pipeline::Engine;
+use watchbell_pipeline::Coordinator;
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::health::Progress;
-use watchbell_pipeline::order::{Action, Evaluation, Event, Note, Run};
-use watchbell_pipeline::record::IntentId;
+use watchbell_pipeline::input::{Evaluation, Input, Persisted};
+use watchbell_pipeline::action::{Action, Note, Run};
+use watchbell_pipeline::record::{BundleRef, Epoch, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::bind::{Deployment, LiveRule};
@@ -28,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::observer::{Pulse, Update};
 use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
-use crate::store_writer::StoreWriter;
+use crate::store_writer::{StoreRequest, StoreWriter};
 use crate::view::{Explanation, RuleView};
 use crate::web::Query;
 
@@ -66,7 +67,9 @@ pub enum End {
 /// What a shell is put together from.
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
-    pub(crate) engine: Engine,
+    pub(crate) coordinator: Coordinator,
+    /// The bundle that the store holds.
+    pub(crate) bundle: Option<BundleRef>,
     pub(crate) deployment: Deployment,
     pub(crate) store_writer: StoreWriter,
     pub(crate) metrics: Arc<Metrics>,
@@ -87,7 +90,7 @@ pub(crate) struct Parts {
 
 pub(crate) struct Shell {
     pub(crate) clock: Clock,
-    pub(crate) engine: Engine,
+    pub(crate) coordinator: Coordinator,
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) store_writer: StoreWriter,
     pub(crate) metrics: Arc<Metrics>,
@@ -95,7 +98,7 @@ pub(crate) struct Shell {
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
     pub(crate) queries: mpsc::Receiver<Query>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
-    /// What the engine was started with, per cluster.
+    /// What the coordinator was started with, per cluster.
     concurrency: Arc<BTreeMap<String, usize>>,
     pulse: Arc<Pulse>,
     updates: mpsc::UnboundedSender<Update>,
@@ -116,6 +119,10 @@ pub(crate) struct Shell {
     comparing: Vec<AbortHandle>,
     /// Nothing is owned before the clocks were compared.
     has_begun: bool,
+    /// Why something was lost last.
+    lost: Option<String>,
+    /// Of the bundle that the store held when this host began, then of the one in force.
+    bundle: Option<BundleRef>,
     /// What is under way: runs and deliveries, by count.
     under_way: usize,
     pub(crate) progress: Progress,
@@ -125,7 +132,8 @@ impl Shell {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             clock,
-            engine,
+            coordinator,
+            bundle,
             deployment,
             store_writer,
             metrics,
@@ -145,7 +153,7 @@ impl Shell {
         let concurrency = Arc::new(deployment.cluster_concurrency.clone());
         Self {
             clock,
-            engine,
+            coordinator,
             deployment: Arc::new(deployment),
             store_writer,
             metrics,
@@ -168,6 +176,8 @@ impl Shell {
             generation: 0,
             guests: Arc::new(Semaphore::new(cores)),
             held: Vec::new(),
+            lost: None,
+            bundle,
             under_way: 0,
             progress,
         }
@@ -183,12 +193,18 @@ impl Shell {
                 self.put_in_force();
             }
             self.release_held();
-            while let Some(action) = self.engine.poll_action() {
+            while let Some(action) = self.coordinator.poll_action() {
                 self.start(action);
             }
             self.publish();
+            // What is left is worked on for as long as there is something.
+            if self.coordinator.owned().next().is_none()
+                && let Some(why) = self.lost.take()
+            {
+                return End::Superseded(why);
+            }
             if let Some(since) = stopping {
-                if self.engine.is_drained() {
+                if self.coordinator.is_drained() {
                     return End::Drained;
                 }
                 if self.clock.now().since(since) >= DRAIN_MAX {
@@ -204,13 +220,12 @@ impl Shell {
                     HostCommand::Stop if stopping.is_some() => return End::Abandoned(self.under_way),
                     HostCommand::Stop => {
                         stopping = Some(self.clock.now());
-                        self.handle(Event::Drain);
+                        self.handle(Input::Drain);
                     }
                 },
                 Some(query) = self.queries.recv() => self.answer(query),
                 Some(event) = self.inbox.recv() => match event {
-                    ShellEvent::Event(event) => self.handle(event),
-                    ShellEvent::Superseded(by) => return End::Superseded(by),
+                    ShellEvent::Input(input) => self.handle(input),
                     ShellEvent::Reloaded(_) if stopping.is_some() => {}
                     ShellEvent::Reloaded(deployment) => self.reloaded(deployment),
                     ShellEvent::Compared(cluster, comparison) => {
@@ -219,26 +234,28 @@ impl Shell {
                     }
                 },
                 () = pause => if self.has_begun || stopping.is_some() {
-                    self.handle(Event::Tick);
+                    self.handle(Input::Tick);
                 },
             }
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, input: Input) {
         let now = self.clock.now();
-        match &event {
-            Event::Evaluated { .. } | Event::Delivered { .. } => self.under_way -= 1,
-            Event::Persisted { written, .. } => self.progress.commit_ended(now, *written),
+        match &input {
+            Input::Evaluated { .. } | Input::Delivered { .. } => self.under_way -= 1,
+            Input::Persisted { outcome, .. } => {
+                self.progress.commit_ended(now, *outcome != Persisted::Unknown);
+            }
             _ => {}
         }
-        let step = match &event {
-            Event::Evaluated { .. } => Some(Step::Evaluated),
-            Event::Persisted { written: true, .. } => Some(Step::Acknowledged),
-            Event::Delivered { .. } => Some(Step::Answered),
+        let step = match &input {
+            Input::Evaluated { .. } => Some(Step::Evaluated),
+            Input::Persisted { outcome: Persisted::Written { .. }, .. } => Some(Step::Acknowledged),
+            Input::Delivered { .. } => Some(Step::Answered),
             _ => None,
         };
-        self.engine.handle(now, event);
+        self.coordinator.handle(now, input);
         step.into_iter().for_each(failpoint::reach);
     }
 
@@ -248,9 +265,17 @@ impl Shell {
             Action::Evaluate(run) => self.start_run(run),
             Action::Persist(commit) => {
                 self.progress.commit_began(self.clock.now());
-                self.store_writer.write(commit);
+                self.store_writer.ask(StoreRequest::Commit(commit));
             }
-            Action::Deliver { id, destination, intent } => self.start_delivery(id, destination, *intent),
+            Action::ReadTransitions(after) => {
+                self.store_writer.ask(StoreRequest::ReadTransitions(after));
+            }
+            Action::RetakeNotifier { seen } => {
+                self.store_writer.ask(StoreRequest::RetakeNotifier(seen));
+            }
+            Action::Deliver { id, epoch, destination, intent } => {
+                self.start_delivery((id, epoch), destination, *intent);
+            }
             Action::Note(note) => self.note(note),
         }
     }
@@ -261,7 +286,7 @@ impl Shell {
         let Some(rule) = self.deployment.rules.get(&run.rule).cloned() else {
             let message = format!("rule `{}` is not part of the bundle in force", run.rule);
             let fault = RunFault::new(RunFaultKind::Outside, message);
-            let _ = events.send(ShellEvent::Event(Event::Evaluated { run: run.id, outcome: Err(fault) }));
+            let _ = events.send(ShellEvent::Input(Input::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
         };
         let (guests, metrics) = (Arc::clone(&self.guests), Arc::clone(&self.metrics));
@@ -274,7 +299,7 @@ impl Shell {
             let mut outcome = evaluate(&run, &rule, &guests, &rows, &mut recorder).await;
             if let Ok(evaluation) = &mut outcome {
                 // Others may ask the cluster while this fetches what people are shown.
-                let _ = events.send(ShellEvent::Event(Event::Judged { run: run.id }));
+                let _ = events.send(ShellEvent::Input(Input::Judged { run: run.id }));
                 evidence::gather(&run, &rule, evaluation).await;
             }
             let (outcome, recorded) = record(recordings, &run, &rule, environment, recorder, outcome).await;
@@ -290,11 +315,11 @@ impl Shell {
                 Err(_) => {}
             }
             // The shell may have ended meanwhile; then nobody waits for this.
-            let _ = events.send(ShellEvent::Event(Event::Evaluated { run: run.id, outcome }));
+            let _ = events.send(ShellEvent::Input(Input::Evaluated { run: run.id, outcome }));
         });
     }
 
-    fn start_delivery(&mut self, id: IntentId, name: DestinationName, intent: watchbell_contract::Intent) {
+    fn start_delivery(&mut self, (id, epoch): (IntentId, Epoch), name: DestinationName, intent: watchbell_contract::Intent) {
         self.under_way += 1;
         let events = self.events.clone();
         let metrics = Arc::clone(&self.metrics);
@@ -311,7 +336,7 @@ impl Shell {
             };
             failpoint::reach(Step::Sent);
             metrics.delivery_ended(&name.0, delivery_name(&outcome));
-            let _ = events.send(ShellEvent::Event(Event::Delivered { intent: id, outcome }));
+            let _ = events.send(ShellEvent::Input(Input::Delivered { intent: id, epoch, outcome }));
         });
     }
 
@@ -356,10 +381,10 @@ impl Shell {
         }
     }
 
-    /// Until the engine has something to do, and no longer than until `stop_at`.
+    /// Until the coordinator has something to do, and no longer than until `stop_at`.
     fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
-        let next = self.engine.next_wakeup().filter(|_| self.has_begun || stop_at.is_some());
+        let next = self.coordinator.next_wakeup().filter(|_| self.has_begun || stop_at.is_some());
         let wakeup = [next, stop_at].into_iter().flatten().min();
         wait(wakeup.map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX))
     }
@@ -378,14 +403,14 @@ impl Shell {
             environment: self.deployment.environment.clone(),
             bundle: self.deployment.digest.clone(),
             generation: self.generation,
-            owed: self.engine.outbox_depth() as u64,
+            owed: self.coordinator.outbox_depth() as u64,
             drift: self.clock.drift(),
             apart: self.clocks.causes(),
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };
         // It follows for as long as there is a runtime.
-        let _ = self.updates.send(Update { rules: self.engine.take_changed(), host });
+        let _ = self.updates.send(Update { rules: self.coordinator.take_changed(), host });
     }
 
     fn answer(&self, query: Query) {
@@ -396,18 +421,19 @@ impl Shell {
     }
 
     fn explain(&self, rule: &RuleName) -> Option<Explanation> {
-        let status = self.engine.rule(rule)?;
-        let decisions = self.engine.explain(rule);
+        let status = self.coordinator.rule(rule)?;
+        let decisions = self.coordinator.explain(rule);
         Some(Explanation {
             rule: RuleView::of(&status, self.clock.now()),
             decisions: decisions.iter().map(ToString::to_string).collect(),
         })
     }
 
-    fn note(&self, note: Note) {
+    fn note(&mut self, note: Note) {
         match &note {
             Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            Note::Lost { why, .. } => self.lost = Some(why.clone()),
             _ => {}
         }
         crate::event_log::log(note);

@@ -1,14 +1,12 @@
 //! What reaches the shell.
-use watchbell_pipeline::order::Event;
+use watchbell_pipeline::input::Input;
 
 use crate::bind::Deployment;
 use crate::clocks::Comparison;
 
 /// Something happened that the shell must know of.
 pub(crate) enum ShellEvent {
-    Event(Event),
-    /// Another host owns the partition now.
-    Superseded(String),
+    Input(Input),
     /// The manifests were read again. `None`: they have faults, which were reported.
     Reloaded(Option<Box<Deployment>>),
     /// A cluster told its time, or did not.

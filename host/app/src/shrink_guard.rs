@@ -2,7 +2,9 @@
 //! none, and a rule that ends loses its state and closes its episodes: so most of them do not end unasked.
 use std::collections::BTreeSet;
 
-use watchbell_pipeline::record::Snapshot;
+use std::sync::Arc;
+
+use watchbell_pipeline::record::Holdings;
 use watchbell_pipeline::spec::{RuleName, RuleSpec};
 
 /// How many names a message holds.
@@ -22,23 +24,22 @@ pub struct Shrunk {
 }
 
 /// The rules that ran last.
-pub(crate) fn kept(snapshot: &Snapshot) -> BTreeSet<RuleName> {
-    snapshot
-        .rules
-        .iter()
+pub(crate) fn kept(holdings: &Holdings) -> BTreeSet<RuleName> {
+    let records = holdings.partitions.iter().flat_map(|partition| &partition.rules);
+    records
         .filter(|record| record.off_since.is_none())
         .map(|record| record.rule.clone())
         .collect()
 }
 
 /// The rules of a bundle that run.
-pub(crate) fn in_force(specs: &[RuleSpec]) -> BTreeSet<RuleName> {
+pub(crate) fn in_force(specs: &[Arc<RuleSpec>]) -> BTreeSet<RuleName> {
     specs.iter().filter(|spec| spec.enabled).map(|spec| spec.name.clone()).collect()
 }
 
 /// # Errors
 /// More than half of `known` is not part of `next`.
-pub(crate) fn check(known: &BTreeSet<RuleName>, next: &[RuleSpec]) -> Result<(), Shrunk> {
+pub(crate) fn check(known: &BTreeSet<RuleName>, next: &[Arc<RuleSpec>]) -> Result<(), Shrunk> {
     // A rule that is disabled in its own file was meant to be: only what is gone may be an accident.
     let named: BTreeSet<&RuleName> = next.iter().map(|spec| &spec.name).collect();
     let ending: Vec<RuleName> = known.iter().filter(|name| !named.contains(name)).cloned().collect();

@@ -1,12 +1,12 @@
-//! The thread that owns the store. Commits are written one after the other, off the engine's loop.
+//! The thread that owns the store. What the coordinator asks of it is carried out in order, off the shell's loop.
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_pipeline::order::Event;
-use watchbell_pipeline::record::Commit;
-use watchbell_store::{CommitError, Store};
+use watchbell_pipeline::input::{Input, Persisted};
+use watchbell_pipeline::record::{Commit, Epoch, HostId, Position};
+use watchbell_store::{Store, TakeoverError};
 
 use crate::clock::{self, Clock};
 use crate::failpoint::{self, Step};
@@ -24,8 +24,19 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// has not finished is as after a crash, and nothing that it acknowledged is lost.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
+/// How many transitions of a partition are read at once.
+const TRANSITIONS_MAX: u32 = 1_000;
+
+/// What the store's thread is asked for.
+pub(crate) enum StoreRequest {
+    Commit(Box<Commit>),
+    ReadTransitions(Vec<Position>),
+    /// If it is still owned under this epoch.
+    RetakeNotifier(Epoch),
+}
+
 pub(crate) struct StoreWriter {
-    commits: Sender<Box<Commit>>,
+    requests: Sender<StoreRequest>,
     /// Says nothing: it closes when the thread has closed the store.
     closed: Receiver<()>,
 }
@@ -33,22 +44,24 @@ pub(crate) struct StoreWriter {
 impl StoreWriter {
     pub(crate) fn start(
         store: Box<dyn Store>,
+        host: HostId,
         clock: Clock,
         metrics: Arc<Metrics>,
         events: UnboundedSender<ShellEvent>,
     ) -> std::io::Result<Self> {
-        let (commits, inbox) = channel();
+        let (requests, inbox) = channel();
         let (closing, closed) = channel();
         std::thread::Builder::new().name("store".into()).spawn(move || {
-            write_all(store, &inbox, clock, &metrics, &events);
+            let thread = Thread { store, host, clock, metrics, events, swept: Timestamp::MIN };
+            thread.run(&inbox);
             drop::<Sender<()>>(closing);
         })?;
-        Ok(Self { commits, closed })
+        Ok(Self { requests, closed })
     }
 
-    pub(crate) fn write(&self, commit: Box<Commit>) {
+    pub(crate) fn ask(&self, request: StoreRequest) {
         // The thread ends only after this sender: it cannot be gone.
-        let _ = self.commits.send(commit);
+        let _ = self.requests.send(request);
     }
 }
 
@@ -57,54 +70,86 @@ impl Drop for StoreWriter {
     fn drop(&mut self) {
         // The thread ends when nobody can send to it any more.
         let (nobody, _) = channel();
-        self.commits = nobody;
+        self.requests = nobody;
         if self.closed.recv_timeout(CLOSE_MAX.std()) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("the store did not finish its last commit within {CLOSE_MAX}");
         }
     }
 }
 
-fn write_all(
-    mut store: Box<dyn Store>,
-    inbox: &Receiver<Box<Commit>>,
+struct Thread {
+    store: Box<dyn Store>,
+    host: HostId,
     clock: Clock,
-    metrics: &Metrics,
-    events: &UnboundedSender<ShellEvent>,
-) {
-    let mut swept = Timestamp::MIN;
-    while let Ok(commit) = inbox.recv() {
+    metrics: Arc<Metrics>,
+    events: UnboundedSender<ShellEvent>,
+    swept: Timestamp,
+}
+
+impl Thread {
+    fn run(mut self, inbox: &Receiver<StoreRequest>) {
+        while let Ok(request) = inbox.recv() {
+            let input = match request {
+                StoreRequest::Commit(commit) => Some(self.commit(&commit)),
+                StoreRequest::ReadTransitions(after) => Some(self.transitions(&after)),
+                StoreRequest::RetakeNotifier(seen) => self.retake_notifier(seen),
+            };
+            if input.is_some_and(|input| self.events.send(ShellEvent::Input(input)).is_err()) {
+                return;
+            }
+            self.sweep();
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Input {
         failpoint::reach(Step::Writing);
         let began = clock::monotonic();
-        let outcome = store.commit(&commit);
-        metrics.committed(began.elapsed());
-        let event = match outcome {
-            Ok(()) => {
+        let outcome = self.store.commit(commit);
+        self.metrics.committed(began.elapsed());
+        let outcome = match outcome {
+            Ok(lost) => {
                 failpoint::reach(Step::Written);
-                ShellEvent::Event(Event::Persisted { nonce: commit.nonce, written: true })
-            }
-            Err(superseded @ CommitError::Superseded { .. }) => {
-                ShellEvent::Superseded(superseded.to_string())
+                Persisted::Written { lost }
             }
             Err(error) => {
-                tracing::error!(
-                    error = crate::chain(&error),
-                    "the store did not take a commit; it is tried again"
-                );
-                ShellEvent::Event(Event::Persisted { nonce: commit.nonce, written: false })
+                let error = crate::chain(&error);
+                tracing::error!(error, "the store did not take a commit; it is tried again");
+                Persisted::Unknown
             }
         };
-        if events.send(event).is_err() {
+        Input::Persisted { nonce: commit.nonce, outcome }
+    }
+
+    fn transitions(&mut self, after: &[Position]) -> Input {
+        Input::Transitions(self.store.transitions(after, TRANSITIONS_MAX).unwrap_or_else(|error| {
+            tracing::error!(error = crate::chain(&error), "transitions could not be read; they are read again");
+            Vec::new()
+        }))
+    }
+
+    /// `None`: another host has it now. A store that fails is asked again until it answers.
+    fn retake_notifier(&mut self, seen: Epoch) -> Option<Input> {
+        match self.store.take_notifier(&self.host, Some(seen)) {
+            Ok(snapshot) => Some(Input::NotifierTaken(snapshot)),
+            Err(TakeoverError::Superseded { .. }) => None,
+            Err(TakeoverError::Store(error)) => {
+                tracing::error!(error = crate::chain(&error), "the notifier could not be taken over again");
+                Some(Input::NotifierNotTaken { seen })
+            }
+        }
+    }
+
+    fn sweep(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.swept) < SWEEP_EVERY {
             return;
         }
-        let now = clock.now();
-        if now.since(swept) >= SWEEP_EVERY {
-            match store.prune(now - HISTORY, SWEEP_ROWS_MAX) {
-                // More to sweep: go on after the next commit, so that none waits for long.
-                Ok(pruned) => swept = if pruned.more { swept } else { now },
-                Err(error) => {
-                    swept = now;
-                    tracing::warn!(error = crate::chain(&error), "old records could not be swept");
-                }
+        match self.store.prune(now - HISTORY, SWEEP_ROWS_MAX) {
+            // More to sweep: go on after the next request, so that none waits for long.
+            Ok(pruned) => self.swept = if pruned.more { self.swept } else { now },
+            Err(error) => {
+                self.swept = now;
+                tracing::warn!(error = crate::chain(&error), "old records could not be swept");
             }
         }
     }

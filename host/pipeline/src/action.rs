@@ -18,8 +18,8 @@ pub enum Action {
     Persist(Box<Commit>),
     /// Read the transitions that come after these, and bring them as `Input::Transitions`. At most one is under way.
     ReadTransitions(Vec<Position>),
-    /// Take the notifier over again if it is still owned under this epoch, and bring `Input::NotifierTaken`: what this
-    /// host's had decided was not written.
+    /// Take the notifier over again if it is still owned under this epoch, and bring `Input::NotifierTaken`, or
+    /// `Input::NotifierNotTaken` if the store failed: what this host's had decided was not written.
     RetakeNotifier { seen: Epoch },
     /// Hand this to the destination's alerter. Its claim is committed.
     Deliver { id: IntentId, epoch: Epoch, destination: DestinationName, intent: Box<Intent> },

@@ -15,17 +15,20 @@ pub(crate) use queue::{Line, Pace, Queue};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use watchbell_contract::Timestamp;
+use watchbell_contract::{Duration, Timestamp};
 
 use crate::action::{Action, RunId};
 use crate::fault::RunFault;
 use crate::input::{Evaluation, Input};
 use crate::notifier::{self, Notifier};
 use crate::partition::{self, Partition};
-use crate::record::{BundleRef, Holdings, Owned, PartitionId, Position, StoreMeta, TransitionRecord};
+use crate::record::{BundleRef, Epoch, Holdings, Owned, PartitionId, Position, StoreMeta, TransitionRecord};
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
 use queue::Slot;
 use writer::Writer;
+
+/// After a failed attempt to take the notifier over again.
+const RETAKE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Evaluates, escalates and delivers what its host owns, without waiting and without a clock.
 ///
@@ -45,6 +48,8 @@ pub struct Coordinator {
     runs: u64,
     writer: Writer,
     reading: Reading,
+    /// When to try to take the notifier over again, and under which epoch it was owned.
+    retake: Option<(Timestamp, Epoch)>,
     /// Rules whose partition was lost, for whoever watches them.
     gone: BTreeSet<RuleName>,
     draining: bool,
@@ -90,6 +95,7 @@ impl Coordinator {
             runs: 0,
             writer: Writer::default(),
             reading: Reading::Idle(Timestamp::MIN),
+            retake: None,
             gone: BTreeSet::new(),
             draining: false,
         }
@@ -114,6 +120,7 @@ impl Coordinator {
             Input::Bundle { bundle, rules, destinations } => self.take_bundle(bundle, rules, destinations),
             Input::PartitionTaken(snapshot) => self.take_partition(snapshot),
             Input::NotifierTaken(snapshot) => self.take_notifier(snapshot),
+            Input::NotifierNotTaken { seen } => self.retake = Some((self.now + RETAKE_PAUSE, seen)),
             Input::Judged { run } => self.judged(run),
             Input::Evaluated { run, outcome } => self.evaluated(run, outcome),
             Input::Persisted { nonce, outcome } => self.persisted(nonce, outcome),
@@ -133,6 +140,7 @@ impl Coordinator {
             self.hand_over();
         }
         self.start_reading();
+        self.retake_notifier();
         self.commit();
     }
 
@@ -149,7 +157,8 @@ impl Coordinator {
         }
         let run = self.queue.wakeup(|line| self.config.room(line, self.clusters()));
         let timer = self.notifier.as_ref().and_then(Notifier::next_timer);
-        [commit, run, timer, self.read_at()].into_iter().flatten().min()
+        let retake = self.retake.map(|(at, _)| at);
+        [commit, run, timer, self.read_at(), retake].into_iter().flatten().min()
     }
 
     /// After `Input::Drain`: whether all that was started has ended and been committed.

@@ -22,6 +22,8 @@ pub enum Input {
     PartitionTaken(PartitionSnapshot),
     /// This host owns the notifier from now on.
     NotifierTaken(NotifierSnapshot),
+    /// An `Action::RetakeNotifier` failed: it is tried again after a pause.
+    NotifierNotTaken { seen: Epoch },
     /// An `Action::Evaluate` asks its cluster nothing more that another run should wait for.
     Judged { run: RunId },
     /// An `Action::Evaluate` has ended.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use watchbell_contract::{Duration, Range, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_manifest::{BoundRule, Bundle};
-use watchbell_pipeline::order::Note;
+use watchbell_pipeline::action::Note;
 use watchbell_pipeline::spec::{CatchUp, Schedule};
 
 use super::args;
@@ -91,7 +91,7 @@ impl args::Past {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),
             rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
-            specs: vec![spec],
+            specs: vec![Arc::new(spec)],
             destinations: bundle.outbox(),
         };
         let shown = std::io::stderr().is_terminal();

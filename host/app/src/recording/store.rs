@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use watchbell_contract::Finding;
 use watchbell_pipeline::fault::RunFault;
-use watchbell_pipeline::order::{Evaluation, Purpose, Run};
+use watchbell_pipeline::action::{Purpose, Run};
+use watchbell_pipeline::input::Evaluation;
 
 use super::form::{Ended, PageForm, Recording};
 use super::recorder::Recorder;

@@ -1,7 +1,8 @@
 //! The manifests, read again while the host runs. A bundle with faults changes nothing.
 use std::sync::Arc;
 
-use watchbell_pipeline::order::Event;
+use watchbell_pipeline::input::Input;
+use watchbell_pipeline::record::BundleRef;
 
 use super::{Shell, ShellEvent};
 use crate::bind::Deployment;
@@ -74,12 +75,14 @@ impl Shell {
             environment = deployment.environment,
             "bundle in force"
         );
-        let event = Event::Bundle {
-            digest: deployment.digest.clone(),
+        let bundle = BundleRef::after(self.bundle.as_ref(), deployment.digest.clone());
+        let input = Input::Bundle {
+            bundle: bundle.clone(),
             rules: deployment.specs.clone(),
             destinations: deployment.destination_specs.clone(),
         };
-        self.handle(event);
+        self.bundle = Some(bundle);
+        self.handle(input);
         self.is_news = true;
     }
 }

@@ -127,7 +127,7 @@ impl Runner {
         let deployment = VirtualDeployment {
             digest: bundle.digest.clone(),
             environment: bundle.environment.name.clone(),
-            specs: vec![rule.spec.clone()],
+            specs: vec![Arc::new(rule.spec.clone())],
             destinations: bundle.outbox(),
             rules: BTreeMap::from([(RuleName(rule.spec.name.0.clone()), Arc::new(bound))]),
         };

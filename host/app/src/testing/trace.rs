@@ -2,7 +2,7 @@
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Evidence, Intent, Label, Signal, SignalKind, Timestamp};
 use watchbell_manifest::Offset;
-use watchbell_pipeline::order::Note;
+use watchbell_pipeline::action::Note;
 use watchbell_pipeline::record::{EpisodeRecord, Phase};
 use watchbell_pipeline::spec::DestinationName;
 

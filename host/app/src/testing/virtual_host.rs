@@ -1,4 +1,4 @@
-//! A host in virtual time: the real engine, evaluator and outbox, a store in memory, and a trace instead of receivers.
+//! A host in virtual time: the real coordinator, evaluator and outbox, a store in memory, and a trace instead of receivers.
 //! Actions take no time; time only moves when `advance` is called.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
-use watchbell_pipeline::order::{Action, Event, Note, Purpose, Run};
-use watchbell_pipeline::record::{EpisodeRecord, HostId, Partition, Phase};
+use watchbell_pipeline::action::{Action, Note, Purpose, Run};
+use watchbell_pipeline::input::{Input, Persisted};
+use watchbell_pipeline::record::{BundleRef, EpisodeRecord, HostId, Phase};
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
-use watchbell_pipeline::{Engine, EngineConfig};
+use watchbell_pipeline::{Config, Coordinator};
 use watchbell_store::{Memory, Store};
 
 use super::trace::{Trace, TraceEntry, TraceEvent};
@@ -18,21 +19,21 @@ use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::recording::Recorder;
 
-/// More actions at one instant than any engine gives: time would not advance.
+/// More actions at one instant than any coordinator gives: time would not advance.
 const STEPS_MAX: u32 = 1_000_000;
 
 /// The rules in force, and the destinations that would be notified.
 pub(crate) struct VirtualDeployment {
     pub(crate) digest: String,
     pub(crate) environment: String,
-    pub(crate) specs: Vec<RuleSpec>,
+    pub(crate) specs: Vec<Arc<RuleSpec>>,
     pub(crate) destinations: Vec<DestinationSpec>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
 }
 
 pub(crate) struct VirtualHost {
     deployment: VirtualDeployment,
-    engine: Engine,
+    coordinator: Coordinator,
     store: Memory,
     now: Timestamp,
     /// The embedded node's current time.
@@ -67,10 +68,10 @@ impl VirtualHost {
     ) -> Result<Self, VirtualHostFault> {
         clock.store(now.0, Ordering::Relaxed);
         let mut store = Memory::new();
-        let engine = engine(&deployment, &mut store, now)?;
+        let coordinator = coordinator(&deployment, &mut store, now)?;
         let mut host = Self {
             deployment,
-            engine,
+            coordinator,
             store,
             now,
             clock,
@@ -89,14 +90,14 @@ impl VirtualHost {
         let mut steps = 0;
         loop {
             self.carry_out().await?;
-            match self.engine.next_wakeup() {
+            match self.coordinator.next_wakeup() {
                 Some(at) if at < to || (within && at <= to) => {
                     steps = if at > self.now { 0 } else { steps + 1 };
                     if steps > STEPS_MAX {
                         return Err(VirtualHostFault::Stuck(crate::clock::rfc3339(self.now)));
                     }
                     self.pass(at.max(self.now));
-                    self.engine.handle(self.now, Event::Tick);
+                    self.coordinator.handle(self.now, Input::Tick);
                 }
                 _ => break,
             }
@@ -108,7 +109,7 @@ impl VirtualHost {
     /// Kills the host and restarts it with only what was committed.
     pub(crate) fn restart(&mut self) -> Result<(), VirtualHostFault> {
         self.record(TraceEvent::Restarted);
-        self.engine = engine(&self.deployment, &mut self.store, self.now)?;
+        self.coordinator = coordinator(&self.deployment, &mut self.store, self.now)?;
         self.put_in_force();
         Ok(())
     }
@@ -143,12 +144,12 @@ impl VirtualHost {
 
     fn put_in_force(&mut self) {
         let deployment = &self.deployment;
-        let bundle = Event::Bundle {
-            digest: deployment.digest.clone(),
+        let bundle = Input::Bundle {
+            bundle: BundleRef::after(None, deployment.digest.clone()),
             rules: deployment.specs.clone(),
             destinations: deployment.destinations.clone(),
         };
-        self.engine.handle(self.now, bundle);
+        self.coordinator.handle(self.now, bundle);
     }
 
     fn pass(&mut self, to: Timestamp) {
@@ -161,14 +162,18 @@ impl VirtualHost {
     }
 
     async fn carry_out(&mut self) -> Result<(), VirtualHostFault> {
-        while let Some(action) = self.engine.poll_action() {
-            let event = match action {
+        while let Some(action) = self.coordinator.poll_action() {
+            let input = match action {
                 Action::Evaluate(run) => self.run(run).await,
                 Action::Persist(commit) => {
-                    self.store.commit(&commit).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
-                    Event::Persisted { nonce: commit.nonce, written: true }
+                    let lost = self.store.commit(&commit);
+                    let lost = lost.map_err(|error| VirtualHostFault::Store(error.to_string()))?;
+                    Input::Persisted { nonce: commit.nonce, outcome: Persisted::Written { lost } }
                 }
-                Action::Deliver { id, destination, intent } => {
+                Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
+                    unreachable!("one host owns everything, and loses nothing")
+                }
+                Action::Deliver { id, epoch, destination, intent } => {
                     let outcome = if self.down.contains(&destination) {
                         Err(Refusal::Unavailable { reason: "it is down".into(), retry_after: None })
                     } else {
@@ -176,19 +181,19 @@ impl VirtualHost {
                     };
                     let delivered = outcome.is_ok();
                     self.record(TraceEvent::Delivery { to: destination, intent, delivered });
-                    Event::Delivered { intent: id, outcome }
+                    Input::Delivered { intent: id, epoch, outcome }
                 }
                 Action::Note(note) => {
                     self.note(note);
                     continue;
                 }
             };
-            self.engine.handle(self.now, event);
+            self.coordinator.handle(self.now, input);
         }
         Ok(())
     }
 
-    async fn run(&mut self, run: Run) -> Event {
+    async fn run(&mut self, run: Run) -> Input {
         let rows = AtomicU64::new(0);
         let outcome = match self.deployment.rules.get(&run.rule) {
             Some(rule) => {
@@ -198,7 +203,7 @@ impl VirtualHost {
                 }
                 outcome
             }
-            None => unreachable!("the engine runs what is in force"),
+            None => unreachable!("only what is in force is run"),
         };
         self.rows += rows.load(Ordering::Relaxed);
         if run.purpose == Purpose::Live
@@ -211,14 +216,14 @@ impl VirtualHost {
                 let identity = (signal.at, kind, labels, said);
                 let nth = found.entry(identity.clone()).or_default();
                 *nth += 1;
-                let told = self.seen.entry((run.rule.clone(), identity)).or_default();
-                if *told < *nth {
-                    *told = *nth;
+                let seen = self.seen.entry((run.rule.clone(), identity)).or_default();
+                if *seen < *nth {
+                    *seen = *nth;
                     self.record(TraceEvent::Signal(signal.clone()));
                 }
             }
         }
-        Event::Evaluated { run: run.id, outcome }
+        Input::Evaluated { run: run.id, outcome }
     }
 
     fn note(&mut self, note: Note) {
@@ -230,20 +235,19 @@ fn values(episode: &EpisodeRecord) -> Vec<&Option<String>> {
     episode.labels.iter().map(|label| &label.value).collect()
 }
 
-fn engine(
+fn coordinator(
     deployment: &VirtualDeployment,
     store: &mut Memory,
     now: Timestamp,
-) -> Result<Engine, VirtualHostFault> {
+) -> Result<Coordinator, VirtualHostFault> {
     let host = HostId("testing".into());
-    let snapshot =
-        store.take_over(Partition(0), &host).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
-    let config = EngineConfig {
+    let holdings = store.take_all(&host).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
+    let config = Config {
         environment: deployment.environment.clone(),
         // What is due happens when it is due, so that a test's times are round.
         jitter_max: Duration::ZERO,
         commit_interval: Duration::ZERO,
-        ..EngineConfig::new(host)
+        ..Config::new(host)
     };
-    Ok(Engine::new(config, now, snapshot))
+    Ok(Coordinator::owning(config, now, holdings))
 }

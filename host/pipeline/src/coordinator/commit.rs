@@ -115,7 +115,13 @@ impl Coordinator {
 
     pub(super) fn begin_notifier_anew(&mut self) {
         if let Some(notifier) = self.notifier.take() {
-            self.actions.push_back(Action::RetakeNotifier { seen: notifier.tenure().epoch });
+            self.retake = Some((self.now, notifier.tenure().epoch));
+        }
+    }
+
+    pub(super) fn retake_notifier(&mut self) {
+        if let Some((_, seen)) = self.retake.take_if(|(at, _)| *at <= self.now) {
+            self.actions.push_back(Action::RetakeNotifier { seen });
         }
     }
 }
