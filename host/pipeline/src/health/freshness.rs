@@ -1,7 +1,11 @@
 use watchbell_contract::{Duration, Timestamp};
 
+<<<<<<< HEAD
 use crate::partition::RuleStatus;
 use crate::reason::Time;
+=======
+use crate::engine::RuleStatus;
+>>>>>>> elastic
 
 use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};
 
@@ -17,7 +21,7 @@ pub fn freshness(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
     }
     causes.extend(vitals.apart.iter().cloned());
     if let Some(since) = vitals.progress.refused_since() {
-        let message = format!("the store has refused every commit since {}; the log says why", Time(since));
+        let message = format!("the store has refused every commit since {since}; the log says why");
         causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreRefuses, message) });
     }
     let enabled = rules.iter().filter(|rule| rule.enabled);

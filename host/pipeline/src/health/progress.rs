@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::partition::RuleStatus;
-use crate::reason::Time;
 
 use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};
 
@@ -59,7 +58,7 @@ pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
     let Vitals { progress, now, .. } = *vitals;
     let mut causes = Vec::new();
     if let Some(since) = progress.commit_since.filter(|&since| now.since(since) > COMMIT_MAX) {
-        let message = format!("the store has not finished a commit since {}", Time(since));
+        let message = format!("the store has not finished a commit since {since}");
         causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreStalled, message) });
     }
     // While the clocks disagree no run begins, and while the store refuses none is committed: no stall of our own.
@@ -76,7 +75,7 @@ fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<
     let longest = rule.deadline + MARGIN;
     if let Some(run) = &rule.running {
         let since = run.since.max(progress.free_since);
-        let message = format!("a run of rule `{}` has not ended since {}", rule.name, Time(since));
+        let message = format!("a run of rule `{}` has not ended since {since}", rule.name);
         let is_stalled = now.since(since) > longest;
         return is_stalled.then(|| Cause::of_rule(CauseKind::RunStalled, rule, Some(since), message));
     }
@@ -90,7 +89,7 @@ fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<
     // A rule that catches up is due long before its last run ended.
     let since = [Some(due), ended, failed, Some(progress.free_since)].into_iter().flatten().max()?;
     (now.since(since) > longest).then(|| {
-        let message = format!("rule `{}` is due since {} and has not begun", rule.name, Time(since));
+        let message = format!("rule `{}` is due since {since} and has not begun", rule.name);
         Cause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
     })
 }
