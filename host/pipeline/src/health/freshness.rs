@@ -1,11 +1,6 @@
 use watchbell_contract::{Duration, Timestamp};
 
-<<<<<<< HEAD
 use crate::partition::RuleStatus;
-use crate::reason::Time;
-=======
-use crate::engine::RuleStatus;
->>>>>>> elastic
 
 use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};
 
