@@ -1,5 +1,4 @@
 //! What `check` says of names in texts.
-use std::fs;
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What the engine wants a person to know, as log lines.
 use watchbell_contract::{Duration, Window};
-use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::action::{Note, Purpose, Run};
+use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::Evaluation;
 use watchbell_sandbox::LogLine;
 

@@ -32,7 +32,7 @@ pub const STEPS: [Step; 7] = [
 
 /// Dies as by `kill -9` if `WATCHBELL_CRASH_AT` is this step's number, optionally followed by `:N` for the Nth time.
 #[cfg(debug_assertions)]
-pub(crate) fn point(step: Step) {
+pub(crate) fn reach(step: Step) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
 
@@ -46,4 +46,4 @@ pub(crate) fn point(step: Step) {
 }
 
 #[cfg(not(debug_assertions))]
-pub(crate) fn point(_: Step) {}
+pub(crate) fn reach(_: Step) {}

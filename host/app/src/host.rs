@@ -95,8 +95,9 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let coordinator = Coordinator::owning(config, clock.now(), holdings);
     let metrics = Arc::new(Metrics::new());
     let (events, inbox) = mpsc::unbounded_channel();
-    let store_writer = StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
-        .map_err(StartFault::Thread)?;
+    let store_writer =
+        StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
+            .map_err(StartFault::Thread)?;
     let (queries, queried) = mpsc::channel(16);
     let pulse = Arc::new(Pulse::new());
     let (updates, published) = observer::start();

@@ -10,10 +10,10 @@ use tokio::task::AbortHandle;
 use watchbell_contract::{Duration, Receipt, Refusal, Timestamp};
 use watchbell_elastic::Cluster;
 use watchbell_pipeline::Coordinator;
+use watchbell_pipeline::action::{Action, Note, Run};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
-use watchbell_pipeline::action::{Action, Note, Run};
 use watchbell_pipeline::record::{BundleRef, Epoch, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
@@ -319,7 +319,12 @@ impl Shell {
         });
     }
 
-    fn start_delivery(&mut self, (id, epoch): (IntentId, Epoch), name: DestinationName, intent: watchbell_contract::Intent) {
+    fn start_delivery(
+        &mut self,
+        (id, epoch): (IntentId, Epoch),
+        name: DestinationName,
+        intent: watchbell_contract::Intent,
+    ) {
         self.under_way += 1;
         let events = self.events.clone();
         let metrics = Arc::clone(&self.metrics);

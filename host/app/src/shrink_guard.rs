@@ -26,10 +26,7 @@ pub struct Shrunk {
 /// The rules that ran last.
 pub(crate) fn kept(holdings: &Holdings) -> BTreeSet<RuleName> {
     let records = holdings.partitions.iter().flat_map(|partition| &partition.rules);
-    records
-        .filter(|record| record.off_since.is_none())
-        .map(|record| record.rule.clone())
-        .collect()
+    records.filter(|record| record.off_since.is_none()).map(|record| record.rule.clone()).collect()
 }
 
 /// The rules of a bundle that run.

@@ -122,7 +122,10 @@ impl Thread {
 
     fn transitions(&mut self, after: &[Position]) -> Input {
         Input::Transitions(self.store.transitions(after, TRANSITIONS_MAX).unwrap_or_else(|error| {
-            tracing::error!(error = crate::chain(&error), "transitions could not be read; they are read again");
+            tracing::error!(
+                error = crate::chain(&error),
+                "transitions could not be read; they are read again"
+            );
             Vec::new()
         }))
     }

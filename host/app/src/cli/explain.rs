@@ -71,7 +71,8 @@ fn json(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<S
         .map(|episode| {
             let labels: serde_json::Map<String, Value> =
                 episode.labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect();
-            let told: Vec<&str> = episode.notified.iter().map(|notified| notified.destination.0.as_str()).collect();
+            let told: Vec<&str> =
+                episode.notified.iter().map(|notified| notified.destination.0.as_str()).collect();
             json!({
                 "id": episode.id.0, "severity": episode.severity.as_str(), "labels": labels,
                 "since": rfc3339(episode.since), "phase": phase(episode), "told": told,

@@ -120,7 +120,7 @@ fn from_store(args: &Status, source: &Source) -> Result<View, Failure> {
         environment: args.place.environment.clone(),
         host: head.as_ref().map(|head| head.owner.0.clone()).unwrap_or_default(),
         at: rfc3339(now),
-        bundle: head.and_then(|head| head.bundle),
+        bundle: reader.meta()?.bundle.map(|bundle| bundle.digest),
         generation: 0,
         rules,
         owed: reader.intents(&owed)?.len() as u64,

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use watchbell_contract::Finding;
-use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::action::{Purpose, Run};
+use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::Evaluation;
 
 use super::form::{Ended, PageForm, Recording};

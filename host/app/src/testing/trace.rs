@@ -139,9 +139,11 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         Note::ClaimRecovered { destination, .. } => {
             format!("claim     for {destination} found after the restart")
         }
-        Note::Delivered { .. } | Note::Announced { .. } | Note::Held { .. } | Note::Commanded { .. } => {
-            return None;
-        }
+        Note::Delivered { .. }
+        | Note::Announced { .. }
+        | Note::Held { .. }
+        | Note::Commanded { .. }
+        | Note::Lost { .. } => return None,
     })
 }
 

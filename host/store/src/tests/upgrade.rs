@@ -164,6 +164,7 @@ fn an_older_store_is_spread_over_the_partitions_and_keeps_all_that_is_open() {
                       priming_reached, priming_until, told, committed_at, last_run, failure
                     FROM rules WHERE name = 'spike'";
         db.execute(copy, [&name]).unwrap();
+        db.execute("INSERT INTO states VALUES (?1, x'03')", [&name]).unwrap();
     }
     drop(db);
 
