@@ -110,6 +110,35 @@ pub enum DeliveryReason {
     UnknownDestination { destination: DestinationName },
 }
 
+impl Reason {
+    /// As metrics and JSON name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run(reason) => reason.name(),
+            Self::Send(reason) => reason.name(),
+            Self::Hold(reason) => reason.name(),
+            Self::Delivery(reason) => reason.name(),
+        }
+    }
+}
+
+impl RunReason {
+    /// As JSON names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Draining => "draining",
+            Self::NeverDue => "never_due",
+            Self::NotDue { .. } => "not_due",
+            Self::UnderWay { .. } => "under_way",
+            Self::Committing => "committing",
+            Self::ClusterBusy { .. } => "cluster_busy",
+            Self::Backoff { .. } => "backoff",
+            Self::Priming { .. } => "priming",
+        }
+    }
+}
+
 impl SendReason {
     /// As metrics name it.
     pub fn name(&self) -> &'static str {
@@ -141,6 +170,19 @@ impl HoldReason {
             Self::NobodyToTell => "nobody_to_tell",
             Self::NobodyWasTold => "nobody_was_told",
             Self::AlreadySent => "already_sent",
+        }
+    }
+}
+
+impl DeliveryReason {
+    /// As JSON names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Owed { .. } => "owed",
+            Self::RetryLater { .. } => "retry_later",
+            Self::UnderWay { .. } => "under_way",
+            Self::EarlierMessageFirst { .. } => "earlier_message_first",
+            Self::UnknownDestination { .. } => "unknown_destination",
         }
     }
 }
