@@ -1,4 +1,6 @@
 //! A store that forgets with its process. Its plainness makes it the model that the others are tested against.
+mod reading; // what it tells those who ask
+
 use std::collections::BTreeMap;
 
 use watchbell_contract::Timestamp;

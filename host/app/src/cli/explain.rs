@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use watchbell_pipeline::record::{Delivery, EpisodeRecord, IntentRecord, Phase};
 use watchbell_pipeline::spec::RuleName;
-use watchbell_store::{EpisodeFilter, IntentFilter, Reader};
+use watchbell_store::{EpisodeFilter, IntentFilter, Read, Reader};
 
 use super::args::Explain;
 use super::status::{Answer, Source, rule_view};

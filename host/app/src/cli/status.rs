@@ -8,7 +8,7 @@ use watchbell_manifest::Bundle;
 use watchbell_pipeline::health::{Cause, CauseKind};
 use watchbell_pipeline::record::RuleRecord;
 use watchbell_pipeline::spec::RuleName;
-use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Reader, Sqlite};
+use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Read, Reader, Sqlite};
 
 use super::args::Status;
 use super::place::{catalog, tell};

@@ -8,7 +8,7 @@ use watchbell_pipeline::spec::RuleName;
 use watchbell_pipeline::text::Text;
 
 use super::fixtures::{command, episode, gap, host, intent, rule};
-use crate::{CommitError, Memory, Sqlite, Store};
+use crate::{CommitError, EpisodeFilter, IntentFilter, IntentPhase, Memory, Read, Sqlite, Store};
 
 /// One thing done to a store. Few names, so that most of them meet again.
 #[derive(Clone, Debug)]
@@ -124,6 +124,34 @@ fn verdict(result: Result<(), CommitError>) -> String {
     }
 }
 
+/// Everything that a reader tells, in its order but for gaps of one instant.
+fn read_all(reader: &dyn Read) -> impl PartialEq + std::fmt::Debug + use<> {
+    let name = RuleName("spike".to_owned());
+    let filters = [
+        EpisodeFilter::default(),
+        EpisodeFilter { open: false, ..EpisodeFilter::default() },
+        EpisodeFilter { open: false, rule: Some(name.clone()), rows_max: 2 },
+    ];
+    let phases = [None, Some(IntentPhase::Open), Some(IntentPhase::Delivered), Some(IntentPhase::Dead)];
+    let intents = |phase| {
+        let whole = IntentFilter { phase, ..IntentFilter::default() };
+        let part = IntentFilter { rule: Some(name.clone()), rows_max: 2, ..whole.clone() };
+        let of_one = IntentFilter { episode: Some("1".to_owned()), ..whole.clone() };
+        [whole, part, of_one].map(|filter| reader.intents(&filter).unwrap())
+    };
+    let mut gaps = reader.gaps(None, 1_000).unwrap();
+    gaps.sort_by_key(|gap| (gap.recorded_at, gap.over.start, gap.over.end));
+    let rules = reader.rules().unwrap();
+    let one_by_one: Vec<_> = rules.iter().map(|rule| reader.rule(&rule.record.rule).unwrap()).collect();
+    (
+        (reader.heads().unwrap(), rules, one_by_one),
+        filters.map(|filter| reader.episodes(&filter).unwrap()),
+        phases.map(intents),
+        gaps,
+        (reader.commands(1_000).unwrap(), reader.commands(1).unwrap()),
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -174,6 +202,8 @@ proptest! {
             }
         }
         let mut store = file.unwrap();
+        let reader = Sqlite::open_reader(&path).unwrap();
+        prop_assert_eq!(read_all(&reader), read_all(&memory));
         for partition in 0..3 {
             prop_assert_eq!(
                 store.take_over(Partition(partition), &host("z")).unwrap(),

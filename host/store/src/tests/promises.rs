@@ -6,7 +6,7 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::RuleName;
 
 use super::fixtures::{PARTITION, command, commit, episode, gap, host, intent, owed, rule};
-use crate::{CommitError, Memory, Pruned, Sqlite, Store, StoreError};
+use crate::{CommitError, Memory, Pruned, Read, Sqlite, Store, StoreError};
 
 /// Every promise holds for every store.
 fn on_each(check: impl Fn(&mut dyn Store)) {

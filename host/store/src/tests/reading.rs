@@ -3,7 +3,7 @@ use watchbell_pipeline::record::{Commit, Delivery, Ending, Epoch, Phase, RuleRec
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use super::fixtures::{PARTITION, commit, episode, gap, host, intent, owed, rule};
-use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Sqlite, Store, StoreError};
+use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, Sqlite, Store, StoreError};
 
 fn without_state(rule: RuleRecord) -> RuleRecord {
     let state = rule.state.map(|mut state| {

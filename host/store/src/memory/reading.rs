@@ -1,0 +1,60 @@
+use watchbell_pipeline::record::{
+    CommandRecord, EpisodeRecord, GapRecord, IntentRecord, Partition, RuleRecord,
+};
+use watchbell_pipeline::spec::RuleName;
+
+use super::{Head, Memory};
+use crate::StoreError;
+use crate::read::{self, EpisodeFilter, IntentFilter, Read, StoredRule};
+
+impl Read for Memory {
+    fn heads(&self) -> Result<Vec<read::Head>, StoreError> {
+        let head = |(&partition, head): (&u16, &Head)| read::Head {
+            partition: Partition(partition),
+            owner: head.owner.clone(),
+            epoch: head.epoch,
+            bundle: head.bundle.clone(),
+        };
+        Ok(self.heads.iter().map(head).collect())
+    }
+
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
+        Ok(self.rules.values().map(stored).collect())
+    }
+
+    fn rule(&self, name: &RuleName) -> Result<Option<StoredRule>, StoreError> {
+        Ok(self.rules.get(name).map(stored))
+    }
+
+    fn episodes(&self, filter: &EpisodeFilter) -> Result<Vec<EpisodeRecord>, StoreError> {
+        let mut taken: Vec<&EpisodeRecord> = self.episodes().filter(|it| filter.takes(it)).collect();
+        taken.sort_by(|a, b| b.opened_at.cmp(&a.opened_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(first(taken, filter.rows_max))
+    }
+
+    fn intents(&self, filter: &IntentFilter) -> Result<Vec<IntentRecord>, StoreError> {
+        let newest = self.intents().into_iter().rev().filter(|it| filter.takes(it));
+        Ok(first(newest, filter.rows_max))
+    }
+
+    fn gaps(&self, rule: Option<&RuleName>, rows_max: u32) -> Result<Vec<GapRecord>, StoreError> {
+        let mut taken: Vec<&GapRecord> =
+            self.gaps().iter().filter(|gap| rule.is_none_or(|rule| *rule == gap.rule)).collect();
+        taken.sort_by_key(|gap| std::cmp::Reverse((gap.recorded_at, gap.over.start)));
+        Ok(first(taken, rows_max))
+    }
+
+    fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError> {
+        Ok(first(self.commands.values().rev(), rows_max))
+    }
+}
+
+fn stored((partition, record): &(Partition, RuleRecord)) -> StoredRule {
+    let mut record = record.clone();
+    let bytes = record.state.as_mut().map(|state| std::mem::take(&mut state.bytes));
+    StoredRule { partition: *partition, record, state_bytes: bytes.map_or(0, |bytes| bytes.len() as u64) }
+}
+
+fn first<'a, T: Clone + 'a>(records: impl IntoIterator<Item = &'a T>, rows_max: u32) -> Vec<T> {
+    records.into_iter().take(rows_max as usize).cloned().collect()
+}
