@@ -1,9 +1,15 @@
 //! What can be typed. Everything a person needs to know stands in the help texts.
+pub(crate) mod pause; // a span of time
+pub(crate) mod place; // which manifests
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::pause::pause;
+pub use self::place::Place;
+use self::place::key_value;
 use super::upgrade_gate::args::UpgradeGate;
 
 /// Evaluates rules over Elasticsearch and OpenSearch, and delivers what they find.
@@ -67,20 +73,6 @@ pub enum Command {
     },
     /// Write shell completions to standard output.
     Completions { shell: clap_complete::Shell },
-}
-
-/// Which manifests, and where they run.
-#[derive(Clone, Debug, Args)]
-pub struct Place {
-    /// The folder of rule manifests; `environments/` lies inside it.
-    #[arg(long, value_name = "DIR", default_value = "rules", env = "WATCHBELL_RULES")]
-    pub rules: PathBuf,
-    /// The environment laid over `default`.
-    #[arg(short, long, value_name = "NAME", default_value = "default", env = "ENVIRONMENT")]
-    pub environment: String,
-    /// Set a token of the environment for this call; may be given several times.
-    #[arg(long = "token", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub tokens: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -475,18 +467,6 @@ pub enum SchemaOf {
     Test,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .filter(|(key, _)| !key.is_empty())
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .ok_or_else(|| "write KEY=VALUE".to_owned())
-}
-
-pub(crate) fn pause(text: &str) -> Result<std::time::Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it like `200ms` or `2s`".to_owned())?;
-    std::time::Duration::try_from(span).map_err(|_| "must not be negative".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -494,11 +474,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_token_keeps_what_follows_its_first_equals_sign() {
-        assert_eq!(super::key_value("url=http://a/?b=c"), Ok(("url".into(), "http://a/?b=c".into())));
-        assert!(super::key_value("=x").is_err());
     }
 }

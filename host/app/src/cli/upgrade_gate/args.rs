@@ -4,7 +4,8 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum};
 use watchbell_gate::{ALLOWED_BY_DEFAULT, Allowed, Version};
 
-use crate::cli::args::{Place, pause};
+use crate::cli::args::pause::pause;
+use crate::cli::args::place::Place;
 
 // A paragraph is one line, which is wrapped as wide as the terminal is.
 const HELP: &str = "\
