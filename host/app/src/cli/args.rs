@@ -66,7 +66,7 @@ pub enum Command {
     Plugin(Plugin),
     /// Start the embedded search node: an Elasticsearch subset in memory, for trials and tests.
     Node(NodeArgs),
-    /// Write the JSON Schema of manifests, environments or tests, for editors.
+    /// Print a JSON Schema: of manifests, environments and tests for editors, of status and explain for programs.
     Schema {
         #[arg(value_enum)]
         of: SchemaOf,
@@ -82,7 +82,7 @@ pub struct Run {
     /// Where the store lies, instead of where the environment says.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
-    /// Where to answer /livez, /readyz, /metrics and /status, instead of where the environment says.
+    /// Where to answer /livez, /readyz, /metrics, /status and /explain, instead of where the environment says.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
     /// Where compiled modules are kept; only this user may be able to write there.
@@ -462,9 +462,16 @@ pub struct NodeArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum SchemaOf {
+    /// A rule's manifest.
     Rule,
+    /// An environment.
     Environment,
+    /// A file of tests.
     Test,
+    /// What `status --json` prints and `/status` answers.
+    Status,
+    /// What `explain --json` prints and `/explain/RULE` answers.
+    Explain,
 }
 
 #[cfg(test)]
