@@ -102,10 +102,13 @@ async fn a_deleted_rule_notifies_whoever_was_notified_and_can_still_be_explained
     let rules = world.rules().display().to_string();
     let (code, out, err) = world.call(&["explain", "failed-logins", "--rules", &rules]).await;
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("its manifest is gone") && out.contains("RuleEnded"), "{out}");
+    assert!(out.contains("its manifest is gone") && out.contains("(the rule ended)"), "{out}");
     let (code, out, _) = world.call(&["explain", "failed-logins", "--json", "--rules", &rules]).await;
     let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, told["deliveries"].as_array().map(Vec::len)), (0, Some(2)), "{told:#}");
+    let [episode] = &told["episodes"].as_array().unwrap()[..] else { panic!("one episode: {told:#}") };
+    assert_eq!((&episode["phase"], &episode["ending"]), (&json!("resolved"), &json!("rule_ended")));
+    assert_eq!(told["source"], "ended");
     let (code, _, err) = world.call(&["explain", "no-such", "--rules", &rules]).await;
     assert_eq!(code, 1);
     assert!(err.contains("no rule `no-such`") && err.contains("quiet"), "{err}");

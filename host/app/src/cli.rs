@@ -69,9 +69,11 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {
             let schema = match of {
-                SchemaOf::Rule => watchbell_manifest::schema_rule(),
-                SchemaOf::Environment => watchbell_manifest::schema_environment(),
-                SchemaOf::Test => watchbell_manifest::schema_test(),
+                SchemaOf::Rule => watchbell_manifest::schema_rule().clone(),
+                SchemaOf::Environment => watchbell_manifest::schema_environment().clone(),
+                SchemaOf::Test => watchbell_manifest::schema_test().clone(),
+                SchemaOf::Status => watchbell_view::schema_status(),
+                SchemaOf::Explain => watchbell_view::schema_explain(),
             };
             print(&format!("{schema:#}"))
         }

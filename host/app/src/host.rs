@@ -3,10 +3,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use watchbell_pipeline::record::HostId;
 use watchbell_pipeline::{Config, Coordinator};
-use watchbell_store::{OpenError, Sqlite, Store, TakeoverError};
+use watchbell_store::{OpenError, Read, Sqlite, Store, TakeoverError};
 
 use crate::bind::Deployment;
 use crate::clock::Clock;
@@ -72,7 +72,9 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     }
     let listener = match *listen {
         Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|source| StartFault::Listen { address, source })?)
+            let listening = TcpListener::bind(address).await;
+            let listener = listening.map_err(|source| StartFault::Listen { address, source })?;
+            Some((listener, Sqlite::open_reader(path).map_err(StoreFault::from)?))
         }
         None => None,
     };
@@ -98,15 +100,15 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let store_writer =
         StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
             .map_err(StartFault::Thread)?;
-    let (queries, queried) = mpsc::channel(16);
     let pulse = Arc::new(Pulse::new());
-    let (updates, published) = observer::start();
-    let web = listener.map(|listener| {
+    let (updates, newest) = observer::start();
+    let web = listener.map(|(listener, reader)| {
         if let Ok(address) = listener.local_addr() {
-            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status)");
+            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status /explain)");
         }
         let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
-        let sources = Sources { queries, published, pulse, metrics };
+        let store = Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>));
+        let sources = Sources { newest, pulse, metrics, store };
         tokio::spawn(async move {
             if let Err(error) = web::serve(listener, sources).await {
                 tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
@@ -124,7 +126,6 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         updates,
         events,
         inbox,
-        queries: queried,
         commands: host.commands,
         reload: host.reload,
         allow_shrink: host.allow_shrink,

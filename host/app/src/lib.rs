@@ -18,9 +18,8 @@ mod shadow; // beside ElastAlert
 mod deliver; // one delivery
 mod store_writer; // the thread that owns the store
 mod event_log; // what people should know, as log lines
-mod host_state; // the host's own state
 mod observer; // what the host says of itself, kept beside the loop
-pub mod view; // what the host says of itself
+mod stored; // what its store says without it
 pub mod metrics; // what is counted
 pub mod web; // what is answered over HTTP
 pub mod failpoint; // where tests kill the process

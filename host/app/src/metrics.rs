@@ -12,10 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use watchbell_view::Status;
 
 use self::of_rule::OfRule;
 use self::run_times::RunTimes;
-use crate::view::View;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfRun {
@@ -181,21 +181,25 @@ impl Metrics {
     }
 
     /// Everything, in the text format that Prometheus reads.
-    pub fn render(&self, view: &View) -> String {
+    pub fn render(&self, status: &Status) -> String {
         // Rules come and go with bundles: a gauge of a rule that is gone must not stand still for ever.
         self.window_age.clear();
         self.lag.clear();
         self.open_episodes.clear();
-        for rule in view.rules.iter().filter(|rule| rule.enabled) {
+        for rule in status.rules.iter().filter(|rule| rule.enabled) {
             let of = OfRule { rule: rule.name.clone() };
-            self.window_age.get_or_create(&of).set(rule.window_age_seconds);
-            self.lag.get_or_create(&of).set(rule.lag_seconds);
+            if let Some(age) = rule.window_age_seconds {
+                self.window_age.get_or_create(&of).set(age);
+            }
+            if let Some(lag) = rule.lag_seconds {
+                self.lag.get_or_create(&of).set(lag);
+            }
             self.open_episodes.get_or_create(&of).set(i64::try_from(rule.open_episodes).unwrap_or(i64::MAX));
         }
-        let known: HashSet<&str> = view.rules.iter().map(|rule| rule.name.as_str()).collect();
+        let known: HashSet<&str> = status.rules.iter().map(|rule| rule.name.as_str()).collect();
         self.run_seconds.keep(|rule| known.contains(rule));
-        self.owed.set(i64::try_from(view.owed).unwrap_or(i64::MAX));
-        self.drift.set(view.clock_drift_seconds);
+        self.owed.set(i64::try_from(status.owed).unwrap_or(i64::MAX));
+        self.drift.set(status.clock_drift_seconds);
         let mut text = String::new();
         // Writing into a `String` cannot fail.
         let _ = encode(&mut text, &self.registry);

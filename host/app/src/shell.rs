@@ -1,7 +1,7 @@
 //! The shell: the only `select!`. It carries out the coordinator's orders and reports what happened.
 mod reload; // the manifests, read again
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +16,7 @@ use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{BundleRef, Epoch, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
+use watchbell_view::{HostState, Update};
 
 use crate::bind::{Deployment, LiveRule};
 use crate::clock::{Clock, DRIFT_MAX};
@@ -24,14 +25,11 @@ use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::failpoint::{self, Step};
-use crate::host_state::HostState;
 use crate::metrics::Metrics;
-use crate::observer::{Pulse, Update};
+use crate::observer::Pulse;
 use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
 use crate::store_writer::{StoreRequest, StoreWriter};
-use crate::view::{Explanation, RuleView};
-use crate::web::Query;
 
 use reload::Reading;
 
@@ -77,7 +75,6 @@ pub(crate) struct Parts {
     pub(crate) updates: mpsc::UnboundedSender<Update>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
-    pub(crate) queries: mpsc::Receiver<Query>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
     pub(crate) reload: Reload,
     /// A bundle that loses more than half of its rules is taken in as well.
@@ -96,13 +93,14 @@ pub(crate) struct Shell {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
-    pub(crate) queries: mpsc::Receiver<Query>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
     /// What the coordinator was started with, per cluster.
     concurrency: Arc<BTreeMap<String, usize>>,
     pulse: Arc<Pulse>,
     updates: mpsc::UnboundedSender<Update>,
     published_at: Option<Timestamp>,
+    /// Rules of whose episodes or messages something changed or was decided since then.
+    unexplained: BTreeSet<RuleName>,
     /// What whoever asks should hear at once: another bundle, another clock.
     is_news: bool,
     reload: Reload,
@@ -141,7 +139,6 @@ impl Shell {
             updates,
             events,
             inbox,
-            queries,
             commands,
             reload,
             allow_shrink,
@@ -159,12 +156,12 @@ impl Shell {
             metrics,
             events,
             inbox,
-            queries,
             commands,
             concurrency,
             pulse,
             updates,
             published_at: None,
+            unexplained: BTreeSet::new(),
             is_news: false,
             reload,
             reading: Reading::No,
@@ -223,7 +220,6 @@ impl Shell {
                         self.handle(Input::Drain);
                     }
                 },
-                Some(query) = self.queries.recv() => self.answer(query),
                 Some(event) = self.inbox.recv() => match event {
                     ShellEvent::Input(input) => self.handle(input),
                     ShellEvent::Reloaded(_) if stopping.is_some() => {}
@@ -265,6 +261,11 @@ impl Shell {
             Action::Evaluate(run) => self.start_run(run),
             Action::Persist(commit) => {
                 self.progress.commit_began(self.clock.now());
+                if let Some(part) = &commit.notifier {
+                    let episodes = part.episodes.iter().map(|episode| &episode.rule);
+                    let intents = part.intents.iter().map(|intent| &intent.message.rule);
+                    self.unexplained.extend(episodes.chain(intents).cloned());
+                }
                 self.store_writer.ask(StoreRequest::Commit(commit));
             }
             Action::ReadTransitions(after) => {
@@ -414,24 +415,16 @@ impl Shell {
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };
+        let rules = self.coordinator.take_changed();
+        let mut unexplained = std::mem::take(&mut self.unexplained);
+        unexplained.extend(rules.iter().map(|(name, _)| name.clone()));
+        let reasons = unexplained.into_iter().map(|name| {
+            let reasons = self.coordinator.explain(&name);
+            (name, reasons)
+        });
+        let reasons = reasons.collect();
         // It follows for as long as there is a runtime.
-        let _ = self.updates.send(Update { rules: self.coordinator.take_changed(), host });
-    }
-
-    fn answer(&self, query: Query) {
-        match query {
-            // Whoever asked may have gone: then the answer is nobody's loss.
-            Query::Explain(rule, answer) => drop(answer.send(self.explain(&RuleName(rule)))),
-        }
-    }
-
-    fn explain(&self, rule: &RuleName) -> Option<Explanation> {
-        let status = self.coordinator.rule(rule)?;
-        let decisions = self.coordinator.explain(rule);
-        Some(Explanation {
-            rule: RuleView::of(&status, self.clock.now()),
-            decisions: decisions.iter().map(ToString::to_string).collect(),
-        })
+        let _ = self.updates.send(Update { rules, reasons, host });
     }
 
     fn note(&mut self, note: Note) {
@@ -440,6 +433,9 @@ impl Shell {
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
             _ => {}
+        }
+        if let Note::Announced { rule, .. } | Note::Held { rule, .. } = &note {
+            self.unexplained.insert(rule.clone());
         }
         crate::event_log::log(note);
     }

@@ -112,6 +112,35 @@ pub enum DeliveryReason {
     UnknownDestination { destination: DestinationName },
 }
 
+impl Reason {
+    /// As metrics and JSON name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run(reason) => reason.name(),
+            Self::Send(reason) => reason.name(),
+            Self::Hold(reason) => reason.name(),
+            Self::Delivery(reason) => reason.name(),
+        }
+    }
+}
+
+impl RunReason {
+    /// As JSON names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Draining => "draining",
+            Self::NeverDue => "never_due",
+            Self::NotDue { .. } => "not_due",
+            Self::UnderWay { .. } => "under_way",
+            Self::Committing => "committing",
+            Self::ClusterBusy { .. } => "cluster_busy",
+            Self::Backoff { .. } => "backoff",
+            Self::Priming { .. } => "priming",
+        }
+    }
+}
+
 impl SendReason {
     /// As metrics name it.
     pub fn name(&self) -> &'static str {
@@ -144,6 +173,19 @@ impl HoldReason {
             Self::NobodyWasTold => "nobody_was_told",
             Self::AlreadySent => "already_sent",
             Self::RuleGone => "rule_gone",
+        }
+    }
+}
+
+impl DeliveryReason {
+    /// As JSON names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Owed { .. } => "owed",
+            Self::RetryLater { .. } => "retry_later",
+            Self::UnderWay { .. } => "under_way",
+            Self::EarlierMessageFirst { .. } => "earlier_message_first",
+            Self::UnknownDestination { .. } => "unknown_destination",
         }
     }
 }

@@ -1,4 +1,6 @@
 //! A store that forgets with its process. Its plainness makes it the model that the others are tested against.
+mod reading; // what a reader of it sees
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Timestamp;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use watchbell_node::{Config, InjectedFault};
-use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Sqlite};
+use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Read, Sqlite};
 
 use crate::world::{Host, World};
 use crate::{folders, name, trial};

@@ -254,7 +254,7 @@ impl Decider {
     /// Why the rule's episodes and messages are where they are, then its last decisions, oldest first.
     pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
         let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
+        reasons.extend(self.outbox.explain(rule).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
         reasons

@@ -19,6 +19,8 @@ use crate::text::Text;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     entries: BTreeMap<IntentId, Entry>,
+    /// The messages of each rule.
+    by_rule: BTreeMap<RuleName, BTreeSet<IntentId>>,
     lanes: BTreeMap<Lane, VecDeque<IntentId>>,
     queues: BTreeMap<DestinationName, DestinationQueue>,
     /// Lanes of open episodes in which something has arrived.
@@ -161,7 +163,7 @@ impl Outbox {
 
     /// The rules whose messages are not yet delivered.
     pub(crate) fn rules(&self) -> BTreeSet<RuleName> {
-        self.entries.values().map(|entry| entry.record.message.rule.clone()).collect()
+        self.by_rule.keys().cloned().collect()
     }
 
     /// Adds a message, after the earlier ones to its destination; gives it back as it is to be committed.
@@ -181,6 +183,7 @@ impl Outbox {
         let first = ids.len() == 1;
         let given = record.clone();
         let granted = record.delivery.attempts() == 0;
+        self.by_rule.entry(record.message.rule.clone()).or_default().insert(record.id.clone());
         self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting, granted });
         if first {
             self.ready_head(&lane);
@@ -358,8 +361,9 @@ impl Outbox {
     }
 
     /// Why each message of `rule` is where it is.
-    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = DeliveryReason> + 'a {
-        self.entries.values().filter(move |entry| entry.record.message.rule.0 == rule).map(|entry| {
+    pub(crate) fn explain(&self, rule: &RuleName) -> impl Iterator<Item = DeliveryReason> {
+        let ids = self.by_rule.get(rule).into_iter().flatten();
+        ids.filter_map(|id| self.entries.get(id)).map(|entry| {
             let destination = entry.record.destination.clone();
             let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
             match &entry.record.delivery {
@@ -395,6 +399,12 @@ impl Outbox {
     /// Forgets a message that has come to its end, and lets the next of its lane come forward.
     fn remove(&mut self, id: &IntentId) {
         let Some(entry) = self.entries.remove(id) else { return };
+        if let Some(ids) = self.by_rule.get_mut(&entry.record.message.rule) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_rule.remove(&entry.record.message.rule);
+            }
+        }
         if let Some(queue) = self.queues.get_mut(&entry.record.destination) {
             if entry.stage == Stage::Waiting {
                 queue.ready.retain(|(_, _, other)| other != id);

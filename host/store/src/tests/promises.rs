@@ -10,7 +10,7 @@ use super::fixtures::{
     of_partition, owed, partition, position, rule,
 };
 use super::on_each;
-use crate::{Pruned, Sqlite, Store};
+use crate::{Pruned, Read, Sqlite, Store};
 
 #[test]
 fn what_a_commit_wrote_is_what_a_takeover_finds() {

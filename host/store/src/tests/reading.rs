@@ -8,7 +8,7 @@ use super::fixtures::{
     PARTITION, bundle, episode, gap, host, intent, level, notifier, of_partition, owed, partition, position,
     rule, transition, withheld,
 };
-use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Sqlite, Store, StoreError, TakeoverError};
+use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, Sqlite, Store, StoreError, TakeoverError};
 
 fn without_state(rule: RuleRecord) -> RuleRecord {
     let state = rule.state.map(|mut state| {

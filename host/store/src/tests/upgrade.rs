@@ -10,7 +10,7 @@ use super::fixtures::{
     PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
     position, rule, transition, withheld,
 };
-use crate::{OpenError, Sqlite, Store, StoreError, TakeoverError};
+use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
 /// As the version with layout 1 left it: an episode of which the first two of three steps are done.
 const LAYOUT_1: &str = r#"
