@@ -10,7 +10,7 @@ use watchbell_sdk::testing::Case;
 use super::super::args::{NewPlugin, PluginKind, PluginLanguage};
 use super::super::{Failure, GREEN, paint, plain, print};
 use super::look::Module;
-use super::{sandbox, size, teller};
+use super::{progress_reporter, sandbox, size};
 
 pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     let name = Name::parse(&args.name)?;
