@@ -72,7 +72,7 @@ fn people(args: &Backtest, host: &VirtualHost, past: &Past, over: Range) -> Resu
         sent += 1;
         print(&plain(&format!(
             "  {}  {:<16}  {:<9}  {:<8}  {} {}",
-            rfc3339(sighting.at),
+            rfc3339(entry.at),
             to.0,
             intent.cause.as_str(),
             intent.severity.as_str(),
@@ -103,7 +103,7 @@ fn machine(
 ) -> Result<(), Failure> {
     let messages = host.trace.0.iter().filter_map(|entry| match &entry.event {
         TraceEvent::Delivery { to, intent, .. } => Some(json!({
-            "at": rfc3339(sighting.at), "to": to.0, "cause": intent.cause.as_str(), "title": intent.title,
+            "at": rfc3339(entry.at), "to": to.0, "cause": intent.cause.as_str(), "title": intent.title,
             "severity": intent.severity.as_str(), "episode": intent.episode, "value": intent.value,
             "labels": intent.labels.iter().map(|label| (label.name.clone(), json!(label.value)))
                 .collect::<serde_json::Map<_, _>>(),
