@@ -1,7 +1,5 @@
 //! What a host decides for all that it owns: whose turn it is, what is written when, what happens when something is
 //! lost. It routes facts to the partitions and the notifier, and hands transitions from the first to the second.
-mod config; // what it needs to know of its host
-mod queue; // whose turn it is
 mod writer; // one write at a time
 mod bundle; // the rules in force change, and what is owned
 mod commit; // what changed becomes one write
@@ -9,22 +7,20 @@ mod status; // what it says of its rules
 #[cfg(test)]
 mod tests;
 
-pub use config::Config;
-pub(crate) use queue::{Line, Pace, Queue};
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::action::{Action, RunId};
+use crate::config::Config;
 use crate::fault::RunFault;
 use crate::input::{Evaluation, Input};
 use crate::notifier::{self, Notifier};
 use crate::partition::{self, Partition};
+use crate::queue::{Line, Queue, Slot};
 use crate::record::{BundleRef, Epoch, Holdings, Owned, PartitionId, Position, StoreMeta, TransitionRecord};
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
-use queue::Slot;
 use writer::Writer;
 
 /// After a failed attempt to take the notifier over again.

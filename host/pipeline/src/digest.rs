@@ -39,16 +39,19 @@ pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &Des
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
 }
 
-/// The order of its destinations makes no other step of it.
-pub(crate) fn step_id(step: &Step) -> StepId {
-    let mut to: Vec<&str> = step.to.iter().map(|name| name.0.as_str()).collect();
-    to.sort_unstable();
-    let mut digest = Parts::new("step");
-    digest.number(step.after.0.cast_signed()).text(step.severity.map_or("", |severity| severity.as_str()));
-    to.into_iter().for_each(|name| {
-        digest.text(name);
-    });
-    StepId(digest.hash())
+impl Step {
+    /// The same step before and after an edit. The order of its destinations makes no other step of it.
+    pub fn id(&self) -> StepId {
+        let mut to: Vec<&str> = self.to.iter().map(|name| name.0.as_str()).collect();
+        to.sort_unstable();
+        let severity = self.severity.map_or("", |severity| severity.as_str());
+        let mut digest = Parts::new("step");
+        digest.number(self.after.0.cast_signed()).text(severity);
+        to.into_iter().for_each(|name| {
+            digest.text(name);
+        });
+        StepId(digest.hash())
+    }
 }
 
 /// The share of `rule` among `partitions`: never changed, since what is kept of a rule lies where this says.

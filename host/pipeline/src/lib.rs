@@ -12,6 +12,8 @@ mod window; // which slice of time a run covers
 mod priming; // what a rule reads before its first window
 mod signals; // what a run found that was not committed before
 mod level; // what rules found, per labels, from first signal to end
+mod config; // what a coordinator needs to know of its host
+mod queue; // whose turn it is
 mod partition; // one share of the rules under one epoch
 mod notifier; // who hears of it, and what became of that
 pub mod text; // what people read
@@ -24,6 +26,7 @@ pub mod health; // whether it does its work
 #[cfg(test)]
 mod fixtures; // what its tests begin with
 
-pub use coordinator::{Config, Coordinator};
+pub use config::Config;
+pub use coordinator::Coordinator;
 pub use partition::{PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

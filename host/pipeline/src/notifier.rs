@@ -19,7 +19,7 @@ use std::sync::Arc;
 use watchbell_contract::{Receipt, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
-use crate::coordinator::Config;
+use crate::config::Config;
 use crate::reason::Reason;
 use crate::record::{
     Command, CommandId, Epoch, Incarnation, IntentId, NotifierCommit, NotifierSnapshot, PartitionId,

@@ -18,10 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Timestamp, Window};
 
 use crate::action::{Note, Purpose, Run, RunId};
-use crate::coordinator::{Config, Queue};
+use crate::config::Config;
 use crate::fault::RunFault;
 use crate::input::Evaluation;
 use crate::level::Open;
+use crate::queue::Queue;
 use crate::record::{Incarnation, PartitionCommit, PartitionSnapshot, RuleRecord, Tenure, TransitionRecord};
 use crate::spec::RuleName;
 use draft::Draft;

@@ -94,8 +94,8 @@ pub enum HoldReason {
     TooOld {
         step: u32,
     },
-    NobodyToTell,
-    NobodyWasTold,
+    NobodyToNotify,
+    NobodyNotified,
     AlreadySent,
     /// It was found before its rule was switched off, and nobody knows any more whom it concerns.
     RuleGone,
@@ -169,8 +169,8 @@ impl HoldReason {
             Self::StepLater { .. } => "step_later",
             Self::RepeatLater { .. } => "repeat_later",
             Self::TooOld { .. } => "too_old",
-            Self::NobodyToTell => "nobody_to_tell",
-            Self::NobodyWasTold => "nobody_was_told",
+            Self::NobodyToNotify => "nobody_to_notify",
+            Self::NobodyNotified => "nobody_notified",
             Self::AlreadySent => "already_sent",
             Self::RuleGone => "rule_gone",
         }
@@ -258,8 +258,8 @@ impl fmt::Display for HoldReason {
             Self::TooOld { step } => {
                 write!(f, "step {} of the escalation was added when the episode was a day old", step + 1)
             }
-            Self::NobodyToTell => write!(f, "the rule tells nobody"),
-            Self::NobodyWasTold => write!(f, "nobody heard of its beginning"),
+            Self::NobodyToNotify => write!(f, "the rule tells nobody"),
+            Self::NobodyNotified => write!(f, "nobody heard of its beginning"),
             Self::AlreadySent => write!(f, "already told"),
             Self::RuleGone => write!(f, "the rule is gone, and nobody knows whom it notified"),
         }

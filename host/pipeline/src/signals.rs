@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_knows_what_nobody_was_told_of() {
+    fn a_run_knows_what_nobody_notified_of() {
         let mut seen = Vec::new();
         fresh(&mut seen, &[named("a"), signal(SignalKind::Firing, 20, "x")]);
         let signals =

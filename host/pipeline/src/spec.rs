@@ -2,7 +2,6 @@
 use watchbell_contract::{AlertText, Duration, Severity};
 
 use crate::active::Active;
-use crate::digest;
 
 /// A rule's unique name; the key of all that is kept of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,12 +180,6 @@ impl RuleSpec {
             active: None,
             alert: AlertSpec::default(),
         }
-    }
-}
-
-impl Step {
-    pub fn id(&self) -> StepId {
-        digest::step_id(self)
     }
 }
 

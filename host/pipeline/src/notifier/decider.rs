@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchbell_contract::{Duration, Label, Timestamp};
 
 use crate::action::{Action, Note};
-use crate::coordinator::Config;
+use crate::config::Config;
 use crate::digest;
 use crate::message::Message;
 use crate::reason::{HoldReason, Reason};

@@ -137,7 +137,7 @@ pub(crate) fn on_worse(
         }
     }
     if to.is_empty() {
-        return Verdict::Hold(HoldReason::NobodyWasTold);
+        return Verdict::Hold(HoldReason::NobodyNotified);
     }
     let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
     Verdict::Send { cause, to, step: by, reason: SendReason::Worse(episode.severity) }
@@ -166,7 +166,7 @@ pub(crate) fn on_end(
     {
         return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
     }
-    Verdict::Hold(HoldReason::NobodyWasTold)
+    Verdict::Hold(HoldReason::NobodyNotified)
 }
 
 /// Whom an event reaches: the first step, at once; it has no lifecycle to escalate.
@@ -179,7 +179,7 @@ pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
         }
     }
     if to.is_empty() {
-        return Verdict::Hold(HoldReason::NobodyToTell);
+        return Verdict::Hold(HoldReason::NobodyToNotify);
     }
     Verdict::Send { cause: Cause::Event, to, step: None, reason: SendReason::Event }
 }
@@ -279,7 +279,7 @@ fn refusal(of: Of<'_>, number: usize) -> HoldReason {
     let step = &of.spec.alert.steps[number];
     hold::first(&What::Step(of, number, step)).unwrap_or(match of.episode.phase {
         Phase::Acknowledged { .. } => HoldReason::Acknowledged,
-        _ if of.episode.notified.is_empty() => HoldReason::NobodyToTell,
+        _ if of.episode.notified.is_empty() => HoldReason::NobodyToNotify,
         _ => HoldReason::AlreadySent,
     })
 }
@@ -294,7 +294,7 @@ pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
     }
     match repeat_at(of) {
         Some(until) => HoldReason::RepeatLater { until },
-        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToTell,
+        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToNotify,
         None => hold::first(&What::Repeat(of)).unwrap_or(HoldReason::AlreadySent),
     }
 }

@@ -1,9 +1,9 @@
 use watchbell_contract::{Duration, Range, Timestamp, Window};
 
 use crate::action::{Purpose, Run, RunId};
-use crate::coordinator::{Line, Pace};
 use crate::level;
 use crate::priming;
+use crate::queue::{Line, Pace};
 use crate::record::GapReason;
 use crate::window::{self, Decision, Slice};
 

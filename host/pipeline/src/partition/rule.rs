@@ -4,11 +4,12 @@ use std::sync::Arc;
 use watchbell_contract::{Duration, Label, Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose, RunId};
-use crate::coordinator::{Config, Pace};
+use crate::config::Config;
 use crate::digest;
 use crate::grid::Grid;
 use crate::level::{Open, Unwritten};
 use crate::priming;
+use crate::queue::Pace;
 use crate::record::{Change, GapReason, GapRecord, Incarnation, RuleRecord};
 use crate::schedule::Timetable;
 use crate::spec::{RuleName, RuleSpec, Schedule};

@@ -1,9 +1,9 @@
 use watchbell_contract::{Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose};
-use crate::coordinator::Pace;
 use crate::input::Evaluation;
 use crate::level::{self, Open, WindowClock};
+use crate::queue::Pace;
 use crate::record::{Change, RunSummary, StateRecord};
 use crate::signals::{self, LinkedSignal, fresh_signals};
 use crate::spec::NoData;

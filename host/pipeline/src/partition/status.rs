@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use watchbell_contract::{Duration, Timestamp, Window};
 
 use crate::action::{Purpose, RunId};
-use crate::coordinator::Queue;
+use crate::queue::Queue;
 use crate::reason::RunReason;
 use crate::record::{Failure, RunSummary};
 use crate::spec::RuleName;

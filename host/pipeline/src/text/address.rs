@@ -1,6 +1,6 @@
 //! Addresses: of links that the template wrote, and in running text. Nothing but `http` and `https` becomes a link,
 //! and `mailto` where the template says so.
-use super::disguise::{self, Origin};
+use super::escape::{self, Origin};
 
 /// An address longer than this is not one.
 const CHARS_MAX: usize = 8_192;
@@ -54,11 +54,11 @@ pub(super) fn first_character(run: &Run) -> Option<char> {
     }
 }
 
-/// A link's address without disguise. Where the template writes the scheme, a value is one part of the address and is
+/// A link's address unescaped. Where the template writes the scheme, a value is one part of the address and is
 /// percent-encoded, so that it cannot become another; where a value brings the scheme, it is the whole address, and
 /// others after it are parts.
 pub(super) fn of_link(href: &str) -> Option<String> {
-    let chars: Vec<(char, Origin)> = disguise::reveal(href).collect();
+    let chars: Vec<(char, Origin)> = escape::unescape(href).collect();
     let first_value = chars.iter().position(|(_, origin)| *origin != Origin::Template).unwrap_or(chars.len());
     let template_scheme = chars[..first_value].iter().any(|(c, _)| *c == ':');
     let whole = chars.get(first_value).map(|(_, origin)| *origin).filter(|_| !template_scheme);
@@ -81,7 +81,7 @@ pub(super) fn of_link(href: &str) -> Option<String> {
 
 /// Running text, its addresses apart where `linked` says that they are to lead somewhere.
 pub(super) fn runs(text: &str, linked: bool) -> Vec<Run> {
-    let chars: Vec<(char, Origin)> = disguise::reveal(text).collect();
+    let chars: Vec<(char, Origin)> = escape::unescape(text).collect();
     let mut runs = Runs::default();
     let mut at = 0;
     while at < chars.len() {
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> String {
-        disguise::value(text)
+        escape::value(text)
     }
 
     fn addresses(text: &str) -> Vec<String> {
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_an_address_is_one_as_a_whole() {
-        let link = disguise::link("https://x.y/_a*(b)_.");
+        let link = escape::link("https://x.y/_a*(b)_.");
         assert_eq!(addresses(&format!("({link}), and")), ["https://x.y/_a*(b)_."]);
         assert_eq!(addresses(&format!("{link}{}", value(" again"))), ["https://x.y/_a*(b)_."]);
         assert_eq!(addresses(&format!("{}/c", value("https://x.y"))), ["https://x.y/c"]);

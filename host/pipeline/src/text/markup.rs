@@ -2,7 +2,7 @@
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::address::{self, Run, first_character};
-use super::disguise;
+use super::escape;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
@@ -41,7 +41,7 @@ pub(super) fn read(source: &str) -> Vec<Piece> {
 
 /// Reads a title: what looks like a list or a heading is only text.
 pub(super) fn read_line(source: &str) -> Vec<Piece> {
-    let mut pieces = read(&format!("{}{source}", disguise::NOTHING));
+    let mut pieces = read(&format!("{}{source}", escape::NOTHING));
     pieces.retain(|piece| !matches!(piece, Piece::BlockBreak | Piece::LineBreak | Piece::Item(_)));
     for piece in &mut pieces {
         match piece {
@@ -56,7 +56,7 @@ pub(super) fn read_line(source: &str) -> Vec<Piece> {
 #[derive(Default)]
 struct Reader {
     pieces: Vec<Piece>,
-    /// Text since the last piece, its values in disguise.
+    /// Text since the last piece, its values escaped.
     words: String,
     /// How much code is open around it, where an address is no link.
     code: usize,

@@ -12,7 +12,7 @@ use watchbell_contract::{Cause, Label, Severity, Timestamp};
 use watchbell_sdk_fields::{self as fields, Fields};
 
 use super::names::{NameKind, names};
-use super::{disguise, standard};
+use super::{escape, standard};
 use crate::signals;
 
 /// What a text is about. Each field is a name in a template; `details` is a JSON object, as text, and what it holds
@@ -124,11 +124,11 @@ pub(super) fn mentions(source: &str, wanted: &[&str]) -> bool {
         .any(|name| name.kind == NameKind::Variable && wanted.contains(&name.path[0].as_str()))
 }
 
-/// Markdown with the values in disguise, each of at most `value_max` characters.
+/// Markdown with the values escaped, each of at most `value_max` characters.
 pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Result<String, TemplateFault> {
     let environment = environment(value_max);
-    // What the disguise uses is not the template's to write.
-    let source = disguise::clean(source);
+    // What the escape uses is not the template's to write.
+    let source = escape::clean(source);
     let template = environment.template_from_str(&source).map_err(|error| fault(&source, &error))?;
     let mut written = Bounded(Vec::new());
     match template.render_captured_to(subject.context(), &mut written) {
@@ -177,7 +177,7 @@ fn environment(value_max: usize) -> Environment<'static> {
             None => value.to_string().into(),
         };
         if value.is_safe() {
-            return Ok(out.write_str(&disguise::link(&text))?);
+            return Ok(out.write_str(&escape::link(&text))?);
         }
         let max = value_max.min(left.load(Ordering::Relaxed));
         let (text, length) = match text.char_indices().nth(max) {
@@ -188,7 +188,7 @@ fn environment(value_max: usize) -> Environment<'static> {
             }
         };
         left.fetch_sub(length, Ordering::Relaxed);
-        Ok(out.write_str(&disguise::value(&text))?)
+        Ok(out.write_str(&escape::value(&text))?)
     });
     environment
 }
@@ -214,8 +214,8 @@ fn number(value: f64) -> String {
 
 impl Subject<'_> {
     fn context(&self) -> Value {
-        let text = |text: &str| Value::from(disguise::clean(text));
-        let json = |json: &Json| fields::value(json, &disguise::clean);
+        let text = |text: &str| Value::from(escape::clean(text));
+        let json = |json: &Json| fields::value(json, &escape::clean);
         let time = |at: Timestamp| at.to_string();
         let details: Json = serde_json::from_str(self.details).unwrap_or_default();
         let documents = signals::documents(&details);
@@ -228,7 +228,7 @@ impl Subject<'_> {
         let label =
             |label: &Label| (label.name.clone(), label.value.as_deref().map(text).unwrap_or(Value::from(())));
         // Not a document's word but the host's own: it stays whole, and leads where it says.
-        let link = self.link.map(|link| Value::from_safe_string(disguise::clean(link)));
+        let link = self.link.map(|link| Value::from_safe_string(escape::clean(link)));
         let names = [
             ("rule", text(self.rule)),
             ("owner", self.owner.map(text).into()),

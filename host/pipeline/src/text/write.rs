@@ -2,7 +2,7 @@
 use watchbell_contract::TextFormat;
 
 use super::address::{Part, Run, first_character, first_of_part};
-use super::escape::{self, Around, ZERO_WIDTH};
+use super::format::{self, Around, ZERO_WIDTH};
 use super::markup::{Piece, Style, next_character};
 
 /// Writes `pieces` in at most `max` characters, markup included. What does not fit is taken from the longest values
@@ -217,7 +217,7 @@ impl Writer {
     fn begin_opened(&mut self, index: usize, next: char) {
         let (mark, end) = match &self.opened[index].what {
             What::Style(style) => {
-                let (open, close) = escape::mark(self.format, *style);
+                let (open, close) = format::mark(self.format, *style);
                 (open.to_owned(), close.len())
             }
             What::Link { address, .. } => {
@@ -260,9 +260,9 @@ impl Writer {
     /// What stands around a link's words.
     fn link(&self, address: &str) -> (String, String) {
         if self.styles {
-            return escape::link(self.format, address);
+            return format::link(self.format, address);
         }
-        (String::new(), format!(" ({})", escape::address(self.format, address, false, Some(')'))))
+        (String::new(), format!(" ({})", format::address(self.format, address, false, Some(')'))))
     }
 
     fn line_break(&mut self) {
@@ -301,7 +301,7 @@ impl Writer {
             let next = parts.get(index + 1).and_then(first_of_part).or(then);
             share.more = index + 1 < parts.len();
             if let (Part::Address(address), true) = (part, self.limits.links) {
-                let length = escape::address(self.format, address, true, next).chars().count();
+                let length = format::address(self.format, address, true, next).chars().count();
                 if share.takes(length, share.more) {
                     self.address(address, true, next);
                     continue;
@@ -364,7 +364,7 @@ impl Writer {
             rest,
             then,
         };
-        escape::character(out, self.format, c, &around);
+        format::character(out, self.format, c, &around);
     }
 
     fn put(&mut self, c: char, text: &str) {
@@ -380,7 +380,7 @@ impl Writer {
 
     fn address(&mut self, address: &str, from_value: bool, then: Option<char>) {
         self.settle('h');
-        self.emit(&escape::address(self.format, address, from_value, then));
+        self.emit(&format::address(self.format, address, from_value, then));
         (self.line_start, self.after_digits) = (false, false);
         self.last = address.chars().last();
     }
@@ -439,7 +439,7 @@ impl Writer {
             return;
         }
         let end = match &opened.what {
-            What::Style(style) => escape::mark(self.format, *style).1.to_owned(),
+            What::Style(style) => format::mark(self.format, *style).1.to_owned(),
             What::Link { address, from } => match self.format {
                 TextFormat::Plain if self.out[*from..] == **address => String::new(),
                 _ => self.link(address).1,

@@ -152,7 +152,7 @@ fn the_end_is_told_to_those_who_heard_the_beginning() {
     let was = on_end(&opened(), &alert, true, minutes(3));
     assert!(matches!(&was, Verdict::Send { cause: Cause::Was, .. }), "{was:?}");
     // It never came to be one.
-    assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(HoldReason::NobodyWasTold));
+    assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(HoldReason::NobodyNotified));
 }
 
 #[test]

@@ -2,9 +2,8 @@ use std::collections::BTreeMap;
 
 use watchbell_contract::Duration;
 
+use crate::queue::Line;
 use crate::record::{HostId, PARTITIONS};
-
-use super::queue::Line;
 
 /// What a coordinator needs to know of its host. Every field has a default but the host's name.
 #[derive(Clone, Debug)]
