@@ -1,7 +1,7 @@
 //! What a store tells people and programs that ask what is going on.
 use watchbell_pipeline::record::{
-    CommandRecord, Delivery, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned, PartitionId,
-    Phase, RuleRecord, StoreMeta,
+    CommandRecord, Delivery, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
+    PartitionId, Phase, RuleRecord, StoreMeta,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName};
 

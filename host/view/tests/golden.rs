@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp, Window};
+use watchbell_pipeline::action::{Purpose, RunId};
 use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::message::{Message, Wording};
-use watchbell_pipeline::action::{Purpose, RunId};
 use watchbell_pipeline::record::{
     Delivery, Ending, EpisodeId, EpisodeRecord, Epoch, Failure, GapReason, GapRecord, HostId, IntentId,
     IntentRecord, LastSignal, Notified, Phase, RunSummary,
