@@ -110,6 +110,35 @@ pub(crate) struct Tally {
     pub(crate) summaries: u32,
 }
 
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.crashes += other.crashes;
+        self.takeovers += other.takeovers;
+        self.notifiers_taken += other.notifiers_taken;
+        self.read += other.read;
+        self.retaken += other.retaken;
+        self.flagged_repeats += other.flagged_repeats;
+        self.gaps += other.gaps;
+        self.edits += other.edits;
+        self.switched += other.switched;
+        self.spans_off += other.spans_off;
+        self.commands += other.commands;
+        self.worse += other.worse;
+        self.summaries += other.summaries;
+    }
+
+    /// A simulator in which nothing goes wrong proves nothing.
+    pub(crate) fn check(&self) {
+        assert!(self.crashes > 100 && self.flagged_repeats > 10 && self.gaps > 10, "{self:?}");
+        assert!(self.takeovers > 100 && self.notifiers_taken > 50, "{self:?}");
+        assert!(self.read > 1_000 && self.retaken > 10, "{self:?}");
+        assert!(self.edits > 100 && self.worse > 10 && self.summaries > 10, "{self:?}");
+        let spans_max = 2 * self.switched as usize;
+        assert!(self.switched > 50 && self.spans_off > 10 && self.spans_off < spans_max, "{self:?}");
+        assert!(self.commands > 100, "{self:?}");
+    }
+}
+
 enum Coming {
     Evaluated(Run),
     /// What people are shown of it was fetched.
