@@ -88,15 +88,15 @@ impl Clocks {
     }
 
     /// Why windows are held, for `/readyz`.
-    pub(crate) fn causes(&self) -> Vec<health::Cause> {
+    pub(crate) fn causes(&self) -> Vec<health::HealthCause> {
         let apart = |(cluster, comparison): (&String, &Option<Comparison>)| match comparison {
             Some(Comparison::Apart(by)) if !self.accept => Some(self.apart(cluster, *by)),
             None if !self.accept => Some(format!("cluster `{cluster}` has not told its time yet")),
             _ => None,
         };
         let cause = |of: (&String, &Option<Comparison>)| {
-            let cause = health::Cause::new(health::CauseKind::ClockApart, apart(of)?);
-            Some(health::Cause { cluster: Some(of.0.clone()), ..cause })
+            let cause = health::HealthCause::new(health::CauseKind::ClockApart, apart(of)?);
+            Some(health::HealthCause { cluster: Some(of.0.clone()), ..cause })
         };
         self.comparisons.iter().filter_map(cause).collect()
     }

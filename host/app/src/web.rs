@@ -11,7 +11,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use watchbell_pipeline::health::{Cause, CauseKind};
+use watchbell_pipeline::health::{CauseKind, HealthCause};
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{Read, StoreError};
 use watchbell_view::{Explanation, Health, Snapshot, Source};
@@ -135,7 +135,7 @@ fn health(health: &Health) -> Response {
 
 fn stuck(since: watchbell_contract::Duration) -> Response {
     let message = format!("the engine has not answered for {since}");
-    health(&Health::of(&[Cause::new(CauseKind::LoopStalled, message)]))
+    health(&Health::of(&[HealthCause::new(CauseKind::LoopStalled, message)]))
 }
 
 impl Sources {

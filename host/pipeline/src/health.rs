@@ -24,7 +24,7 @@ const CAUSES_MAX: usize = 50;
 
 /// What is wrong, and with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct HealthCause {
     pub kind: CauseKind,
     pub rule: Option<RuleName>,
     pub cluster: Option<String>,
@@ -67,13 +67,13 @@ pub struct Vitals<'a> {
     /// How far the wall clock is from the engine's time.
     pub drift: Duration,
     /// What clusters say of the host's clock, where it holds windows.
-    pub apart: &'a [Cause],
+    pub apart: &'a [HealthCause],
     pub progress: Progress,
     /// Requests at once, per cluster.
     pub concurrency: &'a BTreeMap<String, usize>,
 }
 
-impl Cause {
+impl HealthCause {
     pub fn new(kind: CauseKind, message: impl Into<String>) -> Self {
         Self { kind, rule: None, cluster: None, since: None, message: message.into() }
     }
@@ -104,11 +104,11 @@ impl CauseKind {
 }
 
 /// As many causes as a person reads, and the number of the others.
-fn first(mut causes: impl Iterator<Item = Cause>) -> Vec<Cause> {
-    let mut told: Vec<Cause> = causes.by_ref().take(CAUSES_MAX).collect();
+fn first(mut causes: impl Iterator<Item = HealthCause>) -> Vec<HealthCause> {
+    let mut told: Vec<HealthCause> = causes.by_ref().take(CAUSES_MAX).collect();
     match causes.count() {
         0 => {}
-        more => told.push(Cause::new(CauseKind::More, format!("and {more} more rules"))),
+        more => told.push(HealthCause::new(CauseKind::More, format!("and {more} more rules"))),
     }
     told
 }

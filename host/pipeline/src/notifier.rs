@@ -66,8 +66,9 @@ impl Notifier {
         snapshot: NotifierSnapshot,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
-        let NotifierSnapshot { tenure, generation, positions, episodes, intents, commands } = snapshot;
-        let (decider, notes) = Decider::new(episodes, intents, commands, now);
+        let NotifierSnapshot { tenure, generation, positions, episodes, .. } = snapshot;
+        let messages = (snapshot.intents, snapshot.dead_letters);
+        let (decider, notes) = Decider::new(episodes, messages, snapshot.commands, now);
         let positions = positions.into_iter().map(|at| (at.partition, at.number)).collect();
         let notifier = Self {
             incarnation,

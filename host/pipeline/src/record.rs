@@ -10,8 +10,8 @@ mod commit; // one write, and what a new owner finds
 
 pub use command::{COMMAND_IDS_MAX, Command, CommandId, CommandLog, CommandRecord};
 pub use commit::{
-    BundleRef, Commit, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot, PartitionCommit,
-    PartitionSnapshot, StoreMeta,
+    BundleRef, Commit, DEAD_LETTERS_MAX, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot,
+    PartitionCommit, PartitionSnapshot, StoreMeta,
 };
 pub use episode::{Ending, EpisodeId, EpisodeRecord, LastSignal, Notified, Phase};
 pub use intent::{Delivery, IntentId, IntentRecord};

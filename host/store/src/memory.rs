@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch,
-    GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit,
-    NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase, Position, RuleRecord,
-    StoreMeta, Tenure, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
+    EpisodeRecord, Epoch, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce,
+    NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase,
+    Position, RuleRecord, StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -180,6 +180,13 @@ impl Memory {
         }
     }
 
+    fn dead_letters(&self) -> Vec<IntentRecord> {
+        let is_dead = |intent: &&IntentRecord| matches!(intent.delivery, Delivery::Dead { .. });
+        let dead: Vec<&IntentRecord> = self.intents().into_iter().filter(is_dead).collect();
+        let skipped = dead.len().saturating_sub(DEAD_LETTERS_MAX);
+        dead.into_iter().skip(skipped).cloned().collect()
+    }
+
     fn generation(&self) -> u64 {
         self.bundle.as_ref().map_or(0, |bundle| bundle.generation)
     }
@@ -229,6 +236,7 @@ impl Store for Memory {
                 .collect(),
             episodes: self.episodes.values().filter(open).cloned().collect(),
             intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
+            dead_letters: self.dead_letters(),
             commands: self.command_log(),
         })
     }

@@ -92,9 +92,9 @@ pub enum TakeoverError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the store `{}` is full: free space on its volume; nothing that was committed is lost", store.display())]
-    Full { store: PathBuf, source: Cause },
+    Full { store: PathBuf, source: BoxedError },
     #[error("the store `{}` is locked by another program: end whatever holds a transaction on it", store.display())]
-    Busy { store: PathBuf, source: Cause },
+    Busy { store: PathBuf, source: BoxedError },
     #[error("the store `{}` is damaged: {what}; stop the host and put a backup in its place", store.display())]
     Damaged { store: PathBuf, what: String },
     #[error("the store `{}` was {what} while the host runs: stop the host and put the file or a backup in its place, \
@@ -102,10 +102,10 @@ pub enum StoreError {
             store.display())]
     Gone { store: PathBuf, what: &'static str },
     #[error("the store `{}` cannot be used", store.display())]
-    Failed { store: PathBuf, source: Cause },
+    Failed { store: PathBuf, source: BoxedError },
     #[error("{0} has no owner: take it over before committing to it")]
     Unowned(Owned),
 }
 
 /// The error underneath, as the library told it.
-pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;

@@ -58,13 +58,13 @@ pub enum CauseKind {
 
 impl Health {
     /// As the measures in `watchbell_pipeline::health` found it.
-    pub fn of(causes: &[health::Cause]) -> Self {
+    pub fn of(causes: &[health::HealthCause]) -> Self {
         Self { ok: causes.is_empty(), causes: causes.iter().map(CauseView::of).collect() }
     }
 }
 
 impl CauseView {
-    fn of(cause: &health::Cause) -> Self {
+    fn of(cause: &health::HealthCause) -> Self {
         Self {
             kind: cause.kind.into(),
             rule: cause.rule.as_ref().map(|rule| rule.0.clone()),

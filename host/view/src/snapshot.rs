@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_pipeline::health::{self, Cause, Progress, Vitals};
+use watchbell_pipeline::health::{self, HealthCause, Progress, Vitals};
 use watchbell_pipeline::spec::RuleName;
 use watchbell_pipeline::{Reason, RuleStatus};
 
@@ -37,7 +37,7 @@ pub struct HostState {
     /// How far the wall clock is from the host's time.
     pub drift: Duration,
     /// What clusters say of this host's clock, where it holds windows.
-    pub apart: Vec<Cause>,
+    pub apart: Vec<HealthCause>,
     /// When things last moved.
     pub progress: Progress,
     /// Requests at once, per cluster.

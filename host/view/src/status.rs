@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_contract::Timestamp;
-use watchbell_pipeline::health::{Cause, CauseKind};
+use watchbell_pipeline::health::{CauseKind, HealthCause};
 
 use crate::{Health, RuleView, Time, VERSION};
 
@@ -47,8 +47,10 @@ pub struct StoredHost {
 impl Status {
     /// While no host answers.
     pub fn stored(environment: String, host: StoredHost, rules: Vec<RuleView>, at: Timestamp) -> Self {
-        let silent =
-            Health::of(&[Cause::new(CauseKind::Silent, "no host answers: this is what the store holds")]);
+        let silent = Health::of(&[HealthCause::new(
+            CauseKind::Silent,
+            "no host answers: this is what the store holds",
+        )]);
         Self {
             version: VERSION,
             environment,

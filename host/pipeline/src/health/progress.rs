@@ -4,7 +4,7 @@ use watchbell_contract::{Duration, Timestamp};
 
 use crate::partition::RuleStatus;
 
-use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};
+use super::{CauseKind, DRIFT_MAX, HealthCause, Rules, Vitals, first};
 
 /// A commit that takes longer means that the store hangs.
 pub(super) const COMMIT_MAX: Duration = Duration::from_secs(30);
@@ -54,12 +54,12 @@ impl Progress {
 }
 
 /// What keeps the host from making progress; empty where a restart would not cure it.
-pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
+pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let mut causes = Vec::new();
     if let Some(since) = progress.commit_since.filter(|&since| now.since(since) > COMMIT_MAX) {
         let message = format!("the store has not finished a commit since {since}");
-        causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreStalled, message) });
+        causes.push(HealthCause { since: Some(since), ..HealthCause::new(CauseKind::StoreStalled, message) });
     }
     // While the clocks disagree no run begins, and while the store refuses none is committed: no stall of our own.
     if vitals.drift <= DRIFT_MAX && vitals.apart.is_empty() && progress.refused_since.is_none() {
@@ -70,14 +70,14 @@ pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
 }
 
 /// A run that outlives its deadline, or a rule that is due and not begun although its cluster has room.
-fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<Cause> {
+fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let longest = rule.deadline + MARGIN;
     if let Some(run) = &rule.running {
         let since = run.since.max(progress.free_since);
         let message = format!("a run of rule `{}` has not ended since {since}", rule.name);
         let is_stalled = now.since(since) > longest;
-        return is_stalled.then(|| Cause::of_rule(CauseKind::RunStalled, rule, Some(since), message));
+        return is_stalled.then(|| HealthCause::of_rule(CauseKind::RunStalled, rule, Some(since), message));
     }
     // Few rules are primed at once, however long that takes.
     if !rule.enabled || rule.priming.is_some() || !rooms.has_room(&rule.cluster) {
@@ -90,7 +90,7 @@ fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<
     let since = [Some(due), ended, failed, Some(progress.free_since)].into_iter().flatten().max()?;
     (now.since(since) > longest).then(|| {
         let message = format!("rule `{}` is due since {since} and has not begun", rule.name);
-        Cause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
+        HealthCause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
     })
 }
 

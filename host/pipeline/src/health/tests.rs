@@ -31,7 +31,7 @@ fn status(cursor: Timestamp) -> RuleStatus {
     }
 }
 
-type Measure = fn(&Rules, &Vitals<'_>) -> Vec<Cause>;
+type Measure = fn(&Rules, &Vitals<'_>) -> Vec<HealthCause>;
 
 fn judged(of: Measure, status: RuleStatus, progress: Progress, now: Timestamp) -> Vec<String> {
     messages(of, &[Arc::new(status)], progress, now)

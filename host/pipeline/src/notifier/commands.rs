@@ -3,7 +3,9 @@ use watchbell_contract::Cause;
 use crate::action::Note;
 use crate::message::Message;
 use crate::reason::SendReason;
-use crate::record::{COMMAND_IDS_MAX, Command, CommandId, CommandRecord, EpisodeId, EpisodeRecord, Phase};
+use crate::record::{
+    COMMAND_IDS_MAX, Command, CommandId, CommandRecord, DEAD_LETTERS_MAX, EpisodeId, EpisodeRecord, Phase,
+};
 use crate::spec::RuleName;
 
 use super::decider::{Context, Decider};
@@ -50,6 +52,15 @@ impl Decider {
                 _ => Err("it is not acknowledged".into()),
             }),
             Command::Resolve { episode } => self.resolve(episode, by, context),
+            Command::Retry { intent } => match self.outbox.revive(intent, context.now) {
+                Some(record) => {
+                    context.draft.intent(record);
+                    Ok(())
+                }
+                None => {
+                    Err(format!("`{}` is not one of the newest {DEAD_LETTERS_MAX} dead letters", intent.0))
+                }
+            },
         }
     }
 

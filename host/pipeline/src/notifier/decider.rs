@@ -89,7 +89,7 @@ impl Decider {
     /// Begins from what the store holds of open episodes and of messages not yet delivered.
     pub(super) fn new(
         episodes: Vec<EpisodeRecord>,
-        intents: Vec<IntentRecord>,
+        (intents, dead_letters): (Vec<IntentRecord>, Vec<IntentRecord>),
         log: CommandLog,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
@@ -103,6 +103,7 @@ impl Decider {
             open.insert(episode.labels.clone(), episode);
         }
         let notes = decider.outbox.recover(intents, notified.into_iter(), now);
+        dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         (decider, notes)
     }
 

@@ -12,7 +12,7 @@ use crate::action::{Action, Note};
 use crate::backoff::backoff;
 use crate::message::Message;
 use crate::reason::DeliveryReason;
-use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
+use crate::record::{DEAD_LETTERS_MAX, Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
 use crate::text::Text;
 
@@ -27,6 +27,8 @@ pub(crate) struct Outbox {
     arrived: BTreeSet<Lane>,
     /// Lanes taken over with messages in them: whether anything arrived before is not known.
     inherited: BTreeSet<Lane>,
+    /// The newest dead letters, oldest first.
+    dead_letters: VecDeque<IntentRecord>,
     /// Which destinations there are is known.
     configured: bool,
 }
@@ -126,6 +128,28 @@ impl Outbox {
             }
         }
         notes
+    }
+
+    /// Keeps a message that will not be tried again, should a person ask for that all the same.
+    pub(crate) fn keep_dead_letter(&mut self, record: IntentRecord) {
+        self.dead_letters.retain(|other| other.id != record.id);
+        self.dead_letters.push_back(record);
+        if self.dead_letters.len() > DEAD_LETTERS_MAX {
+            self.dead_letters.pop_front();
+        }
+    }
+
+    /// Owes a dead letter once more, and gives it back as it is to be committed. `None`: it is not one of those kept.
+    pub(crate) fn revive(&mut self, id: &IntentId, now: Timestamp) -> Option<IntentRecord> {
+        let place = self.dead_letters.iter().position(|record| record.id == *id)?;
+        let mut record = self.dead_letters.remove(place)?;
+        let (attempt, last) = match record.delivery {
+            Delivery::Dead { attempt, last, .. } => (attempt, Some(last)),
+            _ => return None,
+        };
+        record.delivery = Delivery::Owed { due: now, attempt, last };
+        record.created_at = now;
+        self.push(record)
     }
 
     pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {

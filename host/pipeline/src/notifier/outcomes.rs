@@ -24,7 +24,10 @@ impl Decider {
         let Settled { record, note } = settled;
         match record.delivery {
             Delivery::Delivered { .. } => self.arrived(&record, context),
-            Delivery::Dead { .. } => self.never_arrived(&record, context),
+            Delivery::Dead { .. } => {
+                self.never_arrived(&record, context);
+                self.outbox.keep_dead_letter(record.clone());
+            }
             Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
         }
         context.draft.intent(record);
@@ -53,6 +56,7 @@ impl Decider {
         }
         // Its end may be owed already, after this.
         if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
+            self.outbox.keep_dead_letter(settled.record.clone());
             context.draft.intent(settled.record);
             context.draft.note(settled.note);
         }

@@ -1,6 +1,6 @@
 use watchbell_contract::Timestamp;
 
-use super::EpisodeId;
+use super::{EpisodeId, IntentId};
 
 /// Made by whoever asks, so that asking twice is asking once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,10 @@ pub enum Command {
     Note {
         episode: EpisodeId,
         text: String,
+    },
+    /// Send a dead letter once more, with a deadline that begins now.
+    Retry {
+        intent: IntentId,
     },
 }
 

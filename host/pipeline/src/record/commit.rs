@@ -111,8 +111,13 @@ pub struct NotifierSnapshot {
     pub episodes: Vec<EpisodeRecord>,
     /// Those owed or claimed, in the order in which they were first committed.
     pub intents: Vec<IntentRecord>,
+    /// The newest dead letters, oldest first, at most `DEAD_LETTERS_MAX`: a person may ask for another try.
+    pub dead_letters: Vec<IntentRecord>,
     pub commands: CommandLog,
 }
+
+/// Dead letters that a takeover reads.
+pub const DEAD_LETTERS_MAX: usize = 100;
 
 /// Everything that a store keeps, found by the one host that owns it.
 #[derive(Clone, Debug, Default, PartialEq)]

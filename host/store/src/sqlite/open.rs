@@ -9,7 +9,7 @@ use watchbell_pipeline::spec::RuleName;
 
 use super::lock::{self, beside};
 use super::place::Place;
-use crate::store::Cause;
+use crate::store::BoxedError;
 
 /// `WBEL`, in the file's header: `file store.db` and every SQLite tool show it.
 const APPLICATION_ID: i32 = 0x5742_454c;
@@ -53,7 +53,7 @@ pub enum OpenError {
     #[error("the store `{}` is read-only: let the host's user write it", store.display())]
     ReadOnly { store: PathBuf },
     #[error("the store `{}` is full: free space on its volume, or move it to a larger one", store.display())]
-    Full { store: PathBuf, source: Cause },
+    Full { store: PathBuf, source: BoxedError },
     #[error("the store `{0}` is an empty file, which a store never is: put a backup in its place, or remove it \
              to begin anew (rules then start from now, and open episodes are forgotten)", store.display())]
     Empty { store: PathBuf },
@@ -73,12 +73,12 @@ pub enum OpenError {
     #[error("there is no store at `{}`: check the path, or start a host, which creates it", store.display())]
     Missing { store: PathBuf },
     #[error("the store `{}` is locked by another program: end whatever holds a transaction on it", store.display())]
-    Busy { store: PathBuf, source: Cause },
+    Busy { store: PathBuf, source: BoxedError },
     #[error("the volume of the store `{}` cannot hold a write-ahead log (journal mode `{mode}`): put it on a \
              local file system", store.display())]
     NoLog { store: PathBuf, mode: String },
     #[error("the store `{}` cannot be opened", store.display())]
-    Failed { store: PathBuf, source: Cause },
+    Failed { store: PathBuf, source: BoxedError },
 }
 
 pub(crate) struct Opened {

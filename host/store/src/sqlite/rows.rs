@@ -308,6 +308,8 @@ impl FromRow for CommandRecord {
             "unacknowledge" => Command::Unacknowledge { episode },
             "resolve" => Command::Resolve { episode },
             "note" => Command::Note { episode, text: plain(row, "note")? },
+            // Of no episode: the message's id stands in the note's place.
+            "retry" => Command::Retry { intent: IntentId(plain(row, "note")?) },
             _ => return Err(Unread::Column("command")),
         };
         Ok(Self {

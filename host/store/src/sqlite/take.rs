@@ -1,7 +1,7 @@
 use rusqlite::{Connection, params};
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, Incarnation, NotifierSnapshot, PartitionId,
-    PartitionSnapshot, Position, StoreMeta, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, DEAD_LETTERS_MAX, Incarnation, NotifierSnapshot,
+    PartitionId, PartitionSnapshot, Position, StoreMeta, TransitionRecord,
 };
 
 use super::owned::Row;
@@ -53,6 +53,12 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
             db,
             "SELECT * FROM intents WHERE delivery IN ('owed', 'claimed') ORDER BY ordinal",
             [],
+        )?,
+        dead_letters: rows::all(
+            db,
+            "SELECT * FROM (SELECT * FROM intents WHERE delivery = 'dead' ORDER BY ordinal DESC LIMIT ?1)
+             ORDER BY ordinal",
+            [DEAD_LETTERS_MAX as i64],
         )?,
         commands: commands(db)?,
     })

@@ -330,8 +330,9 @@ fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
     let (episode, note) = match &record.command {
         Command::Acknowledge { episode }
         | Command::Unacknowledge { episode }
-        | Command::Resolve { episode } => (episode, None),
-        Command::Note { episode, text } => (episode, Some(text)),
+        | Command::Resolve { episode } => (episode.0.as_str(), None),
+        Command::Note { episode, text } => (episode.0.as_str(), Some(text)),
+        Command::Retry { intent } => ("", Some(&intent.0)),
     };
     let mut statement = db.prepare_cached(
         "INSERT OR IGNORE INTO commands (number, id, at, who, command, episode, note, refused, format)
@@ -343,7 +344,7 @@ fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
         record.at.0,
         record.by,
         command_name(&record.command),
-        episode.0,
+        episode,
         note,
         record.refused,
         CommandRecord::FORMAT,

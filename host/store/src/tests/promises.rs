@@ -1,7 +1,7 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentRecord, Level,
-    Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
+    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentId, IntentRecord,
+    Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -232,7 +232,9 @@ fn commands_are_read_as_they_were_written() {
     let episode = EpisodeId("e1".to_owned());
     let note = command(1, Command::Note { episode: episode.clone(), text: "\u{1f514}".to_owned() });
     let resolve = command(2, Command::Resolve { episode });
-    let written = NotifierCommit { commands: vec![note.clone(), resolve.clone()], ..notifier(tenure) };
+    let retry = command(3, Command::Retry { intent: IntentId("i1".to_owned()) });
+    let commands = vec![note.clone(), resolve.clone(), retry.clone()];
+    let written = NotifierCommit { commands, ..notifier(tenure) };
     store.commit(&of_notifier(1, written)).unwrap();
-    assert_eq!(Sqlite::open_reader(&path).unwrap().commands(9).unwrap(), [resolve, note]);
+    assert_eq!(Sqlite::open_reader(&path).unwrap().commands(9).unwrap(), [retry, resolve, note]);
 }
