@@ -458,7 +458,7 @@ fn too_many_signals(guest: &Guest) {
 fn reads_the_clock(guest: &Guest) {
     assert_eq!(
         guest.misused(),
-        ["`Instant::now` or `SystemTime::now`: the window's times (`window.end`) or the rows' own"]
+        ["`Instant::now` or `SystemTime::now`: use the window's times (`window.end`) or the rows' own"]
     );
 }
 
