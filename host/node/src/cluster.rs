@@ -13,7 +13,7 @@ use crate::names::{self, Found, Lookup};
 use crate::search::Views;
 use crate::snapshot::Snapshot;
 
-pub(crate) use index::{Alias, Index, Op, Written};
+pub(crate) use index::{Alias, Index, Op, Written, check_id};
 pub(crate) use streams::Stream;
 
 /// Filters by alias, as written.

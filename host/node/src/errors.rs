@@ -10,6 +10,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// Extra keys of the error object, such as `index`.
     pub(crate) more: Vec<(&'static str, String)>,
+    /// Whether the request itself was refused, before any shard saw it.
+    pub(crate) of_request: bool,
     /// The inner exception, if Elasticsearch wraps one.
     pub(crate) cause: Option<(&'static str, String)>,
 }
@@ -24,7 +26,7 @@ const UNMODELLED: &str = " is not modelled by the embedded node";
 
 impl Refusal {
     pub(crate) fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> Self {
-        Self { status, kind, reason: reason.into(), more: Vec::new(), cause: None }
+        Self { status, kind, reason: reason.into(), more: Vec::new(), of_request: false, cause: None }
     }
 
     pub(crate) fn parsing(reason: impl Into<String>) -> Self {
@@ -38,6 +40,15 @@ impl Refusal {
 
     pub(crate) fn illegal(reason: impl Into<String>) -> Self {
         Self::new(400, "illegal_argument_exception", reason)
+    }
+
+    /// A request that is refused as a whole, for the first thing wrong with it.
+    pub(crate) fn validation(reason: impl std::fmt::Display) -> Self {
+        Self::new(400, "action_request_validation_exception", format!("Validation Failed: 1: {reason};"))
+    }
+
+    pub(crate) fn no_body() -> Self {
+        Self { of_request: true, ..Self::new(400, "parse_exception", "request body is required") }
     }
 
     pub(crate) fn mapper_parsing(reason: impl Into<String>) -> Self {
@@ -91,7 +102,7 @@ impl Refusal {
     pub(crate) fn body(&self) -> Value {
         let root = self.object();
         // What fails while a shard runs the query is wrapped by the phase that ran it.
-        let mut error = if SHARD_KINDS.contains(&self.kind) {
+        let mut error = if SHARD_KINDS.contains(&self.kind) && !self.of_request {
             let mut cause = root.clone();
             self.put_cause(&mut cause);
             json!({

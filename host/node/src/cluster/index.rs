@@ -178,13 +178,12 @@ impl Index {
     pub(crate) fn write(&mut self, id: Option<&str>, op: Op, source: &str) -> Answer<Written> {
         let id = match id {
             Some("") => return Err(Refusal::illegal("if _id is specified it must not be empty")),
-            Some(id) if id.len() > 512 => {
-                return Err(Refusal::illegal(format!(
-                    "id [{id}] is too long, must be no longer than 512 bytes but was: {}",
-                    id.len()
-                )));
+            Some(id) => {
+                if op != Op::Delete {
+                    check_id(id)?;
+                }
+                id.to_owned()
             }
-            Some(id) => id.to_owned(),
             None => {
                 self.next_id += 1;
                 format!("wb{:018x}", self.next_id)
@@ -296,6 +295,17 @@ impl Index {
 
     pub(crate) fn settings_json(&self) -> Json {
         json!({"index": self.settings})
+    }
+}
+
+/// # Errors
+/// The id is longer than servers accept.
+pub(crate) fn check_id(id: &str) -> Answer<()> {
+    match id.len() {
+        0..=512 => Ok(()),
+        bytes => Err(Refusal::validation(format!(
+            "id [{id}] is too long, must be no longer than 512 bytes but was: {bytes}"
+        ))),
     }
 }
 

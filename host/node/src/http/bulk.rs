@@ -4,13 +4,16 @@ use serde_json::{Map, Value as Json, json};
 use super::documents;
 use super::reply::Reply;
 use super::request::Request;
-use crate::cluster::{Cluster, Op};
+use crate::cluster::{Cluster, Op, check_id};
 use crate::errors::{Answer, Refusal};
 use crate::shared::Shared;
 
 pub(super) fn bulk(shared: &Shared, request: &Request, index: Option<&str>) -> Answer<Reply> {
     request.ignore(&["refresh", "wait_for_active_shards", "require_alias"]);
     request.finish()?;
+    if request.body.is_empty() {
+        return Err(Refusal::no_body());
+    }
     if !request.body.ends_with('\n') {
         return Err(Refusal::illegal("The bulk request must be terminated by a newline [\\n]"));
     }
@@ -32,11 +35,7 @@ pub(super) fn bulk(shared: &Shared, request: &Request, index: Option<&str>) -> A
         actions.push((action, source));
     }
     if actions.is_empty() {
-        return Err(Refusal::new(
-            400,
-            "action_request_validation_exception",
-            "Validation Failed: 1: no requests added;",
-        ));
+        return Err(Refusal::validation("no requests added"));
     }
     let mut cluster = shared.lock();
     let mut errors = false;
@@ -92,19 +91,13 @@ impl Action {
                 }
             }
         }
-        let index = index.ok_or_else(|| {
-            Refusal::new(
-                400,
-                "action_request_validation_exception",
-                "Validation Failed: 1: index is missing;",
-            )
-        })?;
+        let index = index.ok_or_else(|| Refusal::validation("index is missing"))?;
         if op == Op::Delete && id.is_none() {
-            return Err(Refusal::new(
-                400,
-                "action_request_validation_exception",
-                "Validation Failed: 1: an id is missing;",
-            ));
+            return Err(Refusal::validation("an id is missing"));
+        }
+        // Such an id would refuse all that is beside it.
+        if op != Op::Delete {
+            id.as_deref().map_or(Ok(()), check_id)?;
         }
         Ok(Self { op, index, id })
     }
