@@ -1,5 +1,6 @@
 //! Random deeds done to a file and in memory: what becomes of each, and what is kept, is the same.
 mod draw; // deeds, drawn
+mod read; // everything that a reader sees
 
 use std::collections::BTreeMap;
 
@@ -199,6 +200,8 @@ proptest! {
             }
         }
         let mut store = file.unwrap();
+        let reader = Sqlite::open_reader(&path).unwrap();
+        prop_assert_eq!(read::read_all(&reader), read::read_all(&memory));
         prop_assert_eq!(store.meta().unwrap(), memory.meta().unwrap());
         prop_assert_eq!(visible(&mut store, 0, u32::MAX), visible(&mut memory, 0, u32::MAX));
         for partition in (0..PARTITIONS).map(PartitionId) {
