@@ -95,7 +95,7 @@ async fn a_deleted_rule_notifies_whoever_was_notified_and_can_still_be_explained
     let got = world.receiver.until("its end", |got| got.len() == 2).await;
     assert_eq!(got[1].body["cause"], "resolved");
     assert_eq!(got[1].body["episode"], got[0].body["episode"]);
-    assert!(got[1].body["body"].as_str().unwrap().contains("its file is gone"), "{got:#?}");
+    assert!(got[1].body["body"].as_str().unwrap().contains("its file was removed"), "{got:#?}");
     host.until("its delivery", |line| line["message"] == "delivered").await;
     assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
 

@@ -379,7 +379,7 @@ fn a_rule_that_became_due_since_waits_for_its_cluster() {
     model.apply(Update { rules: Vec::new(), reasons: Vec::new(), host });
     let explained = model.snapshot().unwrap().explain(&name("failed-logins"), &History::default()).unwrap();
     assert_eq!(explained.decisions[0].reason, "cluster_busy");
-    assert_eq!(explained.decisions[0].message, "due, waiting for a free slot of cluster `main`");
+    assert_eq!(explained.decisions[0].message, "due, waiting for a free slot on cluster `main`");
 }
 
 #[test]
