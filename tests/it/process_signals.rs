@@ -31,7 +31,7 @@ async fn hangup_puts_new_rules_in_force_and_faulty_ones_not() {
     world.write("more.yaml", "name: [");
     host.signal("-HUP");
     host.until("the refusal", |line| {
-        line["message"].as_str().is_some_and(|text| text.contains("stays as it was"))
+        line["message"].as_str().is_some_and(|text| text.contains("keeping the bundle in force"))
     })
     .await;
     host.until("the old bundle going on", |line| {
@@ -50,7 +50,7 @@ async fn hangup_ends_no_more_than_half_of_the_rules() {
     host.signal("-HUP");
     let refused = host
         .until("the refusal", |line| {
-            line["message"].as_str().is_some_and(|text| text.contains("stays as it was"))
+            line["message"].as_str().is_some_and(|text| text.contains("keeping the bundle in force"))
         })
         .await;
     let message = refused["message"].as_str().unwrap();
