@@ -17,12 +17,12 @@ use crate::shrink_guard::{self, Shrunk};
 use crate::store_writer::StoreWriter;
 use crate::web::{self, Sources};
 
-/// Everything a host starts from.
+/// Everything that a host needs to start.
 pub struct Host {
     pub deployment: Deployment,
     /// Whether most of the known rules may end at once.
     pub allow_shrink: bool,
-    /// Whether rules run although a cluster's clock says that this host's is wrong.
+    /// Whether rules run even if a cluster's clock says that this host's is wrong.
     pub accept_clock: bool,
     /// The host's time.
     pub clock: Clock,
@@ -54,7 +54,7 @@ pub enum StoreFault {
 /// Runs until told to stop.
 ///
 /// # Errors
-/// As `StartFault`; once started, a host ends with an `End`.
+/// `StartFault`; once started, a host ends with an `End`.
 pub async fn run(host: Host) -> Result<End, StartFault> {
     let clock = host.clock;
     let id = HostId(host_id());
@@ -63,7 +63,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     if store.is_new() {
         tracing::warn!(
             store = %path.display(),
-            "there was no store here and a new one was made: every rule begins anew"
+            "no store was found, so a new one was created: every rule starts over"
         );
     }
     let holdings = store.take_all(&id).map_err(StoreFault::from)?;
@@ -140,7 +140,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     Ok(end)
 }
 
-/// The machine's name and the process's number: told to people, never compared across restarts.
+/// The machine's name and the process id: shown to people, never compared across restarts.
 fn host_id() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if name.trim().is_empty() { "host" } else { name.trim() };

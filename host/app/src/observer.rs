@@ -1,5 +1,5 @@
-//! What the host says of itself, kept beside the loop. The loop hands over what has changed, at most once a second; all
-//! else is done here, at whatever size: who asks often does not slow down the rules.
+//! What the host reports about itself, computed outside the loop. The loop sends changes at most once a second;
+//! everything else happens here, whatever its size, so that frequent requests do not slow down the rules.
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use watchbell_view::{Model, Snapshot, Update};
 use crate::clock;
 use crate::metrics::Metrics;
 
-/// The loop turns at least once a second; after this long without a turn it is stuck.
+/// The loop makes a turn at least once a second; after this long without one it is stuck.
 const BEAT_MAX: Duration = Duration::from_secs(5);
 
-/// A snapshot, and what was rendered of it: each once, however often it is asked for.
+/// A snapshot with its renderings, each made once however often it is requested.
 pub(crate) struct Published {
     pub(crate) snapshot: Snapshot,
     status: OnceLock<Bytes>,
     metrics: OnceLock<Bytes>,
 }
 
-/// The sign that the loop turns.
+/// Shows that the loop is running.
 pub(crate) struct Pulse {
     started: Instant,
     /// Milliseconds since `started`.
@@ -39,7 +39,7 @@ impl Pulse {
         self.beat.store(self.millis(), Ordering::Relaxed);
     }
 
-    /// How long the loop has not turned, if that is too long.
+    /// How long the loop has been stuck, if it is.
     pub(crate) fn stuck(&self) -> Option<Duration> {
         let since = Duration(self.millis().saturating_sub(self.beat.load(Ordering::Relaxed)));
         (since > BEAT_MAX).then_some(since)
@@ -50,10 +50,10 @@ impl Pulse {
     }
 }
 
-/// Where the newest snapshot is found; `None` before the first.
+/// The newest snapshot; `None` before the first.
 pub(crate) type Newest = watch::Receiver<Option<Arc<Published>>>;
 
-/// Starts to follow a loop. Updates go in, snapshots come out.
+/// Starts to follow a loop: updates go in, snapshots come out.
 pub(crate) fn start() -> (mpsc::UnboundedSender<Update>, Newest) {
     let (updates, mut inbox) = mpsc::unbounded_channel();
     let (publish, newest) = watch::channel(None);
@@ -77,12 +77,12 @@ impl Published {
 
     /// As JSON.
     pub(crate) fn status(&self) -> Bytes {
-        // A view of strings and numbers can always be written.
+        // A view of strings and numbers can always be serialized.
         let render = || serde_json::to_vec(&self.snapshot.status()).unwrap_or_default().into();
         self.status.get_or_init(render).clone()
     }
 
-    /// In the text format that Prometheus reads.
+    /// In the Prometheus text format.
     pub(crate) fn metrics(&self, metrics: &Metrics) -> Bytes {
         self.metrics.get_or_init(|| metrics.render(&self.snapshot.status()).into()).clone()
     }

@@ -1,4 +1,4 @@
-//! What the store says of rules, as the read model has it. All of it waits for a disk.
+//! Views of rules from the store. Everything here waits for a disk.
 use std::collections::BTreeMap;
 
 use watchbell_contract::Timestamp;
@@ -7,7 +7,7 @@ use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Read, StoreError};
 use watchbell_view::{Explanation, History, RuleView, SHOWN_MAX, Source, Status, Stored, StoredHost};
 
-/// The newest of what is kept of `rule`.
+/// The newest records of `rule`.
 pub(crate) fn history(reader: &dyn Read, rule: &RuleName) -> Result<History, StoreError> {
     let episodes = EpisodeFilter { open: false, rule: Some(rule.clone()), rows_max: SHOWN_MAX };
     let intents = IntentFilter { rule: Some(rule.clone()), rows_max: SHOWN_MAX, ..IntentFilter::default() };
@@ -18,17 +18,17 @@ pub(crate) fn history(reader: &dyn Read, rule: &RuleName) -> Result<History, Sto
     })
 }
 
-/// Whom an explanation from the store is about.
+/// The subject of an explanation from the store.
 pub(crate) struct About<'a> {
     pub(crate) environment: String,
     pub(crate) rule: &'a RuleName,
-    /// Whether its manifest lets it run; `None`: it has no manifest.
+    /// Whether its manifest enables it; `None`: it has no manifest.
     pub(crate) enabled: Option<bool>,
     pub(crate) source: Source,
     pub(crate) now: Timestamp,
 }
 
-/// One rule, of which `history` was read; `None` if nobody has ever heard of it.
+/// One rule with its `history`; `None` if it is unknown.
 pub(crate) fn explanation(
     reader: &dyn Read,
     about: About<'_>,
@@ -46,8 +46,8 @@ pub(crate) fn explanation(
     Ok(Some(Explanation::stored(environment, source, &rule, history, now)))
 }
 
-/// All rules. `named` are those of the manifests, with whether each may run; `None`: the manifests cannot be read, and
-/// the store says which there are.
+/// All rules. `named` are the rules in the manifests, and whether each is enabled; `None`: the manifests cannot be
+/// read, so the rules in the store are used.
 pub(crate) fn status(
     reader: &dyn Read,
     environment: String,

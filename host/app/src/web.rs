@@ -1,4 +1,4 @@
-//! What the host answers over HTTP: is it alive, is it fresh, what does it count, what is it doing.
+//! The host's HTTP endpoints: whether it is alive and fresh, its metrics, and what it is doing.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use crate::metrics::Metrics;
 use crate::observer::{Newest, Published, Pulse};
 use crate::stored::{self, About};
 
-/// The host answers within this, or it is stuck: the loop, or the disk under the store.
+/// A host that does not answer within this time is stuck: either the loop, or the disk under the store.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// What the answers are made of.
+/// The sources of the answers.
 #[derive(Clone)]
 pub(crate) struct Sources {
     pub(crate) newest: Newest,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) metrics: Arc<Metrics>,
-    /// The host's own store. One question at a time, so that a disk that hangs holds one thread.
+    /// The host's own store. One query at a time, so that a hanging disk blocks only one thread.
     pub(crate) store: Arc<Mutex<Box<dyn Read>>>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> std::io::R
     axum::serve(listener, router).await
 }
 
-/// Progress: fails only when the host itself is stuck, so that restarting it can help.
+/// Progress: fails only if the host itself is stuck, so that a restart can help.
 async fn livez(State(sources): State<Sources>) -> Response {
     match sources.newest().await {
         Ok(published) => health(published.snapshot.alive()),
@@ -70,7 +70,7 @@ async fn status(State(sources): State<Sources>) -> Response {
     rendered(&sources, "application/json", Published::status).await
 }
 
-/// Megabytes, for thousands of rules: rendered where nothing else waits.
+/// Megabytes for thousands of rules, so render them on a thread where nothing else waits.
 async fn rendered(
     sources: &Sources,
     kind: &'static str,
@@ -86,7 +86,7 @@ async fn rendered(
     }
 }
 
-/// What the snapshot says of a rule, and what the store keeps of it; of a rule that is gone, the latter alone.
+/// A rule from the snapshot, with its history from the store; for a removed rule, from the store alone.
 async fn explain(State(sources): State<Sources>, Path(rule): Path<String>) -> Response {
     let published = match sources.newest().await {
         Ok(published) => published,
@@ -100,7 +100,7 @@ async fn explain(State(sources): State<Sources>, Path(rule): Path<String>) -> Re
     };
     match timeout(ANSWER_MAX, answer).await {
         Ok(Ok(Ok(Some(explanation)))) => axum::Json(explanation).into_response(),
-        Ok(Ok(Ok(None))) => (StatusCode::NOT_FOUND, format!("no rule `{rule}` is known\n")).into_response(),
+        Ok(Ok(Ok(None))) => (StatusCode::NOT_FOUND, format!("unknown rule `{rule}`\n")).into_response(),
         Ok(Ok(Err(error))) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", crate::chain(&error))).into_response()
         }

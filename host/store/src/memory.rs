@@ -1,5 +1,5 @@
-//! A store that forgets with its process. Its plainness makes it the model that the others are tested against.
-mod reading; // what a reader of it sees
+//! A store that is lost with its process. It is simple enough to be the model that other stores are tested against.
+mod reading; // reading it
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +22,14 @@ pub struct Memory {
     owned: BTreeMap<Owned, Row>,
     /// The number of each partition's last transition.
     numbers: BTreeMap<PartitionId, u64>,
-    /// Up to where the notifier has decided.
+    /// Up to where the notifier has processed transitions.
     positions: BTreeMap<PartitionId, u64>,
-    /// Those after the notifier's position.
+    /// Transitions after the notifier's position.
     transitions: BTreeMap<(PartitionId, u64), TransitionRecord>,
     rules: BTreeMap<RuleName, (PartitionId, RuleRecord)>,
     levels: BTreeMap<EpisodeId, (PartitionId, RuleName, Level)>,
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
-    /// With the order in which they were first committed.
+    /// With the order of their first commit.
     intents: BTreeMap<IntentId, (u64, IntentRecord)>,
     intents_seen: u64,
     gaps: Vec<GapRecord>,
@@ -44,16 +44,16 @@ struct Row {
     nonce: Option<Nonce>,
 }
 
-/// What becomes of a part of a commit.
+/// What happens to a part of a commit.
 enum Judgement {
     Write,
-    /// It was written before.
+    /// It was already written.
     Written,
     Lose(Loss),
 }
 
 impl Memory {
-    /// Without an incarnation: what is derived from the same facts has the same ids in every such store.
+    /// Without an incarnation, so that the same input gives the same ids in every such store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -62,7 +62,7 @@ impl Memory {
         Self { incarnation, ..Self::default() }
     }
 
-    /// All intents, whatever became of them, in the order of their creation.
+    /// All intents, whatever their state, in order of creation.
     pub fn intents(&self) -> Vec<&IntentRecord> {
         let mut intents: Vec<_> = self.intents.values().collect();
         intents.sort_by_key(|(order, _)| *order);
@@ -348,7 +348,7 @@ impl Store for Memory {
     }
 }
 
-/// By which gaps are forgotten, oldest first: when each was recorded, then its key.
+/// The order in which gaps are pruned, oldest first: by when each was recorded, then by key.
 fn gap_age(gap: &GapRecord) -> (Timestamp, &RuleName, Timestamp, Timestamp, &'static str) {
     (gap.recorded_at, &gap.rule, gap.over.start, gap.over.end, gap_reason_name(gap.reason))
 }

@@ -1,4 +1,4 @@
-//! What a store tells people and programs that ask what is going on.
+//! What a store reports to people and programs that want to know what is going on.
 use watchbell_pipeline::record::{
     CommandRecord, Delivery, EpisodeRecord, Epoch, GapRecord, HostId, IntentRecord, Level, Owned,
     PartitionId, Phase, RuleRecord, StoreMeta,
@@ -7,25 +7,25 @@ use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::StoreError;
 
-/// Reads a store without disturbing its owner. Each call sees the commits made before it; two calls may see a commit
-/// between them. Calls wait for a disk.
+/// Reads a store without disturbing its owner. Each call sees the commits made before it; a commit may happen between
+/// two calls. Calls wait for the disk.
 pub trait Read: Send {
     /// The store's incarnation, and the bundle in force.
     fn meta(&self) -> Result<StoreMeta, StoreError>;
 
-    /// All that was ever owned: the partitions by number, then the notifier.
+    /// Everything that was ever owned: the partitions by number, then the notifier.
     fn heads(&self) -> Result<Vec<Head>, StoreError>;
 
     /// All rules, by name.
     fn rules(&self) -> Result<Vec<StoredRule>, StoreError>;
 
-    /// One rule; `None` if it never committed.
+    /// One rule; `None` if it has never committed.
     fn rule(&self, name: &RuleName) -> Result<Option<StoredRule>, StoreError>;
 
-    /// What holds on the data's clock, of one rule or of all, with the rule that says so: by rule, then by id.
+    /// The levels of one rule or of all, each with its rule: by rule, then by id.
     fn levels(&self, rule: Option<&RuleName>) -> Result<Vec<(RuleName, Level)>, StoreError>;
 
-    /// Newest first, those of one instant by their ids.
+    /// Newest first; those of the same instant by id.
     fn episodes(&self, filter: &EpisodeFilter) -> Result<Vec<EpisodeRecord>, StoreError>;
 
     /// Newest first.
@@ -34,7 +34,7 @@ pub trait Read: Send {
     /// The newest gaps, of one rule or of all; at most `rows_max`.
     fn gaps(&self, rule: Option<&RuleName>, rows_max: u32) -> Result<Vec<GapRecord>, StoreError>;
 
-    /// The newest commands, what became of each with it; at most `rows_max`.
+    /// The newest commands with their outcomes; at most `rows_max`.
     fn commands(&self, rows_max: u32) -> Result<Vec<CommandRecord>, StoreError>;
 }
 
@@ -44,15 +44,15 @@ pub struct Head {
     pub what: Owned,
     pub owner: HostId,
     pub epoch: Epoch,
-    /// Its commits so far, over all epochs.
+    /// The number of its commits so far, over all epochs.
     pub commits: u64,
 }
 
-/// What is kept of a rule, its state left out.
+/// What is stored of a rule, without its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRule {
     pub partition: PartitionId,
-    /// `record.state.bytes` is left empty here: `state_bytes` tells its size.
+    /// `record.state.bytes` is left empty here; `state_bytes` is its size.
     pub record: RuleRecord,
     pub state_bytes: u64,
 }
@@ -79,7 +79,7 @@ pub struct IntentFilter {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntentPhase {
-    /// Owed or claimed.
+    /// Queued or claimed.
     Open,
     Delivered,
     Dead,

@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::read::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, StoredRule};
 use crate::sqlite::{FromRow, RowError, all, meta, owned, store_error};
 
-/// The store's file, opened to be read.
+/// The store's file, opened for reading.
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,

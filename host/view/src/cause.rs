@@ -4,7 +4,7 @@ use watchbell_pipeline::health;
 
 use crate::Time;
 
-/// Whether a measure of health is met, and what keeps it from being so.
+/// Whether one measure of health is met, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Whether nothing is wrong.
@@ -13,18 +13,18 @@ pub struct Health {
     pub causes: Vec<CauseView>,
 }
 
-/// What is wrong, and with whom.
+/// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseView {
     /// What is wrong.
     pub kind: CauseKind,
-    /// The rule; null if it concerns no single rule.
+    /// The rule; null if the cause does not concern a single rule.
     pub rule: Option<String>,
-    /// The cluster; null if it concerns no single cluster.
+    /// The cluster; null if the cause does not concern a single cluster.
     pub cluster: Option<String>,
-    /// Since when; null if that is not known.
+    /// Since when; null if unknown.
     pub since: Option<Time>,
-    /// A sentence for people, names included.
+    /// A human-readable sentence, including names.
     pub message: String,
 }
 
@@ -32,33 +32,33 @@ pub struct CauseView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseKind {
-    /// A commit does not end.
+    /// A commit does not finish.
     StoreStalled,
-    /// The store answers, and refuses every commit.
+    /// The store responds, but refuses every commit.
     StoreRefuses,
-    /// A run has outlived its deadline.
+    /// A run has exceeded its deadline.
     RunStalled,
-    /// A rule is due, its cluster has room, and it does not begin.
+    /// A rule is due and its cluster has capacity, but it does not start.
     RuleStalled,
-    /// The wall clock strays from the host's time.
+    /// The wall clock drifted from the host's time.
     ClockDrift,
     /// A cluster's time differs from the host's, or is not known yet.
     ClockApart,
-    /// A rule reads its past.
+    /// A rule is reading its history.
     Priming,
-    /// A rule was not evaluated lately.
+    /// A rule has not been evaluated recently.
     Late,
-    /// The host's loop does not turn.
+    /// The host's main loop is stuck.
     LoopStalled,
-    /// No host answers: this is what the store holds.
+    /// No host responds: this comes from the store.
     Silent,
-    /// More causes of the kind before it, counted only.
+    /// Further causes of the previous kind, as a count.
     More,
 }
 
 impl Health {
-    /// As the measures in `watchbell_pipeline::health` found it.
-    pub fn of(causes: &[health::HealthCause]) -> Self {
+    /// Converts the causes found by `watchbell_pipeline::health`.
+    pub fn of(causes: &[health::Cause]) -> Self {
         Self { ok: causes.is_empty(), causes: causes.iter().map(CauseView::of).collect() }
     }
 }

@@ -3,14 +3,14 @@ use serde::{Deserialize, Serialize};
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::{Reason, RuleStatus, RunReason};
 
-/// Why something waits, goes out or does not.
+/// Why something waits, is sent, or is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
-    /// What was decided about.
+    /// What the decision was about.
     pub kind: DecisionKind,
-    /// The reason's name, as metrics have it: `not_due`, `first_signal`, `pending`, `owed`.
+    /// The reason's name, as in metrics: `not_due`, `first_signal`, `pending`, `owed`.
     pub reason: String,
-    /// A sentence for people.
+    /// A human-readable sentence.
     pub message: String,
 }
 
@@ -18,13 +18,13 @@ pub struct Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionKind {
-    /// Why the rule does not run now, or what its run is doing.
+    /// Why the rule is not running now, or what its run is doing.
     Run,
-    /// Why somebody was notified.
+    /// Why a message was sent.
     Send,
-    /// Why nobody is notified now.
+    /// Why nothing is sent now.
     Hold,
-    /// Why a message is where it is.
+    /// The state of a message.
     Delivery,
 }
 
@@ -39,8 +39,8 @@ impl Decision {
         Self { kind, reason: reason.name().into(), message: reason.to_string() }
     }
 
-    /// As of `now`. A rule that was not due when its reasons were published, and is now, waits for its cluster: nothing
-    /// changes of a rule by becoming due, so that it is not published again.
+    /// The decision as of `now`. A rule that was not due when its reasons were published, but is now, is waiting for
+    /// its cluster: becoming due does not change a rule, so that it is not published again.
     pub(crate) fn as_of(now: Timestamp, status: &RuleStatus, reason: &Reason) -> Self {
         match reason {
             Reason::Run(RunReason::NotDue { until }) if *until <= now => {

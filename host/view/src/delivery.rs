@@ -5,58 +5,58 @@ use watchbell_pipeline::record::{Delivery, IntentRecord};
 
 use crate::Time;
 
-/// A message to one destination, and what became of it.
+/// A message to one destination, and the state of its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryView {
-    /// Its id, in hex: what receivers deduplicate by.
+    /// Its id, in hex, for receivers to deduplicate by.
     pub id: String,
-    /// The episode that it is about, or, of an event, an id of its own.
+    /// The episode that it is about; for an event, an id of its own.
     pub episode: String,
     /// Its destination's name in the environment.
     pub destination: String,
-    /// What it is sent for.
+    /// Why it is sent.
     pub cause: MessageCause,
-    /// Wall time at which it was decided.
+    /// Wall time when it was decided.
     pub created_at: Time,
-    /// Attempts begun.
+    /// The number of attempts started.
     pub attempts: u32,
-    /// Whether it may have arrived more than once: an attempt's outcome is not known.
+    /// Whether it may have arrived more than once, because the outcome of an attempt is unknown.
     pub maybe_repeated: bool,
-    /// What became of it; the members beside `fate` depend on it.
+    /// The state of the delivery; the members next to `fate` depend on it.
     #[serde(flatten)]
     pub fate: Fate,
 }
 
-/// What became of a message.
+/// The state of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "fate", rename_all = "snake_case")]
 pub enum Fate {
-    /// It is to be sent.
+    /// It is waiting to be sent.
     Owed {
         /// Wall time of the next attempt, at the earliest.
         due: Time,
         /// Why the last attempt failed; null before the first.
         last_error: Option<String>,
     },
-    /// An attempt is under way, or its outcome was lost in a crash.
+    /// An attempt is in progress, or its outcome was lost in a crash.
     UnderWay,
-    /// Its receiver has taken it.
+    /// The receiver accepted it.
     Delivered {
-        /// Wall time of that.
+        /// Wall time when the receiver accepted it.
         delivered_at: Time,
-        /// What the receiver calls it; null if it does not say.
+        /// The receiver's own reference for it; null if it gave none.
         reference: Option<String>,
     },
-    /// It was refused for good, or its deadline passed: a dead letter.
+    /// It was refused permanently, or its deadline passed: a dead letter.
     Dead {
-        /// Wall time of that.
+        /// Wall time when it became a dead letter.
         dead_at: Time,
         /// Why the last attempt failed.
         last_error: String,
     },
 }
 
-/// What a message is sent for.
+/// Why a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageCause {
@@ -64,17 +64,17 @@ pub enum MessageCause {
     Opened,
     /// Its severity rose.
     Worse,
-    /// `repeat` was due.
+    /// A `repeat` was due.
     Repeat,
-    /// A later step of the escalation was due.
+    /// A later escalation step was due.
     Escalated,
-    /// The episode ended.
+    /// The episode was resolved.
     Resolved,
     /// An event: it has no end.
     Event,
-    /// The episode came and went before anybody was notified.
+    /// The episode came and went before anyone was notified.
     Was,
-    /// A trial of the destination.
+    /// A test of the destination.
     Test,
 }
 

@@ -12,7 +12,7 @@ use crate::Time;
 pub struct EpisodeView {
     /// Its id, in hex; the same in every message about it.
     pub id: String,
-    /// Its severity now.
+    /// Its current severity.
     pub severity: Severity,
     /// The values of the rule's key fields, null where the field is missing; empty without a key.
     pub labels: BTreeMap<String, Option<String>>,
@@ -20,14 +20,14 @@ pub struct EpisodeView {
     pub since: Time,
     /// Wall time from which its escalation counts.
     pub opened_at: Time,
-    /// It holds until then unless another signal extends it, on the data's clock.
+    /// It holds until then, on the data's clock, unless another signal extends it.
     pub until: Time,
-    /// Where it stands; the members beside `phase` depend on it.
+    /// The state of the episode; the members next to `phase` depend on it.
     #[serde(flatten)]
     pub phase: Phase,
-    /// Destinations that were notified of it, in that order.
+    /// The destinations that were notified of it, in that order.
     pub notified: Vec<NotifiedView>,
-    /// What its newest signal says.
+    /// The summary of its newest signal.
     pub summary: String,
     /// The value of its newest signal; null if it has none.
     pub value: Option<f64>,
@@ -42,37 +42,37 @@ pub struct EpisodeView {
 pub struct NotifiedView {
     /// Its name in the environment.
     pub destination: String,
-    /// Wall time at which the first message to it was decided.
+    /// Wall time when the first message to it was decided.
     pub at: Time,
 }
 
-/// Where an episode stands.
+/// The state of an episode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
-    /// `for` has not passed, or its hours have not come: nobody was notified.
+    /// `for` has not passed, or its hours have not come: nobody has been notified.
     Pending,
     /// It is open.
     Active,
-    /// It is open, and somebody is at it.
+    /// It is open, and somebody is working on it.
     Acknowledged {
-        /// Wall time of that.
+        /// Wall time when it was acknowledged.
         acknowledged_at: Time,
-        /// Who.
+        /// Who acknowledged it.
         acknowledged_by: String,
     },
-    /// A person ended it; it is quiet until its level has ended once.
+    /// A person resolved it; it is quiet until its level has ended once.
     ResolvedByHand {
-        /// Wall time of that.
+        /// Wall time when it was resolved.
         resolved_at: Time,
-        /// Who.
+        /// Who resolved it.
         resolved_by: String,
     },
     /// It has ended.
     Resolved {
-        /// Wall time of that.
+        /// Wall time when it was resolved.
         resolved_at: Time,
-        /// Why.
+        /// Why it ended.
         ending: Ending,
     },
 }
@@ -81,15 +81,15 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// The rule said so.
+    /// The rule cleared it.
     Cleared,
     /// No signal extended it.
     Lapsed,
-    /// The rule's manifest is gone, or the rule was disabled.
+    /// The rule's manifest was removed, or the rule was disabled.
     RuleEnded,
 }
 
-/// How bad it is.
+/// How severe it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

@@ -5,25 +5,25 @@ use watchbell_pipeline::record::{EpisodeRecord, GapRecord, IntentRecord};
 
 use crate::{Decision, DeliveryView, EpisodeView, GapView, RuleView, Stored, Time, VERSION};
 
-/// How many episodes, deliveries and gaps an explanation has, of each.
+/// The maximum number of episodes, of deliveries and of gaps in an explanation.
 pub const SHOWN_MAX: u32 = 10;
 
 /// Why a rule did what it did: `watchbell explain --json` and `GET /explain/{rule}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
-    /// The version of this document's shape.
+    /// The version of this document's format.
     #[schemars(extend("const" = VERSION))]
     pub version: u32,
-    /// The environment that the rule belongs to.
+    /// The rule's environment.
     pub environment: String,
-    /// When `rule` and `decisions` were so. A host's answer is at most a second old.
+    /// When `rule` and `decisions` were current. A host's answer is at most a second old.
     pub at: Time,
-    /// Who knows this.
+    /// Where this information comes from.
     pub source: Source,
     /// The rule.
     pub rule: RuleView,
-    /// Why the rule, its episodes and its messages are where they are, then the last decisions, oldest first. Empty
-    /// unless `source` is `host`.
+    /// Why the rule, its episodes and its messages are in their current state, followed by the last decisions, oldest
+    /// first. Empty unless `source` is `host`.
     pub decisions: Vec<Decision>,
     /// Its newest episodes, newest first; at most 10.
     pub episodes: Vec<EpisodeView>,
@@ -33,38 +33,38 @@ pub struct Explanation {
     pub gaps: Vec<GapView>,
 }
 
-/// Who knows what an explanation says.
+/// Where an explanation comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The host that runs the rule.
     Host,
-    /// No host answers: this is what the store holds.
+    /// No host responds: this comes from the store.
     Store,
-    /// The rule has no manifest any more: this is what the store holds of it.
+    /// The rule has no manifest any more: this comes from the store.
     Ended,
 }
 
-/// What a store keeps of one rule's past: the newest first, at most `SHOWN_MAX` of each.
+/// A rule's history in a store: the newest first, at most `SHOWN_MAX` of each.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Levels as people saw them.
     pub episodes: Vec<EpisodeRecord>,
     /// Messages.
     pub intents: Vec<IntentRecord>,
-    /// What was not evaluated.
+    /// Time that was not evaluated.
     pub gaps: Vec<GapRecord>,
 }
 
 impl History {
-    /// Whether nothing is kept.
+    /// Whether there is no history.
     pub fn is_empty(&self) -> bool {
         self.episodes.is_empty() && self.intents.is_empty() && self.gaps.is_empty()
     }
 }
 
 impl Explanation {
-    /// Of a rule that no host runs.
+    /// Explains a rule that no host runs.
     pub fn stored(
         environment: String,
         source: Source,

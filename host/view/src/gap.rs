@@ -13,9 +13,9 @@ pub struct GapView {
     pub end: Time,
     /// Why it was not evaluated.
     pub reason: GapReason,
-    /// Wall time at which it was recorded.
+    /// Wall time when it was recorded.
     pub recorded_at: Time,
-    /// A sentence for people.
+    /// A human-readable sentence.
     pub message: String,
 }
 
@@ -23,11 +23,11 @@ pub struct GapView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GapReason {
-    /// `catch_up: latest` left it out.
+    /// Skipped by `catch_up: latest`.
     Skipped,
-    /// The rule fails on it again and again, or it is too much for one run.
+    /// The rule keeps failing on it, or it is too much for one run.
     Poisoned,
-    /// The rule was switched off.
+    /// The rule was disabled or removed.
     Disabled,
 }
 

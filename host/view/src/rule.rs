@@ -7,31 +7,31 @@ use watchbell_pipeline::spec::RuleName;
 
 use crate::{RunView, Time};
 
-/// What one rule is doing.
+/// The status of one rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleView {
-    /// As its manifest names it.
+    /// Its name in the manifest.
     pub name: String,
-    /// Whether it runs. Disabled in its manifest, or without one, it does not.
+    /// Whether it runs. It does not if it is disabled or has no manifest.
     pub enabled: bool,
-    /// The cluster that it asks; null if no host answers.
+    /// The cluster that it queries; null if no host responds.
     pub cluster: Option<String>,
     /// The end of the last committed window: everything before it was evaluated. Null before the first.
     pub evaluated_until: Option<Time>,
     /// Seconds from `evaluated_until` to `at`; null before the first window.
     pub window_age_seconds: Option<f64>,
     /// How far the rule is behind what could be evaluated by now, in seconds: 0 unless a window is due. Null if no host
-    /// answers.
+    /// responds.
     pub lag_seconds: Option<f64>,
-    /// When its next run may begin; null if that is never, or if no host answers.
+    /// When its next run may start; null if never, or if no host responds.
     pub next_due: Option<Time>,
-    /// Whether a run is under way.
+    /// Whether a run is in progress.
     pub running: bool,
-    /// How far it has read its past; null unless it is doing so.
+    /// How far it has read its history; null unless it is doing so.
     pub priming: Option<PrimingView>,
     /// Why the last run failed; null if it did not.
     pub last_error: Option<String>,
-    /// Runs that failed since the last one that was committed.
+    /// The number of failed runs since the last committed one.
     pub failures_in_a_row: u32,
     /// Episodes that have not ended.
     pub open_episodes: u64,
@@ -39,7 +39,7 @@ pub struct RuleView {
     pub last_run: Option<RunView>,
 }
 
-/// A rule that reads its past before its first window.
+/// A rule that is reading its history before its first window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrimingView {
     /// It has read everything before this.
@@ -48,25 +48,25 @@ pub struct PrimingView {
     pub until: Time,
 }
 
-/// A rule as a store knows it.
+/// A rule as stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored<'a> {
     /// Its name.
     pub name: &'a RuleName,
     /// Whether its manifest lets it run.
     pub enabled: bool,
-    /// `None`: it never committed.
+    /// `None`: it has never committed.
     pub record: Option<&'a RuleRecord>,
     /// Episodes that have not ended.
     pub open_episodes: u64,
 }
 
-/// What hosts and stores know alike.
+/// What both hosts and stores know.
 struct Known<'a> {
     name: &'a RuleName,
     enabled: bool,
     cursor: Option<Timestamp>,
-    /// Reached, and until when.
+    /// The time reached, and until when.
     priming: Option<(Timestamp, Timestamp)>,
     failure: Option<&'a Failure>,
     last_run: Option<&'a RunSummary>,
@@ -74,7 +74,7 @@ struct Known<'a> {
 }
 
 impl RuleView {
-    /// Of a rule that a host runs, at `now`.
+    /// The view at `now` of a rule that a host runs.
     pub fn live(status: &RuleStatus, now: Timestamp) -> Self {
         let known = Known {
             name: &status.name,
@@ -94,7 +94,7 @@ impl RuleView {
         }
     }
 
-    /// Of a rule that no host runs, at `now`.
+    /// The view at `now` of a rule that no host runs.
     pub fn stored(stored: &Stored<'_>, now: Timestamp) -> Self {
         let record = stored.record;
         let priming = record.and_then(|record| record.priming.as_ref());

@@ -11,13 +11,13 @@ pub struct RunView {
     pub window_start: Time,
     /// Where its window ends, exclusive.
     pub window_end: Time,
-    /// Rows that the rule was given.
+    /// The number of rows given to the rule.
     pub rows: u64,
-    /// Signals that it emitted and that were new.
+    /// The number of new signals it emitted.
     pub signals: u32,
-    /// How long it took, questions included, in milliseconds.
+    /// How long it took, queries included, in milliseconds.
     pub took_ms: u64,
-    /// Wall time of its end.
+    /// Wall time when it ended.
     pub ended_at: Time,
 }
 

@@ -8,18 +8,19 @@ use watchbell_pipeline::{Reason, RuleStatus};
 
 use crate::{Decision, Explanation, Health, History, RuleView, Source, Status, Time, VERSION};
 
-/// What has changed since the last update, and the host's own state.
+/// Changes since the last update, and the host's own state.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// `None`: the rule is no longer part of the bundle.
     pub rules: Vec<(RuleName, Option<RuleStatus>)>,
-    /// Why they and others are where they are, as the engine explains it. A rule that is not named keeps its reasons.
+    /// Why these and other rules are in their current state, as explained by the engine. A rule that is not listed
+    /// keeps its reasons.
     pub reasons: Vec<(RuleName, Vec<Reason>)>,
     /// The host itself.
     pub host: HostState,
 }
 
-/// The host's own state, as its loop hands it over.
+/// The host's own state, as published by its loop.
 #[derive(Clone, Debug)]
 pub struct HostState {
     /// The host's time.
@@ -30,48 +31,49 @@ pub struct HostState {
     pub environment: String,
     /// The digest of the bundle in force.
     pub bundle: String,
-    /// How many bundles were put in force since it started.
+    /// How many bundles were put in force since the host started.
     pub generation: u64,
-    /// Deliveries owed or under way.
+    /// Deliveries waiting or in progress.
     pub owed: u64,
     /// How far the wall clock is from the host's time.
     pub drift: Duration,
-    /// What clusters say of this host's clock, where it holds windows.
-    pub apart: Vec<HealthCause>,
-    /// When things last moved.
+    /// Causes from comparing this host's clock with the clusters', where they stop evaluation.
+    pub apart: Vec<Cause>,
+    /// When progress was last made.
     pub progress: Progress,
-    /// Requests at once, per cluster.
+    /// Maximum concurrent requests per cluster.
     pub concurrency: Arc<BTreeMap<String, usize>>,
 }
 
-/// Everything that updates have said so far.
+/// The accumulated content of all updates.
 #[derive(Debug, Default)]
 pub struct Model {
     rules: BTreeMap<RuleName, Rule>,
     host: Option<HostState>,
 }
 
-/// A rule's status, and why it is so. An idle rule has one reason; both are shared with every snapshot that shows them.
+/// A rule's status, and the reasons for it. An idle rule has one reason; both are shared with every snapshot that
+/// contains them.
 #[derive(Clone, Debug)]
 struct Rule {
     status: Arc<RuleStatus>,
     reasons: Arc<[Reason]>,
 }
 
-/// One consistent picture of a host.
+/// A consistent snapshot of a host.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     host: HostState,
     /// By name.
     rules: Vec<Arc<RuleStatus>>,
-    /// Of each of `rules`.
+    /// For each of `rules`.
     reasons: Vec<Arc<[Reason]>>,
     alive: Health,
     ready: Health,
 }
 
 impl Model {
-    /// Takes in what has changed.
+    /// Applies changes.
     pub fn apply(&mut self, update: Update) {
         for (name, status) in update.rules {
             let Some(status) = status.map(Arc::new) else {
@@ -91,7 +93,7 @@ impl Model {
         self.host = Some(update.host);
     }
 
-    /// The picture now; `None` before the first update.
+    /// The current snapshot; `None` before the first update.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let host = self.host.clone()?;
         let rules: Vec<_> = self.rules.values().map(|rule| Arc::clone(&rule.status)).collect();
@@ -120,7 +122,7 @@ impl Snapshot {
         &self.alive
     }
 
-    /// Whether every rule was evaluated lately.
+    /// Whether every rule has been evaluated recently.
     pub fn ready(&self) -> &Health {
         &self.ready
     }
@@ -143,7 +145,7 @@ impl Snapshot {
         }
     }
 
-    /// One rule, with its past; `None` if it is not part of the bundle in force.
+    /// One rule, with its history; `None` if it is not in the bundle in force.
     pub fn explain(&self, name: &RuleName, history: &History) -> Option<Explanation> {
         let index = self.rules.binary_search_by(|rule| rule.name.cmp(name)).ok()?;
         let (status, host) = (&self.rules[index], &self.host);

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use watchbell_contract::Timestamp;
 
-/// A time of RFC 3339 in UTC, to the millisecond: `2026-11-23T10:00:00.12Z`. One beyond the year 9999 is its number of
+/// An RFC 3339 time in UTC, to the millisecond: `2026-11-23T10:00:00.12Z`. A time after the year 9999 is written as
 /// milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Timestamp);

@@ -251,12 +251,12 @@ fn stored_explanation() -> Explanation {
 /// Compares with `tests/golden/NAME.json`, reads it back, and holds it against its schema.
 fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
     name: &str,
-    told: &T,
+    view: &T,
     schema: &Value,
 ) {
-    let value = serde_json::to_value(told).unwrap();
+    let value = serde_json::to_value(view).unwrap();
     let read: T = serde_json::from_value(value.clone()).unwrap();
-    assert_eq!(read, *told);
+    assert_eq!(read, *view);
     let validator = jsonschema::validator_for(schema).unwrap();
     let faults: Vec<String> =
         validator.iter_errors(&value).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
@@ -283,13 +283,13 @@ fn folder() -> PathBuf {
 }
 
 #[test]
-fn a_host_tells_all_its_rules() {
+fn a_host_reports_all_its_rules() {
     let status = model().snapshot().expect("an update was applied").status();
     golden("status", &status, &schema_status());
 }
 
 #[test]
-fn a_store_tells_what_it_holds() {
+fn a_store_reports_what_it_holds() {
     golden("status-stored", &stored_status(), &schema_status());
     golden("explain-stored", &stored_explanation(), &schema_explain());
 }
@@ -354,7 +354,7 @@ fn the_page_names_every_member_and_every_spelling() {
 }
 
 #[test]
-fn a_rule_keeps_its_reasons_until_others_are_told_and_leaves_with_its_bundle() {
+fn a_rule_keeps_its_reasons_until_others_are_published_and_leaves_with_its_bundle() {
     let mut model = model();
     let changed = |rules, reasons| Update { rules, reasons, host: host() };
     let said = |model: &Model, rule: &str| {
@@ -379,7 +379,7 @@ fn a_rule_that_became_due_since_waits_for_its_cluster() {
     model.apply(Update { rules: Vec::new(), reasons: Vec::new(), host });
     let explained = model.snapshot().unwrap().explain(&name("failed-logins"), &History::default()).unwrap();
     assert_eq!(explained.decisions[0].reason, "cluster_busy");
-    assert_eq!(explained.decisions[0].message, "due, waiting for a free slot of cluster `main`");
+    assert_eq!(explained.decisions[0].message, "due, waiting for a free slot on cluster `main`");
 }
 
 #[test]

@@ -1,28 +1,28 @@
-//! Escaped values: every ASCII character that could mean something to a template, to Markdown or to HTML is
-//! moved to a plane of private-use characters, which mean nothing to anybody, and moved back when it is written.
-//! Around each value stand marks of the same plane, so that it can be told from the template's own words.
+//! Escaped values: every ASCII character that could mean something to a template, Markdown or HTML is moved to a plane
+//! of private-use characters, which mean nothing to any of them, and moved back when it is written. Marks of the same
+//! plane surround each value, so that it can be told apart from the template's own text.
 
 const BASE: u32 = 0xF_0000;
 
-/// Starts a line so that no block syntax begins there; written as nothing.
+/// Put at the start of a line so that no block syntax begins there; written as nothing.
 pub(super) const NOTHING: char = '\u{F0000}';
 const VALUE: char = '\u{F0001}';
 /// A value that is the host's own link.
 const LINK: char = '\u{F0002}';
 const END: char = '\u{F0003}';
 
-/// A value as it may stand in Markdown. Safe to apply twice.
+/// A value in the form that is safe in Markdown. Applying it twice is safe.
 pub(super) fn value(text: &str) -> String {
     marked(VALUE, text)
 }
 
-/// As `value`, of the host's own link.
+/// Like `value`, for the host's own link.
 pub(super) fn link(text: &str) -> String {
     marked(LINK, text)
 }
 
 fn marked(mark: char, text: &str) -> String {
-    // Hidden, a control character would read as one of the marks.
+    // An escaped control character would look like one of the marks.
     let visible = text.chars().filter(|c| is_visible(*c));
     let hidden = visible.map(|c| match c {
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => {
@@ -33,12 +33,12 @@ fn marked(mark: char, text: &str) -> String {
     [mark].into_iter().chain(hidden).chain([END]).collect()
 }
 
-/// Text from outside, without characters that only an escape may use and without invisible control characters.
+/// Text from outside, without the characters reserved for escapes and without invisible control characters.
 pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|c| !is_escaped(*c) && is_visible(*c)).collect()
 }
 
-/// Marks that turn the direction of what follows are not: left open, they would turn the template's words as well.
+/// Marks that change text direction are not visible: if left open, they would affect the template's text as well.
 fn is_visible(c: char) -> bool {
     let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     !turns && (!c.is_control() || matches!(c, '\n' | '\t'))
@@ -48,17 +48,17 @@ fn is_escaped(c: char) -> bool {
     (BASE..BASE + 0x80).contains(&u32::from(c))
 }
 
-/// Whose words a character belongs to.
+/// Who wrote a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Template,
-    /// The value of that number, counted within the text.
+    /// The value with this number, counted within the text.
     Value(usize),
     Link(usize),
 }
 
-/// The characters behind an escape, and whose they are. A mark that has lost its counterpart to a filter is passed
-/// over; what follows it belongs to the value until the text ends.
+/// Unescapes characters, with their origin. A mark whose counterpart was removed by a filter is skipped; what follows
+/// it belongs to the value until the end of the text.
 pub(super) fn unescape(text: &str) -> impl Iterator<Item = (char, Origin)> {
     let mut open: Vec<Origin> = Vec::new();
     let mut count = 0;

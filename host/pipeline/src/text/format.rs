@@ -1,4 +1,4 @@
-//! What each format writes for a character, a style and an address.
+//! How each format writes characters, styles and addresses.
 use watchbell_contract::TextFormat;
 
 use super::address::push_encoded;
@@ -6,21 +6,21 @@ use super::markup::Style;
 
 pub(super) const ZERO_WIDTH: char = '\u{200B}';
 
-/// The longest word that calls a whole room.
+/// The longest word that mentions a whole room.
 const MENTION_MAX: usize = "everyone".len();
 
-/// Where a character stands.
+/// The context of a character.
 pub(super) struct Around<'a> {
     pub(super) code: bool,
-    /// Nothing but white space stands before it on its line.
+    /// Only white space precedes it on its line.
     pub(super) line_start: bool,
-    /// Nothing but digits stands before it on its line.
+    /// Only digits precede it on its line.
     pub(super) after_digits: bool,
     pub(super) from_value: bool,
     pub(super) before: Option<char>,
-    /// What comes behind it in the same words.
+    /// The rest of the same text.
     pub(super) rest: &'a str,
-    /// What comes behind those.
+    /// The first character after that text.
     pub(super) then: Option<char>,
 }
 
@@ -30,12 +30,12 @@ impl Around<'_> {
     }
 }
 
-/// Adds `c` to `out`, so that it means nothing but itself. Line breaks are the writer's.
+/// Appends `c` to `out` so that it stands only for itself. The writer handles line breaks.
 pub(super) fn character(out: &mut String, format: TextFormat, c: char, around: &Around<'_>) {
     match format {
         TextFormat::Plain => out.push(c),
         TextFormat::Html => html(out, c),
-        // No escape works inside code: only the sign that would end it is replaced.
+        // Escapes do not work inside code, so only the character that would end it is replaced.
         TextFormat::Markdown | TextFormat::Mrkdwn if around.code && c == '`' => out.push('\''),
         TextFormat::Markdown if around.code => out.push(c),
         TextFormat::Markdown => {
@@ -49,7 +49,7 @@ pub(super) fn character(out: &mut String, format: TextFormat, c: char, around: &
         }
         TextFormat::Mrkdwn => match c {
             '&' | '<' | '>' => html(out, c),
-            // mrkdwn has no escape for these. They mean markup at a word's edge only.
+            // mrkdwn has no escape for these, and reads them as markup only at the edge of a word.
             '*' | '_' | '~' | '`' if !around.code => {
                 if within_word(around) {
                     out.push(c);
@@ -62,8 +62,8 @@ pub(super) fn character(out: &mut String, format: TextFormat, c: char, around: &
     }
 }
 
-/// Whether Markdown would read more in `c` than what it is. A text without needless escapes is for those as well who
-/// read it as it comes.
+/// Whether Markdown would treat `c` as more than a plain character. A text without needless escapes is also readable
+/// unrendered.
 fn means_something(c: char, around: &Around<'_>) -> bool {
     let next = around.next();
     let ends = next.is_none_or(char::is_whitespace);
@@ -85,7 +85,7 @@ fn within_word(around: &Around<'_>) -> bool {
     word(around.before) && word(around.next())
 }
 
-/// Whether `rest`, behind `&`, may be the rest of an entity.
+/// Whether `rest`, after `&`, could be the rest of an entity.
 fn is_entity(rest: &str) -> bool {
     let behind = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '#');
     behind.is_empty() || behind.len() < rest.len() && behind.starts_with(';')
@@ -102,7 +102,7 @@ fn html(out: &mut String, c: char) {
     }
 }
 
-/// Whether `rest` begins with a word that calls a room, or may be such a word's beginning.
+/// Whether `rest` begins with a word that mentions a room, or could be the start of one.
 fn mentions(rest: &str) -> bool {
     let rest: String = rest.chars().take(MENTION_MAX).collect::<String>().to_ascii_lowercase();
     ["everyone", "here", "channel", "all"]
@@ -129,8 +129,8 @@ pub(super) fn address(format: TextFormat, address: &str, from_value: bool, then:
             out.push_str(&without_entities(address));
             out.push('>');
         }
-        // Slack makes links of addresses in running text; in its own form a link may say something else than where
-        // it leads, and a document's words are not to look like that.
+        // Slack turns addresses in running text into links. In Slack's own form a link can show other text than its
+        // target, and a document's text must not look like that.
         TextFormat::Mrkdwn if from_value || is_plain(address) && ends_before(then) => {
             address.chars().for_each(|c| mrkdwn(&mut out, c));
         }
@@ -143,7 +143,7 @@ pub(super) fn address(format: TextFormat, address: &str, from_value: bool, then:
     out
 }
 
-/// The two halves of a link around its words.
+/// The markup before and after a link's text.
 pub(super) fn link(format: TextFormat, address: &str) -> (String, String) {
     match format {
         TextFormat::Plain => (String::new(), format!(" ({address})")),
@@ -163,12 +163,12 @@ pub(super) fn link(format: TextFormat, address: &str) -> (String, String) {
     }
 }
 
-/// In an address nothing but `&` is left that mrkdwn would read.
+/// In an address, `&` is the only character left that mrkdwn would interpret.
 fn mrkdwn(out: &mut String, c: char) {
     if c == '&' { out.push_str("&amp;") } else { out.push(c) }
 }
 
-/// Whether nothing in it could be taken for markup, or for the end of it.
+/// Whether nothing in it could be taken for markup, or for the end of markup.
 fn is_plain(address: &str) -> bool {
     let plain = |c: char| {
         c.is_ascii_alphanumeric()
@@ -192,7 +192,7 @@ fn without_mentions(address: &str) -> String {
     out
 }
 
-/// What Markdown would read as an entity, read as it stands.
+/// Prevents Markdown from reading entities in an address.
 fn without_entities(address: &str) -> String {
     let mut out = String::new();
     for (at, c) in address.char_indices() {
@@ -210,7 +210,7 @@ fn without_entities(address: &str) -> String {
     out
 }
 
-/// Characters that would end a link in one of the formats, percent-encoded.
+/// Percent-encodes characters that would end a link in one of the formats.
 fn address_safe(address: &str) -> String {
     let mut safe = String::new();
     for c in address.chars() {
@@ -224,7 +224,7 @@ fn address_safe(address: &str) -> String {
     safe
 }
 
-/// The two halves of a style around its words.
+/// The markup before and after styled text.
 pub(super) fn mark(format: TextFormat, style: Style) -> (&'static str, &'static str) {
     match (format, style) {
         (TextFormat::Plain, _) => ("", ""),

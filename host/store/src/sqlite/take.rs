@@ -89,7 +89,7 @@ fn positions(db: &Connection) -> rusqlite::Result<Vec<Position>> {
     positions.collect()
 }
 
-/// How far the log of commands has come.
+/// The position of the command log.
 fn commands(db: &Connection) -> rusqlite::Result<CommandLog> {
     let mut statement = db.prepare_cached("SELECT number, id FROM commands ORDER BY number DESC LIMIT ?1")?;
     let newest = statement.query_map([COMMAND_IDS_MAX as i64], |row| {

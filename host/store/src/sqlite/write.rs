@@ -11,12 +11,12 @@ use super::names::{command_name, ending_name, gap_reason_name};
 use super::owned;
 use super::rows::FromRow;
 
-/// Everything that the parts of `commit` which stand change, within the transaction that the caller holds.
+/// Writes everything that the valid parts of `commit` change, within the caller's transaction.
 pub(crate) fn commit(db: &Connection, commit: &Commit, stands: &[Owned]) -> Result<()> {
     if let Some(bundle) = &commit.bundle {
         put_in_force(db, bundle)?;
     }
-    // The notifier first: what it has decided is not kept, and so not written either.
+    // The notifier first: transitions it has already processed are not stored, so they need not be written.
     if let Some(part) = commit.notifier.as_ref().filter(|_| stands.contains(&Owned::Notifier)) {
         notifier(db, part)?;
         owned::written(db, Owned::Notifier, commit.nonce)?;
@@ -82,7 +82,7 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     Ok(())
 }
 
-/// Transitions that are decided are not kept.
+/// Transitions that were processed are not stored.
 fn decide(db: &Connection, position: Position) -> Result<()> {
     let (partition, number) = (position.partition.0, position.number.cast_signed());
     db.prepare_cached(
@@ -233,7 +233,7 @@ fn episode(db: &Connection, episode: &EpisodeRecord) -> Result<()> {
 
 fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     let row = DeliveryRow::of(&intent.delivery);
-    // Not `OR REPLACE`, which would give the row a new place in the order of creation.
+    // Not `OR REPLACE`, which would move the row to the end of the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
            owner, epoch, maybe_repeated, note, message, text, format)

@@ -103,7 +103,7 @@ fn a_row_that_cannot_be_understood_is_named() {
     db.execute("UPDATE rules SET seen = 'x'", []).unwrap();
     let said = |what: &str| {
         format!(
-            "the store `{}` is damaged: {what} cannot be understood; stop the host and put a backup in its place",
+            "the store `{}` is damaged: {what} cannot be read; stop the host and restore a backup",
             path.display()
         )
     };
