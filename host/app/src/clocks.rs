@@ -88,7 +88,7 @@ impl Clocks {
     }
 
     /// Why evaluation is stopped, for `/readyz`.
-    pub(crate) fn causes(&self) -> Vec<health::Cause> {
+    pub(crate) fn causes(&self) -> Vec<health::HealthCause> {
         let apart = |(cluster, comparison): (&String, &Option<Comparison>)| match comparison {
             Some(Comparison::Apart(by)) if !self.accept => Some(self.apart(cluster, *by)),
             None if !self.accept => Some(format!("cluster `{cluster}` has not reported its time yet")),

@@ -67,7 +67,7 @@ pub struct Vitals<'a> {
     /// How far the wall clock is from the engine's time.
     pub drift: Duration,
     /// Causes from comparing the host's clock with the clusters', where they stop evaluation.
-    pub apart: &'a [Cause],
+    pub apart: &'a [HealthCause],
     pub progress: Progress,
     /// Maximum concurrent requests per cluster.
     pub concurrency: &'a BTreeMap<String, usize>,
@@ -104,11 +104,11 @@ impl CauseKind {
 }
 
 /// As many causes as a person will read, followed by the number of the rest.
-fn first(mut causes: impl Iterator<Item = Cause>) -> Vec<Cause> {
-    let mut shown: Vec<Cause> = causes.by_ref().take(CAUSES_MAX).collect();
+fn first(mut causes: impl Iterator<Item = HealthCause>) -> Vec<HealthCause> {
+    let mut shown: Vec<HealthCause> = causes.by_ref().take(CAUSES_MAX).collect();
     match causes.count() {
         0 => {}
-        more => shown.push(Cause::new(CauseKind::More, format!("and {more} more rules"))),
+        more => shown.push(HealthCause::new(CauseKind::More, format!("and {more} more rules"))),
     }
     shown
 }

@@ -93,10 +93,10 @@ pub enum TakeoverError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the store `{}` is full: free space on its volume; nothing that was committed is lost", store.display())]
-    Full { store: PathBuf, source: Cause },
+    Full { store: PathBuf, source: BoxedError },
     #[error("the store `{}` is locked by another program: end the program that holds a transaction on it",
             store.display())]
-    Busy { store: PathBuf, source: Cause },
+    Busy { store: PathBuf, source: BoxedError },
     #[error("the store `{}` is damaged: {what}; stop the host and restore a backup", store.display())]
     Damaged { store: PathBuf, what: String },
     #[error("the store `{}` was {what} while the host was running: stop the host and restore the file or a backup, \
@@ -110,4 +110,4 @@ pub enum StoreError {
 }
 
 /// The underlying error, as reported by the library.
-pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;

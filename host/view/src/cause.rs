@@ -58,7 +58,7 @@ pub enum CauseKind {
 
 impl Health {
     /// Converts the causes found by `watchbell_pipeline::health`.
-    pub fn of(causes: &[health::Cause]) -> Self {
+    pub fn of(causes: &[health::HealthCause]) -> Self {
         Self { ok: causes.is_empty(), causes: causes.iter().map(CauseView::of).collect() }
     }
 }

@@ -38,7 +38,7 @@ pub struct HostState {
     /// How far the wall clock is from the host's time.
     pub drift: Duration,
     /// Causes from comparing this host's clock with the clusters', where they stop evaluation.
-    pub apart: Vec<Cause>,
+    pub apart: Vec<HealthCause>,
     /// When progress was last made.
     pub progress: Progress,
     /// Maximum concurrent requests per cluster.

@@ -5,7 +5,7 @@ use crate::partition::RuleStatus;
 use super::{CauseKind, DRIFT_MAX, HealthCause, Rules, Vitals, first};
 
 /// Which rules have not been evaluated recently, and what holds up all of them.
-pub fn freshness(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
+pub fn freshness(rules: &Rules, vitals: &Vitals<'_>) -> Vec<HealthCause> {
     let Vitals { drift, now, .. } = *vitals;
     let mut causes = Vec::new();
     if drift > DRIFT_MAX {
@@ -18,7 +18,7 @@ pub fn freshness(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
     causes.extend(vitals.apart.iter().cloned());
     if let Some(since) = vitals.progress.refused_since() {
         let message = format!("the store has refused every commit since {since}; see the log for the reason");
-        causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreRefuses, message) });
+        causes.push(HealthCause { since: Some(since), ..HealthCause::new(CauseKind::StoreRefuses, message) });
     }
     let enabled = rules.iter().filter(|rule| rule.enabled);
     causes.extend(first(enabled.filter_map(|rule| not_fresh(rule, now))));
@@ -36,6 +36,6 @@ fn not_fresh(rule: &RuleStatus, now: Timestamp) -> Option<HealthCause> {
         let age = Duration::from_secs(now.since(rule.cursor).millis() / 1_000);
         let cause = failure.unwrap_or("no run has finished");
         let message = format!("rule `{}` has been evaluated only up to {age} ago: {cause}", rule.name);
-        Cause::of_rule(CauseKind::Late, rule, rule.window_due, message)
+        HealthCause::of_rule(CauseKind::Late, rule, rule.window_due, message)
     })
 }

@@ -54,12 +54,12 @@ impl Progress {
 }
 
 /// What keeps the host from making progress; empty where a restart would not help.
-pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
+pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let mut causes = Vec::new();
     if let Some(since) = progress.commit_since.filter(|&since| now.since(since) > COMMIT_MAX) {
         let message = format!("the store has not finished the commit that began at {since}");
-        causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreStalled, message) });
+        causes.push(HealthCause { since: Some(since), ..HealthCause::new(CauseKind::StoreStalled, message) });
     }
     // While the clocks disagree no run starts, and while the store refuses commits none is committed. Neither is a
     // stall of this host.
@@ -71,7 +71,7 @@ pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
 }
 
 /// A run that exceeds its deadline, or a rule that is due but has not started although its cluster has capacity.
-fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<Cause> {
+fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let longest = rule.deadline + MARGIN;
     if let Some(run) = &rule.running {
@@ -91,7 +91,7 @@ fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<
     let since = [Some(due), ended, failed, Some(progress.free_since)].into_iter().flatten().max()?;
     (now.since(since) > longest).then(|| {
         let message = format!("rule `{}` has been due since {since} and has not started", rule.name);
-        Cause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
+        HealthCause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
     })
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Outbox {
     arrived: BTreeSet<Lane>,
     /// Lanes that held messages when they were taken over: whether anything was delivered before is unknown.
     inherited: BTreeSet<Lane>,
+    /// The newest dead letters, oldest first.
+    dead_letters: VecDeque<IntentRecord>,
     /// Whether the set of destinations is known.
     configured: bool,
 }

@@ -116,6 +116,9 @@ pub struct NotifierSnapshot {
     pub commands: CommandLog,
 }
 
+/// How many dead letters a takeover reads.
+pub const DEAD_LETTERS_MAX: usize = 100;
+
 /// The whole content of a store, found by a single host that owns everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Holdings {

@@ -53,7 +53,7 @@ pub enum OpenError {
     #[error("the store `{}` is read-only: give the host's user write access to it", store.display())]
     ReadOnly { store: PathBuf },
     #[error("the store `{}` is full: free space on its volume, or move it to a larger one", store.display())]
-    Full { store: PathBuf, source: Cause },
+    Full { store: PathBuf, source: BoxedError },
     #[error("the store `{0}` is an empty file, not a store: restore a backup, or remove it \
              to start over (rules then start from now, and open episodes are forgotten)", store.display())]
     Empty { store: PathBuf },
@@ -74,7 +74,7 @@ pub enum OpenError {
     Missing { store: PathBuf },
     #[error("the store `{}` is locked by another program: end the program that holds a transaction on it",
             store.display())]
-    Busy { store: PathBuf, source: Cause },
+    Busy { store: PathBuf, source: BoxedError },
     #[error("the volume of the store `{}` cannot hold a write-ahead log (journal mode `{mode}`): put it on a \
              local file system", store.display())]
     NoLog { store: PathBuf, mode: String },
