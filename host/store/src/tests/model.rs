@@ -1,5 +1,6 @@
 //! Random operations on a file and in memory: outcomes and contents are the same.
 mod draw; // random operations
+mod read; // everything that a reader sees
 
 use std::collections::BTreeMap;
 
