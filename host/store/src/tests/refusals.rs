@@ -86,15 +86,15 @@ fn a_place_where_nothing_can_be_written() {
     fs::write(&path, "a file in the way").unwrap();
     assert_eq!(
         refusal(folder.path(), Sqlite::open(&path.join("store.db"))),
-        "cannot write `DIR/store.db`, which the store `DIR/store.db/store.db` needs: let the host's user write in \
-         that directory"
+        "cannot write `DIR/store.db`, which the store `DIR/store.db/store.db` needs: give the host's user write \
+         access to that directory"
     );
     // Nobody can create files here, not even the superuser.
     let error = Sqlite::open(Path::new("/proc/store.db")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot write `/proc/store.db.lock`, which the store `/proc/store.db` needs: let the host's user write in \
-         that directory"
+        "cannot write `/proc/store.db.lock`, which the store `/proc/store.db` needs: give the host's user write \
+         access to that directory"
     );
 }
 
