@@ -1,6 +1,7 @@
 //! Queued messages and the outcome of their deliveries. Delivery is first in, first out per episode and destination,
 //! and per rule and labels for events, which have no episode; messages queued together are sent in their order. A
 //! destination never has more concurrent deliveries than it allows, and none waits for another.
+mod destination_queue; // the messages to one destination
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use crate::reason::DeliveryReason;
 use crate::record::{DEAD_LETTERS_MAX, Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
 use crate::text::Text;
+use destination_queue::DestinationQueue;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -55,20 +57,6 @@ enum Stage {
     Sending,
 }
 
-#[derive(Debug, Default)]
-struct DestinationQueue {
-    /// `None`: the destination is not configured (any more), and its messages wait until their deadline.
-    spec: Option<DestinationSpec>,
-    /// Its last known deadline.
-    deadline: Option<Duration>,
-    /// The first message of each lane, by due time, then by age.
-    ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
-    /// Messages claimed or being sent.
-    busy: usize,
-    /// When its newest message was queued.
-    newest: Option<Timestamp>,
-}
-
 /// The outcome of an attempt, for the commit that records it.
 #[derive(Debug)]
 pub(crate) struct Settled {
@@ -84,9 +72,6 @@ pub(crate) enum Claim {
     /// Its deadline has passed.
     Dead(Settled),
 }
-
-/// For messages to a destination of which only the name is known.
-const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
 
 impl Outbox {
     /// Takes over what the store holds. A claim found there may have been sent: it is sent again and flagged.
@@ -460,25 +445,6 @@ impl Outbox {
             let queue = self.queues.entry(lane.1.clone()).or_default();
             queue.ready.insert((due, record.created_at, id.clone()));
         }
-    }
-}
-
-impl DestinationQueue {
-    /// For a missing destination: the message that expires first, and when.
-    fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
-        let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
-        self.ready.iter().map(|(_, created_at, id)| (*created_at + deadline, id)).min()
-    }
-
-    fn room(&self) -> usize {
-        self.spec.as_ref().map_or(0, |spec| spec.concurrency.max(1).saturating_sub(self.busy))
-    }
-
-    fn due(&self, now: Timestamp) -> Option<IntentId> {
-        if self.room() == 0 {
-            return None;
-        }
-        self.ready.first().filter(|(due, _, _)| *due <= now).map(|(_, _, id)| id.clone())
     }
 }
 
