@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 use watchbell_contract::{Duration, Timestamp};
-use watchbell_elastic::{Cause, Cluster, TIME_STEP};
+use watchbell_elastic::{Cluster, ErrorKind, TIME_STEP};
 use watchbell_pipeline::health;
 
 use crate::chain;
@@ -132,10 +132,10 @@ pub(crate) async fn compare(cluster: &Cluster, clock: &Clock) -> Comparison {
     match answer {
         Ok(server) => judge(sent, server, got),
         Err(error) => match error.cause {
-            Cause::Denied { .. }
-            | Cause::Refused { .. }
-            | Cause::Malformed { .. }
-            | Cause::NotJson { .. } => Comparison::Untold(chain(&error)),
+            ErrorKind::Denied { .. }
+            | ErrorKind::Refused { .. }
+            | ErrorKind::Malformed { .. }
+            | ErrorKind::NotJson { .. } => Comparison::Untold(chain(&error)),
             _ => Comparison::Silent,
         },
     }

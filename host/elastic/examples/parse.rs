@@ -2,7 +2,7 @@
 use std::{hint::black_box, time::Instant};
 
 use serde_json::json;
-use watchbell_elastic::{FieldPlan, Kind, parse_hits};
+use watchbell_elastic::{ColumnKind, FieldPlan, parse_hits};
 
 const HITS: usize = 10_000;
 const ROUNDS: usize = 15;
@@ -18,7 +18,7 @@ fn main() {
     let answer = json!({ "took": 12, "timed_out": false, "_shards": { "total": 1, "successful": 1, "skipped": 0, "failed": 0 },
         "hits": { "max_score": null, "hits": hits } })
     .to_string();
-    let plan = FieldPlan::of(&[("host.name", Kind::Words)]);
+    let plan = FieldPlan::of(&[("host.name", ColumnKind::Words)]);
     println!("{HITS} hits, {} bytes", answer.len());
     measure("columns", answer.len(), || parse_hits(answer.as_bytes(), &plan).expect("an answer").rows.len());
     measure("serde_json::Value", answer.len(), || {

@@ -10,7 +10,7 @@ use watchbell_gate::{
 };
 
 use crate::{
-    error::{AskError, Cause},
+    error::{AskError, ErrorKind},
     session::Session,
     transport::Request,
 };
@@ -41,7 +41,7 @@ pub(crate) async fn write_settings(
     session: &Session,
     change: &Change,
     deadline: Instant,
-) -> Result<bool, Cause> {
+) -> Result<bool, ErrorKind> {
     let body = Some(Bytes::from(change.body()));
     let path = "/_cluster/settings".into();
     let request = Request { method: Method::Put, path, body, repeatable: true, deadline };
@@ -51,7 +51,7 @@ pub(crate) async fn write_settings(
 
 /// Why the facts are missing.
 pub(crate) enum FactsFault {
-    Ask(Cause),
+    Ask(ErrorKind),
     Unreadable(Unreadable),
 }
 
@@ -91,7 +91,7 @@ async fn explained(session: &Session, group: &Group, deadline: Instant) -> Expla
             Err(fault) => Explained::Failed(fault.to_string()),
         },
         // The index was deleted meanwhile, or the replica is no longer wanted.
-        Err(cause @ (Cause::NoIndex { .. } | Cause::Refused { status: 400 | 404, .. })) => {
+        Err(cause @ (ErrorKind::NoIndex { .. } | ErrorKind::Refused { status: 400 | 404, .. })) => {
             Explained::Gone(cause.to_string())
         }
         Err(cause) => Explained::Failed(cause.to_string()),
@@ -103,12 +103,12 @@ impl AdminError {
     pub fn trouble(&self) -> Trouble {
         let kind = match self {
             Self::Ask(error) => match &error.cause {
-                Cause::Connect { .. } => TroubleKind::Unreachable,
-                Cause::Denied { .. }
-                | Cause::NotJson { .. }
-                | Cause::Malformed { .. }
-                | Cause::NoIndex { .. } => TroubleKind::Lasting,
-                Cause::Refused { status, .. }
+                ErrorKind::Connect { .. } => TroubleKind::Unreachable,
+                ErrorKind::Denied { .. }
+                | ErrorKind::NotJson { .. }
+                | ErrorKind::Malformed { .. }
+                | ErrorKind::NoIndex { .. } => TroubleKind::Lasting,
+                ErrorKind::Refused { status, .. }
                     if (400..500).contains(status) && !matches!(status, 408 | 429) =>
                 {
                     TroubleKind::Lasting

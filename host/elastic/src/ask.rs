@@ -7,7 +7,7 @@ use watchbell_contract::{Ask, Question};
 use crate::{
     buckets::{BucketsCursor, MergedCursor},
     cluster_state,
-    error::Cause,
+    error::ErrorKind,
     mapping_cache::MappingCache,
     pages::Pages,
     paging::{HitsCursor, Paging},
@@ -26,7 +26,7 @@ pub(crate) async fn ask(
     target: &Target,
     question: &Question,
     deadline: Instant,
-) -> Result<Pages, Cause> {
+) -> Result<Pages, ErrorKind> {
     let session = &mappings.session;
     if let Ask::Cluster(what) = &question.ask {
         return Ok(Pages::ready(Some(cluster_state::ask(session, *what, question.over, deadline).await?)));

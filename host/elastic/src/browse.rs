@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use watchbell_contract::Range;
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping_cache::MappingCache,
     query::{self, Narrow},
     session::{Session, total},
@@ -19,7 +19,7 @@ pub(crate) async fn documents(
     from: u32,
     size: u32,
     deadline: Instant,
-) -> Result<(Vec<Value>, u64), Cause> {
+) -> Result<(Vec<Value>, u64), ErrorKind> {
     let time = target.time_field.as_str();
     let Some(mapping) = mappings.mapping_of_data(target, &[time], deadline).await? else {
         return Ok((Vec::new(), 0));
@@ -43,15 +43,15 @@ pub(crate) async fn count_without_filter(
     target: &Target,
     over: Range,
     deadline: Instant,
-) -> Result<u64, Cause> {
+) -> Result<u64, ErrorKind> {
     let body = json!({
         "size": 0,
         "track_total_hits": true,
         "query": query::query(vec![query::range(&target.time_field, over)], &[]),
     });
-    let answer = session.search(target, &body, deadline).await.map_err(Cause::of_the_host)?;
+    let answer = session.search(target, &body, deadline).await.map_err(ErrorKind::of_the_host)?;
     if answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0) && !target.ignore_unavailable {
-        return Err(Cause::NoIndex { reason: String::new() });
+        return Err(ErrorKind::NoIndex { reason: String::new() });
     }
     total(&answer)
 }

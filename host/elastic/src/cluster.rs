@@ -10,7 +10,7 @@ use crate::{
     ask, browse, clock,
     config::{ClusterConfig, ConfigError},
     documents::{self, Document, Written},
-    error::{AskError, Cause},
+    error::{AskError, ErrorKind},
     evidence::{self, EvidenceAsk, EvidenceDocs, EvidenceFields},
     inspect::{self, Inspection},
     mapping_cache::MappingCache,
@@ -53,7 +53,7 @@ impl Cluster {
     /// The server's time to the second: it is within the second that begins with the returned time.
     ///
     /// # Errors
-    /// As `ask`; `Cause::Denied` if the user may not ask.
+    /// As `ask`; `ErrorKind::Denied` if the user may not ask.
     pub async fn time(&self, deadline: Instant) -> Result<Timestamp, AskError> {
         clock::time(&self.session, deadline).await.map_err(|cause| AskError::of_cluster(self.name(), cause))
     }
@@ -159,7 +159,7 @@ impl Cluster {
     /// Creates one document, with the retries of a search. Retrying creates no second document of the same id.
     ///
     /// # Errors
-    /// As `ask`, and `Cause::Document` for a document that no cluster would accept.
+    /// As `ask`, and `ErrorKind::Document` for a document that no cluster would accept.
     pub async fn create(&self, document: &Document, deadline: Instant) -> Result<Written, AskError> {
         let created = documents::create(&self.session, document, deadline).await;
         created.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
@@ -210,11 +210,11 @@ impl Cluster {
         }
     }
 
-    fn admin_error(&self, cause: Cause) -> AdminError {
+    fn admin_error(&self, cause: ErrorKind) -> AdminError {
         AskError::of_cluster(self.name(), cause.of_the_host()).into()
     }
 
-    fn error(&self, target: &Target, cause: Cause) -> AskError {
+    fn error(&self, target: &Target, cause: ErrorKind) -> AskError {
         AskError::new(self.name(), target, cause)
     }
 }

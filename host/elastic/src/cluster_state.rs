@@ -4,14 +4,14 @@ use tokio::time::Instant;
 use watchbell_contract::{ClusterView, Range, Rows};
 use watchbell_views::{DISKS, HEALTH, PENDING_TASKS, UNASSIGNED_SHARDS};
 
-use crate::{error::Cause, gate, session::Session, value_column::column};
+use crate::{error::ErrorKind, gate, session::Session, value_column::column};
 
 pub(crate) async fn ask(
     session: &Session,
     view: ClusterView,
     over: Range,
     deadline: Instant,
-) -> Result<Rows, Cause> {
+) -> Result<Rows, ErrorKind> {
     let path = match view {
         ClusterView::Health => "/_cluster/health",
         ClusterView::UnassignedShards => {
@@ -24,7 +24,7 @@ pub(crate) async fn ask(
         // Made from several endpoints, and judged.
         ClusterView::Gate => return gate::ask(session, over, deadline).await,
     };
-    let get = async |path: &str| session.get(path, deadline).await.map_err(Cause::of_the_host);
+    let get = async |path: &str| session.get(path, deadline).await.map_err(ErrorKind::of_the_host);
     let answer = get(path).await?;
     if view == ClusterView::Disks {
         all_nodes(&answer, &get("/_cluster/health").await?)?;
@@ -33,34 +33,36 @@ pub(crate) async fn ask(
 }
 
 /// A node that does not answer is silently left out of the list of disks.
-fn all_nodes(disks: &Value, health: &Value) -> Result<(), Cause> {
+fn all_nodes(disks: &Value, health: &Value) -> Result<(), ErrorKind> {
     let expected = health.get("number_of_data_nodes").and_then(Value::as_u64).unwrap_or(0);
     let nodes = disks.as_array().into_iter().flatten();
     let told = nodes.filter(|row| row.get("node").is_some_and(|node| node != "UNASSIGNED")).count() as u64;
     match expected.saturating_sub(told) {
         0 => Ok(()),
-        silent => {
-            Err(Cause::PartialView { reason: format!("{silent} of {expected} data nodes did not answer") })
-        }
+        silent => Err(ErrorKind::PartialView {
+            reason: format!("{silent} of {expected} data nodes did not answer"),
+        }),
     }
 }
 
-fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, Cause> {
+fn rows(view: ClusterView, mut answer: Value, over: Range) -> Result<Rows, ErrorKind> {
     if answer.get("timed_out").is_some_and(|timed_out| timed_out == true) {
-        return Err(Cause::PartialView { reason: "the request timed out on the server".into() });
+        return Err(ErrorKind::PartialView { reason: "the request timed out on the server".into() });
     }
     let list = |value: Option<&mut Value>| match value.map(Value::take) {
         Some(Value::Array(list)) => Ok(list),
-        _ => Err(Cause::Malformed { reason: "no list in the response".into() }),
+        _ => Err(ErrorKind::Malformed { reason: "no list in the response".into() }),
     };
     let (fields, mut found): (&[&str], Vec<Value>) = match view {
         ClusterView::Health if answer.get("status").is_some_and(Value::is_string) => (&HEALTH, vec![answer]),
-        ClusterView::Health => return Err(Cause::Malformed { reason: "no `status` in the response".into() }),
+        ClusterView::Health => {
+            return Err(ErrorKind::Malformed { reason: "no `status` in the response".into() });
+        }
         ClusterView::UnassignedShards => (&UNASSIGNED_SHARDS, list(Some(&mut answer))?),
         ClusterView::PendingTasks => (&PENDING_TASKS, list(answer.get_mut("tasks"))?),
         ClusterView::Disks => (&DISKS, list(Some(&mut answer))?),
         ClusterView::Gate => {
-            return Err(Cause::Malformed { reason: "the view `gate` is not a single response".into() });
+            return Err(ErrorKind::Malformed { reason: "the view `gate` is not a single response".into() });
         }
     };
     if view == ClusterView::UnassignedShards {

@@ -4,7 +4,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use watchbell_contract::{Column, Dictionary, Timestamp, Values};
 use watchbell_values::Precision;
 
-use crate::plan::Kind;
+use crate::plan::ColumnKind;
 
 /// One field's values while a page is read. Push a row's values between `begin` and `end`.
 #[derive(Debug)]
@@ -56,13 +56,13 @@ pub(crate) struct Misfit(pub(crate) &'static str);
 pub(crate) type Misfits = Cell<Option<(usize, Misfit)>>;
 
 impl ColumnBuilder {
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: ColumnKind) -> Self {
         let values = match kind {
-            Kind::Integers => Slots::Integers(vec![]),
-            Kind::Numbers => Slots::Numbers(vec![]),
-            Kind::Rounded(precision) => Slots::Rounded { values: vec![], precision, last: (0.0, 0.0) },
-            Kind::Booleans => Slots::Booleans(vec![]),
-            Kind::Words => Slots::Words { codes: vec![], words: Words::default() },
+            ColumnKind::Integers => Slots::Integers(vec![]),
+            ColumnKind::Numbers => Slots::Numbers(vec![]),
+            ColumnKind::Rounded(precision) => Slots::Rounded { values: vec![], precision, last: (0.0, 0.0) },
+            ColumnKind::Booleans => Slots::Booleans(vec![]),
+            ColumnKind::Words => Slots::Words { codes: vec![], words: Words::default() },
         };
         Self { rows: 0, values, present: vec![], offsets: vec![] }
     }
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn gaps_then_arrays_keep_every_row_in_its_place() {
-        let mut column = ColumnBuilder::new(Kind::Integers);
+        let mut column = ColumnBuilder::new(ColumnKind::Integers);
         for row in [&[1][..], &[], &[2], &[3, 4], &[], &[5]] {
             let start = column.begin();
             row.iter().for_each(|&value| column.integer(value).unwrap());
@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_in_the_precision_of_their_field() {
-        let mut column = ColumnBuilder::new(Kind::Rounded(Precision::Single));
+        let mut column = ColumnBuilder::new(ColumnKind::Rounded(Precision::Single));
         let start = column.begin();
         column.number(0.10000000149011612).unwrap();
         column.number(0.10000000149011612).unwrap();
@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_ninth_row_without_a_value_has_its_own_byte() {
-        let mut column = ColumnBuilder::new(Kind::Words);
+        let mut column = ColumnBuilder::new(ColumnKind::Words);
         for _ in 0..8 {
             let start = column.begin();
             column.text("a").unwrap();

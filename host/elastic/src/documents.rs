@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{error::Cause, refusal, session::Session, transport::Request};
+use crate::{error::ErrorKind, refusal, session::Session, transport::Request};
 
 /// Bytes of one document as JSON. Servers accept 100 MB per request, and hold it in memory several times.
 const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -43,7 +43,7 @@ pub(crate) async fn create(
     session: &Session,
     document: &Document,
     deadline: Instant,
-) -> Result<Written, Cause> {
+) -> Result<Written, ErrorKind> {
     let body = Some(Bytes::from(checked(document)?));
     let path = CreateParts::IndexId(&document.index, &document.id).url().into_owned();
     let request = Request { method: Method::Put, path, body, repeatable: true, deadline };
@@ -58,8 +58,8 @@ pub(crate) async fn bulk(
     session: &Session,
     documents: &[Document],
     deadline: Instant,
-) -> Vec<Result<Written, Cause>> {
-    let mut results: Vec<Option<Result<Written, Cause>>> = vec![None; documents.len()];
+) -> Vec<Result<Written, ErrorKind>> {
+    let mut results: Vec<Option<Result<Written, ErrorKind>>> = vec![None; documents.len()];
     let mut lines = vec![];
     for (place, document) in documents.iter().enumerate() {
         match checked(document) {
@@ -72,7 +72,7 @@ pub(crate) async fn bulk(
         match send(session, &mut batch, &mut results, deadline).await {
             Ok(()) => {}
             // A proxy may accept less than the cluster does.
-            Err(Cause::ServerLimit { .. }) if batch.len() > 1 => {
+            Err(ErrorKind::ServerLimit { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 batches.push_front(rest);
                 batches.push_front(batch);
@@ -80,7 +80,7 @@ pub(crate) async fn bulk(
             Err(cause) => batch.iter().for_each(|line| results[line.place] = Some(Err(cause.clone()))),
         }
     }
-    let unsaid = || Err(Cause::Malformed { reason: "no result for a document".into() });
+    let unsaid = || Err(ErrorKind::Malformed { reason: "no result for a document".into() });
     results.into_iter().map(|result| result.unwrap_or_else(unsaid)).collect()
 }
 
@@ -109,9 +109,9 @@ struct Item {
 async fn send(
     session: &Session,
     batch: &mut Vec<Line>,
-    results: &mut [Option<Result<Written, Cause>>],
+    results: &mut [Option<Result<Written, ErrorKind>>],
     deadline: Instant,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorKind> {
     let mut attempts = 0;
     loop {
         let body = batch.iter().map(|line| line.text.as_str()).collect::<String>();
@@ -124,7 +124,7 @@ async fn send(
         let mut again = vec![];
         for (line, item) in std::mem::take(batch).into_iter().zip(items) {
             let result = item.result();
-            if let Err(cause @ Cause::Unavailable { .. }) = &result {
+            if let Err(cause @ ErrorKind::Unavailable { .. }) = &result {
                 busy = Some(cause.clone());
                 again.push(line);
             } else {
@@ -138,15 +138,15 @@ async fn send(
         }
         let until = Instant::now() + session.backoff(attempts);
         if until >= deadline {
-            return Err(Cause::Deadline { last: Some(Box::new(cause)) });
+            return Err(ErrorKind::Deadline { last: Some(Box::new(cause)) });
         }
         attempts += 1;
         sleep_until(until).await;
     }
 }
 
-fn items(answer: &[u8], asked: usize) -> Result<Vec<Item>, Cause> {
-    let malformed = |reason: String| Cause::Malformed { reason };
+fn items(answer: &[u8], asked: usize) -> Result<Vec<Item>, ErrorKind> {
+    let malformed = |reason: String| ErrorKind::Malformed { reason };
     let Answer { items } = serde_json::from_slice(answer).map_err(|error| malformed(error.to_string()))?;
     if items.len() != asked {
         return Err(malformed(format!("{} results for {asked} documents", items.len())));
@@ -159,7 +159,7 @@ fn items(answer: &[u8], asked: usize) -> Result<Vec<Item>, Cause> {
 }
 
 impl Item {
-    fn result(&self) -> Result<Written, Cause> {
+    fn result(&self) -> Result<Written, ErrorKind> {
         let Self { status, error } = self;
         if (200..300).contains(status) {
             return Ok(Written::Created);
@@ -169,9 +169,9 @@ impl Item {
 }
 
 /// Separates an existing document from a refusal.
-fn existing(cause: Cause) -> Result<Written, Cause> {
+fn existing(cause: ErrorKind) -> Result<Written, ErrorKind> {
     match cause {
-        Cause::Refused { status: 409, kind, .. } if kind == "version_conflict_engine_exception" => {
+        ErrorKind::Refused { status: 409, kind, .. } if kind == "version_conflict_engine_exception" => {
             Ok(Written::Exists)
         }
         cause => Err(cause),
@@ -182,9 +182,9 @@ fn existing(cause: Cause) -> Result<Written, Cause> {
 ///
 /// # Errors
 /// `Document`: no server would accept it, and some would reject the whole request.
-fn checked(document: &Document) -> Result<String, Cause> {
+fn checked(document: &Document) -> Result<String, ErrorKind> {
     let Document { index, id, source } = document;
-    let refuse = |reason: String| Err(Cause::Document { reason });
+    let refuse = |reason: String| Err(ErrorKind::Document { reason });
     if index.is_empty() {
         return refuse("it names no index".into());
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{error::Cause, refusal};
+use crate::{error::ErrorKind, refusal};
 
 /// The parts of a search response that show whether it is complete.
 #[derive(Debug, Default, Deserialize)]
@@ -50,9 +50,9 @@ impl Envelope {
     ///
     /// # Errors
     /// As `check`, and if `body` is not a search response.
-    pub(crate) fn of(body: &[u8]) -> Result<Self, Cause> {
-        let envelope: Self =
-            serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
+    pub(crate) fn of(body: &[u8]) -> Result<Self, ErrorKind> {
+        let envelope: Self = serde_json::from_slice(body)
+            .map_err(|error| ErrorKind::Malformed { reason: error.to_string() })?;
         envelope.check()?;
         Ok(envelope)
     }
@@ -60,13 +60,13 @@ impl Envelope {
     /// # Errors
     /// If the response is partial: shards are missing or failed, a remote cluster was skipped or answered partially, or
     /// the search timed out on the server. Also if it does not say.
-    pub(crate) fn check(&self) -> Result<(), Cause> {
+    pub(crate) fn check(&self) -> Result<(), ErrorKind> {
         let Some(shards) = &self.shards else {
-            return Err(Cause::Malformed { reason: "no `_shards` in the response".into() });
+            return Err(ErrorKind::Malformed { reason: "no `_shards` in the response".into() });
         };
         shards.check()?;
         self.clusters.check()?;
-        if self.timed_out { Err(Cause::ServerTimedOut) } else { Ok(()) }
+        if self.timed_out { Err(ErrorKind::ServerTimedOut) } else { Ok(()) }
     }
 
     /// Whether the requested names and patterns match no index.
@@ -76,18 +76,18 @@ impl Envelope {
 }
 
 impl Shards {
-    fn check(&self) -> Result<(), Cause> {
+    fn check(&self) -> Result<(), ErrorKind> {
         let Self { total, successful, failed, failures } = self;
         if *failed > 0 {
             let reason = failures.first().map_or_else(|| "the server gave no reason".into(), told);
             if reason.contains("too_many_buckets") {
-                return Err(Cause::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
+                return Err(ErrorKind::ServerLimit { kind: "too_many_buckets_exception".into(), reason });
             }
-            return Err(Cause::PartialShards { failed: *failed, total: *total, reason });
+            return Err(ErrorKind::PartialShards { failed: *failed, total: *total, reason });
         }
         match successful.map(|successful| total.saturating_sub(successful)) {
             None | Some(0) => Ok(()),
-            Some(missing) => Err(Cause::MissingShards { reason: format!("{missing} of {total}") }),
+            Some(missing) => Err(ErrorKind::MissingShards { reason: format!("{missing} of {total}") }),
         }
     }
 }
@@ -102,13 +102,13 @@ fn told(failure: &Value) -> String {
 }
 
 impl Clusters {
-    fn check(self) -> Result<(), Cause> {
+    fn check(self) -> Result<(), ErrorKind> {
         let Self { total, successful, skipped, partial, failed, running } = self;
         let told = skipped.saturating_add(partial).saturating_add(failed).saturating_add(running);
         let silent = successful.map_or(0, |successful| total.saturating_sub(successful));
         match told.max(silent) {
             0 => Ok(()),
-            skipped => Err(Cause::SkippedClusters { skipped, total }),
+            skipped => Err(ErrorKind::SkippedClusters { skipped, total }),
         }
     }
 }

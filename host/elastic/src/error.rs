@@ -10,7 +10,7 @@ pub struct AskError {
     /// Empty if the request names no index.
     pub index: String,
     pub cluster: String,
-    pub cause: Cause,
+    pub cause: ErrorKind,
 }
 
 /// How the pipeline recovers from a failure.
@@ -28,7 +28,7 @@ pub enum Class {
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum ErrorKind {
     #[error("cannot connect to {node}: {reason}")]
     Connect { node: String, reason: String },
     #[error("the connection to {node} broke before the answer was complete: {reason}")]
@@ -36,7 +36,7 @@ pub enum Cause {
     #[error("{node} did not answer within {millis} ms")]
     Timeout { node: String, millis: u128 },
     #[error("the run's deadline has passed{}", after(.last))]
-    Deadline { last: Option<Box<Cause>> },
+    Deadline { last: Option<Box<ErrorKind>> },
     #[error("all {concurrency} concurrent requests to the cluster were in use until the run's deadline")]
     Busy { concurrency: usize },
     #[error("access denied ({status}): {reason}")]
@@ -85,15 +85,15 @@ pub enum Cause {
 }
 
 impl AskError {
-    pub(crate) fn new(cluster: &str, target: &Target, cause: Cause) -> Self {
+    pub(crate) fn new(cluster: &str, target: &Target, cause: ErrorKind) -> Self {
         Self { rule: target.rule.clone(), index: target.index(), cluster: cluster.into(), cause }
     }
 
-    pub(crate) fn of_cluster(cluster: &str, cause: Cause) -> Self {
+    pub(crate) fn of_cluster(cluster: &str, cause: ErrorKind) -> Self {
         Self { rule: String::new(), index: String::new(), cluster: cluster.into(), cause }
     }
 
-    pub(crate) fn of_index(cluster: &str, index: &str, cause: Cause) -> Self {
+    pub(crate) fn of_index(cluster: &str, index: &str, cause: ErrorKind) -> Self {
         Self { index: index.into(), ..Self::of_cluster(cluster, cause) }
     }
 
@@ -103,11 +103,11 @@ impl AskError {
 
     /// Whether the mappings changed meanwhile: discard the answer and ask again at once.
     pub fn is_outdated(&self) -> bool {
-        self.cause == Cause::FieldsChanged
+        self.cause == ErrorKind::FieldsChanged
     }
 }
 
-impl Cause {
+impl ErrorKind {
     pub fn class(&self) -> Class {
         match self {
             Self::ServerLimit { .. } | Self::PageTooLarge { .. } => Class::TooLarge,
@@ -145,7 +145,7 @@ impl fmt::Display for AskError {
 /// `Display` includes the cause, so there is no `source`.
 impl std::error::Error for AskError {}
 
-fn after(last: &Option<Box<Cause>>) -> String {
+fn after(last: &Option<Box<ErrorKind>>) -> String {
     last.as_ref().map(|last| format!("; last attempt: {last}")).unwrap_or_default()
 }
 

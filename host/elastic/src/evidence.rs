@@ -11,7 +11,7 @@ use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
 
 use crate::{
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     mapping::Mapping,
     mapping_cache::MappingCache,
     paths::search_path,
@@ -102,7 +102,7 @@ pub(crate) async fn newest(
     ask: EvidenceAsk<'_>,
     fields: EvidenceFields<'_>,
     deadline: Instant,
-) -> Result<EvidenceDocs, Cause> {
+) -> Result<EvidenceDocs, ErrorKind> {
     let Evidence { over, only, filter, .. } = ask.evidence;
     let narrow = Narrow { over: *over, only, filter: filter.as_deref() };
     let size = ask.count.min(DOCS_MAX) as usize;
@@ -117,7 +117,7 @@ pub(crate) async fn named(
     asks: &[EvidenceAsk<'_>],
     fields: EvidenceFields<'_>,
     deadline: Instant,
-) -> Result<Vec<EvidenceDocs>, Cause> {
+) -> Result<Vec<EvidenceDocs>, ErrorKind> {
     let all = |field: &str| -> BTreeSet<&String> {
         asks.iter().flat_map(|ask| values(ask.evidence, field)).collect()
     };
@@ -223,7 +223,7 @@ async fn search(
     size: usize,
     fields: EvidenceFields<'_>,
     deadline: Instant,
-) -> Result<bytes::Bytes, Cause> {
+) -> Result<bytes::Bytes, ErrorKind> {
     let only = narrow.only.iter().map(|any_of| any_of.field.as_str());
     let named = fields.named.into_iter().flatten().map(String::as_str);
     let known: Vec<&str> = std::iter::once(target.time_field.as_str()).chain(only).chain(named).collect();
@@ -248,13 +248,13 @@ async fn search(
     Ok(body)
 }
 
-fn parse(body: &[u8]) -> Result<Hits<'_>, Cause> {
+fn parse(body: &[u8]) -> Result<Hits<'_>, ErrorKind> {
     let answer: Answer<'_> =
-        serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
+        serde_json::from_slice(body).map_err(|error| ErrorKind::Malformed { reason: error.to_string() })?;
     Ok(answer.hits)
 }
 
-fn read(body: &[u8]) -> Result<EvidenceDocs, Cause> {
+fn read(body: &[u8]) -> Result<EvidenceDocs, ErrorKind> {
     let Hits { total, hits } = parse(body)?;
     // A number on servers before 7.0.
     let found = total.get("value").unwrap_or(&total).as_u64().unwrap_or(hits.len() as u64);

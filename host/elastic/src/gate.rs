@@ -6,7 +6,7 @@ use watchbell_gate::{Allowed, Explained, Facts, Finding, Group, Judged, Own, Sta
 
 use crate::{
     admin::{self, FactsFault},
-    error::Cause,
+    error::ErrorKind,
     session::Session,
     value_column::column,
 };
@@ -15,13 +15,13 @@ use crate::{
 /// the standing `unknown`.
 const EXPLAINED_MAX: usize = 1_000;
 
-pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, Cause> {
+pub(crate) async fn ask(session: &Session, over: Range, deadline: Instant) -> Result<Rows, ErrorKind> {
     let facts = admin::facts(session, deadline).await.map_err(|fault| match fault {
         FactsFault::Ask(cause) => cause.of_the_host(),
-        FactsFault::Unreadable(fault) => Cause::Malformed { reason: fault.to_string() },
+        FactsFault::Unreadable(fault) => ErrorKind::Malformed { reason: fault.to_string() },
     })?;
     if let Some(doubt) = facts.doubts.first() {
-        return Err(Cause::PartialView { reason: doubt.clone() });
+        return Err(ErrorKind::PartialView { reason: doubt.clone() });
     }
     let groups = facts.unassigned();
     let asked = &groups[..groups.len().min(EXPLAINED_MAX)];

@@ -10,9 +10,9 @@ use watchbell_contract::Rows;
 use crate::{
     columns::{ColumnBuilder, Misfit, Misfits},
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     page::PageBuilder,
-    plan::{FieldPlan, Source},
+    plan::{FieldPlan, ValueSource},
 };
 
 /// One response. Rows of one instant are ordered by (`_index`, `_id`).
@@ -33,7 +33,7 @@ pub struct PageFault(pub String);
 pub fn parse_hits(bytes: &[u8], plan: &FieldPlan) -> Result<HitsPage, PageFault> {
     let mut builder = PageBuilder::new(plan);
     read(bytes, plan, &mut builder).map_err(|cause| match cause {
-        Cause::Malformed { reason } | Cause::Misfit { reason } => PageFault(reason),
+        ErrorKind::Malformed { reason } | ErrorKind::Misfit { reason } => PageFault(reason),
         other => PageFault(other.to_string()),
     })?;
     builder.settle_ties();
@@ -60,9 +60,13 @@ pub(crate) struct Last {
 }
 
 /// Appends the hits of `bytes` to `builder`.
-pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) -> Result<HitsAnswer, Cause> {
+pub(crate) fn read(
+    bytes: &[u8],
+    plan: &FieldPlan,
+    builder: &mut PageBuilder,
+) -> Result<HitsAnswer, ErrorKind> {
     // Validated once as a whole, which is faster than string by string.
-    let malformed = |reason: String| Cause::Malformed { reason };
+    let malformed = |reason: String| ErrorKind::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let misfit = Cell::new(None);
@@ -72,7 +76,7 @@ pub(crate) fn read(bytes: &[u8], plan: &FieldPlan, builder: &mut PageBuilder) ->
     match (misfit.get(), read) {
         (Some((column, Misfit(what))), _) => {
             let name = plan.columns.get(column).map_or("", |column| &column.name);
-            Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
+            Err(ErrorKind::Misfit { reason: format!("field `{name}`: {what}") })
         }
         (None, Err(error)) => Err(malformed(error.to_string())),
         (None, Ok(())) => Ok(answer),
@@ -241,20 +245,21 @@ struct Scratch {
 
 impl Scratch {
     fn new(plan: &FieldPlan) -> Self {
-        let at = |wanted: &dyn Fn(&Source) -> bool| -> Vec<usize> {
+        let at = |wanted: &dyn Fn(&ValueSource) -> bool| -> Vec<usize> {
             (0..plan.columns.len()).filter(|&column| wanted(&plan.columns[column].source)).collect()
         };
-        let mut own: Vec<_> = at(&|s| *s == Source::Index).into_iter().map(|column| (column, true)).collect();
-        own.extend(at(&|s| *s == Source::Id).into_iter().map(|column| (column, false)));
+        let mut own: Vec<_> =
+            at(&|s| *s == ValueSource::Index).into_iter().map(|column| (column, true)).collect();
+        own.extend(at(&|s| *s == ValueSource::Id).into_iter().map(|column| (column, false)));
         Self {
             index: String::new(),
             id: String::new(),
             matched: vec![],
-            filters: at(&|s| *s == Source::Matched),
+            filters: at(&|s| *s == ValueSource::Matched),
             own,
-            types: at(&|s| matches!(s, Source::Type(_))),
+            types: at(&|s| matches!(s, ValueSource::Type(_))),
             rounded: (0..plan.columns.len()).filter(|&at| !plan.columns[at].rounded.is_empty()).collect(),
-            nested: !at(&|s| matches!(s, Source::Nested { .. })).is_empty(),
+            nested: !at(&|s| matches!(s, ValueSource::Nested { .. })).is_empty(),
         }
     }
 }
@@ -325,7 +330,7 @@ impl<'de> Visitor<'de> for HitSeed<'_> {
             }
         }
         for &column in &scratch.types {
-            let Source::Type(types) = &plan.columns[column].source else { continue };
+            let ValueSource::Type(types) = &plan.columns[column].source else { continue };
             let is_here = |indices: &Vec<String>| types.len() == 1 || indices.contains(&scratch.index);
             match types.iter().find(|(_, indices)| is_here(indices)) {
                 Some((kind, _)) => fill(&mut builder.columns[column], |column| column.text(kind)),

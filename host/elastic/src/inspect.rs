@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use watchbell_contract::Question;
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::{Caps, Mapping, is_metadata},
     mapping_cache::MappingCache,
     paths::{encoded, ignoring, index_path},
@@ -64,7 +64,7 @@ pub(crate) async fn inspect(
     questions: &[Question],
     shown: &[&str],
     deadline: Instant,
-) -> Result<Inspection, Cause> {
+) -> Result<Inspection, ErrorKind> {
     let asked: Vec<Asked> = questions.iter().map(|question| Asked::new(target, question)).collect();
     let mut roles = vec![(target.time_field.as_str(), Role::Time)];
     roles.extend(key.iter().map(|field| (field.as_str(), Role::Key)));
@@ -127,13 +127,13 @@ async fn held(
     target: &Target,
     fields: &[&str],
     deadline: Instant,
-) -> Result<HashMap<String, Held>, Cause> {
+) -> Result<HashMap<String, Held>, ErrorKind> {
     let list = encoded(&fields.join(","));
     let index = index_path(&target.indices);
     let path = format!("{index}/_mapping/field/{list}{}", ignoring(target, '?'));
     let body = session.send(&Request::get(path, deadline)).await?;
     let answer: HashMap<String, Value> =
-        serde_json::from_slice(&body).map_err(|error| Cause::Malformed { reason: error.to_string() })?;
+        serde_json::from_slice(&body).map_err(|error| ErrorKind::Malformed { reason: error.to_string() })?;
     let mut held: HashMap<String, Held> = HashMap::new();
     for mappings in answer.values().filter_map(|index| index.get("mappings")?.as_object()) {
         for (name, field) in mappings {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use crate::error::Cause;
+use crate::error::ErrorKind;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mapping {
@@ -74,20 +74,20 @@ impl OneOrMany {
 
 impl Mapping {
     #[cfg(test)]
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Cause> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ErrorKind> {
         Self::parse_all([body])
     }
 
     /// Merges the responses of one look-up whose fields did not fit into one request.
-    pub(crate) fn parse_all<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Cause> {
+    pub(crate) fn parse_all<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, ErrorKind> {
         let (mut indices, mut named) = (BTreeSet::new(), true);
         let mut fields = BTreeMap::new();
         for body in bodies {
             let answer: Answer = serde_json::from_slice(body)
-                .map_err(|error| Cause::Malformed { reason: format!("field capabilities: {error}") })?;
+                .map_err(|error| ErrorKind::Malformed { reason: format!("field capabilities: {error}") })?;
             if answer.failed_indices > 0 {
                 let reason = format!("{} indices did not report their fields", answer.failed_indices);
-                return Err(Cause::MissingShards { reason });
+                return Err(ErrorKind::MissingShards { reason });
             }
             match answer.indices {
                 Some(names) => indices.extend(names.into_vec()),
@@ -171,7 +171,7 @@ impl Mapping {
     ///
     /// # Errors
     /// Indices differ, and the server does not say which of them has which type.
-    pub(crate) fn type_in(&self, name: &str, class: Class) -> Result<Option<(&str, bool)>, Cause> {
+    pub(crate) fn type_in(&self, name: &str, class: Class) -> Result<Option<(&str, bool)>, ErrorKind> {
         let Some(caps) = self.fields.get(name) else { return Ok(None) };
         let place = match caps.of_class.get(class.0) {
             Some(place) => *place,
@@ -203,13 +203,13 @@ impl Mapping {
     ///
     /// # Errors
     /// It is not a date in every index.
-    pub(crate) fn check_time(&self, field: &str) -> Result<bool, Cause> {
+    pub(crate) fn check_time(&self, field: &str) -> Result<bool, ErrorKind> {
         match self.field(field) {
             None => Ok(false),
             Some(caps) if caps.types.iter().all(|kind| kind == "date" || kind == "date_nanos") => Ok(true),
             Some(caps) => {
                 let problem = format!("is {}, not a date", caps.described());
-                Err(Cause::TimeField { field: field.into(), problem })
+                Err(ErrorKind::TimeField { field: field.into(), problem })
             }
         }
     }
@@ -234,8 +234,8 @@ impl Caps {
         self.types.iter().any(|kind| is_text(kind))
     }
 
-    pub(crate) fn conflict(&self, field: &str) -> Cause {
-        Cause::MappingConflict { field: field.into(), types: self.described() }
+    pub(crate) fn conflict(&self, field: &str) -> ErrorKind {
+        ErrorKind::MappingConflict { field: field.into(), types: self.described() }
     }
 
     /// One type in all indices, or in those that the server does not distinguish.

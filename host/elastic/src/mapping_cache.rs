@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
 use crate::{
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     mapping::Mapping,
     paths::{encoded, ignoring, index_path, search_path},
     session::{Session, total},
@@ -64,7 +64,7 @@ struct Look {
     began: Instant,
     ended: Instant,
     fields: BTreeSet<String>,
-    found: Result<Arc<Mapping>, Cause>,
+    found: Result<Arc<Mapping>, ErrorKind>,
 }
 
 impl Pattern {
@@ -78,10 +78,10 @@ impl Pattern {
 
     /// Why a look-up begun since `arrived` failed, unless its own deadline passed: otherwise all waiters would fail one
     /// after the other.
-    fn failed(&self, arrived: Instant) -> Option<Cause> {
+    fn failed(&self, arrived: Instant) -> Option<ErrorKind> {
         let last = lock(&self.last);
         let look = last.as_ref().filter(|look| look.began >= arrived)?;
-        look.found.as_ref().err().filter(|cause| !matches!(cause, Cause::Deadline { .. })).cloned()
+        look.found.as_ref().err().filter(|cause| !matches!(cause, ErrorKind::Deadline { .. })).cloned()
     }
 
     /// Until when no new look-up begins.
@@ -113,24 +113,24 @@ impl MappingCache {
 }
 
 /// Whether outdated field types may be the cause of a failure.
-pub(crate) fn may_explain(cause: &Cause) -> bool {
+pub(crate) fn may_explain(cause: &ErrorKind) -> bool {
     matches!(
         cause,
-        Cause::Refused { .. }
-            | Cause::PartialShards { .. }
-            | Cause::MissingShards { .. }
-            | Cause::Malformed { .. }
-            | Cause::Misfit { .. }
-            | Cause::NoIndex { .. }
-            | Cause::MappingConflict { .. }
-            | Cause::FieldType { .. }
-            | Cause::Question { .. }
+        ErrorKind::Refused { .. }
+            | ErrorKind::PartialShards { .. }
+            | ErrorKind::MissingShards { .. }
+            | ErrorKind::Malformed { .. }
+            | ErrorKind::Misfit { .. }
+            | ErrorKind::NoIndex { .. }
+            | ErrorKind::MappingConflict { .. }
+            | ErrorKind::FieldType { .. }
+            | ErrorKind::Question { .. }
     )
 }
 
 impl MappingCache {
     /// Drops the mapping if it may be the cause of a failure, so that the next question looks it up again.
-    pub(crate) fn forget(&self, target: &Target, cause: &Cause) {
+    pub(crate) fn forget(&self, target: &Target, cause: &ErrorKind) {
         if may_explain(cause) {
             *lock(&self.pattern(target).last) = None;
         }
@@ -143,7 +143,7 @@ impl MappingCache {
         target: &Target,
         fields: &[&str],
         deadline: Instant,
-    ) -> Result<Option<Arc<Mapping>>, Cause> {
+    ) -> Result<Option<Arc<Mapping>>, ErrorKind> {
         let time = target.time_field.as_str();
         let mapping = self.mapping(target, fields, deadline).await?;
         if !mapping.has_index {
@@ -162,12 +162,12 @@ impl MappingCache {
             return Ok(Some(mapping));
         }
         let problem = "is not mapped in any of the indices".into();
-        Err(Cause::TimeField { field: time.into(), problem })
+        Err(ErrorKind::TimeField { field: time.into(), problem })
     }
 
     /// Checks that the target matches no index and may do so. Field capabilities do not prove it: Elasticsearch 7 and
     /// OpenSearch leave out an index whose shards are missing.
-    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), Cause> {
+    async fn none_asked(&self, target: &Target, deadline: Instant) -> Result<(), ErrorKind> {
         let body = &br#"{"size":0,"track_total_hits":false}"#[..];
         let answer = self.session.send(&Request::ask(search_path(target, ""), body, deadline)).await?;
         let envelope: Envelope = serde_json::from_slice(&answer).unwrap_or_default();
@@ -177,7 +177,7 @@ impl MappingCache {
         // An index created since is found next time.
         match target.ignore_unavailable && envelope.is_of_nothing() {
             true => Ok(()),
-            false => Err(Cause::NoIndex { reason: String::new() }),
+            false => Err(ErrorKind::NoIndex { reason: String::new() }),
         }
     }
 
@@ -187,7 +187,7 @@ impl MappingCache {
         target: &Target,
         fields: &[&str],
         deadline: Instant,
-    ) -> Result<Arc<Mapping>, Cause> {
+    ) -> Result<Arc<Mapping>, ErrorKind> {
         let now = Instant::now();
         let since = now.checked_sub(self.session.config().mapping_ttl).unwrap_or(now);
         let mapping = self.mapping_since(target, fields, since, deadline).await?;
@@ -205,7 +205,7 @@ impl MappingCache {
         fields: &[&str],
         since: Instant,
         deadline: Instant,
-    ) -> Result<Arc<Mapping>, Cause> {
+    ) -> Result<Arc<Mapping>, ErrorKind> {
         let wanted = Mapping::wanted(fields.iter().copied());
         let pattern = self.pattern(target);
         let now = Instant::now();
@@ -214,7 +214,7 @@ impl MappingCache {
             return Ok(mapping);
         }
         let Ok(_turn) = timeout_at(deadline, pattern.turn.lock()).await else {
-            return Err(Cause::Deadline { last: None });
+            return Err(ErrorKind::Deadline { last: None });
         };
         if let Some(mapping) = pattern.seen(&wanted, since) {
             return Ok(mapping);
@@ -249,7 +249,7 @@ impl MappingCache {
         target: &Target,
         fields: &BTreeSet<String>,
         deadline: Instant,
-    ) -> Result<Mapping, Cause> {
+    ) -> Result<Mapping, ErrorKind> {
         let index = index_path(&target.indices);
         let room = LINE_BYTES_MAX.saturating_sub(index.len()).max(FIELDS_BYTES_MIN);
         let mut bodies: Vec<Bytes> = vec![];
@@ -263,7 +263,7 @@ impl MappingCache {
             let answer = match unmapped.load(Ordering::Relaxed) {
                 true => ask("").await,
                 false => match ask("&include_unmapped=true").await {
-                    Err(Cause::Refused { status: 400, reason, .. })
+                    Err(ErrorKind::Refused { status: 400, reason, .. })
                         if reason.contains("include_unmapped") =>
                     {
                         unmapped.store(true, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{error::Cause, mapping::Mapping};
+use crate::{error::ErrorKind, mapping::Mapping};
 
 /// Queries whose first key is a field name.
 const OF_A_FIELD: [&str; 14] = [
@@ -59,14 +59,20 @@ pub(crate) fn read_by(search: &Value) -> BTreeSet<String> {
 
 /// # Errors
 /// The first of `fields` that is nested or inside a nested object, where a filter at the root matches nothing.
-pub(crate) fn reachable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
+pub(crate) fn reachable<'a>(
+    fields: impl Iterator<Item = &'a str>,
+    mapping: &Mapping,
+) -> Result<(), ErrorKind> {
     let help = |root: &str| format!("write it in Query DSL: `nested: {{ path: {root}, query: … }}`");
     at_root(fields, mapping, "its filter names", help)
 }
 
 /// # Errors
 /// As `reachable`, for what aggregations and a sort read.
-pub(crate) fn readable<'a>(fields: impl Iterator<Item = &'a str>, mapping: &Mapping) -> Result<(), Cause> {
+pub(crate) fn readable<'a>(
+    fields: impl Iterator<Item = &'a str>,
+    mapping: &Mapping,
+) -> Result<(), ErrorKind> {
     let help = |root: &str| format!("wrap it in an aggregation `nested: {{ path: {root} }}`");
     at_root(fields, mapping, "its search reads", help)
 }
@@ -76,7 +82,7 @@ fn at_root<'a>(
     mapping: &Mapping,
     what: &str,
     help: impl Fn(&str) -> String,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorKind> {
     fields.try_for_each(|field| {
         let is_nested = mapping.field(field).is_some_and(|caps| caps.is("nested"));
         let reason = match mapping.nested_root(field) {
@@ -89,7 +95,7 @@ fn at_root<'a>(
             }
             None => return Ok(()),
         };
-        Err(Cause::Question { reason })
+        Err(ErrorKind::Question { reason })
     })
 }
 
@@ -293,7 +299,7 @@ mod tests {
                 "o":{"object":{"type":"object","aggregatable":false}}}}"#,
         )
         .unwrap();
-        let told = |told: Result<(), Cause>| told.unwrap_err().to_string();
+        let told = |told: Result<(), ErrorKind>| told.unwrap_err().to_string();
         assert_eq!(
             told(reachable(["o", "items"].into_iter(), &mapping)),
             "the query cannot be run: its filter names the nested object `items`, where it would match nothing; write it in Query DSL: `nested: { path: items, query: … }`"

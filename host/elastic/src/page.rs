@@ -123,7 +123,7 @@ impl PageBuilder {
             .map(|(planned, column)| column.finish(planned.name.clone()))
             .collect();
         for (column, planned) in plan.columns.iter().enumerate() {
-            if let crate::plan::Source::SameAs(other) = planned.source {
+            if let crate::plan::ValueSource::SameAs(other) = planned.source {
                 columns[column] = columns[other].clone();
             }
         }

@@ -3,13 +3,13 @@ use watchbell_contract::{Hits, NamedFilter};
 use watchbell_values::Precision;
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::{Caps, Mapping},
 };
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     Integers,
     Numbers,
     /// Numbers with less precision than a double, shown as they were sent.
@@ -18,7 +18,7 @@ pub enum Kind {
     Words,
 }
 
-impl Kind {
+impl ColumnKind {
     fn is_number(self) -> bool {
         matches!(self, Self::Integers | Self::Numbers | Self::Rounded(_))
     }
@@ -36,14 +36,14 @@ pub struct FieldPlan {
 pub(crate) struct Planned {
     /// The name that the question uses.
     pub(crate) name: String,
-    pub(crate) kind: Kind,
-    pub(crate) source: Source,
+    pub(crate) kind: ColumnKind,
+    pub(crate) source: ValueSource,
     /// The indices that store the number with less precision than a double, if indices differ.
     pub(crate) rounded: Vec<(Precision, Vec<String>)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     /// Doc values: fast. Arrays come sorted; numbers keep repeated values, words do not.
     DocValues {
         date: bool,
@@ -72,33 +72,33 @@ pub(crate) enum Source {
 
 impl FieldPlan {
     /// A plan without a mapping, every field from doc values; for benchmarks and tests.
-    pub fn of(fields: &[(&str, Kind)]) -> Self {
+    pub fn of(fields: &[(&str, ColumnKind)]) -> Self {
         let columns = fields.iter().map(|&(name, kind)| Planned {
             name: name.into(),
             kind,
             source: match name {
-                "_index" => Source::Index,
-                "_id" => Source::Id,
-                _ => Source::DocValues { date: false },
+                "_index" => ValueSource::Index,
+                "_id" => ValueSource::Id,
+                _ => ValueSource::DocValues { date: false },
             },
             rounded: vec![],
         });
         Self { columns: columns.collect(), nanos: false }
     }
 
-    pub(crate) fn new(hits: &Hits, mapping: &Mapping, time_field: &str) -> Result<Self, Cause> {
+    pub(crate) fn new(hits: &Hits, mapping: &Mapping, time_field: &str) -> Result<Self, ErrorKind> {
         let mut columns: Vec<Planned> = Vec::with_capacity(hits.fields.len() + hits.filters.len());
         for name in &hits.fields {
             let (kind, source) = match columns.iter().position(|column| column.name == *name) {
-                Some(first) => (columns[first].kind, Source::SameAs(first)),
+                Some(first) => (columns[first].kind, ValueSource::SameAs(first)),
                 None => source(name, mapping)?,
             };
-            let rounded = mapping.field(name).filter(|_| kind == Kind::Numbers).map_or(vec![], rounded);
+            let rounded = mapping.field(name).filter(|_| kind == ColumnKind::Numbers).map_or(vec![], rounded);
             columns.push(Planned { name: name.clone(), kind, source, rounded });
         }
         for NamedFilter { name, .. } in &hits.filters {
-            let (name, source) = (name.clone(), Source::Matched);
-            columns.push(Planned { name, kind: Kind::Booleans, source, rounded: vec![] });
+            let (name, source) = (name.clone(), ValueSource::Matched);
+            columns.push(Planned { name, kind: ColumnKind::Booleans, source, rounded: vec![] });
         }
         Ok(Self { columns, nanos: mapping.is_nanos(time_field) })
     }
@@ -113,8 +113,10 @@ impl FieldPlan {
         };
         for Planned { name, source, .. } in &self.columns {
             match source {
-                Source::DocValues { date } => doc_values.push(entry(name, *date)),
-                Source::Fields { date } | Source::Nested { date, .. } => fields.push(entry(name, *date)),
+                ValueSource::DocValues { date } => doc_values.push(entry(name, *date)),
+                ValueSource::Fields { date } | ValueSource::Nested { date, .. } => {
+                    fields.push(entry(name, *date))
+                }
                 _ => {}
             }
         }
@@ -135,45 +137,47 @@ pub(crate) fn type_of(name: &str) -> Option<&str> {
     name.strip_prefix("_type:")
 }
 
-fn source(name: &str, mapping: &Mapping) -> Result<(Kind, Source), Cause> {
+fn source(name: &str, mapping: &Mapping) -> Result<(ColumnKind, ValueSource), ErrorKind> {
     match name {
-        "_index" => return Ok((Kind::Words, Source::Index)),
-        "_id" => return Ok((Kind::Words, Source::Id)),
+        "_index" => return Ok((ColumnKind::Words, ValueSource::Index)),
+        "_id" => return Ok((ColumnKind::Words, ValueSource::Id)),
         _ => {}
     }
     if let Some(field) = type_of(name) {
         let types = mapping.field(field).map(Caps::each_type);
-        return Ok((Kind::Words, types.map_or(Source::Absent, Source::Type)));
+        return Ok((ColumnKind::Words, types.map_or(ValueSource::Absent, ValueSource::Type)));
     }
     let Some(caps) = mapping.field(name) else {
         // Keys below a `flattened` object are not in the mapping, but have doc values.
         let source = match mapping.below_flattened(name) {
-            true => Source::DocValues { date: false },
-            false => Source::Absent,
+            true => ValueSource::DocValues { date: false },
+            false => ValueSource::Absent,
         };
-        return Ok((Kind::Words, source));
+        return Ok((ColumnKind::Words, source));
     };
     let kind = kind(name, caps)?;
     let date = caps.is("date") || caps.is("date_nanos");
     let source = match mapping.nested_root(name) {
-        Some(root) => Source::Nested { root: root.into(), rest: name[root.len() + 1..].into(), date },
-        None if caps.has_doc_values() => Source::DocValues { date },
-        None => Source::Fields { date },
+        Some(root) => ValueSource::Nested { root: root.into(), rest: name[root.len() + 1..].into(), date },
+        None if caps.has_doc_values() => ValueSource::DocValues { date },
+        None => ValueSource::Fields { date },
     };
     Ok((kind, source))
 }
 
 /// The kind of column for a field. `unsigned_long` becomes numbers up to 2^53, and an error beyond that: its upper half
 /// does not fit into 64 signed bits, and a column's kind must not depend on the values of a page.
-pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
+pub(crate) fn kind(name: &str, caps: &Caps) -> Result<ColumnKind, ErrorKind> {
     let mut kinds = caps.types.iter().map(|kind| {
         Ok(match kind.as_str() {
-            "long" | "integer" | "short" | "byte" | "date" | "date_nanos" | "token_count" => Kind::Integers,
-            "double" | "unsigned_long" => Kind::Numbers,
-            "boolean" => Kind::Booleans,
+            "long" | "integer" | "short" | "byte" | "date" | "date_nanos" | "token_count" => {
+                ColumnKind::Integers
+            }
+            "double" | "unsigned_long" => ColumnKind::Numbers,
+            "boolean" => ColumnKind::Booleans,
             "object" | "nested" => {
                 let cannot = "has no values of its own; name a field below it";
-                return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
+                return Err(ErrorKind::FieldType { field: name.into(), kind: kind.clone(), cannot });
             }
             "geo_point"
             | "geo_shape"
@@ -194,17 +198,17 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<Kind, Cause> {
             | "knn_vector"
             | "flattened" => {
                 let cannot = "cannot become a column";
-                return Err(Cause::FieldType { field: name.into(), kind: kind.clone(), cannot });
+                return Err(ErrorKind::FieldType { field: name.into(), kind: kind.clone(), cannot });
             }
-            kind => Precision::of(kind).map_or(Kind::Words, Kind::Rounded),
+            kind => Precision::of(kind).map_or(ColumnKind::Words, ColumnKind::Rounded),
         })
     });
-    let first = kinds.next().unwrap_or(Ok(Kind::Words))?;
+    let first = kinds.next().unwrap_or(Ok(ColumnKind::Words))?;
     let is_date = |kind: &String| kind.starts_with("date");
     let mixed_dates = caps.types.iter().any(is_date) && !caps.types.iter().all(is_date);
     let kind = kinds.try_fold(first, |kind, next| match (kind, next?) {
         (a, b) if a == b => Ok(a),
-        (a, b) if a.is_number() && b.is_number() => Ok(Kind::Numbers),
+        (a, b) if a.is_number() && b.is_number() => Ok(ColumnKind::Numbers),
         _ => Err(caps.conflict(name)),
     })?;
     if mixed_dates { Err(caps.conflict(name)) } else { Ok(kind) }
@@ -222,7 +226,7 @@ mod tests {
         json!({ kind: { "type": kind, "searchable": true, "aggregatable": kind != "text" } })
     }
 
-    fn plan(fields: &[&str], mapping: &Mapping) -> Result<FieldPlan, Cause> {
+    fn plan(fields: &[&str], mapping: &Mapping) -> Result<FieldPlan, ErrorKind> {
         let hits = Hits { fields: fields.iter().map(|&name| name.into()).collect(), filters: vec![] };
         FieldPlan::new(&hits, mapping, "@timestamp")
     }
@@ -239,7 +243,7 @@ mod tests {
             ["host", "ip", "n", "d", "msg", "x", "u", "ok", "c.author", "labels.a", "gone", "_id", "host"];
         let plan = plan(&names, &mapping).unwrap();
         let kinds: Vec<_> = plan.columns.iter().map(|column| column.kind).collect();
-        use Kind::*;
+        use ColumnKind::*;
         let expected = [
             Words,
             Words,
@@ -265,10 +269,10 @@ mod tests {
         assert_eq!(names(&fields), ["msg", "c.author"]);
         assert_eq!(
             plan.columns[8].source,
-            Source::Nested { root: "c".into(), rest: "author".into(), date: false }
+            ValueSource::Nested { root: "c".into(), rest: "author".into(), date: false }
         );
-        assert_eq!(plan.columns[10].source, Source::Absent);
-        assert_eq!(plan.columns[12].source, Source::SameAs(0));
+        assert_eq!(plan.columns[10].source, ValueSource::Absent);
+        assert_eq!(plan.columns[12].source, ValueSource::SameAs(0));
         assert!(plan.nanos);
     }
 
@@ -282,11 +286,13 @@ mod tests {
         let plan = plan(&["_type:ip", "_type:n", "_type:gone"], &mapping).unwrap();
         let types = |types: &[(&str, &[&str])]| {
             let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            Source::Type(types.iter().map(|(kind, indices)| ((*kind).to_owned(), owned(indices))).collect())
+            ValueSource::Type(
+                types.iter().map(|(kind, indices)| ((*kind).to_owned(), owned(indices))).collect(),
+            )
         };
         assert_eq!(plan.columns[0].source, types(&[("ip", &[])]));
         assert_eq!(plan.columns[1].source, types(&[("double", &["x-2"]), ("long", &["x-1"])]));
-        assert_eq!(plan.columns[2].source, Source::Absent);
+        assert_eq!(plan.columns[2].source, ValueSource::Absent);
         assert_eq!(plan.asked(), (vec![], vec![]));
     }
 
@@ -301,7 +307,7 @@ mod tests {
         assert_eq!(plan.columns[0].rounded, [(Precision::Single, vec!["x-1".to_owned()])]);
         assert_eq!(
             (plan.columns[1].kind, plan.columns[1].rounded.len()),
-            (Kind::Rounded(Precision::Single), 0)
+            (ColumnKind::Rounded(Precision::Single), 0)
         );
         let hit = |index: &str, n: f64| json!({ "_index": index, "_id": n.to_string(), "sort": [5], "fields": { "n": [n, 2.5] } });
         let hits = [hit("x-1", 0.10000000149011612), hit("x-2", 0.1), hit("x-2", 0.10000000149011612)];
@@ -327,8 +333,8 @@ mod tests {
             plan(&["a"], &mapping).unwrap_err().to_string(),
             "field `a` has conflicting types: keyword in `x-1`, long in `x-2`, `x-3`; choose indices whose mappings agree"
         );
-        assert_eq!(plan(&["n"], &mapping).unwrap().columns[0].kind, Kind::Numbers);
-        assert_eq!(plan(&["t"], &mapping).unwrap().columns[0].source, Source::Fields { date: false });
+        assert_eq!(plan(&["n"], &mapping).unwrap().columns[0].kind, ColumnKind::Numbers);
+        assert_eq!(plan(&["t"], &mapping).unwrap().columns[0].source, ValueSource::Fields { date: false });
         assert_eq!(
             plan(&["g"], &mapping).unwrap_err().to_string(),
             "field `g` is of type geo_point, which cannot become a column"

@@ -6,7 +6,7 @@ use watchbell_contract::{Ask, Question};
 
 use crate::{
     buckets,
-    error::Cause,
+    error::ErrorKind,
     mapping::Mapping,
     named,
     plan::{self, FieldPlan},
@@ -89,11 +89,11 @@ impl Asked {
 impl Prepared {
     /// # Errors
     /// Why the question cannot be asked of these indices.
-    pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, Cause> {
+    pub(crate) fn new(asked: &Asked, mapping: &Mapping) -> Result<Self, ErrorKind> {
         let Asked { target, question, .. } = asked;
         if let Some(pattern) = asked.read.iter().chain(&asked.only).find(|name| name.contains('*')) {
             let reason = format!("`{pattern}` is a field pattern; name a single field");
-            return Err(Cause::Question { reason });
+            return Err(ErrorKind::Question { reason });
         }
         named::reachable(asked.of_filters(), mapping)?;
         named::readable(asked.searched.iter().map(String::as_str), mapping)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::{Mapping, is_metadata},
     mapping_cache::{self, MappingCache},
     prepared::{Asked, Prepared},
@@ -27,25 +27,25 @@ impl Proof {
 
     /// # Errors
     /// `FieldsChanged`: discard the answer and ask again. Or why that is not known.
-    pub(crate) async fn check(&self, mappings: &MappingCache, source: &Source) -> Result<(), Cause> {
+    pub(crate) async fn check(&self, mappings: &MappingCache, source: &Source) -> Result<(), ErrorKind> {
         if self.is_open(source) { self.look(mappings).await } else { Ok(()) }
     }
 
     /// The cause of a failure: `cause`, or changed fields.
-    pub(crate) async fn cause(&self, mappings: &MappingCache, cause: Cause) -> Cause {
-        if mapping_cache::may_explain(&cause) && self.look(mappings).await == Err(Cause::FieldsChanged) {
-            return Cause::FieldsChanged;
+    pub(crate) async fn cause(&self, mappings: &MappingCache, cause: ErrorKind) -> ErrorKind {
+        if mapping_cache::may_explain(&cause) && self.look(mappings).await == Err(ErrorKind::FieldsChanged) {
+            return ErrorKind::FieldsChanged;
         }
         cause
     }
 
-    async fn look(&self, mappings: &MappingCache) -> Result<(), Cause> {
+    async fn look(&self, mappings: &MappingCache) -> Result<(), ErrorKind> {
         let Asked { target, .. } = &self.asked;
         let since = Instant::now();
         let mapping = mappings.mapping_since(target, &self.asked.fields(), since, self.deadline).await?;
         match Prepared::new(&self.asked, &mapping) {
             Ok(now) if now == self.prepared => Ok(()),
-            _ => Err(Cause::FieldsChanged),
+            _ => Err(ErrorKind::FieldsChanged),
         }
     }
 

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use watchbell_contract::{AnyOf, NamedFilter, Range};
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     literal,
     mapping::Mapping,
     resolve::{Field, Group},
@@ -18,7 +18,11 @@ pub(crate) struct Narrow<'a> {
 }
 
 /// A request's filters; the first is the range.
-pub(crate) fn filters(target: &Target, narrow: &Narrow<'_>, mapping: &Mapping) -> Result<Vec<Value>, Cause> {
+pub(crate) fn filters(
+    target: &Target,
+    narrow: &Narrow<'_>,
+    mapping: &Mapping,
+) -> Result<Vec<Value>, ErrorKind> {
     let mut filters = vec![range(&target.time_field, narrow.over)];
     filters.extend(target.filter.clone());
     filters.extend(narrow.filter.map(query_string));
@@ -53,7 +57,7 @@ pub(crate) fn query(filters: Vec<Value>, named: &[NamedFilter]) -> Value {
 }
 
 /// Any of several values. Where indices differ, each group is queried by its own field names.
-fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, Cause> {
+fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, ErrorKind> {
     let name = any_of.field.as_str();
     let values: Vec<&str> = any_of.values.iter().flatten().map(String::as_str).collect();
     let missing = any_of.values.contains(&None);

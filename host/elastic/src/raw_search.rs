@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{Range, RawSearch, Rows};
 
-use crate::{error::Cause, query, session::Session, target::Target, value_column::column};
+use crate::{error::ErrorKind, query, session::Session, target::Target, value_column::column};
 
 pub(crate) async fn ask(
     session: &Session,
@@ -13,7 +13,7 @@ pub(crate) async fn ask(
     over: Range,
     filters: Vec<Value>,
     deadline: Instant,
-) -> Result<Rows, Cause> {
+) -> Result<Rows, ErrorKind> {
     let body = body(&search.body, filters)?;
     let answer = session.search(target, &body, deadline).await?;
     search.pick.iter().try_for_each(|(name, pointer)| counted(&answer, name, pointer))?;
@@ -22,24 +22,24 @@ pub(crate) async fn ask(
 }
 
 /// Refuses a total that the cluster stopped counting, and so reports as a lower bound.
-fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), Cause> {
+fn counted(answer: &Value, name: &str, pointer: &str) -> Result<(), ErrorKind> {
     let total = pointer.strip_suffix("/value").unwrap_or(pointer);
     match answer.pointer(total).and_then(|total| total.get("relation")) {
         Some(relation) if relation == "gte" => {
             let reason = format!(
                 "its search picks `{name}` from `{pointer}`, whose total the cluster did not count exactly; set `track_total_hits: true`"
             );
-            Err(Cause::Question { reason })
+            Err(ErrorKind::Question { reason })
         }
         _ => Ok(()),
     }
 }
 
-fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, Cause> {
+fn body(written: &str, mut filters: Vec<Value>) -> Result<Value, ErrorKind> {
     let mut body: Value = serde_json::from_str(written)
-        .map_err(|error| Cause::Question { reason: format!("its search is not JSON: {error}") })?;
+        .map_err(|error| ErrorKind::Question { reason: format!("its search is not JSON: {error}") })?;
     if !body.is_object() {
-        return Err(Cause::Question { reason: "its search is not a JSON object".into() });
+        return Err(ErrorKind::Question { reason: "its search is not a JSON object".into() });
     }
     confined(&body)?;
     if let Some(own) = body.get_mut("query").map(Value::take) {
@@ -80,16 +80,16 @@ const PARTS: [&str; 22] = [
 const CUTTING: [&str; 2] = ["terminate_after", "allow_partial_search_results"];
 
 /// Refuses parts that reach beyond the rule's index and filters, which always apply.
-fn confined(body: &Value) -> Result<(), Cause> {
+fn confined(body: &Value) -> Result<(), ErrorKind> {
     if let Some(part) = CUTTING.iter().find(|part| body.get(**part).is_some()) {
         let reason =
             format!("its search must not contain `{part}`, which would make a partial answer look complete");
-        return Err(Cause::Question { reason });
+        return Err(ErrorKind::Question { reason });
     }
     let wide = |path: &str| {
         let reason =
             format!("its search must not contain `{path}`, which reaches beyond the rule's index or filter");
-        Cause::Question { reason }
+        ErrorKind::Question { reason }
     };
     if let Some(part) = body.as_object().into_iter().flatten().find(|(key, _)| !PARTS.contains(&key.as_str()))
     {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     paths::{ignoring, index_path},
     session::Session,
     target::Target,
@@ -38,14 +38,14 @@ pub(crate) async fn filters(
     target: &Target,
     indices: &[&String],
     deadline: Instant,
-) -> Result<AliasFilters, Cause> {
+) -> Result<AliasFilters, ErrorKind> {
     let mut is_reached_otherwise = false;
     for index in indices.iter().filter(|index| !is_direct(target, index)) {
         if index.contains(':') {
             let reason = format!(
                 "its indices map its fields differently, and `{index}` is reached through an alias of another cluster; name the indices themselves"
             );
-            return Err(Cause::Question { reason });
+            return Err(ErrorKind::Question { reason });
         }
         is_reached_otherwise = true;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn filters(
     let local: Vec<String> = target.indices.iter().filter(|name| !name.contains(':')).cloned().collect();
     let path = format!("{}/_search_shards{}", index_path(&local), ignoring(target, '?'));
     let body = session.send(&Request::get(path, deadline)).await.map_err(|cause| match cause.of_the_host() {
-        Cause::Denied { status, reason } => Cause::Denied {
+        ErrorKind::Denied { status, reason } => ErrorKind::Denied {
             status,
             reason: format!(
                 "its indices map its fields differently, and reading the filters of its alias needs the privilege `view_index_metadata`: {reason}"
@@ -65,7 +65,7 @@ pub(crate) async fn filters(
         other => other,
     })?;
     let answer: Answer = serde_json::from_slice(&body)
-        .map_err(|error| Cause::Malformed { reason: format!("shards of a search: {error}") })?;
+        .map_err(|error| ErrorKind::Malformed { reason: format!("shards of a search: {error}") })?;
     Ok(answer.indices.into_iter().filter_map(|(name, reached)| Some((name, reached.filter?))).collect())
 }
 

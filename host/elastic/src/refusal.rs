@@ -1,7 +1,7 @@
 //! Error responses: `{"error": {"type", "reason", "root_cause"…}, "status"}`, and whatever proxies send instead.
 use serde_json::Value;
 
-use crate::error::{Cause, Class};
+use crate::error::{Class, ErrorKind};
 
 const EXCERPT_CHARS_MAX: usize = 300;
 
@@ -83,7 +83,7 @@ const SAYINGS: [(Class, &[&str]); 2] = [
 ];
 
 /// The cause of a response with an error status.
-pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> Cause {
+pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> ErrorKind {
     let Some(Told { kind, reason, kinds }) = told(body) else {
         let reason = match excerpt(body) {
             text if text.is_empty() => "empty response".into(),
@@ -91,27 +91,29 @@ pub(crate) fn cause(status: u16, content_type: &str, body: &[u8]) -> Cause {
             text => format!("{content_type} response: {text}"),
         };
         return match status {
-            401 | 403 => Cause::Denied { status, reason },
-            413 => Cause::ServerLimit { kind: "413".into(), reason },
-            429 | 500.. => Cause::Unavailable { status, reason },
-            _ => Cause::Refused { status, kind: "unknown".into(), reason, class: Class::Outside },
+            401 | 403 => ErrorKind::Denied { status, reason },
+            413 => ErrorKind::ServerLimit { kind: "413".into(), reason },
+            429 | 500.. => ErrorKind::Unavailable { status, reason },
+            _ => ErrorKind::Refused { status, kind: "unknown".into(), reason, class: Class::Outside },
         };
     };
     let class = class(status, &kinds, &reason);
     match status {
-        401 | 403 => Cause::Denied { status, reason },
-        413 => Cause::ServerLimit { kind, reason },
-        404 if kind == "index_not_found_exception" => Cause::NoIndex { reason },
-        _ if kind == "index_closed_exception" => Cause::NoIndex { reason },
-        _ if is_lost_context(&kinds, &reason) => Cause::Expired,
-        503 if is_missing_shards(&kinds, &reason) => Cause::MissingShards { reason: without_advice(&reason) },
+        401 | 403 => ErrorKind::Denied { status, reason },
+        413 => ErrorKind::ServerLimit { kind, reason },
+        404 if kind == "index_not_found_exception" => ErrorKind::NoIndex { reason },
+        _ if kind == "index_closed_exception" => ErrorKind::NoIndex { reason },
+        _ if is_lost_context(&kinds, &reason) => ErrorKind::Expired,
+        503 if is_missing_shards(&kinds, &reason) => {
+            ErrorKind::MissingShards { reason: without_advice(&reason) }
+        }
         _ => match class {
-            Class::TooLarge => Cause::ServerLimit { kind, reason },
-            Class::Slow => Cause::ServerTimedOut,
+            Class::TooLarge => ErrorKind::ServerLimit { kind, reason },
+            Class::Slow => ErrorKind::ServerTimedOut,
             Class::Outside if matches!(status, 429 | 502..=504) => {
-                Cause::Unavailable { status, reason: format!("{kind}: {reason}") }
+                ErrorKind::Unavailable { status, reason: format!("{kind}: {reason}") }
             }
-            Class::Outside | Class::Rule => Cause::Refused { status, kind, reason, class },
+            Class::Outside | Class::Rule => ErrorKind::Refused { status, kind, reason, class },
         },
     }
 }
@@ -251,14 +253,14 @@ mod tests {
     fn statuses_become_causes() {
         let missing =
             br#"{"error":{"type":"index_not_found_exception","reason":"no such index [x]"},"status":404}"#;
-        assert_eq!(cause(404, "", missing), Cause::NoIndex { reason: "no such index [x]".into() });
+        assert_eq!(cause(404, "", missing), ErrorKind::NoIndex { reason: "no such index [x]".into() });
         let html = b"<html>\n<h1>Bad   Gateway</h1></html>";
         assert_eq!(
             cause(502, "text/html", html).to_string(),
             "unavailable (502): text/html response: <html> <h1>Bad Gateway</h1></html>"
         );
         let busy = br#"{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}"#;
-        assert!(matches!(cause(429, "", busy), Cause::ServerLimit { .. }));
-        assert!(matches!(cause(403, "", b""), Cause::Denied { status: 403, .. }));
+        assert!(matches!(cause(429, "", busy), ErrorKind::ServerLimit { .. }));
+        assert!(matches!(cause(403, "", b""), ErrorKind::Denied { status: 403, .. }));
     }
 }

@@ -1,6 +1,6 @@
 //! A requested field as each index has it, and groups of indices that agree.
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::{Class, Mapping},
 };
 
@@ -36,7 +36,7 @@ impl Mapping {
     ///
     /// # Errors
     /// Its values support neither exact search nor aggregation.
-    pub(crate) fn resolve(&self, name: &str, class: Class) -> Result<Option<Field>, Cause> {
+    pub(crate) fn resolve(&self, name: &str, class: Class) -> Result<Option<Field>, ErrorKind> {
         let nested = self.nested_in(name, class)?;
         let field = |exact: String, kind: &str| Some(Field { exact, kind: kind.into(), nested });
         match self.type_in(name, class)? {
@@ -47,7 +47,7 @@ impl Mapping {
                 let keyword = format!("{name}.keyword");
                 match self.type_in(&keyword, class)? {
                     Some((kind, true)) => Ok(field(keyword, kind)),
-                    _ => Err(Cause::FieldType {
+                    _ => Err(ErrorKind::FieldType {
                         field: name.into(),
                         kind: kind.into(),
                         cannot: "supports neither exact search nor aggregation",
@@ -58,7 +58,7 @@ impl Mapping {
     }
 
     /// A field's innermost nested parent.
-    pub(crate) fn nested_in(&self, name: &str, class: Class) -> Result<Option<String>, Cause> {
+    pub(crate) fn nested_in(&self, name: &str, class: Class) -> Result<Option<String>, ErrorKind> {
         for (dot, _) in name.rmatch_indices('.') {
             if let Some(("nested", _)) = self.type_in(&name[..dot], class)? {
                 return Ok(Some(name[..dot].into()));
@@ -85,8 +85,8 @@ impl Mapping {
     /// Groups the indices for which `of` returns the same. A part that an index does not map fits any group.
     pub(crate) fn groups<T: PartialEq>(
         &self,
-        of: impl Fn(Class) -> Result<Vec<Option<T>>, Cause>,
-    ) -> Result<Vec<Group<T>>, Cause> {
+        of: impl Fn(Class) -> Result<Vec<Option<T>>, ErrorKind>,
+    ) -> Result<Vec<Group<T>>, ErrorKind> {
         let mut groups: Vec<Group<T>> = vec![];
         for class in self.classes() {
             let parts = of(class)?;

@@ -2,7 +2,7 @@
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
 
-use crate::{error::Cause, session::Session};
+use crate::{error::ErrorKind, session::Session};
 
 const INFO_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -24,7 +24,7 @@ pub enum Flavor {
 }
 
 /// Which server this is. Some do not answer at `/`; then it is `Unknown`, not an error.
-pub(crate) async fn info(session: &Session) -> Result<ServerInfo, Cause> {
+pub(crate) async fn info(session: &Session) -> Result<ServerInfo, ErrorKind> {
     let deadline = Instant::now() + INFO_WAIT_MAX;
     let get = async |path: &str| session.get(path, deadline).await;
     let text = |value: &Value, pointer: &str| -> String {
@@ -32,7 +32,7 @@ pub(crate) async fn info(session: &Session) -> Result<ServerInfo, Cause> {
     };
     let root = match get("/").await {
         Ok(root) => root,
-        Err(Cause::Refused { status: 400 | 404 | 405, .. }) => {
+        Err(ErrorKind::Refused { status: 400 | 404 | 405, .. }) => {
             let nodes = get("/_nodes/_local").await.unwrap_or_default();
             let node = nodes.get("nodes").and_then(Value::as_object).and_then(|nodes| nodes.values().next());
             let version = node.map(|node| text(node, "/version")).unwrap_or_default();

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 use crate::{
     config::{ClusterConfig, ConfigError},
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     paths::search_path,
     target::Target,
     transport::{Request, Transport},
@@ -26,7 +26,7 @@ impl Session {
         self.transport.config()
     }
 
-    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, ErrorKind> {
         self.transport.send(request).await
     }
 
@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// The response to `GET path`, as a tree.
-    pub(crate) async fn get(&self, path: &str, deadline: Instant) -> Result<Value, Cause> {
+    pub(crate) async fn get(&self, path: &str, deadline: Instant) -> Result<Value, ErrorKind> {
         tree(&self.send(&Request::get(path, deadline)).await?)
     }
 
@@ -46,7 +46,7 @@ impl Session {
         target: &Target,
         body: &Value,
         deadline: Instant,
-    ) -> Result<Value, Cause> {
+    ) -> Result<Value, ErrorKind> {
         let body = self.send(&Request::ask(search_path(target, ""), body.to_string(), deadline)).await?;
         Envelope::of(&body)?;
         tree(&body)
@@ -54,14 +54,14 @@ impl Session {
 }
 
 /// A response as a tree.
-pub(crate) fn tree(body: &[u8]) -> Result<Value, Cause> {
-    serde_json::from_slice(body).map_err(|error| Cause::Malformed { reason: error.to_string() })
+pub(crate) fn tree(body: &[u8]) -> Result<Value, ErrorKind> {
+    serde_json::from_slice(body).map_err(|error| ErrorKind::Malformed { reason: error.to_string() })
 }
 
 /// How many documents a search found.
-pub(crate) fn total(answer: &Value) -> Result<u64, Cause> {
+pub(crate) fn total(answer: &Value) -> Result<u64, ErrorKind> {
     let total = answer.pointer("/hits/total");
     // A number on servers before 7.0.
     let total = total.and_then(|total| total.get("value").unwrap_or(total).as_u64());
-    total.ok_or_else(|| Cause::Malformed { reason: "no `hits.total` in the response".into() })
+    total.ok_or_else(|| ErrorKind::Malformed { reason: "no `hits.total` in the response".into() })
 }

@@ -2,7 +2,7 @@ use watchbell_contract::Rows;
 
 use crate::{
     buckets::{BucketsCursor, MergedCursor},
-    error::Cause,
+    error::ErrorKind,
     paging::HitsCursor,
 };
 
@@ -15,7 +15,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, ErrorKind> {
         match self {
             Self::Hits(cursor) => cursor.next().await,
             Self::Buckets(cursor) => cursor.next().await,

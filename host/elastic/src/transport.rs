@@ -27,7 +27,7 @@ use url::Url;
 
 use crate::{
     config::{Auth, ClusterConfig, ConfigError, shown},
-    error::Cause,
+    error::ErrorKind,
     refusal,
 };
 
@@ -84,7 +84,7 @@ impl Request {
 }
 
 struct Failure {
-    cause: Cause,
+    cause: ErrorKind,
     retry: Retry,
 }
 
@@ -112,7 +112,7 @@ impl Transport {
     }
 
     /// Sends `request`, retrying what is worth retrying, until its deadline.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, Cause> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Bytes, ErrorKind> {
         let mut attempts = 0;
         let mut failovers = self.nodes.len() - 1;
         loop {
@@ -140,7 +140,7 @@ impl Transport {
             attempts += 1;
             let until = Instant::now() + pause;
             if until >= request.deadline {
-                return Err(Cause::Deadline { last: Some(Box::new(failure.cause)) });
+                return Err(ErrorKind::Deadline { last: Some(Box::new(failure.cause)) });
             }
             tracing::debug!(cluster = self.config.name, cause = %failure.cause, ?pause, attempts, "trying again");
             sleep_until(until).await;
@@ -165,7 +165,7 @@ impl Transport {
     /// `spare`: another node could answer as well, so leave time for it.
     async fn attempt(&self, request: &Request, spare: bool) -> Result<Bytes, Failure> {
         let Ok(permit) = timeout_at(request.deadline, self.permits.acquire()).await else {
-            let cause = Cause::Busy { concurrency: self.config.concurrency };
+            let cause = ErrorKind::Busy { concurrency: self.config.concurrency };
             return Err(Failure { cause, retry: Retry::Never });
         };
         let node = self.pick();
@@ -183,8 +183,8 @@ impl Transport {
             }
             Ok(Err(failure)) => {
                 match failure.cause {
-                    Cause::Connect { .. } | Cause::Cut { .. } => node.failed(),
-                    Cause::Unavailable { status: 502..=504, .. } => node.failed(),
+                    ErrorKind::Connect { .. } | ErrorKind::Cut { .. } => node.failed(),
+                    ErrorKind::Unavailable { status: 502..=504, .. } => node.failed(),
                     _ => node.succeeded(),
                 }
                 Err(failure)
@@ -193,9 +193,9 @@ impl Transport {
                 let millis = (Instant::now() - start).as_millis();
                 let over = Instant::now() >= request.deadline;
                 let cause = match self.probe(node, request.deadline).await {
-                    Err(reason) => Cause::Connect { node: node.shown.clone(), reason },
-                    Ok(()) if over => Cause::Deadline { last: None },
-                    Ok(()) => Cause::Timeout { node: node.shown.clone(), millis },
+                    Err(reason) => ErrorKind::Connect { node: node.shown.clone(), reason },
+                    Ok(()) if over => ErrorKind::Deadline { last: None },
+                    Ok(()) => ErrorKind::Timeout { node: node.shown.clone(), millis },
                 };
                 node.failed();
                 Err(Failure { cause, retry: if over { Retry::Never } else { Retry::Elsewhere } })
@@ -219,13 +219,13 @@ impl Transport {
         let max = self.config.page_bytes_max;
         let never = |cause| Failure { cause, retry: Retry::Never };
         if let Some(bytes) = response.content_length().filter(|&bytes| bytes > max as u64) {
-            return Err(never(Cause::PageTooLarge { bytes, max }));
+            return Err(never(ErrorKind::PageTooLarge { bytes, max }));
         }
         // The official client returns a body only as a whole. Without a `Content-Length` (a proxy's chunks, or gzip) only
         // `page_hits`, `page_buckets` and the request's timeout bound it until it has been read.
         let body = response.bytes().await.map_err(|error| node.broken(&error))?;
         if body.len() > max {
-            return Err(never(Cause::PageTooLarge { bytes: body.len() as u64, max }));
+            return Err(never(ErrorKind::PageTooLarge { bytes: body.len() as u64, max }));
         }
         if !(200..300).contains(&status) {
             let cause = refusal::cause(status, &content_type, &body);
@@ -236,7 +236,7 @@ impl Transport {
             return Err(Failure { cause, retry });
         }
         if !content_type.is_empty() && !content_type.contains("json") {
-            return Err(never(Cause::NotJson { content_type, excerpt: refusal::excerpt(&body) }));
+            return Err(never(ErrorKind::NotJson { content_type, excerpt: refusal::excerpt(&body) }));
         }
         Ok(body)
     }
@@ -342,12 +342,12 @@ impl Node {
         let (node, reason) = (self.shown.clone(), deepest(error));
         match http {
             Some(http) if http.is_connect() => {
-                Failure { cause: Cause::Connect { node, reason }, retry: Retry::Unsent }
+                Failure { cause: ErrorKind::Connect { node, reason }, retry: Retry::Unsent }
             }
             Some(http) if http.is_builder() => {
-                Failure { cause: Cause::Question { reason }, retry: Retry::Never }
+                Failure { cause: ErrorKind::Question { reason }, retry: Retry::Never }
             }
-            _ => Failure { cause: Cause::Cut { node, reason }, retry: Retry::Repeat(None) },
+            _ => Failure { cause: ErrorKind::Cut { node, reason }, retry: Retry::Repeat(None) },
         }
     }
 }

@@ -3,7 +3,7 @@ use watchbell_contract::Column;
 
 use crate::{
     columns::{ColumnBuilder, Misfit},
-    plan::Kind,
+    plan::ColumnKind,
 };
 
 /// A column of JSON values: of one kind if all values are, else words.
@@ -13,16 +13,18 @@ where
 {
     let mut kinds = values.clone().into_iter().flatten().filter_map(|value| match value {
         Value::Null => None,
-        Value::Bool(_) => Some(Kind::Booleans),
-        Value::Number(number) if number.is_i64() => Some(Kind::Integers),
-        Value::Number(_) => Some(Kind::Numbers),
-        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(Kind::Words),
+        Value::Bool(_) => Some(ColumnKind::Booleans),
+        Value::Number(number) if number.is_i64() => Some(ColumnKind::Integers),
+        Value::Number(_) => Some(ColumnKind::Numbers),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(ColumnKind::Words),
     });
-    let first = kinds.next().unwrap_or(Kind::Numbers);
+    let first = kinds.next().unwrap_or(ColumnKind::Numbers);
     let kind = kinds.fold(first, |kind, next| match (kind, next) {
         (a, b) if a == b => a,
-        (Kind::Integers | Kind::Numbers, Kind::Integers | Kind::Numbers) => Kind::Numbers,
-        _ => Kind::Words,
+        (ColumnKind::Integers | ColumnKind::Numbers, ColumnKind::Integers | ColumnKind::Numbers) => {
+            ColumnKind::Numbers
+        }
+        _ => ColumnKind::Words,
     });
     let mut column = ColumnBuilder::new(kind);
     for value in values {

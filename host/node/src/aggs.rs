@@ -32,13 +32,13 @@ const BUCKETS_MAX: usize = 65_536;
 #[derive(Clone, Debug)]
 pub(crate) struct Agg {
     name: String,
-    kind: Kind,
+    kind: AggregationKind,
     subs: Vec<Agg>,
 }
 
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a request holds a handful of these")]
-enum Kind {
+enum AggregationKind {
     Metric(metric::Metric),
     Terms(terms::Terms),
     DateHistogram(histogram::DateHistogram),
@@ -69,15 +69,15 @@ impl Agg {
     /// Whether the result is a single number, which can order buckets.
     fn is_number(&self) -> bool {
         match &self.kind {
-            Kind::Metric(_) => true,
+            AggregationKind::Metric(_) => true,
             kind if kind.is_single() => true,
-            Kind::Pipeline(pipeline) => matches!(pipeline, pipeline::Pipeline::Script(_)),
+            AggregationKind::Pipeline(pipeline) => matches!(pipeline, pipeline::Pipeline::Script(_)),
             _ => false,
         }
     }
 }
 
-impl Kind {
+impl AggregationKind {
     /// Whether the result is a single bucket.
     fn is_single(&self) -> bool {
         matches!(self, Self::Filter(_) | Self::Nested(_) | Self::ReverseNested)
@@ -118,22 +118,22 @@ struct Context<'a> {
 impl Context<'_> {
     fn all(&self, aggs: &[Agg], entries: &[Entry<'_>]) -> Answer<Map<String, Json>> {
         // Pipeline aggregations wait until the buckets are finished.
-        let asked = aggs.iter().filter(|agg| !matches!(agg.kind, Kind::Pipeline(_)));
+        let asked = aggs.iter().filter(|agg| !matches!(agg.kind, AggregationKind::Pipeline(_)));
         asked.map(|agg| Ok((agg.name.clone(), self.one(agg, entries)?))).collect()
     }
 
     fn one<'d>(&self, agg: &'d Agg, entries: &[Entry<'d>]) -> Answer<Json> {
         match &agg.kind {
-            Kind::Metric(metric) => metric.run(self, entries),
-            Kind::Terms(terms) => terms.run(self, &agg.subs, entries),
-            Kind::DateHistogram(histogram) => histogram.run(self, &agg.subs, entries),
-            Kind::Histogram(histogram) => histogram.run(self, &agg.subs, entries),
-            Kind::Range(ranges) => ranges.run(self, &agg.subs, entries),
-            Kind::Filter(query) => {
+            AggregationKind::Metric(metric) => metric.run(self, entries),
+            AggregationKind::Terms(terms) => terms.run(self, &agg.subs, entries),
+            AggregationKind::DateHistogram(histogram) => histogram.run(self, &agg.subs, entries),
+            AggregationKind::Histogram(histogram) => histogram.run(self, &agg.subs, entries),
+            AggregationKind::Range(ranges) => ranges.run(self, &agg.subs, entries),
+            AggregationKind::Filter(query) => {
                 let kept = self.filtered(query, entries)?;
                 self.bucket(Map::new(), &agg.subs, &kept).map(Json::Object)
             }
-            Kind::Nested(path) => {
+            AggregationKind::Nested(path) => {
                 let objects = |entry: &Entry<'d>| {
                     let Entry { shard, document, root } = *entry;
                     document.at(path).map(move |document| Entry { shard, document, root })
@@ -141,25 +141,25 @@ impl Context<'_> {
                 let nested: Vec<Entry<'_>> = entries.iter().flat_map(objects).collect();
                 self.bucket(Map::new(), &agg.subs, &nested).map(Json::Object)
             }
-            Kind::ReverseNested => {
+            AggregationKind::ReverseNested => {
                 let mut seen = std::collections::HashSet::new();
                 let roots = entries.iter().map(|entry| Entry::root(entry.shard, entry.root));
                 let roots: Vec<Entry<'_>> =
                     roots.filter(|entry| seen.insert(Arc::as_ptr(entry.root))).collect();
                 self.bucket(Map::new(), &agg.subs, &roots).map(Json::Object)
             }
-            Kind::Filters { filters, other } => {
+            AggregationKind::Filters { filters, other } => {
                 range::filters(self, filters, other.as_deref(), &agg.subs, entries)
             }
-            Kind::DateRange(ranges) => ranges.run(self, &agg.subs, entries),
-            Kind::IpRange(ranges) => ranges.run(self, &agg.subs, entries),
-            Kind::MultiTerms(terms) => terms.run(self, &agg.subs, entries),
-            Kind::Missing { field, missing } => {
+            AggregationKind::DateRange(ranges) => ranges.run(self, &agg.subs, entries),
+            AggregationKind::IpRange(ranges) => ranges.run(self, &agg.subs, entries),
+            AggregationKind::MultiTerms(terms) => terms.run(self, &agg.subs, entries),
+            AggregationKind::Missing { field, missing } => {
                 range::missing(self, field, missing.as_ref(), &agg.subs, entries)
             }
-            Kind::TopHits(top) => top.run(self, entries),
-            Kind::Pipeline(_) => Ok(Json::Null),
-            Kind::Composite(composite) => composite.run(self, &agg.subs, entries),
+            AggregationKind::TopHits(top) => top.run(self, entries),
+            AggregationKind::Pipeline(_) => Ok(Json::Null),
+            AggregationKind::Composite(composite) => composite.run(self, &agg.subs, entries),
         }
     }
 
@@ -203,7 +203,7 @@ impl Context<'_> {
         mut buckets: Vec<(K, Map<String, Json>)>,
     ) -> Answer<Vec<(K, Map<String, Json>)>> {
         for sub in subs {
-            if let Kind::Pipeline(pipeline) = &sub.kind {
+            if let AggregationKind::Pipeline(pipeline) = &sub.kind {
                 pipeline.run(&sub.name, &mut buckets)?;
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, Flavour, Kind, Mapping};
+use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, FieldKind, Flavour, Mapping};
 use crate::text;
 use crate::value::{Value, scalar_text, utf16_units};
 
@@ -125,7 +125,7 @@ impl Found {
                 values.sort_by(Value::order);
             }
             // Sets drop duplicates; numbers keep them, as sorted numeric doc values do.
-            if matches!(kind, Kind::Keyword(_) | Kind::Ip) {
+            if matches!(kind, FieldKind::Keyword(_) | FieldKind::Ip) {
                 values.dedup();
             }
             (id, values.into_boxed_slice())
@@ -192,7 +192,7 @@ impl Reader<'_> {
             ));
         }
         if let Some((id, field)) = self.mapping.listed(path) {
-            if field.kind == Kind::Keyword(Flavour::Flattened) {
+            if field.kind == FieldKind::Keyword(Flavour::Flattened) {
                 return self.flattened(id, path, json, 0);
             }
             return self.leaf(id, json);
@@ -282,7 +282,7 @@ impl Reader<'_> {
     }
 
     fn leaf(&mut self, id: FieldId, json: &Json) -> Answer<()> {
-        if matches!(self.mapping.get(id).kind, Kind::Opaque(_)) {
+        if matches!(self.mapping.get(id).kind, FieldKind::Opaque(_)) {
             return Ok(());
         }
         if let Json::Array(items) = json {
@@ -359,7 +359,7 @@ impl Reader<'_> {
             .caused_by(kind, reason)
         };
         let value = match field.kind {
-            Kind::Keyword(Flavour::Constant) => {
+            FieldKind::Keyword(Flavour::Constant) => {
                 let text = scalar_text(json).ok_or_else(|| {
                     failed("illegal_argument_exception", "Can't get text on a START_OBJECT".into())
                 })?;
@@ -379,7 +379,7 @@ impl Reader<'_> {
                     }
                 };
             }
-            Kind::Text { .. } | Kind::Keyword(_) => {
+            FieldKind::Text { .. } | FieldKind::Keyword(_) => {
                 let Some(text) = scalar_text(json) else {
                     return Err(failed("illegal_state_exception", "Can't get text on a START_OBJECT".into()));
                 };
@@ -390,7 +390,8 @@ impl Reader<'_> {
                     return Ok(());
                 } else {
                     let text = if field.lowercase { text.to_lowercase() } else { text };
-                    if text.len() > TERM_BYTES_MAX && matches!(field.kind, Kind::Keyword(Flavour::Plain)) {
+                    if text.len() > TERM_BYTES_MAX && matches!(field.kind, FieldKind::Keyword(Flavour::Plain))
+                    {
                         return Err(Refusal::illegal(format!(
                             "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {TERM_BYTES_MAX})",
                             field.path

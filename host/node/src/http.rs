@@ -64,9 +64,9 @@ fn route(shared: &Shared, request: &Request) -> Answer<Reply> {
         ("GET" | "HEAD", ["_alias", names]) => aliases::get(shared, request, "*", Some(names)),
         (method, [kind @ ("_index_template" | "_component_template" | "_template"), rest @ ..]) => {
             let kind = match *kind {
-                "_index_template" => templates::Kind::Index,
-                "_component_template" => templates::Kind::Component,
-                _ => templates::Kind::Old,
+                "_index_template" => templates::TemplateKind::Index,
+                "_component_template" => templates::TemplateKind::Component,
+                _ => templates::TemplateKind::Old,
             };
             match (method, rest) {
                 ("PUT" | "POST", [name]) => templates::put(shared, request, kind, name),

@@ -22,7 +22,7 @@ pub(crate) const NESTED_MAX: usize = 100;
 pub(crate) const DEPTH_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldKind {
     Keyword(Flavour),
     Text {
         match_only: bool,
@@ -62,7 +62,7 @@ pub(crate) enum Flavour {
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) path: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FieldKind,
     pub(crate) index: bool,
     pub(crate) doc_values: bool,
     /// In UTF-16 units, as Java counts; longer values are not indexed.
@@ -137,7 +137,7 @@ impl Mapping {
 
     fn flattened_above(&self, path: &str) -> Option<(FieldId, &Field)> {
         let above = path.rmatch_indices('.').find_map(|(dot, _)| self.listed(&path[..dot]));
-        above.filter(|(_, field)| field.kind == Kind::Keyword(Flavour::Flattened))
+        above.filter(|(_, field)| field.kind == FieldKind::Keyword(Flavour::Flattened))
     }
 
     /// The field of a flattened object's key that occurs in documents.
@@ -156,7 +156,7 @@ impl Mapping {
     }
 
     fn add_hidden(&mut self, root: FieldId, path: String) -> FieldId {
-        let mut field = Field::plain(path, Kind::Keyword(Flavour::Keyed));
+        let mut field = Field::plain(path, FieldKind::Keyword(Flavour::Keyed));
         let Field { index, doc_values, .. } = self.fields[root as usize];
         (field.index, field.doc_values, field.parent) = (index, doc_values, Some(root));
         self.fields.push(field);
@@ -206,7 +206,7 @@ impl Mapping {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
             let found = self.field(parent).map(|(_, field)| field);
-            if let Some(field) = found.filter(|field| matches!(field.kind, Kind::Opaque(_))) {
+            if let Some(field) = found.filter(|field| matches!(field.kind, FieldKind::Opaque(_))) {
                 return Some(field);
             }
             above = parent;
@@ -275,7 +275,7 @@ impl Mapping {
                 path = parent;
             }
         }
-        let is_flattened = field.kind == Kind::Keyword(Flavour::Flattened);
+        let is_flattened = field.kind == FieldKind::Keyword(Flavour::Flattened);
         self.by_path.insert(field.path.clone(), id);
         self.fields.push(field);
         if is_flattened {
@@ -314,11 +314,11 @@ impl Mapping {
 impl Field {
     /// Whether no mapping or pattern shows it.
     pub(crate) fn is_hidden(&self) -> bool {
-        self.kind == Kind::Keyword(Flavour::Keyed)
+        self.kind == FieldKind::Keyword(Flavour::Keyed)
     }
 }
 
-impl Kind {
+impl FieldKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Keyword(Flavour::Plain) => "keyword",

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use serde_json::Value as Json;
 
 use crate::dates::{Nanos, Zone, from_millis, to_millis};
-use crate::mapping::{Field, Kind};
+use crate::mapping::{Field, FieldKind};
 
 /// A field's value in a document; the field's kind says what a number means.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,24 +96,24 @@ impl Field {
     /// the caller.
     pub(crate) fn coerce(&self, json: &Json) -> Result<Value, String> {
         match self.kind {
-            Kind::Boolean => match json {
+            FieldKind::Boolean => match json {
                 Json::Bool(flag) => Ok(Value::Long((*flag).into())),
                 Json::String(text) => self.parse_bool(text),
                 other => {
                     Err(format!("Failed to parse value [{other}] as only [true] or [false] are allowed."))
                 }
             },
-            Kind::Date | Kind::DateNanos => {
+            FieldKind::Date | FieldKind::DateNanos => {
                 let text = scalar_text(json)
                     .filter(|_| !json.is_boolean())
                     .ok_or_else(|| format!("failed to parse date field [{json}]"))?;
                 self.instant(self.formats.parse(&text, false, &Zone::UTC)?)
             }
-            Kind::Ip => {
+            FieldKind::Ip => {
                 let text = json.as_str().ok_or_else(|| format!("'{json}' is not an IP string literal."))?;
                 parse_ip(text).map(Value::Ip).ok_or_else(|| format!("'{text}' is not an IP string literal."))
             }
-            Kind::Whole { min, max, .. } => {
+            FieldKind::Whole { min, max, .. } => {
                 let out = || format!("Value [{json}] is out of range for {}", self.kind.article());
                 let whole = match json {
                     Json::Number(n) if n.is_i64() => n.as_i64(),
@@ -131,7 +131,7 @@ impl Field {
                 let whole = whole.filter(|n| (min..=max).contains(n)).ok_or_else(out)?;
                 Ok(Value::Long(whole))
             }
-            Kind::Real { .. } => {
+            FieldKind::Real { .. } => {
                 let number = match json {
                     Json::Number(n) => n.as_f64().ok_or("not a number")?,
                     Json::String(text) => self.parse_double(text)?,
@@ -150,8 +150,8 @@ impl Field {
                 }
                 Ok(Value::Double(rounded))
             }
-            Kind::Opaque(name) => Err(format!("a value of type [{name}]")),
-            Kind::Keyword(_) | Kind::Text { .. } => {
+            FieldKind::Opaque(name) => Err(format!("a value of type [{name}]")),
+            FieldKind::Keyword(_) | FieldKind::Text { .. } => {
                 scalar_text(json).map(|text| Value::Str(text.into())).ok_or_else(|| "not a scalar".into())
             }
         }
@@ -176,17 +176,17 @@ impl Field {
     /// A number in the field's precision.
     pub(crate) fn round(&self, number: f64) -> f64 {
         match self.kind {
-            Kind::Real { name: "half_float", .. } => watchbell_values::half(number),
-            Kind::Real { single: true, .. } => f64::from(number as f32),
+            FieldKind::Real { name: "half_float", .. } => watchbell_values::half(number),
+            FieldKind::Real { single: true, .. } => f64::from(number as f32),
             // Like servers, which multiply by the inverse and so have noise in the last digits.
-            Kind::Real { scaling: Some(factor), .. } => (number * factor).round() * (1.0 / factor),
+            FieldKind::Real { scaling: Some(factor), .. } => (number * factor).round() * (1.0 / factor),
             _ => number,
         }
     }
 
     pub(crate) fn instant(&self, at: Nanos) -> Result<Value, String> {
         match self.kind {
-            Kind::DateNanos => {
+            FieldKind::DateNanos => {
                 i64::try_from(at).ok().filter(|nanos| *nanos >= 0).map(Value::Long).ok_or_else(|| {
                     "date is outside of the range that a date_nanos field can hold (1970..2262)".into()
                 })
@@ -197,7 +197,7 @@ impl Field {
 
     /// The instant that a value of this date field means.
     pub(crate) fn nanos(&self, value: i64) -> Nanos {
-        if matches!(self.kind, Kind::DateNanos) { Nanos::from(value) } else { from_millis(value) }
+        if matches!(self.kind, FieldKind::DateNanos) { Nanos::from(value) } else { from_millis(value) }
     }
 }
 

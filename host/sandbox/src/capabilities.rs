@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::guest::Guest;
-use crate::kind::Kind;
+use crate::kind::ModuleKind;
 
 /// Everything that a module may import. An entry here and the module that it names add a capability to the linker, to
 /// `plugin inspect`, to refusals and to the reference.
@@ -16,7 +16,7 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
     Capability {
         name: "log",
         summary: "write lines to the host's log",
-        kinds: &[Kind::Rule, Kind::Alerter],
+        kinds: &[ModuleKind::Rule, ModuleKind::Alerter],
         limits: log::limits,
         instead_of: &[],
         link: |linker| log::link(linker, |guest| &mut guest.logs),
@@ -24,7 +24,7 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
     Capability {
         name: "http",
         summary: "send requests to the destination that it delivers to",
-        kinds: &[Kind::Alerter],
+        kinds: &[ModuleKind::Alerter],
         limits: http::limits,
         instead_of: http::INSTEAD_OF,
         link: |linker| http::link(linker, Guest::http),
@@ -39,7 +39,7 @@ pub struct Capability {
     /// What a module may do with it.
     pub summary: &'static str,
     /// The kinds of modules that may import it.
-    pub kinds: &'static [Kind],
+    pub kinds: &'static [ModuleKind],
     /// The default limits of one run or one delivery.
     pub limits: fn() -> String,
     /// Prefixes of foreign interfaces that modules import for the same purpose, each with a hint for the module's
@@ -51,7 +51,7 @@ pub struct Capability {
 
 impl Capability {
     /// The capabilities that modules of `kind` may import.
-    pub(crate) fn of(kind: Kind) -> impl Iterator<Item = &'static Self> {
+    pub(crate) fn of(kind: ModuleKind) -> impl Iterator<Item = &'static Self> {
         CAPABILITIES.iter().filter(move |capability| capability.kinds.contains(&kind))
     }
 }
@@ -71,7 +71,7 @@ impl PartialEq for Capability {
 impl Eq for Capability {}
 
 /// Adds what modules of `kind` may import, and nothing else.
-pub(crate) fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<Guest>> {
+pub(crate) fn linker(engine: &Engine, kind: ModuleKind) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     for capability in Capability::of(kind) {
         (capability.link)(&mut linker)?;
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_kind_is_served_what_it_may_import() {
         let names = |kind| Capability::of(kind).map(|capability| capability.name).collect::<Vec<_>>();
-        assert_eq!(names(Kind::Rule), ["log"]);
-        assert_eq!(names(Kind::Alerter), ["log", "http"]);
+        assert_eq!(names(ModuleKind::Rule), ["log"]);
+        assert_eq!(names(ModuleKind::Alerter), ["log", "http"]);
     }
 }

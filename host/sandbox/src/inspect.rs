@@ -6,7 +6,7 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::bytes::{Size, shortened};
 use crate::capabilities::{CAPABILITIES, Capability};
-use crate::kind::Kind;
+use crate::kind::ModuleKind;
 use crate::limits::{NAME_BYTES_MAX, PORTS_MAX};
 use crate::versions::{CONTRACT, OFFERED, is_newer, track};
 
@@ -20,7 +20,7 @@ const CONTRACT_SECTION: &str = "watchbell:contract";
 /// A module, read but not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    pub kind: Kind,
+    pub kind: ModuleKind,
     /// The version of the Rust SDK it was built with, if it was.
     pub sdk: Option<String>,
     /// The version of the contract that it exports.
@@ -74,13 +74,13 @@ pub enum LoadFault {
     #[error("has more than the {PORTS_MAX} {what} that a module may have")]
     TooMany { what: &'static str },
     #[error("imports {}{}", listed(imports), allowance(*kind, imports))]
-    Imports { kind: Kind, imports: Vec<String> },
+    Imports { kind: ModuleKind, imports: Vec<String> },
     #[error(
         "exports neither `watchbell:plugin/rule` nor `watchbell:plugin/alerter`: was the SDK's export macro used, and were custom sections stripped before it became a component?"
     )]
     NoExport,
-    #[error("is {found}, not {}", match found { Kind::Rule => Kind::Alerter, Kind::Alerter => Kind::Rule })]
-    OtherKind { found: Kind },
+    #[error("is {found}, not {}", match found { ModuleKind::Rule => ModuleKind::Alerter, ModuleKind::Alerter => ModuleKind::Rule })]
+    OtherKind { found: ModuleKind },
     #[error("does not fit the contract {CONTRACT}: {0}")]
     Contract(String),
     #[error("cannot be compiled: {0}")]
@@ -206,11 +206,11 @@ impl Outline {
             .find(|version| !OFFERED.contains(&version.as_str()))
     }
 
-    fn kind(&self) -> Option<(Kind, String)> {
+    fn kind(&self) -> Option<(ModuleKind, String)> {
         self.exports.iter().find_map(|name| {
             let kind = match interface(name)? {
-                "rule" => Kind::Rule,
-                "alerter" => Kind::Alerter,
+                "rule" => ModuleKind::Rule,
+                "alerter" => ModuleKind::Alerter,
                 _ => return None,
             };
             Some((kind, plugin_version(name)?.to_owned()))
@@ -222,7 +222,7 @@ impl Outline {
         CAPABILITIES.iter().filter(|capability| imported(capability.name)).collect()
     }
 
-    fn denied(&self, kind: Kind) -> Vec<String> {
+    fn denied(&self, kind: ModuleKind) -> Vec<String> {
         let allowed =
             |interface: &str| interface == "types" || Capability::of(kind).any(|it| it.name == interface);
         let denied = |name: &&String| !interface(name).is_some_and(allowed);
@@ -274,7 +274,7 @@ fn unversioned(name: &str) -> &str {
     name.split_once('@').map_or(name, |(name, _)| name)
 }
 
-fn allowance(kind: Kind, imports: &[String]) -> String {
+fn allowance(kind: ModuleKind, imports: &[String]) -> String {
     let allowed: Vec<String> = Capability::of(kind).map(|it| format!("`{PACKAGE}{}`", it.name)).collect();
     format!(": {kind} may import only {}{}", allowed.join(" and "), hints(imports))
 }

@@ -29,7 +29,7 @@ pub use cases::CaseRunner;
 pub use engine::{Config, SandboxError};
 pub use fault::{GuestFault, RunError};
 pub use inspect::{Inspection, LoadFault, Misuse};
-pub use kind::Kind;
+pub use kind::ModuleKind;
 pub use limits::Limits;
 pub use rule::{RuleModule, RuleRun, RunReport};
 pub use sandbox::{LoadError, Sandbox};

@@ -15,7 +15,7 @@ use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
 use crate::guest::Guest;
 use crate::inspect::{Inspection, LoadFault, inspect};
-use crate::kind::Kind;
+use crate::kind::ModuleKind;
 use crate::limits::{ABOUT_TEXT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
 use crate::rule::{self, RuleModule};
 
@@ -56,8 +56,8 @@ impl Sandbox {
     pub fn new(config: Config) -> Result<Self, SandboxError> {
         let (engine, pooled) = engine::open(&config)?;
         let fatal = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let rules = capabilities::linker(&engine, Kind::Rule).map_err(fatal)?;
-        let alerters = capabilities::linker(&engine, Kind::Alerter).map_err(fatal)?;
+        let rules = capabilities::linker(&engine, ModuleKind::Rule).map_err(fatal)?;
+        let alerters = capabilities::linker(&engine, ModuleKind::Alerter).map_err(fatal)?;
         let cache = config
             .cache_dir
             .as_deref()
@@ -112,7 +112,7 @@ impl std::fmt::Debug for Sandbox {
 
 impl Inner {
     fn load_rule(&self, bytes: &[u8]) -> Result<RuleModule, LoadFault> {
-        let inspection = self.inspect(bytes, Kind::Rule)?;
+        let inspection = self.inspect(bytes, ModuleKind::Rule)?;
         let known = self.loaded().rules.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(RuleModule(known));
@@ -143,7 +143,7 @@ impl Inner {
     }
 
     fn load_alerter(&self, bytes: &[u8]) -> Result<AlerterModule, LoadFault> {
-        let inspection = self.inspect(bytes, Kind::Alerter)?;
+        let inspection = self.inspect(bytes, ModuleKind::Alerter)?;
         let known = self.loaded().alerters.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(AlerterModule(known));
@@ -183,7 +183,7 @@ impl Inner {
         Ok(AlerterModule(compiled))
     }
 
-    fn inspect(&self, bytes: &[u8], wanted: Kind) -> Result<Inspection, LoadFault> {
+    fn inspect(&self, bytes: &[u8], wanted: ModuleKind) -> Result<Inspection, LoadFault> {
         let inspection = inspect(bytes, self.module_bytes_max)?;
         if inspection.kind != wanted {
             return Err(LoadFault::OtherKind { found: inspection.kind });

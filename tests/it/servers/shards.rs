@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, EvidenceFields, Target};
+use watchbell_elastic::{AskError, Class, Cluster, ErrorKind, EvidenceAsk, EvidenceFields, Target};
 use watchbell_node::InjectedFault;
 
 use super::{SHARED, client, rows, servers, soon};
@@ -170,7 +170,7 @@ async fn every_kind_of_question_is_refused_without_its_shard_on_every_server() {
         for kind in KINDS {
             let error = ask(&cluster, kind).await.expect_err("a part is not all");
             // Elasticsearch 7 and OpenSearch leave the index out of the capabilities of fields, too: that is noticed.
-            let is_told = matches!(error.cause, Cause::MissingShards { .. } | Cause::FieldsChanged);
+            let is_told = matches!(error.cause, ErrorKind::MissingShards { .. } | ErrorKind::FieldsChanged);
             assert!(is_told, "{kind:?} of {name}: {error}");
             assert_eq!(error.class(), Class::Outside);
         }

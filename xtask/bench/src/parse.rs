@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use anyhow::Result;
-use watchbell_elastic::{FieldPlan, Kind, parse_hits};
+use watchbell_elastic::{ColumnKind, FieldPlan, parse_hits};
 
 use crate::table::{head, measure, ratio, timed};
 
@@ -28,7 +28,7 @@ fn page() -> Vec<u8> {
 
 pub(crate) fn bench(runs: usize) -> Result<()> {
     let bytes = page();
-    let plan = FieldPlan::of(&[("host.name", Kind::Words)]);
+    let plan = FieldPlan::of(&[("host.name", ColumnKind::Words)]);
     assert_eq!(parse_hits(&bytes, &plan)?.rows.len(), HITS);
     let megabytes = bytes.len() as f64 / 1e6;
     let mut columns = || timed(|| parse_hits(black_box(&bytes), &plan));

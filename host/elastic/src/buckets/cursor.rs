@@ -7,8 +7,8 @@ use watchbell_values::Precision;
 
 use super::{read, shape::Shape};
 use crate::{
-    error::Cause, mapping::Mapping, paths::search_path, plan::Kind, resolve::Field, session::Session,
-    target::Target, transport::Request,
+    error::ErrorKind, mapping::Mapping, paths::search_path, plan::ColumnKind, resolve::Field,
+    session::Session, target::Target, transport::Request,
 };
 
 pub(crate) struct BucketsCursor {
@@ -36,21 +36,21 @@ impl BucketsCursor {
         buckets: &Buckets,
         (mapping, fields): (&Mapping, &[Option<Field>]),
         deadline: Instant,
-    ) -> Result<Self, Cause> {
+    ) -> Result<Self, ErrorKind> {
         let size = session.config().page_buckets;
         let mut shape = Shape::new(over, buckets, mapping)?;
         for ((_, kind), field) in
-            shape.by.iter_mut().zip(fields).filter(|((_, kind), _)| *kind == Kind::Numbers)
+            shape.by.iter_mut().zip(fields).filter(|((_, kind), _)| *kind == ColumnKind::Numbers)
         {
             let precision = field.as_ref().and_then(|field| Precision::of(&field.kind));
-            *kind = precision.map_or(*kind, Kind::Rounded);
+            *kind = precision.map_or(*kind, ColumnKind::Rounded);
         }
         let body = shape.body(&target.time_field, filters, buckets, fields, size);
         Ok(Self { session, target, deadline, shape, body, after: None, size, ended: false, any: false })
     }
 
     /// The next page, never empty; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, ErrorKind> {
         if self.ended {
             return Ok(None);
         }
@@ -59,7 +59,7 @@ impl BucketsCursor {
         let page = read::page(&self.shape, &answer)?;
         page.envelope.check()?;
         if page.envelope.is_of_nothing() && !self.target.ignore_unavailable {
-            return Err(Cause::NoIndex { reason: String::new() });
+            return Err(ErrorKind::NoIndex { reason: String::new() });
         }
         match page.after {
             Some(after) if page.rows.len() >= self.size && !self.shape.whole => {

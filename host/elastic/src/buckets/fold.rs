@@ -1,6 +1,6 @@
 use watchbell_contract::{Buckets, Calc, Metric};
 
-use crate::error::Cause;
+use crate::error::ErrorKind;
 
 /// How a metric over all groups is computed from the groups' metrics, by position.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,12 +14,12 @@ pub(super) enum Fold {
 
 /// # Errors
 /// Metrics in `buckets` that cannot be combined.
-pub(super) fn check(buckets: &Buckets) -> Result<(), Cause> {
+pub(super) fn check(buckets: &Buckets) -> Result<(), ErrorKind> {
     parts(buckets).map(|_| ())
 }
 
 /// The metrics requested of each group, the question's metric each belongs to, and how they are combined.
-pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), Cause> {
+pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>), ErrorKind> {
     let mut asked = Buckets { metrics: vec![], ..buckets.clone() };
     let (mut sources, mut folds) = (vec![], vec![]);
     for (place, metric) in buckets.metrics.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>
                     "its indices map its fields differently, and {what} (`{}`) cannot be combined across them; choose indices whose mappings agree",
                     metric.name
                 );
-                return Err(Cause::Question { reason });
+                return Err(ErrorKind::Question { reason });
             }
         });
     }

@@ -3,9 +3,9 @@ use watchbell_values::Precision;
 
 use super::fold;
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::{Class, Mapping},
-    plan::{Kind, kind},
+    plan::{ColumnKind, kind},
     resolve::{Field, Group},
 };
 
@@ -13,20 +13,20 @@ use crate::{
 ///
 /// # Errors
 /// Fields that cannot be a group key or a metric.
-pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<Field>>, Cause> {
+pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<Field>>, ErrorKind> {
     for name in &buckets.by {
         if let Some(root) = mapping.nested_root(name) {
             let reason = format!(
                 "field `{name}` is inside the nested object `{root}`; nested fields cannot be group keys"
             );
-            return Err(Cause::Question { reason });
+            return Err(ErrorKind::Question { reason });
         }
-        mapping.field(name).map_or(Ok(Kind::Words), |caps| kind(name, caps))?;
+        mapping.field(name).map_or(Ok(ColumnKind::Words), |caps| kind(name, caps))?;
     }
     for metric in measured(buckets) {
         // Types without doc values may have metrics; words and numbers have none in common.
         if let Some(caps) = mapping.field(&metric.field)
-            && let Err(conflict @ Cause::MappingConflict { .. }) = kind(&metric.field, caps)
+            && let Err(conflict @ ErrorKind::MappingConflict { .. }) = kind(&metric.field, caps)
         {
             return Err(conflict);
         }

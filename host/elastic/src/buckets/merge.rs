@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     columns::ColumnBuilder,
-    error::Cause,
+    error::ErrorKind,
     mapping::Mapping,
     paths::index_path,
-    plan::Kind,
+    plan::ColumnKind,
     reached::AliasFilters,
     resolve::{Field, Group},
     session::Session,
@@ -71,7 +71,7 @@ impl MergedCursor {
         buckets: &Buckets,
         (mapping, groups): (&Mapping, &[Group<Field>]),
         deadline: Instant,
-    ) -> Result<Self, Cause> {
+    ) -> Result<Self, ErrorKind> {
         let shape = Shape::new(over, buckets, mapping)?;
         let (asked, sources, folds) = parts(buckets)?;
         let mut cursors = vec![];
@@ -99,26 +99,26 @@ impl MergedCursor {
                 "its indices map its fields in too many different ways ({} requests); choose indices whose mappings agree",
                 cursors.len()
             );
-            return Err(Cause::Question { reason });
+            return Err(ErrorKind::Question { reason });
         }
         Ok(Self { cursors, shape, folds, page: session.config().page_buckets.max(1), pages: None })
     }
 
     /// The next page, never empty; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, ErrorKind> {
         if self.pages.is_none() {
             let mut merged = Merged::new();
             for cursor in &mut self.cursors {
                 // It existed when its fields were looked up.
                 while let Some(rows) = cursor.next().await.map_err(|cause| match cause {
-                    Cause::NoIndex { .. } => Cause::FieldsChanged,
+                    ErrorKind::NoIndex { .. } => ErrorKind::FieldsChanged,
                     other => other,
                 })? {
                     add(&mut merged, &rows, self.shape.by.len(), cursor.shape.metrics.len(), &self.folds);
                     if merged.len() > BUCKETS_MAX {
                         let reason =
                             format!("more than {BUCKETS_MAX} buckets of indices whose mappings differ");
-                        return Err(Cause::ServerLimit { kind: "buckets held".into(), reason });
+                        return Err(ErrorKind::ServerLimit { kind: "buckets held".into(), reason });
                     }
                 }
             }
@@ -134,11 +134,11 @@ impl MergedCursor {
         while merged.peek().is_some() {
             let mut times = vec![];
             let mut by: Vec<_> = shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
-            let mut counts = ColumnBuilder::new(Kind::Integers);
+            let mut counts = ColumnBuilder::new(ColumnKind::Integers);
             let mut metrics: Vec<_> =
                 shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
             let mut filters: Vec<_> =
-                shape.filters.iter().map(|_| ColumnBuilder::new(Kind::Integers)).collect();
+                shape.filters.iter().map(|_| ColumnBuilder::new(ColumnKind::Integers)).collect();
             for ((time, key), cells) in merged.by_ref().take(self.page) {
                 times.push(time);
                 by.iter_mut().zip(key).for_each(|(column, part)| part.push(column));

@@ -12,9 +12,9 @@ use super::shape::Shape;
 use crate::{
     columns::{ColumnBuilder, Misfit, Misfits},
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     hits::ValueSeed,
-    plan::Kind,
+    plan::ColumnKind,
 };
 
 pub(super) struct BucketsPage {
@@ -24,8 +24,8 @@ pub(super) struct BucketsPage {
 }
 
 /// Reads one response.
-pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, Cause> {
-    let malformed = |reason: String| Cause::Malformed { reason };
+pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, ErrorKind> {
+    let malformed = |reason: String| ErrorKind::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("not utf-8: {error}")))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let misfit = Cell::new(None);
@@ -34,7 +34,7 @@ pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, Cause> {
     match (misfit.get(), read.and_then(|()| reader.end())) {
         (Some((column, Misfit(what))), _) => {
             let name = shape.by.get(column).map_or("", |(name, _)| name);
-            Err(Cause::Misfit { reason: format!("field `{name}`: {what}") })
+            Err(ErrorKind::Misfit { reason: format!("field `{name}`: {what}") })
         }
         (None, Err(error)) => Err(malformed(error.to_string())),
         (None, Ok(())) => Ok(page.finish()),
@@ -63,9 +63,9 @@ impl<'a> PageOfBuckets<'a> {
             shape,
             times: vec![],
             by: shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
-            counts: ColumnBuilder::new(Kind::Integers),
+            counts: ColumnBuilder::new(ColumnKind::Integers),
             metrics: shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
-            filters: columns(shape.filters.len(), Kind::Integers),
+            filters: columns(shape.filters.len(), ColumnKind::Integers),
             after: None,
             envelope: Envelope::default(),
             total: 0,

@@ -2,9 +2,9 @@ use serde_json::{Map, Value, json};
 use watchbell_contract::{Buckets, Calc, Metric, Range};
 
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     mapping::Mapping,
-    plan::{Kind, kind},
+    plan::{ColumnKind, kind},
     query,
     resolve::Field,
 };
@@ -14,17 +14,17 @@ use crate::{
 pub(super) struct Shape {
     /// A bucket's time if it has no time of its own.
     pub(super) start: i64,
-    pub(super) by: Vec<(String, Kind)>,
-    pub(super) metrics: Vec<(String, Kind)>,
+    pub(super) by: Vec<(String, ColumnKind)>,
+    pub(super) metrics: Vec<(String, ColumnKind)>,
     pub(super) filters: Vec<String>,
     /// Neither groups nor slices: one row for everything.
     pub(super) whole: bool,
 }
 
 impl Shape {
-    pub(super) fn new(over: Range, buckets: &Buckets, mapping: &Mapping) -> Result<Self, Cause> {
+    pub(super) fn new(over: Range, buckets: &Buckets, mapping: &Mapping) -> Result<Self, ErrorKind> {
         let by = buckets.by.iter().map(|name| {
-            let kind = mapping.field(name).map_or(Ok(Kind::Words), |caps| kind(name, caps))?;
+            let kind = mapping.field(name).map_or(Ok(ColumnKind::Words), |caps| kind(name, caps))?;
             Ok((name.clone(), kind))
         });
         Ok(Self {
@@ -94,11 +94,11 @@ impl Shape {
 }
 
 /// A minimum or maximum is one of the field's values, and shown like them.
-fn shown(metric: &Metric, mapping: &Mapping) -> Kind {
+fn shown(metric: &Metric, mapping: &Mapping) -> ColumnKind {
     let caps = mapping.field(&metric.field).filter(|_| matches!(metric.calc, Calc::Minimum | Calc::Maximum));
     match caps.map(|caps| kind(&metric.field, caps)) {
-        Some(Ok(rounded @ Kind::Rounded(_))) => rounded,
-        _ => Kind::Numbers,
+        Some(Ok(rounded @ ColumnKind::Rounded(_))) => rounded,
+        _ => ColumnKind::Numbers,
     }
 }
 

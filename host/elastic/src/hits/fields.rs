@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use crate::{
     columns::{ColumnBuilder, Misfit, Misfits},
-    plan::{FieldPlan, Source},
+    plan::{FieldPlan, ValueSource},
 };
 
 pub(super) struct FieldsSeed<'a> {
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_> {
 
 fn below<'a>(plan: &'a FieldPlan, wanted: &str) -> impl Iterator<Item = (usize, &'a str)> {
     plan.columns.iter().enumerate().filter_map(move |(column, planned)| match &planned.source {
-        Source::Nested { root, rest, .. } if root == wanted => Some((column, rest.as_str())),
+        ValueSource::Nested { root, rest, .. } if root == wanted => Some((column, rest.as_str())),
         _ => None,
     })
 }
@@ -96,7 +96,7 @@ impl Visitor<'_> for FieldSeed<'_> {
             columns[*column].name == key
                 && matches!(
                     columns[*column].source,
-                    Source::DocValues { .. } | Source::Fields { .. } | Source::Nested { .. }
+                    ValueSource::DocValues { .. } | ValueSource::Fields { .. } | ValueSource::Nested { .. }
                 )
         };
         let turn = (self.hint..columns.len()).chain(0..self.hint.min(columns.len()));

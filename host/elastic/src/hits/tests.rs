@@ -3,15 +3,15 @@ use serde_json::{Value, json};
 use watchbell_contract::{Column, Hits, NamedFilter, Values};
 
 use super::*;
-use crate::{mapping::Mapping, plan::Kind, refusal};
+use crate::{mapping::Mapping, plan::ColumnKind, refusal};
 
 fn plan() -> FieldPlan {
     FieldPlan::of(&[
-        ("host", Kind::Words),
-        ("n", Kind::Integers),
-        ("x", Kind::Numbers),
-        ("ok", Kind::Booleans),
-        ("_id", Kind::Words),
+        ("host", ColumnKind::Words),
+        ("n", ColumnKind::Integers),
+        ("x", ColumnKind::Numbers),
+        ("ok", ColumnKind::Booleans),
+        ("_id", ColumnKind::Words),
     ])
 }
 

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 use super::memory::{Continuation, Paging};
 use crate::{
     envelope::Envelope,
-    error::Cause,
+    error::ErrorKind,
     paths::{ignoring, index_path},
     session::Session,
     target::Target,
@@ -32,11 +32,11 @@ impl Context {
     ///
     /// # Errors
     /// Why it cannot be opened; `NoIndex` if the pattern no longer matches an index.
-    pub(super) async fn open(paging: &Paging, target: &Target, deadline: Instant) -> Result<Self, Cause> {
+    pub(super) async fn open(paging: &Paging, target: &Target, deadline: Instant) -> Result<Self, ErrorKind> {
         let index = index_path(&target.indices);
         let ask = async |path: String| {
             let request = Request { method: Method::Post, path, body: None, repeatable: true, deadline };
-            paging.session.send(&request).await.map_err(Cause::of_the_host)
+            paging.session.send(&request).await.map_err(ErrorKind::of_the_host)
         };
         let mut continuation = paging.continuation();
         if matches!(continuation, Continuation::Unknown | Continuation::Pit) {
@@ -61,7 +61,7 @@ impl Context {
             match ask(path).await {
                 Ok(body) => return Ok(Self::Pit(Continuation::PointInTime, opened(&body, "pit_id")?)),
                 // OpenSearch's response for a point in time over no index (tested with 3.8).
-                Err(Cause::Refused { reason, .. }) if reason.contains("invalid id: [null]") => {
+                Err(ErrorKind::Refused { reason, .. }) if reason.contains("invalid id: [null]") => {
                     return vanished(target).map(|()| Self::Ended);
                 }
                 Err(cause) if paging.continuation() == Continuation::Unknown && is_unknown_route(&cause) => {}
@@ -91,25 +91,26 @@ impl Context {
 }
 
 /// The pattern no longer matches an index, which is an error unless the target allows it.
-pub(super) fn vanished(target: &Target) -> Result<(), Cause> {
+pub(super) fn vanished(target: &Target) -> Result<(), ErrorKind> {
     match target.ignore_unavailable {
         true => Ok(()),
-        false => Err(Cause::NoIndex { reason: String::new() }),
+        false => Err(ErrorKind::NoIndex { reason: String::new() }),
     }
 }
 
 /// The responses of servers without this endpoint; older ones take `_pit` for a document type and reject its name.
-fn is_unknown_route(cause: &Cause) -> bool {
-    matches!(cause, Cause::Refused { status: 400 | 404 | 405 | 501, .. })
+fn is_unknown_route(cause: &ErrorKind) -> bool {
+    matches!(cause, ErrorKind::Refused { status: 400 | 404 | 405 | 501, .. })
 }
 
 /// The id of a new point in time. Its searches cover its own shards, so only now is it visible that some are missing.
 /// Elasticsearch before 8.16 does not report shards here, and opens none without all of them.
-fn opened(body: &[u8], key: &str) -> Result<String, Cause> {
+fn opened(body: &[u8], key: &str) -> Result<String, ErrorKind> {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     if answer.get("_shards").is_some() {
         Envelope::of(body)?;
     }
     let text = answer.get(key).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| Cause::Malformed { reason: format!("no `{key}` in the response") })
+    text.map(str::to_owned)
+        .ok_or_else(|| ErrorKind::Malformed { reason: format!("no `{key}` in the response") })
 }

@@ -18,7 +18,7 @@ use super::{
     memory::{Continuation, Paging},
 };
 use crate::{
-    error::Cause,
+    error::ErrorKind,
     hits::{self, HitsAnswer, Last},
     page::PageBuilder,
     paths::{WHOLE, search_path},
@@ -90,7 +90,7 @@ impl HitsCursor {
     }
 
     /// The next page, never empty; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, Cause> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Rows>, ErrorKind> {
         loop {
             let page = match self.context {
                 Context::Ended => return Ok(None),
@@ -104,7 +104,7 @@ impl HitsCursor {
                 if let Some(beyond) = rows.times.last().filter(|time| **time >= self.over.end.0) {
                     let reason =
                         format!("a document of {beyond} ms in an answer up to {} ms", self.over.end.0);
-                    return Err(Cause::Malformed { reason });
+                    return Err(ErrorKind::Malformed { reason });
                 }
                 // The first time of a document with several may lie before the range; it then counts at the range's
                 // start.
@@ -116,7 +116,7 @@ impl HitsCursor {
     }
 
     /// One plain search; if there is more, a context from the last instant on.
-    async fn first(&mut self) -> Result<PageBuilder, Cause> {
+    async fn first(&mut self) -> Result<PageBuilder, ErrorKind> {
         let known_long = self.paging.is_long(self.key());
         if known_long {
             self.open().await?;
@@ -146,12 +146,12 @@ impl HitsCursor {
     }
 
     /// Opens a context, without reading anything.
-    async fn open(&mut self) -> Result<(), Cause> {
+    async fn open(&mut self) -> Result<(), ErrorKind> {
         self.context = Context::open(&self.paging, &self.target, self.deadline).await?;
         Ok(())
     }
 
-    async fn further(&mut self) -> Result<PageBuilder, Cause> {
+    async fn further(&mut self) -> Result<PageBuilder, ErrorKind> {
         let (mut page, answer) = match &self.context {
             Context::Pit(kind, _) => {
                 let kind = *kind;
@@ -161,7 +161,7 @@ impl HitsCursor {
                 {
                     // A point in time, but no tiebreaker for documents of one instant (OpenSearch before 3.3), without
                     // which paging would lose some.
-                    Err(Cause::Refused { status: 400, reason, .. })
+                    Err(ErrorKind::Refused { status: 400, reason, .. })
                         if unproven && reason.contains("_shard_doc") =>
                     {
                         self.close().await;
@@ -212,7 +212,7 @@ impl HitsCursor {
             Context::Scroll(id) => match answer.scroll_id {
                 Some(newer) => *id = newer,
                 None if id.is_empty() => {
-                    return Err(Cause::Malformed { reason: "no `_scroll_id` in the response".into() });
+                    return Err(ErrorKind::Malformed { reason: "no `_scroll_id` in the response".into() });
                 }
                 None => {}
             },
@@ -225,7 +225,7 @@ impl HitsCursor {
             self.close().await;
         } else {
             if !is_scroll && answer.last.as_ref().is_none_or(|last| last.tie.is_none()) {
-                return Err(Cause::Malformed {
+                return Err(ErrorKind::Malformed {
                     reason: "hits without the tiebreaker that was asked for".into(),
                 });
             }
@@ -269,10 +269,10 @@ impl HitsCursor {
         method: Method,
         path: String,
         body: impl Fn(&Self) -> Value,
-    ) -> Result<(PageBuilder, HitsAnswer), Cause> {
+    ) -> Result<(PageBuilder, HitsAnswer), ErrorKind> {
         loop {
             let bytes = match self.send(method, path.clone(), &body(self)).await {
-                Err(Cause::PageTooLarge { .. })
+                Err(ErrorKind::PageTooLarge { .. })
                     if self.size > PAGE_HITS_MIN && !matches!(self.context, Context::Scroll(_)) =>
                 {
                     self.size = (self.size / 4).max(PAGE_HITS_MIN);
@@ -294,13 +294,13 @@ impl HitsCursor {
         }
     }
 
-    async fn send(&self, method: Method, path: String, body: &Value) -> Result<Bytes, Cause> {
+    async fn send(&self, method: Method, path: String, body: &Value) -> Result<Bytes, ErrorKind> {
         // The next page of a scroll contains nothing from the rule.
         let of_the_host = path == "/_search/scroll";
         let body = Some(Bytes::from(body.to_string()));
         let request = Request { method, path, body, repeatable: !of_the_host, deadline: self.deadline };
         let answer = self.paging.session.send(&request).await;
-        if of_the_host { answer.map_err(Cause::of_the_host) } else { answer }
+        if of_the_host { answer.map_err(ErrorKind::of_the_host) } else { answer }
     }
 
     /// The body of a search. `in_pit`: inside a point in time, after what was read.
@@ -360,19 +360,19 @@ impl HitsCursor {
 /// Parses a large response off the network threads.
 async fn off_thread<T: Send + 'static>(
     large: bool,
-    read: impl FnOnce() -> Result<T, Cause> + Send + 'static,
-) -> Result<T, Cause> {
+    read: impl FnOnce() -> Result<T, ErrorKind> + Send + 'static,
+) -> Result<T, ErrorKind> {
     if !large {
         return read();
     }
     match tokio::task::spawn_blocking(read).await {
         Ok(page) => page,
-        Err(lost) => Err(Cause::Malformed { reason: lost.to_string() }),
+        Err(lost) => Err(ErrorKind::Malformed { reason: lost.to_string() }),
     }
 }
 
 /// How servers report that an index returns fewer hits at once (`index.max_result_window`).
-fn is_wide(cause: &Cause) -> bool {
-    matches!(cause, Cause::Refused { reason, .. }
+fn is_wide(cause: &ErrorKind) -> bool {
+    matches!(cause, ErrorKind::Refused { reason, .. }
         if reason.contains("Result window is too large") || reason.contains("Batch size is too large"))
 }

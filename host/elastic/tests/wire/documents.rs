@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
 use tokio::time::{Duration, Instant};
-use watchbell_elastic::{Cause, Class, Cluster, Document, Written};
+use watchbell_elastic::{Class, Cluster, Document, ErrorKind, Written};
 
 use crate::{
     cluster, config, deadline,
@@ -138,7 +138,7 @@ async fn repetitions_of_a_bulk_end() {
     let written = cluster.bulk(&documents(&["ok", "busy"]), deadline()).await;
     assert!(matches!(written[0], Ok(Written::Created)));
     let Err(error) = &written[1] else { panic!("{written:?}") };
-    assert_eq!(error.cause, Cause::Unavailable { status: 429, reason: format!("{BUSY}: queue full") });
+    assert_eq!(error.cause, ErrorKind::Unavailable { status: 429, reason: format!("{BUSY}: queue full") });
     assert_eq!(fake.seen().len(), 3);
     // By their number, and by the time.
     config.retry_first = Duration::from_secs(60);
@@ -146,7 +146,7 @@ async fn repetitions_of_a_bulk_end() {
     let cluster = Cluster::new(config).unwrap();
     let written = cluster.bulk(&documents(&["busy"]), Instant::now() + Duration::from_secs(20)).await;
     let Err(error) = &written[0] else { panic!("{written:?}") };
-    assert!(matches!(error.cause, Cause::Deadline { last: Some(_) }), "{error}");
+    assert!(matches!(error.cause, ErrorKind::Deadline { last: Some(_) }), "{error}");
     assert_eq!(error.class(), Class::Outside);
 }
 
@@ -172,12 +172,12 @@ async fn a_bulk_without_a_result_for_each_document_is_an_error_of_all() {
         let written = cluster(&fake).bulk(&documents(&["1", "2"]), deadline()).await;
         assert_eq!(written.len(), 2);
         for one in written {
-            assert!(matches!(one.unwrap_err().cause, Cause::Malformed { .. }));
+            assert!(matches!(one.unwrap_err().cause, ErrorKind::Malformed { .. }));
         }
     }
     let fake = Fake::start(|_| error(403, "security_exception", "no")).await;
     let written = cluster(&fake).bulk(&documents(&["1", "2"]), deadline()).await;
     for one in written {
-        assert!(matches!(one.unwrap_err().cause, Cause::Denied { status: 403, .. }));
+        assert!(matches!(one.unwrap_err().cause, ErrorKind::Denied { status: 403, .. }));
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 use watchbell_contract::{Ask, Buckets};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, ClusterConfig};
+use watchbell_elastic::{AskError, Class, Cluster, ClusterConfig, ErrorKind};
 
 use crate::{
     cluster, config, deadline,
@@ -190,7 +190,7 @@ async fn an_answer_cut_short_is_asked_again_and_then_told() {
     for cut in cuts {
         let fake = searches(move || Reply::Cut(cut.clone().into_bytes())).await;
         let error = fault(&fake).await;
-        assert!(matches!(error.cause, Cause::Cut { .. }), "{error}");
+        assert!(matches!(error.cause, ErrorKind::Cut { .. }), "{error}");
         let expected = format!("{PLACE}the connection to NODE broke before the answer was complete: ");
         assert!(words(&fake, &error).starts_with(&expected), "{error}");
         assert_eq!(fake.lines().len(), 1 + 5, "one question about fields, five searches");
@@ -199,7 +199,7 @@ async fn an_answer_cut_short_is_asked_again_and_then_told() {
     let long = format!("{head}content-length: 5\r\n\r\n{{\"took\":1}}");
     let fake = searches(move || Reply::Cut(long.clone().into_bytes())).await;
     let error = fault(&fake).await;
-    assert!(matches!(error.cause, Cause::Malformed { .. }), "{error}");
+    assert!(matches!(error.cause, ErrorKind::Malformed { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_server_that_is_not_there_is_told() {
     let mut fake = searches(|| Reply::Silence).await;
     fake.die().await;
     let error = fault(&fake).await;
-    assert!(matches!(error.cause, Cause::Connect { .. }), "{error}");
+    assert!(matches!(error.cause, ErrorKind::Connect { .. }), "{error}");
     assert!(words(&fake, &error).starts_with(&format!("{PLACE}cannot connect to NODE: ")), "{error}");
     assert_eq!(error.class(), Class::Outside);
 }
@@ -264,7 +264,7 @@ async fn silence_ends_with_the_request_or_the_run() {
     };
     let error =
         pages(&Cluster::new(short(config(&[&fake]))).unwrap(), &question(&["host"])).await.unwrap_err();
-    assert!(matches!(error.cause, Cause::Timeout { .. }), "{error}");
+    assert!(matches!(error.cause, ErrorKind::Timeout { .. }), "{error}");
     assert_eq!(error.class(), Class::Slow);
 
     let soon = tokio::time::Instant::now() + std::time::Duration::from_millis(300);

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 use tokio::time::Instant;
-use watchbell_elastic::{Cause, Cluster};
+use watchbell_elastic::{Cluster, ErrorKind};
 
 use crate::{
     cluster, config, deadline,
@@ -130,7 +130,7 @@ async fn no_more_requests_are_under_way_than_allowed() {
     let soon = Instant::now() + Duration::from_millis(100);
     let mut waiting = cluster.ask(&target(), &question(&["host"]), soon).await.unwrap();
     let error = waiting.next().await.unwrap_err();
-    assert_eq!(error.cause, Cause::Busy { concurrency: 2 });
+    assert_eq!(error.cause, ErrorKind::Busy { concurrency: 2 });
     assert_eq!(error.class(), watchbell_elastic::Class::Outside);
     assert_eq!(fake.lines().iter().filter(|line| line.ends_with("_search")).count(), 2);
     drop(under_way);

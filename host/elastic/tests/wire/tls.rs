@@ -9,7 +9,7 @@ use tokio_rustls::{
         server::WebPkiClientVerifier,
     },
 };
-use watchbell_elastic::{Auth, Cause, Cluster, ClusterConfig, ConfigError};
+use watchbell_elastic::{Auth, Cluster, ClusterConfig, ConfigError, ErrorKind};
 
 use crate::{
     config,
@@ -69,7 +69,7 @@ fn nothing(seen: &crate::fake::Seen) -> Reply {
     }
 }
 
-async fn asked(config: ClusterConfig) -> Result<(), Cause> {
+async fn asked(config: ClusterConfig) -> Result<(), ErrorKind> {
     let question = question(&["host"]);
     pages(&Cluster::new(config).unwrap(), &question)
         .await
@@ -84,10 +84,10 @@ async fn only_a_trusted_authority_is_believed() {
     let mut config = config(&[&fake]);
     config.retry_max = 0;
     let error = asked(config.clone()).await.unwrap_err();
-    assert!(matches!(&error, Cause::Connect { reason, .. } if reason.contains("certificate")), "{error}");
+    assert!(matches!(&error, ErrorKind::Connect { reason, .. } if reason.contains("certificate")), "{error}");
     config.ca = Some(Authority::new().pem());
     assert!(
-        matches!(asked(config.clone()).await, Err(Cause::Connect { .. })),
+        matches!(asked(config.clone()).await, Err(ErrorKind::Connect { .. })),
         "another authority is not trusted"
     );
     config.ca = Some(authority.pem());

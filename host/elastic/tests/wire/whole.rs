@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use watchbell_contract::{Ask, Buckets, ClusterView, Evidence, Question, Range, RawSearch, Timestamp};
-use watchbell_elastic::{AskError, Cause, Class, Cluster, EvidenceAsk, EvidenceFields};
+use watchbell_elastic::{AskError, Class, Cluster, ErrorKind, EvidenceAsk, EvidenceFields};
 
 use crate::{
     cluster, config, deadline,
@@ -138,7 +138,7 @@ async fn a_shard_lost_between_two_pages_is_no_end_of_the_answer() {
             })
             .await;
             let error = ask(&cluster, Kind::Hits).await.expect_err("a part is not all");
-            assert_eq!(error.cause, Cause::MissingShards { reason: "1 of 2".into() });
+            assert_eq!(error.cause, ErrorKind::MissingShards { reason: "1 of 2".into() });
         }
     }
 }
@@ -153,7 +153,7 @@ async fn a_point_in_time_over_some_of_the_shards_is_not_read() {
     })
     .await;
     let error = ask(&cluster, Kind::Hits).await.expect_err("a part is not all");
-    assert_eq!(error.cause, Cause::MissingShards { reason: "1 of 2".into() });
+    assert_eq!(error.cause, ErrorKind::MissingShards { reason: "1 of 2".into() });
     assert!(fake.seen().iter().all(|seen| seen.body.get("pit").is_none()), "{:?}", fake.lines());
 }
 
@@ -194,7 +194,7 @@ async fn an_index_that_no_field_is_known_of_may_be_one_without_its_shards() {
         let mut target = target();
         target.ignore_unavailable = lenient;
         let error = cluster(&fake).ask(&target, &question(&["_id"]), deadline()).await.unwrap_err();
-        assert!(matches!(error.cause, Cause::MissingShards { .. }), "{error}");
+        assert!(matches!(error.cause, ErrorKind::MissingShards { .. }), "{error}");
     }
     // Elasticsearch 9 names it; what is left is not remembered.
     let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
@@ -237,5 +237,5 @@ async fn a_view_of_a_part_of_the_cluster_is_no_view_of_it() {
     let error = view(ClusterView::Disks, disks).await.unwrap_err();
     assert!(error.to_string().ends_with("partial: 1 of 2 data nodes did not answer"), "{error}");
     let error = view(ClusterView::UnassignedShards, |_| json!({})).await.unwrap_err();
-    assert!(matches!(error.cause, Cause::Malformed { .. }), "{error}");
+    assert!(matches!(error.cause, ErrorKind::Malformed { .. }), "{error}");
 }

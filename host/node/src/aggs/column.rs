@@ -6,7 +6,7 @@ use crate::dates::{Formats, Zone, to_millis};
 use crate::doc_values::doc_value;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{Field, FieldId, Kind};
+use crate::mapping::{Field, FieldId, FieldKind};
 use crate::search::no_field_data;
 use crate::value::{Value, scalar_text};
 
@@ -87,10 +87,12 @@ impl<'a> Column<'a> {
             self.missing = Some(Value::Double(number));
         }
         match self.field.map(|field| field.kind) {
-            Some(kind @ (Kind::Keyword(_) | Kind::Ip | Kind::Text { .. })) => Err(Refusal::illegal(format!(
-                "Field [{path}] of type [{}] is not supported for aggregation [{agg}]",
-                kind.name()
-            ))),
+            Some(kind @ (FieldKind::Keyword(_) | FieldKind::Ip | FieldKind::Text { .. })) => {
+                Err(Refusal::illegal(format!(
+                    "Field [{path}] of type [{}] is not supported for aggregation [{agg}]",
+                    kind.name()
+                )))
+            }
             _ => Ok(self),
         }
     }
@@ -120,8 +122,8 @@ impl<'a> Column<'a> {
             (None, _) => Json::Null,
         };
         match (value, self.field.map(|field| field.kind)) {
-            (Value::Long(n), Some(kind @ (Kind::Boolean | Kind::Date | Kind::DateNanos))) => {
-                let number = if kind == Kind::DateNanos { n.div_euclid(1_000_000) } else { *n };
+            (Value::Long(n), Some(kind @ (FieldKind::Boolean | FieldKind::Date | FieldKind::DateNanos))) => {
+                let number = if kind == FieldKind::DateNanos { n.div_euclid(1_000_000) } else { *n };
                 key.insert("key".into(), number.into());
                 let text = shown.as_str().map_or_else(|| shown.to_string(), str::to_owned);
                 key.insert("key_as_string".into(), text.into());
@@ -134,7 +136,7 @@ impl<'a> Column<'a> {
     /// Milliseconds of a date value.
     pub(super) fn millis(&self, value: &Value) -> Option<i64> {
         match (value, self.field.map(|field| field.kind)) {
-            (Value::Long(n), Some(Kind::DateNanos)) => Some(n.div_euclid(1_000_000)),
+            (Value::Long(n), Some(FieldKind::DateNanos)) => Some(n.div_euclid(1_000_000)),
             (Value::Long(n), _) => Some(*n),
             _ => None,
         }
@@ -149,20 +151,20 @@ impl<'a> Column<'a> {
     /// What several metrics at once show beside a number that represents something else.
     pub(super) fn beside(&self, number: f64) -> Option<Json> {
         match self.field?.kind {
-            Kind::Boolean => Some((number != 0.0).into()),
+            FieldKind::Boolean => Some((number != 0.0).into()),
             _ => self.as_string(number).map(Into::into),
         }
     }
 }
 
-fn family(kind: Kind) -> u8 {
+fn family(kind: FieldKind) -> u8 {
     match kind {
-        Kind::Whole { .. } => 0,
-        Kind::Real { .. } => 0,
-        Kind::Keyword(_) | Kind::Text { .. } => 1,
-        Kind::Boolean => 2,
-        Kind::Date | Kind::DateNanos => 3,
-        Kind::Ip => 4,
-        Kind::Opaque(_) => 5,
+        FieldKind::Whole { .. } => 0,
+        FieldKind::Real { .. } => 0,
+        FieldKind::Keyword(_) | FieldKind::Text { .. } => 1,
+        FieldKind::Boolean => 2,
+        FieldKind::Date | FieldKind::DateNanos => 3,
+        FieldKind::Ip => 4,
+        FieldKind::Opaque(_) => 5,
     }
 }

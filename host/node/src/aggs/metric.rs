@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::column::Column;
 use super::{Context, Entry};
 use crate::errors::{Answer, Refusal};
-use crate::mapping::Kind;
+use crate::mapping::FieldKind;
 use crate::value::Value;
 
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl Metric {
             }
             Calc::ExtendedStats(sigma) => {
                 if let Some(kind) = column.field.map(|field| field.kind)
-                    && (kind.is_date() || kind == Kind::Boolean)
+                    && (kind.is_date() || kind == FieldKind::Boolean)
                 {
                     return Err(Refusal::unmodelled(format!(
                         "[extended_stats] of a field of type [{}]",

@@ -14,7 +14,7 @@ use super::pipeline::leads;
 use super::sorted::{By, Order};
 use super::terms::Terms;
 use super::top_hits::TopHits;
-use super::{Agg, Kind};
+use super::{Agg, AggregationKind};
 use crate::errors::{Answer, Refusal};
 use crate::query;
 
@@ -102,16 +102,18 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
     }
     let kind =
         kind.ok_or_else(|| Refusal::parsing(format!("Missing definition for aggregation [{name}]")))?;
-    if matches!(kind, Kind::Metric(_) | Kind::TopHits(_) | Kind::Pipeline(_)) && !subs.is_empty() {
+    if matches!(kind, AggregationKind::Metric(_) | AggregationKind::TopHits(_) | AggregationKind::Pipeline(_))
+        && !subs.is_empty()
+    {
         return Err(Refusal::illegal(format!("Aggregator [{name}] cannot accept sub-aggregations")));
     }
     match (&kind, above.nested) {
-        (Kind::ReverseNested, None) => {
+        (AggregationKind::ReverseNested, None) => {
             return Err(Refusal::illegal(format!(
                 "Reverse nested aggregation [{name}] can only be used inside a [nested] aggregation"
             )));
         }
-        (Kind::Nested(path), Some(outer))
+        (AggregationKind::Nested(path), Some(outer))
             if !path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.')) =>
         {
             return Err(Refusal::unmodelled(format!(
@@ -121,14 +123,14 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
         _ => {}
     }
     let parent = above.kind;
-    if let (Kind::Composite(_), Some(parent)) =
+    if let (AggregationKind::Composite(_), Some(parent)) =
         (&kind, parent.filter(|parent| !matches!(*parent, "filter" | "nested")))
     {
         return Err(Refusal::illegal(format!(
             "[composite] aggregation cannot be used with a parent aggregation of type: [{parent}]"
         )));
     }
-    if let (Kind::Pipeline(_), None | Some("filter" | "missing" | "nested" | "reverse_nested")) =
+    if let (AggregationKind::Pipeline(_), None | Some("filter" | "missing" | "nested" | "reverse_nested")) =
         (&kind, parent)
     {
         return Err(Refusal::new(
@@ -141,9 +143,9 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
     }
     // Ordering by something missing would silently not order.
     let order = match &kind {
-        Kind::Terms(Terms { order, .. }) => Some(order),
-        Kind::MultiTerms(terms) => Some(&terms.order),
-        Kind::DateHistogram(histogram) => histogram.order.as_ref(),
+        AggregationKind::Terms(Terms { order, .. }) => Some(order),
+        AggregationKind::MultiTerms(terms) => Some(&terms.order),
+        AggregationKind::DateHistogram(histogram) => histogram.order.as_ref(),
         _ => None,
     };
     for (by, _) in order.into_iter().flat_map(|Order(all)| all) {
@@ -157,7 +159,7 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
         }
     }
     for sub in &subs {
-        if let Kind::Pipeline(pipeline) = &sub.kind
+        if let AggregationKind::Pipeline(pipeline) = &sub.kind
             && let Some(path) = pipeline.paths().find(|path| !leads(&subs, path))
         {
             return Err(Refusal::illegal(format!("No aggregation found for path [{path}]")));
@@ -166,9 +168,9 @@ fn one(name: &str, body: &Json, depth: usize, above: Above<'_>) -> Answer<Agg> {
     Ok(Agg { name: name.to_owned(), kind, subs })
 }
 
-fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
+fn read(name: &str, kind: &str, value: &Json) -> Answer<AggregationKind> {
     match kind {
-        "filter" => return query::parse(value).map(Kind::Filter),
+        "filter" => return query::parse(value).map(AggregationKind::Filter),
         "filters" => return ranges::filters(value),
         _ => {}
     }
@@ -176,7 +178,7 @@ fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
         Refusal::parsing(format!("Expected [START_OBJECT] under [{kind}], but got [{value}] in [{name}]"))
     })?;
     if kind == "top_hits" {
-        return TopHits::read(name, body).map(Kind::TopHits);
+        return TopHits::read(name, body).map(AggregationKind::TopHits);
     }
     let mut body = Body { kind, rest: body.clone() };
     let read = match kind {
@@ -192,24 +194,24 @@ fn read(name: &str, kind: &str, value: &Json) -> Answer<Kind> {
             metrics::metric(&mut body, Calc::Cardinality)?
         }
         "percentiles" => metrics::percentiles(&mut body)?,
-        "terms" => Kind::Terms(buckets::terms(&mut body)?),
-        "multi_terms" => Kind::MultiTerms(buckets::multi_terms(&mut body)?),
-        "date_histogram" => Kind::DateHistogram(buckets::date_histogram(&mut body)?),
-        "histogram" => Kind::Histogram(buckets::histogram(&mut body)?),
-        "range" => Kind::Range(ranges::ranges(name, &mut body)?),
-        "date_range" => Kind::DateRange(ranges::date_ranges(name, &mut body)?),
-        "ip_range" => Kind::IpRange(ranges::ip_ranges(name, &mut body)?),
-        "missing" => Kind::Missing { field: body.field()?, missing: body.take("missing") },
-        "composite" => Kind::Composite(buckets::composite(&mut body)?),
-        "nested" => Kind::Nested(body.text("path")?.ok_or_else(|| {
+        "terms" => AggregationKind::Terms(buckets::terms(&mut body)?),
+        "multi_terms" => AggregationKind::MultiTerms(buckets::multi_terms(&mut body)?),
+        "date_histogram" => AggregationKind::DateHistogram(buckets::date_histogram(&mut body)?),
+        "histogram" => AggregationKind::Histogram(buckets::histogram(&mut body)?),
+        "range" => AggregationKind::Range(ranges::ranges(name, &mut body)?),
+        "date_range" => AggregationKind::DateRange(ranges::date_ranges(name, &mut body)?),
+        "ip_range" => AggregationKind::IpRange(ranges::ip_ranges(name, &mut body)?),
+        "missing" => AggregationKind::Missing { field: body.field()?, missing: body.take("missing") },
+        "composite" => AggregationKind::Composite(buckets::composite(&mut body)?),
+        "nested" => AggregationKind::Nested(body.text("path")?.ok_or_else(|| {
             Refusal::parsing(format!("Missing [path] field for nested aggregation [{name}]"))
         })?),
         "reverse_nested" => match body.text("path")? {
-            None => Kind::ReverseNested,
+            None => AggregationKind::ReverseNested,
             Some(_) => return Err(Refusal::unmodelled("[path] of [reverse_nested]")),
         },
         "bucket_selector" | "bucket_script" | "bucket_sort" => {
-            Kind::Pipeline(pipelines::pipeline(kind, &mut body)?)
+            AggregationKind::Pipeline(pipelines::pipeline(kind, &mut body)?)
         }
         other if UNMODELLED.contains(&other) => {
             return Err(Refusal::unmodelled(format!("aggregation [{other}]")));

@@ -5,7 +5,7 @@ use super::column::Column;
 use super::{Agg, Context, Entry, shown};
 use crate::dates::{Formats, Zone, from_millis, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
-use crate::mapping::Kind;
+use crate::mapping::FieldKind;
 use crate::value::{Value, print_ip};
 
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ pub(super) struct IpRanges {
 impl IpRanges {
     pub(super) fn run(&self, context: &Context<'_>, subs: &[Agg], entries: &[Entry<'_>]) -> Answer<Json> {
         let column = Column::new(context, &self.field, None)?;
-        if let Some(kind) = column.field.map(|field| field.kind).filter(|kind| *kind != Kind::Ip) {
+        if let Some(kind) = column.field.map(|field| field.kind).filter(|kind| *kind != FieldKind::Ip) {
             return Err(Refusal::illegal(format!(
                 "Field [{}] of type [{}] is not supported for aggregation [ip_range]",
                 self.field,

@@ -10,13 +10,13 @@ use crate::shared::Shared;
 
 /// The three kinds of templates, each stored separately.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum TemplateKind {
     Index,
     Component,
     Old,
 }
 
-impl Kind {
+impl TemplateKind {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Index => {
@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-pub(super) fn put(shared: &Shared, request: &Request, kind: Kind, name: &str) -> Answer<Reply> {
+pub(super) fn put(shared: &Shared, request: &Request, kind: TemplateKind, name: &str) -> Answer<Reply> {
     request.ignore(&["create", "cause", "order"]);
     request.finish()?;
     let body = request.object()?;
@@ -53,7 +53,7 @@ pub(super) fn put(shared: &Shared, request: &Request, kind: Kind, name: &str) ->
             return Err(Refusal::unmodelled(format!("{} key [{key}]", kind.name())));
         }
     }
-    if !matches!(kind, Kind::Component) && !body.contains_key("index_patterns") {
+    if !matches!(kind, TemplateKind::Component) && !body.contains_key("index_patterns") {
         return Err(Refusal::illegal("Required [index_patterns]"));
     }
     if let Some(options) = body.get("data_stream").and_then(Json::as_object)
@@ -64,18 +64,18 @@ pub(super) fn put(shared: &Shared, request: &Request, kind: Kind, name: &str) ->
     let body = Json::Object(body);
     let mut cluster = shared.lock();
     let parts = match kind {
-        Kind::Old => ["settings", "mappings", "aliases"]
+        TemplateKind::Old => ["settings", "mappings", "aliases"]
             .iter()
             .filter_map(|key| Some(json!({*key: body.get(*key)?})))
             .collect(),
-        Kind::Index | Kind::Component => cluster.parts(&body)?,
+        TemplateKind::Index | TemplateKind::Component => cluster.parts(&body)?,
     };
     Cluster::try_template(parts)?;
     kind.list(&mut cluster).insert(name.to_owned(), body);
     Ok(Reply::ok(json!({"acknowledged": true})))
 }
 
-pub(super) fn get(shared: &Shared, request: &Request, kind: Kind, pattern: &str) -> Answer<Reply> {
+pub(super) fn get(shared: &Shared, request: &Request, kind: TemplateKind, pattern: &str) -> Answer<Reply> {
     request.ignore(&["flat_settings", "local"]);
     request.finish()?;
     let mut cluster = shared.lock();
@@ -86,7 +86,7 @@ pub(super) fn get(shared: &Shared, request: &Request, kind: Kind, pattern: &str)
         .map(|(name, body)| (name.clone(), body.clone()))
         .collect();
     if found.is_empty() && !pattern.contains('*') {
-        if matches!(kind, Kind::Old) {
+        if matches!(kind, TemplateKind::Old) {
             return Ok(Reply::with(404, json!({})));
         }
         return Err(Refusal::new(
@@ -99,13 +99,13 @@ pub(super) fn get(shared: &Shared, request: &Request, kind: Kind, pattern: &str)
         found.iter().map(|(name, body)| json!({"name": name, key: body})).collect()
     };
     Ok(Reply::ok(match kind {
-        Kind::Index => json!({"index_templates": listed("index_template")}),
-        Kind::Component => json!({"component_templates": listed("component_template")}),
-        Kind::Old => Json::Object(found.into_iter().collect::<Map<_, _>>()),
+        TemplateKind::Index => json!({"index_templates": listed("index_template")}),
+        TemplateKind::Component => json!({"component_templates": listed("component_template")}),
+        TemplateKind::Old => Json::Object(found.into_iter().collect::<Map<_, _>>()),
     }))
 }
 
-pub(super) fn delete(shared: &Shared, request: &Request, kind: Kind, name: &str) -> Answer<Reply> {
+pub(super) fn delete(shared: &Shared, request: &Request, kind: TemplateKind, name: &str) -> Answer<Reply> {
     request.finish()?;
     let mut cluster = shared.lock();
     let uses = |body: &Json| {
@@ -114,12 +114,12 @@ pub(super) fn delete(shared: &Shared, request: &Request, kind: Kind, name: &str)
     };
     let made = |stream: &crate::cluster::Stream| stream.is_of(name);
     match kind {
-        Kind::Component if cluster.templates.values().any(uses) => {
+        TemplateKind::Component if cluster.templates.values().any(uses) => {
             return Err(Refusal::illegal(format!(
                 "component templates [{name}] cannot be removed as they are still in use by index templates"
             )));
         }
-        Kind::Index if cluster.streams.values().any(made) => {
+        TemplateKind::Index if cluster.streams.values().any(made) => {
             return Err(Refusal::illegal(format!(
                 "unable to remove composable templates [{name}] as they are in use by a data streams"
             )));

@@ -2,7 +2,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::templates::Template;
-use super::{Dynamic, Field, Flavour, Kind, Mapping, Object};
+use super::{Dynamic, Field, FieldKind, Flavour, Mapping, Object};
 use crate::dates::Formats;
 use crate::errors::{Answer, Refusal};
 
@@ -229,7 +229,7 @@ impl Mapping {
 
 impl Field {
     /// A field with the defaults of its kind.
-    pub(crate) fn plain(path: String, kind: Kind) -> Self {
+    pub(crate) fn plain(path: String, kind: FieldKind) -> Self {
         let mut definition = Body::new();
         definition.insert("type".into(), kind.name().into());
         Self {
@@ -260,15 +260,15 @@ impl Field {
                 },
             )
         };
-        let whole = |name, min, max| Kind::Whole { name, min, max };
-        let real = |name, single, scaling| Kind::Real { name, single, scaling };
+        let whole = |name, min, max| FieldKind::Whole { name, min, max };
+        let real = |name, single, scaling| FieldKind::Real { name, single, scaling };
         let kind = match kind {
-            "keyword" => Kind::Keyword(Flavour::Plain),
-            "wildcard" => Kind::Keyword(Flavour::Wildcard),
-            "constant_keyword" => Kind::Keyword(Flavour::Constant),
-            "flattened" => Kind::Keyword(Flavour::Flattened),
-            "text" => Kind::Text { match_only: false },
-            "match_only_text" => Kind::Text { match_only: true },
+            "keyword" => FieldKind::Keyword(Flavour::Plain),
+            "wildcard" => FieldKind::Keyword(Flavour::Wildcard),
+            "constant_keyword" => FieldKind::Keyword(Flavour::Constant),
+            "flattened" => FieldKind::Keyword(Flavour::Flattened),
+            "text" => FieldKind::Text { match_only: false },
+            "match_only_text" => FieldKind::Text { match_only: true },
             "long" => whole("long", i64::MIN, i64::MAX),
             "integer" => whole("integer", i32::MIN.into(), i32::MAX.into()),
             "short" => whole("short", i16::MIN.into(), i16::MAX.into()),
@@ -277,12 +277,12 @@ impl Field {
             "float" => real("float", true, None),
             "half_float" => real("half_float", true, None),
             "scaled_float" => real("scaled_float", false, Some(scaling()?)),
-            "boolean" => Kind::Boolean,
-            "date" => Kind::Date,
-            "date_nanos" => Kind::DateNanos,
-            "ip" => Kind::Ip,
+            "boolean" => FieldKind::Boolean,
+            "date" => FieldKind::Date,
+            "date_nanos" => FieldKind::DateNanos,
+            "ip" => FieldKind::Ip,
             other => match OPAQUE.iter().find(|(name, _)| *name == other) {
-                Some((name, _)) => Kind::Opaque(name),
+                Some((name, _)) => FieldKind::Opaque(name),
                 None => {
                     return Err(Refusal::mapper_parsing(format!(
                         "No handler for type [{other}] declared on field [{path}]"
@@ -293,7 +293,7 @@ impl Field {
         let mut field = Self::plain(path, kind);
         field.definition = definition.clone();
         field.definition.shift_remove("fields");
-        if let Kind::Opaque(name) = kind {
+        if let FieldKind::Opaque(name) = kind {
             field.doc_values = false;
             field.index = OPAQUE.iter().any(|(known, met)| *known == name && *met);
             // `copy_to` would need more than the field's name.
@@ -306,38 +306,44 @@ impl Field {
         for (key, value) in definition {
             match (key.as_str(), kind) {
                 ("type" | "fields" | "meta" | "boost", _) => {}
-                ("value", Kind::Keyword(Flavour::Constant)) => {
+                ("value", FieldKind::Keyword(Flavour::Constant)) => {
                     let text = crate::value::scalar_text(value);
                     field.constant = Some(text.ok_or_else(|| unsupported(&field.path, key, value))?.into());
                 }
-                (_, Kind::Keyword(Flavour::Constant)) => return Err(unsupported(&field.path, key, value)),
+                (_, FieldKind::Keyword(Flavour::Constant)) => {
+                    return Err(unsupported(&field.path, key, value));
+                }
                 ("store", _) if value == &Json::Bool(false) => {}
                 ("index", _) => field.index = flag(key, value)?,
                 ("doc_values", _) if !kind.is_text() => field.doc_values = flag(key, value)?,
-                ("null_value", kind) if !kind.is_text() && kind != Kind::Keyword(Flavour::Flattened) => {
+                ("null_value", kind) if !kind.is_text() && kind != FieldKind::Keyword(Flavour::Flattened) => {
                     field.null_value = Some(value.clone())
                 }
-                ("ignore_above", Kind::Keyword(_)) => {
+                ("ignore_above", FieldKind::Keyword(_)) => {
                     let above = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     field.ignore_above = above.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
-                ("depth_limit", Kind::Keyword(Flavour::Flattened)) => {
+                ("depth_limit", FieldKind::Keyword(Flavour::Flattened)) => {
                     let limit = value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
                     field.depth_limit = limit.ok_or_else(|| unsupported(&field.path, key, value))?;
                 }
-                ("normalizer", Kind::Keyword(Flavour::Plain)) if value == "lowercase" => {
+                ("normalizer", FieldKind::Keyword(Flavour::Plain)) if value == "lowercase" => {
                     field.lowercase = true
                 }
-                ("norms" | "eager_global_ordinals" | "index_options" | "similarity", Kind::Keyword(_)) => {}
-                ("norms" | "index_options" | "similarity", Kind::Text { .. }) => {}
-                ("fielddata", Kind::Text { .. }) if value == &Json::Bool(false) => {}
-                ("analyzer" | "search_analyzer", Kind::Text { .. }) if value == "standard" => {}
-                ("format", Kind::Date | Kind::DateNanos) => {
+                (
+                    "norms" | "eager_global_ordinals" | "index_options" | "similarity",
+                    FieldKind::Keyword(_),
+                ) => {}
+                ("norms" | "index_options" | "similarity", FieldKind::Text { .. }) => {}
+                ("fielddata", FieldKind::Text { .. }) if value == &Json::Bool(false) => {}
+                ("analyzer" | "search_analyzer", FieldKind::Text { .. }) if value == "standard" => {}
+                ("format", FieldKind::Date | FieldKind::DateNanos) => {
                     let text = value.as_str().ok_or_else(|| unsupported(&field.path, key, value))?;
                     field.formats = Formats::new(text).map_err(Refusal::mapper_parsing)?;
                 }
-                ("coerce", Kind::Whole { .. } | Kind::Real { .. }) if value == &Json::Bool(true) => {}
-                ("scaling_factor", Kind::Real { scaling: Some(_), .. }) => {}
+                ("coerce", FieldKind::Whole { .. } | FieldKind::Real { .. })
+                    if value == &Json::Bool(true) => {}
+                ("scaling_factor", FieldKind::Real { scaling: Some(_), .. }) => {}
                 ("ignore_malformed", _) if !kind.is_text() => field.ignore_malformed = flag(key, value)?,
                 (other, _) => return Err(unsupported(&field.path, other, value)),
             }

@@ -2,7 +2,7 @@
 use serde_json::{Value as Json, json};
 
 use super::templates::definition;
-use super::{Field, Flavour, Kind, Mapping};
+use super::{Field, FieldKind, Flavour, Mapping};
 use crate::dates::{Formats, Zone};
 use crate::errors::Answer;
 
@@ -96,10 +96,10 @@ impl Mapping {
             Inferred::Date(format) if format.is_empty() => json!({"type": "date"}),
             Inferred::Date(format) => json!({"type": "date", "format": format}),
             Inferred::Text => {
-                let mut text = Field::plain(path.to_owned(), Kind::Text { match_only: false });
+                let mut text = Field::plain(path.to_owned(), FieldKind::Text { match_only: false });
                 text.doc_values = false;
                 let id = self.add(text)?;
-                let mut keyword = Field::plain(format!("{path}.keyword"), Kind::Keyword(Flavour::Plain));
+                let mut keyword = Field::plain(format!("{path}.keyword"), FieldKind::Keyword(Flavour::Plain));
                 keyword.ignore_above = 256;
                 keyword.definition.insert("ignore_above".into(), 256.into());
                 keyword.parent = Some(id);

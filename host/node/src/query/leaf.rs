@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::strings::StringTest;
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{Field, FieldId, Flavour, Kind};
+use crate::mapping::{Field, FieldId, FieldKind, Flavour};
 use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
 
 pub(super) fn failed(reason: impl Into<String>, kind: &'static str) -> Refusal {
@@ -31,8 +31,8 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
         Predicate::String { field: id, test }
     };
     match field.kind {
-        Kind::Keyword(_) if field.lowercase => Ok(string(text.to_lowercase())),
-        Kind::Keyword(_) | Kind::Text { .. } => Ok(string(text)),
+        FieldKind::Keyword(_) if field.lowercase => Ok(string(text.to_lowercase())),
+        FieldKind::Keyword(_) | FieldKind::Text { .. } => Ok(string(text)),
         _ if fold => Err(failed(
             format!(
                 "[{}] field which is of type [{}], does not support case insensitive term queries",
@@ -41,11 +41,11 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             ),
             "illegal_argument_exception",
         )),
-        Kind::Whole { .. } => Ok(match whole(value, &text)? {
+        FieldKind::Whole { .. } => Ok(match whole(value, &text)? {
             Some(number) => Predicate::Long { field: id, low: number, high: number },
             None => Predicate::Nothing,
         }),
-        Kind::Real { .. } => {
+        FieldKind::Real { .. } => {
             let number = field.round(real(value, &text)?);
             if !number.is_finite() {
                 let name = field.kind.name();
@@ -54,19 +54,19 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             }
             Ok(Predicate::Double { field: id, low: number, high: number })
         }
-        Kind::Boolean => match searched_bool(field, &text) {
+        FieldKind::Boolean => match searched_bool(field, &text) {
             Ok(Value::Long(flag)) => Ok(Predicate::Long { field: id, low: flag, high: flag }),
             _ => Err(failed(
                 format!("Can't parse boolean value [{text}], expected [true] or [false]"),
                 "illegal_argument_exception",
             )),
         },
-        Kind::Date | Kind::DateNanos => {
+        FieldKind::Date | FieldKind::DateNanos => {
             let bound = Some(Bound { value: value.clone(), inclusive: true });
             range(scope, id, &Range { low: bound.clone(), high: bound, ..Range::default() })
         }
-        Kind::Opaque(_) => Ok(Predicate::Nothing),
-        Kind::Ip => match parse_cidr(&text).or_else(|| parse_ip(&text).map(|ip| (ip, ip))) {
+        FieldKind::Opaque(_) => Ok(Predicate::Nothing),
+        FieldKind::Ip => match parse_cidr(&text).or_else(|| parse_ip(&text).map(|ip| (ip, ip))) {
             Some((low, high)) => Ok(Predicate::Ip { field: id, low, high }),
             None => {
                 Err(failed(format!("'{text}' is not an IP string literal."), "illegal_argument_exception"))
@@ -117,8 +117,8 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
         ));
     }
     match field.kind {
-        Kind::Date | Kind::DateNanos => dates(scope, id, field, range),
-        Kind::Whole { .. } => {
+        FieldKind::Date | FieldKind::DateNanos => dates(scope, id, field, range),
+        FieldKind::Whole { .. } => {
             let edge = |bound: &Bound, up: bool| -> Answer<Option<i64>> {
                 let text = text(bound)?;
                 // Exact for integers; others move to the next integer inside the range.
@@ -142,12 +142,12 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 _ => Predicate::Nothing,
             })
         }
-        Kind::Real { single, .. } => {
+        FieldKind::Real { single, .. } => {
             let edge = |bound: &Bound, up: bool| -> Answer<f64> {
                 let number = real(&bound.value, &text(bound)?)?;
                 // Servers round range bounds only to single precision, not to half.
                 let number = match field.kind {
-                    Kind::Real { name: "half_float", .. } => f64::from(number as f32),
+                    FieldKind::Real { name: "half_float", .. } => f64::from(number as f32),
                     _ => field.round(number),
                 };
                 Ok(match (bound.inclusive, up, single) {
@@ -162,7 +162,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
             let high = high.as_ref().map_or(Ok(f64::INFINITY), |bound| edge(bound, false))?;
             Ok(Predicate::Double { field: id, low, high })
         }
-        Kind::Boolean => {
+        FieldKind::Boolean => {
             let flag = |bound: &Bound| match searched_bool(field, &text(bound)?) {
                 Ok(Value::Long(flag)) => Ok(flag),
                 _ => Err(failed(
@@ -174,7 +174,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
             let high = high.as_ref().map_or(Ok(1), |b| flag(b).map(|n| n - i64::from(!b.inclusive)))?;
             Ok(Predicate::Long { field: id, low, high })
         }
-        Kind::Ip => {
+        FieldKind::Ip => {
             let ip = |bound: &Bound| {
                 let text = text(bound)?;
                 parse_ip(&text).ok_or_else(|| {
@@ -192,8 +192,8 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 _ => Predicate::Nothing,
             })
         }
-        Kind::Opaque(_) => Ok(Predicate::Nothing),
-        Kind::Keyword(_) | Kind::Text { .. } => {
+        FieldKind::Opaque(_) => Ok(Predicate::Nothing),
+        FieldKind::Keyword(_) | FieldKind::Text { .. } => {
             let edge = |bound: &Bound| -> Answer<(Box<str>, bool)> {
                 let text = text(bound)?;
                 Ok((if field.lowercase { text.to_lowercase() } else { text }.into(), bound.inclusive))
@@ -253,7 +253,7 @@ fn instants(scope: &Scope<'_>, field: &Field, range: &Range) -> Answer<(i64, i64
         }
         let at = parse_math(&text, formats, scope.now, round_up, &zone).map_err(refused)?;
         Ok(match field.kind {
-            Kind::DateNanos => i64::try_from(at).ok().filter(|at| *at >= 0).ok_or_else(|| {
+            FieldKind::DateNanos => i64::try_from(at).ok().filter(|at| *at >= 0).ok_or_else(|| {
                 let reason = format!(
                     "date[{text}] is before the epoch in 1970 or after 2262 and cannot be compared in nanosecond resolution"
                 );
@@ -300,11 +300,11 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
 pub(crate) fn strings_only(field: &Field, what: &str) -> Answer<()> {
     searchable(field)?;
     match field.kind {
-        Kind::Keyword(Flavour::Keyed) if what != "prefix" => Err(failed(
+        FieldKind::Keyword(Flavour::Keyed) if what != "prefix" => Err(failed(
             format!("[{what}] queries are not currently supported on keyed [flattened] fields."),
             "unsupported_operation_exception",
         )),
-        Kind::Keyword(_) | Kind::Text { .. } => Ok(()),
+        FieldKind::Keyword(_) | FieldKind::Text { .. } => Ok(()),
         kind => Err(failed(
             format!(
                 "Can only use {what} queries on keyword, text and wildcard fields - not on [{}] which is of type [{}]",
@@ -323,7 +323,7 @@ pub(crate) fn modelled_path(scope: &Scope<'_>, path: &str) -> Answer<()> {
 
 fn modelled(field: &Field) -> Answer<()> {
     match field.kind {
-        Kind::Opaque(name) => {
+        FieldKind::Opaque(name) => {
             Err(Refusal::unmodelled(format!("a query of the field [{}] of type [{name}]", field.path)))
         }
         _ => Ok(()),

@@ -9,7 +9,7 @@ use super::predicate::{Predicate, at_least};
 use super::scope::Scope;
 use super::strings::StringTest;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Flavour, Kind};
+use crate::mapping::{FieldId, FieldKind, Flavour};
 use crate::text;
 use crate::value::scalar_text;
 
@@ -118,7 +118,7 @@ pub(crate) fn fuzzy(
     searchable(field)?;
     let text = scalar_text(value)
         .ok_or_else(|| Refusal::parsing("a word must be a string, a number or a boolean"))?;
-    if !field.kind.is_string() || field.kind == Kind::Keyword(Flavour::Constant) {
+    if !field.kind.is_string() || field.kind == FieldKind::Keyword(Flavour::Constant) {
         return Err(failed(
             format!(
                 "Can only use fuzzy queries on keyword and text fields - not on [{}] which is of type [{}]",

@@ -7,7 +7,7 @@ use crate::dates::Formats;
 use crate::doc_values::doc_value;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Flavour, Kind, Mapping};
+use crate::mapping::{FieldId, FieldKind, Flavour, Mapping};
 use crate::value::{Value, utf16_units};
 
 /// A requested field, bound to a mapping.
@@ -32,13 +32,13 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
                 }
                 return Err(no_field_data(&field.path, field.kind));
             }
-            if from_source && field.kind == Kind::Keyword(Flavour::Flattened) {
+            if from_source && field.kind == FieldKind::Keyword(Flavour::Flattened) {
                 return Err(Refusal::unmodelled(format!(
                     "the field [{}] of type [flattened] in [fields]",
                     field.path
                 )));
             }
-            if let Kind::Opaque(kind) = field.kind {
+            if let FieldKind::Opaque(kind) = field.kind {
                 return Err(Refusal::unmodelled(format!(
                     "the field [{}] of type [{kind}] in [fields]",
                     field.path
@@ -59,7 +59,7 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
             // Under the requested name, which may be an alias of the field.
             let path = if ask.field.contains('*') { field.path.clone() } else { ask.field.clone() };
             // What no document has to contain is not in its source either.
-            let from_source = from_source && field.kind != Kind::Keyword(Flavour::Constant);
+            let from_source = from_source && field.kind != FieldKind::Keyword(Flavour::Constant);
             shown.retain(|old| old.path != path);
             shown.push(Shown { path, id, format, from_source });
         }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
-use crate::mapping::{FieldId, Flavour, Kind, Mapping};
+use crate::mapping::{FieldId, FieldKind, Flavour, Mapping};
 use crate::value::{Value, parse_ip, print_ip};
 
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Spec {
     missing_value: Option<Json>,
     format: Option<Formats>,
     /// `numeric_type`: `date` or `date_nanos` for either kind of date.
-    resolution: Option<Kind>,
+    resolution: Option<FieldKind>,
     unmapped: Option<String>,
     /// Of several values the greatest instead of the smallest.
     greatest: Option<bool>,
@@ -46,7 +46,7 @@ pub(crate) enum Key {
 
 /// The source of one key in one index.
 pub(crate) enum Slot {
-    Field { id: FieldId, kind: Kind, nanos: Option<bool> },
+    Field { id: FieldId, kind: FieldKind, nanos: Option<bool> },
     Unmapped(Key),
     Doc,
     Index,
@@ -129,9 +129,11 @@ impl Spec {
                 ("format", Json::String(text)) => {
                     spec.format = Some(Formats::new(text).map_err(Refusal::illegal)?)
                 }
-                ("numeric_type", Json::String(text)) if text == "date" => spec.resolution = Some(Kind::Date),
+                ("numeric_type", Json::String(text)) if text == "date" => {
+                    spec.resolution = Some(FieldKind::Date)
+                }
                 ("numeric_type", Json::String(text)) if text == "date_nanos" => {
-                    spec.resolution = Some(Kind::DateNanos)
+                    spec.resolution = Some(FieldKind::DateNanos)
                 }
                 ("numeric_type", value) => {
                     return Err(Refusal::unmodelled(format!("numeric_type [{value}]")));
@@ -175,8 +177,8 @@ impl Spec {
         }
         let nanos = match (self.resolution, field.kind) {
             (None, _) => None,
-            (Some(Kind::DateNanos), Kind::Date) => Some(true),
-            (Some(Kind::Date), Kind::DateNanos) => Some(false),
+            (Some(FieldKind::DateNanos), FieldKind::Date) => Some(true),
+            (Some(FieldKind::Date), FieldKind::DateNanos) => Some(false),
             (Some(_), kind) if kind.is_date() => None,
             (Some(_), _) => {
                 return Err(Refusal::illegal(format!("[numeric_type] is not supported on field [{path}]")));
@@ -201,19 +203,20 @@ impl Spec {
         Key::Double(if greatest { f64::INFINITY } else { f64::NEG_INFINITY })
     }
 
-    fn missing(&self, kind: Kind) -> Key {
+    fn missing(&self, kind: FieldKind) -> Key {
         match (&self.missing_value, kind) {
-            (Some(value), Kind::Keyword(_)) => Key::Str(crate::value::scalar_text(value).map(Into::into)),
-            (Some(value), Kind::Real { .. }) => Key::Double(value.as_f64().unwrap_or(f64::INFINITY)),
-            (Some(value), Kind::Whole { .. } | Kind::Boolean | Kind::Date | Kind::DateNanos)
-                if value.is_i64() =>
-            {
-                Key::Long(value.as_i64().unwrap_or(i64::MAX))
+            (Some(value), FieldKind::Keyword(_)) => {
+                Key::Str(crate::value::scalar_text(value).map(Into::into))
             }
-            (_, Kind::Keyword(_) | Kind::Text { .. }) => Key::Str(None),
-            (_, Kind::Ip) => Key::Ip(None),
-            (_, Kind::Real { .. }) => self.missing_double(),
-            (_, Kind::Whole { max, .. }) if max <= i32::MAX.into() => self.missing_int(),
+            (Some(value), FieldKind::Real { .. }) => Key::Double(value.as_f64().unwrap_or(f64::INFINITY)),
+            (
+                Some(value),
+                FieldKind::Whole { .. } | FieldKind::Boolean | FieldKind::Date | FieldKind::DateNanos,
+            ) if value.is_i64() => Key::Long(value.as_i64().unwrap_or(i64::MAX)),
+            (_, FieldKind::Keyword(_) | FieldKind::Text { .. }) => Key::Str(None),
+            (_, FieldKind::Ip) => Key::Ip(None),
+            (_, FieldKind::Real { .. }) => self.missing_double(),
+            (_, FieldKind::Whole { max, .. }) if max <= i32::MAX.into() => self.missing_int(),
             _ => self.missing_long(),
         }
     }
@@ -272,29 +275,31 @@ impl Spec {
             _ => None,
         };
         let kind = match (slot, field) {
-            (Some(Slot::Index | Slot::Id), _) => Kind::Keyword(Flavour::Plain),
-            (Some(Slot::Unmapped(Key::Str(_))), _) => Kind::Keyword(Flavour::Plain),
+            (Some(Slot::Index | Slot::Id), _) => FieldKind::Keyword(Flavour::Plain),
+            (Some(Slot::Unmapped(Key::Str(_))), _) => FieldKind::Keyword(Flavour::Plain),
             (_, Some(field)) => field.kind,
-            _ => Kind::Whole { name: "long", min: i64::MIN, max: i64::MAX },
+            _ => FieldKind::Whole { name: "long", min: i64::MIN, max: i64::MAX },
         };
         match (kind, value) {
-            (Kind::Keyword(_) | Kind::Text { .. }, Json::Null) => Ok(Key::Str(None)),
-            (Kind::Ip, Json::Null) => Ok(Key::Ip(None)),
+            (FieldKind::Keyword(_) | FieldKind::Text { .. }, Json::Null) => Ok(Key::Str(None)),
+            (FieldKind::Ip, Json::Null) => Ok(Key::Ip(None)),
             (kind, Json::Null) => Ok(self.missing(kind)),
-            (Kind::Keyword(_) | Kind::Text { .. }, value) => {
+            (FieldKind::Keyword(_) | FieldKind::Text { .. }, value) => {
                 crate::value::scalar_text(value).map(|text| Key::Str(Some(text.into()))).ok_or_else(failed)
             }
-            (Kind::Ip, Json::String(text)) => parse_ip(text).map(|ip| Key::Ip(Some(ip))).ok_or_else(failed),
-            (Kind::Real { .. }, value) => {
+            (FieldKind::Ip, Json::String(text)) => {
+                parse_ip(text).map(|ip| Key::Ip(Some(ip))).ok_or_else(failed)
+            }
+            (FieldKind::Real { .. }, value) => {
                 let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
                 number.map(Key::Double).ok_or_else(failed)
             }
-            (Kind::Boolean, Json::Bool(flag)) => Ok(Key::Long((*flag).into())),
-            (Kind::Date | Kind::DateNanos, Json::String(text)) => {
+            (FieldKind::Boolean, Json::Bool(flag)) => Ok(Key::Long((*flag).into())),
+            (FieldKind::Date | FieldKind::DateNanos, Json::String(text)) => {
                 let formats =
                     self.format.as_ref().or(field.map(|field| &field.formats)).ok_or_else(failed)?;
                 let at = parse_math(text, formats, 0, false, &Zone::UTC).map_err(|_| failed())?;
-                let nanos = matches!(self.resolution.unwrap_or(kind), Kind::DateNanos);
+                let nanos = matches!(self.resolution.unwrap_or(kind), FieldKind::DateNanos);
                 Ok(Key::Long(if nanos { i64::try_from(at).map_err(|_| failed())? } else { to_millis(at) }))
             }
             (_, value) => {
@@ -306,7 +311,7 @@ impl Spec {
     pub(crate) fn show(&self, key: &Key, slot: &Slot) -> Json {
         match (key, slot) {
             (Key::Long(n), Slot::Field { kind, nanos, .. }) if kind.is_date() && self.format.is_some() => {
-                let is_nanos = nanos.unwrap_or(matches!(kind, Kind::DateNanos));
+                let is_nanos = nanos.unwrap_or(matches!(kind, FieldKind::DateNanos));
                 let at = if is_nanos { i128::from(*n) } else { crate::dates::from_millis(*n) };
                 self.format.as_ref().map_or(Json::Null, |format| format.print(at, &Zone::UTC).into())
             }
@@ -329,7 +334,7 @@ impl Key {
     }
 }
 
-pub(crate) fn no_field_data(path: &str, kind: Kind) -> Refusal {
+pub(crate) fn no_field_data(path: &str, kind: FieldKind) -> Refusal {
     if kind.is_text() {
         Refusal::illegal(format!(
             "Fielddata is disabled on [{path}]. Text fields are not optimised for operations that require per-document field \

@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use watchbell_sandbox::{Config, Kind, Sandbox};
+use watchbell_sandbox::{Config, ModuleKind, Sandbox};
 
 use crate::support::{SANDBOX, bystander_unharmed, run, sandbox};
 use crate::wat::{self, Functions, HARMLESS};
@@ -188,7 +188,7 @@ fn a_module_that_fails_to_describe_itself_is_refused() {
 fn an_inspection_runs_nothing() {
     let bytes = wat::rule(HARMLESS);
     let found = Sandbox::inspect(&bytes).unwrap();
-    assert_eq!((found.kind, found.contract.as_str(), found.sdk), (Kind::Rule, "0.1.0", None));
+    assert_eq!((found.kind, found.contract.as_str(), found.sdk), (ModuleKind::Rule, "0.1.0", None));
     assert_eq!(found.exports, ["watchbell:plugin/rule@0.1.0"]);
     assert!(found.imports.contains(&"watchbell:plugin/log@0.1.0".to_owned()), "{:?}", found.imports);
     assert_eq!((found.bytes, found.misuses.as_slice()), (bytes.len(), &[][..]));

@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 use watchbell_contract::TextFormat;
-use watchbell_sandbox::{AlerterModule, Capability, Inspection, Kind, RuleModule, Sandbox};
+use watchbell_sandbox::{AlerterModule, Capability, Inspection, ModuleKind, RuleModule, Sandbox};
 
 use super::super::Failure;
 
@@ -24,8 +24,8 @@ impl Module {
     pub(super) fn load(name: &str, bytes: &[u8], sandbox: &Sandbox) -> Result<Self, Failure> {
         let inspection = Sandbox::inspect(bytes).with_context(|| name.to_owned())?;
         Ok(match inspection.kind {
-            Kind::Rule => Self::Rule(sandbox.load_rule(name, bytes)?),
-            Kind::Alerter => Self::Alerter(sandbox.load_alerter(name, bytes)?),
+            ModuleKind::Rule => Self::Rule(sandbox.load_rule(name, bytes)?),
+            ModuleKind::Alerter => Self::Alerter(sandbox.load_alerter(name, bytes)?),
         })
     }
 

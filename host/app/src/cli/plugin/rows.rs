@@ -55,10 +55,14 @@ impl Recipe<'_> {
     fn column(&self, field: &Field<'_>, count: u32, random: &mut Random) -> Column {
         let values = match field.kind {
             _ if self.words.contains(&field.name) => self.pick(count, random),
-            Kind::Word => self.pick(count, random),
-            Kind::Flag => Values::Booleans((0..count).map(|_| (random.below(10) == 0).into()).collect()),
-            Kind::Count => Values::Integers((0..count).map(|_| i64::from(1 + random.below(9))).collect()),
-            Kind::Number => Values::Numbers((0..count).map(|_| f64::from(random.below(1_000))).collect()),
+            FieldType::Word => self.pick(count, random),
+            FieldType::Flag => Values::Booleans((0..count).map(|_| (random.below(10) == 0).into()).collect()),
+            FieldType::Count => {
+                Values::Integers((0..count).map(|_| i64::from(1 + random.below(9))).collect())
+            }
+            FieldType::Number => {
+                Values::Numbers((0..count).map(|_| f64::from(random.below(1_000))).collect())
+            }
         };
         Column { field: field.name.to_owned(), values, present: vec![], offsets: vec![] }
     }
@@ -88,11 +92,11 @@ impl Recipe<'_> {
 
 struct Field<'a> {
     name: &'a str,
-    kind: Kind,
+    kind: FieldType,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum FieldType {
     Word,
     Flag,
     Count,
@@ -100,16 +104,16 @@ enum Kind {
 }
 
 fn of_hits(hits: &Hits) -> Vec<Field<'_>> {
-    let numbers = hits.fields.iter().map(|name| Field { name, kind: Kind::Number });
-    let flags = hits.filters.iter().map(|filter| Field { name: &filter.name, kind: Kind::Flag });
+    let numbers = hits.fields.iter().map(|name| Field { name, kind: FieldType::Number });
+    let flags = hits.filters.iter().map(|filter| Field { name: &filter.name, kind: FieldType::Flag });
     numbers.chain(flags).collect()
 }
 
 fn of_buckets(buckets: &Buckets) -> Vec<Field<'_>> {
-    let by = buckets.by.iter().map(|name| Field { name, kind: Kind::Word });
-    let count = std::iter::once(Field { name: "_count", kind: Kind::Count });
-    let metrics = buckets.metrics.iter().map(|metric| Field { name: &metric.name, kind: Kind::Number });
-    let filters = buckets.filters.iter().map(|filter| Field { name: &filter.name, kind: Kind::Count });
+    let by = buckets.by.iter().map(|name| Field { name, kind: FieldType::Word });
+    let count = std::iter::once(Field { name: "_count", kind: FieldType::Count });
+    let metrics = buckets.metrics.iter().map(|metric| Field { name: &metric.name, kind: FieldType::Number });
+    let filters = buckets.filters.iter().map(|filter| Field { name: &filter.name, kind: FieldType::Count });
     by.chain(count).chain(metrics).chain(filters).collect()
 }
 

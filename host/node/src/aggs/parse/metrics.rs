@@ -2,15 +2,15 @@
 use serde_json::Value as Json;
 
 use super::body::Body;
-use crate::aggs::Kind;
+use crate::aggs::AggregationKind;
 use crate::aggs::metric::{Calc, Metric};
 use crate::errors::{Answer, Refusal};
 
-pub(super) fn metric(body: &mut Body<'_>, calc: Calc) -> Answer<Kind> {
-    Ok(Kind::Metric(Metric { calc, field: body.field()?, missing: body.take("missing") }))
+pub(super) fn metric(body: &mut Body<'_>, calc: Calc) -> Answer<AggregationKind> {
+    Ok(AggregationKind::Metric(Metric { calc, field: body.field()?, missing: body.take("missing") }))
 }
 
-pub(super) fn percentiles(body: &mut Body<'_>) -> Answer<Kind> {
+pub(super) fn percentiles(body: &mut Body<'_>) -> Answer<AggregationKind> {
     let percents = match body.take("percents") {
         None => vec![1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0],
         Some(value) => {
@@ -26,7 +26,7 @@ pub(super) fn percentiles(body: &mut Body<'_>) -> Answer<Kind> {
     metric(body, Calc::Percentiles { percents, keyed })
 }
 
-pub(super) fn extended_stats(body: &mut Body<'_>) -> Answer<Kind> {
+pub(super) fn extended_stats(body: &mut Body<'_>) -> Answer<AggregationKind> {
     let sigma = body.number("sigma")?.unwrap_or(2.0);
     if sigma < 0.0 {
         return Err(Refusal::illegal("[sigma] must be greater than or equal to 0."));

@@ -2,7 +2,7 @@
 use serde_json::Value as Json;
 
 use super::body::Body;
-use crate::aggs::Kind;
+use crate::aggs::AggregationKind;
 use crate::aggs::range::Ranges;
 use crate::aggs::spans::{DateRanges, Edge, IpRanges};
 use crate::errors::{Answer, Refusal};
@@ -28,7 +28,7 @@ pub(super) fn ranges(name: &str, body: &mut Body<'_>) -> Answer<Ranges> {
     })
 }
 
-pub(super) fn filters(value: &Json) -> Answer<Kind> {
+pub(super) fn filters(value: &Json) -> Answer<AggregationKind> {
     let body = value.as_object().ok_or_else(|| Refusal::parsing("[filters] must be an object"))?;
     let mut body = Body { kind: "filters", rest: body.clone() };
     let filters = match body.take("filters") {
@@ -44,7 +44,7 @@ pub(super) fn filters(value: &Json) -> Answer<Kind> {
     let name = body.text("other_bucket_key")?;
     let other = body.flag("other_bucket")?.unwrap_or(name.is_some());
     body.finish()?;
-    Ok(Kind::Filters { filters, other: other.then(|| name.unwrap_or_else(|| "_other_".into())) })
+    Ok(AggregationKind::Filters { filters, other: other.then(|| name.unwrap_or_else(|| "_other_".into())) })
 }
 
 fn none(name: &str) -> Refusal {
