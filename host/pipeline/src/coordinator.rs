@@ -56,6 +56,7 @@ pub struct Coordinator {
 struct Deployment {
     bundle: BundleRef,
     rules: Vec<Arc<RuleSpec>>,
+    by_partition: BTreeMap<PartitionId, Vec<Arc<RuleSpec>>>,
     destinations: Vec<DestinationSpec>,
     /// How many clusters its rules query.
     clusters: usize,

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -24,7 +24,11 @@ impl Coordinator {
         }
         let names: BTreeSet<&str> = rules.iter().map(|spec| spec.cluster.as_str()).collect();
         let clusters = names.len();
-        self.deployment = Some(Deployment { bundle, rules, destinations, clusters });
+        let mut by_partition: BTreeMap<PartitionId, Vec<Arc<RuleSpec>>> = BTreeMap::new();
+        for spec in &rules {
+            by_partition.entry(self.partition_of(&spec.name)).or_default().push(Arc::clone(spec));
+        }
+        self.deployment = Some(Deployment { bundle, rules, by_partition, destinations, clusters });
         self.configure_notifier();
         let owned: Vec<PartitionId> = self.partitions.keys().copied().collect();
         owned.into_iter().for_each(|partition| self.configure_partition(partition));
@@ -79,8 +83,7 @@ impl Coordinator {
         if self.partitions.get(&id).is_none_or(|partition| partition.generation() > generation) {
             return;
         }
-        let own = deployment.rules.iter().filter(|spec| self.partition_of(&spec.name) == id);
-        let own: Vec<Arc<RuleSpec>> = own.cloned().collect();
+        let own = deployment.by_partition.get(&id).cloned().unwrap_or_default();
         self.with(id, |partition, context| partition.take_bundle(generation, own, context));
     }
 }
