@@ -1,4 +1,5 @@
 //! The default store: an SQLite file next to its host, one transaction per commit.
+mod open_error; // why it was not opened
 mod open; // from a path to a store that is known to be intact, ours and writable, or to an error message
 mod lock; // one host per file
 mod place; // checks that the file is still in place
@@ -25,7 +26,7 @@ use watchbell_pipeline::record::{
 use crate::{CommitError, Pruned, Reader, Store, StoreError, TakeoverError};
 
 pub(crate) use fault::store_error;
-pub use open::OpenError;
+pub use open_error::OpenError;
 pub(crate) use owned::owned;
 use place::Place;
 pub(crate) use rows::{FromRow, RowError, Unread, all};
