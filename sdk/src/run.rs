@@ -59,8 +59,11 @@ pub struct Run<R: Rule> {
 }
 
 impl<R: Rule> Run<R> {
+    /// Starts a run from `state`, which the previous run returned; `None` for the first. `params` is a JSON object.
+    ///
     /// # Errors
-    /// `State` if the state is not this rule's; `Other` if parameters or window are invalid.
+    /// `State` if the state cannot be read by this version of the rule; `Other` if the parameters or the window are
+    /// invalid.
     pub fn start(
         params: &str,
         key: Vec<String>,
