@@ -23,8 +23,8 @@ pub const WRITTEN_MAX: usize = 15 << 20;
 const KEY_BYTES: usize = 7;
 
 /// A value per key, found by the key's eight bytes. Names are not stored, so a map of a million hosts stays small. A
-/// rule that signals in [`check`](crate::Rule::check), where there is no row to name the key, uses a
-/// [`NamedMap`](crate::NamedMap) with a [`Name`](crate::Name) in each value.
+/// rule that signals in [`check`](crate::Rule::check), where there is no row to name the key, keeps a
+/// [`Name`](crate::Name) in each value, for example in a [`NamedMap`](crate::NamedMap).
 ///
 /// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] serialized bytes, so that it fits a module's
 /// default limits whatever its values hold. A state with several maps must divide these limits among them.

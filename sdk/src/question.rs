@@ -46,8 +46,9 @@ pub struct Hits {
     pub filters: Vec<NamedFilter>,
 }
 
-/// Counts and metrics per key and per `every`, one row per bucket with documents. A bucket's number of documents is in
-/// the column `_count`. The SDK puts the key fields before `by`.
+/// Counts and metrics per key and per `every`, one row per bucket. A bucket's number of documents is in the column
+/// `_count`. There are no empty buckets, except the only one if there is nothing to divide by. The SDK puts the key
+/// fields before `by`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buckets {
     /// Fields to group by, one column each.

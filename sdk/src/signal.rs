@@ -11,8 +11,8 @@ pub struct Signal {
     pub labels: Labels,
     /// When it happened, on the data's clock; within the window.
     pub at: Timestamp,
-    /// How long a firing level holds without another signal; `None`: to the end of the next step of the plan's grid, or
-    /// of the manifest's `every` if there is no grid.
+    /// Until when a firing level holds without another signal; `None`: to the end of the next step of the plan's grid,
+    /// or of the manifest's `every` if there is no grid.
     pub until: Option<Timestamp>,
     /// A level, its end, or a single event.
     pub kind: SignalKind,
@@ -81,8 +81,9 @@ impl Signal {
         }
     }
 
-    /// Sets how long the level holds without another signal. By default it holds to the end of the next step of the
+    /// Sets until when the level holds without another signal. By default it holds to the end of the next step of the
     /// plan's grid, or of the manifest's `every` if there is no grid: long enough for a rule that fires in every step.
+    /// An `until` before the signal's own time fails the run.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self

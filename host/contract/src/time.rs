@@ -17,7 +17,7 @@ pub struct Range {
     pub end: Timestamp,
 }
 
-/// The slice of time of one run, `start <= settled <= end`; see the WIT for what each bound means.
+/// The slice of time that one run evaluates, `start <= settled <= end`; see the WIT for what each bound means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The time of the given state; questions begin here.
