@@ -43,19 +43,19 @@ pub trait Alerter: 'static {
     /// The module's own version, for people.
     const VERSION: &'static str;
 
-    /// The products that it delivers to. Called once, when the module is loaded.
+    /// The products that it delivers to, 1 to 256. Called once, when the module is loaded.
     fn products() -> Vec<Product>;
 
     /// Checks a destination's parameters: a JSON object that is valid by the product's schema.
     ///
     /// # Errors
-    /// All errors at once, each with the parameter's JSON pointer.
+    /// All faults at once, each with the JSON pointer of its parameter. The host reports the first 100.
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
 
-    /// Delivers one message, in as many requests as needed.
+    /// Delivers one message, in at most 16 requests.
     ///
     /// # Errors
-    /// `Refused` ends the delivery, `Unavailable` postpones it.
+    /// `Refused` ends the delivery; `Unavailable` postpones it.
     fn deliver(product: &str, params: &str, intent: Intent) -> Result<Receipt, AlertRefusal>;
 }
 
@@ -66,7 +66,7 @@ pub struct Product {
     pub name: String,
     /// One sentence for people, 4,096 bytes at most.
     pub summary: String,
-    /// JSON Schema of a destination's `params`, as text.
+    /// The JSON Schema of a destination's `params`, as text; at most 256 KiB.
     pub params_schema: String,
     /// The format and the maximum lengths of its texts.
     pub text: AlertText,
@@ -88,17 +88,18 @@ pub struct AlertText {
 pub enum AlertRefusal {
     /// Retrying is pointless: the message becomes a dead letter.
     Refused(String),
-    /// Retry later, after `retry_after` milliseconds if the receiver gave a time.
+    /// Retry later.
     Unavailable {
-        /// What happened, for the log and for the dead letter.
+        /// What happened, for the log and for the dead letter; truncated to 4 KiB.
         reason: String,
-        /// When to retry, in milliseconds from now, if the receiver named a time.
+        /// After how many milliseconds to retry, if the receiver named a time.
         retry_after: Option<u64>,
     },
 }
 
 impl Product {
-    /// A product without parameters that accepts plain text.
+    /// A product without parameters that accepts plain text: a title of at most 256 characters and a body of at most
+    /// 16,384.
     pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -139,7 +140,7 @@ impl AlertRefusal {
         Self::Refused(reason.into())
     }
 
-    /// Postpones the delivery, as the destination's `retry` defines. `reason` is cut at 4 KiB.
+    /// Postpones the delivery, as the destination's `retry` defines. `reason` is truncated to 4 KiB.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), retry_after: None }
     }
@@ -152,7 +153,8 @@ impl AlertRefusal {
     }
 }
 
-/// What the grants deny stays denied; a broken connection may recover.
+/// `Denied` and `Invalid` become `Refused`, because retrying changes nothing; `Unreachable` and `Interrupted` become
+/// `Unavailable`.
 impl From<Failure> for AlertRefusal {
     fn from(failure: Failure) -> Self {
         match failure {

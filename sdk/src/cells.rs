@@ -9,7 +9,7 @@ use crate::{Duration, Range, Timestamp};
 /// A value for each non-empty cell of a grid, in order of time. Ranges that begin and end on the grid are exact. Every
 /// call must be given the same grid.
 ///
-/// Each cell takes the value and 8 bytes.
+/// Each cell takes 8 bytes in addition to its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells<T>(VecDeque<(i64, T)>);
 

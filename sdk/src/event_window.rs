@@ -5,10 +5,11 @@ use crate::grid::cell;
 use crate::packed_counts::PackedCounts;
 use crate::{Aged, Duration, Range, Timestamp};
 
-/// The events of the last `timeframe`, on the data's clock. The window is half-open, so two events exactly a timeframe
-/// apart are never in it together. Older events are dropped at once; late events within the window are sorted in.
+/// The events of the last timeframe, on the data's clock. The window is half-open, so two events exactly a timeframe
+/// apart are never in it together. Each new event drops those that are now too old; an event that is older than the
+/// newest, but still within the window, is sorted in.
 ///
-/// One or two instants fit into its own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each.
+/// One or two instants fit into the window's own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
     counts: PackedCounts,
@@ -28,7 +29,7 @@ impl EventWindow {
         self.push_many(at, 1, timeframe);
     }
 
-    /// Adds `count` events of one instant.
+    /// Adds `count` events of one instant, as [`push`](Self::push) does.
     #[inline]
     pub fn push_many(&mut self, at: Timestamp, count: u32, timeframe: Duration) {
         if let Some(newest) = self.newest() {
@@ -155,12 +156,12 @@ impl Tally {
         self.cells.add(cell(at, grid), count);
     }
 
-    /// Removes an event from its cell of the grid; false if there is none.
+    /// Removes an event from the grid cell that contains `at`; returns false if there is none.
     pub fn take(&mut self, at: Timestamp, grid: Duration) -> bool {
         self.cells.take(cell(at, grid))
     }
 
-    /// The number of events in `over`, whose ends must be on the grid.
+    /// The number of events in `over`, whose bounds must be on the grid.
     pub fn count(&self, over: Range, grid: Duration) -> u64 {
         let (start, end) = (cell(over.start, grid), cell(over.end, grid));
         let within = self.cells.iter().rev().skip_while(|(cell, _)| *cell >= end);
@@ -186,7 +187,7 @@ impl Tally {
         }
     }
 
-    /// Drops everything from `at` on, which must be on the grid.
+    /// Drops everything at or after `at`, which must be on the grid.
     pub fn forget_from(&mut self, at: Timestamp, grid: Duration) {
         let first = cell(at, grid);
         while self.cells.newest().is_some_and(|cell| cell >= first) {

@@ -7,15 +7,15 @@ use crate::{AnyOf, Duration, Range, Row, Timestamp, bounds};
 
 /// The documents behind a signal, as a query: the host fetches what the alert's texts show, and links to all.
 ///
-/// A rule that counts gives a range; the key is added. A rule about single documents names them with [`Row::evidence`]:
-/// several documents may share an instant, but the signal is about one of them.
+/// A rule that counts gives a range, to which the SDK adds the signal's labels. A rule about single documents names
+/// them with [`Row::evidence`]: several documents may share an instant, but the signal is about one of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// The time range: `start` is included, `end` is not.
     pub over: Range,
     /// Conditions in addition to the signal's labels, which the SDK adds unless documents are named.
     pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax.
+    /// A filter in Lucene query-string syntax, in addition to the manifest's.
     pub filter: Option<String>,
     /// The number of documents that the rule expects, 0..=10. The alert's texts decide how many are fetched.
     pub newest: u32,
@@ -42,14 +42,15 @@ impl Evidence {
         self
     }
 
-    /// Narrows it to documents that match `filter`, in Lucene query-string syntax, in addition to the manifest's filter.
+    /// Narrows it to documents that match `filter`, in Lucene query-string syntax, in addition to the manifest's
+    /// filter. Replaces an earlier one.
     pub fn filter(mut self, filter: impl Into<String>) -> Self {
         self.filter = Some(filter.into());
         self
     }
 
-    /// Only these documents of `over`, shown in this order. If one of them is unknown, all documents that the query
-    /// finds.
+    /// Narrows it to these documents of `over`, shown in this order. If the state does not know one of them, the
+    /// evidence stays all documents of the query.
     pub fn documents<'d>(mut self, named: impl IntoIterator<Item = &'d DocumentId>) -> Self {
         let ids: Vec<_> = named.into_iter().map(|id| (!id.0.is_empty()).then(|| id.0.to_string())).collect();
         if ids.iter().all(Option::is_some) {
@@ -58,7 +59,8 @@ impl Evidence {
         self
     }
 
-    /// Adds an earlier document to the row that it names, if the state knows which.
+    /// Adds an earlier document, at `at`, to evidence that names a row's document. Has no effect if the state does not
+    /// know the earlier one.
     pub fn and(mut self, at: Timestamp, earlier: &DocumentId) -> Self {
         if let Some(ids) = self.only.iter_mut().find(|only| only.field == ID)
             && !earlier.0.is_empty()
@@ -122,12 +124,12 @@ impl DocumentId {
         Self(row.text(ID).filter(|id| id.len() <= ID_BYTES_MAX).unwrap_or_default().into())
     }
 
-    /// For [`Aged::spare`](crate::Aged::spare).
+    /// Forgets the id, to save memory; for [`Aged::spare`](crate::Aged::spare).
     pub fn forget(&mut self) {
         self.0 = Box::default();
     }
 
-    /// For [`Aged`](crate::Aged).
+    /// The bytes on the heap; for [`Aged::heap_bytes`](crate::Aged::heap_bytes).
     pub fn heap_bytes(&self) -> usize {
         held_bytes(self.0.len())
     }

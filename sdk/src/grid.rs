@@ -24,14 +24,15 @@ pub(crate) fn with_phase<T>(phase: i64, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The number of the cell of `grid` that contains `at`. Cells are aligned so that every check of the run lies between
-/// two of them. Numbers in a state stay valid, because the host primes the rule again if the alignment changes.
+/// The number of the cell of `grid` that contains `at`. Cells are aligned so that every check of the run lies on the
+/// boundary of two cells. Numbers in a state stay valid, because the host primes the rule again if the alignment
+/// changes.
 #[inline]
 pub fn cell(at: Timestamp, grid: Duration) -> i64 {
     at.0.saturating_sub(PHASE.get()).div_euclid(grid.signed().max(1))
 }
 
-/// The start of the cell with that number.
+/// The start of the cell with this number.
 #[inline]
 pub fn cell_start(cell: i64, grid: Duration) -> Timestamp {
     Timestamp(cell.saturating_mul(grid.signed()).saturating_add(PHASE.get()))

@@ -1,15 +1,16 @@
 //! Requests to the destination that an alerter delivers to.
 //!
-//! The host owns the base URL, the credentials and the connection; a plugin gives a path below that URL and never
-//! holds a secret. Only alerters may send: a rule that does is rejected when it is loaded.
+//! The host owns the base URL, the credentials and the connection; an alerter gives only a path below that URL and
+//! never sees a secret. Only alerters may send: a rule that calls [`send`] is rejected when it is loaded.
 use crate::host;
 pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
 
-/// Sends a request and waits for the response. Any status is a response, not an error.
+/// Sends a request and waits for the response. Any status is a response, not an error. A delivery may send 16 requests,
+/// each with a body of at most 8 MiB.
 ///
 /// # Errors
-/// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: nothing was received. `Interrupted`: it may
-/// have been received.
+/// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: the receiver did not get the request. `Interrupted`:
+/// it may have.
 pub fn send(request: &Request) -> Result<Response, Failure> {
     host::send(request)
 }
@@ -25,7 +26,7 @@ impl Request {
         Self { method: method.into(), path: String::new(), query: vec![], headers: vec![], body }
     }
 
-    /// Sets the path below the destination's URL; it begins with `/`.
+    /// Sets the path, which is appended to the destination's URL. It is empty or begins with `/`, and contains no `..`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use crate::hash::{MULTIPLIER, finish, hash};
 use crate::value::{Value, hash_of};
 
-/// Eight bytes that represent the values of a row's key fields. Equal values give equal keys, in every run and
-/// whatever the fields' types; two different ones meet with a chance of 2⁻⁶⁴.
+/// A hash of the values of a row's key fields, eight bytes long. Equal values give equal keys, in every run and
+/// whatever the fields' types; the keys of two different groups collide with a probability of 2⁻⁶⁴.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(crate) u64);
 
 /// The values of the key fields, in the manifest's order; `None` if the field is missing, which is a separate group.
-/// For states that must name a key when none of its rows is available.
+///
+/// A state that must name its keys keeps a [`Name`](crate::Name), which takes less memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Labels(pub Vec<Option<String>>);
 
@@ -20,14 +21,15 @@ impl Key {
     /// The only key of a rule without key fields.
     pub(crate) const WHOLE: Self = Self(0);
 
-    /// The key of these values, in the order of the manifest's fields.
+    /// The key of these values, in the order of the manifest's key fields; `None` for a missing value.
     pub fn of<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Self {
         values
             .into_iter()
             .fold(Self::WHOLE, |key, value| key.and(value.map_or(MISSING, |text| hash(text.as_bytes()))))
     }
 
-    /// The key of these values and one more (`None` if it is missing), compared by its label, whatever its type.
+    /// The key of these values and one more; `None` if that is missing. Values count as the text that they have in a
+    /// label, whatever their type.
     #[inline]
     pub fn with(self, value: Option<Value<'_>>) -> Self {
         match value {

@@ -11,25 +11,28 @@ mod written; // the map as bytes
 /// The default maximum number of keys.
 pub const KEYS_MAX: usize = 1_000_000;
 
-/// How many bytes a map may use, including its table: half of a module's default memory, because the other half holds
-/// rows and the serialized state.
+/// The default maximum of a map's memory in bytes, including its table: about half of a module's default memory (64
+/// MiB), because the rest holds rows and the serialized state.
 pub const BYTES_MAX: usize = 34 << 20;
 
-/// How many bytes a serialized map may use, of the 16 MiB that a state may have by default. A map with less memory gets
-/// proportionally fewer.
+/// The maximum size of a serialized map in bytes, of the 16 MiB that a state may have by default. A map with fewer
+/// `BYTES` of memory gets proportionally fewer.
 pub const WRITTEN_MAX: usize = 15 << 20;
 
 /// Serialized keys are deltas from the previous one: with a million keys, each takes seven bytes.
 const KEY_BYTES: usize = 7;
 
 /// A value per key, found by the key's eight bytes. Names are not stored, so a map of a million hosts stays small. A
-/// state that must name its keys at a check keeps [`Labels`](crate::Labels) in its values.
+/// rule that signals in [`check`](crate::Rule::check), where there is no row to name the key, keeps a
+/// [`Name`](crate::Name) in each value, for example in a [`NamedMap`](crate::NamedMap).
 ///
 /// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] serialized bytes, so that it fits a module's
-/// limits whatever the keys hold; a state of several maps divides them. When more comes, the eighth of them that was silent longest is forgotten,
-/// of equally old ones those of the lowest keys, and a warning is logged: a rule that meets it says in its README what
-/// that does to its verdict. Which ones go depends on nothing but what the map holds then; in the instant in which
-/// it overflows, that is what rows of the same instant came before.
+/// default limits whatever its values hold. A state with several maps must divide these limits among them.
+///
+/// When the map is full, the eighth of the keys that has been silent longest is forgotten (of equally old keys, the
+/// lowest), and a warning is logged. A rule that can reach the limit says in its README what that does to its results.
+/// Which keys are forgotten depends only on what the map holds at that moment, which includes earlier rows of the same
+/// instant.
 #[derive(Clone, Debug)]
 pub struct KeyMap<V, const MAX: usize = KEYS_MAX, const BYTES: usize = BYTES_MAX> {
     entries: Table<V>,
@@ -50,30 +53,32 @@ struct Measured {
     entries_since: usize,
 }
 
-/// What a full map needs to know about its values.
+/// What a bounded map needs to know about its values.
 pub trait Aged {
-    /// The newest event in the value. The key with the oldest is forgotten first.
+    /// The time of the newest event in the value; `None` if there is none. Keys for which it is oldest are forgotten
+    /// first. It is only compared, so any number that grows with time will do.
     fn newest(&self) -> Option<Timestamp>;
 
-    /// The bytes that the value holds on the heap. Called for each row, so it must be fast.
+    /// The bytes that the value holds on the heap; 0 by default. Called for each row, so it must be fast.
     fn heap_bytes(&self) -> usize {
         0
     }
 
-    /// Drops what no verdict needs, such as a [`DocumentId`](crate::DocumentId). A full map of names calls it before it
-    /// forgets a key.
+    /// Drops whatever does not affect results, such as a [`DocumentId`](crate::DocumentId). A full
+    /// [`NamedMap`](crate::NamedMap) calls it before it forgets a key. Does nothing by default.
     fn spare(&mut self) {}
 
-    /// An estimate of the serialized size in bytes, rather too high; by default half the memory. A map that seems too
-    /// large is measured before it forgets anything.
+    /// An estimate of the serialized size in bytes, too high rather than too low; by default half the memory. A map
+    /// that seems too large is measured before it forgets anything.
     fn written_bytes(&self) -> usize {
         (size_of_val(self) + self.heap_bytes()) / 2
     }
 
-    /// Serializes the value in a map whose newest event is at `base`: times are shorter as offsets from it.
+    /// Serializes the value, given `base`, the time of the map's newest event: times take fewer bytes as offsets from
+    /// it. By default the value's own [`Serialize`].
     ///
     /// # Errors
-    /// The serializer's.
+    /// Those of `serializer`.
     fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error>
     where
         Self: Serialize,
@@ -82,10 +87,10 @@ pub trait Aged {
         self.serialize(serializer)
     }
 
-    /// Decodes what [`write_since`](Self::write_since) encoded.
+    /// Decodes what [`write_since`](Self::write_since) encoded with the same `base`.
     ///
     /// # Errors
-    /// The deserializer's.
+    /// Those of `deserializer`.
     fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error>
     where
         Self: Deserialize<'de>,
@@ -129,7 +134,7 @@ impl<V, const MAX: usize, const BYTES: usize> Default for KeyMap<V, MAX, BYTES> 
 impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     const WRITTEN: usize = BYTES / (BYTES_MAX >> 20) * (WRITTEN_MAX >> 20);
 
-    /// The value of `key`, created if there is none.
+    /// The value of `key`, created by [`Default`] if there is none. A full map forgets other keys first.
     #[inline]
     pub fn entry(&mut self, key: Key) -> &mut V
     where
@@ -138,7 +143,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         self.entry_with(key, V::default)
     }
 
-    /// The value of `key`, created by `make` if there is none.
+    /// The value of `key`, created by `make` if there is none. A full map forgets other keys first.
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
         self.count_touched();
@@ -264,7 +269,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
 }
 
 impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
-    /// The value of `key`.
+    /// The value of `key`, if there is one.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(key.0)
     }
@@ -284,7 +289,7 @@ impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    /// As [`values`](Self::values).
+    /// All values, mutably, in order of their keys.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.is_stale = true;
         self.entries.values_mut()

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Duration, Timestamp, grid};
 
-/// When a lasting level is reported: when it begins, when it is a tenth worse than last reported, and at each beat. So a
-/// level of a thousand keys costs few signals.
+/// Decides when a lasting level is reported: when it begins, when it is a tenth worse than last reported, and at each
+/// beat. So even levels of a thousand keys cost few signals.
 ///
 /// The memory is reset at each beat, so it depends on no more of the past than one beat: a rule that uses this adds a
 /// beat to its plan's history.

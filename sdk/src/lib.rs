@@ -1,7 +1,7 @@
 //! The Rust SDK for Watchbell plugins: everything that a rule or an alerter needs besides `serde` and `schemars`.
 //!
-//! A **rule** is a struct of parameters with a few small functions. It sees rows in order of time and may be asked
-//! for checks at regular instants; the SDK reads columns, keeps the state between runs and takes its snapshot.
+//! A **rule** is a struct of parameters with a few small functions ([`Rule`]). It sees rows in order of time, and may
+//! run checks at regular instants; the SDK decodes the columns and keeps the state from one run to the next.
 //!
 //! ```
 //! use schemars::JsonSchema;
@@ -37,8 +37,9 @@
 //!
 //! An **alerter** is a type that describes its products and delivers one message at a time: [`Alerter`].
 //!
-//! Both are tested natively with `testing`, on a virtual timeline and against a scripted receiver. A plugin has no
-//! clock, no threads, no randomness and no file system: time comes from rows and checks.
+//! Both are tested natively with the module `testing`: rules on a virtual timeline, alerters against a scripted
+//! receiver. A plugin has no clock, no threads, no randomness and no file system: a rule's time comes from rows and
+//! checks.
 #![deny(missing_docs)]
 
 extern crate self as watchbell_sdk;
@@ -117,7 +118,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// own `major.minor`.
 pub const CONTRACT: &str = "0.1.0";
 
-/// What most rules need.
+/// What most rules need: `use watchbell_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         Aged, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name,

@@ -12,7 +12,7 @@ use crate::Value;
 pub struct Listed(String);
 
 impl Listed {
-    /// The text, as it was written.
+    /// The text, as it was written in the parameters.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,25 +1,25 @@
-//! Lines for the host's log, with the rule or destination they belong to. Lines beyond the host's limit are
-//! counted and dropped.
+//! Lines for the host's log, which adds the rule or destination that they belong to. By default a run may log 1,000
+//! lines of 4 KiB each: longer lines are truncated, and further ones are counted and dropped.
 use std::fmt::Display;
 
 use crate::host;
 
-/// An error that needs a person. The last one before a trap is reported as its cause.
+/// Logs an error that somebody must look at. The last one before a trap is reported as the trap's cause.
 pub fn error(message: impl Display) {
     write(0, &message);
 }
 
-/// Something that may be wrong.
+/// Logs something that may be wrong.
 pub fn warn(message: impl Display) {
     write(1, &message);
 }
 
-/// Useful information.
+/// Logs useful information.
 pub fn info(message: impl Display) {
     write(2, &message);
 }
 
-/// Details for the plugin's author.
+/// Logs details for the plugin's author.
 pub fn debug(message: impl Display) {
     write(3, &message);
 }

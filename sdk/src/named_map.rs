@@ -16,16 +16,17 @@ mod tests;
 /// The default maximum number of keys.
 pub const NAMES_MAX: usize = 200_000;
 
-/// The maximum number of bytes that its values may use besides their own size. With [`NAMES_MAX`] small values, a state
-/// stays within 16 MiB and a module within 64 MiB.
+/// The maximum number of bytes that a map's values may hold on the heap, all together. With [`NAMES_MAX`] small values,
+/// a state stays within 16 MiB and a module within 64 MiB, the default limits.
 pub const NAME_BYTES_MAX: usize = 12 << 20;
 
-/// A value per key where the values contain text: [`Name`]s, or a field's last value. The bytes of every value are
+/// A value per key, where values contain text, such as a [`Name`] or a field's last value. The bytes of every value are
 /// counted exactly, so state and memory stay bounded however long the texts are.
 ///
-/// Holds at most `MAX` keys and [`NAME_BYTES_MAX`] bytes besides the table. When the map is full, values first drop
-/// what they can do without ([`Aged::spare`]). Then the eighth of the keys that has been silent longest is forgotten,
-/// and a warning is logged. A rule that can reach the limit says in its README what that does to its results.
+/// Holds at most `MAX` keys and, besides its table, [`NAME_BYTES_MAX`] bytes. If the bytes do not fit, values first
+/// drop what they can do without ([`Aged::spare`]). If that is not enough, or if there are too many keys, the eighth of
+/// the keys that has been silent longest is forgotten, and a warning is logged. A rule that can reach the limit says in
+/// its README what that does to its results.
 #[derive(Clone, Debug)]
 pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
     entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
@@ -35,8 +36,8 @@ pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
     is_spare: bool,
 }
 
-/// The values of a key's fields in one string, for states that must name a key when none of its rows is available.
-/// Takes a third of the memory of [`Labels`].
+/// The values of the key fields in one string, for states that must name a key when none of its rows is at hand. Takes
+/// a third of the memory of [`Labels`].
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(Box<str>);
 
@@ -44,17 +45,18 @@ pub struct Name(Box<str>);
 const ALLOCATION_BYTES: usize = 8;
 
 impl Name {
-    /// The name of the row's key. As with [`Row::labels`], a value longer than 1 KiB is truncated and ends in a hash.
+    /// The name of the row's key. As in [`Row::labels`], a value longer than 1 KiB is truncated and ends in a hash of
+    /// the whole.
     pub fn of(row: &Row<'_>) -> Self {
         Self::from(&row.labels())
     }
 
-    /// The key's values, for a signal.
+    /// The values of the key fields, for a signal.
     pub fn labels(&self) -> Labels {
         Labels(Parts(&self.0).flatten().map(|part| part.map(str::to_owned)).collect())
     }
 
-    /// For [`Aged`].
+    /// The bytes on the heap; for [`Aged::heap_bytes`].
     pub fn heap_bytes(&self) -> usize {
         held_bytes(self.0.len())
     }
@@ -95,7 +97,8 @@ pub fn kept(text: String) -> Box<str> {
     bounds::label(text).into()
 }
 
-/// The memory of a string or list of `len` bytes, allocator overhead included; for [`Aged`].
+/// The bytes on the heap of a string or list of `len` bytes, including the allocator's overhead; for
+/// [`Aged::heap_bytes`].
 pub fn held_bytes(len: usize) -> usize {
     if len == 0 { 0 } else { len + ALLOCATION_BYTES }
 }
@@ -150,7 +153,8 @@ impl<V, const MAX: usize> Default for NamedMap<V, MAX> {
 }
 
 impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
-    /// Calls `change` with the value of `key`; `make` creates it if it does not exist.
+    /// Calls `change` with the value of `key`, which `make` creates if there is none, and returns its result. A full
+    /// map forgets keys.
     #[inline]
     pub fn update<T>(&mut self, key: Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
         if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
@@ -181,7 +185,8 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         told
     }
 
-    /// Calls `change` with the value of `key`, if it exists.
+    /// Calls `change` with the value of `key` and returns its result; `None` if there is no value. Unlike
+    /// [`update`](Self::update), it never forgets keys.
     #[inline]
     pub fn change<T>(&mut self, key: Key, change: impl FnOnce(&mut V) -> T) -> Option<T> {
         let value = self.entries.get_mut(&key)?;
@@ -198,7 +203,8 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         Some(value)
     }
 
-    /// Keeps only the keys for which `keep` returns true. The order is unspecified; results must not depend on it.
+    /// Keeps only the keys for which `keep` returns true. The order of calls is unspecified; results must not depend on
+    /// it.
     pub fn retain(&mut self, mut keep: impl FnMut(Key, &mut V) -> bool) {
         let mut heap_bytes = 0;
         self.entries.retain(|key, value| {
@@ -228,7 +234,7 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
 }
 
 impl<V, const MAX: usize> NamedMap<V, MAX> {
-    /// The value of `key`.
+    /// The value of `key`, if there is one.
     pub fn get(&self, key: Key) -> Option<&V> {
         self.entries.get(&key)
     }
@@ -250,7 +256,8 @@ impl<V, const MAX: usize> NamedMap<V, MAX> {
 }
 
 impl Key {
-    /// A number below `parts` that never changes for a key; spreads work per key over several instants.
+    /// A number below `parts` (0 if `parts` is 0) that is always the same for a key: it spreads work for many keys over
+    /// several instants.
     pub fn part_of(self, parts: u64) -> u64 {
         self.0 % parts.max(1)
     }

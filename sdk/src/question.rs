@@ -37,7 +37,7 @@ pub enum Ask {
     Cluster(ClusterView),
 }
 
-/// Documents, reduced to these fields. The SDK puts the key fields before them.
+/// Documents, reduced to these fields. The SDK puts the key fields first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hits {
     /// Fields to read, one column each; may include `_index` and `_id`.
@@ -46,7 +46,9 @@ pub struct Hits {
     pub filters: Vec<NamedFilter>,
 }
 
-/// Counts and metrics per key and per `every`. The SDK puts the key fields before `by`.
+/// Counts and metrics per key and per `every`, one row per bucket. A bucket's number of documents is in the column
+/// `_count`. There are no empty buckets, except the only one if there is nothing to divide by. The SDK puts the key
+/// fields before `by`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buckets {
     /// Fields to group by, one column each.
@@ -59,7 +61,7 @@ pub struct Buckets {
     pub filters: Vec<NamedFilter>,
 }
 
-/// A raw search, as written by its author; each pick is a column's name and a JSON pointer into the answer.
+/// A raw search, as written by its author. Its answer is one row, in the last millisecond of the question's range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawSearch {
     /// The body of the search: JSON, in which the host fills in range and filter.
@@ -82,7 +84,7 @@ pub struct NamedFilter {
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field to aggregate; ignored by scripts.
+    /// The field to aggregate; ignored for a script.
     pub field: String,
     /// The aggregation.
     pub calc: Calc,
@@ -105,23 +107,27 @@ pub enum Calc {
     Cardinality,
     /// The value below which this percentage lies, 0 to 100.
     Percentile(f64),
-    /// A custom aggregation, as JSON.
+    /// The mean of what a script returns for each document. The script is Painless source.
     Script(String),
 }
 
-/// A view of the cluster's own state.
+/// A view of the cluster's own state. Its rows are at the last millisecond of the question's range and have no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterView {
-    /// `_cluster/health`.
+    /// `_cluster/health`: one row with `status`, `number_of_nodes`, `number_of_data_nodes`, `active_primary_shards`,
+    /// `active_shards`, `relocating_shards`, `initializing_shards`, `unassigned_shards`, `number_of_pending_tasks`,
+    /// `task_max_waiting_in_queue_millis` and `active_shards_percent_as_number`.
     Health,
-    /// Unassigned shards.
+    /// A row for each copy of a shard that no node holds: `index`, `shard`, `prirep`, `unassigned.reason`.
     UnassignedShards,
-    /// The master's pending tasks.
+    /// A row for each pending task of the master: `insert_order`, `priority`, `source`, `time_in_queue_millis`.
     PendingTasks,
-    /// The nodes' disk usage.
+    /// A row for each data node: `node`, `shards`, `disk.percent`, and `disk.used`, `disk.avail` and `disk.total` in
+    /// bytes.
     Disks,
-    /// What prevents the replacement of a node; a row's `standing` is `accepted`, `waiting`, `refused` or
-    /// `unknown`.
+    /// What prevents the replacement of a node. A row for each node and decider of each unassigned shard: `index`,
+    /// `shard`, `prirep`, `unassigned.reason`, `node`, `decider`, `verdict` and the shard's `standing`. A row for each
+    /// other finding: `code`, `standing`, `what`. A `standing` is `accepted`, `waiting`, `refused` or `unknown`.
     Gate,
 }
 
@@ -131,17 +137,17 @@ pub(crate) fn type_column(field: &str) -> String {
 }
 
 impl Question {
-    /// Every document of `over`, with its key.
+    /// Every document of `over`, with only its key fields.
     pub fn hits(over: Range) -> Self {
         Self { over, only: vec![], filter: None, ask: Ask::Hits(Hits::default()) }
     }
 
-    /// A count per key and per `every`.
+    /// A count per key and per `every`; if that is `None`, one bucket per key for the whole range.
     pub fn buckets(over: Range, every: Option<Duration>) -> Self {
         Self { over, only: vec![], filter: None, ask: Ask::Buckets(Buckets { every, ..Buckets::default() }) }
     }
 
-    /// Adds a field: a column for documents, or a group per value for buckets.
+    /// Adds a field: a column for documents, or a group per value for buckets. Has no effect on other questions.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         match &mut self.ask {
             Ask::Hits(hits) => hits.fields.push(field.into()),
@@ -151,23 +157,25 @@ impl Question {
         self
     }
 
-    /// Adds the mapped type of `field` in each document's index ([`Row::type_of`]). For hits only: groups do not belong to
-    /// a single index.
+    /// Adds the mapped type of `field` in each document's index ([`Row::type_of`]). For hits only: a bucket does not
+    /// belong to a single index.
     ///
     /// [`Row::type_of`]: crate::Row::type_of
     pub fn type_of(self, field: &str) -> Self {
         self.field(type_column(field))
     }
 
-    /// Adds the document's name: a rule about single documents reports it to the host ([`Row::evidence`]). Do so whatever
-    /// the alert's texts show: the host recognizes reported documents by it.
+    /// Adds each document's `_index` and `_id`, which a rule about single documents passes on to the host
+    /// ([`Row::evidence`]). Do so even if the alert's texts show no documents: the host uses them to recognize the
+    /// documents that it has already reported.
     ///
     /// [`Row::evidence`]: crate::Row::evidence
     pub fn identified(self) -> Self {
         self.field("_index").field("_id")
     }
 
-    /// Adds a column called `name`: whether a document matches `filter`, or how many of a bucket do.
+    /// Adds a column called `name`: whether a document matches `filter`, or how many of a bucket's documents do.
+    /// `filter` is in Lucene query-string syntax. Has no effect on raw searches and cluster views.
     pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
         let filter = NamedFilter { name: name.into(), filter: filter.into() };
         match &mut self.ask {
@@ -178,19 +186,21 @@ impl Question {
         self
     }
 
-    /// Keeps only documents that match a Lucene query string.
+    /// Keeps only documents that match a Lucene query string. Replaces an earlier filter.
     pub fn filter(mut self, filter: impl Into<String>) -> Self {
         self.filter = Some(filter.into());
         self
     }
 
-    /// Keeps only documents whose `field` has one of `values`.
+    /// Keeps only documents whose `field` has one of `values`; `None` matches documents without the field. Several
+    /// calls are combined with AND.
     pub fn only(mut self, field: impl Into<String>, values: Vec<Option<String>>) -> Self {
         self.only.push(AnyOf { field: field.into(), values });
         self
     }
 
-    /// Keeps only documents that match at least one of the named filters.
+    /// Keeps only documents that match at least one of the named filters added so far. Replaces an earlier
+    /// [`filter`](Self::filter).
     pub fn named_only(self) -> Self {
         let either = self.either();
         if either.is_empty() { self } else { self.filter(either) }

@@ -8,11 +8,12 @@ use crate::{Timestamp, bounds};
 /// Marks a missing value among a row's key slots.
 pub(crate) const MISSING: u32 = u32::MAX;
 
-/// A document or a bucket. If key fields have several values, the rule sees the row once for each combination, at most
-/// 64 times.
+/// A document, a bucket, or a row of another answer. If key fields have several values, the rule sees the row once for
+/// each combination of them, at most 64 times.
 ///
-/// Fields are read by name. Reading a field that was not requested, or as a type that the column does not have, fails
-/// the run with a message. `None` always means that the document has no value.
+/// Fields are read by name. Reading a field that was not requested, or as a type that its column does not have, fails
+/// the run with a message once the page has been processed. In any other case `None` means that the document has no
+/// value.
 pub struct Row<'p> {
     pub(crate) page: &'p Page<'p>,
     pub(crate) index: usize,
@@ -22,20 +23,21 @@ pub struct Row<'p> {
 }
 
 impl<'p> Row<'p> {
-    /// The document's time, or the bucket's start.
+    /// The document's time, or the bucket's start. For raw searches and cluster views, the last millisecond of the
+    /// question's range.
     #[inline]
     pub fn time(&self) -> Timestamp {
         Timestamp(self.page.times[self.index])
     }
 
-    /// The row's group; the same for all rows of a rule without key fields.
+    /// The group that the row belongs to. Without key fields it is the same for all rows.
     #[inline]
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The key's values, for a signal. A value longer than 1 KiB is truncated and ends in a hash of the whole.
-    /// Allocates, so call it only when there is something to report.
+    /// The values of the key fields, for a signal. A value longer than 1 KiB is truncated and ends in a hash of the
+    /// whole. This allocates, so call it only when there is something to report.
     pub fn labels(&self) -> Labels {
         let value = |(column, &slot): (&Column<'p>, &u32)| {
             (slot != MISSING).then(|| bounds::label(column.value(slot as usize).to_string()))
@@ -43,7 +45,7 @@ impl<'p> Row<'p> {
         Labels(self.page.columns.iter().zip(self.slots).map(value).collect())
     }
 
-    /// The index of the question that the row answers, from 0.
+    /// The index of the question that the row answers, counted from 0 within the round.
     pub fn question(&self) -> usize {
         self.page.question
     }
@@ -53,8 +55,8 @@ impl<'p> Row<'p> {
         self.value(field).is_some()
     }
 
-    /// The mapped type of `field` in the row's index, if the question asked for it ([`Question::type_of`]) and a mapping
-    /// defines it.
+    /// The mapped type of `field` in the row's index, such as `keyword`; `None` if no mapping defines the field. The
+    /// question must have asked for it ([`Question::type_of`]).
     ///
     /// [`Question::type_of`]: crate::Question::type_of
     pub fn type_of(&self, field: &str) -> Option<&'p str> {
@@ -124,7 +126,8 @@ impl<'p> Row<'p> {
         }
     }
 
-    /// Fails the run because the answer lacks what the rule needs: `message` says what, and what to do.
+    /// Fails the run because the answer lacks what the rule needs; `message` should say what, and what to do. Does not
+    /// return early: the page is processed to its end, and the first message is reported.
     pub fn refuse(&self, message: impl FnOnce() -> String) {
         self.page.blame(message);
     }

@@ -9,12 +9,13 @@ use crate::{Problem, Question, Range, Rule, Signal, Signals, Timestamp, state};
 #[cfg(test)]
 mod tests;
 
-/// The slice of time of one run, `start <= settled <= end`.
+/// The slice of time that one run evaluates, `start <= settled <= end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The given state is the fold of all rows before this instant, including checks at it.
+    /// The given state is the fold of all rows before this instant and of all checks up to and including it.
     pub start: Timestamp,
-    /// The returned state is the fold of all rows before this instant, including checks at it.
+    /// The returned state is the fold of all rows before this instant and of all checks up to and including it. Rows at
+    /// or after it are evaluated, and come again in the next run.
     pub settled: Timestamp,
     /// Rows at or after this instant belong to the next window; a check at it belongs to this one.
     pub end: Timestamp,
@@ -59,8 +60,11 @@ pub struct Run<R: Rule> {
 }
 
 impl<R: Rule> Run<R> {
+    /// Starts a run from `state`, which the previous run returned; `None` for the first. `params` is a JSON object.
+    ///
     /// # Errors
-    /// `State` if the state is not this rule's; `Other` if parameters or window are invalid.
+    /// `State` if the state cannot be read by this version of the rule; `Other` if the parameters or the window are
+    /// invalid.
     pub fn start(
         params: &str,
         key: Vec<String>,

@@ -4,14 +4,15 @@ use serde::Serialize;
 use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
-/// What a rule found for one set of labels. Texts are cut to the host's limits.
+/// What a rule found for one set of labels. Texts that are too long are shortened, so that they never fail a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order.
     pub labels: Labels,
-    /// The time on the data's clock, within the window.
+    /// When it happened, on the data's clock; within the window.
     pub at: Timestamp,
-    /// How long a firing level holds without another signal; `None`: until the next check.
+    /// Until when a firing level holds without another signal; `None`: to the end of the next step of the plan's grid,
+    /// or of the manifest's `every` if there is no grid.
     pub until: Option<Timestamp>,
     /// A level, its end, or a single event.
     pub kind: SignalKind,
@@ -40,7 +41,7 @@ pub enum SignalKind {
 
 /// Collects a rule's signals.
 ///
-/// A run returns at most 10,000 signals and 4 MiB: if there are more, the host evaluates a shorter window.
+/// A run returns at most 10,000 signals and, by default, 4 MiB: if there are more, the host evaluates a shorter window.
 #[derive(Debug, Default)]
 pub struct Signals {
     found: Vec<Signal>,
@@ -51,17 +52,17 @@ const INSTANT_SIGNALS_MAX: usize = 10_000;
 const INSTANT_BYTES_MAX: usize = 3 << 20;
 
 impl Signal {
-    /// A level that holds until [`until`](Self::until).
+    /// A level that begins at `at`, or still holds then, and lasts until [`until`](Self::until).
     pub fn firing(labels: Labels, at: Timestamp) -> Self {
         Self::new(SignalKind::Firing, labels, at)
     }
 
-    /// The end of a level.
+    /// The end of a level, before its time has run out.
     pub fn clear(labels: Labels, at: Timestamp) -> Self {
         Self::new(SignalKind::Clear, labels, at)
     }
 
-    /// A single event.
+    /// Something that is announced once and has no duration.
     pub fn event(labels: Labels, at: Timestamp) -> Self {
         Self::new(SignalKind::Event, labels, at)
     }
@@ -80,13 +81,15 @@ impl Signal {
         }
     }
 
-    /// Sets how long the level holds without another signal; by default until the next grid point.
+    /// Sets until when the level holds without another signal. By default it holds to the end of the next step of the
+    /// plan's grid, or of the manifest's `every` if there is no grid: long enough for a rule that fires in every step.
+    /// An `until` before the signal's own time fails the run.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
         self
     }
 
-    /// Sets what `worse:` compares and `{{ value }}` prints.
+    /// Sets the number that a manifest's `worse:` compares and `{{ value }}` prints. Only finite values are kept.
     pub fn value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self
@@ -98,14 +101,14 @@ impl Signal {
         self
     }
 
-    /// Sets the summary. More than 2 KiB is cut, with an ellipsis.
+    /// Sets the summary, one line for people. If it is longer than 2 KiB, it is truncated and ends in an ellipsis.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = bounds::text(summary.into(), bounds::SUMMARY_BYTES_MAX);
         self
     }
 
-    /// Sets the details: a struct, a map or `json!({…})`. Anything but a JSON object is dropped and logged. Above 64 KiB,
-    /// the longest texts and lists are shortened.
+    /// Sets the details: a struct, a map or `json!({…})`. Anything but a JSON object is dropped, with a warning in the
+    /// log. If they exceed 64 KiB as JSON, the longest strings and lists are shortened.
     pub fn details(mut self, details: &impl Serialize) -> Self {
         match serde_json::to_string(details) {
             Ok(text) if text.starts_with('{') => match bounds::details(&text) {
@@ -118,7 +121,7 @@ impl Signal {
         self
     }
 
-    /// Sets the documents behind it: the host fetches a few and links to them.
+    /// Sets the documents behind the signal: the host fetches those that the alert's texts show, and links to all.
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = Some(evidence);
         self
@@ -161,7 +164,8 @@ impl Signal {
 }
 
 impl Signals {
-    /// Adds a signal; at most 10,000 per run.
+    /// Adds a signal. If there are more than fit in a run, the host evaluates shorter windows; of those at a single
+    /// instant, at most 10,000 (and 3 MiB) are reported and a warning is logged.
     pub fn push(&mut self, signal: Signal) {
         self.found.push(signal);
     }

@@ -1,8 +1,8 @@
 //! A timeframe divided into steps: the range of a value, and the interval between evaluations.
 use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 
-/// At every multiple of `step`, the timeframe before it is evaluated. The bucket of a step is always complete, because
-/// windows begin and end on the grid. A timeframe is the sum of its steps.
+/// A timeframe made of steps: at every multiple of `step`, the timeframe before it is evaluated. The bucket of a step
+/// is always complete, because windows begin and end on the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// The duration that is evaluated.
@@ -45,7 +45,8 @@ impl Steps {
         Some(Fault::new("/step", message))
     }
 
-    /// A report since the last beat adds one more.
+    /// Checks every `step`. The history is a timeframe and one beat, because what was reported since the last beat
+    /// counts.
     pub fn plan(&self) -> Plan {
         Plan::checks(self.timeframe + self.beat(), self.step)
     }

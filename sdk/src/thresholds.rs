@@ -1,7 +1,7 @@
 //! Bounds of a value: an upper one, a lower one, or both.
 use crate::Fault;
 
-/// Two bounds that a value may cross. A missing value and NaN cross neither.
+/// Two bounds that a value may cross. A bound that is `None` is never crossed, and NaN crosses neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
     above: Option<f64>,
@@ -20,12 +20,12 @@ pub enum Crossed {
 }
 
 impl Bounds {
-    /// Values above `above` or below `below`, excluding equal ones.
+    /// Bounds that are crossed by values above `above` or below `below`, but not by values equal to them.
     pub fn exclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: false }
     }
 
-    /// Values above `above` or below `below`, including equal ones.
+    /// Bounds that are crossed by values above `above` or below `below`, and by values equal to them.
     pub fn inclusive(above: Option<f64>, below: Option<f64>) -> Self {
         Self { above, below, is_inclusive: true }
     }
@@ -38,7 +38,7 @@ impl Bounds {
         above.or_else(|| self.below.filter(is_below).map(Crossed::Below))
     }
 
-    /// The faults of the bounds, under the names that the rule's parameters use.
+    /// The faults of the bounds; `above` and `below` are the names of the rule's parameters.
     pub fn faults(&self, above: &str, below: &str) -> Vec<Fault> {
         match (self.above, self.below) {
             (None, None) => {

@@ -1,4 +1,4 @@
-//! Instants and spans, in whole milliseconds.
+//! Instants and durations, in whole milliseconds.
 use std::borrow::Cow;
 use std::fmt;
 
@@ -9,16 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
-/// A duration in whole milliseconds. In parameters it is written as in a manifest: `90s`, `5m`, `1h30m`, `500ms`.
+/// A duration in whole milliseconds. In parameters it is written as in a manifest: `90s`, `5m`, `1h30m`, `500ms`. The
+/// units are `w`, `d`, `h`, `m`, `s` and `ms`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(pub u64);
 
 /// A half-open range of time: `start` is included, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// Included.
+    /// The first instant; included.
     pub start: Timestamp,
-    /// Not included.
+    /// The end; not included.
     pub end: Timestamp,
 }
 
@@ -48,7 +49,7 @@ impl Duration {
         Self::from_secs(mins * 60)
     }
 
-    /// In milliseconds.
+    /// The duration in milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
     }
@@ -58,16 +59,16 @@ impl Duration {
         self.0 == 0
     }
 
-    /// The same duration as a signed number, for arithmetic with instants.
+    /// The duration in milliseconds as a signed number, for arithmetic with instants; at most [`i64::MAX`].
     #[inline]
     pub fn signed(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
-    /// Reads `1h30m`, `90s`, `5m` or `500ms`.
+    /// Parses a duration such as `1h30m`, `90s`, `5m` or `500ms`: whole numbers, each followed by a unit.
     ///
     /// # Errors
-    /// `text` is not a duration, or is longer than 2⁶⁴ milliseconds; the message says what one looks like.
+    /// `text` is not a duration, or has 2⁶⁴ milliseconds or more; the message shows what durations look like.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a duration: write, for example, `90s`, `5m` or `1h30m`");
         let mut rest = text;
@@ -86,12 +87,12 @@ impl Duration {
 }
 
 impl Range {
-    /// From `start` (included) to `end` (not included).
+    /// The range from `start` (included) to `end` (not included).
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
 
-    /// Whether it contains `at`.
+    /// Whether the range contains `at`.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }

@@ -14,7 +14,7 @@ pub enum Direction {
     Both,
 }
 
-/// The direction in which it moved.
+/// The direction in which a value moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// It rose.
@@ -59,7 +59,7 @@ impl TwoWindows {
         Duration::from_secs(coarse.map_or(fine, |checks| secs / checks))
     }
 
-    /// All errors; those of the grid are reported for its parameter name.
+    /// All faults of the parameters; `grid` is the name of the parameter that sets the grid.
     pub fn faults(&self, grid: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.timeframe.is_zero() || !self.timeframe.millis().is_multiple_of(1_000) {
@@ -129,7 +129,7 @@ impl TwoWindows {
         current / if reference == 0.0 { 1.0 } else { reference }
     }
 
-    /// Formats a ratio for a summary: one decimal from 1 on, two below 1.
+    /// Rounds a ratio for a summary: to one decimal from 1 on, to two below 1.
     pub fn shown(ratio: f64) -> f64 {
         if ratio >= 1.0 { (ratio * 10.0).round() / 10.0 } else { (ratio * 100.0).round() / 100.0 }
     }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use crate::hash::hash;
 
-/// A field's value. Dates are integers (milliseconds since 1970), addresses are words.
+/// A field's value. Dates are integers (milliseconds since 1970-01-01T00:00:00Z), IP addresses are words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'p> {
     /// An integer; for a date, milliseconds since 1970-01-01T00:00:00Z.
@@ -14,11 +14,11 @@ pub enum Value<'p> {
     Number(f64),
     /// A boolean.
     Boolean(bool),
-    /// Text: a keyword, an address, a name.
+    /// A string: a keyword, a text, an IP address.
     Word(&'p str),
 }
 
-/// Formats it as a label.
+/// Formats the value as it appears in a label.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -139,14 +139,15 @@ pub struct Receipt {
 pub enum Refusal {
     /// Retrying is pointless: the message becomes a dead letter.
     Refused(String),
-    /// Back to the outbox.
+    /// Back to the outbox, to be retried.
     Unavailable {
         /// What happened, for the log and for the dead letter.
         reason: String,
         /// When to retry, if the receiver named a time.
         retry_after: Option<Duration>,
     },
-    /// Back to the outbox, but the receiver may have the message: a request was sent, and its response was lost.
+    /// Back to the outbox, to be retried, although the receiver may have the message: a request was sent, and its
+    /// response was lost.
     Unanswered {
         /// What happened, for the log and for the dead letter.
         reason: String,

@@ -8,7 +8,7 @@ pub const ROUNDS_MAX: usize = 4;
 pub struct Question {
     /// The time range: `start` is included, `end` is not.
     pub over: Range,
-    /// ANDed: each keeps documents whose field has one of its values.
+    /// Combined with AND: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
     /// Lucene query-string syntax.
     pub filter: Option<String>,
@@ -108,7 +108,7 @@ pub enum Calc {
     Cardinality,
     /// The value below which this percentage of values lies, 0 to 100.
     Percentile(f64),
-    /// A custom aggregation, as JSON.
+    /// The mean of what a script returns for each document. The script is Painless source.
     Script(String),
 }
 
@@ -130,8 +130,8 @@ pub enum ClusterView {
 /// What a rule needs, as returned by `prepare`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How much history a rule must read before its first window to evaluate it correctly.
+    /// How much history a rule must read before its first window to evaluate it correctly; at most 400 days.
     pub history: Duration,
-    /// The interval between time-driven checks; zero: the rule's own `every`.
+    /// The interval between time-driven checks, at most 7 days; zero: no checks, and windows follow the manifest.
     pub grid: Duration,
 }

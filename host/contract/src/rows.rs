@@ -27,11 +27,11 @@ pub struct Column {
 pub enum Values {
     /// Whole numbers; dates in milliseconds since 1970-01-01T00:00:00Z.
     Integers(Vec<i64>),
-    /// Numbers.
+    /// Floating-point numbers.
     Numbers(Vec<f64>),
     /// One byte each, 0 or 1.
     Booleans(Vec<u8>),
-    /// Texts; addresses among them.
+    /// Strings, including IP addresses.
     Words(Dictionary),
 }
 
@@ -42,7 +42,7 @@ pub struct Dictionary {
     pub codes: Vec<u32>,
     /// Where each word ends in `bytes`.
     pub ends: Vec<u32>,
-    /// All words, one after the other, in UTF-8.
+    /// All words, one after another, in UTF-8.
     pub bytes: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ impl Rows {
         self.times.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
@@ -169,7 +169,7 @@ impl Values {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

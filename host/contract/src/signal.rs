@@ -42,7 +42,7 @@ pub struct Signal {
     pub labels: Vec<Label>,
     /// The time on the data's clock, within the window.
     pub at: Timestamp,
-    /// How long a level holds without another signal; `None`: until the next grid point.
+    /// Until when a level holds without another signal; `None`: to the end of the grid step after the signal's.
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
     pub kind: SignalKind,

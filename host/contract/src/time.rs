@@ -11,18 +11,18 @@ pub struct Duration(pub u64);
 /// A half-open range of time: `start` is included, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// Included.
+    /// The first instant; included.
     pub start: Timestamp,
-    /// Not included.
+    /// The end; not included.
     pub end: Timestamp,
 }
 
-/// The slice of time of one run, `start <= settled <= end`; see the WIT for what each bound means.
+/// The slice of time that one run evaluates, `start <= settled <= end`; see the WIT for what each bound means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The time of the given state; questions begin here.
     pub start: Timestamp,
-    /// The time of the returned state; everything after it is evaluated again in the next run.
+    /// The time of the returned state; rows at or after it are evaluated again in the next run.
     pub settled: Timestamp,
     /// The start of the next window.
     pub end: Timestamp,
@@ -67,7 +67,7 @@ impl Duration {
         Self::from_mins(hours * 60)
     }
 
-    /// In milliseconds.
+    /// The duration in milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
     }
@@ -77,12 +77,12 @@ impl Duration {
         self.0 == 0
     }
 
-    /// In seconds.
+    /// The duration in seconds.
     pub fn secs_f64(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
 
-    /// As a standard library duration.
+    /// The same as a duration of the standard library.
     pub fn std(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0)
     }
@@ -125,17 +125,17 @@ impl std::ops::Add for Duration {
 }
 
 impl Range {
-    /// From `start` (included) to `end` (not included).
+    /// The range from `start` (included) to `end` (not included).
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end }
     }
 
-    /// Whether it contains `at`.
+    /// Whether the range contains `at`.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }
 
-    /// Whether it contains no instant.
+    /// Whether the range contains no instant.
     pub fn is_empty(&self) -> bool {
         self.end <= self.start
     }

@@ -1,10 +1,13 @@
-//! A test case: documents on a timeline, and the signals expected. Plain data, so that one case runs on the rule
-//! natively and on the component made from it.
+//! A test case: documents on a timeline, and the expected signals. It is plain data, so that the same case runs on the
+//! rule natively and on the component made from it.
+//!
+//! Files contain lists of cases in JSON ([`Case::read_all`]); one is shown here as YAML, with comments:
 //!
 //! ```yaml
 //! name: two of one host
 //! params: { num_events: 2, timeframe: 1m }
 //! key: [host]
+//! lateness: 1m                                # so that the document that arrives at 80s counts
 //! until: 2m                                   # windows of `every` (1m) from `from` (0s) to here
 //! documents:
 //!   - { at: 10s, fields: { host: a } }
@@ -14,8 +17,8 @@
 //!   - { at: 20s, labels: { host: a }, until: 80s, value: 2 }
 //! ```
 //!
-//! All times count from midnight of 2024-01-01 UTC. Each document has an `_id` (its number, in the order of the file)
-//! and an `_index`, unless its fields say otherwise.
+//! All times count from midnight UTC on 2024-01-01 ([`ORIGIN`]). Each document gets an `_id` (its number, in the order
+//! of the file) and an `_index`, unless its fields have them.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -37,31 +40,31 @@ pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 pub struct Case {
     /// What it shows; printed when it fails.
     pub name: String,
-    /// What it pins: a test or a sentence of another program's documentation, if any.
+    /// A test, or a sentence of another program's documentation, whose behaviour the case pins down; usually empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pins: String,
     /// The rule's parameters, as in a manifest.
     pub params: Value,
     /// The key's fields.
     pub key: Vec<String>,
-    /// The start of the first window; documents before it prime the rule.
+    /// The start of the first window; earlier documents prime the rule. By default zero.
     pub from: Duration,
-    /// Where the last window ends.
+    /// The end of the last window. By default 10 minutes.
     pub until: Duration,
-    /// The length of the windows; the last one may be shorter.
+    /// The length of the windows; the last one may be shorter. By default one minute; zero: a single window.
     pub every: Duration,
-    /// Instead of `every`, the ends of the windows, in order; `until` is added.
+    /// The ends of the windows, in order, instead of `every`; `until` is added as the last.
     pub ends: Vec<Duration>,
-    /// How late a document may arrive and still be evaluated.
+    /// How late a document may arrive and still be evaluated. By default zero.
     pub lateness: Duration,
-    /// Rows per page.
+    /// The number of rows per page. By default 1,000.
     pub page_rows: usize,
-    /// The initial state in hex, as in a recorded run; if it is given, the rule is not primed.
+    /// The initial state in hexadecimal, as in a recorded run; if it is given, the rule is not primed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// The documents, in any order; the timeline sorts them.
     pub documents: Vec<Document>,
-    /// All signals, in order; any other is a failure.
+    /// All expected signals, in order of time; see [`check_with`](Self::check_with).
     pub expect: Vec<Expected>,
 }
 
@@ -69,7 +72,7 @@ pub struct Case {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
-    /// Its time, counted from the case's start.
+    /// Its time, counted from [`ORIGIN`].
     pub at: Duration,
     /// When searches first return it; at its own time by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,11 +80,11 @@ pub struct Document {
     /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are equivalent.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
-    /// Repetitions; they arrive at their own times.
+    /// Repeats the document. Only the first arrives at `arrives`; the others arrive at their own times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
-    /// This is not a document, but the cluster's answer from `at` on: a column per field, and a row for each entry with
-    /// the newest `at`. An entry without fields stands for an answer without rows.
+    /// Makes this entry not a document but, from `at` on, the cluster's answer to questions of this kind: a column per
+    /// field, and a row for each entry with the newest `at`. An entry without fields stands for an answer without rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answers>,
 }
@@ -96,19 +99,19 @@ pub struct Repeat {
     pub every: Duration,
 }
 
-/// An expected signal. Members that are left out match anything.
+/// An expected signal. Members that are left out match anything, except `at`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expected {
-    /// The signal's time, counted from the case's start.
+    /// The signal's time, counted from [`ORIGIN`]; always compared.
     pub at: Duration,
     /// Not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ExpectedKind>,
-    /// Null: the field is missing.
+    /// The value of each key field; null if the field is missing. Not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, Option<String>>>,
-    /// Counted from the case's start; not compared if omitted.
+    /// Counted from [`ORIGIN`]; not compared if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Duration>,
     /// Not compared if omitted.
@@ -198,7 +201,7 @@ impl Case {
         self
     }
 
-    /// Sets what the cluster answers to raw searches, or reports of itself, from `at` on.
+    /// Sets what the cluster answers to raw searches, or reports about itself, from `at` on. `fields` is a JSON object.
     pub fn answer(mut self, at: Duration, answers: Answers, fields: Value) -> Self {
         let fields = fields.as_object().cloned().unwrap_or_default();
         self.documents.push(Document { at, fields, answers: Some(answers), ..Document::default() });
@@ -224,10 +227,10 @@ impl Case {
         self
     }
 
-    /// Runs the case natively and returns all reported signals, in order.
+    /// Runs the case natively and returns all reported signals, window by window.
     ///
     /// # Panics
-    /// The rule fails.
+    /// The parameters are invalid, or the rule fails.
     pub fn run<R: Rule>(&self) -> Vec<Signal> {
         let told = self.run_with(&mut Native::<R>::default());
         told.unwrap_or_else(|problem| panic!("{}: {problem}", self.name))
@@ -236,10 +239,10 @@ impl Case {
             .collect()
     }
 
-    /// Runs the case with any runner.
+    /// Runs the case with any runner and returns all reported signals, window by window.
     ///
     /// # Errors
-    /// The rule's error, as text.
+    /// The faults of the parameters or the rule's error, as text.
     pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<ReportedSignal>, String> {
         let mut timeline = self.timeline(runner)?;
         let mut told = Vec::new();
@@ -263,11 +266,11 @@ impl Case {
         Timeline::start(runner, of, documents, from, state)
     }
 
-    /// Compares the reported signals with the expected ones, both in order of time. A firing that only updates how bad an open
-    /// level is, and does not hold it any longer, may be left out of what is expected.
+    /// Runs the case and compares the reported signals with the expected ones, both in order of time. A firing signal
+    /// that only updates how bad an open level is, without extending it, need not be expected.
     ///
     /// # Errors
-    /// A line for each difference.
+    /// A text that lists all differences, or why the rule could not run.
     pub fn check_with(&self, runner: &mut dyn Runner) -> Result<(), String> {
         let mut told = self.run_with(runner)?;
         told.sort_by_key(|told| told.signal.at);
@@ -297,10 +300,10 @@ impl Case {
         if faults.is_empty() { Ok(()) } else { Err(format!("case `{}`:\n{faults}", self.name)) }
     }
 
-    /// Compares natively.
+    /// Runs the case natively and compares, as [`check_with`](Self::check_with) does.
     ///
     /// # Panics
-    /// There are differences; the message lists them.
+    /// There are differences, or the rule could not run; the message says which, or why.
     pub fn check<R: Rule>(&self) {
         if let Err(differences) = self.check_with(&mut Native::<R>::default()) {
             panic!("{differences}");
@@ -334,7 +337,7 @@ impl Document {
 }
 
 impl Expected {
-    /// A reported signal as a case would write it.
+    /// A reported signal, as it would be written in a case.
     pub fn of(signal: &Signal, key: &[String]) -> Self {
         Self {
             at: signal.at.since(ORIGIN),

@@ -1,5 +1,5 @@
-//! Cases in folders: `params.json`, `timeline.json` and `expected.json`, so that each can be read, compared and
-//! regenerated separately.
+//! Cases as folders with `params.json`, `timeline.json` and `expected.json`, so that each file can be read, compared
+//! and regenerated separately.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ impl Case {
         Ok(case)
     }
 
-    /// Reads every case below `folder`, sorted by name.
+    /// Reads the case in each folder directly below `folder`, sorted by name.
     ///
     /// # Errors
     /// A case cannot be read, or there are no cases.

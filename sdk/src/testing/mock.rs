@@ -28,12 +28,12 @@ pub(crate) fn send(request: &Request) -> Result<Response, Failure> {
     })
 }
 
-/// The lines logged on this thread since the last call, with their levels.
+/// The lines logged on this thread since the last call, each with its level: 0 error, 1 warn, 2 info, 3 debug.
 pub fn take_logs() -> Vec<(u8, String)> {
     LOGS.take()
 }
 
-/// Answers this thread's requests from a script, until it is dropped.
+/// A scripted receiver: answers the requests of this thread, until it is dropped.
 ///
 /// ```
 /// use watchbell_sdk::http::{Request, send};
@@ -46,13 +46,14 @@ pub fn take_logs() -> Vec<(u8, String)> {
 pub struct MockHttp(());
 
 impl MockHttp {
-    /// Returns these answers in order; after the last one the receiver is unreachable.
+    /// A receiver that gives these answers, in order; after the last one it is unreachable. Replaces an earlier
+    /// receiver of this thread.
     pub fn script(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
         HTTP.set(Some(Script { answers: answers.into_iter().collect(), requests: vec![] }));
         Self(())
     }
 
-    /// Answers with these statuses and bodies, in order.
+    /// A receiver that answers with these statuses and bodies, in order; after the last one it is unreachable.
     pub fn answering<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> Self {
         Self::script(
             answers

@@ -1,4 +1,4 @@
-//! Evaluates a case: with the rule itself, or, elsewhere, with its component.
+//! Evaluates a case: natively here, or elsewhere with the rule's component.
 use std::marker::PhantomData;
 
 use crate::run::parse;
@@ -18,15 +18,19 @@ pub struct Call<'a> {
     pub window: Window,
 }
 
-/// Answers a question, page by page.
+/// Returns all pages of the answer to a question.
 pub type Answer<'a> = dyn FnMut(&Question) -> Result<Vec<Rows>, String> + 'a;
 
-/// The interface between a case and its evaluation: native here, with the component in the host's own tests.
+/// The interface between a case and whatever evaluates it: [`Native`] here, the component in the host's own tests.
 pub trait Runner {
+    /// Checks the parameters, a JSON object, and returns what the rule needs.
+    ///
     /// # Errors
     /// The faults that the rule finds in its parameters.
     fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>>;
 
+    /// Evaluates one window, with `answer` in place of the cluster.
+    ///
     /// # Errors
     /// The rule's error, or why it could not run.
     fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem>;

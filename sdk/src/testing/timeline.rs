@@ -6,10 +6,12 @@ use crate::grid::{self, with_phase};
 use crate::signal::SignalKind;
 use crate::{Duration, Signal, Timestamp, Window};
 
-/// A rule on a virtual timeline: each window is a separate run, starting from the state that the last one kept.
+/// A rule on a virtual timeline: each window is a separate run, which starts from the state that the previous one kept.
+/// [`Case::timeline`](super::Case::timeline) creates one.
 ///
-/// As on the host, a run starts from the state at `settled`, which lies `lateness` before the window's end, and what
-/// was reported for that span before is not reported again.
+/// As on the host, that state is the one at `settled`, `lateness` before the previous window's end (or the last grid
+/// point before that). Rows after it are evaluated again, but signals that were already reported for them are not
+/// reported again.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
@@ -82,7 +84,8 @@ impl<'r> Timeline<'r> {
         Ok(timeline)
     }
 
-    /// Runs the window from the end of the last one to `end`, and returns the new signals.
+    /// Runs the window that ends at `end`, and returns the signals that were not reported before. `end` must be later
+    /// than the end of the previous window.
     ///
     /// # Errors
     /// The rule's error, as text.
