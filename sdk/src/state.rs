@@ -31,7 +31,7 @@ pub(crate) fn read<S: DeserializeOwned>(version: u32, bytes: &[u8]) -> Result<S,
     }
     match postcard::take_from_bytes(body) {
         Ok((state, [])) => Ok(state),
-        Ok((_, rest)) => Err(Problem::State(format!("the state has {} extra bytes", rest.len()))),
+        Ok((_, rest)) => Err(Problem::State(format!("the state has {} bytes too many", rest.len()))),
         Err(error) => Err(Problem::State(format!("the state cannot be read: {error}"))),
     }
 }

@@ -233,7 +233,7 @@ mod tests {
         assert!(matches!(found, Sdk::Path(path) if path.is_absolute()));
         let told =
             Sdk::find(Some(repository.join("host/plugin_tools").to_str().unwrap())).unwrap_err().to_string();
-        assert!(told.contains("names another package") && told.contains("--sdk"), "{told}");
+        assert!(told.contains("is for another package") && told.contains("--sdk"), "{told}");
         let told = Sdk::find(Some("/nowhere")).unwrap_err().to_string();
         assert!(told.contains("/nowhere"), "{told}");
         let address = "https://example.com/watchbell";

@@ -31,17 +31,17 @@ impl Reference {
         if text.contains("://") {
             return Err(fault("it must start with `oci://` or with the host"));
         }
-        let (host, path) = text.split_once('/').ok_or_else(|| fault("it names no host"))?;
+        let (host, path) = text.split_once('/').ok_or_else(|| fault("it does not start with a host"))?;
         let is_host = host == "localhost" || host.contains(['.', ':']);
         if !is_host || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)) {
-            return Err(fault("it names no host"));
+            return Err(fault("it does not start with a host"));
         }
         let (path, digest) = match path.split_once('@') {
             None => (path, None),
             Some((path, digest)) => {
                 let hex = digest.strip_prefix("sha256:").unwrap_or_default().to_lowercase();
                 if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    return Err(fault("its digest is not SHA-256"));
+                    return Err(fault("its digest must be `sha256:` and 64 hexadecimal digits"));
                 }
                 (path, Some(hex))
             }
@@ -149,14 +149,14 @@ mod tests {
     #[test]
     fn what_is_no_place_is_told() {
         for (typed, why) in [
-            ("burst", "names no host"),
-            ("rules/burst:1.0", "names no host"),
+            ("burst", "does not start with a host"),
+            ("rules/burst:1.0", "does not start with a host"),
             ("https://r.example.com/burst", "begins with `oci://`"),
             ("r.example.com/Burst", "lower-case"),
             ("r.example.com/../etc", "lower-case"),
             ("r.example.com/burst:", "a tag is"),
-            ("r.exam ple.com/burst", "names no host"),
-            ("r.example.com/burst@sha256:abc", "not SHA-256"),
+            ("r.exam ple.com/burst", "does not start with a host"),
+            ("r.example.com/burst@sha256:abc", "must be `sha256:`"),
         ] {
             let told = Reference::parse(typed).unwrap_err().to_string();
             assert!(told.contains(typed) && told.contains(why) && told.contains("for example"), "{told}");

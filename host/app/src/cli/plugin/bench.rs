@@ -30,7 +30,7 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
     let params = params.to_string();
     let plan = rule.prepare(&params, &args.key)?.map_err(|faults| {
         let lines = faults.iter().map(|fault| format!("  {}: {}", plain(&fault.path), plain(&fault.message)));
-        anyhow!("the rule refuses --params:\n{}", lines.collect::<Vec<_>>().join("\n"))
+        anyhow!("the rule rejects the parameters:\n{}", lines.collect::<Vec<_>>().join("\n"))
     })?;
     let span = u64::from(args.over) * 1_000;
     // Windows end on the rule's grid.
