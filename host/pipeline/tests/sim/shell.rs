@@ -52,6 +52,7 @@ impl Host {
     fn under(&mut self) -> Under {
         Under {
             edition: self.bundle.edition,
+            generation: self.generation,
             is_edited: std::mem::take(&mut self.is_edited),
             knows_switched: !std::mem::replace(&mut self.was_ignorant, !self.knows_switched),
         }

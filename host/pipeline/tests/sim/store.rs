@@ -42,6 +42,7 @@ pub(crate) struct Store {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Under {
     pub(crate) edition: usize,
+    pub(crate) generation: u64,
     /// Since the commit before.
     pub(crate) is_edited: bool,
     /// Since it took the notifier over, it has had a bundle in which the switched rules are on.
@@ -106,6 +107,8 @@ impl Store {
             let last = last.filter(|((of, _), _)| *of == partition).map_or(0, |((_, number), _)| *number);
             assert_eq!(transition.number, last + 1, "transitions are numbered without gaps");
             assert_eq!(transition.partition, partition);
+            let before = self.transitions.get(&(partition, last)).map_or(0, |last| last.generation);
+            assert!(transition.generation >= before, "an earlier bundle came back: {transition:?}");
             self.transitions.insert((partition, transition.number), transition.clone());
         }
         for record in part.rules.iter().filter(|record| record.failure.is_none()) {
@@ -135,7 +138,8 @@ impl Store {
             assert!(found, "decided what nobody found: {position:?}");
             let decided = self.transitions.range((partition, before + 1)..=(partition, number));
             let unknown = decided.map(|(_, transition)| transition).filter(|transition| {
-                !under.knows_switched && world::SWITCHED.contains(&transition.rule.0.as_str())
+                let is_earlier = transition.generation < under.generation;
+                is_earlier && !under.knows_switched && world::SWITCHED.contains(&transition.rule.0.as_str())
             });
             for transition in unknown {
                 if let Change::Events { events, .. } = &transition.change {
