@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(read::<Vec<u64>>(3, &bytes), Ok(vec![1, 2, 300]));
         for (version, bytes, says) in [
             (4, bytes.clone(), "version 3"),
-            (3, bytes[..4].to_vec(), "cut short"),
+            (3, bytes[..4].to_vec(), "truncated"),
             (3, bytes[..bytes.len() - 1].to_vec(), "cannot be read"),
             (3, [bytes.clone(), vec![0]].concat(), "1 bytes too many"),
             (3, [vec![9], bytes[1..].to_vec()].concat(), "layout 9"),

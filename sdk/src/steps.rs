@@ -81,7 +81,7 @@ mod tests {
             (fault(0, None), "/timeframe must be longer than zero"),
             (fault(60, Some(7)), "/step must divide the timeframe: 1m is not a multiple of 7s"),
             (fault(60, Some(0)), "/step must divide the timeframe: 1m is not a multiple of 0s"),
-            (fault(86_400, Some(30)), "/step must be at least a 1440th of the timeframe, not 30s"),
+            (fault(86_400, Some(30)), "/step must be at least 1/1440 of the timeframe, not 30s"),
             (
                 fault(30 * 86_400, None),
                 "/step must be at most 7d, not 30d: give one that divides the timeframe",

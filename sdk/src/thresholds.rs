@@ -104,7 +104,7 @@ mod tests {
         let (path, message) = faults(Bounds::exclusive(None, None)).unwrap();
         assert_eq!(
             (path.as_str(), message.as_str()),
-            ("", "give `max`, `min` or both: else nothing ever fires")
+            ("", "set `max`, `min` or both: otherwise the rule never fires")
         );
         let (path, message) = faults(Bounds::exclusive(Some(1.0), Some(2.0))).unwrap();
         assert_eq!(

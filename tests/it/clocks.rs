@@ -63,6 +63,10 @@ async fn a_cluster_without_a_clock_is_warned_about_once() {
     let mut host = world.start();
     host.until("that rules run", |line| line["outcome"] == "failed").await;
     assert_eq!(host.stop().await, Some(0));
-    let said = host.said.iter().filter(|line| line.contains("cannot be compared with the cluster's")).count();
+    let said = host
+        .said
+        .iter()
+        .filter(|line| line.contains("cannot compare this host's clock with the cluster's"))
+        .count();
     assert_eq!(said, 1, "{:?}", host.said);
 }

@@ -117,7 +117,7 @@ async fn a_new_store_is_reported() {
     let mut host = world.start();
     let line = host
         .until("the warning", |line| {
-            line["message"].as_str().is_some_and(|text| text.contains("a new one was made"))
+            line["message"].as_str().is_some_and(|text| text.contains("a new one was created"))
         })
         .await;
     assert_eq!(line["level"], "WARN");

@@ -123,12 +123,32 @@ async fn status_explain_and_health_tell_what_happened() {
     assert_eq!(code, 0);
     assert!(out.contains("delivered at"), "{out}");
     assert!(out.contains("[host.name=web-1]"), "{out}");
+    let explain = ["explain", "failed-logins", "--json", "--rules", &rules, "--listen", &address];
+    let (_, out, _) = world.call(&explain).await;
+    let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    fits(&world, "explain", &told).await;
+    fits(&world, "status", &view).await;
+    assert_eq!((&told["source"], &told["deliveries"][0]["fate"]), (&json!("host"), &json!("delivered")));
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = async |path: &str| {
         let answer = http.get(format!("http://{address}{path}")).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
+    // The command prints what the host answers; a run may end between the two.
+    let same = async || {
+        let (_, out, _) = world.call(&explain).await;
+        let (_, body) = get("/explain/failed-logins").await;
+        let [command, answer] =
+            [out, body].map(|text| serde_json::from_str::<serde_json::Value>(&text).expect("JSON"));
+        command == answer
+    };
+    let mut tries = 0;
+    while !same().await {
+        tries += 1;
+        assert!(tries < 20, "the command and the host tell different things");
+    }
+    assert_eq!(get("/explain/no-such").await.0, 404);
     assert_eq!(get("/livez").await.0, 200);
     assert_eq!(get("/readyz").await.0, 200);
     let delivered = "watchbell_deliveries_total{destination=\"hook\",outcome=\"delivered\"} 1";
@@ -150,4 +170,20 @@ async fn status_explain_and_health_tell_what_happened() {
     let (code, out, err) = world.call(&["explain", "failed-logins", "--rules", &rules]).await;
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("no host answers") && out.contains("delivered at"), "{out}");
+    let (_, out, _) = world.call(&["explain", "failed-logins", "--json", "--rules", &rules]).await;
+    let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    fits(&world, "explain", &told).await;
+    assert_eq!((&told["source"], &told["deliveries"][0]["fate"]), (&json!("store"), &json!("delivered")));
+    let (_, out, _) = world.call(&["status", "--json", "--rules", &rules]).await;
+    fits(&world, "status", &serde_json::from_str(&out).expect("JSON")).await;
+}
+
+/// Holds what the program printed against the schema that it prints.
+async fn fits(world: &World, of: &str, told: &serde_json::Value) {
+    let (code, schema, err) = world.call(&["schema", of]).await;
+    assert_eq!(code, 0, "{err}");
+    let schema = serde_json::from_str(&schema).expect("JSON");
+    if let Err(fault) = jsonschema::validate(&schema, told) {
+        panic!("{of}: {fault} at `{}` of {told:#}", fault.instance_path());
+    }
 }

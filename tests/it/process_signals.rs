@@ -31,7 +31,7 @@ async fn hangup_puts_new_rules_in_force_and_faulty_ones_not() {
     world.write("more.yaml", "name: [");
     host.signal("-HUP");
     host.until("the refusal", |line| {
-        line["message"].as_str().is_some_and(|text| text.contains("stays as it was"))
+        line["message"].as_str().is_some_and(|text| text.contains("keeping the bundle in force"))
     })
     .await;
     host.until("the old bundle going on", |line| {
@@ -50,7 +50,7 @@ async fn hangup_ends_no_more_than_half_of_the_rules() {
     host.signal("-HUP");
     let refused = host
         .until("the refusal", |line| {
-            line["message"].as_str().is_some_and(|text| text.contains("stays as it was"))
+            line["message"].as_str().is_some_and(|text| text.contains("keeping the bundle in force"))
         })
         .await;
     let message = refused["message"].as_str().unwrap();
@@ -95,17 +95,20 @@ async fn a_deleted_rule_notifies_whoever_was_notified_and_can_still_be_explained
     let got = world.receiver.until("its end", |got| got.len() == 2).await;
     assert_eq!(got[1].body["cause"], "resolved");
     assert_eq!(got[1].body["episode"], got[0].body["episode"]);
-    assert!(got[1].body["body"].as_str().unwrap().contains("its file is gone"), "{got:#?}");
+    assert!(got[1].body["body"].as_str().unwrap().contains("its file was removed"), "{got:#?}");
     host.until("its delivery", |line| line["message"] == "delivered").await;
     assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
 
     let rules = world.rules().display().to_string();
     let (code, out, err) = world.call(&["explain", "failed-logins", "--rules", &rules]).await;
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("its manifest is gone") && out.contains("RuleEnded"), "{out}");
+    assert!(out.contains("its manifest is gone") && out.contains("(the rule ended)"), "{out}");
     let (code, out, _) = world.call(&["explain", "failed-logins", "--json", "--rules", &rules]).await;
     let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, told["deliveries"].as_array().map(Vec::len)), (0, Some(2)), "{told:#}");
+    let [episode] = &told["episodes"].as_array().unwrap()[..] else { panic!("one episode: {told:#}") };
+    assert_eq!((&episode["phase"], &episode["ending"]), (&json!("resolved"), &json!("rule_ended")));
+    assert_eq!(told["source"], "ended");
     let (code, _, err) = world.call(&["explain", "no-such", "--rules", &rules]).await;
     assert_eq!(code, 1);
     assert!(err.contains("no rule `no-such`") && err.contains("quiet"), "{err}");

@@ -1,4 +1,4 @@
-//! A bundle, bound to what it names: modules loaded, clusters and destinations ready, secrets revealed.
+//! A bundle with everything that it names resolved: modules loaded, clusters and destinations ready, secrets read.
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
 use crate::catalog::Catalog;
 use crate::kibana_link;
 
-/// Everything that runs and deliveries need, in force together.
+/// Everything that runs and deliveries need, put in force together.
 pub struct Deployment {
     pub digest: String,
     pub environment: String,
@@ -29,19 +29,19 @@ pub struct Deployment {
     pub cluster_concurrency: BTreeMap<String, usize>,
     /// The SQLite file.
     pub store: PathBuf,
-    /// Where health, metrics and status are served; `None`: nowhere.
+    /// Where health, metrics and status are served; `None` disables them.
     pub listen: Option<SocketAddr>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
 }
 
-/// A rule with all that a run of it needs.
+/// A rule with everything that a run of it needs.
 pub(crate) struct LiveRule {
     pub(crate) name: RuleName,
     pub(crate) module: RuleModule,
-    /// A JSON object as text.
+    /// A JSON object, serialized.
     params: String,
-    /// The same, if a span in it is a day of the calendar.
+    /// The same, if a span in it is a calendar day.
     days: Option<serde_json::Value>,
     pub(crate) key: Vec<String>,
     pub(crate) limits: Limits,
@@ -53,7 +53,7 @@ pub(crate) struct LiveRule {
     kibana: Option<String>,
 }
 
-/// A destination with all that a delivery needs.
+/// A destination with everything that a delivery needs.
 pub(crate) struct Destination {
     pub(crate) module: AlerterModule,
     pub(crate) product: String,
@@ -64,7 +64,7 @@ pub(crate) struct Destination {
 
 impl Deployment {
     /// # Errors
-    /// A secret that cannot be had, a certificate that cannot be read, an address that is none; the message names it.
+    /// A secret or certificate that cannot be read, or an invalid address; the message names it.
     pub fn new(bundle: &Bundle, catalog: &Catalog) -> Result<Self> {
         let environment = &bundle.environment;
         let clusters = clusters(environment)?;
@@ -72,7 +72,7 @@ impl Deployment {
         for rule in &bundle.rules {
             let cluster = clusters.get(&rule.target.cluster).with_context(|| {
                 format!(
-                    "rule `{}` names the cluster `{}`, which the environment lacks",
+                    "rule `{}` uses the cluster `{}`, which the environment does not define",
                     rule.spec.name, rule.target.cluster
                 )
             })?;
@@ -103,7 +103,7 @@ impl Deployment {
 }
 
 impl Deployment {
-    /// What differs from `before` and is taken up only when the host starts, in words.
+    /// The settings that differ from `before` but only take effect when the host starts, in words.
     pub(crate) fn awaiting_restart(&self, before: &Self) -> Vec<&'static str> {
         [
             (self.store != before.store, "the store's file"),
@@ -117,10 +117,10 @@ impl Deployment {
 }
 
 impl LiveRule {
-    /// `rule`, asking `cluster`, whatever its name.
+    /// `rule`, querying `cluster` whatever its name.
     ///
     /// # Errors
-    /// Its module does not load.
+    /// Its module cannot be loaded.
     pub(crate) fn new(
         rule: &BoundRule,
         environment: &manifest::Environment,
@@ -144,12 +144,12 @@ impl LiveRule {
         })
     }
 
-    /// Its parameters for `run`: a day of the calendar is as long as the one that ends with the window.
+    /// Its parameters for `run`: a calendar day is as long as the one that ends with the window.
     pub(crate) fn params(&self, run: &Run) -> Cow<'_, str> {
         self.params_of(run.grid)
     }
 
-    /// Its parameters where a day of the calendar is as long as `day`.
+    /// Its parameters if a calendar day is as long as `day`.
     pub(crate) fn params_of(&self, day: Duration) -> Cow<'_, str> {
         match &self.days {
             Some(params) => manifest::with_day(params, day).to_string().into(),
@@ -157,16 +157,16 @@ impl LiveRule {
         }
     }
 
-    /// A link to the documents behind `signal`, where the environment names a Kibana.
+    /// A link to the documents behind `signal`, if the environment has a Kibana.
     pub(crate) fn link(&self, signal: &Signal) -> Option<String> {
         Some(kibana_link::link(self.kibana.as_deref()?, &self.target, signal.evidence.as_ref()?))
     }
 }
 
-/// The clients of all clusters of an environment. No IO but reading certificates and secrets.
+/// The clients of all clusters of an environment. Reads certificates and secrets, and does no other IO.
 ///
 /// # Errors
-/// As `Deployment::new`.
+/// As for `Deployment::new`.
 pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, Cluster>> {
     environment
         .clusters
@@ -178,7 +178,7 @@ pub fn clusters(environment: &manifest::Environment) -> Result<BTreeMap<String, 
         .collect()
 }
 
-/// What the texts of a rule and the destinations that it names show of documents; nothing where nobody is told.
+/// What the texts of a rule and its destinations show of documents; nothing if there are no destinations.
 fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     let named = spec.alert.steps.iter().flat_map(|step| &step.to);
     let mut destinations = named.filter_map(|name| environment.destinations.get(&name.0)).peekable();
@@ -188,7 +188,7 @@ fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     destinations.fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(wanted_by(destination)))
 }
 
-/// What of its cluster `rule` reads.
+/// What `rule` reads of its cluster.
 pub(crate) fn target(rule: &BoundRule) -> Target {
     Target {
         rule: rule.spec.name.0.clone(),
@@ -230,7 +230,7 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     Ok(Cluster::new(config)?)
 }
 
-/// What a destination wants besides the texts: one that passes `details` on passes the documents in them on.
+/// What a destination needs besides the texts: if it forwards `details`, it forwards the documents in them.
 fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
     let params = &destination.params;
     let is_whole =
@@ -242,7 +242,7 @@ fn wanted_by(destination: &manifest::DestinationSpec) -> Wanted {
 fn destination(spec: &manifest::DestinationSpec, catalog: &Catalog) -> Result<Destination> {
     let module = catalog
         .alerter(&spec.product)
-        .with_context(|| format!("no alerter speaks to `{}`", spec.product))?
+        .with_context(|| format!("no alerter supports `{}`", spec.product))?
         .clone();
     let endpoint = match &spec.endpoint {
         manifest::Endpoint::Http(http) => http_endpoint(http)?,

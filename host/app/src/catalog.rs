@@ -1,4 +1,4 @@
-//! The modules at hand: those built into this program, and those a manifest names by path or by a registry's digest.
+//! The available modules: those built into this program, and those that a manifest names by path or by registry digest.
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -19,37 +19,37 @@ use crate::chain;
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// As large as a manifest's module may be.
+/// The maximum size of a module in a manifest.
 const MODULE_BYTES_MAX: u64 = 64 << 20;
 
-/// What to do when nothing is built in.
+/// What to do if nothing is built in.
 pub const WITHOUT_PLUGINS: &str = "this watchbell was built without its plugins, so no built-in rule or alerter is \
      known\n\nhint: run `cargo xtask plugins`, and build with WATCHBELL_PLUGINS set to the folder \
      that it prints";
 
-/// Loads modules through the sandbox and keeps them. A rule's module is loaded when something names it: one that no
-/// manifest uses costs neither time nor memory.
+/// Loads modules through the sandbox and keeps them. A rule's module is loaded when something names it, so that modules
+/// no manifest uses cost neither time nor memory.
 pub struct Catalog {
     sandbox: Sandbox,
     alerters: Vec<AlerterModule>,
-    /// Built in, by file.
+    /// Built-in modules, by file.
     rules: Mutex<BTreeMap<&'static str, RuleModule>>,
-    /// Not built in, by digest.
+    /// Other modules, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the built-in module `{name}` does not load")]
+#[error("cannot load the built-in module `{name}`")]
 pub struct BuiltinFault {
     pub name: &'static str,
     pub source: LoadError,
 }
 
 impl Catalog {
-    /// Loads the alerters that are built in: which products they speak to stands in them.
+    /// Loads the built-in alerters, each of which declares the products that it supports.
     ///
     /// # Errors
-    /// The first module that the sandbox refuses: this program was built wrong.
+    /// The first module that the sandbox refuses: this program was built incorrectly.
     pub fn new(sandbox: Sandbox) -> Result<Self, BuiltinFault> {
         let alerters = BUILTIN.iter().filter(|(file, _)| file.starts_with("alerter-"));
         let load = |&(name, bytes): &(&'static str, &[u8])| {
@@ -90,9 +90,9 @@ impl Catalog {
                 let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
                 let bytes = read(path).map_err(|error| unusable(&error))?;
                 let name = path.display().to_string();
-                // It may have been replaced since the manifest's check read it.
+                // The file may have been replaced since the manifest was checked.
                 if hex::encode(Sha256::digest(&bytes)) != *sha256 {
-                    return Err(ModuleFault::Unusable("it is no longer the file that `sha256` names".into()));
+                    return Err(ModuleFault::Unusable("its contents no longer match `sha256`".into()));
                 }
                 let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
                 files.insert(sha256.clone(), module.clone());
@@ -120,30 +120,30 @@ impl Catalog {
         Ok(module)
     }
 
-    /// A registry's module, from what was fetched before or, where it was not, from there.
+    /// A registry's module, from the cache or, if it is not there, from the registry.
     fn fetched(&self, place: &str, digest: &str) -> Result<registry::Module, ModuleFault> {
         let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
         let reference =
             Reference::parse(&format!("{place}@sha256:{digest}")).map_err(|error| unusable(&error))?;
         let Some(folder) = cache_folder("registry") else {
-            let why = "there is no folder to keep it in: set XDG_CACHE_HOME or HOME";
+            let why = "there is no cache folder: set XDG_CACHE_HOME or HOME";
             return Err(ModuleFault::Unusable(why.into()));
         };
         let pulled = registry::pull(&reference, &Store::new(folder), Access::default());
         pulled.map(|pulled| pulled.module).map_err(|error| unusable(&error))
     }
 
-    /// The alerter that speaks to `product`.
+    /// The alerter that supports `product`.
     pub fn alerter(&self, product: &str) -> Option<&AlerterModule> {
         self.alerters
             .iter()
             .find(|alerter| alerter.about().products.iter().any(|known| known.name == product))
     }
 
-    /// Every rule that is built in, in order of name.
+    /// Every built-in rule, in order of name.
     ///
     /// # Errors
-    /// The first module that the sandbox refuses: this program was built wrong.
+    /// The first module that the sandbox refuses: this program was built incorrectly.
     pub fn rule_modules(&self) -> Result<Vec<RuleModule>, ModuleFault> {
         builtin_rules().iter().map(|name| self.builtin(name)).collect()
     }
@@ -153,31 +153,31 @@ impl Catalog {
     }
 }
 
-/// By their names in manifests, in order.
+/// Their names in manifests, in order.
 fn builtin_rules() -> Vec<String> {
     let mut names: Vec<String> = BUILTIN.iter().filter_map(|(file, _)| rule_name(file)).collect();
     names.sort();
     names
 }
 
-/// `rule-new-term` holds `new_term`; `None`: no rule's module.
+/// `rule-new-term` contains `new_term`; `None` if it is not a rule's module.
 fn rule_name(file: &str) -> Option<String> {
     file.strip_prefix("rule-").map(|name| name.replace('-', "_"))
 }
 
-/// What is kept stays whole if a thread ends while it holds the lock: modules are only added.
+/// Modules are only ever added, so the map is intact even if a thread panicked while holding the lock.
 fn held<K>(modules: &Mutex<BTreeMap<K, RuleModule>>) -> MutexGuard<'_, BTreeMap<K, RuleModule>> {
     modules.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A folder of ours where the system keeps caches; `None` where it has none.
+/// Our folder in the system's cache folder; `None` if there is none.
 pub(crate) fn cache_folder(name: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
     Some(base.join("watchbell").join(name))
 }
 
-/// Reads a module, and no more than a module may have: the path may name a device that never ends.
+/// Reads a module up to the maximum size, because the path may name a device that never ends.
 ///
 /// # Errors
 /// It cannot be read, or is larger than 64 MiB.
@@ -244,14 +244,14 @@ impl Modules for Catalog {
         let about = self.alerter(name)?.about();
         let product = about.products.iter().find(|product| product.name == name)?;
         let params_schema = serde_json::from_str(&product.params_schema).ok()?;
-        // The contract's alerters deliver by HTTP alone.
+        // The contract's alerters can deliver only by HTTP.
         Some(ProductInfo { params_schema, text: product.text, endpoint: EndpointKind::Http })
     }
 
     fn prepare_destination(&self, product: &str, params: &Value) -> Result<(), Vec<Fault>> {
         let whole = |message: String| vec![Fault { path: String::new(), message }];
         let alerter =
-            self.alerter(product).ok_or_else(|| whole(format!("no alerter speaks to `{product}`")))?;
+            self.alerter(product).ok_or_else(|| whole(format!("no alerter supports `{product}`")))?;
         alerter.prepare(product, &params.to_string()).map_err(|error| whole(chain(&error)))?
     }
 }
@@ -269,7 +269,7 @@ mod tests {
         let names: Vec<String> =
             catalog.rule_modules().unwrap().iter().map(|module| module.about().name.clone()).collect();
         assert_eq!(names, builtin_rules());
-        // Without the plugins there is nothing to load, and other tests say so.
+        // Without the plugins there is nothing to load, and other tests report that.
         assert_eq!(names.is_empty(), !Catalog::has_plugins());
     }
 }

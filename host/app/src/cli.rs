@@ -5,13 +5,13 @@ mod place; // which manifests, in which environment
 mod run;
 mod check;
 mod online; // `check --online`
-mod listed; // its remarks on list values
+mod listed; // its warnings about list values
 mod shown; // fields in texts that no document has
 mod render;
 mod status;
 mod explain;
 mod test;
-mod past; // evaluates a range of a cluster's past, within limits
+mod past; // evaluates a past time range of a cluster, within limits
 mod backtest;
 mod shadow;
 mod replay;
@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     Told,
     /// This exit code; everything has been printed.
     Ended(u8),
-    /// Exit code 2: the question has no answer.
+    /// Exit code 2: no verdict could be reached.
     Undecided(anyhow::Error),
     /// Exit code 3.
     Store(anyhow::Error),
@@ -69,9 +69,11 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Node(args) => node::node(&args),
         Command::Schema { of } => {
             let schema = match of {
-                SchemaOf::Rule => watchbell_manifest::schema_rule(),
-                SchemaOf::Environment => watchbell_manifest::schema_environment(),
-                SchemaOf::Test => watchbell_manifest::schema_test(),
+                SchemaOf::Rule => watchbell_manifest::schema_rule().clone(),
+                SchemaOf::Environment => watchbell_manifest::schema_environment().clone(),
+                SchemaOf::Test => watchbell_manifest::schema_test().clone(),
+                SchemaOf::Status => watchbell_view::schema_status(),
+                SchemaOf::Explain => watchbell_view::schema_explain(),
             };
             print(&format!("{schema:#}"))
         }

@@ -1,10 +1,10 @@
-//! The one clock. The engine's time is the wall clock at start plus the monotonic clock since, so that a wall clock
-//! that is set while the host runs moves no window.
+//! The one clock. The engine's time is the wall clock at start plus the monotonic clock since then, so that setting the
+//! wall clock while the host runs does not move windows.
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use watchbell_contract::{Duration, Timestamp};
 
-/// How far the wall clock may stray from the engine's time before windows are held.
+/// How far the wall clock may drift from the engine's time before evaluation stops.
 pub use watchbell_pipeline::health::DRIFT_MAX;
 
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,8 @@ pub fn wall() -> Timestamp {
     Timestamp(wall.saturating_add(set_by(wall)))
 }
 
-/// By how much a test has set the clock: `WATCHBELL_CLOCK_AT`, in milliseconds, is what it shows when it is first
-/// looked at. In a release build nobody sets it.
+/// The offset that a test has set: `WATCHBELL_CLOCK_AT`, in milliseconds, is the time shown at the first reading. Only
+/// debug builds support it.
 #[cfg(debug_assertions)]
 fn set_by(wall: i64) -> i64 {
     static SET_BY: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
@@ -39,7 +39,7 @@ fn set_by(_: i64) -> i64 {
     0
 }
 
-/// A point to measure from; never the source of a window.
+/// A point to measure durations from; never used for windows.
 #[expect(clippy::disallowed_methods, reason = "the one clock")]
 pub fn monotonic() -> Instant {
     Instant::now()
@@ -50,7 +50,7 @@ impl Clock {
         Self::reading(wall)
     }
 
-    /// Starts by another wall clock.
+    /// Starts with another wall clock.
     pub fn reading(read: fn() -> Timestamp) -> Self {
         Self { read, wall_at_start: read(), started: monotonic() }
     }
@@ -66,7 +66,7 @@ impl Clock {
     }
 }
 
-/// `2026-11-23T10:00:00Z`, with milliseconds only where there are some.
+/// `2026-11-23T10:00:00Z`, with milliseconds only if they are not zero.
 pub fn rfc3339(at: Timestamp) -> String {
     at.to_string()
 }

@@ -1,4 +1,4 @@
-//! This host's time beside its clusters': a host that was started with a wrong clock has no drift to see.
+//! Compares this host's clock with its clusters', because a host that started with a wrong clock cannot detect drift.
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
@@ -9,31 +9,31 @@ use watchbell_pipeline::health;
 use crate::chain;
 use crate::clock::{self, Clock, DRIFT_MAX};
 
-/// How long a cluster may take to tell its time.
+/// How long a cluster may take to report its time.
 const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(5);
-/// How often a cluster is asked again, and one that did not answer.
+/// How often to ask a cluster again, and one that did not answer.
 const AGAIN: Duration = Duration::from_mins(1);
 const AGAIN_SOON: Duration = Duration::from_secs(5);
 
-/// What a cluster's clock says of this host's.
+/// What a cluster's clock says about this host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Agrees,
-    /// By how many milliseconds this host is ahead of it.
+    /// This host is ahead of it by this many milliseconds.
     Apart(i64),
-    /// It answers, and does not tell.
+    /// It answers, but does not report its time.
     Untold(String),
-    /// No answer; neither will a rule get one.
+    /// No answer; a rule would not get one either.
     Silent,
 }
 
-/// What the clusters said last.
+/// The clusters' most recent answers.
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
     host: String,
     /// `None`: not asked yet.
     comparisons: BTreeMap<String, Option<Comparison>>,
-    /// Whoever started the host knows better.
+    /// The operator chose to accept this host's clock.
     accept: bool,
 }
 
@@ -42,16 +42,16 @@ impl Clocks {
         Self { host, comparisons: BTreeMap::new(), accept }
     }
 
-    /// These are the clusters from now on.
+    /// Sets the clusters to compare with from now on.
     pub(crate) fn watch<'a>(&mut self, clusters: impl Iterator<Item = &'a str>) {
         let mut before = std::mem::take(&mut self.comparisons);
         self.comparisons = clusters.map(|name| (name.to_owned(), before.remove(name).flatten())).collect();
     }
 
-    /// Takes in what a cluster says, and tells a person where it is news.
+    /// Records a cluster's answer, and logs it if it is new.
     pub(crate) fn take(&mut self, cluster: &str, comparison: Comparison) {
         let Some(last) = self.comparisons.get_mut(cluster) else { return };
-        // What it said before still holds.
+        // The previous answer still holds.
         if comparison == Comparison::Silent && last.is_some() {
             return;
         }
@@ -61,7 +61,7 @@ impl Clocks {
             | (Some(Comparison::Apart(_)), Comparison::Apart(_)) => {}
             (_, Comparison::Untold(why)) => tracing::warn!(
                 cluster,
-                "the clock of this host cannot be compared with the cluster's, so a wrong one would go unseen: {why}"
+                "cannot compare this host's clock with the cluster's, so a wrong clock would go unnoticed: {why}"
             ),
             (_, Comparison::Apart(by)) if self.accept => {
                 tracing::warn!(cluster, "{}; `--accept-clock` lets rules run", self.apart(cluster, by));
@@ -74,34 +74,34 @@ impl Clocks {
         }
     }
 
-    /// Whether every cluster was asked once, and the host's clock is not the one that is wrong: until then it owns
+    /// Whether every cluster was asked once and this host's clock is not the wrong one. Until then the host owns
     /// nothing.
     pub(crate) fn let_begin(&self) -> bool {
         self.accept || self.comparisons.values().all(Option::is_some) && !self.is_host_wrong()
     }
 
-    /// Whether rules that ask `cluster` have to wait.
+    /// Whether rules that query `cluster` must wait.
     pub(crate) fn holds(&self, cluster: &str) -> bool {
         let comparison = self.comparisons.get(cluster);
         !self.accept
             && (self.is_host_wrong() || matches!(comparison, Some(None | Some(Comparison::Apart(_)))))
     }
 
-    /// Why windows are held, for `/readyz`.
-    pub(crate) fn causes(&self) -> Vec<health::Cause> {
+    /// Why evaluation is stopped, for `/readyz`.
+    pub(crate) fn causes(&self) -> Vec<health::HealthCause> {
         let apart = |(cluster, comparison): (&String, &Option<Comparison>)| match comparison {
             Some(Comparison::Apart(by)) if !self.accept => Some(self.apart(cluster, *by)),
-            None if !self.accept => Some(format!("cluster `{cluster}` has not told its time yet")),
+            None if !self.accept => Some(format!("cluster `{cluster}` has not reported its time yet")),
             _ => None,
         };
         let cause = |of: (&String, &Option<Comparison>)| {
-            let cause = health::Cause::new(health::CauseKind::ClockApart, apart(of)?);
-            Some(health::Cause { cluster: Some(of.0.clone()), ..cause })
+            let cause = health::HealthCause::new(health::CauseKind::ClockApart, apart(of)?);
+            Some(health::HealthCause { cluster: Some(of.0.clone()), ..cause })
         };
         self.comparisons.iter().filter_map(cause).collect()
     }
 
-    /// One cluster at least says so, and none takes its side.
+    /// At least one cluster disagrees with this host, and none agrees.
     fn is_host_wrong(&self) -> bool {
         let says = |what: fn(&Comparison) -> bool| self.comparisons.values().flatten().any(what);
         says(|comparison| matches!(comparison, Comparison::Apart(_)))
@@ -119,7 +119,7 @@ impl Clocks {
     }
 }
 
-/// How long until a cluster is asked again that said this.
+/// How long to wait before asking a cluster that gave this answer again.
 pub(crate) fn again(comparison: &Comparison) -> Duration {
     if *comparison == Comparison::Silent { AGAIN_SOON } else { AGAIN }
 }
@@ -141,8 +141,8 @@ pub(crate) async fn compare(cluster: &Cluster, clock: &Clock) -> Comparison {
     }
 }
 
-/// Halfway between question and answer the server wrote down the second that it was in. What neither the way nor the
-/// second tells is not held against anybody.
+/// The server's second is compared with the midpoint between request and response. A difference within the network time
+/// and the rounding of seconds does not count.
 fn judge(sent: Timestamp, server: Timestamp, got: Timestamp) -> Comparison {
     let half = |span: Duration| Duration(span.0 / 2);
     let here = sent + half(got.since(sent));
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(judged(NOW + second.saturating_mul(5), Duration(20)), Comparison::Agrees);
         assert_eq!(judged(NOW + second.saturating_mul(7), Duration(20)), Comparison::Apart(-7_490));
         assert_eq!(judged(NOW - second.saturating_mul(7), Duration(20)), Comparison::Apart(6_510));
-        // A slow answer tells less.
+        // A slow answer is less precise.
         assert_eq!(judged(NOW - second.saturating_mul(6), second.saturating_mul(4)), Comparison::Agrees);
         let hour = Duration::from_hours(1);
         assert!(matches!(judged(NOW - hour, second), Comparison::Apart(by) if by > 3_590_000));
@@ -205,7 +205,7 @@ mod tests {
         let mut clocks = clocks(false, &[("a", Comparison::Untold("access denied (403)".into()))]);
         assert!(!clocks.let_begin() && clocks.holds("b"), "not asked yet");
         let [cause] = &clocks.causes()[..] else { panic!("{:?}", clocks.causes()) };
-        assert_eq!(cause.message, "cluster `b` has not told its time yet");
+        assert_eq!(cause.message, "cluster `b` has not reported its time yet");
         assert_eq!(cause.cluster.as_deref(), Some("b"));
         clocks.take("b", Comparison::Silent);
         assert!(clocks.let_begin() && !clocks.holds("a") && !clocks.holds("b") && clocks.causes().is_empty());

@@ -6,9 +6,9 @@ use crate::bind::Destination;
 use crate::metrics::Metrics;
 use crate::{chain, event_log};
 
-/// Hands `intent` to the destination's alerter.
+/// Passes `intent` to the destination's alerter.
 ///
-/// A fault of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be mended before
+/// A failure of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be fixed before
 /// the deadline makes it a dead letter.
 pub(crate) async fn deliver(
     intent: &Intent,

@@ -17,15 +17,15 @@ use crate::chain;
 use crate::recording::Recorder;
 use crate::{clock, event_log};
 
-/// How often a run begins anew, at most, because its fields changed while it asked for them.
+/// The maximum restarts of a run because its fields changed during its queries.
 const OUTDATED_MAX: usize = 3;
 
 /// Runs `rule` over `run.window`.
 ///
-/// - `rows`: counts what the cluster handed out, also when the run fails.
-/// - `guests`: how many rules may compute at once; waiting for a cluster does not count.
-/// - `recorder`: keeps what the rule was given.
-/// - Errors: `RunFault`, its message naming rule, index, cluster and cause.
+/// - `rows`: counts the rows that the cluster returned, even if the run fails.
+/// - `guests`: limits how many rules may compute at once; waiting for a cluster does not count.
+/// - `recorder`: keeps the rule's input.
+/// - Errors: `RunFault`, with a message that names rule, index, cluster and cause.
 pub(crate) async fn evaluate(
     run: &Run,
     rule: &Arc<LiveRule>,
@@ -44,7 +44,7 @@ pub(crate) async fn evaluate(
         })??;
     let rows = rows.load(Ordering::Relaxed);
     let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
-    // Priming tells nobody of silence.
+    // Priming does not report missing data.
     if run.purpose == Purpose::Live {
         evaluation.no_data =
             rule.no_data != NoData::Ignore && fresh_rows == 0 && is_silent(run, rule, deadline).await?;
@@ -56,7 +56,7 @@ pub(crate) async fn evaluate(
 /// Why a run has no finding.
 enum Interrupted {
     Fault(RunFault),
-    /// What it was told so far was asked for under field types that were no longer true.
+    /// The answers so far were requested under field types that are no longer valid.
     Outdated(AskError),
 }
 
@@ -66,7 +66,7 @@ impl From<RunFault> for Interrupted {
     }
 }
 
-/// A run under way, and whom it asks.
+/// A run in progress, and the cluster that it queries.
 struct Turn<'a> {
     run: &'a Run,
     rule: &'a Arc<LiveRule>,
@@ -77,7 +77,8 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// The finding, and how many rows were new: what lies before `run.judged` was judged once and is no sign of life.
+    /// The finding, and how many rows were new. Rows before `run.judged` were evaluated before and do not count as
+    /// data.
     async fn answer_all(&mut self) -> Result<(Finding, u64), RunFault> {
         let mut outdated = 0;
         loop {
@@ -87,7 +88,7 @@ impl Turn<'_> {
                 Err(Interrupted::Outdated(error)) if outdated == OUTDATED_MAX => return Err(asked(error)),
                 Err(Interrupted::Outdated(error)) => {
                     outdated += 1;
-                    tracing::debug!(rule = %self.rule.name, error = chain(&error), "the run begins anew");
+                    tracing::debug!(rule = %self.rule.name, error = chain(&error), "restarting the run");
                     self.rows.store(0, Ordering::Relaxed);
                     *self.recorder = Recorder::default();
                 }
@@ -123,7 +124,7 @@ impl Turn<'_> {
                     let page = page.map_err(|error| self.failed(error, round, number, &question))?;
                     let Some(page) = page else { break };
                     self.rows.fetch_add(page.len() as u64, Ordering::Relaxed);
-                    // A search of its own answers with a row, whether or not there is a document.
+                    // A raw search answers with one row whether or not there are documents.
                     if !matches!(question.ask, Ask::Search(_)) {
                         fresh += page.times.iter().filter(|at| **at >= run.judged.0).count() as u64;
                     }
@@ -137,7 +138,7 @@ impl Turn<'_> {
         Err(RunFault::new(RunFaultKind::Rule, message).into())
     }
 
-    /// Why `question` has no answer; one that cannot be asked is kept for a replay.
+    /// Why `question` has no answer. A question that cannot be asked is kept for replay.
     fn failed(&mut self, error: AskError, round: usize, number: u32, question: &Question) -> Interrupted {
         if error.is_outdated() {
             return Interrupted::Outdated(error);
@@ -172,14 +173,14 @@ impl Turn<'_> {
             Ok(outcome) => outcome.map_err(|error| faulted(self.run, &error)),
             Err(lost) => {
                 let rule = &self.run.rule;
-                let message = format!("rule `{rule}`: the host failed while it called the rule: {lost}");
+                let message = format!("rule `{rule}`: the host failed while calling the rule: {lost}");
                 Err(RunFault::new(RunFaultKind::Rule, message))
             }
         }
     }
 }
 
-/// Buckets begin where the module checks, which with `cron` is where its window ends.
+/// Buckets start where the module checks; with `cron` that depends on the window's end.
 fn align(question: &mut Question, run: &Run) {
     if let Ask::Buckets(buckets) = &mut question.ask
         && let Some(every) = buckets.every.filter(|every| !every.is_zero() && !run.grid.is_zero())
@@ -202,7 +203,7 @@ fn faulted(run: &Run, error: &RunError) -> RunFault {
     RunFault::new(kind, message)
 }
 
-/// Whose fault it is that a question has no answer: what cannot be asked is the rule's, as a trap is.
+/// Who is to blame for a question without an answer: an invalid question is the rule's fault, like a trap.
 fn asked(error: AskError) -> RunFault {
     let kind = match error.class() {
         Class::TooLarge => RunFaultKind::TooLarge,
@@ -213,10 +214,10 @@ fn asked(error: AskError) -> RunFault {
     RunFault::new(kind, chain(&error))
 }
 
-/// Whether the index, without the rule's filter, has no document in what is new of the window.
+/// Whether the index has no documents in the new part of the window, even without the rule's filter.
 async fn is_silent(run: &Run, rule: &LiveRule, deadline: Instant) -> Result<bool, RunFault> {
     let over = Range::new(run.judged.max(run.window.start), run.window.end);
-    // Nothing new was looked at: nothing can be said of it.
+    // Nothing new was queried, so nothing is known.
     if over.is_empty() {
         return Ok(false);
     }

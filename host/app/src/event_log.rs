@@ -1,4 +1,4 @@
-//! What the engine wants a person to know, as log lines.
+//! Log lines for what the engine reports.
 use watchbell_contract::{Duration, Window};
 use watchbell_pipeline::action::{Note, Purpose, Run};
 use watchbell_pipeline::fault::RunFault;
@@ -7,7 +7,7 @@ use watchbell_sandbox::LogLine;
 
 use crate::clock::rfc3339;
 
-/// What a module wrote to its log, each line at its own level. `of` says whose module it is.
+/// A module's log lines, each at its own level. `of` names the module's owner.
 pub(crate) fn guest_lines(of: &str, lines: &[LogLine], dropped: u64) {
     for LogLine { level, message } in lines {
         match level {
@@ -19,11 +19,11 @@ pub(crate) fn guest_lines(of: &str, lines: &[LogLine], dropped: u64) {
         }
     }
     if dropped > 0 {
-        tracing::warn!(of, dropped, "the module wrote more lines than it may; the rest is left out");
+        tracing::warn!(of, dropped, "the module exceeded its log limit; the remaining lines were dropped");
     }
 }
 
-/// A run that failed, or that primed its rule. One that the engine takes is told when it is committed.
+/// Logs a run that failed, or that primed its rule. A successful live run is logged when it is committed.
 pub(crate) fn run_ended(run: &Run, outcome: &Result<Evaluation, RunFault>, rows: u64, took: Duration) {
     let (rule, window, took_ms) = (&run.rule.0, span(run.window), took.millis());
     match outcome {
@@ -51,19 +51,19 @@ pub(crate) fn log(note: Note) {
             outcome = "committed",
             "run"
         ),
-        // Why it failed was told when the run ended.
+        // The reason was logged when the run ended.
         Note::RunFailed { rule, window, attempt, next, .. } => tracing::debug!(
             rule = rule.0,
             window = span(window),
             attempt,
             next = rfc3339(next),
-            "the window is tried again"
+            "retrying the window"
         ),
         Note::Primed { rule, until } => {
-            tracing::info!(rule = rule.0, until = rfc3339(until), "primed: the rule knows its past");
+            tracing::info!(rule = rule.0, until = rfc3339(until), "primed: the rule has read its history");
         }
         Note::PrimesAnew { rule, reason } => {
-            tracing::info!(rule = rule.0, "the rule reads its past again: {reason}");
+            tracing::info!(rule = rule.0, "the rule reads its history again: {reason}");
         }
         Note::GapRecorded { rule, start, end, reason } => tracing::warn!(
             rule = rule.0,
@@ -71,14 +71,14 @@ pub(crate) fn log(note: Note) {
             end = rfc3339(end),
             "a slice of time was not evaluated: {reason}"
         ),
-        Note::Lost { what, why } => tracing::warn!("{what} is not this host's any more: {why}"),
-        Note::Announced { rule, reason } => tracing::debug!(rule = rule.0, "told: {reason}"),
+        Note::Lost { what, why } => tracing::warn!("this host no longer owns {what}: {why}"),
+        Note::Announced { rule, reason } => tracing::debug!(rule = rule.0, "sent: {reason}"),
         Note::Held { rule, reason } => tracing::debug!(rule = rule.0, "held: {reason}"),
         Note::EpisodeOpened { rule, episode, summary } => {
             tracing::info!(rule = rule.0, episode, "episode opened: {summary}");
         }
         Note::EpisodeResolved { rule, episode, why } => {
-            tracing::info!(rule = rule.0, episode, "episode ended: {why}");
+            tracing::info!(rule = rule.0, episode, "episode resolved: {why}");
         }
         Note::Commanded { id, by, refused: None } => tracing::info!(command = id.0, by, "done"),
         Note::Commanded { id, by, refused: Some(why) } => {
@@ -106,7 +106,7 @@ pub(crate) fn log(note: Note) {
         Note::ClaimRecovered { destination, intent } => tracing::warn!(
             destination = destination.0,
             intent = intent.0,
-            "a delivery was under way when the host last ended: it is sent again and marked as a possible repetition"
+            "a delivery was in progress when the host last stopped: sending it again, marked as a possible repetition"
         ),
     }
 }

@@ -1,5 +1,5 @@
-//! The documents behind what a run found, for people: those that texts and destinations show, and no more. Best effort:
-//! a message without its documents is better than none.
+//! The documents behind a run's signals, for people: only those that texts and destinations show. Best effort: a
+//! message without its documents is better than none.
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
@@ -13,18 +13,18 @@ use watchbell_pipeline::text::{DOCUMENTS_MAX, Wanted};
 use crate::bind::LiveRule;
 use crate::{chain, clock};
 
-/// What all of it may take, per run.
+/// The time limit for all of it, per run.
 const WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(2);
-/// Of how many signals of a run documents are fetched, and how many in all.
+/// The maximum signals of a run for which documents are fetched, and the maximum documents in total.
 const SIGNALS_MAX: usize = 20;
-/// Questions at once.
+/// Maximum concurrent queries.
 const AT_ONCE: usize = 4;
-/// Beyond, the cluster does not count what is not shown.
+/// Beyond this, the cluster does not count documents that are not shown.
 const COUNTED_MAX: u64 = 1_000;
 
-/// Adds links to the documents behind each signal, and those documents that its messages show.
+/// Adds links to the documents behind each signal, and the documents that its messages show.
 pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluation) {
-    // Priming tells nobody.
+    // Priming notifies nobody.
     if run.purpose != Purpose::Live {
         return;
     }
@@ -40,7 +40,7 @@ pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluati
         let note = format!("its documents were not fetched: {SIGNALS_MAX} messages of a run show theirs");
         evaluation.documents[*number] = Some(none(note));
     }
-    // Twenty documents in all.
+    // Twenty documents in total.
     let each = u32::try_from(SIGNALS_MAX / chosen.len().max(1)).unwrap_or(1);
     let bound = each.clamp(1, DOCUMENTS_MAX);
     let found = fetch(rule, signals, chosen, rule.wanted.count.min(bound)).await;
@@ -52,8 +52,8 @@ pub(crate) async fn gather(run: &Run, rule: &LiveRule, evaluation: &mut Evaluati
     }
 }
 
-/// The signals whose documents a message may show, the most urgent first: an event is a message of its own, of a level
-/// its newest signal is told, and where there are too many each key comes before another's second.
+/// The signals whose documents a message may show, most urgent first. Each event is a message of its own; of a level,
+/// the newest signal is shown. If there are too many, every key gets one before any gets a second.
 fn candidates(signals: &[Signal], unseen: Vec<usize>) -> Vec<usize> {
     let (mut events, mut levels) = (Vec::new(), BTreeMap::new());
     for number in unseen {
@@ -126,7 +126,7 @@ async fn fetch(
     all
 }
 
-/// What was fetched, and in words what was not: `wanted` is what the texts show, `bound` what a signal may have.
+/// What was fetched, and in words what was not. `wanted` is what the texts show, `bound` the maximum for a signal.
 fn shown(found: &EvidenceDocs, wanted: u32, bound: u32) -> Documents {
     let sources: Vec<&str> = found.docs.iter().map(|doc| doc.source.as_str()).collect();
     let (fetched, long) = (found.docs.len() as u64, found.left_out as u64);
@@ -137,7 +137,7 @@ fn shown(found: &EvidenceDocs, wanted: u32, bound: u32) -> Documents {
     if long > 0 {
         notes.push(format!("{} more than 64 KiB", counted(long, "document takes", "documents take")));
     }
-    // A text that shows the newest alone leaves none out.
+    // A text that shows only the newest document leaves none out.
     let more = found.found.saturating_sub(fetched + long);
     if more > 0 && (wanted > bound || wanted >= DOCUMENTS_MAX) {
         let least = if found.found >= COUNTED_MAX { "at least " } else { "" };

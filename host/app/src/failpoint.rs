@@ -1,21 +1,21 @@
-//! Named places at which a test kills the real process. In a release build every function here is empty.
+//! Named points where a test kills the real process. In a release build every function here is empty.
 
 /// The numbered steps between a row and a delivery, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A run has ended; nothing of it is committed.
+    /// A run has ended; none of it is committed.
     Evaluated = 1,
     /// A commit is about to be written.
     Writing = 2,
-    /// It is written, and the engine does not know.
+    /// It is written, but the engine does not know yet.
     Written = 3,
-    /// The engine knows, and has not acted on it.
+    /// The engine knows, but has not acted on it yet.
     Acknowledged = 4,
-    /// A claim is committed, and the request is about to go out.
+    /// A claim is committed, and the request is about to be sent.
     Sending = 5,
-    /// The receiver has answered, and nobody knows.
+    /// The receiver has answered, but nobody knows yet.
     Sent = 6,
-    /// The answer is known and not yet committed.
+    /// The answer is known but not committed yet.
     Answered = 7,
 }
 

@@ -3,10 +3,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use watchbell_pipeline::record::HostId;
 use watchbell_pipeline::{Config, Coordinator};
-use watchbell_store::{OpenError, Sqlite, Store, TakeoverError};
+use watchbell_store::{OpenError, Read, Sqlite, Store, TakeoverError};
 
 use crate::bind::Deployment;
 use crate::clock::Clock;
@@ -17,12 +17,12 @@ use crate::shrink_guard::{self, Shrunk};
 use crate::store_writer::StoreWriter;
 use crate::web::{self, Sources};
 
-/// Everything a host starts from.
+/// Everything that a host needs to start.
 pub struct Host {
     pub deployment: Deployment,
     /// Whether most of the known rules may end at once.
     pub allow_shrink: bool,
-    /// Whether rules run although a cluster's clock says that this host's is wrong.
+    /// Whether rules run even if a cluster's clock says that this host's is wrong.
     pub accept_clock: bool,
     /// The host's time.
     pub clock: Clock,
@@ -54,7 +54,7 @@ pub enum StoreFault {
 /// Runs until told to stop.
 ///
 /// # Errors
-/// As `StartFault`; once started, a host ends with an `End`.
+/// `StartFault`; once started, a host ends with an `End`.
 pub async fn run(host: Host) -> Result<End, StartFault> {
     let clock = host.clock;
     let id = HostId(host_id());
@@ -63,7 +63,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     if store.is_new() {
         tracing::warn!(
             store = %path.display(),
-            "there was no store here and a new one was made: every rule begins anew"
+            "no store was found, so a new one was created: every rule starts over"
         );
     }
     let holdings = store.take_all(&id).map_err(StoreFault::from)?;
@@ -72,7 +72,9 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     }
     let listener = match *listen {
         Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|source| StartFault::Listen { address, source })?)
+            let listening = TcpListener::bind(address).await;
+            let listener = listening.map_err(|source| StartFault::Listen { address, source })?;
+            Some((listener, Sqlite::open_reader(path).map_err(StoreFault::from)?))
         }
         None => None,
     };
@@ -98,15 +100,15 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     let store_writer =
         StoreWriter::start(Box::new(store), id.clone(), clock, Arc::clone(&metrics), events.clone())
             .map_err(StartFault::Thread)?;
-    let (queries, queried) = mpsc::channel(16);
     let pulse = Arc::new(Pulse::new());
-    let (updates, published) = observer::start();
-    let web = listener.map(|listener| {
+    let (updates, newest) = observer::start();
+    let web = listener.map(|(listener, reader)| {
         if let Ok(address) = listener.local_addr() {
-            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status)");
+            tracing::info!("listening on http://{address} (/livez /readyz /metrics /status /explain)");
         }
         let (pulse, metrics) = (Arc::clone(&pulse), Arc::clone(&metrics));
-        let sources = Sources { queries, published, pulse, metrics };
+        let store = Arc::new(Mutex::new(Box::new(reader) as Box<dyn Read>));
+        let sources = Sources { newest, pulse, metrics, store };
         tokio::spawn(async move {
             if let Err(error) = web::serve(listener, sources).await {
                 tracing::error!(error = crate::chain(&error), "health and metrics are no longer served");
@@ -124,7 +126,6 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
         updates,
         events,
         inbox,
-        queries: queried,
         commands: host.commands,
         reload: host.reload,
         allow_shrink: host.allow_shrink,
@@ -139,7 +140,7 @@ pub async fn run(host: Host) -> Result<End, StartFault> {
     Ok(end)
 }
 
-/// The machine's name and the process's number: told to people, never compared across restarts.
+/// The machine's name and the process id: shown to people, never compared across restarts.
 fn host_id() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if name.trim().is_empty() { "host" } else { name.trim() };

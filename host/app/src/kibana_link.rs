@@ -1,9 +1,9 @@
-//! The documents behind a signal, as Discover asks for them.
+//! The documents behind a signal, as a Discover link.
 use watchbell_contract::Evidence;
 use watchbell_elastic::Target;
 use watchbell_pipeline::discover::Discover;
 
-/// Discover over the evidence's span, index and filters.
+/// A link to Discover with the evidence's span, index and filters.
 pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> String {
     let discover = Discover {
         program: kibana.trim_end_matches('/').to_owned(),
@@ -37,7 +37,7 @@ fn clauses(target: &Target, evidence: &Evidence) -> Vec<String> {
     parts
 }
 
-/// A manifest's filter is one query string, or several under `bool.filter`; raw DSL has no Lucene form and is left out.
+/// A manifest's filter is one query string, or several under `bool.filter`. Raw DSL has no Lucene form and is left out.
 fn collect_query_strings(filter: &serde_json::Value, parts: &mut Vec<String>) {
     if let Some(text) = filter.pointer("/query_string/query").and_then(|text| text.as_str()) {
         parts.push(format!("({text})"));

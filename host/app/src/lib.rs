@@ -1,40 +1,39 @@
-//! The `watchbell` program, in the order in which a run of it meets its rooms.
-pub mod cli; // what can be typed, and what each command does
+//! The `watchbell` program. Modules are in the order in which a run uses them.
+pub mod cli; // the command line and its commands
 pub mod logs; // lines for people, JSON for machines
-pub mod catalog; // the modules at hand
-pub mod bind; // a bundle, bound to what it names
+pub mod catalog; // the available modules
+pub mod bind; // resolves what a bundle names
 mod kibana_link; // links to the documents behind a signal
 pub mod clock; // the one clock
-mod clocks; // beside those of the clusters
+mod clocks; // compares it with the clusters' clocks
 pub mod host; // a host from start to end
-mod shrink_guard; // rules that would end by accident
-mod shell_event; // what reaches the shell
-mod shell; // the one select
+mod shrink_guard; // prevents rules from ending by accident
+mod shell_event; // input of the shell
+mod shell; // the only `select!`
 mod evaluate; // one run
-mod evidence; // the documents that its messages show
-mod recording; // runs that can be asked again
+mod evidence; // the documents that messages show
+mod recording; // runs that can be replayed
 mod testing; // rules under test, in virtual time
-mod shadow; // beside ElastAlert
+mod shadow; // comparison with ElastAlert
 mod deliver; // one delivery
 mod store_writer; // the thread that owns the store
-mod event_log; // what people should know, as log lines
-mod host_state; // the host's own state
-mod observer; // what the host says of itself, kept beside the loop
-pub mod view; // what the host says of itself
-pub mod metrics; // what is counted
-pub mod web; // what is answered over HTTP
-pub mod failpoint; // where tests kill the process
+mod event_log; // log lines for people
+mod observer; // what the host reports about itself, computed outside the loop
+mod stored; // what the store reports without a host
+pub mod metrics; // metrics
+pub mod web; // HTTP endpoints
+pub mod failpoint; // points where tests kill the process
 
 pub use shell::{DRAIN_MAX, End, HostCommand, Reload};
 pub use shrink_guard::Shrunk;
 
-/// An error with its causes, on one line: what a log line and an operator read.
+/// An error with its causes, on one line, for logs and operators.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // Some libraries repeat their cause in their own text.
+        // Some libraries repeat the cause in their own message.
         if !text.contains(&next) {
             text.push_str(": ");
             text.push_str(&next);

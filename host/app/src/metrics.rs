@@ -1,5 +1,5 @@
-//! What is counted, in Prometheus naming. Gauges that follow from a rule's status are set when they are asked for.
-mod of_rule; // the label that most of them have
+//! Metrics, named as Prometheus recommends. Gauges derived from a rule's status are set when they are requested.
+mod of_rule; // the label that most metrics have
 mod run_times;
 
 use std::collections::HashSet;
@@ -12,10 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use watchbell_view::Status;
 
 use self::of_rule::OfRule;
 use self::run_times::RunTimes;
-use crate::view::View;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfRun {
@@ -101,7 +101,7 @@ impl Metrics {
             self.lag.clone(),
         );
         registry.register("open_episodes", "Episodes that have not ended", self.open_episodes.clone());
-        registry.register("outbox_owed", "Deliveries owed or under way", self.owed.clone());
+        registry.register("outbox_owed", "Deliveries waiting or in progress", self.owed.clone());
         registry.register_with_unit(
             "clock_drift",
             "How far the wall clock is from the engine's time",
@@ -111,7 +111,7 @@ impl Metrics {
         registry.register("runs", "Runs by outcome", self.runs.clone());
         registry.register_with_unit(
             "run_duration",
-            "How long runs took, queries included, of the thousand rules that took longest in all",
+            "How long runs took, queries included, for the thousand rules that took longest in total",
             Unit::Seconds,
             self.run_seconds.clone(),
         );
@@ -125,16 +125,16 @@ impl Metrics {
         registry.register("signals", "Signals that rules emitted", self.signals.clone());
         registry.register(
             "sandbox_faults",
-            "Runs that failed by their rule's doing: ended by the sandbox, refused by the rule, or not to be asked",
+            "Runs that failed because of their rule: stopped by the sandbox, failed by the rule, or invalid questions",
             self.faults.clone(),
         );
-        registry.register("alerter_faults", "Deliveries that the sandbox ended", self.alerter_faults.clone());
+        registry.register("alerter_faults", "Deliveries stopped by the sandbox", self.alerter_faults.clone());
         registry.register(
             "announced",
-            "Decisions to tell somebody of an episode or an event, by reason",
+            "Decisions to send a message about an episode or event, by reason",
             self.announced.clone(),
         );
-        registry.register("held", "Decisions to tell nobody now, by reason", self.held.clone());
+        registry.register("held", "Decisions to hold back a message, by reason", self.held.clone());
         registry.register("deliveries", "Delivery attempts by outcome", self.deliveries.clone());
         registry.register_with_unit(
             "store_commit",
@@ -180,22 +180,26 @@ impl Metrics {
         self.store_seconds.observe(took.as_secs_f64());
     }
 
-    /// Everything, in the text format that Prometheus reads.
-    pub fn render(&self, view: &View) -> String {
-        // Rules come and go with bundles: a gauge of a rule that is gone must not stand still for ever.
+    /// All metrics, in the Prometheus text format.
+    pub fn render(&self, status: &Status) -> String {
+        // Rules come and go with bundles: the gauge of a removed rule must not keep its last value forever.
         self.window_age.clear();
         self.lag.clear();
         self.open_episodes.clear();
-        for rule in view.rules.iter().filter(|rule| rule.enabled) {
+        for rule in status.rules.iter().filter(|rule| rule.enabled) {
             let of = OfRule { rule: rule.name.clone() };
-            self.window_age.get_or_create(&of).set(rule.window_age_seconds);
-            self.lag.get_or_create(&of).set(rule.lag_seconds);
+            if let Some(age) = rule.window_age_seconds {
+                self.window_age.get_or_create(&of).set(age);
+            }
+            if let Some(lag) = rule.lag_seconds {
+                self.lag.get_or_create(&of).set(lag);
+            }
             self.open_episodes.get_or_create(&of).set(i64::try_from(rule.open_episodes).unwrap_or(i64::MAX));
         }
-        let known: HashSet<&str> = view.rules.iter().map(|rule| rule.name.as_str()).collect();
+        let known: HashSet<&str> = status.rules.iter().map(|rule| rule.name.as_str()).collect();
         self.run_seconds.keep(|rule| known.contains(rule));
-        self.owed.set(i64::try_from(view.owed).unwrap_or(i64::MAX));
-        self.drift.set(view.clock_drift_seconds);
+        self.owed.set(i64::try_from(status.owed).unwrap_or(i64::MAX));
+        self.drift.set(status.clock_drift_seconds);
         let mut text = String::new();
         // Writing into a `String` cannot fail.
         let _ = encode(&mut text, &self.registry);

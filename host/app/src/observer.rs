@@ -1,6 +1,5 @@
-//! What the host says of itself, kept beside the loop. The loop hands over what has changed, at most once a second; all
-//! else is done here, at whatever size: who asks often does not slow down the rules.
-use std::collections::BTreeMap;
+//! What the host reports about itself, computed outside the loop. The loop sends changes at most once a second;
+//! everything else happens here, whatever its size, so that frequent requests do not slow down the rules.
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,38 +8,22 @@ use std::time::Instant;
 use axum::body::Bytes;
 use tokio::sync::{mpsc, watch};
 use watchbell_contract::Duration;
-use watchbell_pipeline::RuleStatus;
-use watchbell_pipeline::health::{self, Vitals};
-use watchbell_pipeline::spec::RuleName;
+use watchbell_view::{Model, Snapshot, Update};
 
-use crate::clock::{self, rfc3339};
-use crate::host_state::HostState;
+use crate::clock;
 use crate::metrics::Metrics;
-use crate::view::{Health, RuleView, View};
 
-/// The loop turns at least once a second; after this long without a turn it is stuck.
+/// The loop makes a turn at least once a second; after this long without one it is stuck.
 const BEAT_MAX: Duration = Duration::from_secs(5);
 
-/// What has changed since the last update, and the host's own state.
-#[derive(Clone, Debug)]
-pub(crate) struct Update {
-    /// `None`: the rule is no longer part of the bundle.
-    pub(crate) rules: Vec<(RuleName, Option<RuleStatus>)>,
-    pub(crate) host: HostState,
-}
-
-/// One consistent picture of the host. What is rendered of it is rendered once, however often it is asked for.
-pub(crate) struct Snapshot {
-    host: HostState,
-    /// By name.
-    rules: Vec<Arc<RuleStatus>>,
-    pub(crate) alive: Health,
-    pub(crate) ready: Health,
+/// A snapshot with its renderings, each made once however often it is requested.
+pub(crate) struct Published {
+    pub(crate) snapshot: Snapshot,
     status: OnceLock<Bytes>,
     metrics: OnceLock<Bytes>,
 }
 
-/// The sign that the loop turns.
+/// Shows that the loop is running.
 pub(crate) struct Pulse {
     started: Instant,
     /// Milliseconds since `started`.
@@ -56,7 +39,7 @@ impl Pulse {
         self.beat.store(self.millis(), Ordering::Relaxed);
     }
 
-    /// How long the loop has not turned, if that is too long.
+    /// How long the loop has been stuck, if it is.
     pub(crate) fn stuck(&self) -> Option<Duration> {
         let since = Duration(self.millis().saturating_sub(self.beat.load(Ordering::Relaxed)));
         (since > BEAT_MAX).then_some(since)
@@ -67,74 +50,40 @@ impl Pulse {
     }
 }
 
-pub(crate) type Published = watch::Receiver<Option<Arc<Snapshot>>>;
+/// The newest snapshot; `None` before the first.
+pub(crate) type Newest = watch::Receiver<Option<Arc<Published>>>;
 
-/// Starts to follow a loop. Updates go in, snapshots come out; `None` before the first.
-pub(crate) fn start() -> (mpsc::UnboundedSender<Update>, Published) {
+/// Starts to follow a loop: updates go in, snapshots come out.
+pub(crate) fn start() -> (mpsc::UnboundedSender<Update>, Newest) {
     let (updates, mut inbox) = mpsc::unbounded_channel();
-    let (publish, published) = watch::channel(None);
+    let (publish, newest) = watch::channel(None);
     tokio::spawn(async move {
-        let mut rules = BTreeMap::new();
+        let mut model = Model::default();
         while let Some(update) = inbox.recv().await {
-            let mut host = apply(&mut rules, update);
+            model.apply(update);
             while let Ok(next) = inbox.try_recv() {
-                host = apply(&mut rules, next);
+                model.apply(next);
             }
-            publish.send_replace(Some(Arc::new(Snapshot::new(host, &rules))));
+            publish.send_replace(model.snapshot().map(Published::new).map(Arc::new));
         }
     });
-    (updates, published)
+    (updates, newest)
 }
 
-fn apply(rules: &mut BTreeMap<RuleName, Arc<RuleStatus>>, update: Update) -> HostState {
-    for (name, status) in update.rules {
-        match status {
-            Some(status) => drop(rules.insert(name, Arc::new(status))),
-            None => drop(rules.remove(&name)),
-        }
-    }
-    update.host
-}
-
-impl Snapshot {
-    fn new(host: HostState, rules: &BTreeMap<RuleName, Arc<RuleStatus>>) -> Self {
-        let rules: Vec<Arc<RuleStatus>> = rules.values().cloned().collect();
-        let vitals = Vitals {
-            now: host.at,
-            drift: host.drift,
-            apart: &host.apart,
-            progress: host.progress,
-            concurrency: &host.concurrency,
-        };
-        let alive = Health::of(&health::progress(&rules, &vitals));
-        let ready = Health::of(&health::freshness(&rules, &vitals));
-        Self { host, rules, alive, ready, status: OnceLock::new(), metrics: OnceLock::new() }
+impl Published {
+    fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot, status: OnceLock::new(), metrics: OnceLock::new() }
     }
 
     /// As JSON.
     pub(crate) fn status(&self) -> Bytes {
-        // A view of strings and numbers can always be written.
-        self.status.get_or_init(|| serde_json::to_vec(&self.view()).unwrap_or_default().into()).clone()
+        // A view of strings and numbers can always be serialized.
+        let render = || serde_json::to_vec(&self.snapshot.status()).unwrap_or_default().into();
+        self.status.get_or_init(render).clone()
     }
 
-    /// In the text format that Prometheus reads.
+    /// In the Prometheus text format.
     pub(crate) fn metrics(&self, metrics: &Metrics) -> Bytes {
-        self.metrics.get_or_init(|| metrics.render(&self.view()).into()).clone()
-    }
-
-    pub(crate) fn view(&self) -> View {
-        let host = &self.host;
-        View {
-            environment: host.environment.clone(),
-            host: host.name.clone(),
-            at: rfc3339(host.at),
-            bundle: Some(host.bundle.clone()),
-            generation: host.generation,
-            alive: self.alive.clone(),
-            ready: self.ready.clone(),
-            rules: self.rules.iter().map(|status| RuleView::of(status, host.at)).collect(),
-            owed: host.owed,
-            clock_drift_seconds: host.drift.secs_f64(),
-        }
+        self.metrics.get_or_init(|| metrics.render(&self.snapshot.status()).into()).clone()
     }
 }

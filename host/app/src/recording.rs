@@ -1,8 +1,8 @@
-//! Recorded runs: what a rule was given and what it said, so that it can be asked again, bit for bit.
-mod form; // how a recording is written
-mod refused; // the question that could not be asked
-mod recorder; // the pages of a run, while it lasts
-mod store; // where recordings lie, and how many
+//! Recorded runs: a rule's input and output, so that the run can be replayed bit for bit.
+mod form; // the format of a recording
+mod refused; // a question that could not be asked
+mod recorder; // collects the pages of a run
+mod store; // where recordings are stored, and how many
 
 pub(crate) use form::{Ended, Recording};
 pub(crate) use recorder::Recorder;

@@ -1,7 +1,7 @@
-//! The shell: the only `select!`. It carries out the coordinator's orders and reports what happened.
-mod reload; // the manifests, read again
+//! The shell: the only `select!`. It carries out the coordinator's actions and reports what happened.
+mod reload; // reads the manifests again
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +16,7 @@ use watchbell_pipeline::health::Progress;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{BundleRef, Epoch, IntentId};
 use watchbell_pipeline::spec::{DestinationName, RuleName};
+use watchbell_view::{HostState, Update};
 
 use crate::bind::{Deployment, LiveRule};
 use crate::clock::{Clock, DRIFT_MAX};
@@ -24,29 +25,26 @@ use crate::deliver::deliver;
 use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::failpoint::{self, Step};
-use crate::host_state::HostState;
 use crate::metrics::Metrics;
-use crate::observer::{Pulse, Update};
+use crate::observer::Pulse;
 use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
 use crate::store_writer::{StoreRequest, StoreWriter};
-use crate::view::{Explanation, RuleView};
-use crate::web::Query;
 
 use reload::Reading;
 
-/// After being told to stop, runs and deliveries under way get this long. With the store's last commit after it, the
-/// host ends within ten seconds.
+/// After being told to stop, runs and deliveries in progress get this long. Including the store's last commit, the host
+/// ends within ten seconds.
 pub const DRAIN_MAX: Duration = Duration::from_secs(7);
-/// Without any event the shell looks around this often: for the wall clock, above all.
+/// How often the shell wakes up without any event, mainly to check the wall clock.
 const IDLE_MAX: Duration = Duration::from_secs(1);
-/// How often what has changed is handed over, at most.
+/// Changes are published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// Reads the manifests again, on a thread that may block. `None`: they have faults, which were reported.
+/// Reads the manifests again, on a thread that may block. `None`: they have errors, which were reported.
 pub type Reload = Arc<dyn Fn() -> Option<Deployment> + Send + Sync>;
 
-/// What a person asks of a running host.
+/// What an operator requests of a running host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostCommand {
     Stop,
@@ -56,19 +54,19 @@ pub enum HostCommand {
 /// How a host ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// As asked, nothing left under way.
+    /// As requested, with nothing left in progress.
     Drained,
-    /// As asked, but this many runs and deliveries were still under way.
+    /// As requested, but this many runs and deliveries were still in progress.
     Abandoned(usize),
     /// Another host took over.
     Superseded(String),
 }
 
-/// What a shell is put together from.
+/// What a shell is made of.
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) coordinator: Coordinator,
-    /// The bundle that the store holds.
+    /// The bundle in the store.
     pub(crate) bundle: Option<BundleRef>,
     pub(crate) deployment: Deployment,
     pub(crate) store_writer: StoreWriter,
@@ -77,12 +75,11 @@ pub(crate) struct Parts {
     pub(crate) updates: mpsc::UnboundedSender<Update>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
-    pub(crate) queries: mpsc::Receiver<Query>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
     pub(crate) reload: Reload,
-    /// A bundle that loses more than half of its rules is taken in as well.
+    /// A bundle is accepted even if more than half of the rules would end.
     pub(crate) allow_shrink: bool,
-    /// Windows are asked although a cluster's clock disagrees.
+    /// Windows are evaluated even if a cluster's clock disagrees.
     pub(crate) accept_clock: bool,
     /// The host's name.
     pub(crate) host: String,
@@ -96,34 +93,35 @@ pub(crate) struct Shell {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
-    pub(crate) queries: mpsc::Receiver<Query>,
     pub(crate) commands: mpsc::Receiver<HostCommand>,
-    /// What the coordinator was started with, per cluster.
+    /// The limits that the coordinator was started with, per cluster.
     concurrency: Arc<BTreeMap<String, usize>>,
     pulse: Arc<Pulse>,
     updates: mpsc::UnboundedSender<Update>,
     published_at: Option<Timestamp>,
-    /// What whoever asks should hear at once: another bundle, another clock.
+    /// Rules whose episodes or messages changed, or were decided on, since then.
+    unexplained: BTreeSet<RuleName>,
+    /// Whether a change should be published at once: another bundle, another clock.
     is_news: bool,
     reload: Reload,
     reading: Reading,
     allow_shrink: bool,
     pub(crate) host: String,
     pub(crate) generation: u64,
-    /// Rules that may compute at once.
+    /// Limits how many rules may compute at once.
     guests: Arc<Semaphore>,
     /// Runs ordered while a clock disagrees.
     held: Vec<Run>,
     pub(crate) clocks: Clocks,
-    /// What asks the clusters for their time.
+    /// Tasks that ask the clusters for their time.
     comparing: Vec<AbortHandle>,
-    /// Nothing is owned before the clocks were compared.
+    /// Nothing is owned until the clocks have been compared.
     has_begun: bool,
-    /// Why something was lost last.
+    /// Why ownership was lost last.
     lost: Option<String>,
-    /// Of the bundle that the store held when this host began, then of the one in force.
+    /// First the bundle that the store held when this host started, then the one in force.
     bundle: Option<BundleRef>,
-    /// What is under way: runs and deliveries, by count.
+    /// The number of runs and deliveries in progress.
     under_way: usize,
     pub(crate) progress: Progress,
 }
@@ -141,7 +139,6 @@ impl Shell {
             updates,
             events,
             inbox,
-            queries,
             commands,
             reload,
             allow_shrink,
@@ -159,12 +156,12 @@ impl Shell {
             metrics,
             events,
             inbox,
-            queries,
             commands,
             concurrency,
             pulse,
             updates,
             published_at: None,
+            unexplained: BTreeSet::new(),
             is_news: false,
             reload,
             reading: Reading::No,
@@ -183,7 +180,7 @@ impl Shell {
         }
     }
 
-    /// Runs until told to stop, and returns how that went.
+    /// Runs until told to stop, and returns how it ended.
     pub(crate) async fn run(mut self) -> End {
         self.compare_clocks();
         let mut stopping = None;
@@ -197,7 +194,7 @@ impl Shell {
                 self.start(action);
             }
             self.publish();
-            // What is left is worked on for as long as there is something.
+            // Continue with the rest as long as this host owns anything.
             if self.coordinator.owned().next().is_none()
                 && let Some(why) = self.lost.take()
             {
@@ -223,7 +220,6 @@ impl Shell {
                         self.handle(Input::Drain);
                     }
                 },
-                Some(query) = self.queries.recv() => self.answer(query),
                 Some(event) = self.inbox.recv() => match event {
                     ShellEvent::Input(input) => self.handle(input),
                     ShellEvent::Reloaded(_) if stopping.is_some() => {}
@@ -265,6 +261,11 @@ impl Shell {
             Action::Evaluate(run) => self.start_run(run),
             Action::Persist(commit) => {
                 self.progress.commit_began(self.clock.now());
+                if let Some(part) = &commit.notifier {
+                    let episodes = part.episodes.iter().map(|episode| &episode.rule);
+                    let intents = part.intents.iter().map(|intent| &intent.message.rule);
+                    self.unexplained.extend(episodes.chain(intents).cloned());
+                }
                 self.store_writer.ask(StoreRequest::Commit(commit));
             }
             Action::ReadTransitions(after) => {
@@ -284,7 +285,7 @@ impl Shell {
         self.under_way += 1;
         let events = self.events.clone();
         let Some(rule) = self.deployment.rules.get(&run.rule).cloned() else {
-            let message = format!("rule `{}` is not part of the bundle in force", run.rule);
+            let message = format!("rule `{}` is not in the bundle in force", run.rule);
             let fault = RunFault::new(RunFaultKind::Outside, message);
             let _ = events.send(ShellEvent::Input(Input::Evaluated { run: run.id, outcome: Err(fault) }));
             return;
@@ -298,7 +299,7 @@ impl Shell {
             let mut recorder = Recorder::default();
             let mut outcome = evaluate(&run, &rule, &guests, &rows, &mut recorder).await;
             if let Ok(evaluation) = &mut outcome {
-                // Others may ask the cluster while this fetches what people are shown.
+                // Other runs may query the cluster while this one fetches documents for messages.
                 let _ = events.send(ShellEvent::Input(Input::Judged { run: run.id }));
                 evidence::gather(&run, &rule, evaluation).await;
             }
@@ -306,7 +307,7 @@ impl Shell {
             let (name, took) = (&run.rule.0, began.elapsed());
             metrics.run_ended(name, outcome_name(&outcome), took);
             if let Some(id) = recorded {
-                tracing::info!(rule = name, recorded = id, "`watchbell replay` asks this run again");
+                tracing::info!(rule = name, recorded = id, "replay this run with `watchbell replay`");
             }
             crate::event_log::run_ended(&run, &outcome, rows.load(Ordering::Relaxed), took.into());
             match &outcome {
@@ -314,7 +315,7 @@ impl Shell {
                 Err(fault) if fault.kind.is_the_rules_own() => metrics.sandbox_fault(name),
                 Err(_) => {}
             }
-            // The shell may have ended meanwhile; then nobody waits for this.
+            // The shell may have ended by now; then nobody waits for this.
             let _ = events.send(ShellEvent::Input(Input::Evaluated { run: run.id, outcome }));
         });
     }
@@ -333,9 +334,9 @@ impl Shell {
         tokio::spawn(async move {
             let outcome = match destination {
                 Some(destination) => deliver(&intent, &name, &destination, &metrics).await,
-                // It may come back with the next bundle; until its deadline the outbox keeps what it is owed.
+                // It may come back with the next bundle; the outbox keeps its messages until their deadline.
                 None => Err(Refusal::Unavailable {
-                    reason: format!("destination `{name}` is not part of the environment"),
+                    reason: format!("destination `{name}` is not in the environment"),
                     retry_after: None,
                 }),
             };
@@ -345,7 +346,7 @@ impl Shell {
         });
     }
 
-    /// Runs that were held because the clocks disagreed start when they agree again.
+    /// Starts runs that were held because the clocks disagreed, once they agree again.
     fn release_held(&mut self) {
         let (held, free): (Vec<Run>, Vec<Run>) =
             std::mem::take(&mut self.held).into_iter().partition(|run| self.is_held(run));
@@ -356,13 +357,13 @@ impl Shell {
         free.into_iter().for_each(|run| self.start_run(run));
     }
 
-    /// Whether the time is in doubt for what a run asks.
+    /// Whether clocks disagree for the cluster that a run queries.
     fn is_held(&self, run: &Run) -> bool {
         let cluster = self.deployment.rules.get(&run.rule).map(|rule| rule.cluster.name());
         self.clock.drift() > DRIFT_MAX || cluster.is_some_and(|cluster| self.clocks.holds(cluster))
     }
 
-    /// Lets the clusters in force tell their time, now and from then on.
+    /// Compares clocks with the clusters in force, now and from then on.
     fn compare_clocks(&mut self) {
         self.comparing.drain(..).for_each(|task| task.abort());
         let rules = self.deployment.rules.values();
@@ -386,7 +387,7 @@ impl Shell {
         }
     }
 
-    /// Until the coordinator has something to do, and no longer than until `stop_at`.
+    /// Waits until the coordinator has something to do, but not beyond `stop_at`.
     fn pause(&self, stop_at: Option<Timestamp>) -> impl Future<Output = ()> + use<> {
         let now = self.clock.now();
         let next = self.coordinator.next_wakeup().filter(|_| self.has_begun || stop_at.is_some());
@@ -394,7 +395,7 @@ impl Shell {
         wait(wakeup.map_or(IDLE_MAX, |at| at.since(now)).min(IDLE_MAX))
     }
 
-    /// Hands over what has changed, for whoever asks how the host is.
+    /// Publishes what has changed for everyone who asks about the host.
     fn publish(&mut self) {
         self.pulse.beat();
         let now = self.clock.now();
@@ -414,24 +415,16 @@ impl Shell {
             progress: self.progress,
             concurrency: Arc::clone(&self.concurrency),
         };
-        // It follows for as long as there is a runtime.
-        let _ = self.updates.send(Update { rules: self.coordinator.take_changed(), host });
-    }
-
-    fn answer(&self, query: Query) {
-        match query {
-            // Whoever asked may have gone: then the answer is nobody's loss.
-            Query::Explain(rule, answer) => drop(answer.send(self.explain(&RuleName(rule)))),
-        }
-    }
-
-    fn explain(&self, rule: &RuleName) -> Option<Explanation> {
-        let status = self.coordinator.rule(rule)?;
-        let decisions = self.coordinator.explain(rule);
-        Some(Explanation {
-            rule: RuleView::of(&status, self.clock.now()),
-            decisions: decisions.iter().map(ToString::to_string).collect(),
-        })
+        let rules = self.coordinator.take_changed();
+        let mut unexplained = std::mem::take(&mut self.unexplained);
+        unexplained.extend(rules.iter().map(|(name, _)| name.clone()));
+        let reasons = unexplained.into_iter().map(|name| {
+            let reasons = self.coordinator.explain(&name);
+            (name, reasons)
+        });
+        let reasons = reasons.collect();
+        // The observer runs as long as the runtime does.
+        let _ = self.updates.send(Update { rules, reasons, host });
     }
 
     fn note(&mut self, note: Note) {
@@ -441,11 +434,14 @@ impl Shell {
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
             _ => {}
         }
+        if let Note::Announced { rule, .. } | Note::Held { rule, .. } = &note {
+            self.unexplained.insert(rule.clone());
+        }
         crate::event_log::log(note);
     }
 }
 
-/// Writes a run down where it is worth it, on a thread that may wait for a disk.
+/// Records a run if it is worth it, on a thread that may wait for a disk.
 async fn record(
     recordings: RecordingStore,
     run: &Run,

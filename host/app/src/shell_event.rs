@@ -1,14 +1,14 @@
-//! What reaches the shell.
+//! Events that reach the shell.
 use watchbell_pipeline::input::Input;
 
 use crate::bind::Deployment;
 use crate::clocks::Comparison;
 
-/// Something happened that the shell must know of.
+/// An event that the shell must handle.
 pub(crate) enum ShellEvent {
     Input(Input),
-    /// The manifests were read again. `None`: they have faults, which were reported.
+    /// The manifests were read again. `None`: they have errors, which were reported.
     Reloaded(Option<Box<Deployment>>),
-    /// A cluster told its time, or did not.
+    /// A cluster reported its time, or failed to.
     Compared(String, Comparison),
 }

@@ -1,5 +1,6 @@
-//! Rules that would end by accident. An unmounted volume and a mistyped folder look like a bundle with few rules or
-//! none, and a rule that ends loses its state and closes its episodes: so most of them do not end unasked.
+//! Prevents rules from ending by accident. An unmounted volume or a mistyped folder looks like a bundle with few rules
+//! or none, and a rule that ends loses its state and closes its episodes. So most rules do not end unless that is
+//! requested.
 use std::collections::BTreeSet;
 
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use watchbell_pipeline::record::Holdings;
 use watchbell_pipeline::spec::{RuleName, RuleSpec};
 
-/// How many names a message holds.
+/// The maximum names in a message.
 const NAMES_SHOWN: usize = 10;
 
 /// More than half of the known rules would end.
@@ -29,15 +30,15 @@ pub(crate) fn kept(holdings: &Holdings) -> BTreeSet<RuleName> {
     records.filter(|record| record.off_since.is_none()).map(|record| record.rule.clone()).collect()
 }
 
-/// The rules of a bundle that run.
+/// The rules of a bundle that are enabled.
 pub(crate) fn in_force(specs: &[Arc<RuleSpec>]) -> BTreeSet<RuleName> {
     specs.iter().filter(|spec| spec.enabled).map(|spec| spec.name.clone()).collect()
 }
 
 /// # Errors
-/// More than half of `known` is not part of `next`.
+/// More than half of `known` is missing from `next`.
 pub(crate) fn check(known: &BTreeSet<RuleName>, next: &[Arc<RuleSpec>]) -> Result<(), Shrunk> {
-    // A rule that is disabled in its own file was meant to be: only what is gone may be an accident.
+    // A rule that is disabled in its own file was meant to be: only missing rules may be an accident.
     let named: BTreeSet<&RuleName> = next.iter().map(|spec| &spec.name).collect();
     let ending: Vec<RuleName> = known.iter().filter(|name| !named.contains(name)).cloned().collect();
     if ending.len() * 2 > known.len() { Err(Shrunk { ending, known: known.len() }) } else { Ok(()) }

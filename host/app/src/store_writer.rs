@@ -1,4 +1,4 @@
-//! The thread that owns the store. What the coordinator asks of it is carried out in order, off the shell's loop.
+//! The thread that owns the store. It carries out the coordinator's requests in order, outside the shell's loop.
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
@@ -13,21 +13,21 @@ use crate::failpoint::{self, Step};
 use crate::metrics::Metrics;
 use crate::shell_event::ShellEvent;
 
-/// Episodes that ended and deliveries that were made stay readable for this long.
+/// How long resolved episodes and completed deliveries stay readable.
 const HISTORY: Duration = Duration::from_hours(24 * 30);
-/// How many rows of a kind one sweep takes.
+/// The maximum rows of a kind deleted in one sweep.
 const SWEEP_ROWS_MAX: u32 = 1_000;
-/// How often what is older is swept.
+/// How often older rows are deleted.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
-/// How long the end of a host waits for the commit under way. A store that hangs does not hold the process: what it
-/// has not finished is as after a crash, and nothing that it acknowledged is lost.
+/// How long a stopping host waits for the commit in progress. A store that hangs does not keep the process alive: an
+/// unfinished commit is as after a crash, and nothing acknowledged is lost.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// How many transitions of a partition are read at once.
+/// The maximum transitions of a partition read at once.
 const TRANSITIONS_MAX: u32 = 1_000;
 
-/// What the store's thread is asked for.
+/// A request to the store's thread.
 pub(crate) enum StoreRequest {
     Commit(Box<Commit>),
     ReadTransitions(Vec<Position>),
@@ -37,7 +37,7 @@ pub(crate) enum StoreRequest {
 
 pub(crate) struct StoreWriter {
     requests: Sender<StoreRequest>,
-    /// Says nothing: it closes when the thread has closed the store.
+    /// Carries no messages: it closes when the thread has closed the store.
     closed: Receiver<()>,
 }
 
@@ -60,15 +60,15 @@ impl StoreWriter {
     }
 
     pub(crate) fn ask(&self, request: StoreRequest) {
-        // The thread ends only after this sender: it cannot be gone.
+        // The thread ends only after this sender is dropped, so it is still there.
         let _ = self.requests.send(request);
     }
 }
 
 impl Drop for StoreWriter {
-    /// Closes the store: the last commit is written and the lock released when this returns, unless the store hangs.
+    /// Closes the store: when this returns, the last commit is written and the lock released, unless the store hangs.
     fn drop(&mut self) {
-        // The thread ends when nobody can send to it any more.
+        // The thread ends when the last sender is dropped.
         let (nobody, _) = channel();
         self.requests = nobody;
         if self.closed.recv_timeout(CLOSE_MAX.std()) == Err(RecvTimeoutError::Timeout) {
@@ -113,7 +113,7 @@ impl Thread {
             }
             Err(error) => {
                 let error = crate::chain(&error);
-                tracing::error!(error, "the store did not take a commit; it is tried again");
+                tracing::error!(error, "a commit failed; retrying");
                 Persisted::Unknown
             }
         };
@@ -122,21 +122,18 @@ impl Thread {
 
     fn transitions(&mut self, after: &[Position]) -> Input {
         Input::Transitions(self.store.transitions(after, TRANSITIONS_MAX).unwrap_or_else(|error| {
-            tracing::error!(
-                error = crate::chain(&error),
-                "transitions could not be read; they are read again"
-            );
+            tracing::error!(error = crate::chain(&error), "cannot read transitions; retrying");
             Vec::new()
         }))
     }
 
-    /// `None`: another host has it now. A store that fails is asked again until it answers.
+    /// `None`: another host owns it now. A store that fails is retried until it responds.
     fn retake_notifier(&mut self, seen: Epoch) -> Option<Input> {
         match self.store.take_notifier(&self.host, Some(seen)) {
             Ok(snapshot) => Some(Input::NotifierTaken(snapshot)),
             Err(TakeoverError::Superseded { .. }) => None,
             Err(TakeoverError::Store(error)) => {
-                tracing::error!(error = crate::chain(&error), "the notifier could not be taken over again");
+                tracing::error!(error = crate::chain(&error), "cannot take over the notifier again");
                 Some(Input::NotifierNotTaken { seen })
             }
         }
@@ -148,11 +145,11 @@ impl Thread {
             return;
         }
         match self.store.prune(now - HISTORY, SWEEP_ROWS_MAX) {
-            // More to sweep: go on after the next request, so that none waits for long.
+            // There is more to delete: continue after the next request, so that none waits for long.
             Ok(pruned) => self.swept = if pruned.more { self.swept } else { now },
             Err(error) => {
                 self.swept = now;
-                tracing::warn!(error = crate::chain(&error), "old records could not be swept");
+                tracing::warn!(error = crate::chain(&error), "cannot delete old records");
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Tests of rules: the real pipeline in virtual time, and what it did against what a test expects.
-pub(crate) mod virtual_host; // a host without a clock, a disk and receivers
+//! Tests of rules: runs the real pipeline in virtual time, and compares what it did with what a test expects.
+pub(crate) mod virtual_host; // a host without a clock, a disk or receivers
 pub(crate) mod trace; // what happened on it
-pub(crate) mod documents; // what a test's documents are, and when they arrive
-mod runner; // one test after the other, on an embedded node
-mod compare; // what happened against what was expected
+pub(crate) mod documents; // a test's documents, and when they arrive
+mod runner; // runs tests one after another on an embedded node
+mod compare; // compares what happened with what was expected
 mod flow; // values as YAML on one line
-pub(crate) mod outcome; // what became of a test
-pub(crate) mod suite; // many tests, on all cores
-pub(crate) mod bless; // what happened, written down as what is wanted
-pub(crate) mod junit; // for machines that know JUnit
+pub(crate) mod outcome; // the outcome of a test
+pub(crate) mod suite; // runs many tests on all cores
+pub(crate) mod bless; // rewrites expectations to match what happened
+pub(crate) mod junit; // JUnit reports

@@ -1,4 +1,4 @@
-//! What the host answers over HTTP: is it alive, is it fresh, what does it count, what is it doing.
+//! The host's HTTP endpoints: whether it is alive and fresh, its metrics, and what it is doing.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-use watchbell_pipeline::health::{Cause, CauseKind};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use watchbell_pipeline::health::{CauseKind, HealthCause};
+use watchbell_pipeline::spec::RuleName;
+use watchbell_store::{Read, StoreError};
+use watchbell_view::{Explanation, Health, Snapshot, Source};
 
 use crate::metrics::Metrics;
-use crate::observer::{Published, Pulse, Snapshot};
-use crate::view::{Explanation, Health};
+use crate::observer::{Newest, Published, Pulse};
+use crate::stored::{self, About};
 
-/// The shell answers within this, or it is stuck: its loop never waits for anything.
+/// A host that does not answer within this time is stuck: either the loop, or the disk under the store.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// A question to the shell. It is answered between two events, so an answer is a consistent picture.
-pub(crate) enum Query {
-    Explain(String, oneshot::Sender<Option<Explanation>>),
-}
-
-/// What the answers are made of.
+/// The sources of the answers.
 #[derive(Clone)]
 pub(crate) struct Sources {
-    pub(crate) queries: mpsc::Sender<Query>,
-    pub(crate) published: Published,
+    pub(crate) newest: Newest,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The host's own store. One query at a time, so that a hanging disk blocks only one thread.
+    pub(crate) store: Arc<Mutex<Box<dyn Read>>>,
 }
 
 pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> std::io::Result<()> {
@@ -44,18 +44,18 @@ pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> std::io::R
     axum::serve(listener, router).await
 }
 
-/// Progress: fails only when the host itself is stuck, so that restarting it can help.
+/// Progress: fails only if the host itself is stuck, so that a restart can help.
 async fn livez(State(sources): State<Sources>) -> Response {
-    match sources.snapshot().await {
-        Ok(snapshot) => health(&snapshot.alive),
+    match sources.newest().await {
+        Ok(published) => health(published.snapshot.alive()),
         Err(stuck) => stuck,
     }
 }
 
 /// Freshness: fails when a rule has not been evaluated for too long, whatever the cause.
 async fn readyz(State(sources): State<Sources>) -> Response {
-    match sources.snapshot().await {
-        Ok(snapshot) => health(&snapshot.ready),
+    match sources.newest().await {
+        Ok(published) => health(published.snapshot.ready()),
         Err(stuck) => stuck,
     }
 }
@@ -63,35 +63,69 @@ async fn readyz(State(sources): State<Sources>) -> Response {
 async fn metrics_text(State(sources): State<Sources>) -> Response {
     let metrics = Arc::clone(&sources.metrics);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    rendered(&sources, kind, move |snapshot| snapshot.metrics(&metrics)).await
+    rendered(&sources, kind, move |published| published.metrics(&metrics)).await
 }
 
 async fn status(State(sources): State<Sources>) -> Response {
-    rendered(&sources, "application/json", Snapshot::status).await
+    rendered(&sources, "application/json", Published::status).await
 }
 
-/// Megabytes, for thousands of rules: rendered where nothing else waits.
+/// Megabytes for thousands of rules, so render them on a thread where nothing else waits.
 async fn rendered(
     sources: &Sources,
     kind: &'static str,
-    render: impl FnOnce(&Snapshot) -> Bytes + Send + 'static,
+    render: impl FnOnce(&Published) -> Bytes + Send + 'static,
 ) -> Response {
-    let snapshot = match sources.snapshot().await {
-        Ok(snapshot) => snapshot,
+    let published = match sources.newest().await {
+        Ok(published) => published,
         Err(stuck) => return stuck,
     };
-    match tokio::task::spawn_blocking(move || render(&snapshot)).await {
+    match tokio::task::spawn_blocking(move || render(&published)).await {
         Ok(body) => ([(header::CONTENT_TYPE, kind)], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
+/// A rule from the snapshot, with its history from the store; for a removed rule, from the store alone.
 async fn explain(State(sources): State<Sources>, Path(rule): Path<String>) -> Response {
-    match sources.explain(rule.clone()).await {
-        Some(Some(explanation)) => axum::Json(explanation).into_response(),
-        Some(None) => (StatusCode::NOT_FOUND, format!("no rule `{rule}` is in force\n")).into_response(),
-        None => stuck(ANSWER_MAX.into()),
+    let published = match sources.newest().await {
+        Ok(published) => published,
+        Err(stuck) => return stuck,
+    };
+    let name = RuleName(rule.clone());
+    let answer = async {
+        let store = sources.store.lock_owned().await;
+        let read = move || explanation(&published.snapshot, &**store, &name);
+        tokio::task::spawn_blocking(read).await
+    };
+    match timeout(ANSWER_MAX, answer).await {
+        Ok(Ok(Ok(Some(explanation)))) => axum::Json(explanation).into_response(),
+        Ok(Ok(Ok(None))) => (StatusCode::NOT_FOUND, format!("unknown rule `{rule}`\n")).into_response(),
+        Ok(Ok(Err(error))) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", crate::chain(&error))).into_response()
+        }
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => {
+            let span = watchbell_contract::Duration::from(ANSWER_MAX);
+            let message = format!("the store has not answered for {span}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+        }
     }
+}
+
+fn explanation(
+    snapshot: &Snapshot,
+    store: &dyn Read,
+    rule: &RuleName,
+) -> Result<Option<Explanation>, StoreError> {
+    let history = stored::history(store, rule)?;
+    if let Some(explanation) = snapshot.explain(rule, &history) {
+        return Ok(Some(explanation));
+    }
+    let host = snapshot.host();
+    let environment = host.environment.clone();
+    let about = About { environment, rule, enabled: None, source: Source::Ended, now: host.at };
+    stored::explanation(store, about, &history)
 }
 
 fn health(health: &Health) -> Response {
@@ -101,27 +135,18 @@ fn health(health: &Health) -> Response {
 
 fn stuck(since: watchbell_contract::Duration) -> Response {
     let message = format!("the engine has not answered for {since}");
-    health(&Health::of(&[Cause::new(CauseKind::LoopStalled, message)]))
+    health(&Health::of(&[HealthCause::new(CauseKind::LoopStalled, message)]))
 }
 
 impl Sources {
-    /// The last one published, unless the loop that publishes them is stuck.
-    async fn snapshot(&self) -> Result<Arc<Snapshot>, Response> {
+    /// The newest snapshot, unless the loop that publishes them is stuck.
+    async fn newest(&self) -> Result<Arc<Published>, Response> {
         if let Some(since) = self.pulse.stuck() {
             return Err(stuck(since));
         }
-        let mut published = self.published.clone();
-        let first = tokio::time::timeout(ANSWER_MAX, published.wait_for(Option::is_some)).await;
-        let snapshot = first.ok().and_then(Result::ok).and_then(|snapshot| snapshot.clone());
-        snapshot.ok_or_else(|| stuck(ANSWER_MAX.into()))
-    }
-
-    async fn explain(&self, rule: String) -> Option<Option<Explanation>> {
-        let (answer, answered) = oneshot::channel();
-        let exchange = async {
-            self.queries.send(Query::Explain(rule, answer)).await.ok()?;
-            answered.await.ok()
-        };
-        tokio::time::timeout(ANSWER_MAX, exchange).await.ok().flatten()
+        let mut newest = self.newest.clone();
+        let first = timeout(ANSWER_MAX, newest.wait_for(Option::is_some)).await;
+        let published = first.ok().and_then(Result::ok).and_then(|published| published.clone());
+        published.ok_or_else(|| stuck(ANSWER_MAX.into()))
     }
 }

@@ -1,4 +1,4 @@
-//! Orders out: what the shell carries out.
+//! Actions: what the shell must carry out.
 use watchbell_contract::{Duration, Intent, Timestamp, Window};
 
 use crate::reason::{HoldReason, SendReason};
@@ -9,21 +9,22 @@ use crate::spec::{DestinationName, RuleName};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
-/// What is to be done.
+/// Something for the shell to do.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Ask the cluster and call the rule, once.
+    /// Query the cluster and call the rule, once.
     Evaluate(Run),
-    /// Write this, all or nothing. At most one is under way.
+    /// Write this commit atomically. At most one write is in progress at a time.
     Persist(Box<Commit>),
-    /// Read the transitions that come after these, and bring them as `Input::Transitions`. At most one is under way.
+    /// Read the transitions after these positions and return them as `Input::Transitions`. At most one read is in
+    /// progress.
     ReadTransitions(Vec<Position>),
-    /// Take the notifier over again if it is still owned under this epoch, and bring `Input::NotifierTaken`, or
-    /// `Input::NotifierNotTaken` if the store failed: what this host's had decided was not written.
+    /// Take the notifier over again if it is still owned under this epoch, because a commit of this host's notifier was
+    /// not written. Answer with `Input::NotifierTaken`, or `Input::NotifierNotTaken` if the store failed.
     RetakeNotifier { seen: Epoch },
-    /// Hand this to the destination's alerter. Its claim is committed.
+    /// Pass this message to the destination's alerter. Its claim is already committed.
     Deliver { id: IntentId, epoch: Epoch, destination: DestinationName, intent: Box<Intent> },
-    /// Tell a person through the log (and the counters): nothing else depends on it.
+    /// Report this in the log and the counters. Nothing else depends on it.
     Note(Note),
 }
 
@@ -34,27 +35,27 @@ pub struct Run {
     pub rule: RuleName,
     pub purpose: Purpose,
     pub window: Window,
-    /// How far apart the module checks, counted back from the window's end; zero if it does not.
+    /// The spacing of the module's checks, counted back from the window's end; zero if it does not check on a grid.
     pub grid: Duration,
-    /// The last committed cursor: signals before it were judged once already.
+    /// The last committed cursor. Signals before it have already been evaluated once.
     pub judged: Timestamp,
     pub state: Option<StateRecord>,
-    /// Signals of the window that were committed before.
+    /// Signals of the window that are already committed.
     pub seen: Vec<SeenSignal>,
-    /// From 1; more after failures of the same window.
+    /// Starts at 1; higher after failures of the same window.
     pub attempt: u32,
-    /// The run's wall-clock budget.
+    /// The run's wall-clock limit.
     pub deadline: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     Live,
-    /// Builds the state a rule needs; firings are dropped.
+    /// Builds the state a rule needs; signals are dropped.
     Priming,
 }
 
-/// What a person may want to know.
+/// Something an operator may want to know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
     RunFailed {
@@ -75,7 +76,7 @@ pub enum Note {
         rule: RuleName,
         until: Timestamp,
     },
-    /// Its kept state is of no use any more, and what it has to read of its past is read again.
+    /// The rule's state is no longer usable, so it reads its history again.
     PrimesAnew {
         rule: RuleName,
         reason: String,
@@ -86,17 +87,17 @@ pub enum Note {
         end: Timestamp,
         reason: String,
     },
-    /// This host owns it no more, for this reason. The rest goes on.
+    /// This host no longer owns this, for the given reason. Everything else continues.
     Lost {
         what: Owned,
         why: String,
     },
-    /// Somebody is told something, for this reason.
+    /// A message is sent, for this reason.
     Announced {
         rule: RuleName,
         reason: SendReason,
     },
-    /// Nobody is told now, for this reason.
+    /// A message is held, for this reason.
     Held {
         rule: RuleName,
         reason: HoldReason,
@@ -111,7 +112,7 @@ pub enum Note {
         episode: String,
         why: String,
     },
-    /// A person asked for something; `refused` says why it was not done.
+    /// A person gave a command; `refused` says why it was not carried out.
     Commanded {
         id: CommandId,
         by: String,

@@ -1,4 +1,4 @@
-//! When something may begin to be told: hours of a time zone, weekdays, no holidays. Everything is judged at all hours.
+//! When notifications may begin: hours in a time zone, weekdays, no holidays. Evaluation runs at all hours.
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
@@ -8,32 +8,32 @@ use watchbell_contract::Timestamp;
 /// The hours of `active:`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Active {
-    /// Minutes of the day, half-open; an end at or before its start lies on the day after.
+    /// Minutes of the day, half-open. An end at or before its start is on the next day.
     hours: Vec<(u16, u16)>,
-    /// From Monday on.
+    /// Starts on Monday.
     days: [bool; 7],
     holidays: Vec<Holiday>,
     zone: TimeZone,
     pub outside: Outside,
 }
 
-/// What becomes of an event outside these hours. A level begins with them, if it still holds.
+/// What happens to an event outside these hours. A level waits for the hours and begins then if it still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outside {
     #[default]
     Skip,
-    /// Told as one list when the hours begin.
+    /// Sent as one list when the hours begin.
     Later,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holiday {
     On(Date),
-    /// Each year, on this day of this month.
+    /// Every year, on this day of this month.
     Yearly(i8, i8),
 }
 
-/// As it was typed.
+/// As written in the manifest.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
     pub hours: &'a [String],
@@ -45,27 +45,27 @@ pub struct Written<'a> {
 
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ActiveFault {
-    #[error("`{hours}` are not hours; write `08:00-18:00`, or `22:00-06:00` over midnight")]
+    #[error("`{hours}` is not a range of hours; write `08:00-18:00`, or `22:00-06:00` over midnight")]
     Hours { index: usize, hours: String },
     #[error("`{days}` is not a weekday; write `mon`, or `mon-fri` for several")]
     Days { index: usize, days: String },
     #[error("`{holiday}` is not a date; write `2026-12-25`, or `12-25` for every year")]
     Holiday { index: usize, holiday: String },
-    #[error("timezone `{timezone}` is not known; write an IANA name like `Europe/Berlin` or `UTC`")]
+    #[error("unknown timezone `{timezone}`; write an IANA name like `Europe/Berlin` or `UTC`")]
     Timezone { timezone: String },
-    #[error("nothing would ever begin: all days are holidays or left out")]
+    #[error("nothing could ever begin: every day is a holiday or excluded")]
     Never,
 }
 
 const DAY_MINUTES: u16 = 24 * 60;
-/// How far ahead hours are looked for: longer than a year of holidays.
+/// How far ahead to look for hours: longer than a year of holidays.
 const DAYS_AHEAD: i32 = 800;
 
 impl Active {
-    /// No hours are all hours, no days all days.
+    /// Empty hours mean all hours; empty days mean every day.
     ///
     /// # Errors
-    /// The first part that cannot be understood, for the manifest's author.
+    /// The first part that cannot be parsed, for the manifest's author.
     pub fn parse(written: Written<'_>) -> Result<Self, ActiveFault> {
         let mut hours = Vec::new();
         for (index, span) in written.hours.iter().enumerate() {
@@ -86,14 +86,14 @@ impl Active {
                 Some((weekday(from)?, weekday(to)?))
             };
             let (from, to) = read().ok_or_else(|| ActiveFault::Days { index, days: span.clone() })?;
-            // fri-mon goes over the week's end.
+            // fri-mon wraps around the end of the week.
             let to = if to < from { to + 7 } else { to };
             (from..=to).for_each(|day| days[day % 7] = true);
         }
         let mut holidays = Vec::new();
         for (index, holiday) in written.holidays.iter().enumerate() {
             let read = || match holiday.len() {
-                // A leap year has every day.
+                // A leap year contains every possible date.
                 5 => format!("2000-{holiday}")
                     .parse()
                     .ok()
@@ -110,7 +110,7 @@ impl Active {
         if active.next_from(begin).is_none() { Err(ActiveFault::Never) } else { Ok(active) }
     }
 
-    /// Whether something may begin at `at`.
+    /// Whether notifications may begin at `at`.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.local(at).is_some_and(|local| {
             let (date, time) = (local.date(), local.time());
@@ -127,7 +127,7 @@ impl Active {
         })
     }
 
-    /// The first instant at or after `at` at which something may begin; `None` if the next two years have none.
+    /// The first instant at or after `at` when notifications may begin; `None` if there is none in the next two years.
     pub fn next_from(&self, at: Timestamp) -> Option<Timestamp> {
         if self.holds(at) {
             return Some(at);
@@ -167,7 +167,7 @@ fn minute(text: &str) -> Option<u16> {
     Some(hour * 60 + minute).filter(|of_day| hour < 25 && *of_day <= DAY_MINUTES)
 }
 
-/// From Monday on.
+/// Starts on Monday.
 fn weekday(text: &str) -> Option<usize> {
     const NAMES: [(&str, Weekday); 7] = [
         ("mon", Weekday::Monday),
@@ -231,7 +231,7 @@ mod tests {
             ("2026-03-28T06:00", false),
             ("2026-03-29T05:00", true),
             ("2026-03-29T22:00", false),
-            // Christmas Eve of 2027 is a Friday.
+            // Christmas Eve 2027 is a Friday.
             ("2027-12-24T23:00", false),
         ] {
             assert_eq!(nights.holds(at(time)), holds, "{time}");

@@ -1,16 +1,12 @@
-//! What a host decides for all that it owns: whose turn it is, what is written when, what happens when something is
-//! lost. It routes facts to the partitions and the notifier, and hands transitions from the first to the second.
-mod config; // what it needs to know of its host
-mod queue; // whose turn it is
+//! What a host decides for everything it owns: which rule runs next, what is written when, and what happens when
+//! ownership is lost. It routes facts to the partitions and the notifier, and passes transitions from partitions to the
+//! notifier.
 mod writer; // one write at a time
-mod bundle; // the rules in force change, and what is owned
-mod commit; // what changed becomes one write
-mod status; // what it says of its rules
+mod bundle; // changes of the rules in force and of what is owned
+mod commit; // turns changes into one write
+mod status; // the status of its rules
 #[cfg(test)]
 mod tests;
-
-pub use config::Config;
-pub(crate) use queue::{Line, Pace, Queue};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,28 +14,29 @@ use std::sync::Arc;
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::action::{Action, RunId};
+use crate::config::Config;
 use crate::fault::RunFault;
 use crate::input::{Evaluation, Input};
 use crate::notifier::{self, Notifier};
 use crate::partition::{self, Partition};
+use crate::queue::{Line, Queue, Slot};
 use crate::record::{BundleRef, Epoch, Holdings, Owned, PartitionId, Position, StoreMeta, TransitionRecord};
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
-use queue::Slot;
 use writer::Writer;
 
-/// After a failed attempt to take the notifier over again.
+/// Pause after a failed attempt to take the notifier over again.
 const RETAKE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Evaluates, escalates and delivers what its host owns, without waiting and without a clock.
+/// Evaluates, escalates and delivers for everything its host owns, without waiting and without a clock.
 ///
-/// After each `handle`, ask `poll_action` until it has nothing more, then come back with the next input, or with a tick
-/// at `next_wakeup`. Nothing it orders depends on anything but these.
+/// After each `handle`, call `poll_action` until it returns `None`, then come back with the next input, or with a tick
+/// at `next_wakeup`. Its actions depend on nothing else.
 pub struct Coordinator {
     config: Config,
     now: Timestamp,
     meta: StoreMeta,
     actions: VecDeque<Action>,
-    /// In force once the first bundle came.
+    /// Set once the first bundle has arrived.
     deployment: Option<Deployment>,
     partitions: BTreeMap<PartitionId, Partition>,
     notifier: Option<Notifier>,
@@ -48,9 +45,9 @@ pub struct Coordinator {
     runs: u64,
     writer: Writer,
     reading: Reading,
-    /// When to try to take the notifier over again, and under which epoch it was owned.
+    /// When to try to take the notifier over again, and the epoch under which it was owned.
     retake: Option<(Timestamp, Epoch)>,
-    /// Rules whose partition was lost, for whoever watches them.
+    /// Rules whose partition was lost, for observers of those rules.
     gone: BTreeSet<RuleName>,
     draining: bool,
 }
@@ -60,21 +57,21 @@ struct Deployment {
     bundle: BundleRef,
     rules: Vec<Arc<RuleSpec>>,
     destinations: Vec<DestinationSpec>,
-    /// How many clusters its rules ask.
+    /// How many clusters its rules query.
     clusters: usize,
 }
 
-/// A run that has not ended, and what it takes from others meanwhile.
+/// A run that has not ended, and the capacity it uses.
 struct Running {
     partition: PartitionId,
-    /// Until the run asks its cluster no more.
+    /// Held until the run has finished querying its cluster.
     slot: Option<Slot>,
 }
 
-/// Transitions that are read from the store, since another host owns their partition or the notifier was taken over.
+/// Reading transitions from the store, because another host owns their partition or the notifier was taken over again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// Not before this.
+    /// Read no earlier than this.
     Idle(Timestamp),
     UnderWay,
 }
@@ -112,7 +109,7 @@ impl Coordinator {
         coordinator
     }
 
-    /// Takes something in. A `now` before an earlier one counts as that one.
+    /// Processes an input. A `now` earlier than a previous one counts as the previous one.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = self.now.max(now);
         match input {
@@ -144,7 +141,7 @@ impl Coordinator {
         self.commit();
     }
 
-    /// Gives the next order. Ask until `None`.
+    /// Returns the next action. Call until `None`.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -161,7 +158,7 @@ impl Coordinator {
         [commit, run, timer, self.read_at(), retake].into_iter().flatten().min()
     }
 
-    /// After `Input::Drain`: whether all that was started has ended and been committed.
+    /// After `Input::Drain`: whether everything that was started has ended and been committed.
     pub fn is_drained(&self) -> bool {
         self.draining
             && self.running.is_empty()
@@ -203,7 +200,7 @@ impl Coordinator {
         }
     }
 
-    /// The verdict stands. What the run still fetches for people keeps no other run from its cluster.
+    /// The evaluation is done. What the run still fetches for messages does not keep other runs from the cluster.
     fn judged(&mut self, id: RunId) {
         let Some(running) = self.running.get_mut(&id) else { return };
         if let Some(slot) = running.slot.take() {
@@ -220,7 +217,7 @@ impl Coordinator {
         }
     }
 
-    /// Hands the transitions of the partitions on to the notifier, if both are this host's.
+    /// Passes the partitions' transitions to the notifier, if this host owns both.
     fn hand_over(&mut self) {
         let Self { now, config, actions, partitions, notifier, .. } = self;
         for partition in partitions.values_mut() {
@@ -231,7 +228,7 @@ impl Coordinator {
         }
     }
 
-    /// Transitions that the store holds.
+    /// Processes transitions read from the store.
     fn read(&mut self, transitions: &[TransitionRecord]) {
         self.reading = Reading::Idle(self.now + self.config.read_interval);
         self.notify(|notifier, context| notifier.take_in(transitions, true, context));
@@ -245,7 +242,7 @@ impl Coordinator {
         self.actions.push_back(Action::ReadTransitions(self.unread()));
     }
 
-    /// When to read the store's transitions next; `None`: all are this host's own, and handed over.
+    /// When to read transitions from the store next; `None` if all come from this host and have been passed on.
     fn read_at(&self) -> Option<Timestamp> {
         match self.reading {
             Reading::Idle(at) if self.deployment.is_some() && !self.unread().is_empty() => Some(at),
@@ -253,7 +250,7 @@ impl Coordinator {
         }
     }
 
-    /// The notifier's positions in partitions of which the store may hold more than it has decided.
+    /// The notifier's positions in partitions for which the store may hold transitions it has not processed.
     fn unread(&self) -> Vec<Position> {
         let Some(notifier) = self.notifier.as_ref().filter(|_| !self.draining) else { return Vec::new() };
         let positions = (0..self.config.partitions).map(|id| notifier.position(PartitionId(id)));
@@ -264,7 +261,7 @@ impl Coordinator {
         positions.filter(may_have_more).collect()
     }
 
-    /// Lets one of its partitions do something.
+    /// Lets one of its partitions act.
     fn with<T>(
         &mut self,
         partition: PartitionId,
@@ -279,7 +276,7 @@ impl Coordinator {
         done
     }
 
-    /// Lets the notifier decide something, if it is this host's.
+    /// Lets the notifier decide, if this host owns it.
     fn notify(&mut self, decide: impl FnOnce(&mut Notifier, notifier::Context<'_>)) {
         let Self { now, config, actions, notifier, .. } = self;
         if let Some(notifier) = notifier {

@@ -1,11 +1,11 @@
-//! Names and spreads derived from what they name: the same after every restart and on every host.
+//! Ids and jitter derived from what they identify: the same after every restart and on every host.
 use sha2::{Digest as _, Sha256};
 use watchbell_contract::{Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
 use crate::record::{EpisodeId, HostId, Incarnation, IntentId, Nonce};
 use crate::spec::{DestinationName, RuleName, Step, StepId};
 
-/// `at`, the first signal's instant, tells apart two episodes of the same labels in one window.
+/// `at`, the instant of the first signal, distinguishes two episodes with the same labels in one window.
 pub(crate) fn episode_id(
     incarnation: &Incarnation,
     rule: &RuleName,
@@ -17,7 +17,8 @@ pub(crate) fn episode_id(
     EpisodeId(digest.text(&rule.0).labels(labels).number(window_end.0).number(at.0).hex())
 }
 
-/// The name of something announced once; `what` and `more` tell apart events, groups of them and the host's own.
+/// The id of something that is announced once. `what` and `more` distinguish events, groups of events and the host's
+/// own messages.
 pub(crate) fn once_id(
     incarnation: &Incarnation,
     what: &str,
@@ -39,38 +40,42 @@ pub(crate) fn intent_id(episode: &EpisodeId, cause: &str, ordinal: u32, to: &Des
     IntentId(digest.text(&episode.0).text(cause).number(i64::from(ordinal)).text(&to.0).hex())
 }
 
-/// The order of its destinations makes no other step of it.
-pub(crate) fn step_id(step: &Step) -> StepId {
-    let mut to: Vec<&str> = step.to.iter().map(|name| name.0.as_str()).collect();
-    to.sort_unstable();
-    let mut digest = Parts::new("step");
-    digest.number(step.after.0.cast_signed()).text(step.severity.map_or("", |severity| severity.as_str()));
-    to.into_iter().for_each(|name| {
-        digest.text(name);
-    });
-    StepId(digest.hash())
+impl Step {
+    /// The same for a step before and after an edit. The order of its destinations does not matter.
+    pub fn id(&self) -> StepId {
+        let mut to: Vec<&str> = self.to.iter().map(|name| name.0.as_str()).collect();
+        to.sort_unstable();
+        let severity = self.severity.map_or("", |severity| severity.as_str());
+        let mut digest = Parts::new("step");
+        digest.number(self.after.0.cast_signed()).text(severity);
+        to.into_iter().for_each(|name| {
+            digest.text(name);
+        });
+        StepId(digest.hash())
+    }
 }
 
-/// The share of `rule` among `partitions`: never changed, since what is kept of a rule lies where this says.
+/// The partition of `rule` among `partitions`. This must never change, because it decides where the rule's records are
+/// stored.
 pub(crate) fn partition(rule: &RuleName, partitions: u16) -> u16 {
     let hash = Parts::new("partition").text(&rule.0).hash();
     (hash % u64::from(partitions.max(1))) as u16
 }
 
-/// Tells the `turn`th write of a host's life from every other.
+/// Distinguishes the `turn`th write of a host's life from every other write.
 pub(crate) fn nonce(incarnation: &Incarnation, host: &HostId, seed: u64, turn: u64) -> Nonce {
     let mut digest = Parts::of("nonce", incarnation);
     Nonce(digest.text(&host.0).number(seed.cast_signed()).number(turn.cast_signed()).hash())
 }
 
-/// A level is one per instant; events of one instant are told apart by their document, if they name one, and by what
-/// they say.
+/// There is one level per instant. Events of the same instant are distinguished by their document, if they name one,
+/// and by their content.
 pub(crate) fn signal_hash(signal: &Signal) -> u64 {
     let document = signal.evidence.as_ref().and_then(Evidence::document);
     hash_of(signal, document.filter(|_| signal.kind == SignalKind::Event))
 }
 
-/// The same as it was before events named their documents: a store may hold such.
+/// The hash used before events named their documents. A store may still contain such hashes.
 pub(crate) fn unnamed_signal_hash(signal: &Signal) -> u64 {
     hash_of(signal, None)
 }
@@ -87,7 +92,7 @@ fn hash_of(signal: &Signal, document: Option<(&str, &str)>) -> u64 {
     parts.hash()
 }
 
-/// `span` times something in 0..1 that `name` and `turn` decide.
+/// `span` times a value in 0..1 derived from `name` and `turn`.
 pub(crate) fn spread(span: Duration, name: &str, turn: u64) -> Duration {
     let hash = Parts::new("spread").text(name).number(turn as i64).hash();
     Duration(((u128::from(hash) * u128::from(span.0)) >> 64) as u64)
@@ -96,7 +101,7 @@ pub(crate) fn spread(span: Duration, name: &str, turn: u64) -> Duration {
 struct Parts(Sha256);
 
 impl Parts {
-    /// Of one store; of any, where that has no incarnation.
+    /// Specific to one store, or shared by all stores that have no incarnation.
     fn of(what: &str, incarnation: &Incarnation) -> Self {
         let mut parts = Self::new(what);
         if !incarnation.0.is_empty() {
@@ -111,7 +116,7 @@ impl Parts {
         parts
     }
 
-    /// The length goes first, so that no two lists of parts read the same.
+    /// The length goes first, so that no two lists of parts hash the same bytes.
     fn text(&mut self, text: &str) -> &mut Self {
         self.0.update((text.len() as u64).to_le_bytes());
         self.0.update(text);

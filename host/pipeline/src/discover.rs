@@ -1,36 +1,37 @@
-//! Links into Kibana's (or OpenSearch Dashboards') Discover, as that program writes them, and one link for several.
+//! Links into Discover of Kibana (or OpenSearch Dashboards) in that program's own form, and one link that covers
+//! several.
 use watchbell_contract::Timestamp;
 
-/// A link of more characters is cut or refused by too many of those through whose hands it goes.
+/// Longer links are truncated or rejected by too many programs along the way.
 const CHARS_MAX: usize = 2_000;
 
 /// What a link shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discover {
-    /// The address of the program, without a slash at its end.
+    /// The address of the program, without a trailing slash.
     pub program: String,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// Index patterns, with commas between them.
+    /// Index patterns, separated by commas.
     pub index: String,
-    /// In Lucene's syntax, each in parentheses; a document must match all of them.
+    /// Lucene clauses, each in parentheses; a document must match all of them.
     pub clauses: Vec<String>,
 }
 
 impl Discover {
-    /// The filters travel as one Lucene query: it can be read and changed in the search bar, unlike filter pills made of
-    /// raw DSL.
+    /// The filters are sent as one Lucene query: users can read and change it in the search bar, unlike filter pills
+    /// made of raw DSL.
     pub fn link(&self) -> String {
         let query = if self.clauses.is_empty() { "*".to_owned() } else { self.clauses.join(" AND ") };
         let time =
             format!("(time:(from:{},to:{}))", quote(&self.from.to_string()), quote(&self.to.to_string()));
         let query = format!("(index:{},query:(language:lucene,query:{}))", quote(&self.index), quote(&query));
-        // Rison travels in the fragment, escaped as a query would be.
+        // Rison is part of the fragment, escaped like a query.
         let escaped = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         format!("{}{PATH}_g={}&_a={}", self.program, escaped(&time), escaped(&query))
     }
 
-    /// What `link` shows, if it is one of these.
+    /// What `link` shows, if it was made here.
     fn read(link: &str) -> Option<Self> {
         let (program, query) = link.split_once(PATH)?;
         let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -57,9 +58,9 @@ impl Discover {
 
 const PATH: &str = "/app/discover#/?";
 
-/// One link that shows all that `links` show: exactly that where it can be said in a link of reasonable length, else
-/// what else there is in their span and common filter as well. `None`: there are none, or they lead to different
-/// programs or indices.
+/// One link that shows everything that `links` show. It shows exactly that where a link of reasonable length can
+/// express it; otherwise also other documents within their span and common filter. `None` if there are no links, or if
+/// they lead to different programs or indices.
 pub(crate) fn covering<'a>(links: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut links: Vec<&str> = links.into_iter().collect();
     links.sort_unstable();
@@ -87,7 +88,7 @@ pub(crate) fn covering<'a>(links: impl IntoIterator<Item = &'a str>) -> Option<S
         clauses: common,
         ..first.clone()
     };
-    // One of them that says nothing of its own shows all that is common.
+    // A link without clauses of its own shows everything in common.
     let mut exact = whole.clone();
     if !own.iter().any(String::is_empty) {
         exact.clauses.push(format!("({})", own.join(" OR ")));
@@ -126,7 +127,7 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('!', "!!").replace('\'', "!'"))
 }
 
-/// The Rison string at the beginning, and what follows it.
+/// The Rison string at the beginning, and the rest of the text.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let text = text.strip_prefix('\'')?;
     let mut found = String::new();

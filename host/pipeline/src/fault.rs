@@ -1,28 +1,28 @@
 //! Why a run failed.
 
-/// What went wrong, in two parts: the kind decides what comes next, the message is for people.
+/// What went wrong: the kind decides what happens next, the message is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFault {
     pub kind: RunFaultKind,
-    /// As a person reads it, causes included.
+    /// Human-readable, with its causes.
     pub message: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunFaultKind {
-    /// Outside cause (cluster down, refused, partial shards): the same window again, with backoff.
+    /// An outside cause (cluster down, request refused, partial shards): retry the same window with backoff.
     Outside,
-    /// No answer in time: half the window; one step of the grid is tried again with backoff, for as long as it takes.
+    /// No answer in time: halve the window. A single grid step is retried with backoff for as long as it takes.
     Slow,
-    /// The cluster says that this is too much for one answer: half the window.
+    /// The cluster says that this is too much for one answer: halve the window.
     TooLarge,
-    /// The module exceeded a limit of its own (time, memory, output, state): half the window, and a gap where that
-    /// does not help.
+    /// The module exceeded one of its limits (time, memory, output, state): halve the window, and record a gap where
+    /// that does not help.
     Limit,
-    /// The module failed on these rows and will again (trap, returned problem), or asked what cannot be asked: bisected
-    /// after a few attempts.
+    /// The module failed on these rows and will fail again (a trap, a returned problem), or asked an invalid question:
+    /// bisect after a few attempts.
     Rule,
-    /// The module cannot read its state: prime again.
+    /// The module cannot read its state: prime it again.
     State,
 }
 
@@ -33,7 +33,7 @@ impl RunFault {
 }
 
 impl RunFaultKind {
-    /// As metrics name it.
+    /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Outside => "outside",
@@ -45,7 +45,7 @@ impl RunFaultKind {
         }
     }
 
-    /// Whether the rule is to blame, and not the cluster that it asks.
+    /// Whether the rule is to blame rather than the cluster that it queries.
     pub fn is_the_rules_own(self) -> bool {
         match self {
             Self::Limit | Self::Rule | Self::State => true,
@@ -53,7 +53,7 @@ impl RunFaultKind {
         }
     }
 
-    /// Whether the same rows will bring it again.
+    /// Whether the same rows will cause the same fault again.
     pub(crate) fn is_certain(self) -> bool {
         match self {
             Self::TooLarge | Self::Limit | Self::Rule => true,

@@ -1,11 +1,11 @@
-//! A rule and an episode with defaults for everything, so that what a test sets is what it is about.
+//! A rule and an episode with defaults for everything, so that a test sets only what it is about.
 use watchbell_contract::{Duration, Severity, Timestamp, Window};
 
 use crate::action::{Purpose, Run, RunId};
 use crate::record::{EpisodeId, EpisodeRecord, LastSignal, Phase, SeenSignal};
 use crate::spec::{DestinationName, RuleName, RuleSpec, Step};
 
-/// Every minute, 10 s late, with 2 minutes for late documents.
+/// Every minute, with 10 s delay and 2 minutes for late documents.
 pub(crate) fn rule() -> RuleSpec {
     RuleSpec::every("rule", Duration::from_mins(1))
 }
@@ -26,7 +26,7 @@ pub(crate) fn run_after(seen: Vec<SeenSignal>, window: Window) -> Run {
     }
 }
 
-/// Opened at 0, of severity `warning`, active, with nobody notified.
+/// Opened at 0 with severity `warning`, active, nobody notified.
 pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
     EpisodeRecord {
         id: EpisodeId("e".into()),
@@ -55,7 +55,7 @@ pub(crate) fn episode(steps: &[Step]) -> EpisodeRecord {
     }
 }
 
-/// A step `minutes` after the opening.
+/// A step `minutes` after the episode opened.
 pub(crate) fn step(minutes: u64, to: &str, unless_acknowledged: bool) -> Step {
     Step {
         after: Duration::from_mins(minutes),

@@ -1,10 +1,11 @@
-//! Where a rule's windows may end and its module checks: whole steps apart, counted back from where a window ends.
+//! The points where a rule's windows may end and its module checks: whole steps apart, counted back from the end of a
+//! window.
 use watchbell_contract::{Duration, Timestamp};
 
 use crate::schedule::Timetable;
 use crate::spec::RuleSpec;
 
-/// A step, and one of the grid's points.
+/// A step size and one of the grid's points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
     pub(crate) step: Duration,
@@ -12,8 +13,8 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The grid of a window that ends at `end`. An interval's windows end on multiples of its step, so all of them have
-    /// one grid. With `cron` each instant has its own: a day is the one that ended then, not UTC's.
+    /// The grid of a window that ends at `end`. With an interval, windows end on multiples of the step, so all of them
+    /// share one grid. With `cron` each instant has its own grid: a day is the day that ended then, not a UTC day.
     pub(crate) fn ending(table: Option<&Timetable>, spec: &RuleSpec, end: Timestamp) -> Self {
         let step = match table {
             Some(Timetable::Cron(cron)) if spec.calendar => end.since(cron.day_before(end)),
@@ -33,7 +34,7 @@ impl Grid {
         self.floor(at) == at
     }
 
-    /// `span` further, on the grid, and at least one step of it.
+    /// Moves forward by `span` along the grid, by at least one step.
     pub(crate) fn step_from(self, from: Timestamp, span: Duration) -> Timestamp {
         self.floor(from + span).max(self.floor(from) + self.step)
     }

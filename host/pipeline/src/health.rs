@@ -1,5 +1,5 @@
-//! Whether a host does its work, in two measures. Both are pure: they look at what the engine says of its rules and at what
-//! the host says of itself, and return causes.
+//! Whether a host does its work, in two measures. Both are pure functions: they take what the engine and the host
+//! report about themselves, and return causes.
 mod progress; // would restarting the host help?
 mod freshness; // was every rule evaluated lately?
 #[cfg(test)]
@@ -16,64 +16,64 @@ use crate::spec::RuleName;
 pub use freshness::freshness;
 pub use progress::{Progress, progress};
 
-/// A wall clock that is further from the engine's time holds windows.
+/// If the wall clock is further from the engine's time than this, no windows are evaluated.
 pub const DRIFT_MAX: Duration = Duration::from_secs(5);
 
-/// Causes of one kind that are told one by one.
+/// Maximum causes of one kind that are listed one by one.
 const CAUSES_MAX: usize = 50;
 
-/// What is wrong, and with whom.
+/// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct HealthCause {
     pub kind: CauseKind,
     pub rule: Option<RuleName>,
     pub cluster: Option<String>,
-    /// Since when, where that is known.
+    /// When it started, if known.
     pub since: Option<Timestamp>,
-    /// As a person reads it, names included.
+    /// Human-readable, including names.
     pub message: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CauseKind {
-    /// A commit does not end.
+    /// A commit does not finish.
     StoreStalled,
-    /// The store answers, and refuses every commit.
+    /// The store responds, but refuses every commit.
     StoreRefuses,
     /// A run outlives its deadline.
     RunStalled,
-    /// A rule is due, its cluster has room, and it does not begin.
+    /// A rule is due and its cluster has capacity, but it does not start.
     RuleStalled,
-    /// The wall clock strays from the engine's time.
+    /// The wall clock drifted from the engine's time.
     ClockDrift,
     /// A cluster's time differs from the host's, or is not known yet.
     ClockApart,
-    /// A rule reads its past.
+    /// A rule is reading its history.
     Priming,
-    /// A rule was not evaluated lately.
+    /// A rule has not been evaluated recently.
     Late,
-    /// The loop does not turn.
+    /// The main loop is stuck.
     LoopStalled,
-    /// No host answers.
+    /// No host responds.
     Silent,
-    /// So many more of the kind before it that they are counted alone.
+    /// Stands for further causes of the previous kind, as a count.
     More,
 }
 
-/// What the host says of itself.
+/// What the host reports about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Vitals<'a> {
     pub now: Timestamp,
     /// How far the wall clock is from the engine's time.
     pub drift: Duration,
-    /// What clusters say of the host's clock, where it holds windows.
-    pub apart: &'a [Cause],
+    /// Causes from comparing the host's clock with the clusters', where they stop evaluation.
+    pub apart: &'a [HealthCause],
     pub progress: Progress,
-    /// Requests at once, per cluster.
+    /// Maximum concurrent requests per cluster.
     pub concurrency: &'a BTreeMap<String, usize>,
 }
 
-impl Cause {
+impl HealthCause {
     pub fn new(kind: CauseKind, message: impl Into<String>) -> Self {
         Self { kind, rule: None, cluster: None, since: None, message: message.into() }
     }
@@ -85,7 +85,7 @@ impl Cause {
 }
 
 impl CauseKind {
-    /// As JSON has it.
+    /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::StoreStalled => "store_stalled",
@@ -103,15 +103,15 @@ impl CauseKind {
     }
 }
 
-/// As many causes as a person reads, and the number of the others.
-fn first(mut causes: impl Iterator<Item = Cause>) -> Vec<Cause> {
-    let mut told: Vec<Cause> = causes.by_ref().take(CAUSES_MAX).collect();
+/// As many causes as a person will read, followed by the number of the rest.
+fn first(mut causes: impl Iterator<Item = HealthCause>) -> Vec<HealthCause> {
+    let mut shown: Vec<HealthCause> = causes.by_ref().take(CAUSES_MAX).collect();
     match causes.count() {
         0 => {}
-        more => told.push(Cause::new(CauseKind::More, format!("and {more} more rules"))),
+        more => shown.push(HealthCause::new(CauseKind::More, format!("and {more} more rules"))),
     }
-    told
+    shown
 }
 
-/// The rules that the engine published.
+/// The rules as published by the engine.
 type Rules = [Arc<RuleStatus>];

@@ -1,4 +1,4 @@
-//! Facts and commands in: what the shell reports, and what people ask for.
+//! Facts and commands: what the shell reports, and what people request.
 use std::sync::Arc;
 
 use watchbell_contract::{Duration, Finding, Receipt, Refusal};
@@ -16,58 +16,58 @@ use crate::spec::{DestinationSpec, RuleSpec};
 pub enum Input {
     /// Time has passed.
     Tick,
-    /// A new bundle takes the place of the one in force, as a whole. One of an earlier generation changes nothing.
+    /// A new bundle replaces the one in force as a whole. A bundle of an earlier generation is ignored.
     Bundle { bundle: BundleRef, rules: Vec<Arc<RuleSpec>>, destinations: Vec<DestinationSpec> },
     /// This host owns a partition from now on.
     PartitionTaken(PartitionSnapshot),
     /// This host owns the notifier from now on.
     NotifierTaken(NotifierSnapshot),
-    /// An `Action::RetakeNotifier` failed: it is tried again after a pause.
+    /// An `Action::RetakeNotifier` failed; it is retried after a pause.
     NotifierNotTaken { seen: Epoch },
-    /// An `Action::Evaluate` asks its cluster nothing more that another run should wait for.
+    /// The run of an `Action::Evaluate` has finished every query that other runs must wait for.
     Judged { run: RunId },
     /// An `Action::Evaluate` has ended.
     Evaluated { run: RunId, outcome: Result<Evaluation, RunFault> },
     /// An `Action::Persist` has ended.
     Persisted { nonce: Nonce, outcome: Persisted },
-    /// An `Action::ReadTransitions` has ended; with nothing, if it failed.
+    /// An `Action::ReadTransitions` has ended; empty if it failed.
     Transitions(Vec<TransitionRecord>),
-    /// An `Action::Deliver` has ended, which was ordered under this epoch.
+    /// An `Action::Deliver` that was ordered under this epoch has ended.
     Delivered { intent: IntentId, epoch: Epoch, outcome: Result<Receipt, Refusal> },
-    /// A person asks for something. It is applied once, however often it comes.
+    /// A person's command. It is applied once, however often it is received.
     Command { id: CommandId, by: String, command: Command },
-    /// Start nothing new; `Coordinator::is_drained` tells when all that was started has ended.
+    /// Start nothing new; `Coordinator::is_drained` says when everything that was started has ended.
     Drain,
 }
 
-/// What became of a commit.
+/// The outcome of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Persisted {
-    /// It is written but for these parts, which another host owns now.
+    /// Written, except for these parts, which another host owns now.
     Written { lost: Vec<Lost> },
-    /// It is not known to be written, and is to be repeated as it was.
+    /// It may not have been written; repeat it unchanged.
     Unknown,
 }
 
-/// What a run brought back.
+/// What a run returned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     pub finding: Finding,
     pub rows: u64,
     pub took: Duration,
-    /// Per signal of `finding`, a link to its documents, if one could be made.
+    /// For each signal of `finding`, a link to its documents, if one could be made.
     pub links: Vec<Option<String>>,
-    /// Per signal, the documents behind it, where its texts show any.
+    /// For each signal, its documents, if the rule's texts show any.
     pub documents: Vec<Option<Documents>>,
-    /// The index without the rule's filter had no document in the window. Looked at only where the rule cares.
+    /// The index had no documents in the window, even without the rule's filter. Checked only where the rule uses it.
     pub no_data: bool,
 }
 
-/// The documents behind a signal, as far as bounds let through what its texts show.
+/// The documents behind a signal that its texts show, within limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Documents {
     /// A JSON array of objects.
     pub shown: String,
-    /// What was left out, as a person reads it.
+    /// What was left out, as human-readable text.
     pub note: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! What rules found, per labels, from first signal to end. Levels hold and lapse on the data's clock: time that was
-//! not judged does not pass.
+//! What rules found, per set of labels, from first signal to end. Levels hold and lapse on the data's clock: time that
+//! was not evaluated does not count.
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::{Duration, Label, Severity, Signal, SignalKind, Timestamp};
@@ -13,10 +13,10 @@ use crate::spec::RuleSpec;
 /// A rule's open levels.
 pub(crate) type Open = BTreeMap<Vec<Label>, Level>;
 
-/// Open levels whose newest value is not written yet, since it is nearly the one that is: that one.
+/// Open levels whose newest value is not written yet because it is close to the written one; maps to the written level.
 pub(crate) type Unwritten = BTreeMap<Vec<Label>, Option<f64>>;
 
-/// A level that grew or shrank by less than this share of its value is the same to people.
+/// People see no difference if a level grows or shrinks by less than this share of its value.
 const CHANGE_MIN: f64 = 0.1;
 
 /// What one window changed.
@@ -24,26 +24,26 @@ const CHANGE_MIN: f64 = 0.1;
 struct Changes {
     /// Open levels that are new or different.
     touched: BTreeSet<Vec<Label>>,
-    /// Those that say nearly the same.
+    /// Levels whose value is nearly unchanged.
     renewed: BTreeSet<Vec<Label>>,
-    /// Those whose severity rose, and the severity that they had.
+    /// Levels whose severity rose, with the severity they had before.
     worse: BTreeMap<Vec<Label>, Severity>,
     ended: Vec<(Level, Ending)>,
     events: Vec<LinkedSignal>,
 }
 
-/// Where the rule's window time stands.
+/// The rule's position in window time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WindowClock {
     /// The end of the window that brought the signals.
     pub(crate) window_end: Timestamp,
-    /// What lies before it is not judged again.
+    /// Time before this is not evaluated again.
     pub(crate) settled: Timestamp,
-    /// How far everything is judged with it.
+    /// How far everything is evaluated after this window.
     pub(crate) judged: Timestamp,
 }
 
-/// Takes in the signals of a window, in order of time, and lets its time pass.
+/// Applies the signals of a window, in order of time, and advances to the window's end.
 pub(crate) fn fold(
     incarnation: &Incarnation,
     spec: &RuleSpec,
@@ -59,7 +59,7 @@ pub(crate) fn fold(
             SignalKind::Firing => {
                 firing(incarnation, spec, (&mut *open, &mut *unwritten), linked, clock, &mut changes);
             }
-            // One that arrives late says nothing of a level that fired again since.
+            // A late `clear` does not affect a level that has fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
                 let labels = linked.signal.labels;
                 begin(spec, open, &labels, linked.signal.at, &mut changes);
@@ -76,7 +76,7 @@ pub(crate) fn fold(
         }
     }
     unwritten.retain(|labels, _| match open.get(labels) {
-        // It will not grow any more: the last of it is kept as well.
+        // The level cannot change any more, so its last value is kept as well.
         Some(level) if level.last.at < clock.settled => {
             changes.touched.insert(labels.clone());
             false
@@ -88,7 +88,7 @@ pub(crate) fn fold(
 }
 
 impl Changes {
-    /// Ends first: an end and a new beginning of the same labels are told in that order.
+    /// Ends first: an end and a new start of the same labels are passed on in that order.
     fn in_order(self, open: &Open, window_end: Timestamp) -> Vec<Change> {
         let Self { touched, renewed, worse, ended, events } = self;
         let mut changes: Vec<Change> =
@@ -110,7 +110,7 @@ impl Changes {
     }
 }
 
-/// Time that nobody judged, or in which there was no data, does not count: levels hold that much longer.
+/// Time that was not evaluated, or had no data, does not count: levels hold that much longer.
 pub(crate) fn suspend(open: &mut Open, span: Duration) -> Vec<Change> {
     let longer = |level: &mut Level| {
         level.until = level.until + span;
@@ -119,7 +119,7 @@ pub(crate) fn suspend(open: &mut Open, span: Duration) -> Vec<Change> {
     open.values_mut().map(longer).collect()
 }
 
-/// `no_data: alert`: silence of the index is an episode of its own, which data ends.
+/// `no_data: alert`: an index without documents is an episode of its own, which ends when data arrives.
 pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> LinkedSignal {
     let kind = if no_data { SignalKind::Firing } else { SignalKind::Clear };
     let signal = Signal {
@@ -136,13 +136,13 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
     LinkedSignal { signal, link: None, documents: None, nth: 0, mark: 0, seen: false }
 }
 
-/// Ends every level of a rule that is no more.
+/// Ends every level of a rule that no longer exists.
 pub(crate) fn end_all(open: &mut Open) -> Vec<Change> {
     let all = std::mem::take(open).into_values();
     all.map(|level| Change::Ended { level, why: Ending::RuleEnded }).collect()
 }
 
-/// Ends what a `clear` of priming ends, unless somebody was told of a later signal.
+/// Ends the level that a `clear` found while priming would end, unless a later signal was already seen.
 pub(crate) fn clear(open: &mut Open, labels: &[Label], at: Timestamp) -> Option<Change> {
     let level = if ends(open, labels, at) { open.remove(labels) } else { None };
     Some(Change::Ended { level: level?, why: Ending::Cleared })
@@ -158,8 +158,8 @@ fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
     open.get(labels).is_some_and(|level| level.last.at <= at)
 }
 
-/// Whether a level's time is over at `at`. Not at its last instant yet: a signal of that instant, which the next
-/// window may bring, still extends it, so that it does not matter where windows are cut.
+/// Whether a level has lapsed at `at`. It has not at its very last instant: the next window may bring a signal of that
+/// instant, which still extends it. So it does not matter where windows are cut.
 fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
     level.until + spec.alert.resolve_after < at
 }
@@ -174,11 +174,11 @@ fn firing(
 ) {
     let signal = &linked.signal;
     let (labels, at) = (signal.labels.clone(), signal.at);
-    // Long enough for the next step of the grid to fire anywhere within it.
+    // Long enough for the next grid step to fire at any point within it.
     let point = Grid::ending(None, spec, clock.window_end).floor(at);
     let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
-    // In a long window a level may have lapsed before it fires again: that is a second level, as it would have
-    // been with short windows.
+    // In a long window, a level may lapse and then fire again. That is a second level, as it would be with short
+    // windows.
     if open.get(&labels).is_some_and(|level| lapsed(spec, level, at)) {
         begin(spec, open, &labels, at, changes);
         end(open, &labels, Ending::Lapsed, changes);
@@ -199,7 +199,7 @@ fn firing(
     changes.touched.insert(labels);
 }
 
-/// Late documents make a level another value than it had: it opens nothing and lasts no longer for it.
+/// Late documents give a known level a new value. This neither opens a level nor extends one.
 fn seen_again(
     spec: &RuleSpec,
     open: &mut Open,
@@ -208,13 +208,13 @@ fn seen_again(
     changes: &mut Changes,
 ) {
     let signal = &linked.signal;
-    // One that belongs to a level before this says nothing of this one.
+    // A signal that belongs to an earlier level does not affect this one.
     if let Some(level) = open.get_mut(&signal.labels).filter(|level| level.since <= signal.at) {
         renew(spec, level, unwritten, linked, changes);
     }
 }
 
-/// Takes in what a signal says of its open level.
+/// Updates an open level from its signal.
 fn renew(
     spec: &RuleSpec,
     level: &mut Level,
@@ -229,7 +229,7 @@ fn renew(
         changes.touched.insert(labels.clone());
         changes.worse.entry(labels.clone()).or_insert(before);
     }
-    // Late documents may bring an older signal: it extends, but it is not the newest.
+    // Late documents may bring an older signal: it extends the level but does not replace the newest signal.
     if linked.signal.at < level.last.at {
         return;
     }
@@ -275,13 +275,13 @@ fn last_signal(linked: LinkedSignal) -> LastSignal {
     }
 }
 
-/// When a level that holds since `since` may begin to be told: after `for:`, in the hours of `active:`.
+/// When a level that holds since `since` may be announced: after `for:`, within the `active:` hours.
 pub(crate) fn begins(spec: &RuleSpec, since: Timestamp) -> Option<Timestamp> {
     let held = since + spec.alert.hold;
     spec.active.as_ref().map_or(Some(held), |active| active.next_from(held))
 }
 
-/// A level that has held for `for:`, and whose hours have come, may be told from now on.
+/// A level that has held for `for:`, and whose hours have come, may be announced from now on.
 fn begin(spec: &RuleSpec, open: &mut Open, labels: &[Label], judged: Timestamp, changes: &mut Changes) {
     if let Some(level) = open.get_mut(labels)
         && !level.has_begun

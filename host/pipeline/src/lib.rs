@@ -1,29 +1,32 @@
-//! The pipeline, left to right. Nothing in this crate waits, and nothing in it reads a clock.
-pub mod spec; // what a rule and a destination are, once a manifest has been understood
-pub mod message; // what is said to people
-pub mod record; // what is kept, and what one commit changes
+//! The pipeline, in the order of the flow. Nothing in this crate waits or reads a clock.
+pub mod spec; // rules and destinations, parsed from a manifest
+pub mod message; // what is sent to people
+pub mod record; // what is stored, and what one commit changes
 pub mod fault; // why a run failed
 pub mod input; // facts and commands in
-pub mod action; // orders out
+pub mod action; // actions out
 pub mod schedule; // when a rule is due
-pub mod active; // when something may begin to be announced
+pub mod active; // when notifications may begin
 mod grid; // where windows may end
-mod window; // which slice of time a run covers
+mod window; // which time range a run covers
 mod priming; // what a rule reads before its first window
-mod signals; // what a run found that was not committed before
+mod signals; // a run's signals that are not committed yet
 mod level; // what rules found, per labels, from first signal to end
+mod config; // what a coordinator needs to know about its host
+mod queue; // which rule runs next
 mod partition; // one share of the rules under one epoch
-mod notifier; // who hears of it, and what became of that
+mod notifier; // who is notified, and how delivery went
 pub mod text; // what people read
-pub mod discover; // where they look at the documents
-mod digest; // names and spreads derived from what they name
+pub mod discover; // links to the documents
+mod digest; // ids and jitter derived from what they identify
 mod backoff; // how long to wait before trying again
 mod reason; // why something was held or sent
-mod coordinator; // what a host decides for all that it owns
-pub mod health; // whether it does its work
+mod coordinator; // what a host decides for everything it owns
+pub mod health; // whether the host does its work
 #[cfg(test)]
-mod fixtures; // what its tests begin with
+mod fixtures; // test fixtures
 
-pub use coordinator::{Config, Coordinator};
+pub use config::Config;
+pub use coordinator::Coordinator;
 pub use partition::{PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

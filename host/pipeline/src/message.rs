@@ -1,12 +1,12 @@
-//! What is said to people: one set of data that the text, the intent and the store share. A decision makes it; its text
-//! is rendered when it is claimed.
+//! What is sent to people: one set of data shared by the text, the intent and the store. A decision creates it; its
+//! text is rendered when it is claimed.
 use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
 
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
 use crate::spec::RuleName;
 use crate::text::{Subject, Text};
 
-/// One message, whoever gets it.
+/// One message, the same for every destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     pub episode: EpisodeId,
@@ -14,30 +14,30 @@ pub struct Message {
     pub owner: Option<String>,
     pub environment: String,
     pub labels: Vec<Label>,
-    /// The labels as its text calls them: of events of several keys, the values that they have.
+    /// The labels as shown in the text: for events with several keys, the most frequent values.
     pub named: Vec<Label>,
     pub severity: Severity,
     pub cause: Cause,
     pub since: Timestamp,
     pub last: LastSignal,
-    /// How many signals or episodes it stands for, from 1.
+    /// How many signals or episodes it stands for; at least 1.
     pub count: u32,
-    /// A line each about those that it does not tell itself.
+    /// One line for each signal or episode that the message does not describe itself.
     pub more: Vec<String>,
     pub wording: Wording,
 }
 
-/// In whose words a message speaks.
+/// Which templates a message uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wording {
-    /// The rule's templates, as they are when it is claimed.
+    /// The rule's templates, as they are when the message is claimed.
     #[default]
     Rule,
-    /// The same, and that the rule has ended.
+    /// The rule's templates, followed by a note that the rule is no longer in force.
     RuleEnded,
-    /// The host's own, of a slice of time that could not be judged.
+    /// The host's own, for a slice of time that could not be evaluated.
     Gap,
-    /// The host's own, of many episodes that an edit made overdue.
+    /// The host's own, for many episodes that an edit made overdue.
     Edited,
 }
 
@@ -65,7 +65,7 @@ impl Message {
         }
     }
 
-    /// As its text sees it.
+    /// As its template sees it.
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject {
             rule: &self.rule.0,
@@ -88,7 +88,7 @@ impl Message {
 }
 
 impl IntentRecord {
-    /// As the alerter gets it. Before it is claimed it has no text, and its summary stands in.
+    /// As the alerter receives it. Before it is claimed it has no text, and its summary is used instead.
     pub fn intent(&self) -> Intent {
         let Message { last, .. } = &self.message;
         let text = self.text.clone();
@@ -119,7 +119,7 @@ impl IntentRecord {
 }
 
 impl Delivery {
-    /// Attempts begun.
+    /// The number of attempts started.
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Owed { attempt, .. }

@@ -1,16 +1,16 @@
-//! Who hears of what, under one epoch: it reads the partitions' transitions by position, decides, and owes messages.
-//! Nothing else decides who hears of what.
+//! Decides who is notified of what, under one epoch: it reads the partitions' transitions by position, decides, and
+//! queues messages. Nothing else makes these decisions.
 mod decider; // transitions, time and commands become messages
 pub(crate) mod escalation; // who is notified of an episode, and when
 pub(crate) mod hold; // what holds it back
-mod episodes; // levels as people see them: their beginning, their steps, their end
+mod episodes; // levels as people see them: start, steps, end
 mod events; // what is announced once
-mod gaps; // a slice of time that could not be evaluated
-mod follow; // open episodes follow the rules in force
-pub(crate) mod templates; // in whose words
-pub(crate) mod outbox; // what is owed to whom, and what became of it
-mod outcomes; // what that means for its episode
-mod commands; // what people ask for
+mod gaps; // slices of time that could not be evaluated
+mod follow; // open episodes follow changes of the rules
+pub(crate) mod templates; // the templates of messages
+pub(crate) mod outbox; // queued messages and the outcome of their deliveries
+mod outcomes; // how outcomes affect the episode
+mod commands; // people's commands
 mod draft; // what changed since the last commit
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use watchbell_contract::{Receipt, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
-use crate::coordinator::Config;
+use crate::config::Config;
 use crate::reason::Reason;
 use crate::record::{
     Command, CommandId, Epoch, Incarnation, IntentId, NotifierCommit, NotifierSnapshot, PartitionId,
@@ -31,43 +31,45 @@ use draft::Draft;
 
 pub(crate) struct Notifier {
     incarnation: Incarnation,
-    /// Under which its next commit is written.
+    /// The tenure under which its next commit is written.
     tenure: Tenure,
-    /// Of the bundle in force, or of the one that it waits for. What was evaluated under a later one waits for that.
+    /// The generation of the bundle in force, or of the one it waits for. Transitions evaluated under a later bundle
+    /// wait for that one.
     generation: u64,
-    /// A bundle is in force.
+    /// Whether a bundle is in force.
     is_configured: bool,
-    /// Commands that came before one was.
+    /// Commands received before the first bundle.
     waiting: Vec<(CommandId, String, Command)>,
     positions: BTreeMap<PartitionId, u64>,
     decider: Decider,
     draft: Draft,
 }
 
-/// What a decision may look at, and where its outcome goes.
+/// What a decision may read, and where its outcome goes.
 pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a Config,
     pub(crate) actions: &'a mut VecDeque<Action>,
 }
 
-/// What is to be written, and what happens once it is.
+/// What to write, and what happens once it is written.
 pub(crate) struct Taken {
     pub(crate) commit: NotifierCommit,
-    /// Messages that go out.
+    /// Messages to send.
     pub(crate) claims: Vec<IntentId>,
     pub(crate) notes: Vec<Note>,
 }
 
 impl Notifier {
-    /// Begins from what the store holds. Nothing is decided before the first bundle.
+    /// Starts from what the store holds. Nothing is decided before the first bundle.
     pub(crate) fn new(
         incarnation: Incarnation,
         snapshot: NotifierSnapshot,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
-        let NotifierSnapshot { tenure, generation, positions, episodes, intents, commands } = snapshot;
-        let (decider, notes) = Decider::new(episodes, intents, commands, now);
+        let NotifierSnapshot { tenure, generation, positions, episodes, .. } = snapshot;
+        let messages = (snapshot.intents, snapshot.dead_letters);
+        let (decider, notes) = Decider::new(episodes, messages, snapshot.commands, now);
         let positions = positions.into_iter().map(|at| (at.partition, at.number)).collect();
         let notifier = Self {
             incarnation,
@@ -99,8 +101,8 @@ impl Notifier {
         });
     }
 
-    /// Takes in those of `transitions` that come next, each once. `is_written`: the store has them already; if not, they
-    /// are of this host, and what is decided of them is written with them or not at all.
+    /// Processes those of `transitions` that come next, each once. `is_written` says whether the store already has
+    /// them. If not, they are this host's, and the decisions on them are written together with them or not at all.
     pub(crate) fn take_in(
         &mut self,
         transitions: &[TransitionRecord],
@@ -134,8 +136,8 @@ impl Notifier {
         self.decide(context, |decider, context| decider.command(id, by, command, context));
     }
 
-    /// Takes in how an attempt to deliver ended. One of an earlier epoch says nothing of the attempt that is under way
-    /// now, and was flagged as lost when this one began.
+    /// Processes the outcome of a delivery attempt. An outcome from an earlier epoch does not concern the current
+    /// attempt: it was flagged as lost when this epoch began.
     pub(crate) fn delivered(
         &mut self,
         id: &IntentId,
@@ -153,7 +155,7 @@ impl Notifier {
         self.decide(context, Decider::ring_timers);
     }
 
-    /// Takes out what is to be written. Unless the host drains, what is due is claimed with it.
+    /// Takes what is to be written. Unless the host is draining, due messages are claimed with it.
     pub(crate) fn take_commit(&mut self, draining: bool, context: Context<'_>) -> Option<Taken> {
         let epoch = self.tenure.epoch;
         let claims = match draining {
@@ -168,7 +170,7 @@ impl Notifier {
         Some(Taken { commit, claims, notes })
     }
 
-    /// The claims of `ids` are written: they go out, unless nothing new is to be started.
+    /// The claims of `ids` are written: send the messages, unless the host starts nothing new.
     pub(crate) fn claimed(&mut self, ids: &[IntentId], draining: bool, context: Context<'_>) {
         self.decide(context, |decider, context| {
             for id in ids {
@@ -177,12 +179,12 @@ impl Notifier {
         });
     }
 
-    /// Of the bundle in force here. No earlier one is put in its place.
+    /// The generation of the bundle in force here. It is never replaced by an earlier one.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Up to where a partition's transitions are decided.
+    /// Up to where a partition's transitions have been processed.
     pub(crate) fn position(&self, partition: PartitionId) -> Position {
         Position { partition, number: self.positions.get(&partition).copied().unwrap_or(0) }
     }
@@ -191,17 +193,17 @@ impl Notifier {
         self.tenure
     }
 
-    /// When an episode has something to say again.
+    /// When an episode next has something to send.
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
         self.decider.next_timer()
     }
 
-    /// When the next message may be claimed for which its destination has room now.
+    /// When the next message can be claimed whose destination has capacity now.
     pub(crate) fn next_claim(&self) -> Option<Timestamp> {
         self.decider.next_claim()
     }
 
-    /// Messages that are owed or being delivered.
+    /// Messages that are queued or being delivered.
     pub(crate) fn depth(&self) -> usize {
         self.decider.depth()
     }
@@ -215,7 +217,7 @@ impl Notifier {
         !self.draft.is_empty()
     }
 
-    /// Why the rule's episodes and messages are where they are, then its last decisions, oldest first.
+    /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
     pub(crate) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
         self.decider.explain(rule)
     }

@@ -1,14 +1,14 @@
-//! A share of the rules under one epoch: their windows, states and levels. What it finds leaves it as numbered
-//! transitions; who hears of them is not its to decide.
-mod rule; // one rule, its kept record and what it is doing
-mod rules; // all of them, and which have changed
-mod bundle; // the rules in force change
+//! A share of the rules under one epoch: their windows, states and levels. Its results leave as numbered transitions;
+//! who is notified is decided elsewhere.
+mod rule; // one rule: its stored record and current activity
+mod rules; // all rules, and which have changed
+mod bundle; // changes of the rules in force
 mod plan; // which window comes next
 mod run; // a window is evaluated
-mod failed; // or was not
+mod failed; // a window failed
 mod later; // events wait for their hours
 mod draft; // what changed since the last commit
-mod status; // what it says of its rules
+mod status; // the status of its rules
 
 pub(crate) use status::Waiting;
 pub use status::{PrimingProgress, RuleStatus, Running};
@@ -18,10 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_contract::{Timestamp, Window};
 
 use crate::action::{Note, Purpose, Run, RunId};
-use crate::coordinator::{Config, Queue};
+use crate::config::Config;
 use crate::fault::RunFault;
 use crate::input::Evaluation;
 use crate::level::Open;
+use crate::queue::Queue;
 use crate::record::{Incarnation, PartitionCommit, PartitionSnapshot, RuleRecord, Tenure, TransitionRecord};
 use crate::spec::RuleName;
 use draft::Draft;
@@ -31,18 +32,18 @@ use rules::Rules;
 
 pub(crate) struct Partition {
     incarnation: Incarnation,
-    /// Under which its next commit is written.
+    /// The tenure under which its next commit is written.
     tenure: Tenure,
     rules: Rules,
-    /// What the store holds of rules, until the first bundle says which of them are still there.
+    /// Rules from the store, until the first bundle says which of them still exist.
     found: BTreeMap<RuleName, (Option<RuleRecord>, Open)>,
-    /// Rules that were disabled or whose files are gone, should they come back.
+    /// Rules that were disabled or whose files were removed, in case they come back.
     off: BTreeMap<RuleName, RuleRecord>,
     underway: BTreeMap<RunId, Underway>,
     draft: Draft,
-    /// Rules whose record is in the commit under way.
+    /// Rules whose record is in the commit in progress.
     in_flight: BTreeSet<RuleName>,
-    /// The number of the last transition that is known to be written.
+    /// The number of the last transition known to be written.
     committed: u64,
 }
 
@@ -50,17 +51,17 @@ pub(crate) struct Partition {
 #[derive(Clone, Debug)]
 struct Underway {
     rule: RuleName,
-    /// When it stopped asking its cluster.
+    /// When it finished querying its cluster.
     judged_at: Option<Timestamp>,
     purpose: Purpose,
     window: Window,
     since: Timestamp,
     attempt: u32,
-    /// Its rule has ended or means something else now: the result is dropped.
+    /// Its rule has ended or changed its meaning: the result is dropped.
     abandoned: bool,
 }
 
-/// What a partition shares with its host while it takes something in.
+/// What a partition shares with its host while it processes an input.
 pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a Config,
@@ -71,7 +72,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Partition {
-    /// Begins from what the store holds. Nothing runs before the first bundle.
+    /// Starts from what the store holds. Nothing runs before the first bundle.
     pub(crate) fn new(incarnation: Incarnation, snapshot: PartitionSnapshot) -> Self {
         let mut found: BTreeMap<RuleName, (Option<RuleRecord>, Open)> = BTreeMap::new();
         let mut off = BTreeMap::new();
@@ -98,7 +99,7 @@ impl Partition {
         }
     }
 
-    /// Begins the run `id` of a rule whose turn it is; `None` if it has nothing to run now.
+    /// Starts run `id` of the rule whose turn it is; `None` if the rule has nothing to run now.
     pub(crate) fn start(&mut self, name: &RuleName, id: RunId, context: &mut Context<'_>) -> Option<Run> {
         let (rule, mut scope) = self.at(name, context)?;
         match rule.plan(scope.now, scope.config.jitter_max) {
@@ -126,7 +127,7 @@ impl Partition {
         None
     }
 
-    /// The verdict stands: what the run still fetches for people does not count as its time.
+    /// The evaluation is done: what the run still fetches for messages does not count towards its time.
     pub(crate) fn judged(&mut self, id: RunId, now: Timestamp) {
         if let Some(underway) = self.underway.get_mut(&id) {
             underway.judged_at.get_or_insert(now);
@@ -142,7 +143,7 @@ impl Partition {
         self.judged(id, context.now);
         let Some(underway) = self.underway.remove(&id) else { return };
         let name = underway.rule.clone();
-        // An abandoned one ends while its rule's record may still be on its way to the store.
+        // An abandoned run may end while its rule's record is still being written to the store.
         let is_written = !underway.abandoned || !self.is_writing(&name);
         let Some((rule, mut scope)) = self.at(&name, context) else { return };
         if rule.activity != Activity::Running(id) {
@@ -162,7 +163,7 @@ impl Partition {
         self.tenure
     }
 
-    /// Of the bundle in force here. No earlier one is put in its place.
+    /// The generation of the bundle in force here. It is never replaced by an earlier one.
     pub(crate) fn generation(&self) -> u64 {
         self.draft.generation
     }
@@ -172,7 +173,7 @@ impl Partition {
         self.draft.hand_out()
     }
 
-    /// The number of the last transition that is known to be written.
+    /// The number of the last transition known to be written.
     pub(crate) fn committed(&self) -> u64 {
         self.committed
     }
@@ -181,7 +182,7 @@ impl Partition {
         !self.draft.is_empty()
     }
 
-    /// Takes out what is to be written, and what is logged once that is done.
+    /// Takes what is to be written, and what is logged once it is written.
     pub(crate) fn take_commit(&mut self) -> Option<(PartitionCommit, Vec<Note>)> {
         if self.draft.is_empty() {
             return None;
@@ -192,12 +193,12 @@ impl Partition {
         Some(taken)
     }
 
-    /// `commit`, which was taken out here, is written.
+    /// `commit`, which was taken from here, is written.
     pub(crate) fn written(&mut self, commit: PartitionCommit, context: &mut Context<'_>) {
         self.in_flight.clear();
         self.committed = commit.transitions.last().map_or(self.committed, |last| last.number);
         for record in commit.rules {
-            // A later result of the same rule may wait in the draft: then that one is not known to be written yet.
+            // The draft may hold a later result of the same rule: then that result is not written yet.
             let is_newest = !self.draft.rules.contains_key(&record.rule);
             let Some(rule) = self.rules.get_mut(&record.rule) else { continue };
             rule.committed = record.cursor;
@@ -208,7 +209,7 @@ impl Partition {
         }
     }
 
-    /// Lets a rule wait for its next run.
+    /// Queues a rule for its next run.
     fn enqueue(&mut self, name: &RuleName, context: &mut Context<'_>) {
         let place = self.rules.get(name).and_then(|rule| rule.place(context.config.jitter_max));
         match place.filter(|_| !context.draining) {
@@ -217,12 +218,12 @@ impl Partition {
         }
     }
 
-    /// Whether the rule's record is not known to be written as it is.
+    /// Whether the rule's current record may not be written yet.
     fn is_writing(&self, name: &RuleName) -> bool {
         self.draft.rules.contains_key(name) || self.in_flight.contains(name)
     }
 
-    /// One rule, and what it may look at and write to while it changes.
+    /// One rule, with what it may read and write while it changes.
     fn at<'a>(
         &'a mut self,
         name: &RuleName,

@@ -1,4 +1,4 @@
-//! Why something waits, goes out or does not. Each decision returns its reason; it is logged, counted, and shown by
+//! Why something waits, is sent, or is held. Each decision returns its reason, which is logged, counted, and shown by
 //! `explain`.
 use std::fmt;
 
@@ -6,7 +6,7 @@ use watchbell_contract::{Severity, Timestamp};
 
 use crate::spec::DestinationName;
 
-/// A reason of any kind, as `explain` lists them. `Display` is a sentence without its first capital and its full stop.
+/// Any reason, as listed by `explain`. `Display` is a sentence without a capital first letter and full stop.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     Run(RunReason),
@@ -21,7 +21,7 @@ pub enum Reason {
 pub enum RunReason {
     Disabled,
     Draining,
-    /// `schedule` cannot be read; the manifest's check says so first.
+    /// `schedule` cannot be parsed; checking the manifest reports it first.
     NeverDue,
     NotDue {
         until: Timestamp,
@@ -31,7 +31,7 @@ pub enum RunReason {
     },
     /// The run has ended; its result is being written.
     Committing,
-    /// Due, and waiting for its turn at the cluster.
+    /// Due, and waiting for a slot on the cluster.
     ClusterBusy {
         cluster: String,
     },
@@ -46,7 +46,7 @@ pub enum RunReason {
     },
 }
 
-/// Why somebody is told of an episode or an event.
+/// Why a message about an episode or event is sent.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SendReason {
@@ -56,7 +56,7 @@ pub enum SendReason {
     StepDue {
         step: u32,
     },
-    /// An edit of the rule put it in the past of an open episode.
+    /// An edit of the rule inserted it into the past of an open episode.
     StepAdded {
         step: u32,
     },
@@ -65,7 +65,7 @@ pub enum SendReason {
     Event,
 }
 
-/// Why nobody is told now.
+/// Why nothing is sent now.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum HoldReason {
@@ -90,18 +90,18 @@ pub enum HoldReason {
     RepeatLater {
         until: Timestamp,
     },
-    /// It is too old for a step that an edit put in its past.
+    /// The episode is too old for a step that an edit inserted into its past.
     TooOld {
         step: u32,
     },
-    NobodyToTell,
-    NobodyWasTold,
+    NobodyToNotify,
+    NobodyNotified,
     AlreadySent,
-    /// It was found before its rule was switched off, and nobody knows any more whom it concerns.
+    /// It was found before its rule was disabled or removed, and its destinations are no longer known.
     RuleGone,
 }
 
-/// Where a message is.
+/// The state of a message.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DeliveryReason {
@@ -112,8 +112,37 @@ pub enum DeliveryReason {
     UnknownDestination { destination: DestinationName },
 }
 
+impl Reason {
+    /// The name in metrics and JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run(reason) => reason.name(),
+            Self::Send(reason) => reason.name(),
+            Self::Hold(reason) => reason.name(),
+            Self::Delivery(reason) => reason.name(),
+        }
+    }
+}
+
+impl RunReason {
+    /// The name in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Draining => "draining",
+            Self::NeverDue => "never_due",
+            Self::NotDue { .. } => "not_due",
+            Self::UnderWay { .. } => "under_way",
+            Self::Committing => "committing",
+            Self::ClusterBusy { .. } => "cluster_busy",
+            Self::Backoff { .. } => "backoff",
+            Self::Priming { .. } => "priming",
+        }
+    }
+}
+
 impl SendReason {
-    /// As metrics name it.
+    /// The name in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::FirstSignal => "first_signal",
@@ -129,7 +158,7 @@ impl SendReason {
 }
 
 impl HoldReason {
-    /// As metrics name it.
+    /// The name in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",
@@ -140,10 +169,23 @@ impl HoldReason {
             Self::StepLater { .. } => "step_later",
             Self::RepeatLater { .. } => "repeat_later",
             Self::TooOld { .. } => "too_old",
-            Self::NobodyToTell => "nobody_to_tell",
-            Self::NobodyWasTold => "nobody_was_told",
+            Self::NobodyToNotify => "nobody_to_notify",
+            Self::NobodyNotified => "nobody_notified",
             Self::AlreadySent => "already_sent",
             Self::RuleGone => "rule_gone",
+        }
+    }
+}
+
+impl DeliveryReason {
+    /// The name in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Owed { .. } => "owed",
+            Self::RetryLater { .. } => "retry_later",
+            Self::UnderWay { .. } => "under_way",
+            Self::EarlierMessageFirst { .. } => "earlier_message_first",
+            Self::UnknownDestination { .. } => "unknown_destination",
         }
     }
 }
@@ -164,16 +206,16 @@ impl fmt::Display for RunReason {
         match self {
             Self::Disabled => write!(f, "the rule is disabled"),
             Self::Draining => write!(f, "the host is stopping"),
-            Self::NeverDue => write!(f, "its schedule is never due"),
+            Self::NeverDue => write!(f, "its schedule never fires"),
             Self::NotDue { until } => write!(f, "not due before {}", until),
-            Self::UnderWay { since } => write!(f, "a run is under way since {}", since),
+            Self::UnderWay { since } => write!(f, "a run has been in progress since {}", since),
             Self::Committing => write!(f, "its last run is being committed"),
-            Self::ClusterBusy { cluster } => write!(f, "due, waiting for a free slot of cluster `{cluster}`"),
+            Self::ClusterBusy { cluster } => write!(f, "due, waiting for a free slot on cluster `{cluster}`"),
             Self::Backoff { until, streak, message } => {
-                write!(f, "failed {streak} times, again at {}: {message}", until)
+                write!(f, "failures in a row: {streak}, next attempt at {}: {message}", until)
             }
             Self::Priming { reached, until } => {
-                write!(f, "priming: read up to {} of {}", reached, until)
+                write!(f, "priming: history read up to {}, live windows begin at {}", reached, until)
             }
         }
     }
@@ -185,13 +227,13 @@ impl fmt::Display for SendReason {
             Self::FirstSignal => write!(f, "first signal"),
             Self::Worse(severity) => write!(f, "severity rose to {}", severity.as_str()),
             Self::RepeatDue => write!(f, "`repeat` is due"),
-            Self::StepDue { step } => write!(f, "step {} of the escalation is due", step + 1),
+            Self::StepDue { step } => write!(f, "escalation step {} is due", step + 1),
             Self::StepAdded { step } => {
-                write!(f, "step {} of the escalation was added after its time", step + 1)
+                write!(f, "escalation step {} was added after it was due", step + 1)
             }
-            Self::Ended => write!(f, "the episode ended"),
-            Self::CameAndWent => write!(f, "the episode ended before anybody was told"),
-            Self::Event => write!(f, "an event is told once"),
+            Self::Ended => write!(f, "the episode was resolved"),
+            Self::CameAndWent => write!(f, "the episode was resolved before anyone was notified"),
+            Self::Event => write!(f, "an event is sent once"),
         }
     }
 }
@@ -201,25 +243,25 @@ impl fmt::Display for HoldReason {
         match self {
             Self::Pending { until } => write!(f, "`for` holds it until window time {}", until),
             Self::Inactive { until: Some(until) } => {
-                write!(f, "outside the hours of `active`, which begin again at {}", until)
+                write!(f, "outside the `active` hours, which begin again at {}", until)
             }
-            Self::Inactive { until: None } => write!(f, "outside the hours of `active`"),
-            Self::ResolvedByHand => write!(f, "it was resolved by hand, and its level has not ended yet"),
+            Self::Inactive { until: None } => write!(f, "outside the `active` hours"),
+            Self::ResolvedByHand => write!(f, "resolved by hand, and its level has not ended yet"),
             Self::BelowSeverity { step, severity } => {
-                write!(f, "step {} asks for severity {}", step + 1, severity.as_str())
+                write!(f, "escalation step {} requires severity {}", step + 1, severity.as_str())
             }
-            Self::Acknowledged => write!(f, "it is acknowledged"),
+            Self::Acknowledged => write!(f, "acknowledged"),
             Self::StepLater { step, until } => {
-                write!(f, "step {} of the escalation is due at {}", step + 1, until)
+                write!(f, "escalation step {} is due at {}", step + 1, until)
             }
             Self::RepeatLater { until } => write!(f, "`repeat` is due at {}", until),
             Self::TooOld { step } => {
-                write!(f, "step {} of the escalation was added when the episode was a day old", step + 1)
+                write!(f, "escalation step {} was added when the episode was already a day old", step + 1)
             }
-            Self::NobodyToTell => write!(f, "the rule tells nobody"),
-            Self::NobodyWasTold => write!(f, "nobody heard of its beginning"),
-            Self::AlreadySent => write!(f, "already told"),
-            Self::RuleGone => write!(f, "the rule is gone, and nobody knows whom it notified"),
+            Self::NobodyToNotify => write!(f, "the rule has no destinations"),
+            Self::NobodyNotified => write!(f, "nobody was notified when it began"),
+            Self::AlreadySent => write!(f, "already sent"),
+            Self::RuleGone => write!(f, "the rule is gone, and its destinations are no longer known"),
         }
     }
 }
@@ -227,15 +269,15 @@ impl fmt::Display for HoldReason {
 impl fmt::Display for DeliveryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Owed { destination } => write!(f, "owed to `{destination}`"),
+            Self::Owed { destination } => write!(f, "queued for `{destination}`"),
             Self::RetryLater { destination, until, attempt, last } => {
-                write!(f, "`{destination}` refused attempt {attempt}, again at {}: {last}", until)
+                write!(f, "attempt {attempt} at `{destination}` failed, next attempt at {}: {last}", until)
             }
             Self::UnderWay { destination, attempt } => {
-                write!(f, "attempt {attempt} at `{destination}` is under way")
+                write!(f, "attempt {attempt} at `{destination}` is in progress")
             }
             Self::EarlierMessageFirst { destination } => {
-                write!(f, "an earlier message of the episode is still owed to `{destination}`")
+                write!(f, "waiting until `{destination}` has received an earlier message of the episode")
             }
             Self::UnknownDestination { destination } => {
                 write!(f, "destination `{destination}` is not configured")

@@ -1,17 +1,17 @@
-//! What is kept, and what one commit changes. The store converts these by hand; nothing here knows SQL or JSON.
+//! What is stored, and what one commit changes. The store converts these types by hand; nothing here knows SQL or JSON.
 mod ownership; // who may write what
-mod rule; // of a rule
-mod level; // of what holds on the data's clock
-mod transition; // of what evaluation hands to the notifier
-mod episode; // of a level as people see it
-mod intent; // of a message owed to one destination
-mod command; // of what people ask for
+mod rule; // rules
+mod level; // what holds on the data's clock
+mod transition; // what partitions pass to the notifier
+mod episode; // levels as people see them
+mod intent; // messages for one destination
+mod command; // people's commands
 mod commit; // one write, and what a new owner finds
 
 pub use command::{COMMAND_IDS_MAX, Command, CommandId, CommandLog, CommandRecord};
 pub use commit::{
-    BundleRef, Commit, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot, PartitionCommit,
-    PartitionSnapshot, StoreMeta,
+    BundleRef, Commit, DEAD_LETTERS_MAX, Holdings, Loss, Lost, NotifierCommit, NotifierSnapshot,
+    PartitionCommit, PartitionSnapshot, StoreMeta,
 };
 pub use episode::{Ending, EpisodeId, EpisodeRecord, LastSignal, Notified, Phase};
 pub use intent::{Delivery, IntentId, IntentRecord};

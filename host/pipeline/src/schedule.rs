@@ -1,4 +1,4 @@
-//! When a rule is due: an interval aligned to the epoch, or cron in a timezone with its clock changes.
+//! When a rule is due: at an interval aligned to the epoch, or by cron in a time zone, clock changes included.
 use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset};
@@ -9,15 +9,15 @@ use watchbell_contract::{Duration, Timestamp};
 
 use crate::spec::Schedule;
 
-/// A cron expression in a timezone.
+/// A cron expression in a time zone.
 ///
 /// - Five fields (minute, hour, day of month, month, weekday) or six (seconds first); weekdays 0 and 7 are Sunday.
-/// - Where both days are restricted, either one suffices, as in Vixie cron.
-/// - A time that the spring gap swallows fires at the gap's end; one that autumn repeats fires once. An
-///   expression whose hour is `*` follows elapsed time instead: it never pauses and never fires extra.
+/// - If both day fields are restricted, either one may match, as in Vixie cron.
+/// - A time skipped by the spring change fires at the end of the gap; a time repeated in autumn fires once. An
+///   expression whose hour is `*` follows elapsed time instead: it never pauses and never fires twice.
 #[derive(Clone, Debug)]
 pub struct Cron {
-    /// The expression, or its two readings where both days are restricted.
+    /// The expression, or its two readings if both day fields are restricted.
     schedules: Vec<cron::Schedule>,
     zone: TimeZone,
     every_hour: bool,
@@ -34,20 +34,20 @@ pub enum CronFault {
         "cron expression `{expression}`: `{part}` is not a weekday; write 0-7 or SUN-SAT, lists and ranges of them"
     )]
     Weekday { expression: String, part: String },
-    #[error("cron expression `{expression}` is not understood: {message}")]
+    #[error("cannot parse cron expression `{expression}`: {message}")]
     Syntax { expression: String, message: String },
-    #[error("timezone `{timezone}` is not known; write an IANA name like `Europe/Berlin` or `UTC`")]
+    #[error("unknown timezone `{timezone}`; write an IANA name like `Europe/Berlin` or `UTC`")]
     Timezone { timezone: String },
     #[error("cron expression `{expression}` never fires")]
     Never { expression: String },
 }
 
-/// How many clock changes a search passes before it gives up: more than a hundred years of them.
+/// How many clock changes a search passes before it gives up: more than a hundred years' worth.
 const TRANSITIONS_MAX: usize = 256;
 
 impl Cron {
     /// # Errors
-    /// What is wrong with the expression or the timezone, for the manifest's author.
+    /// What is wrong with the expression or the time zone, for the manifest's author.
     pub fn parse(expression: &str, timezone: &str) -> Result<Self, CronFault> {
         let zone =
             TimeZone::get(timezone).map_err(|_| CronFault::Timezone { timezone: timezone.to_owned() })?;
@@ -76,19 +76,19 @@ impl Cron {
         };
         let every_hour = schedules[0].hours().is_all();
         let cron = Self { schedules, zone, every_hour };
-        // Only a date that no year has, such as 30 February, never comes.
+        // Only a date that exists in no year, such as 30 February, never comes.
         match cron.next_after(Timestamp(0)) {
             Some(_) => Ok(cron),
             None => Err(CronFault::Never { expression: expression.to_owned() }),
         }
     }
 
-    /// The first instant after `after` at which it fires; `None` if there is none before the crate's last year.
+    /// The first instant after `after` when it fires; `None` if there is none before the crate's last year.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let mut from = after;
         for _ in 0..TRANSITIONS_MAX {
             let segment = Segment::at(&self.zone, from)?;
-            // What autumn repeats has fired before the clock went back.
+            // Times repeated in autumn have fired before the clock went back.
             if let (false, Some((began, repeated))) = (self.every_hour, segment.repeats)
                 && from.0 < began.0 + repeated - 1
             {
@@ -110,10 +110,10 @@ impl Cron {
         None
     }
 
-    /// The instant a day before `end`, by the calendar: 23 or 25 hours where the clock changes.
+    /// The instant one calendar day before `end`: 23 or 25 hours earlier if the clock changes.
     pub(crate) fn day_before(&self, end: Timestamp) -> Timestamp {
         let day = || {
-            // An instant at which spring's gap ends stands for the time at which the gap began.
+            // An instant at the end of a spring gap stands for the time when the gap began.
             let before = jiff::Timestamp::from_millisecond(end.0.checked_sub(1)?).ok()?;
             let local =
                 self.zone.to_datetime(before).checked_add(jiff::SignedDuration::from_millis(1)).ok()?;
@@ -133,12 +133,12 @@ impl Cron {
     }
 }
 
-/// A stretch of time without a clock change.
+/// A time range without a clock change.
 struct Segment {
     offset: i32,
-    /// When it began with the clock going back, and by how many milliseconds.
+    /// When it began because the clock went back, and by how many milliseconds.
     repeats: Option<(Timestamp, i64)>,
-    /// When it ends, and how many milliseconds of local time are skipped there (0 if none are).
+    /// When it ends, and how many milliseconds of local time are skipped there (0 if none).
     ends: Option<(Timestamp, i64)>,
 }
 
@@ -147,7 +147,7 @@ impl Segment {
         let at = jiff::Timestamp::from_millisecond(at.0).ok()?;
         let offset = zone.to_offset(at).seconds();
         let next_instant = at.checked_add(jiff::SignedDuration::from_millis(1)).ok()?;
-        // `preceding` is exclusive: a change at this very instant began the segment.
+        // `preceding` is exclusive: a change at this exact instant began the segment.
         let repeats = zone.preceding(next_instant).next().and_then(|change| {
             let before = change.timestamp().checked_sub(jiff::SignedDuration::from_millis(1)).ok()?;
             let back = i64::from(zone.to_offset(before).seconds() - offset) * 1_000;
@@ -160,7 +160,7 @@ impl Segment {
         Some(Self { offset, repeats, ends })
     }
 
-    /// Whether it fires at the very instant the next segment begins: the search goes on after that instant.
+    /// Whether it fires at the exact instant when the next segment begins: the search continues after that instant.
     fn offset_at_end_fires(&self, cron: &Cron, ends: Timestamp, from: Timestamp) -> bool {
         let Some(next) = Self::at(&cron.zone, ends) else { return false };
         let repeated = next.repeats.is_some() && !cron.every_hour;
@@ -168,7 +168,7 @@ impl Segment {
     }
 }
 
-/// Weekdays as a list of names: the crate counts from Sunday = 1, everybody else from Sunday = 0.
+/// Weekdays as a list of names: the crate counts from Sunday = 1, everyone else from Sunday = 0.
 fn weekdays(field: &str) -> Option<String> {
     const NAMES: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     if field == "*" || field == "?" {
@@ -193,7 +193,7 @@ fn weekdays(field: &str) -> Option<String> {
             None if step > 1 => (day(days)?, 6),
             None => (day(days)?, day(days)?),
         };
-        // FRI-MON goes over the week's end.
+        // FRI-MON wraps around the end of the week.
         let last = if last < first { last + 7 } else { last };
         (first..=last).step_by(step).for_each(|day| chosen[day % 7] = true);
     }
@@ -206,13 +206,13 @@ fn weekdays(field: &str) -> Option<String> {
 }
 
 impl Schedule {
-    /// The first due instant after `after`; `None` if the schedule has none or is not well formed.
+    /// The first due instant after `after`; `None` if the schedule has none or is malformed.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         Timetable::of(self).ok()?.next_after(after)
     }
 }
 
-/// A schedule that has been read.
+/// A parsed schedule.
 #[derive(Clone, Debug)]
 pub(crate) enum Timetable {
     Every(Duration),
@@ -295,14 +295,14 @@ mod tests {
 
     #[test]
     fn a_time_in_the_spring_gap_fires_at_its_end() {
-        // Berlin's clock goes from 02:00 to 03:00 at 01:00 UTC.
+        // Berlin's clock goes forward from 02:00 to 03:00 at 01:00 UTC.
         let found = fires("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2);
         assert_eq!(found, ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
     }
 
     #[test]
     fn a_time_that_autumn_repeats_fires_once() {
-        // Berlin's clock goes from 03:00 back to 02:00 at 01:00 UTC.
+        // Berlin's clock goes back from 03:00 to 02:00 at 01:00 UTC.
         let found = fires("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2);
         assert_eq!(found, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
     }
@@ -343,6 +343,6 @@ mod tests {
         let never = Cron::parse("0 0 30 2 *", "UTC").unwrap_err();
         assert!(matches!(never, CronFault::Never { .. }), "{never}");
         let zone = Cron::parse("* * * * *", "Europe/Berlim").unwrap_err();
-        assert!(zone.to_string().contains("`Europe/Berlim` is not known"), "{zone}");
+        assert!(zone.to_string().contains("unknown timezone `Europe/Berlim`"), "{zone}");
     }
 }

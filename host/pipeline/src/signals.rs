@@ -1,4 +1,4 @@
-//! What a run found, less what was committed before.
+//! What a run found, without what was already committed.
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -9,28 +9,28 @@ use crate::digest;
 use crate::input::Documents;
 use crate::record::{LastSignal, Occurrence, SeenSignal};
 
-/// A signal, and what goes with it.
+/// A signal and what belongs to it.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkedSignal {
     pub(crate) signal: Signal,
     pub(crate) link: Option<String>,
-    /// Until they are part of the signal's details.
+    /// Kept here until they are added to the signal's details.
     pub(crate) documents: Option<Documents>,
-    /// How many that say the same came before it.
+    /// How many identical signals came before it.
     pub(crate) nth: u32,
-    /// What it says, in short.
+    /// A hash of its content.
     pub(crate) mark: u64,
-    /// A level that was committed before: it may say more now, but it is no other level.
+    /// A level that is already committed: its values may be new, but it is the same level.
     pub(crate) seen: bool,
 }
 
-/// The names under which a signal's documents, and what of them is missing, stand in its details.
+/// The names of a signal's documents, and of the note on missing ones, in its details.
 pub(crate) const DOCUMENTS: &str = "documents";
 pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
-/// In place of the first, where the rule itself calls something so.
+/// Used instead of the first, if the rule itself uses that name.
 pub(crate) const DOCUMENTS_ELSE: &str = "_documents";
 
-/// Puts signals beside their links and documents. `nth`, `mark` and `seen` are `fresh_signals`' to set.
+/// Combines signals with their links and documents. `fresh_signals` sets `nth`, `mark` and `seen`.
 pub(crate) fn link(
     signals: Vec<Signal>,
     links: Vec<Option<String>>,
@@ -51,7 +51,7 @@ pub(crate) fn link(
 }
 
 impl LinkedSignal {
-    /// As it is handed on, if it is an event.
+    /// The occurrence to pass on, for an event.
     pub(crate) fn into_occurrence(self) -> Occurrence {
         let Signal { labels, at, value, threshold, summary, details, .. } = self.signal;
         let last = LastSignal { at, value, threshold, summary, details, link: self.link };
@@ -60,7 +60,7 @@ impl LinkedSignal {
 }
 
 impl Run {
-    /// The numbers of those signals that no run has found before.
+    /// The indices of the signals that no earlier run has found.
     pub fn unseen(&self, signals: &[Signal]) -> Vec<usize> {
         let mut known = Known::of(&self.seen);
         let mut numbers: Vec<usize> = (0..signals.len()).collect();
@@ -72,8 +72,8 @@ impl Run {
     }
 }
 
-/// Signals that were not committed before, and levels that were but may have another value now (`seen`), in order of
-/// time, their documents in their details; `seen` then holds those that a later run may repeat.
+/// Signals not committed before, and committed levels whose value may have changed (`seen`), in order of time, with
+/// their documents in their details. Afterwards `seen` holds the signals that a later run may find again.
 pub(crate) fn fresh_signals(
     seen: &mut Vec<SeenSignal>,
     signals: Vec<LinkedSignal>,
@@ -86,7 +86,8 @@ pub(crate) fn fresh_signals(
         if !is_of(signal, window) {
             continue;
         }
-        // Documents are fetched as well as can be: the same signal may have others, or none, when it is found again.
+        // Documents are fetched on a best-effort basis: the same signal may have others, or none, when it is found
+        // again.
         let met = known.meet(signal);
         if met.is_new || signal.kind == SignalKind::Firing {
             if let Some(documents) = linked.documents.take() {
@@ -101,12 +102,12 @@ pub(crate) fn fresh_signals(
     fresh
 }
 
-/// What lies before the state is settled; what lies after the end is not this window's to tell.
+/// Signals before the state's time are settled; signals after the end belong to a later window.
 fn is_of(signal: &Signal, window: Window) -> bool {
     window.start <= signal.at && signal.at <= window.end
 }
 
-/// What was seen before, by count: of signals that say the same, one more than were seen is new.
+/// What was seen before, with counts: of identical signals, one more than were seen is new.
 struct Known {
     seen: BTreeMap<SeenSignal, u32>,
     found: BTreeMap<SeenSignal, u32>,
@@ -114,7 +115,7 @@ struct Known {
 
 struct Met {
     mark: SeenSignal,
-    /// How many that say the same came before it.
+    /// How many identical signals came before it.
     nth: u32,
     is_new: bool,
 }
@@ -135,7 +136,7 @@ impl Known {
         Met { mark, nth, is_new: !was_seen && !self.takes_over(signal, mark) }
     }
 
-    /// Whether it was seen under a mark without the document's name. The named one takes that mark's place.
+    /// Whether it was seen under a mark without the document's name. If so, the mark with the name replaces that one.
     fn takes_over(&mut self, signal: &Signal, mark: SeenSignal) -> bool {
         let unnamed = SeenSignal { signal: digest::unnamed_signal_hash(signal), ..mark };
         match self.seen.get_mut(&unnamed).filter(|seen| unnamed != mark && **seen > 0) {
@@ -147,7 +148,7 @@ impl Known {
         }
     }
 
-    /// The marks that a later run may meet again.
+    /// The marks that a later run may find again.
     fn since(mut self, settled: Timestamp) -> Vec<SeenSignal> {
         for (mark, count) in self.found {
             let seen = self.seen.entry(mark).or_default();
@@ -164,7 +165,7 @@ pub(crate) fn documents(details: &Value) -> &[Value] {
     named.map_or(&[], Vec::as_slice)
 }
 
-/// `details` with its documents. What is not an object, or not an array, is left as it was.
+/// `details` with its documents. Unchanged if it is not an object, or the documents are not an array.
 fn with_documents(details: &str, documents: Documents) -> String {
     let (Ok(Value::Object(mut object)), Ok(shown @ Value::Array(_))) =
         (serde_json::from_str(details), serde_json::from_str(&documents.shown))
@@ -179,7 +180,7 @@ fn with_documents(details: &str, documents: Documents) -> String {
     Value::Object(object).to_string()
 }
 
-/// `details` with the documents of `before`, unless it has its own: they are fetched once, for a new signal.
+/// `details` with the documents of `before`, unless it has its own. Documents are fetched once, for a new signal.
 pub(crate) fn keep_documents(before: &str, details: String) -> String {
     let (Ok(Value::Object(mut before)), Ok(Value::Object(mut after))) =
         (serde_json::from_str(before), serde_json::from_str(&details))
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_event_of_the_same_instant_is_told_alone() {
+    fn only_the_late_event_of_the_same_instant_is_new() {
         let event = |summary| signal(SignalKind::Event, 20, summary);
         let mut seen = Vec::new();
         assert_eq!(fresh(&mut seen, &[event("b"), event("c")]), [("b".into(), 0), ("c".into(), 0)]);
@@ -293,7 +294,8 @@ mod tests {
     fn two_documents_of_one_instant_are_two() {
         let mut seen = Vec::new();
         assert_eq!(fresh(&mut seen, &[named("b")]).len(), 1);
-        // The late one says the same and comes first: it is seen, and the other one is not seen again.
+        // The late one is identical and comes first: it counts as the one already seen, and the other one is not new
+        // again.
         let linked = link(vec![named("a"), named("b")], Vec::new(), Vec::new());
         let run = fresh_signals(&mut seen, linked, WINDOW);
         assert_eq!(run.iter().map(|it| it.signal.clone()).collect::<Vec<_>>(), [named("a")]);
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_knows_what_nobody_was_told_of() {
+    fn a_run_knows_what_nobody_notified_of() {
         let mut seen = Vec::new();
         fresh(&mut seen, &[named("a"), signal(SignalKind::Firing, 20, "x")]);
         let signals =
@@ -330,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_told_but_tell_no_signals_apart() {
+    fn documents_are_passed_on_but_do_not_distinguish_signals() {
         let event = Signal { details: r#"{"b":1,"a":2}"#.into(), ..signal(SignalKind::Event, 20, "x") };
         let mut seen = Vec::new();
         let with =

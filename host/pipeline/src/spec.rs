@@ -1,10 +1,9 @@
-//! What a rule and a destination are, once a manifest has been understood. `manifest` makes them; nothing here knows YAML.
+//! Rules and destinations, parsed from a manifest. The `manifest` crate makes them; nothing here knows YAML.
 use watchbell_contract::{AlertText, Duration, Severity};
 
 use crate::active::Active;
-use crate::digest;
 
-/// A rule's unique name; the key of all that is kept of it.
+/// A rule's unique name, and the key of everything stored for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleName(pub String);
 
@@ -12,8 +11,8 @@ pub struct RuleName(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DestinationName(pub String);
 
-/// The digest of what gives a rule its meaning: params, index, filter, key, time field and the module's state
-/// version. While it stays the same, the kept state stays valid.
+/// The digest of everything that defines a rule's meaning: params, index, filter, key, time field and the module's
+/// state version. As long as it is unchanged, the stored state stays valid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Meaning(pub String);
 
@@ -24,35 +23,35 @@ pub struct RuleSpec {
     pub enabled: bool,
     pub meaning: Meaning,
     pub state_version: u32,
-    /// Which cluster it asks: runs of one cluster share its concurrency.
+    /// The cluster that it queries. Runs on the same cluster share its concurrency limit.
     pub cluster: String,
     pub schedule: Schedule,
-    /// How far apart checks are. Windows end on multiples of it, aligned to the epoch; with `cron`, whole steps before
-    /// its instants. Never zero.
+    /// The interval between checks. Windows end on multiples of it, aligned to the epoch; with `cron`, whole steps
+    /// before its instants. Never zero.
     pub grid: Duration,
-    /// Whether the module checks on the grid, so that its state belongs to where that lies.
+    /// Whether the module checks on the grid, so that its state depends on the grid's position.
     pub checks: bool,
-    /// A step of the grid is the day that ends with the window, by the calendar of the schedule's zone.
+    /// A grid step is the calendar day, in the schedule's zone, that ends with the window.
     pub calendar: bool,
     /// How much a rule without state reads before its first window.
     pub history: Duration,
     /// A window ends at least this long before now.
     pub delay: Duration,
-    /// Documents that arrive this late are still judged.
+    /// Documents that arrive up to this late are still evaluated.
     pub lateness: Duration,
-    /// Moves the first cursor back; signals found there count.
+    /// Moves the first cursor back; signals found there are announced.
     pub lookback: Option<Duration>,
     pub catch_up: CatchUp,
-    /// No window is longer.
+    /// The maximum length of a window.
     pub window_max: Duration,
-    /// A run's wall-clock budget.
+    /// The run's wall-clock limit.
     pub deadline: Duration,
     pub key: Vec<String>,
     pub severity: Severity,
-    /// In rising order of severity.
+    /// In ascending order of severity.
     pub worse: Vec<Worse>,
     pub no_data: NoData,
-    /// Hours in which something may begin to be told; `None`: always.
+    /// Hours in which notifications may begin; `None` means always.
     pub active: Option<Active>,
     pub alert: AlertSpec,
 }
@@ -60,22 +59,22 @@ pub struct RuleSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
     Every(Duration),
-    /// Five or six fields, already checked by `schedule::Cron::parse`; `timezone` is an IANA name.
+    /// Five or six fields, already validated by `schedule::Cron::parse`; `timezone` is an IANA name.
     Cron {
         expression: String,
         timezone: String,
     },
 }
 
-/// What to do with windows missed while nothing ran.
+/// What to do with windows missed while the host was down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CatchUp {
-    /// Each window of its own.
+    /// Each window separately.
     All,
-    /// As few windows of at most `window_max` as cover them.
+    /// As few windows as cover them, each of at most `window_max`.
     #[default]
     Merge,
-    /// Only the latest; the rest is a recorded gap.
+    /// Only the latest; the rest is recorded as a gap.
     Latest,
 }
 
@@ -110,51 +109,52 @@ pub struct AlertSpec {
     pub title: String,
     /// minijinja source; Markdown, with the few inline HTML tags that alerts use (`a`, `b`, `i`, `code`, `br`).
     pub body: String,
-    /// In order of `after`. Empty: the rule tells nobody, but keeps its episodes.
+    /// In order of `after`. If empty, nobody is notified, but episodes are kept.
     pub steps: Vec<Step>,
     pub repeat: Option<Duration>,
-    /// A level must hold this long, in window time, before anybody is told.
+    /// How long a level must hold, in window time, before anyone is notified.
     pub hold: Duration,
     /// An episode ends this long, in window time, after its last signal's `until`.
     pub resolve_after: Duration,
 }
 
-/// One step of an escalation, `after` from the commit that opened the episode.
+/// One escalation step, `after` the commit that opened the episode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub after: Duration,
     pub to: Vec<DestinationName>,
     pub unless_acknowledged: bool,
-    /// Only from this severity on; at once when `worse` raises the severity to it.
+    /// Fires only from this severity on; at once when `worse` raises the severity to it.
     pub severity: Option<Severity>,
 }
 
-/// hash(`after`, `to`, `severity`): what makes a step the same before and after an edit.
+/// hash(`after`, `to`, `severity`): identifies a step before and after an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u64);
 
-/// What the outbox needs to know of a destination.
+/// What the outbox needs to know about a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSpec {
     pub name: DestinationName,
     pub text: AlertText,
-    /// The first pause after a failure; doubled each time up to `retry_max`, with jitter.
+    /// The first pause after a failure; it doubles up to `retry_max`, with jitter.
     pub retry_first: Duration,
     pub retry_max: Duration,
-    /// After this long an undelivered intent is a dead letter.
+    /// An intent not delivered within this time becomes a dead letter.
     pub deadline: Duration,
-    /// Deliveries under way at once.
+    /// Maximum concurrent deliveries.
     pub concurrency: usize,
 }
 
 impl RuleSpec {
-    /// What a manifest means where it is silent: see the fields of these names.
+    /// The defaults of a manifest: see the fields of these names.
     pub const DELAY: Duration = Duration::from_secs(10);
     pub const LATENESS: Duration = Duration::from_mins(2);
     pub const WINDOW_MAX: Duration = Duration::from_hours(1);
     pub const DEADLINE: Duration = Duration::from_mins(1);
 
-    /// A rule of that name that checks every `every`, and else is what a manifest is where it is silent. It tells nobody.
+    /// A rule with this name that checks every `every`, with a manifest's defaults for the rest. It has no
+    /// destinations.
     pub fn every(name: &str, every: Duration) -> Self {
         Self {
             name: RuleName(name.to_owned()),
@@ -181,12 +181,6 @@ impl RuleSpec {
             active: None,
             alert: AlertSpec::default(),
         }
-    }
-}
-
-impl Step {
-    pub fn id(&self) -> StepId {
-        digest::step_id(self)
     }
 }
 

@@ -1,15 +1,16 @@
 //! What people read: titles and bodies from a manifest's templates, in the format that a destination wants.
 //!
-//! A template is minijinja over Markdown with the few inline HTML tags that alerts use. Values pass through every
-//! stage in a disguise that no stage takes for markup (`disguise`), and are escaped for the target at the end.
-mod standard; // what is said where a manifest says nothing
-mod disguise; // values, made invisible to minijinja's and Markdown's syntax
-mod names; // what a template names
-mod wanted; // which documents that shows
-mod template; // minijinja, with what a text may name
-mod address; // addresses, of links and in running text
-mod markup; // Markdown and inline HTML, read into pieces
-mod escape; // what a character, a style and an address are in each format
+//! A template is minijinja over Markdown with the few inline HTML tags that alerts use. Values pass through every stage
+//! escaped, so that no stage takes them for markup (`escape`), and are written for the target format at the end
+//! (`format`).
+mod standard; // the defaults where a manifest has no text
+mod escape; // values, escaped so that minijinja and Markdown ignore them
+mod names; // the names that a template uses
+mod wanted; // which documents a template shows
+mod template; // minijinja, with the names available to a text
+mod address; // addresses, in links and in running text
+mod markup; // Markdown and inline HTML, parsed into pieces
+mod format; // characters, styles and addresses in each format
 mod write; // pieces, written within a limit
 #[cfg(test)]
 mod tests;
@@ -28,28 +29,28 @@ pub struct Text {
     pub body: String,
 }
 
-/// Renders both templates for a destination. Never fails: an alert with a broken template still says its summary.
+/// Renders both templates for a destination. Never fails: an alert with a broken template still shows its summary.
 pub fn render(title: &str, body: &str, subject: &Subject<'_>, wants: AlertText) -> Text {
-    // A message for several signals says so, unless the template does.
+    // A message for several signals says so, unless the template already does.
     let grouped = |source: &str, more: &str| {
         let silent = subject.count > 1 && !template::mentions(source, &["more", "count"]);
         if silent { format!("{source}{more}") } else { source.to_owned() }
     };
     let fill = |source: &str, max: u32| template::fill(source, subject, max as usize + 1);
-    let fallback = || disguise::value(&disguise::clean(&format!("{}: {}", subject.rule, subject.summary)));
+    let fallback = || escape::value(&escape::clean(&format!("{}: {}", subject.rule, subject.summary)));
     let (title, title_fault) = match fill(&grouped(title, standard::TITLE_MORE), wants.title_max) {
-        Ok(text) if disguise::reveal(&text).any(|(c, _)| !c.is_whitespace()) => (text, None),
+        Ok(text) if escape::unescape(&text).any(|(c, _)| !c.is_whitespace()) => (text, None),
         Ok(_) => (fallback(), None),
         Err(fault) => (fallback(), Some(fault)),
     };
     let (mut body, body_fault) = match fill(&grouped(body, standard::BODY_MORE), wants.body_max) {
         Ok(text) => (text, None),
-        Err(fault) => (disguise::value(&disguise::clean(subject.summary)), Some(fault)),
+        Err(fault) => (escape::value(&escape::clean(subject.summary)), Some(fault)),
     };
     for (part, fault) in [("title", title_fault), ("body", body_fault)] {
         if let Some(fault) = fault {
             body.push_str("\n\n");
-            body.push_str(&disguise::value(&format!("(the rule's {part} template failed: {fault})")));
+            body.push_str(&escape::value(&format!("(the rule's {part} template failed: {fault})")));
         }
     }
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");

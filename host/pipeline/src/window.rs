@@ -1,4 +1,4 @@
-//! Which slice of time a run covers: half-open, contiguous, ending on the rule's grid.
+//! Which time range a run covers: half-open, contiguous, ending on the rule's grid.
 use watchbell_contract::{Duration, Range, Timestamp, Window};
 
 use crate::grid::Grid;
@@ -8,43 +8,43 @@ use crate::spec::{CatchUp, RuleSpec};
 /// What a rule may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Nothing can be judged before this.
+    /// Nothing can be evaluated before this.
     Wait(Timestamp),
-    /// Judge up to `end`; `skip` is left out before it (`catch_up: latest`).
+    /// Evaluate up to `end`; `skip` is left out before that (`catch_up: latest`).
     Judge {
         end: Timestamp,
         skip: Option<Range>,
     },
-    /// Look once more at what lies between the state and the cursor, now that late documents have arrived.
+    /// Evaluate once more what lies between the state and the cursor, now that late documents have arrived.
     Again {
         end: Timestamp,
     },
     Never,
 }
 
-/// A point of the schedule: when it is due, and where the window ends that it asks for.
+/// A point of the schedule: when it is due, and where its window ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) due: Timestamp,
     pub(crate) end: Timestamp,
 }
 
-/// How a window is cut after it failed as a whole.
+/// How a window is divided after it failed as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Slice {
     #[default]
     Whole,
-    /// New rows of this span only; late ones as always.
+    /// Only this span of new rows; late rows as always.
     Advance { span: Duration },
-    /// From the state on, this span and nothing else, all of it settled; until the state has reached `until`. What
-    /// is settled is not looked at again, so a slice waits until its late documents have arrived (`slice_ready`).
+    /// Only this span from the state on, all of it settled, until the state has reached `until`. Settled time is not
+    /// evaluated again, so a slice waits until its late documents have arrived (`slice_ready`).
     Settled { span: Duration, until: Timestamp },
 }
 
-/// A schedule that pauses for longer looks twice: the next window would come too late for late documents.
+/// A schedule that pauses for longer evaluates twice: its next window would be too late for late documents.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
 
-/// Where a rule without a past begins.
+/// Where a new rule begins.
 pub(crate) fn first_cursor(table: Option<&Timetable>, spec: &RuleSpec, now: Timestamp) -> Timestamp {
     let latest = now - spec.delay;
     match table {
@@ -52,15 +52,15 @@ pub(crate) fn first_cursor(table: Option<&Timetable>, spec: &RuleSpec, now: Time
             let begin = latest - spec.lookback.unwrap_or(Duration::ZERO);
             let Some(first) = next_slot(table, spec, begin) else { return begin };
             let floored = Grid::ending(Some(table), spec, first.end).floor(begin);
-            // What ended before the rule began is not its to judge.
+            // A new rule does not evaluate windows that ended before it began.
             if next_slot(table, spec, floored) == Some(first) { floored } else { begin }
         }
         _ => (latest.floor(spec.grid) - spec.lookback.unwrap_or(Duration::ZERO)).floor(spec.grid),
     }
 }
 
-/// The first point of the schedule whose window ends after `cursor`: what the schedule says up to when to judge may be
-/// judged once `delay` has passed.
+/// The first point of the schedule whose window ends after `cursor`. A window that ends at the scheduled instant may be
+/// evaluated once `delay` has passed.
 pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -> Option<Slot> {
     match table {
         Timetable::Every(_) => {
@@ -71,7 +71,7 @@ pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -
         Timetable::Cron(cron) => {
             let point = cron.next_after(cursor)?;
             let mut end = point;
-            // Days of the calendar are judged one by one.
+            // Calendar days are evaluated one by one.
             while spec.calendar
                 && let before = cron.day_before(end)
                 && cursor < before
@@ -84,8 +84,8 @@ pub(crate) fn next_slot(table: &Timetable, spec: &RuleSpec, cursor: Timestamp) -
     }
 }
 
-/// Decides the end of the window after `cursor`, where the kept state has settled at `settled`. `now` is the rule's own
-/// now: the clock less its start jitter.
+/// Decides the end of the window after `cursor`; the stored state is settled up to `settled`. `now` is the rule's own
+/// time: the clock minus its start jitter.
 pub(crate) fn decide(
     table: &Timetable,
     spec: &RuleSpec,
@@ -124,8 +124,8 @@ pub(crate) fn decide(
     Decision::Judge { end, skip }
 }
 
-/// When to look once more at an instant of `cron` that was judged before its late documents could have arrived; `None`
-/// if the next window does that, or it was done.
+/// When to evaluate an instant of `cron` once more because its late documents could not have arrived the first time;
+/// `None` if the next window covers that, or it is done.
 pub(crate) fn again_at(
     table: &Timetable,
     spec: &RuleSpec,
@@ -134,7 +134,7 @@ pub(crate) fn again_at(
 ) -> Option<Timestamp> {
     let Timetable::Cron(cron) = table else { return None };
     let settled = settled.filter(|settled| *settled < cursor)?;
-    // A state that was made anew for the next instant is done with this one.
+    // A state that is rebuilt for the next instant has no further use for this one.
     let is_kept = !spec.checks || Grid::ending(Some(table), spec, cursor).holds(settled);
     if !is_kept || cron.next_after(cursor - Duration(1)) != Some(cursor) {
         return None;
@@ -159,7 +159,7 @@ fn latest(
         Duration::from_hours(24 * 32),
         Duration::from_hours(24 * 400),
     ];
-    // Begin the search near now: years of missed slots are not walked one by one.
+    // Start the search near now, so that years of missed slots are not walked one by one.
     let near = BACK.iter().map(|back| (now - spec.delay - *back - spec.grid - spec.grid).floor(spec.grid));
     let starts = near.filter(|start| *start > cursor).chain([cursor]);
     for start in starts {
@@ -175,7 +175,7 @@ fn latest(
     None
 }
 
-/// The window of a run: from the kept state's time (or the cursor, without a state) to `end`.
+/// The window of a run: from the stored state's time (or the cursor, without a state) to `end`.
 pub(crate) fn window(
     grid: Grid,
     lateness: Duration,
@@ -198,22 +198,22 @@ pub(crate) fn window(
 /// What to do with a window that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recovery {
-    /// The same again, later.
+    /// Retry the same window later.
     Retry,
-    /// Less at once.
+    /// Retry a smaller window at once.
     Narrow(Slice),
-    /// It cannot be made smaller: leave it out.
+    /// It cannot be made smaller: skip it.
     Skip(Range),
 }
 
-/// When the next slice from `start` on may be judged; `None` if `cut` makes no slices. As late as a document may
-/// still arrive that a whole window would have judged.
+/// When the next slice from `start` on may be evaluated; `None` if `cut` does not make slices. This is as late as a
+/// document may arrive and still be evaluated in a whole window.
 pub(crate) fn slice_ready(spec: &RuleSpec, grid: Grid, start: Timestamp, slice: Slice) -> Option<Timestamp> {
     let Slice::Settled { span, until } = slice else { return None };
     Some(grid.step_from(start, span).min(until) + spec.delay + spec.lateness)
 }
 
-/// No answer in time: less of it. One step of the grid is tried again for as long as it takes, for the rows are not
+/// No answer in time: try a smaller window. One grid step is retried for as long as it takes, because the rows are not
 /// to blame for a cluster that hangs.
 pub(crate) fn too_slow(grid: Grid, window: Window, cursor: Timestamp, slice: Slice) -> Recovery {
     let smaller = match slice {
@@ -223,7 +223,7 @@ pub(crate) fn too_slow(grid: Grid, window: Window, cursor: Timestamp, slice: Sli
     smaller.map_or(Recovery::Retry, Recovery::Narrow)
 }
 
-/// Too much for one run: half of it, at once. One step of the grid that is too much `attempts_max` times is left out.
+/// Too much for one run: halve the window at once. One grid step that is too much `attempts_max` times is skipped.
 pub(crate) fn too_large(
     grid: Grid,
     window: Window,
@@ -243,7 +243,7 @@ pub(crate) fn too_large(
     }
 }
 
-/// The rule fails on these rows: after `attempts_max` of the whole, the smallest part on which it does.
+/// The rule fails on these rows: after `attempts_max` attempts at the whole, find the smallest part on which it fails.
 pub(crate) fn poisoned(
     grid: Grid,
     window: Window,
@@ -271,12 +271,12 @@ fn narrow(grid: Grid, window: Window, slice: Slice) -> Option<Slice> {
         Slice::Settled { until, .. } => until,
         _ => window.end,
     };
-    // A window that the slice cuts in the middle of a step cannot be cut again.
+    // A window that the slice cuts within a step cannot be divided further.
     let smaller = half(whole, grid.step);
     (grid.step_from(window.start, smaller) < window.end).then_some(Slice::Settled { span: smaller, until })
 }
 
-/// After a run committed up to `settled`: carefully back to whole windows.
+/// After a run committed up to `settled`: grow back to whole windows carefully.
 pub(crate) fn heal(spec: &RuleSpec, window: Window, slice: Slice) -> Slice {
     match slice {
         Slice::Advance { span } if span < spec.window_max => Slice::Advance { span: span.saturating_mul(2) },
@@ -320,7 +320,7 @@ mod tests {
         RuleSpec { schedule, grid, ..rule() }
     }
 
-    /// Each window's start (without a state) and end, as the schedule brings them one by one.
+    /// Each window's start (without a state) and end, in the order of the schedule.
     fn windows(spec: &RuleSpec, from: &str, count: usize) -> Vec<[String; 2]> {
         let table = Timetable::of(&spec.schedule).unwrap();
         let mut cursor = at(from);
@@ -380,7 +380,7 @@ mod tests {
             ]
         );
         let autumn = windows(&spec, "2026-10-24T22:00:00Z", 2);
-        // The day of 25 hours: what is before its last 24 is a step of its own.
+        // The day of 25 hours: the time before its last 24 hours is a step of its own.
         assert_eq!(autumn[0], ["2026-10-23T23:00:00Z", "2026-10-25T23:00:00Z"]);
         assert_eq!(autumn[1], ["2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z"]);
     }
@@ -395,7 +395,7 @@ mod tests {
             assert_eq!(long.collect::<Vec<_>>(), hours, "{days:?}");
             assert!(days.windows(2).all(|pair| pair[0][1] == pair[1][0]), "{days:?}");
         }
-        // On Mondays the seven days before are judged one by one.
+        // On Mondays, the previous seven days are evaluated one by one.
         let weekly = RuleSpec { calendar: true, ..cron("0 0 * * MON", "Europe/Berlin", DAY) };
         let days = windows(&weekly, "2026-03-22T23:00:00Z", 7);
         assert_eq!(days[5], ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"]);
@@ -430,7 +430,7 @@ mod tests {
         let window =
             window(grid(&daily, midnight), Duration::ZERO, Timestamp(0), midnight, midnight, Slice::Whole);
         assert_eq!((window.start, window.settled, window.end), (Timestamp(0), midnight, midnight));
-        // The next window is soon enough, unless its checks lie elsewhere.
+        // The next window is soon enough, unless its checks are at other instants.
         for (expression, grid, again) in [("*/5 * * * *", 1, false), ("*/7 * * * *", 5, true)] {
             let spec = cron(expression, "UTC", Duration::from_mins(grid));
             let table = Timetable::of(&spec.schedule).unwrap();
@@ -450,7 +450,7 @@ mod tests {
             first("0 9 * * *", Duration::from_mins(1), "2026-03-10T12:00:30Z"),
             at("2026-03-10T12:00:00Z")
         );
-        // The step that the next instant judges began before the last one.
+        // The step that the next instant evaluates began before the last one.
         let between = at("2026-03-10T12:20:00Z") - Duration::from_secs(10);
         assert_eq!(first("*/15 * * * *", DAY, "2026-03-10T12:20:00Z"), between);
     }

@@ -1,6 +1,7 @@
-//! What outlives the process: one commit writes all that one host decided, each part under its own right.
-mod store; // what every store promises, and how it fails
-mod memory; // the promise in its plainest form: for tests and simulations
+//! What outlives the process: one commit writes everything that one host decided, each part under its own tenure.
+mod store; // what every store guarantees, and how it fails
+mod read; // what every store reports to readers
+mod memory; // the simplest implementation: for tests and simulations
 mod sqlite; // the default: one file, one host
 mod reader; // the same file, read by `status` and `explain` while a host owns it
 
@@ -8,6 +9,7 @@ mod reader; // the same file, read by `status` and `explain` while a host owns i
 mod tests;
 
 pub use memory::Memory;
-pub use reader::{EpisodeFilter, Head, IntentFilter, IntentPhase, Reader, RuleView};
+pub use read::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, StoredRule};
+pub use reader::Reader;
 pub use sqlite::{OpenError, Sqlite};
 pub use store::{CommitError, Pruned, Store, StoreError, TakeoverError};

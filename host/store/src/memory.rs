@@ -1,12 +1,14 @@
-//! A store that forgets with its process. Its plainness makes it the model that the others are tested against.
+//! A store that is lost with its process. It is simple enough to be the model that other stores are tested against.
+mod reading; // reading it
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch,
-    GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce, NotifierCommit,
-    NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase, Position, RuleRecord,
-    StoreMeta, Tenure, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
+    EpisodeRecord, Epoch, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce,
+    NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase,
+    Position, RuleRecord, StoreMeta, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -20,14 +22,14 @@ pub struct Memory {
     owned: BTreeMap<Owned, Row>,
     /// The number of each partition's last transition.
     numbers: BTreeMap<PartitionId, u64>,
-    /// Up to where the notifier has decided.
+    /// Up to where the notifier has processed transitions.
     positions: BTreeMap<PartitionId, u64>,
-    /// Those after the notifier's position.
+    /// Transitions after the notifier's position.
     transitions: BTreeMap<(PartitionId, u64), TransitionRecord>,
     rules: BTreeMap<RuleName, (PartitionId, RuleRecord)>,
     levels: BTreeMap<EpisodeId, (PartitionId, RuleName, Level)>,
     episodes: BTreeMap<EpisodeId, EpisodeRecord>,
-    /// With the order in which they were first committed.
+    /// With the order of their first commit.
     intents: BTreeMap<IntentId, (u64, IntentRecord)>,
     intents_seen: u64,
     gaps: Vec<GapRecord>,
@@ -42,16 +44,16 @@ struct Row {
     nonce: Option<Nonce>,
 }
 
-/// What becomes of a part of a commit.
+/// What happens to a part of a commit.
 enum Judgement {
     Write,
-    /// It was written before.
+    /// It was already written.
     Written,
     Lose(Loss),
 }
 
 impl Memory {
-    /// Without an incarnation: what is derived from the same facts has the same ids in every such store.
+    /// Without an incarnation, so that the same input gives the same ids in every such store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -60,7 +62,7 @@ impl Memory {
         Self { incarnation, ..Self::default() }
     }
 
-    /// All intents, whatever became of them, in the order of their creation.
+    /// All intents, whatever their state, in order of creation.
     pub fn intents(&self) -> Vec<&IntentRecord> {
         let mut intents: Vec<_> = self.intents.values().collect();
         intents.sort_by_key(|(order, _)| *order);
@@ -178,6 +180,13 @@ impl Memory {
         }
     }
 
+    fn dead_letters(&self) -> Vec<IntentRecord> {
+        let is_dead = |intent: &&IntentRecord| matches!(intent.delivery, Delivery::Dead { .. });
+        let dead: Vec<&IntentRecord> = self.intents().into_iter().filter(is_dead).collect();
+        let skipped = dead.len().saturating_sub(DEAD_LETTERS_MAX);
+        dead.into_iter().skip(skipped).cloned().collect()
+    }
+
     fn generation(&self) -> u64 {
         self.bundle.as_ref().map_or(0, |bundle| bundle.generation)
     }
@@ -227,6 +236,7 @@ impl Store for Memory {
                 .collect(),
             episodes: self.episodes.values().filter(open).cloned().collect(),
             intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
+            dead_letters: self.dead_letters(),
             commands: self.command_log(),
         })
     }
@@ -338,7 +348,7 @@ impl Store for Memory {
     }
 }
 
-/// By which gaps are forgotten, oldest first: when each was recorded, then its key.
+/// The order in which gaps are pruned, oldest first: by when each was recorded, then by key.
 fn gap_age(gap: &GapRecord) -> (Timestamp, &RuleName, Timestamp, Timestamp, &'static str) {
     (gap.recorded_at, &gap.rule, gap.over.start, gap.over.end, gap_reason_name(gap.reason))
 }

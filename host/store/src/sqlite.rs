@@ -1,16 +1,16 @@
-//! The default store: an SQLite file beside its host, one transaction to a commit.
-mod open; // from a path to a store that is known to be whole, ours and writable; or a refusal in words
-mod lock; // one host to a file
-mod place; // the file is still where it was
-mod json; // the columns that hold more than one value
-mod change; // what a transition says, as JSON
+//! The default store: an SQLite file next to its host, one transaction per commit.
+mod open; // from a path to a store that is known to be intact, ours and writable, or to an error message
+mod lock; // one host per file
+mod place; // checks that the file is still in place
+mod json; // columns that hold more than one value
+mod change; // the content of transitions, as JSON
 pub(crate) mod names; // how enums are spelled in columns
 mod rows; // rows, converted by hand into records
-mod owned; // who owns what, and which parts of a commit may be written
+mod owned; // who owns what, and which parts of a commit are valid
 mod take; // what a new owner finds
-mod write; // what a commit changes
-mod prune; // what is forgotten
-mod fault; // what SQLite said, in our words
+mod write; // writes a commit
+mod prune; // deletes old rows
+mod fault; // SQLite's errors as our own
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,40 +31,40 @@ use place::Place;
 pub(crate) use rows::{FromRow, RowError, Unread, all};
 pub(crate) use take::meta;
 
-/// The store in one file, with a write-ahead log (`…-wal`, `…-shm`) and a lock (`….lock`) beside it.
+/// A store in one file, with a write-ahead log (`…-wal`, `…-shm`) and a lock (`….lock`) next to it.
 ///
-/// A commit is durable when it returns (`synchronous=FULL`): expect one to cost an fsync of the volume.
+/// A commit is durable when it returns (`synchronous=FULL`): expect each to cost one fsync of the volume.
 #[derive(Debug)]
 pub struct Sqlite {
     path: PathBuf,
     db: Connection,
     is_new: bool,
     file: Place,
-    /// Held, never read: closing it lets the next host in. Declared last, so it outlives the connection.
+    /// Held but never read: closing it lets the next host in. Declared last, so that it outlives the connection.
     _lock: File,
 }
 
 impl Sqlite {
-    /// Opens the store at `path` and keeps others out until it is dropped.
+    /// Opens the store at `path` and locks it until it is dropped.
     ///
-    /// - A missing file is created, readable by its owner alone, and so are the missing folders above it (mode
-    ///   0700); `is_new` tells. Everything else that is not a whole, writable store of this program is refused.
+    /// - A missing file is created, readable only by its owner, as are missing parent folders (mode 0700); `is_new`
+    ///   says so. Anything else that is not an intact, writable store of this program is refused.
     /// - Reads the whole file once (`quick_check`).
     ///
-    /// From then on the file has been seen: should it be removed, replaced or emptied, takeovers and commits are refused
-    /// and nothing is created in its place.
+    /// From then on, if the file is removed, replaced or emptied, takeovers and commits are refused and nothing is
+    /// created in its place.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_within(path, u64::MAX)
     }
 
-    /// As `open`, but the file never grows beyond `bytes_max` (the log beside it may, for a while, by 64 MiB).
-    /// A store that has reached it refuses commits as it would on a full volume.
+    /// Like `open`, but the file never grows beyond `bytes_max` (the log next to it may exceed that for a while, by 64
+    /// MiB). A store that has reached the limit refuses commits as it would on a full volume.
     pub fn open_within(path: &Path, bytes_max: u64) -> Result<Self, OpenError> {
         let open::Opened { db, lock, is_new, file } = open::open(path, bytes_max)?;
         Ok(Self { path: path.to_owned(), db, is_new, file, _lock: lock })
     }
 
-    /// Opens the store at `path` to look at it, which works while a host owns it.
+    /// Opens the store at `path` for reading, which works while a host owns it.
     pub fn open_reader(path: &Path) -> Result<Reader, OpenError> {
         Ok(Reader::new(path.to_owned(), open::open_read_only(path)?))
     }
@@ -78,7 +78,7 @@ impl Sqlite {
         &self.path
     }
 
-    /// How long another program's transaction is waited for; a test has no time for that.
+    /// How long to wait for another program's transaction; tests have no time for that.
     #[cfg(test)]
     pub(crate) fn wait_at_most(&self, span: std::time::Duration) {
         self.db.busy_timeout(span).unwrap();
@@ -92,7 +92,7 @@ impl Sqlite {
             .map_err(|error| store_error(&self.path, error.into()))
     }
 
-    /// What `read` finds once `owner` owns `what`, in one transaction.
+    /// Returns what `read` finds once `owner` owns `what`, in one transaction.
     fn take<T>(
         &mut self,
         what: Owned,
@@ -158,7 +158,7 @@ impl Store for Sqlite {
             return Ok(lost);
         }
         write::commit(&tx, commit, &stands).map_err(|error| refused(error.into()))?;
-        // Only an error of the COMMIT itself leaves open whether the log holds it.
+        // Only an error of the COMMIT itself leaves open whether it was written.
         tx.commit().map_err(|error| CommitError::Unknown(store_error(&path, error.into())))?;
         Ok(lost)
     }

@@ -163,7 +163,9 @@ fn two_hundred_thousand_keys_are_kept_and_of_more_the_silent_are_forgotten() {
     }
     assert_eq!(keys.len(), 175_001);
     assert!(
-        take_logs()[0].1.starts_with("more than 200000 names at once: the 25000 that were silent longest")
+        take_logs()[0]
+            .1
+            .starts_with("more than 200000 names at once: the 25000 that have been silent longest")
     );
     assert!(keys.get(Key::of([Some("24999")])).is_none() && keys.get(Key::of([Some("25000")])).is_some());
     // Without a timeframe a key is kept however long it is silent.

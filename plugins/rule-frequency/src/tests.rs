@@ -190,7 +190,7 @@ fn parameters_are_checked() {
     );
     for (params, says) in [
         (json!({ "num_events": 0, "timeframe": "1s" }), "nonzero"),
-        (json!({ "num_events": 1, "timeframe": "5" }), "write it like `90s`"),
+        (json!({ "num_events": 1, "timeframe": "5" }), "write, for example, `90s`"),
         (json!({ "num_events": 1, "timeframe": "5m", "num_event": 1 }), "unknown field `num_event`"),
     ] {
         let message = fault(params).unwrap_err();

@@ -196,7 +196,7 @@ impl Query {
         for (name, pointer) in &self.pick {
             if !pointer.starts_with('/') {
                 let message =
-                    format!("`{pointer}` is no JSON pointer: write it like `/aggregations/{name}/value`");
+                    format!("`{pointer}` is not a JSON pointer: write it like `/aggregations/{name}/value`");
                 faults.push(Fault::new(format!("/pick/{name}"), message));
             }
         }

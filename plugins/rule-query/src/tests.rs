@@ -181,9 +181,9 @@ fn all_faults_of_the_parameters_are_told() {
         ": a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
          /every: must be longer than zero\n\
          /over: must be longer than zero\n\
-         /pick/a: `hits.total` is no JSON pointer: write it like `/aggregations/a/value`\n\
+         /pick/a: `hits.total` is not a JSON pointer: write it like `/aggregations/a/value`\n\
          /fire/0/value: `c` is not picked; picked are: a, b\n\
-         /fire/1: give `above`, `below` or both: else nothing ever fires\n\
+         /fire/1: set `above`, `below` or both: otherwise the rule never fires\n\
          /fire/2/above: must not be less than `below`: every value would fire"
     );
     let nothing = problem(&Case::new(json!({ "body": {}, "every": "1m", "pick": {}, "fire": [] })));

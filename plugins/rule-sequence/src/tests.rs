@@ -228,7 +228,9 @@ fn two_hundred_thousand_keys_stay_open_and_of_more_the_oldest_are_forgotten() {
     }
     assert_eq!(open.keys.len(), 175_001);
     assert!(
-        take_logs()[0].1.starts_with("more than 200000 names at once: the 25000 that were silent longest")
+        take_logs()[0]
+            .1
+            .starts_with("more than 200000 names at once: the 25000 that have been silent longest")
     );
     let mut told = Signals::default();
     rule.check(Timestamp(100_000), &mut open, &mut told);

@@ -258,7 +258,7 @@ fn all_faults_of_the_parameters_are_told() {
     let fine = json!({ "timeframe": "1d", "height": 2, "direction": "up", "check_every": "30s" });
     assert_eq!(
         Case::new(fine).run_with(&mut Native::<Spike>::default()).unwrap_err(),
-        "/check_every: must be at least a 1440th of the timeframe, not 30s"
+        "/check_every: must be at least 1/1440 of the timeframe, not 30s"
     );
     let unknown = json!({ "timeframe": "1m", "height": 2, "direction": "sideways" });
     assert!(Case::new(unknown).run_with(&mut Native::<Spike>::default()).unwrap_err().contains("sideways"));

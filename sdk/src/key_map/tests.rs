@@ -145,7 +145,7 @@ fn a_map_forgets_by_bytes_as_written() {
         }
     }
     assert!(map.len() > 60_000, "{}", map.len());
-    assert!(take_logs()[0].1.starts_with("keys of more than 0 MiB as written"));
+    assert!(take_logs()[0].1.starts_with("keys that serialize to more than 0 MiB"));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn a_full_map_forgets_the_names_that_were_silent_longest() {
     let mut map = filled::<16>(17, |n| format!("host-{n}"));
     assert_eq!(map.len(), 15);
     assert!(map.get(key("host-1")).is_none() && map.get(key("host-2")).is_some());
-    assert!(take_logs()[0].1.starts_with("more than 16 names at once: the 2 that were silent longest"));
+    assert!(take_logs()[0].1.starts_with("more than 16 names at once: the 2 that have been silent longest"));
     map.update(key("host-2"), || Seen::new("host-2", 0), |seen| seen.at = Timestamp(99));
     assert_eq!((map.len(), map.get(key("host-2")).unwrap().at), (15, Timestamp(99)));
     assert_eq!(map.remove(key("host-2")).unwrap().name.labels(), labels("host-2"));

@@ -116,7 +116,7 @@ fn malformed_pages_are_refused_in_words() {
         (words(&[0, 2], &[1, 2], b"ab"), "a code without a word"),
         (words(&[0, 0], &[], b""), "a code without a word"),
         (words(&[0, 1], &[2, 1], b"ab"), "words overlap"),
-        (words(&[0, 1], &[1, 2], "é".as_bytes()), "within a character"),
+        (words(&[0, 1], &[1, 2], "é".as_bytes()), "inside a character"),
         (words(&[0, 0], &[1], &[0xff]), "not UTF-8"),
     ] {
         let mut run = start("{}", None, (0, 20, 30)).unwrap();

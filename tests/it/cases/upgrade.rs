@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use watchbell_node::{Config, InjectedFault};
-use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Sqlite};
+use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Read, Sqlite};
 
 use crate::world::{Host, World};
 use crate::{folders, name, trial};
@@ -243,7 +243,7 @@ async fn takes_over(folder: &Path) {
         .said
         .iter()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["message"].as_str().is_some_and(|said| said.contains("reads its past again")))
+        .filter(|line| line["message"].as_str().is_some_and(|said| said.contains("reads its history again")))
         .filter_map(|line| Some(line["rule"].as_str()?.to_owned()))
         .collect();
     let listed: BTreeSet<String> = read("primes-anew.txt").lines().map(str::to_owned).collect();

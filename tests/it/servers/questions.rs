@@ -196,7 +196,7 @@ async fn one_document_is_left_out(name: &str, world: World) {
     assert_eq!(host.stop().await, Some(0), "{}", host.said.join("\n"));
     let mut titles: Vec<&str> = got.iter().filter_map(|arrival| arrival.body["title"].as_str()).collect();
     titles.sort_unstable();
-    let expected = ["asker could not judge a slice of time", "from after", "from before"];
+    let expected = ["asker could not evaluate a slice of time", "from after", "from before"];
     assert_eq!(titles, expected, "{name}: {}", host.said.join("\n"));
     let gap = got.iter().find(|arrival| arrival.body["title"] == expected[0]).expect("the gap");
     let summary = gap.body["summary"].as_str().unwrap_or_default();

@@ -61,7 +61,7 @@ pub enum Command {
     Plugin(Plugin),
     /// Start the embedded search node: an in-memory subset of Elasticsearch, for trials and tests.
     Node(NodeArgs),
-    /// Print the JSON Schema of manifests, environments or tests, for editors.
+    /// Print a JSON Schema: of manifests, environments and tests for editors, of status and explain for programs.
     Schema {
         #[arg(value_enum)]
         of: SchemaOf,
@@ -77,7 +77,7 @@ pub struct Run {
     /// The store's file; overrides the environment.
     #[arg(long, value_name = "FILE", env = "WATCHBELL_STORE")]
     pub store: Option<PathBuf>,
-    /// The address to serve /livez, /readyz, /metrics and /status on; overrides the environment.
+    /// The address to serve /livez, /readyz, /metrics, /status and /explain on; overrides the environment.
     #[arg(long, value_name = "ADDRESS", env = "WATCHBELL_LISTEN")]
     pub listen: Option<SocketAddr>,
     /// The folder to cache compiled modules in; no other user must be able to write to it.
@@ -456,9 +456,16 @@ pub struct NodeArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum SchemaOf {
+    /// A rule's manifest.
     Rule,
+    /// An environment.
     Environment,
+    /// A file of tests.
     Test,
+    /// The output of `status --json` and `GET /status`.
+    Status,
+    /// The output of `explain --json` and `GET /explain/RULE`.
+    Explain,
 }
 
 #[cfg(test)]

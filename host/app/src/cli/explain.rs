@@ -1,148 +1,116 @@
-use serde_json::{Value, json};
-use watchbell_pipeline::record::{Delivery, EpisodeRecord, IntentRecord, Phase};
+use anyhow::anyhow;
 use watchbell_pipeline::spec::RuleName;
-use watchbell_store::{EpisodeFilter, IntentFilter, Reader};
+use watchbell_store::Read;
+use watchbell_view::{
+    DeliveryView, Ending, EpisodeView, Explanation, Fate, GapReason, MessageCause, Phase, RuleView, Severity,
+    Source,
+};
 
 use super::args::Explain;
-use super::status::{Answer, Source, rule_view};
+use super::status::{Answer, HostOrStore};
 use super::{BOLD, Failure, paint, print};
-use crate::clock::{self, rfc3339};
-use crate::view::{Explanation, RuleView};
-
-/// How many episodes, deliveries and gaps are worth a person's time.
-const SHOWN: u32 = 10;
+use crate::clock;
+use crate::stored::{self, About};
 
 pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
-    let source = Source::find(&args.status)?;
-    let name = &RuleName(args.rule.clone());
-    let manifest = source.bundle.as_ref().and_then(|bundle| bundle.rule(&args.rule));
-    let reader = source.reader()?;
-    let explanation = match source.ask::<Explanation>(&format!("explain/{name}"))? {
+    let known = HostOrStore::find(&args.status)?;
+    let explanation = match known.ask::<Explanation>(&format!("explain/{}", args.rule))? {
         Answer::Given(explanation) => explanation,
-        Answer::Missing | Answer::Silent => {
-            let record = reader.rule(name)?.map(|view| view.record);
-            let past = !episodes(&reader, name, false)?.is_empty() || !intents(&reader, name)?.is_empty();
-            if manifest.is_none() && record.is_none() && !past {
-                return Err(unknown(args, &source, &reader)?);
-            }
-            let open = episodes(&reader, name, true)?.len() as u64;
-            let enabled = manifest.is_some_and(|rule| rule.spec.enabled);
-            let why = match (manifest, &source.bundle) {
-                (None, Some(_)) => "its manifest is gone: this is what the store holds of it",
-                _ => "no host answers: this is what the store holds",
-            };
-            Explanation {
-                rule: rule_view(name, enabled, record.as_ref(), open, clock::wall()),
-                decisions: vec![why.into()],
-            }
-        }
+        Answer::Missing => return Err(unknown_to_host(args, &known)),
+        Answer::Silent => from_store(args, &known)?,
     };
     if args.status.json {
-        return print(&json(&explanation, &reader, name)?);
+        return print(&serde_json::to_string_pretty(&explanation)?);
     }
-    print(&story(&explanation, &reader, name)?)
+    print(&story(&explanation))
 }
 
-fn unknown(args: &Explain, source: &Source, reader: &Reader) -> Result<Failure, Failure> {
-    let known: Vec<String> = match &source.bundle {
-        Some(bundle) => bundle.rules.iter().map(|rule| rule.spec.name.0.clone()).collect(),
-        None => reader.rules()?.into_iter().map(|view| view.record.rule.0).collect(),
+fn from_store(args: &Explain, known: &HostOrStore) -> Result<Explanation, Failure> {
+    let reader = known.reader()?;
+    let rule = &RuleName(args.rule.clone());
+    let enabled = known.bundle.as_ref().and_then(|bundle| bundle.rule(&args.rule)).map(|it| it.spec.enabled);
+    let source = match (enabled, &known.bundle) {
+        (None, Some(_)) => Source::Ended,
+        _ => Source::Store,
     };
-    Ok(Failure::Faults(anyhow::anyhow!(
+    let environment = args.status.place.environment.clone();
+    let history = stored::history(&reader, rule)?;
+    let about = About { environment, rule, enabled, source, now: clock::wall() };
+    match stored::explanation(&reader, about, &history)? {
+        Some(explanation) => Ok(explanation),
+        None => Err(unknown(args, known, &reader)?),
+    }
+}
+
+/// Neither the host nor its store has it.
+fn unknown_to_host(args: &Explain, known: &HostOrStore) -> Failure {
+    let has_manifest = known.bundle.as_ref().is_some_and(|bundle| bundle.rule(&args.rule).is_some());
+    let hint = if has_manifest {
+        "its manifest is there: SIGHUP lets the host read it"
+    } else {
+        "`watchbell status` lists the rules"
+    };
+    Failure::Faults(anyhow!("the host does not know a rule `{}`\n\nhint: {hint}", args.rule))
+}
+
+fn unknown(args: &Explain, known: &HostOrStore, reader: &dyn Read) -> Result<Failure, Failure> {
+    let names: Vec<String> = match &known.bundle {
+        Some(bundle) => bundle.rules.iter().map(|rule| rule.spec.name.0.clone()).collect(),
+        None => reader.rules()?.into_iter().map(|stored| stored.record.rule.0).collect(),
+    };
+    Ok(Failure::Faults(anyhow!(
         "no rule `{}` in environment `{}`\n\nhint: there are {}",
         args.rule,
         args.status.place.environment,
-        known.join(", ")
+        names.join(", ")
     )))
 }
 
-/// The same as the story, for machines.
-fn json(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<String, Failure> {
-    let mut whole = serde_json::to_value(explanation)?;
-    let gaps = reader.gaps(Some(name), SHOWN)?.into_iter().map(|gap| {
-        json!({
-            "start": rfc3339(gap.over.start), "end": rfc3339(gap.over.end),
-            "reason": format!("{:?}", gap.reason), "message": gap.message,
-        })
-    });
-    whole["gaps"] = gaps.collect();
-    whole["episodes"] = episodes(reader, name, false)?
-        .iter()
-        .map(|episode| {
-            let labels: serde_json::Map<String, Value> =
-                episode.labels.iter().map(|label| (label.name.clone(), json!(label.value))).collect();
-            let told: Vec<&str> =
-                episode.notified.iter().map(|notified| notified.destination.0.as_str()).collect();
-            json!({
-                "id": episode.id.0, "severity": episode.severity.as_str(), "labels": labels,
-                "since": rfc3339(episode.since), "phase": phase(episode), "told": told,
-                "summary": episode.last.summary,
-            })
-        })
-        .collect();
-    whole["deliveries"] = intents(reader, name)?
-        .iter()
-        .map(|intent| {
-            json!({
-                "id": intent.id.0, "cause": intent.message.cause.as_str(), "destination": intent.destination.0,
-                "fate": fate(intent),
-            })
-        })
-        .collect();
-    Ok(serde_json::to_string_pretty(&whole)?)
-}
-
-fn intents(reader: &Reader, rule: &RuleName) -> Result<Vec<IntentRecord>, Failure> {
-    let filter = IntentFilter { rule: Some(rule.clone()), rows_max: SHOWN, ..IntentFilter::default() };
-    Ok(reader.intents(&filter)?)
-}
-
-fn episodes(reader: &Reader, rule: &RuleName, open: bool) -> Result<Vec<EpisodeRecord>, Failure> {
-    Ok(reader.episodes(&EpisodeFilter { open, rule: Some(rule.clone()), rows_max: SHOWN })?)
-}
-
-fn story(explanation: &Explanation, reader: &Reader, name: &RuleName) -> Result<String, Failure> {
+fn story(explanation: &Explanation) -> String {
     let out = std::io::stdout();
     let head = |title: &str| format!("\n{}\n", paint(title, BOLD, &out));
-    let mut text = format!("{}\n", paint(&format!("rule {name}"), BOLD, &out));
+    let mut text = format!("{}\n", paint(&format!("rule {}", explanation.rule.name), BOLD, &out));
     text.push_str(&evaluation(&explanation.rule));
     text.push_str(&head("why"));
+    match explanation.source {
+        Source::Host => {}
+        Source::Store => text.push_str("  no host answers: this is what the store holds\n"),
+        Source::Ended => text.push_str("  its manifest is gone: this is what the store holds of it\n"),
+    }
     for decision in &explanation.decisions {
-        text.push_str(&format!("  {decision}\n"));
+        text.push_str(&format!("  {}\n", decision.message));
     }
     text.push_str(&head("episodes, newest first"));
-    let episodes = episodes(reader, name, false)?;
-    if episodes.is_empty() {
+    if explanation.episodes.is_empty() {
         text.push_str("  none: the rule has emitted no level yet\n");
     }
-    for episode in &episodes {
+    for episode in &explanation.episodes {
         text.push_str(&format!("  {}\n", episode_line(episode)));
     }
     text.push_str(&head("deliveries, newest first"));
-    let intents = intents(reader, name)?;
-    if intents.is_empty() {
+    if explanation.deliveries.is_empty() {
         text.push_str("  none\n");
     }
-    for intent in &intents {
-        text.push_str(&format!("  {}\n", intent_line(intent)));
+    for delivery in &explanation.deliveries {
+        text.push_str(&format!("  {}\n", delivery_line(delivery)));
     }
-    let gaps = reader.gaps(Some(name), SHOWN)?;
-    if !gaps.is_empty() {
+    if !explanation.gaps.is_empty() {
         text.push_str(&head("slices of time that were not evaluated"));
-        for gap in gaps {
-            let (start, end) = (rfc3339(gap.over.start), rfc3339(gap.over.end));
-            text.push_str(&format!("  {start}..{end}  {:?}: {}\n", gap.reason, gap.message));
+        for gap in &explanation.gaps {
+            let reason = gap_reason(gap.reason);
+            text.push_str(&format!("  {}..{}  {reason}: {}\n", gap.start, gap.end, gap.message));
         }
     }
-    Ok(text)
+    text
 }
 
 fn evaluation(rule: &RuleView) -> String {
+    let time = |at: Option<watchbell_view::Time>, none: &str| at.map_or(none.to_owned(), |at| at.to_string());
     let mut text = format!(
         "  evaluated until {}, {} open episodes, next due {}\n",
-        rule.evaluated_until.as_deref().unwrap_or("never"),
+        time(rule.evaluated_until, "never"),
         rule.open_episodes,
-        rule.next_due.as_deref().unwrap_or("unknown"),
+        time(rule.next_due, "unknown"),
     );
     if let Some(run) = &rule.last_run {
         text.push_str(&format!(
@@ -156,56 +124,89 @@ fn evaluation(rule: &RuleView) -> String {
     text
 }
 
-fn phase(episode: &EpisodeRecord) -> String {
-    match &episode.phase {
-        Phase::Pending => "pending: not yet announced".to_owned(),
-        Phase::Active => "active".to_owned(),
-        Phase::Acknowledged { at, by } => format!("acknowledged by {by} at {}", rfc3339(*at)),
-        Phase::ResolvedByHand { at, by } => {
-            format!("resolved by {by} at {}, quiet until its level ends", rfc3339(*at))
-        }
-        Phase::Resolved { at, why } => format!("resolved at {} ({why:?})", rfc3339(*at)),
-    }
-}
-
-fn episode_line(episode: &EpisodeRecord) -> String {
-    let labels: Vec<String> = episode
-        .labels
-        .iter()
-        .map(|label| format!("{}={}", label.name, label.value.as_deref().unwrap_or("(missing)")))
-        .collect();
-    let phase = phase(episode);
-    let told: Vec<&str> = episode.notified.iter().map(|notified| notified.destination.0.as_str()).collect();
+fn episode_line(episode: &EpisodeView) -> String {
+    let label = |(name, value): (&String, &Option<String>)| {
+        format!("{name}={}", value.as_deref().unwrap_or("(missing)"))
+    };
+    let labels: Vec<String> = episode.labels.iter().map(label).collect();
+    let notified: Vec<&str> = episode.notified.iter().map(|it| it.destination.as_str()).collect();
     format!(
-        "{} {} [{}] since {}: {phase}; told: {}; {}",
-        episode.id.0,
-        episode.severity.as_str(),
+        "{} {} [{}] since {}: {}; notified: {}; {}",
+        episode.id,
+        severity(episode.severity),
         labels.join(", "),
-        rfc3339(episode.since),
-        if told.is_empty() { "nobody".to_owned() } else { told.join(", ") },
-        episode.last.summary,
+        episode.since,
+        phase(&episode.phase),
+        if notified.is_empty() { "nobody".to_owned() } else { notified.join(", ") },
+        episode.summary,
     )
 }
 
-fn intent_line(intent: &IntentRecord) -> String {
-    let fate = fate(intent);
-    format!("{} {} to {}: {fate}", intent.id.0, intent.message.cause.as_str(), intent.destination)
+fn phase(phase: &Phase) -> String {
+    match phase {
+        Phase::Pending => "pending: not yet announced".to_owned(),
+        Phase::Active => "active".to_owned(),
+        Phase::Acknowledged { acknowledged_at, acknowledged_by } => {
+            format!("acknowledged by {acknowledged_by} at {acknowledged_at}")
+        }
+        Phase::ResolvedByHand { resolved_at, resolved_by } => {
+            format!("resolved by {resolved_by} at {resolved_at}, quiet until its level ends")
+        }
+        Phase::Resolved { resolved_at, ending } => {
+            let why = match ending {
+                Ending::Cleared => "the rule cleared it",
+                Ending::Lapsed => "its level lapsed",
+                Ending::RuleEnded => "the rule ended",
+            };
+            format!("resolved at {resolved_at} ({why})")
+        }
+    }
 }
 
-fn fate(intent: &IntentRecord) -> String {
-    match &intent.delivery {
-        Delivery::Owed { due, attempt, last } => match last {
-            Some(last) => format!("owed: attempt {attempt} failed ({last}), next at {}", rfc3339(*due)),
-            None => format!("owed: due {}", rfc3339(*due)),
-        },
-        Delivery::Claimed { attempt, .. } => format!("under way: attempt {attempt}"),
-        Delivery::Delivered { at, attempt, .. } => format!(
-            "delivered at {}, attempt {attempt}{}",
-            rfc3339(*at),
-            if intent.maybe_repeated { ", possibly more than once" } else { "" }
-        ),
-        Delivery::Dead { at, last, attempt } => {
-            format!("dead letter at {} after {attempt} attempts: {last}", rfc3339(*at))
+fn delivery_line(delivery: &DeliveryView) -> String {
+    let attempts = delivery.attempts;
+    let fate = match &delivery.fate {
+        Fate::Owed { due, last_error: Some(error) } => {
+            format!("owed: attempt {attempts} failed ({error}), next at {due}")
         }
+        Fate::Owed { due, last_error: None } => format!("owed: due {due}"),
+        Fate::UnderWay => format!("under way: attempt {attempts}"),
+        Fate::Delivered { delivered_at, .. } => {
+            let repeated = if delivery.maybe_repeated { ", possibly more than once" } else { "" };
+            format!("delivered at {delivered_at}, attempt {attempts}{repeated}")
+        }
+        Fate::Dead { dead_at, last_error } => {
+            format!("dead letter at {dead_at} after {attempts} attempts: {last_error}")
+        }
+    };
+    format!("{} {} to {}: {fate}", delivery.id, cause(delivery.cause), delivery.destination)
+}
+
+fn cause(cause: MessageCause) -> &'static str {
+    match cause {
+        MessageCause::Opened => "opened",
+        MessageCause::Worse => "worse",
+        MessageCause::Repeat => "repeat",
+        MessageCause::Escalated => "escalated",
+        MessageCause::Resolved => "resolved",
+        MessageCause::Event => "event",
+        MessageCause::Was => "was",
+        MessageCause::Test => "test",
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+fn gap_reason(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Skipped => "skipped",
+        GapReason::Poisoned => "poisoned",
+        GapReason::Disabled => "disabled",
     }
 }

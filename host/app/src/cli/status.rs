@@ -1,32 +1,33 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::de::DeserializeOwned;
-use watchbell_contract::Timestamp;
+use serde_json::Value;
 use watchbell_manifest::Bundle;
-use watchbell_pipeline::health::{Cause, CauseKind};
-use watchbell_pipeline::record::RuleRecord;
-use watchbell_pipeline::spec::RuleName;
-use watchbell_store::{EpisodeFilter, IntentFilter, IntentPhase, Reader, Sqlite};
+use watchbell_store::{Reader, Sqlite};
+use watchbell_view::{CauseView, RuleView, Status, Time, VERSION};
 
-use super::args::Status;
+use super::args::Status as Args;
 use super::place::{catalog, tell};
 use super::{BOLD, Failure, RED, YELLOW, paint, print};
-use crate::clock::{self, rfc3339};
-use crate::view::{CauseView, Health, LastRun, RuleView, View};
+use crate::{clock, stored};
 
 /// A host answers at once; this is for one that hangs.
 const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 
-pub(crate) fn status(args: &Status) -> Result<(), Failure> {
-    let source = Source::find(args)?;
-    let view = match source.ask::<View>("status")? {
-        Answer::Given(view) => view,
-        Answer::Missing => return Err(Failure::Faults(anyhow::anyhow!("the host does not know `/status`"))),
-        Answer::Silent => from_store(args, &source)?,
+pub(crate) fn status(args: &Args) -> Result<(), Failure> {
+    let known = HostOrStore::find(args)?;
+    let status = match known.ask::<Status>("status")? {
+        Answer::Given(status) => status,
+        Answer::Missing => return Err(Failure::Faults(anyhow!("the host does not know `/status`"))),
+        Answer::Silent => {
+            let rule = |rule: &watchbell_manifest::BoundRule| (rule.spec.name.clone(), rule.spec.enabled);
+            let named = known.bundle.as_ref().map(|bundle| bundle.rules.iter().map(rule).collect());
+            stored::status(&known.reader()?, args.place.environment.clone(), named, clock::wall())?
+        }
     };
-    if args.json { print(&serde_json::to_string_pretty(&view)?) } else { print(&table(&view)) }
+    if args.json { print(&serde_json::to_string_pretty(&status)?) } else { print(&table(&status)) }
 }
 
 pub(super) enum Answer<T> {
@@ -38,16 +39,16 @@ pub(super) enum Answer<T> {
 }
 
 /// Where answers come from: a host's address and its store.
-pub(super) struct Source {
+pub(super) struct HostOrStore {
     /// `None`: the manifests have faults, as they may have after a bad deployment, while the host still runs.
     pub(super) bundle: Option<Bundle>,
     listen: Option<SocketAddr>,
     store: Option<PathBuf>,
 }
 
-impl Source {
+impl HostOrStore {
     /// From the manifests, or without them where the call itself says whom to ask.
-    pub(super) fn find(args: &Status) -> Result<Self, Failure> {
+    pub(super) fn find(args: &Args) -> Result<Self, Failure> {
         match args.place.load_as(&args.place.environment, &catalog(None)?, false) {
             Ok(bundle) => Ok(Self {
                 listen: args.listen.or(bundle.environment.listen),
@@ -77,16 +78,17 @@ impl Source {
             match response.status() {
                 status if status.is_success() => {}
                 reqwest::StatusCode::NOT_FOUND => return Ok(Answer::Missing),
-                status => return Err(Failure::Faults(anyhow::anyhow!("{url} answers {status}"))),
+                status => return Err(Failure::Faults(anyhow!("{url} answers {status}"))),
             }
-            let answer = response.json().await.with_context(|| format!("{url} is not a watchbell host"))?;
-            Ok(Answer::Given(answer))
+            let answer: Value =
+                response.json().await.with_context(|| format!("{url} is not a watchbell host"))?;
+            Ok(Answer::Given(read(&url, answer)?))
         })
     }
 
     pub(super) fn reader(&self) -> Result<Reader, Failure> {
         let Some(path) = &self.store else {
-            return Err(Failure::Faults(anyhow::anyhow!(
+            return Err(Failure::Faults(anyhow!(
                 "no host answers, and no store is named\n\nhint: name it with `--store FILE`"
             )));
         };
@@ -94,92 +96,38 @@ impl Source {
     }
 }
 
-/// What the store knows while no host runs.
-fn from_store(args: &Status, source: &Source) -> Result<View, Failure> {
-    let reader = source.reader()?;
-    let now = clock::wall();
-    let head = reader.heads()?.into_iter().next();
-    let records = reader.rules()?;
-    let named: Vec<(RuleName, bool)> = match &source.bundle {
-        Some(bundle) => bundle.rules.iter().map(|rule| (rule.spec.name.clone(), rule.spec.enabled)).collect(),
-        None => {
-            records.iter().map(|view| (view.record.rule.clone(), view.record.off_since.is_none())).collect()
-        }
-    };
-    let mut rules = Vec::new();
-    for (name, enabled) in &named {
-        let record = records.iter().find(|view| view.record.rule == *name).map(|view| &view.record);
-        let filter = EpisodeFilter { rule: Some(name.clone()), ..EpisodeFilter::default() };
-        let open = reader.episodes(&filter)?.len() as u64;
-        rules.push(rule_view(name, *enabled, record, open, now));
-    }
-    let owed = IntentFilter { phase: Some(IntentPhase::Open), ..IntentFilter::default() };
-    let silent =
-        Health::of(&[Cause::new(CauseKind::Silent, "no host answers: this is what the store holds")]);
-    Ok(View {
-        environment: args.place.environment.clone(),
-        host: head.as_ref().map(|head| head.owner.0.clone()).unwrap_or_default(),
-        at: rfc3339(now),
-        bundle: reader.meta()?.bundle.map(|bundle| bundle.digest),
-        generation: 0,
-        rules,
-        owed: reader.intents(&owed)?.len() as u64,
-        clock_drift_seconds: 0.0,
-        alive: silent.clone(),
-        ready: silent,
-    })
-}
-
-pub(super) fn rule_view(
-    name: &RuleName,
-    enabled: bool,
-    record: Option<&RuleRecord>,
-    open_episodes: u64,
-    now: Timestamp,
-) -> RuleView {
-    let failure = record.and_then(|record| record.failure.as_ref());
-    RuleView {
-        name: name.0.clone(),
-        enabled,
-        evaluated_until: record.map(|record| rfc3339(record.cursor)),
-        window_age_seconds: record.map_or(0.0, |record| now.since(record.cursor).secs_f64()),
-        priming: record.and_then(|record| record.priming.as_ref()).map(|priming| rfc3339(priming.reached)),
-        last_error: failure.map(|failure| failure.message.clone()),
-        failures_in_a_row: failure.map_or(0, |failure| failure.streak),
-        open_episodes,
-        last_run: record.and_then(|record| record.last_run.as_ref()).map(|run| LastRun {
-            window_start: rfc3339(run.window.start),
-            window_end: rfc3339(run.window.end),
-            rows: run.rows,
-            signals: run.signals,
-            took_ms: run.took.millis(),
-            ended_at: rfc3339(run.ended_at),
-        }),
-        ..RuleView::default()
+/// What a host answered, if it is of this program's version of the read model.
+fn read<T: DeserializeOwned>(url: &str, answer: Value) -> anyhow::Result<T> {
+    match answer["version"].as_u64() {
+        Some(version) if version != u64::from(VERSION) => Err(anyhow!(
+            "{url} answers in version {version}, and this program reads version {VERSION}\n\nhint: ask with the \
+             program that the host runs"
+        )),
+        _ => serde_json::from_value(answer).with_context(|| format!("{url} is not a watchbell host")),
     }
 }
 
-fn table(view: &View) -> String {
+fn table(status: &Status) -> String {
     let out = std::io::stdout();
     let mut text = format!(
         "environment {}, host {}, bundle {}, {} deliveries owed\n",
-        view.environment,
-        if view.host.is_empty() { "none" } else { &view.host },
-        view.bundle.as_deref().map_or("none", |digest| digest.get(..12).unwrap_or(digest)),
-        view.owed,
+        status.environment,
+        status.host.as_deref().unwrap_or("none"),
+        status.bundle.as_deref().map_or("none", |digest| digest.get(..12).unwrap_or(digest)),
+        status.owed,
     );
-    for (what, health) in [("alive", &view.alive), ("ready", &view.ready)] {
+    for (what, health) in [("alive", &status.alive), ("ready", &status.ready)] {
         for CauseView { message, .. } in &health.causes {
             text.push_str(&format!("{} {message}\n", paint(&format!("not {what}:"), YELLOW, &out)));
         }
     }
-    let width = view.rules.iter().map(|rule| rule.name.len()).max().unwrap_or(4).max(4);
+    let width = status.rules.iter().map(|rule| rule.name.len()).max().unwrap_or(4).max(4);
     let header = format!(
         "{:width$}  {:8}  {:20}  {:>8}  {:20}  {:>4}  last error",
         "rule", "state", "evaluated until", "age", "next due", "open"
     );
     text.push_str(&format!("\n{}\n", paint(&header, BOLD, &out)));
-    for rule in &view.rules {
+    for rule in &status.rules {
         let state = match rule {
             rule if !rule.enabled => "disabled",
             rule if rule.priming.is_some() => "priming",
@@ -192,9 +140,9 @@ fn table(view: &View) -> String {
             "{:width$}  {}  {:20}  {:>8}  {:20}  {:>4}  {}\n",
             rule.name,
             paint(&format!("{state:8}"), colour, &out),
-            short(rule.evaluated_until.as_deref()),
+            short(rule.evaluated_until),
             age(rule),
-            short(rule.next_due.as_deref()),
+            short(rule.next_due),
             rule.open_episodes,
             rule.last_error.as_deref().unwrap_or("-"),
         ));
@@ -203,17 +151,16 @@ fn table(view: &View) -> String {
 }
 
 /// To the second: nobody reads milliseconds at night.
-fn short(at: Option<&str>) -> String {
+fn short(at: Option<Time>) -> String {
     let Some(at) = at else { return "-".into() };
-    match at.split_once('.') {
+    let text = at.to_string();
+    match text.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
-        None => at.to_owned(),
+        None => text,
     }
 }
 
 fn age(rule: &RuleView) -> String {
-    if rule.evaluated_until.is_none() {
-        return "-".into();
-    }
-    watchbell_contract::Duration::from_secs(rule.window_age_seconds.max(0.0) as u64).to_string()
+    let Some(age) = rule.window_age_seconds else { return "-".into() };
+    watchbell_contract::Duration::from_secs(age.max(0.0) as u64).to_string()
 }

@@ -9,12 +9,13 @@ use prometheus_client::metrics::MetricType;
 
 use super::of_rule::OfRule;
 
-/// Rules whose runs are told by rule. A histogram is eleven lines: for twenty thousand rules nobody could read them.
+/// The maximum rules with a histogram of their own. A histogram is eleven lines, too many to read for twenty thousand
+/// rules.
 const RULES_MAX: usize = 1_000;
-/// Upper bounds in seconds, each four times the one before; above the last there is no bound.
+/// Upper bounds in seconds, each four times the previous one; the last bucket is unbounded.
 const BOUNDS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.256, 1.024, 4.096, 16.384, 65.536];
 
-/// How long the runs of each rule took. Counted for all, told of those whose runs took longest in all.
+/// How long the runs of each rule took. Counted for all rules, shown for those whose runs took longest in total.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RunTimes {
     rules: Arc<Mutex<HashMap<String, Times>>>,
@@ -23,7 +24,7 @@ pub(super) struct RunTimes {
 #[derive(Clone, Debug, Default)]
 struct Times {
     seconds: f64,
-    /// The last: above every bound.
+    /// The last one counts everything above the largest bound.
     counts: [u64; BOUNDS.len() + 1],
 }
 
@@ -40,7 +41,7 @@ impl RunTimes {
         }
     }
 
-    /// Forgets rules that are not part of the bundle any more.
+    /// Forgets rules that are no longer in the bundle.
     pub(super) fn keep(&self, is_known: impl Fn(&str) -> bool) {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).retain(|rule, _| is_known(rule));
     }

@@ -1,4 +1,4 @@
-//! How a recording is written: JSON in which every value reads back as the same bits.
+//! The format of a recording: JSON in which every value reads back as the same bits.
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ pub(crate) struct Recording {
     /// Milliseconds: start, settled, end.
     pub(crate) window: [i64; 3],
     pub(crate) attempt: u32,
-    /// In hex.
+    /// Hex-encoded.
     pub(crate) state: Option<String>,
     pub(crate) pages: Vec<PageForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub(crate) struct Limit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ended {
-    /// All that the rule handed back: its signals as text, and SHA-256 of its state, in hex.
+    /// The rule's complete output: its signals as text, and the SHA-256 of its state, in hex.
     Found {
         signals: Vec<SignalForm>,
         state: String,
@@ -75,7 +75,7 @@ pub(crate) struct ColumnForm {
 #[serde(rename_all = "snake_case")]
 enum ValuesForm {
     Integers(Vec<i64>),
-    /// As their bits: text could lose the last of them.
+    /// Stored as bits, because text could lose the last digits.
     Numbers(Vec<u64>),
     Booleans(Vec<u8>),
     Words {
@@ -95,12 +95,12 @@ pub(crate) struct SignalForm {
     threshold: Option<u64>,
     pub(crate) summary: String,
     pub(crate) details: String,
-    /// Only what tells two of them apart.
+    /// Only if it is needed to distinguish two signals.
     evidence: Option<String>,
 }
 
 impl Recording {
-    /// `rule@end`, with the attempt where it was not the first.
+    /// `rule@end`, with the attempt unless it was the first.
     pub(crate) fn id(&self) -> String {
         let again = if self.attempt > 1 { format!("#{}", self.attempt) } else { String::new() };
         format!("{}@{}{again}", self.rule, crate::clock::rfc3339(Timestamp(self.window[2])))
@@ -128,7 +128,7 @@ impl Recording {
         self.refused.as_ref().filter(|refused| (refused.round, refused.question) == (round, question))
     }
 
-    /// Whether all of its pages are answers to one question.
+    /// Whether all of its pages answer one question.
     pub(crate) fn is_one_question(&self) -> bool {
         self.pages.iter().all(|page| (page.round, page.question) == (0, 0))
     }
@@ -167,7 +167,7 @@ impl From<Limit> for Limits {
 }
 
 impl PageForm {
-    /// `None`: words that are no text, which no cluster sends.
+    /// `None` if its strings are not valid text, which no cluster sends.
     pub(super) fn of(page: &Page) -> Option<Self> {
         let columns = page.rows.columns.iter().map(ColumnForm::of).collect::<Option<_>>()?;
         Some(Self { round: page.round, question: page.question, times: page.rows.times.clone(), columns })
@@ -290,7 +290,7 @@ mod tests {
         let text = serde_json::to_string(&form).unwrap();
         let back: PageForm = serde_json::from_str(&text).unwrap();
         assert_eq!(back, form);
-        // NaN is no equal of itself; its bits are.
+        // NaN does not equal itself; its bits do.
         assert_eq!(format!("{:?}", back.rows()), format!("{:?}", page.rows));
     }
 }

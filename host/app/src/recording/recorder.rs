@@ -1,6 +1,6 @@
 use watchbell_contract::{Question, Rows};
 
-/// Columns that one run may keep; a run with more is not recorded.
+/// The maximum bytes of columns kept for one run; a run with more is not recorded.
 const BYTES_MAX: usize = 2 << 20;
 
 /// The pages of a run in the order in which the rule got them.
@@ -12,7 +12,7 @@ pub(crate) struct Recorder {
     full: bool,
 }
 
-/// The question that ended the run, because it cannot be asked.
+/// The question that ended the run because it cannot be asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refused {
     pub(crate) round: usize,
@@ -42,7 +42,7 @@ impl Recorder {
         self.refused = Some(Refused { round, number, question: question.clone() });
     }
 
-    /// All pages, and the question that was refused; `None` if there were too many.
+    /// All pages, and the refused question; `None` if there were too many pages.
     pub(crate) fn into_parts(self) -> Option<(Vec<Page>, Option<Refused>)> {
         (!self.full).then_some((self.pages, self.refused))
     }

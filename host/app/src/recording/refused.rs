@@ -4,7 +4,7 @@ use watchbell_contract::{Ask, Calc, ClusterView, Metric, NamedFilter, Question};
 
 use super::recorder::Refused;
 
-/// Where in its run a question was refused, and all that it asks.
+/// Where in its run a question was refused, and the whole question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RefusedForm {
     pub(crate) round: usize,
@@ -17,7 +17,7 @@ impl RefusedForm {
         Self { round: refused.round, question: refused.number, asks: asks(&refused.question) }
     }
 
-    /// Whether `question` is this one, word for word.
+    /// Whether `question` is exactly this one.
     pub(crate) fn is(&self, question: &Question) -> bool {
         self.asks == asks(question)
     }

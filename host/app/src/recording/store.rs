@@ -1,4 +1,4 @@
-//! Where recordings lie: a folder beside the store, a folder in it for each rule, a file for each run.
+//! Where recordings are stored: a folder next to the store, with a folder for each rule and a file for each run.
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use super::recorder::Recorder;
 use super::refused::RefusedForm;
 use crate::bind::LiveRule;
 
-/// The newest runs of each rule that are kept.
+/// How many of the newest runs are kept for each rule.
 const RUNS_KEPT: usize = 20;
-/// A file larger than this is none of ours.
+/// A larger file is not one of ours.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Clone, Debug)]
@@ -29,14 +29,14 @@ pub(crate) enum RecordingFault {
     Unknown { id: String, folder: PathBuf },
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("`{}` is no recording", path.display())]
+    #[error("`{}` is not a recording", path.display())]
     Form { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is larger than any recording", path.display())]
     Size { path: PathBuf },
 }
 
-/// Whether a run is worth recording: it is a live one that found something, or that the rule itself failed. Others would
-/// only fill the disk.
+/// Whether to record a run: only live runs that found something, or that the rule itself failed. Others would just fill
+/// the disk.
 pub(crate) fn is_worth_it(run: &Run, outcome: &Result<Evaluation, RunFault>) -> bool {
     let says_something = match outcome {
         Ok(evaluation) => !evaluation.finding.signals.is_empty(),
@@ -46,7 +46,7 @@ pub(crate) fn is_worth_it(run: &Run, outcome: &Result<Evaluation, RunFault>) -> 
 }
 
 impl RecordingStore {
-    /// Beside the store's file.
+    /// Next to the store's file.
     pub(crate) fn beside(store: &Path) -> Self {
         let mut name = store.file_name().unwrap_or_default().to_os_string();
         name.push(".runs");
@@ -57,7 +57,7 @@ impl RecordingStore {
         &self.folder
     }
 
-    /// Records a run that is worth it. Best effort: a disk that is full must not hold up the rule.
+    /// Records a run if it is worth it. Best effort: a full disk must not delay the rule.
     pub(crate) fn record(
         &self,
         run: &Run,
@@ -88,7 +88,7 @@ impl RecordingStore {
         match self.write(&recording) {
             Ok(()) => Some(recording.id()),
             Err(error) => {
-                tracing::warn!(rule = run.rule.0, %error, folder = %self.folder.display(), "a run could not be recorded");
+                tracing::warn!(rule = run.rule.0, %error, folder = %self.folder.display(), "cannot record a run");
                 None
             }
         }
@@ -100,7 +100,7 @@ impl RecordingStore {
         let path = folder.join(file_name(recording));
         let draft = path.with_extension("draft");
         let mut file = fs::File::create(&draft)?;
-        // Documents' fields are in it: for this user alone, as the store is.
+        // It contains fields of documents, so only this user may read it, like the store.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         file.write_all(&serde_json::to_vec(recording)?)?;
@@ -129,7 +129,7 @@ impl RecordingStore {
         }
         let unknown = || RecordingFault::Unknown { id: id.to_owned(), folder: self.folder.clone() };
         let (rule, _) = id.split_once('@').ok_or_else(unknown)?;
-        // A rule's name has no separator of paths; what has one is no name.
+        // A rule's name never contains a path separator.
         if rule.is_empty() || rule.starts_with('.') || rule.contains(['/', '\\']) {
             return Err(unknown());
         }
@@ -144,7 +144,7 @@ impl RecordingStore {
     }
 }
 
-/// Sorted by name is sorted by time: the window's end has as many digits for the next two centuries.
+/// Order by name is order by time: the window's end has the same number of digits for the next two centuries.
 fn file_name(recording: &Recording) -> String {
     format!("{:013}-{:04}.json", recording.window[2].max(0), recording.attempt)
 }

@@ -1,11 +1,11 @@
-//! Alerts against findings, rule by rule. Repetitions are not compared: ElastAlert tells of every match that `realert`
-//! lets through, an episode is told once.
+//! Compares alerts with findings, rule by rule. Repetitions are ignored: ElastAlert alerts on every match that
+//! `realert` lets through, while an episode is announced once.
 use serde_json::Value;
 use watchbell_contract::{Duration, Label, Range, Signal, SignalKind, Timestamp};
 
 use super::{Alert, Mute};
 
-/// Signals of one set of labels, none further from the one before than the tolerance.
+/// Signals with the same labels, none further from the previous one than the tolerance.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) labels: Vec<Label>,
@@ -13,14 +13,14 @@ pub(crate) struct Finding {
     pub(crate) last: Timestamp,
 }
 
-/// What agrees and what does not, within the time that was compared.
+/// What agrees and what does not, within the compared time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Compared {
-    /// Alerts that a finding bears out.
+    /// Alerts that match a finding.
     pub(crate) alerts: usize,
-    /// Findings that an alert bears out.
+    /// Findings that match an alert.
     pub(crate) findings: usize,
-    /// Findings of which ElastAlert had been told to be silent.
+    /// Findings that were muted in ElastAlert.
     pub(crate) muted: usize,
     pub(crate) only_there: Vec<Alert>,
     pub(crate) only_here: Vec<Finding>,
@@ -32,7 +32,7 @@ impl Compared {
     }
 }
 
-/// What a rule told, joined to findings, in order of labels and time.
+/// A rule's signals, joined into findings, in order of labels and time.
 pub(crate) fn findings<'a>(signals: impl Iterator<Item = &'a Signal>, tolerance: Duration) -> Vec<Finding> {
     let mut told: Vec<&Signal> = signals.filter(|signal| signal.kind != SignalKind::Clear).collect();
     told.sort_by(|a, b| values(&a.labels).cmp(values(&b.labels)).then(a.at.cmp(&b.at)));
@@ -52,15 +52,15 @@ fn values(labels: &[Label]) -> impl Iterator<Item = &Option<String>> {
     labels.iter().map(|label| &label.value)
 }
 
-/// How far apart the times of an alert and of a finding may be.
+/// How far apart the times of an alert and a finding may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tolerance {
     pub(crate) either_way: Duration,
-    /// By how much more an alert may be the earlier one: ElastAlert stamps a spike with the first event of its window.
+    /// How much earlier an alert may additionally be: ElastAlert stamps a spike with the first event of its window.
     pub(crate) early: Duration,
 }
 
-/// Compares what lies in `over`; what lies beside it, within `tolerance`, bears out what lies at its ends.
+/// Compares what lies in `over`. What lies outside, within `tolerance`, can still match what lies at its ends.
 pub(crate) fn compare(
     findings: &[Finding],
     alerts: &[&Alert],
@@ -95,7 +95,7 @@ pub(crate) fn compare(
     compared
 }
 
-/// Whether all of `finding` lay in a time in which ElastAlert was silent about it.
+/// Whether ElastAlert was muted for this finding during all of it.
 fn mutes_finding(mute: &Mute, finding: &Finding, tolerance: Duration) -> bool {
     let over = mute.over.start - tolerance <= finding.first && finding.last <= mute.over.end + tolerance;
     let told: Vec<&str> = finding.labels.iter().filter_map(|label| label.value.as_deref()).collect();
@@ -105,8 +105,8 @@ fn mutes_finding(mute: &Mute, finding: &Finding, tolerance: Duration) -> bool {
     over && (of_key || of_all)
 }
 
-/// Whether the document that matched has the key's values. A field that it lacks says nothing against it: matches of
-/// aggregations hold no document.
+/// Whether the matched document has the key's values. A missing field is not a mismatch, because matches of
+/// aggregations contain no document.
 fn same_key(labels: &[Label], body: &Value) -> bool {
     labels.iter().all(|label| {
         let name = label.name.strip_suffix(".keyword").unwrap_or(&label.name);
@@ -126,7 +126,7 @@ fn is(value: &Value, label: Option<&str>) -> bool {
     }
 }
 
-/// A field by its dotted name, however its document is nested.
+/// A field by its dotted name, however the document is nested.
 fn value<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
     if let Some(found) = body.get(name) {
         return Some(found);

@@ -1,4 +1,4 @@
-//! ElastAlert's writeback indices: an alert is a document, and so is what `realert` muted.
+//! ElastAlert's writeback indices: every alert is a document, and so is every mute by `realert`.
 use std::collections::HashSet;
 
 use anyhow::{Context, bail};
@@ -8,24 +8,24 @@ use tokio::time::Instant;
 use watchbell_contract::{Range, Timestamp};
 use watchbell_elastic::{Cluster, Target};
 
-/// Documents in a request: each holds the document that matched.
+/// Documents per request; each contains the document that matched.
 const PAGE: u32 = 500;
-/// Servers hand out no more by `from` and `size`.
+/// Servers return no more than this with `from` and `size`.
 const DOCUMENTS_MAX: u64 = 10_000;
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// What ElastAlert told, or would have told had its alerters worked.
+/// An alert that ElastAlert sent, or would have sent had its alerters worked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alert {
-    /// The rule's name there.
+    /// The rule's name in ElastAlert.
     pub(crate) rule: String,
-    /// The time of what matched, not that of the alert.
+    /// The time of the match, not of the alert.
     pub(crate) at: Timestamp,
     /// The document that matched.
     pub(crate) body: Value,
 }
 
-/// A time in which ElastAlert told nothing of a rule, or of a key of it.
+/// A time in which ElastAlert muted a rule, or one key of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mute {
     /// `RULE`, `RULE.KEY` or `RULE._silence`.
@@ -49,7 +49,7 @@ struct MuteDocument {
     until: String,
 }
 
-/// What ElastAlert kept of `over` in `index` and its `_silence`.
+/// What ElastAlert stored for `over` in `index` and its `_silence`.
 pub(crate) async fn read(
     cluster: &Cluster,
     index: &str,
@@ -60,23 +60,23 @@ pub(crate) async fn read(
     let mut alerts = Vec::new();
     for document in documents(cluster, &target, over).await? {
         let read: AlertDocument = serde_json::from_value(document)
-            .with_context(|| format!("a document in `{index}` is no alert of ElastAlert's"))?;
+            .with_context(|| format!("a document in `{index}` is not an ElastAlert alert"))?;
         alerts.push(Alert { rule: read.rule_name, at: instant(&read.match_time)?, body: read.match_body });
     }
-    // An alert that could not be sent is written again with each attempt.
+    // An alert that could not be sent is written again with every attempt.
     let mut seen = HashSet::new();
     alerts.retain(|alert| seen.insert((alert.rule.clone(), alert.at, alert.body.to_string())));
     let silence = format!("{index}_silence");
     let mut target = Target::new("(alerts of ElastAlert)", silence.as_str());
     target.time_field = "until".to_owned();
-    // ElastAlert makes it with the first rule that mutes.
+    // ElastAlert creates it when the first rule mutes.
     target.ignore_unavailable = true;
-    // Whatever ends after `over` begins; how long anybody mutes is not known.
+    // Everything that ends after `over` begins, because the length of a mute is unknown.
     let ends = Range::new(over.start, Timestamp(over.end.0.saturating_add(YEAR_MS)));
     let mut mutes = Vec::new();
     for document in documents(cluster, &target, ends).await? {
         let read: MuteDocument = serde_json::from_value(document)
-            .with_context(|| format!("a document in `{silence}` is none of ElastAlert's"))?;
+            .with_context(|| format!("a document in `{silence}` was not written by ElastAlert"))?;
         let (since, until) = (instant(&read.since)?, instant(&read.until)?);
         if since < over.end && since <= until {
             mutes.push(Mute { what: read.rule_name, over: Range::new(since, until) });
@@ -107,13 +107,13 @@ async fn documents(cluster: &Cluster, target: &Target, over: Range) -> anyhow::R
     }
 }
 
-/// ElastAlert writes UTC with or without saying so.
+/// ElastAlert writes UTC, with or without a suffix.
 fn instant(text: &str) -> anyhow::Result<Timestamp> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
     let civil: jiff::civil::DateTime =
-        text.parse().with_context(|| format!("ElastAlert wrote `{text}`, which is no time"))?;
+        text.parse().with_context(|| format!("ElastAlert wrote `{text}`, which is not a time"))?;
     Ok(Timestamp(jiff::tz::TimeZone::UTC.to_timestamp(civil)?.as_millisecond()))
 }
 

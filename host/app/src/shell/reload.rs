@@ -1,4 +1,4 @@
-//! The manifests, read again while the host runs. A bundle with faults changes nothing.
+//! Reads the manifests again while the host runs. A bundle with errors changes nothing.
 use std::sync::Arc;
 
 use watchbell_pipeline::input::Input;
@@ -13,12 +13,13 @@ use crate::shrink_guard;
 pub(super) enum Reading {
     No,
     UnderWay,
-    /// They may have changed since the reading began: once more after it.
+    /// They may have changed since reading started: read them once more afterwards.
     Again,
 }
 
 impl Shell {
-    /// Files are read, modules compiled and secrets' programs run beside the loop, which must never wait.
+    /// Reading files, compiling modules and running programs for secrets happen outside the loop, which must never
+    /// wait.
     pub(super) fn start_reload(&mut self) {
         if self.reading != Reading::No {
             self.reading = Reading::Again;
@@ -28,10 +29,10 @@ impl Shell {
         let (reload, events) = (Arc::clone(&self.reload), self.events.clone());
         tokio::spawn(async move {
             let read = tokio::task::spawn_blocking(move || reload()).await.unwrap_or_else(|lost| {
-                tracing::error!("the manifests could not be read: {lost}");
+                tracing::error!("cannot read the manifests: {lost}");
                 None
             });
-            // The shell may have ended meanwhile; then nobody waits for this.
+            // The shell may have ended by now; then nobody waits for this.
             let _ = events.send(ShellEvent::Reloaded(read.map(Box::new)));
         });
     }
@@ -40,7 +41,7 @@ impl Shell {
         let again = std::mem::replace(&mut self.reading, Reading::No) == Reading::Again;
         match deployment {
             Some(deployment) => self.replace(*deployment),
-            None => tracing::error!("the manifests have faults: the bundle in force stays as it was"),
+            None => tracing::error!("the manifests have errors: keeping the bundle in force"),
         }
         if again {
             self.start_reload();
@@ -52,11 +53,11 @@ impl Shell {
         if !self.allow_shrink
             && let Err(shrunk) = shrink_guard::check(&known, &deployment.specs)
         {
-            tracing::error!("{shrunk}; the bundle in force stays as it was");
+            tracing::error!("{shrunk}; keeping the bundle in force");
             return;
         }
         for what in deployment.awaiting_restart(&self.deployment) {
-            tracing::warn!("{what} has changed, which takes effect when the host is started again");
+            tracing::warn!("{what} has changed; restart the host to apply the change");
         }
         self.deployment = Arc::new(deployment);
         self.compare_clocks();

@@ -10,7 +10,7 @@ use super::compare::{Observed, What};
 use super::flow::flow;
 use super::outcome::{Outcome, Verdict};
 
-/// The members of an entry if the test does not name any.
+/// The default members of an entry if the test names none.
 const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];
 const EPISODE: &[&str] = &["labels", "state", "severity"];
 const DELIVERY: &[&str] = &["to", "cause", "title"];
@@ -66,7 +66,7 @@ fn point_at(file: &TestFile, line: u32) -> Option<&Point> {
     file.tests.iter().flat_map(|test| &test.expect).find(|point| point.place.line == line)
 }
 
-/// The point as its file would have it, unindented.
+/// The point as written in its file, unindented.
 fn written(point: &Point, observed: &Observed) -> Vec<String> {
     let mut lines = vec![format!("at: {}", point.at)];
     let lists = [
@@ -91,8 +91,8 @@ fn written(point: &Point, observed: &Observed) -> Vec<String> {
     lines
 }
 
-/// With the members that the entry at this place has, or that any entry has, or the default ones. A partial text that
-/// still matches is kept.
+/// With the members that the entry at this place has, or else those of any entry, or else the default ones. A partial
+/// text that still matches is kept.
 fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str]) -> Map<String, Value> {
     let own = wanted.get(n);
     let all: BTreeSet<&str> = wanted.iter().flat_map(|wanted| wanted.0.keys()).map(String::as_str).collect();
@@ -126,7 +126,7 @@ fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refuse
                 let inside =
                     |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() > indent;
                 let mut end = number + 1 + lines[number + 1..].iter().take_while(|line| inside(line)).count();
-                // Blank lines after it belong to what follows.
+                // Blank lines after an item belong to what follows.
                 while lines[end - 1].trim().is_empty() {
                     end -= 1;
                 }

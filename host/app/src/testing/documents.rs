@@ -9,13 +9,13 @@ use watchbell_manifest::{Documents, Fields, Offset, Test};
 
 use crate::clock::rfc3339;
 
-/// The most documents of one test; more belong in a backtest.
+/// The maximum documents of one test; larger data belongs in a backtest.
 const DOCUMENTS_MAX: usize = 2_000_000;
 
 /// How many lines of a file are read for its field names.
 const LINES_READ_MAX: usize = 1_000;
 
-/// Adds the fields of the documents that `test` has, and of its mapping.
+/// Adds the fields of `test`'s documents and mapping.
 ///
 /// # Errors
 /// What is wrong with a file of documents.
@@ -39,7 +39,7 @@ pub(crate) fn fields(test: &Test, into: &mut Fields) -> Result<(), String> {
 fn mapped(properties: &Value, above: &str, into: &mut Fields) {
     for (name, field) in properties.as_object().into_iter().flatten() {
         let name = format!("{above}{name}");
-        // Those that hold the same value in another way are shown as well.
+        // Multi-fields that hold the same value in another form are included.
         mapped(&field["fields"], &format!("{name}."), into);
         match field.get("properties") {
             Some(inner) => mapped(inner, &format!("{name}."), into),
@@ -61,7 +61,7 @@ pub(super) struct Arrival {
     pub(super) source: String,
 }
 
-/// All documents of `test`, in order of arrival. Those before the start are there from the beginning.
+/// All documents of `test`, in order of arrival. Documents before the start are present from the beginning.
 ///
 /// # Errors
 /// What is wrong with a file of documents, with its line.
@@ -95,7 +95,7 @@ fn generated(of: &Documents, start: Timestamp, index: &str, time_field: &str, in
         let after = Duration(of.every.millis().saturating_mul(u64::from(n)));
         let mut fields = of.fields.clone();
         fields.values_mut().for_each(|value| number(value, n));
-        // A document may have its time in an object as well as under a dotted name.
+        // A document may have its time in a nested object or under a dotted name.
         if fields.get(time_field).or_else(|| below(&fields, time_field)).is_none() {
             fields.insert(time_field.to_owned(), rfc3339(first + after).into());
         }
@@ -136,7 +136,7 @@ fn from_file(
         let at = match of.at {
             Some(at) => {
                 let moved = later(later(start, at), since);
-                // Written as one key, whatever way the file had it.
+                // Written as one key, whatever form the file used.
                 remove(&mut source, time_field);
                 source.insert(time_field.to_owned(), rfc3339(moved).into());
                 moved

@@ -39,7 +39,7 @@ pub(crate) enum Claim {
     Fires,
     /// That it stays quiet, despite documents.
     Quiet,
-    /// Neither: it expects nothing of signals and messages, or nothing happens.
+    /// Neither: it expects no signals or messages, or nothing happens.
     Neither,
 }
 

@@ -23,7 +23,7 @@ use crate::clock;
 /// How many lines of the trace a failure shows.
 const TRACE_LINES_MAX: usize = 60;
 
-/// What one worker runs tests on: an embedded node and a client, used again for every test.
+/// What one worker runs tests on: an embedded node and a client, reused for every test.
 pub(super) struct Runner {
     node: Node,
     clock: Arc<AtomicI64>,
@@ -63,7 +63,7 @@ impl Runner {
         let config = Config { clock: Arc::new(move || told.load(Ordering::Relaxed)), ..Config::default() };
         let node = Node::start(([127, 0, 0, 1], 0).into(), config).await.context("the embedded node")?;
         let mut config = ClusterConfig::new("test", vec![node.url().parse()?]);
-        // What fails on purpose fails at once, to be tried again in virtual time.
+        // Injected faults fail at once, to be retried in virtual time.
         config.retry_max = 0;
         Ok(Self { node, clock, cluster: Cluster::new(config)?, http: reqwest::Client::new() })
     }
@@ -112,14 +112,14 @@ impl Runner {
             None => usual_index(&rule.target.indices)?,
         };
         self.node.clear();
-        // Every test has another mapping; within one, mappings are kept as long as they are in production.
+        // Every test has its own mapping; within a test, mappings are cached as long as in production.
         self.cluster.forget_mappings();
         self.node.inject_fault(None);
         self.clock.store(test.start.0, Ordering::Relaxed);
         let arrivals =
             documents::arrivals(test, &index, &rule.target.time_field).map_err(anyhow::Error::msg)?;
         let mut indices = Indices { test, time_field: &rule.target.time_field, made: BTreeSet::new() };
-        // One that the rule reaches by a pattern comes with its first document, as by a rollover.
+        // An index that the rule reaches by a pattern is created with its first document, as in a rollover.
         let is_named = |index: &&str| rule.target.indices.iter().any(|name| name == index);
         let named = arrivals.iter().map(|arrival| arrival.index.as_str()).filter(is_named);
         self.create(&mut indices, named.chain([index.as_str()])).await?;
@@ -131,7 +131,7 @@ impl Runner {
             destinations: bundle.outbox(),
             rules: BTreeMap::from([(RuleName(rule.spec.name.0.clone()), Arc::new(bound))]),
         };
-        // What was there before the host was.
+        // What existed before the host did.
         let before = arrivals.iter().take_while(|arrival| arrival.at <= test.start).count();
         self.index(&arrivals[..before], &mut indices).await?;
         let mut host = VirtualHost::open(deployment, test.start, Arc::clone(&self.clock))?;
@@ -245,7 +245,7 @@ impl Indices<'_> {
     fn properties(&self, index: &str) -> Map<String, Value> {
         let own = self.test.mappings.get(index).or(self.test.mapping.as_ref());
         let mut properties = own.and_then(Value::as_object).cloned().unwrap_or_default();
-        // An index without documents would lack it, as no index of logs does.
+        // An index without documents would lack the field, which no index of logs does.
         if !self.time_field.contains('.') {
             properties.entry(self.time_field).or_insert_with(|| json!({ "type": "date" }));
         }

@@ -87,7 +87,7 @@ pub(crate) struct Lack {
     pub(crate) quiet: bool,
 }
 
-/// The rules that no test shows to fire, or to stay quiet, by name.
+/// The rules for which no test shows that they fire, or that they stay quiet, by name.
 pub(crate) fn lacking(rules: &BTreeSet<String>, outcomes: &[Outcome]) -> Vec<Lack> {
     let of = |rule: &str| outcomes.iter().filter(move |outcome| outcome.rule == rule).collect::<Vec<_>>();
     let lacks = rules.iter().map(|rule| {

@@ -28,7 +28,7 @@ pub(crate) enum TraceEvent {
     Restarted,
 }
 
-/// The kind; for events also content and document, because two events of one instant are two.
+/// The kind; for events also content and document, because two events at the same instant are distinct.
 pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     match signal.kind {
         SignalKind::Firing => ("firing", String::new()),
@@ -113,7 +113,7 @@ impl TraceEntry {
 fn note_line(note: &Note, start: Timestamp) -> Option<String> {
     let at = |at: Timestamp| offset(at, start);
     Some(match note {
-        // Windows without signals are most of them, and further attempts most failures.
+        // Most windows have no signals, and most failures are repeated attempts.
         Note::Committed { signals: 0, .. } | Note::RunFailed { attempt: 2.., .. } => return None,
         Note::Committed { window, rows, signals, .. } => {
             let rows_of = if *rows == 1 { "row" } else { "rows" };

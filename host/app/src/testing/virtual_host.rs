@@ -1,5 +1,5 @@
-//! A host in virtual time: the real coordinator, evaluator and outbox, a store in memory, and a trace instead of receivers.
-//! Actions take no time; time only moves when `advance` is called.
+//! A host in virtual time: the real coordinator, evaluator and outbox, a store in memory, and a trace instead of
+//! receivers. Actions take no time; time only moves when `advance` is called.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::evaluate::evaluate;
 use crate::evidence;
 use crate::recording::Recorder;
 
-/// More actions at one instant than any coordinator gives: time would not advance.
+/// No coordinator takes this many actions at one instant: time would not advance.
 const STEPS_MAX: u32 = 1_000_000;
 
 /// The rules in force, and the destinations that would be notified.
@@ -40,7 +40,7 @@ pub(crate) struct VirtualHost {
     clock: Arc<AtomicI64>,
     guests: Arc<Semaphore>,
     down: BTreeSet<DestinationName>,
-    /// How many equal signals were reported: documents of one instant may give several.
+    /// How many equal signals were reported: several documents of the same instant may each cause one.
     seen: HashMap<(RuleName, SignalIdentity), u32>,
     pub(crate) trace: Trace,
     /// Rows that the cluster returned so far.
@@ -244,7 +244,7 @@ fn coordinator(
     let holdings = store.take_all(&host).map_err(|error| VirtualHostFault::Store(error.to_string()))?;
     let config = Config {
         environment: deployment.environment.clone(),
-        // What is due happens when it is due, so that a test's times are round.
+        // Things happen exactly when they are due, so that a test's times are round.
         jitter_max: Duration::ZERO,
         commit_interval: Duration::ZERO,
         ..Config::new(host)

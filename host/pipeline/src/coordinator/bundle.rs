@@ -10,7 +10,8 @@ use crate::spec::{DestinationSpec, RuleSpec};
 use super::{Coordinator, Deployment, Reading};
 
 impl Coordinator {
-    /// Puts a bundle in force. The notifier comes first: what partitions say under it is decided under it.
+    /// Puts a bundle in force. The notifier goes first, so that what partitions emit under the bundle is decided under
+    /// it too.
     pub(super) fn take_bundle(
         &mut self,
         bundle: BundleRef,
@@ -46,8 +47,8 @@ impl Coordinator {
         }
     }
 
-    /// A partition is not this host's any more, or begins anew. Nothing else is touched, but for a notifier that has decided
-    /// what the partition found and never wrote: it begins anew from what is written.
+    /// A partition is no longer this host's, or starts over. Nothing else is affected, except a notifier that has
+    /// decided on the partition's unwritten transitions: it starts over from what is written.
     pub(super) fn give_up(&mut self, id: PartitionId) {
         let Some(partition) = self.partitions.remove(&id) else { return };
         let decided = self.notifier.as_ref().map(|notifier| notifier.position(id).number);
@@ -60,7 +61,8 @@ impl Coordinator {
         }
     }
 
-    /// What was written under a later bundle waits until this host has it: nothing goes back to an earlier one.
+    /// What was written under a later bundle waits until this host has that bundle; the host never goes back to an
+    /// earlier one.
     fn configure_notifier(&mut self) {
         let Some(deployment) = &self.deployment else { return };
         let generation = deployment.bundle.generation;

@@ -10,7 +10,7 @@ use super::Coordinator;
 use super::writer::Flight;
 
 impl Coordinator {
-    /// When the next write may begin; `None` while one is under way or nothing is owed.
+    /// When the next write may start; `None` while one is in progress or nothing needs writing.
     pub(super) fn commit_at(&self) -> Option<Timestamp> {
         let owed_at = match self.is_owed() {
             true => Some(self.now),
@@ -76,7 +76,7 @@ impl Coordinator {
         self.meta.bundle = commit.bundle.or_else(|| self.meta.bundle.take());
         let written = notes.into_iter().filter(|(of, _)| !is_lost(*of));
         self.actions.extend(written.map(|(_, note)| Action::Note(note)));
-        // What became of a part says nothing of a later tenure, should this host have lost it and taken it again.
+        // The outcome of a part says nothing about a later tenure, if this host lost the part and took it over again.
         for part in commit.partitions {
             let what = Owned::Partition(part.partition);
             match lost.iter().find(|lost| lost.what == what) {
@@ -95,7 +95,7 @@ impl Coordinator {
         }
     }
 
-    /// A part was not written: this host works on it no more.
+    /// A part was not written, so this host stops working on it.
     fn lose(&mut self, what: Owned, why: &Loss) {
         match what {
             Owned::Partition(id) => self.give_up(id),
@@ -105,7 +105,7 @@ impl Coordinator {
         self.actions.push_back(Action::Note(Note::Lost { what, why: why.to_string() }));
     }
 
-    /// Under which this host owns it.
+    /// The epoch under which this host owns it.
     fn epoch(&self, what: Owned) -> Option<Epoch> {
         match what {
             Owned::Partition(id) => self.partitions.get(&id).map(|partition| partition.tenure().epoch),

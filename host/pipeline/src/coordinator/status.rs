@@ -5,7 +5,7 @@ use crate::spec::RuleName;
 use super::Coordinator;
 
 impl Coordinator {
-    /// What every rule of its partitions is doing, disabled ones included.
+    /// The status of every rule in its partitions, including disabled ones.
     pub fn rules(&self) -> impl Iterator<Item = RuleStatus> + '_ {
         self.partitions.values().flat_map(|partition| partition.rules(self.config.jitter_max))
     }
@@ -15,9 +15,9 @@ impl Coordinator {
         partition.rule(name, self.config.jitter_max)
     }
 
-    /// Rules that may have changed since the last call; `None`: the rule is not part of the bundle any more, or not this
-    /// host's. What a status says changes at no other time, so that thousands of rules are watched at the cost of those
-    /// that run.
+    /// Rules that may have changed since the last call; `None` means that the rule is no longer in the bundle or no
+    /// longer this host's. A status changes at no other time, so that watching thousands of rules costs only as much as
+    /// those that run.
     pub fn take_changed(&mut self) -> Vec<(RuleName, Option<RuleStatus>)> {
         let mut changed = std::mem::take(&mut self.gone);
         for partition in self.partitions.values_mut() {
@@ -30,8 +30,8 @@ impl Coordinator {
         changed.into_iter().map(status).collect()
     }
 
-    /// Why the rule, its episodes and its messages are where they are, then its last decisions, oldest first. Empty if
-    /// this host knows no such rule.
+    /// Why the rule, its episodes and its messages are in their current state, followed by its last decisions, oldest
+    /// first. Empty if this host does not have the rule.
     pub fn explain(&self, rule: &RuleName) -> Vec<Reason> {
         let waiting = Waiting { now: self.now, queue: &self.queue, draining: self.draining };
         let partition = self.partitions.get(&self.partition_of(rule));
@@ -40,7 +40,7 @@ impl Coordinator {
         runs.into_iter().map(Reason::Run).chain(decisions.into_iter().flatten()).collect()
     }
 
-    /// Messages that are owed or being delivered.
+    /// Messages that are queued or being delivered.
     pub fn outbox_depth(&self) -> usize {
         self.notifier.as_ref().map_or(0, |notifier| notifier.depth())
     }

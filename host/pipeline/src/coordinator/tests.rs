@@ -9,7 +9,7 @@ use crate::spec::{RuleName, RuleSpec};
 
 use super::*;
 
-/// What the coordinator orders, every commit written at once.
+/// The coordinator's actions, with every commit written at once.
 fn runs(coordinator: &mut Coordinator, now: Timestamp, input: Input) -> Vec<RunId> {
     coordinator.handle(now, input);
     let mut runs = Vec::new();
@@ -52,7 +52,7 @@ fn what_is_fetched_for_people_keeps_no_run_from_its_cluster() {
     assert_eq!(first.len(), 1, "one at once");
     let second = runs(&mut coordinator, later, Input::Judged { run: first[0] });
     assert_eq!(second.len(), 1);
-    // The place is given back once, however the run ends.
+    // The slot is released once, however the run ends.
     let outcome = Err(RunFault::new(RunFaultKind::Outside, "503"));
     assert!(
         runs(&mut coordinator, later, Input::Evaluated { run: first[0], outcome: outcome.clone() })

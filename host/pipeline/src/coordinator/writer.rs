@@ -7,24 +7,25 @@ use crate::record::{Commit, IntentId, Nonce, Owned};
 const REPEAT_FIRST: Duration = Duration(100);
 const REPEAT_MAX: Duration = Duration::from_secs(5);
 
-/// One write at a time, each at least an interval after the one before, and each repeated until its outcome is known.
+/// One write at a time, each at least one interval after the previous one, and each repeated until its outcome is
+/// known.
 #[derive(Default)]
 pub(super) struct Writer {
     flight: Option<Flight>,
     begun_at: Option<Timestamp>,
-    /// How many were begun.
+    /// The number of writes started.
     pub(super) commits: u64,
 }
 
-/// A write that is not known to be written.
+/// A write whose success is not yet known.
 pub(super) struct Flight {
     pub(super) commit: Commit,
-    /// Messages that go out once it is written.
+    /// Messages to send once it is written.
     pub(super) claims: Vec<IntentId>,
-    /// Logged once it is written, each if its part is.
+    /// Logged once it is written, each only if its part was written.
     pub(super) notes: Vec<(Owned, Note)>,
     tries: u32,
-    /// When to repeat it, once its outcome is known to be unknown.
+    /// When to repeat it, once its outcome has turned out to be unknown.
     repeat_at: Option<Timestamp>,
 }
 
@@ -33,7 +34,7 @@ impl Writer {
         self.flight.is_some()
     }
 
-    /// When the next write may begin, if one is owed from `owed_at` on; `None` while one is under way.
+    /// When the next write may start, if one is needed from `owed_at` on; `None` while one is in progress.
     pub(super) fn due(&self, owed_at: Option<Timestamp>, interval: Duration) -> Option<Timestamp> {
         if let Some(flight) = &self.flight {
             return flight.repeat_at;
@@ -42,7 +43,7 @@ impl Writer {
         owed_at.map(|at| at.max(earliest))
     }
 
-    /// The write whose outcome is unknown, once more.
+    /// Repeats the write whose outcome is unknown.
     pub(super) fn repeat(&mut self) -> Option<Commit> {
         let flight = self.flight.as_mut()?;
         flight.repeat_at = None;
@@ -63,12 +64,12 @@ impl Writer {
         given
     }
 
-    /// The write of `nonce` is written.
+    /// The write with `nonce` succeeded.
     pub(super) fn written(&mut self, nonce: Nonce) -> Option<Flight> {
         self.flight.take_if(|flight| flight.commit.nonce == nonce)
     }
 
-    /// It is not known whether it is.
+    /// The outcome of the write with `nonce` is unknown.
     pub(super) fn unknown(&mut self, nonce: Nonce, now: Timestamp) {
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.commit.nonce == nonce) {
             let pause = backoff(REPEAT_FIRST, REPEAT_MAX, flight.tries, "commit", nonce.0);

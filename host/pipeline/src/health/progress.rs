@@ -4,22 +4,22 @@ use watchbell_contract::{Duration, Timestamp};
 
 use crate::partition::RuleStatus;
 
-use super::{Cause, CauseKind, DRIFT_MAX, Rules, Vitals, first};
+use super::{CauseKind, DRIFT_MAX, HealthCause, Rules, Vitals, first};
 
 /// A commit that takes longer means that the store hangs.
 pub(super) const COMMIT_MAX: Duration = Duration::from_secs(30);
-/// How much longer than its own deadline a run may take, and a rule that is due may wait while there is room.
+/// How long a run may exceed its own deadline, and how long a due rule may wait while there is capacity.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
-/// Well below what the engine lets run at once: with fewer, a rule that is due begins.
+/// Well below the engine's own limit on concurrent runs: with fewer than this, a due rule must start.
 const RUNS_MAX: usize = 32;
 
-/// When things last moved.
+/// When progress was last made.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     commit_since: Option<Timestamp>,
-    /// The store answers, and says no: restarting the host frees no disk.
+    /// The store responds but refuses commits; restarting the host would not free any disk space.
     refused_since: Option<Timestamp>,
-    /// Before this, runs waited for the clocks to agree, or for a bundle.
+    /// Before this, runs were waiting for the clocks to agree or for a bundle.
     free_since: Timestamp,
 }
 
@@ -32,7 +32,7 @@ impl Progress {
         self.commit_since = Some(now);
     }
 
-    /// `written: false`: the store has refused it.
+    /// `written: false` means that the store refused the commit.
     pub fn commit_ended(&mut self, now: Timestamp, written: bool) {
         self.commit_since = None;
         if written {
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// From now on runs may begin that could not before.
+    /// From now on, runs may start that could not start before.
     pub fn freed(&mut self, now: Timestamp) {
         self.free_since = now;
     }
@@ -53,15 +53,16 @@ impl Progress {
     }
 }
 
-/// What keeps the host from making progress; empty where a restart would not cure it.
-pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
+/// What keeps the host from making progress; empty where a restart would not help.
+pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let mut causes = Vec::new();
     if let Some(since) = progress.commit_since.filter(|&since| now.since(since) > COMMIT_MAX) {
-        let message = format!("the store has not finished a commit since {since}");
-        causes.push(Cause { since: Some(since), ..Cause::new(CauseKind::StoreStalled, message) });
+        let message = format!("the store has not finished the commit that began at {since}");
+        causes.push(HealthCause { since: Some(since), ..HealthCause::new(CauseKind::StoreStalled, message) });
     }
-    // While the clocks disagree no run begins, and while the store refuses none is committed: no stall of our own.
+    // While the clocks disagree no run starts, and while the store refuses commits none is committed. Neither is a
+    // stall of this host.
     if vitals.drift <= DRIFT_MAX && vitals.apart.is_empty() && progress.refused_since.is_none() {
         let rooms = Rooms::of(rules, vitals.concurrency);
         causes.extend(first(rules.iter().filter_map(|rule| stalled(rule, &rooms, vitals))));
@@ -69,32 +70,32 @@ pub fn progress(rules: &Rules, vitals: &Vitals<'_>) -> Vec<Cause> {
     causes
 }
 
-/// A run that outlives its deadline, or a rule that is due and not begun although its cluster has room.
-fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<Cause> {
+/// A run that exceeds its deadline, or a rule that is due but has not started although its cluster has capacity.
+fn stalled(rule: &RuleStatus, rooms: &Rooms<'_>, vitals: &Vitals<'_>) -> Option<HealthCause> {
     let Vitals { progress, now, .. } = *vitals;
     let longest = rule.deadline + MARGIN;
     if let Some(run) = &rule.running {
         let since = run.since.max(progress.free_since);
-        let message = format!("a run of rule `{}` has not ended since {since}", rule.name);
+        let message = format!("a run of rule `{}` has been in progress since {since}", rule.name);
         let is_stalled = now.since(since) > longest;
-        return is_stalled.then(|| Cause::of_rule(CauseKind::RunStalled, rule, Some(since), message));
+        return is_stalled.then(|| HealthCause::of_rule(CauseKind::RunStalled, rule, Some(since), message));
     }
-    // Few rules are primed at once, however long that takes.
+    // Only a few rules are primed at once, however long that takes.
     if !rule.enabled || rule.priming.is_some() || !rooms.has_room(&rule.cluster) {
         return None;
     }
     let ended = rule.last_run.as_ref().map(|run| run.ended_at);
     let failed = rule.failure.as_ref().map(|failure| failure.at);
     let due = rule.next_due?;
-    // A rule that catches up is due long before its last run ended.
+    // A rule that is catching up was due long before its last run ended.
     let since = [Some(due), ended, failed, Some(progress.free_since)].into_iter().flatten().max()?;
     (now.since(since) > longest).then(|| {
-        let message = format!("rule `{}` is due since {since} and has not begun", rule.name);
-        Cause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
+        let message = format!("rule `{}` has been due since {since} and has not started", rule.name);
+        HealthCause::of_rule(CauseKind::RuleStalled, rule, Some(since), message)
     })
 }
 
-/// How many runs are under way, counted once for all rules.
+/// The number of runs in progress, counted once for all rules.
 struct Rooms<'a> {
     concurrency: &'a BTreeMap<String, usize>,
     running: usize,

@@ -10,7 +10,7 @@ use super::*;
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: i64 = 24 * 60 * 60_000;
 
-/// Of every minute, evaluated up to `cursor`, and behind.
+/// A rule that runs every minute, evaluated up to `cursor`, and behind.
 fn status(cursor: Timestamp) -> RuleStatus {
     RuleStatus {
         name: RuleName("r".into()),
@@ -31,7 +31,7 @@ fn status(cursor: Timestamp) -> RuleStatus {
     }
 }
 
-type Measure = fn(&Rules, &Vitals<'_>) -> Vec<Cause>;
+type Measure = fn(&Rules, &Vitals<'_>) -> Vec<HealthCause>;
 
 fn judged(of: Measure, status: RuleStatus, progress: Progress, now: Timestamp) -> Vec<String> {
     messages(of, &[Arc::new(status)], progress, now)
@@ -109,7 +109,7 @@ fn a_run_that_outlives_its_deadline_is_a_stall() {
     let longest = MINUTE + MARGIN;
     assert_eq!(at(fresh(), longest), Vec::<String>::new());
     assert_eq!(at(fresh(), longest + Duration(1)).len(), 1);
-    // It was held until the clocks agreed.
+    // It was on hold until the clocks agreed.
     let mut freed = fresh();
     freed.freed(start + MINUTE);
     assert_eq!(at(freed, longest + Duration(1)), Vec::<String>::new());

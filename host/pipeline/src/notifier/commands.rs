@@ -3,15 +3,17 @@ use watchbell_contract::Cause;
 use crate::action::Note;
 use crate::message::Message;
 use crate::reason::SendReason;
-use crate::record::{COMMAND_IDS_MAX, Command, CommandId, CommandRecord, EpisodeId, EpisodeRecord, Phase};
+use crate::record::{
+    COMMAND_IDS_MAX, Command, CommandId, CommandRecord, DEAD_LETTERS_MAX, EpisodeId, EpisodeRecord, Phase,
+};
 use crate::spec::RuleName;
 
 use super::decider::{Context, Decider};
 use super::escalation::Verdict;
 
 impl Decider {
-    /// Applies what a person asks for, and keeps it in the log. One whose id is known has no effect: whoever was not
-    /// answered asks again.
+    /// Applies a command and logs it. A command whose id is known has no effect, because people retry a command that
+    /// got no answer.
     pub(super) fn command(&mut self, id: CommandId, by: String, command: Command, context: &mut Context<'_>) {
         if self.log.recent.contains(&id) {
             return;
@@ -37,10 +39,12 @@ impl Decider {
                     open.phase = Phase::Acknowledged { at, by };
                     Ok(())
                 }
-                // Who came first is at it.
+                // The first person to acknowledge it keeps it.
                 Phase::Acknowledged { .. } => Ok(()),
-                Phase::Pending => Err("nobody was told of it yet: it waits for `for` or `active`".into()),
-                Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => Err("it is resolved".into()),
+                Phase::Pending => {
+                    Err("nobody has been notified yet: it is waiting for `for` or `active`".into())
+                }
+                Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => Err("it is already resolved".into()),
             }),
             Command::Unacknowledge { episode } => self.change(episode, context, |open| match open.phase {
                 Phase::Acknowledged { .. } => {
@@ -50,10 +54,19 @@ impl Decider {
                 _ => Err("it is not acknowledged".into()),
             }),
             Command::Resolve { episode } => self.resolve(episode, by, context),
+            Command::Retry { intent } => match self.outbox.revive(intent, context.now) {
+                Some(record) => {
+                    context.draft.intent(record);
+                    Ok(())
+                }
+                None => {
+                    Err(format!("`{}` is not one of the newest {DEAD_LETTERS_MAX} dead letters", intent.0))
+                }
+            },
         }
     }
 
-    /// Changes an open episode, keeps it, and sets its timer by what it is now.
+    /// Changes an open episode, stores it, and updates its timer.
     fn change(
         &mut self,
         id: &EpisodeId,
@@ -68,16 +81,21 @@ impl Decider {
         Ok(())
     }
 
-    /// Those who heard of it hear that it is over; nobody hears of it again before its level has ended once.
+    /// Everyone who was notified of the episode is notified that it is resolved. It is quiet from then on until its
+    /// level has ended once.
     fn resolve(&mut self, id: &EpisodeId, by: String, context: &mut Context<'_>) -> Result<(), String> {
         let mut episode = self.open_episode(id)?.clone();
         match episode.phase {
             Phase::Active | Phase::Acknowledged { .. } => {}
-            Phase::Pending => return Err("nobody was told of it yet: it waits for `for` or `active`".into()),
-            Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => return Err("it is resolved".into()),
+            Phase::Pending => {
+                return Err("nobody has been notified yet: it is waiting for `for` or `active`".into());
+            }
+            Phase::ResolvedByHand { .. } | Phase::Resolved { .. } => {
+                return Err("it is already resolved".into());
+            }
         }
         episode.phase = Phase::ResolvedByHand { at: context.now, by };
-        let to: Vec<_> = episode.notified.drain(..).map(|told| told.destination).collect();
+        let to: Vec<_> = episode.notified.drain(..).map(|notified| notified.destination).collect();
         if !to.is_empty() {
             let cause = Cause::Resolved;
             let verdict = Verdict::Send { cause, to: to.clone(), step: None, reason: SendReason::Ended };
@@ -98,6 +116,6 @@ impl Decider {
 
     fn open_episode(&mut self, id: &EpisodeId) -> Result<&mut EpisodeRecord, String> {
         let mut open = self.rules.values_mut().flat_map(|known| known.open.values_mut());
-        open.find(|episode| episode.id == *id).ok_or_else(|| format!("no open episode is called `{}`", id.0))
+        open.find(|episode| episode.id == *id).ok_or_else(|| format!("there is no open episode `{}`", id.0))
     }
 }

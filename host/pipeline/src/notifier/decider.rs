@@ -1,12 +1,12 @@
-//! The decisions: transitions, time and commands go in, messages come out. It knows rules by their names and their
-//! manifests, and nothing of how they are evaluated.
+//! The decisions: transitions, time and commands go in, messages come out. It knows rules by name and manifest, and
+//! nothing about how they are evaluated.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use watchbell_contract::{Duration, Label, Timestamp};
 
 use crate::action::{Action, Note};
-use crate::coordinator::Config;
+use crate::config::Config;
 use crate::digest;
 use crate::message::Message;
 use crate::reason::{HoldReason, Reason};
@@ -27,28 +27,28 @@ type Episodes = BTreeMap<Vec<Label>, EpisodeRecord>;
 /// Reasons kept per rule, for `explain`.
 const RECENT_MAX: usize = 16;
 
-/// How long the manifest of a rule that is gone is kept: until every host has the bundle in which it is.
+/// How long the manifest of a removed rule is kept: long enough for every host to get the bundle that lacks it.
 const GONE_KEPT: Duration = Duration::from_mins(10);
 
 #[derive(Default)]
 pub(super) struct Decider {
     pub(super) rules: BTreeMap<RuleName, Known>,
-    /// What the store holds of rules that no bundle has named yet.
+    /// Episodes from the store whose rules no bundle has named yet.
     pub(super) found: BTreeMap<RuleName, Episodes>,
-    /// When an episode has something to say again.
+    /// When episodes next have something to send.
     pub(super) timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     pub(super) outbox: Outbox,
     pub(super) templates: Templates,
     pub(super) log: CommandLog,
 }
 
-/// What it knows of a rule.
+/// What it knows about a rule.
 pub(super) struct Known {
     pub(super) spec: Arc<RuleSpec>,
-    /// Since when the bundle in force does not name it. What a partition finds of it under an earlier bundle is announced
-    /// all the same.
+    /// Since when the rule is absent from the bundle in force. What a partition finds under an earlier bundle is still
+    /// announced.
     gone_since: Option<Timestamp>,
-    /// Up to where its windows are evaluated, as far as transitions have said.
+    /// Up to where its windows are evaluated, according to its transitions.
     pub(super) judged: Timestamp,
     pub(super) open: Episodes,
     pub(super) timers: BTreeMap<Vec<Label>, Timestamp>,
@@ -56,7 +56,7 @@ pub(super) struct Known {
     recent: VecDeque<Reason>,
 }
 
-/// What a decision may look at, and where its outcome goes.
+/// What a decision may read, and where its outcome goes.
 pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
     pub(super) config: &'a Config,
@@ -71,7 +71,7 @@ impl Known {
         Self { spec, gone_since: None, judged: Timestamp::MIN, open, timers, recent }
     }
 
-    /// Nobody evaluates it any more.
+    /// No partition evaluates the rule any more.
     fn is_over(&self, now: Timestamp) -> bool {
         self.gone_since.is_some_and(|since| now.since(since) > GONE_KEPT) && self.open.is_empty()
     }
@@ -86,10 +86,10 @@ impl Known {
 }
 
 impl Decider {
-    /// Begins from what the store holds of open episodes and of messages not yet delivered.
+    /// Starts from the open episodes and undelivered messages in the store.
     pub(super) fn new(
         episodes: Vec<EpisodeRecord>,
-        intents: Vec<IntentRecord>,
+        (intents, dead_letters): (Vec<IntentRecord>, Vec<IntentRecord>),
         log: CommandLog,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
@@ -103,11 +103,12 @@ impl Decider {
             open.insert(episode.labels.clone(), episode);
         }
         let notes = decider.outbox.recover(intents, notified.into_iter(), now);
+        dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         (decider, notes)
     }
 
-    /// Another bundle is in force: its texts for what is claimed from now on, its steps for open episodes. A rule that it
-    /// does not name goes on until its partition has ended its levels.
+    /// Puts another bundle in force: its texts apply to messages claimed from now on, its steps to open episodes. A
+    /// rule that it does not name continues until its partition has ended its levels.
     pub(super) fn take_bundle(
         &mut self,
         rules: &[Arc<RuleSpec>],
@@ -133,7 +134,7 @@ impl Decider {
         }
     }
 
-    /// A rule is in force, new or edited: its open episodes follow it.
+    /// A new or edited rule is in force: its open episodes follow it.
     fn take_rule(&mut self, spec: &Arc<RuleSpec>, context: &mut Context<'_>) {
         let (name, spec) = (spec.name.clone(), Arc::clone(spec));
         let found = self.found.remove(&name);
@@ -149,7 +150,7 @@ impl Decider {
         }
     }
 
-    /// A rule is in force no more, and its levels have ended.
+    /// The rule is no longer in force, and its levels have ended.
     fn forget_rule(&mut self, name: &RuleName) {
         if let Some(known) = self.rules.remove(name) {
             for (labels, at) in known.timers {
@@ -158,7 +159,7 @@ impl Decider {
         }
     }
 
-    /// Takes in what a rule's window changed.
+    /// Applies what changed in a window of a rule.
     pub(super) fn apply(&mut self, transition: &TransitionRecord, context: &mut Context<'_>) {
         let name = &transition.rule;
         let spec = self.rules.get_mut(name).map(|known| {
@@ -190,7 +191,7 @@ impl Decider {
                 self.announce_later(spec, events, *more, context);
             }
             (Change::Gap { over, message }, Some(spec)) => self.announce_gap(spec, *over, message, context),
-            // Nobody knows any more whom it concerned.
+            // Its destinations are no longer known.
             (
                 Change::Level { .. }
                 | Change::Events { .. }
@@ -202,17 +203,17 @@ impl Decider {
         }
     }
 
-    /// When an episode has something to say again.
+    /// When an episode next has something to send.
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
         self.timers.first().map(|(at, _, _)| *at)
     }
 
-    /// When the next message may be claimed for which its destination has room now.
+    /// When the next message can be claimed whose destination has capacity now.
     pub(super) fn next_claim(&self) -> Option<Timestamp> {
         self.outbox.next_due()
     }
 
-    /// Messages that are owed or being delivered.
+    /// Messages that are queued or being delivered.
     pub(super) fn depth(&self) -> usize {
         self.outbox.depth()
     }
@@ -222,7 +223,7 @@ impl Decider {
         self.outbox.busy() > 0
     }
 
-    /// Claims what is due, for the commit that is being made: its text is rendered here, in the words in force.
+    /// Claims due messages for the commit in the making. Their text is rendered here, from the templates in force.
     pub(super) fn claim(&mut self, epoch: Epoch, context: &mut Context<'_>) -> Vec<IntentId> {
         let templates = &self.templates;
         let render = |message: &Message, wants| templates.render(message, wants);
@@ -239,28 +240,29 @@ impl Decider {
         claims
     }
 
-    /// The claim of `id` is written: it goes out.
+    /// The claim of `id` is written: send the message.
     pub(super) fn start(&mut self, id: &IntentId, context: &mut Context<'_>) {
         context.actions.extend(self.outbox.start(id));
     }
 
-    /// The claim of `id` is written, but nothing new is to be started.
+    /// The claim of `id` is written, but the host starts nothing new.
     pub(super) fn release(&mut self, id: &IntentId, context: &mut Context<'_>) {
         if let Some(record) = self.outbox.release(id, context.now) {
             context.draft.intent(record);
         }
     }
 
-    /// Why the rule's episodes and messages are where they are, then its last decisions, oldest first.
+    /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
     pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
         let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(&rule.0).map(Reason::Delivery));
+        reasons.extend(self.outbox.explain(rule).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
         reasons
     }
 
-    /// Owes `message` to each of `to`. `ordinal` tells it from the other messages of its episode and cause.
+    /// Queues `message` for each destination in `to`. `ordinal` distinguishes it from other messages of the same
+    /// episode and cause.
     pub(super) fn send(
         &mut self,
         message: &Message,
@@ -277,7 +279,7 @@ impl Decider {
         }
     }
 
-    /// Keeps the reason of a decision for `explain`, and tells it to the log and the counters.
+    /// Keeps the reason of a decision for `explain`, and reports it to the log and the counters.
     pub(super) fn remember(&mut self, name: &RuleName, verdict: &Verdict, context: &mut Context<'_>) {
         let (reason, note) = match verdict {
             Verdict::Send { reason, .. } => {

@@ -1,4 +1,4 @@
-//! What changed of episodes and messages since the last commit.
+//! Changes of episodes and messages since the last commit.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Note;
@@ -7,7 +7,7 @@ use crate::record::{
     Tenure,
 };
 
-/// The newest of each record.
+/// The newest version of each record.
 #[derive(Default)]
 pub(super) struct Draft {
     positions: BTreeMap<PartitionId, u64>,
@@ -20,7 +20,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// What lies up to `position` is decided; `is_written`: the store has it already.
+    /// Everything up to `position` is decided; `is_written` says whether the store already has it.
     pub(super) fn position(&mut self, position: Position, is_written: bool) {
         self.positions.insert(position.partition, position.number);
         if !is_written {
@@ -51,7 +51,7 @@ impl Draft {
             && self.commands.is_empty()
     }
 
-    /// Takes out what is to be written under `tenure`, and what is logged after that.
+    /// Takes what is to be written under `tenure`, and what is logged after that.
     pub(super) fn take(&mut self, tenure: Tenure) -> (NotifierCommit, Vec<Note>) {
         let draft = std::mem::take(self);
         let positions = draft.positions.into_iter();

@@ -11,7 +11,7 @@ use super::escalation::{self, Verdict};
 use super::hold::{self, Of, What};
 
 impl EpisodeRecord {
-    /// Of a level that is new to people.
+    /// Opens the episode of a new level.
     fn open(rule: &RuleName, level: &Level, alert: &AlertSpec, now: Timestamp) -> Self {
         Self {
             id: level.id.clone(),
@@ -39,7 +39,7 @@ impl EpisodeRecord {
         self.last = level.last.clone();
     }
 
-    /// It may be told from now on; escalation counts from here. `false` if it was so before.
+    /// The episode may be announced from now on, and its escalation starts. `false` if it had already begun.
     fn begin(&mut self, level: &Level, alert: &AlertSpec, now: Timestamp) -> bool {
         if self.phase != Phase::Pending || !level.has_begun {
             return false;
@@ -53,7 +53,7 @@ impl EpisodeRecord {
 }
 
 impl Decider {
-    /// A level is new, or says something new.
+    /// A level is new or has changed.
     pub(super) fn level(
         &mut self,
         spec: &RuleSpec,
@@ -67,7 +67,7 @@ impl Decider {
             is_opened = true;
             EpisodeRecord::open(&spec.name, level, &spec.alert, context.now)
         });
-        // Nobody who was not told can hear that it is worse.
+        // Only those who were notified can be notified that it got worse.
         let worse = worse.filter(|_| episode.ordinal > 0 || episode.stepped_until.is_some());
         episode.update(level);
         let has_begun = episode.begin(level, &spec.alert, context.now);
@@ -75,7 +75,7 @@ impl Decider {
         self.announce_open(&spec.name, &level.labels, worse, context);
     }
 
-    /// Keeps what a level says now, if it is open.
+    /// Stores the level's current values, if its episode is open.
     pub(super) fn update(&mut self, name: &RuleName, level: &Level) -> Option<&EpisodeRecord> {
         let known = self.rules.get_mut(name)?;
         let episode = known.open.get_mut(&level.labels).filter(|episode| episode.id == level.id)?;
@@ -83,7 +83,7 @@ impl Decider {
         Some(episode)
     }
 
-    /// A level has ended, and its episode with it; it may be one that nobody knew of.
+    /// A level has ended, and its episode with it. Nobody may have been notified of that episode.
     pub(super) fn ended(
         &mut self,
         name: &RuleName,
@@ -111,8 +111,8 @@ impl Decider {
         self.announce_end(spec, episode, was_active, context);
     }
 
-    /// Says what an open episode has to say now, keeps it, and sets its timer. `worse` is the severity that it had, if
-    /// it rose.
+    /// Sends what is due for an open episode, stores the episode, and sets its timer. `worse` is the previous severity,
+    /// if it rose.
     fn announce_open(
         &mut self,
         name: &RuleName,
@@ -139,7 +139,7 @@ impl Decider {
         self.set_timer(name, labels);
     }
 
-    /// Sends what a verdict says of an open episode, and notes who is told by it.
+    /// Sends what a verdict says about an open episode, and records who was notified.
     pub(super) fn carry_out(
         &mut self,
         owner: Option<String>,
@@ -151,11 +151,11 @@ impl Decider {
         if let Verdict::Send { cause, to, step, .. } = verdict {
             let message = Message::of(episode, cause, owner, context.config.environment.clone());
             self.send(&message, episode.ordinal, &to, context);
-            escalation::told(episode, &to, step, context.now);
+            escalation::notify(episode, &to, step, context.now);
         }
     }
 
-    /// Tells of an end whom it concerns, and keeps it. The episode is open no more.
+    /// Notifies the right destinations of the end, and stores it. The episode is then closed.
     fn announce_end(
         &mut self,
         spec: Option<&RuleSpec>,
@@ -177,7 +177,7 @@ impl Decider {
                 message.wording = Wording::RuleEnded;
             }
             self.send(&message, episode.ordinal, &to, context);
-            escalation::told(&mut episode, &to, step, context.now);
+            escalation::notify(&mut episode, &to, step, context.now);
         }
         context.draft.note(Note::EpisodeResolved {
             rule: episode.rule.clone(),
@@ -219,7 +219,7 @@ impl Decider {
         }
     }
 
-    /// Why each open episode of a rule sends nothing now: the first reason, then the others that hold it as well.
+    /// Why each open episode of a rule sends nothing now: the first reason, then any others that also hold it.
     pub(super) fn explain_episodes(&self, name: &RuleName) -> Vec<HoldReason> {
         let Some(known) = self.rules.get(name) else { return Vec::new() };
         let reasons = |episode: &EpisodeRecord| {
@@ -233,7 +233,7 @@ impl Decider {
     }
 }
 
-/// Tells the log of an episode once: when it opens, or when the hours come in which it may be told.
+/// Logs an episode once: when it opens, or when the hours begin in which it may be announced.
 fn note_opening(
     spec: &RuleSpec,
     episode: &EpisodeRecord,

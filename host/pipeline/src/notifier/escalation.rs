@@ -1,5 +1,5 @@
-//! Who is told of an episode, and when. Escalation runs on wall time from the commit that opened it, by the steps that
-//! are in force now: an edit of the rule is an edit of its open episodes.
+//! Who is notified of an episode, and when. Escalation runs on wall time from the commit that opened the episode, by
+//! the steps now in force: editing a rule also changes its open episodes.
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +18,7 @@ pub(crate) enum Verdict {
     Send {
         cause: Cause,
         to: Vec<DestinationName>,
-        /// The step that brings it.
+        /// The step that caused it.
         step: Option<StepId>,
         reason: SendReason,
     },
@@ -28,15 +28,15 @@ pub(crate) enum Verdict {
 /// Window time and wall time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    /// Up to where the rule's windows are judged.
+    /// Up to where the rule's windows are evaluated.
     pub(crate) judged: Timestamp,
     pub(crate) now: Timestamp,
 }
 
-/// An older episode is not told of by a step that an edit put in its past.
+/// A step that an edit inserted into the past does not fire for episodes older than this.
 const EDIT_AGE_MAX: Duration = Duration::from_hours(24);
 
-/// What time demands of an open episode. Marks the steps that are due as done.
+/// What is due for an open episode. Marks the due steps as done.
 pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
     let Clock { judged, now } = clock;
     if let Some(reason) = hold::first(&What::Opening(Of { spec, episode, judged })) {
@@ -47,7 +47,7 @@ pub(crate) fn on_time(episode: &mut EpisodeRecord, spec: &RuleSpec, clock: Clock
     if let Some(last) = due.clone().last() {
         episode.stepped_until = Some(now);
         let of = Of { spec, episode, judged };
-        // After downtime several steps are due at once: only the latest that may fire does.
+        // After downtime several steps may be due at once: only the latest eligible one fires.
         return match latest_eligible(of, due) {
             Some((step, to)) => {
                 let reason = match episode.ordinal {
@@ -71,9 +71,9 @@ fn repeat(episode: &EpisodeRecord, alert: &AlertSpec) -> Verdict {
     Verdict::Send { cause: Cause::Repeat, to, step: None, reason: SendReason::RepeatDue }
 }
 
-/// What an edit demands of an open episode: of the steps that are new and past already, the latest that may fire
-/// does, to those who have not heard; else a `repeat` that is due by now. `on_time` comes first, with what was in force
-/// before.
+/// What an edit makes due for an open episode: of the new steps that are already past, the latest eligible one fires,
+/// for destinations not yet notified; otherwise a `repeat` that is now due. Call `on_time` first, with the rule as it
+/// was.
 pub(crate) fn on_edit(episode: &EpisodeRecord, spec: &RuleSpec, clock: Clock) -> Verdict {
     let of = Of { spec, episode, judged: clock.judged };
     match step_added(of, clock.now) {
@@ -107,8 +107,8 @@ fn step_added(of: Of<'_>, now: Timestamp) -> Verdict {
     Verdict::Hold(refusal(of, *last))
 }
 
-/// Its severity rose from `before`: those who know are told again, and every step that asks for a severity which is now
-/// met fires at once, whatever its `after`. Who acknowledged it has not seen that it is this grave.
+/// The severity rose from `before`. Everyone who was notified is notified again, and every step whose required severity
+/// is now met fires at once, whatever its `after`. An acknowledgement ends, because it was given for a lower severity.
 pub(crate) fn on_worse(
     episode: &mut EpisodeRecord,
     spec: &RuleSpec,
@@ -137,14 +137,14 @@ pub(crate) fn on_worse(
         }
     }
     if to.is_empty() {
-        return Verdict::Hold(HoldReason::NobodyWasTold);
+        return Verdict::Hold(HoldReason::NobodyNotified);
     }
     let cause = if episode.ordinal == 0 { Cause::Opened } else { Cause::Worse };
     Verdict::Send { cause, to, step: by, reason: SendReason::Worse(episode.severity) }
 }
 
-/// It ended: those who heard of it hear that, whether the rule still names them or not. If nobody did, and somebody
-/// should have by now, one message says that it was.
+/// The episode ended: everyone who was notified of it is notified of the end, even if the rule no longer names them. If
+/// nobody was, but somebody should have been by now, one message says that the episode came and went.
 pub(crate) fn on_end(
     episode: &EpisodeRecord,
     spec: Option<&RuleSpec>,
@@ -152,7 +152,7 @@ pub(crate) fn on_end(
     now: Timestamp,
 ) -> Verdict {
     if !episode.notified.is_empty() {
-        let to = episode.notified.iter().map(|told| told.destination.clone()).collect();
+        let to = episode.notified.iter().map(|notified| notified.destination.clone()).collect();
         return Verdict::Send { cause: Cause::Resolved, to, step: None, reason: SendReason::Ended };
     }
     let rule_ended = matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. });
@@ -160,16 +160,16 @@ pub(crate) fn on_end(
         && !rule_ended
         && episode.ordinal == 0
         && let Some(spec) = spec
-        // Window time holds nothing of what has ended.
+        // `for` no longer holds an episode that has ended.
         && let of = (Of { spec, episode, judged: now })
         && let Some((step, to)) = latest_eligible(of, due_steps(episode, &spec.alert.steps, now))
     {
         return Verdict::Send { cause: Cause::Was, to, step: Some(step), reason: SendReason::CameAndWent };
     }
-    Verdict::Hold(HoldReason::NobodyWasTold)
+    Verdict::Hold(HoldReason::NobodyNotified)
 }
 
-/// Whom an event reaches: the first step, at once; it has no lifecycle to escalate.
+/// Who receives an event: the first step, at once. Events have no lifecycle to escalate.
 pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
     let mut to = Vec::new();
     let first = steps.first().map(|step| step.after);
@@ -179,12 +179,12 @@ pub(crate) fn on_event(steps: &[Step], severity: Severity) -> Verdict {
         }
     }
     if to.is_empty() {
-        return Verdict::Hold(HoldReason::NobodyToTell);
+        return Verdict::Hold(HoldReason::NobodyToNotify);
     }
     Verdict::Send { cause: Cause::Event, to, step: None, reason: SendReason::Event }
 }
 
-/// When `on_time` has something to say again.
+/// When `on_time` next has something to do.
 pub(crate) fn next_at(of: Of<'_>) -> Option<Timestamp> {
     if hold::first(&What::Opening(of)).is_some() {
         return None;
@@ -193,8 +193,8 @@ pub(crate) fn next_at(of: Of<'_>) -> Option<Timestamp> {
     [step, repeat_at(of)].into_iter().flatten().min()
 }
 
-/// Notes that `to` were told, by `step` if one brought it.
-pub(crate) fn told(
+/// Records that `to` were notified, and by which `step`, if any.
+pub(crate) fn notify(
     episode: &mut EpisodeRecord,
     to: &[DestinationName],
     step: Option<StepId>,
@@ -209,13 +209,13 @@ pub(crate) fn told(
     episode.ordinal += 1;
 }
 
-/// The steps of a rule, as an episode knows them.
+/// The steps of a rule, as an episode stores them.
 pub(crate) fn step_ids(alert: &AlertSpec) -> Vec<StepId> {
     alert.steps.iter().map(Step::id).collect()
 }
 
 pub(crate) fn is_notified(episode: &EpisodeRecord, name: &DestinationName) -> bool {
-    episode.notified.iter().any(|told| told.destination == *name)
+    episode.notified.iter().any(|notified| notified.destination == *name)
 }
 
 /// How many steps were due by `until`.
@@ -223,7 +223,7 @@ fn due_until(episode: &EpisodeRecord, steps: &[Step], until: Option<Timestamp>) 
     steps.partition_point(|step| until.is_some_and(|until| episode.opened_at + step.after <= until))
 }
 
-/// The steps that are due and not done.
+/// The steps that are due but not done.
 fn due_steps(episode: &EpisodeRecord, steps: &[Step], now: Timestamp) -> Range<usize> {
     let done = due_until(episode, steps, episode.stepped_until);
     done..due_until(episode, steps, Some(now)).max(done)
@@ -234,7 +234,7 @@ fn next_step(episode: &EpisodeRecord, alert: &AlertSpec) -> Option<(usize, Times
     alert.steps.get(next).map(|step| (next, episode.opened_at + step.after))
 }
 
-/// The latest of the steps `among` that may fire, and its destinations with those of the same instant.
+/// The latest eligible step `among` these, with the destinations of all steps of the same instant.
 fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<DestinationName>)> {
     let steps = &of.spec.alert.steps;
     let latest = &steps[among.clone().rfind(|step| eligible(of, *step))?];
@@ -245,16 +245,16 @@ fn latest_eligible(of: Of<'_>, among: Range<usize>) -> Option<(StepId, Vec<Desti
     (!to.is_empty()).then(|| (latest.id(), to))
 }
 
-/// Whether nothing holds the step of this number back, and it has not fired early.
+/// Whether the step with this number is not held and has not fired early.
 fn eligible(of: Of<'_>, number: usize) -> bool {
     let step = &of.spec.alert.steps[number];
     hold::first(&What::Step(of, number, step)).is_none()
         && !of.episode.early.iter().any(|early| *early == step.id())
 }
 
-/// Those who heard of it and are still destinations of the rule: the others hear of its end alone.
+/// Those who were notified and are still destinations of the rule. The others are only notified of the end.
 pub(crate) fn still_named(episode: &EpisodeRecord, alert: &AlertSpec) -> Vec<DestinationName> {
-    let names = episode.notified.iter().map(|told| &told.destination);
+    let names = episode.notified.iter().map(|notified| &notified.destination);
     names.filter(|name| alert.steps.iter().any(|step| step.to.contains(name))).cloned().collect()
 }
 
@@ -279,7 +279,7 @@ fn refusal(of: Of<'_>, number: usize) -> HoldReason {
     let step = &of.spec.alert.steps[number];
     hold::first(&What::Step(of, number, step)).unwrap_or(match of.episode.phase {
         Phase::Acknowledged { .. } => HoldReason::Acknowledged,
-        _ if of.episode.notified.is_empty() => HoldReason::NobodyToTell,
+        _ if of.episode.notified.is_empty() => HoldReason::NobodyToNotify,
         _ => HoldReason::AlreadySent,
     })
 }
@@ -294,7 +294,7 @@ pub(crate) fn waiting(of: Of<'_>) -> HoldReason {
     }
     match repeat_at(of) {
         Some(until) => HoldReason::RepeatLater { until },
-        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToTell,
+        None if of.spec.alert.steps.is_empty() => HoldReason::NobodyToNotify,
         None => hold::first(&What::Repeat(of)).unwrap_or(HoldReason::AlreadySent),
     }
 }

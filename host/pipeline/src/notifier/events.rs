@@ -14,19 +14,19 @@ use crate::{digest, discover};
 use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
 
-/// Keys that a message for more keys than it may name one by one lists.
+/// Maximum keys listed by a message that covers too many keys to announce one by one.
 const KEYS_LISTED_MAX: usize = 10;
 
-/// Values of a label that stand for all of them.
+/// Values of a label that represent all of them.
 const VALUES_NAMED_MAX: usize = 3;
 
-/// Documents of a group that its text may show, and their bytes together.
+/// Maximum documents of a group that its text may show, and their total size in bytes.
 const DOCUMENTS_MAX: usize = 20;
 const DOCUMENTS_BYTES_MAX: usize = 64 << 10;
 
 impl Decider {
-    /// One message per event in the order of the events, or, if they are many, one per key; if those are many as well,
-    /// one for all.
+    /// One message per event, in the order of the events; if there are many, one per key; if that is still many, one
+    /// for all.
     pub(super) fn announce_events(
         &mut self,
         spec: &RuleSpec,
@@ -41,7 +41,7 @@ impl Decider {
             }
             return;
         }
-        // In order of their first events.
+        // In the order of each key's first event.
         let mut places: BTreeMap<&[Label], usize> = BTreeMap::new();
         let mut keys: Vec<Vec<Occurrence>> = Vec::new();
         for event in events {
@@ -60,7 +60,7 @@ impl Decider {
         }
     }
 
-    /// What was kept until its hours came, all of it as one.
+    /// Everything that was kept until the hours began, in one message.
     pub(super) fn announce_later(
         &mut self,
         spec: &RuleSpec,
@@ -105,7 +105,7 @@ impl Decider {
         }
     }
 
-    /// One message for `events` by the name `id`: the first of them in full, then `more`.
+    /// One message for `events` with the id `id`: the first event in full, then `more`.
     fn announce_list(
         &mut self,
         spec: &RuleSpec,
@@ -144,14 +144,14 @@ impl Decider {
     }
 }
 
-/// The same for the same events, however often they are found.
+/// The same id for the same events, however often they are found.
 fn id(incarnation: &Incarnation, name: &RuleName, events: &[Occurrence], window_end: Timestamp) -> EpisodeId {
     let first = &events[0];
     if events.len() == 1 {
         let (mark, nth) = (first.mark.to_string(), first.nth.to_string());
         return digest::once_id(incarnation, "event", &[&mark, &nth], name, &first.labels, first.last.at);
     }
-    // The number of signals belongs to the name: a later look at the same span may find a few more.
+    // The number of signals is part of the id, because a later look at the same span may find a few more.
     digest::once_id(incarnation, "events", &[&events.len().to_string()], name, &first.labels, window_end)
 }
 
@@ -161,7 +161,7 @@ fn shared_labels(events: &[Occurrence]) -> Vec<Label> {
     events[0].labels.iter().filter(shared).cloned().collect()
 }
 
-/// The labels as a text calls them: where the events have different values, the most frequent ones.
+/// The labels as the text shows them: where the events have different values, the most frequent ones.
 fn named_labels(events: &[Occurrence]) -> Vec<Label> {
     let named = |label: &Label| {
         let values = events.iter().filter_map(|event| {
@@ -183,7 +183,7 @@ fn named_labels(events: &[Occurrence]) -> Vec<Label> {
     events[0].labels.iter().map(named).collect()
 }
 
-/// A line each: the other events of a key, or the keys with the most events.
+/// One line each: the other events of a key, or the keys with the most events.
 fn more(events: &[Occurrence], most: usize) -> Vec<String> {
     let keys = by_count(events.iter().map(|event| event.labels.as_slice()));
     let (mut lines, left): (Vec<String>, usize) = if keys.len() == 1 {
@@ -203,7 +203,7 @@ fn more(events: &[Occurrence], most: usize) -> Vec<String> {
     lines
 }
 
-/// What there is, with how often it is there: the most frequent first, of equals the earliest.
+/// The distinct items with their counts: the most frequent first, ties by first occurrence.
 fn by_count<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     let mut counts: BTreeMap<T, (usize, usize)> = BTreeMap::new();
     for (place, value) in values.enumerate() {
@@ -214,7 +214,7 @@ fn by_count<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     counts.into_iter().map(|(value, (count, _))| (value, count)).collect()
 }
 
-/// The first event's details, with the documents of all.
+/// The first event's details, with the documents of all events.
 fn details(events: &[Occurrence]) -> String {
     let first = &events[0].last.details;
     let read = |details: &str| serde_json::from_str::<Value>(details).unwrap_or_default();

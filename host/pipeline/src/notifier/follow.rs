@@ -12,18 +12,18 @@ use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
 use super::hold::Of;
 
-/// Lines of a summary; what is beyond them is counted.
+/// Lines of a summary; the rest are counted.
 const LINES_MAX: usize = 20;
 
 impl Decider {
-    /// Lets the open episodes of a rule follow its steps and its `repeat`, where they are not those that were in force
-    /// before. What the edit made overdue is told at once of the gravest, and of the others in one summary.
+    /// Updates a rule's open episodes to its new steps and `repeat`, where those changed. What the edit makes overdue
+    /// is sent at once for the most severe episodes, and in one summary for the others.
     pub(super) fn follow_rule(&mut self, name: &RuleName, context: &mut Context<'_>) {
         let Some(known) = self.rules.get(name).filter(|known| !known.open.is_empty()) else { return };
         let spec = Arc::clone(&known.spec);
         let (alert, clock) = (&spec.alert, known.clock(context.now));
         let steps = escalation::step_ids(alert);
-        // Of a pending one nothing is due; it takes the steps that are in force when it becomes active.
+        // Nothing is due for a pending episode; it gets the steps in force when it becomes active.
         let follows = |episode: &&EpisodeRecord| {
             episode.phase != Phase::Pending && (episode.steps != steps || episode.repeat != alert.repeat)
         };
@@ -35,12 +35,12 @@ impl Decider {
             let steps_before = alert.steps.iter().filter(|step| episode.steps.contains(&step.id()));
             let before = AlertSpec {
                 steps: steps_before.cloned().collect(),
-                // Due by both.
+                // Due under both the old and the new `repeat`.
                 repeat: episode.repeat.zip(alert.repeat).map(|(before, now)| before.max(now)),
                 ..alert.clone()
             };
             let before = RuleSpec { alert: before, ..RuleSpec::clone(&spec) };
-            // What time demands all the same: the steps that were in force while the host was down, perhaps.
+            // What is due anyway, for example under the steps that were in force while the host was down.
             if let due @ Verdict::Send { .. } = escalation::on_time(&mut episode, &before, clock) {
                 self.carry_out(spec.owner.clone(), &mut episode, due, context);
             }
@@ -73,8 +73,8 @@ impl Decider {
         }
     }
 
-    /// One message for many open episodes. It does not count as their beginning: a destination that has not heard of
-    /// one hears nothing of its end either.
+    /// One message for many open episodes. It does not count as their opening message: a destination that was not
+    /// notified of an episode is not notified of its end either.
     fn summarize(
         &mut self,
         spec: &RuleSpec,

@@ -9,7 +9,7 @@ use super::decider::{Context, Decider};
 use super::escalation::{self, Verdict};
 
 impl Decider {
-    /// The rule failed on a slice of time for good: its destinations hear of that as well.
+    /// The rule failed on a slice of time permanently: its destinations are notified of that too.
     pub(super) fn announce_gap(
         &mut self,
         spec: &RuleSpec,
@@ -38,7 +38,11 @@ impl Decider {
                 at: over.start,
                 value: None,
                 threshold: None,
-                summary: format!("it fails on {} to {}: {message}", time(over.start), time(over.end)),
+                summary: format!(
+                    "evaluation failed from {} to {}: {message}",
+                    time(over.start),
+                    time(over.end)
+                ),
                 details: "{}".into(),
                 link: None,
             },

@@ -1,6 +1,6 @@
-//! What is owed to whom, and what became of it. First in, first out per episode and destination, and per rule and
-//! labels where events have no episode; what was owed together is handed out in its order. No more deliveries at once
-//! than a destination takes; nobody waits for another destination.
+//! Queued messages and the outcome of their deliveries. Delivery is first in, first out per episode and destination,
+//! and per rule and labels for events, which have no episode; messages queued together are sent in their order. A
+//! destination never has more concurrent deliveries than it allows, and none waits for another.
 #[cfg(test)]
 mod tests;
 
@@ -12,27 +12,31 @@ use crate::action::{Action, Note};
 use crate::backoff::backoff;
 use crate::message::Message;
 use crate::reason::DeliveryReason;
-use crate::record::{Delivery, Epoch, HostId, IntentId, IntentRecord};
+use crate::record::{DEAD_LETTERS_MAX, Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
 use crate::text::Text;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     entries: BTreeMap<IntentId, Entry>,
+    /// The messages of each rule.
+    by_rule: BTreeMap<RuleName, BTreeSet<IntentId>>,
     lanes: BTreeMap<Lane, VecDeque<IntentId>>,
     queues: BTreeMap<DestinationName, DestinationQueue>,
-    /// Lanes of open episodes in which something has arrived.
+    /// Lanes of open episodes in which a message has been delivered.
     arrived: BTreeSet<Lane>,
-    /// Lanes taken over with messages in them: whether anything arrived before is not known.
+    /// Lanes that held messages when they were taken over: whether anything was delivered before is unknown.
     inherited: BTreeSet<Lane>,
-    /// Which destinations there are is known.
+    /// The newest dead letters, oldest first.
+    dead_letters: VecDeque<IntentRecord>,
+    /// Whether the set of destinations is known.
     configured: bool,
 }
 
-/// Messages of one episode, or events of one rule and labels, to one destination.
+/// Messages of one episode, or events of one rule and set of labels, to one destination.
 type Lane = (String, DestinationName);
 
-/// An event that was refused for the moment so many times lets those behind it pass: it may never arrive.
+/// After an event was refused temporarily this many times, later events pass it: it may never be delivered.
 const EVENT_ATTEMPTS_FIRST: u32 = 8;
 
 #[derive(Debug)]
@@ -46,7 +50,7 @@ struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Waiting,
-    /// Its claim is in a commit that is not known to be written.
+    /// Its claim is in a commit that may not be written yet.
     Claiming,
     Sending,
 }
@@ -55,17 +59,17 @@ enum Stage {
 struct DestinationQueue {
     /// `None`: the destination is not configured (any more), and its messages wait until their deadline.
     spec: Option<DestinationSpec>,
-    /// The deadline it had last.
+    /// Its last known deadline.
     deadline: Option<Duration>,
-    /// The first message of each lane, by when it is due, then by age.
+    /// The first message of each lane, by due time, then by age.
     ready: BTreeSet<(Timestamp, Timestamp, IntentId)>,
-    /// Claimed or being sent.
+    /// Messages claimed or being sent.
     busy: usize,
-    /// When the youngest of its messages was owed.
+    /// When its newest message was queued.
     newest: Option<Timestamp>,
 }
 
-/// How an attempt ended, as a commit has to say it.
+/// The outcome of an attempt, for the commit that records it.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) record: IntentRecord,
@@ -81,27 +85,27 @@ pub(crate) enum Claim {
     Dead(Settled),
 }
 
-/// For messages to a destination of which only the name is left.
+/// For messages to a destination of which only the name is known.
 const DEADLINE_UNKNOWN: Duration = Duration::from_hours(24);
 
 impl Outbox {
-    /// Takes over what the store holds. A claim found there may have been sent: it goes out again, flagged.
-    /// `told` are the destinations of open episodes that were told of them.
+    /// Takes over what the store holds. A claim found there may have been sent: it is sent again and flagged.
+    /// `notified` are the destinations that were notified of open episodes.
     pub(crate) fn recover(
         &mut self,
         mut records: Vec<IntentRecord>,
-        told: impl Iterator<Item = (String, DestinationName)>,
+        notified: impl Iterator<Item = (String, DestinationName)>,
         now: Timestamp,
     ) -> Vec<Note> {
         self.inherited = records.iter().map(lane).collect();
-        self.arrived = told.filter(|lane| !self.inherited.contains(lane)).collect();
+        self.arrived = notified.filter(|lane| !self.inherited.contains(lane)).collect();
         records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let mut notes = Vec::new();
         for mut record in records {
             let mut lost = false;
             match record.delivery.clone() {
                 Delivery::Owed { .. } => {}
-                // The store keeps the claim until the next one replaces it: a second crash finds it as well.
+                // The store keeps the claim until the next one replaces it, so that a second crash finds it as well.
                 Delivery::Claimed { attempt, .. } => {
                     lost = true;
                     record.maybe_repeated = true;
@@ -126,6 +130,28 @@ impl Outbox {
         notes
     }
 
+    /// Keeps a message that will not be tried again, should a person ask for that all the same.
+    pub(crate) fn keep_dead_letter(&mut self, record: IntentRecord) {
+        self.dead_letters.retain(|other| other.id != record.id);
+        self.dead_letters.push_back(record);
+        if self.dead_letters.len() > DEAD_LETTERS_MAX {
+            self.dead_letters.pop_front();
+        }
+    }
+
+    /// Owes a dead letter once more, and gives it back as it is to be committed. `None`: it is not one of those kept.
+    pub(crate) fn revive(&mut self, id: &IntentId, now: Timestamp) -> Option<IntentRecord> {
+        let place = self.dead_letters.iter().position(|record| record.id == *id)?;
+        let mut record = self.dead_letters.remove(place)?;
+        let (attempt, last) = match record.delivery {
+            Delivery::Dead { attempt, last, .. } => (attempt, Some(last)),
+            _ => return None,
+        };
+        record.delivery = Delivery::Owed { due: now, attempt, last };
+        record.created_at = now;
+        self.push(record)
+    }
+
     pub(crate) fn configure(&mut self, specs: Vec<DestinationSpec>) {
         self.queues.values_mut().for_each(|queue| queue.spec = None);
         for spec in specs {
@@ -136,21 +162,22 @@ impl Outbox {
         self.configured = true;
     }
 
-    /// Whether something of its episode has arrived where `record` was to go, as far as is known.
+    /// Whether any message of its episode was delivered to the destination of `record`, as far as known.
     pub(crate) fn has_arrived(&self, record: &IntentRecord) -> bool {
         let lane = lane(record);
         let unknown = record.message.cause != Cause::Opened && self.inherited.contains(&lane);
         unknown || self.arrived.contains(&lane)
     }
 
-    /// The beginning in `dead` did not arrive: an end that comes next in its lane would be news of nothing.
+    /// The opening message in `dead` was not delivered: withdraw an end that comes next in its lane, since its
+    /// recipient never knew of the episode.
     pub(crate) fn withdraw_end(&mut self, dead: &IntentRecord, now: Timestamp) -> Option<Settled> {
         let id = self.lanes.get(&lane(dead))?.front()?.clone();
         let entry = self.entries.get_mut(&id)?;
         if entry.record.message.cause != Cause::Resolved || entry.stage != Stage::Waiting {
             return None;
         }
-        let reason = "its beginning was not delivered".to_owned();
+        let reason = "its opening message was not delivered".to_owned();
         let attempt = entry.record.delivery.attempts();
         entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
         let record = entry.record.clone();
@@ -159,18 +186,18 @@ impl Outbox {
         Some(Settled { record, note })
     }
 
-    /// The rules whose messages are not yet delivered.
+    /// The rules that have undelivered messages.
     pub(crate) fn rules(&self) -> BTreeSet<RuleName> {
-        self.entries.values().map(|entry| entry.record.message.rule.clone()).collect()
+        self.by_rule.keys().cloned().collect()
     }
 
-    /// Adds a message, after the earlier ones to its destination; gives it back as it is to be committed.
+    /// Adds a message after the earlier ones to its destination, and returns the record to commit.
     pub(crate) fn push(&mut self, mut record: IntentRecord) -> Option<IntentRecord> {
         if self.entries.contains_key(&record.id) {
             return None;
         }
         let lane = lane(&record);
-        // The store keeps no order but this one.
+        // The store keeps no other order than this.
         let queue = self.queues.entry(record.destination.clone()).or_default();
         if let Some(newest) = queue.newest {
             record.created_at = record.created_at.max(newest + Duration(1));
@@ -181,6 +208,7 @@ impl Outbox {
         let first = ids.len() == 1;
         let given = record.clone();
         let granted = record.delivery.attempts() == 0;
+        self.by_rule.entry(record.message.rule.clone()).or_default().insert(record.id.clone());
         self.entries.insert(record.id.clone(), Entry { record, stage: Stage::Waiting, granted });
         if first {
             self.ready_head(&lane);
@@ -192,12 +220,12 @@ impl Outbox {
         self.entries.len()
     }
 
-    /// Claimed or being sent.
+    /// Messages claimed or being sent.
     pub(crate) fn busy(&self) -> usize {
         self.queues.values().map(|queue| queue.busy).sum()
     }
 
-    /// When the next message may be claimed for which its destination has room now.
+    /// When the next message can be claimed whose destination has capacity now.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let due = self.queues.values().filter_map(|queue| match &queue.spec {
             Some(_) => queue.ready.first().filter(|_| queue.room() > 0).map(|(due, _, _)| *due),
@@ -206,8 +234,8 @@ impl Outbox {
         due.min()
     }
 
-    /// Claims what is due, for the commit that is being made. Messages past their deadline die here instead. `render`
-    /// makes the text of a message that has none.
+    /// Claims due messages for the commit in the making. Messages past their deadline become dead letters here.
+    /// `render` makes the text of a message that has none.
     pub(crate) fn claim(
         &mut self,
         now: Timestamp,
@@ -228,7 +256,7 @@ impl Outbox {
         changed
     }
 
-    /// A message that has waited too long for its destination to be configured again.
+    /// When a message has waited too long for its destination to be configured again.
     fn orphan_due(&self, name: &DestinationName, now: Timestamp) -> Option<IntentId> {
         let queue = self.queues.get(name).filter(|queue| self.configured && queue.spec.is_none())?;
         queue.orphan().filter(|(dies, _)| *dies <= now).map(|(_, id)| id.clone())
@@ -237,7 +265,7 @@ impl Outbox {
     fn bury(&mut self, id: &IntentId, now: Timestamp) -> Option<Settled> {
         let entry = self.entries.get_mut(id)?;
         let name = entry.record.destination.clone();
-        let reason = format!("destination `{name}` is not configured any more, and the deadline has passed");
+        let reason = format!("destination `{name}` is no longer configured, and the deadline has passed");
         let attempt = entry.record.delivery.attempts();
         entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
         let record = entry.record.clone();
@@ -257,12 +285,12 @@ impl Outbox {
         queue.ready.pop_first();
         let Delivery::Owed { attempt, last, .. } = entry.record.delivery.clone() else { return None };
         let deadline = queue.spec.as_ref().map_or(Duration(u64::MAX), |spec| spec.deadline);
-        // However long the host was down, a message gets its one attempt, and one more if that one's outcome was lost.
+        // However long the host was down, a message gets one attempt, and one more if the outcome of that one was lost.
         if !entry.granted && now >= entry.record.created_at + deadline {
             let reason = last.unwrap_or_else(|| "not delivered in time".into());
             entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
             let record = entry.record.clone();
-            let reason = format!("its deadline of {deadline} has passed; the last attempt: {reason}");
+            let reason = format!("its deadline of {deadline} has passed; last attempt: {reason}");
             let note =
                 Note::DeadLetter { destination: record.destination.clone(), intent: id.clone(), reason };
             self.remove(id);
@@ -278,7 +306,7 @@ impl Outbox {
         Some(Claim::Sent(entry.record.clone()))
     }
 
-    /// The claim of `id` is written: hands it out.
+    /// The claim of `id` is written: returns the message to send.
     pub(crate) fn start(&mut self, id: &IntentId) -> Option<Action> {
         let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
         let Delivery::Claimed { epoch, .. } = entry.record.delivery else { return None };
@@ -291,7 +319,7 @@ impl Outbox {
         })
     }
 
-    /// The claim of `id` is written, but nothing new is to be started: gives it back, unsent.
+    /// The claim of `id` is written, but the host starts nothing new: releases it unsent.
     pub(crate) fn release(&mut self, id: &IntentId, now: Timestamp) -> Option<IntentRecord> {
         let entry = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Claiming)?;
         let Delivery::Claimed { attempt, .. } = entry.record.delivery else { return None };
@@ -301,7 +329,7 @@ impl Outbox {
         Some(self.back_to_waiting(id))
     }
 
-    /// Takes in how an attempt ended. `None` for one that is not under way.
+    /// Records the outcome of an attempt. `None` if it is not in progress.
     pub(crate) fn settle(
         &mut self,
         id: &IntentId,
@@ -337,7 +365,7 @@ impl Outbox {
                 self.remove(id);
                 Some(Settled { record, note: Note::DeadLetter { destination, intent, reason } })
             }
-            // What the receiver may have is flagged when it is sent again, by whichever host does that.
+            // A message that the receiver may already have is flagged when it is sent again, whichever host sends it.
             Err(Refusal::Unanswered { reason, retry_after }) => {
                 entry.record.maybe_repeated = true;
                 self.settle(id, Err(Refusal::Unavailable { reason, retry_after }), now, seed)
@@ -357,9 +385,10 @@ impl Outbox {
         }
     }
 
-    /// Why each message of `rule` is where it is.
-    pub(crate) fn explain<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = DeliveryReason> + 'a {
-        self.entries.values().filter(move |entry| entry.record.message.rule.0 == rule).map(|entry| {
+    /// Why each message of `rule` is in its current state.
+    pub(crate) fn explain(&self, rule: &RuleName) -> impl Iterator<Item = DeliveryReason> {
+        let ids = self.by_rule.get(rule).into_iter().flatten();
+        ids.filter_map(|id| self.entries.get(id)).map(|entry| {
             let destination = entry.record.destination.clone();
             let head = self.lanes.get(&lane(&entry.record)).and_then(|ids| ids.front());
             match &entry.record.delivery {
@@ -392,9 +421,15 @@ impl Outbox {
         record
     }
 
-    /// Forgets a message that has come to its end, and lets the next of its lane come forward.
+    /// Removes a finished message, and lets the next one in its lane come forward.
     fn remove(&mut self, id: &IntentId) {
         let Some(entry) = self.entries.remove(id) else { return };
+        if let Some(ids) = self.by_rule.get_mut(&entry.record.message.rule) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_rule.remove(&entry.record.message.rule);
+            }
+        }
         if let Some(queue) = self.queues.get_mut(&entry.record.destination) {
             if entry.stage == Stage::Waiting {
                 queue.ready.retain(|(_, _, other)| other != id);
@@ -403,7 +438,7 @@ impl Outbox {
             }
         }
         let lane = lane(&entry.record);
-        // Nothing comes after an end.
+        // Nothing follows an end.
         if entry.record.message.cause == Cause::Resolved {
             self.arrived.remove(&lane);
             self.inherited.remove(&lane);
@@ -429,7 +464,7 @@ impl Outbox {
 }
 
 impl DestinationQueue {
-    /// Without its destination: the message that dies first, and when.
+    /// For a missing destination: the message that expires first, and when.
     fn orphan(&self) -> Option<(Timestamp, &IntentId)> {
         let deadline = self.deadline.unwrap_or(DEADLINE_UNKNOWN);
         self.ready.iter().map(|(_, created_at, id)| (*created_at + deadline, id)).min()
@@ -447,8 +482,8 @@ impl DestinationQueue {
     }
 }
 
-/// Doubled each time up to the destination's limit, spread over the upper half of it, never before the receiver
-/// wants it; at its deadline at the latest, to be a dead letter then.
+/// The delay doubles each time up to the destination's limit, with jitter over its upper half, and is never shorter
+/// than the receiver asked. It ends at the deadline at the latest, when the message becomes a dead letter.
 fn retry_at(
     spec: Option<&DestinationSpec>,
     record: &IntentRecord,
@@ -468,14 +503,14 @@ fn retry_at(
 fn lane(record: &IntentRecord) -> Lane {
     let message = &record.message;
     let messages = match message.cause {
-        // Each event has an id of its own, but the last that a person reads is to be the last that happened.
+        // Each event has its own id, but the last message a person reads should be the last event that happened.
         Cause::Event => format!("{} {:?}", message.rule, message.labels),
         _ => message.episode.0.clone(),
     };
     (messages, record.destination.clone())
 }
 
-/// A message that nobody has tried to deliver yet.
+/// A message that has not been attempted yet.
 pub(crate) fn owed(
     id: IntentId,
     destination: DestinationName,

@@ -7,7 +7,7 @@ use super::escalation;
 use super::outbox::Settled;
 
 impl Decider {
-    /// Takes in how an attempt ended.
+    /// Processes the outcome of an attempt.
     pub(super) fn delivered(
         &mut self,
         id: &IntentId,
@@ -19,12 +19,16 @@ impl Decider {
         }
     }
 
-    /// Keeps what became of a message. Who heard of an episode is to hear of its end, and nobody else.
+    /// Records the outcome of a message. Those who were notified of an episode, and only those, will be notified of its
+    /// end.
     pub(super) fn settled(&mut self, settled: Settled, context: &mut Context<'_>) {
         let Settled { record, note } = settled;
         match record.delivery {
             Delivery::Delivered { .. } => self.arrived(&record, context),
-            Delivery::Dead { .. } => self.never_arrived(&record, context),
+            Delivery::Dead { .. } => {
+                self.never_arrived(&record, context);
+                self.outbox.keep_dead_letter(record.clone());
+            }
             Delivery::Owed { .. } | Delivery::Claimed { .. } => {}
         }
         context.draft.intent(record);
@@ -51,8 +55,9 @@ impl Decider {
             episode.notified.retain(|notified| notified.destination != record.destination);
             context.draft.episode(episode);
         }
-        // Its end may be owed already, after this.
+        // Its end may already be queued behind this message.
         if let Some(settled) = self.outbox.withdraw_end(record, context.now) {
+            self.outbox.keep_dead_letter(settled.record.clone());
             context.draft.intent(settled.record);
             context.draft.note(settled.note);
         }

@@ -1,4 +1,4 @@
-//! The words of messages: those of the rule that is in force when a message is claimed.
+//! The text of messages, from the rule that is in force when a message is claimed.
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::AlertText;
@@ -14,25 +14,25 @@ pub(crate) struct AlertTemplate {
     body: String,
 }
 
-/// The texts of the rules in force, and of ended ones that still owe a message.
+/// The templates of the rules in force, and of ended rules that still have queued messages.
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
     by_rule: BTreeMap<RuleName, AlertTemplate>,
 }
 
-const RULE_ENDED: &str = "\n\nThe rule has ended: it was disabled or its file is gone.";
+const RULE_ENDED: &str = "\n\nThe rule is no longer in force: it was disabled or its file was removed.";
 
-const GAP_TITLE: &str = "{{ rule }} could not judge a slice of time";
-const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the rule goes on after it. If it can judge \
-                        nothing there either, that is recorded without another message.";
+const GAP_TITLE: &str = "{{ rule }} could not evaluate a slice of time";
+const GAP_BODY: &str = "{{ summary }}\n\nThe slice is recorded as a gap, and the rule continues after it. If it fails \
+                        there too, that gap is recorded without another message.";
 
-/// It says how many it stands for.
+/// Says how many episodes it stands for.
 const EDITED_TITLE: &str = "{{ rule }}: {{ count }} more episodes are open";
-const EDITED_BODY: &str = "{{ summary }}. The rule's escalation was edited, which made these messages due at once:\n\
+const EDITED_BODY: &str = "{{ summary }}. Editing the rule's escalation made these messages due at once:\n\
                            {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n";
 
 impl Templates {
-    /// Takes the texts of `rules`. A rule that has ended keeps those it had while it is one of `owing`.
+    /// Uses the templates of `rules`. A rule that has ended keeps its templates while it is in `owing`.
     pub(crate) fn put_in_force<'a>(
         &mut self,
         rules: impl Iterator<Item = &'a RuleSpec>,
@@ -46,8 +46,8 @@ impl Templates {
         self.by_rule.extend(texts);
     }
 
-    /// Renders `message` in the form that its destination wants. A rule that nothing is known of any more still says
-    /// its summary.
+    /// Renders `message` in the format its destination wants. For a rule whose templates are no longer known, it
+    /// renders the summary.
     pub(crate) fn render(&self, message: &Message, wants: AlertText) -> Text {
         let known = self.by_rule.get(&message.rule);
         let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));

@@ -13,12 +13,12 @@ use crate::window;
 use super::rule::{Activity, Rule, Scope};
 use super::{Context, Partition};
 
-/// How long, and how many, rules that are off are kept.
+/// How long, and how many, disabled or removed rules are kept.
 const OFF_KEPT: Duration = Duration::from_hours(30 * 24);
 const OFF_MAX: usize = 10_000;
 
 impl Partition {
-    /// Replaces the rules in force as a whole. What keeps its meaning keeps its state.
+    /// Replaces the rules in force as a whole. A rule whose meaning is unchanged keeps its state.
     pub(crate) fn take_bundle(
         &mut self,
         generation: u64,
@@ -38,7 +38,7 @@ impl Partition {
         self.forget_off(context.now);
     }
 
-    /// The names of its rules, now that another host owns it.
+    /// The names of its rules, when another host owns it now.
     pub(crate) fn into_names(self) -> impl Iterator<Item = RuleName> {
         self.rules.keys().cloned().collect::<Vec<_>>().into_iter()
     }
@@ -58,7 +58,7 @@ impl Partition {
                 None => self.new_rule(spec, context.now),
             },
         };
-        // A run of an earlier rule of this name is still under way: its end is awaited, its result dropped.
+        // A run of an earlier rule of this name is still in progress: wait for it to end, and drop its result.
         if let Some((id, _)) = self.underway.iter().find(|(_, underway)| underway.rule == name) {
             rule.activity = Activity::Running(*id);
         }
@@ -83,15 +83,15 @@ impl Partition {
             gap_announced: false,
             off_since: None,
         };
-        // Where a rule begins is kept at once, so that a crash before its first commit moves nothing.
+        // A rule's starting point is stored at once, so that a crash before its first commit does not move it.
         if spec.enabled {
             self.draft.rule(&record);
         }
         Rule::new(spec, record, Open::new(), now)
     }
 
-    /// A rule that was off is back: what it announced is not announced again, and what happened meanwhile is looked at
-    /// as far as a new rule would look back.
+    /// A disabled or removed rule is back: what it announced is not announced again, and the time in between is
+    /// evaluated as far back as for a new rule.
     fn return_rule(&mut self, kept: RuleRecord, spec: Arc<RuleSpec>, context: &mut Context<'_>) -> Rule {
         let table = Timetable::of(&spec.schedule).ok();
         let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, context.now));
@@ -104,11 +104,11 @@ impl Partition {
             let mut scope = self.scope(context);
             scope.gap(&spec.name, over, GapReason::Disabled, "the rule was off".into());
         }
-        // Its runs begin where the store says that it is.
+        // Its first run waits until the store has its starting point.
         Rule { activity: Activity::Committing, ..Rule::new(spec, record, Open::new(), context.now) }
     }
 
-    /// What is off for long, or one of too many, is not kept any longer.
+    /// Forgets rules that have been off for long, or of which there are too many.
     fn forget_off(&mut self, now: Timestamp) {
         let mut ages: Vec<_> =
             self.off.values().map(|record| (record.off_since, record.rule.clone())).collect();
@@ -129,9 +129,9 @@ impl Partition {
             let reason = match lost {
                 Some(version) => {
                     let wanted = spec.state_version;
-                    format!("its state is of version {version}, and its module keeps version {wanted}")
+                    format!("its state has version {version}, but its module uses version {wanted}")
                 }
-                None => "its manifest means something else now".into(),
+                None => "the meaning of its manifest has changed".into(),
             };
             self.draft.note(Note::PrimesAnew { rule: spec.name.clone(), reason });
             self.abandon_run(&rule);
@@ -141,7 +141,7 @@ impl Partition {
         rule.follow(spec)
     }
 
-    /// The rule's file is gone, or the rule is disabled: its state is not kept, and its levels end.
+    /// The rule's file was removed, or the rule was disabled: its state is dropped, and its levels end.
     fn end_rule(&mut self, name: &RuleName, context: &mut Context<'_>) {
         context.queue.remove(name);
         let (judged, record, mut open) = match (self.rules.remove(name), self.found.remove(name)) {
@@ -149,7 +149,7 @@ impl Partition {
                 self.abandon_run(&rule);
                 (rule.record.cursor, rule.spec.enabled.then_some(rule.record), rule.open)
             }
-            // A rule whose record is gone is evaluated no further.
+            // A rule whose record is gone will not be evaluated any further.
             (None, Some((None, open))) => (context.now, None, open),
             (None, Some((Some(record), open))) => (record.cursor, Some(record), open),
             (None, None) => return,
@@ -170,7 +170,7 @@ impl Partition {
         }
     }
 
-    /// Nobody waits for the rule's run any more; its slot stays taken until it ends.
+    /// The result of the rule's run is no longer needed; the run keeps its slot until it ends.
     fn abandon_run(&mut self, rule: &Rule) {
         if let Activity::Running(id) = rule.activity
             && let Some(underway) = self.underway.get_mut(&id)

@@ -1,4 +1,4 @@
-//! What changed of a partition since its last commit.
+//! Changes of a partition since its last commit.
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::Timestamp;
@@ -9,10 +9,10 @@ use crate::record::{
 };
 use crate::spec::RuleName;
 
-/// The newest of each record, and every transition in its order.
+/// The newest version of each record, and every transition in order.
 pub(super) struct Draft {
     partition: PartitionId,
-    /// Of the bundle under which transitions are made.
+    /// The generation of the bundle under which transitions are made.
     pub(super) generation: u64,
     /// The number of the last transition.
     last: u64,
@@ -21,7 +21,7 @@ pub(super) struct Draft {
     levels: BTreeMap<EpisodeId, (RuleName, Level)>,
     levels_ended: BTreeSet<EpisodeId>,
     transitions: Vec<TransitionRecord>,
-    /// How many of them were handed out.
+    /// How many of the transitions were handed out.
     handed: usize,
     pub(super) gaps: Vec<GapRecord>,
     /// Logged once the draft is written.
@@ -59,7 +59,7 @@ impl Draft {
         self.notes.push(note);
     }
 
-    /// Numbers what a rule changed, and keeps its levels as they are then. `judged`: up to where it is evaluated.
+    /// Numbers the changes of a rule, and stores its levels as of then. `judged`: up to where the rule is evaluated.
     pub(super) fn pass(
         &mut self,
         rule: &RuleName,
@@ -108,7 +108,7 @@ impl Draft {
             && self.gaps.is_empty()
     }
 
-    /// Takes out what is to be written under `tenure`, and what is logged after that.
+    /// Takes what is to be written under `tenure`, and what is logged after that.
     pub(super) fn take(&mut self, tenure: Tenure) -> (PartitionCommit, Vec<Note>) {
         let rest = Self::new(self.partition, self.generation, self.last);
         let draft = std::mem::replace(self, rest);

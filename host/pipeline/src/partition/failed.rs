@@ -26,7 +26,8 @@ impl Rule {
             }
             Recovery::Narrow(slice) => {
                 self.slice = slice;
-                // A smaller window is another window: no reason to wait, unless the state itself was refused.
+                // A smaller window is a different window, so there is no need to wait, unless the state itself was
+                // refused.
                 self.retry = None;
                 if kind == RunFaultKind::State {
                     self.ended_at = retry.at;
@@ -44,17 +45,17 @@ impl Rule {
         };
         let rule = self.spec.name.clone();
         scope.notes.push(Note::RunFailed { rule, window, attempt: underway.attempt, message, next });
-        // Writing each failure of an outage would cost more than it says.
+        // Writing every failure of an outage would cost more than it is worth.
         if streak.is_power_of_two() || kind != RunFaultKind::Outside {
             scope.draft.rule(&self.record);
         }
     }
 
-    /// The next attempt at the window that failed, should it be tried again as it was.
+    /// The next attempt at the failed window, if it is retried unchanged.
     fn next_try(&self, underway: &Underway, kind: RunFaultKind, streak: u32, scope: &Scope<'_>) -> Retry {
         let failures = self.retry.map_or(0, |retry| retry.failures) + 1;
         let certain = self.retry.map_or(0, |retry| retry.certain) + u32::from(kind.is_certain());
-        // A part of a window that fails is another question than the whole: its attempts begin at the first pause.
+        // Part of a failed window is a new question, so its attempts start at the first pause.
         let nth = if kind.is_certain() { failures } else { streak };
         let (config, name) = (scope.config, &self.spec.name.0);
         let pause = backoff(config.backoff_first, config.backoff_max, nth, name, config.seed);
@@ -90,7 +91,7 @@ impl Rule {
         }
     }
 
-    /// The smallest slice on which the rule fails is a gap with its own alert, and the rule goes on after it.
+    /// The smallest slice on which the rule fails becomes a gap with its own alert, and the rule continues after it.
     fn leave_out(&mut self, over: Range, purpose: Purpose, scope: &mut Scope<'_>) {
         let message = self.record.failure.as_ref().map(|failure| failure.message.clone()).unwrap_or_default();
         if let Some(state) = &mut self.record.state {
@@ -114,8 +115,8 @@ impl Rule {
         };
         self.record.seen.retain(|seen| seen.at >= over.end);
         self.activity = Activity::Committing;
-        // A module that fails on everything is one thing to announce, not one per slice. A gap in the past is announced
-        // to nobody, and what failed there does not stand for what fails now.
+        // A module that fails on everything is announced once, not once per slice. A gap in the rule's history is not
+        // announced at all, and a failure there does not count as the current one.
         let announces = purpose == Purpose::Live && !std::mem::replace(&mut self.record.gap_announced, true);
         scope.draft.rule(&self.record);
         self.pass(suspended, scope);
@@ -125,7 +126,7 @@ impl Rule {
         }
     }
 
-    /// The rule starts from nothing: better blind for a while than for ever.
+    /// The rule starts without history: better blind for a while than forever.
     fn begin_without_history(&mut self, settled: Timestamp) {
         self.record.priming = None;
         self.primed_from = None;

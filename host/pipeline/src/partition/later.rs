@@ -7,12 +7,12 @@ use crate::signals::LinkedSignal;
 
 use super::rule::{Rule, Scope};
 
-/// Events of one rule that are kept for later, and what is kept of each; the rest are counted.
+/// Limits for the events of one rule that are kept for later, and for what is kept of each; further events are counted.
 const EVENTS_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 1_024;
 
 impl Rule {
-    /// Takes out what may not be announced at its hour: levels wait until they may begin, events here.
+    /// Removes what may not be announced at this hour. Levels wait until they may begin; events wait here.
     pub(super) fn put_off(&mut self, signals: &mut Vec<LinkedSignal>, scope: &mut Scope<'_>) {
         let Some(active) = &self.spec.active else { return };
         let is_held = |linked: &mut LinkedSignal| {
@@ -26,7 +26,7 @@ impl Rule {
         self.pass([Change::Withheld { at }], scope);
     }
 
-    /// Announces what was put off once its hours have come, all of it as one.
+    /// Announces the postponed events in one message once the hours have begun.
     pub(super) fn announce_later(&mut self, judged: Timestamp, scope: &mut Scope<'_>) {
         let Some(first) = self.record.later.events.first() else { return };
         let begins = match &self.spec.active {
@@ -42,7 +42,7 @@ impl Rule {
     }
 }
 
-/// What a rule said of an event, as far as it is short: of the documents behind it, a list shows none.
+/// A rule's details of an event, if they are short. A list shows no documents, so none are kept.
 fn without_documents(details: &str) -> String {
     let mut details = serde_json::from_str::<Value>(details).unwrap_or_default();
     if let Some(members) = details.as_object_mut() {

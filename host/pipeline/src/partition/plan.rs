@@ -1,30 +1,30 @@
 use watchbell_contract::{Duration, Range, Timestamp, Window};
 
 use crate::action::{Purpose, Run, RunId};
-use crate::coordinator::{Line, Pace};
 use crate::level;
 use crate::priming;
+use crate::queue::{Line, Pace};
 use crate::record::GapReason;
 use crate::window::{self, Decision, Slice};
 
 use super::rule::{Activity, Rule, Scope};
 
-/// What a rule does when its turn has come.
+/// What a rule does when its turn comes.
 pub(super) enum Plan {
     Run {
         window: Window,
         purpose: Purpose,
     },
-    /// `catch_up: latest`: this is left out first.
+    /// `catch_up: latest`: this range is skipped first.
     SkipToLatest(Range),
-    /// The checks of the next window lie elsewhere, for the clock was changed or the manifest's schedule: what the state
-    /// counted by cells is counted anew.
+    /// The checks of the next window are at other instants, because of a clock change or a changed schedule. State that
+    /// counts per check interval must be rebuilt.
     PrimeAnew,
     Nothing,
 }
 
 impl Rule {
-    /// Where the rule waits for its next run, and from when on; `None` while it runs, or if it never does.
+    /// Where the rule waits for its next run, and from when; `None` while it runs, or if it never will.
     pub(super) fn place(&self, jitter_max: Duration) -> Option<(Line, Pace, Timestamp)> {
         if self.activity != Activity::Idle || !self.spec.enabled {
             return None;
@@ -39,7 +39,7 @@ impl Rule {
                 let settled = self.slice_ready().unwrap_or(self.ended_at);
                 self.table.as_ref().map(|_| settled.max(self.ended_at))
             }
-            // Behind those that became due while it ran: a rule that catches up does not crowd out the others.
+            // Behind the rules that became due while it ran: a rule that is catching up does not crowd out the others.
             (None, Line::Cluster(_)) => self.due(jitter_max).map(|due| due.max(self.ended_at)),
         };
         Some((line, self.pace, ready?))
@@ -50,7 +50,7 @@ impl Rule {
             Purpose::Priming => self.plan_priming(),
             Purpose::Live => self.plan_live(now - self.jitter(jitter_max)),
         };
-        // A window that failed is tried again as it was.
+        // A failed window is retried unchanged.
         match &self.retry {
             Some(retry) => Plan::Run { window: retry.window, purpose: retry.purpose },
             None => plan,
@@ -77,7 +77,7 @@ impl Rule {
             Decision::Judge { end, .. } => {
                 window::window(self.grid(end), spec.lateness, self.start(end), cursor, end, self.slice)
             }
-            // All of it is settled then.
+            // All of it is settled after that.
             Decision::Again { end } => {
                 let slice = match self.slice {
                     Slice::Advance { .. } => Slice::Whole,
@@ -90,7 +90,7 @@ impl Rule {
         Plan::Run { window, purpose: Purpose::Live }
     }
 
-    /// Begins the run `id` over `window`.
+    /// Starts run `id` over `window`.
     pub(super) fn begin(&mut self, id: RunId, window: Window, purpose: Purpose) -> Run {
         self.activity = Activity::Running(id);
         Run {
@@ -107,7 +107,7 @@ impl Rule {
         }
     }
 
-    /// `catch_up: latest`: what was missed is a gap, and the rule reads its history anew.
+    /// `catch_up: latest`: the missed time becomes a gap, and the rule reads its history again.
     pub(super) fn skip_to_latest(&mut self, skip: Range, scope: &mut Scope<'_>) {
         self.record.cursor = skip.end;
         self.record.final_before = skip.end;
@@ -120,7 +120,7 @@ impl Rule {
         scope.gap(&self.spec.name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
     }
 
-    /// The kept state is of no use: what the rule needs of its past is read again.
+    /// The stored state is unusable: the rule reads its history again.
     pub(super) fn forget_state(&mut self) {
         self.record.state = None;
         self.record.priming = priming::needed(self.table.as_ref(), &self.spec, &self.record);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use watchbell_contract::{Duration, Label, Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose, RunId};
-use crate::coordinator::{Config, Pace};
+use crate::config::Config;
 use crate::digest;
 use crate::grid::Grid;
 use crate::level::{Open, Unwritten};
 use crate::priming;
+use crate::queue::Pace;
 use crate::record::{Change, GapReason, GapRecord, Incarnation, RuleRecord};
 use crate::schedule::Timetable;
 use crate::spec::{RuleName, RuleSpec, Schedule};
@@ -16,7 +17,7 @@ use crate::window::{self, Slice};
 
 use super::draft::Draft;
 
-/// What a rule may look at while it changes, and where that is written.
+/// What a rule may read while it changes, and where its changes are written.
 pub(super) struct Scope<'a> {
     pub(super) now: Timestamp,
     pub(super) config: &'a Config,
@@ -26,25 +27,25 @@ pub(super) struct Scope<'a> {
     pub(super) notes: &'a mut Vec<Note>,
 }
 
-/// One rule, its kept record and what it is doing.
+/// One rule: its stored record and current activity.
 pub(super) struct Rule {
     pub(super) spec: Arc<RuleSpec>,
-    /// `None`: the schedule cannot be read, and the rule is never due.
+    /// `None`: the schedule cannot be parsed, and the rule is never due.
     pub(super) table: Option<Timetable>,
     /// Runs ahead of the store by at most one commit.
     pub(super) record: RuleRecord,
-    /// The cursor that the store holds.
+    /// The cursor in the store.
     pub(super) committed: Timestamp,
     pub(super) open: Open,
     pub(super) unwritten: Unwritten,
     pub(super) activity: Activity,
     pub(super) slice: Slice,
     pub(super) retry: Option<Retry>,
-    /// When its last run ended: from then on it waits for its next turn.
+    /// When its last run ended; it has been waiting for its next turn since then.
     pub(super) ended_at: Timestamp,
-    /// Where priming began, for its progress.
+    /// Where priming began, to report progress.
     pub(super) primed_from: Option<Timestamp>,
-    /// The last signal of each level that priming has found so far.
+    /// The last signal of each level found so far while priming.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
 }
@@ -53,24 +54,24 @@ pub(super) struct Rule {
 pub(super) enum Activity {
     Idle,
     Running(RunId),
-    /// A run has ended; the next begins where this one is known to be committed.
+    /// A run has ended. The next starts from its result, once that is known to be committed.
     Committing,
 }
 
-/// A window that failed and is tried again as it was.
+/// A failed window that is retried unchanged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
     pub(super) window: Window,
     pub(super) purpose: Purpose,
-    /// Failures of this very window, of any cause.
+    /// Failures of this window, from any cause.
     pub(super) failures: u32,
-    /// Those of them that the same rows will bring again: the rule's own, and answers that are too large.
+    /// Those failures that the same rows will cause again: the rule's own, and answers that are too large.
     pub(super) certain: u32,
     pub(super) at: Timestamp,
 }
 
 impl Scope<'_> {
-    /// Keeps that a slice of time was not evaluated.
+    /// Records that a slice of time was not evaluated.
     pub(super) fn gap(&mut self, rule: &RuleName, over: Range, reason: GapReason, message: String) {
         self.draft.note(Note::GapRecorded {
             rule: rule.clone(),
@@ -84,7 +85,7 @@ impl Scope<'_> {
 }
 
 impl Rule {
-    /// Hands over what has changed, in its order.
+    /// Passes on changes in order.
     pub(super) fn pass(&self, changes: impl IntoIterator<Item = Change>, scope: &mut Scope<'_>) {
         scope.draft.pass(&self.spec.name, self.record.cursor, changes);
     }
@@ -107,7 +108,7 @@ impl Rule {
         }
     }
 
-    /// It means what `spec` says: what it kept is of no use.
+    /// The rule now has the meaning of `spec`: its stored state is unusable.
     pub(super) fn mean(&mut self, spec: &RuleSpec) {
         self.record.meaning = spec.meaning.clone();
         self.record.failure = None;
@@ -120,7 +121,7 @@ impl Rule {
         self.retry = None;
     }
 
-    /// The same rule under another manifest: it goes on where it was.
+    /// The same rule under another manifest: it continues where it was.
     pub(super) fn follow(self, spec: Arc<RuleSpec>) -> Self {
         let changed = Self::new(spec, self.record, self.open, self.ended_at);
         Self {
@@ -136,7 +137,7 @@ impl Rule {
         }
     }
 
-    /// How long after it is due its runs begin.
+    /// How long after they are due its runs start.
     pub(super) fn jitter(&self, most: Duration) -> Duration {
         let span = match &self.spec.schedule {
             Schedule::Every(every) => Duration(every.0 / 4).min(most),
@@ -150,10 +151,10 @@ impl Rule {
         Grid::ending(self.table.as_ref(), &self.spec, end)
     }
 
-    /// Where the rows of a live window that ends at `end` begin: at the kept state's time, else where not everything was
-    /// final yet, with the step that this lies in.
+    /// Where the rows of a live window that ends at `end` begin: at the time of the stored state; otherwise at the
+    /// earliest time that is not final or, if the module checks, at the start of the grid step that contains it.
     pub(super) fn start(&self, end: Timestamp) -> Timestamp {
-        // A rule that was off, or whose state was lost, has late documents to look for before its cursor.
+        // A rule that was off, or whose state was lost, still has late documents to look for before its cursor.
         let begin = self.record.cursor.min(self.record.final_before);
         match &self.record.state {
             Some(state) => state.settled,
@@ -162,12 +163,12 @@ impl Rule {
         }
     }
 
-    /// Until when the kept state holds everything.
+    /// Up to when the stored state is complete.
     pub(super) fn settled(&self) -> Option<Timestamp> {
         self.record.state.as_ref().map(|state| state.settled)
     }
 
-    /// Whether the kept state was made with checks at other instants than those of a window that ends at `end`.
+    /// Whether the stored state was made with checks at other instants than those of a window that ends at `end`.
     pub(super) fn is_elsewhere(&self, end: Timestamp) -> bool {
         self.spec.checks && self.settled().is_some_and(|settled| !self.grid(end).holds(settled))
     }
@@ -194,7 +195,7 @@ impl Rule {
         Some(due + self.jitter(jitter_max))
     }
 
-    /// When the slice that comes next, if one does, may be judged: once all its late documents have arrived.
+    /// When the next slice, if there is one, may be evaluated: once all its late documents have arrived.
     pub(super) fn slice_ready(&self) -> Option<Timestamp> {
         let Slice::Settled { until, .. } = self.slice else { return None };
         let start = self.record.priming.as_ref().map_or_else(|| self.start(until), |priming| priming.reached);

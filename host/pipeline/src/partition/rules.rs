@@ -5,8 +5,8 @@ use crate::spec::RuleName;
 
 use super::rule::Rule;
 
-/// The rules of the bundle in force, and which of them may have changed: whoever watches thousands of rules looks at
-/// those alone.
+/// The rules of the bundle in force, and which of them may have changed, so that observers of thousands of rules need
+/// only look at those.
 #[derive(Default)]
 pub(super) struct Rules {
     by_name: BTreeMap<RuleName, Rule>,
@@ -33,7 +33,7 @@ impl Rules {
         Some(rule)
     }
 
-    /// Those that may have changed since the last call, ended ones included.
+    /// Rules that may have changed since the last call, ended ones included.
     pub(super) fn take_changed(&mut self) -> BTreeSet<RuleName> {
         std::mem::take(&mut self.changed)
     }

@@ -1,9 +1,9 @@
 use watchbell_contract::{Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose};
-use crate::coordinator::Pace;
 use crate::input::Evaluation;
 use crate::level::{self, Open, WindowClock};
+use crate::queue::Pace;
 use crate::record::{Change, RunSummary, StateRecord};
 use crate::signals::{self, LinkedSignal, fresh_signals};
 use crate::spec::NoData;
@@ -12,8 +12,8 @@ use crate::window;
 use super::Underway;
 use super::rule::{Activity, Rule, Scope};
 
-/// A day of the calendar is one step, however many hours it has: a level that held where it began and fires at its end
-/// has held through it.
+/// A calendar day is one step, however many hours it has: a level that held at its start and fires at its end has held
+/// throughout.
 fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
     for signal in fresh.iter().map(|linked| &linked.signal).filter(|signal| signal.kind == SignalKind::Firing)
     {
@@ -24,7 +24,7 @@ fn hold_through(open: &mut Open, fresh: &[LinkedSignal], day: Window) {
 }
 
 impl Rule {
-    /// Its run has ended, however it went.
+    /// The rule's run has ended, with any outcome.
     pub(super) fn ended(&mut self, underway: &Underway, is_written: bool, scope: &Scope<'_>) {
         self.activity = if is_written { Activity::Idle } else { Activity::Committing };
         self.ended_at = scope.now;
@@ -39,7 +39,7 @@ impl Rule {
         let Evaluation { finding, rows, took, links, documents, no_data } = evaluation;
         let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
         let linked = signals::link(finding.signals, links, documents);
-        // Where the grid moved, the window begins with a step that reaches into what is final.
+        // If the grid moved, the window begins with a step that reaches into final time.
         let final_before = match underway.purpose {
             Purpose::Live => window.start.max(self.record.final_before),
             Purpose::Priming => window.start,
@@ -73,7 +73,7 @@ impl Rule {
         scope.draft.rule(&self.record);
     }
 
-    /// A chunk of the history is read.
+    /// A chunk of the history was read.
     fn primed(&mut self, window: Window, fresh: Vec<LinkedSignal>, scope: &mut Scope<'_>) {
         let primed = match &mut self.record.priming {
             Some(progress) => {
@@ -91,7 +91,7 @@ impl Rule {
         self.record.priming = None;
         self.primed_from = None;
         scope.draft.note(Note::Primed { rule: self.spec.name.clone(), until });
-        // Priming announces nothing; but a level ends if the whole of the history ends it.
+        // Priming announces nothing, but a level ends if the whole history says so.
         let levels = std::mem::take(&mut self.primed);
         let cleared = levels.into_iter().filter(|(_, (_, kind))| *kind == SignalKind::Clear);
         let ended: Vec<Change> =
@@ -108,7 +108,7 @@ impl Rule {
         scope: &mut Scope<'_>,
     ) {
         let judged = self.record.cursor;
-        // Absent is not resolved: while nothing arrives, levels neither lapse nor, with `hold`, begin.
+        // Absent is not resolved: while no data arrives, levels do not lapse, and with `hold` none begin.
         if no_data && self.spec.no_data != NoData::Ignore {
             let suspended = level::suspend(&mut self.open, judged.since(before));
             self.pass(suspended, scope);
@@ -117,7 +117,7 @@ impl Rule {
             NoData::Hold if no_data => {
                 fresh.retain(|linked| linked.signal.kind == SignalKind::Event);
             }
-            // Of a span that was evaluated before, nothing is said anew.
+            // For a span that was evaluated before, nothing is announced again.
             NoData::Alert if before < judged => fresh.push(level::silence(no_data, window.end, &self.spec)),
             _ => {}
         }

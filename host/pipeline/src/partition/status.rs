@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use watchbell_contract::{Duration, Timestamp, Window};
 
 use crate::action::{Purpose, RunId};
-use crate::coordinator::Queue;
+use crate::queue::Queue;
 use crate::reason::RunReason;
 use crate::record::{Failure, RunSummary};
 use crate::spec::RuleName;
@@ -12,36 +12,36 @@ use crate::window;
 use super::Partition;
 use super::rule::{Activity, Rule};
 
-/// How late a window may be, in intervals, and the least and the most that any rule is given.
+/// How many intervals late a window may be, and the minimum and maximum for any rule.
 const LATE_INTERVALS: u64 = 2;
 const LATE_MIN: Duration = Duration::from_secs(30);
 const LATE_MAX: Duration = Duration::from_mins(15);
 
-/// What `status`, `/readyz` and the metrics tell of one rule.
+/// What `status`, `/readyz` and the metrics report about one rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleStatus {
     pub name: RuleName,
     pub enabled: bool,
     pub cluster: String,
-    /// How long one run may take.
+    /// The time limit of one run.
     pub deadline: Duration,
     /// The end of the last committed window. The rule's age is now minus this.
     pub cursor: Timestamp,
-    /// Wall time of the last commit that moved it; `None` before the first.
+    /// Wall time of the last commit that moved the cursor; `None` before the first.
     pub committed_at: Option<Timestamp>,
     /// When its next run may begin; `None` if disabled or never.
     pub next_due: Option<Timestamp>,
-    /// When the window after the cursor is due, whatever its runs are doing; `None` if disabled or never.
+    /// When the window after the cursor is due, regardless of current runs; `None` if disabled or never.
     pub window_due: Option<Timestamp>,
-    /// From then until the window after that one is due.
+    /// The time between `window_due` and when the window after that is due.
     pub interval: Duration,
-    /// How much younger than this nothing is judged.
+    /// Data younger than this is not evaluated yet.
     pub delay: Duration,
     pub running: Option<Running>,
     pub priming: Option<PrimingProgress>,
     pub failure: Option<Failure>,
     pub last_run: Option<RunSummary>,
-    /// Announced or pending, not resolved.
+    /// Announced or pending, but not resolved.
     pub open_episodes: usize,
 }
 
@@ -61,7 +61,7 @@ pub struct PrimingProgress {
     pub until: Timestamp,
 }
 
-/// What a rule that does not run may be waiting for.
+/// What a rule that is not running may be waiting for.
 pub(crate) struct Waiting<'a> {
     pub(crate) now: Timestamp,
     pub(crate) queue: &'a Queue,
@@ -69,14 +69,14 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl RuleStatus {
-    /// Whether the window after the last one is due for too long. Measured from when it was due: between two points of a
-    /// schedule, however far apart, nothing is late, and a rule that runs once a day is missed within minutes.
+    /// Whether the next window has been due for too long. This is measured from when it was due: nothing is late
+    /// between two points of a schedule, however far apart, and a missed daily rule is noticed within minutes.
     pub fn is_late(&self, now: Timestamp) -> bool {
         let late_max = self.interval.saturating_mul(LATE_INTERVALS).min(LATE_MAX).max(LATE_MIN);
         self.window_due.is_some_and(|due| now.since(due) > late_max)
     }
 
-    /// How far the cursor is behind what could be judged by `now`: behind by what is due, not by what lies between two
+    /// How far the cursor is behind what could be evaluated by `now`. Only due windows count, not the time between two
     /// points of the schedule.
     pub fn lag(&self, now: Timestamp) -> Duration {
         match self.window_due {
@@ -87,7 +87,7 @@ impl RuleStatus {
 }
 
 impl Partition {
-    /// What each of its rules is doing, disabled ones included.
+    /// The status of each of its rules, disabled ones included.
     pub(crate) fn rules(&self, jitter_max: Duration) -> impl Iterator<Item = RuleStatus> + '_ {
         self.rules.values().map(move |rule| self.rule_status(rule, jitter_max))
     }
@@ -101,7 +101,7 @@ impl Partition {
         self.rules.take_changed()
     }
 
-    /// What keeps the rule from running, first things first, and how far its priming has come.
+    /// What keeps the rule from running, most important first, and how far its priming has come.
     pub(crate) fn explain(&self, name: &RuleName, host: &Waiting<'_>) -> Vec<RunReason> {
         let Some(rule) = self.rules.get(name) else { return Vec::new() };
         let mut reasons = vec![self.explain_run(rule, host)];

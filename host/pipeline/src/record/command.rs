@@ -1,54 +1,61 @@
 use watchbell_contract::Timestamp;
 
-use super::EpisodeId;
+use super::{EpisodeId, IntentId};
 
-/// Made by whoever asks, so that asking twice is asking once.
+/// Made by the sender, so that sending a command twice applies it once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub String);
 
-/// What a person may ask for.
+/// What a person may request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Somebody is at it: it is not repeated, and steps `unless: acknowledged` do not fire. Worse ends it.
+    /// Somebody is working on it: it is not repeated, and steps with `unless: acknowledged` do not fire. A rise in
+    /// severity ends this.
     Acknowledge {
         episode: EpisodeId,
     },
     Unacknowledge {
         episode: EpisodeId,
     },
-    /// It is over: those who heard of it hear that, and it is quiet until its level has ended once.
+    /// The episode is over: those who were notified of it are notified of that, and it stays quiet until its level has
+    /// ended once.
     Resolve {
         episode: EpisodeId,
     },
-    /// Says something for the log alone.
+    /// Adds a remark to the log only.
     Note {
         episode: EpisodeId,
         text: String,
     },
+    /// Send a dead letter once more, with a deadline that begins now.
+    Retry {
+        intent: IntentId,
+    },
 }
 
-/// A line of the audit log: what was asked, by whom, and what became of it. Applied in the order of their numbers.
+/// An entry of the audit log: what was requested, by whom, and the outcome. Entries are applied in the order of their
+/// numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
-    /// From 1, without gaps.
+    /// Starts at 1, without gaps.
     pub number: u64,
     pub id: CommandId,
-    /// Wall time at which it was applied.
+    /// Wall time when it was applied.
     pub at: Timestamp,
     pub by: String,
     pub command: Command,
-    /// Why it was refused, as a person reads it; `None`: it was done.
+    /// Why it was refused, human-readable; `None` if it was carried out.
     pub refused: Option<String>,
 }
 
-/// How far the log of commands has come.
+/// The position of the command log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLog {
-    /// The number of the last one; 0: there is none.
+    /// The number of the last command; 0 if there is none.
     pub last: u64,
-    /// The newest ids, at most `COMMAND_IDS_MAX`: one that comes again is known.
+    /// The newest ids, at most `COMMAND_IDS_MAX`, to recognise a command that is sent again.
     pub recent: Vec<CommandId>,
 }
 
-/// Ids of commands that a takeover reads.
+/// How many command ids are read on takeover.
 pub const COMMAND_IDS_MAX: usize = 1_000;

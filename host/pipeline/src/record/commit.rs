@@ -12,33 +12,33 @@ pub struct BundleRef {
     pub generation: u64,
 }
 
-/// What a store says of itself.
+/// What identifies a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreMeta {
     pub incarnation: Incarnation,
     pub bundle: Option<BundleRef>,
 }
 
-/// Everything that one host writes at once. Records replace those of the same key; what is not named stays.
+/// Everything that one host writes at once. Records replace those with the same key; everything else stays.
 ///
-/// Each part is written under its own right, all parts that have it in one transaction:
+/// Each part is written under its own tenure; all parts whose tenure is valid are written in one transaction:
 ///
-/// - A part whose tenure is not the store's is left out, and the others are written.
-/// - The notifier's part is also left out where a partition is left out whose transitions it has decided in this very
-///   commit (`depends`): it would have announced what nobody found.
-/// - A part that was written by the same commit before (its number and nonce are the store's) counts as written, so that
-///   a commit of unknown outcome may be repeated as it was.
+/// - A part whose tenure does not match the store's is left out, and the others are written.
+/// - The notifier's part is also left out if it has decided on transitions of a partition in this same commit
+///   (`depends`) and that partition is left out: it would have announced transitions that were never written.
+/// - A part that an earlier attempt at the same commit has written (the store has its number and nonce) counts as
+///   written, so that a commit of unknown outcome can be repeated unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
     pub nonce: Nonce,
-    /// The bundle in force, when it changes. Ignored by a store that knows a later generation.
+    /// The bundle in force, if it changed. A store that knows a later generation ignores it.
     pub bundle: Option<BundleRef>,
-    /// One for each partition at most.
+    /// At most one for each partition.
     pub partitions: Vec<PartitionCommit>,
     pub notifier: Option<NotifierCommit>,
 }
 
-/// What moves a rule's window, and what that found.
+/// What advances a rule's window, and what the window found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionCommit {
     pub partition: PartitionId,
@@ -47,19 +47,19 @@ pub struct PartitionCommit {
     pub rules_ended: Vec<RuleName>,
     pub levels: Vec<(RuleName, Level)>,
     pub levels_ended: Vec<EpisodeId>,
-    /// In order of their numbers, which follow the last one that the store has. Those up to the notifier's position
-    /// after this commit need not be kept.
+    /// In order of their numbers, which continue from the last one in the store. Those up to the notifier's position
+    /// after this commit need not be stored.
     pub transitions: Vec<TransitionRecord>,
     pub gaps: Vec<GapRecord>,
 }
 
-/// What moves the notifier's positions, and who will hear of what lies before them.
+/// What advances the notifier's positions, and the messages for what lies before them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotifierCommit {
     pub tenure: Tenure,
-    /// Of the partitions in which something was decided.
+    /// For the partitions in which something was decided.
     pub positions: Vec<Position>,
-    /// Partitions of this commit whose transitions were decided before they were written.
+    /// Partitions of this commit whose transitions were decided on before they were written.
     pub depends: Vec<PartitionId>,
     pub episodes: Vec<EpisodeRecord>,
     pub intents: Vec<IntentRecord>,
@@ -78,43 +78,48 @@ pub struct Lost {
 pub enum Loss {
     /// Another host, or an earlier life of this one, owns it now.
     Superseded { epoch: Epoch, owner: HostId },
-    /// The store has fewer commits of it than this owner made: it went back in time.
+    /// The store has fewer commits than this owner made: it went back in time.
     WentBack,
-    /// A partition was left out whose transitions it had decided.
+    /// A partition was left out on whose transitions it had decided.
     Depends(PartitionId),
 }
 
-/// What a host finds when it takes a partition over.
+/// What a host finds when it takes over a partition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionSnapshot {
     pub partition: PartitionId,
     /// Its epoch is already raised for the new owner.
     pub tenure: Tenure,
-    /// Of the bundle that the store knows: a host with an earlier one waits until it has this.
+    /// The generation of the bundle in the store. A host with an earlier one waits until it has this one.
     pub generation: u64,
-    /// The number of its last transition; 0: there is none.
+    /// The number of its last transition; 0 if there is none.
     pub transitions: u64,
     pub rules: Vec<RuleRecord>,
-    /// Those that hold.
+    /// The levels that hold.
     pub levels: Vec<(RuleName, Level)>,
 }
 
-/// What a host finds when it takes the notifier over.
+/// What a host finds when it takes over the notifier.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotifierSnapshot {
     pub tenure: Tenure,
-    /// Of the bundle that the store knows: a host with an earlier one waits until it has this.
+    /// The generation of the bundle in the store. A host with an earlier one waits until it has this one.
     pub generation: u64,
-    /// Of every partition in which something was decided.
+    /// For every partition in which something was decided.
     pub positions: Vec<Position>,
-    /// Those not resolved.
+    /// Episodes that are not resolved.
     pub episodes: Vec<EpisodeRecord>,
-    /// Those owed or claimed, in the order in which they were first committed.
+    /// Messages queued or claimed, in the order of their first commit.
     pub intents: Vec<IntentRecord>,
+    /// The newest dead letters, oldest first, at most `DEAD_LETTERS_MAX`: a person may ask for another try.
+    pub dead_letters: Vec<IntentRecord>,
     pub commands: CommandLog,
 }
 
-/// Everything that a store keeps, found by the one host that owns it.
+/// How many dead letters a takeover reads.
+pub const DEAD_LETTERS_MAX: usize = 100;
+
+/// The whole content of a store, found by a single host that owns everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Holdings {
     pub meta: StoreMeta,
@@ -123,7 +128,7 @@ pub struct Holdings {
 }
 
 impl BundleRef {
-    /// The bundle of `digest`, put in force after `previous`.
+    /// The bundle with `digest`, put in force after `previous`.
     pub fn after(previous: Option<&Self>, digest: String) -> Self {
         let generation = match previous {
             Some(previous) if previous.digest == digest => previous.generation,
@@ -135,7 +140,7 @@ impl BundleRef {
 }
 
 impl Commit {
-    /// What it writes, in its order.
+    /// The parts that it writes, in order.
     pub fn parts(&self) -> impl Iterator<Item = Owned> + '_ {
         let partitions = self.partitions.iter().map(|part| Owned::Partition(part.partition));
         partitions.chain(self.notifier.as_ref().map(|_| Owned::Notifier))
@@ -150,7 +155,11 @@ impl std::fmt::Display for Loss {
             }
             Self::WentBack => f.write_str("the store has lost commits: it went back in time"),
             Self::Depends(partition) => {
-                write!(f, "partition {} was lost with transitions that it had decided", partition.0)
+                write!(
+                    f,
+                    "partition {} was lost, along with transitions that were already decided",
+                    partition.0
+                )
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::spec::{DestinationName, RuleName, StepId};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EpisodeId(pub String);
 
-/// What the host keeps per rule and labels, from first signal to end.
+/// What the host stores per rule and set of labels, from first signal to end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeRecord {
     pub id: EpisodeId,
@@ -14,27 +14,27 @@ pub struct EpisodeRecord {
     pub labels: Vec<Label>,
     pub phase: Phase,
     pub severity: Severity,
-    /// The first signal's instant.
+    /// The instant of the first signal.
     pub since: Timestamp,
     /// Wall time of the commit that opened it: escalation counts from here.
     pub opened_at: Timestamp,
     /// The level holds until then, on the data's clock.
     pub until: Timestamp,
     pub last: LastSignal,
-    /// The rule's steps when the escalation was last carried out: what is not among them came by an edit since.
+    /// The rule's steps when the escalation last ran. Any other step was added by an edit since.
     pub steps: Vec<StepId>,
-    /// The rule's `repeat` at that time: what is due by the one in force, and would not be by this, came by an edit.
-    /// `None` also in records from before this was kept.
+    /// The rule's `repeat` at that time. If a repeat is due under the current value but would not be under this one, an
+    /// edit made it due. `None` also in records from before this field existed.
     pub repeat: Option<Duration>,
-    /// Steps that fired before their time, when the severity rose to the one they ask for.
+    /// Steps that fired early, because the severity rose to the one they require.
     pub early: Vec<StepId>,
     /// Steps that were due by this wall time are done.
     pub stepped_until: Option<Timestamp>,
     /// Wall time of the last announcement.
     pub announced_at: Option<Timestamp>,
-    /// Who was notified of it, and is to be notified of its end: each once.
+    /// The destinations notified of it, each once. They will be notified of its end.
     pub notified: Vec<Notified>,
-    /// How many announcements it has made.
+    /// How many announcements were made of it.
     pub ordinal: u32,
 }
 
@@ -42,9 +42,9 @@ pub struct EpisodeRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notified {
     pub destination: DestinationName,
-    /// Wall time of the first message to it.
+    /// Wall time of the first message sent to it.
     pub at: Timestamp,
-    /// The step that brought that message, where one did.
+    /// The step that sent that message, if any.
     pub step: Option<StepId>,
 }
 
@@ -56,8 +56,8 @@ pub enum Phase {
         at: Timestamp,
         by: String,
     },
-    /// A person ended it while its level held. It stays open and says nothing until the level has ended once, so
-    /// that the next firing is a new episode.
+    /// A person resolved it while its level held. It stays open and quiet until the level has ended once; the next
+    /// firing is a new episode.
     ResolvedByHand {
         at: Timestamp,
         by: String,
@@ -70,22 +70,22 @@ pub enum Phase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// The rule said so.
+    /// The rule cleared it.
     Cleared,
     /// `until` passed in committed window time.
     Lapsed,
-    /// The rule's file is gone, or the rule was disabled.
+    /// The rule's file was removed, or the rule was disabled.
     RuleEnded,
 }
 
-/// The newest signal of an episode, for texts and for `status`.
+/// The newest signal of an episode, for message texts and `status`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastSignal {
     pub at: Timestamp,
     pub value: Option<f64>,
     pub threshold: Option<f64>,
     pub summary: String,
-    /// A JSON object as text.
+    /// A JSON object, serialized.
     pub details: String,
     pub link: Option<String>,
 }

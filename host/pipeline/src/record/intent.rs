@@ -10,16 +10,16 @@ use super::{Epoch, HostId};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IntentId(pub String);
 
-/// What is owed to one destination, and what became of it.
+/// A message for one destination, and the state of its delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntentRecord {
     pub id: IntentId,
     pub destination: DestinationName,
     pub message: Message,
-    /// As it is sent: rendered for its first claim, and repeated byte for byte.
+    /// The text as sent: rendered for the first claim, and repeated byte for byte.
     pub text: Option<Text>,
     pub created_at: Timestamp,
-    /// An attempt may have arrived whose outcome is not known.
+    /// An earlier attempt whose outcome is unknown may have arrived.
     pub maybe_repeated: bool,
     pub delivery: Delivery,
 }
@@ -31,7 +31,7 @@ pub enum Delivery {
         attempt: u32,
         last: Option<String>,
     },
-    /// Committed before the request goes out: found so after a crash, it may have arrived.
+    /// Committed before the request is sent. If found after a crash, the message may have arrived.
     Claimed {
         owner: HostId,
         epoch: Epoch,

@@ -2,17 +2,17 @@ use watchbell_contract::{Label, Severity, Timestamp};
 
 use super::{EpisodeId, EpisodeRecord, LastSignal, Phase};
 
-/// What holds for a rule and a set of labels on the data's clock. What people hear of it is its episode, which is the
-/// notifier's.
+/// What holds for a rule and a set of labels on the data's clock. Its episode is what people are notified of, and
+/// belongs to the notifier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
-    /// Its episode's.
+    /// The id of its episode.
     pub id: EpisodeId,
     pub labels: Vec<Label>,
-    /// `for:` has passed, and the hours of `active:` have come: it may be announced.
+    /// `for:` has passed, and the `active:` hours have come: it may be announced.
     pub has_begun: bool,
     pub severity: Severity,
-    /// The first signal's instant.
+    /// The instant of the first signal.
     pub since: Timestamp,
     /// It holds until then, unless another signal extends it.
     pub until: Timestamp,
@@ -20,7 +20,7 @@ pub struct Level {
 }
 
 impl Level {
-    /// The level of an episode that was kept before levels were records of their own.
+    /// The level of an episode that was stored before levels had their own records.
     pub fn of(episode: &EpisodeRecord) -> Self {
         Self {
             id: episode.id.clone(),

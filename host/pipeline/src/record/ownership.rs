@@ -1,46 +1,46 @@
 use crate::digest;
 use crate::spec::RuleName;
 
-/// One process that may own partitions and the notifier.
+/// A process that may own partitions and the notifier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub String);
 
-/// Random, made once with the store. Ids and nonces derived from it differ from those of every other store.
+/// Random, created once with the store. Ids and nonces derived from it differ from those of every other store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Incarnation(pub String);
 
-/// Raised by every takeover; a commit of an older epoch is refused.
+/// Incremented by every takeover; commits of an older epoch are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
-/// How many partitions a store has, for ever: rules never move between them.
+/// The number of partitions in a store. It can never change, because rules never move between partitions.
 pub const PARTITIONS: u16 = 16;
 
 /// A share of the rules, owned by one host at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionId(pub u16);
 
-/// What a host may own, each under an epoch of its own.
+/// What a host may own, each under its own epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owned {
     Partition(PartitionId),
     Notifier,
 }
 
-/// By which right a part of a commit is written. The store compares it with its own: a part of another epoch, or one
-/// that does not follow the last, is left out.
+/// The right to write a part of a commit. The store compares it with its own: a part is left out if its epoch differs,
+/// or if it does not follow the last commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tenure {
     pub epoch: Epoch,
-    /// Commits of the owned thing before this one, over all epochs.
+    /// The number of earlier commits of the owned thing, over all epochs.
     pub number: u64,
 }
 
-/// Tells two writes apart when the outcome of one is unknown.
+/// Distinguishes two writes when the outcome of one is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(pub u64);
 
-/// A place in a partition's transitions: everything up to `number` has been decided. They are numbered from 1.
+/// A place in a partition's transitions: everything up to `number` has been processed. Numbers start at 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub partition: PartitionId,
@@ -53,7 +53,7 @@ impl PartitionId {
         Self(digest::partition(rule, partitions))
     }
 
-    /// All of them.
+    /// All partitions.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..PARTITIONS).map(Self)
     }

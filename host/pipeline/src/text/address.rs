@@ -1,18 +1,18 @@
-//! Addresses: of links that the template wrote, and in running text. Nothing but `http` and `https` becomes a link,
-//! and `mailto` where the template says so.
-use super::disguise::{self, Origin};
+//! Addresses, in links written by the template and in running text. Only `http` and `https` become links, and `mailto`
+//! if the template writes it.
+use super::escape::{self, Origin};
 
-/// An address longer than this is not one.
+/// Anything longer is not treated as an address.
 const CHARS_MAX: usize = 8_192;
 
-/// Words of one origin.
+/// Text from one origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Run {
-    /// The template's own.
+    /// The template's own text.
     Words(String),
     /// A value, which may be shortened.
     Value(Vec<Part>),
-    /// An address that the template or the host wrote: shortened, it would lead elsewhere.
+    /// An address written by the template or the host: shortening it would change where it leads.
     Address(String),
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Part {
 }
 
 impl Run {
-    /// Makes one line of several.
+    /// Joins several lines into one.
     pub(super) fn join_lines(&mut self) {
         let join = |words: &mut String| *words = words.replace(['\n', '\t'], " ");
         match self {
@@ -38,7 +38,7 @@ impl Run {
     }
 }
 
-/// An address may stand in angle brackets.
+/// An address may be enclosed in angle brackets.
 pub(super) fn first_of_part(part: &Part) -> Option<char> {
     match part {
         Part::Words(words) => words.chars().next(),
@@ -54,11 +54,11 @@ pub(super) fn first_character(run: &Run) -> Option<char> {
     }
 }
 
-/// A link's address without disguise. Where the template writes the scheme, a value is one part of the address and is
-/// percent-encoded, so that it cannot become another; where a value brings the scheme, it is the whole address, and
-/// others after it are parts.
+/// Unescapes a link's address. If the template writes the scheme, a value is one part of the address and is
+/// percent-encoded, so that it cannot change the rest. If a value contains the scheme, it is the whole address, and
+/// values after it are parts.
 pub(super) fn of_link(href: &str) -> Option<String> {
-    let chars: Vec<(char, Origin)> = disguise::reveal(href).collect();
+    let chars: Vec<(char, Origin)> = escape::unescape(href).collect();
     let first_value = chars.iter().position(|(_, origin)| *origin != Origin::Template).unwrap_or(chars.len());
     let template_scheme = chars[..first_value].iter().any(|(c, _)| *c == ':');
     let whole = chars.get(first_value).map(|(_, origin)| *origin).filter(|_| !template_scheme);
@@ -79,9 +79,9 @@ pub(super) fn of_link(href: &str) -> Option<String> {
     (web || template_scheme && lower.starts_with("mailto:")).then_some(address)
 }
 
-/// Running text, its addresses apart where `linked` says that they are to lead somewhere.
+/// Splits running text; addresses are separate if `linked` says that they become links.
 pub(super) fn runs(text: &str, linked: bool) -> Vec<Run> {
-    let chars: Vec<(char, Origin)> = disguise::reveal(text).collect();
+    let chars: Vec<(char, Origin)> = escape::unescape(text).collect();
     let mut runs = Runs::default();
     let mut at = 0;
     while at < chars.len() {
@@ -157,7 +157,7 @@ fn address(chars: &[(char, Origin)], at: usize) -> Option<(String, usize)> {
     let begin = at + scheme.len();
     let begins_value = origin != Origin::Template && before.is_none_or(|(_, of)| of != origin);
     let mut end = begin;
-    // Where the value ends that is an address as a whole: nothing of it is taken for the sentence's punctuation.
+    // Where a value ends that is a complete address: nothing in it is taken for the sentence's punctuation.
     let mut whole = begin;
     while end - at < CHARS_MAX && end < chars.len() && continues(chars, end, origin, begins_value) {
         end += 1;
@@ -194,19 +194,19 @@ fn address(chars: &[(char, Origin)], at: usize) -> Option<(String, usize)> {
     Some((text, end))
 }
 
-/// Whether the character at `at` belongs to the address that began in `origin` and has come up to it.
+/// Whether the character at `at` belongs to the address that began in `origin` and has reached this point.
 fn continues(chars: &[(char, Origin)], at: usize, origin: Origin, begins_value: bool) -> bool {
     let ((c, of), (_, before)) = (chars[at], chars[at - 1]);
     let ends = |c: char| matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '{' | '}');
     match of {
-        // The template goes on where a value that is an address as a whole has stopped.
+        // A value that is a complete address has ended, and the template continues.
         Origin::Template if before == origin && origin != of => {
             begins_value && matches!(c, '/' | '?' | '#' | '&' | '=')
         }
         _ if of == origin || of == Origin::Template => {
             c.is_alphanumeric() || c.is_ascii_graphic() && !ends(c)
         }
-        // Another value is a part of it, unless it stands right behind a value that is an address itself.
+        // Another value is part of it, unless it directly follows a value that is an address itself.
         _ => origin == Origin::Template || before == Origin::Template || before == of,
     }
 }
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> String {
-        disguise::value(text)
+        escape::value(text)
     }
 
     fn addresses(text: &str) -> Vec<String> {
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_an_address_is_one_as_a_whole() {
-        let link = disguise::link("https://x.y/_a*(b)_.");
+        let link = escape::link("https://x.y/_a*(b)_.");
         assert_eq!(addresses(&format!("({link}), and")), ["https://x.y/_a*(b)_."]);
         assert_eq!(addresses(&format!("{link}{}", value(" again"))), ["https://x.y/_a*(b)_."]);
         assert_eq!(addresses(&format!("{}/c", value("https://x.y"))), ["https://x.y/c"]);

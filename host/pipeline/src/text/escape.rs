@@ -1,245 +1,82 @@
-//! What each format writes for a character, a style and an address.
-use watchbell_contract::TextFormat;
+//! Escaped values: every ASCII character that could mean something to a template, Markdown or HTML is moved to a plane
+//! of private-use characters, which mean nothing to any of them, and moved back when it is written. Marks of the same
+//! plane surround each value, so that it can be told apart from the template's own text.
 
-use super::address::push_encoded;
-use super::markup::Style;
+const BASE: u32 = 0xF_0000;
 
-pub(super) const ZERO_WIDTH: char = '\u{200B}';
+/// Put at the start of a line so that no block syntax begins there; written as nothing.
+pub(super) const NOTHING: char = '\u{F0000}';
+const VALUE: char = '\u{F0001}';
+/// A value that is the host's own link.
+const LINK: char = '\u{F0002}';
+const END: char = '\u{F0003}';
 
-/// The longest word that calls a whole room.
-const MENTION_MAX: usize = "everyone".len();
-
-/// Where a character stands.
-pub(super) struct Around<'a> {
-    pub(super) code: bool,
-    /// Nothing but white space stands before it on its line.
-    pub(super) line_start: bool,
-    /// Nothing but digits stands before it on its line.
-    pub(super) after_digits: bool,
-    pub(super) from_value: bool,
-    pub(super) before: Option<char>,
-    /// What comes behind it in the same words.
-    pub(super) rest: &'a str,
-    /// What comes behind those.
-    pub(super) then: Option<char>,
+/// A value in the form that is safe in Markdown. Applying it twice is safe.
+pub(super) fn value(text: &str) -> String {
+    marked(VALUE, text)
 }
 
-impl Around<'_> {
-    fn next(&self) -> Option<char> {
-        self.rest.chars().next().or(self.then)
-    }
+/// Like `value`, for the host's own link.
+pub(super) fn link(text: &str) -> String {
+    marked(LINK, text)
 }
 
-/// Adds `c` to `out`, so that it means nothing but itself. Line breaks are the writer's.
-pub(super) fn character(out: &mut String, format: TextFormat, c: char, around: &Around<'_>) {
-    match format {
-        TextFormat::Plain => out.push(c),
-        TextFormat::Html => html(out, c),
-        // No escape works inside code: only the sign that would end it is replaced.
-        TextFormat::Markdown | TextFormat::Mrkdwn if around.code && c == '`' => out.push('\''),
-        TextFormat::Markdown if around.code => out.push(c),
-        TextFormat::Markdown => {
-            if means_something(c, around) {
-                out.push('\\');
-            }
-            out.push(c);
-            if c == '@' && around.from_value && mentions(around.rest) {
-                out.push(ZERO_WIDTH);
-            }
+fn marked(mark: char, text: &str) -> String {
+    // An escaped control character would look like one of the marks.
+    let visible = text.chars().filter(|c| is_visible(*c));
+    let hidden = visible.map(|c| match c {
+        c if c.is_ascii() && !c.is_ascii_alphanumeric() => {
+            char::from_u32(BASE + u32::from(c)).unwrap_or(NOTHING)
         }
-        TextFormat::Mrkdwn => match c {
-            '&' | '<' | '>' => html(out, c),
-            // mrkdwn has no escape for these. They mean markup at a word's edge only.
-            '*' | '_' | '~' | '`' if !around.code => {
-                if within_word(around) {
-                    out.push(c);
-                } else {
-                    out.extend([ZERO_WIDTH, c, ZERO_WIDTH]);
-                }
-            }
-            c => out.push(c),
-        },
-    }
+        c => c,
+    });
+    [mark].into_iter().chain(hidden).chain([END]).collect()
 }
 
-/// Whether Markdown would read more in `c` than what it is. A text without needless escapes is for those as well who
-/// read it as it comes.
-fn means_something(c: char, around: &Around<'_>) -> bool {
-    let next = around.next();
-    let ends = next.is_none_or(char::is_whitespace);
-    match c {
-        '`' | '*' | '[' | ']' | '|' | '~' => true,
-        '_' => !within_word(around),
-        '<' => !next.is_some_and(|next| next.is_whitespace() || next.is_ascii_digit()),
-        '\\' => !next.is_some_and(char::is_alphanumeric),
-        '&' => is_entity(around.rest),
-        '>' => around.line_start,
-        '-' | '+' | '=' | '#' => around.line_start && (ends || next == Some(c)),
-        '.' | ')' => around.after_digits && ends,
-        _ => false,
-    }
+/// Text from outside, without the characters reserved for escapes and without invisible control characters.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().filter(|c| !is_escaped(*c) && is_visible(*c)).collect()
 }
 
-fn within_word(around: &Around<'_>) -> bool {
-    let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    word(around.before) && word(around.next())
+/// Marks that change text direction are not visible: if left open, they would affect the template's text as well.
+fn is_visible(c: char) -> bool {
+    let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    !turns && (!c.is_control() || matches!(c, '\n' | '\t'))
 }
 
-/// Whether `rest`, behind `&`, may be the rest of an entity.
-fn is_entity(rest: &str) -> bool {
-    let behind = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '#');
-    behind.is_empty() || behind.len() < rest.len() && behind.starts_with(';')
+fn is_escaped(c: char) -> bool {
+    (BASE..BASE + 0x80).contains(&u32::from(c))
 }
 
-fn html(out: &mut String, c: char) {
-    match c {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#39;"),
-        c => out.push(c),
-    }
+/// Who wrote a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Template,
+    /// The value with this number, counted within the text.
+    Value(usize),
+    Link(usize),
 }
 
-/// Whether `rest` begins with a word that calls a room, or may be such a word's beginning.
-fn mentions(rest: &str) -> bool {
-    let rest: String = rest.chars().take(MENTION_MAX).collect::<String>().to_ascii_lowercase();
-    ["everyone", "here", "channel", "all"]
-        .iter()
-        .any(|word| rest.starts_with(word) || word.starts_with(&rest))
-}
-
-/// An address in running text, as a link that shows itself.
-pub(super) fn address(format: TextFormat, address: &str, from_value: bool, then: Option<char>) -> String {
-    let address = &*if from_value { without_mentions(address) } else { address.to_owned() };
-    let mut out = String::new();
-    match format {
-        TextFormat::Plain => out.push_str(address),
-        TextFormat::Html => {
-            out.push_str("<a href=\"");
-            address.chars().for_each(|c| html(&mut out, c));
-            out.push_str("\">");
-            address.chars().for_each(|c| html(&mut out, c));
-            out.push_str("</a>");
-        }
-        TextFormat::Markdown if is_plain(address) && ends_before(then) => out.push_str(address),
-        TextFormat::Markdown => {
-            out.push('<');
-            out.push_str(&without_entities(address));
-            out.push('>');
-        }
-        // Slack makes links of addresses in running text; in its own form a link may say something else than where
-        // it leads, and a document's words are not to look like that.
-        TextFormat::Mrkdwn if from_value || is_plain(address) && ends_before(then) => {
-            address.chars().for_each(|c| mrkdwn(&mut out, c));
-        }
-        TextFormat::Mrkdwn => {
-            out.push('<');
-            address.chars().for_each(|c| mrkdwn(&mut out, c));
-            out.push('>');
-        }
-    }
-    out
-}
-
-/// The two halves of a link around its words.
-pub(super) fn link(format: TextFormat, address: &str) -> (String, String) {
-    match format {
-        TextFormat::Plain => (String::new(), format!(" ({address})")),
-        TextFormat::Markdown => ("[".into(), format!("]({})", without_entities(&address_safe(address)))),
-        TextFormat::Html => {
-            let mut open = "<a href=\"".to_owned();
-            address_safe(address).chars().for_each(|c| html(&mut open, c));
-            open.push_str("\">");
-            (open, "</a>".into())
-        }
-        TextFormat::Mrkdwn => {
-            let mut open = "<".to_owned();
-            address_safe(address).chars().for_each(|c| mrkdwn(&mut open, c));
-            open.push('|');
-            (open, ">".into())
-        }
-    }
-}
-
-/// In an address nothing but `&` is left that mrkdwn would read.
-fn mrkdwn(out: &mut String, c: char) {
-    if c == '&' { out.push_str("&amp;") } else { out.push(c) }
-}
-
-/// Whether nothing in it could be taken for markup, or for the end of it.
-fn is_plain(address: &str) -> bool {
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '/' | ':' | '.' | '?' | '=' | '%' | '#' | '+' | '-' | ',' | '@')
-    };
-    address.chars().all(plain) && address.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
-}
-
-fn ends_before(then: Option<char>) -> bool {
-    then.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ',' | ':' | ';' | '!' | '?' | ')'))
-}
-
-fn without_mentions(address: &str) -> String {
-    let mut out = String::new();
-    for (at, c) in address.char_indices() {
+/// Unescapes characters, with their origin. A mark whose counterpart was removed by a filter is skipped; what follows
+/// it belongs to the value until the end of the text.
+pub(super) fn unescape(text: &str) -> impl Iterator<Item = (char, Origin)> {
+    let mut open: Vec<Origin> = Vec::new();
+    let mut count = 0;
+    text.chars().filter_map(move |c| {
+        let origin = open.last().copied().unwrap_or(Origin::Template);
         match c {
-            '@' if mentions(&address[at + 1..]) => push_encoded(&mut out, c),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// What Markdown would read as an entity, read as it stands.
-fn without_entities(address: &str) -> String {
-    let mut out = String::new();
-    for (at, c) in address.char_indices() {
-        out.push(c);
-        let name = || {
-            address[at + 1..]
-                .split(|c: char| !c.is_ascii_alphanumeric() && c != '#')
-                .next()
-                .unwrap_or_default()
-        };
-        if c == '&' && address[at + 1 + name().len()..].starts_with(';') {
-            out.push_str("amp;");
-        }
-    }
-    out
-}
-
-/// Characters that would end a link in one of the formats, percent-encoded.
-fn address_safe(address: &str) -> String {
-    let mut safe = String::new();
-    for c in address.chars() {
-        match c {
-            '(' | ')' | '<' | '>' | '"' | '\'' | '|' | '\\' | '`' | ' ' | '\n' | '\t' | '*' => {
-                push_encoded(&mut safe, c)
+            NOTHING => None,
+            VALUE | LINK => {
+                count += 1;
+                open.push(if c == LINK { Origin::Link(count) } else { Origin::Value(count) });
+                None
             }
-            c => safe.push(c),
+            END => {
+                open.pop();
+                None
+            }
+            c if is_escaped(c) => char::from_u32(u32::from(c) - BASE).map(|c| (c, origin)),
+            c => Some((c, origin)),
         }
-    }
-    safe
-}
-
-/// The two halves of a style around its words.
-pub(super) fn mark(format: TextFormat, style: Style) -> (&'static str, &'static str) {
-    match (format, style) {
-        (TextFormat::Plain, _) => ("", ""),
-        (TextFormat::Markdown, Style::Bold) => ("**", "**"),
-        (TextFormat::Markdown, Style::Italic) => ("*", "*"),
-        (TextFormat::Markdown, Style::Strike) => ("~~", "~~"),
-        (TextFormat::Markdown | TextFormat::Mrkdwn, Style::Code) => ("`", "`"),
-        (TextFormat::Markdown | TextFormat::Mrkdwn, Style::Pre) => ("```\n", "```"),
-        (TextFormat::Mrkdwn, Style::Bold) => ("*", "*"),
-        (TextFormat::Mrkdwn, Style::Italic) => ("_", "_"),
-        (TextFormat::Mrkdwn, Style::Strike) => ("~", "~"),
-        (TextFormat::Html, Style::Bold) => ("<b>", "</b>"),
-        (TextFormat::Html, Style::Italic) => ("<i>", "</i>"),
-        (TextFormat::Html, Style::Strike) => ("<s>", "</s>"),
-        (TextFormat::Html, Style::Code) => ("<code>", "</code>"),
-        (TextFormat::Html, Style::Pre) => ("<pre>", "</pre>"),
-    }
+    })
 }

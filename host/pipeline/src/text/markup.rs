@@ -1,21 +1,21 @@
-//! Markdown and inline HTML, read into pieces.
+//! Markdown and inline HTML, parsed into pieces.
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::address::{self, Run, first_character};
-use super::disguise;
+use super::escape;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(Vec<Run>),
     Open(Style),
     Close(Style),
-    /// The address is of a known, harmless scheme.
+    /// The address has a known, harmless scheme.
     Link(String),
     LinkEnd,
     LineBreak,
-    /// An empty line, once; at the ends nothing.
+    /// One empty line; none at the start or end.
     BlockBreak,
-    /// A list's item, with its number if it has one.
+    /// A list item, with its number if it has one.
     Item(Option<u64>),
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Style {
     Pre,
 }
 
-/// Reads a body.
+/// Parses a body.
 pub(super) fn read(source: &str) -> Vec<Piece> {
     let mut reader = Reader::default();
     for event in Parser::new_ext(source, Options::ENABLE_STRIKETHROUGH) {
@@ -39,9 +39,9 @@ pub(super) fn read(source: &str) -> Vec<Piece> {
     reader.pieces
 }
 
-/// Reads a title: what looks like a list or a heading is only text.
+/// Parses a title: what looks like a list or a heading is plain text.
 pub(super) fn read_line(source: &str) -> Vec<Piece> {
-    let mut pieces = read(&format!("{}{source}", disguise::NOTHING));
+    let mut pieces = read(&format!("{}{source}", escape::NOTHING));
     pieces.retain(|piece| !matches!(piece, Piece::BlockBreak | Piece::LineBreak | Piece::Item(_)));
     for piece in &mut pieces {
         match piece {
@@ -56,13 +56,13 @@ pub(super) fn read_line(source: &str) -> Vec<Piece> {
 #[derive(Default)]
 struct Reader {
     pieces: Vec<Piece>,
-    /// Text since the last piece, its values in disguise.
+    /// The text since the last piece, with its values escaped.
     words: String,
-    /// How much code is open around it, where an address is no link.
+    /// The depth of open code, in which addresses are not links.
     code: usize,
     /// The next number of each open list; `None` for one without numbers.
     lists: Vec<Option<u64>>,
-    /// Whether each open link has an address that may be used.
+    /// For each open link, whether its address may be used.
     links: Vec<bool>,
 }
 
@@ -78,7 +78,7 @@ impl Reader {
                 self.push(Piece::Close(Style::Code));
             }
             Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
-            // Whoever writes two lines in an alert wants two lines.
+            // Two lines in an alert's source are meant as two lines.
             Event::SoftBreak | Event::HardBreak => self.push(Piece::LineBreak),
             Event::Rule => self.push(Piece::BlockBreak),
             Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
@@ -153,7 +153,7 @@ impl Reader {
         pieces.into_iter().for_each(|piece| self.push(piece));
     }
 
-    /// Text ends here: what it says is known as a whole.
+    /// The text ends here and is now complete.
     fn flush(&mut self) {
         let words = std::mem::take(&mut self.words);
         if !words.is_empty() {
@@ -176,7 +176,7 @@ impl Reader {
         }
     }
 
-    /// Tags between text. Tags that alerts do not use vanish; their content stays.
+    /// Processes tags between text. Tags that alerts do not use are removed; their content stays.
     fn html(&mut self, mut rest: &str) {
         while let Some(open) = rest.find('<') {
             self.html_text(&rest[..open]);
@@ -249,14 +249,14 @@ fn attribute(attributes: &str, wanted: &str) -> Option<String> {
 }
 
 fn entities(text: &str) -> String {
-    // `&amp;` last: what it yields is not read again.
+    // `&amp;` last, so that its result is not decoded again.
     [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
         .iter()
         .fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
-/// The character behind a mark's end, if one stands right behind it; for another mark a letter, for it must not touch
-/// that either.
+/// The character directly after the end of a mark, if any. Another mark counts as a letter, because a mark must not
+/// touch that either.
 pub(super) fn next_character(pieces: &[Piece]) -> Option<char> {
     for piece in pieces.iter().take(NEXT_MAX) {
         match piece {
@@ -272,5 +272,5 @@ pub(super) fn next_character(pieces: &[Piece]) -> Option<char> {
     None
 }
 
-/// Marks that stand side by side.
+/// Maximum adjacent marks considered.
 const NEXT_MAX: usize = 16;

@@ -1,18 +1,18 @@
-//! What a template names: variables, filters and tests, with their places.
+//! The names that a template uses: variables, filters and tests, with their positions.
 use std::collections::BTreeMap;
 
 use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
 use minijinja::machinery::{Span, parse};
 
-/// Something that a template names.
+/// A name used in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     pub kind: NameKind,
-    /// A variable, and what is looked up in it as far as that stands in the template: `labels`, `host`, `name`.
+    /// A variable and the lookups written after it: `labels`, `host`, `name`.
     pub path: Vec<String>,
-    /// From 1, within the template.
+    /// Starts at 1, within the template.
     pub line: u32,
-    /// In characters, from 1.
+    /// In characters, starting at 1.
     pub column: u32,
 }
 
@@ -23,9 +23,9 @@ pub enum NameKind {
     Test,
 }
 
-/// What `source` names and does not bind itself, in its own order. What it binds to a part of something else is that
-/// part: in `{% for d in documents %}{{ d.user }}` stands `documents`, `0`, `user`. Nothing of a template that cannot be
-/// read.
+/// The names that `source` uses without binding them itself, in source order. A name bound to part of something else
+/// counts as that part: in `{% for d in documents %}{{ d.user }}`, `documents`, `0`, `user`. Empty if the template
+/// cannot be parsed.
 pub fn names(source: &str) -> Vec<Name> {
     let Ok(template) = parse(source, "", Default::default()) else { return Vec::new() };
     let mut reader = Reader::default();
@@ -38,7 +38,7 @@ pub fn names(source: &str) -> Vec<Name> {
 #[derive(Default)]
 struct Reader<'a> {
     names: Vec<Name>,
-    /// By scope: what each name stands for, where that is a path.
+    /// By scope: the path that each name stands for, if it is one.
     bound: Vec<BTreeMap<&'a str, Option<Vec<String>>>>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
             Stmt::EmitExpr(emit) => self.expression(&emit.expr),
             Stmt::ForLoop(each) => {
                 self.expression(&each.iter);
-                // Any of its items is like the first.
+                // Any of its items is treated like the first.
                 let item = self.path(&each.iter).map(|(mut path, _)| {
                     path.push("0".to_owned());
                     path
@@ -140,12 +140,13 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The path that a value is, if it is one.
+    /// The path that a value stands for, if it is one.
     fn meant(&self, value: &Expr<'_>) -> Option<Vec<String>> {
         self.path(value).map(|(path, _)| path)
     }
 
-    /// The path that an expression is, in names that the template does not bind. `None`: it is none, or of unknown things.
+    /// The path that an expression stands for, in names that the template does not bind. `None` if it is not a path, or
+    /// unknown.
     fn path(&self, expression: &Expr<'_>) -> Option<(Vec<String>, Span)> {
         let (path, span) = path(expression)?;
         match self.bound.iter().rev().find_map(|scope| scope.get(path[0].as_str())) {
@@ -200,7 +201,7 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, call: &'a Call<'a>) {
-        // The last step of a path is a method of what stands before it.
+        // The last step of the path is a method of the part before it.
         match &call.expr {
             Expr::GetAttr(method) => self.expression(&method.expr),
             function => self.expression(function),
@@ -228,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A variable and the members looked up in it, as far as they are written: `x.a['b.c'][0].d` is `x`, `a`, `b.c`.
+/// A variable and the lookups after it, as far as they are literal: `x.a['b.c'][0].d` is `x`, `a`, `b.c`.
 fn path(expression: &Expr<'_>) -> Option<(Vec<String>, Span)> {
     match expression {
         Expr::Var(var) => Some((vec![var.id.to_owned()], var.span())),

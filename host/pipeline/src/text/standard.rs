@@ -1,13 +1,13 @@
-//! What is said where a manifest says nothing.
+//! Default texts, used where a manifest has none.
 use serde_json::{Map, Value as Json};
 use watchbell_contract::Label;
 
 use crate::signals;
 
-/// The title without `alert.title`.
+/// The title if `alert.title` is missing.
 pub const TITLE: &str = "{{ summary }}";
 
-/// The body without `alert.body`.
+/// The body if `alert.body` is missing.
 pub const BODY: &str = "\
 {{ summary }}
 {% if owner %}{{ owner }} · {% endif %}{{ severity }} · {{ rule }}
@@ -29,21 +29,20 @@ pub const BODY: &str = "\
 
 {{ link }}";
 
-/// What is added to a title and to a body of a message that stands for several signals, where the template does not
-/// say so itself.
+/// Added to the title and body of a message that stands for several signals, if the template does not say so itself.
 pub(super) const TITLE_MORE: &str = " (and {{ count - 1 }} more)";
 pub(super) const BODY_MORE: &str =
     "\n\n{{ count }} in all:\n{% for line in more %}\n- {{ line }}\n{%- endfor %}\n";
 
-/// What of a document is shown first.
+/// The fields of a document that are shown first.
 const FIRST: [&str; 5] = ["message", "error.message", "host.name", "user.name", "source.ip"];
 
 const ROWS_MAX: usize = 12;
-/// Characters of a row's value, and of its name.
+/// Maximum characters of a row's value, and of its name.
 const VALUE_MAX: usize = 200;
 
-/// The labels, then the fields of the document: those that everybody looks for, then the others by name. Without a
-/// document what the rule tells stands in for it.
+/// The labels, then the fields of the document: the most common ones first, the rest by name. Without a document, the
+/// rule's details are used instead.
 pub(super) fn rows(labels: &[Label], details: &Json, document: Option<&Json>) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = labels
         .iter()
@@ -69,14 +68,14 @@ fn place(name: &str) -> usize {
     FIRST.iter().position(|first| *first == name).or(event).unwrap_or(FIRST.len() + 1)
 }
 
-/// Every field by its whole name.
+/// Every field by its full name.
 fn flat(members: &Map<String, Json>, before: &str, fields: &mut Vec<(String, String)>) {
     for (name, value) in members {
         let name = format!("{before}{name}");
         match value {
             Json::Object(inner) => flat(inner, &format!("{name}."), fields),
             Json::Null => {}
-            // Whole documents are no field of a rule's, nor is what of them is missing.
+            // Whole documents, and the note on missing ones, are not fields of the rule.
             Json::Array(_) if name == signals::DOCUMENTS || name == signals::DOCUMENTS_ELSE => {}
             Json::String(_) if name == signals::DOCUMENTS_NOTE => {}
             value => fields.push((name, written(value))),
@@ -92,7 +91,7 @@ fn written(value: &Json) -> String {
     }
 }
 
-/// One line, of at most as many characters as a row has room for.
+/// One line, shortened to the length of a row.
 fn shortened(text: &str) -> String {
     let mut line = String::new();
     let mut chars = text.split_whitespace().flat_map(|word| [" ", word]).skip(1).flat_map(str::chars);

@@ -1,4 +1,4 @@
-//! minijinja, with what a text may name.
+//! minijinja, with the names available to a text.
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use watchbell_contract::{Cause, Label, Severity, Timestamp};
 use watchbell_sdk_fields::{self as fields, Fields};
 
 use super::names::{NameKind, names};
-use super::{disguise, standard};
+use super::{escape, standard};
 use crate::signals;
 
-/// What a text is about. Each field is a name in a template; `details` is a JSON object, as text, and what it holds
-/// under `documents` are `documents`, the first of them `document`; `documents_note` says what of them is missing.
+/// The subject of a text. Each field is a name in a template. `details` is a JSON object as text; its `documents` are
+/// `documents`, the first of them `document`, and `documents_note` says what is missing from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub rule: &'a str,
@@ -24,7 +24,7 @@ pub struct Subject<'a> {
     pub environment: &'a str,
     pub severity: Severity,
     pub cause: Cause,
-    /// `labels.host` or, where a name has dots, `labels["host.name"]` and `labels.host.name` alike.
+    /// `labels.host`; if a name has dots, both `labels["host.name"]` and `labels.host.name` work.
     pub labels: &'a [Label],
     pub at: Timestamp,
     pub since: Timestamp,
@@ -35,7 +35,7 @@ pub struct Subject<'a> {
     pub link: Option<&'a str>,
     /// How many signals this message stands for.
     pub count: u32,
-    /// A line each about those that it does not tell itself.
+    /// One line for each signal that the message does not describe itself.
     pub more: &'a [String],
 }
 
@@ -61,30 +61,30 @@ const NAMES: [&str; 19] = [
     "more",
 ];
 
-/// Instructions one text may take; a loop over loops ends here.
+/// The maximum instructions for one text; this ends loops over loops.
 const FUEL_MAX: u64 = 200_000;
 
-/// Bytes that a template may come to, before any of it is cut.
+/// The maximum size in bytes of a rendered template, before anything is shortened.
 const RENDERED_BYTES_MAX: usize = 2 << 20;
 
-/// Characters of all values of a text together; the rest of them is left out.
+/// The maximum characters of all values of a text together; the rest is left out.
 const VALUES_MAX: usize = 256 << 10;
 
-/// A template that will not render.
+/// A template that does not render.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
 #[error("{message}")]
 pub struct TemplateFault {
-    /// From 1, within the template.
+    /// Starts at 1, within the template.
     pub line: u32,
-    /// In characters, from 1.
+    /// In characters, starting at 1.
     pub column: u32,
     pub message: String,
 }
 
-/// Reads a template without rendering it; for `watchbell check`.
+/// Parses a template without rendering it; for `watchbell check`.
 ///
 /// # Errors
-/// A syntax error, or the first name, filter or test that no text knows, with its place.
+/// A syntax error, or the first unknown name, filter or test, with its position.
 pub fn check_template(source: &str) -> Result<(), TemplateFault> {
     let environment = environment(usize::MAX);
     environment.template_from_str(source).map_err(|error| fault(source, &error))?;
@@ -95,19 +95,19 @@ pub fn check_template(source: &str) -> Result<(), TemplateFault> {
             NameKind::Variable if NAMES.contains(&called) || is_global(&environment, called) => continue,
             NameKind::Variable => {
                 format!(
-                    "nothing is called `{called}`; a text may use {}",
+                    "unknown name `{called}`; a text may use {}",
                     NAMES.map(|n| format!("`{n}`")).join(", ")
                 )
             }
             NameKind::Filter => match state.apply_filter(called, &[]) {
                 Err(error) if error.kind() == ErrorKind::UnknownFilter => {
-                    format!("no filter is called `{called}`")
+                    format!("unknown filter `{called}`")
                 }
                 _ => continue,
             },
             NameKind::Test => match state.perform_test(called, &[]) {
                 Err(error) if error.kind() == ErrorKind::UnknownTest => {
-                    format!("no test is called `{called}`")
+                    format!("unknown test `{called}`")
                 }
                 _ => continue,
             },
@@ -117,18 +117,18 @@ pub fn check_template(source: &str) -> Result<(), TemplateFault> {
     Ok(())
 }
 
-/// Whether `source` names one of `wanted`.
+/// Whether `source` uses one of the names in `wanted`.
 pub(super) fn mentions(source: &str, wanted: &[&str]) -> bool {
     names(source)
         .iter()
         .any(|name| name.kind == NameKind::Variable && wanted.contains(&name.path[0].as_str()))
 }
 
-/// Markdown with the values in disguise, each of at most `value_max` characters.
+/// Markdown with the values escaped, each of at most `value_max` characters.
 pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Result<String, TemplateFault> {
     let environment = environment(value_max);
-    // What the disguise uses is not the template's to write.
-    let source = disguise::clean(source);
+    // A template may not write characters reserved for escapes.
+    let source = escape::clean(source);
     let template = environment.template_from_str(&source).map_err(|error| fault(&source, &error))?;
     let mut written = Bounded(Vec::new());
     match template.render_captured_to(subject.context(), &mut written) {
@@ -136,7 +136,7 @@ pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Res
         Err(error) if error.kind() == ErrorKind::WriteFailure => Err(TemplateFault {
             line: 1,
             column: 1,
-            message: format!("it comes to more than {} MiB", RENDERED_BYTES_MAX >> 20),
+            message: format!("it renders to more than {} MiB", RENDERED_BYTES_MAX >> 20),
         }),
         Err(error) => Err(fault(&source, &error)),
     }
@@ -160,7 +160,7 @@ impl io::Write for Bounded {
 
 fn environment(value_max: usize) -> Environment<'static> {
     let mut environment = Environment::new();
-    // A detail that one signal lacks must not cost the alert; `check_template` is the strict one.
+    // A detail missing from one signal must not cost the alert; `check_template` is the strict check.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL_MAX));
     environment.add_filter("default", default);
@@ -169,7 +169,7 @@ fn environment(value_max: usize) -> Environment<'static> {
     environment.set_formatter(move |out, _, value| {
         let text = match value.as_str() {
             Some(text) => Cow::Borrowed(text),
-            // Not nothing at all: `**{{ value }}**` means to be bold even so.
+            // Not empty: `**{{ value }}**` should still be bold.
             None if value.is_none() || value.is_undefined() => "".into(),
             None if value.is_number() && !value.is_integer() => {
                 f64::try_from(value.clone()).map_or_else(|_| value.to_string(), number).into()
@@ -177,7 +177,7 @@ fn environment(value_max: usize) -> Environment<'static> {
             None => value.to_string().into(),
         };
         if value.is_safe() {
-            return Ok(out.write_str(&disguise::link(&text))?);
+            return Ok(out.write_str(&escape::link(&text))?);
         }
         let max = value_max.min(left.load(Ordering::Relaxed));
         let (text, length) = match text.char_indices().nth(max) {
@@ -188,18 +188,18 @@ fn environment(value_max: usize) -> Environment<'static> {
             }
         };
         left.fetch_sub(length, Ordering::Relaxed);
-        Ok(out.write_str(&disguise::value(&text))?)
+        Ok(out.write_str(&escape::value(&text))?)
     });
     environment
 }
 
-/// As minijinja's, but a value that is null is not there either.
+/// Like minijinja's, but a null value also counts as missing.
 fn default(state: &State<'_, '_>, value: &Value, others: Rest<Value>) -> Result<Value, Error> {
     let value = if value.is_none() { &Value::UNDEFINED } else { value };
     minijinja::filters::default(state, value, others)
 }
 
-/// As a person writes it: `3`, `2.333`, `0.01235`.
+/// As a person would write it: `3`, `2.333`, `0.01235`.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return format!("{value:.0}");
@@ -214,8 +214,8 @@ fn number(value: f64) -> String {
 
 impl Subject<'_> {
     fn context(&self) -> Value {
-        let text = |text: &str| Value::from(disguise::clean(text));
-        let json = |json: &Json| fields::value(json, &disguise::clean);
+        let text = |text: &str| Value::from(escape::clean(text));
+        let json = |json: &Json| fields::value(json, &escape::clean);
         let time = |at: Timestamp| at.to_string();
         let details: Json = serde_json::from_str(self.details).unwrap_or_default();
         let documents = signals::documents(&details);
@@ -227,8 +227,8 @@ impl Subject<'_> {
         };
         let label =
             |label: &Label| (label.name.clone(), label.value.as_deref().map(text).unwrap_or(Value::from(())));
-        // Not a document's word but the host's own: it stays whole, and leads where it says.
-        let link = self.link.map(|link| Value::from_safe_string(disguise::clean(link)));
+        // This is the host's own text, not a document's: it stays whole and keeps its target.
+        let link = self.link.map(|link| Value::from_safe_string(escape::clean(link)));
         let names = [
             ("rule", text(self.rule)),
             ("owner", self.owner.map(text).into()),

@@ -190,7 +190,7 @@ fn the_standard_text() {
 
 #[test]
 fn what_is_missing_of_the_documents_is_said() {
-    // The rule calls a number of its own so.
+    // The rule uses that name for a number of its own.
     let details = r#"{"documents":7,"_documents":[{"zone":"a"}],"documents_note":"40 documents more"}"#;
     let text = render(TITLE, BODY, &subject(details, &[]), wants(TextFormat::Plain, 500));
     assert!(text.body.ends_with(&format!("\n\n- zone: a\n\n40 documents more\n\n{LINK}")), "{}", text.body);
@@ -235,22 +235,22 @@ fn a_template_that_runs_away_costs_no_alert() {
 
 #[test]
 fn faults_of_templates_have_their_places() {
-    let told = |source: &str| {
+    let fault = |source: &str| {
         let fault = check_template(source).expect_err("a fault");
         (fault.line, fault.column, fault.message)
     };
-    let (line, column, message) = told("a\n b {{ valeu }}");
+    let (line, column, message) = fault("a\n b {{ valeu }}");
     assert_eq!((line, column), (2, 7));
-    assert!(message.starts_with("nothing is called `valeu`"), "{message}");
-    assert_eq!(told("{% if false %}{{ x | upper }}{% endif %}").1, 18);
-    assert_eq!(told("{% if false %}{{ value | uper }}{% endif %}").2, "no filter is called `uper`");
-    assert_eq!(told("{{ value is od }}").2, "no test is called `od`");
-    assert_eq!(told("\n{{ value").0, 2);
+    assert!(message.starts_with("unknown name `valeu`"), "{message}");
+    assert_eq!(fault("{% if false %}{{ x | upper }}{% endif %}").1, 18);
+    assert_eq!(fault("{% if false %}{{ value | uper }}{% endif %}").2, "unknown filter `uper`");
+    assert_eq!(fault("{{ value is od }}").2, "unknown test `od`");
+    assert_eq!(fault("\n{{ value").0, 2);
     assert!(check_template(BODY).is_ok() && check_template(TITLE).is_ok());
     assert!(check_template("{{ details.anything | default(labels.x) | d('y') | round(2) }}").is_ok());
 }
 
-/// Pieces of templates: words, values in every place in which one may stand, links.
+/// Pieces of templates: words, values in every possible place, links.
 const PIECES: [&str; 14] = [
     "{{ details.a }}",
     "{{ details.b }} ",
@@ -380,7 +380,7 @@ fn malformed(text: &str, format: TextFormat) -> Option<String> {
     (!open.is_empty()).then(|| format!("{open:?} left open"))
 }
 
-/// What a reader of Markdown sees, white space aside, and where links lead.
+/// What a reader of rendered Markdown sees, ignoring white space, and where links lead.
 fn read_markdown(text: &str) -> (String, Vec<String>) {
     let (mut words, mut links) = (String::new(), Vec::new());
     for event in Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH) {
@@ -406,7 +406,7 @@ fn seen(text: &str) -> String {
         .collect()
 }
 
-/// The same inputs on every machine, unless somebody asks for others.
+/// The same inputs on every machine, unless overridden.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed =
@@ -450,7 +450,7 @@ proptest! {
     ) {
         let details = serde_json::json!({ "a": a, "b": b }).to_string();
         let source = "Alert **{{ details.a }}** and {{ details.b }}\n\n[runbook](https://wiki.example.com/db) [go]({{ link }}) end";
-        // Plain text says an address beside its words, and HTML says it twice.
+        // Plain text writes an address next to its words, and HTML writes it twice.
         let max = if styles { max } else { max + 250 };
         let wants = AlertText { styles, ..wants(format, max) };
         let text = render("t", source, &subject(&details, &[]), wants).body;
@@ -461,7 +461,7 @@ proptest! {
 
     #[test]
     fn markdown_says_what_plain_text_says(source in template(), a in hostile(), b in hostile()) {
-        // Addresses are percent-encoded where they are links, and plain text names where a link leads.
+        // Addresses are percent-encoded in links, and plain text writes a link's target.
         let source = source.replace("[go]({{ link }})", "go").replace("[{{ details.a }}]({{ link }})", "").replace("</pre>", "</pre>\n");
         let (a, b) = (a.replace("://", ":"), b.replace("://", ":"));
         let details = serde_json::json!({ "a": a, "b": b }).to_string();

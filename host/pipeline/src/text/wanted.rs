@@ -1,25 +1,25 @@
-//! What texts show of the documents behind a signal: nothing more is fetched.
+//! Which documents behind a signal its texts show; only those are fetched.
 use std::collections::BTreeSet;
 
 use super::names::{NameKind, names};
 use crate::spec::AlertSpec;
 
-/// How many documents a message shows at most.
+/// The maximum documents that a message shows.
 pub const DOCUMENTS_MAX: u32 = 10;
 
-/// The documents that texts want.
+/// The documents that texts need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// How many, newest first; at most [`DOCUMENTS_MAX`].
     pub count: u32,
-    /// Those fields of them that are named; `None`: all.
+    /// The fields they name; `None` means all.
     pub fields: Option<BTreeSet<String>>,
-    /// The fields that are named, also where all are wanted.
+    /// The fields they name, even where all are needed.
     pub named: BTreeSet<String>,
 }
 
 impl Wanted {
-    /// As many as may be, whole: for a receiver that takes a signal's details as they are.
+    /// As many as allowed, complete: for a receiver that takes a signal's details as they are.
     pub fn all() -> Self {
         Self::whole(DOCUMENTS_MAX)
     }
@@ -28,12 +28,12 @@ impl Wanted {
         Self { count, ..Self::default() }
     }
 
-    /// Of a rule's texts.
+    /// For a rule's texts.
     pub fn by(alert: &AlertSpec) -> Self {
         Self::of(&alert.title).and(Self::of(&alert.body))
     }
 
-    /// Of a template. What cannot be told is taken for more rather than for less.
+    /// For a template. If in doubt, it returns more rather than less.
     pub fn of(source: &str) -> Self {
         let variables = names(source).into_iter().filter(|name| name.kind == NameKind::Variable);
         variables.fold(Self::default(), |wanted, name| {
@@ -44,7 +44,7 @@ impl Wanted {
 
     fn of_path(path: &[&str], source: &str) -> Self {
         match path {
-            // The fields of the newest, by name.
+            // The fields of the newest document, by name.
             ["rows", ..] => Self::whole(1),
             ["document", field @ ..] => Self::of_field(1, field),
             ["documents", rest @ ..] | ["details", "documents", rest @ ..] => match rest {
@@ -54,16 +54,16 @@ impl Wanted {
                 }
                 _ => Self::all(),
             },
-            // Whatever it is looked into for.
+            // Any use of it counts.
             ["details"] if source.contains("documents") => Self::all(),
             _ => Self::default(),
         }
     }
 
     fn of_field(count: u32, path: &[&str]) -> Self {
-        // The place in a list is no field.
+        // A position in a list is not a field.
         let path: Vec<&str> = path.iter().copied().take_while(|part| part.parse::<u32>().is_err()).collect();
-        // A pattern would be taken for one.
+        // It would be taken for a pattern.
         let is_name = !path.is_empty() && !path.iter().any(|part| part.contains(['*', '\\']));
         let fields = is_name.then(|| BTreeSet::from([path.join(".")]));
         Self { count, named: fields.clone().unwrap_or_default(), fields }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_all() {
+    fn what_is_unknown_counts_as_all() {
         for text in [
             "{% for d in documents %}{{ d.user }}{% endfor %}",
             "{{ documents | length }}",

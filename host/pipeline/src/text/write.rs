@@ -1,12 +1,12 @@
-//! Pieces, written as plain text, Markdown, HTML or mrkdwn.
+//! Writes pieces as plain text, Markdown, HTML or mrkdwn.
 use watchbell_contract::TextFormat;
 
 use super::address::{Part, Run, first_character, first_of_part};
-use super::escape::{self, Around, ZERO_WIDTH};
+use super::format::{self, Around, ZERO_WIDTH};
 use super::markup::{Piece, Style, next_character};
 
-/// Writes `pieces` in at most `max` characters, markup included. What does not fit is taken from the longest values
-/// first. Only what is too long without any value loses its links, and then its end.
+/// Writes `pieces` in at most `max` characters, markup included. The longest values are shortened first. Only a text
+/// that is too long even without values loses its links, and then its end.
 pub(super) fn within(pieces: &[Piece], form: Form, max: u32) -> String {
     let max = max as usize;
     let all = Limits { value: usize::MAX, whole: max, links: true, ellipsis: false };
@@ -29,43 +29,43 @@ pub(super) fn within(pieces: &[Piece], form: Form, max: u32) -> String {
     Writer::new(form, Limits { value: max / 4 + 1, whole: max, links: false, ellipsis: true }).begin(pieces)
 }
 
-/// How a text is written.
+/// How to write a text.
 #[derive(Clone, Copy)]
 pub(super) struct Form {
     pub(super) format: TextFormat,
-    /// It may have styles, and links behind words.
+    /// Whether it may have styles, and links with their own text.
     pub(super) styles: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Limits {
-    /// Characters of one value, as they are written.
+    /// The limit for one value, in characters as written.
     value: usize,
-    /// Characters of everything.
+    /// The limit for everything, in characters.
     whole: usize,
-    /// Addresses are links, and stay whole; else they are words like others.
+    /// Addresses are links and stay whole; otherwise they are shortened like other words.
     links: bool,
-    /// Room is kept for the sign that something is left out at the end.
+    /// Reserve space for the ellipsis that shows that the end was left out.
     ellipsis: bool,
 }
 
 struct Opened {
     what: What,
-    /// Its beginning is written: that waits for the first word in it.
+    /// Whether its opening markup is written; that waits for the first word in it.
     written: bool,
-    /// How long its end is.
+    /// The length of its closing markup.
     end: usize,
 }
 
-/// What one value may still take.
+/// How much one value may still use.
 struct Share {
     room: usize,
-    /// It has more parts than the one at hand.
+    /// Whether the value has more parts than the current one.
     more: bool,
 }
 
 impl Share {
-    /// Takes `length`, if there is room for it and, where something `follows`, for the sign that it is left out.
+    /// Uses `length` if it fits; if something `follows`, the ellipsis must fit as well.
     fn takes(&mut self, length: usize, follows: bool) -> bool {
         let enough = length.saturating_add(usize::from(follows)) <= self.room;
         if enough {
@@ -85,13 +85,13 @@ struct Writer {
     styles: bool,
     limits: Limits,
     out: String,
-    /// Characters of `out`.
+    /// The length of `out` in characters.
     length: usize,
-    /// Characters that close what is open.
+    /// Characters needed to close what is open.
     closing: usize,
     /// Something did not fit: nothing more is written.
     full: bool,
-    /// Line breaks owed before the next text; none before the first.
+    /// Line breaks to write before the next text; none before the first.
     breaks: u8,
     opened: Vec<Opened>,
     /// The bullet to write once there is text for it.
@@ -126,7 +126,7 @@ impl Writer {
         (!self.full).then_some(self.out)
     }
 
-    /// As much of it as fits.
+    /// As much of it from the start as fits.
     fn begin(mut self, pieces: &[Piece]) -> String {
         self.write(pieces);
         self.out
@@ -165,7 +165,7 @@ impl Writer {
         }
     }
 
-    /// Adds what is ready to be read by the receiver.
+    /// Appends text that is already in the receiver's format.
     fn emit(&mut self, text: &str) {
         let length = text.chars().count();
         if self.full || !self.fits(length) {
@@ -180,7 +180,7 @@ impl Writer {
         self.length + length + self.closing + usize::from(self.limits.ellipsis) <= self.limits.whole
     }
 
-    /// Writes the line breaks, the bullet and the beginnings of styles that `next` needs before it.
+    /// Writes the line breaks, the bullet and the opening markup that `next` needs before it.
     fn settle(&mut self, next: char) {
         let breaks = std::mem::take(&mut self.breaks);
         let begun = self.opened.iter().any(|opened| opened.written);
@@ -198,7 +198,7 @@ impl Writer {
             self.emit(&bullet);
             (self.line_start, self.after_digits) = (true, false);
         }
-        // White space stands outside of marks, which would mean nothing beside it.
+        // White space goes outside of marks, which have no effect next to it.
         if self.is_marked() && next.is_whitespace() && !self.inside(Style::Pre) {
             return;
         }
@@ -209,7 +209,7 @@ impl Writer {
         }
     }
 
-    /// In HTML marks are tags, which may stand anywhere.
+    /// HTML uses tags, which work anywhere.
     fn is_marked(&self) -> bool {
         matches!(self.format, TextFormat::Markdown | TextFormat::Mrkdwn)
     }
@@ -217,7 +217,7 @@ impl Writer {
     fn begin_opened(&mut self, index: usize, next: char) {
         let (mark, end) = match &self.opened[index].what {
             What::Style(style) => {
-                let (open, close) = escape::mark(self.format, *style);
+                let (open, close) = format::mark(self.format, *style);
                 (open.to_owned(), close.len())
             }
             What::Link { address, .. } => {
@@ -230,13 +230,13 @@ impl Writer {
             self.emit("\n");
         }
         if self.format == TextFormat::Markdown && mark == "[" && self.last == Some('!') {
-            self.emit(&ZERO_WIDTH.to_string()); // It would be an image.
+            self.emit(&ZERO_WIDTH.to_string()); // Otherwise it would be an image.
         }
         if self.is_marked() && mark.chars().next().is_some_and(|sign| self.out.ends_with(sign)) {
-            self.emit(&ZERO_WIDTH.to_string()); // The two would be one longer mark.
+            self.emit(&ZERO_WIDTH.to_string()); // Otherwise the two would form one longer mark.
         }
         let before = self.out.chars().next_back();
-        // At least a character of it, and the line's end before a fence.
+        // At least one character of it, and the line break before a fence.
         self.closing += end + 1 + usize::from(fence);
         self.emit(&mark);
         self.closing -= 1;
@@ -246,7 +246,7 @@ impl Writer {
         }
         let beside = before.is_some_and(is_word);
         if self.format == TextFormat::Markdown && is_emphasis(&mark) && beside && !next.is_alphanumeric() {
-            self.emit(&ZERO_WIDTH.to_string()); // Between a word and a sign such a mark begins nothing.
+            self.emit(&ZERO_WIDTH.to_string()); // Between a letter and punctuation such a mark would not open anything.
         }
         self.opened[index].written = true;
         self.opened[index].end = end + usize::from(fence);
@@ -257,12 +257,12 @@ impl Writer {
         (self.after_digits, self.last) = (false, None);
     }
 
-    /// What stands around a link's words.
+    /// The markup around a link's text.
     fn link(&self, address: &str) -> (String, String) {
         if self.styles {
-            return escape::link(self.format, address);
+            return format::link(self.format, address);
         }
-        (String::new(), format!(" ({})", escape::address(self.format, address, false, Some(')'))))
+        (String::new(), format!(" ({})", format::address(self.format, address, false, Some(')'))))
     }
 
     fn line_break(&mut self) {
@@ -294,14 +294,14 @@ impl Writer {
         }
     }
 
-    /// Writes a value, as much of it as a value may take.
+    /// Writes a value, up to its share.
     fn value(&mut self, parts: &[Part], then: Option<char>) {
         let mut share = Share { room: self.limits.value, more: false };
         for (index, part) in parts.iter().enumerate() {
             let next = parts.get(index + 1).and_then(first_of_part).or(then);
             share.more = index + 1 < parts.len();
             if let (Part::Address(address), true) = (part, self.limits.links) {
-                let length = escape::address(self.format, address, true, next).chars().count();
+                let length = format::address(self.format, address, true, next).chars().count();
                 if share.takes(length, share.more) {
                     self.address(address, true, next);
                     continue;
@@ -314,7 +314,7 @@ impl Writer {
         }
     }
 
-    /// Writes words, those of a value as far as its share goes. `false`: it was not enough.
+    /// Writes words; for a value, up to its share. `false` if they did not fit.
     fn words(&mut self, words: &str, then: Option<char>, mut share: Option<&mut Share>) -> bool {
         let mut text = String::new();
         for (at, c) in words.char_indices() {
@@ -344,13 +344,13 @@ impl Writer {
         true
     }
 
-    /// What `c` is in this format, here.
+    /// How `c` is written in this format at this point.
     fn written(&self, out: &mut String, c: char, from_value: bool, rest: &str, then: Option<char>) {
         let code = self.inside(Style::Pre) || self.inside(Style::Code);
         let breaks = self.breaks > 0 && !self.out.is_empty() || self.item.is_some();
         let line_start = self.line_start || breaks;
         let c = if c == '\n' { ' ' } else { c };
-        // White space waits outside of a mark for the first word, and four of it there would begin a block of code.
+        // White space waits outside of a mark for the first word, and four spaces there would begin a code block.
         let begun = self.inside(Style::Pre) || self.opened.iter().any(|opened| opened.written) && code;
         if line_start && !begun && c.is_whitespace() && self.format == TextFormat::Markdown {
             return;
@@ -364,7 +364,7 @@ impl Writer {
             rest,
             then,
         };
-        escape::character(out, self.format, c, &around);
+        format::character(out, self.format, c, &around);
     }
 
     fn put(&mut self, c: char, text: &str) {
@@ -380,7 +380,7 @@ impl Writer {
 
     fn address(&mut self, address: &str, from_value: bool, then: Option<char>) {
         self.settle('h');
-        self.emit(&escape::address(self.format, address, from_value, then));
+        self.emit(&format::address(self.format, address, from_value, then));
         (self.line_start, self.after_digits) = (false, false);
         self.last = address.chars().last();
     }
@@ -390,12 +390,12 @@ impl Writer {
         self.opened.iter().any(|opened| matches!(opened.what, What::Style(open) if open == style))
     }
 
-    /// Whether a line break would leave nothing but an empty line where none may be.
+    /// Whether a line break would only leave an empty line where none is allowed.
     fn swallows_break(&self) -> bool {
         self.out.is_empty() || self.in_line() && self.out.ends_with('\n')
     }
 
-    /// Whether a mark is open that an empty line would leave without its end.
+    /// Whether a mark is open that an empty line would leave unclosed.
     fn in_line(&self) -> bool {
         let within = |opened: &Opened| !matches!(opened.what, What::Style(Style::Pre));
         self.is_marked() && self.opened.iter().any(within)
@@ -406,7 +406,7 @@ impl Writer {
     }
 
     fn open(&mut self, style: Style) {
-        // Markup inside code would be shown as it is typed, and a style twice is no style.
+        // Markup inside code would be shown literally, and a style cannot be nested in itself.
         if self.styles && !self.inside(Style::Code) && !self.inside(Style::Pre) && !self.inside(style) {
             self.opened.push(Opened { what: What::Style(style), written: false, end: 0 });
         }
@@ -420,7 +420,7 @@ impl Writer {
         }
     }
 
-    /// Closes what matches, and what was opened inside it. Nothing if there is no such thing.
+    /// Closes the match, and everything opened inside it. Does nothing if there is no match.
     fn close_until(&mut self, next: Option<char>, matches: impl Fn(&What) -> bool) {
         let Some(index) = self.opened.iter().rposition(|opened| matches(&opened.what)) else { return };
         for opened in self.opened.split_off(index).into_iter().rev() {
@@ -430,7 +430,7 @@ impl Writer {
 
     fn close(&mut self, opened: Opened, next: Option<char>) {
         if !opened.written {
-            // A link without words shows where it leads.
+            // A link without text shows its address.
             if let What::Link { address, .. } = opened.what
                 && !self.full
             {
@@ -439,7 +439,7 @@ impl Writer {
             return;
         }
         let end = match &opened.what {
-            What::Style(style) => escape::mark(self.format, *style).1.to_owned(),
+            What::Style(style) => format::mark(self.format, *style).1.to_owned(),
             What::Link { address, from } => match self.format {
                 TextFormat::Plain if self.out[*from..] == **address => String::new(),
                 _ => self.link(address).1,
@@ -469,10 +469,10 @@ impl Writer {
     }
 }
 
-/// What a line break takes at most.
+/// The longest line break.
 const BREAK_MAX: usize = "<br>\n".len();
 
-/// As Markdown has it: what is neither white space nor a sign.
+/// As in Markdown: neither white space nor punctuation.
 fn is_word(c: char) -> bool {
     !c.is_whitespace() && !c.is_ascii_punctuation()
 }

@@ -102,7 +102,7 @@ impl Driver {
     }
 
     /// When each message came, why, and its summary.
-    pub(crate) fn told(&self) -> Vec<String> {
+    pub(crate) fn sent(&self) -> Vec<String> {
         let line = |(at, intent): &(Timestamp, Intent)| {
             format!("{} {} {}", short(*at), intent.cause.as_str(), intent.summary)
         };

@@ -37,7 +37,7 @@ fn a_day_is_judged_when_it_has_ended_and_again_for_its_late_documents() {
 }
 
 #[test]
-fn what_comes_late_is_told_once_and_what_came_in_time_is_not_told_again() {
+fn late_documents_are_announced_once_and_timely_ones_not_again() {
     let mut driver = Driver::new("2026-03-09T12:00:00Z", vec![cron("0 0 * * *", "UTC", DAY)]);
     driver.finds(|run, now| {
         let mut found = vec![event(at("2026-03-09T18:00:00Z"), "in time")];
@@ -48,7 +48,7 @@ fn what_comes_late_is_told_once_and_what_came_in_time_is_not_told_again() {
         found
     });
     driver.until("2026-03-12T12:00:00Z");
-    assert_eq!(driver.told(), ["03-10T00:00:10 event in time", "03-10T00:02:00 event late"]);
+    assert_eq!(driver.sent(), ["03-10T00:00:10 event in time", "03-10T00:02:00 event late"]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_day_of_the_calendar_is_one_step_of_its_own_length() {
     let days: Vec<_> = driver.windows.iter().map(|run| (run.window.end, run.grid)).collect();
     let lengths: Vec<_> = days.iter().map(|(_, day)| day.millis() / 3_600_000).collect();
     assert_eq!(lengths, [24, 24, 25, 25, 24, 24], "each is looked at twice");
-    assert_eq!(driver.told().len(), 1, "it fires every day, and never ends in between: {:?}", driver.told());
+    assert_eq!(driver.sent().len(), 1, "it fires every day, and never ends in between: {:?}", driver.sent());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_new_schedule_counts_anew_where_its_checks_lie_elsewhere() {
 }
 
 #[test]
-fn a_quiet_night_is_told_in_the_morning_if_it_is_quiet_still() {
+fn a_quiet_night_is_announced_in_the_morning_if_it_is_still_quiet() {
     let quiet = |until: &'static str| {
         let spec = RuleSpec { active: office(Outside::Skip), ..rule(Duration::from_mins(5)) };
         let mut driver = Driver::new("2026-03-09T22:00:00Z", vec![spec]);
@@ -115,7 +115,7 @@ fn a_quiet_night_is_told_in_the_morning_if_it_is_quiet_still() {
             let mut found = Vec::new();
             let mut check = run.window.start + run.grid;
             while check <= run.window.end {
-                // Told when it begins and every two hours, as a level of a long timeframe is.
+                // Announced when it begins and every two hours, as a level of a long timeframe is.
                 let since = check.since(begin).millis() / 60_000;
                 if check >= begin && check < end && since % 120 == 0 {
                     found.push(firing(check, check + Duration::from_hours(4)));
@@ -132,7 +132,7 @@ fn a_quiet_night_is_told_in_the_morning_if_it_is_quiet_still() {
             found
         });
         driver.until("2026-03-10T20:00:00Z");
-        driver.told()
+        driver.sent()
     };
     // Berlin is an hour ahead.
     assert_eq!(quiet("2026-03-10T06:40:00Z"), Vec::<String>::new());
@@ -148,8 +148,8 @@ fn a_quiet_night_is_told_in_the_morning_if_it_is_quiet_still() {
 }
 
 #[test]
-fn events_of_the_night_are_skipped_or_told_as_one_list() {
-    let told = |outside, count: usize| {
+fn events_of_the_night_are_skipped_or_sent_as_one_list() {
+    let run = |outside, count: usize| {
         let spec = RuleSpec { active: office(outside), ..rule(Duration::from_mins(5)) };
         let mut driver = Driver::new("2026-03-09T22:00:00Z", vec![spec]);
         driver.finds(move |run, _| {
@@ -166,16 +166,16 @@ fn events_of_the_night_are_skipped_or_told_as_one_list() {
         driver
     };
     let day = "03-10T09:05:10 event by day";
-    assert_eq!(told(Outside::Skip, 3).told(), [day]);
-    let later = told(Outside::Later, 3);
-    assert_eq!(later.told(), ["03-10T07:00:10 event e0", day]);
+    assert_eq!(run(Outside::Skip, 3).sent(), [day]);
+    let later = run(Outside::Later, 3);
+    assert_eq!(later.sent(), ["03-10T07:00:10 event e0", day]);
     assert!(later.bodies[0].contains("e1") && later.bodies[0].contains("e2"), "{}", later.bodies[0]);
-    let many = told(Outside::Later, 130);
+    let many = run(Outside::Later, 130);
     assert!(many.bodies[0].contains("e99") && many.bodies[0].contains("and 30 more"), "{}", many.bodies[0]);
 }
 
 #[test]
-fn a_rule_that_was_off_tells_nothing_twice_and_names_the_span_it_left_out() {
+fn a_rule_that_was_off_announces_nothing_twice_and_names_the_span_it_left_out() {
     let spec = RuleSpec { lookback: Some(Duration::from_mins(10)), ..rule(Duration::from_mins(1)) };
     let off = RuleSpec { enabled: false, ..spec.clone() };
     let after = |pause: &str, restart: bool, gone: bool| {
@@ -196,10 +196,10 @@ fn a_rule_that_was_off_tells_nothing_twice_and_names_the_span_it_left_out() {
         driver
     };
     let summaries = |driver: &Driver| -> Vec<String> {
-        driver.told().iter().map(|told| told[told.len() - 5..].to_owned()).collect()
+        driver.sent().iter().map(|line| line[line.len() - 5..].to_owned()).collect()
     };
     for (restart, gone) in [(false, false), (true, false), (false, true), (true, true)] {
-        // Within the time it looks back: what came meanwhile is told.
+        // Within the time it looks back: what came meanwhile is announced.
         let soon = after("2026-03-09T12:08:00Z", restart, gone);
         assert_eq!(summaries(&soon), ["11:55", "12:02", "12:06", "13:01"]);
         assert_eq!(soon.gaps(), []);
@@ -236,5 +236,5 @@ fn a_second_look_does_not_end_the_silence_of_an_index() {
     let mut driver = Driver::new("2026-03-09T12:00:00Z", vec![spec]);
     driver.is_silent = true;
     driver.until("2026-03-12T12:00:00Z");
-    assert_eq!(driver.told().len(), 1, "{:?}", driver.told());
+    assert_eq!(driver.sent().len(), 1, "{:?}", driver.sent());
 }

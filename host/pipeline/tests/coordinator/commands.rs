@@ -66,7 +66,7 @@ fn worse_ends_an_acknowledgement() {
 }
 
 #[test]
-fn who_was_notified_hears_that_it_was_resolved_and_nothing_more() {
+fn who_was_notified_learns_that_it_was_resolved_and_nothing_more() {
     let rule = escalated();
     let (mut host, episode) = opened(&rule, 99);
     host.command("1", Command::Resolve { episode: episode.clone() });
@@ -76,7 +76,7 @@ fn who_was_notified_hears_that_it_was_resolved_and_nothing_more() {
     host.restart(&rule);
     host.until(80);
     assert!(host.received().is_empty() && host.open().is_empty());
-    assert_eq!(host.log()[1].refused.as_deref(), Some("it is resolved"));
+    assert_eq!(host.log()[1].refused.as_deref(), Some("it is already resolved"));
 }
 
 #[test]
@@ -94,5 +94,35 @@ fn a_command_is_applied_once_however_often_it_is_asked() {
     host.command("4", Command::Resolve { episode: EpisodeId("nobody's".into()) });
     let log: Vec<_> = host.log().iter().map(|line| (line.number, line.id.0.as_str())).collect();
     assert_eq!(log, [(1, "1"), (2, "2"), (3, "3"), (4, "4")]);
-    assert_eq!(host.log()[3].refused.as_deref(), Some("no open episode is called `nobody's`"));
+    assert_eq!(host.log()[3].refused.as_deref(), Some("there is no open episode `nobody's`"));
+}
+
+#[test]
+fn a_dead_letter_is_sent_again_when_somebody_asks_for_it() {
+    for restart in [false, true] {
+        let rule = escalated();
+        let mut host = Host::new(level(99));
+        host.refused.insert("chat");
+        host.deploy(&rule);
+        host.until(3);
+        assert!(host.received().is_empty());
+        let [letter] = &host.dead_letters()[..] else { panic!("one dead letter") };
+        host.refused.clear();
+        if restart {
+            host.restart(&rule);
+        }
+        host.until(5);
+        assert!(host.received().is_empty(), "nobody asked yet");
+        host.command("1", Command::Retry { intent: letter.clone() });
+        assert_eq!(host.received(), ["chat opened"]);
+        // It is no dead letter any more.
+        host.command("2", Command::Retry { intent: letter.clone() });
+        host.until(10);
+        assert!(host.received().is_empty() && host.dead_letters().is_empty());
+        let refused: Vec<bool> = host.log().iter().map(|line| line.refused.is_some()).collect();
+        assert_eq!(refused, [false, true]);
+        // Who was notified after all is notified of the end.
+        host.until(70);
+        assert!(host.received().contains(&"chat resolved".to_owned()));
+    }
 }

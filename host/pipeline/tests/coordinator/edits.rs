@@ -39,7 +39,7 @@ fn both(before: &RuleSpec, minutes: u64, after: &RuleSpec, check: impl Fn(&mut H
 }
 
 #[test]
-fn a_receiver_added_to_a_step_that_is_done_hears_at_once_and_of_the_end() {
+fn a_receiver_added_to_a_step_that_is_done_is_notified_at_once_and_of_the_end() {
     let before = rule(vec![step(0, &["chat"]), step(300, &["mail"])]);
     let after = rule(vec![step(0, &["chat", "sms"]), step(300, &["mail"])]);
     both(&before, 221, &after, |host| {
@@ -96,7 +96,7 @@ fn a_removed_step_never_fires_and_a_moved_one_fires_when_it_is_due_now() {
 }
 
 #[test]
-fn a_removed_destination_hears_the_end_and_nothing_else() {
+fn a_removed_destination_is_notified_of_the_end_and_nothing_else() {
     let mut before = rule(vec![step(0, &["chat", "mail"])]);
     before.alert.repeat = Some(Duration::from_hours(10));
     let mut after = rule(vec![step(0, &["mail"])]);
@@ -171,11 +171,11 @@ fn a_deploy_at_noon_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         host.restart(&after);
         host.until(22);
         assert!(host.received().is_empty(), "a deploy is carried out once");
-        // Twenty heard of theirs, and hear of its end.
+        // Twenty episodes were announced to sms one by one; it is notified of their ends.
         host.until(27 * 60);
-        let heard = host.received();
-        assert_eq!(heard.iter().filter(|line| *line == "sms resolved").count(), 20);
-        assert_eq!(heard.iter().filter(|line| *line == "chat resolved").count(), 500);
+        let received = host.received();
+        assert_eq!(received.iter().filter(|line| *line == "sms resolved").count(), 20);
+        assert_eq!(received.iter().filter(|line| *line == "chat resolved").count(), 500);
     }
 }
 
@@ -203,9 +203,9 @@ fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
             host.deploy(&after);
         }
         host.until(129);
-        let heard = host.received();
-        let count = |wanted: &str| heard.iter().filter(|line| *line == wanted).count();
-        assert_eq!((count("chat repeat"), count("chat event"), heard.len()), (20, 1, 21));
+        let received = host.received();
+        let count = |wanted: &str| received.iter().filter(|line| *line == wanted).count();
+        assert_eq!((count("chat repeat"), count("chat event"), received.len()), (20, 1, 21));
         // From then on, each repeats as the rule says.
         host.restart(&after);
         host.until(131);

@@ -1,12 +1,14 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use watchbell_contract::{
-    AlertText, Duration, Finding, Intent, Label, Receipt, Signal, SignalKind, TextFormat, Timestamp,
+    AlertText, Duration, Finding, Intent, Label, Receipt, Refusal, Signal, SignalKind, TextFormat, Timestamp,
 };
 use watchbell_pipeline::action::{Action, Run};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{
-    BundleRef, Command, CommandId, CommandRecord, Commit, EpisodeRecord, HostId, NotifierCommit, Phase,
+    BundleRef, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeRecord, HostId, IntentId,
+    IntentRecord, NotifierCommit, Phase,
 };
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
@@ -30,6 +32,8 @@ pub(crate) struct Host {
     /// Episodes written, each time one was.
     pub(crate) writes: usize,
     pub(crate) inbox: Vec<(DestinationName, Intent)>,
+    /// Destinations that refuse whatever comes.
+    pub(crate) refused: BTreeSet<&'static str>,
 }
 
 impl Host {
@@ -44,6 +48,7 @@ impl Host {
             store,
             writes: 0,
             inbox: Vec::new(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -106,6 +111,11 @@ impl Host {
         self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
 
+    pub(crate) fn dead_letters(&self) -> Vec<IntentId> {
+        let dead = |intent: &&&IntentRecord| matches!(intent.delivery, Delivery::Dead { .. });
+        self.store.intents().iter().filter(dead).map(|intent| intent.id.clone()).collect()
+    }
+
     /// Changes the kept episodes as another version of the host might have: takes effect at `restart`.
     pub(crate) fn change_kept(&mut self, change: impl Fn(&mut EpisodeRecord)) {
         let owner = HostId("other".into());
@@ -135,8 +145,13 @@ impl Host {
                     Input::Persisted { nonce: commit.nonce, outcome: Persisted::Written { lost } }
                 }
                 Action::Deliver { id, epoch, destination, intent } => {
-                    self.inbox.push((destination, *intent));
-                    Input::Delivered { intent: id, epoch, outcome: Ok(Receipt::default()) }
+                    let outcome = if self.refused.contains(destination.0.as_str()) {
+                        Err(Refusal::Refused("no".into()))
+                    } else {
+                        self.inbox.push((destination, *intent));
+                        Ok(Receipt::default())
+                    };
+                    Input::Delivered { intent: id, epoch, outcome }
                 }
                 Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
                     panic!("one host owns everything: {action:?}")

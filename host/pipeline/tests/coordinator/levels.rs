@@ -21,7 +21,7 @@ fn burst() -> Vec<Arrival> {
 }
 
 /// Counts as `frequency` does: a match drops the events it is made of and holds for the timeframe; while the level
-/// holds, its count is told at each point of the grid at which it grew.
+/// holds, it reports its count at each grid point at which that grew.
 fn counted(events: &[Arrival], run: &Run, now: Timestamp) -> Vec<Signal> {
     let Window { start, end, .. } = run.window;
     let known: Vec<Timestamp> =
@@ -91,7 +91,7 @@ fn growing(values: &'static [f64]) -> impl Fn(&Run, Timestamp) -> Vec<Signal> {
 }
 
 #[test]
-fn growth_is_written_where_it_matters_and_told_where_it_is_worse() {
+fn growth_is_written_where_it_matters_and_sent_where_it_is_worse() {
     // Less than a tenth, twice: then a tenth of what was written; then a bound.
     let mut host = Host::new(growing(&[100.0, 104.0, 109.0, 111.0, 119.0, 120.0]));
     let worse = vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(120.0) }];
@@ -155,7 +155,7 @@ fn a_level_that_is_seen_again_lasts_no_longer_and_opens_nothing() {
 }
 
 #[test]
-fn a_late_value_makes_a_level_worse_that_was_told_of() {
+fn a_late_value_makes_a_level_worse_that_was_announced() {
     let at = START + Duration::from_mins(1);
     let mut host = Host::new(move |run, now| {
         let inside = run.window.start <= at && at <= run.window.end;

@@ -1,4 +1,4 @@
-//! The coordinator as its host drives it, in virtual time and without faults: what people hear, and when.
+//! The coordinator as its host drives it, in virtual time and without faults: what people receive, and when.
 mod host; // carries out what it orders, at once
 mod levels; // a level that is seen again says more, and is no other level
 mod edits; // open episodes follow the rules in force

@@ -41,10 +41,10 @@ impl Sim {
                     .map(|intent| intent.id.as_str())
                     .collect();
                 let place = format!("{rule}: document {} at {}", document.id, document.at - START);
-                // What was told before a late document spoilt its slice stays told.
+                // What was announced before a late document spoilt its slice stays announced.
                 let nobody_knew = rule == "switched" && self.store.of_nobody.contains(&summary);
                 if in_gap(rule, document.at) || nobody_knew {
-                    assert!(ids.len() <= 1, "{place} was told {} times", ids.len());
+                    assert!(ids.len() <= 1, "{place} was notified {} times", ids.len());
                 } else {
                     assert_eq!(ids.len(), usize::from(judged(rule, document.at)), "{place}");
                 }
@@ -63,15 +63,17 @@ impl Sim {
             assert_eq!(gap.over.end.since(gap.over.start), Duration::from_mins(1), "the smallest slice");
         }
         for gap in &self.store.first_gaps {
-            let told = self.received.iter().any(|(intent, _)| {
+            let notified = self.received.iter().any(|(intent, _)| {
                 intent.at == gap.over.start && intent.summary.contains(gap.message.as_str())
             });
-            assert!(told, "nobody heard of {gap:?}");
+            assert!(notified, "nobody was notified of {gap:?}");
         }
-        // One message for all gaps between two runs that committed, however often the host began anew in between.
-        for (intent, _) in self.received.iter().filter(|(it, _)| it.summary.starts_with("it fails on")) {
+        // One message for all gaps between two runs that committed, however often the host started over in between.
+        for (intent, _) in
+            self.received.iter().filter(|(it, _)| it.summary.starts_with("evaluation failed from"))
+        {
             let first = self.store.first_gaps.iter().any(|gap| gap.over.start == intent.at);
-            assert!(first, "told of a gap after the first: {intent:?}");
+            assert!(first, "notified of a gap after the first: {intent:?}");
         }
         self.check_episodes();
         for (partition, number) in self.store.transitions.keys() {
@@ -84,23 +86,23 @@ impl Sim {
         let (from, _) = world::read(
             &self.store.rules[&RuleName("counting".into())].state.as_ref().expect("primed").bytes,
         );
-        // A host that is killed before its first commit begins anew.
+        // A host that is killed before its first commit starts over.
         let first = self.store.first[&RuleName("counting".into())];
         assert!(from <= first - 45 * 60_000, "history was read before the first window");
     }
 
-    /// Every beginning that was told has one end, told to the same people.
+    /// Every announced beginning has one announced end, at the same destinations.
     fn check_episodes(&self) {
         assert!(self.store.episodes.values().all(|episode| matches!(episode.phase, Phase::Resolved { .. })));
-        let told = |cause: Cause| -> BTreeSet<(&str, &DestinationName)> {
+        let notified = |cause: Cause| -> BTreeSet<(&str, &DestinationName)> {
             let of = |(intent, _): &&(Intent, DestinationName)| intent.cause == cause;
             self.received.iter().filter(of).map(|(intent, to)| (intent.episode.as_str(), to)).collect()
         };
         let began: BTreeSet<_> =
-            [Cause::Opened, Cause::Escalated, Cause::Worse].into_iter().flat_map(told).collect();
-        assert_eq!(began, told(Cause::Resolved));
-        assert!(told(Cause::Was).iter().all(|was| !began.contains(was)));
-        // Each document of the level belongs to a span that somebody heard of.
+            [Cause::Opened, Cause::Escalated, Cause::Worse].into_iter().flat_map(notified).collect();
+        assert_eq!(began, notified(Cause::Resolved));
+        assert!(notified(Cause::Was).iter().all(|was| !began.contains(was)));
+        // Each document of the level belongs to a span that was announced.
         let spans: Vec<_> =
             self.store.episodes.values().filter(|episode| episode.rule.0 == "level").collect();
         let name = RuleName("level".into());
@@ -165,7 +167,7 @@ impl Sim {
         }
     }
 
-    /// Nothing begins outside the hours of `active`, and what they put off is told once they come.
+    /// Nothing begins outside the hours of `active`, and what they put off is sent once they come.
     pub(crate) fn check_hours(&self) {
         let hours = world::hours(Outside::Skip);
         for document in &self.world.documents {
@@ -182,13 +184,13 @@ impl Sim {
                     .map(|it| it.id.as_str())
                     .collect();
                 let is_judged = from <= document.at && document.at < to;
-                let told = (alone.len(), listed.len());
-                let place = format!("{rule}: {line} at {}, told {told:?}", document.at - START);
+                let sent = (alone.len(), listed.len());
+                let place = format!("{rule}: {line} at {}, sent {sent:?}", document.at - START);
                 match (is_judged, is_inside, rule) {
-                    (true, true, _) => assert_eq!(told, (1, 0), "{place}"),
+                    (true, true, _) => assert_eq!(sent, (1, 0), "{place}"),
                     // The first of a list is its summary.
-                    (true, false, "office") => assert_eq!(told.0 + told.1, 1, "{place}"),
-                    _ => assert_eq!(told, (0, 0), "{place}"),
+                    (true, false, "office") => assert_eq!(sent.0 + sent.1, 1, "{place}"),
+                    _ => assert_eq!(sent, (0, 0), "{place}"),
                 }
             }
         }

@@ -68,7 +68,7 @@ pub(crate) struct Sim {
     pub(crate) store: Store,
     hosts: Vec<Host>,
     processes: u64,
-    /// Which process owns what, as the store knows; whoever owned it before does not know it yet.
+    /// Which process owns what, according to the store; a previous owner may not know yet.
     owners: BTreeMap<Owned, u64>,
     /// What will happen, by when, and in which process.
     coming: BTreeMap<(i64, u64), (u64, Coming)>,
@@ -95,7 +95,7 @@ pub(crate) struct Tally {
     /// From hosts that were alive: of partitions, and of the notifier.
     pub(crate) takeovers: u32,
     pub(crate) notifiers_taken: u32,
-    /// Transitions that the notifier read from the store, and how often it began anew since a partition was lost.
+    /// Transitions that the notifier read from the store, and how often it started over because a partition was lost.
     pub(crate) read: u32,
     pub(crate) retaken: u32,
     pub(crate) flagged_repeats: u32,
@@ -108,6 +108,35 @@ pub(crate) struct Tally {
     /// Messages of a higher severity, and of many episodes that an edit made late.
     pub(crate) worse: u32,
     pub(crate) summaries: u32,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.crashes += other.crashes;
+        self.takeovers += other.takeovers;
+        self.notifiers_taken += other.notifiers_taken;
+        self.read += other.read;
+        self.retaken += other.retaken;
+        self.flagged_repeats += other.flagged_repeats;
+        self.gaps += other.gaps;
+        self.edits += other.edits;
+        self.switched += other.switched;
+        self.spans_off += other.spans_off;
+        self.commands += other.commands;
+        self.worse += other.worse;
+        self.summaries += other.summaries;
+    }
+
+    /// A simulator in which nothing goes wrong proves nothing.
+    pub(crate) fn check(&self) {
+        assert!(self.crashes > 100 && self.flagged_repeats > 10 && self.gaps > 10, "{self:?}");
+        assert!(self.takeovers > 100 && self.notifiers_taken > 50, "{self:?}");
+        assert!(self.read > 1_000 && self.retaken > 10, "{self:?}");
+        assert!(self.edits > 100 && self.worse > 10 && self.summaries > 10, "{self:?}");
+        let spans_max = 2 * self.switched as usize;
+        assert!(self.switched > 50 && self.spans_off > 10 && self.spans_off < spans_max, "{self:?}");
+        assert!(self.commands > 100, "{self:?}");
+    }
 }
 
 enum Coming {
@@ -313,7 +342,7 @@ impl Sim {
             let retry_after = self.random.random_bool(0.3).then_some(Duration::from_secs(30));
             Err(Refusal::Unavailable { reason: "503".into(), retry_after })
         } else {
-            // Who was taken over sends what it had claimed, and cannot know; whoever took over flags its own.
+            // The old owner sends what it had claimed, unaware of the takeover; the new owner flags its own.
             let others =
                 || self.received.iter().map(|(other, _)| other).filter(|other| other.id == intent.id);
             let unflagged = others().filter(|other| !other.maybe_repeated).count();

@@ -31,7 +31,7 @@ pub(crate) struct Store {
     pub(crate) intents: BTreeMap<IntentId, IntentRecord>,
     pub(crate) gaps: Vec<GapRecord>,
     pub(crate) commands: Vec<CommandRecord>,
-    /// Those that were the first since their rule last evaluated something: somebody has to hear of them.
+    /// Those that were the first since their rule last evaluated something: somebody must be notified of them.
     pub(crate) first_gaps: Vec<GapRecord>,
     streaks: BTreeSet<RuleName>,
     /// Each claim that was ever written: of which message, under which epoch, for which attempt.

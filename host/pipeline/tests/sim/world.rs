@@ -53,7 +53,7 @@ pub(crate) enum Switch {
     Gone,
 }
 
-/// The rules in force: in one of the editions, which differ in what is said of levels, and to whom.
+/// The rules in force: in one of the editions, which differ in what is announced of levels, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bundle {
     pub(crate) edition: usize,

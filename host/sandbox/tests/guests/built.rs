@@ -458,14 +458,14 @@ fn too_many_signals(guest: &Guest) {
 fn reads_the_clock(guest: &Guest) {
     assert_eq!(
         guest.misused(),
-        ["`Instant::now` or `SystemTime::now`: the window's times (`window.end`) or the rows' own"]
+        ["`Instant::now` or `SystemTime::now`: use the window's times (`window.end`) or the rows' own"]
     );
 }
 
 fn spawns_a_thread(guest: &Guest) {
     assert!(
         guest.misused().contains(
-            &"`std::thread::spawn`: keep to one thread; the host runs many rules at the same time".into()
+            &"`std::thread::spawn`: use a single thread; the host runs many rules concurrently".into()
         ),
         "{:?}",
         guest.misused()
@@ -476,7 +476,7 @@ fn reads_a_file(guest: &Guest) {
     assert_eq!(
         guest.misused(),
         [
-            "a file, a socket, a thread or a process of the operating system: take what the contract hands in: parameters, rows, and an alerter's `http`"
+            "a file, a socket, a thread or a process of the operating system: use what the contract provides: parameters, rows, and an alerter's `http`"
         ]
     );
 }

@@ -5,7 +5,7 @@ use watchbell_pipeline::record::{Change, EpisodeId, Level, Occurrence};
 use super::json::{Column, Labels, LastForm};
 use super::names::{ending, ending_name, severity};
 
-/// Of a kind that this version does not know, it is not read.
+/// A change of a kind that this version does not know cannot be read.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum ChangeForm {

@@ -5,7 +5,7 @@ use rusqlite::ErrorCode;
 use super::rows::RowError;
 use crate::StoreError;
 
-/// Sorts an error by what is to be done about it.
+/// Classifies an error by how to react to it.
 pub(crate) fn store_error(path: &Path, error: RowError) -> StoreError {
     let store = path.to_owned();
     let error = match error {

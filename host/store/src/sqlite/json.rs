@@ -9,18 +9,18 @@ use watchbell_pipeline::text::Text;
 
 use super::names::{cause, severity, wording, wording_name};
 
-/// A type of the pipeline and its form in a column.
+/// A type of the pipeline and its representation in a column.
 pub(crate) trait Column: Sized {
     type Form: Serialize + for<'de> Deserialize<'de>;
     fn form(&self) -> Self::Form;
     fn read(form: Self::Form) -> Option<Self>;
 }
 
-/// A float as its shortest exact decimal: JSON has no word for infinities, and its readers may round.
+/// A float as its shortest exact decimal. JSON cannot represent infinities, and its readers may round.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Exact(String);
 
-/// A step of a chain as format 1 of episodes kept it.
+/// An escalation step as stored in format 1 of episodes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StepForm {
     after: u64,
@@ -65,7 +65,7 @@ pub(crate) struct MessageForm {
     owner: Option<String>,
     environment: String,
     labels: Labels,
-    /// Where they differ from the labels.
+    /// If they differ from the labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     named: Option<Labels>,
     cause: String,
@@ -79,7 +79,7 @@ pub(crate) struct MessageForm {
 
 pub(crate) type Labels = Vec<(String, Option<String>)>;
 
-/// An intent as format 1 kept it, its text within.
+/// An intent as stored in format 1, text included.
 #[derive(Deserialize)]
 pub(crate) struct IntentForm {
     episode: String,
@@ -332,7 +332,7 @@ impl Column for Text {
 }
 
 impl IntentForm {
-    /// What it is about, as it was sent, and whether an attempt may have arrived.
+    /// What it is about, as sent, and whether an attempt may have arrived.
     pub(crate) fn parts(self) -> Option<(Message, Text, bool)> {
         let labels: Vec<Label> = Column::read(self.labels)?;
         let message = Message {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::open::OpenError;
 
-/// Takes the lock beside the store; it lasts until the file is closed, however the process ends.
+/// Takes the lock next to the store; it lasts until the file is closed, however the process ends.
 ///
-/// The lock is on a file of its own: closing any handle on the store itself would drop the locks by which SQLite
-/// keeps its readers and this writer apart.
+/// The lock is on its own file: closing any handle on the store itself would release the locks by which SQLite
+/// separates its readers from this writer.
 pub(crate) fn take(store: &Path) -> Result<File, OpenError> {
     let path = beside(store, ".lock");
     let unwritable = |source| OpenError::Unwritable { store: store.to_owned(), file: path.clone(), source };
@@ -23,12 +23,12 @@ pub(crate) fn take(store: &Path) -> Result<File, OpenError> {
         }
         Err(TryLockError::Error(source)) => return Err(unwritable(source)),
     }
-    // For the message of whoever finds it taken; the lock does not depend on it.
+    // For the error message of the next process that tries; the lock does not depend on it.
     sign(&mut file).map_err(unwritable)?;
     Ok(file)
 }
 
-/// `store` with `ending` after its file name.
+/// `store` with `ending` appended to its file name.
 pub(crate) fn beside(store: &Path, ending: &str) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(ending);

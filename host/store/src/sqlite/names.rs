@@ -56,5 +56,6 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Unacknowledge { .. } => "unacknowledge",
         Command::Resolve { .. } => "resolve",
         Command::Note { .. } => "note",
+        Command::Retry { .. } => "retry",
     }
 }

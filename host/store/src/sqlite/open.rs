@@ -9,12 +9,12 @@ use watchbell_pipeline::spec::RuleName;
 
 use super::lock::{self, beside};
 use super::place::Place;
-use crate::store::Cause;
+use crate::store::BoxedError;
 
-/// `WBEL`, in the file's header: `file store.db` and every SQLite tool show it.
+/// `WBEL`, in the file's header, as shown by `file store.db` and SQLite tools.
 const APPLICATION_ID: i32 = 0x5742_454c;
 
-/// Each brings a store from the layout of its place in the list to the next. Never edited once released.
+/// Each upgrades a store from the layout of its index to the next. Never edited once released.
 const LAYOUTS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), then: None },
     Step { sql: include_str!("layout-2.sql"), then: None },
@@ -23,23 +23,23 @@ const LAYOUTS: &[Step] = &[
     Step { sql: include_str!("layout-5.sql"), then: Some(spread_rules) },
 ];
 
-/// From one layout to the next.
+/// Upgrades one layout to the next.
 struct Step {
     sql: &'static str,
-    /// What SQL cannot do. It names the columns that it needs: later layouts may have more, or others.
+    /// What SQL cannot do. It names the columns that it needs, because later layouts may have more, or others.
     then: Option<fn(&Connection) -> rusqlite::Result<()>>,
 }
 
-/// How long another program's transaction is waited for.
+/// How long to wait for another program's transaction.
 const BUSY_MAX: Duration = Duration::from_secs(5);
 
-/// The log is cut back to this after it was written into the store.
+/// The log is truncated to this size after it was written into the store.
 const LOG_BYTES_MAX: i64 = 64 << 20;
 
-/// What must fit at start.
+/// The free space required at start.
 const PROBE_BYTES: i32 = 64 << 10;
 
-/// Why a store was not opened. Nothing has been changed in it.
+/// Why a store was not opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the store `{}` is in use by {}: stop that host, or give this one a store of its own",
@@ -47,38 +47,39 @@ pub enum OpenError {
     Locked { store: PathBuf, holder: Option<u32> },
     #[error("the store `{0}` is a directory: name a file in it, for example `{0}/watchbell.db`", store.display())]
     Directory { store: PathBuf },
-    #[error("cannot write `{}`, which the store `{}` needs: let the host's user write in that directory",
+    #[error("cannot write `{}`, which the store `{}` needs: give the host's user write access to that directory",
             file.display(), store.display())]
     Unwritable { store: PathBuf, file: PathBuf, source: io::Error },
-    #[error("the store `{}` is read-only: let the host's user write it", store.display())]
+    #[error("the store `{}` is read-only: give the host's user write access to it", store.display())]
     ReadOnly { store: PathBuf },
     #[error("the store `{}` is full: free space on its volume, or move it to a larger one", store.display())]
-    Full { store: PathBuf, source: Cause },
-    #[error("the store `{0}` is an empty file, which a store never is: put a backup in its place, or remove it \
-             to begin anew (rules then start from now, and open episodes are forgotten)", store.display())]
+    Full { store: PathBuf, source: BoxedError },
+    #[error("the store `{0}` is an empty file, not a store: restore a backup, or remove it \
+             to start over (rules then start from now, and open episodes are forgotten)", store.display())]
     Empty { store: PathBuf },
-    #[error("the store `{0}` is missing, but its log `{0}-wal` is there: bring the store back, or remove the log \
-             to begin anew", store.display())]
+    #[error("the store `{0}` is missing, but its log `{0}-wal` is there: restore the store, or remove the log \
+             to start over", store.display())]
     LogWithoutStore { store: PathBuf },
     #[error("`{}` is not a store: it is {what}; name another file", store.display())]
     Foreign { store: PathBuf, what: &'static str },
-    #[error("the store `{}` is damaged: {what}; put a backup in its place", store.display())]
+    #[error("the store `{}` is damaged: {what}; restore a backup", store.display())]
     Damaged { store: PathBuf, what: String },
-    #[error("the store `{}` has layout {found}, and this version knows layouts up to {known}: run the version \
+    #[error("the store `{}` has layout {found}, but this version supports layouts up to {known}: run the version \
              that wrote it, or a later one", store.display())]
     Newer { store: PathBuf, found: i32, known: i32 },
-    #[error("the store `{}` has layout {found}, and this version reads {known}: start a host of this version \
-             once, which brings it up to date", store.display())]
+    #[error("the store `{}` has layout {found}, but this version reads {known}: start a host of this version \
+             once to upgrade it", store.display())]
     Older { store: PathBuf, found: i32, known: i32 },
     #[error("there is no store at `{}`: check the path, or start a host, which creates it", store.display())]
     Missing { store: PathBuf },
-    #[error("the store `{}` is locked by another program: end whatever holds a transaction on it", store.display())]
-    Busy { store: PathBuf, source: Cause },
+    #[error("the store `{}` is locked by another program: end the program that holds a transaction on it",
+            store.display())]
+    Busy { store: PathBuf, source: BoxedError },
     #[error("the volume of the store `{}` cannot hold a write-ahead log (journal mode `{mode}`): put it on a \
              local file system", store.display())]
     NoLog { store: PathBuf, mode: String },
     #[error("the store `{}` cannot be opened", store.display())]
-    Failed { store: PathBuf, source: Cause },
+    Failed { store: PathBuf, source: BoxedError },
 }
 
 pub(crate) struct Opened {
@@ -99,7 +100,7 @@ pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Opened, OpenError> {
     if is_new {
         create(path)?;
     }
-    // Before SQLite opens it: a file that takes its place in between is not taken for this one.
+    // Read before SQLite opens the file, so that a file that replaces it in between is noticed.
     let file = Place::of(path)
         .map_err(|error| OpenError::Failed { store: path.to_owned(), source: error.into() })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -136,7 +137,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Whether there is a file, by looking at it from outside.
+/// Whether the file exists, without opening it.
 fn examine_file(path: &Path) -> Result<bool, OpenError> {
     let store = path.to_owned();
     match fs::metadata(path) {
@@ -145,7 +146,7 @@ fn examine_file(path: &Path) -> Result<bool, OpenError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(OpenError::Failed { store, source: error.into() })
         }
-        // A new store beside an old log would take the log for its own.
+        // A new store next to an old log would adopt the log as its own.
         Err(_) if beside(path, "-wal").exists() => Err(OpenError::LogWithoutStore { store }),
         Err(_) => Ok(false),
     }
@@ -166,7 +167,8 @@ fn create_folder(path: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// Makes a whole store under another name first: a process that ends half-way leaves none, not half of one.
+/// Builds a complete store under another name first, so that a process that ends half-way leaves no store rather than
+/// half of one.
 fn create(path: &Path) -> Result<(), OpenError> {
     let draft = beside(path, ".new");
     let unwritable = |source| OpenError::Unwritable { store: path.to_owned(), file: draft.clone(), source };
@@ -181,7 +183,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     drop(options.open(&draft).map_err(unwritable)?);
     write_layout(&draft).map_err(|error| failure(path, error))?;
     fs::rename(&draft, path).map_err(unwritable)?;
-    // The name itself must outlast a power cut too.
+    // The name must survive a power failure too.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)
 }
@@ -194,7 +196,7 @@ fn write_layout(draft: &Path) -> rusqlite::Result<()> {
     db.close().map_err(|(_, error)| error)
 }
 
-/// The layout of the store, once it is known to be one.
+/// The layout of the store, once it is known to be a store.
 fn identify(path: &Path, db: &Connection) -> Result<i32, OpenError> {
     let store = path.to_owned();
     let failed = |error| failure(path, error);
@@ -214,7 +216,7 @@ fn identify(path: &Path, db: &Connection) -> Result<i32, OpenError> {
         return Err(OpenError::Newer { store, found, known });
     }
     if found < 1 {
-        return Err(OpenError::Damaged { store, what: format!("it says to have layout {found}") });
+        return Err(OpenError::Damaged { store, what: format!("it claims to have layout {found}") });
     }
     Ok(found)
 }
@@ -234,7 +236,7 @@ fn settle(db: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |_| Ok(()))?;
     let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages = i64::try_from(bytes_max).unwrap_or(i64::MAX) / page;
-    // SQLite's own limit; more is an error there.
+    // SQLite's own limit; more is an error.
     let pages = pages.clamp(1, 4_294_967_294);
     db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     db.set_prepared_statement_cache_capacity(48);
@@ -254,7 +256,7 @@ fn migrate(db: &mut Connection, layout: i32) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Rules were all in one partition once.
+/// All rules used to be in one partition.
 fn spread_rules(db: &Connection) -> rusqlite::Result<()> {
     let tables = [
         ("SELECT name, name FROM rules", "UPDATE rules SET partition = ?2 WHERE name = ?1"),
@@ -297,7 +299,7 @@ fn failure(path: &Path, error: rusqlite::Error) -> OpenError {
     }
 }
 
-/// `process 123`, or what can be said without a number.
+/// `process 123`, or a phrase without a number.
 struct Holder(Option<u32>);
 
 impl std::fmt::Display for Holder {

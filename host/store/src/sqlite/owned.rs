@@ -3,7 +3,7 @@ use watchbell_pipeline::record::{Commit, Epoch, HostId, Loss, Lost, Nonce, Owned
 
 use super::rows::{RowError, epoch};
 
-/// How the notifier is spelled in the column `what`, where partitions have their number.
+/// The notifier's value in the column `what`, where partitions have their number.
 const NOTIFIER: i64 = -1;
 
 /// A row of `owned`.
@@ -18,14 +18,14 @@ pub(crate) struct Row {
 
 pub(crate) enum Taken {
     Now(Row),
-    /// Its epoch is not the one that was seen; this is its row, if it has one.
+    /// Its epoch is not the expected one; this is its row, if it has one.
     Not(Option<Row>),
 }
 
-/// What becomes of a commit.
+/// What happens to a commit.
 #[derive(Default)]
 pub(crate) struct Verdict {
-    /// The parts to write. Those that were written before are neither here nor lost.
+    /// The parts to write. Parts that were written before are in neither list.
     pub(crate) stands: Vec<Owned>,
     pub(crate) lost: Vec<Lost>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn take(
     Ok(Taken::Now(Row { owner: owner.clone(), tenure, nonce: None, transitions }))
 }
 
-/// Which parts of `commit` may be written; or the one that has no owner.
+/// Which parts of `commit` may be written; or the part that has no owner.
 pub(crate) fn judge(db: &Connection, commit: &Commit) -> Result<Result<Verdict, Owned>, RowError> {
     let mut verdict = Verdict::default();
     for part in &commit.partitions {
@@ -68,14 +68,14 @@ pub(crate) fn judge(db: &Connection, commit: &Commit) -> Result<Result<Verdict, 
     Ok(Ok(verdict))
 }
 
-/// A commit of `what` is written: the next one has another number.
+/// A commit of `what` is written: the next commit has the next number.
 pub(crate) fn written(db: &Connection, what: Owned, nonce: Nonce) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE owned SET number = number + 1, nonce = ?2 WHERE what = ?1")?
         .execute(params![key(what), nonce.0.cast_signed()])?;
     Ok(())
 }
 
-/// `number` is that of the partition's last transition from now on.
+/// Sets the number of the partition's last transition to `number`.
 pub(crate) fn numbered(db: &Connection, partition: PartitionId, number: u64) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE owned SET transitions = ?2 WHERE what = ?1")?
         .execute(params![key(Owned::Partition(partition)), number.cast_signed()])?;
@@ -124,10 +124,10 @@ fn key(what: Owned) -> i64 {
     }
 }
 
-/// What becomes of one part of a commit.
+/// What happens to one part of a commit.
 enum Judgement {
     Write,
-    /// It was written before.
+    /// It was already written.
     Written,
     Lose(Loss),
 }
@@ -148,7 +148,7 @@ impl Row {
 }
 
 impl Verdict {
-    /// `missing`: a partition that was lost, and on which this part depends.
+    /// `missing`: a partition that was lost, and that this part depends on.
     fn add(&mut self, what: Owned, judgement: Judgement, missing: Option<PartitionId>) {
         match (judgement, missing) {
             (Judgement::Write, None) => self.stands.push(what),

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::StoreError;
 
-/// Which file lies at a path. SQLite goes on with the file that it opened, whatever becomes of its name: what it writes
-/// to one that was removed is lost when the process ends.
+/// Identifies the file at a path. SQLite keeps using the file that it opened even if it is renamed or removed: what it
+/// writes to a removed file is lost when the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Device and inode, where there are such.
+    /// Device and inode, where they exist.
     file: Option<(u64, u64)>,
 }
 
@@ -17,7 +17,7 @@ impl Place {
         fs::metadata(path).map(|file| Self::from(&file))
     }
 
-    /// Refuses where `path` no longer leads to this file. Costs one `stat`.
+    /// Fails if `path` no longer leads to this file. Costs one `stat`.
     pub(crate) fn check(self, path: &Path) -> Result<(), StoreError> {
         let gone = |what| Err(StoreError::Gone { store: path.to_owned(), what });
         match fs::metadata(path) {

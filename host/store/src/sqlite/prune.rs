@@ -4,7 +4,7 @@ use watchbell_pipeline::record::COMMAND_IDS_MAX;
 
 use crate::Pruned;
 
-/// At most `rows_max` rows of each kind, within the transaction that the caller holds.
+/// Deletes at most `rows_max` rows of each kind, within the caller's transaction.
 pub(crate) fn prune(db: &Connection, before: Timestamp, rows_max: u32) -> Result<Pruned> {
     let intents = db.execute(
         "DELETE FROM intents WHERE ordinal IN (SELECT ordinal FROM intents
@@ -23,7 +23,7 @@ pub(crate) fn prune(db: &Connection, before: Timestamp, rows_max: u32) -> Result
          WHERE recorded_at < ?1 ORDER BY recorded_at, rule, starts, ends, reason LIMIT ?2)",
         params![before.0, rows_max],
     )?;
-    // The newest stay, however old they are: their ids and the last number are still needed.
+    // The newest stay, however old: their ids and the last number are still needed.
     let commands = db.execute(
         "DELETE FROM commands WHERE number IN (SELECT number FROM commands
          WHERE at < ?1 AND number <= (SELECT max(number) FROM commands) - ?3 ORDER BY number LIMIT ?2)",

@@ -11,18 +11,18 @@ use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, Step, StepId}
 use super::json::{Column, IntentForm};
 use super::names::{ending, gap_reason, severity};
 
-/// Why a read failed: SQLite could not, or what it returned is not what this program writes.
+/// Why a read failed: SQLite failed, or it returned something that this program does not write.
 #[derive(Debug)]
 pub(crate) enum RowError {
     Sqlite(rusqlite::Error),
     Unreadable { table: &'static str, key: String, what: String },
 }
 
-/// A record that is one row of `TABLE`, whose column `KEY` tells which.
+/// A record stored as one row of `TABLE`, identified by column `KEY`.
 pub(crate) trait FromRow: Sized {
     const TABLE: &'static str;
     const KEY: &'static str;
-    /// The newest form of its rows; older ones are read as well.
+    /// The newest format of its rows; older ones can be read too.
     const FORMAT: u32;
     fn from_row(row: &Row<'_>) -> Result<Self, Unread>;
 
@@ -31,7 +31,7 @@ pub(crate) trait FromRow: Sized {
     }
 }
 
-/// What is wrong within a row.
+/// What is wrong with a row.
 pub(crate) enum Unread {
     Sqlite(rusqlite::Error),
     Column(&'static str),
@@ -194,7 +194,7 @@ impl FromRow for TransitionRecord {
     }
 }
 
-/// How far an episode's escalation has come.
+/// The progress of an episode's escalation.
 struct Escalated {
     steps: Vec<StepId>,
     stepped_until: Option<Timestamp>,
@@ -202,7 +202,7 @@ struct Escalated {
 }
 
 impl Escalated {
-    /// Episodes kept their whole chain once, and the number of its steps that were done.
+    /// Episodes used to store their whole escalation, and how many of its steps were done.
     fn of_chain(
         row: &Row<'_>,
         opened_at: Timestamp,
@@ -258,7 +258,7 @@ impl FromRow for IntentRecord {
         };
         let mut maybe_repeated: bool = plain(row, "maybe_repeated")?;
         let (message, text) = match plain(row, "format")? {
-            // Intents were kept whole once, their text made with them.
+            // Intents used to be stored whole, with the text rendered at creation.
             1 => {
                 let kept: String = plain(row, "message")?;
                 let kept = serde_json::from_str::<IntentForm>(&kept).ok().and_then(IntentForm::parts);
@@ -308,6 +308,8 @@ impl FromRow for CommandRecord {
             "unacknowledge" => Command::Unacknowledge { episode },
             "resolve" => Command::Resolve { episode },
             "note" => Command::Note { episode, text: plain(row, "note")? },
+            // Of no episode: the message's id stands in the note's place.
+            "retry" => Command::Retry { intent: IntentId(plain(row, "note")?) },
             _ => return Err(Unread::Column("command")),
         };
         Ok(Self {
@@ -354,10 +356,10 @@ impl Unread {
     fn at<T: FromRow>(self, row: &Row<'_>) -> RowError {
         match self {
             Self::Sqlite(error) => RowError::Sqlite(error),
-            Self::Column(column) => T::unreadable(row, format!("its `{column}` cannot be understood")),
+            Self::Column(column) => T::unreadable(row, format!("its `{column}` cannot be read")),
             Self::Format(found) => {
                 let known = T::FORMAT;
-                T::unreadable(row, format!("it has format {found}, and this version reads up to {known}"))
+                T::unreadable(row, format!("it has format {found}, but this version reads up to {known}"))
             }
         }
     }

@@ -1,7 +1,7 @@
 use rusqlite::{Connection, params};
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, Incarnation, NotifierSnapshot, PartitionId,
-    PartitionSnapshot, Position, StoreMeta, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, DEAD_LETTERS_MAX, Incarnation, NotifierSnapshot,
+    PartitionId, PartitionSnapshot, Position, StoreMeta, TransitionRecord,
 };
 
 use super::owned::Row;
@@ -54,6 +54,12 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
             "SELECT * FROM intents WHERE delivery IN ('owed', 'claimed') ORDER BY ordinal",
             [],
         )?,
+        dead_letters: rows::all(
+            db,
+            "SELECT * FROM (SELECT * FROM intents WHERE delivery = 'dead' ORDER BY ordinal DESC LIMIT ?1)
+             ORDER BY ordinal",
+            [DEAD_LETTERS_MAX as i64],
+        )?,
         commands: commands(db)?,
     })
 }
@@ -83,7 +89,7 @@ fn positions(db: &Connection) -> rusqlite::Result<Vec<Position>> {
     positions.collect()
 }
 
-/// How far the log of commands has come.
+/// The position of the command log.
 fn commands(db: &Connection) -> rusqlite::Result<CommandLog> {
     let mut statement = db.prepare_cached("SELECT number, id FROM commands ORDER BY number DESC LIMIT ?1")?;
     let newest = statement.query_map([COMMAND_IDS_MAX as i64], |row| {

@@ -11,12 +11,12 @@ use super::names::{command_name, ending_name, gap_reason_name};
 use super::owned;
 use super::rows::FromRow;
 
-/// Everything that the parts of `commit` which stand change, within the transaction that the caller holds.
+/// Writes everything that the valid parts of `commit` change, within the caller's transaction.
 pub(crate) fn commit(db: &Connection, commit: &Commit, stands: &[Owned]) -> Result<()> {
     if let Some(bundle) = &commit.bundle {
         put_in_force(db, bundle)?;
     }
-    // The notifier first: what it has decided is not kept, and so not written either.
+    // The notifier first: transitions it has already processed are not stored, so they need not be written.
     if let Some(part) = commit.notifier.as_ref().filter(|_| stands.contains(&Owned::Notifier)) {
         notifier(db, part)?;
         owned::written(db, Owned::Notifier, commit.nonce)?;
@@ -82,7 +82,7 @@ fn notifier(db: &Connection, part: &NotifierCommit) -> Result<()> {
     Ok(())
 }
 
-/// Transitions that are decided are not kept.
+/// Transitions that were processed are not stored.
 fn decide(db: &Connection, position: Position) -> Result<()> {
     let (partition, number) = (position.partition.0, position.number.cast_signed());
     db.prepare_cached(
@@ -233,7 +233,7 @@ fn episode(db: &Connection, episode: &EpisodeRecord) -> Result<()> {
 
 fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     let row = DeliveryRow::of(&intent.delivery);
-    // Not `OR REPLACE`, which would give the row a new place in the order of creation.
+    // Not `OR REPLACE`, which would move the row to the end of the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
            owner, epoch, maybe_repeated, note, message, text, format)
@@ -330,8 +330,9 @@ fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
     let (episode, note) = match &record.command {
         Command::Acknowledge { episode }
         | Command::Unacknowledge { episode }
-        | Command::Resolve { episode } => (episode, None),
-        Command::Note { episode, text } => (episode, Some(text)),
+        | Command::Resolve { episode } => (episode.0.as_str(), None),
+        Command::Note { episode, text } => (episode.0.as_str(), Some(text)),
+        Command::Retry { intent } => ("", Some(&intent.0)),
     };
     let mut statement = db.prepare_cached(
         "INSERT OR IGNORE INTO commands (number, id, at, who, command, episode, note, refused, format)
@@ -343,7 +344,7 @@ fn command(db: &Connection, record: &CommandRecord) -> Result<()> {
         record.at.0,
         record.by,
         command_name(&record.command),
-        episode.0,
+        episode,
         note,
         record.refused,
         CommandRecord::FORMAT,

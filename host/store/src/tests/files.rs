@@ -46,7 +46,7 @@ fn a_commit_of_unknown_outcome_can_be_repeated_as_it_was() {
     let mut store = Sqlite::open(&path).unwrap();
     let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
     let notifiers = store.take_notifier(&host("a"), None).unwrap().tenure;
-    // A constraint that is checked at the very end makes the COMMIT itself fail.
+    // A deferred constraint makes the COMMIT itself fail.
     let saboteur = rusqlite::Connection::open(&path).unwrap();
     let trap = "CREATE TABLE parent (id INTEGER PRIMARY KEY);
                 CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
@@ -101,7 +101,7 @@ fn what_is_lost_altogether_is_not_written() {
     assert_eq!(version(), before);
 }
 
-/// What a host that goes on with the store is told.
+/// What a host that keeps using the store is told.
 fn refusals(store: &mut Sqlite, folder: &Path) -> Vec<String> {
     let commit = match store.commit(&of_partition(1, partition(Default::default()))) {
         Err(CommitError::Refused(error)) => error,
@@ -117,8 +117,8 @@ fn refusals(store: &mut Sqlite, folder: &Path) -> Vec<String> {
 
 fn gone(what: &str) -> Vec<String> {
     let said = format!(
-        "the store `DIR/store.db` was {what} while the host runs: stop the host and put the file or a backup in its \
-         place, or start the host without it to begin anew (rules then start from now, and open episodes are forgotten)"
+        "the store `DIR/store.db` was {what} while the host was running: stop the host and restore the file or a \
+         backup, or start the host without it to start over (rules then start from now, and open episodes are forgotten)"
     );
     vec![said; 3]
 }

@@ -16,17 +16,17 @@ pub(crate) fn host(name: &str) -> HostId {
     HostId(name.to_owned())
 }
 
-/// A commit of one partition and nothing else.
+/// A commit of only one partition.
 pub(crate) fn of_partition(nonce: u64, part: PartitionCommit) -> Commit {
     Commit { nonce: Nonce(nonce), partitions: vec![part], ..Commit::default() }
 }
 
-/// A commit of the notifier and nothing else.
+/// A commit of only the notifier.
 pub(crate) fn of_notifier(nonce: u64, part: NotifierCommit) -> Commit {
     Commit { nonce: Nonce(nonce), notifier: Some(part), ..Commit::default() }
 }
 
-/// Nothing of `PARTITION`, by this right.
+/// An empty commit of `PARTITION` under this tenure.
 pub(crate) fn partition(tenure: Tenure) -> PartitionCommit {
     PartitionCommit { partition: PARTITION, tenure, ..PartitionCommit::default() }
 }
@@ -35,7 +35,7 @@ pub(crate) fn notifier(tenure: Tenure) -> NotifierCommit {
     NotifierCommit { tenure, ..NotifierCommit::default() }
 }
 
-/// By which right the commit after one of `tenure` is written.
+/// The tenure of the commit after one under `tenure`.
 pub(crate) fn next(tenure: Tenure) -> Tenure {
     Tenure { number: tenure.number + 1, ..tenure }
 }
@@ -63,7 +63,7 @@ pub(crate) fn transition(partition: PartitionId, number: u64, change: Change) ->
     }
 }
 
-/// The cheapest change.
+/// The smallest change.
 pub(crate) fn withheld(at: i64) -> Change {
     Change::Withheld { at: Timestamp(at) }
 }
@@ -116,7 +116,7 @@ pub(crate) fn episode(id: &str, phase: Phase) -> EpisodeRecord {
         until: Timestamp(160),
         last: LastSignal {
             at: Timestamp(120),
-            // Two neighbours of 0.1 that a careless reader of decimals would merge.
+            // Two neighbours of 0.1 that a careless decimal parser would merge.
             value: Some(0.100_000_000_000_000_02),
             threshold: Some(f64::INFINITY),
             summary: "spiked 3x".to_owned(),

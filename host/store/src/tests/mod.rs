@@ -1,17 +1,17 @@
-//! What a store promises, tried on files and in memory.
+//! What a store guarantees, tested on files and in memory.
 mod fixtures; // records with a default for everything
-mod promises; // what is written is what is read, until it is pruned
+mod promises; // what is written can be read until it is pruned
 mod ownership; // which parts of a commit are written
 mod transitions; // what passes from the partitions to the notifier
-mod files; // a store that is full, held, removed or put back
-mod refusals; // all that `open` turns down, in words
+mod files; // a store that is full, locked, removed or put back
+mod refusals; // everything that `open` refuses, with its message
 mod model; // random commits on a file and in memory
 mod reading; // what `status` and `explain` see
-mod upgrade; // what older versions wrote
+mod upgrade; // stores written by older versions
 
 use crate::{Memory, Sqlite, Store};
 
-/// Every promise holds for every store.
+/// Every guarantee holds for every store.
 fn on_each(check: impl Fn(&mut dyn Store)) {
     let folder = tempfile::tempdir().unwrap();
     check(&mut Sqlite::open(&folder.path().join("store.db")).unwrap());

@@ -1,5 +1,6 @@
-//! Random deeds done to a file and in memory: what becomes of each, and what is kept, is the same.
-mod draw; // deeds, drawn
+//! Random operations on a file and in memory: outcomes and contents are the same.
+mod draw; // random operations
+mod read; // everything that a reader sees
 
 use std::collections::BTreeMap;
 
@@ -14,10 +15,10 @@ use super::fixtures::{bundle, host, transition};
 use crate::{CommitError, Memory, Sqlite, Store, TakeoverError};
 use draw::{Deed, Notifier, Part, Skew, Write, deeds};
 
-/// How many partitions the deeds are about.
+/// How many partitions the operations use.
 const PARTITIONS: u16 = 3;
 
-/// What the host that does the deeds knows: its rights, and the number of each partition's last transition.
+/// What the host that performs the operations knows: its tenures, and the number of each partition's last transition.
 #[derive(Default)]
 struct Knowledge {
     tenures: BTreeMap<Owned, Tenure>,
@@ -74,7 +75,7 @@ impl Knowledge {
         }
     }
 
-    /// Positions lie `behind` the last transitions: those of this commit are decided with it, or later.
+    /// Positions are `behind` the last transitions: those of this commit are processed with it, or later.
     fn notifier(&self, part: Notifier, numbers: &BTreeMap<PartitionId, u64>) -> NotifierCommit {
         let position = |(partition, behind): (PartitionId, u64)| Position {
             partition,
@@ -96,7 +97,7 @@ impl Knowledge {
         }
     }
 
-    /// Learns from what became of `commit`.
+    /// Learns from the outcome of `commit`.
     fn learn(&mut self, commit: &Commit, lost: Result<Vec<Lost>, String>) {
         let Ok(lost) = lost else { return };
         let is_lost = |what: Owned| lost.iter().any(|lost| lost.what == what);
@@ -111,7 +112,7 @@ impl Knowledge {
         }
     }
 
-    /// Whether the part by this right was written now; one of an older number had been written before.
+    /// Whether the part under this tenure was written now; one with an older number had been written before.
     fn written(&mut self, what: Owned, by: Tenure) -> bool {
         let known = self.tenures.entry(what).or_default();
         let is_new = *known == by;
@@ -120,7 +121,7 @@ impl Knowledge {
     }
 }
 
-/// What a commit came to, in a form that two stores can be compared by.
+/// The outcome of a commit, in a form that can be compared between stores.
 fn verdict(result: Result<Vec<Lost>, CommitError>) -> Result<Vec<Lost>, String> {
     result.map_err(|error| format!("{error:?}"))
 }
@@ -129,7 +130,7 @@ fn takeover<T>(result: Result<T, TakeoverError>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-/// Everything that a store tells without being changed.
+/// Everything that can be read from a store without changing it.
 fn visible(store: &mut dyn Store, after: u64, rows_max: u32) -> (Option<BundleRef>, Vec<TransitionRecord>) {
     let after: Vec<Position> = (0..PARTITIONS)
         .map(|partition| Position { partition: PartitionId(partition), number: after })
@@ -192,13 +193,15 @@ proptest! {
                     prop_assert_eq!(visible(store, after, rows_max), visible(&mut memory, after, rows_max));
                 }
                 Deed::Reopen => {
-                    // The old handle first: the lock is its own.
+                    // Drop the old handle first: it holds the lock.
                     drop(file.take());
                     file = Some(Sqlite::open(&path).unwrap());
                 }
             }
         }
         let mut store = file.unwrap();
+        let reader = Sqlite::open_reader(&path).unwrap();
+        prop_assert_eq!(read::read_all(&reader), read::read_all(&memory));
         prop_assert_eq!(store.meta().unwrap(), memory.meta().unwrap());
         prop_assert_eq!(visible(&mut store, 0, u32::MAX), visible(&mut memory, 0, u32::MAX));
         for partition in (0..PARTITIONS).map(PartitionId) {

@@ -46,7 +46,7 @@ fn each_thing_has_epochs_and_numbers_of_its_own() {
         let first = take(store, PARTITION, "a").tenure;
         store.commit(&of_partition(1, partition(first))).unwrap();
         store.commit(&of_partition(2, partition(next(first)))).unwrap();
-        // Numbers go on over epochs.
+        // Numbers continue across epochs.
         assert_eq!(take(store, PARTITION, "b").tenure, tenure(2, 2));
         assert_eq!(take(store, OTHER, "b").tenure, tenure(1, 0));
         let first = take_notifier(store, "a").tenure;
@@ -107,7 +107,7 @@ fn losing_one_partition_loses_nothing_else() {
                 PartitionCommit { rules: vec![rule("spike", 60)], ..partition(lost) },
                 PartitionCommit { partition: OTHER, rules: vec![rule("other", 60)], ..partition(kept) },
             ],
-            // What it decides in the lost partition was written long ago.
+            // What it processed in the lost partition was written long ago.
             notifier: Some(NotifierCommit {
                 positions: vec![position(PARTITION, 1)],
                 depends: vec![OTHER],
@@ -163,10 +163,10 @@ fn a_notifier_that_decided_on_a_lost_partition_is_left_out_with_it() {
         };
         let depends = Lost { what: Owned::Notifier, why: Loss::Depends(PARTITION) };
         assert_eq!(store.commit(&all).unwrap(), [superseded(MINE, 2, "b"), depends.clone()]);
-        // What stands is kept for the notifier, which has not decided it after all.
+        // The valid part is stored for the notifier, which has not processed it after all.
         let kept_for = store.transitions(&[position(OTHER, 0), position(PARTITION, 0)], 9).unwrap();
         assert_eq!(kept_for, [transition(OTHER, 1, withheld(1))]);
-        // Its number is not raised: it still has its right, and repeating it changes nothing.
+        // Its number is not incremented: its tenure is still valid, and repeating the commit changes nothing.
         assert_eq!(store.commit(&all).unwrap(), [superseded(MINE, 2, "b"), depends]);
         let found = take_notifier(store, "a");
         assert_eq!(found.tenure.number, notifiers.number);
@@ -192,7 +192,7 @@ fn a_commit_is_repeated_as_it_was_and_written_once() {
         again.partitions[0].rules = vec![rule("spike", 90)];
         again.notifier.as_mut().unwrap().episodes.clear();
         assert_eq!(store.commit(&again).unwrap(), []);
-        // Another write by the same right is not the same commit: somebody else made the first.
+        // Another write under the same tenure is not the same commit: somebody else made the first.
         let other = Commit { nonce: Nonce(7), ..again.clone() };
         let lost = [superseded(MINE, 1, "a"), superseded(Owned::Notifier, 1, "a")];
         assert_eq!(store.commit(&other).unwrap(), lost);
@@ -200,10 +200,10 @@ fn a_commit_is_repeated_as_it_was_and_written_once() {
         let found = take(store, PARTITION, "a");
         assert_eq!((found.tenure, found.rules), (tenure(2, 1), vec![rule("spike", 60)]));
         assert_eq!(take_notifier(store, "a").episodes, [episode("e1", Phase::Active)]);
-        // A nonce means nothing to the next owner: neither to tell that the old commit was written, …
+        // A nonce means nothing to the next owner: neither to show that the old commit was written, …
         let lost = [superseded(MINE, 2, "a"), superseded(Owned::Notifier, 2, "a")];
         assert_eq!(store.commit(&written).unwrap(), lost);
-        // … nor to take a new one for it.
+        // … nor to mistake a new one for it.
         let anew = PartitionCommit { rules: vec![rule("spike", 90)], ..partition(found.tenure) };
         assert_eq!(store.commit(&of_partition(u64::MAX, anew)).unwrap(), []);
         assert_eq!(take(store, PARTITION, "a").rules, [rule("spike", 90)]);
@@ -224,7 +224,7 @@ fn a_row_older_than_its_owner_has_seen_went_back() {
         };
         let went_back = [MINE, Owned::Notifier].map(|what| Lost { what, why: Loss::WentBack }).to_vec();
         assert_eq!(store.commit(&ahead(next(mine), next(notifiers))).unwrap(), went_back);
-        // An epoch that the store never gave, whatever the number.
+        // An epoch that the store never issued, whatever the number.
         assert_eq!(store.commit(&ahead(tenure(2, 0), tenure(5, 3))).unwrap(), went_back);
         assert_eq!(take(store, PARTITION, "a").rules, []);
         assert_eq!(take_notifier(store, "a").episodes, []);
@@ -267,7 +267,7 @@ fn who_decided_by_an_older_epoch_takes_nothing() {
         let mut taken = |by: &str, seen| store.take_notifier(&host(by), Some(seen));
         assert_eq!(taken("b", first_notifier).unwrap().tenure, tenure(2, 0));
         assert_eq!(refused(taken("c", first_notifier)), "the notifier was taken over by host `b` (epoch 2)");
-        // Nobody can have seen an owner of what never had one: the row is gone.
+        // Nobody can have seen an owner of something that was never owned: the row is gone.
         let gone = store.take_partition(OTHER, &host("c"), Some(Epoch(1)));
         assert!(
             matches!(gone, Err(TakeoverError::Store(StoreError::Unowned(Owned::Partition(OTHER))))),
@@ -297,10 +297,10 @@ fn the_bundle_in_force_is_the_one_of_the_latest_generation() {
         assert_eq!(put("b2", 2), Some(bundle("b3", 3)));
         assert_eq!(put("other", 3), Some(bundle("b3", 3)));
         assert_eq!(put("last", u64::MAX >> 1), Some(bundle("last", u64::MAX >> 1)));
-        // A commit without one changes nothing.
+        // A commit without a bundle changes nothing.
         store.commit(&of_partition(99, partition(tenure))).unwrap();
         assert_eq!(store.meta().unwrap().bundle, Some(bundle("last", u64::MAX >> 1)));
-        // Nor does a commit of nothing.
+        // Nor does an empty commit.
         let nothing = Commit { bundle: Some(bundle("nobody's", u64::MAX >> 1)), ..Commit::default() };
         assert_eq!(store.commit(&nothing).unwrap(), []);
         assert_eq!(store.meta().unwrap().bundle, Some(bundle("last", u64::MAX >> 1)));

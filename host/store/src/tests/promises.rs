@@ -1,7 +1,7 @@
 use watchbell_contract::Timestamp;
 use watchbell_pipeline::record::{
-    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentRecord, Level,
-    Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
+    Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentId, IntentRecord,
+    Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
 };
 use watchbell_pipeline::spec::RuleName;
 
@@ -10,7 +10,7 @@ use super::fixtures::{
     of_partition, owed, partition, position, rule,
 };
 use super::on_each;
-use crate::{Pruned, Sqlite, Store};
+use crate::{Pruned, Read, Sqlite, Store};
 
 #[test]
 fn what_a_commit_wrote_is_what_a_takeover_finds() {
@@ -39,7 +39,7 @@ fn what_a_commit_wrote_is_what_a_takeover_finds() {
                 episode("e4", by_hand),
                 episode("e5", Phase::Resolved { at: Timestamp(150), why: Ending::Lapsed }),
             ],
-            // Not in the order of their ids: the order of creation is what counts.
+            // Not in order of their ids: the order of creation counts.
             intents: vec![
                 intent("i2", owed(120)),
                 IntentRecord { maybe_repeated: true, ..intent("i1", claimed) },
@@ -118,7 +118,7 @@ fn records_replace_those_of_the_same_key_and_what_ended_is_forgotten() {
         let found = store.take_notifier(&host("a"), None).unwrap();
         assert_eq!(found.positions, [position(PARTITION, 2), position(OTHER, 1)]);
         assert_eq!(found.episodes, []);
-        // A new state of affairs does not move an intent to the end of its line.
+        // A new state does not move an intent to the end of its lane.
         assert_eq!(found.intents, [intent("i2", owed(2)), intent("i1", owed(1))]);
     });
 }
@@ -148,7 +148,7 @@ fn prune_forgets_the_oldest_gap_first_in_whatever_order_they_came() {
         store.commit(&of_partition(1, all)).unwrap();
         let one = Pruned { gaps: 1, more: true, ..Pruned::default() };
         assert_eq!(store.prune(Timestamp(40), 1).unwrap(), one);
-        // The one of 10 is gone: only that of 20 is as old as this, and then none.
+        // The one of 10 is gone: only that of 20 is old enough now, and after that none.
         assert_eq!(store.prune(Timestamp(25), 1).unwrap(), one);
         assert_eq!(store.prune(Timestamp(25), 1).unwrap(), Pruned::default());
     });
@@ -211,7 +211,7 @@ fn the_next_notifier_finds_how_far_the_commands_have_come() {
         let commands: Vec<_> = (1..).zip(all).map(|(number, asked)| command(number, asked)).collect();
         let first = NotifierCommit { commands: commands[..3].to_vec(), ..notifier(tenure) };
         store.commit(&of_notifier(1, first)).unwrap();
-        // One that is there stays as it was, and its number is not given anew.
+        // An existing command is left unchanged, and its number is not reused.
         let again = CommandRecord { by: "joe".to_owned(), ..commands[0].clone() };
         let second = NotifierCommit { commands: vec![again, commands[3].clone()], ..notifier(next(tenure)) };
         store.commit(&of_notifier(2, second)).unwrap();
@@ -232,7 +232,9 @@ fn commands_are_read_as_they_were_written() {
     let episode = EpisodeId("e1".to_owned());
     let note = command(1, Command::Note { episode: episode.clone(), text: "\u{1f514}".to_owned() });
     let resolve = command(2, Command::Resolve { episode });
-    let written = NotifierCommit { commands: vec![note.clone(), resolve.clone()], ..notifier(tenure) };
+    let retry = command(3, Command::Retry { intent: IntentId("i1".to_owned()) });
+    let commands = vec![note.clone(), resolve.clone(), retry.clone()];
+    let written = NotifierCommit { commands, ..notifier(tenure) };
     store.commit(&of_notifier(1, written)).unwrap();
-    assert_eq!(Sqlite::open_reader(&path).unwrap().commands(9).unwrap(), [resolve, note]);
+    assert_eq!(Sqlite::open_reader(&path).unwrap().commands(9).unwrap(), [retry, resolve, note]);
 }

@@ -8,7 +8,7 @@ use super::fixtures::{
     PARTITION, bundle, episode, gap, host, intent, level, notifier, of_partition, owed, partition, position,
     rule, transition, withheld,
 };
-use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Sqlite, Store, StoreError, TakeoverError};
+use crate::{EpisodeFilter, Head, IntentFilter, IntentPhase, Read, Sqlite, Store, StoreError, TakeoverError};
 
 fn without_state(rule: RuleRecord) -> RuleRecord {
     let state = rule.state.map(|mut state| {
@@ -103,7 +103,7 @@ fn a_row_that_cannot_be_understood_is_named() {
     db.execute("UPDATE rules SET seen = 'x'", []).unwrap();
     let said = |what: &str| {
         format!(
-            "the store `{}` is damaged: {what} cannot be understood; stop the host and put a backup in its place",
+            "the store `{}` is damaged: {what} cannot be read; stop the host and restore a backup",
             path.display()
         )
     };

@@ -8,7 +8,7 @@ use watchbell_pipeline::record::PartitionCommit;
 use super::fixtures::{PARTITION, host, of_partition, partition, rule};
 use crate::{OpenError, Sqlite, Store};
 
-/// What an operator reads, the folder's name left out.
+/// The message an operator sees, without the folder's name.
 fn refusal(folder: &Path, opened: Result<Sqlite, OpenError>) -> String {
     match opened {
         Ok(_) => panic!("it opened"),
@@ -22,7 +22,7 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// A store with a megabyte in it, closed again.
+/// A store with a megabyte in it, closed.
 fn filled() -> (TempDir, PathBuf) {
     let (folder, path) = folder();
     let mut store = Sqlite::open(&path).unwrap();
@@ -86,15 +86,15 @@ fn a_place_where_nothing_can_be_written() {
     fs::write(&path, "a file in the way").unwrap();
     assert_eq!(
         refusal(folder.path(), Sqlite::open(&path.join("store.db"))),
-        "cannot write `DIR/store.db`, which the store `DIR/store.db/store.db` needs: let the host's user write in \
-         that directory"
+        "cannot write `DIR/store.db`, which the store `DIR/store.db/store.db` needs: give the host's user write \
+         access to that directory"
     );
-    // Nobody may create files here, not even the superuser.
+    // Nobody can create files here, not even the superuser.
     let error = Sqlite::open(Path::new("/proc/store.db")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot write `/proc/store.db.lock`, which the store `/proc/store.db` needs: let the host's user write in \
-         that directory"
+        "cannot write `/proc/store.db.lock`, which the store `/proc/store.db` needs: give the host's user write \
+         access to that directory"
     );
 }
 
@@ -115,8 +115,8 @@ fn an_empty_file() {
     fs::write(&path, "").unwrap();
     assert_eq!(
         refusal(folder.path(), Sqlite::open(&path)),
-        "the store `DIR/store.db` is an empty file, which a store never is: put a backup in its place, or remove it \
-         to begin anew (rules then start from now, and open episodes are forgotten)"
+        "the store `DIR/store.db` is an empty file, not a store: restore a backup, or remove it \
+         to start over (rules then start from now, and open episodes are forgotten)"
     );
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);
 }
@@ -127,8 +127,8 @@ fn a_log_without_its_store() {
     fs::write(path.with_extension("db-wal"), "frames").unwrap();
     assert_eq!(
         refusal(folder.path(), Sqlite::open(&path)),
-        "the store `DIR/store.db` is missing, but its log `DIR/store.db-wal` is there: bring the store back, or \
-         remove the log to begin anew"
+        "the store `DIR/store.db` is missing, but its log `DIR/store.db-wal` is there: restore the store, or \
+         remove the log to start over"
     );
     assert!(!path.exists());
 }
@@ -159,14 +159,14 @@ fn a_database_of_another_program() {
 fn a_damaged_store() {
     let (folder, path) = filled();
     let mut bytes = fs::read(&path).unwrap();
-    // Past the header, so that only a look at the whole file can tell.
+    // After the header, so that only a check of the whole file can tell.
     for byte in &mut bytes[4_096..40_960] {
         *byte = 0xa5;
     }
     fs::write(&path, &bytes).unwrap();
-    let told = refusal(folder.path(), Sqlite::open(&path));
-    assert!(told.starts_with("the store `DIR/store.db` is damaged: "), "{told}");
-    assert!(told.ends_with("; put a backup in its place"), "{told}");
+    let message = refusal(folder.path(), Sqlite::open(&path));
+    assert!(message.starts_with("the store `DIR/store.db` is damaged: "), "{message}");
+    assert!(message.ends_with("; restore a backup"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
@@ -175,15 +175,15 @@ fn a_store_that_was_cut_off() {
     let (folder, path) = filled();
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let told = refusal(folder.path(), Sqlite::open(&path));
-    assert!(told.starts_with("the store `DIR/store.db` is damaged: "), "{told}");
+    let message = refusal(folder.path(), Sqlite::open(&path));
+    assert!(message.starts_with("the store `DIR/store.db` is damaged: "), "{message}");
 }
 
 #[test]
 fn a_store_from_a_newer_version() {
     let (folder, path) = filled();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    let expected = "the store `DIR/store.db` has layout 7, and this version knows layouts up to 5: run the version \
+    let expected = "the store `DIR/store.db` has layout 7, but this version supports layouts up to 5: run the version \
                     that wrote it, or a later one";
     assert_eq!(refusal(folder.path(), Sqlite::open(&path)), expected);
     let error = Sqlite::open_reader(&path).unwrap_err();

@@ -90,7 +90,7 @@ fn those_not_decided_outlast_their_owner() {
         let next_one = store.take_partition(PARTITION, &host("b"), None).unwrap();
         assert_eq!(next_one.transitions, 3);
         store.commit(&of_partition(2, found(next_one.tenure, plain(4..=4)))).unwrap();
-        // A commit that finds nothing leaves the number as it is.
+        // A commit without transitions leaves the number unchanged.
         store.commit(&of_partition(3, partition(next(next_one.tenure)))).unwrap();
         assert_eq!(store.take_partition(PARTITION, &host("c"), None).unwrap().transitions, 4);
         let all: Vec<(PartitionId, u64)> = (1..=4).map(|number| (PARTITION, number)).collect();
@@ -104,7 +104,7 @@ fn those_that_are_decided_are_not_kept_and_their_number_is() {
         let mine = store.take_partition(PARTITION, &host("a"), None).unwrap().tenure;
         let notifiers = store.take_notifier(&host("a"), None).unwrap().tenure;
         let after_zero = [position(PARTITION, 0)];
-        // Decided in the commit that found them, but for the last.
+        // Processed in the commit that wrote them, except for the last.
         let at_once = Commit {
             notifier: Some(NotifierCommit {
                 positions: vec![position(PARTITION, 2)],
@@ -115,13 +115,13 @@ fn those_that_are_decided_are_not_kept_and_their_number_is() {
         };
         assert_eq!(store.commit(&at_once).unwrap(), []);
         assert_eq!(numbers(store, &after_zero, 99), [(PARTITION, 3)]);
-        // Found alone, and decided later.
+        // Written alone, and processed later.
         store.commit(&of_partition(2, found(next(mine), plain(4..=5)))).unwrap();
         assert_eq!(numbers(store, &after_zero, 99), [(PARTITION, 3), (PARTITION, 4), (PARTITION, 5)]);
         let later = NotifierCommit { positions: vec![position(PARTITION, 4)], ..notifier(next(notifiers)) };
         store.commit(&of_notifier(3, later)).unwrap();
         assert_eq!(numbers(store, &after_zero, 99), [(PARTITION, 5)]);
-        // The last one's number stays when nothing is kept.
+        // The last number stays when no transitions are stored.
         let all =
             NotifierCommit { positions: vec![position(PARTITION, 5)], ..notifier(next(next(notifiers))) };
         store.commit(&of_notifier(4, all)).unwrap();

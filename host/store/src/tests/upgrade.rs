@@ -10,9 +10,9 @@ use super::fixtures::{
     PARTITION, bundle, episode, host, intent, level, notifier, of_notifier, of_partition, owed, partition,
     position, rule, transition, withheld,
 };
-use crate::{OpenError, Sqlite, Store, StoreError, TakeoverError};
+use crate::{OpenError, Read, Sqlite, Store, StoreError, TakeoverError};
 
-/// As the version with layout 1 left it: an episode of which the first two of three steps are done.
+/// As the version with layout 1 left it: an episode with the first two of three steps done.
 const LAYOUT_1: &str = r#"
     INSERT INTO heads VALUES (3, 'old', 4, 17, 'sha256:b1');
     INSERT INTO rules VALUES ('spike', 3, 'm1', 60, 59, 7, NULL, NULL, '[[60,18446744073709551615]]', 70, NULL, NULL);
@@ -53,7 +53,7 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     assert_eq!(store.meta().unwrap().bundle, Some(bundle("sha256:b1", 1)));
     assert_eq!(found.rules[0].state.as_ref().unwrap().bytes, [1, 2]);
     assert_eq!(found.rules[0].seen, [SeenSignal { at: Timestamp(60), signal: u64::MAX }]);
-    // Before that was kept, what is settled was final.
+    // Before that was stored, settled time was final.
     assert_eq!(found.rules[0].final_before, Timestamp(59));
     let found = store.take_notifier(&host("new"), None).unwrap();
     assert_eq!(found.tenure.epoch.0, 5);
@@ -85,7 +85,7 @@ fn rows_of_an_older_format_are_read_as_they_were_written() {
     };
     assert_eq!(read, &expected);
 
-    // Written again, it is of the newest format, and says the same.
+    // Written again, it has the newest format and the same content.
     let again = NotifierCommit { episodes: vec![expected.clone()], ..notifier(found.tenure) };
     assert_eq!(store.commit(&of_notifier(1, again)).unwrap(), []);
     assert_eq!(store.take_notifier(&host("new"), None).unwrap().episodes, [expected]);
@@ -172,7 +172,7 @@ fn an_older_store_is_spread_over_the_partitions_and_keeps_all_that_is_open() {
     let meta = store.meta().unwrap();
     assert_eq!(meta.bundle, Some(bundle("sha256:b1", 1)));
     assert_eq!(meta.incarnation.0.len(), 32);
-    // Whoever comes after the old owner has a higher epoch, whatever it takes.
+    // A new owner has a higher epoch than the old one, whatever it takes over.
     let expected = Tenure { epoch: Epoch(5), number: 0 };
     let notifier = store.take_notifier(&host("new"), None).unwrap();
     assert_eq!((notifier.tenure, notifier.positions), (expected, Vec::new()));
@@ -196,7 +196,7 @@ fn an_older_store_is_spread_over_the_partitions_and_keeps_all_that_is_open() {
     assert_eq!(levels, notifier.episodes.iter().map(of).collect::<Vec<_>>());
     assert!(!levels[1].1.has_begun && levels[2].1.has_begun, "{levels:?}");
 
-    // It is brought up to date once.
+    // It is upgraded once.
     drop(store);
     let mut store = Sqlite::open(&path).unwrap();
     assert_eq!(store.meta().unwrap(), meta);

@@ -5,7 +5,7 @@ fn rule(alert: &AlertSpec) -> RuleSpec {
     RuleSpec { alert: alert.clone(), ..fixtures::rule() }
 }
 
-/// Of levels that nothing but their escalation holds: window time tells nothing.
+/// For levels held by nothing but their escalation: window time plays no part.
 fn clock(now: Timestamp) -> Clock {
     Clock { judged: Timestamp(0), now }
 }
@@ -56,12 +56,12 @@ fn opened() -> EpisodeRecord {
     episode(&usual().steps)
 }
 
-/// Lets the steps fire that are due at each of `at`, in minutes.
+/// Fires the steps that are due at each of `at`, in minutes.
 fn lived(alert: &AlertSpec, at: &[i64]) -> EpisodeRecord {
     let mut episode = episode(&alert.steps);
     for now in at.iter().map(|at| minutes(*at)) {
         if let Verdict::Send { to, step, .. } = on_time(&mut episode, alert, now) {
-            told(&mut episode, &to, step, now);
+            notify(&mut episode, &to, step, now);
         }
     }
     episode
@@ -73,7 +73,7 @@ fn it_gets_worse_step_by_step() {
     let first = on_time(&mut episode, &alert, minutes(0));
     assert!(matches!(&first, Verdict::Send { cause: Cause::Opened, .. }), "{first:?}");
     assert_eq!(names(&first), ["chat"]);
-    told(&mut episode, &[DestinationName("chat".into())], None, minutes(0));
+    notify(&mut episode, &[DestinationName("chat".into())], None, minutes(0));
     assert_eq!(next_at(&episode, &alert), Some(minutes(15)));
     let until = minutes(15);
     let held = Verdict::Hold(HoldReason::StepLater { step: 1, until });
@@ -81,8 +81,8 @@ fn it_gets_worse_step_by_step() {
     let second = on_time(&mut episode, &alert, minutes(15));
     assert!(matches!(&second, Verdict::Send { cause: Cause::Escalated, .. }), "{second:?}");
     assert_eq!(names(&second), ["mail"]);
-    told(&mut episode, &[DestinationName("mail".into())], None, minutes(15));
-    // The text message waits for a severity that is not there.
+    notify(&mut episode, &[DestinationName("mail".into())], None, minutes(15));
+    // The text message waits for a severity that was not reached.
     assert!(matches!(
         on_time(&mut episode, &alert, minutes(45)),
         Verdict::Hold(HoldReason::BelowSeverity { step: 2, .. })
@@ -117,17 +117,17 @@ fn worse_fires_the_steps_whose_severity_is_now_met_and_not_again_at_their_time()
     episode.severity = Severity::Critical;
     let worse = on_worse(&mut episode, &alert, Severity::Warning);
     assert!(matches!(&worse, Verdict::Send { cause: Cause::Worse, .. }), "{worse:?}");
-    // Not boss, whose step had its severity all along.
+    // Not boss: its step's severity was met all along.
     assert_eq!(names(&worse), ["chat", "sms"]);
     let Verdict::Send { to, step, .. } = worse else { panic!("{worse:?}") };
-    told(&mut episode, &to, step, minutes(5));
+    notify(&mut episode, &to, step, minutes(5));
     assert_eq!(names(&on_time(&mut episode, &alert, minutes(15))), ["mail"]);
     assert_eq!(on_time(&mut episode, &alert, minutes(45)), Verdict::Hold(HoldReason::AlreadySent));
     assert_eq!(names(&on_time(&mut episode, &alert, minutes(60))), ["boss"]);
 }
 
 #[test]
-fn who_acknowledged_a_warning_is_told_that_it_is_critical() {
+fn who_acknowledged_a_warning_is_notified_that_it_is_critical() {
     let (alert, mut episode) = (usual(), lived(&usual(), &[0]));
     episode.phase = Phase::Acknowledged { at: minutes(5), by: "ann".into() };
     episode.severity = Severity::Critical;
@@ -145,18 +145,18 @@ fn it_is_repeated_to_those_who_know() {
 }
 
 #[test]
-fn the_end_is_told_to_those_who_heard_the_beginning() {
+fn the_end_is_sent_to_those_who_were_notified_of_the_beginning() {
     let (alert, known) = (usual(), lived(&usual(), &[0]));
     assert_eq!(names(&on_end(&known, &alert, true, minutes(3))), ["chat"]);
-    // Nobody was told while it lasted: one message says that it was.
+    // Nobody was notified while it lasted: one message says that it came and went.
     let was = on_end(&opened(), &alert, true, minutes(3));
     assert!(matches!(&was, Verdict::Send { cause: Cause::Was, .. }), "{was:?}");
-    // It never came to be one.
-    assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(HoldReason::NobodyWasTold));
+    // It was never announced.
+    assert_eq!(on_end(&opened(), &alert, false, minutes(3)), Verdict::Hold(HoldReason::NobodyNotified));
 }
 
 #[test]
-fn a_step_that_comes_too_late_fires_once_to_those_who_have_not_heard() {
+fn a_step_that_comes_too_late_fires_once_to_those_not_yet_notified() {
     let before = alert(vec![step(0, "chat", false), step(15, "mail", true)]);
     let episode = lived(&before, &[0, 15]);
     // A receiver was added to the first step, and two steps were inserted.
@@ -171,7 +171,7 @@ fn a_step_that_comes_too_late_fires_once_to_those_who_have_not_heard() {
         ),
         "{late:?}"
     );
-    assert_eq!(names(&late), ["ben"], "mail has heard, and ann's step is earlier");
+    assert_eq!(names(&late), ["ben"], "mail was notified, and ann's step is earlier");
     let receiver_alone = alert(vec![after.steps[0].clone(), step(15, "mail", true)]);
     assert_eq!(names(&on_edit(&episode, &receiver_alone, minutes(20))), ["ann"]);
 }
@@ -179,7 +179,7 @@ fn a_step_that_comes_too_late_fires_once_to_those_who_have_not_heard() {
 #[test]
 fn a_step_that_was_in_force_before_is_no_edit() {
     let before = alert(vec![step(0, "chat", false), step(5, "mail", false), step(10, "sms", false)]);
-    // The host was down: mail was passed over.
+    // The host was down, so mail was skipped.
     let episode = lived(&before, &[12]);
     assert_eq!(names(&on_edit(&episode, &before, minutes(12))), [""; 0]);
     let later = alert([before.steps.clone(), vec![step(60, "boss", false)]].concat());
@@ -191,7 +191,7 @@ fn a_step_that_was_in_force_before_is_no_edit() {
 }
 
 #[test]
-fn neither_an_old_nor_an_acknowledged_episode_is_told_by_an_edit() {
+fn an_edit_notifies_of_neither_an_old_nor_an_acknowledged_episode() {
     let mut episode = lived(&alert(vec![step(0, "chat", false)]), &[0]);
     let after = alert(vec![step(0, "chat", false), step(5, "mail", false)]);
     let day = minutes(24 * 60);
@@ -202,7 +202,7 @@ fn neither_an_old_nor_an_acknowledged_episode_is_told_by_an_edit() {
 }
 
 #[test]
-fn who_is_no_longer_named_hears_the_end_alone() {
+fn who_is_no_longer_named_is_notified_of_the_end_alone() {
     let mut before = usual();
     before.repeat = Some(Duration::from_mins(1));
     let mut episode = lived(&before, &[0, 15]);

@@ -3,7 +3,8 @@ use crate::record::Phase;
 
 use super::{Hold, What};
 
-/// A person is at it: it is not repeated, and steps `unless: acknowledged` do not fire. Worse ends it (`on_worse`).
+/// A person is working on it: it is not repeated, and steps with `unless: acknowledged` do not fire. A rise in severity
+/// ends the acknowledgement (`on_worse`).
 pub(super) struct Acknowledged;
 
 impl Hold for Acknowledged {

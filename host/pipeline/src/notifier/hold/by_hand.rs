@@ -3,7 +3,7 @@ use crate::record::Phase;
 
 use super::{Hold, What};
 
-/// A person has resolved it: it is quiet until its level has ended once.
+/// A person resolved it: it stays quiet until its level has ended once.
 pub(super) struct ByHand;
 
 impl Hold for ByHand {

@@ -4,7 +4,7 @@ use crate::record::Phase;
 
 use super::{Hold, What};
 
-/// `active:`: outside its hours nothing begins; what is open goes on.
+/// `active:`: nothing begins outside these hours; what is already open continues.
 pub(super) struct Hours;
 
 impl Hold for Hours {

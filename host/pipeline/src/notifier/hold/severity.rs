@@ -2,7 +2,7 @@ use crate::reason::HoldReason;
 
 use super::{Hold, What};
 
-/// A step asks for a severity that the episode does not have.
+/// A step requires a severity that the episode has not reached.
 pub(super) struct BelowSeverity;
 
 impl Hold for BelowSeverity {

@@ -9,7 +9,7 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A step at once, and one for critical ones unless acknowledged.
+/// One step at once, and one for critical episodes unless acknowledged.
 fn spec() -> RuleSpec {
     let mut last = step(5, "sms", true);
     last.severity = Some(Severity::Critical);
@@ -17,7 +17,8 @@ fn spec() -> RuleSpec {
     RuleSpec { alert, ..fixtures::rule() }
 }
 
-/// The names of what holds the opening, the first and the last step, worse and a repeat, before any window was judged.
+/// The names of what holds the opening, the first and last step, a rise in severity and a repeat, before any window was
+/// evaluated.
 fn held(spec: &RuleSpec, phase: Phase, severity: Severity) -> [Option<&'static str>; 5] {
     let episode = EpisodeRecord { phase, severity, ..episode(&spec.alert.steps) };
     let of = Of { spec, episode: &episode, judged: Timestamp(0) };
@@ -36,7 +37,7 @@ fn at(by: &str) -> (Timestamp, String) {
     (Timestamp(1), by.into())
 }
 
-/// From 08:00 UTC on; the epoch lies before them.
+/// From 08:00 UTC on; the epoch is before that.
 fn hours() -> Option<Active> {
     let hours = ["08:00-18:00".to_owned()];
     let outside = Outside::Skip;

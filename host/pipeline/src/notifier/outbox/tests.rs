@@ -20,7 +20,7 @@ fn outbox() -> Outbox {
     outbox
 }
 
-/// An event of `user`, whose id says nothing of when it was owed.
+/// An event of `user` whose id does not depend on when it was queued.
 fn event(id: &str, user: &str) -> IntentRecord {
     let labels = vec![Label { name: "user".into(), value: Some(user.into()) }];
     let message = Message {
@@ -52,7 +52,7 @@ fn text(says: &str) -> Text {
     Text { title: says.into(), body: String::new() }
 }
 
-/// Claims what is due, hands it out, and tells what that was.
+/// Claims what is due, starts it, and returns what that was.
 fn handed_out(outbox: &mut Outbox, now: Timestamp) -> Vec<String> {
     let claims = outbox.claim(now, &HostId("a".into()), Epoch(1), |_, _| text("first"));
     let sent = claims.into_iter().filter_map(|claim| match claim {
@@ -82,7 +82,7 @@ fn what_is_owed_together_is_handed_out_in_its_order() {
     assert_eq!(handed_out(&mut outbox, NOW), ["z", "y", "x", "b"]);
     delivered(&mut outbox, "y", NOW);
     delivered(&mut outbox, "z", NOW);
-    // The second of a key only after its first.
+    // The second event of a key only after its first.
     assert_eq!(handed_out(&mut outbox, NOW), ["c", "a"]);
 }
 
@@ -121,7 +121,7 @@ fn what_was_claimed_is_repeated_byte_for_byte() {
     let kept = before.entries.values().map(|entry| entry.record.clone()).collect();
     let mut after = outbox();
     after.recover(kept, std::iter::empty(), now);
-    // The rule's words have changed meanwhile.
+    // The rule's template has changed meanwhile.
     let claims = after.claim(now, &HostId("b".into()), Epoch(2), |_, _| text("other"));
     let [Claim::Sent(record)] = claims.as_slice() else { panic!("{claims:?}") };
     assert_eq!(record.text, Some(text("first")));

@@ -11,7 +11,7 @@ use watchbell_pipeline::text::Text;
 use super::PARTITIONS;
 use crate::tests::fixtures::{command, episode, gap, host, intent, labels, level, rule};
 
-/// One thing done to a store. Few names, so that most of them meet again.
+/// One operation on a store. It uses few names, so that most of them recur.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     TakePartition {
@@ -24,7 +24,7 @@ pub(super) enum Deed {
         seen: Option<u64>,
     },
     Commit(Box<Write>),
-    /// The last commit, as it was.
+    /// The last commit, unchanged.
     Repeat,
     Read {
         after: u64,
@@ -45,7 +45,7 @@ pub(super) struct Write {
     pub(super) notifier: Option<Notifier>,
 }
 
-/// How far the right of a part is from the one that its host has.
+/// How far a part's tenure is from the one that its host has.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Skew {
     None,
@@ -78,7 +78,7 @@ pub(super) struct Notifier {
     pub(super) commands: Vec<CommandRecord>,
 }
 
-/// Begins with an owner for most things, as a host does.
+/// Starts with owners for most things, as a host does.
 pub(super) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let seen = || prop_oneof![3 => Just(None), 1 => (0..4_u64).prop_map(Some)];
     let take = (partition(), 0..3_u8, seen()).prop_map(|(partition, owner, seen)| Deed::TakePartition {
@@ -106,7 +106,7 @@ pub(super) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
                 Some(Deed::TakePartition { partition: PartitionId(number), owner: 0, seen: None })
             }
         };
-        // Two of three begin with all owned: where something is not, all commits of it are refused.
+        // Two of three start with everything owned: if anything is not, all its commits are refused.
         let all = owned.iter().filter(|owned| **owned).count() > 1;
         (0..)
             .zip(owned)

@@ -2,48 +2,48 @@ use std::collections::BTreeMap;
 
 use watchbell_contract::Duration;
 
+use crate::queue::Line;
 use crate::record::{HostId, PARTITIONS};
 
-use super::queue::Line;
-
-/// What a coordinator needs to know of its host. Every field has a default but the host's name.
+/// What a coordinator needs to know about its host. Every field except the host's name has a default.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub host: HostId,
-    /// Named in every intent.
+    /// Included in every intent.
     pub environment: String,
-    /// Runs under way at once, per cluster.
+    /// Maximum concurrent runs per cluster.
     pub cluster_concurrency: BTreeMap<String, usize>,
-    /// For clusters that `cluster_concurrency` does not name.
+    /// For clusters not listed in `cluster_concurrency`.
     pub cluster_concurrency_default: usize,
-    /// Live runs under way at once, over all clusters. Each cluster has an equal share of it (one run at least) and
-    /// no more, so that those which hang delay no other.
+    /// Maximum concurrent live runs over all clusters. Each cluster gets an equal share, at least one run and never
+    /// more than its share, so that clusters that hang do not delay the others.
     pub runs_max: usize,
-    /// Priming runs under way at once, per cluster; they do not count as live runs.
+    /// Maximum concurrent priming runs per cluster; they do not count as live runs.
     pub priming_max: usize,
-    /// A rule whose last run took this long is slow: such rules leave a slot of their cluster to the others.
+    /// A rule whose last run took this long is slow. Slow rules leave one slot of their cluster to the others.
     pub slow_run: Duration,
-    /// Commits begin at least this far apart.
+    /// Minimum time between the starts of two commits.
     pub commit_interval: Duration,
-    /// Runs begin up to this long after they are due (at most a quarter of `every`), to spread load.
+    /// Runs start up to this long after they are due (at most a quarter of `every`), to spread load.
     pub jitter_max: Duration,
-    /// The first pause after a failed run; doubled each time up to `backoff_max`, with jitter.
+    /// The first pause after a failed run; it doubles up to `backoff_max`, with jitter.
     pub backoff_first: Duration,
     pub backoff_max: Duration,
-    /// Failures of the module on the same window before it is bisected.
+    /// How often the module may fail on the same window before the window is bisected.
     pub poison_attempts: u32,
-    /// Runs of one grid step that are too large for the cluster before it is left out as a gap. More than
-    /// `poison_attempts`, for the cluster may be short of memory for a while only.
+    /// How often one grid step may be too large for the cluster before it is skipped as a gap. This is more than
+    /// `poison_attempts`, because the cluster may only be short of memory for a while.
     pub oversize_attempts: u32,
-    /// Events of one rule in one commit that are still announced one by one.
+    /// Maximum events of one rule in one commit that are announced one by one.
     pub events_max: usize,
-    /// Open episodes of a rule that are told one by one of what an edit made overdue: a step, or a lowered `repeat`.
+    /// Maximum open episodes of a rule that are notified one by one about what an edit made overdue: a step, or a
+    /// shorter `repeat`.
     pub edited_max: usize,
-    /// How often transitions of other hosts' partitions are read.
+    /// How often to read transitions of partitions that other hosts own.
     pub read_interval: Duration,
-    /// How many partitions there are: `PARTITIONS` in every store, fewer in simulations.
+    /// The number of partitions: `PARTITIONS` in every store, fewer in simulations.
     pub partitions: u16,
-    /// Decides jitter and nonces, and nothing else.
+    /// Seeds jitter and nonces, and nothing else.
     pub seed: u64,
 }
 
@@ -71,7 +71,7 @@ impl Config {
         }
     }
 
-    /// How many runs `line` has at once, where the rules ask `clusters` clusters.
+    /// How many runs `line` may have at once when the rules use `clusters` clusters.
     pub(crate) fn room(&self, line: &Line, clusters: usize) -> usize {
         let room = match line {
             Line::Cluster(cluster) => {

@@ -1,5 +1,5 @@
-//! Whose turn it is: per cluster the rule that has waited longest, clusters in turn, so that neither a slow rule
-//! nor a slow cluster holds up the rest. A rule waits at most once, so it runs at most once.
+//! Which rule runs next: per cluster the rule that has waited longest, and clusters in turn, so that neither a slow
+//! rule nor a slow cluster delays the rest. A rule waits at most once, so it runs at most once.
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
@@ -7,22 +7,22 @@ use watchbell_contract::Timestamp;
 
 use crate::spec::RuleName;
 
-/// Where a rule waits or runs. No line's runs take room from another's.
+/// The line in which a rule waits or runs. Runs of one line take no slots from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Line {
     Cluster(String),
-    /// Of the cluster named.
+    /// Priming runs of this cluster.
     Priming(String),
 }
 
-/// How long a rule's last run took. Slow ones leave a slot of their line to the others.
+/// How long a rule's last run took. Slow rules leave one slot of their line to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     Quick,
     Slow,
 }
 
-/// A slot of a line that a run holds.
+/// A run's slot in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) line: Line,
@@ -39,7 +39,7 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// By the instant from which each is ready.
+    /// By the instant when each is ready.
     quick: BTreeSet<(Timestamp, RuleName)>,
     slow: BTreeSet<(Timestamp, RuleName)>,
     running: usize,
@@ -47,7 +47,7 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Lets `rule` wait in `line` until `ready`, and nowhere else.
+    /// Queues `rule` in `line` from `ready` on, and removes it from any other line.
     pub(crate) fn put(&mut self, rule: &RuleName, line: Line, pace: Pace, ready: Timestamp) {
         self.remove(rule);
         self.lines.entry(line.clone()).or_default().of(pace).insert((ready, rule.clone()));
@@ -62,7 +62,7 @@ impl Queue {
         }
     }
 
-    /// Takes the next rule that is ready and for which there is room; `room` tells how many runs a line has at once.
+    /// Takes the next rule that is ready and has a free slot; `room` says how many runs a line may have at once.
     pub(crate) fn next(&mut self, now: Timestamp, room: impl Fn(&Line) -> usize) -> Option<(RuleName, Slot)> {
         let after = self.last.clone().map_or(Unbounded, Excluded);
         let until = self.last.clone().map_or(Unbounded, Included);
@@ -90,13 +90,13 @@ impl Queue {
         }
     }
 
-    /// When the next rule becomes ready for which there is room now.
+    /// When the next rule becomes ready for which there is a free slot now.
     pub(crate) fn wakeup(&self, room: impl Fn(&Line) -> usize) -> Option<Timestamp> {
         let first = self.lines.iter().filter_map(|(line, waiting)| waiting.first(room(line)));
         first.map(|(ready, _)| ready).min()
     }
 
-    /// When `rule` is ready, while it waits.
+    /// When `rule` is ready, if it is waiting.
     pub(crate) fn ready_at(&self, rule: &RuleName) -> Option<Timestamp> {
         self.places.get(rule).map(|(_, _, ready)| *ready)
     }
@@ -110,13 +110,13 @@ impl Waiting {
         }
     }
 
-    /// Who is served next, of those that may be.
+    /// The next to be served, of those that are allowed to run.
     fn first(&self, room: usize) -> Option<(Timestamp, Pace)> {
         if self.running >= room {
             return None;
         }
         let quick = self.quick.first().map(|(ready, name)| (*ready, name, Pace::Quick));
-        // A slot that the slow ones leave free; a line with one slot has none to spare.
+        // Slow rules leave one slot free; a line with only one slot has none to spare.
         let spare = room == 1 || self.running_slow + 1 < room;
         let slow = self.slow.first().filter(|_| spare).map(|(ready, name)| (*ready, name, Pace::Slow));
         let first = [quick, slow].into_iter().flatten().min_by_key(|(ready, name, _)| (*ready, *name))?;
