@@ -235,7 +235,7 @@ async fn a_view_of_a_part_of_the_cluster_is_no_view_of_it() {
         false => json!({ "number_of_data_nodes": 2 }),
     };
     let error = view(ClusterView::Disks, disks).await.unwrap_err();
-    assert!(error.to_string().ends_with("partial: 1 of 2 data nodes did not answer"), "{error}");
+    assert!(error.to_string().ends_with("incomplete: 1 of 2 data nodes did not answer"), "{error}");
     let error = view(ClusterView::UnassignedShards, |_| json!({})).await.unwrap_err();
     assert!(matches!(error.cause, ErrorKind::Malformed { .. }), "{error}");
 }
