@@ -47,10 +47,8 @@ pub struct StoredHost {
 impl Status {
     /// The status while no host responds.
     pub fn stored(environment: String, host: StoredHost, rules: Vec<RuleView>, at: Timestamp) -> Self {
-        let silent = Health::of(&[HealthCause::new(
-            CauseKind::Silent,
-            "no host answers: this is what the store holds",
-        )]);
+        let silent =
+            Health::of(&[HealthCause::new(CauseKind::Silent, "no host answers; this comes from the store")]);
         Self {
             version: VERSION,
             environment,

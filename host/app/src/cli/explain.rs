@@ -74,8 +74,10 @@ fn story(explanation: &Explanation) -> String {
     text.push_str(&head("why"));
     match explanation.source {
         Source::Host => {}
-        Source::Store => text.push_str("  no host answers: this is what the store holds\n"),
-        Source::Ended => text.push_str("  its manifest is gone: this is what the store holds of it\n"),
+        Source::Store => text.push_str("  no host answers; this comes from the store\n"),
+        Source::Ended => {
+            text.push_str("  its manifest is gone; this is what the store still holds about it\n")
+        }
     }
     for decision in &explanation.decisions {
         text.push_str(&format!("  {}\n", decision.message));

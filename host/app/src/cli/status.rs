@@ -56,12 +56,12 @@ impl HostOrStore {
                 bundle: Some(bundle),
             }),
             Err(_) if args.listen.is_some() || args.store.is_some() => {
-                eprintln!("the manifests have faults, which `watchbell check` tells: asking without them");
+                eprintln!("the manifests have errors (see `watchbell check`); continuing without them");
                 Ok(Self { bundle: None, listen: args.listen, store: args.store.clone() })
             }
             Err(report) => {
                 tell(&report);
-                eprintln!("\nhint: `--listen ADDRESS` or `--store FILE` asks without the manifests");
+                eprintln!("\nhint: to do without manifests, pass `--listen ADDRESS` or `--store FILE`");
                 Err(Failure::Told)
             }
         }
@@ -81,7 +81,7 @@ impl HostOrStore {
                 status => return Err(Failure::Faults(anyhow!("{url} answers {status}"))),
             }
             let answer: Value =
-                response.json().await.with_context(|| format!("{url} is not a watchbell host"))?;
+                response.json().await.with_context(|| format!("{url} is not a Watchbell host"))?;
             Ok(Answer::Given(read(&url, answer)?))
         })
     }
@@ -103,7 +103,7 @@ fn read<T: DeserializeOwned>(url: &str, answer: Value) -> anyhow::Result<T> {
             "{url} answers in version {version}, and this program reads version {VERSION}\n\nhint: ask with the \
              program that the host runs"
         )),
-        _ => serde_json::from_value(answer).with_context(|| format!("{url} is not a watchbell host")),
+        _ => serde_json::from_value(answer).with_context(|| format!("{url} is not a Watchbell host")),
     }
 }
 
