@@ -156,7 +156,7 @@ fn credentials_come_from_the_environment_or_from_docker() {
     fs::write(bench.path("docker/config.json"), config).unwrap();
     bench.call(&["plugin", "pull", &tag]).well();
     let other = bench.call(&["plugin", "pull", &format!("{}/rules/other:1.0", registry.address)]);
-    assert!(other.code == 1 && other.err.contains("is not in its registry"), "{other:?}");
+    assert!(other.code == 1 && other.err.contains("is not in the registry"), "{other:?}");
 }
 
 #[test]
