@@ -139,7 +139,10 @@ mod tests {
         assert!(open(&[]).unwrap_err().to_string().contains("watchbell plugin new"));
         assert!(open(&[("package.json", "{}")]).unwrap_err().to_string().contains("no `name`"));
         assert!(
-            open(&[("package.json", r#"{"name": ".."}"#)]).unwrap_err().to_string().contains("file's name")
+            open(&[("package.json", r#"{"name": ".."}"#)])
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be a file name")
         );
         let workspace = open(&[("Cargo.toml", "[workspace]\nmembers = []\n")]).unwrap_err().to_string();
         assert!(workspace.contains("without a package"), "{workspace}");

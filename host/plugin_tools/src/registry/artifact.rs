@@ -163,6 +163,6 @@ mod tests {
         let strange = good
             .replace(&format!("\"digest\":\"sha256:{HEX}\",\"size\":7"), "\"digest\":\"../x\",\"size\":7");
         assert!(read(strange.as_bytes()).unwrap_err().contains("not SHA-256"));
-        assert!(read(b"{}").unwrap_err().contains("not one of an artifact"));
+        assert!(read(b"{}").unwrap_err().contains("not an artifact manifest"));
     }
 }

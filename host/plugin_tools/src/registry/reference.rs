@@ -151,10 +151,10 @@ mod tests {
         for (typed, why) in [
             ("burst", "does not start with a host"),
             ("rules/burst:1.0", "does not start with a host"),
-            ("https://r.example.com/burst", "begins with `oci://`"),
+            ("https://r.example.com/burst", "start with `oci://`"),
             ("r.example.com/Burst", "lower-case"),
             ("r.example.com/../etc", "lower-case"),
-            ("r.example.com/burst:", "a tag is"),
+            ("r.example.com/burst:", "a tag has"),
             ("r.exam ple.com/burst", "does not start with a host"),
             ("r.example.com/burst@sha256:abc", "must be `sha256:`"),
         ] {
