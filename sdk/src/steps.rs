@@ -85,7 +85,7 @@ mod tests {
             (fault(86_400, Some(30)), "/step must be at least 1/1440 of the timeframe, not 30s"),
             (
                 fault(30 * 86_400, None),
-                "/step must be at most 7d, not 30d: give one that divides the timeframe",
+                "/step must be at most 7d, not 30d: set one that divides the timeframe",
             ),
         ] {
             assert_eq!(told, says);

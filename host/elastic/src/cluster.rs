@@ -170,10 +170,11 @@ impl Cluster {
     /// until `deadline`.
     pub async fn bulk(&self, documents: &[Document], deadline: Instant) -> Vec<Result<Written, AskError>> {
         let written = documents::bulk(&self.session, documents, deadline).await;
-        let placed = written.into_iter().zip(documents).map(|(written, document)| {
-            written.map_err(|cause| AskError::of_index(self.name(), &document.index, cause))
-        });
-        placed.collect()
+        let mut placed = Vec::with_capacity(documents.len());
+        for (written, document) in written.into_iter().zip(documents) {
+            placed.push(written.map_err(|cause| AskError::of_index(self.name(), &document.index, cause)));
+        }
+        placed
     }
 
     /// Reads the cluster's state by six requests: what is judged first, what confirms it last.

@@ -111,7 +111,7 @@ fn metric(made: &mut Maker<'_>) {
         }
         Some(other) => {
             let known = ["min", "max", "avg", "sum", "cardinality", "value_count", "percentiles"];
-            let near = watchbell_manifest::nearest(&other, known.into_iter()).unwrap_or("avg");
+            let near = watchbell_manifest::nearest(&other, known).unwrap_or("avg");
             made.options.fault(
                 "metric_agg_type",
                 format!("there is no metric `{other}`"),

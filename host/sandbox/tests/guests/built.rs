@@ -344,7 +344,7 @@ fn private_name(guest: &Guest) {
         let Err(Refusal::Refused(text)) = outcome else { panic!("{outcome:?}") };
         // The order of the two depends on the machine.
         let expected = ["127.0.0.1", "::1"].map(|address| {
-            format!("`localhost` is {address}, a loopback address: grant the destination `private_addresses: true` if it is meant")
+            format!("`localhost` is {address}, a loopback address: if that is intended, grant the destination `private_addresses: true`")
         });
         assert!(expected.contains(&text), "{text}");
         assert_eq!(receiver.seen(), Vec::<String>::new());
