@@ -140,7 +140,6 @@ impl Partition {
         outcome: Result<Evaluation, RunFault>,
         context: &mut Context<'_>,
     ) {
-        self.judged(id, context.now);
         let Some(underway) = self.underway.remove(&id) else { return };
         let name = underway.rule.clone();
         // An abandoned run may end while its rule's record is still being written to the store.

@@ -10,7 +10,7 @@ use crate::schedule::Timetable;
 use crate::spec::{RuleName, RuleSpec};
 use crate::window;
 
-use super::rule::{Activity, Rule, Scope};
+use super::rule::{Activity, Rule};
 use super::{Context, Partition};
 
 /// How long, and how many, disabled or removed rules are kept.
@@ -54,7 +54,7 @@ impl Partition {
                 self.change_rule(rule, spec)
             }
             _ => match enabled.then(|| self.off.remove(&name)).flatten() {
-                Some(record) => self.return_rule(record, spec, context),
+                Some(record) => self.return_rule(record, spec, context.now),
                 None => self.new_rule(spec, context.now),
             },
         };
@@ -92,20 +92,19 @@ impl Partition {
 
     /// A disabled or removed rule is back: what it announced is not announced again, and the time in between is
     /// evaluated as far back as for a new rule.
-    fn return_rule(&mut self, kept: RuleRecord, spec: Arc<RuleSpec>, context: &mut Context<'_>) -> Rule {
+    fn return_rule(&mut self, kept: RuleRecord, spec: Arc<RuleSpec>, now: Timestamp) -> Rule {
         let table = Timetable::of(&spec.schedule).ok();
-        let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, context.now));
+        let cursor = kept.cursor.max(window::first_cursor(table.as_ref(), &spec, now));
         let over = Range { start: kept.cursor, end: cursor };
         let final_before = if over.is_empty() { kept.final_before } else { cursor };
         let record =
             RuleRecord { cursor, final_before, off_since: None, meaning: spec.meaning.clone(), ..kept };
         self.draft.rule(&record);
         if !over.is_empty() {
-            let mut scope = self.scope(context);
-            scope.gap(&spec.name, over, GapReason::Disabled, "the rule was off".into());
+            self.draft.gap(now, &spec.name, over, GapReason::Disabled, "the rule was off".into());
         }
         // Its first run waits until the store has its starting point.
-        Rule { activity: Activity::Committing, ..Rule::new(spec, record, Open::new(), context.now) }
+        Rule { activity: Activity::Committing, ..Rule::new(spec, record, Open::new(), now) }
     }
 
     /// Forgets rules that have been off for long, or of which there are too many.
@@ -176,16 +175,6 @@ impl Partition {
             && let Some(underway) = self.underway.get_mut(&id)
         {
             underway.abandoned = true;
-        }
-    }
-
-    fn scope<'a>(&'a mut self, context: &'a mut Context<'_>) -> Scope<'a> {
-        Scope {
-            now: context.now,
-            config: context.config,
-            incarnation: &self.incarnation,
-            draft: &mut self.draft,
-            notes: context.notes,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Changes of a partition since its last commit.
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::Timestamp;
+use watchbell_contract::{Range, Timestamp};
 
 use crate::action::Note;
 use crate::record::{
-    Change, EpisodeId, GapRecord, Level, PartitionCommit, PartitionId, RuleRecord, Tenure, TransitionRecord,
+    Change, EpisodeId, GapReason, GapRecord, Level, PartitionCommit, PartitionId, RuleRecord, Tenure,
+    TransitionRecord,
 };
 use crate::spec::RuleName;
 
@@ -23,7 +24,7 @@ pub(super) struct Draft {
     transitions: Vec<TransitionRecord>,
     /// How many of the transitions were handed out.
     handed: usize,
-    pub(super) gaps: Vec<GapRecord>,
+    gaps: Vec<GapRecord>,
     /// Logged once the draft is written.
     notes: Vec<Note>,
 }
@@ -53,6 +54,24 @@ impl Draft {
     pub(super) fn rule_ended(&mut self, name: &RuleName) {
         self.rules.remove(name);
         self.rules_ended.insert(name.clone());
+    }
+
+    /// Records that a slice of time was not evaluated.
+    pub(super) fn gap(
+        &mut self,
+        recorded_at: Timestamp,
+        rule: &RuleName,
+        over: Range,
+        reason: GapReason,
+        message: String,
+    ) {
+        self.note(Note::GapRecorded {
+            rule: rule.clone(),
+            start: over.start,
+            end: over.end,
+            reason: message.clone(),
+        });
+        self.gaps.push(GapRecord { rule: rule.clone(), over, reason, recorded_at, message });
     }
 
     pub(super) fn note(&mut self, note: Note) {

@@ -120,7 +120,7 @@ impl Rule {
         let announces = purpose == Purpose::Live && !std::mem::replace(&mut self.record.gap_announced, true);
         scope.draft.rule(&self.record);
         self.pass(suspended, scope);
-        scope.gap(&self.spec.name, over, GapReason::Poisoned, message.clone());
+        scope.draft.gap(scope.now, &self.spec.name, over, GapReason::Poisoned, message.clone());
         if announces {
             self.pass([Change::Gap { over, message }], scope);
         }

@@ -117,7 +117,13 @@ impl Rule {
         let suspended = level::suspend(&mut self.open, skip.end.since(skip.start));
         scope.draft.rule(&self.record);
         self.pass(suspended, scope);
-        scope.gap(&self.spec.name, skip, GapReason::Skipped, "left out by `catch_up: latest`".into());
+        scope.draft.gap(
+            scope.now,
+            &self.spec.name,
+            skip,
+            GapReason::Skipped,
+            "left out by `catch_up: latest`".into(),
+        );
     }
 
     /// The stored state is unusable: the rule reads its history again.

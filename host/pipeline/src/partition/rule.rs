@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use watchbell_contract::{Duration, Label, Range, SignalKind, Timestamp, Window};
+use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose, RunId};
 use crate::config::Config;
@@ -10,9 +10,9 @@ use crate::grid::Grid;
 use crate::level::{Open, Unwritten};
 use crate::priming;
 use crate::queue::Pace;
-use crate::record::{Change, GapReason, GapRecord, Incarnation, RuleRecord};
+use crate::record::{Change, Incarnation, RuleRecord};
 use crate::schedule::Timetable;
-use crate::spec::{RuleName, RuleSpec, Schedule};
+use crate::spec::{RuleSpec, Schedule};
 use crate::window::{self, Slice};
 
 use super::draft::Draft;
@@ -68,20 +68,6 @@ pub(super) struct Retry {
     /// Those failures that the same rows will cause again: the rule's own, and answers that are too large.
     pub(super) certain: u32,
     pub(super) at: Timestamp,
-}
-
-impl Scope<'_> {
-    /// Records that a slice of time was not evaluated.
-    pub(super) fn gap(&mut self, rule: &RuleName, over: Range, reason: GapReason, message: String) {
-        self.draft.note(Note::GapRecorded {
-            rule: rule.clone(),
-            start: over.start,
-            end: over.end,
-            reason: message.clone(),
-        });
-        let recorded_at = self.now;
-        self.draft.gaps.push(GapRecord { rule: rule.clone(), over, reason, recorded_at, message });
-    }
 }
 
 impl Rule {
