@@ -23,12 +23,16 @@ pub enum Cause {
     Repeat,
     /// A later step of the escalation.
     Escalated,
+    /// A person has taken the episode over.
+    Acknowledged,
     /// The episode was resolved.
     Resolved,
     /// A signal without a lifecycle.
     Event,
     /// An episode that was opened and resolved before anyone was notified.
     Was,
+    /// Several episodes or events in one message.
+    Summary,
     /// Sent by hand, to test a destination.
     Test,
 }
@@ -101,6 +105,8 @@ pub struct Intent {
     pub labels: Vec<Label>,
     /// Why the message is sent.
     pub cause: Cause,
+    /// Who acknowledged or resolved the episode, if a person did.
+    pub person: Option<String>,
     /// The current severity.
     pub severity: Severity,
     /// The signal's instant.
@@ -121,6 +127,12 @@ pub struct Intent {
     pub details: String,
     /// A link to the documents in Kibana or OpenSearch Dashboards.
     pub link: Option<String>,
+    /// Where the episode can be acknowledged.
+    pub acknowledge_link: Option<String>,
+    /// What the receiver returned for the episode's first message to this destination.
+    pub previous: Option<Receipt>,
+    /// The responses to earlier attempts' requests that need not be sent again.
+    pub recorded: Vec<RecordedCall>,
     /// From 1.
     pub attempt: u32,
     /// Whether an earlier attempt may have arrived.
@@ -132,6 +144,19 @@ pub struct Intent {
 pub struct Receipt {
     /// The receiver's own id for the message.
     pub reference: Option<String>,
+}
+
+/// A numbered request of a message, and its response: one that a receiver accepted is never sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedCall {
+    /// From 0, at most 15.
+    pub number: u32,
+    /// 200 to 299.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// At most 64 KiB.
+    pub body: Vec<u8>,
 }
 
 /// Why a delivery failed; the variant decides what happens next.
@@ -175,9 +200,11 @@ impl Cause {
             Self::Worse => "worse",
             Self::Repeat => "repeat",
             Self::Escalated => "escalated",
+            Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::Event => "event",
             Self::Was => "was",
+            Self::Summary => "summary",
             Self::Test => "test",
         }
     }

@@ -10,10 +10,28 @@ pub struct Question {
     pub over: Range,
     /// Combined with AND: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax.
-    pub filter: Option<String>,
+    /// A further condition.
+    pub filter: Option<Query>,
     /// What to return.
     pub ask: Ask,
+}
+
+/// Questions that are asked together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Round {
+    /// At most 64.
+    pub questions: Vec<Question>,
+    /// Whether the rows serve only to decide what to ask next.
+    pub is_scouting: bool,
+}
+
+/// A condition on documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Lucene query-string syntax.
+    Lucene(String),
+    /// An Elasticsearch query, as JSON text.
+    Dsl(String),
 }
 
 /// Selects documents whose field has one of the values.
@@ -76,8 +94,8 @@ pub struct RawSearch {
 pub struct NamedFilter {
     /// The column's name.
     pub name: String,
-    /// Lucene query-string syntax.
-    pub filter: String,
+    /// The condition.
+    pub query: Query,
 }
 
 /// A metric of a bucket's documents.
@@ -85,14 +103,25 @@ pub struct NamedFilter {
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field to measure; ignored for a script.
-    pub field: String,
+    /// Where the values come from.
+    pub source: Source,
     /// The calculation.
     pub calc: Calc,
+    /// Which of the bucket's documents count; `None`: all.
+    pub filter: Option<Query>,
+}
+
+/// Where a metric's values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A field.
+    Field(String),
+    /// Painless source that returns a number for each document.
+    Script(String),
 }
 
 /// How to calculate one number from many values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Calc {
     /// The smallest.
     Minimum,
@@ -108,8 +137,6 @@ pub enum Calc {
     Cardinality,
     /// The value below which this percentage of values lies, 0 to 100.
     Percentile(f64),
-    /// The mean of what a script returns for each document. The script is Painless source.
-    Script(String),
 }
 
 /// A view of the cluster's own state.
@@ -132,6 +159,6 @@ pub enum ClusterView {
 pub struct Plan {
     /// How much history a rule must read before its first window to evaluate it correctly; at most 400 days.
     pub history: Duration,
-    /// The interval between time-driven checks, at most 7 days; zero: no checks, and windows follow the manifest.
-    pub grid: Duration,
+    /// The interval between checks by time, 1 ms to 7 days; `None`: no checks, and windows follow the manifest.
+    pub grid: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-use crate::{AnyOf, Range, Timestamp};
+use crate::{AnyOf, Query, Range, Timestamp};
 
 /// A rule module's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,10 @@ pub struct About {
     pub summary: String,
     /// JSON Schema of the parameters, as text.
     pub params_schema: String,
-    /// Increased when the state's layout changes: a state of another version is never passed in.
+    /// Increased when the meaning of the state changes.
     pub state_version: u32,
+    /// A fingerprint of the state's layout: a state of another layout is never passed in.
+    pub state_layout: String,
 }
 
 /// One part of a signal's identity: the value of a key field.
@@ -46,6 +48,8 @@ pub struct Signal {
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
     pub kind: SignalKind,
+    /// What makes an event another one than other events of its instant and labels; `None`: nothing.
+    pub identity: Option<String>,
     /// The evaluated number; finite.
     pub value: Option<f64>,
     /// The threshold that it was compared with; finite.
@@ -58,28 +62,46 @@ pub struct Signal {
     pub evidence: Option<Evidence>,
 }
 
-/// The documents behind a signal, as a query.
+/// The documents behind a signal.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evidence {
+pub enum Evidence {
+    /// Those of a query.
+    Selection(Selection),
+    /// These, in the order in which people should see them; 1 to 10.
+    Documents(Vec<Document>),
+}
+
+/// Documents with the signal's labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
     /// The time range: `start` is included, `end` is not.
     pub over: Range,
-    /// Values that the documents must have.
+    /// Values that the documents must have, those of the labels among them.
     pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax, in addition to the manifest's own filter.
-    pub filter: Option<String>,
+    /// Conditions in addition to the manifest's own filter.
+    pub filters: Vec<Query>,
     /// The number of documents that the rule expects, 0..=10.
     pub newest: u32,
 }
 
+/// A document, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its time.
+    pub at: Timestamp,
+    /// `None`: the rule does not know it.
+    pub index: Option<String>,
+    /// Its `_id`.
+    pub id: String,
+}
+
 impl Evidence {
-    /// `_index` (empty if it does not matter) and `_id`, if the evidence names exactly one document.
-    pub fn document(&self) -> Option<(&str, &str)> {
-        if self.only.iter().any(|only| only.field != "_id" && only.field != "_index") {
-            return None;
+    /// The document, if it is exactly one that is named.
+    pub fn document(&self) -> Option<&Document> {
+        match self {
+            Self::Documents(documents) => documents.first().filter(|_| documents.len() == 1),
+            Self::Selection(_) => None,
         }
-        let first =
-            |field: &str| self.only.iter().find(|only| only.field == field)?.values.first()?.as_deref();
-        Some((first("_index").unwrap_or_default(), first("_id")?))
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::Timestamp;
+//! Answers, as columns.
 
 /// One page of an answer, ordered by time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Rows {
 pub struct Column {
     /// The name of a field, metric or filter.
     pub field: String,
+    /// Whether a mapping defines the field. Always true for metrics and filters.
+    pub is_mapped: bool,
     /// All values, row after row.
     pub values: Values,
     /// A bit per row, least significant first; empty: every row has a value.
@@ -33,6 +35,17 @@ pub enum Values {
     Booleans(Vec<u8>),
     /// Strings, including IP addresses.
     Words(Dictionary),
+    /// Places on Earth.
+    Points(Points),
+}
+
+/// Places on Earth, in degrees; both lists have the same length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Points {
+    /// -90 to 90.
+    pub latitudes: Vec<f64>,
+    /// -180 to 180.
+    pub longitudes: Vec<f64>,
 }
 
 /// Strings, each distinct one stored once.
@@ -66,16 +79,6 @@ impl Rows {
         self.times.is_empty()
     }
 
-    /// The time of the first row, the oldest.
-    pub fn first_time(&self) -> Option<Timestamp> {
-        self.times.first().copied().map(Timestamp)
-    }
-
-    /// The time of the last row, the newest.
-    pub fn last_time(&self) -> Option<Timestamp> {
-        self.times.last().copied().map(Timestamp)
-    }
-
     /// The column called `field`.
     pub fn column(&self, field: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.field == field)
@@ -93,21 +96,7 @@ impl Rows {
 
     /// The page's memory in bytes, for limits.
     pub fn bytes(&self) -> usize {
-        self.times.len() * 8
-            + self
-                .columns
-                .iter()
-                .map(|column| {
-                    column.present.len()
-                        + column.offsets.len() * 4
-                        + match &column.values {
-                            Values::Integers(v) => v.len() * 8,
-                            Values::Numbers(v) => v.len() * 8,
-                            Values::Booleans(v) => v.len(),
-                            Values::Words(d) => d.codes.len() * 4 + d.ends.len() * 4 + d.bytes.len(),
-                        }
-                })
-                .sum::<usize>()
+        self.times.len() * 8 + self.columns.iter().map(Column::bytes).sum::<usize>()
     }
 }
 
@@ -131,6 +120,18 @@ impl Column {
         }
     }
 
+    /// The column's memory in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = match &self.values {
+            Values::Integers(values) => values.len() * 8,
+            Values::Numbers(values) => values.len() * 8,
+            Values::Booleans(values) => values.len(),
+            Values::Words(words) => words.codes.len() * 4 + words.ends.len() * 4 + words.bytes.len(),
+            Values::Points(points) => points.latitudes.len() * 16,
+        };
+        self.present.len() + self.offsets.len() * 4 + values
+    }
+
     fn validate(&self, rows: usize) -> Result<(), &'static str> {
         let values = self.values.len();
         if self.offsets.is_empty() {
@@ -151,10 +152,13 @@ impl Column {
         if !self.present.is_empty() && self.present.len() < rows.div_ceil(8) {
             return Err("fewer presence bits than rows");
         }
-        if let Values::Words(words) = &self.values {
-            words.validate()?;
+        match &self.values {
+            Values::Words(words) => words.validate(),
+            Values::Points(points) if points.latitudes.len() != points.longitudes.len() => {
+                Err("not one longitude per latitude")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -166,6 +170,7 @@ impl Values {
             Self::Numbers(v) => v.len(),
             Self::Booleans(v) => v.len(),
             Self::Words(d) => d.codes.len(),
+            Self::Points(p) => p.latitudes.len().min(p.longitudes.len()),
         }
     }
 
@@ -206,6 +211,7 @@ mod tests {
     fn words(codes: &[u32]) -> Column {
         Column {
             field: "host".into(),
+            is_mapped: true,
             values: Values::Words(Dictionary {
                 codes: codes.to_vec(),
                 ends: vec![1, 3],
@@ -229,6 +235,7 @@ mod tests {
     fn arrays_and_gaps_have_slots() {
         let column = Column {
             field: "n".into(),
+            is_mapped: true,
             values: Values::Integers(vec![1, 2, 3]),
             present: vec![],
             offsets: vec![0, 2, 2, 3],
@@ -237,6 +244,7 @@ mod tests {
         assert!(!column.has(1));
         let sparse = Column {
             field: "n".into(),
+            is_mapped: true,
             values: Values::Integers(vec![7, 0]),
             present: vec![0b01],
             offsets: vec![],

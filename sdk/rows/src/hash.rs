@@ -1,10 +1,10 @@
-//! The SDK's hash function.
+//! A hash that never changes: labels and stored states contain it.
 
-/// An odd number without a pattern in its bits.
-pub(crate) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// An odd number without a pattern in its bits, for combining hashes.
+pub const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A stable hash: stored states contain it, so it may change only with the SDK's state layout.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
+/// The hash of `bytes`.
+pub fn hash(bytes: &[u8]) -> u64 {
     let mut sum = MULTIPLIER ^ (bytes.len() as u64);
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
@@ -22,8 +22,9 @@ fn stir(mut sum: u64) -> u64 {
     sum ^ (sum >> 32)
 }
 
+/// Spreads the bits of `sum`.
 #[inline]
-pub(crate) fn finish(mut sum: u64) -> u64 {
+pub fn finish(mut sum: u64) -> u64 {
     sum ^= sum >> 33;
     sum = sum.wrapping_mul(0xff51_afd7_ed55_8ccd);
     sum ^= sum >> 33;

@@ -1,0 +1,328 @@
+//! The order in which a run gets its rows: by time, with the snapshot of the state between those before `settled` and
+//! those after it.
+use std::mem;
+
+use crate::groups::GroupedRows;
+use crate::page::{Column, Rows};
+
+/// What to do next with a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Pass these rows of the answer to this question.
+    Answer(u32, GroupedRows),
+    /// Take the state.
+    Snapshot,
+}
+
+/// A question, as far as the order of its rows is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// How many columns, the first, are key fields.
+    pub(crate) key: usize,
+    /// For each field that the rule named, which key field it is; `None` if it has a column of its own.
+    fields: Vec<Option<usize>>,
+    /// No row is before this instant.
+    start: i64,
+    /// No row is at or after this instant.
+    end: i64,
+}
+
+/// Why a run cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedFault {
+    /// A page is malformed.
+    Page(String),
+    /// A row at `time` came after one at `newest`.
+    Order {
+        /// The row's time.
+        time: i64,
+        /// The time of the row before it.
+        newest: i64,
+    },
+    /// A row lies outside of the window.
+    Outside {
+        /// The row's time.
+        time: i64,
+    },
+    /// The answers of one round that must be sorted by time take more memory than is allowed.
+    TooMuch {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// The rows of one run, on their way to the rule.
+#[derive(Debug)]
+pub struct Feed {
+    window_start: i64,
+    settled: i64,
+    end: i64,
+    held_bytes_max: usize,
+    asked: Vec<Asked>,
+    is_scouting: bool,
+    /// Whether the answers of the round follow one another in time.
+    is_in_order: bool,
+    /// If they do not, they wait here for the end of the round.
+    held: Vec<(u32, GroupedRows)>,
+    held_bytes: usize,
+    /// No row may be before this instant.
+    newest: i64,
+    is_taken: bool,
+}
+
+impl Asked {
+    /// A question about documents between `start` and `end`: `key` are the columns that come first, `fields` those that
+    /// the rule named. A field that is in both has one column.
+    pub fn new<T: PartialEq>(key: &[T], fields: &[T], start: i64, end: i64) -> Self {
+        let fields = fields.iter().map(|field| key.iter().position(|key| key == field)).collect();
+        Self { key: key.len(), fields, start, end }
+    }
+
+    /// The columns in the rule's order.
+    pub(crate) fn arrange(&self, key: &[Column], rest: Vec<Column>) -> Vec<Column> {
+        let mut rest = rest.into_iter();
+        let mut columns = Vec::with_capacity(self.fields.len() + rest.len());
+        for field in &self.fields {
+            match field {
+                Some(place) => columns.extend(key.get(*place).cloned()),
+                None => columns.extend(rest.next()),
+            }
+        }
+        columns.extend(rest);
+        columns
+    }
+}
+
+impl Feed {
+    /// The rows of a window; at most `held_bytes_max` of them are held to be sorted.
+    pub fn new(start: i64, settled: i64, end: i64, held_bytes_max: usize) -> Self {
+        Self {
+            window_start: start,
+            settled,
+            end,
+            held_bytes_max,
+            asked: Vec::new(),
+            is_scouting: false,
+            is_in_order: true,
+            held: Vec::new(),
+            held_bytes: 0,
+            newest: start,
+            is_taken: false,
+        }
+    }
+
+    /// Begins a round of questions. The one before must have ended.
+    pub fn begin(&mut self, asked: Vec<Asked>, is_scouting: bool) {
+        if self.is_scouting {
+            // The questions after it may begin before the window.
+            self.newest = i64::MIN;
+        }
+        self.is_in_order = is_scouting || asked.is_sorted_by(|one, next| one.end <= next.start);
+        self.is_scouting = is_scouting;
+        self.asked = asked;
+    }
+
+    /// Takes a page of the answer to a question, and appends to `steps` what is to do now.
+    ///
+    /// # Errors
+    /// The page is malformed, out of order or outside of the window, or too much is held.
+    pub fn page(&mut self, question: u32, rows: Rows, steps: &mut Vec<Step>) -> Result<(), FeedFault> {
+        let asked = self.asked.get(question as usize);
+        let Some(asked) = asked else {
+            return Err(FeedFault::Page(format!("an answer to question {question}, which was not asked")));
+        };
+        if rows.columns.len() < asked.key {
+            let (found, key) = (rows.columns.len(), asked.key);
+            return Err(FeedFault::Page(format!("{found} columns, fewer than the {key} key fields")));
+        }
+        rows.validate()
+            .map_err(|fault| FeedFault::Page(format!("column `{}`: {}", fault.field, fault.message)))?;
+        let page = GroupedRows::of(rows, asked);
+        if self.is_scouting {
+            steps.push(Step::Answer(question, page));
+            return Ok(());
+        }
+        if self.is_in_order {
+            return self.pass(question, page, steps);
+        }
+        self.held_bytes += page.bytes();
+        if self.held_bytes > self.held_bytes_max {
+            return Err(FeedFault::TooMuch { limit: self.held_bytes_max });
+        }
+        self.held.push((question, page));
+        Ok(())
+    }
+
+    /// Ends a round: rows that waited for others are passed.
+    ///
+    /// # Errors
+    /// Rows are out of order or outside of the window.
+    pub fn end_round(&mut self, steps: &mut Vec<Step>) -> Result<(), FeedFault> {
+        let held = mem::take(&mut self.held);
+        self.held_bytes = 0;
+        // At one instant, earlier questions come first.
+        let mut order: Vec<(i64, u32, usize, usize)> = held
+            .iter()
+            .enumerate()
+            .flat_map(|(place, (question, page))| {
+                page.times.iter().enumerate().map(move |(row, &time)| (time, *question, place, row))
+            })
+            .collect();
+        order.sort_unstable();
+        for run in order.chunk_by(|one, next| one.2 == next.2 && one.3 + 1 == next.3) {
+            let (_, question, place, first) = run[0];
+            self.pass(question, held[place].1.slice(first..first + run.len()), steps)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the rows: whether the state is still to be taken.
+    pub fn finish(&mut self) -> bool {
+        !mem::replace(&mut self.is_taken, true)
+    }
+
+    fn pass(&mut self, question: u32, page: GroupedRows, steps: &mut Vec<Step>) -> Result<(), FeedFault> {
+        for &time in &page.times {
+            if time < self.newest {
+                return Err(if self.newest > self.window_start {
+                    FeedFault::Order { time, newest: self.newest }
+                } else {
+                    FeedFault::Outside { time }
+                });
+            }
+            if time >= self.end {
+                return Err(FeedFault::Outside { time });
+            }
+            self.newest = time;
+        }
+        let settled = page.times.partition_point(|time| *time < self.settled);
+        if self.is_taken || settled == page.len() {
+            steps.push(Step::Answer(question, page));
+            return Ok(());
+        }
+        self.is_taken = true;
+        if settled == 0 {
+            steps.extend([Step::Snapshot, Step::Answer(question, page)]);
+        } else {
+            let (before, after) = (page.slice(0..settled), page.slice(settled..page.len()));
+            steps.extend([Step::Answer(question, before), Step::Snapshot, Step::Answer(question, after)]);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(start: i64, end: i64) -> Asked {
+        Asked::new::<&str>(&[], &[], start, end)
+    }
+
+    fn rows(times: &[i64]) -> Rows {
+        Rows { times: times.to_vec(), columns: vec![] }
+    }
+
+    /// `question:time` of each row, and `|` for the snapshot.
+    fn told(steps: &[Step]) -> String {
+        let step = |step: &Step| match step {
+            Step::Snapshot => "|".to_owned(),
+            Step::Answer(question, page) => {
+                page.times.iter().map(|time| format!("{question}:{time}")).collect::<Vec<_>>().join(" ")
+            }
+        };
+        steps.iter().map(step).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_page_is_split_where_the_state_is_taken() {
+        let mut feed = Feed::new(0, 10, 20, 1_000);
+        let mut steps = Vec::new();
+        feed.begin(vec![asked(0, 20)], false);
+        feed.page(0, rows(&[1, 9]), &mut steps).unwrap();
+        feed.page(0, rows(&[9, 10, 10, 19]), &mut steps).unwrap();
+        feed.end_round(&mut steps).unwrap();
+        assert_eq!(told(&steps), "0:1 0:9 0:9 | 0:10 0:10 0:19");
+        assert!(!feed.finish());
+    }
+
+    #[test]
+    fn questions_about_the_same_time_are_merged() {
+        let mut feed = Feed::new(0, 10, 20, 1_000);
+        let mut steps = Vec::new();
+        feed.begin(vec![asked(0, 20), asked(0, 20)], false);
+        feed.page(0, rows(&[1, 5]), &mut steps).unwrap();
+        feed.page(0, rows(&[12]), &mut steps).unwrap();
+        feed.page(1, rows(&[0, 5, 6, 15]), &mut steps).unwrap();
+        assert_eq!(steps, []);
+        feed.end_round(&mut steps).unwrap();
+        assert_eq!(told(&steps), "1:0 0:1 0:5 1:5 1:6 | 0:12 1:15");
+    }
+
+    #[test]
+    fn scouting_rows_come_question_by_question_and_take_no_state() {
+        let mut feed = Feed::new(0, 10, 20, 1_000);
+        let mut steps = Vec::new();
+        feed.begin(vec![asked(0, 20), asked(0, 20)], true);
+        feed.page(0, rows(&[15]), &mut steps).unwrap();
+        feed.page(1, rows(&[1]), &mut steps).unwrap();
+        feed.end_round(&mut steps).unwrap();
+        feed.begin(vec![asked(-5, 20)], false);
+        feed.page(0, rows(&[-5, 3]), &mut steps).unwrap();
+        assert_eq!(told(&steps), "0:15 1:1 0:-5 0:3");
+        assert!(feed.finish() && !feed.finish());
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_refused() {
+        let mut feed = Feed::new(0, 10, 20, 30);
+        feed.begin(vec![asked(0, 20)], false);
+        let mut take = |times: &[i64]| feed.page(0, rows(times), &mut Vec::new());
+        assert_eq!(take(&[-1]), Err(FeedFault::Outside { time: -1 }));
+        assert_eq!(take(&[20]), Err(FeedFault::Outside { time: 20 }));
+        assert_eq!(take(&[7]), Ok(()));
+        assert_eq!(take(&[6]), Err(FeedFault::Order { time: 6, newest: 7 }));
+        assert!(matches!(feed.page(1, rows(&[7]), &mut Vec::new()), Err(FeedFault::Page(_))));
+        feed.begin(vec![asked(0, 20), asked(0, 20)], false);
+        assert_eq!(feed.page(0, rows(&[7, 7, 7]), &mut Vec::new()), Ok(()));
+        assert_eq!(feed.page(1, rows(&[7]), &mut Vec::new()), Err(FeedFault::TooMuch { limit: 30 }));
+    }
+
+    proptest! {
+        /// However rows are spread over questions and pages, they come in order, each once, with one snapshot between.
+        #[test]
+        fn rows_come_in_order(
+            answers in prop::collection::vec(prop::collection::vec(0_i64..30, 0..20), 1..4),
+            page in 1_usize..5,
+        ) {
+            let mut feed = Feed::new(0, 15, 30, 1 << 20);
+            let mut steps = Vec::new();
+            feed.begin(answers.iter().map(|_| asked(0, 30)).collect(), false);
+            let mut all = Vec::new();
+            for (question, mut times) in (0..).zip(answers) {
+                times.sort_unstable();
+                all.extend(times.iter().map(|time| (*time, question)));
+                for times in times.chunks(page) {
+                    feed.page(question, rows(times), &mut steps).unwrap();
+                }
+            }
+            feed.end_round(&mut steps).unwrap();
+            if feed.finish() {
+                steps.push(Step::Snapshot);
+            }
+            all.sort_unstable();
+            let mut passed = Vec::new();
+            let mut before = None;
+            for step in steps {
+                match step {
+                    Step::Answer(question, page) => passed.extend(page.times.iter().map(|time| (*time, question))),
+                    Step::Snapshot => prop_assert!(before.replace(passed.len()).is_none()),
+                }
+            }
+            prop_assert_eq!(&passed, &all);
+            prop_assert_eq!(before, Some(all.iter().filter(|(time, _)| *time < 15).count()));
+        }
+    }
+}
