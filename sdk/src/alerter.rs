@@ -52,8 +52,8 @@ pub trait Alerter: 'static {
     /// All faults at once, each with the JSON pointer of its parameter. The host reports the first 100.
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
 
-    /// Delivers one message, in at most 16 requests, numbered from 0. What a receiver accepted (a status of 200 to 299)
-    /// is recorded: after a failure, the next attempt gets that response again, and the request is not sent twice.
+    /// Delivers one message, in at most 16 requests, numbered from 0. Of several requests, those that were answered
+    /// before the delivery failed are not sent again in the next attempt: see [`send`](crate::http::send).
     ///
     /// # Errors
     /// `Refused` ends the delivery; `Unavailable` postpones it.

@@ -13,7 +13,7 @@ use crate::{AnyOf, Query, Range, Row, Timestamp};
 pub enum Evidence {
     /// The documents of a query.
     Selection(Selection),
-    /// These documents, at most 10, in the order in which people should see them.
+    /// These documents, at most 10, the one that the signal is about first.
     Documents(Vec<Document>),
 }
 
@@ -105,11 +105,11 @@ impl Evidence {
         self
     }
 
-    /// The document, if it is exactly one that is named.
+    /// The first document that is named: the one that the signal is about.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn document(&self) -> Option<&Document> {
         match self {
-            Self::Documents(documents) => documents.first().filter(|_| documents.len() == 1),
+            Self::Documents(documents) => documents.first(),
             Self::Selection(_) => None,
         }
     }
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(one.document().map(|document| document.id.as_str()), Some("b"));
         let both = one.clone().and(Timestamp(2), &id("a"));
         assert_eq!(both, named(&[(5, Some("logs-1"), "b"), (2, None, "a")]));
-        assert_eq!(both.document(), None);
+        assert_eq!(both.document().map(|document| document.id.as_str()), Some("b"));
         assert_eq!(one.clone().and(Timestamp(2), &DocumentId::default()), one);
     }
 

@@ -10,8 +10,8 @@ pub use crate::wire::types::Field;
 /// each with a body of at most 8 MiB.
 ///
 /// `number` identifies the request among those of the message, from 0 to 15, the same in every attempt. A response with
-/// a status of 200 to 299 is recorded with the message: a later attempt that sends the same number gets it again, and
-/// the receiver gets nothing twice.
+/// a status of 200 to 299 is recorded with the message once the alerter goes on to another number: a later attempt that
+/// sends the recorded number gets that response, and the receiver gets nothing twice.
 ///
 /// # Errors
 /// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: the receiver did not get the request. `Interrupted`:

@@ -16,8 +16,8 @@ pub struct Signal {
     pub until: Option<Timestamp>,
     /// A level, its end, or a single event.
     pub kind: SignalKind,
-    /// What makes an event another one than other events of its instant and labels; `None`: the one document that its
-    /// evidence names. Texts and details never do. At most 4,096 bytes.
+    /// What makes an event another one than other events of its instant and labels; `None`: the first document that its
+    /// evidence names. Texts and details never do.
     pub identity: Option<String>,
     /// The number that the verdict is based on; a manifest's `worse:` compares it. Only finite values are kept.
     pub value: Option<f64>,
@@ -93,12 +93,12 @@ impl Signal {
         self
     }
 
-    /// Sets what makes an event another one than other events of its instant and labels. By default that is the document
-    /// that its [`evidence`](Self::evidence) names, if it is exactly one; events without either are counted. Choose
-    /// something that does not change when documents arrive late, and never a text for people: runs overlap, and the
-    /// host announces an event again if its identity differs.
+    /// Sets what makes an event another one than other events of its instant and labels. By default that is the first
+    /// document that its [`evidence`](Self::evidence) names; events without either are counted. Choose something that
+    /// does not change when documents arrive late, and never a text for people: runs overlap, and the host announces an
+    /// event again if its identity differs. If it is longer than 1 KiB, it is truncated and ends in a hash of the whole.
     pub fn identity(mut self, identity: impl Into<String>) -> Self {
-        self.identity = Some(identity.into());
+        self.identity = Some(bounds::label(identity.into()));
         self
     }
 
@@ -155,7 +155,7 @@ impl Signal {
             labels: self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect(),
             at: self.at.0,
             until: self.until.map(|until| until.0),
-            identity: self.identity,
+            identity: self.identity.map(bounds::label),
             kind: match self.kind {
                 SignalKind::Firing => wire::SignalKind::Firing,
                 SignalKind::Clear => wire::SignalKind::Clear,
