@@ -1,6 +1,7 @@
 //! Queries: read from JSON, bound to an index's mapping, tested against documents.
 mod ast; // queries as read
 mod parse; // from JSON
+mod named; // the fields that they name
 pub mod lucene; // the language inside `query_string`
 mod scope; // the context they are bound to
 mod compile; // binding to an index

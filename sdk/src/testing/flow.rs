@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 /// A value as YAML on one line.
-pub(crate) fn flow(value: &Value) -> String {
+pub fn flow(value: &Value) -> String {
     match value {
         Value::Object(map) if map.is_empty() => "{}".into(),
         Value::Object(map) => {
