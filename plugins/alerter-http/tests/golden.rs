@@ -113,6 +113,7 @@ fn intent(changes: &Json) -> Intent {
             "resolved" => Cause::Resolved,
             other => panic!("no case needed `{other}` yet"),
         },
+        person: text_or_none("person"),
         severity: match &*text("severity") {
             "info" => Severity::Info,
             "warning" => Severity::Warning,
@@ -128,6 +129,8 @@ fn intent(changes: &Json) -> Intent {
         summary: text("summary"),
         details: text("details"),
         link: text_or_none("link"),
+        acknowledge_link: text_or_none("acknowledge_link"),
+        previous: text_or_none("previous").map(|reference| Receipt { reference: Some(reference) }),
         attempt: message["attempt"].as_u64().unwrap() as u32,
         maybe_repeated: message["maybe_repeated"].as_bool().unwrap(),
     }

@@ -103,5 +103,4 @@ impl Found {
             values => json!({ "field": self.name(), "value": values }),
         }
     }
-    }
 }

@@ -258,7 +258,7 @@ impl Spike {
         match (&mut question.ask, &self.field) {
             (Ask::Hits(hits), Some(field)) => hits.fields.push(field.clone()),
             (Ask::Buckets(buckets), Some(field)) => {
-                let metric = |name: &str, calc| Metric { name: name.into(), field: field.clone(), calc };
+                let metric = |name: &str, calc| Metric::of_field(name, field, calc);
                 buckets.metrics = vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)];
             }
             _ => {}
