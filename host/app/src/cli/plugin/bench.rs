@@ -41,13 +41,12 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
     let span = span.next_multiple_of(plan.grid.map_or(1, |grid| grid.millis()).max(1));
     let end = Timestamp(ORIGIN + span as i64);
     let window = Window { start: Timestamp(ORIGIN), settled: end, end };
-    let words: Vec<&str> = args.key.iter().chain(&args.text).map(String::as_str).collect();
     let course = Course {
         rule: &rule,
         params: &params,
         context: &context,
         window,
-        recipe: Recipe { words: &words, rows: args.rows, keys: args.keys },
+        recipe: Recipe { key: &args.key, words: &args.text, rows: args.rows, keys: args.keys },
     };
     let empty = course.empty()?;
     let runs: Vec<Measured> = (0..args.runs).map(|_| course.run()).collect::<Result<_, _>>()?;
