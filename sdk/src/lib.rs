@@ -62,6 +62,7 @@ mod rule; // the trait of a rule
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod table; // found by hashes, grown by small steps
+mod aged; // how old a value is, and what it takes
 mod key_map; // something per key
 mod packed_counts; // places in time with a number at each
 mod event_window; // events of the last while
@@ -84,18 +85,19 @@ pub mod export; // what the macros expand to
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing; // rules and alerters in `cargo test`
 
+pub use aged::{Aged, held_bytes};
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use cells::Cells;
 pub use event_window::{EventWindow, Tally};
 pub use evidence::{DocumentId, Evidence};
 pub use grid::{cell, cell_end, cell_start};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
+pub use key_map::{BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
 pub use level::Level;
 pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
-pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, kept};
 pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
 pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -108,7 +110,7 @@ pub use time::{Duration, Range, Timestamp};
 pub use two_windows::{Direction, TwoWindows, Way};
 pub use value::Value;
 pub use value_list::ValueList;
-pub use watchbell_sdk_macros::{alerter, rule};
+pub use watchbell_sdk_macros::{Aged, alerter, rule};
 
 /// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -121,8 +123,8 @@ pub const CONTRACT: &str = "0.1.0";
 /// What most rules need: `use watchbell_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Aged, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name,
-        NamedMap, Plan, Question, Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList,
-        json,
+        Aged, Cells, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen,
+        Level, Name, NamedMap, Plan, Question, Range, Row, Rule, Signal, Signals, Steps, Tally, Timestamp,
+        Value, ValueList, json,
     };
 }

@@ -130,7 +130,7 @@ impl Rule for Frequency {
         match self.fetch {
             Fetch::Hits => counted
                 .windows
-                .retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
+                .retain(|_, window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
             Fetch::WhoThenWhen => counted.prefilter.settle(self, at),
         }
     }
