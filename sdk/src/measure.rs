@@ -2,7 +2,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ask, Calc, Fault, Metric, Question, Row};
+use crate::{Calc, Fault, Metric, Question, Row};
 
 /// How the number is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,11 +111,11 @@ impl<'a> Measure<'a> {
     }
 
     /// Adds this measure to a question.
-    pub fn ask(&self, mut question: Question) -> Question {
+    pub fn ask(&self, question: Question) -> Question {
         let field = self.field.unwrap_or_default();
-        let metric = |name: &str, calc| Metric { name: name.into(), field: field.into(), calc };
+        let metric = |name: &str, calc| Metric::of_field(name, field, calc);
         let metrics = match (self.kind, self.script) {
-            (_, Some(script)) => vec![metric(VALUE, Calc::Script(script.into()))],
+            (_, Some(script)) => vec![Metric::of_script(VALUE, script, Calc::Average)],
             // Averages cannot be merged, but sums and counts can.
             (MetricKind::Avg, None) => vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)],
             (MetricKind::Min, None) => vec![metric(VALUE, Calc::Minimum)],
@@ -127,10 +127,7 @@ impl<'a> Measure<'a> {
                 vec![metric(VALUE, Calc::Percentile(self.percentile.unwrap_or_default()))]
             }
         };
-        if let Ask::Buckets(buckets) = &mut question.ask {
-            buckets.metrics.extend(metrics);
-        }
-        question
+        metrics.into_iter().fold(question, Question::metric)
     }
 
     /// The result of a bucket that was queried with [`ask`](Self::ask).

@@ -161,7 +161,7 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = crate::hash::hash(bytes);
+        self.0 = watchbell_rows::hash(bytes);
     }
 
     #[inline]

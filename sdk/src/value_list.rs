@@ -197,6 +197,7 @@ impl Typed {
                 Some(Literal::Addresses(address)) => Some(is_within(&self.addresses, address.first())),
                 _ => Some(false),
             },
+            Value::Point(_) => Some(false),
         }
     }
 }

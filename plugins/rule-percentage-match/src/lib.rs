@@ -58,7 +58,7 @@ const MATCHING: &str = "_match";
 impl Rule for PercentageMatch {
     type State = KeyMap<Series, KEYS_MAX>;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         let faults = self.faults();
         if !faults.is_empty() {
             return Err(faults);

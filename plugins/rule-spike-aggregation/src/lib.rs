@@ -71,10 +71,10 @@ fn one() -> u32 {
 impl Rule for SpikeAggregation {
     type State = KeyMap<Series, KEYS_MAX>;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.measure().faults();
         faults.extend(self.windows().faults("step"));
-        if faults.is_empty() { Ok(self.windows().plan(!key.is_empty())) } else { Err(faults) }
+        if faults.is_empty() { Ok(self.windows().plan(!context.key.is_empty())) } else { Err(faults) }
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {

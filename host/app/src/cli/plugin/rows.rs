@@ -64,7 +64,7 @@ impl Recipe<'_> {
                 Values::Numbers((0..count).map(|_| f64::from(random.below(1_000))).collect())
             }
         };
-        Column { field: field.name.to_owned(), values, present: vec![], offsets: vec![] }
+        Column { field: field.name.to_owned(), is_mapped: true, values, present: vec![], offsets: vec![] }
     }
 
     /// Words of equal length, of which a page holds those that it needs.
