@@ -240,7 +240,13 @@ impl Rule for Spans {
         Ok(Plan::checks(Duration::ZERO, Duration(10)))
     }
 
-    fn ask_round(&self, round: usize, _over: Range, context: &Context, told: &mut Vec<String>) -> Vec<Question> {
+    fn ask_round(
+        &self,
+        round: usize,
+        _over: Range,
+        context: &Context,
+        told: &mut Vec<String>,
+    ) -> Vec<Question> {
         told.push(format!("round {round} of {}", context.key.len()));
         let spans = self.spans.iter().filter(|_| round < 1 + usize::from(self.scouts));
         spans.map(|span| Question::hits(Range::new(Timestamp(span.0), Timestamp(span.1)))).collect()
