@@ -333,8 +333,7 @@ mod tests {
     #[test]
     fn a_query_credential_is_added_by_the_host() {
         let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
-        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[field("q", "1")], &auth)
-            .unwrap();
+        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[field("q", "1")], &auth).unwrap();
         assert_eq!(url.as_str(), "https://a.example/x?q=1&key=a%26b");
     }
 
