@@ -183,7 +183,7 @@ class Timeline {
     assert.ok(signal.at >= start && signal.at <= end, `a signal at ${since(Number(signal.at))} is outside of its window`);
     const { key } = this.context;
     const documents = signal.evidence?.tag === 'documents' ? signal.evidence.val : [];
-    const identity = signal.kind === 'event' ? (signal.identity ?? (documents.length === 1 ? documents[0].id : '')) : '';
+    const identity = signal.kind === 'event' ? (signal.identity ?? documents[0]?.id ?? '') : '';
     const name = JSON.stringify([signal.kind, signal.labels, String(signal.at), identity]);
     if (this.known.has(name)) return;
     this.known.add(name);
