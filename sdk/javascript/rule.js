@@ -97,24 +97,36 @@ export function exported(definition, write) {
       return guarded(this.isScouting ? '`scout`' : '`row`', () => this.fold(page, new Row(page, question)));
     }
 
+    // What is done for each row costs about 0.1 µs an operation: the engine interprets.
     fold(page, row) {
-      const times = timesOf(page.times);
+      const { params, state, signals, isScouting } = this;
       const { rows, labels } = page.groups;
+      const { base, parts, step } = timesOf(page.times);
+      const count = page.times.length;
+      const hasGroups = rows.length > 0;
       const groupOf = this.groups.page(labels);
       const groups = [];
-      let group = this.groups.all;
-      const { params, state, signals, isScouting } = this;
-      for (let index = 0; index < times.length; index++) {
-        const time = times[index];
-        if (rows.length > 0) {
+      let last = -1;
+      let barrier = isScouting ? NOTHING_LEFT : this.nextCheck;
+      row.key = this.groups.all.key;
+      row.labels = this.groups.all.labels;
+      for (let index = 0, at = 0; index < count; index++, at += step) {
+        const time = base + parts[at];
+        if (hasGroups) {
           const number = rows[index];
-          group = groups[number] ?? (groups[number] = groupOf(number));
+          if (number !== last) {
+            last = number;
+            const group = groups[number] ?? (groups[number] = groupOf(number));
+            row.key = group.key;
+            row.labels = group.labels;
+          }
         }
-        if (time >= this.nextCheck && !isScouting) this.checkUntil(time);
+        if (time >= barrier) {
+          this.checkUntil(time);
+          barrier = this.nextCheck;
+        }
         row.index = index;
         row.time = time;
-        row.key = group.key;
-        row.labels = group.labels;
         const returned = isScouting ? rule.scout(params, state, row) : rule.row(params, state, row, signals);
         if (returned !== undefined) finished(returned, isScouting ? 'scout' : 'row');
       }

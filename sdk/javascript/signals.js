@@ -11,7 +11,7 @@ const NAME_BYTES_MAX = 512;
 const INSTANT_SIGNALS_MAX = 10_000;
 const INSTANT_BYTES_MAX = 3 << 20;
 const DOCUMENTS_MAX = 10;
-const MEMBERS = ['kind', 'labels', 'at', 'until', 'identity', 'value', 'threshold', 'summary', 'details', 'evidence'];
+const MEMBERS = new Set(['kind', 'labels', 'at', 'until', 'identity', 'value', 'threshold', 'summary', 'details', 'evidence']);
 const KINDS = ['firing', 'clear', 'event'];
 const encoder = new TextEncoder();
 
@@ -51,7 +51,7 @@ function size({ labels, summary, details, evidence }) {
 function wired(signal, key) {
   if (typeof signal !== 'object' || signal === null) throw new TypeError(`a signal must be an object, not ${shown(signal)}`);
   for (const member in signal) {
-    if (!MEMBERS.includes(member)) throw new TypeError(`a signal has no member \`${member}\`: there are ${MEMBERS.join(', ')}`);
+    if (!MEMBERS.has(member)) throw new TypeError(`a signal has no member \`${member}\`: there are ${[...MEMBERS].join(', ')}`);
   }
   const { kind, labels, at, until } = signal;
   if (!KINDS.includes(kind)) throw new TypeError(`a signal's \`kind\` must be firing, clear or event, not ${shown(kind)}`);
@@ -72,7 +72,7 @@ function wired(signal, key) {
     value: finite(signal.value, 'value'),
     threshold: finite(signal.threshold, 'threshold'),
     summary: cut(textual(signal.summary ?? '', 'summary'), SUMMARY_BYTES_MAX),
-    details: bounded(signal.details ?? {}),
+    details: signal.details === undefined ? '{}' : bounded(signal.details),
     evidence: signal.evidence === undefined ? undefined : evidence(signal.evidence),
   };
 }
@@ -129,7 +129,7 @@ export function bounded(details) {
   if (typeof details !== 'object' || details === null || Array.isArray(details)) {
     throw new TypeError(`a signal's \`details\` must be an object, not ${shown(details)}`);
   }
-  const text = JSON.stringify(details, plain);
+  const text = json(details);
   if (!exceeds(text)) return text;
   const whole = JSON.parse(text);
   // Each round keeps less; strings are shortened before lists.
@@ -145,9 +145,13 @@ function exceeds(text) {
   return text.length > DETAILS_BYTES_MAX || (text.length * 3 > DETAILS_BYTES_MAX && encoder.encode(text).length > DETAILS_BYTES_MAX);
 }
 
-/** JSON has no integers beyond 2^53: they become text. */
-function plain(_name, value) {
-  return typeof value === 'bigint' ? String(value) : value;
+/** JSON has no integers beyond 2^53: they become text. The function is for these alone, as it costs a call per member. */
+function json(details) {
+  try {
+    return JSON.stringify(details);
+  } catch {
+    return JSON.stringify(details, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
+  }
 }
 
 function shorten(json, bytesMax, itemsMax) {
