@@ -2,10 +2,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::testing::Case;
-use crate::testing::case::ORIGIN;
-use crate::wire::types::{Column, Dictionary, Rows, Values};
-use crate::{Duration, Fault, Plan, Row, json};
+use crate::testing::case::{Expected, ORIGIN};
+use crate::testing::runner::Driven;
+use crate::testing::{Case, Column, Dictionary, Rows, Values};
+use crate::{Fault, Finding, Plan, Question, Row, json};
 
 /// Writes down what it is called with.
 #[derive(Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ struct Diary {
 impl Rule for Diary {
     type State = Vec<String>;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _context: &Context) -> Result<Plan, Vec<Fault>> {
         Ok(Plan::checks(Duration::ZERO, Duration(10)))
     }
 
@@ -48,7 +48,7 @@ impl Rule for Diary {
 }
 
 fn page(times: &[i64], values: Values) -> Rows {
-    let column = Column { field: "f".into(), values, present: vec![], offsets: vec![] };
+    let column = Column { field: "f".into(), is_mapped: true, values, present: vec![], offsets: vec![] };
     Rows { times: times.to_vec(), columns: vec![column] }
 }
 
@@ -56,16 +56,23 @@ fn numbers(times: &[i64]) -> Rows {
     page(times, Values::Integers(times.to_vec()))
 }
 
-fn start(params: &str, state: Option<&[u8]>, window: (i64, i64, i64)) -> Result<Run<Diary>, Problem> {
-    let window =
-        Window { start: Timestamp(window.0), settled: Timestamp(window.1), end: Timestamp(window.2) };
-    let mut run = Run::start(params, vec![], state, window)?;
-    assert_eq!(run.questions().unwrap().len(), 1);
+fn window(window: (i64, i64, i64)) -> Window {
+    Window { start: Timestamp(window.0), settled: Timestamp(window.1), end: Timestamp(window.2) }
+}
+
+fn start(params: &str, state: Option<&[u8]>, of: (i64, i64, i64)) -> Result<Driven<Diary>, Problem> {
+    let mut run = Driven::start(Call { params, context: &Context::default(), state, window: window(of) })?;
+    assert_eq!(run.questions().unwrap().map(|asked| asked.len()), Some(1));
     Ok(run)
 }
 
+fn finish<R: Rule>(mut run: Driven<R>) -> Finding {
+    assert_eq!(run.questions().unwrap(), None);
+    run.finish().unwrap()
+}
+
 fn kept(finding: &Finding) -> Vec<String> {
-    state::read(7, &finding.state).unwrap()
+    state::read(&finding.state).unwrap()
 }
 
 #[test]
@@ -73,7 +80,7 @@ fn a_check_sees_the_rows_before_it_and_the_snapshot_what_is_settled() {
     let mut run = start("{}", None, (5, 20, 30)).unwrap();
     run.answer(0, numbers(&[5, 9, 10])).unwrap();
     run.answer(0, numbers(&[19, 20, 29])).unwrap();
-    let finding = run.finish().unwrap();
+    let finding = finish(run);
     let expected = ["row 5", "row 9", "check 10", "row 10", "row 19", "check 20", "settle 20"];
     assert_eq!(kept(&finding), expected);
     let checks: Vec<_> = finding.signals.iter().map(|signal| signal.at.0).collect();
@@ -83,19 +90,19 @@ fn a_check_sees_the_rows_before_it_and_the_snapshot_what_is_settled() {
 
 #[test]
 fn a_run_without_rows_checks_and_keeps_its_state() {
-    let finding = start("{}", None, (0, 0, 20)).unwrap().finish().unwrap();
+    let finding = finish(start("{}", None, (0, 0, 20)).unwrap());
     assert_eq!(kept(&finding), ["settle 0"]);
-    let finding = start("{}", Some(&finding.state), (0, 25, 25)).unwrap().finish().unwrap();
+    let finding = finish(start("{}", Some(&finding.state), (0, 25, 25)).unwrap());
     assert_eq!(kept(&finding), ["settle 0", "check 10", "check 20", "settle 25"]);
-    let finding = start("{}", Some(&finding.state), (25, 25, 25)).unwrap().finish().unwrap();
+    let finding = finish(start("{}", Some(&finding.state), (25, 25, 25)).unwrap());
     assert_eq!((kept(&finding).len(), finding.signals.len()), (5, 0));
 }
 
 #[test]
 fn rows_out_of_place_are_refused() {
     for (times, says) in [
-        (vec![4], "outside the window"),
-        (vec![30], "outside the window"),
+        (vec![4], "is outside the window"),
+        (vec![30], "is outside the window"),
         (vec![12, 11], "came after one of 1970-01-01T00:00:00.012Z"),
     ] {
         let mut run = start("{}", None, (5, 20, 30)).unwrap();
@@ -109,18 +116,25 @@ fn rows_out_of_place_are_refused() {
 #[test]
 fn malformed_pages_are_refused_in_words() {
     let words = |codes: &[u32], ends: &[u32], bytes: &[u8]| {
-        Values::Words(Dictionary { codes: codes.to_vec(), ends: ends.to_vec(), bytes: bytes.to_vec() })
+        wire::Values::Words(wire::Dictionary { codes: codes.to_vec(), ends: ends.to_vec(), bytes: bytes.to_vec() })
     };
     for (values, says) in [
-        (Values::Integers(vec![1]), "not one value per row"),
+        (wire::Values::Integers(vec![1]), "not one value per row"),
         (words(&[0, 2], &[1, 2], b"ab"), "a code without a word"),
         (words(&[0, 0], &[], b""), "a code without a word"),
         (words(&[0, 1], &[2, 1], b"ab"), "words overlap"),
         (words(&[0, 1], &[1, 2], "é".as_bytes()), "inside a character"),
         (words(&[0, 0], &[1], &[0xff]), "not UTF-8"),
     ] {
-        let mut run = start("{}", None, (0, 20, 30)).unwrap();
-        let Err(Problem::Rows(message)) = run.answer(0, page(&[1, 2], values)) else { panic!("{says}") };
+        let context = Context::default();
+        let call = Call { params: "{}", context: &context, state: None, window: window((0, 20, 30)) };
+        let mut run = Run::<Diary>::start(call).unwrap();
+        assert!(run.questions().is_some());
+        let column =
+            wire::Column { field: "f".into(), is_mapped: true, values, present: vec![], offsets: vec![] };
+        let groups = wire::Groups { rows: vec![], labels: vec![] };
+        let page = wire::Rows { times: vec![1, 2], columns: vec![column], groups };
+        let Err(Problem::Rows(message)) = run.answer(0, &page) else { panic!("{says}") };
         assert!(message.starts_with("column `f`: ") && message.contains(says), "{message}");
     }
 }
@@ -143,7 +157,7 @@ fn values_read_back_and_missing_ones_are_none() {
         let mut rows = page(&[1, 2], values);
         rows.columns[0].present = present.to_vec();
         run.answer(0, rows).unwrap();
-        kept(&run.finish().unwrap())[..2].join(" ")
+        kept(&finish(run))[..2].join(" ")
     };
     assert_eq!(read("number", Values::Integers(vec![5, 6]), &[0b10]), "row 1 row 2=6");
     assert_eq!(read("number", Values::Numbers(vec![0.5, 1e300]), &[]), format!("row 1=0.5 row 2={}", 1e300));
@@ -153,9 +167,8 @@ fn values_read_back_and_missing_ones_are_none() {
 }
 
 #[test]
-fn another_version_of_the_state_is_refused() {
-    let bytes = state::write(6, &Vec::<String>::new()).unwrap();
-    assert!(matches!(start("{}", Some(&bytes), (0, 0, 1)), Err(Problem::State(_))));
+fn what_cannot_be_read_is_refused() {
+    assert!(matches!(start("{}", Some(&[7]), (0, 0, 1)), Err(Problem::State(_))));
     assert!(matches!(start("{\"rede\":1}", None, (0, 0, 1)), Err(Problem::Other(_))));
     assert!(matches!(start("{}", None, (0, 2, 1)), Err(Problem::Other(_))));
 }
@@ -171,17 +184,14 @@ fn a_rule_says_who_it_is() {
 }
 
 #[test]
-fn a_case_reads_from_json_and_tells_what_differs() {
-    let case: Case = serde_json::from_value(json!({
-        "name": "diary", "until": "20ms", "every": "10ms",
-        "documents": [{ "at": "3ms", "fields": { "f": 1 }, "repeat": { "count": 2, "every": "1ms" } }],
-        "expect": [{ "at": "10ms", "kind": "event" }, { "at": "19ms" }],
-    }))
-    .unwrap();
+fn a_case_tells_what_differs() {
+    let expected = |at| Expected { at: Some(Duration(at)), ..Expected::default() };
+    let case = Case::new(json!({})).every(Duration(10)).until(Duration(20));
+    let case = case.documents(Duration(3), 2, Duration(1), json!({ "f": 1 })).expect([expected(10), expected(19)]);
     let differences = case.check_with(&mut crate::testing::Native::<Diary>::default()).unwrap_err();
     assert!(
-        differences
-            .starts_with("case `diary`:\nsignal 2: expected {\"at\":\"19ms\"}\n     got {\"at\":\"20ms\"")
+        differences.starts_with("case ``:\nsignal 2: expected {\"at\":\"19ms\"}\n     got {\"at\":\"20ms\""),
+        "{differences}"
     );
     assert_eq!(case.run::<Diary>()[0].summary.matches("row").count(), 2);
     assert_eq!(case.run::<Diary>()[0].at, ORIGIN + Duration(10));
@@ -195,7 +205,7 @@ struct Groups {}
 impl Rule for Groups {
     type State = ();
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _context: &Context) -> Result<Plan, Vec<Fault>> {
         Ok(Plan::rows(Duration::ZERO))
     }
 
@@ -229,12 +239,18 @@ struct Spans {
 impl Rule for Spans {
     type State = Vec<String>;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _context: &Context) -> Result<Plan, Vec<Fault>> {
         Ok(Plan::checks(Duration::ZERO, Duration(10)))
     }
 
-    fn ask_round(&self, round: usize, _over: Range, key: &[String], told: &mut Vec<String>) -> Vec<Question> {
-        told.push(format!("round {round} of {}", key.len()));
+    fn ask_round(
+        &self,
+        round: usize,
+        _over: Range,
+        context: &Context,
+        told: &mut Vec<String>,
+    ) -> Vec<Question> {
+        told.push(format!("round {round} of {}", context.key.len()));
         let spans = self.spans.iter().filter(|_| round < 1 + usize::from(self.scouts));
         spans.map(|span| Question::hits(Range::new(Timestamp(span.0), Timestamp(span.1)))).collect()
     }
@@ -256,28 +272,25 @@ impl Rule for Spans {
     }
 }
 
-fn spans(spans: &[(i64, i64)], scouts: bool) -> Run<Spans> {
-    let window = Window { start: Timestamp(20), settled: Timestamp(40), end: Timestamp(40) };
+fn spans(spans: &[(i64, i64)], scouts: bool) -> Driven<Spans> {
     let params = json!({ "spans": spans, "scouts": scouts }).to_string();
-    let mut run = Run::<Spans>::start(&params, vec![], None, window).unwrap();
-    assert_eq!(run.questions().unwrap().len(), spans.len());
+    let context = Context::default();
+    let call = Call { params: &params, context: &context, state: None, window: window((20, 40, 40)) };
+    let mut run = Driven::start(call).unwrap();
+    assert_eq!(run.questions().unwrap().map(|asked| asked.len()), Some(spans.len()));
     run
 }
 
 #[test]
-fn answers_are_held_back_only_where_they_overlap_in_time() {
+fn answers_come_in_order_of_time_whatever_the_questions() {
     let times = |times: &[i64]| Rows { times: times.to_vec(), columns: vec![] };
-    for (asked, is_held) in
-        [([(20, 30), (30, 40)], false), ([(20, 31), (30, 40)], true), ([(30, 40), (20, 30)], true)]
-    {
+    for asked in [[(20, 30), (30, 40)], [(20, 31), (30, 40)], [(30, 40), (20, 30)]] {
         let mut run = spans(&asked, false);
-        for (question, span) in asked.iter().enumerate() {
+        for (question, span) in (0..).zip(&asked) {
             run.answer(question, times(&[span.0, span.0 + 5])).unwrap();
         }
-        assert_eq!(!run.held.is_empty(), is_held, "{asked:?}");
-        assert!(run.questions().unwrap().is_empty());
-        let told: Vec<String> = state::read(1, &run.finish().unwrap().state).unwrap();
-        assert_eq!(told.iter().filter(|line| line.starts_with("row")).count(), 4);
+        let told = kept(&finish(run));
+        assert_eq!(told.iter().filter(|line| line.starts_with("row")).count(), 4, "{asked:?}");
         let rows_in_order = told.iter().filter_map(|line| line.strip_prefix("row "));
         assert!(rows_in_order.is_sorted());
     }
@@ -288,10 +301,9 @@ fn a_scouted_round_comes_before_all_rows_and_the_next_may_look_back() {
     let times = |times: &[i64]| Rows { times: times.to_vec(), columns: vec![] };
     let mut run = spans(&[(5, 40)], true);
     run.answer(0, times(&[20, 30])).unwrap();
-    assert_eq!(run.questions().unwrap().len(), 1);
+    assert_eq!(run.questions().unwrap().map(|asked| asked.len()), Some(1));
     run.answer(0, times(&[5, 19, 20, 35])).unwrap();
-    assert!(run.questions().unwrap().is_empty());
-    let told: Vec<String> = state::read(1, &run.finish().unwrap().state).unwrap();
+    let told = kept(&finish(run));
     let expected = [
         "round 0 of 0",
         "scout 20",

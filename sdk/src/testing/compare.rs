@@ -80,7 +80,7 @@ fn entry(wanted: &[Expected], n: usize, got: &Expected) -> Value {
     let names: Vec<String> = match (&own, wanted) {
         (Some(own), _) => own.keys().cloned().collect(),
         (None, []) => {
-            let is_said = |name: &&str| !(*name == "labels" && got.labels.as_ref().is_none_or(BTreeMap::is_empty));
+            let is_said = |name: &&&str| !(**name == "labels" && got.labels.as_ref().is_none_or(BTreeMap::is_empty));
             USUAL.iter().filter(is_said).map(|name| (*name).to_owned()).collect()
         }
         (None, wanted) => {
