@@ -1,7 +1,7 @@
 //! The documents behind a signal: by query if there are many, by name if they are single documents.
 use serde::{Deserialize, Serialize};
 
-use crate::named_map::held_bytes;
+use crate::aged::held_bytes;
 use crate::wire::types as wire;
 use crate::{AnyOf, Query, Range, Row, Timestamp};
 

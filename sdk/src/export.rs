@@ -44,7 +44,9 @@ impl<R: Rule> rule_wire::Guest for RuleModule<R> {
         let context = Context::from_wire(context);
         let plan = parse::<R>(&params).map_err(Vec::from).and_then(|rule| rule.plan(&context));
         match plan {
-            Ok(plan) => Ok(wire::Plan { history: plan.history.millis(), grid: plan.grid.map(Duration::millis) }),
+            Ok(plan) => {
+                Ok(wire::Plan { history: plan.history.millis(), grid: plan.grid.map(Duration::millis) })
+            }
             Err(faults) => Err(faults.into_iter().map(Fault::into_wire).collect()),
         }
     }
@@ -74,9 +76,9 @@ impl<R: Rule> rule_wire::GuestRun for RunResource<R> {
 
     fn finish(&self) -> Result<wire::Finding, wire::Problem> {
         match self.0.replace(RunState::Finished) {
-            RunState::Open(run) => {
-                Ok(wire::Finding { signals: run.finish().into_iter().map(crate::Signal::into_wire).collect() })
-            }
+            RunState::Open(run) => Ok(wire::Finding {
+                signals: run.finish().into_iter().map(crate::Signal::into_wire).collect(),
+            }),
             RunState::Finished => Err(finished()),
         }
     }

@@ -62,6 +62,7 @@ mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
 mod layout; // a fingerprint of its type
 mod table; // found by hashes, grown by small steps
+mod aged; // how old a value is, and what it takes
 mod key_map; // something per key
 mod packed_counts; // places in time with a number at each
 mod event_window; // events of the last while
@@ -86,21 +87,23 @@ mod grouped; // pages as a component gets them
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing; // rules and alerters in `cargo test`
 
+pub use aged::{Aged, held_bytes};
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use cells::Cells;
-pub use event_window::{EventWindow, Tally};
 pub use context::{Call, Context, Finding, Window};
+pub use event_window::{EventWindow, Tally};
 pub use evidence::{Document, DocumentId, Evidence, Selection};
 pub use grid::{cell, cell_end, cell_start};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
+pub use key_map::{BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
 pub use level::Level;
 pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
-pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, kept};
 pub use question::{
-    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Query, Question, RawSearch, Round, Source,
+    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Query, Question, RawSearch, Round,
+    Source,
 };
 pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
@@ -113,7 +116,7 @@ pub use time::{Duration, Range, Timestamp};
 pub use two_windows::{Direction, TwoWindows, Way};
 pub use value::{Point, Value};
 pub use value_list::ValueList;
-pub use watchbell_sdk_macros::{alerter, rule};
+pub use watchbell_sdk_macros::{Aged, alerter, rule};
 
 /// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -22,6 +22,30 @@ pub enum MetricKind {
 }
 
 /// A metric, borrowed from a rule's parameters.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+/// use watchbell_sdk::{Measure, MetricKind};
+///
+/// struct Latency {
+///     field: String,
+/// }
+///
+/// impl Latency {
+///     fn measure(&self) -> Measure<'_> {
+///         Measure { kind: MetricKind::Avg, field: Some(&self.field), script: None, percentile: None }
+///     }
+///
+///     fn ask(&self, over: Range) -> Vec<Question> {
+///         vec![self.measure().ask(Question::buckets(over, Some(Duration::from_mins(1))))]
+///     }
+///
+///     /// The average of the bucket's documents.
+///     fn row(&self, row: &Row<'_>) -> Option<f64> {
+///         self.measure().value(self.measure().read(row))
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure<'a> {
     /// The aggregation of the values.

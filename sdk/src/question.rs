@@ -442,6 +442,7 @@ impl Range {
 }
 
 fn filters(filters: Vec<NamedFilter>) -> Vec<wire::NamedFilter> {
-    let filter = |filter: NamedFilter| wire::NamedFilter { name: filter.name, query: filter.query.into_wire() };
+    let filter =
+        |filter: NamedFilter| wire::NamedFilter { name: filter.name, query: filter.query.into_wire() };
     filters.into_iter().map(filter).collect()
 }

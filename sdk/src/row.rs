@@ -1,8 +1,8 @@
 //! One row: its time, its key and the requested fields, borrowed from the page.
+use crate::Timestamp;
 use crate::key::{Key, Labels};
 use crate::page::{Column, Page};
 use crate::question::type_column;
-use crate::Timestamp;
 use crate::value::{Point, Value};
 
 /// A document, a bucket, or a row of another answer. If key fields have several values, the rule sees the row once for

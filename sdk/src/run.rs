@@ -2,7 +2,9 @@
 use crate::grid::{phase, with_phase};
 use crate::page::Page;
 use crate::wire::types as wire;
-use crate::{Call, Context, Duration, Problem, Range, Round, Rule, Signal, Signals, Timestamp, Window, state};
+use crate::{
+    Call, Context, Duration, Problem, Range, Round, Rule, Signal, Signals, Timestamp, Window, state,
+};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ mod pages; // answers to questions from documents
 mod documents; // documents with times, and their fields as columns
 mod groups; // documents as counts and metrics
 mod recorded; // answers that do not come from documents
-pub(crate) mod runner; // evaluates a case: natively, or with a component elsewhere
+mod runner; // evaluates a case: natively, or with a component elsewhere
 pub(crate) mod mock; // replaces the host's calls
 
 use std::path::Path;

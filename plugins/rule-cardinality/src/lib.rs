@@ -128,7 +128,7 @@ impl Rule for Cardinality {
         let is_beat = Level::is_beat(at, self.beat());
         let now = LastSeen::new(at, self.grid());
         let mut instants = 0;
-        seen.keys.retain(|distinct| {
+        seen.keys.retain(|_, distinct| {
             distinct.forget_before(at - self.timeframe, self.grid());
             let count = distinct.count();
             let way = self.judge(count, distinct, now);

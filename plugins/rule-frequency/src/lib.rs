@@ -83,7 +83,13 @@ impl Rule for Frequency {
         Some(self.grid())
     }
 
-    fn ask_round(&self, round: usize, over: Range, context: &Context, counted: &mut Counted) -> Vec<Question> {
+    fn ask_round(
+        &self,
+        round: usize,
+        over: Range,
+        context: &Context,
+        counted: &mut Counted,
+    ) -> Vec<Question> {
         match self.fetch {
             Fetch::Hits if round == 0 => vec![Question::hits(over)],
             Fetch::Hits => vec![],
@@ -130,7 +136,7 @@ impl Rule for Frequency {
         match self.fetch {
             Fetch::Hits => counted
                 .windows
-                .retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
+                .retain(|_, window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
             Fetch::WhoThenWhen => counted.prefilter.settle(self, at),
         }
     }

@@ -100,7 +100,7 @@ impl Rule for MetricAggregation {
             // Of nothing there are no buckets: it is judged all the same.
             keys.entry_with(Key::of([]), || Series::new(Labels::default()));
         }
-        keys.retain(|series| {
+        keys.retain(|_, series| {
             series.readings.forget_before(over.start, steps.step);
             let reading = measure.merge(series.readings.over(over, steps.step).copied());
             match self.judge(reading) {

@@ -120,7 +120,7 @@ impl Rule for NewTerm {
     fn settle(&self, at: Timestamp, known: &mut Known) {
         let now = self.seen(at);
         if known.settled.is_none_or(|settled| settled < now) {
-            known.terms.retain(|seen| self.is_known(*seen, now));
+            known.terms.retain(|_, seen| self.is_known(*seen, now));
             known.settled = Some(now);
         }
     }

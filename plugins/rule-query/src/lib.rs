@@ -168,7 +168,7 @@ impl Query {
         let pick: Vec<_> = self.pick.iter().map(|(name, pointer)| (name.clone(), pointer.clone())).collect();
         (first..=last)
             .map(|point| {
-                let ask = Ask::Search(RawSearch { body: body.clone(), pick: pick.clone() });
+                let ask = Ask::Search(RawSearch { body: body.clone(), picks: pick.clone() });
                 Question { over: self.past(cell_start(point, self.every)), only: vec![], filter: None, ask }
             })
             .collect()

@@ -97,7 +97,7 @@ impl Rule for SpikeAggregation {
     fn check(&self, at: Timestamp, keys: &mut Self::State, out: &mut Signals) {
         let windows = self.windows();
         let is_beat = windows.is_beat(at);
-        keys.retain(|series| {
+        keys.retain(|_, series| {
             series.points.forget_before(windows.reference(at).start, windows.grid);
             let (current, reference) =
                 (self.held(series, windows.current(at)), self.held(series, windows.reference(at)));

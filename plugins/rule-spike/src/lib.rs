@@ -176,7 +176,7 @@ impl Rule for Spike {
         let (windows, grid) = (self.windows(), self.grid());
         let is_beat = windows.is_beat(at);
         let mut instants = 0;
-        watched.keys.retain(|series| {
+        watched.keys.retain(|_, series| {
             self.judge_newest(series, out);
             series.forget_before(windows.reference(at).start, grid);
             let (reference, current) = self.held_at(series, at);
@@ -206,7 +206,7 @@ impl Rule for Spike {
             series.forget_before(first, grid);
         }
         if watched.forgotten.replace(now) != Some(now) {
-            watched.known.retain(|last| self.is_remembered(*last, now));
+            watched.known.retain(|_, last| self.is_remembered(*last, now));
         }
     }
 }
@@ -258,7 +258,7 @@ impl Spike {
         match (&mut question.ask, &self.field) {
             (Ask::Hits(hits), Some(field)) => hits.fields.push(field.clone()),
             (Ask::Buckets(buckets), Some(field)) => {
-                let metric = |name: &str, calc| Metric { name: name.into(), field: field.clone(), calc };
+                let metric = |name: &str, calc| Metric::of_field(name, field, calc);
                 buckets.metrics = vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)];
             }
             _ => {}

@@ -173,8 +173,10 @@ mod tests {
 
     #[test]
     fn fields_are_found_under_any_spelling() {
-        let fields = json!({ "a.b": { "c": 1 }, "a": [{ "b": { "c": [2, null] } }, { "b.c": 3 }], "d": { "e": {} } });
-        let found = |path: &str| values(fields.as_object().unwrap(), path).into_iter().cloned().collect::<Vec<_>>();
+        let fields =
+            json!({ "a.b": { "c": 1 }, "a": [{ "b": { "c": [2, null] } }, { "b.c": 3 }], "d": { "e": {} } });
+        let found =
+            |path: &str| values(fields.as_object().unwrap(), path).into_iter().cloned().collect::<Vec<_>>();
         assert_eq!(found("a.b.c"), [json!(2), json!(3), json!(1)]);
         assert!(found("a.b").is_empty() && found("d.e").is_empty() && found("x").is_empty());
     }
@@ -182,7 +184,10 @@ mod tests {
     #[test]
     fn places_are_points() {
         let column = column_of("p", true, &[vec![json!({ "lat": 1.5, "lon": 2 })], vec![]]).unwrap();
-        assert_eq!(column.values, Values::Points(Points { latitudes: vec![1.5, 0.0], longitudes: vec![2.0, 0.0] }));
+        assert_eq!(
+            column.values,
+            Values::Points(Points { latitudes: vec![1.5, 0.0], longitudes: vec![2.0, 0.0] })
+        );
         assert!(column_of("p", true, &[vec![json!(1)], vec![json!("x")]]).is_err());
     }
 }

@@ -62,7 +62,7 @@ impl<R: Rule> Runner for Native<R> {
 }
 
 /// A native run, driven as the host drives a component.
-pub(crate) struct Driven<R: Rule> {
+struct Driven<R: Rule> {
     run: Run<R>,
     key: Vec<String>,
     feed: Feed,
@@ -71,7 +71,7 @@ pub(crate) struct Driven<R: Rule> {
 }
 
 impl<R: Rule> Driven<R> {
-    pub(crate) fn start(call: Call<'_>) -> Result<Self, Problem> {
+    fn start(call: Call<'_>) -> Result<Self, Problem> {
         let Window { start, settled, end } = call.window;
         let run = Run::start(call)?;
         let feed = Feed::new(start.0, settled.0, end.0, HELD_BYTES_MAX);
@@ -79,7 +79,7 @@ impl<R: Rule> Driven<R> {
     }
 
     /// The questions of the next round, with the key fields in front.
-    pub(crate) fn questions(&mut self) -> Result<Option<Vec<Question>>, Problem> {
+    fn questions(&mut self) -> Result<Option<Vec<Question>>, Problem> {
         self.feed.end_round(&mut self.steps).map_err(problem)?;
         self.take()?;
         let Some(round) = self.run.questions() else { return Ok(None) };
@@ -88,12 +88,12 @@ impl<R: Rule> Driven<R> {
         Ok(Some(round.questions.into_iter().map(|question| question.with_key(&self.key)).collect()))
     }
 
-    pub(crate) fn answer(&mut self, question: u32, rows: Rows) -> Result<(), Problem> {
+    fn answer(&mut self, question: u32, rows: Rows) -> Result<(), Problem> {
         self.feed.page(question, rows, &mut self.steps).map_err(problem)?;
         self.take()
     }
 
-    pub(crate) fn finish(mut self) -> Result<Finding, Problem> {
+    fn finish(mut self) -> Result<Finding, Problem> {
         if self.feed.finish() {
             self.steps.push(Step::Snapshot);
             self.take()?;

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::corpus::Corpus;
 use super::documents;
-use crate::log::Level;
 use super::runner::Runner;
 use crate::evidence::Document;
 use crate::grid::{self, with_phase};
+use crate::log::Level;
 use crate::signal::SignalKind;
 use crate::{Call, Context, Duration, Finding, Signal, Timestamp, Window};
 

@@ -1,4 +1,4 @@
-//! An alerter of the contract 0.1.
+//! An alerter of the contract 0.2.
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use wasmtime::component::InstancePre;
@@ -37,8 +37,11 @@ impl AlerterInstance for AlerterComponent {
         params: &'a str,
     ) -> BoxFuture<'a, Result<Result<(), Vec<Fault>>>> {
         let alerter = self.watchbell_plugin_alerter();
-        async move { Ok(alerter.call_prepare(store, product, params).await?.map_err(convert::faults)) }
-            .boxed()
+        async move {
+            let destination = convert::destination(product, params);
+            Ok(alerter.call_prepare(store, &destination).await?.map_err(convert::faults))
+        }
+        .boxed()
     }
 
     fn deliver<'a>(
@@ -50,7 +53,8 @@ impl AlerterInstance for AlerterComponent {
     ) -> BoxFuture<'a, Result<Result<Receipt, Refusal>>> {
         let alerter = self.watchbell_plugin_alerter();
         async move {
-            let delivered = alerter.call_deliver(store, product, params, &convert::intent(intent)).await?;
+            let delivery = convert::delivery(product, params, intent);
+            let delivered = alerter.call_deliver(store, &delivery).await?;
             Ok(delivered.map(convert::receipt).map_err(convert::refusal))
         }
         .boxed()

@@ -1,7 +1,8 @@
-//! A rule of the contract 0.1.
+//! A rule of the contract 0.2.
 use wasmtime::component::{InstancePre, ResourceAny};
 use wasmtime::{Result, Store};
-use watchbell_contract::{About, Fault, Finding, Plan, Problem, Question, Rows, Window};
+use watchbell_contract::{About, Call, Context, Fault, Plan, Problem, Round, Signal};
+use watchbell_rows::GroupedRows;
 
 use super::bindings::RuleComponent;
 use super::bindings::rule::RuleComponentPre;
@@ -28,28 +29,26 @@ impl RuleInstance for RuleComponent {
         &self,
         store: &mut Store<Guest>,
         params: &str,
-        key: &[String],
+        context: &Context,
     ) -> Result<Result<Plan, Vec<Fault>>> {
-        let verdict = self.watchbell_plugin_rule().call_prepare(store, params, key)?;
+        let context = convert::context(context);
+        let verdict = self.watchbell_plugin_rule().call_prepare(store, params, &context)?;
         Ok(verdict.map(convert::plan).map_err(convert::faults))
     }
 
-    fn start(
-        &self,
-        store: &mut Store<Guest>,
-        params: &str,
-        key: &[String],
-        state: Option<&[u8]>,
-        window: Window,
-    ) -> Result<Result<ResourceAny, Problem>> {
-        let window = convert::window(window);
-        let started = self.watchbell_plugin_rule().run().call_start(store, params, key, state, window)?;
+    fn start(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<Result<ResourceAny, Problem>> {
+        let call = convert::call(call);
+        let started = self.watchbell_plugin_rule().run().call_start(store, &call)?;
         Ok(started.map_err(convert::problem))
     }
 
-    fn questions(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Vec<Question>> {
-        let questions = self.watchbell_plugin_rule().run().call_questions(store, run)?;
-        Ok(questions.into_iter().map(convert::question).collect())
+    fn questions(
+        &self,
+        store: &mut Store<Guest>,
+        run: ResourceAny,
+    ) -> Result<Result<Option<Round>, Problem>> {
+        let round = self.watchbell_plugin_rule().run().call_questions(store, run)?;
+        Ok(round.map(|round| round.map(convert::round)).map_err(convert::problem))
     }
 
     fn answer(
@@ -57,15 +56,25 @@ impl RuleInstance for RuleComponent {
         store: &mut Store<Guest>,
         run: ResourceAny,
         question: u32,
-        page: Rows,
+        page: GroupedRows,
     ) -> Result<Result<(), Problem>> {
         let page = convert::rows(page);
         let answered = self.watchbell_plugin_rule().run().call_answer(store, run, question, &page)?;
         Ok(answered.map_err(convert::problem))
     }
 
-    fn finish(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Finding, Problem>> {
+    fn snapshot(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Vec<u8>, Problem>> {
+        let taken = self.watchbell_plugin_rule().run().call_snapshot(store, run)?;
+        Ok(taken.map_err(convert::problem))
+    }
+
+    fn finish(
+        &self,
+        store: &mut Store<Guest>,
+        run: ResourceAny,
+        key: &[String],
+    ) -> Result<Result<Vec<Signal>, Problem>> {
         let finished = self.watchbell_plugin_rule().run().call_finish(store, run)?;
-        Ok(finished.map(convert::finding).map_err(convert::problem))
+        Ok(finished.map(|finding| convert::signals(finding, key)).map_err(convert::problem))
     }
 }

@@ -14,8 +14,8 @@ pub(crate) mod alerter {
         imports: { "watchbell:plugin/http": async | trappable },
         exports: { default: async },
         with: {
-            "watchbell:plugin/types": crate::contract::v0_1::bindings::rule::watchbell::plugin::types,
-            "watchbell:plugin/log": crate::contract::v0_1::bindings::rule::watchbell::plugin::log,
+            "watchbell:plugin/types": crate::contract::since_v0_2::bindings::rule::watchbell::plugin::types,
+            "watchbell:plugin/log": crate::contract::since_v0_2::bindings::rule::watchbell::plugin::log,
         },
     });
 }

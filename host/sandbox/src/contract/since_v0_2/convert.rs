@@ -1,19 +1,44 @@
 //! Converts between the generated types and the host's types. Rows are moved: a page crosses without work per row.
 use watchbell_contract as contract;
 use watchbell_contract::{Duration, Timestamp};
+use watchbell_rows::GroupedRows;
 
 use super::bindings::alerter_types as alerter;
 use super::bindings::types as wit;
 use crate::bytes::shortened;
 use crate::limits::{FAULTS_MAX, TEXT_BYTES_MAX};
 
-pub(crate) fn window(window: contract::Window) -> wit::Window {
-    wit::Window { start: window.start.0, settled: window.settled.0, end: window.end.0 }
+pub(crate) fn context(context: &contract::Context) -> wit::Context {
+    wit::Context {
+        key: context.key.clone(),
+        every: context.every.map(Duration::millis),
+        lateness: context.lateness.millis(),
+        indices: context.indices.clone(),
+    }
 }
 
-pub(crate) fn rows(rows: contract::Rows) -> wit::Rows {
+pub(crate) fn call(call: &contract::Call<'_>) -> wit::Call {
+    let contract::Window { start, settled, end } = call.window;
+    wit::Call {
+        params: call.params.to_owned(),
+        context: context(call.context),
+        state: call.state.map(<[u8]>::to_vec),
+        window: wit::Window { start: start.0, settled: settled.0, end: end.0 },
+    }
+}
+
+pub(crate) fn rows(page: GroupedRows) -> wit::Rows {
+    wit::Rows {
+        times: page.times,
+        columns: columns(page.columns),
+        groups: wit::Groups { rows: page.groups.rows, labels: columns(page.groups.labels) },
+    }
+}
+
+fn columns(columns: Vec<contract::Column>) -> Vec<wit::Column> {
     let column = |column: contract::Column| wit::Column {
         field: column.field,
+        is_mapped: column.is_mapped,
         values: match column.values {
             contract::Values::Integers(values) => wit::Values::Integers(values),
             contract::Values::Numbers(values) => wit::Values::Numbers(values),
@@ -23,11 +48,15 @@ pub(crate) fn rows(rows: contract::Rows) -> wit::Rows {
                 ends: words.ends,
                 bytes: words.bytes,
             }),
+            contract::Values::Points(points) => wit::Values::Points(wit::Points {
+                latitudes: points.latitudes,
+                longitudes: points.longitudes,
+            }),
         },
         present: column.present,
         offsets: column.offsets,
     };
-    wit::Rows { times: rows.times, columns: rows.columns.into_iter().map(column).collect() }
+    columns.into_iter().map(column).collect()
 }
 
 pub(crate) fn about(about: wit::About) -> contract::About {
@@ -37,11 +66,12 @@ pub(crate) fn about(about: wit::About) -> contract::About {
         summary: about.summary,
         params_schema: about.params_schema,
         state_version: about.state_version,
+        state_layout: about.state_layout,
     }
 }
 
 pub(crate) fn plan(plan: wit::Plan) -> contract::Plan {
-    contract::Plan { history: Duration(plan.history), grid: Duration(plan.grid) }
+    contract::Plan { history: Duration(plan.history), grid: plan.grid.map(Duration) }
 }
 
 pub(crate) fn faults(faults: Vec<wit::Fault>) -> Vec<contract::Fault> {
@@ -67,11 +97,25 @@ fn text(text: String) -> String {
     if text.len() > TEXT_BYTES_MAX { shortened(&text, TEXT_BYTES_MAX) } else { text }
 }
 
-pub(crate) fn question(question: wit::Question) -> contract::Question {
+pub(crate) fn round(round: wit::Round) -> contract::Round {
+    contract::Round {
+        questions: round.questions.into_iter().map(question).collect(),
+        is_scouting: round.is_scouting,
+    }
+}
+
+fn query(query: wit::Query) -> contract::Query {
+    match query {
+        wit::Query::Lucene(text) => contract::Query::Lucene(text),
+        wit::Query::Dsl(text) => contract::Query::Dsl(text),
+    }
+}
+
+fn question(question: wit::Question) -> contract::Question {
     contract::Question {
         over: range(question.over),
         only: only(question.only),
-        filter: question.filter,
+        filter: question.filter.map(query),
         ask: match question.ask {
             wit::Ask::Hits(hits) => {
                 contract::Ask::Hits(contract::Hits { fields: hits.fields, filters: filters(hits.filters) })
@@ -84,7 +128,8 @@ pub(crate) fn question(question: wit::Question) -> contract::Question {
                 filters: filters(buckets.filters),
             }),
             wit::Ask::Search(search) => {
-                contract::Ask::Search(contract::RawSearch { body: search.body, pick: search.pick })
+                let pick = search.picks.into_iter().map(|pick| (pick.name, pick.pointer)).collect();
+                contract::Ask::Search(contract::RawSearch { body: search.body, pick })
             }
             wit::Ask::Cluster(view) => contract::Ask::Cluster(match view {
                 wit::ClusterView::Health => contract::ClusterView::Health,
@@ -106,14 +151,18 @@ fn only(only: Vec<wit::AnyOf>) -> Vec<contract::AnyOf> {
 }
 
 fn filters(filters: Vec<wit::NamedFilter>) -> Vec<contract::NamedFilter> {
-    let filter = |named: wit::NamedFilter| contract::NamedFilter { name: named.name, filter: named.filter };
+    let filter =
+        |named: wit::NamedFilter| contract::NamedFilter { name: named.name, query: query(named.query) };
     filters.into_iter().map(filter).collect()
 }
 
 fn metric(metric: wit::Metric) -> contract::Metric {
     contract::Metric {
         name: metric.name,
-        field: metric.field,
+        source: match metric.source {
+            wit::Source::Field(field) => contract::Source::Field(field),
+            wit::Source::Script(script) => contract::Source::Script(script),
+        },
         calc: match metric.calc {
             wit::Calc::Minimum => contract::Calc::Minimum,
             wit::Calc::Maximum => contract::Calc::Maximum,
@@ -122,24 +171,34 @@ fn metric(metric: wit::Metric) -> contract::Metric {
             wit::Calc::ValueCount => contract::Calc::ValueCount,
             wit::Calc::Cardinality => contract::Calc::Cardinality,
             wit::Calc::Percentile(rank) => contract::Calc::Percentile(rank),
-            wit::Calc::Script(source) => contract::Calc::Script(source),
         },
+        filter: metric.filter.map(query),
     }
 }
 
-pub(crate) fn finding(finding: wit::Finding) -> contract::Finding {
-    contract::Finding { signals: finding.signals.into_iter().map(signal).collect(), state: finding.state }
+pub(crate) fn signals(finding: wit::Finding, key: &[String]) -> Vec<contract::Signal> {
+    finding.signals.into_iter().map(|found| signal(found, key)).collect()
 }
 
-fn signal(signal: wit::Signal) -> contract::Signal {
-    let evidence = |evidence: wit::Evidence| contract::Evidence {
-        over: range(evidence.over),
-        only: only(evidence.only),
-        filter: evidence.filter,
-        newest: evidence.newest,
+fn signal(signal: wit::Signal, key: &[String]) -> contract::Signal {
+    let evidence = |evidence: wit::Evidence| match evidence {
+        wit::Evidence::Selection(selection) => contract::Evidence::Selection(contract::Selection {
+            over: range(selection.over),
+            only: only(selection.only),
+            filters: selection.filter.into_iter().map(query).collect(),
+            newest: selection.newest,
+        }),
+        wit::Evidence::Documents(documents) => contract::Evidence::Documents(
+            documents
+                .into_iter()
+                .map(|named| contract::Document { at: Timestamp(named.at), index: named.index, id: named.id })
+                .collect(),
+        ),
     };
+    // A label without a name is one too many: it is refused later, where it can be said what is wrong.
+    let names = key.iter().cloned().chain(std::iter::repeat(String::new()));
     contract::Signal {
-        labels: signal.labels.into_iter().map(|l| contract::Label { name: l.name, value: l.value }).collect(),
+        labels: names.zip(signal.labels).map(|(name, value)| contract::Label { name, value }).collect(),
         at: Timestamp(signal.at),
         until: signal.until.map(Timestamp),
         kind: match signal.kind {
@@ -147,6 +206,7 @@ fn signal(signal: wit::Signal) -> contract::Signal {
             wit::SignalKind::Clear => contract::SignalKind::Clear,
             wit::SignalKind::Event => contract::SignalKind::Event,
         },
+        identity: signal.identity,
         value: signal.value,
         threshold: signal.threshold,
         summary: signal.summary,
@@ -161,15 +221,15 @@ pub(crate) fn alerter_about(about: alerter::About) -> contract::AlerterAbout {
         summary: product.summary,
         params_schema: product.params_schema,
         text: contract::AlertText {
-            format: match product.format {
+            format: match product.text.format {
                 alerter::TextFormat::Plain => contract::TextFormat::Plain,
                 alerter::TextFormat::Markdown => contract::TextFormat::Markdown,
                 alerter::TextFormat::Html => contract::TextFormat::Html,
                 alerter::TextFormat::Mrkdwn => contract::TextFormat::Mrkdwn,
             },
             styles: true,
-            title_max: product.title_max,
-            body_max: product.body_max,
+            title_max: product.text.title_max,
+            body_max: product.text.body_max,
         },
     };
     contract::AlerterAbout {
@@ -179,7 +239,15 @@ pub(crate) fn alerter_about(about: alerter::About) -> contract::AlerterAbout {
     }
 }
 
-pub(crate) fn intent(intent: &contract::Intent) -> alerter::Intent {
+pub(crate) fn destination(product: &str, params: &str) -> alerter::Destination {
+    alerter::Destination { product: product.to_owned(), params: params.to_owned() }
+}
+
+pub(crate) fn delivery(product: &str, params: &str, message: &contract::Intent) -> alerter::Delivery {
+    alerter::Delivery { destination: destination(product, params), intent: intent(message) }
+}
+
+fn intent(intent: &contract::Intent) -> alerter::Intent {
     let label = |label: &contract::Label| wit::Label { name: label.name.clone(), value: label.value.clone() };
     alerter::Intent {
         id: intent.id.clone(),
@@ -193,11 +261,14 @@ pub(crate) fn intent(intent: &contract::Intent) -> alerter::Intent {
             contract::Cause::Worse => alerter::Cause::Worse,
             contract::Cause::Repeat => alerter::Cause::Repeat,
             contract::Cause::Escalated => alerter::Cause::Escalated,
+            contract::Cause::Acknowledged => alerter::Cause::Acknowledged,
             contract::Cause::Resolved => alerter::Cause::Resolved,
             contract::Cause::Event => alerter::Cause::Event,
             contract::Cause::Was => alerter::Cause::Was,
+            contract::Cause::Summary => alerter::Cause::Summary,
             contract::Cause::Test => alerter::Cause::Test,
         },
+        person: intent.person.clone(),
         severity: match intent.severity {
             contract::Severity::Info => alerter::Severity::Info,
             contract::Severity::Warning => alerter::Severity::Warning,
@@ -212,6 +283,11 @@ pub(crate) fn intent(intent: &contract::Intent) -> alerter::Intent {
         summary: intent.summary.clone(),
         details: intent.details.clone(),
         link: intent.link.clone(),
+        acknowledge_link: intent.acknowledge_link.clone(),
+        previous: intent
+            .previous
+            .as_ref()
+            .map(|receipt| alerter::Receipt { reference: receipt.reference.clone() }),
         attempt: intent.attempt,
         maybe_repeated: intent.maybe_repeated,
     }
@@ -224,9 +300,10 @@ pub(crate) fn receipt(receipt: alerter::Receipt) -> contract::Receipt {
 pub(crate) fn refusal(refusal: alerter::Refusal) -> contract::Refusal {
     match refusal {
         alerter::Refusal::Refused(reason) => contract::Refusal::Refused(text(reason)),
-        alerter::Refusal::Unavailable((reason, retry_after)) => {
-            contract::Refusal::Unavailable { reason: text(reason), retry_after: retry_after.map(Duration) }
-        }
+        alerter::Refusal::Unavailable(later) => contract::Refusal::Unavailable {
+            reason: text(later.reason),
+            retry_after: later.retry_after.map(Duration),
+        },
     }
 }
 
@@ -246,7 +323,8 @@ mod tests {
         assert_eq!(text.len(), most);
         let contract::Refusal::Refused(text) = refusal(alerter::Refusal::Refused(long())) else { panic!() };
         assert_eq!(text.len(), most);
-        let unavailable = refusal(alerter::Refusal::Unavailable((long(), Some(5))));
+        let unavailable =
+            refusal(alerter::Refusal::Unavailable(alerter::Later { reason: long(), retry_after: Some(5) }));
         let contract::Refusal::Unavailable { reason, .. } = unavailable else { panic!() };
         assert_eq!(reason.len(), most);
         let reference = receipt(alerter::Receipt { reference: Some(long()) }).reference;
