@@ -13,6 +13,7 @@ mod names; // index name expressions
 mod mapping; // fields of an index
 mod document; // one document
 mod value; // one indexed value
+mod geo; // places on Earth
 mod doc_values; // how values are shown
 mod text; // the standard analyzer
 mod dates; // formats, maths, calendar, zones
