@@ -33,6 +33,8 @@ pub enum NewFault {
     NoSdk,
     #[error("`{}` is not Watchbell's SDK: {why}; pass `--sdk` with the `sdk` folder of Watchbell's source", .path.display())]
     NotTheSdk { path: PathBuf, why: String },
+    #[error("there is no template for an alerter in Python: pass `--language rust` or `--language javascript`")]
+    NoTemplate,
     #[error("`{}` cannot be written", .path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -57,7 +59,13 @@ const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "
     "src/component.js", "src/contract.js", "test/alerter.test.js", "README.md", ".gitignore",
     ".github/workflows/plugin.yml");
 
-/// The contract that a project in JavaScript is built against; one in Rust has it in the SDK.
+const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
+    "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",
+    "watchbell/rules.py", "watchbell/run.py", "watchbell/sandbox.py", "watchbell/shapes.py", "watchbell/signals.py",
+    "watchbell/testing.py", "watchbell/times.py", "tests/__init__.py", "tests/test_rule.py", "tests/test_watchbell.py",
+    "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+
+/// The contract that a project in JavaScript or Python is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));
 
 /// How the Rust templates refer to the SDK in the repository.
@@ -118,11 +126,13 @@ pub fn create(
         (Language::Rust, PluginKind::Alerter) => (RUST_ALERTER, None),
         (Language::JavaScript, PluginKind::Rule) => (JAVASCRIPT_RULE, Some(CONTRACT)),
         (Language::JavaScript, PluginKind::Alerter) => (JAVASCRIPT_ALERTER, Some(CONTRACT)),
+        (Language::Python, PluginKind::Rule) => (PYTHON_RULE, Some(CONTRACT)),
+        (Language::Python, PluginKind::Alerter) => return Err(NewFault::NoTemplate),
     };
     let sdk = match (language, sdk) {
         (Language::Rust, None) => return Err(NewFault::NoSdk),
         (Language::Rust, Some(sdk)) => sdk.dependency(),
-        (Language::JavaScript, _) => String::new(),
+        (Language::JavaScript | Language::Python, _) => String::new(),
     };
     if folder.symlink_metadata().is_ok() {
         return Err(NewFault::Exists(folder.to_owned()));
@@ -187,6 +197,7 @@ mod tests {
             (PluginKind::Alerter, Language::Rust, "rust-alerter"),
             (PluginKind::Rule, Language::JavaScript, "javascript-rule"),
             (PluginKind::Alerter, Language::JavaScript, "javascript-alerter"),
+            (PluginKind::Rule, Language::Python, "python-rule"),
         ] {
             let (_scratch, folder) = made(kind, language);
             let files = every_file(&folder);
@@ -195,7 +206,7 @@ mod tests {
                     assert!(!text.contains(placeholder), "{path} still says {placeholder}");
                 }
             }
-            let contract = usize::from(language == Language::JavaScript);
+            let contract = usize::from(language != Language::Rust);
             let lying = every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(template));
             assert_eq!(files.len(), lying.len() + contract, "{template}");
         }
