@@ -25,7 +25,9 @@ pub enum NameFault {
     Form { typed: String },
     #[error("a plugin name has at most {NAME_CHARS_MAX} characters, this one has {0}")]
     Long(usize),
-    #[error("`{0}` has another meaning for cargo, npm or the SDK: choose another name, for example `{0}-rule`")]
+    #[error(
+        "`{0}` has another meaning for cargo, npm or the SDK: choose another name, for example `{0}-rule`"
+    )]
     Reserved(String),
 }
 

@@ -120,7 +120,8 @@ fn distribution_name(
     pyproject: &Path,
     progress: &mut ProgressReporter<'_>,
 ) -> Result<String, ProjectFault> {
-    const SCRIPT: &str = "import tomllib; print(tomllib.load(open('pyproject.toml', 'rb'))['project']['name'])";
+    const SCRIPT: &str =
+        "import tomllib; print(tomllib.load(open('pyproject.toml', 'rb'))['project']['name'])";
     let mut python = python::interpreter(folder)?;
     let said = run(python.args(["-c", SCRIPT]), "reading pyproject.toml", progress)?;
     file_name(said.trim_end()).map_err(|why| ProjectFault::Unnamed { path: pyproject.to_owned(), why })

@@ -33,7 +33,9 @@ pub enum NewFault {
     NoSdk,
     #[error("`{}` is not Watchbell's SDK: {why}; pass `--sdk` with the `sdk` folder of Watchbell's source", .path.display())]
     NotTheSdk { path: PathBuf, why: String },
-    #[error("there is no template for an alerter in Python: pass `--language rust` or `--language javascript`")]
+    #[error(
+        "there is no template for an alerter in Python: pass `--language rust` or `--language javascript`"
+    )]
     NoTemplate,
     #[error("`{}` cannot be written", .path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -2,6 +2,8 @@
 import dataclasses
 import json
 import logging
+import subprocess
+import sys
 import typing
 import unittest
 from collections import deque
@@ -270,6 +272,47 @@ class ContextTest(unittest.TestCase):
         with self.assertRaises(Fault):
             Timeline(Curious, {})
         Timeline(Curious, {}, key=["host"], lateness="1m")
+
+
+class SandboxTest(unittest.TestCase):
+    """What a component does where Python would end without a word; each in an interpreter of its own."""
+
+    def said(self, *lines):
+        begin = ["import sys", "from watchbell import sandbox", "told = sys.__stderr__", "sandbox.prepare()"]
+        enter = "sandbox.enter(lambda level, line: told.write(f'{level} {line}\\n'))"
+        script = "\n".join([*begin, *(enter if line == "enter" else line for line in lines)])
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr
+
+    def test_texts_go_to_the_log(self):
+        said = self.said("import logging", "enter", "print('one', 2)", "print('part', end='')", "sys.stdout.flush()",
+                         "logging.getLogger('x').error('three')", "sys.stderr.write('four\\n')")
+        self.assertEqual(said, "20 one 2\n20 part\n40 three\n30 four\n")
+
+    def test_the_clock_says_the_end_of_the_window(self):
+        said = self.said(
+            "import time", "from datetime import date, datetime, timezone", "enter", "sandbox.set_now(1_700_000_000_500)",
+            "print(time.time(), time.monotonic_ns())",
+            "print(datetime.now(timezone.utc).isoformat(), date.today(), time.gmtime().tm_year)",
+            "print(isinstance(datetime.strptime('2024', '%Y'), datetime), isinstance(date(2024, 1, 1), datetime))",
+        )
+        self.assertEqual(said.splitlines(), [
+            "20 1700000000.5 1700000000500000000", "20 2023-11-14T22:13:20.500000+00:00 2023-11-14 2023",
+            "20 True False"])
+        self.assertEqual(self.said("import time", "enter", "print(time.time())"), "20 0.0\n")
+
+    def test_what_there_is_not_is_refused_with_a_sentence(self):
+        for line, sentence in (
+            ("open('x')", "a rule has no files"),
+            ("import os; os.listdir('/')", "a rule has no files"),
+            ("import random; random.random()", "a rule has no randomness"),
+            ("import random; random.Random()", "a rule has no randomness"),
+            ("import os; os.urandom(3)", "a rule has no randomness"),
+            ("import time; time.sleep(1)", "a rule cannot sleep"),
+            ("import csv", "import `csv` at the top of a module"),
+        ):
+            tried = f"try:\n    {line}\nexcept Exception as error:\n    print(error)"
+            self.assertIn(sentence, self.said("enter", tried), line)
+        self.assertEqual(self.said("import random", "enter", "print(random.Random('x').randint(1, 1))"), "20 1\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from . import sandbox, shapes
 from .questions import Buckets, Hits, RawSearch
 from .rows import Column, NoColumn, Page
 from .rules import Context, Fault, Faults, read_params
+from .rules import Rule as Base
 from .run import Run as Core
 from .run import StateFault
 from .signals import shortened
@@ -39,8 +40,14 @@ def _write(level, message):
 sandbox.prepare()
 
 
-def exports(rule):
-    """The classes `Rule` and `Run` that the contract asks for."""
+def exports(module):
+    """The classes `Rule` and `Run` that the contract asks for, of the one rule that the module defines."""
+    defined = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Base)]
+    own = [one for one in defined if one.__module__ == module.__name__]
+    if len(own) != 1:
+        names = ", ".join(f"`{one.__name__}`" for one in own) or "none"
+        raise TypeError(f"`{module.__name__}.py` must define one class that extends `Rule`; found: {names}")
+    rule = own[0]
 
     class Rule:
         def describe(self):

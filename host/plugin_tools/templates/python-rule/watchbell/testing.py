@@ -14,7 +14,7 @@ from .rows import Column, Page
 from .rules import Context, read_params
 from .run import Run
 from .signals import Document
-from .times import Duration, Range, shown
+from .times import Duration, shown
 
 # The start of a timeline: 2024-01-01T00:00:00Z, a Monday.
 ORIGIN = 1_704_067_200_000
@@ -71,6 +71,7 @@ class Timeline:
             seen = at(arrives) if arrives is not None and number == 0 else moment
             named = {"_index": "logs-1", "_id": f"{len(self._documents):06}", **_flat(fields)}
             self._documents.append(_Document(moment, seen, named))
+        self._documents.sort(key=lambda one: (one.time, one.fields["_index"], one.fields["_id"]))
         return self
 
     def answer(self, time, of, rows):
@@ -106,11 +107,11 @@ class Timeline:
         step = self._plan.grid or 1_000
         for seed in range(times):
             chance = random.Random(seed)
-            every = step * chance.randint(1, max(1, min(20, (end - ORIGIN) // step)))
+            longest = chance.randint(1, max(1, (end - ORIGIN) // step // 3))
             ends, moment = [], end
             while moment > ORIGIN:
                 ends.append(moment)
-                moment -= step * chance.randint(1, every // step)
+                moment -= step * chance.randint(1, longest)
             lateness = latest + step * chance.randint(0, 5)
             # The last window is settled: all documents have arrived.
             cut = self._final(ends[::-1], lateness, chance.randint(1, 50))
@@ -153,7 +154,6 @@ class Timeline:
     def _evaluate(self, window, state, page_rows, has_arrived):
         run = _Kept(self._rule, copy.deepcopy(self._params), self._context, state, window)
         visible = [one for one in self._documents if has_arrived or one.arrives <= window.end]
-        visible.sort(key=lambda one: (one.time, one.fields["_index"], one.fields["_id"]))
         kept = None
         while (given := run.questions()) and given.questions:
             answers = [self._rows(question, visible, window) for question in given.questions]
@@ -198,7 +198,7 @@ class Timeline:
         chosen = [
             one
             for one in documents
-            if one.time in Range(over.start, over.end)
+            if over.start <= one.time < over.end
             and all(_has_any(one, field, values) for field, values in question.only.items())
             and self._holds(question.filter, one)
         ]
