@@ -290,7 +290,8 @@ class SandboxTest(unittest.TestCase):
 
     def test_the_clock_says_the_end_of_the_window(self):
         said = self.said(
-            "import time", "from datetime import date, datetime, timezone", "enter", "sandbox.set_now(1_700_000_000_500)",
+            "import time", "from datetime import date, datetime, timezone",
+            "enter", "sandbox.set_now(1_700_000_000_500)",
             "print(time.time(), time.monotonic_ns())",
             "print(datetime.now(timezone.utc).isoformat(), date.today(), time.gmtime().tm_year)",
             "print(isinstance(datetime.strptime('2024', '%Y'), datetime), isinstance(date(2024, 1, 1), datetime))",
@@ -313,6 +314,110 @@ class SandboxTest(unittest.TestCase):
             tried = f"try:\n    {line}\nexcept Exception as error:\n    print(error)"
             self.assertIn(sentence, self.said("enter", tried), line)
         self.assertEqual(self.said("import random", "enter", "print(random.Random('x').randint(1, 1))"), "20 1\n")
+
+
+COMPONENT = """
+import json, sys, types
+
+class Named(type):
+    def __getitem__(cls, member):
+        return f"{cls.__name__}.{member}"
+
+class Wit(types.ModuleType):
+    "Any type of the contract, as a record of what it was made of."
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        def init(self, *values):
+            self.values = values
+            self.value = values[0] if values else None
+        made = Named(name, (), {"__init__": init})
+        setattr(self, name, made)
+        return made
+
+class Err(Exception):
+    pass
+
+wit = Wit("types")
+sys.modules["componentize_py_types"] = types.SimpleNamespace(Err=Err)
+sys.modules["wit_world"] = types.ModuleType("wit_world")
+sys.modules["wit_world.imports"] = types.SimpleNamespace(log=Wit("log"), types=wit)
+
+def plain(value):
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if type(type(value)) is Named:
+        return [type(value).__name__, *(plain(one) for one in value.values)]
+    return value
+
+from watchbell import component
+from watchbell import *
+"""
+
+
+class ComponentTest(unittest.TestCase):
+    """The translation to the contract's types, in an interpreter where the contract is played."""
+
+    def said(self, *lines):
+        script = COMPONENT + "\n".join(lines)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        self.assertEqual(done.stderr, "")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_questions(self):
+        ((_, questions, is_scouting),) = self.said(
+            "over = Range(0, 9)",
+            "metrics = [Metric('m', 'percentile', 'took', percent=50, filter='q'), Metric('s', 'sum', script='1')]",
+            "only = {'u': ['v', None]}",
+            "asked = [hits(over, ['a'], filters={'f': {'x': 1}}, only=only, filter='y:1', identified=True),",
+            "    buckets(over, 60, ['b'], metrics=metrics), search(over, '{}', {'t': '/t'}),",
+            "    cluster(over, 'pending_tasks')]",
+            "print(json.dumps(plain(component._round(Round(asked, True)))))",
+        )
+        over = ["Range", 0, 9]
+        hit = ["Hits", ["a", "_index", "_id"], [["NamedFilter", "f", ["Query_Dsl", '{"x": 1}']]]]
+        metrics = [
+            ["Metric", "m", ["Source_Field", "took"], ["Calc_Percentile", 50.0], ["Query_Lucene", "q"]],
+            ["Metric", "s", ["Source_Script", "1"], ["Calc_Sum"], None],
+        ]
+        self.assertTrue(is_scouting)
+        self.assertEqual(questions, [
+            ["Question", over, [["AnyOf", "u", ["v", None]]], ["Query_Lucene", "y:1"], ["Ask_Hits", hit]],
+            ["Question", over, [], None, ["Ask_Buckets", ["Buckets", ["b"], 60, metrics, []]]],
+            ["Question", over, [], None, ["Ask_Search", ["RawSearch", "{}", [["Pick", "t", "/t"]]]]],
+            ["Question", over, [], None, ["Ask_Cluster", "ClusterView.PENDING_TASKS"]],
+        ])
+
+    def test_columns_of_each_kind(self):
+        self.assertEqual(self.said(
+            "from types import SimpleNamespace as Some",
+            "def shown(values, present=b'', offsets=(), rows=2):",
+            "    told = Some(values=values, present=present, offsets=list(offsets), is_mapped=True)",
+            "    column = component._column(told, rows)",
+            "    print(json.dumps([column.first, column.all]))",
+            "shown(wit.Values_Integers([5, 0]), b'\\x01')",
+            "shown(wit.Values_Booleans(b'\\x01\\x00'))",
+            "shown(wit.Values_Points(Some(latitudes=[1.0, 2.0], longitudes=[3.0, 4.0])))",
+            "words = Some(codes=[1, 0, 1], ends=[2, 5], bytes='ü→'.encode())",
+            "shown(wit.Values_Words(words), offsets=[0, 3, 3])",
+            "shown(wit.Values_Words(Some(codes=[0, 0], ends=[], bytes=b'')), b'\\x00')",
+        ), [
+            [[5, None], None], [[True, False], None], [[[1.0, 3.0], [2.0, 4.0]], None],
+            [["→", None], [["→", "ü", "→"], []]], [[None, None], None],
+        ])
+
+    def test_signals(self):
+        one, other = self.said(
+            "found = Signals()",
+            "found.event(['a', None], 5, identity='i', value=1, evidence=[Document(5, 'x'), Document(6, 'y', 'logs')])",
+            "found.firing(['a', None], 6, until=9, evidence=Selection(Range(0, 7), {'u': [None]}, 'q', 99))",
+            "for signal in found.sorted(2): print(json.dumps(plain(component._signal(signal))))",
+        )
+        documents = ["Evidence_Documents", [["Document", 5, None, "x"], ["Document", 6, "logs", "y"]]]
+        self.assertEqual(one, [
+            "Signal", ["a", None], 5, "SignalKind.EVENT", None, "i", 1.0, None, "", "{}", documents])
+        selection = ["Selection", ["Range", 0, 7], [["AnyOf", "u", [None]]], ["Query_Lucene", "q"], 10]
+        self.assertEqual(other[3:5] + other[-1:], ["SignalKind.FIRING", 9, ["Evidence_Selection", selection]])
 
 
 if __name__ == "__main__":
