@@ -27,7 +27,8 @@ impl Query {
             | Self::Prefix { field, .. }
             | Self::Wildcard { field, .. }
             | Self::Regexp { field, .. }
-            | Self::Fuzzy { field, .. } => {
+            | Self::Fuzzy { field, .. }
+            | Self::Within { field, .. } => {
                 into.insert(field);
             }
             Self::MultiMatch { fields, .. } => into.extend(fields.iter().map(|field| unweighted(field))),

@@ -21,6 +21,7 @@ pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     let (language, sdk) = match args.language {
         PluginLanguage::Rust => (Language::Rust, Some(Sdk::find(args.sdk.as_deref())?)),
         PluginLanguage::JavaScript => (Language::JavaScript, None),
+        PluginLanguage::Python => (Language::Python, None),
     };
     let folder = PathBuf::from(name.as_str());
     let files = plugin_tools::create(&folder, &name, kind, language, sdk.as_ref())?;
