@@ -66,9 +66,24 @@ const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "
     "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
 /// The SDK for JavaScript, which a project holds as a folder of its own: no package is published.
-const JAVASCRIPT_SDK: Files = sdk_files!("component.js", "rule.js", "alerter.js", "definition.js", "questions.js",
-    "rows.js", "signals.js", "state.js", "time.js", "log.js", "sandbox.js", "harness.js", "harness/documents.js",
-    "build.js", "snapshot.js", "snapshot/module.js");
+const JAVASCRIPT_SDK: Files = sdk_files!(
+    "component.js",
+    "rule.js",
+    "alerter.js",
+    "definition.js",
+    "questions.js",
+    "rows.js",
+    "signals.js",
+    "state.js",
+    "time.js",
+    "log.js",
+    "sandbox.js",
+    "harness.js",
+    "harness/documents.js",
+    "build.js",
+    "snapshot.js",
+    "snapshot/module.js"
+);
 
 const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
     "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",

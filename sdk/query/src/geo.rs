@@ -13,14 +13,14 @@ const LONGITUDE_STEP: f64 = 360.0 / (1_u64 << 32) as f64;
 
 /// In degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place {
-    pub(crate) latitude: f64,
-    pub(crate) longitude: f64,
+pub struct Place {
+    pub latitude: f64,
+    pub longitude: f64,
 }
 
 /// A place as it is indexed: each coordinate in steps of 2^-32 of its range, rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Point {
+pub struct Point {
     latitude: i32,
     /// In the order of doc values, in which the east comes first.
     longitude: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Point {
 
 impl Place {
     /// `{"lat": …, "lon": …}`, `"lat,lon"`, `[lon, lat]`, WKT or GeoJSON.
-    pub(crate) fn read(json: &Json) -> Result<Self, String> {
+    pub fn read(json: &Json) -> Result<Self, String> {
         let place = match json {
             Json::String(text) => Self::text(text)?,
             Json::Array(parts) => Self::pair(parts)?,
@@ -96,12 +96,12 @@ impl Place {
         }
     }
 
-    pub(crate) fn geojson(self) -> Json {
+    pub fn geojson(self) -> Json {
         json!({ "coordinates": [self.longitude, self.latitude], "type": "Point" })
     }
 
     /// In metres, over the surface of a sphere.
-    pub(crate) fn distance(self, other: Self) -> f64 {
+    pub fn distance(self, other: Self) -> f64 {
         let [from, to] = [self.latitude, other.latitude].map(f64::to_radians);
         let half = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
         let chord = half(other.latitude - self.latitude)
@@ -111,7 +111,7 @@ impl Place {
 }
 
 impl Point {
-    pub(crate) fn of(place: Place) -> Self {
+    pub fn of(place: Place) -> Self {
         // The pole and the date line belong to the last step.
         let steps = |degrees: f64, step: f64| (degrees / step).floor().min(f64::from(i32::MAX)) as i32;
         Self {
@@ -120,7 +120,7 @@ impl Point {
         }
     }
 
-    pub(crate) fn place(self) -> Place {
+    pub fn place(self) -> Place {
         Place {
             latitude: f64::from(self.latitude) * LATITUDE_STEP,
             longitude: f64::from(self.longitude as i32) * LONGITUDE_STEP,
@@ -128,7 +128,7 @@ impl Point {
     }
 
     /// As doc values show it.
-    pub(crate) fn text(self) -> String {
+    pub fn text(self) -> String {
         let Place { latitude, longitude } = self.place();
         format!("{}, {}", java(latitude), java(longitude))
     }
@@ -136,7 +136,7 @@ impl Point {
 
 /// What places are compared with.
 #[derive(Clone, Debug)]
-pub(crate) enum Area {
+pub enum Area {
     Circle {
         center: Place,
         meters: f64,
@@ -151,7 +151,7 @@ pub(crate) enum Area {
 }
 
 impl Area {
-    pub(crate) fn contains(&self, point: Point) -> bool {
+    pub fn contains(&self, point: Point) -> bool {
         let place = point.place();
         match self {
             Self::Circle { center, meters } => center.distance(place) <= *meters,
@@ -165,7 +165,7 @@ impl Area {
 }
 
 /// `10km` in metres; a number is metres.
-pub(crate) fn meters(json: &Json) -> Result<f64, String> {
+pub fn meters(json: &Json) -> Result<f64, String> {
     const UNITS: [(&str, f64); 20] = [
         ("nauticalmiles", 1_852.0),
         ("kilometers", 1_000.0),
@@ -195,7 +195,7 @@ pub(crate) fn meters(json: &Json) -> Result<f64, String> {
     if distance > 0.0 { Ok(distance) } else { Err("distance must be greater than zero".into()) }
 }
 
-pub(crate) fn number(json: &Json) -> Result<f64, String> {
+pub fn number(json: &Json) -> Result<f64, String> {
     let text = scalar_text(json).filter(|_| !json.is_boolean()).unwrap_or_default();
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
     number.ok_or_else(|| format!("number expected, but got [{json}]"))

@@ -314,7 +314,7 @@ impl Mapping {
 
 impl Field {
     /// Whether an array is one value: the longitude and latitude of a point.
-    pub(crate) fn is_point(&self, items: &[serde_json::Value]) -> bool {
+    pub fn is_point(&self, items: &[serde_json::Value]) -> bool {
         self.kind == FieldKind::GeoPoint && items.first().is_some_and(serde_json::Value::is_number)
     }
 
