@@ -33,6 +33,10 @@ pub enum NewFault {
     NoSdk,
     #[error("`{}` is not Watchbell's SDK: {why}; pass `--sdk` with the `sdk` folder of Watchbell's source", .path.display())]
     NotTheSdk { path: PathBuf, why: String },
+    #[error(
+        "there is no template for an alerter in Python: pass `--language rust` or `--language javascript`"
+    )]
+    NoTemplate,
     #[error("`{}` cannot be written", .path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -62,11 +66,32 @@ const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "
     "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
 /// The SDK for JavaScript, which a project holds as a folder of its own: no package is published.
-const JAVASCRIPT_SDK: Files = sdk_files!("component.js", "rule.js", "alerter.js", "definition.js", "questions.js",
-    "rows.js", "signals.js", "state.js", "time.js", "log.js", "sandbox.js", "harness.js", "harness/documents.js",
-    "build.js", "snapshot.js", "snapshot/module.js");
+const JAVASCRIPT_SDK: Files = sdk_files!(
+    "component.js",
+    "rule.js",
+    "alerter.js",
+    "definition.js",
+    "questions.js",
+    "rows.js",
+    "signals.js",
+    "state.js",
+    "time.js",
+    "log.js",
+    "sandbox.js",
+    "harness.js",
+    "harness/documents.js",
+    "build.js",
+    "snapshot.js",
+    "snapshot/module.js"
+);
 
-/// The contract that a project in JavaScript is built against; one in Rust has it in the SDK.
+const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
+    "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",
+    "watchbell/rules.py", "watchbell/run.py", "watchbell/sandbox.py", "watchbell/shapes.py", "watchbell/signals.py",
+    "watchbell/testing.py", "watchbell/times.py", "tests/__init__.py", "tests/test_rule.py", "tests/test_watchbell.py",
+    "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+
+/// The contract that a project in JavaScript or Python is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));
 
 /// How the Rust templates refer to the SDK in the repository.
@@ -127,11 +152,13 @@ pub fn create(
         (Language::Rust, PluginKind::Alerter) => (RUST_ALERTER, None),
         (Language::JavaScript, PluginKind::Rule) => (JAVASCRIPT_RULE, Some(CONTRACT)),
         (Language::JavaScript, PluginKind::Alerter) => (JAVASCRIPT_ALERTER, Some(CONTRACT)),
+        (Language::Python, PluginKind::Rule) => (PYTHON_RULE, Some(CONTRACT)),
+        (Language::Python, PluginKind::Alerter) => return Err(NewFault::NoTemplate),
     };
     let sdk = match (language, sdk) {
         (Language::Rust, None) => return Err(NewFault::NoSdk),
         (Language::Rust, Some(sdk)) => sdk.dependency(),
-        (Language::JavaScript, _) => String::new(),
+        (Language::JavaScript | Language::Python, _) => String::new(),
     };
     if folder.symlink_metadata().is_ok() {
         return Err(NewFault::Exists(folder.to_owned()));
@@ -197,6 +224,7 @@ mod tests {
             (PluginKind::Alerter, Language::Rust, "rust-alerter"),
             (PluginKind::Rule, Language::JavaScript, "javascript-rule"),
             (PluginKind::Alerter, Language::JavaScript, "javascript-alerter"),
+            (PluginKind::Rule, Language::Python, "python-rule"),
         ] {
             let (_scratch, folder) = made(kind, language);
             let files = every_file(&folder);
@@ -207,11 +235,13 @@ mod tests {
             }
             let here = Path::new(env!("CARGO_MANIFEST_DIR"));
             let lying = every_file(&here.join("templates").join(template));
-            let shared = if language == Language::JavaScript {
-                let sdk = every_file(&here.join("../../sdk/javascript"));
-                sdk.iter().filter(|(path, _)| !path.contains("/javascript/test/")).count() + 1
-            } else {
-                0
+            let shared = match language {
+                Language::Rust => 0,
+                Language::JavaScript => {
+                    let sdk = every_file(&here.join("../../sdk/javascript"));
+                    sdk.iter().filter(|(path, _)| !path.contains("/javascript/test/")).count() + 1
+                }
+                Language::Python => 1,
             };
             assert_eq!(files.len(), lying.len() + shared, "{template}");
         }
