@@ -62,7 +62,7 @@ export class Row {
   /** A place: `{ latitude, longitude }` in degrees; undefined where it is missing. */
   point(field) {
     const found = this.value(field);
-    if (found !== undefined && typeof found !== 'object') throw new TypeError(`\`${field}\` is no place: its values are like ${shown(found)}`);
+    if (found !== undefined && typeof found !== 'object') throw new Error(`\`${field}\` is no place: its values are like ${shown(found)}`);
     return found;
   }
 
@@ -79,7 +79,7 @@ export class Row {
   unasked(field) {
     const asked = Object.keys(this.columns);
     const list = asked.length === 0 ? 'it names no field' : `it names ${asked.map((name) => `\`${name}\``).join(', ')}`;
-    throw new TypeError(`\`${field}\` was not asked for: add it to the question with \`.field('${field}')\` or to \`fields\`; ${list}`);
+    throw new Error(`\`${field}\` was not asked for: add it to the question with \`.field('${field}')\` or to \`fields\`; ${list}`);
   }
 }
 

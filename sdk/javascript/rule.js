@@ -78,18 +78,18 @@ export function exported(definition, write) {
       const isScouting = !Array.isArray(found) && found?.scouting === true;
       const isList = Array.isArray(questions) && questions.every((question) => question instanceof Question);
       if (!isList) {
-        throw new TypeError(`\`questions\` must return a list of hits(…), buckets(…), search(…) or cluster(…), or { questions, scouting: true }, not ${shown(found)}`);
+        throw new Error(`\`questions\` must return a list of hits(…), buckets(…), search(…) or cluster(…), or { questions, scouting: true }, not ${shown(found)}`);
       }
-      if (questions.length > QUESTIONS_MAX) throw new RangeError(`\`questions\` returned ${questions.length} questions; a round has at most ${QUESTIONS_MAX}`);
+      if (questions.length > QUESTIONS_MAX) throw new Error(`\`questions\` returned ${questions.length} questions; a round has at most ${QUESTIONS_MAX}`);
       if (isScouting && questions.length > 0 && rule.scout === undefined) {
-        throw new TypeError('a scouting round needs the function `scout(params, state, row)`: its rows are not passed to `row`');
+        throw new Error('a scouting round needs the function `scout(params, state, row)`: its rows are not passed to `row`');
       }
       return { questions, isScouting };
     }
 
     everyDocument() {
       const fields = rule.fields === undefined ? [] : finished(rule.fields(this.params), 'fields');
-      if (!Array.isArray(fields)) throw new TypeError(`\`fields\` must return a list of field names, not ${shown(fields)}`);
+      if (!Array.isArray(fields)) throw new Error(`\`fields\` must return a list of field names, not ${shown(fields)}`);
       return fields.reduce((question, field) => question.field(field), hits(this.over));
     }
 
@@ -198,19 +198,19 @@ function given({ key, every, lateness, indices }) {
 
 function planned(rule, params, context) {
   const plan = rule.plan === undefined ? {} : finished(rule.plan(params, context), 'plan');
-  if (typeof plan !== 'object' || plan === null) throw new TypeError(`\`plan\` must return { history, grid }, not ${shown(plan)}`);
+  if (typeof plan !== 'object' || plan === null) throw new Error(`\`plan\` must return { history, grid }, not ${shown(plan)}`);
   for (const member in plan) {
-    if (member !== 'history' && member !== 'grid') throw new TypeError(`\`plan\` returned the unknown member \`${member}\`: there are \`history\` and \`grid\``);
+    if (member !== 'history' && member !== 'grid') throw new Error(`\`plan\` returned the unknown member \`${member}\`: there are \`history\` and \`grid\``);
   }
   const grid = plan.grid === undefined || plan.grid === null ? undefined : millis(plan.grid, '`grid`', 1);
-  if (rule.check !== undefined && grid === undefined) throw new TypeError('the rule has `check`, but `plan` returned no `grid`: return the interval between checks');
-  if (rule.check === undefined && grid !== undefined) throw new TypeError('`plan` returned a `grid`, but the rule has no function `check(params, state, at, signals)`');
+  if (rule.check !== undefined && grid === undefined) throw new Error('the rule has `check`, but `plan` returned no `grid`: return the interval between checks');
+  if (rule.check === undefined && grid !== undefined) throw new Error('`plan` returned a `grid`, but the rule has no function `check(params, state, at, signals)`');
   return { history: millis(plan.history ?? 0, '`history`', 0), grid };
 }
 
 function begun(rule, params) {
   const state = finished(rule.begin(params), 'begin');
-  if (typeof state !== 'object' || state === null) throw new TypeError(`\`begin\` must return an object or a list, which functions change in place, not ${shown(state)}`);
+  if (typeof state !== 'object' || state === null) throw new Error(`\`begin\` must return an object or a list, which functions change in place, not ${shown(state)}`);
   return state;
 }
 
@@ -226,6 +226,6 @@ function written(state) {
   try {
     return JSON.stringify(state);
   } catch (thrown) {
-    throw new TypeError(`the state must be a JSON value; keep integers beyond 2^53 as text: ${thrown.message}`);
+    throw new Error(`the state must be a JSON value; keep integers beyond 2^53 as text: ${thrown.message}`);
   }
 }
