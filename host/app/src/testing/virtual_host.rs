@@ -179,9 +179,9 @@ impl VirtualHost {
                     } else {
                         Ok(Receipt::default())
                     };
-                    let delivered = outcome.is_ok();
+                    let (delivered, recorded) = (outcome.is_ok(), intent.recorded.clone());
                     self.record(TraceEvent::Delivery { to: destination, intent, delivered });
-                    Input::Delivered { intent: id, epoch, outcome }
+                    Input::Delivered { intent: id, epoch, outcome, recorded }
                 }
                 Action::Note(note) => {
                     self.note(note);
