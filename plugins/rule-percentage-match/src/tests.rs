@@ -36,7 +36,8 @@ fn told(signals: &[Signal]) -> Vec<(u64, f64)> {
 #[test]
 fn every_case_holds() {
     check_folder::<PercentageMatch>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match.test.yaml");
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match.test.yaml");
     for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<PercentageMatch>();
     }

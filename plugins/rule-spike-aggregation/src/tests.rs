@@ -46,7 +46,8 @@ fn compared(case: Case) -> Option<(f64, f64)> {
 #[test]
 fn every_case_holds() {
     check_folder::<SpikeAggregation>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike_aggregation.test.yaml");
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike_aggregation.test.yaml");
     for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<SpikeAggregation>();
     }

@@ -288,7 +288,10 @@ tests:
         assert_eq!(signal.labels.as_ref().unwrap()["host"], None);
         assert_eq!(two.place, "x.test.yaml:6");
         assert_eq!((quiet.until, &quiet.params), (UNTIL, &json!({})));
-        assert_eq!((quiet.fixed_cuts.as_deref(), &quiet.missing[..]), (Some("it counts windows"), &["user".to_owned()][..]));
+        assert_eq!(
+            (quiet.fixed_cuts.as_deref(), &quiet.missing[..]),
+            (Some("it counts windows"), &["user".to_owned()][..])
+        );
         assert!(quiet.is_quiet() && !quiet.stays_quiet() && two.fires());
     }
 

@@ -118,7 +118,8 @@ impl Whole {
             case.lateness
         };
         let until = Offset::from(case.until);
-        let documents = case.documents.iter().flat_map(Document::singles).filter(|document| document.at < until);
+        let documents =
+            case.documents.iter().flat_map(Document::singles).filter(|document| document.at < until);
         let documents = documents.map(|document| Document { arrives: None, ..document }).collect();
         let case = Case { documents, lateness, ..case.clone() };
         let step = grid.signed().max(1);
@@ -158,7 +159,11 @@ impl Whole {
 
     /// The final signals, and those that lie on a border between two runs: a row there belongs to the later run, and a
     /// check to the earlier one.
-    fn find(&self, runner: &mut dyn Runner, cutting: &Cutting) -> Result<(Found, BTreeSet<Identity>), String> {
+    fn find(
+        &self,
+        runner: &mut dyn Runner,
+        cutting: &Cutting,
+    ) -> Result<(Found, BTreeSet<Identity>), String> {
         let mut case = self.case.clone();
         case.page_rows = cutting.page_rows;
         for (place, late) in &cutting.late {

@@ -416,6 +416,7 @@ pub enum PluginLanguage {
     Rust,
     #[value(name = "javascript")]
     JavaScript,
+    Python,
 }
 
 #[derive(Debug, Args)]
