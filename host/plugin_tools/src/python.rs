@@ -118,8 +118,13 @@ fn tool(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<PathBuf, P
         return Ok(PathBuf::from(TOOL));
     }
     if !program(folder, "python").is_file() {
-        let mut python = interpreter(folder)?;
-        run(python.args(["-m", "venv", ENVIRONMENT]), "making .venv", progress)?;
+        let is_new = !folder.join(ENVIRONMENT).exists();
+        let made = run(interpreter(folder)?.args(["-m", "venv", ENVIRONMENT]), "making .venv", progress);
+        if made.is_err() && is_new {
+            // Without pip, as Debian's python3 leaves it where python3-venv is missing, it is of no use.
+            let _ = fs::remove_dir_all(folder.join(ENVIRONMENT));
+        }
+        made?;
     }
     let mut pip = plain(&program(folder, "python").to_string_lossy(), folder);
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "-r", "requirements.txt"]);
