@@ -79,7 +79,7 @@ fn module(messages: &str, manifest: &Path) -> Option<PathBuf> {
 
 fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     let component = project.component();
-    let sources = ["src", "wit", "build.js", "package.json"].map(|part| project.folder.join(part));
+    let sources = ["src", "watchbell", "wit", "package.json"].map(|part| project.folder.join(part));
     let is_unchanged = match (written(&component), sources.iter().filter_map(|part| newest(part)).max()) {
         (Some(built), Some(source)) => built > source,
         _ => false,

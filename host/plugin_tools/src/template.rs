@@ -50,16 +50,40 @@ macro_rules! files {
     };
 }
 
+macro_rules! sdk_files {
+    ($($path:literal),+ $(,)?) => {
+        &[$((concat!("watchbell/", $path), include_str!(concat!("../../../sdk/javascript/", $path)))),+]
+    };
+}
+
 const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "cases.json", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
-const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "build.js", "src/rule.js",
-    "src/component.js", "src/contract.js", "test/rule.test.js", "cases.json", "README.md", ".gitignore",
-    ".github/workflows/plugin.yml");
-const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "build.js", "src/alerter.js",
-    "src/component.js", "src/contract.js", "test/alerter.test.js", "README.md", ".gitignore",
-    ".github/workflows/plugin.yml");
+const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",
+    "test/rule.test.js", "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "src/alerter.js", "src/component.js",
+    "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+
+/// The SDK for JavaScript, which a project holds as a folder of its own: no package is published.
+const JAVASCRIPT_SDK: Files = sdk_files!(
+    "component.js",
+    "rule.js",
+    "alerter.js",
+    "definition.js",
+    "questions.js",
+    "rows.js",
+    "signals.js",
+    "state.js",
+    "time.js",
+    "log.js",
+    "sandbox.js",
+    "harness.js",
+    "harness/documents.js",
+    "build.js",
+    "snapshot.js",
+    "snapshot/module.js"
+);
 
 const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
     "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",
@@ -139,8 +163,9 @@ pub fn create(
     if folder.symlink_metadata().is_ok() {
         return Err(NewFault::Exists(folder.to_owned()));
     }
+    let shared: Files = if language == Language::JavaScript { JAVASCRIPT_SDK } else { &[] };
     let mut written = Vec::new();
-    for (path, text) in files {
+    for (path, text) in files.iter().chain(shared) {
         let text = text
             .replace("plugin-name", name.as_str())
             .replace("plugin_name", &name.snake())
@@ -208,9 +233,17 @@ mod tests {
                     assert!(!text.contains(placeholder), "{path} still says {placeholder}");
                 }
             }
-            let contract = usize::from(language != Language::Rust);
-            let lying = every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(template));
-            assert_eq!(files.len(), lying.len() + contract, "{template}");
+            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let lying = every_file(&here.join("templates").join(template));
+            let shared = match language {
+                Language::Rust => 0,
+                Language::JavaScript => {
+                    let sdk = every_file(&here.join("../../sdk/javascript"));
+                    sdk.iter().filter(|(path, _)| !path.contains("/javascript/test/")).count() + 1
+                }
+                Language::Python => 1,
+            };
+            assert_eq!(files.len(), lying.len() + shared, "{template}");
         }
     }
 

@@ -201,7 +201,8 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
     // What fails while it is loaded is told in Python's own words.
     let source = project.join("rule.py");
     let text = fs::read_to_string(&source).unwrap();
-    fs::write(&source, text.replace("from collections import deque", "from collections import dequeue")).unwrap();
+    fs::write(&source, text.replace("from collections import deque", "from collections import dequeue"))
+        .unwrap();
     let refused = bench.call(&["plugin", "build", "login-burst"]);
     assert_eq!(refused.code, 1);
     for part in ["rule.py\", line 2", "cannot import name 'dequeue'"] {

@@ -87,8 +87,7 @@ impl Course<'_> {
         let mut times = Vec::new();
         for _ in 0..EMPTY_RUNS {
             let started = now();
-            let mut run =
-                self.start()?;
+            let mut run = self.start()?;
             while !run.questions().map_err(failed)?.is_empty() {}
             run.finish().map_err(failed)?;
             times.push(started.elapsed());
@@ -97,8 +96,7 @@ impl Course<'_> {
     }
 
     fn run(&self) -> Result<Measured, Failure> {
-        let mut run =
-            self.start()?;
+        let mut run = self.start()?;
         let (mut rows, mut took) = (0, Duration::ZERO);
         loop {
             let questions = run.questions().map_err(failed)?;

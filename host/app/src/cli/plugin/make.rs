@@ -91,7 +91,7 @@ pub(super) fn test(folder: &Path) -> Result<(), Failure> {
     let Module::Rule(rule) = &module else {
         return Err(anyhow!("`{}` holds cases, but only rules have cases: remove it", file.display()).into());
     };
-    let cases = Case::read_all(&text)
+    let cases = Case::parse(&file.display().to_string(), &text)
         .map_err(|error| anyhow!("`{}` is not a list of cases: {error}", file.display()))?;
     cases_hold(rule, &cases)
 }

@@ -74,7 +74,6 @@ impl Recipe<'_> {
         };
         Column { field: field.name.to_owned(), is_mapped: true, values, present: vec![], offsets: vec![] }
     }
-
 }
 
 /// Words of equal length, of which a page holds those that it needs.
@@ -144,7 +143,8 @@ mod tests {
     fn pages_are_well_formed_in_order_and_the_same_each_time() {
         let over = Range { start: Timestamp(0), end: Timestamp(3_600_000) };
         let window = Window { start: over.start, settled: over.end, end: over.end };
-        let filters = vec![NamedFilter { name: "failed".into(), query: Query::Lucene("outcome: failed".into()) }];
+        let filters =
+            vec![NamedFilter { name: "failed".into(), query: Query::Lucene("outcome: failed".into()) }];
         let hits = Hits { fields: vec!["host".into(), "user".into(), "bytes".into()], filters };
         let question = Question { over, only: vec![], filter: None, ask: Ask::Hits(hits) };
         let key = ["host".to_owned(), "user".to_owned()];
