@@ -75,6 +75,7 @@ pub(crate) async fn ask(
         }
         _ => return Ok(Pages::ready(None)),
     };
+    let unmapped = asked.unmapped(&mapping);
     let proof = Proof::new(asked, prepared, mapping, deadline);
-    Ok(Pages::start(Arc::clone(mappings), source, proof))
+    Ok(Pages::start(Arc::clone(mappings), source, proof, unmapped))
 }

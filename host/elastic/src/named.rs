@@ -26,16 +26,8 @@ const OF_A_FIELD: [&str; 14] = [
 ];
 /// Queries of places: all keys but these options are field names.
 const GEO: [&str; 4] = ["geo_distance", "geo_bounding_box", "geo_polygon", "geo_shape"];
-const GEO_OPTIONS: [&str; 8] = [
-    "_name",
-    "boost",
-    "distance",
-    "distance_type",
-    "ignore_unmapped",
-    "type",
-    "unit",
-    "validation_method",
-];
+const GEO_OPTIONS: [&str; 8] =
+    ["_name", "boost", "distance", "distance_type", "ignore_unmapped", "type", "unit", "validation_method"];
 /// No person nests a filter deeper.
 const DEPTH_MAX: usize = 64;
 

@@ -78,6 +78,13 @@ impl Asked {
         self.read.iter().chain(&self.only).chain(&self.searched).map(String::as_str)
     }
 
+    /// The fields that no mapping defines. Field patterns are left out, for they may match nothing on purpose.
+    pub(crate) fn unmapped(&self, mapping: &Mapping) -> Vec<String> {
+        let names = self.own().chain(self.of_filters()).filter(|name| !name.contains('*'));
+        let unmapped: BTreeSet<&str> = names.filter(|name| !mapping.defines(name)).collect();
+        unmapped.into_iter().map(str::to_owned).collect()
+    }
+
     /// The fields that filters name.
     pub(crate) fn of_filters(&self) -> impl Iterator<Item = &str> {
         self.filters.iter().map(String::as_str)

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use watchbell_pipeline::spec::RuleSpec;
+use watchbell_contract::{Context, Duration};
+use watchbell_pipeline::spec::{RuleSpec, Schedule};
 
 use crate::environment::Environment;
 use crate::modules::ModuleRef;
@@ -44,6 +45,26 @@ pub struct BoundRule {
     pub source: PathBuf,
     /// The effective manifest: overrides and tokens applied, defaults filled in.
     pub effective: Value,
+}
+
+impl BoundRule {
+    /// What its module knows of the manifest besides the parameters.
+    pub fn context(&self) -> Context {
+        context(&self.spec.key, &self.spec.schedule, self.spec.lateness, &self.target.indices)
+    }
+}
+
+pub(crate) fn context(
+    key: &[String],
+    schedule: &Schedule,
+    lateness: Duration,
+    indices: &[String],
+) -> Context {
+    let every = match schedule {
+        Schedule::Every(every) => Some(*every),
+        Schedule::Cron { .. } => None,
+    };
+    Context { key: key.to_vec(), every, lateness, indices: indices.to_vec() }
 }
 
 /// What a rule queries.

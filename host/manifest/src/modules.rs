@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use watchbell_contract::{AlertText, Fault, Plan};
+use watchbell_contract::{AlertText, Context, Fault, Plan};
 
 use crate::endpoint::EndpointKind;
 
@@ -30,11 +30,11 @@ pub trait Modules {
         }
     }
 
-    /// Lets the module check parameters that are valid by its schema.
+    /// Lets the module check parameters that are valid by its schema, and whether they fit the context.
     ///
     /// # Errors
     /// Every error, with a JSON pointer into `params`.
-    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>>;
+    fn prepare(&self, module: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>>;
 
     /// Valid names for `use:` of a destination, for suggestions.
     fn products(&self) -> Vec<String>;

@@ -14,7 +14,7 @@ mod doc_values; // how values are shown
 mod search; // matching, order, and what is shown
 mod aggs; // aggregations
 
-use watchbell_query::{dates, document, errors, mapping, query, value};
+use watchbell_query::{dates, document, errors, geo, mapping, query, value};
 
 pub use config::{Clock, Config, InjectedFault, Limits, Retention};
 pub use server::Node;

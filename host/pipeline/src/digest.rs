@@ -1,6 +1,6 @@
 //! Ids and jitter derived from what they identify: the same after every restart and on every host.
 use sha2::{Digest as _, Sha256};
-use watchbell_contract::{Duration, Evidence, Label, Signal, SignalKind, Timestamp};
+use watchbell_contract::{Document, Duration, Evidence, Label, Signal, SignalKind, Timestamp};
 
 use crate::record::{EpisodeId, HostId, Incarnation, IntentId, Nonce};
 use crate::spec::{DestinationName, RuleName, Step, StepId};
@@ -68,28 +68,40 @@ pub(crate) fn nonce(incarnation: &Incarnation, host: &HostId, seed: u64, turn: u
     Nonce(digest.text(&host.0).number(seed.cast_signed()).number(turn.cast_signed()).hash())
 }
 
-/// There is one level per instant. Events of the same instant are distinguished by their document, if they name one,
-/// and by their content.
+/// With its instant, what makes a signal the same as another one: of levels and their ends the kind and the labels, of
+/// events the labels and the identity, by default the name of the only document. Texts and details never count.
 pub(crate) fn signal_hash(signal: &Signal) -> u64 {
-    let document = signal.evidence.as_ref().and_then(Evidence::document);
-    hash_of(signal, document.filter(|_| signal.kind == SignalKind::Event))
-}
-
-/// The hash used before events named their documents. A store may still contain such hashes.
-pub(crate) fn unnamed_signal_hash(signal: &Signal) -> u64 {
-    hash_of(signal, None)
-}
-
-fn hash_of(signal: &Signal, document: Option<(&str, &str)>) -> u64 {
-    let mut parts = Parts::new("signal");
-    parts.labels(&signal.labels).number(signal.kind as i64);
-    if signal.kind == SignalKind::Event {
-        parts.text(&signal.summary).text(&signal.details);
+    if signal.kind != SignalKind::Event {
+        return Parts::new("signal").labels(&signal.labels).number(signal.kind as i64).hash();
     }
-    if let Some((index, id)) = document {
-        parts.text(index).text(id);
-    }
+    let mut parts = Parts::new("event-identity");
+    parts.labels(&signal.labels);
+    match (&signal.identity, document(signal)) {
+        (Some(identity), _) => parts.number(1).text(identity),
+        (None, Some(document)) => parts.number(2).document(document),
+        (None, None) => parts.number(0),
+    };
     parts.hash()
+}
+
+/// The hashes of earlier versions, which a store may still contain. Events were distinguished by their content and,
+/// in the later of these forms, by their document. Levels have always had the same hash.
+pub(crate) fn older_signal_hashes(signal: &Signal) -> Vec<u64> {
+    if signal.kind != SignalKind::Event {
+        return Vec::new();
+    }
+    let content = || {
+        let mut parts = Parts::new("signal");
+        parts.labels(&signal.labels).number(signal.kind as i64).text(&signal.summary).text(&signal.details);
+        parts
+    };
+    let named = document(signal).and_then(|document| Some((document.index.as_deref()?, &document.id)));
+    let named = named.map(|(index, id)| content().text(index).text(id).hash());
+    named.into_iter().chain([content().hash()]).collect()
+}
+
+fn document(signal: &Signal) -> Option<&Document> {
+    signal.evidence.as_ref().and_then(Evidence::document)
 }
 
 /// `span` times a value in 0..1 derived from `name` and `turn`.
@@ -126,6 +138,11 @@ impl Parts {
     fn number(&mut self, number: i64) -> &mut Self {
         self.0.update(number.to_le_bytes());
         self
+    }
+
+    fn document(&mut self, document: &Document) -> &mut Self {
+        self.number(i64::from(document.index.is_some()));
+        self.text(document.index.as_deref().unwrap_or_default()).text(&document.id)
     }
 
     fn labels(&mut self, labels: &[Label]) -> &mut Self {

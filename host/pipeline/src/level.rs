@@ -127,6 +127,7 @@ pub(crate) fn silence(no_data: bool, window_end: Timestamp, spec: &RuleSpec) -> 
         at: window_end,
         until: Some(window_end + spec.grid),
         kind,
+        identity: None,
         value: None,
         threshold: None,
         summary: format!("{}: the index has no documents", spec.name),

@@ -18,6 +18,8 @@ pub struct Message {
     pub named: Vec<Label>,
     pub severity: Severity,
     pub cause: Cause,
+    /// Who has acknowledged or resolved the episode, if a person did.
+    pub person: Option<String>,
     pub since: Timestamp,
     pub last: LastSignal,
     /// How many signals or episodes it stands for; at least 1.
@@ -57,6 +59,7 @@ impl Message {
             named: episode.labels.clone(),
             severity: episode.severity,
             cause,
+            person: episode.phase.person().map(str::to_owned),
             since: episode.since,
             last: episode.last.clone(),
             count: 1,
@@ -102,6 +105,7 @@ impl IntentRecord {
             environment: self.message.environment.clone(),
             labels: self.message.labels.clone(),
             cause: self.message.cause,
+            person: self.message.person.clone(),
             severity: self.message.severity,
             at: last.at,
             since: self.message.since,
@@ -112,6 +116,9 @@ impl IntentRecord {
             summary: last.summary.clone(),
             details: last.details.clone(),
             link: last.link.clone(),
+            acknowledge_link: None,
+            previous: None,
+            recorded: Vec::new(),
             attempt: self.delivery.attempts(),
             maybe_repeated: self.maybe_repeated,
         }

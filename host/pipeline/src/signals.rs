@@ -16,9 +16,9 @@ pub(crate) struct LinkedSignal {
     pub(crate) link: Option<String>,
     /// Kept here until they are added to the signal's details.
     pub(crate) documents: Option<Documents>,
-    /// How many identical signals came before it.
+    /// How many signals with the same identity came before it.
     pub(crate) nth: u32,
-    /// A hash of its content.
+    /// A hash of its identity.
     pub(crate) mark: u64,
     /// A level that is already committed: its values may be new, but it is the same level.
     pub(crate) seen: bool,
@@ -107,7 +107,7 @@ fn is_of(signal: &Signal, window: Window) -> bool {
     window.start <= signal.at && signal.at <= window.end
 }
 
-/// What was seen before, with counts: of identical signals, one more than were seen is new.
+/// What was seen before, with counts: of signals with the same identity, one more than were seen is new.
 struct Known {
     seen: BTreeMap<SeenSignal, u32>,
     found: BTreeMap<SeenSignal, u32>,
@@ -115,7 +115,7 @@ struct Known {
 
 struct Met {
     mark: SeenSignal,
-    /// How many identical signals came before it.
+    /// How many signals with the same identity came before it.
     nth: u32,
     is_new: bool,
 }
@@ -132,20 +132,21 @@ impl Known {
         let found = self.found.entry(mark).or_default();
         let nth = *found;
         *found += 1;
-        let was_seen = self.seen.get(&mark).is_some_and(|seen| nth < *seen);
-        Met { mark, nth, is_new: !was_seen && !self.takes_over(signal, mark) }
+        let was_taken_over = self.takes_over(signal, mark);
+        let was_seen = was_taken_over || self.seen.get(&mark).is_some_and(|seen| nth < *seen);
+        Met { mark, nth, is_new: !was_seen }
     }
 
-    /// Whether it was seen under a mark without the document's name. If so, the mark with the name replaces that one.
+    /// Whether it was seen under a mark of an earlier version. If so, today's mark replaces that one.
     fn takes_over(&mut self, signal: &Signal, mark: SeenSignal) -> bool {
-        let unnamed = SeenSignal { signal: digest::unnamed_signal_hash(signal), ..mark };
-        match self.seen.get_mut(&unnamed).filter(|seen| unnamed != mark && **seen > 0) {
-            Some(seen) => {
+        for signal in digest::older_signal_hashes(signal) {
+            if let Some(seen) = self.seen.get_mut(&SeenSignal { signal, ..mark }).filter(|seen| **seen > 0) {
                 *seen -= 1;
-                true
+                *self.seen.entry(mark).or_default() += 1;
+                return true;
             }
-            None => false,
         }
+        false
     }
 
     /// The marks that a later run may find again.
@@ -201,7 +202,7 @@ pub(crate) fn keep_documents(before: &str, details: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{AnyOf, Evidence, Label, Range, Timestamp};
+    use watchbell_contract::{Document, Evidence, Label, Timestamp};
 
     use super::*;
 
@@ -213,6 +214,7 @@ mod tests {
             at: Timestamp(at),
             until: None,
             kind,
+            identity: None,
             value: None,
             threshold: None,
             summary: summary.into(),
@@ -229,7 +231,10 @@ mod tests {
 
     #[test]
     fn only_the_late_event_of_the_same_instant_is_new() {
-        let event = |summary| signal(SignalKind::Event, 20, summary);
+        let event = |summary: &str| Signal {
+            identity: Some(summary.into()),
+            ..signal(SignalKind::Event, 20, summary)
+        };
         let mut seen = Vec::new();
         assert_eq!(fresh(&mut seen, &[event("b"), event("c")]), [("b".into(), 0), ("c".into(), 0)]);
         // The late one comes first in the order of documents.
@@ -243,6 +248,71 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(fresh(&mut seen, &[event.clone(), event.clone()]).len(), 2);
         assert_eq!(fresh(&mut seen, &[event.clone(), event.clone(), event]), [("same".into(), 2)]);
+    }
+
+    #[test]
+    fn events_without_an_identity_are_counted_whatever_they_say() {
+        let event = |summary| signal(SignalKind::Event, 20, summary);
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[event("b"), event("c")]).len(), 2);
+        // Which of the three is late is unknown: they are announced as often as they happened.
+        assert_eq!(fresh(&mut seen, &[event("a"), event("b"), event("c")]), [("c".into(), 2)]);
+        assert_eq!(fresh(&mut seen, &[event("a"), event("b"), event("c")]), []);
+    }
+
+    #[test]
+    fn rewording_an_event_announces_it_once() {
+        let identified = Signal { identity: Some("7".into()), ..signal(SignalKind::Event, 20, "same") };
+        for event in [identified, named("a"), signal(SignalKind::Event, 20, "same")] {
+            let mut seen = Vec::new();
+            assert_eq!(fresh(&mut seen, std::slice::from_ref(&event)).len(), 1);
+            let marks = seen.clone();
+            let reworded = Signal {
+                value: Some(7.0),
+                summary: "in other words".into(),
+                details: r#"{"more":1}"#.into(),
+                ..event
+            };
+            assert_eq!(fresh(&mut seen, &[reworded]), []);
+            assert_eq!(seen, marks);
+        }
+    }
+
+    #[test]
+    fn an_identity_counts_for_more_than_the_document() {
+        let identified = |id, identity: &str| Signal { identity: Some(identity.into()), ..named(id) };
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[identified("a", "1"), identified("a", "2"), named("a")]).len(), 3);
+        assert_eq!(fresh(&mut seen, &[identified("b", "2"), identified("c", "1"), named("a")]), []);
+    }
+
+    #[test]
+    fn the_index_is_part_of_a_documents_name_and_two_documents_are_no_identity() {
+        let event = |documents: &[(Option<&str>, &str)]| {
+            let document = |(index, id): &(Option<&str>, &str)| Document {
+                at: Timestamp(20),
+                index: index.map(str::to_owned),
+                id: (*id).into(),
+            };
+            let documents = documents.iter().map(document).collect();
+            Signal { evidence: Some(Evidence::Documents(documents)), ..signal(SignalKind::Event, 20, "x") }
+        };
+        let [one, other, unknown] = [Some("a"), Some("b"), None].map(|index| event(&[(index, "1")]));
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[one, other, unknown]).len(), 3);
+        let two = event(&[(None, "1"), (None, "2")]);
+        assert_eq!(digest::signal_hash(&two), digest::signal_hash(&signal(SignalKind::Event, 20, "x")));
+    }
+
+    #[test]
+    fn labels_and_instant_are_part_of_every_identity() {
+        let event = |at, host: &str| Signal {
+            labels: vec![Label { name: "host".into(), value: Some(host.into()) }],
+            identity: Some("7".into()),
+            ..signal(SignalKind::Event, at, "x")
+        };
+        let mut seen = Vec::new();
+        assert_eq!(fresh(&mut seen, &[event(20, "a"), event(20, "b"), event(21, "a")]).len(), 3);
     }
 
     #[test]
@@ -283,10 +353,8 @@ mod tests {
     }
 
     fn named(id: &str) -> Signal {
-        let only = |field: &str, value: &str| AnyOf { field: field.into(), values: vec![Some(value.into())] };
-        let over = Range::new(Timestamp(20), Timestamp(21));
-        let only = vec![only("_index", "logs"), only("_id", id)];
-        let evidence = Some(Evidence { over, only, filter: None, newest: 1 });
+        let document = Document { at: Timestamp(20), index: Some("logs".into()), id: id.into() };
+        let evidence = Some(Evidence::Documents(vec![document]));
         Signal { evidence, ..signal(SignalKind::Event, 20, "same") }
     }
 
@@ -303,12 +371,18 @@ mod tests {
         assert_eq!(fresh(&mut seen, &[named("b"), named("a")]), []);
     }
 
+    /// The mark of an earlier version: with the document's name, or from before events had one.
+    fn older(signal: &Signal, is_named: bool) -> SeenSignal {
+        let hashes = digest::older_signal_hashes(signal);
+        let hash = if is_named { hashes.first() } else { hashes.last() };
+        SeenSignal { at: signal.at, signal: *hash.expect("events had other marks") }
+    }
+
     #[test]
     fn marks_of_before_documents_had_names_count_for_as_many() {
-        let unnamed =
-            |signal: &Signal| SeenSignal { at: signal.at, signal: digest::unnamed_signal_hash(signal) };
-        let mut seen = vec![unnamed(&named("a")), unnamed(&named("b"))];
-        assert_eq!(unnamed(&named("a")), unnamed(&named("b")));
+        let unnamed = |id| older(&named(id), false);
+        let mut seen = vec![unnamed("a"), unnamed("b")];
+        assert_eq!(unnamed("a"), unnamed("b"));
         assert_eq!(fresh(&mut seen, &[named("b")]), []);
         // One of the old marks is left; a third document is new.
         assert_eq!(fresh(&mut seen, &[named("a"), named("b")]), []);
@@ -316,6 +390,41 @@ mod tests {
         assert_eq!(fresh(&mut seen, &[named("a"), named("b"), named("c")]), []);
         let marks: Vec<_> = ["a", "b", "c"].map(|id| digest::signal_hash(&named(id))).into();
         assert!(seen.len() == 3 && seen.iter().all(|seen| marks.contains(&seen.signal)));
+    }
+
+    #[test]
+    fn marks_of_documents_and_their_content_are_taken_over_once() {
+        let mut seen = vec![older(&named("a"), true), older(&named("b"), true)];
+        assert_ne!(seen[0], seen[1]);
+        assert_eq!(fresh(&mut seen, &[named("b")]), []);
+        // The mark of one is left, and is not that of another document.
+        assert_eq!(fresh(&mut seen, &[named("c"), named("b")]).len(), 1);
+        assert_eq!(fresh(&mut seen, &[named("a"), named("b"), named("c")]), []);
+        let mut marks: Vec<_> = ["a", "b", "c"].map(|id| digest::signal_hash(&named(id))).into();
+        marks.sort_unstable();
+        assert_eq!(seen.iter().map(|seen| seen.signal).collect::<Vec<_>>(), marks);
+    }
+
+    #[test]
+    fn marks_of_content_count_for_events_without_identity() {
+        let event = |summary| signal(SignalKind::Event, 20, summary);
+        let mut seen = vec![older(&event("a"), false), older(&event("b"), false)];
+        assert_eq!(fresh(&mut seen, &[event("late"), event("a")]), [("late".into(), 0)]);
+        // `b` was not found then, and is no new event now, whatever comes before it.
+        assert_eq!(fresh(&mut seen, &[event("late"), event("a"), event("b")]), []);
+        assert_eq!(fresh(&mut seen, &[event("b"), event("a"), event("late")]), []);
+        assert_eq!(seen.len(), 3);
+        let last = [event("b"), event("a"), event("late"), event("new")];
+        assert_eq!(fresh(&mut seen, &last), [("new".into(), 3)]);
+    }
+
+    #[test]
+    fn marks_of_levels_and_of_earlier_versions_never_change() {
+        let level = signal(SignalKind::Firing, 20, "3 errors");
+        assert!(digest::older_signal_hashes(&level).is_empty());
+        assert_eq!(digest::signal_hash(&level), 15_991_163_974_257_499_354);
+        let older = [8_897_962_698_519_667_846, 3_526_418_780_040_200_731];
+        assert_eq!(digest::older_signal_hashes(&named("a")), older);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::advice;
 use crate::component::{EncodeFault, encode};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
+use crate::python;
 use crate::toolchain::{Toolchain, ToolchainFault};
 use crate::{Language, Project};
 
@@ -44,7 +45,7 @@ pub enum BuildFault {
     Read { path: PathBuf, source: io::Error },
 }
 
-/// Builds the component. A Rust component is returned but not written; npm writes a JavaScript one to `dist`.
+/// Builds the component. One in Rust is returned but not written; npm and componentize-py write theirs to `dist`.
 ///
 /// # Errors
 /// What is missing, what the compiler said, or what is wrong with the module.
@@ -52,6 +53,7 @@ pub fn build(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<B
     match project.language {
         Language::Rust => rust(project, progress),
         Language::JavaScript => javascript(project, progress),
+        Language::Python => python(project, progress),
     }
 }
 
@@ -94,7 +96,7 @@ fn module(messages: &str, manifest: &Path) -> Option<PathBuf> {
 
 fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     let component = project.component();
-    let sources = ["src", "wit", "build.js", "package.json"].map(|part| project.folder.join(part));
+    let sources = ["src", "watchbell", "wit", "package.json"].map(|part| project.folder.join(part));
     let is_unchanged = match (written(&component), sources.iter().filter_map(|part| newest(part)).max()) {
         (Some(built), Some(source)) => built > source,
         _ => false,
@@ -121,6 +123,20 @@ fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<
     Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
 }
 
+fn python(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
+    let component = project.component();
+    let is_unchanged = match (written(&component), python::newest_source(&project.folder)) {
+        (Some(built), Some(source)) => built > source,
+        _ => false,
+    };
+    if !is_unchanged {
+        // An earlier component must not be mistaken for this one.
+        let _ = fs::remove_file(&component);
+        python::componentize(&project.folder, &component, progress)?;
+    }
+    Ok(Built { bytes: read(&component)?, is_unchanged })
+}
+
 /// Installs the packages of package.json, unless they are installed already.
 pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<(), ProcessFault> {
     let folder = &project.folder;
@@ -135,7 +151,7 @@ pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) ->
     run(npm.args([verb, "--no-audit", "--no-fund"]), "fetching packages", progress).map(drop)
 }
 
-fn written(path: &Path) -> Option<SystemTime> {
+pub(crate) fn written(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 

@@ -1,15 +1,12 @@
 //! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
-use watchbell_contract::{
-    AnyOf, Ask, Evidence, NamedFilter, Query, Question, Selection, Signal, Source, Window,
-};
+use watchbell_contract::{AnyOf, Ask, Evidence, NamedFilter, Query, Question, Signal, Source, Window};
 
 use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
 use crate::limits::{
     DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, IDENTITY_BYTES_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX,
-    QUESTIONS_MAX,
-    SIGNALS_MAX, SUMMARY_BYTES_MAX,
+    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX,
 };
 
 pub(crate) fn check_signals(
@@ -185,7 +182,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{Label, Range, SignalKind, Timestamp};
+    use watchbell_contract::{Label, Range, Selection, SignalKind, Timestamp};
 
     fn window() -> Window {
         Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
@@ -316,8 +313,7 @@ mod tests {
             calc: watchbell_contract::Calc::Sum,
             filter,
         };
-        let buckets =
-            |metric| watchbell_contract::Buckets { metrics: vec![metric], ..Default::default() };
+        let buckets = |metric| watchbell_contract::Buckets { metrics: vec![metric], ..Default::default() };
         let scripted = buckets(metric(Source::Script(long()), None));
         let some = buckets(metric(Source::Field("f".into()), Some(Query::Dsl(long()))));
         let filtered = watchbell_contract::Hits { fields: vec![], filters: vec![named] };

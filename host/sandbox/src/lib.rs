@@ -36,4 +36,5 @@ pub use limits::Limits;
 pub use rule::{RuleModule, RuleRun, RunReport};
 pub use sandbox::{LoadError, Sandbox};
 pub use secret::Secret;
+pub use state::own_bytes as own_state_bytes;
 pub use versions::CONTRACT;

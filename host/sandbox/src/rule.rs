@@ -5,15 +5,16 @@ use std::time::Duration;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Engine, Store};
 use watchbell_contract::{
-    About, Ask, Call, Context, Fault, Finding, Plan, Question, ROUNDS_MAX, Round, Rows, Signal, Timestamp, Window,
+    About, Ask, Call, Context, Fault, Finding, Plan, Question, ROUNDS_MAX, Round, Rows, Signal, Timestamp,
+    Window,
 };
 use watchbell_rows::{Asked, Feed, FeedFault, ROW_GROUPS_MAX, Step as FeedStep};
 
 use crate::call::{self, Step};
 use crate::capabilities::log::LogLine;
 use crate::contract::{RuleExports, RuleInstance};
-use crate::fault::{GuestFault, RunError};
 use crate::evidence::add_labels;
+use crate::fault::{GuestFault, RunError};
 use crate::finding::{check_questions, check_signals, drop_infinities};
 use crate::guest::Guest;
 use crate::inspect::Inspection;
@@ -88,11 +89,7 @@ impl RuleModule {
     /// The inner error is the module's verdict on the parameters, or that its plan exceeds a limit: a history of more
     /// than 400 days, checks less often than every 7 days or more often than every millisecond; the outer one is a
     /// failure of the module itself.
-    pub fn prepare(
-        &self,
-        params: &str,
-        context: &Context,
-    ) -> Result<Result<Plan, Vec<Fault>>, RunError> {
+    pub fn prepare(&self, params: &str, context: &Context) -> Result<Result<Plan, Vec<Fault>>, RunError> {
         let mut guest = self.0.instance(&Limits::default())?;
         let outcome = guest
             .call(|rule, store| rule.prepare(store, params, context))
@@ -162,7 +159,8 @@ impl RuleRun {
         }
         self.asked = u32::try_from(round.questions.len()).unwrap_or(u32::MAX);
         let key = &self.key;
-        self.feed.begin(round.questions.iter().map(|question| asked(question, key)).collect(), round.is_scouting);
+        self.feed
+            .begin(round.questions.iter().map(|question| asked(question, key)).collect(), round.is_scouting);
         Ok(round.questions.into_iter().map(|question| with_key(question, key)).collect())
     }
 

@@ -41,6 +41,11 @@ pub(crate) fn unwrap<'s>(about: &About, kept: &'s [u8]) -> Result<&'s [u8], Gues
     Ok(bytes)
 }
 
+/// The module's own bytes of a kept state, whichever module wrote it; `None` if it is no kept state.
+pub fn own_bytes(kept: &[u8]) -> Option<&[u8]> {
+    parts(kept).map(|(_, _, bytes)| bytes)
+}
+
 fn parts(kept: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     let rest = kept.strip_prefix(&MAGIC)?;
     let (version, rest) = rest.split_first_chunk::<4>()?;

@@ -68,12 +68,16 @@ pub enum MessageCause {
     Repeat,
     /// A later escalation step was due.
     Escalated,
+    /// A person has taken the episode over.
+    Acknowledged,
     /// The episode was resolved.
     Resolved,
     /// An event: it has no end.
     Event,
     /// The episode came and went before anyone was notified.
     Was,
+    /// Several episodes or events in one message.
+    Summary,
     /// A test of the destination.
     Test,
 }
@@ -113,9 +117,11 @@ impl From<Cause> for MessageCause {
             Cause::Worse => Self::Worse,
             Cause::Repeat => Self::Repeat,
             Cause::Escalated => Self::Escalated,
+            Cause::Acknowledged => Self::Acknowledged,
             Cause::Resolved => Self::Resolved,
             Cause::Event => Self::Event,
             Cause::Was => Self::Was,
+            Cause::Summary => Self::Summary,
             Cause::Test => Self::Test,
         }
     }

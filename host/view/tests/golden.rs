@@ -175,6 +175,7 @@ fn intent(id: &str, cause: Cause, delivery: Delivery) -> IntentRecord {
             named: episode.labels,
             severity: Severity::Critical,
             cause,
+            person: None,
             since: episode.since,
             last: episode.last,
             count: 1,

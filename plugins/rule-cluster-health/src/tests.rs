@@ -53,9 +53,7 @@ fn details(signal: &Signal) -> Json {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<ClusterHealth>();
-    }
+    check_folder::<ClusterHealth>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 #[test]

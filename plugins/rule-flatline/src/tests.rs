@@ -47,11 +47,9 @@ fn level(at: u64, label: &str, kind: SignalKind) -> (u64, Option<String>, Signal
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Flatline>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/flatline");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Flatline>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/flatline.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Flatline>();
     }
 }

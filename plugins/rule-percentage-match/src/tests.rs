@@ -36,11 +36,10 @@ fn told(signals: &[Signal]) -> Vec<(u64, f64)> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<PercentageMatch>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<PercentageMatch>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<PercentageMatch>();
     }
 }

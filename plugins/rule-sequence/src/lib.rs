@@ -68,7 +68,8 @@ impl Rule for Sequence {
         if context.key.is_empty() {
             faults.push(Fault::new("", "needs a `key:` in the manifest: it says what belongs together"));
         }
-        if let Some(taken) = context.key.iter().find(|key| [FIRST, "then", "without"].contains(&key.as_str())) {
+        if let Some(taken) = context.key.iter().find(|key| [FIRST, "then", "without"].contains(&key.as_str()))
+        {
             let message = format!("the key field `{taken}` is called like a part of the sequence");
             faults.push(Fault::new("", message));
         }
@@ -204,12 +205,7 @@ impl Sequence {
         }
     }
 
-    fn followed(
-        &self,
-        row: &Row<'_>,
-        since: Timestamp,
-        documents: [(Timestamp, &DocumentId); 2],
-    ) -> Signal {
+    fn followed(&self, row: &Row<'_>, since: Timestamp, documents: [(Timestamp, &DocumentId); 2]) -> Signal {
         let (at, took) = (row.time(), row.time().since(since));
         Signal::firing(row.labels(), at)
             .until(at + self.within)

@@ -108,11 +108,18 @@ impl Rule for Spike {
         if faults.is_empty() { Ok(self.windows().plan(!context.key.is_empty())) } else { Err(faults) }
     }
 
-    fn ask_round(&self, round: usize, over: Range, context: &Context, watched: &mut Watched) -> Vec<Question> {
+    fn ask_round(
+        &self,
+        round: usize,
+        over: Range,
+        context: &Context,
+        watched: &mut Watched,
+    ) -> Vec<Question> {
         let is_first = watched.primed_for.replace(self.known_for.millis()) != Some(self.known_for.millis());
         let past = Range::new(over.start - self.known_for, over.start);
         // Without a key the past was read, and a word may say that new keys are not waited for.
-        let is_priming = is_first && !context.key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
+        let is_priming =
+            is_first && !context.key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
         if is_first {
             // The steps of the clock have another length.
             let seen = self.seen(over.start - Duration(1));

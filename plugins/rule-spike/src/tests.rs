@@ -42,11 +42,9 @@ fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Spike>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Spike>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Spike>();
         // On the grid, what an event began is seen at the next point at the latest.
         let told = edit(case.clone(), json!({ "fetch": "buckets" })).run::<Spike>();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::errors::{Answer, Refusal};
+use crate::errors::{Answer, Refusal, UNMODELLED};
 use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, FieldKind, Flavour, Mapping};
 use crate::text;
 use crate::value::{Value, scalar_text, utf16_units};
@@ -285,7 +285,9 @@ impl Reader<'_> {
         if matches!(self.mapping.get(id).kind, FieldKind::Opaque(_)) {
             return Ok(());
         }
-        if let Json::Array(items) = json {
+        if let Json::Array(items) = json
+            && !self.mapping.get(id).is_point(items)
+        {
             return items.iter().try_for_each(|item| self.leaf(id, item));
         }
         self.one(id, json)?;
@@ -402,7 +404,7 @@ impl Reader<'_> {
             }
             _ => match field.coerce(json) {
                 // An empty string is neither a number nor a date.
-                Err(_) if field.ignore_malformed => {
+                Err(reason) if field.ignore_malformed && !reason.ends_with(UNMODELLED) => {
                     self.ignored.push(field.path.clone());
                     return Ok(());
                 }

@@ -22,7 +22,8 @@ pub type Answer<T> = Result<T, Refusal>;
 const SHARD_KINDS: &[&str] =
     &["query_shard_exception", "too_many_clauses", "parse_exception", "number_format_exception"];
 
-const UNMODELLED: &str = " is not modelled by the embedded node";
+/// The end of a reason why something is not modelled.
+pub(crate) const UNMODELLED: &str = " is not modelled by the embedded node";
 
 impl Refusal {
     pub fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> Self {

@@ -5,6 +5,7 @@
 pub mod mapping; // fields of an index
 pub mod document; // one document
 pub mod value; // one indexed value
+pub mod geo; // places on Earth
 pub mod text; // the standard analyzer
 pub mod dates; // formats, maths, calendar, zones
 pub mod names; // patterns of names

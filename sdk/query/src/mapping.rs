@@ -41,6 +41,7 @@ pub enum FieldKind {
     Date,
     DateNanos,
     Ip,
+    GeoPoint,
     /// Known only by name: documents may have it, but it cannot be queried.
     Opaque(&'static str),
 }
@@ -312,6 +313,11 @@ impl Mapping {
 }
 
 impl Field {
+    /// Whether an array is one value: the longitude and latitude of a point.
+    pub fn is_point(&self, items: &[serde_json::Value]) -> bool {
+        self.kind == FieldKind::GeoPoint && items.first().is_some_and(serde_json::Value::is_number)
+    }
+
     /// Whether no mapping or pattern shows it.
     pub fn is_hidden(&self) -> bool {
         self.kind == FieldKind::Keyword(Flavour::Keyed)
@@ -332,6 +338,7 @@ impl FieldKind {
             Self::Date => "date",
             Self::DateNanos => "date_nanos",
             Self::Ip => "ip",
+            Self::GeoPoint => "geo_point",
             Self::Opaque(name) => name,
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use serde_json::Value as Json;
 
 use crate::dates::{Nanos, Zone, from_millis, to_millis};
+use crate::geo::{Place, Point};
 use crate::mapping::{Field, FieldKind};
 
 /// A field's value in a document; the field's kind says what a number means.
@@ -16,6 +17,7 @@ pub enum Value {
     /// An analysed text.
     Tokens(Box<[Box<str>]>),
     Ip(u128),
+    Point(Point),
 }
 
 impl Value {
@@ -28,6 +30,7 @@ impl Value {
             (Self::Double(a), Self::Long(b)) => a.total_cmp(&(*b as f64)),
             (Self::Str(a), Self::Str(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Self::Ip(a), Self::Ip(b)) => a.cmp(b),
+            (Self::Point(a), Self::Point(b)) => a.cmp(b),
             (a, b) => a.rank().cmp(&b.rank()),
         }
     }
@@ -38,6 +41,7 @@ impl Value {
             Self::Ip(_) => 1,
             Self::Str(_) => 2,
             Self::Tokens(_) => 3,
+            Self::Point(_) => 4,
         }
     }
 
@@ -150,6 +154,7 @@ impl Field {
                 }
                 Ok(Value::Double(rounded))
             }
+            FieldKind::GeoPoint => Place::read(json).map(|place| Value::Point(Point::of(place))),
             FieldKind::Opaque(name) => Err(format!("a value of type [{name}]")),
             FieldKind::Keyword(_) | FieldKind::Text { .. } => {
                 scalar_text(json).map(|text| Value::Str(text.into())).ok_or_else(|| "not a scalar".into())

@@ -146,7 +146,7 @@ fn malformed_pages_are_refused_in_words() {
         (words(&[0, 0], &[1], &[0xff]), "not UTF-8"),
     ] {
         let mut run = start("{}", None, (0, 20, 30)).unwrap();
-        let Err(Problem::Rows(message)) = run.answer(0, page(&[1, 2], values)) else { panic!("{says}") };
+        let Err(Problem::Rows(message)) = run.answer(0, &page(&[1, 2], values)) else { panic!("{says}") };
         assert!(message.starts_with("column `f`: ") && message.contains(says), "{message}");
     }
 }

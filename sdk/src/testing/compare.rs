@@ -80,7 +80,8 @@ fn entry(wanted: &[Expected], n: usize, got: &Expected) -> Value {
     let names: Vec<String> = match (&own, wanted) {
         (Some(own), _) => own.keys().cloned().collect(),
         (None, []) => {
-            let is_said = |name: &&str| !(*name == "labels" && got.labels.as_ref().is_none_or(BTreeMap::is_empty));
+            let is_said =
+                |name: &&&str| !(**name == "labels" && got.labels.as_ref().is_none_or(BTreeMap::is_empty));
             USUAL.iter().filter(is_said).map(|name| (*name).to_owned()).collect()
         }
         (None, wanted) => {
@@ -191,7 +192,10 @@ impl Expected {
             && free(&self.until, &got.until)
             && free(&self.value, &got.value)
             && summary
-            && self.details.iter().all(|(name, value)| got.details.get(name).is_some_and(|got| same(value, got)))
+            && self
+                .details
+                .iter()
+                .all(|(name, value)| got.details.get(name).is_some_and(|got| same(value, got)))
     }
 }
 

@@ -134,7 +134,9 @@ impl Corpus {
             _ => None,
         };
         match coerced {
-            Some(Term::Long(nanos)) if typed.kind == FieldKind::DateNanos => nanos.div_euclid(1_000_000).into(),
+            Some(Term::Long(nanos)) if typed.kind == FieldKind::DateNanos => {
+                nanos.div_euclid(1_000_000).into()
+            }
             Some(Term::Long(whole)) => whole.into(),
             Some(Term::Double(real)) => real.into(),
             _ => value.clone(),
@@ -143,7 +145,8 @@ impl Corpus {
 
     /// A column of `field` over `page`.
     pub(super) fn column(&self, field: &str, page: &[&Document]) -> Result<Column, String> {
-        let rows: Vec<Vec<Value>> = page.iter().map(|document| self.values(&document.fields, field)).collect();
+        let rows: Vec<Vec<Value>> =
+            page.iter().map(|document| self.values(&document.fields, field)).collect();
         column_of(field, self.is_mapped(field), &rows)
     }
 
@@ -157,7 +160,8 @@ impl Corpus {
         let (json, text) = match query {
             Query::Lucene(text) => (json!({ "query_string": { "query": text } }), text),
             Query::Dsl(text) => {
-                let json = serde_json::from_str(text).map_err(|error| format!("the query {text}: {error}"))?;
+                let json =
+                    serde_json::from_str(text).map_err(|error| format!("the query {text}: {error}"))?;
                 (json, text)
             }
         };
@@ -210,7 +214,9 @@ pub(super) fn complaints(lacking: &BTreeMap<String, String>, missing: &[String])
         .iter()
         .filter(|(field, _)| !missing.contains(field))
         .map(|(field, sentence)| {
-            format!("{sentence}: correct the name, or write `missing: [{field}]` if that is what the case shows")
+            format!(
+                "{sentence}: correct the name, or write `missing: [{field}]` if that is what the case shows"
+            )
         })
         .collect()
 }

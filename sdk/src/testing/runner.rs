@@ -5,7 +5,7 @@ use watchbell_rows::{Feed, FeedFault, Rows, Step};
 
 use crate::log::Level;
 use crate::run::parse;
-use crate::{Call, Context, Fault, Finding, Plan, Problem, Question, Rule, Run, Timestamp};
+use crate::{Call, Context, Fault, Finding, Plan, Problem, Question, Rule, Run, Timestamp, Window};
 
 /// How much may be held to be sorted, in bytes; a case that needs more is not a test.
 const HELD_BYTES_MAX: usize = 1 << 30;
@@ -49,38 +49,61 @@ impl<R: Rule> Runner for Native<R> {
     }
 
     fn run(&mut self, call: Call<'_>, answer: &mut Answer<'_>) -> Result<Finding, Problem> {
-        let (window, key) = (call.window, &call.context.key);
-        let mut feed = Feed::new(window.start.0, window.settled.0, window.end.0, HELD_BYTES_MAX);
-        let mut run = Driven { run: Run::<R>::start(call)?, state: None };
-        let mut steps = Vec::new();
-        while let Some(round) = run.run.questions() {
-            let asked = round.questions.iter().map(|question| question.asked(key)).collect();
-            feed.begin(asked, round.is_scouting);
-            for (number, question) in (0..).zip(round.questions) {
-                for page in answer(&question.with_key(key)).map_err(Problem::Other)? {
-                    feed.page(number, page, &mut steps).map_err(problem)?;
-                    run.take(&mut steps)?;
+        let mut run = Driven::<R>::start(call)?;
+        while let Some(questions) = run.questions()? {
+            for (number, question) in (0..).zip(questions) {
+                for page in answer(&question).map_err(Problem::Other)? {
+                    run.answer(number, page)?;
                 }
             }
-            feed.end_round(&mut steps).map_err(problem)?;
-            run.take(&mut steps)?;
         }
-        if feed.finish() {
-            run.take(&mut vec![Step::Snapshot])?;
-        }
-        let state = run.state.ok_or_else(|| Problem::Other("the state was not kept".into()))?;
-        Ok(Finding { signals: run.run.finish(), state })
+        run.finish()
     }
 }
 
+/// A native run, driven as the host drives a component.
 struct Driven<R: Rule> {
     run: Run<R>,
+    key: Vec<String>,
+    feed: Feed,
+    steps: Vec<Step>,
     state: Option<Vec<u8>>,
 }
 
 impl<R: Rule> Driven<R> {
-    fn take(&mut self, steps: &mut Vec<Step>) -> Result<(), Problem> {
-        steps.drain(..).try_for_each(|step| match step {
+    fn start(call: Call<'_>) -> Result<Self, Problem> {
+        let Window { start, settled, end } = call.window;
+        let run = Run::start(call)?;
+        let feed = Feed::new(start.0, settled.0, end.0, HELD_BYTES_MAX);
+        Ok(Self { run, key: call.context.key.clone(), feed, steps: vec![], state: None })
+    }
+
+    /// The questions of the next round, with the key fields in front.
+    fn questions(&mut self) -> Result<Option<Vec<Question>>, Problem> {
+        self.feed.end_round(&mut self.steps).map_err(problem)?;
+        self.take()?;
+        let Some(round) = self.run.questions() else { return Ok(None) };
+        let asked = round.questions.iter().map(|question| question.asked(&self.key)).collect();
+        self.feed.begin(asked, round.is_scouting);
+        Ok(Some(round.questions.into_iter().map(|question| question.with_key(&self.key)).collect()))
+    }
+
+    fn answer(&mut self, question: u32, rows: Rows) -> Result<(), Problem> {
+        self.feed.page(question, rows, &mut self.steps).map_err(problem)?;
+        self.take()
+    }
+
+    fn finish(mut self) -> Result<Finding, Problem> {
+        if self.feed.finish() {
+            self.steps.push(Step::Snapshot);
+            self.take()?;
+        }
+        let state = self.state.ok_or_else(|| Problem::Other("the state was not kept".into()))?;
+        Ok(Finding { signals: self.run.finish(), state })
+    }
+
+    fn take(&mut self) -> Result<(), Problem> {
+        self.steps.drain(..).try_for_each(|step| match step {
             Step::Answer(question, rows) => self.run.answer(question as usize, &rows.into()),
             Step::Snapshot => {
                 self.state = Some(self.run.snapshot()?);

@@ -140,7 +140,8 @@ impl<'r> Timeline<'r> {
     /// # Errors
     /// The rule's error, as text.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<ReportedSignal>, String> {
-        let (window, signals) = self.evaluate(end)?;
+        let looked = self.look(end)?;
+        let (window, signals) = self.keep(looked);
         let mut found: BTreeMap<Identity, u32> = BTreeMap::new();
         let mut anew = Vec::new();
         for signal in signals {
@@ -162,14 +163,14 @@ impl<'r> Timeline<'r> {
         Ok(anew)
     }
 
-    /// Runs the window that ends at `end`, keeps its state, and returns all signals that lie in it.
-    pub(super) fn evaluate(&mut self, end: Timestamp) -> Result<(Window, Vec<Signal>), String> {
-        let (window, Finding { signals, state }) = self.look(end)?;
+    /// Keeps the state of an evaluated window, and returns its signals: those that lie in it.
+    pub(super) fn keep(&mut self, (window, finding): (Window, Finding)) -> (Window, Vec<Signal>) {
+        let Finding { mut signals, state } = finding;
         self.state = Some(state);
         self.settled = window.settled;
-        self.cursor = end;
-        let is_inside = |signal: &Signal| window.start <= signal.at && signal.at <= window.end;
-        Ok((window, signals.into_iter().filter(is_inside).collect()))
+        self.cursor = window.end;
+        signals.retain(|signal| window.start <= signal.at && signal.at <= window.end);
+        (window, signals)
     }
 
     /// Runs the window that ends at `end` and keeps nothing, as a host that stops before it has committed.

@@ -154,6 +154,62 @@ fn a_rule_in_javascript_runs_unchanged_from_new_to_bench() {
     );
 }
 
+/// Whether pip could not reach its registry.
+fn is_without_packages(said: &Said) -> bool {
+    let signs = ["NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ReadTimeoutError"];
+    said.err.contains("fetching packages failed") && signs.iter().any(|sign| said.err.contains(sign))
+}
+
+#[test]
+fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
+    const TEST: &str = "a rule in Python from new to bench";
+    if !has("python3", TEST) {
+        return;
+    }
+    let folder = lasting("plugin-python");
+    let bench = Bench::new(&folder);
+    let (project, aside) = (folder.join("login-burst"), folder.join("venv.aside"));
+    let _ = fs::rename(project.join(".venv"), &aside);
+    let _ = fs::remove_dir_all(&project);
+    bench.call(&["plugin", "new", "login-burst", "--kind", "rule", "--language", "python"]).well();
+    let _ = fs::rename(&aside, project.join(".venv"));
+    let tested = bench.call(&["plugin", "test", "login-burst"]);
+    if is_without_packages(&tested) {
+        return skipped(TEST, "pip cannot reach its registry");
+    }
+    let tested = tested.well();
+    assert!(tested.out.contains("unittest: 27 passed"), "{}", tested.out);
+    is_the_rule(&bench, &tested, Value::is_null);
+    // Nothing has changed since.
+    let built = bench.call_in("login-burst", &["plugin", "build"]).well();
+    assert!(built.out.contains("have not changed"), "{}", built.out);
+    let figures = measured(&bench, "2000");
+    // Python fits into what every rule may have.
+    assert!(figures["memory_bytes"].as_u64().unwrap() < 64 << 20, "{figures}");
+
+    // The examples are built with what the project has installed; their tests are those of the template.
+    let tools = project.join(".venv/bin");
+    let searched = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{searched}", tools.display());
+    for (example, native) in [("beaconing-py", 7), ("login-hours-py", 5)] {
+        let at = repository().join("plugins/examples").join(example).display().to_string();
+        let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", &at]).well();
+        assert!(tested.out.contains(&format!("unittest: {native} passed")), "{}", tested.out);
+        assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    }
+
+    // What fails while it is loaded is told in Python's own words.
+    let source = project.join("rule.py");
+    let text = fs::read_to_string(&source).unwrap();
+    fs::write(&source, text.replace("from collections import deque", "from collections import dequeue"))
+        .unwrap();
+    let refused = bench.call(&["plugin", "build", "login-burst"]);
+    assert_eq!(refused.code, 1);
+    for part in ["rule.py\", line 2", "cannot import name 'dequeue'"] {
+        assert!(refused.err.contains(part), "{part} is missing in {}", refused.err);
+    }
+}
+
 #[test]
 fn invalid_names_folders_and_sdks_are_rejected_with_a_hint() {
     let scratch = tempfile::tempdir().unwrap();

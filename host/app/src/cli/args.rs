@@ -416,6 +416,7 @@ pub enum PluginLanguage {
     Rust,
     #[value(name = "javascript")]
     JavaScript,
+    Python,
 }
 
 #[derive(Debug, Args)]
@@ -434,7 +435,7 @@ pub struct BenchPlugin {
     /// The number of rows per run, 1 to 10,000,000.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub rows: u32,
-    /// The number of distinct values of a key field.
+    /// The number of distinct keys, however many key fields there are.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub keys: u32,
     /// The length of the window over which the rows are spread.

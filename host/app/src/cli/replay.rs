@@ -3,7 +3,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Question, Rows, Timestamp, Values};
+use watchbell_contract::{Call, Question, Rows, Timestamp, Values};
 use watchbell_sandbox::{RuleModule, RunError};
 
 use super::args::Replay;
@@ -99,10 +99,12 @@ fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended>
         .map(hex::decode)
         .transpose()
         .context("the recorded state is not hexadecimal")?;
-    let params = recording.params.to_string();
+    let (params, context) = (recording.params.to_string(), recording.context());
     let limits = recording.limits.into();
     let play = || -> Result<Ended, RunError> {
-        let mut run = module.start(&params, &recording.key, state.as_deref(), recording.window(), &limits)?;
+        let window = recording.window();
+        let call = Call { params: &params, context: &context, state: state.as_deref(), window };
+        let mut run = module.start(&call, &limits)?;
         for round in 0.. {
             let questions = run.questions()?;
             if questions.is_empty() {
@@ -219,6 +221,9 @@ fn documents(rows: &Rows) -> Vec<(i64, Map<String, Value>)> {
             Values::Integers(values) => values[slot].into(),
             Values::Numbers(values) => values[slot].into(),
             Values::Booleans(values) => (values[slot] != 0).into(),
+            Values::Points(points) => {
+                json!({ "lat": points.latitudes[slot], "lon": points.longitudes[slot] })
+            }
             Values::Words(words) => {
                 let code = words.codes[slot] as usize;
                 let start = code.checked_sub(1).map_or(0, |before| words.ends[before] as usize);

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use watchbell_contract::{
-    Column, Context, Dictionary, Duration, Evidence, Finding, Label, Points, Rows, Signal, SignalKind, Timestamp,
-    Values, Window,
+    Column, Context, Dictionary, Duration, Evidence, Finding, Label, Points, Rows, Signal, SignalKind,
+    Timestamp, Values, Window,
 };
 use watchbell_sandbox::Limits;
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use watchbell_manifest::{Point, TestFile, Wanted};
 
 use super::compare::{Observed, What};
-use super::flow::flow;
 use super::outcome::{Outcome, Verdict};
+use watchbell_sdk::testing::flow;
 
 /// The default members of an entry if the test names none.
 const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];

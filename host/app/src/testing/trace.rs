@@ -28,14 +28,15 @@ pub(crate) enum TraceEvent {
     Restarted,
 }
 
-/// The kind; for events also content and document, because two events at the same instant are distinct.
+/// The kind; for events also the identity or the document, because two events at the same instant may be distinct.
 pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     match signal.kind {
         SignalKind::Firing => ("firing", String::new()),
         SignalKind::Clear => ("clear", String::new()),
         SignalKind::Event => {
-            let (index, id) = signal.evidence.as_ref().and_then(Evidence::document).unwrap_or_default();
-            ("event", [signal.summary.as_str(), &signal.details, index, id].join("\u{0}"))
+            let document = signal.evidence.as_ref().and_then(Evidence::document);
+            let document = document.map(|document| format!("{:?} {:?}", document.index, document.id));
+            ("event", signal.identity.clone().or(document).unwrap_or_default())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Warnings about valid parameters.
 use serde_json::Value;
-use watchbell_contract::Plan;
+use watchbell_contract::{Duration, Plan};
 use watchbell_values::is_date_math;
 
 use super::doc::Doc;
@@ -68,7 +68,7 @@ pub(super) fn doubt(doc: &mut Doc<'_>, schema: &Value, value: &Value, pointer: &
 pub(super) fn within(doc: &mut Doc<'_>, plan: Plan) -> Option<Plan> {
     let bounds = [
         ("use a history of", plan.history, HISTORY_MAX, "400 days"),
-        ("use a check interval of", plan.grid, GRID_MAX, "7 days"),
+        ("use a check interval of", plan.grid.unwrap_or(Duration::ZERO), GRID_MAX, "7 days"),
     ];
     let before = doc.errors();
     for (what, asked, max, named) in bounds {

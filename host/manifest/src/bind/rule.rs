@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Duration, Plan, Severity};
+use watchbell_contract::{Context, Duration, Plan, Severity};
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
@@ -33,10 +33,9 @@ impl Bench<'_> {
         let raw: raw::Rule = doc.read(crate::schema::rule())?;
         let params = raw.params.unwrap_or_else(|| Value::Object(Map::new()));
         let module = module_ref(doc, &raw.module, raw.sha256.as_deref(), source);
-        let judged = module.and_then(|module| {
+        let module = module.and_then(|module| {
             let info = self.module(doc, &module, &raw.module)?;
-            let plan = self.params(doc, &module, &info, &params, &raw.key);
-            Some((module, info, plan))
+            Some((module, info))
         });
 
         let target = target(
@@ -68,8 +67,12 @@ impl Bench<'_> {
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
-        let (module, info, plan) = judged?;
-        let (schedule, plan) = (schedule?, plan?);
+        let (module, info) = module?;
+        let is_valid = self.schema(doc, &module, &info, &params);
+        // Without a schedule the module would be told what nobody wrote.
+        let schedule = schedule?;
+        let context = crate::bundle::context(&raw.key, &schedule, lateness, &target.indices);
+        let plan = is_valid.and_then(|()| self.plan(doc, &module, &params, &context))?;
         let calendar = calendar::span(&params);
         if let (Some(name), Schedule::Every(_)) = (calendar, &schedule) {
             doc.fault(
@@ -98,7 +101,7 @@ impl Bench<'_> {
             cluster: target.cluster.clone(),
             schedule,
             grid,
-            checks: !plan.grid.is_zero(),
+            checks: plan.grid.is_some(),
             calendar: calendar.is_some(),
             history: plan.history,
             delay,
@@ -188,14 +191,14 @@ impl Bench<'_> {
         None
     }
 
-    fn params(
+    /// Checks the parameters by the module's schema. `None` if they are invalid.
+    fn schema(
         &mut self,
         doc: &mut Doc<'_>,
         module: &ModuleRef,
         info: &RuleModuleInfo,
         params: &Value,
-        key: &[String],
-    ) -> Option<Plan> {
+    ) -> Option<()> {
         let usual = calendar::with_day(params, calendar::LENGTHS[0]);
         if !self.schemas.contains_key(module) {
             match Schema::new(info.params_schema.clone()) {
@@ -214,9 +217,15 @@ impl Bench<'_> {
         }
         without_effect(doc, &info.params_schema, params);
         doubt(doc, &info.params_schema, params, "/params");
-        match self.modules.prepare(module, &usual, key) {
+        Some(())
+    }
+
+    /// Lets the module check parameters that are valid by its schema.
+    fn plan(&self, doc: &mut Doc<'_>, module: &ModuleRef, params: &Value, context: &Context) -> Option<Plan> {
+        let usual = calendar::with_day(params, calendar::LENGTHS[0]);
+        match self.modules.prepare(module, &usual, context) {
             Ok(plan) => match calendar::span(params) {
-                Some(name) => self.days(doc, module, params, key, name),
+                Some(name) => self.days(doc, module, params, context, name),
                 None => within(doc, plan),
             },
             Err(faults) => {
@@ -236,15 +245,15 @@ impl Bench<'_> {
         doc: &mut Doc<'_>,
         module: &ModuleRef,
         params: &Value,
-        key: &[String],
+        context: &Context,
         name: &str,
     ) -> Option<Plan> {
         let is_whole = |day: &Duration| {
-            let plan = self.modules.prepare(module, &calendar::with_day(params, *day), key);
-            plan.is_ok_and(|plan| plan.grid == *day)
+            let plan = self.modules.prepare(module, &calendar::with_day(params, *day), context);
+            plan.is_ok_and(|plan| plan.grid == Some(*day))
         };
         if calendar::LENGTHS.iter().all(is_whole) {
-            return Some(Plan { history: Duration::ZERO, grid: calendar::LENGTHS[0] });
+            return Some(Plan { history: Duration::ZERO, grid: Some(calendar::LENGTHS[0]) });
         }
         doc.fault(
             &format!("/params/{name}"),

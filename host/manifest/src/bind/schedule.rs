@@ -98,14 +98,11 @@ pub(super) fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) 
     const GRIDS_MAX: usize = 3;
     let Schedule::Cron { expression, timezone } = schedule else { return };
     let Ok(cron) = Cron::parse(expression, timezone) else { return };
-    if plan.history.is_zero() || plan.grid.is_zero() {
-        return;
-    }
+    let Some(grid) = plan.grid.filter(|_| !plan.history.is_zero()) else { return };
     let next = |after: &Timestamp| cron.next_after(*after);
     let instants = std::iter::successors(next(&Timestamp(0)), next).take(INSTANTS);
-    let grids: BTreeSet<Duration> = instants.map(|at| at.since(at.floor(plan.grid))).collect();
+    let grids: BTreeSet<Duration> = instants.map(|at| at.since(at.floor(grid))).collect();
     if grids.len() > GRIDS_MAX {
-        let grid = plan.grid;
         let message =
             format!("its instants are not multiples of {grid} apart: each run reads {} again", plan.history);
         doc.warn("/cron", message, &format!("use `every`, or instants that are multiples of {grid} apart"));
@@ -114,12 +111,12 @@ pub(super) fn warn_of_grids(doc: &mut Doc<'_>, schedule: &Schedule, plan: Plan) 
 
 /// The interval between checks. Cron windows end on minutes, or on seconds if the expression names them.
 pub(super) fn grid(schedule: &Schedule, plan: Plan) -> Duration {
-    match schedule {
-        _ if !plan.grid.is_zero() => plan.grid,
-        Schedule::Every(every) => *every,
-        Schedule::Cron { expression, .. } if expression.split_whitespace().count() == 6 => {
+    match (plan.grid, schedule) {
+        (Some(grid), _) => grid,
+        (None, Schedule::Every(every)) => *every,
+        (None, Schedule::Cron { expression, .. }) if expression.split_whitespace().count() == 6 => {
             Duration::from_secs(1)
         }
-        Schedule::Cron { .. } => Duration::from_mins(1),
+        (None, Schedule::Cron { .. }) => Duration::from_mins(1),
     }
 }

@@ -1,6 +1,6 @@
 //! Modules and products as a table, with schemas as small as the tests need.
 use serde_json::{Value, json};
-use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
+use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
 use watchbell_manifest::{
     EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
@@ -67,12 +67,18 @@ impl Modules for Fake {
         }
     }
 
-    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn prepare(&self, module: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>> {
         if params["timeframe"] == "0s" {
             let message = "must be longer than 0s".into();
             return Err(vec![Fault { path: "/timeframe".into(), message }]);
         }
-        if key.len() > 2 {
+        if params["timeframe"] == "1ms" {
+            let Context { key, every, lateness, indices } = context;
+            let every = every.map_or_else(|| "cron".into(), |every| every.to_string());
+            let message = format!("sees {key:?}, {every}, {lateness} and {indices:?}");
+            return Err(vec![Fault { path: "/timeframe".into(), message }]);
+        }
+        if context.key.len() > 2 {
             return Err(vec![Fault { path: String::new(), message: "at most two key fields".into() }]);
         }
         let (history, grid) = match params["timeframe"].as_str() {
@@ -83,10 +89,10 @@ impl Modules for Fake {
                     "1d1h" => 25,
                     _ => 24,
                 };
-                (Duration::ZERO, Duration::from_hours(hours))
+                (Duration::ZERO, Some(Duration::from_hours(hours)))
             }
-            Some("500d") => (Duration::from_hours(24 * 500), Duration::from_hours(24 * 8)),
-            _ => (Duration::from_mins(10), Duration::ZERO),
+            Some("500d") => (Duration::from_hours(24 * 500), Some(Duration::from_hours(24 * 8))),
+            _ => (Duration::from_mins(10), None),
         };
         Ok(Plan { history, grid })
     }

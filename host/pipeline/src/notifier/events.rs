@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use watchbell_contract::{Label, Timestamp};
+use watchbell_contract::{Cause, Label, Timestamp};
 
 use crate::level;
 use crate::message::{Message, Wording};
@@ -120,6 +120,7 @@ impl Decider {
         let verdict = escalation::on_event(&spec.alert.steps, severity);
         self.remember(&spec.name, &verdict, context);
         let Verdict::Send { cause, to, .. } = verdict else { return };
+        let cause = if events.len() > 1 { Cause::Summary } else { cause };
         let last = LastSignal {
             details: details(events),
             link: discover::covering(events.iter().filter_map(|event| event.last.link.as_deref())),
@@ -134,6 +135,7 @@ impl Decider {
             named: named_labels(events),
             severity,
             cause,
+            person: None,
             since: last.at,
             last,
             count: u32::try_from(events.len()).unwrap_or(u32::MAX),

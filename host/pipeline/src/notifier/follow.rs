@@ -96,7 +96,8 @@ impl Decider {
             labels: Vec::new(),
             named: Vec::new(),
             severity,
-            cause: Cause::Event,
+            cause: Cause::Summary,
+            person: None,
             since: now,
             last: LastSignal {
                 at: now,

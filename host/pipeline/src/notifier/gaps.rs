@@ -33,6 +33,7 @@ impl Decider {
             named: Vec::new(),
             severity: spec.severity.max(Severity::Warning),
             cause,
+            person: None,
             since: over.start,
             last: LastSignal {
                 at: over.start,

@@ -359,7 +359,9 @@ impl Outbox {
                 let spec = self.queues.get(&destination).and_then(|queue| queue.spec.as_ref());
                 let due = retry_at(spec, &entry.record, attempt, retry_after, now, seed);
                 entry.record.delivery = Delivery::Owed { due, attempt, last: Some(reason.clone()) };
-                if entry.record.message.cause == Cause::Event && attempt >= EVENT_ATTEMPTS_FIRST {
+                if matches!(entry.record.message.cause, Cause::Event | Cause::Summary)
+                    && attempt >= EVENT_ATTEMPTS_FIRST
+                {
                     let lane = lane(&entry.record);
                     self.lanes.get_mut(&lane).into_iter().for_each(|ids| ids.rotate_left(1));
                 }
@@ -470,7 +472,7 @@ fn lane(record: &IntentRecord) -> Lane {
     let message = &record.message;
     let messages = match message.cause {
         // Each event has its own id, but the last message a person reads should be the last event that happened.
-        Cause::Event => format!("{} {:?}", message.rule, message.labels),
+        Cause::Event | Cause::Summary => format!("{} {:?}", message.rule, message.labels),
         _ => message.episode.0.clone(),
     };
     (messages, record.destination.clone())

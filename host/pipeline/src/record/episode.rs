@@ -68,6 +68,16 @@ pub enum Phase {
     },
 }
 
+impl Phase {
+    /// Who has acknowledged or resolved the episode, if a person did.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::Acknowledged { by, .. } | Self::ResolvedByHand { by, .. } => Some(by),
+            Self::Pending | Self::Active | Self::Resolved { .. } => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// The rule cleared it.

@@ -49,8 +49,8 @@ pub struct Priming {
     pub until: Timestamp,
 }
 
-/// The instant of a committed signal, and hash(labels, kind); for an event the hash also covers its summary, its
-/// details and the document that it names.
+/// The instant of a committed signal, and a hash of the rest of its identity: of levels and their ends hash(labels,
+/// kind), of events hash(labels, identity). A store may still contain hashes of earlier versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeenSignal {
     pub at: Timestamp,

@@ -63,8 +63,8 @@ pub enum Change {
 pub struct Occurrence {
     pub labels: Vec<Label>,
     pub last: LastSignal,
-    /// How many identical events came before it in its window.
+    /// How many events with the same identity came before it in its window.
     pub nth: u32,
-    /// hash(labels, kind, summary, details, document).
+    /// hash(labels, identity).
     pub mark: u64,
 }

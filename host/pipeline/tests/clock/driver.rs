@@ -198,6 +198,7 @@ pub(crate) fn event(at: Timestamp, summary: &str) -> Signal {
         at,
         until: None,
         kind: SignalKind::Event,
+        identity: None,
         value: None,
         threshold: None,
         summary: summary.into(),

@@ -168,7 +168,7 @@ fn events_of_the_night_are_skipped_or_sent_as_one_list() {
     let day = "03-10T09:05:10 event by day";
     assert_eq!(run(Outside::Skip, 3).sent(), [day]);
     let later = run(Outside::Later, 3);
-    assert_eq!(later.sent(), ["03-10T07:00:10 event e0", day]);
+    assert_eq!(later.sent(), ["03-10T07:00:10 summary e0", day]);
     assert!(later.bodies[0].contains("e1") && later.bodies[0].contains("e2"), "{}", later.bodies[0]);
     let many = run(Outside::Later, 130);
     assert!(many.bodies[0].contains("e99") && many.bodies[0].contains("and 30 more"), "{}", many.bodies[0]);

@@ -205,7 +205,7 @@ fn a_lowered_repeat_over_hundreds_of_open_episodes_is_twenty_messages_and_a_summ
         host.until(129);
         let received = host.received();
         let count = |wanted: &str| received.iter().filter(|line| *line == wanted).count();
-        assert_eq!((count("chat repeat"), count("chat event"), received.len()), (20, 1, 21));
+        assert_eq!((count("chat repeat"), count("chat summary"), received.len()), (20, 1, 21));
         // From then on, each repeats as the rule says.
         host.restart(&after);
         host.until(131);

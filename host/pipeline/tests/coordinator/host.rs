@@ -219,6 +219,7 @@ pub(crate) fn firing(key: &str, at: Timestamp, until: Timestamp, value: f64) -> 
         at,
         until: Some(until),
         kind: SignalKind::Firing,
+        identity: None,
         value: Some(value),
         threshold: None,
         summary: format!("{value} events"),

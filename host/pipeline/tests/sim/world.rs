@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use watchbell_contract::{
-    AnyOf, Duration, Evidence, Finding, Label, Range, Severity, Signal, SignalKind, Timestamp, Window,
+    Duration, Evidence, Finding, Label, Severity, Signal, SignalKind, Timestamp, Window,
 };
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::active::{Active, Outside, Written};
@@ -196,6 +196,7 @@ fn growing((at, host, value, last): (i64, u32, f64, i64)) -> Signal {
         at: Timestamp(at),
         until: Some(Timestamp(last + HELD)),
         kind: SignalKind::Firing,
+        identity: None,
         value: Some(value),
         threshold: None,
         summary: format!("{value} documents"),
@@ -317,6 +318,7 @@ fn event(document: &Document) -> Signal {
         at: Timestamp(document.at),
         until: None,
         kind: SignalKind::Event,
+        identity: None,
         value: Some(1.0),
         threshold: None,
         summary: format!("document {}", document.id),
@@ -326,9 +328,8 @@ fn event(document: &Document) -> Signal {
 }
 
 fn named(document: &Document) -> Evidence {
-    let only = AnyOf { field: "_id".into(), values: vec![Some(document.id.to_string())] };
-    let over = Range::new(Timestamp(document.at), Timestamp(document.at + 1));
-    Evidence { over, only: vec![only], filter: None, newest: 1 }
+    let (at, id) = (Timestamp(document.at), document.id.to_string());
+    Evidence::Documents(vec![watchbell_contract::Document { at, index: None, id }])
 }
 
 fn firing(document: &Document) -> Signal {

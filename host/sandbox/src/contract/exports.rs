@@ -32,11 +32,8 @@ pub(crate) trait RuleInstance: Send + Sync {
         context: &Context,
     ) -> Result<Result<Plan, Vec<Fault>>>;
     fn start(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<Result<ResourceAny, Problem>>;
-    fn questions(
-        &self,
-        store: &mut Store<Guest>,
-        run: ResourceAny,
-    ) -> Result<Result<Option<Round>, Problem>>;
+    fn questions(&self, store: &mut Store<Guest>, run: ResourceAny)
+    -> Result<Result<Option<Round>, Problem>>;
     fn answer(
         &self,
         store: &mut Store<Guest>,

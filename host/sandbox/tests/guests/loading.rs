@@ -157,6 +157,26 @@ fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
     );
 }
 
+/// What is drawn but not offered yet must at least be what it claims to be.
+#[test]
+fn drafts_of_interfaces_are_valid_and_not_offered() {
+    let mut resolve = wit_parser::Resolve::default();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/drafts");
+    let (package, _) = resolve.push_dir(folder).unwrap();
+    let worlds: Vec<&str> = resolve.packages[package].worlds.keys().map(String::as_str).collect();
+    assert_eq!(worlds, ["alerter-capabilities", "text-component"]);
+    let wit = "
+        package watchbell:plugin@0.2.0;
+        interface alerter { x: func(); }
+        interface mail { x: func(); }
+        world w { import mail; export alerter; }
+    ";
+    assert_eq!(
+        refused(&wat::foreign(wit)),
+        "module `custom` imports `watchbell:plugin/mail`: an alerter may import only `watchbell:plugin/log` and `watchbell:plugin/http`"
+    );
+}
+
 #[test]
 fn imports_without_end_are_refused_in_time() {
     let imports: String = (0..100_000).map(|n| format!(r#"(import "m{n}" "f" (func))"#)).collect();

@@ -70,6 +70,8 @@ pub(crate) struct MessageForm {
     named: Option<Labels>,
     cause: String,
     severity: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     since: i64,
     last: LastForm,
     count: u32,
@@ -294,6 +296,7 @@ impl Column for Message {
             named: (self.named != self.labels).then(|| self.named.form()),
             cause: self.cause.as_str().to_owned(),
             severity: self.severity.as_str().to_owned(),
+            person: self.person.clone(),
             since: self.since.0,
             last: self.last.form(),
             count: self.count,
@@ -312,6 +315,7 @@ impl Column for Message {
             labels,
             cause: cause(&form.cause)?,
             severity: severity(&form.severity)?,
+            person: form.person,
             since: Timestamp(form.since),
             last: Column::read(form.last)?,
             count: form.count,
@@ -344,6 +348,7 @@ impl IntentForm {
             labels,
             cause: cause(&self.cause)?,
             severity: severity(&self.severity)?,
+            person: None,
             since: Timestamp(self.since),
             last: LastSignal {
                 at: Timestamp(self.at),

@@ -7,8 +7,9 @@ pub(crate) fn severity(name: &str) -> Option<Severity> {
 }
 
 pub(crate) fn cause(name: &str) -> Option<Cause> {
-    use Cause::{Escalated, Event, Opened, Repeat, Resolved, Test, Was, Worse};
-    [Opened, Worse, Repeat, Escalated, Resolved, Event, Was, Test].into_iter().find(|it| it.as_str() == name)
+    use Cause::{Acknowledged, Escalated, Event, Opened, Repeat, Resolved, Summary, Test, Was, Worse};
+    let all = [Opened, Worse, Repeat, Escalated, Acknowledged, Resolved, Event, Was, Summary, Test];
+    all.into_iter().find(|it| it.as_str() == name)
 }
 
 pub(crate) fn ending_name(ending: Ending) -> &'static str {

@@ -153,6 +153,7 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
             named: labels()[..1].to_vec(),
             cause: Cause::Opened,
             severity: Severity::Warning,
+            person: Some("mia".to_owned()),
             since: Timestamp(100),
             last: LastSignal {
                 at: Timestamp(-1),

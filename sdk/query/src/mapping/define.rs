@@ -11,7 +11,6 @@ type Body = Map<String, Json>;
 /// Types that a mapping may contain but that cannot be queried. With whether a text query over all fields would include
 /// them.
 const OPAQUE: &[(&str, bool)] = &[
-    ("geo_point", false),
     ("geo_shape", false),
     ("binary", false),
     ("dense_vector", false),
@@ -281,6 +280,7 @@ impl Field {
             "date" => FieldKind::Date,
             "date_nanos" => FieldKind::DateNanos,
             "ip" => FieldKind::Ip,
+            "geo_point" => FieldKind::GeoPoint,
             other => match OPAQUE.iter().find(|(name, _)| *name == other) {
                 Some((name, _)) => FieldKind::Opaque(name),
                 None => {
@@ -305,7 +305,10 @@ impl Field {
         }
         for (key, value) in definition {
             match (key.as_str(), kind) {
+                // They would hold the point's geohash.
+                ("fields", FieldKind::GeoPoint) => return Err(unsupported(&field.path, key, value)),
                 ("type" | "fields" | "meta" | "boost", _) => {}
+                ("ignore_z_value", FieldKind::GeoPoint) if value == &Json::Bool(true) => {}
                 ("value", FieldKind::Keyword(Flavour::Constant)) => {
                     let text = crate::value::scalar_text(value);
                     field.constant = Some(text.ok_or_else(|| unsupported(&field.path, key, value))?.into());

@@ -3,6 +3,7 @@ use serde_json::Value as Json;
 
 use super::lucene;
 use crate::errors::Answer;
+use crate::geo::Area;
 
 #[derive(Clone, Debug)]
 pub enum Query {
@@ -56,6 +57,14 @@ pub enum Query {
         fuzzy: Fuzzy,
     },
     Ids(Vec<String>),
+    /// A place in an area.
+    Within {
+        /// The query's name.
+        kind: &'static str,
+        field: String,
+        area: Area,
+        ignore_unmapped: bool,
+    },
     Text(Box<Text>),
     /// One of the objects at a nested path.
     Nested {

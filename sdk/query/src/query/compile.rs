@@ -42,7 +42,8 @@ impl Compiler<'_> {
         | Query::Prefix { field, .. }
         | Query::Wildcard { field, .. }
         | Query::Regexp { field, .. }
-        | Query::Fuzzy { field, .. } = query
+        | Query::Fuzzy { field, .. }
+        | Query::Within { field, .. } = query
         {
             leaf::modelled_path(scope, field)?;
         }
@@ -105,6 +106,9 @@ impl Compiler<'_> {
             }
             Query::Range { field, range } => {
                 on(field).map_or(Ok(Predicate::Nothing), |id| leaf::range(scope, id, range))?
+            }
+            Query::Within { kind, field, area, ignore_unmapped } => {
+                leaf::within(scope, field, area, kind, *ignore_unmapped)?
             }
             Query::Prefix { field, value, fold } => match (on(field), field.as_str()) {
                 (None, "_index") => self.index_is(|name| name.starts_with(value.as_str())),

@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::strings::StringTest;
 use crate::dates::{Formats, Zone, parse_math, to_millis};
 use crate::errors::{Answer, Refusal};
+use crate::geo::Area;
 use crate::mapping::{Field, FieldId, FieldKind, Flavour};
 use crate::value::{Value, parse_cidr, parse_ip, scalar_text};
 
@@ -65,6 +66,7 @@ pub(crate) fn term(scope: &Scope<'_>, id: FieldId, value: &Json, fold: bool) -> 
             let bound = Some(Bound { value: value.clone(), inclusive: true });
             range(scope, id, &Range { low: bound.clone(), high: bound, ..Range::default() })
         }
+        FieldKind::GeoPoint => Err(geo_only(field)),
         FieldKind::Opaque(_) => Ok(Predicate::Nothing),
         FieldKind::Ip => match parse_cidr(&text).or_else(|| parse_ip(&text).map(|ip| (ip, ip))) {
             Some((low, high)) => Ok(Predicate::Ip { field: id, low, high }),
@@ -192,6 +194,7 @@ pub(crate) fn range(scope: &Scope<'_>, id: FieldId, range: &Range) -> Answer<Pre
                 _ => Predicate::Nothing,
             })
         }
+        FieldKind::GeoPoint => Err(geo_only(field)),
         FieldKind::Opaque(_) => Ok(Predicate::Nothing),
         FieldKind::Keyword(_) | FieldKind::Text { .. } => {
             let edge = |bound: &Bound| -> Answer<(Box<str>, bool)> {
@@ -294,6 +297,39 @@ pub(crate) fn exists(scope: &Scope<'_>, name: &str) -> Answer<Predicate> {
         field.index || field.doc_values
     });
     Ok(if fields.is_empty() { Predicate::Nothing } else { Predicate::Exists(fields) })
+}
+
+fn geo_only(field: &Field) -> Refusal {
+    let reason = format!(
+        "Geometry fields do not support exact searching, use dedicated geometry queries instead: [{}]",
+        field.path
+    );
+    failed(reason, "illegal_argument_exception")
+}
+
+/// A place in an area. `kind`: the query's name.
+pub(crate) fn within(
+    scope: &Scope<'_>,
+    name: &str,
+    area: &Area,
+    kind: &str,
+    ignore_unmapped: bool,
+) -> Answer<Predicate> {
+    match scope.mapping.field(name) {
+        None if ignore_unmapped => Ok(Predicate::Nothing),
+        None => Err(Refusal::shard(format!("failed to find geo field [{name}]"))),
+        Some((id, field)) if field.kind == FieldKind::GeoPoint => {
+            searchable(field)?;
+            Ok(Predicate::Within { field: id, area: area.clone() })
+        }
+        Some((_, field)) => {
+            modelled(field)?;
+            Err(Refusal::shard(format!(
+                "Field [{name}] is of unsupported type [{}] for [{kind}] query",
+                field.kind.name()
+            )))
+        }
+    }
 }
 
 /// Prefix, wildcard and regexp apply only to strings.

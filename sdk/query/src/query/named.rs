@@ -17,7 +17,10 @@ impl Query {
         match self {
             Self::All | Self::Nothing | Self::Ids(_) => {}
             Self::Bool(of) => {
-                [&of.must, &of.should, &of.must_not].into_iter().flatten().for_each(|one| one.add_fields(into));
+                [&of.must, &of.should, &of.must_not]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|one| one.add_fields(into));
             }
             Self::Match { field, .. }
             | Self::Term { field, .. }
@@ -27,7 +30,8 @@ impl Query {
             | Self::Prefix { field, .. }
             | Self::Wildcard { field, .. }
             | Self::Regexp { field, .. }
-            | Self::Fuzzy { field, .. } => {
+            | Self::Fuzzy { field, .. }
+            | Self::Within { field, .. } => {
                 into.insert(field);
             }
             Self::MultiMatch { fields, .. } => into.extend(fields.iter().map(|field| unweighted(field))),
@@ -73,7 +77,9 @@ mod tests {
 
     #[test]
     fn fields_are_found_wherever_they_are_named() {
-        let fields = |query: serde_json::Value| parse(&query).unwrap().fields().into_iter().collect::<Vec<_>>().join(" ");
+        let fields = |query: serde_json::Value| {
+            parse(&query).unwrap().fields().into_iter().collect::<Vec<_>>().join(" ")
+        };
         let text = |text: &str| fields(json!({ "query_string": { "query": text } }));
         assert_eq!(text("a:1 AND NOT (b.c:[1 TO 2] OR d:x*) e:/y/ free"), "a b.c d e");
         assert_eq!(text("_exists_:user AND ho*st:1"), "user");

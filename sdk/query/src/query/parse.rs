@@ -2,6 +2,7 @@
 mod body; // shared options
 mod compound; // compound queries
 mod leaf; // queries on one field
+mod geo; // queries of places
 mod full_text; // `match` and related queries
 mod strings; // query strings
 
@@ -25,8 +26,6 @@ const UNMODELLED: &[&str] = &[
     "intervals",
     "more_like_this",
     "percolate",
-    "geo_distance",
-    "geo_bounding_box",
     "geo_shape",
     "geo_polygon",
     "terms_set",
@@ -95,6 +94,8 @@ fn at(json: &Json, depth: usize) -> Answer<Query> {
         "prefix" | "wildcard" | "regexp" => leaf::strings(kind, read(body)?),
         "fuzzy" => leaf::fuzzy(kind, read(body)?),
         "ids" => leaf::ids(read(body)?),
+        "geo_distance" => geo::distance(read(body)?),
+        "geo_bounding_box" => geo::bounding_box(read(body)?),
         "query_string" => strings::query_string(read(body)?),
         "simple_query_string" => strings::simple_query_string(read(body)?),
         other if UNMODELLED.contains(&other) => Err(Refusal::unmodelled(format!("query [{other}]"))),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::phrase::Near;
 use super::strings::StringTest;
 use crate::document::Document;
+use crate::geo::Area;
 use crate::mapping::FieldId;
 use crate::value::Value;
 
@@ -40,6 +41,11 @@ pub enum Predicate {
     String {
         field: FieldId,
         test: StringTest,
+    },
+    /// A place in an area.
+    Within {
+        field: FieldId,
+        area: Area,
     },
     Phrase {
         field: FieldId,
@@ -84,6 +90,9 @@ impl Predicate {
             }
             Self::Ip { field, low, high } => {
                 any(field, &|value| matches!(value, Value::Ip(ip) if low <= ip && ip <= high))
+            }
+            Self::Within { field, area } => {
+                any(field, &|value| matches!(value, Value::Point(point) if area.contains(*point)))
             }
             Self::String { field, test } => any(field, &|value| match value {
                 Value::Str(text) => test.hit(text),

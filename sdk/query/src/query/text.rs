@@ -5,7 +5,7 @@ use super::predicate::{Predicate, at_least};
 use super::scope::Scope;
 use super::{leaf, words};
 use crate::errors::{Answer, Refusal};
-use crate::mapping::FieldId;
+use crate::mapping::{FieldId, FieldKind};
 
 pub(crate) struct TextReader<'a> {
     scope: &'a Scope<'a>,
@@ -263,7 +263,10 @@ impl<'a> TextReader<'a> {
 
 /// The fields to search, all if none is named; for a pattern only those that are searchable.
 pub(crate) fn fields_named(scope: &Scope<'_>, names: &[String]) -> Vec<FieldId> {
-    let searchable = |id: &FieldId| scope.mapping.get(*id).index;
+    let searchable = |id: &FieldId| {
+        let field = scope.mapping.get(*id);
+        field.index && field.kind != FieldKind::GeoPoint
+    };
     let everything = ["*".to_owned()];
     let names = if names.is_empty() { &everything } else { names };
     let mut found = Vec::new();

@@ -41,13 +41,12 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
     let span = span.next_multiple_of(plan.grid.map_or(1, |grid| grid.millis()).max(1));
     let end = Timestamp(ORIGIN + span as i64);
     let window = Window { start: Timestamp(ORIGIN), settled: end, end };
-    let words: Vec<&str> = args.key.iter().chain(&args.text).map(String::as_str).collect();
     let course = Course {
         rule: &rule,
         params: &params,
         context: &context,
         window,
-        recipe: Recipe { words: &words, rows: args.rows, keys: args.keys },
+        recipe: Recipe { key: &args.key, words: &args.text, rows: args.rows, keys: args.keys },
     };
     let empty = course.empty()?;
     let runs: Vec<Measured> = (0..args.runs).map(|_| course.run()).collect::<Result<_, _>>()?;
@@ -88,8 +87,7 @@ impl Course<'_> {
         let mut times = Vec::new();
         for _ in 0..EMPTY_RUNS {
             let started = now();
-            let mut run =
-                self.start()?;
+            let mut run = self.start()?;
             while !run.questions().map_err(failed)?.is_empty() {}
             run.finish().map_err(failed)?;
             times.push(started.elapsed());
@@ -98,8 +96,7 @@ impl Course<'_> {
     }
 
     fn run(&self) -> Result<Measured, Failure> {
-        let mut run =
-            self.start()?;
+        let mut run = self.start()?;
         let (mut rows, mut took) = (0, Duration::ZERO);
         loop {
             let questions = run.questions().map_err(failed)?;

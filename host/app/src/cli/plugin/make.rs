@@ -21,6 +21,7 @@ pub(super) fn new(args: &NewPlugin) -> Result<(), Failure> {
     let (language, sdk) = match args.language {
         PluginLanguage::Rust => (Language::Rust, Some(Sdk::find(args.sdk.as_deref())?)),
         PluginLanguage::JavaScript => (Language::JavaScript, None),
+        PluginLanguage::Python => (Language::Python, None),
     };
     let folder = PathBuf::from(name.as_str());
     let files = plugin_tools::create(&folder, &name, kind, language, sdk.as_ref())?;
@@ -93,7 +94,7 @@ pub(super) fn test(folder: &Path) -> Result<(), Failure> {
     let Module::Rule(rule) = &module else {
         return Err(anyhow!("`{}` holds cases, but only rules have cases: remove it", file.display()).into());
     };
-    let cases = Case::read_all(&text)
+    let cases = Case::parse(&file.display().to_string(), &text)
         .map_err(|error| anyhow!("`{}` is not a list of cases: {error}", file.display()))?;
     cases_hold(rule, &cases)
 }

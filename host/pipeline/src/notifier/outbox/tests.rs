@@ -31,6 +31,7 @@ fn event(id: &str, user: &str) -> IntentRecord {
         labels: labels.clone(),
         named: labels,
         cause: Cause::Event,
+        person: None,
         severity: Severity::Warning,
         since: NOW,
         last: LastSignal {

@@ -333,8 +333,7 @@ mod tests {
     #[test]
     fn a_query_credential_is_added_by_the_host() {
         let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
-        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[field("q", "1")], &auth)
-            .unwrap();
+        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[field("q", "1")], &auth).unwrap();
         assert_eq!(url.as_str(), "https://a.example/x?q=1&key=a%26b");
     }
 
@@ -342,7 +341,7 @@ mod tests {
     fn a_guest_cannot_name_the_parameter_that_carries_the_credential() {
         let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
         for name in ["key", "KEY", " key"] {
-            let query = [(name.to_owned(), "mine".to_owned())];
+            let query = [field(name, "mine")];
             let refused = join(&Url::parse("https://a.example/").unwrap(), "/x", &query, &auth).unwrap_err();
             assert_eq!(text(refused), "parameter `key` is reserved for the host: it carries the credential");
         }

@@ -91,11 +91,7 @@ pub(crate) struct HttpHost<'a> {
 
 impl http::Host for HttpHost<'_> {
     /// The guest's clock is stopped meanwhile: a slow receiver is not the guest's fault.
-    async fn send(
-        &mut self,
-        number: u32,
-        request: Request,
-    ) -> wasmtime::Result<Result<Response, Failure>> {
+    async fn send(&mut self, number: u32, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
         let Some(access) = &mut self.access else {
             return Ok(Err(Failure::Denied("requests are allowed only in `deliver`".into())));
         };

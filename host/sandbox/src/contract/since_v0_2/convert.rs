@@ -323,7 +323,8 @@ mod tests {
         assert_eq!(text.len(), most);
         let contract::Refusal::Refused(text) = refusal(alerter::Refusal::Refused(long())) else { panic!() };
         assert_eq!(text.len(), most);
-        let unavailable = refusal(alerter::Refusal::Unavailable(alerter::Later { reason: long(), retry_after: Some(5) }));
+        let unavailable =
+            refusal(alerter::Refusal::Unavailable(alerter::Later { reason: long(), retry_after: Some(5) }));
         let contract::Refusal::Unavailable { reason, .. } = unavailable else { panic!() };
         assert_eq!(reason.len(), most);
         let reference = receipt(alerter::Receipt { reference: Some(long()) }).reference;

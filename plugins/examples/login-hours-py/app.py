@@ -1,0 +1,1 @@
+../../../host/plugin_tools/templates/python-rule/app.py
