@@ -56,12 +56,12 @@ macro_rules! sdk_files {
     };
 }
 
-const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "cases.json", "README.md",
+const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",
-    "test/rule.test.js", "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+    "test/rule.test.js", "tests/rule.test.yaml", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "src/alerter.js", "src/component.js",
     "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
@@ -89,7 +89,7 @@ const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements
     "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",
     "watchbell/rules.py", "watchbell/run.py", "watchbell/sandbox.py", "watchbell/shapes.py", "watchbell/signals.py",
     "watchbell/testing.py", "watchbell/times.py", "tests/__init__.py", "tests/test_rule.py", "tests/test_watchbell.py",
-    "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+    "tests/rule.test.yaml", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
 /// The contract that a project in JavaScript or Python is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));

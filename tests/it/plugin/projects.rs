@@ -27,7 +27,7 @@ fn inspected(bench: &Bench, component: &str) -> Value {
 
 /// The rule of both templates: the same cases, the same parameters.
 fn is_the_rule(bench: &Bench, tested: &Said, kind_of_sdk: impl Fn(&Value) -> bool) {
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     let component = "login-burst/dist/login-burst.wasm";
     let about = inspected(bench, component);
     assert_eq!((&about["kind"], &about["name"]), (&"rule".into(), &"login-burst".into()));
@@ -73,9 +73,9 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     measured(&bench, "20000");
 
     // A case that does not hold is told, with what was found instead.
-    let cases = folder.join("login-burst/cases.json");
-    let text = fs::read_to_string(&cases).unwrap();
-    fs::write(&cases, text.replacen("\"at\": \"50s\", \"until\"", "\"at\": \"51s\", \"until\"", 1)).unwrap();
+    let cases = folder.join("login-burst/tests/rule.test.yaml");
+    let right = fs::read_to_string(&cases).unwrap();
+    fs::write(&cases, right.replacen("{ at: 50s, labels", "{ at: 51s, labels", 1)).unwrap();
     fs::remove_file(folder.join("login-burst/src/tests.rs")).unwrap();
     let source = folder.join("login-burst/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
@@ -85,6 +85,15 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     for part in ["1 of 3 cases", "three of one host within a minute", "got {\"at\":\"50s\""] {
         assert!(wrong.err.contains(part), "{part} is missing in {}", wrong.err);
     }
+    let blessed = bench.call(&["plugin", "test", "--bless", "login-burst"]).well();
+    assert!(blessed.out.contains("blessed: "), "{}", blessed.out);
+    assert_eq!(fs::read_to_string(&cases).unwrap(), right, "only what is expected changes");
+    // Nobody is told of a rule's silence that no case shows.
+    let quiet = right.split("  - name: too far apart").next().unwrap();
+    fs::write(&cases, quiet).unwrap();
+    let lacking = bench.call(&["plugin", "test", "login-burst"]);
+    assert!(lacking.err.contains("no case with documents shows that the rule stays quiet"), "{}", lacking.err);
+    bench.call(&["plugin", "test", "--no-strict", "login-burst"]).well();
 }
 
 #[test]
@@ -195,7 +204,7 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
         let at = repository().join("plugins/examples").join(example).display().to_string();
         let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", &at]).well();
         assert!(tested.out.contains(&format!("unittest: {native} passed")), "{}", tested.out);
-        assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+        assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     }
 
     // What fails while it is loaded is told in Python's own words.
