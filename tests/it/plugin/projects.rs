@@ -227,7 +227,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     let bench = Bench::new(&folder);
     javascript(&bench, &folder, "port-scan", "rule");
     let example = repository().join("plugins/examples/port-scan-js");
-    for file in ["src/rule.js", "test/rule.test.js", "cases.json", "README.md"] {
+    for file in ["src/rule.js", "test/rule.test.js", "tests/rule.test.yaml", "README.md"] {
         fs::copy(example.join(file), folder.join("port-scan").join(file)).unwrap();
     }
     let tested = bench.call(&["plugin", "test", "port-scan"]);
@@ -236,7 +236,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     }
     let tested = tested.well();
     assert!(tested.out.contains("npm test: 10 passed"), "{}", tested.out);
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
         let _ = fs::remove_dir_all(folder.join(example));
         bench.call(&["plugin", "new", example, "--kind", "rule", "--language", "python"]).well();
         let written = repository().join(format!("plugins/examples/{example}-py"));
-        for file in ["rule.py", "tests/test_rule.py", "cases.json", "README.md"] {
+        for file in ["rule.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md"] {
             fs::copy(written.join(file), folder.join(example).join(file)).unwrap();
         }
         let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", example]).well();
