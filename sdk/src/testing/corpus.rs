@@ -218,7 +218,7 @@ impl Corpus {
     }
 }
 
-/// The fields of `lacking` that a case does not name in `missing`, as sentences; and those that it names in vain.
+/// What is lacking and not named in `missing`, as sentences with advice.
 pub(super) fn complaints(lacking: &BTreeMap<String, String>, missing: &[String]) -> Vec<String> {
     let missing: BTreeSet<&String> = missing.iter().collect();
     lacking

@@ -6,7 +6,6 @@ use super::case::{Answers, Expected, ORIGIN};
 use super::{Case, Json, Native};
 use crate::log::warn;
 use crate::prelude::*;
-use crate::{Context, Metric};
 
 /// Announces every third document that matches.
 #[derive(Deserialize, JsonSchema)]
@@ -133,7 +132,7 @@ fn documents_of_one_instant_are_in_order_of_their_names() {
         case.document(secs(1), json!({ "_id": id, "_index": "x" }))
     });
     let told = ids.run::<Third>().remove(0);
-    assert_eq!(told.summary, format!("{:?}", Some(Value::Text("c"))));
+    assert_eq!(told.summary, format!("{:?}", Some(Value::Word("c"))));
 }
 
 #[test]
@@ -158,7 +157,7 @@ impl Rule for Sum {
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
-        let metric = Metric::of_field("sum", "n", crate::Calc::Sum).filter("n:>2");
+        let metric = Metric::of_field("sum", "n", Calc::Sum).filter("n:>2");
         vec![Question::buckets(over, Some(secs(60))).metric(metric)]
     }
 
