@@ -58,6 +58,9 @@ struct Built {
 
 fn built(project: &Project, sandbox: &Sandbox) -> Result<Built, Failure> {
     let built = plugin_tools::build(project, &mut progress_reporter())?;
+    for warning in &built.warnings {
+        eprintln!("warning: {warning}");
+    }
     let module = Module::load(&project.name, &built.bytes, sandbox)?;
     // A module that loads but cannot work does not count as built.
     let misuses = module.misuses();
