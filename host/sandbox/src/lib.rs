@@ -19,7 +19,7 @@ mod state; // a kept state, with the layout that wrote it
 mod evidence; // the documents of a signal's group
 mod finding; // what a rule returned, checked
 mod rule; // rule modules and their runs
-// mod cases; // rule modules on the timeline of the SDK's cases
+mod cases; // rule modules on the timeline of the SDK's cases
 mod alerter; // alerter modules and deliveries
 mod secret; // values that must not be shown
 
@@ -27,7 +27,7 @@ pub use alerter::{AlerterModule, Delivery};
 pub use capabilities::Capability;
 pub use capabilities::http::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
 pub use capabilities::log::LogLine;
-// pub use cases::CaseRunner;
+pub use cases::CaseRunner;
 pub use engine::{Config, SandboxError};
 pub use fault::{GuestFault, RunError};
 pub use inspect::{Inspection, LoadFault, Misuse};
