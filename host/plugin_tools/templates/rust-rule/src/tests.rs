@@ -1,4 +1,4 @@
-//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs cases.json through the component.
+//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs the cases through the component.
 use watchbell_sdk::testing::Case;
 use watchbell_sdk::testing::case::ORIGIN;
 
@@ -8,11 +8,11 @@ fn three_a_minute() -> Case {
     Case::new(json!({ "at_least": 3, "within": "1m" })).key(["host"])
 }
 
+/// The files in `tests`; each case also with time cut differently, late documents and restarts.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<PluginName>();
-    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    watchbell_sdk::testing::check_folder::<PluginName>(folder);
 }
 
 #[test]
@@ -45,26 +45,6 @@ fn events_further_apart_stay_quiet() {
         json!({ "host": "a" }),
     );
     assert!(case.run::<PluginName>().is_empty());
-}
-
-#[test]
-fn cutting_time_into_windows_changes_nothing() {
-    let case = three_a_minute().documents(
-        Duration::ZERO,
-        9,
-        Duration::from_secs(7),
-        json!({ "host": "a" }),
-    );
-    let whole = case
-        .clone()
-        .every(Duration::from_mins(10))
-        .run::<PluginName>();
-    let cut = case
-        .every(Duration::from_secs(10))
-        .lateness(Duration::from_secs(30))
-        .run::<PluginName>();
-    assert_eq!(whole.len(), 7);
-    assert_eq!(cut, whole);
 }
 
 #[test]
