@@ -1,6 +1,6 @@
 // Adapts an alerter's definition to the contract: the exports of the interface `alerter`.
 import { checked, finished, guarded } from './definition.js';
-import { described, log, setSink } from './log.js';
+import { described, log, setSink, traceOf } from './log.js';
 import { takeBroken } from './sandbox.js';
 import { shown } from './time.js';
 
@@ -44,7 +44,7 @@ export class Unavailable extends Error {
 export function exported(definition, send, write) {
   setSink(write);
   const alerter = checked('alerter', definition, MEMBERS);
-  if (!Array.isArray(alerter.products) || alerter.products.length === 0) throw new TypeError('`products` must be a list with at least one product');
+  if (!Array.isArray(alerter.products) || alerter.products.length === 0) throw new Error('`products` must be a list with at least one product');
   const products = alerter.products.map((product) => declared(checked('product', product, PRODUCT)));
   return {
     describe: () => ({ name: alerter.name, version: alerter.version, products }),
@@ -64,7 +64,7 @@ export function exported(definition, send, write) {
         const broken = takeBroken();
         if (broken !== undefined) throw new Error(broken);
         if (finished(reference, 'deliver') !== undefined && reference !== null && typeof reference !== 'string') {
-          throw new TypeError(`\`deliver\` must return the receiver's id of the message as text, or nothing, not ${shown(reference)}`);
+          throw new Error(`\`deliver\` must return the receiver's id of the message as text, or nothing, not ${shown(reference)}`);
         }
         return { reference: reference ?? undefined };
       } catch (thrown) {
@@ -81,7 +81,7 @@ function declared({ name, summary, paramsSchema, format, titleMax, bodyMax }) {
 
 function listed(faults) {
   const isFault = (fault) => typeof fault?.path === 'string' && typeof fault?.message === 'string';
-  if (!Array.isArray(faults) || !faults.every(isFault)) throw new TypeError(`\`check\` must return a list of faults { path, message }, not ${shown(faults)}`);
+  if (!Array.isArray(faults) || !faults.every(isFault)) throw new Error(`\`check\` must return a list of faults { path, message }, not ${shown(faults)}`);
   return faults;
 }
 
@@ -97,9 +97,9 @@ function sender(send) {
   const numbers = new Set();
   return (number, request) => {
     if (!Number.isInteger(number) || number < 0 || number >= REQUESTS_MAX) {
-      throw new TypeError(`\`send(number, request)\` needs the request's number, 0 to ${REQUESTS_MAX - 1}, not ${shown(number)}`);
+      throw new Error(`\`send(number, request)\` needs the request's number, 0 to ${REQUESTS_MAX - 1}, not ${shown(number)}`);
     }
-    if (numbers.has(number)) throw new TypeError(`request ${number} was sent already: give each request of a delivery its own number, the same in every attempt`);
+    if (numbers.has(number)) throw new Error(`request ${number} was sent already: give each request of a delivery its own number, the same in every attempt`);
     numbers.add(number);
     let response;
     try {
@@ -114,10 +114,10 @@ function sender(send) {
 
 function wired(request) {
   for (const member in request) {
-    if (!REQUEST.includes(member)) throw new TypeError(`a request has no member \`${member}\`: there are ${REQUEST.join(', ')}`);
+    if (!REQUEST.includes(member)) throw new Error(`a request has no member \`${member}\`: there are ${REQUEST.join(', ')}`);
   }
   const bodies = BODIES.filter((kind) => request[kind] !== undefined);
-  if (bodies.length > 1) throw new TypeError(`a request has one body, not ${bodies.join(' and ')}`);
+  if (bodies.length > 1) throw new Error(`a request has one body, not ${bodies.join(' and ')}`);
   const [kind] = bodies;
   const { method = 'POST', path = '', query = {}, headers = {} } = request;
   return { method, path, query: fields(query), headers: fields(headers), body: kind === undefined ? { tag: 'empty' } : body(kind, request[kind]) };
@@ -148,6 +148,6 @@ function refusal(thrown) {
   }
   if (thrown instanceof Refused) return { tag: 'refused', val: thrown.message };
   const told = described(thrown);
-  log.error(`\`deliver\`: ${told}\n${thrown?.stack ?? ''}`.trimEnd());
+  log.error(`\`deliver\`: ${told}${traceOf(thrown)}`);
   return { tag: 'refused', val: told };
 }

@@ -27,6 +27,18 @@ try {
   });
   await mkdir('dist', { recursive: true });
   await writeFile(`dist/${name}.wasm`, component);
+} catch (error) {
+  console.error(failed(error));
+  process.exitCode = 1;
 } finally {
   await rm(scratch, { recursive: true });
+}
+
+/** What is wrong with the plugin, without what componentize-js and the engine say around it. */
+function failed({ message }) {
+  const lines = message.split('\n').filter((line) => !/^(Failed to initialize component|Exception while evaluating)/.test(line));
+  const end = lines.findIndex((line) => line.startsWith('Additionally, some promises'));
+  const told = lines.slice(0, end === -1 ? undefined : end);
+  const stack = lines.filter((line) => /^ +.*@src\//.test(line));
+  return ['the plugin cannot be built:', ...told, ...stack].join('\n').trimEnd();
 }

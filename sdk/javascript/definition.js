@@ -1,12 +1,12 @@
 // A plugin's definition and its functions: every fault is a sentence that says what to do.
-import { described, log } from './log.js';
+import { described, log, traceOf } from './log.js';
 import { takeBroken } from './sandbox.js';
 import { shown } from './time.js';
 
 /** The definition, if it has all members and no other. */
 export function checked(kind, definition, members) {
   const faults = [];
-  if (typeof definition !== 'object' || definition === null) throw new TypeError(`the ${kind} must be an object, not ${shown(definition)}`);
+  if (typeof definition !== 'object' || definition === null) throw new Error(`the ${kind} must be an object, not ${shown(definition)}`);
   for (const [name, [type, what, isOptional]] of Object.entries(members)) {
     const value = definition[name];
     if (value === undefined && isOptional) continue;
@@ -16,7 +16,7 @@ export function checked(kind, definition, members) {
   for (const name of Object.keys(definition)) {
     if (!(name in members)) faults.push(`\`${name}\` is no member of a ${kind}${nearest(name, Object.keys(members))}`);
   }
-  if (faults.length > 0) throw new TypeError(`the ${kind} is not complete: ${faults.join('; ')}`);
+  if (faults.length > 0) throw new Error(`the ${kind} is not complete: ${faults.join('; ')}`);
   return definition;
 }
 
@@ -40,7 +40,7 @@ function distance(one, other) {
 
 /** What a function returned, unless it is a promise: nothing waits for it. */
 export function finished(value, name) {
-  if (typeof value?.then === 'function') throw new TypeError(`\`${name}\` returned a promise: it must not be async, because a run ends when its functions return`);
+  if (typeof value?.then === 'function') throw new Error(`\`${name}\` returned a promise: it must not be async, because a run ends when its functions return`);
   return value;
 }
 
@@ -57,7 +57,7 @@ export function guarded(what, work, pass = passProblem) {
     if (passed !== undefined) throw passed;
     takeBroken();
     problem = described(thrown);
-    log.error(`${what}: ${problem}\n${thrown?.stack ?? ''}`.trimEnd());
+    log.error(`${what}: ${problem}${traceOf(thrown)}`);
     throw { tag: 'other', val: problem };
   }
   log.error(`${what}: ${problem}`);

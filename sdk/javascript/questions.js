@@ -23,7 +23,7 @@ export function search(over, body, picks) {
 
 /** A view of the cluster's own state: health, unassigned-shards, pending-tasks, disks or gate. */
 export function cluster(over, view) {
-  if (!VIEWS.includes(view)) throw new TypeError(`${shown(view)} is no view of the cluster: there are ${VIEWS.join(', ')}`);
+  if (!VIEWS.includes(view)) throw new Error(`${shown(view)} is no view of the cluster: there are ${VIEWS.join(', ')}`);
   return new Question(over, 'cluster', view);
 }
 
@@ -31,19 +31,19 @@ export function cluster(over, view) {
 export function query(given) {
   if (typeof given === 'string') return { tag: 'lucene', val: given };
   if (typeof given === 'object' && given !== null) return { tag: 'dsl', val: JSON.stringify(given) };
-  throw new TypeError(`a filter must be a Lucene query string or an Elasticsearch query as an object, not ${shown(given)}`);
+  throw new Error(`a filter must be a Lucene query string or an Elasticsearch query as an object, not ${shown(given)}`);
 }
 
 /** One condition of `only`, checked; null and undefined stand for documents without the field. */
 export function anyOf(field, values) {
-  if (!Array.isArray(values)) throw new TypeError(`the values of \`${field}\` must be a list, not ${shown(values)}`);
+  if (!Array.isArray(values)) throw new Error(`the values of \`${field}\` must be a list, not ${shown(values)}`);
   return { field, values: values.map((value) => (value === null || value === undefined ? undefined : String(value))) };
 }
 
 /** A range with checked instants. */
 export function range(over, name) {
   const isOne = Number.isSafeInteger(over?.start) && Number.isSafeInteger(over?.end) && over.start <= over.end;
-  if (!isOne) throw new TypeError(`${name} must be { start, end } in milliseconds with start <= end, not ${shown(over)}`);
+  if (!isOne) throw new Error(`${name} must be { start, end } in milliseconds with start <= end, not ${shown(over)}`);
   return { start: BigInt(over.start), end: BigInt(over.end) };
 }
 
@@ -58,7 +58,7 @@ export class Question {
 
   /** Adds a field: a column of hits, or a group per value of buckets. */
   field(name) {
-    if (typeof name !== 'string' || name === '') throw new TypeError(`a field is named by text, not by ${shown(name)}`);
+    if (typeof name !== 'string' || name === '') throw new Error(`a field is named by text, not by ${shown(name)}`);
     (this.need('field', ['hits', 'buckets']).fields ?? this.ask.by).push(name);
     return this;
   }
@@ -85,7 +85,7 @@ export class Question {
   metric(name, source, calc, condition) {
     const found = this.need('metric', ['buckets']);
     if ((source?.field === undefined) === (source?.script === undefined)) {
-      throw new TypeError(`the source of metric \`${name}\` must be { field: 'NAME' } or { script: 'PAINLESS' }, not ${shown(source)}`);
+      throw new Error(`the source of metric \`${name}\` must be { field: 'NAME' } or { script: 'PAINLESS' }, not ${shown(source)}`);
     }
     const from = source.field === undefined ? { tag: 'script', val: source.script } : { tag: 'field', val: source.field };
     const filter = condition === undefined ? undefined : query(condition);
@@ -106,7 +106,7 @@ export class Question {
   }
 
   need(method, tags) {
-    if (!tags.includes(this.tag)) throw new TypeError(`\`.${method}()\` is for ${tags.join(' and ')}, not for a question of kind ${this.tag}`);
+    if (!tags.includes(this.tag)) throw new Error(`\`.${method}()\` is for ${tags.join(' and ')}, not for a question of kind ${this.tag}`);
     return this.ask;
   }
 
@@ -126,5 +126,5 @@ function calculation(name, calc) {
   if (typeof calc === 'string' && calc in CALCS) return { tag: calc };
   const percent = calc?.percentile;
   if (typeof percent === 'number' && percent >= 0 && percent <= 100) return { tag: 'percentile', val: percent };
-  throw new TypeError(`the calc of metric \`${name}\` must be ${Object.keys(CALCS).join(', ')} or { percentile: 0 to 100 }, not ${shown(calc)}`);
+  throw new Error(`the calc of metric \`${name}\` must be ${Object.keys(CALCS).join(', ')} or { percentile: 0 to 100 }, not ${shown(calc)}`);
 }

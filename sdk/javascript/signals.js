@@ -11,7 +11,7 @@ const NAME_BYTES_MAX = 512;
 const INSTANT_SIGNALS_MAX = 10_000;
 const INSTANT_BYTES_MAX = 3 << 20;
 const DOCUMENTS_MAX = 10;
-const MEMBERS = ['kind', 'labels', 'at', 'until', 'identity', 'value', 'threshold', 'summary', 'details', 'evidence'];
+const MEMBERS = new Set(['kind', 'labels', 'at', 'until', 'identity', 'value', 'threshold', 'summary', 'details', 'evidence']);
 const KINDS = ['firing', 'clear', 'event'];
 const encoder = new TextEncoder();
 
@@ -49,19 +49,19 @@ function size({ labels, summary, details, evidence }) {
 }
 
 function wired(signal, key) {
-  if (typeof signal !== 'object' || signal === null) throw new TypeError(`a signal must be an object, not ${shown(signal)}`);
+  if (typeof signal !== 'object' || signal === null) throw new Error(`a signal must be an object, not ${shown(signal)}`);
   for (const member in signal) {
-    if (!MEMBERS.includes(member)) throw new TypeError(`a signal has no member \`${member}\`: there are ${MEMBERS.join(', ')}`);
+    if (!MEMBERS.has(member)) throw new Error(`a signal has no member \`${member}\`: there are ${[...MEMBERS].join(', ')}`);
   }
   const { kind, labels, at, until } = signal;
-  if (!KINDS.includes(kind)) throw new TypeError(`a signal's \`kind\` must be firing, clear or event, not ${shown(kind)}`);
+  if (!KINDS.includes(kind)) throw new Error(`a signal's \`kind\` must be firing, clear or event, not ${shown(kind)}`);
   if (!Array.isArray(labels) || labels.length !== key.length) {
     const wanted = key.length === 0 ? 'an empty list' : `a list with a value for ${key.map((name) => `\`${name}\``).join(', ')}`;
-    throw new TypeError(`a signal's \`labels\` must be ${wanted}, as \`row.labels\` is, not ${shown(labels)}`);
+    throw new Error(`a signal's \`labels\` must be ${wanted}, as \`row.labels\` is, not ${shown(labels)}`);
   }
-  if (!Number.isSafeInteger(at)) throw new TypeError(`a signal's \`at\` must be whole milliseconds, as \`row.time\` is, not ${shown(at)}`);
+  if (!Number.isSafeInteger(at)) throw new Error(`a signal's \`at\` must be whole milliseconds, as \`row.time\` is, not ${shown(at)}`);
   if (until !== undefined && !(Number.isSafeInteger(until) && until >= at)) {
-    throw new TypeError(`a signal's \`until\` must be whole milliseconds, not before \`at\`, not ${shown(until)}`);
+    throw new Error(`a signal's \`until\` must be whole milliseconds, not before \`at\`, not ${shown(until)}`);
   }
   return {
     labels: labels.map(label),
@@ -72,19 +72,19 @@ function wired(signal, key) {
     value: finite(signal.value, 'value'),
     threshold: finite(signal.threshold, 'threshold'),
     summary: cut(textual(signal.summary ?? '', 'summary'), SUMMARY_BYTES_MAX),
-    details: bounded(signal.details ?? {}),
+    details: signal.details === undefined ? '{}' : bounded(signal.details),
     evidence: signal.evidence === undefined ? undefined : evidence(signal.evidence),
   };
 }
 
 function label(value) {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw new TypeError(`a label must be text, or undefined where the field is missing, not ${shown(value)}`);
+  if (typeof value !== 'string') throw new Error(`a label must be text, or undefined where the field is missing, not ${shown(value)}`);
   return value;
 }
 
 function textual(value, member) {
-  if (typeof value !== 'string') throw new TypeError(`a signal's \`${member}\` must be text, not ${shown(value)}`);
+  if (typeof value !== 'string') throw new Error(`a signal's \`${member}\` must be text, not ${shown(value)}`);
   return value;
 }
 
@@ -92,14 +92,14 @@ function textual(value, member) {
 function finite(value, member) {
   if (value === undefined || value === null) return undefined;
   const number = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof number !== 'number') throw new TypeError(`a signal's \`${member}\` must be a number, not ${shown(value)}`);
+  if (typeof number !== 'number') throw new Error(`a signal's \`${member}\` must be a number, not ${shown(value)}`);
   return Number.isFinite(number) ? number : undefined;
 }
 
 function evidence(given) {
   if (Array.isArray(given?.documents)) {
     const document = ({ at, index, id }) => {
-      if (typeof id !== 'string') throw new TypeError(`a document of evidence needs its \`id\` as text, not ${shown(id)}: ask for it with \`.identified()\``);
+      if (typeof id !== 'string') throw new Error(`a document of evidence needs its \`id\` as text, not ${shown(id)}: ask for it with \`.identified()\``);
       return { at: range({ start: at, end: at }, "the time of a document's evidence").start, index, id };
     };
     return { tag: 'documents', val: given.documents.slice(0, DOCUMENTS_MAX).map(document) };
@@ -110,7 +110,7 @@ function evidence(given) {
     const newest = Math.min(Math.max(Math.trunc(given.newest ?? 0), 0), DOCUMENTS_MAX);
     return { tag: 'selection', val: { over: range(given.over, "evidence's `over`"), only, filter, newest } };
   }
-  throw new TypeError(`evidence must be \`row.evidence()\`, or { over: { start, end }, only, filter, newest }, not ${shown(given)}`);
+  throw new Error(`evidence must be \`row.evidence()\`, or { over: { start, end }, only, filter, newest }, not ${shown(given)}`);
 }
 
 /** The beginning of a text and an ellipsis, in at most so many bytes; the whole text if it fits. */
@@ -127,9 +127,9 @@ export function cut(text, bytesMax) {
 /** A JSON object as text, whose longest strings and lists are shortened until it fits. */
 export function bounded(details) {
   if (typeof details !== 'object' || details === null || Array.isArray(details)) {
-    throw new TypeError(`a signal's \`details\` must be an object, not ${shown(details)}`);
+    throw new Error(`a signal's \`details\` must be an object, not ${shown(details)}`);
   }
-  const text = JSON.stringify(details, plain);
+  const text = json(details);
   if (!exceeds(text)) return text;
   const whole = JSON.parse(text);
   // Each round keeps less; strings are shortened before lists.
@@ -145,9 +145,13 @@ function exceeds(text) {
   return text.length > DETAILS_BYTES_MAX || (text.length * 3 > DETAILS_BYTES_MAX && encoder.encode(text).length > DETAILS_BYTES_MAX);
 }
 
-/** JSON has no integers beyond 2^53: they become text. */
-function plain(_name, value) {
-  return typeof value === 'bigint' ? String(value) : value;
+/** JSON has no integers beyond 2^53: they become text. The function is for these alone, as it costs a call per member. */
+function json(details) {
+  try {
+    return JSON.stringify(details);
+  } catch {
+    return JSON.stringify(details, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
+  }
 }
 
 function shorten(json, bytesMax, itemsMax) {

@@ -40,7 +40,13 @@ const module = readModule(readFileSync(input));
 const compiled = await WebAssembly.compile(module.instrumented);
 const { exports } = await WebAssembly.instantiate(compiled, imports(compiled));
 wasi.initialize({ exports });
-exports[INIT]();
+try {
+  exports[INIT]();
+} catch (thrown) {
+  // The engine exits after it has said what is wrong; a call of an import throws.
+  if (thrown instanceof Error) console.error(thrown.message);
+  process.exit(1);
+}
 closeSync(stdin);
 writeFileSync(output, writeModule(module, exports, [INIT, '_initialize']));
 

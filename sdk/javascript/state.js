@@ -10,7 +10,7 @@ export function layoutOf(rule) {
     const layout = shape(JSON.parse(JSON.stringify(rule.begin(rule.read === undefined ? params : rule.read(params)))));
     return layout.length <= BYTES_MAX ? layout : `${layout.slice(0, BYTES_MAX - 9)}#${hash(layout)}`;
   } catch (thrown) {
-    throw new TypeError(`\`begin\` fails for sample parameters (${described(thrown)}): give the schema defaults, or set \`stateLayout\``);
+    throw new Error(`\`begin\` fails for sample parameters (${described(thrown)}): give the schema defaults, or set \`stateLayout\``);
   }
 }
 

@@ -5,11 +5,11 @@ const DURATION = /([0-9]+)(ms|[smhdw])/g;
 /** Milliseconds of a text such as `90s` or `1h30m`; throws where it is none. */
 export function duration(text) {
   if (typeof text !== 'string' || !/^([0-9]+(ms|[smhdw]))+$/.test(text)) {
-    throw new TypeError(`\`${text}\` is not a duration: write, for example, \`90s\`, \`5m\` or \`1h30m\``);
+    throw new Error(`\`${text}\` is not a duration: write, for example, \`90s\`, \`5m\` or \`1h30m\``);
   }
   let millis = 0;
   for (const [, digits, unit] of text.matchAll(DURATION)) millis += Number(digits) * (unit === 'w' ? 7 * UNITS.d : UNITS[unit]);
-  if (!Number.isSafeInteger(millis)) throw new RangeError(`\`${text}\` is longer than a duration can be`);
+  if (!Number.isSafeInteger(millis)) throw new Error(`\`${text}\` is longer than a duration can be`);
   return millis;
 }
 
@@ -35,7 +35,7 @@ export function millis(given, name, min) {
   if (typeof given === 'string') return millis(duration(given), name, min);
   if (typeof given !== 'number' || !Number.isSafeInteger(given) || given < min) {
     const wanted = min === 0 ? 'whole milliseconds, 0 or more' : 'whole milliseconds, 1 or more';
-    throw new TypeError(`${name} must be ${wanted}, or a text such as \`5m\`, not ${shown(given)}`);
+    throw new Error(`${name} must be ${wanted}, or a text such as \`5m\`, not ${shown(given)}`);
   }
   return given;
 }

@@ -1,4 +1,4 @@
-"""`beaconing-py`: connections at nearly constant intervals, as malware that asks its server for orders makes them."""
+"""`beaconing`: connections at nearly constant intervals, as malware that asks its server for orders makes them."""
 import math
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Beaconing(Rule):
     How much they differ is their coefficient of variation: the standard deviation, divided by the mean.
     """
 
-    name = "beaconing-py"
+    name = "beaconing"
     version = "0.1.0"
     summary = "Fires on connections at nearly constant intervals"
 

@@ -48,19 +48,13 @@ def exports(module):
         names = ", ".join(f"`{one.__name__}`" for one in own) or "none"
         raise TypeError(f"`{module.__name__}.py` must define one class that extends `Rule`; found: {names}")
     rule = own[0]
+    # While the component is built, what is wrong with them can be told.
+    schema, layout = json.dumps(shapes.schema(rule)), shapes.layout(rule.State)
+    about = wit.About(rule.name, rule.version, rule.summary, schema, rule.state_version, layout)
 
     class Rule:
         def describe(self):
-            return _told(
-                lambda: wit.About(
-                    rule.name,
-                    rule.version,
-                    rule.summary,
-                    json.dumps(shapes.schema(rule)),
-                    rule.state_version,
-                    shapes.layout(rule.State),
-                ),
-            )
+            return about
 
         def prepare(self, params, context):
             sandbox.enter(_write)

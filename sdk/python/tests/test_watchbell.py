@@ -1,4 +1,4 @@
-"""The package `watchbell`, which comes with the project. Whoever edits it finds here what it promises."""
+"""What the package `watchbell` promises to rules."""
 import dataclasses
 import json
 import logging
