@@ -36,7 +36,8 @@ use crate::{DocumentId, Duration, Key, Labels, Level, Name, Timestamp};
 ///   before it forgets a key.
 /// - `#[aged(skip)]`: the field's type does not implement `Aged`, and its memory is small enough to ignore.
 ///
-/// A value without a time cannot be derived, because a full map could not choose what to forget:
+/// A value without a time is refused, because a full map could not choose what to forget. A type that is only a part of
+/// values is marked `#[aged(part)]`.
 ///
 /// ```compile_fail
 /// use watchbell_sdk::prelude::*;
@@ -55,6 +56,9 @@ use crate::{DocumentId, Duration, Key, Labels, Level, Name, Timestamp};
 pub trait Aged {
     /// Whether values can have a newest event. Maps of values that cannot do not compile.
     const HAS_TIME: bool = true;
+
+    /// Whether values can hold memory on the heap. Lists of those that cannot are not walked to count it.
+    const HAS_HEAP: bool = true;
 
     /// The time of the newest event in the value; `None` if there is none. Keys for which it is oldest are forgotten
     /// first. It is only compared, so any number that grows with time will do.
@@ -110,7 +114,14 @@ pub fn held_bytes(len: usize) -> usize {
     if len == 0 { 0 } else { len + ALLOCATION_BYTES }
 }
 
+/// The bytes on the heap of all items.
+pub(crate) fn held_by<'v, T: Aged + 'v>(items: impl Iterator<Item = &'v T>) -> usize {
+    if T::HAS_HEAP { items.map(T::heap_bytes).sum() } else { 0 }
+}
+
 impl Aged for Timestamp {
+    const HAS_HEAP: bool = false;
+
     fn newest(&self) -> Option<Timestamp> {
         Some(*self)
     }
@@ -121,6 +132,7 @@ macro_rules! plain {
     ($($kind:ty)*) => {$(
         impl Aged for $kind {
             const HAS_TIME: bool = false;
+            const HAS_HEAP: bool = false;
 
             fn newest(&self) -> Option<Timestamp> {
                 None
@@ -159,6 +171,7 @@ texts! {
 
 impl<T: Aged> Aged for Option<T> {
     const HAS_TIME: bool = T::HAS_TIME;
+    const HAS_HEAP: bool = T::HAS_HEAP;
 
     fn newest(&self) -> Option<Timestamp> {
         self.as_ref().and_then(T::newest)
@@ -193,13 +206,14 @@ impl<T: Aged> Aged for Box<T> {
 
 impl<T: Aged, const N: usize> Aged for [T; N] {
     const HAS_TIME: bool = T::HAS_TIME;
+    const HAS_HEAP: bool = T::HAS_HEAP;
 
     fn newest(&self) -> Option<Timestamp> {
         self.iter().filter_map(T::newest).max()
     }
 
     fn heap_bytes(&self) -> usize {
-        self.iter().map(T::heap_bytes).sum()
+        held_by(self.iter())
     }
 
     fn spare(&mut self) {
@@ -218,7 +232,7 @@ macro_rules! lists {
             }
 
             fn heap_bytes(&self) -> usize {
-                held_bytes(self.capacity() * size_of::<T>()) + self.iter().map(T::heap_bytes).sum::<usize>()
+                held_bytes(self.capacity() * size_of::<T>()) + held_by(self.iter())
             }
 
             fn spare(&mut self) {
@@ -243,8 +257,7 @@ impl<K: Aged, V: Aged> Aged for BTreeMap<K, V> {
     }
 
     fn heap_bytes(&self) -> usize {
-        let inner: usize = self.iter().map(|(key, value)| key.heap_bytes() + value.heap_bytes()).sum();
-        tree_bytes(self.len(), size_of::<(K, V)>()) + inner
+        tree_bytes(self.len(), size_of::<(K, V)>()) + held_by(self.keys()) + held_by(self.values())
     }
 
     fn spare(&mut self) {
@@ -260,7 +273,7 @@ impl<T: Aged> Aged for BTreeSet<T> {
     }
 
     fn heap_bytes(&self) -> usize {
-        tree_bytes(self.len(), size_of::<T>()) + self.iter().map(T::heap_bytes).sum::<usize>()
+        tree_bytes(self.len(), size_of::<T>()) + held_by(self.iter())
     }
 }
 
@@ -268,6 +281,7 @@ macro_rules! tuples {
     ($($part:ident $place:tt),*) => {
         impl<$($part: Aged),*> Aged for ($($part,)*) {
             const HAS_TIME: bool = $($part::HAS_TIME)||*;
+            const HAS_HEAP: bool = $($part::HAS_HEAP)||*;
 
             fn newest(&self) -> Option<Timestamp> {
                 [$(self.$place.newest()),*].into_iter().flatten().max()
@@ -312,6 +326,12 @@ mod tests {
     }
 
     #[derive(Aged)]
+    #[aged(part)]
+    struct Part {
+        texts: Vec<String>,
+    }
+
+    #[derive(Aged)]
     struct Pair<T: Aged>(T, u32);
 
     #[derive(Aged)]
@@ -338,6 +358,8 @@ mod tests {
         assert_eq!((whole.document, whole.names.len()), (DocumentId::default(), 1));
         assert_eq!(Deadline { seen: Timestamp(3), _until: Timestamp(9) }.newest(), Some(Timestamp(3)));
         assert_eq!(Pair(Timestamp(4), 9).newest(), Some(Timestamp(4)));
+        let part = Part { texts: vec!["x".into()] };
+        assert_eq!((part.newest(), part.heap_bytes()), (None, 9 + size_of::<String>() + 8));
     }
 
     #[test]

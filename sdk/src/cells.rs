@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::aged::held_by;
 use crate::grid::{cell, cell_start};
 use crate::{Aged, Duration, Range, Timestamp};
 
@@ -107,7 +108,7 @@ impl<T: Aged> Aged for Cells<T> {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.heap_bytes() + self.0.iter().map(|(_, value)| value.heap_bytes()).sum::<usize>()
+        self.heap_bytes() + held_by(self.0.iter().map(|(_, value)| value))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A bounded map with a value per key.
 use std::fmt;
+use std::mem;
 
 use serde::Serialize;
 
@@ -164,6 +165,15 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         let (place, value) = self.entries.get_mut(key.0)?;
         self.touched = Some((place, Taken::of(value)));
         Some(value)
+    }
+
+    /// Sets the value of `key` and returns the previous one. A full map forgets other keys first.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        if let Some(held) = self.get_mut(key) {
+            return Some(mem::replace(held, value));
+        }
+        self.entry_with(key, || value);
+        None
     }
 
     /// Removes the value of `key` and returns it.

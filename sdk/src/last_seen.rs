@@ -55,6 +55,8 @@ impl LastSeen {
 }
 
 impl Aged for LastSeen {
+    const HAS_HEAP: bool = false;
+
     /// In cells, because it is only compared.
     fn newest(&self) -> Option<Timestamp> {
         Some(Timestamp(self.cell()))

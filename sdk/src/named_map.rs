@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::marker::PhantomData;
+use std::mem;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -134,7 +135,7 @@ impl<'n> Iterator for Parts<'n> {
     type Item = Option<Option<&'n str>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = std::mem::take(&mut self.0);
+        let rest = mem::take(&mut self.0);
         if rest.is_empty() {
             return None;
         }
@@ -243,6 +244,15 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
         let value = self.entries.get_mut(&key)?;
         self.touched = Some((key, value.heap_bytes()));
         Some(value)
+    }
+
+    /// Sets the value of `key` and returns the previous one. A full map forgets other keys first.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        if let Some(held) = self.get_mut(key) {
+            return Some(mem::replace(held, value));
+        }
+        self.entry_with(key, || value);
+        None
     }
 
     /// Removes the value of `key` and returns it.

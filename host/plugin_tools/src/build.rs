@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::advice;
 use crate::component::{EncodeFault, encode};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
 use crate::python;
@@ -18,6 +19,8 @@ pub struct Built {
     pub bytes: Vec<u8>,
     /// It was newer than all of its sources, so it was not rebuilt.
     pub is_unchanged: bool,
+    /// What its author should know of the sources, a line each.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,8 @@ pub enum BuildFault {
     Toolchain(#[from] ToolchainFault),
     #[error(transparent)]
     Process(#[from] ProcessFault),
+    #[error("{fault}\n\nhint: {advice}")]
+    Crate { fault: ProcessFault, advice: &'static str },
     #[error(
         "cargo built no module: does Cargo.toml have `crate-type = [\"cdylib\", \"rlib\"]` under `[lib]`?"
     )]
@@ -58,9 +63,21 @@ fn rust(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built,
     // off: ten times the size.
     let mut cargo = toolchain.cargo(&project.folder, "rustc");
     cargo.args(["--lib", "--crate-type", "cdylib", "--message-format", "json-render-diagnostics"]);
-    let messages = run(&mut cargo, "building for wasm", progress)?;
+    let messages = run(&mut cargo, "building for wasm", progress).map_err(with_advice)?;
     let module = module(&messages, &project.folder.join("Cargo.toml")).ok_or(BuildFault::NoModule)?;
-    Ok(Built { bytes: encode(&read(&module)?)?, is_unchanged: false })
+    let warnings = advice::of_sources(&project.folder);
+    Ok(Built { bytes: encode(&read(&module)?)?, is_unchanged: false, warnings })
+}
+
+fn with_advice(fault: ProcessFault) -> BuildFault {
+    let advice = match &fault {
+        ProcessFault::Failed { said, .. } => advice::on_failure(said),
+        ProcessFault::Missing { .. } | ProcessFault::Start { .. } => None,
+    };
+    match advice {
+        Some(advice) => BuildFault::Crate { fault, advice },
+        None => fault.into(),
+    }
 }
 
 /// The module of this package among cargo's messages.
@@ -103,7 +120,7 @@ fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<
     if !component.exists() {
         return Err(BuildFault::NoComponent(component));
     }
-    Ok(Built { bytes: read(&component)?, is_unchanged })
+    Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
 }
 
 fn python(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
@@ -117,7 +134,7 @@ fn python(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Buil
         let _ = fs::remove_file(&component);
         python::componentize(&project.folder, &component, progress)?;
     }
-    Ok(Built { bytes: read(&component)?, is_unchanged })
+    Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
 }
 
 /// Installs the packages of package.json, unless they are installed already.

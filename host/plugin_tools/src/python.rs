@@ -1,7 +1,6 @@
 //! Projects in Python: an interpreter for their tests, and `componentize-py`, which makes components of them.
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -53,9 +52,8 @@ pub(crate) fn componentize(
     progress: &mut ProgressReporter<'_>,
 ) -> Result<(), ProcessFault> {
     let tool = tool(folder, progress)?;
-    let failed = |source| ProcessFault::Start { program: TOOL.into(), source };
-    fs::create_dir_all(component.parent().unwrap_or(folder)).map_err(failed)?;
-    let stage = staged(folder).map_err(failed)?;
+    fs::create_dir_all(component.parent().unwrap_or(folder))
+        .map_err(|source| ProcessFault::Start { program: TOOL.into(), source })?;
     let mut command = plain(&tool.to_string_lossy(), folder);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     let environment = folder.join(ENVIRONMENT);
@@ -66,8 +64,7 @@ pub(crate) fn componentize(
     // Its own failures come with the frames of a compiler that nobody needs.
     command.env("RUST_BACKTRACE", "0");
     // Drafts of the contract stand behind features; a rule uses none of them.
-    command.args(["-q", "-d", "wit", "-w", "rule-component", "--all-features", "componentize", "-p"]);
-    command.arg(stage.path());
+    command.args(["-q", "-d", "wit", "-w", "rule-component", "--all-features", "componentize"]);
     // What asks for a clock, a file or a socket traps, so that the component imports nothing of WASI.
     command.args(["--stub-wasi", "app", "-o"]).arg(component);
     run(&mut command, "building the component", progress).map(drop)
@@ -75,31 +72,16 @@ pub(crate) fn componentize(
 
 /// When the newest file that the component is made of was written.
 pub(crate) fn newest_source(folder: &Path) -> Option<SystemTime> {
-    sources(folder).iter().filter_map(|path| written(path)).max()
-}
-
-/// The files that the component is made of.
-fn sources(folder: &Path) -> Vec<PathBuf> {
     let is_source = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_other = ["dist", "tests", "__pycache__", "cases.json"].contains(&&*name);
+        let is_other = ["dist", "tests", "__pycache__"].contains(&&*name);
         !is_other && !name.starts_with('.') && !name.ends_with(".md") && !name.ends_with(".test.yaml")
     };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files =
-        entries.filter(is_source).flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    files.collect()
-}
-
-/// A copy of the sources: the sandbox in which they are loaded follows no link out of their folder.
-fn staged(folder: &Path) -> io::Result<tempfile::TempDir> {
-    let stage = tempfile::tempdir()?;
-    for source in sources(folder) {
-        let place = stage.path().join(source.strip_prefix(folder).unwrap_or(&source));
-        fs::create_dir_all(place.parent().unwrap_or(stage.path()))?;
-        fs::copy(&source, place)?;
-    }
-    Ok(stage)
+    let times = entries
+        .filter(is_source)
+        .filter_map(|path| if path.is_dir() { newest_source(&path) } else { written(&path) });
+    times.max()
 }
 
 /// `componentize-py` as requirements.txt wants it: of the project's environment, else of the machine, else installed.
@@ -118,8 +100,13 @@ fn tool(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<PathBuf, P
         return Ok(PathBuf::from(TOOL));
     }
     if !program(folder, "python").is_file() {
-        let mut python = interpreter(folder)?;
-        run(python.args(["-m", "venv", ENVIRONMENT]), "making .venv", progress)?;
+        let is_new = !folder.join(ENVIRONMENT).exists();
+        let made = run(interpreter(folder)?.args(["-m", "venv", ENVIRONMENT]), "making .venv", progress);
+        if made.is_err() && is_new {
+            // Without pip, as Debian's python3 leaves it where python3-venv is missing, it is of no use.
+            let _ = fs::remove_dir_all(folder.join(ENVIRONMENT));
+        }
+        made?;
     }
     let mut pip = plain(&program(folder, "python").to_string_lossy(), folder);
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "-r", "requirements.txt"]);
@@ -165,13 +152,11 @@ mod tests {
             ".venv/lib/x.py",
             "__pycache__/rule.pyc",
             "README.md",
-            "cases.json",
+            "tests/rule.test.yaml",
         ] {
             at(path, 9);
         }
         let newest = newest_source(folder).unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(newest.as_secs(), 3);
-        let stage = staged(folder).unwrap();
-        assert!(stage.path().join("watchbell/run.py").is_file() && !stage.path().join("dist").exists());
     }
 }

@@ -51,22 +51,23 @@ macro_rules! files {
 }
 
 macro_rules! sdk_files {
-    ($($path:literal),+ $(,)?) => {
-        &[$((concat!("watchbell/", $path), include_str!(concat!("../../../sdk/javascript/", $path)))),+]
+    ($folder:literal: $($path:literal),+ $(,)?) => {
+        &[$((concat!("watchbell/", $path), include_str!(concat!("../../../sdk/", $folder, "/", $path)))),+]
     };
 }
 
-const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "cases.json", "README.md",
-    ".gitignore", ".github/workflows/plugin.yml");
+const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml",
+    "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",
-    "test/rule.test.js", "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+    "test/rule.test.js", "tests/rule.test.yaml", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "src/alerter.js", "src/component.js",
     "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
 /// The SDK for JavaScript, which a project holds as a folder of its own: no package is published.
 const JAVASCRIPT_SDK: Files = sdk_files!(
+    "javascript":
     "component.js",
     "rule.js",
     "alerter.js",
@@ -86,10 +87,12 @@ const JAVASCRIPT_SDK: Files = sdk_files!(
 );
 
 const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
-    "watchbell/__init__.py", "watchbell/component.py", "watchbell/questions.py", "watchbell/rows.py",
-    "watchbell/rules.py", "watchbell/run.py", "watchbell/sandbox.py", "watchbell/shapes.py", "watchbell/signals.py",
-    "watchbell/testing.py", "watchbell/times.py", "tests/__init__.py", "tests/test_rule.py", "tests/test_watchbell.py",
-    "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+    "tests/__init__.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md", ".gitignore",
+    ".github/workflows/plugin.yml");
+
+/// The SDK for Python, likewise.
+const PYTHON_SDK: Files = sdk_files!("python/watchbell": "__init__.py", "component.py", "questions.py", "rows.py",
+    "rules.py", "run.py", "sandbox.py", "shapes.py", "signals.py", "testing.py", "times.py");
 
 /// The contract that a project in JavaScript or Python is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));
@@ -163,7 +166,11 @@ pub fn create(
     if folder.symlink_metadata().is_ok() {
         return Err(NewFault::Exists(folder.to_owned()));
     }
-    let shared: Files = if language == Language::JavaScript { JAVASCRIPT_SDK } else { &[] };
+    let shared: Files = match language {
+        Language::Rust => &[],
+        Language::JavaScript => JAVASCRIPT_SDK,
+        Language::Python => PYTHON_SDK,
+    };
     let mut written = Vec::new();
     for (path, text) in files.iter().chain(shared) {
         let text = text
@@ -208,7 +215,10 @@ mod tests {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    left.push(path);
+                    // Python leaves its own files beside what it ran.
+                    if !path.ends_with("__pycache__") {
+                        left.push(path);
+                    }
                 } else {
                     found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
                 }
@@ -241,7 +251,7 @@ mod tests {
                     let sdk = every_file(&here.join("../../sdk/javascript"));
                     sdk.iter().filter(|(path, _)| !path.contains("/javascript/test/")).count() + 1
                 }
-                Language::Python => 1,
+                Language::Python => every_file(&here.join("../../sdk/python/watchbell")).len() + 1,
             };
             assert_eq!(files.len(), lying.len() + shared, "{template}");
         }

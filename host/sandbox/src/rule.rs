@@ -97,13 +97,16 @@ impl RuleModule {
         Ok(outcome.and_then(check_plan))
     }
 
-    /// Begins a run in a fresh instance. `call.state` is what an earlier run of this rule returned.
+    /// Begins a run in a fresh instance. `call.state` is what an earlier run of this rule returned; empty: the rule
+    /// starts without a past.
     ///
     /// # Errors
     /// The module failed, or rejected the parameters or the state; or the state has another layout than the module's.
     pub fn start(&self, call: &Call<'_>, limits: &Limits) -> Result<RuleRun, RunError> {
         let mut guest = self.0.instance(limits)?;
-        let state = call.state.map(|kept| state::unwrap(self.about(), kept)).transpose();
+        // No bytes at all: the host gave up on the rule's history, so it starts from nothing.
+        let kept = call.state.filter(|kept| !kept.is_empty());
+        let state = kept.map(|kept| state::unwrap(self.about(), kept)).transpose();
         let run = state
             .and_then(|state| guest.call(|rule, store| rule.start(store, &Call { state, ..*call })))
             .and_then(|started| started.map_err(GuestFault::Problem))

@@ -1,4 +1,4 @@
-"""`beaconing-py`: connections at nearly constant intervals, as malware that asks its server for orders makes them."""
+"""`beaconing`: connections at nearly constant intervals, as malware that asks its server for orders makes them."""
 import math
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,9 +21,10 @@ class Beaconing(Rule):
     How much they differ is their coefficient of variation: the standard deviation, divided by the mean.
     """
 
-    name = "beaconing-py"
+    name = "beaconing"
     version = "0.1.0"
     summary = "Fires on connections at nearly constant intervals"
+    details = ["every", "variation", "connections"]
 
     intervals: int = param("How many intervals are compared.", default=10, minimum=3, maximum=1_000)
     at_most: float = param("The largest coefficient of variation.", default=0.1, minimum=0, maximum=1)

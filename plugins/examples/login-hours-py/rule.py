@@ -1,4 +1,4 @@
-"""`login-hours-py`: logins of certain users at a time of day when they should not.
+"""`login-hours`: logins of certain users at a time of day when they should not.
 
 It is the class `AwesomeRule` of ElastAlert's documentation, carried over; docs/leaving-elastalert.md shows both.
 """
@@ -18,9 +18,10 @@ def millis(clock: str) -> int:
 class LoginHours(Rule):
     """Tells of each login of one of `usernames` between `time_start` and `time_end`, in UTC."""
 
-    name = "login-hours-py"
+    name = "login-hours"
     version = "0.1.0"
     summary = "Tells of logins of certain users at certain hours"
+    details = ["username"]
 
     usernames: list[str] = param("Whose logins are told.", minItems=1)
     time_start: str = param("From then on, for example 22:00.", pattern=CLOCK)

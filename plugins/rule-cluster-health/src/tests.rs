@@ -2,7 +2,7 @@
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
-use watchbell_sdk::testing::{Json, Native};
+use watchbell_sdk::testing::{Json, Native, check_folder};
 
 use super::*;
 

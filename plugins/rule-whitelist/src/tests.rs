@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Json, Native};
+use watchbell_sdk::testing::{Json, Native, check_folder};
 
 use super::*;
 
@@ -98,7 +98,7 @@ proptest! {
         let mut case = Case::new(params).until(secs(400));
         case.documents = events.iter().map(|(at, (user, _))| {
             let fields = if *user == 0 { json!({}) } else { json!({ "user": user.to_string() }) };
-            Document { at: secs(*at), fields: fields.as_object().cloned().unwrap_or_default(), ..Document::default() }
+            Document { at: secs(*at).into(), fields: fields.as_object().cloned().unwrap_or_default(), ..Document::default() }
         }).collect();
         let whole = Case { ends: vec![secs(400)], ..case.clone() };
         let expected = sorted(told(&whole));
@@ -108,7 +108,7 @@ proptest! {
         let mut late = Case { ends, lateness: secs(100), page_rows, ..case };
         prop_assert_eq!(&sorted(told(&late)), &expected);
         for (document, (at, (_, behind))) in late.documents.iter_mut().zip(&events) {
-            document.arrives = Some(secs(at + behind));
+            document.arrives = Some(secs(at + behind).into());
         }
         prop_assert_eq!(&sorted(told(&late)), &expected);
     }

@@ -26,6 +26,10 @@ pub(crate) fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
     let times = variants.iter().flat_map(|(_, parts)| parts).filter(timed).map(|part| part.kind);
     let has_time = quote!(false #(|| <#times as ::watchbell_sdk::Aged>::HAS_TIME)*);
 
+    let held =
+        variants.iter().flat_map(|(_, parts)| parts).filter(|part| !part.is_skipped).map(|part| part.kind);
+    let has_heap = quote!(false #(|| <#held as ::watchbell_sdk::Aged>::HAS_HEAP)*);
+
     let arms = |used: &dyn Fn(&&Part<'_>) -> bool, body: &dyn Fn(Vec<&Part<'_>>) -> TokenStream| {
         let arms = variants.iter().map(|(path, parts)| {
             let used: Vec<_> = parts.iter().filter(used).collect();
@@ -62,16 +66,18 @@ pub(crate) fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
 
     let name = &item.ident;
     let message = format!(
-        "no field of `{name}` holds a time: add one such as `newest: Timestamp`, so that a full map can forget the oldest"
+        "no field of `{name}` holds a time: add one such as `newest: Timestamp`, so that a full map can forget the \
+         oldest; or mark `{name}` itself `#[aged(part)]` if it is only a part of a map's values"
     );
     let (generics, arguments, bounds) = item.generics.split_for_impl();
-    // A generic type is checked where a map holds it.
-    let check = item.generics.params.is_empty().then(|| {
+    // A part, and a generic type, are checked where a map holds them.
+    let check = (item.generics.params.is_empty() && !is_part(item)?).then(|| {
         quote! { const _: () = assert!(<#name as ::watchbell_sdk::Aged>::HAS_TIME, #message); }
     });
     Ok(quote! {
         impl #generics ::watchbell_sdk::Aged for #name #arguments #bounds {
             const HAS_TIME: bool = #has_time;
+            const HAS_HEAP: bool = #has_heap;
 
             #[inline]
             fn newest(&self) -> ::core::option::Option<::watchbell_sdk::Timestamp> {
@@ -90,6 +96,18 @@ pub(crate) fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
 
         #check
     })
+}
+
+/// Whether the type is marked as a part of a map's values.
+fn is_part(item: &DeriveInput) -> syn::Result<bool> {
+    let mut is_part = false;
+    for attribute in item.attrs.iter().filter(|attribute| attribute.path().is_ident("aged")) {
+        attribute.parse_nested_meta(|meta| {
+            is_part = meta.path.is_ident("part");
+            if is_part { Ok(()) } else { Err(meta.error("unknown: use `part`")) }
+        })?;
+    }
+    Ok(is_part)
 }
 
 fn variant(variant: &Variant) -> syn::Result<(TokenStream, Vec<Part<'_>>)> {

@@ -62,7 +62,8 @@ pub fn alerter(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// any field, and the memory is that of all fields.
 ///
 /// On fields: `#[aged(newest)]` (only fields marked so hold the newest event), `#[aged(spare)]` (a full map may reset
-/// it), `#[aged(skip)]` (its type does not implement `Aged`).
+/// it), `#[aged(skip)]` (its type does not implement `Aged`). On the type: `#[aged(part)]` (it needs no time, because it
+/// is only a part of a map's values).
 #[proc_macro_derive(Aged, attributes(aged))]
 pub fn aged(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);

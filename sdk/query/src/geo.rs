@@ -166,7 +166,7 @@ impl Area {
 
 /// `10km` in metres; a number is metres.
 pub fn meters(json: &Json) -> Result<f64, String> {
-    const UNITS: [(&str, f64); 20] = [
+    const UNITS: [(&str, f64); 19] = [
         ("nauticalmiles", 1_852.0),
         ("kilometers", 1_000.0),
         ("centimeters", 0.01),
@@ -186,7 +186,6 @@ pub fn meters(json: &Json) -> Result<f64, String> {
         ("ft", 0.304_8),
         ("in", 0.025_4),
         ("m", 1.0),
-        ("", 1.0),
     ];
     let text = scalar_text(json).ok_or_else(|| format!("distance [{json}]"))?;
     let unit = UNITS.iter().find_map(|(unit, meters)| Some((text.trim().strip_suffix(unit)?, meters)));

@@ -119,8 +119,11 @@ fn a_value_is_changed_by_any_of_the_ways() {
     map.change(key(1), |window| (2..9).for_each(|at| window.push(Timestamp(at), MINUTE)));
     map.get_mut(key(1)).unwrap().push(Timestamp(9), MINUTE);
     assert!(map.get_mut(key(2)).is_none() && map.change(key(2), EventWindow::clear).is_none());
+    assert!(map.insert(key(3), EventWindow::default()).is_none());
+    assert_eq!(map.insert(key(3), EventWindow::default()), Some(EventWindow::default()));
     let (believed, counted) = taken(&mut map);
     assert_eq!(believed, counted);
+    assert!(map.remove(key(3)).is_some());
     assert_eq!(map.iter().map(|(key, window)| (key, window.count())).collect::<Vec<_>>(), [(key(1), 9)]);
 }
 

@@ -109,6 +109,8 @@ fn values_that_were_returned_are_counted_at_the_next_call() {
     assert_eq!(map.remove(key("0")).unwrap().at, Timestamp(0));
     assert_eq!((map.heap_bytes, map.len()), (counted(&map), 2));
     assert_eq!(map.iter().map(|(key, _)| key).max(), [key("1"), key("2")].into_iter().max());
+    assert!(map.insert(key("9"), Seen::new("9", 9)).is_none());
+    assert_eq!(map.insert(key("9"), Seen::new("9", 10)), Some(Seen::new("9", 9)));
     // As through `update`, what does not fit is forgotten.
     for n in 0..20_000 {
         let name = n.to_string();

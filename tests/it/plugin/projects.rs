@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use watchbell_plugin_tools::Toolchain;
@@ -27,7 +28,7 @@ fn inspected(bench: &Bench, component: &str) -> Value {
 
 /// The rule of both templates: the same cases, the same parameters.
 fn is_the_rule(bench: &Bench, tested: &Said, kind_of_sdk: impl Fn(&Value) -> bool) {
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     let component = "login-burst/dist/login-burst.wasm";
     let about = inspected(bench, component);
     assert_eq!((&about["kind"], &about["name"]), (&"rule".into(), &"login-burst".into()));
@@ -73,9 +74,9 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     measured(&bench, "20000");
 
     // A case that does not hold is told, with what was found instead.
-    let cases = folder.join("login-burst/cases.json");
-    let text = fs::read_to_string(&cases).unwrap();
-    fs::write(&cases, text.replacen("\"at\": \"50s\", \"until\"", "\"at\": \"51s\", \"until\"", 1)).unwrap();
+    let cases = folder.join("login-burst/tests/rule.test.yaml");
+    let right = fs::read_to_string(&cases).unwrap();
+    fs::write(&cases, right.replacen("{ at: 50s, labels", "{ at: 51s, labels", 1)).unwrap();
     fs::remove_file(folder.join("login-burst/src/tests.rs")).unwrap();
     let source = folder.join("login-burst/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
@@ -85,6 +86,15 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     for part in ["1 of 3 cases", "three of one host within a minute", "got {\"at\":\"50s\""] {
         assert!(wrong.err.contains(part), "{part} is missing in {}", wrong.err);
     }
+    let blessed = bench.call(&["plugin", "test", "--bless", "login-burst"]).well();
+    assert!(blessed.out.contains("blessed: "), "{}", blessed.out);
+    assert_eq!(fs::read_to_string(&cases).unwrap(), right, "only what is expected changes");
+    // Nobody is told of a rule's silence that no case shows.
+    let quiet = right.split("  - name: too far apart").next().unwrap();
+    fs::write(&cases, quiet).unwrap();
+    let lacking = bench.call(&["plugin", "test", "login-burst"]);
+    assert!(lacking.err.contains("no case with documents shows that the rule stays quiet"), "{}", lacking.err);
+    bench.call(&["plugin", "test", "--no-strict", "login-burst"]).well();
 }
 
 #[test]
@@ -217,7 +227,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     let bench = Bench::new(&folder);
     javascript(&bench, &folder, "port-scan", "rule");
     let example = repository().join("plugins/examples/port-scan-js");
-    for file in ["src/rule.js", "test/rule.test.js", "cases.json", "README.md"] {
+    for file in ["src/rule.js", "test/rule.test.js", "tests/rule.test.yaml", "README.md"] {
         fs::copy(example.join(file), folder.join("port-scan").join(file)).unwrap();
     }
     let tested = bench.call(&["plugin", "test", "port-scan"]);
@@ -226,7 +236,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     }
     let tested = tested.well();
     assert!(tested.out.contains("npm test: 10 passed"), "{}", tested.out);
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
 }
 
 #[test]
@@ -247,6 +257,18 @@ fn is_without_packages(said: &Said) -> bool {
 }
 
 #[test]
+fn the_sdk_for_python_passes_its_tests() {
+    const TEST: &str = "the tests of the SDK for Python";
+    if !has("python3", TEST) {
+        return;
+    }
+    let mut python = Command::new("python3");
+    python.args(["-B", "-m", "unittest"]).current_dir(repository().join("sdk/python"));
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
     const TEST: &str = "a rule in Python from new to bench";
     if !has("python3", TEST) {
@@ -264,7 +286,7 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
         return skipped(TEST, "pip cannot reach its registry");
     }
     let tested = tested.well();
-    assert!(tested.out.contains("unittest: 27 passed"), "{}", tested.out);
+    assert!(tested.out.contains("unittest: 5 passed"), "{}", tested.out);
     is_the_rule(&bench, &tested, Value::is_null);
     // Nothing has changed since.
     let built = bench.call_in("login-burst", &["plugin", "build"]).well();
@@ -273,15 +295,19 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
     // Python fits into what every rule may have.
     assert!(figures["memory_bytes"].as_u64().unwrap() < 64 << 20, "{figures}");
 
-    // The examples are built with what the project has installed; their tests are those of the template.
-    let tools = project.join(".venv/bin");
-    let searched = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{searched}", tools.display());
-    for (example, native) in [("beaconing-py", 7), ("login-hours-py", 5)] {
-        let at = repository().join("plugins/examples").join(example).display().to_string();
-        let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", &at]).well();
+    // The examples are what an author writes, in projects of their own. What this one has installed builds them.
+    let path =
+        format!("{}:{}", project.join(".venv/bin").display(), std::env::var("PATH").unwrap_or_default());
+    for (example, native) in [("beaconing", 7), ("login-hours", 5)] {
+        let _ = fs::remove_dir_all(folder.join(example));
+        bench.call(&["plugin", "new", example, "--kind", "rule", "--language", "python"]).well();
+        let written = repository().join(format!("plugins/examples/{example}-py"));
+        for file in ["rule.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md"] {
+            fs::copy(written.join(file), folder.join(example).join(file)).unwrap();
+        }
+        let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", example]).well();
         assert!(tested.out.contains(&format!("unittest: {native} passed")), "{}", tested.out);
-        assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+        assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     }
 
     // What fails while it is loaded is told in Python's own words.

@@ -197,7 +197,11 @@ impl VirtualHost {
         let rows = AtomicU64::new(0);
         let outcome = match self.deployment.rules.get(&run.rule) {
             Some(rule) => {
-                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Recorder::default()).await;
+                let mut recorder = Recorder::default();
+                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut recorder).await;
+                for line in recorder.take_said() {
+                    self.record(TraceEvent::Logged(line));
+                }
                 if let Ok(evaluation) = &mut outcome {
                     evidence::gather(&run, rule, evaluation).await;
                 }

@@ -39,6 +39,8 @@ fn a_harmless_rule_runs_and_tells_of_itself() {
     assert_eq!(finding.signals.len(), 0);
     let again = Call { params: "{}", context: &context, state: Some(&finding.state), window: WINDOW };
     rule.start(&again, &Limits::default()).unwrap();
+    let without_history = Call { state: Some(b""), ..again };
+    rule.start(&without_history, &Limits::default()).unwrap();
     let foreign = Call { state: Some(b"anything"), ..again };
     assert!(rule.start(&foreign, &Limits::default()).unwrap_err().is_state());
     assert_eq!(report.memory_bytes, 65_536);
@@ -122,7 +124,7 @@ fn recursion_ends_with_the_stack() {
 #[test]
 fn a_trap_is_told_with_its_frames() {
     let text = ended(Functions { finish: "(i32.div_u (i32.const 1) (i32.const 0))", ..HARMLESS }, &quick());
-    assert_eq!(text, "the module trapped: integer divide by zero (in function 9)");
+    assert_eq!(text, "the module trapped: integer divide by zero (in function 10)");
 }
 
 #[test]

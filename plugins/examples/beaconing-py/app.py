@@ -1,1 +1,0 @@
-../../../host/plugin_tools/templates/python-rule/app.py
