@@ -28,7 +28,7 @@ pub use crate::wire::alerter::exports::watchbell::plugin::alerter::{
 ///
 ///     fn deliver(_product: &str, _params: &str, intent: Intent) -> Result<Receipt, AlertRefusal> {
 ///         let body = watchbell_sdk::json!({ "title": intent.title }).to_string();
-///         let response = send(&Request::post_json(body).header("Idempotency-Key", &intent.id))?;
+///         let response = send(0, &Request::post_json(body).header("Idempotency-Key", &intent.id))?;
 ///         if response.is_success() {
 ///             Ok(Receipt { reference: None })
 ///         } else {
@@ -52,7 +52,8 @@ pub trait Alerter: 'static {
     /// All faults at once, each with the JSON pointer of its parameter. The host reports the first 100.
     fn prepare(product: &str, params: &str) -> Result<(), Vec<Fault>>;
 
-    /// Delivers one message, in at most 16 requests.
+    /// Delivers one message, in at most 16 requests, numbered from 0. Of several requests, those that were answered
+    /// before the delivery failed are not sent again in the next attempt: see [`send`](crate::http::send).
     ///
     /// # Errors
     /// `Refused` ends the delivery; `Unavailable` postpones it.
@@ -127,9 +128,11 @@ impl Product {
             name: self.name,
             summary: self.summary,
             params_schema: self.params_schema,
-            format: self.text.format,
-            title_max: self.text.title_max,
-            body_max: self.text.body_max,
+            text: wire::TextLimits {
+                format: self.text.format,
+                title_max: self.text.title_max,
+                body_max: self.text.body_max,
+            },
         }
     }
 }
@@ -148,7 +151,9 @@ impl AlertRefusal {
     pub(crate) fn into_wire(self) -> wire::Refusal {
         match self {
             Self::Refused(reason) => wire::Refusal::Refused(reason),
-            Self::Unavailable { reason, retry_after } => wire::Refusal::Unavailable((reason, retry_after)),
+            Self::Unavailable { reason, retry_after } => {
+                wire::Refusal::Unavailable(wire::Later { reason, retry_after })
+            }
         }
     }
 }

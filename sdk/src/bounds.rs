@@ -1,10 +1,8 @@
 //! Texts of documents, cut to a signal's limits: one long value must not prevent the alert.
 use serde_json::{Map, Value as Json};
 
-use crate::hash::hash;
+pub(crate) use watchbell_rows::{LABEL_BYTES_MAX, label};
 
-/// Limit of a label's value, in bytes. The host accepts 8 KiB.
-pub(crate) const LABEL_BYTES_MAX: usize = 1 << 10;
 /// Limit of a summary, in bytes. The host accepts 16 KiB.
 pub(crate) const SUMMARY_BYTES_MAX: usize = 2 << 10;
 /// Limit of details as JSON text, in bytes. The host accepts 256 KiB.
@@ -13,9 +11,6 @@ pub(crate) const DETAILS_BYTES_MAX: usize = 64 << 10;
 const NAME_BYTES_MAX: usize = 512;
 
 const ELLIPSIS: char = '…';
-/// Separates a truncated label from its hash.
-const MARK: &str = "…#";
-const HASH_DIGITS: usize = 16;
 
 /// The beginning of `text` and an ellipsis, at most `bytes_max` bytes; the whole text if it fits.
 pub(crate) fn text(mut text: String, bytes_max: usize) -> String {
@@ -24,23 +19,6 @@ pub(crate) fn text(mut text: String, bytes_max: usize) -> String {
         text.push(ELLIPSIS);
     }
     text
-}
-
-/// The same for a label, with a hash of the whole value: two values with the same beginning stay distinct.
-pub(crate) fn label(mut text: String) -> String {
-    if text.len() > LABEL_BYTES_MAX {
-        let whole = hash(text.as_bytes());
-        text.truncate(text.floor_char_boundary(LABEL_BYTES_MAX - MARK.len() - HASH_DIGITS));
-        text.push_str(&format!("{MARK}{whole:016x}"));
-    }
-    text
-}
-
-/// The beginning of a label that [`label`] has truncated; `None` if it is whole.
-pub(crate) fn beginning(label: &str) -> Option<&str> {
-    let (beginning, digits) = label.rsplit_once(MARK)?;
-    let is_hash = digits.len() == HASH_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    (is_hash && label.len() > LABEL_BYTES_MAX - 4).then_some(beginning)
 }
 
 /// A JSON object whose longest strings and lists are shortened until it fits. `None` if it cannot be made to fit.
@@ -85,20 +63,6 @@ mod tests {
         assert_eq!(text("short".into(), 5), "short");
         assert_eq!(text("äöüäöü".into(), 8), "äö…");
         assert_eq!(text("äöüäöü".into(), 9), "äöü…");
-    }
-
-    #[test]
-    fn long_labels_stay_apart_and_know_how_they_began() {
-        let long = |end: &str| label(format!("{}{end}", "Mozilla/5.0 ".repeat(800)));
-        assert_ne!(long("a"), long("b"));
-        assert_eq!(long("a"), long("a"));
-        assert!(long("a").len() <= LABEL_BYTES_MAX);
-        assert_eq!(label(long("a")), long("a"), "what is cut is not cut again");
-        assert!("Mozilla/5.0 ".repeat(800).starts_with(beginning(&long("a")).unwrap()));
-        assert_eq!(beginning("web-1"), None);
-        assert_eq!(beginning("web…#0123456789abcdef"), None, "short enough to be somebody's own");
-        let wide = label("ü".repeat(5_000));
-        assert!(beginning(&wide).unwrap().len() > LABEL_BYTES_MAX - 40);
     }
 
     #[test]

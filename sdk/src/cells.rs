@@ -3,13 +3,29 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::aged::held_by;
 use crate::grid::{cell, cell_start};
-use crate::{Duration, Range, Timestamp};
+use crate::{Aged, Duration, Range, Timestamp};
 
 /// A value for each non-empty cell of a grid, in order of time. Ranges that begin and end on the grid are exact. Every
 /// call must be given the same grid.
 ///
-/// Each cell takes 8 bytes in addition to its value.
+/// Each cell takes 8 bytes in addition to its value. For counts alone, a [`Tally`](crate::Tally) is smaller.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// let grid = Duration::from_mins(1);
+/// let mut busiest = Cells::<f64>::default();
+/// for (secs, load) in [(5, 0.5), (50, 0.9), (70, 0.2)] {
+///     let cell = busiest.entry(Timestamp(secs * 1_000), grid);
+///     *cell = cell.max(load);
+/// }
+/// let over = Range::new(Timestamp(0), Timestamp(120_000));
+/// assert_eq!(busiest.over(over, grid).copied().collect::<Vec<_>>(), [0.9, 0.2]);
+/// busiest.forget_before(Timestamp(60_000), grid);
+/// assert_eq!(busiest.over(over, grid).sum::<f64>(), 0.2);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells<T>(VecDeque<(i64, T)>);
 
@@ -82,6 +98,17 @@ impl<T> Cells<T> {
             return 0;
         }
         16 + self.0.capacity().max(self.0.len() * 2) * size_of::<(i64, T)>()
+    }
+}
+
+/// In cells, because it is only compared.
+impl<T: Aged> Aged for Cells<T> {
+    fn newest(&self) -> Option<Timestamp> {
+        self.newest_place().map(Timestamp)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.heap_bytes() + held_by(self.0.iter().map(|(_, value)| value))
     }
 }
 

@@ -9,7 +9,21 @@ use crate::{Aged, Duration, Range, Timestamp};
 /// apart are never in it together. Each new event drops those that are now too old; an event that is older than the
 /// newest, but still within the window, is sorted in.
 ///
-/// One or two instants fit into the window's own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each.
+/// One or two instants fit into the window's own 16 bytes; more take about 100 bytes, plus 16 to 32 bytes each. Where
+/// keys have thousands of events and checks lie on a grid, a [`Tally`] or [`Cells`](crate::Cells) is smaller.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// let minute = Duration::from_mins(1);
+/// let mut window = EventWindow::default();
+/// for secs in [0, 30, 59] {
+///     window.push(Timestamp(secs * 1_000), minute);
+/// }
+/// assert_eq!(window.count(), 3);
+/// window.push(Timestamp(60_000), minute); // the event of second 0 is a whole minute older
+/// assert_eq!((window.count(), window.oldest()), (3, Some(Timestamp(30_000))));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventWindow {
     counts: PackedCounts,
@@ -17,6 +31,22 @@ pub struct EventWindow {
 
 /// Events counted by cells of a grid: exact for spans that begin and end on it, however many events there are.
 /// Uses as much memory as an [`EventWindow`] with as many instants.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// let timeframe = Duration::from_mins(10);
+/// let grid = Tally::grid(timeframe);
+/// assert_eq!(grid, Duration::from_mins(1));
+/// let mut tally = Tally::default();
+/// for secs in 0..1_200 {
+///     tally.add(Timestamp(secs * 1_000), grid);
+/// }
+/// let at = Timestamp(1_200_000); // a check
+/// assert_eq!(tally.count(Range::new(at - timeframe, at), grid), 600);
+/// tally.forget_before(at - timeframe, grid);
+/// assert_eq!(tally.total(), 600);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     cells: PackedCounts,

@@ -7,7 +7,7 @@ use crate::schema::schema;
 use crate::wire::alerter::exports::watchbell::plugin::alerter as alerter_wire;
 use crate::wire::rule::exports::watchbell::plugin::rule as rule_wire;
 use crate::wire::types as wire;
-use crate::{Alerter, Fault, Problem, Rule, Run, Timestamp, Window, log};
+use crate::{Alerter, Call, Context, Duration, Fault, Problem, Rule, Run, Window, layout, log};
 
 /// The content of a custom section: `text`, whose length is `N`.
 pub const fn section<const N: usize>(text: &str) -> [u8; N] {
@@ -28,8 +28,6 @@ pub struct RunResource<R: Rule>(RefCell<RunState<R>>);
 
 enum RunState<R: Rule> {
     Open(Box<Run<R>>),
-    /// An error in merging answers; reported by `finish`, because `questions` cannot return errors.
-    Failed(Problem),
     Finished,
 }
 
@@ -41,62 +39,55 @@ impl<R: Rule> rule_wire::Guest for RuleModule<R> {
         about::<R>()
     }
 
-    fn prepare(params: String, key: Vec<String>) -> Result<wire::Plan, Vec<wire::Fault>> {
+    fn prepare(params: String, context: wire::Context) -> Result<wire::Plan, Vec<wire::Fault>> {
         log::panics();
-        let plan = parse::<R>(&params).map_err(Vec::from).and_then(|rule| rule.plan(&key));
+        let context = Context::from_wire(context);
+        let plan = parse::<R>(&params).map_err(Vec::from).and_then(|rule| rule.plan(&context));
         match plan {
-            Ok(plan) => Ok(wire::Plan { history: plan.history.millis(), grid: plan.grid.millis() }),
+            Ok(plan) => {
+                Ok(wire::Plan { history: plan.history.millis(), grid: plan.grid.map(Duration::millis) })
+            }
             Err(faults) => Err(faults.into_iter().map(Fault::into_wire).collect()),
         }
     }
 }
 
 impl<R: Rule> rule_wire::GuestRun for RunResource<R> {
-    fn start(
-        params: String,
-        key: Vec<String>,
-        state: Option<Vec<u8>>,
-        window: wire::Window,
-    ) -> Result<rule_wire::Run, wire::Problem> {
+    fn start(call: wire::Call) -> Result<rule_wire::Run, wire::Problem> {
         log::panics();
-        let window = Window {
-            start: Timestamp(window.start),
-            settled: Timestamp(window.settled),
-            end: Timestamp(window.end),
-        };
-        let run = Run::<R>::start(&params, key, state.as_deref(), window).map_err(Problem::into_wire)?;
+        let context = Context::from_wire(call.context);
+        let window = Window::from_wire(call.window);
+        let call = Call { params: &call.params, context: &context, state: call.state.as_deref(), window };
+        let run = Run::<R>::start(call).map_err(Problem::into_wire)?;
         Ok(rule_wire::Run::new(Self(RefCell::new(RunState::Open(Box::new(run))))))
     }
 
-    fn questions(&self) -> Vec<wire::Question> {
-        let mut state = self.0.borrow_mut();
-        let RunState::Open(run) = &mut *state else { return vec![] };
-        match run.questions() {
-            Ok(questions) => questions.into_iter().map(crate::Question::into_wire).collect(),
-            Err(problem) => {
-                *state = RunState::Failed(problem);
-                vec![]
-            }
-        }
+    fn questions(&self) -> Result<Option<wire::Round>, wire::Problem> {
+        self.open(|run| Ok(run.questions().map(crate::Round::into_wire)))
     }
 
     fn answer(&self, question: u32, page: wire::Rows) -> Result<(), wire::Problem> {
-        match &mut *self.0.borrow_mut() {
-            RunState::Open(run) => run.answer(question as usize, page).map_err(Problem::into_wire),
-            RunState::Failed(problem) => Err(problem.clone().into_wire()),
-            RunState::Finished => Err(finished()),
-        }
+        self.open(|run| run.answer(question as usize, &page))
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>, wire::Problem> {
+        self.open(Run::snapshot)
     }
 
     fn finish(&self) -> Result<wire::Finding, wire::Problem> {
         match self.0.replace(RunState::Finished) {
-            RunState::Open(run) => {
-                let key = run.key().to_vec();
-                let finding = run.finish().map_err(Problem::into_wire)?;
-                let signals = finding.signals.into_iter().map(|signal| signal.into_wire(&key)).collect();
-                Ok(wire::Finding { signals, state: finding.state })
-            }
-            RunState::Failed(problem) => Err(problem.into_wire()),
+            RunState::Open(run) => Ok(wire::Finding {
+                signals: run.finish().into_iter().map(crate::Signal::into_wire).collect(),
+            }),
+            RunState::Finished => Err(finished()),
+        }
+    }
+}
+
+impl<R: Rule> RunResource<R> {
+    fn open<T>(&self, work: impl FnOnce(&mut Run<R>) -> Result<T, Problem>) -> Result<T, wire::Problem> {
+        match &mut *self.0.borrow_mut() {
+            RunState::Open(run) => work(run).map_err(Problem::into_wire),
             RunState::Finished => Err(finished()),
         }
     }
@@ -113,6 +104,7 @@ pub(crate) fn about<R: Rule>() -> wire::About {
         summary: R::SUMMARY.into(),
         params_schema: schema::<R>(),
         state_version: R::STATE_VERSION,
+        state_layout: layout::layout::<R::State>(),
     }
 }
 
@@ -145,18 +137,16 @@ impl<A: Alerter> alerter_wire::Guest for AlerterModule<A> {
         }
     }
 
-    fn prepare(product: String, params: String) -> Result<(), Vec<wire::Fault>> {
+    fn prepare(destination: alerter_wire::Destination) -> Result<(), Vec<wire::Fault>> {
         log::panics();
-        A::prepare(&product, &params).map_err(|faults| faults.into_iter().map(Fault::into_wire).collect())
+        let checked = A::prepare(&destination.product, &destination.params);
+        checked.map_err(|faults| faults.into_iter().map(Fault::into_wire).collect())
     }
 
-    fn deliver(
-        product: String,
-        params: String,
-        intent: alerter_wire::Intent,
-    ) -> Result<alerter_wire::Receipt, alerter_wire::Refusal> {
+    fn deliver(delivery: alerter_wire::Delivery) -> Result<alerter_wire::Receipt, alerter_wire::Refusal> {
         log::panics();
-        A::deliver(&product, &params, intent).map_err(crate::AlertRefusal::into_wire)
+        let alerter_wire::Delivery { destination, intent } = delivery;
+        A::deliver(&destination.product, &destination.params, intent).map_err(crate::AlertRefusal::into_wire)
     }
 }
 
@@ -212,6 +202,6 @@ mod tests {
         let wit = include_str!("../wit/watchbell.wit");
         let package = wit.lines().find_map(|line| line.strip_prefix("package watchbell:plugin@"));
         assert_eq!(package.and_then(|rest| rest.strip_suffix(';')), Some(CONTRACT));
-        assert_eq!(section(CONTRACT), *b"0.1.0");
+        assert_eq!(section(CONTRACT), *b"0.2.0");
     }
 }

@@ -4,15 +4,20 @@
 //! never sees a secret. Only alerters may send: a rule that calls [`send`] is rejected when it is loaded.
 use crate::host;
 pub use crate::wire::alerter::watchbell::plugin::http::{Body, Failure, Request, Response};
+pub use crate::wire::types::Field;
 
 /// Sends a request and waits for the response. Any status is a response, not an error. A delivery may send 16 requests,
 /// each with a body of at most 8 MiB.
 ///
+/// `number` identifies the request among those of the message, from 0 to 15, the same in every attempt. A response with
+/// a status of 200 to 299 is recorded with the message once the alerter goes on to another number: a later attempt that
+/// sends the recorded number gets that response, and the receiver gets nothing twice.
+///
 /// # Errors
 /// `Denied` and `Invalid`: retrying is pointless. `Unreachable`: the receiver did not get the request. `Interrupted`:
 /// it may have.
-pub fn send(request: &Request) -> Result<Response, Failure> {
-    host::send(request)
+pub fn send(number: u32, request: &Request) -> Result<Response, Failure> {
+    host::send(number, request)
 }
 
 impl Request {
@@ -34,13 +39,13 @@ impl Request {
 
     /// Adds a query parameter; 256 at most. The host encodes it.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query.push((name.into(), value.into()));
+        self.query.push(Field { name: name.into(), value: value.into() });
         self
     }
 
     /// Adds a header; 256 at most. Headers that belong to the host, such as `authorization`, are rejected.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push(Field { name: name.into(), value: value.into() });
         self
     }
 }
@@ -53,7 +58,7 @@ impl Response {
 
     /// The first header with this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
     }
 
     /// The body as text; invalid UTF-8 is replaced.

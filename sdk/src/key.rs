@@ -1,7 +1,8 @@
 //! Identifies a row's group by the values of the manifest's key fields.
 use serde::{Deserialize, Serialize};
 
-use crate::hash::{MULTIPLIER, finish, hash};
+use watchbell_rows::{MULTIPLIER, finish, hash};
+
 use crate::value::{Value, hash_of};
 
 /// A hash of the values of a row's key fields, eight bytes long. Equal values give equal keys, in every run and
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_key_is_the_same_for_ever() {
-        // Stored states contain keys: a change here must raise the layout in `state.rs`.
+        // Stored states contain keys: a change here must raise the encoding in `layout.rs`.
         assert_eq!(Key::of([Some("web-1")]).0, 14_628_631_590_105_677_151);
         assert_eq!(Key::of([]), Key::WHOLE);
     }

@@ -1,10 +1,11 @@
 //! A bounded map with a value per key.
 use std::fmt;
+use std::mem;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 
 use crate::table::{Place, Table};
-use crate::{Key, Timestamp};
+use crate::{Aged, Key};
 
 mod written; // the map as bytes
 
@@ -24,7 +25,29 @@ const KEY_BYTES: usize = 7;
 
 /// A value per key, found by the key's eight bytes. Names are not stored, so a map of a million hosts stays small. A
 /// rule that signals in [`check`](crate::Rule::check), where there is no row to name the key, keeps a
-/// [`Name`](crate::Name) in each value, for example in a [`NamedMap`](crate::NamedMap).
+/// [`Name`](crate::Name) in each value, for example in a [`NamedMap`](crate::NamedMap), which has the same methods and
+/// bounds texts more tightly.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use watchbell_sdk::prelude::*;
+///
+/// #[derive(Default, Serialize, Deserialize, Aged)]
+/// struct Seen {
+///     count: u32,
+///     newest: Timestamp,
+/// }
+///
+/// let mut keys = KeyMap::<Seen>::default();
+/// for at in [Timestamp(1_000), Timestamp(2_000)] {
+///     let seen = keys.entry(Key::of([Some("web-1")]));
+///     seen.count += 1;
+///     seen.newest = at;
+/// }
+/// assert_eq!(keys.get(Key::of([Some("web-1")])).map(|seen| seen.count), Some(2));
+/// keys.retain(|_, seen| Timestamp(90_000) - seen.newest < Duration::from_mins(1));
+/// assert!(keys.is_empty());
+/// ```
 ///
 /// Holds at most `MAX` keys, `BYTES` bytes of memory and [`WRITTEN_MAX`] serialized bytes, so that it fits a module's
 /// default limits whatever its values hold. A state with several maps must divide these limits among them.
@@ -51,53 +74,6 @@ struct Measured {
     rate: f64,
     /// The number of entries requested since the last measurement.
     entries_since: usize,
-}
-
-/// What a bounded map needs to know about its values.
-pub trait Aged {
-    /// The time of the newest event in the value; `None` if there is none. Keys for which it is oldest are forgotten
-    /// first. It is only compared, so any number that grows with time will do.
-    fn newest(&self) -> Option<Timestamp>;
-
-    /// The bytes that the value holds on the heap; 0 by default. Called for each row, so it must be fast.
-    fn heap_bytes(&self) -> usize {
-        0
-    }
-
-    /// Drops whatever does not affect results, such as a [`DocumentId`](crate::DocumentId). A full
-    /// [`NamedMap`](crate::NamedMap) calls it before it forgets a key. Does nothing by default.
-    fn spare(&mut self) {}
-
-    /// An estimate of the serialized size in bytes, too high rather than too low; by default half the memory. A map
-    /// that seems too large is measured before it forgets anything.
-    fn written_bytes(&self) -> usize {
-        (size_of_val(self) + self.heap_bytes()) / 2
-    }
-
-    /// Serializes the value, given `base`, the time of the map's newest event: times take fewer bytes as offsets from
-    /// it. By default the value's own [`Serialize`].
-    ///
-    /// # Errors
-    /// Those of `serializer`.
-    fn write_since<S: Serializer>(&self, base: Timestamp, serializer: S) -> Result<S::Ok, S::Error>
-    where
-        Self: Serialize,
-    {
-        let _ = base;
-        self.serialize(serializer)
-    }
-
-    /// Decodes what [`write_since`](Self::write_since) encoded with the same `base`.
-    ///
-    /// # Errors
-    /// Those of `deserializer`.
-    fn read_since<'de, D: Deserializer<'de>>(base: Timestamp, deserializer: D) -> Result<Self, D::Error>
-    where
-        Self: Deserialize<'de>,
-    {
-        let _ = base;
-        Self::deserialize(deserializer)
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,6 +122,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
     /// The value of `key`, created by `make` if there is none. A full map forgets other keys first.
     #[inline]
     pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
+        const { assert!(V::HAS_TIME, "the map's values hold no time: add a field such as `newest: Timestamp`") };
         self.count_touched();
         if self.entries.len() >= MAX && self.entries.get(key.0).is_none() {
             self.forget_silent(format_args!("more than {MAX} keys"));
@@ -167,6 +144,38 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         value
     }
 
+    /// Calls `change` with the value of `key`, which `make` creates if there is none, and returns its result. A full
+    /// map forgets other keys first.
+    #[inline]
+    pub fn update<T>(&mut self, key: Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
+        change(self.entry_with(key, make))
+    }
+
+    /// Calls `change` with the value of `key` and returns its result; `None` if there is no value. Unlike
+    /// [`update`](Self::update), it never forgets keys.
+    #[inline]
+    pub fn change<T>(&mut self, key: Key, change: impl FnOnce(&mut V) -> T) -> Option<T> {
+        self.get_mut(key).map(change)
+    }
+
+    /// The value of `key`, mutably, if there is one. Never forgets keys.
+    #[inline]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        self.count_touched();
+        let (place, value) = self.entries.get_mut(key.0)?;
+        self.touched = Some((place, Taken::of(value)));
+        Some(value)
+    }
+
+    /// Sets the value of `key` and returns the previous one. A full map forgets other keys first.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        if let Some(held) = self.get_mut(key) {
+            return Some(mem::replace(held, value));
+        }
+        self.entry_with(key, || value);
+        None
+    }
+
     /// Removes the value of `key` and returns it.
     pub fn remove(&mut self, key: Key) -> Option<V> {
         self.count_touched();
@@ -175,12 +184,12 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         Some(value)
     }
 
-    /// Keeps only the values for which `keep` returns true; called in order of the keys.
-    pub fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+    /// Keeps only the keys for which `keep` returns true; called in order of the keys.
+    pub fn retain(&mut self, mut keep: impl FnMut(Key, &mut V) -> bool) {
         (self.touched, self.is_stale, self.taken) = (None, false, Taken::default());
         let taken = &mut self.taken;
-        self.entries.retain(|value| {
-            let keeps = keep(value);
+        self.entries.retain(|key, value| {
+            let keeps = keep(Key(key), value);
             if keeps {
                 taken.change(Taken::default(), Taken::of(value));
             }
@@ -222,7 +231,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
             self.taken.change(before, Taken::of(value));
         }
         if self.is_stale {
-            self.retain(|_| true);
+            self.retain(|_, _| true);
         }
     }
 
@@ -232,7 +241,7 @@ impl<V: Aged + Serialize, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, B
         let count = (self.entries.len() / 8).max(1);
         let age = |value: &V| value.newest().map_or(i64::MIN, |newest| newest.0);
         let (oldest, mut ties) = self.nth_oldest(count, age);
-        self.retain(|value| {
+        self.retain(|_, value| {
             let age = age(value);
             let is_tie = age == oldest && ties > 0;
             ties -= usize::from(is_tie);
@@ -282,6 +291,11 @@ impl<V, const MAX: usize, const BYTES: usize> KeyMap<V, MAX, BYTES> {
     /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
+    }
+
+    /// All keys and values, in order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &V)> {
+        self.entries.iter().map(|(key, value)| (Key(key), value))
     }
 
     /// All values, in order of their keys.

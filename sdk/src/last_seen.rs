@@ -8,6 +8,18 @@ use crate::{Aged, Duration, Timestamp, grid};
 /// The grid cell in which something was last seen, for maps of a million values that stay known for a while. The grid
 /// itself is not stored; the rule must always use the same one. With a grid of a second, cells are distinct within 68
 /// years before and after 1970; beyond that they saturate.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// let day = Duration::from_days(1);
+/// let mut known = KeyMap::<LastSeen>::default();
+/// let alice = Key::of([Some("alice")]);
+/// let seen = LastSeen::new(Timestamp(0) + day * 20_000, day);
+/// known.entry_with(alice, || seen);
+/// let now = LastSeen::new(Timestamp(0) + day * 20_030, day);
+/// assert_eq!(known.get(alice).map(|seen| seen.cells_until(now)), Some(30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LastSeen(NonZeroU32);
 
@@ -43,6 +55,8 @@ impl LastSeen {
 }
 
 impl Aged for LastSeen {
+    const HAS_HEAP: bool = false;
+
     /// In cells, because it is only compared.
     fn newest(&self) -> Option<Timestamp> {
         Some(Timestamp(self.cell()))

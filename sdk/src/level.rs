@@ -8,6 +8,26 @@ use crate::{Duration, Timestamp, grid};
 ///
 /// The memory is reset at each beat, so it depends on no more of the past than one beat: a rule that uses this adds a
 /// beat to its plan's history.
+///
+/// A rule keeps one per key:
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// /// At every check, a minute apart: whether to report. Each report holds for ten minutes.
+/// fn is_due(at: Timestamp, load: f64, level: &mut Level) -> bool {
+///     let beat = Level::beat(Duration::from_mins(10), Duration::from_mins(1));
+///     if load < 0.9 {
+///         level.end();
+///         return false;
+///     }
+///     level.tells(load, true, Level::is_beat(at, beat))
+/// }
+///
+/// let mut level = Level::default();
+/// let due = (1..=10).filter(|minute| is_due(Timestamp(minute * 60_000), 0.95, &mut level));
+/// assert_eq!(due.collect::<Vec<_>>(), [1, 5, 10]); // it begins, then beats
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
     reported: Option<Reported>,

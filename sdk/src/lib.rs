@@ -20,7 +20,7 @@
 //! impl Rule for Burst {
 //!     type State = KeyMap<EventWindow>;
 //!
-//!     fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+//!     fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
 //!         Ok(Plan::rows(self.within))
 //!     }
 //!
@@ -47,21 +47,22 @@ extern crate self as watchbell_sdk;
 mod time; // instants and spans
 mod grid; // the interval between checks
 pub mod wire; // the bindings, generated from the contract
-mod hash; // the SDK's hash function
 mod value; // a field's value
 mod key; // which group a row belongs to
 mod bounds; // the maximum lengths of a signal's texts
 mod page; // an answer's columns, checked once
 mod row; // one row of a page, typed and borrowed
-mod groups; // the groups that a row belongs to
 mod question; // what a rule asks
 mod evidence; // the documents behind what it finds
 mod signal; // what it finds
 mod schema; // parameters as JSON Schema
+mod context; // what a run is given
 mod rule; // the trait of a rule
 mod run; // one evaluation of one window: rows, checks, snapshot
 mod state; // what lasts from run to run, as bytes
+mod layout; // a fingerprint of its type
 mod table; // found by hashes, grown by small steps
+mod aged; // how old a value is, and what it takes
 mod key_map; // something per key
 mod packed_counts; // places in time with a number at each
 mod event_window; // events of the last while
@@ -82,33 +83,40 @@ mod alerter; // the trait of an alerter
 #[doc(hidden)]
 pub mod export; // what the macros expand to
 #[cfg(not(target_arch = "wasm32"))]
+mod grouped; // pages as a component gets them
+#[cfg(not(target_arch = "wasm32"))]
 pub mod testing; // rules and alerters in `cargo test`
 
+pub use aged::{Aged, held_bytes};
 pub use alerter::{AlertRefusal, AlertText, Alerter, Cause, Intent, Product, Receipt, Severity, TextFormat};
 pub use cells::Cells;
+pub use context::{Call, Context, Finding, Window};
 pub use event_window::{EventWindow, Tally};
-pub use evidence::{DocumentId, Evidence};
+pub use evidence::{Document, DocumentId, Evidence, Selection};
 pub use grid::{cell, cell_end, cell_start};
 pub use key::{Key, Labels};
-pub use key_map::{Aged, BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
+pub use key_map::{BYTES_MAX, KEYS_MAX, KeyMap, WRITTEN_MAX};
 pub use last_seen::LastSeen;
 pub use level::Level;
 pub use listed::Listed;
 pub use measure::{Measure, MetricKind, Reading};
-pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, held_bytes, kept};
-pub use question::{AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Question, RawSearch};
+pub use named_map::{NAME_BYTES_MAX, NAMES_MAX, Name, NamedMap, kept};
+pub use question::{
+    AnyOf, Ask, Buckets, Calc, ClusterView, Hits, Metric, NamedFilter, Query, Question, RawSearch, Round,
+    Source,
+};
 pub use row::Row;
 pub use rule::{Fault, Plan, Problem, Rule};
-pub use run::{Finding, Run, Window};
+pub use run::Run;
 pub use serde_json::json;
 pub use signal::{Signal, SignalKind, Signals};
 pub use steps::Steps;
 pub use thresholds::{Bounds, Crossed};
 pub use time::{Duration, Range, Timestamp};
 pub use two_windows::{Direction, TwoWindows, Way};
-pub use value::Value;
+pub use value::{Point, Value};
 pub use value_list::ValueList;
-pub use watchbell_sdk_macros::{alerter, rule};
+pub use watchbell_sdk_macros::{Aged, alerter, rule};
 
 /// The SDK's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -116,13 +124,13 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The version of the contract that this SDK's modules use: that of the package in `wit/watchbell.wit`, independent of
 /// the SDK's own version. Every module carries it in its `watchbell:contract` section; a host accepts modules with its
 /// own `major.minor`.
-pub const CONTRACT: &str = "0.1.0";
+pub const CONTRACT: &str = "0.2.0";
 
 /// What most rules need: `use watchbell_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Aged, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels, LastSeen, Name,
-        NamedMap, Plan, Question, Range, Row, Rule, Signal, Signals, Tally, Timestamp, Value, ValueList,
-        json,
+        Aged, Calc, Cells, Context, DocumentId, Duration, EventWindow, Evidence, Fault, Key, KeyMap, Labels,
+        LastSeen, Level, Metric, Name, NamedMap, Plan, Point, Query, Question, Range, Row, Rule, Signal,
+        Signals, Steps, Tally, Timestamp, Value, ValueList, json,
     };
 }

@@ -3,28 +3,29 @@
 use std::fmt::Display;
 
 use crate::host;
+pub use crate::wire::rule::watchbell::plugin::log::Level;
 
 /// Logs an error that somebody must look at. The last one before a trap is reported as the trap's cause.
 pub fn error(message: impl Display) {
-    write(0, &message);
+    write(Level::Error, &message);
 }
 
 /// Logs something that may be wrong.
 pub fn warn(message: impl Display) {
-    write(1, &message);
+    write(Level::Warn, &message);
 }
 
 /// Logs useful information.
 pub fn info(message: impl Display) {
-    write(2, &message);
+    write(Level::Info, &message);
 }
 
 /// Logs details for the plugin's author.
 pub fn debug(message: impl Display) {
-    write(3, &message);
+    write(Level::Debug, &message);
 }
 
-fn write(level: u8, message: &dyn Display) {
+fn write(level: Level, message: &dyn Display) {
     host::write(level, &message.to_string());
 }
 

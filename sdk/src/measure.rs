@@ -2,7 +2,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ask, Calc, Fault, Metric, Question, Row};
+use crate::{Calc, Fault, Metric, Question, Row};
 
 /// How the number is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,30 @@ pub enum MetricKind {
 }
 
 /// A metric, borrowed from a rule's parameters.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+/// use watchbell_sdk::{Measure, MetricKind};
+///
+/// struct Latency {
+///     field: String,
+/// }
+///
+/// impl Latency {
+///     fn measure(&self) -> Measure<'_> {
+///         Measure { kind: MetricKind::Avg, field: Some(&self.field), script: None, percentile: None }
+///     }
+///
+///     fn ask(&self, over: Range) -> Vec<Question> {
+///         vec![self.measure().ask(Question::buckets(over, Some(Duration::from_mins(1))))]
+///     }
+///
+///     /// The average of the bucket's documents.
+///     fn row(&self, row: &Row<'_>) -> Option<f64> {
+///         self.measure().value(self.measure().read(row))
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure<'a> {
     /// The aggregation of the values.
@@ -87,11 +111,11 @@ impl<'a> Measure<'a> {
     }
 
     /// Adds this measure to a question.
-    pub fn ask(&self, mut question: Question) -> Question {
+    pub fn ask(&self, question: Question) -> Question {
         let field = self.field.unwrap_or_default();
-        let metric = |name: &str, calc| Metric { name: name.into(), field: field.into(), calc };
+        let metric = |name: &str, calc| Metric::of_field(name, field, calc);
         let metrics = match (self.kind, self.script) {
-            (_, Some(script)) => vec![metric(VALUE, Calc::Script(script.into()))],
+            (_, Some(script)) => vec![Metric::of_script(VALUE, script, Calc::Average)],
             // Averages cannot be merged, but sums and counts can.
             (MetricKind::Avg, None) => vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)],
             (MetricKind::Min, None) => vec![metric(VALUE, Calc::Minimum)],
@@ -103,10 +127,7 @@ impl<'a> Measure<'a> {
                 vec![metric(VALUE, Calc::Percentile(self.percentile.unwrap_or_default()))]
             }
         };
-        if let Ask::Buckets(buckets) = &mut question.ask {
-            buckets.metrics.extend(metrics);
-        }
-        question
+        metrics.into_iter().fold(question, Question::metric)
     }
 
     /// The result of a bucket that was queried with [`ask`](Self::ask).

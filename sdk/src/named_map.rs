@@ -4,10 +4,12 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::marker::PhantomData;
+use std::mem;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::aged::held_bytes;
 use crate::{Aged, Key, Labels, Row, Timestamp, bounds};
 
 #[cfg(test)]
@@ -21,7 +23,35 @@ pub const NAMES_MAX: usize = 200_000;
 pub const NAME_BYTES_MAX: usize = 12 << 20;
 
 /// A value per key, where values contain text, such as a [`Name`] or a field's last value. The bytes of every value are
-/// counted exactly, so state and memory stay bounded however long the texts are.
+/// counted exactly, so state and memory stay bounded however long the texts are. Its methods are those of
+/// [`KeyMap`](crate::KeyMap); only the order of keys is unspecified.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use watchbell_sdk::prelude::*;
+///
+/// /// What a check needs to know about a host that went silent: here is no row to name it.
+/// #[derive(Serialize, Deserialize, Aged)]
+/// struct Host {
+///     name: Name,
+///     newest: Timestamp,
+/// }
+///
+/// fn row(row: &Row<'_>, hosts: &mut NamedMap<Host>) {
+///     let make = || Host { name: Name::of(row), newest: row.time() };
+///     hosts.entry_with(row.key(), make).newest = row.time();
+/// }
+///
+/// fn check(at: Timestamp, hosts: &mut NamedMap<Host>, out: &mut Signals) {
+///     hosts.retain(|_, host| {
+///         let is_silent = at - host.newest >= Duration::from_mins(5);
+///         if is_silent {
+///             out.push(Signal::event(host.name.labels(), at).summary("silent for 5m"));
+///         }
+///         !is_silent
+///     });
+/// }
+/// ```
 ///
 /// Holds at most `MAX` keys and, besides its table, [`NAME_BYTES_MAX`] bytes. If the bytes do not fit, values first
 /// drop what they can do without ([`Aged::spare`]). If that is not enough, or if there are too many keys, the eighth of
@@ -30,8 +60,12 @@ pub const NAME_BYTES_MAX: usize = 12 << 20;
 #[derive(Clone, Debug)]
 pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
     entries: HashMap<Key, V, BuildHasherDefault<AsItIs>>,
-    /// The total bytes of the values.
+    /// The total bytes of the values, except for changes to `touched` since it was returned.
     heap_bytes: usize,
+    /// The key whose value was returned mutably, and the bytes that it had then.
+    touched: Option<(Key, usize)>,
+    /// All values were returned mutably: their bytes must be counted again.
+    is_stale: bool,
     /// It was full, so its values have dropped what does not affect results.
     is_spare: bool,
 }
@@ -40,9 +74,6 @@ pub struct NamedMap<V, const MAX: usize = NAMES_MAX> {
 /// a third of the memory of [`Labels`].
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(Box<str>);
-
-/// The overhead of a module's allocator: four bytes before, and padding to a multiple of eight.
-const ALLOCATION_BYTES: usize = 8;
 
 impl Name {
     /// The name of the row's key. As in [`Row::labels`], a value longer than 1 KiB is truncated and ends in a hash of
@@ -97,12 +128,6 @@ pub fn kept(text: String) -> Box<str> {
     bounds::label(text).into()
 }
 
-/// The bytes on the heap of a string or list of `len` bytes, including the allocator's overhead; for
-/// [`Aged::heap_bytes`].
-pub fn held_bytes(len: usize) -> usize {
-    if len == 0 { 0 } else { len + ALLOCATION_BYTES }
-}
-
 /// Reads `5:web-1-` as "web-1" and a missing value; an invalid part yields `None` and ends the iteration.
 struct Parts<'n>(&'n str);
 
@@ -110,7 +135,7 @@ impl<'n> Iterator for Parts<'n> {
     type Item = Option<Option<&'n str>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = std::mem::take(&mut self.0);
+        let rest = mem::take(&mut self.0);
         if rest.is_empty() {
             return None;
         }
@@ -137,7 +162,7 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = crate::hash::hash(bytes);
+        self.0 = watchbell_rows::hash(bytes);
     }
 
     #[inline]
@@ -148,18 +173,41 @@ impl Hasher for AsItIs {
 
 impl<V, const MAX: usize> Default for NamedMap<V, MAX> {
     fn default() -> Self {
-        Self { entries: HashMap::default(), heap_bytes: 0, is_spare: false }
+        Self { entries: HashMap::default(), heap_bytes: 0, touched: None, is_stale: false, is_spare: false }
     }
 }
 
 impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
+    /// The value of `key`, created by [`Default`] if there is none. A full map forgets other keys first.
+    #[inline]
+    pub fn entry(&mut self, key: Key) -> &mut V
+    where
+        V: Default,
+    {
+        self.entry_with(key, V::default)
+    }
+
+    /// The value of `key`, created by `make` if there is none. A full map forgets other keys first.
+    #[inline]
+    pub fn entry_with(&mut self, key: Key, make: impl FnOnce() -> V) -> &mut V {
+        self.make_room(key);
+        let value = match self.entries.entry(key) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => {
+                let value = place.insert(make());
+                self.heap_bytes += value.heap_bytes();
+                value
+            }
+        };
+        self.touched = Some((key, value.heap_bytes()));
+        value
+    }
+
     /// Calls `change` with the value of `key`, which `make` creates if there is none, and returns its result. A full
     /// map forgets keys.
     #[inline]
     pub fn update<T>(&mut self, key: Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
-        if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
-            self.forget_silent(format_args!("more than {MAX} names"));
-        }
+        self.make_room(key);
         let (before, value) = match self.entries.entry(key) {
             Entry::Occupied(held) => {
                 let value = held.into_mut();
@@ -167,37 +215,49 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
             }
             Entry::Vacant(place) => (0, place.insert(make())),
         };
-        let told = change(value);
+        let result = change(value);
         if self.is_spare {
             value.spare();
         }
         self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
-        if self.heap_bytes > NAME_BYTES_MAX && !self.is_spare {
-            self.is_spare = true;
-            self.retain(|_, value| {
-                value.spare();
-                true
-            });
-        }
-        while self.heap_bytes > NAME_BYTES_MAX {
-            self.forget_silent(format_args!("names and values of more than {} MiB", NAME_BYTES_MAX >> 20));
-        }
-        told
+        self.forget_excess();
+        result
     }
 
     /// Calls `change` with the value of `key` and returns its result; `None` if there is no value. Unlike
-    /// [`update`](Self::update), it never forgets keys.
+    /// [`update`](Self::update), it never forgets keys. Faster than [`get_mut`](Self::get_mut), because the value's bytes
+    /// are counted at once.
     #[inline]
     pub fn change<T>(&mut self, key: Key, change: impl FnOnce(&mut V) -> T) -> Option<T> {
+        self.count_bytes();
         let value = self.entries.get_mut(&key)?;
         let before = value.heap_bytes();
-        let told = change(value);
+        let result = change(value);
         self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
-        Some(told)
+        Some(result)
+    }
+
+    /// The value of `key`, mutably, if there is one. Never forgets keys.
+    #[inline]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        self.count_bytes();
+        let value = self.entries.get_mut(&key)?;
+        self.touched = Some((key, value.heap_bytes()));
+        Some(value)
+    }
+
+    /// Sets the value of `key` and returns the previous one. A full map forgets other keys first.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        if let Some(held) = self.get_mut(key) {
+            return Some(mem::replace(held, value));
+        }
+        self.entry_with(key, || value);
+        None
     }
 
     /// Removes the value of `key` and returns it.
     pub fn remove(&mut self, key: Key) -> Option<V> {
+        self.count_bytes();
         let value = self.entries.remove(&key)?;
         self.heap_bytes -= value.heap_bytes();
         Some(value)
@@ -212,7 +272,48 @@ impl<V: Aged, const MAX: usize> NamedMap<V, MAX> {
             heap_bytes += if is_kept { value.heap_bytes() } else { 0 };
             is_kept
         });
-        self.heap_bytes = heap_bytes;
+        (self.heap_bytes, self.touched, self.is_stale) = (heap_bytes, None, false);
+    }
+
+    /// Makes room for `key`.
+    #[inline]
+    fn make_room(&mut self, key: Key) {
+        const { assert!(V::HAS_TIME, "the map's values hold no time: add a field such as `newest: Timestamp`") };
+        self.count_bytes();
+        self.forget_excess();
+        if self.entries.len() >= MAX && !self.entries.contains_key(&key) {
+            self.forget_silent(format_args!("more than {MAX} names"));
+        }
+    }
+
+    #[inline]
+    fn forget_excess(&mut self) {
+        if self.heap_bytes > NAME_BYTES_MAX && !self.is_spare {
+            self.is_spare = true;
+            self.retain(|_, value| {
+                value.spare();
+                true
+            });
+        }
+        while self.heap_bytes > NAME_BYTES_MAX {
+            self.forget_silent(format_args!("names and values of more than {} MiB", NAME_BYTES_MAX >> 20));
+        }
+    }
+
+    /// Accounts for changes to values that were returned mutably.
+    #[inline]
+    fn count_bytes(&mut self) {
+        if let Some((key, before)) = self.touched.take()
+            && let Some(value) = self.entries.get_mut(&key)
+        {
+            if self.is_spare {
+                value.spare();
+            }
+            self.heap_bytes = self.heap_bytes + value.heap_bytes() - before;
+        }
+        if self.is_stale {
+            self.retain(|_, _| true);
+        }
     }
 
     #[cold]
@@ -249,9 +350,20 @@ impl<V, const MAX: usize> NamedMap<V, MAX> {
         self.entries.is_empty()
     }
 
+    /// All keys and values. The order is unspecified; results must not depend on it.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &V)> {
+        self.entries.iter().map(|(key, value)| (*key, value))
+    }
+
     /// All values. The order is unspecified; results must not depend on it.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values()
+    }
+
+    /// All values, mutably. The order is unspecified; results must not depend on it.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.is_stale = true;
+        self.entries.values_mut()
     }
 }
 

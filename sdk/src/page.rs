@@ -1,24 +1,30 @@
 //! One page of an answer. Its columns are checked once, so that reading a row needs no checks.
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
-use crate::hash::hash;
+use watchbell_rows::hash;
+
 use crate::key::Key;
-use crate::value::Value;
+use crate::row::Row;
+use crate::value::{Point, Value};
 use crate::wire::types as wire;
 
 pub(crate) struct Page<'p> {
     pub(crate) question: usize,
     pub(crate) times: &'p [i64],
     pub(crate) columns: Vec<Column<'p>>,
-    pub(crate) keys: Keys,
+    /// For each key field, the labels of the groups.
+    pub(crate) labels: Vec<Column<'p>>,
+    /// The group of each row; empty: all belong to one.
+    pub(crate) groups: &'p [u32],
+    /// The key of each group; empty if all rows belong to one.
+    keys: Vec<Key>,
     /// The first invalid read of this page by the rule.
     fault: RefCell<Option<String>>,
-    /// Whether some row belongs to too many groups.
-    pub(crate) has_crowd: Cell<bool>,
 }
 
 pub(crate) struct Column<'p> {
     pub(crate) field: &'p str,
+    pub(crate) is_mapped: bool,
     pub(crate) values: Values<'p>,
     present: &'p [u8],
     offsets: &'p [u32],
@@ -30,58 +36,51 @@ pub(crate) enum Values<'p> {
     Numbers(&'p [f64]),
     Booleans(&'p [u8]),
     Words { codes: &'p [u32], ends: &'p [u32], text: &'p str },
-}
-
-/// How to find a row's key. The first `n` columns are the key fields.
-pub(crate) enum Keys {
-    /// There are no key fields.
-    Whole,
-    /// One field of words with one value per row: the key of each word.
-    OneWord(Vec<Key>),
-    /// Anything else; for columns of words, the hash of each word.
-    Many(Vec<Vec<u64>>),
+    Points { latitudes: &'p [f64], longitudes: &'p [f64] },
 }
 
 impl<'p> Page<'p> {
     /// # Errors
     /// A column does not fit its page; the message says which.
-    pub(crate) fn new(rows: &'p wire::Rows, key_fields: usize, question: usize) -> Result<Self, String> {
-        let columns = rows
-            .columns
-            .iter()
-            .map(|column| {
-                Column::new(column, rows.times.len())
-                    .map_err(|fault| format!("column `{}`: {fault}", column.field))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let Some(key_columns) = columns.get(..key_fields) else {
-            return Err(format!("{} columns, fewer than the {key_fields} key fields", columns.len()));
-        };
-        let keys = match key_columns {
-            [] => Keys::Whole,
-            [Column { values: Values::Words { ends, text, .. }, offsets: [], .. }] => {
-                Keys::OneWord(words(ends, text).map(|word| Key::WHOLE.and(hash(word.as_bytes()))).collect())
+    pub(crate) fn new(rows: &'p wire::Rows, question: usize) -> Result<Self, String> {
+        let columns = columns(&rows.columns, rows.times.len())?;
+        let groups = &rows.groups.rows[..];
+        let count = groups.iter().max().map_or(0, |group| *group as usize + 1);
+        if !groups.is_empty() && groups.len() != rows.times.len() {
+            return Err("not one group per row".into());
+        }
+        let labels = rows.groups.labels.iter().map(|column| match &column.values {
+            wire::Values::Words(words) if column.offsets.is_empty() && words.codes.len() >= count => {
+                named(column, words.codes.len())
             }
-            columns => Keys::Many(
-                columns
-                    .iter()
-                    .map(|column| match column.values {
-                        Values::Words { ends, text, .. } => {
-                            words(ends, text).map(|word| hash(word.as_bytes())).collect()
-                        }
-                        _ => vec![],
-                    })
-                    .collect(),
-            ),
-        };
-        Ok(Self {
-            question,
-            times: &rows.times,
-            columns,
-            keys,
-            fault: RefCell::default(),
-            has_crowd: Cell::new(false),
-        })
+            _ => Err(format!("the labels of `{}` are not one word per group", column.field)),
+        });
+        let labels = labels.collect::<Result<Vec<_>, _>>()?;
+        let mut keys = vec![Key::WHOLE; count];
+        for column in &labels {
+            let Values::Words { codes, ends, text } = column.values else { continue };
+            let hashes: Vec<u64> = words(ends, text).map(|word| hash(word.as_bytes())).collect();
+            for (group, key) in keys.iter_mut().enumerate() {
+                let is_there = column.is_present(group);
+                let part = hashes.get(codes[group] as usize).filter(|_| is_there);
+                *key = part.map_or_else(|| key.and_missing(), |part| key.and(*part));
+            }
+        }
+        Ok(Self { question, times: &rows.times, columns, labels, groups, keys, fault: RefCell::default() })
+    }
+
+    /// The rows, in order of time.
+    #[inline]
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.times.len()).map(|index| Row { page: self, index, key: self.key(index) })
+    }
+
+    #[inline]
+    fn key(&self, row: usize) -> Key {
+        match self.groups.get(row) {
+            Some(group) => self.keys[*group as usize],
+            None => Key::WHOLE,
+        }
     }
 
     /// Remembers the first invalid read, to fail the run when the page is done.
@@ -93,6 +92,14 @@ impl<'p> Page<'p> {
     pub(crate) fn into_fault(self) -> Option<String> {
         self.fault.into_inner()
     }
+}
+
+fn columns(columns: &[wire::Column], rows: usize) -> Result<Vec<Column<'_>>, String> {
+    columns.iter().map(|column| named(column, rows)).collect()
+}
+
+fn named(column: &wire::Column, rows: usize) -> Result<Column<'_>, String> {
+    Column::new(column, rows).map_err(|fault| format!("column `{}`: {fault}", column.field))
 }
 
 impl<'p> Column<'p> {
@@ -116,6 +123,13 @@ impl<'p> Column<'p> {
                 }
                 (Values::Words { codes: &words.codes, ends: &words.ends, text }, words.codes.len())
             }
+            wire::Values::Points(points) => {
+                let wire::Points { latitudes, longitudes } = points;
+                if latitudes.len() != longitudes.len() {
+                    return Err("not one longitude per latitude");
+                }
+                (Values::Points { latitudes, longitudes }, latitudes.len())
+            }
         };
         if column.offsets.is_empty() {
             if len != rows {
@@ -135,7 +149,8 @@ impl<'p> Column<'p> {
         if !column.present.is_empty() && column.present.len() < rows.div_ceil(8) {
             return Err("fewer presence bits than rows");
         }
-        Ok(Self { field: &column.field, values, present: &column.present, offsets: &column.offsets })
+        let (present, offsets) = (&column.present, &column.offsets);
+        Ok(Self { field: &column.field, is_mapped: column.is_mapped, values, present, offsets })
     }
 
     #[inline]
@@ -165,6 +180,9 @@ impl<'p> Column<'p> {
                 let code = codes[slot] as usize;
                 let start = if code == 0 { 0 } else { ends[code - 1] as usize };
                 Value::Word(&text[start..ends[code] as usize])
+            }
+            Values::Points { latitudes, longitudes } => {
+                Value::Point(Point { lat: latitudes[slot], lon: longitudes[slot] })
             }
         }
     }

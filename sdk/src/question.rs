@@ -1,18 +1,62 @@
 //! A rule's questions. The manifest's index and filter always apply as well.
 use crate::wire::types as wire;
-use crate::{Duration, Range, Timestamp};
+use crate::{Duration, Range};
 
 /// One question of a run. The manifest's index, filter and time field apply as well.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn ask(over: Range) -> Vec<Question> {
+///     let minute = Some(Duration::from_mins(1));
+///     vec![
+///         // Documents, a row each: the key fields, two columns, and what tells them apart.
+///         Question::hits(over).field("user.name").field("bytes").identified(),
+///         // A row per key, minute and path: `_count`, how many of them failed, and the slowest.
+///         Question::buckets(over, minute)
+///             .field("url.path")
+///             .named_filter("failed", "status:[500 TO 599]")
+///             .metric(Metric::of_field("slowest", "took", Calc::Maximum))
+///             .filter("NOT url.path:\"/health\""),
+///     ]
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The time range, half-open: `start` is included, `end` is not.
     pub over: Range,
     /// Combined with AND: each keeps documents whose field has one of its values.
     pub only: Vec<AnyOf>,
-    /// Lucene query-string syntax.
-    pub filter: Option<String>,
+    /// A further condition.
+    pub filter: Option<Query>,
     /// What to return.
     pub ask: Ask,
+}
+
+/// Questions that are asked together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// At most 64.
+    pub questions: Vec<Question>,
+    /// Whether the rows serve only to decide what to ask next.
+    pub is_scouting: bool,
+}
+
+/// A condition on documents. A text becomes one in Lucene query-string syntax.
+///
+/// ```
+/// use watchbell_sdk::{Query, json};
+///
+/// let errors: Query = "status:[500 TO 599]".into();
+/// let same = Query::dsl(&json!({ "range": { "status": { "gte": 500, "lte": 599 } } }));
+/// assert_ne!(errors, same);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Lucene query-string syntax.
+    Lucene(String),
+    /// An Elasticsearch query, as JSON text.
+    Dsl(String),
 }
 
 /// Selects documents whose field has one of the values.
@@ -67,7 +111,7 @@ pub struct RawSearch {
     /// The body of the search: JSON, in which the host fills in range and filter.
     pub body: String,
     /// Columns: a name, and a JSON pointer into the response.
-    pub pick: Vec<(String, String)>,
+    pub picks: Vec<(String, String)>,
 }
 
 /// A boolean column (hits) or a count column (buckets) called `name`.
@@ -75,23 +119,34 @@ pub struct RawSearch {
 pub struct NamedFilter {
     /// The column's name.
     pub name: String,
-    /// Lucene query-string syntax.
-    pub filter: String,
+    /// The condition.
+    pub query: Query,
 }
 
-/// A metric of a bucket's documents.
+/// A number for each bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// The column's name.
     pub name: String,
-    /// The field to aggregate; ignored for a script.
-    pub field: String,
+    /// Where the values come from.
+    pub source: Source,
     /// The aggregation.
     pub calc: Calc,
+    /// Which of the bucket's documents count; `None`: all.
+    pub filter: Option<Query>,
+}
+
+/// Where a metric's values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A field.
+    Field(String),
+    /// Painless source that returns a number for each document.
+    Script(String),
 }
 
 /// An aggregation of many values into one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Calc {
     /// The smallest.
     Minimum,
@@ -107,8 +162,6 @@ pub enum Calc {
     Cardinality,
     /// The value below which this percentage lies, 0 to 100.
     Percentile(f64),
-    /// The mean of what a script returns for each document. The script is Painless source.
-    Script(String),
 }
 
 /// A view of the cluster's own state. Its rows are at the last millisecond of the question's range and have no key.
@@ -175,9 +228,9 @@ impl Question {
     }
 
     /// Adds a column called `name`: whether a document matches `filter`, or how many of a bucket's documents do.
-    /// `filter` is in Lucene query-string syntax. Has no effect on raw searches and cluster views.
-    pub fn named_filter(mut self, name: impl Into<String>, filter: impl Into<String>) -> Self {
-        let filter = NamedFilter { name: name.into(), filter: filter.into() };
+    /// A text is in Lucene query-string syntax. Has no effect on raw searches and cluster views.
+    pub fn named_filter(mut self, name: impl Into<String>, query: impl Into<Query>) -> Self {
+        let filter = NamedFilter { name: name.into(), query: query.into() };
         match &mut self.ask {
             Ask::Hits(hits) => hits.filters.push(filter),
             Ask::Buckets(buckets) => buckets.filters.push(filter),
@@ -186,9 +239,17 @@ impl Question {
         self
     }
 
-    /// Keeps only documents that match a Lucene query string. Replaces an earlier filter.
-    pub fn filter(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
+    /// Adds a metric to buckets. Has no effect on other questions.
+    pub fn metric(mut self, metric: Metric) -> Self {
+        if let Ask::Buckets(buckets) = &mut self.ask {
+            buckets.metrics.push(metric);
+        }
+        self
+    }
+
+    /// Keeps only documents that match; a text is in Lucene query-string syntax. Replaces an earlier filter.
+    pub fn filter(mut self, query: impl Into<Query>) -> Self {
+        self.filter = Some(query.into());
         self
     }
 
@@ -203,45 +264,24 @@ impl Question {
     /// [`filter`](Self::filter).
     pub fn named_only(self) -> Self {
         let either = self.either();
-        if either.is_empty() { self } else { self.filter(either) }
+        if let Some(either) = either { self.filter(either) } else { self }
     }
 
-    /// The named filters combined: `(a) OR (b)`.
-    pub(crate) fn either(&self) -> String {
+    /// The named filters combined with OR.
+    fn either(&self) -> Option<Query> {
         let named: &[NamedFilter] = match &self.ask {
             Ask::Hits(hits) => &hits.filters,
             Ask::Buckets(buckets) => &buckets.filters,
             Ask::Search(_) | Ask::Cluster(_) => &[],
         };
-        named.iter().map(|named| format!("({})", named.filter)).collect::<Vec<_>>().join(" OR ")
-    }
-
-    /// The latest instant that a row of the answer can have.
-    pub(crate) fn last_row_until(&self) -> Timestamp {
-        match &self.ask {
-            // Buckets without a time interval are at the start of the range.
-            Ask::Buckets(Buckets { every: None, .. }) => self.over.start,
-            _ => self.over.end,
-        }
-    }
-
-    /// Puts the key fields first, without duplicates.
-    pub(crate) fn with_key(mut self, key: &[String]) -> Self {
-        let fields = match &mut self.ask {
-            Ask::Hits(hits) => &mut hits.fields,
-            Ask::Buckets(buckets) => &mut buckets.by,
-            Ask::Search(_) | Ask::Cluster(_) => return self,
-        };
-        fields.retain(|field| !key.contains(field));
-        fields.splice(0..0, key.iter().cloned());
-        self
+        Query::any_of(named.iter().map(|named| &named.query))
     }
 
     pub(crate) fn into_wire(self) -> wire::Question {
         wire::Question {
             over: self.over.into_wire(),
             only: self.only.into_iter().map(AnyOf::into_wire).collect(),
-            filter: self.filter,
+            filter: self.filter.map(Query::into_wire),
             ask: match self.ask {
                 Ask::Hits(hits) => {
                     wire::Ask::Hits(wire::Hits { fields: hits.fields, filters: filters(hits.filters) })
@@ -249,15 +289,13 @@ impl Question {
                 Ask::Buckets(buckets) => wire::Ask::Buckets(wire::Buckets {
                     by: buckets.by,
                     every: buckets.every.map(Duration::millis),
-                    metrics: buckets
-                        .metrics
-                        .into_iter()
-                        .map(|m| wire::Metric { name: m.name, field: m.field, calc: m.calc.into_wire() })
-                        .collect(),
+                    metrics: buckets.metrics.into_iter().map(Metric::into_wire).collect(),
                     filters: filters(buckets.filters),
                 }),
                 Ask::Search(search) => {
-                    wire::Ask::Search(wire::RawSearch { body: search.body, pick: search.pick })
+                    let pick = |(name, pointer)| wire::Pick { name, pointer };
+                    let picks = search.picks.into_iter().map(pick).collect();
+                    wire::Ask::Search(wire::RawSearch { body: search.body, picks })
                 }
                 Ask::Cluster(view) => wire::Ask::Cluster(match view {
                     ClusterView::Health => wire::ClusterView::Health,
@@ -271,23 +309,146 @@ impl Question {
     }
 }
 
+impl Round {
+    pub(crate) fn into_wire(self) -> wire::Round {
+        let questions = self.questions.into_iter().map(Question::into_wire).collect();
+        wire::Round { questions, is_scouting: self.is_scouting }
+    }
+}
+
 impl AnyOf {
     pub(crate) fn into_wire(self) -> wire::AnyOf {
         wire::AnyOf { field: self.field, values: self.values }
     }
 }
 
-impl Calc {
-    fn into_wire(self) -> wire::Calc {
+impl Metric {
+    /// A metric of a field.
+    pub fn of_field(name: impl Into<String>, field: impl Into<String>, calc: Calc) -> Self {
+        Self { name: name.into(), source: Source::Field(field.into()), calc, filter: None }
+    }
+
+    /// A metric of what a script returns for each document. The script is Painless source.
+    pub fn of_script(name: impl Into<String>, script: impl Into<String>, calc: Calc) -> Self {
+        Self { name: name.into(), source: Source::Script(script.into()), calc, filter: None }
+    }
+
+    /// Counts only documents that match; a text is in Lucene query-string syntax.
+    pub fn filter(mut self, query: impl Into<Query>) -> Self {
+        self.filter = Some(query.into());
+        self
+    }
+
+    fn into_wire(self) -> wire::Metric {
+        wire::Metric {
+            name: self.name,
+            source: match self.source {
+                Source::Field(field) => wire::Source::Field(field),
+                Source::Script(script) => wire::Source::Script(script),
+            },
+            calc: match self.calc {
+                Calc::Minimum => wire::Calc::Minimum,
+                Calc::Maximum => wire::Calc::Maximum,
+                Calc::Average => wire::Calc::Average,
+                Calc::Sum => wire::Calc::Sum,
+                Calc::ValueCount => wire::Calc::ValueCount,
+                Calc::Cardinality => wire::Calc::Cardinality,
+                Calc::Percentile(percent) => wire::Calc::Percentile(percent),
+            },
+            filter: self.filter.map(Query::into_wire),
+        }
+    }
+}
+
+impl Query {
+    /// A condition in Lucene query-string syntax.
+    pub fn lucene(text: impl Into<String>) -> Self {
+        Self::Lucene(text.into())
+    }
+
+    /// An Elasticsearch query: `json!({ "term": { "user": "ann" } })`.
+    pub fn dsl(query: &serde_json::Value) -> Self {
+        Self::Dsl(query.to_string())
+    }
+
+    /// Documents that match at least one of several; `None` if there are none.
+    pub fn any_of<'q>(queries: impl IntoIterator<Item = &'q Self>) -> Option<Self> {
+        let queries: Vec<_> = queries.into_iter().collect();
+        let lucene = queries.iter().map(|query| match query {
+            Self::Lucene(text) => Some(format!("({text})")),
+            Self::Dsl(_) => None,
+        });
+        match (lucene.collect::<Option<Vec<_>>>(), &queries[..]) {
+            (_, []) => None,
+            (_, [one]) => Some((*one).clone()),
+            (Some(texts), _) => Some(Self::Lucene(texts.join(" OR "))),
+            (None, several) => {
+                let should: Vec<String> = several.iter().map(|query| query.as_dsl()).collect();
+                let should = should.join(",");
+                Some(Self::Dsl(format!(r#"{{"bool":{{"should":[{should}],"minimum_should_match":1}}}}"#)))
+            }
+        }
+    }
+
+    fn as_dsl(&self) -> String {
         match self {
-            Self::Minimum => wire::Calc::Minimum,
-            Self::Maximum => wire::Calc::Maximum,
-            Self::Average => wire::Calc::Average,
-            Self::Sum => wire::Calc::Sum,
-            Self::ValueCount => wire::Calc::ValueCount,
-            Self::Cardinality => wire::Calc::Cardinality,
-            Self::Percentile(percent) => wire::Calc::Percentile(percent),
-            Self::Script(source) => wire::Calc::Script(source),
+            Self::Lucene(text) => serde_json::json!({ "query_string": { "query": text } }).to_string(),
+            Self::Dsl(text) => text.clone(),
+        }
+    }
+
+    pub(crate) fn into_wire(self) -> wire::Query {
+        match self {
+            Self::Lucene(text) => wire::Query::Lucene(text),
+            Self::Dsl(text) => wire::Query::Dsl(text),
+        }
+    }
+}
+
+impl From<&str> for Query {
+    fn from(text: &str) -> Self {
+        Self::Lucene(text.into())
+    }
+}
+
+impl From<String> for Query {
+    fn from(text: String) -> Self {
+        Self::Lucene(text)
+    }
+}
+
+impl From<&String> for Query {
+    fn from(text: &String) -> Self {
+        Self::Lucene(text.clone())
+    }
+}
+
+/// What the host does for a component, for the native test harness.
+#[cfg(not(target_arch = "wasm32"))]
+impl Question {
+    /// The question as the host asks it: the key fields come first.
+    pub fn with_key(mut self, key: &[String]) -> Self {
+        let fields = match &mut self.ask {
+            Ask::Hits(hits) => &mut hits.fields,
+            Ask::Buckets(buckets) => &mut buckets.by,
+            Ask::Search(_) | Ask::Cluster(_) => return self,
+        };
+        fields.retain(|field| !key.contains(field));
+        fields.splice(0..0, key.iter().cloned());
+        self
+    }
+
+    /// How its answer is turned into groups.
+    pub fn asked(&self, key: &[String]) -> watchbell_rows::Asked {
+        let (start, end) = (self.over.start.0, self.over.end.0);
+        match &self.ask {
+            Ask::Hits(hits) => watchbell_rows::Asked::new(key, &hits.fields, start, end),
+            // Buckets without a time interval are at the start of the range.
+            Ask::Buckets(buckets) => {
+                let end = if buckets.every.is_none() { start } else { end };
+                watchbell_rows::Asked::new(key, &buckets.by, start, end)
+            }
+            Ask::Search(_) | Ask::Cluster(_) => watchbell_rows::Asked::new::<String>(&[], &[], start, end),
         }
     }
 }
@@ -299,5 +460,7 @@ impl Range {
 }
 
 fn filters(filters: Vec<NamedFilter>) -> Vec<wire::NamedFilter> {
-    filters.into_iter().map(|f| wire::NamedFilter { name: f.name, filter: f.filter }).collect()
+    let filter =
+        |filter: NamedFilter| wire::NamedFilter { name: filter.name, query: filter.query.into_wire() };
+    filters.into_iter().map(filter).collect()
 }

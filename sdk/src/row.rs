@@ -1,12 +1,9 @@
 //! One row: its time, its key and the requested fields, borrowed from the page.
+use crate::Timestamp;
 use crate::key::{Key, Labels};
 use crate::page::{Column, Page};
 use crate::question::type_column;
-use crate::value::Value;
-use crate::{Timestamp, bounds};
-
-/// Marks a missing value among a row's key slots.
-pub(crate) const MISSING: u32 = u32::MAX;
+use crate::value::{Point, Value};
 
 /// A document, a bucket, or a row of another answer. If key fields have several values, the rule sees the row once for
 /// each combination of them, at most 64 times.
@@ -14,12 +11,22 @@ pub(crate) const MISSING: u32 = u32::MAX;
 /// Fields are read by name. Reading a field that was not requested, or as a type that its column does not have, fails
 /// the run with a message once the page has been processed. In any other case `None` means that the document has no
 /// value.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn row(row: &Row<'_>) -> Option<String> {
+///     let user = row.text("user.name")?; // `None`: this document has none
+///     let took = row.number("took").unwrap_or_default();
+///     let is_tagged = row.texts("tags").any(|tag| tag == "slow");
+///     (is_tagged || took > 900.0).then(|| format!("{user} at {} took {took} ms", row.time()))
+/// }
+/// ```
+#[derive(Clone, Copy)]
 pub struct Row<'p> {
     pub(crate) page: &'p Page<'p>,
     pub(crate) index: usize,
     pub(crate) key: Key,
-    /// For each key field, the slot in its column; `MISSING` if there is none.
-    pub(crate) slots: &'p [u32],
 }
 
 impl<'p> Row<'p> {
@@ -39,15 +46,21 @@ impl<'p> Row<'p> {
     /// The values of the key fields, for a signal. A value longer than 1 KiB is truncated and ends in a hash of the
     /// whole. This allocates, so call it only when there is something to report.
     pub fn labels(&self) -> Labels {
-        let value = |(column, &slot): (&Column<'p>, &u32)| {
-            (slot != MISSING).then(|| bounds::label(column.value(slot as usize).to_string()))
-        };
-        Labels(self.page.columns.iter().zip(self.slots).map(value).collect())
+        let Some(&group) = self.page.groups.get(self.index) else { return Labels::default() };
+        let group = group as usize;
+        let value = |column: &Column<'p>| column.is_present(group).then(|| column.value(group).to_string());
+        Labels(self.page.labels.iter().map(value).collect())
     }
 
     /// The index of the question that the row answers, counted from 0 within the round.
     pub fn question(&self) -> usize {
         self.page.question
+    }
+
+    /// Whether a mapping of the searched indices defines `field`. If not, no document has a value: the field's name may
+    /// be wrong.
+    pub fn is_mapped(&self, field: &str) -> bool {
+        self.column(field).is_some_and(|column| column.is_mapped)
     }
 
     /// Whether the row has a value in `field`.
@@ -126,6 +139,15 @@ impl<'p> Row<'p> {
         }
     }
 
+    /// The first value of a field of places (`geo_point`).
+    #[inline]
+    pub fn point(&self, field: &str) -> Option<Point> {
+        match self.value(field)? {
+            Value::Point(point) => Some(point),
+            other => self.blame(field, "points", other),
+        }
+    }
+
     /// Fails the run because the answer lacks what the rule needs; `message` should say what, and what to do. Does not
     /// return early: the page is processed to its end, and the first message is reported.
     pub fn refuse(&self, message: impl FnOnce() -> String) {
@@ -148,6 +170,7 @@ impl<'p> Row<'p> {
             Value::Number(_) => "numbers",
             Value::Boolean(_) => "booleans",
             Value::Word(_) => "words",
+            Value::Point(_) => "points",
         };
         self.page.blame(|| {
             format!("column `{field}` holds {got} where the rule reads {wanted}: check the field's mapping")

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Duration, Question, Range, Row, Signals, Timestamp};
+use crate::{Context, Duration, Question, Range, Row, Signals, Timestamp};
 
 /// A rule: a struct of parameters with functions that process rows.
 ///
@@ -22,23 +22,24 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     const VERSION: &'static str;
     /// One sentence for people; at most 4,096 bytes.
     const SUMMARY: &'static str;
-    /// Increase it when the layout of `State` changes: the host then rebuilds the state from the past.
+    /// Increase it when the meaning of `State` changes: the host then rebuilds the state from the past. A change of its
+    /// layout does that too, but the host says that the version was forgotten.
     const STATE_VERSION: u32;
 
     /// The state kept between runs, at most 16 MiB by default when serialized. The encoding is postcard, which has no
     /// field names: `#[serde(flatten)]` and `skip_serializing_if` do not work.
     type State: Default + Serialize + DeserializeOwned;
 
-    /// Checks the parameters against each other and the key fields, and returns what the rule needs.
+    /// Checks the parameters against each other and the context, and returns what the rule needs.
     ///
     /// # Errors
     /// All faults at once, each with the JSON pointer of its parameter. The host reports the first 100.
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>>;
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>>;
 
     /// The questions about `over`, at most 64. By default, a single one: every document, with only its key fields.
     ///
     /// Rows arrive page by page for a single question, and for several that cover consecutive ranges. If questions
-    /// overlap, the SDK merges their rows by time, for which it holds all their pages in memory.
+    /// overlap, the host merges their rows by time, for which it holds all their pages in memory.
     fn ask(&self, over: Range) -> Vec<Question> {
         vec![Question::hits(over)]
     }
@@ -50,8 +51,14 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     /// `state` includes all rows before `over.start` and the answers of earlier rounds. The rows of a round must not be
     /// earlier than those of the round before. A rule that needs to know later how far back its past was read, or
     /// whether it has key fields, stores that in the state here.
-    fn ask_round(&self, round: usize, over: Range, key: &[String], state: &mut Self::State) -> Vec<Question> {
-        let _ = (key, state);
+    fn ask_round(
+        &self,
+        round: usize,
+        over: Range,
+        context: &Context,
+        state: &mut Self::State,
+    ) -> Vec<Question> {
+        let _ = (context, state);
         if round == 0 { self.ask(over) } else { vec![] }
     }
 
@@ -73,10 +80,10 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
     /// times.
     fn row(&self, row: &Row<'_>, state: &mut Self::State, out: &mut Signals);
 
-    /// The interval between checks; zero: no checks. By default the plan's grid, on which windows end as well. Override
+    /// The interval between checks; `None`: no checks. By default the plan's grid, on which windows end as well. Override
     /// it, and return a plan without a grid, for a rule that needs checks at regular instants (multiples of this
     /// interval) but whose windows may end anywhere.
-    fn check_every(&self, plan: &Plan) -> Duration {
+    fn check_every(&self, plan: &Plan) -> Option<Duration> {
         plan.grid
     }
 
@@ -94,14 +101,24 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
 }
 
 /// What a rule needs from the host.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// // Evaluated when rows arrive; five minutes of the past decide.
+/// let rows = Plan::rows(Duration::from_mins(5));
+/// // Evaluated every minute as well, whether or not rows arrive; windows end on minutes.
+/// let checks = Plan::checks(Duration::from_hours(1), Duration::from_mins(1));
+/// assert_eq!((rows.grid, checks.grid), (None, Some(Duration::from_mins(1))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// How much history a rule must read before its first window to evaluate it correctly; at most 400 days.
     pub history: Duration,
     /// The interval between checks, at most 7 days. With `every`, checks are at multiples of it, counted from
-    /// 1970-01-01T00:00:00Z; with `cron`, they count back from the scheduled instants. Zero: no checks, and windows end
+    /// 1970-01-01T00:00:00Z; with `cron`, they count back from the scheduled instants. `None`: no checks, and windows end
     /// as the manifest says.
-    pub grid: Duration,
+    pub grid: Option<Duration>,
 }
 
 /// An invalid parameter.
@@ -127,12 +144,12 @@ pub enum Problem {
 impl Plan {
     /// A rule that evaluates only when rows arrive.
     pub fn rows(history: Duration) -> Self {
-        Self { history, grid: Duration::ZERO }
+        Self { history, grid: None }
     }
 
     /// A rule that also runs a check every `grid`, which must not be zero.
     pub fn checks(history: Duration, grid: Duration) -> Self {
-        Self { history, grid }
+        Self { history, grid: Some(grid) }
     }
 }
 

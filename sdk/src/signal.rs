@@ -5,6 +5,25 @@ use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
 /// What a rule found for one set of labels. Texts that are too long are shortened, so that they never fail a run.
+///
+/// A *level* fires, holds until `until` and can be told again, which extends it; an *event* is announced once.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn disk_is_full(labels: Labels, at: Timestamp, percent: f64) -> Signal {
+///     Signal::firing(labels, at)
+///         .until(at + Duration::from_mins(5)) // the next check is sooner, and extends it
+///         .value(percent)
+///         .threshold(90.0)
+///         .summary(format!("{percent:.0} % of the disk is used"))
+///         .details(&json!({ "percent": percent }))
+/// }
+///
+/// fn new_device(row: &Row<'_>, device: &str) -> Signal {
+///     Signal::event(row.labels(), row.time()).summary(format!("first login from {device}")).evidence(row.evidence())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order.
@@ -16,6 +35,9 @@ pub struct Signal {
     pub until: Option<Timestamp>,
     /// A level, its end, or a single event.
     pub kind: SignalKind,
+    /// What makes an event another one than other events of its instant and labels; `None`: the first document that its
+    /// evidence names. Texts and details never do.
+    pub identity: Option<String>,
     /// The number that the verdict is based on; a manifest's `worse:` compares it. Only finite values are kept.
     pub value: Option<f64>,
     /// The threshold that it was compared with.
@@ -73,6 +95,7 @@ impl Signal {
             at,
             until: None,
             kind,
+            identity: None,
             value: None,
             threshold: None,
             summary: String::new(),
@@ -86,6 +109,15 @@ impl Signal {
     /// An `until` before the signal's own time fails the run.
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
+        self
+    }
+
+    /// Sets what makes an event another one than other events of its instant and labels. By default that is the first
+    /// document that its [`evidence`](Self::evidence) names; events without either are counted. Choose something that
+    /// does not change when documents arrive late, and never a text for people: runs overlap, and the host announces an
+    /// event again if its identity differs. If it is longer than 1 KiB, it is truncated and ends in a hash of the whole.
+    pub fn identity(mut self, identity: impl Into<String>) -> Self {
+        self.identity = Some(bounds::label(identity.into()));
         self
     }
 
@@ -129,7 +161,7 @@ impl Signal {
 
     /// Its approximate share of a run's output, in bytes.
     fn bytes(&self) -> usize {
-        // The evidence repeats the labels.
+        // The host adds the labels to the evidence.
         let labels: usize =
             self.labels.0.iter().flatten().map(|value| value.len().min(bounds::LABEL_BYTES_MAX)).sum();
         let evidence = self.evidence.as_ref().map_or(0, Evidence::bytes);
@@ -137,18 +169,12 @@ impl Signal {
     }
 
     /// Converts it for the host. The fields are public, so the setters' limits are applied again.
-    pub(crate) fn into_wire(self, key: &[String]) -> wire::Signal {
-        let labels: Vec<_> = self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect();
-        let details = bounds::details(&self.details).unwrap_or_else(|| "{}".into());
-        let evidence = self.evidence.map(|evidence| evidence.into_wire(key, &labels));
+    pub(crate) fn into_wire(self) -> wire::Signal {
         wire::Signal {
-            labels: key
-                .iter()
-                .zip(labels)
-                .map(|(name, value)| wire::Label { name: name.clone(), value })
-                .collect(),
+            labels: self.labels.0.into_iter().map(|value| value.map(bounds::label)).collect(),
             at: self.at.0,
             until: self.until.map(|until| until.0),
+            identity: self.identity.map(bounds::label),
             kind: match self.kind {
                 SignalKind::Firing => wire::SignalKind::Firing,
                 SignalKind::Clear => wire::SignalKind::Clear,
@@ -157,8 +183,8 @@ impl Signal {
             value: self.value,
             threshold: self.threshold,
             summary: bounds::text(self.summary, bounds::SUMMARY_BYTES_MAX),
-            details,
-            evidence,
+            details: bounds::details(&self.details).unwrap_or_else(|| "{}".into()),
+            evidence: self.evidence.map(Evidence::into_wire),
         }
     }
 }
@@ -229,18 +255,10 @@ mod tests {
         // As an author may do without the setters.
         long.summary = "at Main.java:7\n".repeat(1_200);
         long.details = format!("{{\"trace\":\"{}\"}}", "x".repeat(300 << 10));
-        let wire = long.into_wire(&["user_agent.original".into()]);
+        let wire = long.into_wire();
         assert!(wire.summary.len() <= bounds::SUMMARY_BYTES_MAX && wire.summary.ends_with('…'));
-        assert!(wire.labels[0].value.as_ref().unwrap().len() <= bounds::LABEL_BYTES_MAX);
+        assert!(wire.labels[0].as_ref().unwrap().len() <= bounds::LABEL_BYTES_MAX);
         assert!(wire.details.len() <= bounds::DETAILS_BYTES_MAX && wire.details.contains("xxx…"));
-        let evidence = wire.evidence.unwrap();
-        assert_eq!(evidence.only, []);
-        let filter = evidence.filter.unwrap();
-        assert!(
-            filter.starts_with(r#"(level: error) AND (user_agent\.original:Mozilla\/5\.0\ \(\"x\"\)\ "#),
-            "{filter}"
-        );
-        assert!(filter.ends_with("*)"));
     }
 
     #[test]

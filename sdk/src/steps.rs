@@ -3,6 +3,17 @@ use crate::{Duration, Fault, Level, Plan, Range, Timestamp};
 
 /// A timeframe made of steps: at every multiple of `step`, the timeframe before it is evaluated. The bucket of a step
 /// is always complete, because windows begin and end on the grid.
+///
+/// ```
+/// use watchbell_sdk::{Duration, Plan, Range, Steps, Timestamp};
+///
+/// let steps = Steps::new(Duration::from_hours(1), Some(Duration::from_mins(5)));
+/// assert_eq!(steps.fault(), None); // in `plan`; then:
+/// assert_eq!(steps.plan(), Plan::checks(Duration::from_mins(90), Duration::from_mins(5)));
+/// // In `check`, at 02:00:
+/// let at = Timestamp(2 * 3_600_000);
+/// assert_eq!(steps.over(at), Range::new(Timestamp(3_600_000), at));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// The duration that is evaluated.

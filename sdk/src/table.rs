@@ -79,6 +79,17 @@ impl<V> Table<V> {
         if segment.keys[at] == key { segment.values[at].as_ref() } else { None }
     }
 
+    /// The value of `key`, mutably, and its place.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: u64) -> Option<(Place, &mut V)> {
+        let index = self.segment(key);
+        let segment = self.segments.get_mut(index)?;
+        let key = key.min(GAP - 1);
+        let at = segment.seek(key, self.bits).filter(|at| segment.keys[*at] == key)?;
+        let place = Place { segment: index as u32, at: at as u32 };
+        Some((place, segment.values[at].as_mut()?))
+    }
+
     /// The value at a place.
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&V> {
@@ -128,7 +139,7 @@ impl<V> Table<V> {
     }
 
     /// Keeps only those for which `keep` holds; called in order of the keys.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, &mut V) -> bool) {
         self.expected = 0;
         for segment in &mut self.segments {
             self.len -= segment.retain(self.bits, &mut keep);
@@ -271,14 +282,14 @@ impl<V> Segment<V> {
     }
 
     /// Returns the number of removed entries.
-    fn retain(&mut self, bits: u32, keep: &mut impl FnMut(&mut V) -> bool) -> usize {
+    fn retain(&mut self, bits: u32, keep: &mut impl FnMut(u64, &mut V) -> bool) -> usize {
         let before = self.len;
         let mut next = 0;
         for at in 0..self.keys.len() {
             let key = self.keys[at];
             let Some(value) = &mut self.values[at] else { continue };
             self.keys[at] = GAP;
-            if keep(value) {
+            if keep(key, value) {
                 // Never farther back than before; everything in between has moved or has been removed.
                 let place = self.home(key, bits).max(next);
                 next = place + 1;

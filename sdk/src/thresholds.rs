@@ -2,6 +2,15 @@
 use crate::Fault;
 
 /// Two bounds that a value may cross. A bound that is `None` is never crossed, and NaN crosses neither.
+///
+/// ```
+/// use watchbell_sdk::{Bounds, Crossed};
+///
+/// let bounds = Bounds::exclusive(Some(90.0), Some(10.0));
+/// assert_eq!(bounds.crossed(95.0), Some(Crossed::Above(90.0)));
+/// assert_eq!(bounds.crossed(10.0), None);
+/// assert!(bounds.faults("above", "below").is_empty()); // in `plan`
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
     above: Option<f64>,

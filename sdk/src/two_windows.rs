@@ -25,6 +25,18 @@ pub enum Way {
 
 /// Two adjacent windows of the same length, evaluated on a grid. At a grid point `at` the current window is
 /// `at - timeframe..at`, and the reference window is the timeframe before that; both are half-open.
+///
+/// ```
+/// use watchbell_sdk::{Direction, Duration, Timestamp, TwoWindows, Way};
+///
+/// let timeframe = Duration::from_mins(10);
+/// let grid = TwoWindows::grid_of(timeframe);
+/// let windows = TwoWindows { timeframe, grid, height: 3.0, direction: Direction::Up };
+/// let at = Timestamp(20 * 60_000);
+/// assert_eq!(windows.current(at).start, windows.reference(at).end);
+/// assert_eq!(windows.judge(30.0, 10.0), Some(Way::Up));
+/// assert_eq!(windows.judge(29.0, 10.0), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoWindows {
     /// The length of each window.

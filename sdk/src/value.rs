@@ -1,9 +1,18 @@
 //! A field's value.
 use std::fmt::{self, Write};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::hash::hash;
+use watchbell_rows::{hash, shown};
+
+/// A place on Earth, in degrees.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The latitude, -90 to 90.
+    pub lat: f64,
+    /// The longitude, -180 to 180.
+    pub lon: f64,
+}
 
 /// A field's value. Dates are integers (milliseconds since 1970-01-01T00:00:00Z), IP addresses are words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +25,8 @@ pub enum Value<'p> {
     Boolean(bool),
     /// A string: a keyword, a text, an IP address.
     Word(&'p str),
+    /// A place: a field that is mapped as `geo_point`.
+    Point(Point),
 }
 
 /// Formats the value as it appears in a label.
@@ -23,13 +34,10 @@ impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Integer(number) => number.fmt(f),
-            // Debug uses exponents where Display would write hundreds of zeros.
-            Self::Number(number) if number.abs() >= 1e15 || (number != 0.0 && number.abs() < 1e-5) => {
-                write!(f, "{number:?}")
-            }
-            Self::Number(number) => number.fmt(f),
+            Self::Number(number) => shown(number).fmt(f),
             Self::Boolean(truth) => truth.fmt(f),
             Self::Word(word) => f.write_str(word),
+            Self::Point(point) => write!(f, "{},{}", shown(point.lat), shown(point.lon)),
         }
     }
 }
@@ -41,6 +49,7 @@ impl Serialize for Value<'_> {
             Self::Number(number) => serializer.serialize_f64(number),
             Self::Boolean(truth) => serializer.serialize_bool(truth),
             Self::Word(word) => serializer.serialize_str(word),
+            Self::Point(point) => point.serialize(serializer),
         }
     }
 }
@@ -62,7 +71,7 @@ struct Text {
 impl Text {
     fn of(value: Value<'_>) -> Self {
         let mut text = Self { bytes: [0; 64], len: 0 };
-        // A number takes at most 30 characters, so nothing is truncated.
+        // A number takes at most 30 characters and a point two of them, so nothing is truncated.
         let _ = write!(text, "{value}");
         text
     }

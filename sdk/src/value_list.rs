@@ -18,6 +18,25 @@ use crate::{Fault, Listed, Question, Row, Value};
 ///
 /// Expressions are those of the `regex-lite` crate: Perl's, without look-around and back-references; `\d`, `\w`, `\s` and
 /// `(?i)` are ASCII-only.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// let list: ValueList = serde_json::from_str(r#"["10.1.0.0/16", "/10\\.2\\..*/"]"#).unwrap();
+/// assert!(list.faults("/addresses").is_empty()); // in `plan`
+///
+/// fn ask(list: &ValueList, over: Range) -> Vec<Question> {
+///     vec![list.ask(Question::hits(over), "source.ip")]
+/// }
+///
+/// fn row(list: &ValueList, row: &Row<'_>, out: &mut Signals) {
+///     for (address, is_listed) in list.compare(row, "source.ip") {
+///         if is_listed {
+///             out.push(Signal::event(row.labels(), row.time()).summary(format!("{address} is listed")));
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct ValueList {
     plain: BTreeSet<Box<str>>,
@@ -178,6 +197,7 @@ impl Typed {
                 Some(Literal::Addresses(address)) => Some(is_within(&self.addresses, address.first())),
                 _ => Some(false),
             },
+            Value::Point(_) => Some(false),
         }
     }
 }

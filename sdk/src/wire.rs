@@ -25,8 +25,8 @@ pub mod alerter {
         runtime_path: "::watchbell_sdk::wire::rt",
         additional_derives: [PartialEq],
         with: {
-            "watchbell:plugin/types@0.1.0": crate::wire::rule::watchbell::plugin::types,
-            "watchbell:plugin/log@0.1.0": crate::wire::rule::watchbell::plugin::log,
+            "watchbell:plugin/types@0.2.0": crate::wire::rule::watchbell::plugin::types,
+            "watchbell:plugin/log@0.2.0": crate::wire::rule::watchbell::plugin::log,
         },
     });
 }

@@ -1,5 +1,5 @@
 //! Plugins from `plugin new` to a host that runs them, with the real compilers and a real registry.
-mod projects; // both languages: new, test, build, inspect, bench
+mod projects; // every language: new, test, build, inspect, bench
 mod registry; // push, pull, offline, who may run
 
 use std::path::{Path, PathBuf};

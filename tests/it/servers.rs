@@ -1,6 +1,7 @@
 //! The same on every real server as on the embedded node: what the shipped spike rule signals, what a shadow reads.
 mod shards; // a shard that is lost and comes back
 mod questions; // questions that cannot be asked
+mod answers; // columns of places, metrics and filters
 mod lists; // listed values by the type of their field
 
 use std::time::Duration;

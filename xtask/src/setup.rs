@@ -17,9 +17,15 @@ pub(crate) struct Tools {
     pub(crate) java: Java,
 }
 
-/// What tests of plugins call besides, each with Debian's package: JavaScript plugins, a registry, keys.
-const PROGRAMS: [(&str, &str); 4] =
-    [("node", "nodejs"), ("npm", "npm"), ("docker-registry", "docker-registry"), ("openssl", "openssl")];
+/// What tests of plugins call besides, each with Debian's package: JavaScript plugins, Python plugins (which install
+/// what builds them into environments of their own), a registry, keys.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3-venv"),
+    ("docker-registry", "docker-registry"),
+    ("openssl", "openssl"),
+];
 
 /// An error: there is no way to build plugins. A missing JDK or Maven only costs the tests on real servers; in CI it
 /// is installed where apt can.
@@ -55,7 +61,7 @@ pub(crate) fn report(tools: &Tools, cache: &Cache) -> String {
     let without: Vec<&str> =
         PROGRAMS.iter().map(|(program, _)| *program).filter(|program| !on_path(program)).collect();
     let programs = match without.as_slice() {
-        [] => "node, npm, docker-registry and openssl".to_owned(),
+        [] => "node, npm, python3, docker-registry and openssl".to_owned(),
         some => yellow(&format!("no {}: plugin tests that need it will be skipped", some.join(", no "))),
     };
     format!(

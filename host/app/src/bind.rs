@@ -43,7 +43,7 @@ pub(crate) struct LiveRule {
     params: String,
     /// The same, if a span in it is a calendar day.
     days: Option<serde_json::Value>,
-    pub(crate) key: Vec<String>,
+    pub(crate) context: watchbell_contract::Context,
     pub(crate) limits: Limits,
     pub(crate) cluster: Cluster,
     pub(crate) target: Target,
@@ -134,7 +134,7 @@ impl LiveRule {
             module,
             params: rule.params.to_string(),
             days: rule.spec.calendar.then(|| rule.params.clone()),
-            key: rule.spec.key.clone(),
+            context: rule.context(),
             limits: limits(rule.limits),
             cluster,
             target: target(rule),

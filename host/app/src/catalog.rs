@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use watchbell_contract::{Fault, Plan};
+use watchbell_contract::{Context, Fault, Plan};
 use watchbell_manifest::{
     EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
@@ -227,10 +227,10 @@ impl Modules for Catalog {
         }
     }
 
-    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn prepare(&self, module: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>> {
         let whole = |message: String| vec![Fault { path: String::new(), message }];
         let module = self.rule_module(module).map_err(|fault| whole(fault.to_string()))?;
-        module.prepare(&params.to_string(), key).map_err(|error| whole(chain(&error)))?
+        module.prepare(&params.to_string(), context).map_err(|error| whole(chain(&error)))?
     }
 
     fn products(&self) -> Vec<String> {

@@ -1,12 +1,12 @@
 //! One delivery: an intent, the destination's alerter, the receiver's answer.
-use watchbell_contract::{Intent, Receipt, Refusal};
+use watchbell_contract::{Intent, Receipt, RecordedCall, Refusal};
 use watchbell_pipeline::spec::DestinationName;
 
 use crate::bind::Destination;
 use crate::metrics::Metrics;
 use crate::{chain, event_log};
 
-/// Passes `intent` to the destination's alerter.
+/// Passes `intent` to the destination's alerter. Returns the outcome, and the responses that a next attempt gets again.
 ///
 /// A failure of the alerter itself (a trap, a limit) returns the intent to the outbox: the module may be fixed before
 /// the deadline makes it a dead letter.
@@ -15,8 +15,9 @@ pub(crate) async fn deliver(
     name: &DestinationName,
     to: &Destination,
     metrics: &Metrics,
-) -> Result<Receipt, Refusal> {
-    match to.module.deliver(&to.product, &to.params, intent, &to.endpoint, &to.limits).await {
+) -> (Result<Receipt, Refusal>, Vec<RecordedCall>) {
+    let delivery = to.module.deliver(&to.product, &to.params, intent, &to.endpoint, &to.limits).await;
+    let outcome = match delivery.outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             metrics.alerter_fault(&name.0);
@@ -26,5 +27,6 @@ pub(crate) async fn deliver(
                 retry_after: None,
             })
         }
-    }
+    };
+    (outcome, delivery.recorded)
 }

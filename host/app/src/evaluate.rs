@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use watchbell_contract::{Ask, Duration, Finding, Question, ROUNDS_MAX, Range};
+use watchbell_contract::{Ask, Call, Duration, Finding, Question, ROUNDS_MAX, Range};
 use watchbell_elastic::{AskError, Class};
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
@@ -102,7 +102,10 @@ impl Turn<'_> {
         let (live, window) = (Arc::clone(rule), run.window);
         let state = run.state.as_ref().map(|state| state.bytes.clone());
         let params = rule.params(run).into_owned();
-        let start = move || live.module.start(&params, &live.key, state.as_deref(), window, &live.limits);
+        let start = move || {
+            let call = Call { params: &params, context: &live.context, state: state.as_deref(), window };
+            live.module.start(&call, &live.limits)
+        };
         let mut guest = self.on_thread(start).await?;
         for round in 0..=ROUNDS_MAX {
             let (returned, questions) = self.step(guest, RuleRun::questions).await?;
@@ -110,6 +113,7 @@ impl Turn<'_> {
             if questions.is_empty() {
                 let (finding, report) = self.on_thread(move || guest.finish()).await?;
                 event_log::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
+                self.recorder.say(&report.logs);
                 return Ok((finding, fresh));
             }
             if round == ROUNDS_MAX {
@@ -170,7 +174,10 @@ impl Turn<'_> {
         })
         .await;
         match outcome {
-            Ok(outcome) => outcome.map_err(|error| faulted(self.run, &error)),
+            Ok(outcome) => outcome.map_err(|error| {
+                self.recorder.say(&error.logs);
+                faulted(self.run, &error)
+            }),
             Err(lost) => {
                 let rule = &self.run.rule;
                 let message = format!("rule `{rule}`: the host failed while calling the rule: {lost}");

@@ -159,7 +159,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contract::{Evidence, Range, Timestamp};
+    use watchbell_contract::{Evidence, Range, Selection, Timestamp};
     use watchbell_elastic::EvidenceDoc;
 
     use super::*;
@@ -174,12 +174,13 @@ mod tests {
             threshold: None,
             summary: String::new(),
             details: "{}".into(),
-            evidence: Some(Evidence {
+            identity: None,
+            evidence: Some(Evidence::Selection(Selection {
                 over: Range::new(Timestamp(0), Timestamp(at)),
                 only: Vec::new(),
-                filter: None,
+                filters: Vec::new(),
                 newest: 1,
-            }),
+            })),
         }
     }
 

@@ -1,26 +1,51 @@
 //! The documents behind a signal, as a Discover link.
-use watchbell_contract::Evidence;
+use watchbell_contract::{AnyOf, Duration, Evidence, Query, Range, Selection};
 use watchbell_elastic::Target;
 use watchbell_pipeline::discover::Discover;
 
 /// A link to Discover with the evidence's span, index and filters.
 pub(crate) fn link(kibana: &str, target: &Target, evidence: &Evidence) -> String {
+    let selection = selection(evidence);
     let discover = Discover {
         program: kibana.trim_end_matches('/').to_owned(),
-        from: evidence.over.start,
-        to: evidence.over.end,
+        from: selection.over.start,
+        to: selection.over.end,
         index: target.indices.join(","),
-        clauses: clauses(target, evidence),
+        clauses: clauses(target, &selection),
     };
     discover.link()
 }
 
-fn clauses(target: &Target, evidence: &Evidence) -> Vec<String> {
+/// Named documents as a query, because a link holds nothing else.
+fn selection(evidence: &Evidence) -> Selection {
+    let documents = match evidence {
+        Evidence::Selection(selection) => return selection.clone(),
+        Evidence::Documents(documents) => documents,
+    };
+    let times = || documents.iter().map(|document| document.at);
+    let (first, last) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    let values = |field: &str, values: Vec<Option<String>>| AnyOf { field: field.into(), values };
+    let indices: Option<Vec<_>> = documents.iter().map(|document| document.index.clone()).collect();
+    let indices = indices.map(|indices| values("_index", indices.into_iter().map(Some).collect()));
+    let ids = values("_id", documents.iter().map(|document| Some(document.id.clone())).collect());
+    Selection {
+        over: Range::new(first, last + Duration(1)),
+        only: indices.into_iter().chain([ids]).collect(),
+        filters: Vec::new(),
+        newest: 0,
+    }
+}
+
+/// Raw DSL has no Lucene form and is left out.
+fn clauses(target: &Target, evidence: &Selection) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(filter) = &target.filter {
         collect_query_strings(filter, &mut parts);
     }
-    parts.extend(evidence.filter.iter().map(|filter| format!("({filter})")));
+    parts.extend(evidence.filters.iter().filter_map(|filter| match filter {
+        Query::Lucene(text) => Some(format!("({text})")),
+        Query::Dsl(_) => None,
+    }));
     for any in &evidence.only {
         let values: Vec<String> = any
             .values
@@ -52,7 +77,7 @@ fn collect_query_strings(filter: &serde_json::Value, parts: &mut Vec<String>) {
 mod tests {
     use serde_json::json;
     use url::Url;
-    use watchbell_contract::{AnyOf, Range, Timestamp};
+    use watchbell_contract::{Document, Timestamp};
 
     use super::*;
 
@@ -65,12 +90,12 @@ mod tests {
             filter: Some(json!({"query_string": {"query": "Status: [500 TO 599]"}})),
             ignore_unavailable: false,
         };
-        let evidence = Evidence {
+        let evidence = Evidence::Selection(Selection {
             over: Range::new(Timestamp(0), Timestamp(60_000)),
             only: vec![AnyOf { field: "host.name".into(), values: vec![Some("it's!".into()), None] }],
-            filter: None,
+            filters: vec![Query::Dsl("{}".into())],
             newest: 3,
-        };
+        });
         let link = link("http://kibana:5601/", &target, &evidence);
         let url = Url::parse(&link.replace("#/", "")).unwrap();
         let pairs: Vec<String> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
@@ -80,5 +105,19 @@ mod tests {
             "(index:'logstash-*',query:(language:lucene,query:'(Status: [500 TO 599]) AND \
              (host.name:\"it!'s!!\" OR NOT _exists_:host.name)'))"
         );
+    }
+    #[test]
+    fn documents_are_linked_by_their_names() {
+        let named = |at, index: Option<&str>, id: &str| Document {
+            at: Timestamp(at),
+            index: index.map(str::to_owned),
+            id: id.to_owned(),
+        };
+        let one = selection(&Evidence::Documents(vec![named(5, Some("logs"), "a")]));
+        let fields: Vec<_> = one.only.iter().map(|only| only.field.as_str()).collect();
+        assert_eq!((fields, one.over), (vec!["_index", "_id"], Range::new(Timestamp(5), Timestamp(6))));
+        let two = selection(&Evidence::Documents(vec![named(5, Some("logs"), "a"), named(2, None, "b")]));
+        assert_eq!((two.only.len(), two.over), (1, Range::new(Timestamp(2), Timestamp(6))));
+        assert_eq!(two.only[0].values, [Some("a".into()), Some("b".into())]);
     }
 }

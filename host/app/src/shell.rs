@@ -332,17 +332,18 @@ impl Shell {
         let destination = self.deployment.destinations.get(&name).cloned();
         failpoint::reach(Step::Sending);
         tokio::spawn(async move {
-            let outcome = match destination {
+            let (outcome, recorded) = match destination {
                 Some(destination) => deliver(&intent, &name, &destination, &metrics).await,
                 // It may come back with the next bundle; the outbox keeps its messages until their deadline.
-                None => Err(Refusal::Unavailable {
-                    reason: format!("destination `{name}` is not in the environment"),
-                    retry_after: None,
-                }),
+                None => {
+                    let reason = format!("destination `{name}` is not in the environment");
+                    (Err(Refusal::Unavailable { reason, retry_after: None }), intent.recorded)
+                }
             };
             failpoint::reach(Step::Sent);
             metrics.delivery_ended(&name.0, delivery_name(&outcome));
-            let _ = events.send(ShellEvent::Input(Input::Delivered { intent: id, epoch, outcome }));
+            let delivered = Input::Delivered { intent: id, epoch, outcome, recorded };
+            let _ = events.send(ShellEvent::Input(delivered));
         });
     }
 

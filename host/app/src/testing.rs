@@ -4,7 +4,6 @@ pub(crate) mod trace; // what happened on it
 pub(crate) mod documents; // a test's documents, and when they arrive
 mod runner; // runs tests one after another on an embedded node
 mod compare; // compares what happened with what was expected
-mod flow; // values as YAML on one line
 pub(crate) mod outcome; // the outcome of a test
 pub(crate) mod suite; // runs many tests on all cores
 pub(crate) mod bless; // rewrites expectations to match what happened

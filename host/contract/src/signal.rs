@@ -48,7 +48,8 @@ pub struct Signal {
     pub until: Option<Timestamp>,
     /// A level, its end, or something that happened once.
     pub kind: SignalKind,
-    /// What makes an event another one than other events of its instant and labels; `None`: nothing.
+    /// What makes an event another one than other events of its instant and labels; `None`: the first document that its
+    /// evidence names, if any.
     pub identity: Option<String>,
     /// The evaluated number; finite.
     pub value: Option<f64>,
@@ -67,7 +68,7 @@ pub struct Signal {
 pub enum Evidence {
     /// Those of a query.
     Selection(Selection),
-    /// These, in the order in which people should see them; 1 to 10.
+    /// These, the one that the signal is about first; 1 to 10.
     Documents(Vec<Document>),
 }
 
@@ -96,10 +97,10 @@ pub struct Document {
 }
 
 impl Evidence {
-    /// The document, if it is exactly one that is named.
+    /// The first document that is named: the one that the signal is about.
     pub fn document(&self) -> Option<&Document> {
         match self {
-            Self::Documents(documents) => documents.first().filter(|_| documents.len() == 1),
+            Self::Documents(documents) => documents.first(),
             Self::Selection(_) => None,
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     paging::{HitsCursor, Paging},
     prepared::{Asked, Prepared, Shape},
     proof::Proof,
-    raw_search, reached,
+    query, raw_search, reached,
     resolve::Group,
     source::Source,
     target::Target,
@@ -47,7 +47,8 @@ pub(crate) async fn ask(
     let (over, filters) = (question.over, prepared.filters.clone());
     let source = match (&question.ask, &prepared.shape) {
         (Ask::Hits(hits), Shape::Hits(plan)) => {
-            let (named, plan) = (hits.filters.clone(), plan.clone());
+            let named = hits.filters.iter().map(query::named).collect::<Result<_, _>>()?;
+            let plan = plan.clone();
             let cursor = HitsCursor::new(Arc::clone(paging), owned, over, filters, named, plan, deadline);
             Source::Hits(Box::new(cursor))
         }
@@ -74,6 +75,7 @@ pub(crate) async fn ask(
         }
         _ => return Ok(Pages::ready(None)),
     };
+    let unmapped = asked.unmapped(&mapping);
     let proof = Proof::new(asked, prepared, mapping, deadline);
-    Ok(Pages::start(Arc::clone(mappings), source, proof))
+    Ok(Pages::start(Arc::clone(mappings), source, proof, unmapped))
 }

@@ -24,7 +24,7 @@ pub(crate) async fn documents(
     let Some(mapping) = mappings.mapping_of_data(target, &[time], deadline).await? else {
         return Ok((Vec::new(), 0));
     };
-    let narrow = Narrow { over, only: &[], filter: None };
+    let narrow = Narrow { over, only: &[], filters: &[] };
     let order = json!({ "order": "asc", "unmapped_type": "date", "numeric_type": "date" });
     let body = json!({
         "from": from, "size": size, "track_total_hits": true, "sort": [{ time: order }],

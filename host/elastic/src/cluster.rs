@@ -95,7 +95,8 @@ impl Cluster {
         self.mappings.forget_all();
     }
 
-    /// The newest documents behind a signal, at most ten and 64 KiB; of each, the wanted `fields`.
+    /// The documents behind a signal, named or the newest of a selection, at most ten and 64 KiB; of each, the wanted
+    /// `fields`.
     ///
     /// # Errors
     /// Why they could not be fetched; a signal is sent without them.
@@ -106,7 +107,7 @@ impl Cluster {
         fields: EvidenceFields<'_>,
         deadline: Instant,
     ) -> Result<EvidenceDocs, AskError> {
-        let fetch = evidence::newest(&self.mappings, target, ask, fields, deadline);
+        let fetch = evidence::of_one(&self.mappings, target, ask, fields, deadline);
         fetch.await.map_err(|cause| self.error(target, cause))
     }
 

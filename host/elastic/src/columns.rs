@@ -1,10 +1,10 @@
 use std::{cell::Cell, hash::BuildHasher as _};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use watchbell_contract::{Column, Dictionary, Timestamp, Values};
+use watchbell_contract::{Column, Dictionary, Points, Timestamp, Values};
 use watchbell_values::Precision;
 
-use crate::plan::ColumnKind;
+use crate::{plan::ColumnKind, point};
 
 /// One field's values while a page is read. Push a row's values between `begin` and `end`.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ enum Slots {
         codes: Vec<u32>,
         words: Words,
     },
+    Points(Points),
 }
 
 /// Distinct strings, each stored once.
@@ -47,6 +48,8 @@ pub(crate) struct Words {
 /// Doubles are written with a point or an exponent; a larger integer is an `unsigned_long`, and would be rounded.
 const EXACT_MAX: u64 = 1 << 53;
 const INEXACT: Misfit = Misfit("an integer beyond 2^53, which a number cannot hold exactly");
+pub(crate) const NO_POINT: Misfit =
+    Misfit("no place on Earth where a latitude and a longitude were expected");
 
 /// Why a value does not fit its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +66,17 @@ impl ColumnBuilder {
             ColumnKind::Rounded(precision) => Slots::Rounded { values: vec![], precision, last: (0.0, 0.0) },
             ColumnKind::Booleans => Slots::Booleans(vec![]),
             ColumnKind::Words => Slots::Words { codes: vec![], words: Words::default() },
+            ColumnKind::Points => Slots::Points(Points::default()),
         };
         Self { rows: 0, values, present: vec![], offsets: vec![] }
     }
 
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    pub(crate) fn is_of_points(&self) -> bool {
+        matches!(self.values, Slots::Points(_))
     }
 
     pub(crate) fn begin(&self) -> usize {
@@ -115,6 +123,7 @@ impl ColumnBuilder {
             Slots::Booleans(values) if matches!(value, 0 | 1) => values.push(value as u8),
             Slots::Booleans(_) => return Err(Misfit("a number where a boolean was expected")),
             Slots::Words { .. } => return self.text(&value.to_string()),
+            Slots::Points(_) => return Err(NO_POINT),
         }
         Ok(())
     }
@@ -144,6 +153,7 @@ impl ColumnBuilder {
             Slots::Integers(_) => return Err(Misfit("a fraction where an integer was expected")),
             Slots::Booleans(_) => return Err(Misfit("a number where a boolean was expected")),
             Slots::Words { .. } => return self.text(&value.to_string()),
+            Slots::Points(_) => return Err(NO_POINT),
         }
         Ok(())
     }
@@ -152,6 +162,7 @@ impl ColumnBuilder {
         match &mut self.values {
             Slots::Booleans(values) => values.push(value.into()),
             Slots::Words { .. } => return self.text(if value { "true" } else { "false" }),
+            Slots::Points(_) => return Err(NO_POINT),
             _ => return Err(Misfit("a boolean where a number was expected")),
         }
         Ok(())
@@ -172,8 +183,17 @@ impl ColumnBuilder {
                 "false" | "" => 0,
                 _ => return Err(Misfit("text where a boolean was expected")),
             }),
+            Slots::Points(points) => put_point(points, point::parse(value))?,
         }
         Ok(())
+    }
+
+    /// Degrees. Only for a column of points.
+    pub(crate) fn point(&mut self, latitude: f64, longitude: f64) -> Result<(), Misfit> {
+        match &mut self.values {
+            Slots::Points(points) => put_point(points, point::checked(latitude, longitude)),
+            _ => Err(Misfit("a place where another value was expected")),
+        }
     }
 
     /// Shows the last row's numbers in a field's `precision`.
@@ -199,6 +219,10 @@ impl ColumnBuilder {
                     (Slots::Words { codes: to, words }, Slots::Words { codes: from, words: known }) => {
                         to.push(words.code(known.word(from[slot])));
                     }
+                    (Slots::Points(to), Slots::Points(from)) => {
+                        to.latitudes.push(from.latitudes[slot]);
+                        to.longitudes.push(from.longitudes[slot]);
+                    }
                     // The plan sets the kinds, and outlives all pages of an answer.
                     _ => {}
                 }
@@ -215,6 +239,10 @@ impl ColumnBuilder {
             Slots::Numbers(v) | Slots::Rounded { values: v, .. } => v.truncate(values),
             Slots::Booleans(v) => v.truncate(values),
             Slots::Words { codes, .. } => codes.truncate(values),
+            Slots::Points(points) => {
+                points.latitudes.truncate(values);
+                points.longitudes.truncate(values);
+            }
         }
         if !self.offsets.is_empty() {
             self.offsets.truncate(rows + 1);
@@ -245,6 +273,10 @@ impl ColumnBuilder {
             }
             Slots::Booleans(v) => *v = slots.iter().map(|&slot| v[slot as usize]).collect(),
             Slots::Words { codes, .. } => *codes = slots.iter().map(|&slot| codes[slot as usize]).collect(),
+            Slots::Points(Points { latitudes, longitudes }) => {
+                *latitudes = slots.iter().map(|&slot| latitudes[slot as usize]).collect();
+                *longitudes = slots.iter().map(|&slot| longitudes[slot as usize]).collect();
+            }
         }
         if !self.present.is_empty() {
             let mut present = vec![0; self.present.len()];
@@ -266,7 +298,13 @@ impl ColumnBuilder {
         }
     }
 
+    /// A column of what documents and mappings do not name: a metric, a count, part of a raw search.
     pub(crate) fn finish(self, field: String) -> Column {
+        self.finish_field(field, true)
+    }
+
+    /// - `is_mapped`: whether a mapping of the searched indices defines the field.
+    pub(crate) fn finish_field(self, field: String, is_mapped: bool) -> Column {
         let values = match self.values {
             Slots::Integers(v) => Values::Integers(v),
             Slots::Numbers(v) | Slots::Rounded { values: v, .. } => Values::Numbers(v),
@@ -274,8 +312,9 @@ impl ColumnBuilder {
             Slots::Words { codes, words } => {
                 Values::Words(Dictionary { codes, ends: words.ends, bytes: words.bytes })
             }
+            Slots::Points(points) => Values::Points(points),
         };
-        Column { field, values, present: self.present, offsets: self.offsets }
+        Column { field, is_mapped, values, present: self.present, offsets: self.offsets }
     }
 
     fn slots(&self, row: usize) -> std::ops::Range<usize> {
@@ -319,13 +358,13 @@ impl ColumnBuilder {
             return;
         }
         let present = std::mem::take(&mut self.present);
-        let has = |row: usize| row >= rows || present[row / 8] & (1 << (row % 8)) != 0;
+        let has = &|row: usize| row >= rows || present[row / 8] & (1 << (row % 8)) != 0;
         let mut end = 0;
         for row in 0..rows {
             end += u32::from(has(row));
             self.offsets.push(end);
         }
-        fn keep<T>(values: &mut Vec<T>, has: impl Fn(usize) -> bool) {
+        fn keep<T>(values: &mut Vec<T>, has: &impl Fn(usize) -> bool) {
             let mut row = 0;
             values.retain(|_| {
                 row += 1;
@@ -337,6 +376,10 @@ impl ColumnBuilder {
             Slots::Numbers(v) | Slots::Rounded { values: v, .. } => keep(v, has),
             Slots::Booleans(v) => keep(v, has),
             Slots::Words { codes, .. } => keep(codes, has),
+            Slots::Points(Points { latitudes, longitudes }) => {
+                keep(latitudes, has);
+                keep(longitudes, has);
+            }
         }
     }
 }
@@ -348,6 +391,7 @@ impl Slots {
             Self::Numbers(v) | Self::Rounded { values: v, .. } => v.len(),
             Self::Booleans(v) => v.len(),
             Self::Words { codes, .. } => codes.len(),
+            Self::Points(points) => points.latitudes.len(),
         }
     }
 
@@ -357,6 +401,10 @@ impl Slots {
             Self::Numbers(v) | Self::Rounded { values: v, .. } => v.push(0.0),
             Self::Booleans(v) => v.push(0),
             Self::Words { codes, .. } => codes.push(0),
+            Self::Points(points) => {
+                points.latitudes.push(0.0);
+                points.longitudes.push(0.0);
+            }
         }
     }
 }
@@ -384,6 +432,13 @@ impl Words {
     pub(crate) fn word(&self, code: u32) -> &[u8] {
         span(&self.ends, &self.bytes, code)
     }
+}
+
+fn put_point(points: &mut Points, point: Option<(f64, f64)>) -> Result<(), Misfit> {
+    let (latitude, longitude) = point.ok_or(NO_POINT)?;
+    points.latitudes.push(latitude);
+    points.longitudes.push(longitude);
+    Ok(())
 }
 
 fn span<'a>(ends: &[u32], bytes: &'a [u8], code: u32) -> &'a [u8] {

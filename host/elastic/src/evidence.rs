@@ -1,4 +1,4 @@
-//! The documents behind signals, for people: by id if the rule named them, else the newest of a query.
+//! The documents behind signals, for people: by name if the rule named them, else the newest of a selection.
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
-use watchbell_contract::{AnyOf, Evidence, Range, Timestamp};
+use watchbell_contract::{AnyOf, Document, Evidence, Range, Selection, Timestamp};
 
 use crate::{
     envelope::Envelope,
@@ -55,7 +55,7 @@ pub struct EvidenceDocs {
     pub docs: Vec<EvidenceDoc>,
     /// How many more were found but did not fit.
     pub left_out: usize,
-    /// The total. For a query, 1,000 may mean more.
+    /// The total. For a selection, 1,000 may mean more.
     pub found: u64,
 }
 
@@ -95,16 +95,19 @@ struct Hit<'a> {
     fields: BTreeMap<String, Vec<Value>>,
 }
 
-/// The newest documents of a query.
-pub(crate) async fn newest(
+/// The documents that `ask` names, or the newest of its selection.
+pub(crate) async fn of_one(
     mappings: &MappingCache,
     target: &Target,
     ask: EvidenceAsk<'_>,
     fields: EvidenceFields<'_>,
     deadline: Instant,
 ) -> Result<EvidenceDocs, ErrorKind> {
-    let Evidence { over, only, filter, .. } = ask.evidence;
-    let narrow = Narrow { over: *over, only, filter: filter.as_deref() };
+    let Evidence::Selection(Selection { over, only, filters, .. }) = ask.evidence else {
+        let docs = named(mappings, target, &[ask], fields, deadline).await?;
+        return Ok(docs.into_iter().next().unwrap_or_default());
+    };
+    let narrow = Narrow { over: *over, only, filters };
     let size = ask.count.min(DOCS_MAX) as usize;
     let body = search(mappings, target, &narrow, size, fields, deadline).await?;
     read(&body)
@@ -118,24 +121,24 @@ pub(crate) async fn named(
     fields: EvidenceFields<'_>,
     deadline: Instant,
 ) -> Result<Vec<EvidenceDocs>, ErrorKind> {
-    let all = |field: &str| -> BTreeSet<&String> {
-        asks.iter().flat_map(|ask| values(ask.evidence, field)).collect()
+    let documents = || asks.iter().flat_map(EvidenceAsk::documents);
+    let (Some(first), Some(last)) = (documents().map(|of| of.at).min(), documents().map(|of| of.at).max())
+    else {
+        return Ok(vec![EvidenceDocs::default(); asks.len()]);
     };
     let any_of = |field: &str, values: BTreeSet<&String>| AnyOf {
         field: field.into(),
         values: values.into_iter().cloned().map(Some).collect(),
     };
-    let ids = all("_id");
+    let ids: BTreeSet<&String> = documents().map(|of| &of.id).collect();
     let (mut only, mut size) = (Vec::new(), ids.len());
-    if asks.iter().all(|ask| values(ask.evidence, "_index").next().is_some()) {
-        only.push(any_of("_index", all("_index")));
-    } else {
-        size *= NAMESAKES;
+    match documents().map(|of| of.index.as_ref()).collect::<Option<BTreeSet<&String>>>() {
+        Some(indices) => only.push(any_of("_index", indices)),
+        None => size *= NAMESAKES,
     }
     only.push(any_of("_id", ids));
-    let start = asks.iter().map(|ask| ask.evidence.over.start).min().unwrap_or_default();
-    let end = asks.iter().map(|ask| ask.evidence.over.end).max().unwrap_or_default();
-    let narrow = Narrow { over: Range::new(start, end), only: &only, filter: None };
+    let over = Range::new(first, Timestamp(last.0.saturating_add(1)));
+    let narrow = Narrow { over, only: &only, filters: &[] };
     let body = search(mappings, target, &narrow, size.min(NAMED_MAX), fields, deadline).await?;
     let hits = parse(&body)?.hits;
     Ok(asks.iter().map(|ask| ask.pick(&hits)).collect())
@@ -144,27 +147,38 @@ pub(crate) async fn named(
 impl EvidenceAsk<'_> {
     /// Whether it names documents.
     pub fn is_named(&self) -> bool {
-        values(self.evidence, "_id").next().is_some()
+        !self.documents().is_empty()
+    }
+
+    fn documents(&self) -> &[Document] {
+        match self.evidence {
+            Evidence::Documents(documents) => documents,
+            Evidence::Selection(_) => &[],
+        }
     }
 
     fn pick(&self, hits: &[Hit<'_>]) -> EvidenceDocs {
-        let indices: Vec<&String> = values(self.evidence, "_index").collect();
-        let is_asked = |hit: &&Hit<'_>| {
-            (indices.is_empty() || indices.contains(&&hit._index))
-                && hit.at().is_none_or(|at| self.evidence.over.contains(at))
-        };
-        let ids: BTreeSet<&String> = values(self.evidence, "_id").collect();
-        let found = hits.iter().filter(|hit| ids.contains(&hit._id)).filter(is_asked).count() as u64;
-        let mut shown = BTreeSet::new();
-        let in_order = values(self.evidence, "_id")
-            .filter(|id| shown.insert(*id))
-            .flat_map(|id| hits.iter().filter(move |hit| hit._id == *id))
-            .filter(is_asked);
-        EvidenceDocs { found, ..keep(in_order.take(self.count.min(DOCS_MAX) as usize)) }
+        let mut found: Vec<&Hit<'_>> = vec![];
+        for document in self.documents() {
+            for hit in hits.iter().filter(|hit| hit.is(document)) {
+                // A document may be named twice.
+                if !found.iter().any(|known| std::ptr::eq(*known, hit)) {
+                    found.push(hit);
+                }
+            }
+        }
+        let shown = found.iter().take(self.count.min(DOCS_MAX) as usize).copied();
+        EvidenceDocs { found: found.len() as u64, ..keep(shown) }
     }
 }
 
 impl Hit<'_> {
+    fn is(&self, document: &Document) -> bool {
+        self._id == document.id
+            && document.index.as_ref().is_none_or(|index| *index == self._index)
+            && self.at().is_none_or(|at| at == document.at)
+    }
+
     fn at(&self) -> Option<Timestamp> {
         self.sort.first().and_then(Value::as_i64).map(Timestamp)
     }
@@ -209,11 +223,6 @@ fn doc_values(fields: &BTreeSet<String>, mapping: &Mapping) -> Vec<Value> {
         mapping.nested_root(name).is_none() && caps.is_some_and(|caps| plan::kind(name, caps).is_ok())
     };
     fields.iter().filter(readable).take(DOC_VALUES_MAX).map(|name| json!({ "field": name })).collect()
-}
-
-fn values<'e>(evidence: &'e Evidence, field: &str) -> impl Iterator<Item = &'e String> + use<'e> {
-    let only = evidence.only.iter().find(|only| only.field == field);
-    only.into_iter().flat_map(|only| only.values.iter().flatten())
 }
 
 async fn search(
@@ -327,28 +336,23 @@ mod tests {
             [hit("x", "new", 9, 1), hit("y", "new", 9, 1), hit("y", "old", 3, 1), hit("x", "old", 1, 1)];
         let body = json!({ "hits": { "hits": hits } }).to_string();
         let hits = parse(body.as_bytes()).unwrap().hits;
-        let any_of = |field: &str, values: &[&str]| AnyOf {
-            field: field.into(),
-            values: values.iter().map(|value| Some((*value).into())).collect(),
+        let of = |documents: &[(Option<&str>, &str, i64)], count| {
+            let named = documents.iter().map(|(index, id, at)| Document {
+                at: Timestamp(*at),
+                index: index.map(Into::into),
+                id: (*id).into(),
+            });
+            EvidenceAsk { evidence: &Evidence::Documents(named.collect()), count }.pick(&hits)
         };
-        let evidence = |only, start, end| Evidence {
-            over: Range::new(Timestamp(start), Timestamp(end)),
-            only,
-            filter: None,
-            newest: 1,
-        };
-        let of = |evidence: &Evidence, count| EvidenceAsk { evidence, count }.pick(&hits);
         let places = |docs: &EvidenceDocs| -> Vec<String> {
             docs.docs.iter().map(|doc| format!("{}/{}", doc.index, doc.id)).collect()
         };
-        let one = evidence(vec![any_of("_index", &["x"]), any_of("_id", &["new"])], 9, 10);
-        assert_eq!(places(&of(&one, 1)), ["x/new"]);
-        // Of documents with the same id, those within the time.
-        let two = evidence(vec![any_of("_id", &["old", "new"])], 2, 10);
+        assert_eq!(places(&of(&[(Some("x"), "new", 9)], 1)), ["x/new"]);
+        // Of documents with the same id, those at the time.
+        let two = [(None, "old", 3), (None, "new", 9), (Some("x"), "new", 9)];
         assert_eq!(places(&of(&two, 9)), ["y/old", "x/new", "y/new"]);
         let first = of(&two, 1);
         assert_eq!((places(&first), first.found), (vec!["y/old".to_owned()], 3));
-        let gone = of(&evidence(vec![any_of("_id", &["gone"])], 0, 10), 1);
-        assert_eq!(gone, EvidenceDocs::default());
+        assert_eq!(of(&[(None, "gone", 3)], 1), EvidenceDocs::default());
     }
 }

@@ -441,6 +441,7 @@ impl<'de> Visitor<'de> for SortSeed {
 }
 
 mod fields;
+mod points;
 use fields::FieldsSeed;
 pub(crate) use fields::ValueSeed;
 

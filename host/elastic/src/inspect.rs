@@ -82,10 +82,18 @@ pub(crate) async fn inspect(
     let held = held(&mappings.session, target, &read, deadline).await?;
     let fields = roles.iter().map(|(name, role)| FieldInfo::new(name, *role, &mapping, &held));
     let refused = asked.iter().filter_map(|asked| Prepared::new(asked, &mapping).err());
+    let refused = refused.chain(key.iter().filter_map(|field| keyless(field, &mapping)));
     let mut refused: Vec<String> = refused.map(|cause| cause.to_string()).collect();
     refused.sort_unstable();
     refused.dedup();
     Ok(Inspection { fields: fields.collect(), refused })
+}
+
+/// Why a field cannot be a key: its values could not be found again.
+fn keyless(field: &str, mapping: &Mapping) -> Option<ErrorKind> {
+    mapping.field(field).filter(|caps| caps.is("geo_point"))?;
+    let cannot = "cannot be a key";
+    Some(ErrorKind::FieldType { field: field.into(), kind: "geo_point".into(), cannot })
 }
 
 impl FieldInfo {

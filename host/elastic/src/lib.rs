@@ -12,10 +12,12 @@ mod mapping; // field types, per index
 mod mapping_cache; // the mappings learned, per index pattern
 mod resolve; // the name under which each index has a field
 mod reached; // the name under which each index is reached
+mod escape; // what in a query reaches beyond the rule's index
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
 mod plan; // how each requested field is fetched and stored
+mod point; // places as servers write them
 mod columns; // column builders
 mod value_column; // a column of JSON values
 mod page; // rows in time order, ties included

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use watchbell_contract::Query;
 
 use crate::{error::ErrorKind, mapping::Mapping};
 
@@ -23,8 +24,20 @@ const OF_A_FIELD: [&str; 14] = [
     "span_term",
     "intervals",
 ];
+/// Queries of places: all keys but these options are field names.
+const GEO: [&str; 4] = ["geo_distance", "geo_bounding_box", "geo_polygon", "geo_shape"];
+const GEO_OPTIONS: [&str; 8] =
+    ["_name", "boost", "distance", "distance_type", "ignore_unmapped", "type", "unit", "validation_method"];
 /// No person nests a filter deeper.
 const DEPTH_MAX: usize = 64;
+
+/// The fields that a condition names. None if it is no query: that is told where it becomes one.
+pub(crate) fn of(query: &Query) -> BTreeSet<String> {
+    match query {
+        Query::Lucene(text) => lucene(text).into_iter().collect(),
+        Query::Dsl(text) => serde_json::from_str(text).map(|query| fields(&query)).unwrap_or_default(),
+    }
+}
 
 /// The fields that a query names, except inside `nested`.
 pub(crate) fn fields(query: &Value) -> BTreeSet<String> {
@@ -158,6 +171,9 @@ fn collect(value: &Value, found: &mut BTreeSet<String>, depth: usize) {
                         let options = ["boost", "_name"];
                         found.extend(of.keys().filter(|key| !options.contains(&key.as_str())).cloned());
                     }
+                    (name, Value::Object(of)) if GEO.contains(&name) => {
+                        found.extend(of.keys().filter(|key| !GEO_OPTIONS.contains(&key.as_str())).cloned());
+                    }
                     _ => collect(held, found, deeper),
                 }
             }
@@ -262,9 +278,10 @@ mod tests {
                 { "query_string": { "query": "d:1", "default_field": "e" } },
                 { "multi_match": { "query": "x", "fields": ["f^2", "*"] } },
                 { "constant_score": { "filter": { "match": { "g": "x" } } } },
+                { "geo_distance": { "distance": "1km", "h": { "lat": 1, "lon": 2 }, "ignore_unmapped": true } },
             ],
         } });
-        assert_eq!(fields(&query).into_iter().collect::<Vec<_>>(), ["a", "b", "c", "d", "e", "f", "g"]);
+        assert_eq!(fields(&query).into_iter().collect::<Vec<_>>(), ["a", "b", "c", "d", "e", "f", "g", "h"]);
     }
 
     #[test]

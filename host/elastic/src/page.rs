@@ -120,7 +120,7 @@ impl PageBuilder {
             .columns
             .iter()
             .zip(self.columns)
-            .map(|(planned, column)| column.finish(planned.name.clone()))
+            .map(|(planned, column)| column.finish_field(planned.name.clone(), planned.is_mapped()))
             .collect();
         for (column, planned) in plan.columns.iter().enumerate() {
             if let crate::plan::ValueSource::SameAs(other) = planned.source {

@@ -11,9 +11,16 @@ use crate::{error::AskError, mapping_cache::MappingCache, proof::Proof, source::
 pub struct Pages {
     pages: mpsc::Receiver<Result<Rows, AskError>>,
     task: Option<JoinHandle<()>>,
+    unmapped: Vec<String>,
 }
 
 impl Pages {
+    /// The fields that the question reads, measures or narrows by, and that no mapping of the searched indices defines;
+    /// sorted. Empty if there are no indices.
+    pub fn unmapped(&self) -> &[String] {
+        &self.unmapped
+    }
+
     /// The next page, never empty; `None` after the last.
     ///
     /// # Errors
@@ -38,10 +45,15 @@ impl Pages {
             // The channel has room for one.
             _ = to.try_send(Ok(rows));
         }
-        Self { pages, task: None }
+        Self { pages, task: None, unmapped: Vec::new() }
     }
 
-    pub(crate) fn start(mappings: Arc<MappingCache>, mut source: Source, proof: Proof) -> Self {
+    pub(crate) fn start(
+        mappings: Arc<MappingCache>,
+        mut source: Source,
+        proof: Proof,
+        unmapped: Vec<String>,
+    ) -> Self {
         let (to, pages) = mpsc::channel(1);
         let task = tokio::spawn(async move {
             // Reserve first, then fetch: otherwise a third page would be waiting.
@@ -70,6 +82,6 @@ impl Pages {
             drop(to);
             source.close().await;
         });
-        Self { pages, task: Some(task) }
+        Self { pages, task: Some(task), unmapped }
     }
 }

@@ -16,6 +16,7 @@ pub enum ColumnKind {
     Rounded(Precision),
     Booleans,
     Words,
+    Points,
 }
 
 impl ColumnKind {
@@ -68,6 +69,13 @@ pub(crate) enum ValueSource {
     Absent,
     /// Requested twice; filled once.
     SameAs(usize),
+}
+
+impl Planned {
+    /// Whether a mapping defines the field; what is no field of a mapping counts as defined.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.source != ValueSource::Absent
+    }
 }
 
 impl FieldPlan {
@@ -145,7 +153,7 @@ fn source(name: &str, mapping: &Mapping) -> Result<(ColumnKind, ValueSource), Er
     }
     if let Some(field) = type_of(name) {
         let types = mapping.field(field).map(Caps::each_type);
-        return Ok((ColumnKind::Words, types.map_or(ValueSource::Absent, ValueSource::Type)));
+        return Ok((ColumnKind::Words, ValueSource::Type(types.unwrap_or_default())));
     }
     let Some(caps) = mapping.field(name) else {
         // Keys below a `flattened` object are not in the mapping, but have doc values.
@@ -175,12 +183,12 @@ pub(crate) fn kind(name: &str, caps: &Caps) -> Result<ColumnKind, ErrorKind> {
             }
             "double" | "unsigned_long" => ColumnKind::Numbers,
             "boolean" => ColumnKind::Booleans,
+            "geo_point" => ColumnKind::Points,
             "object" | "nested" => {
                 let cannot = "has no values of its own; name a field below it";
                 return Err(ErrorKind::FieldType { field: name.into(), kind: kind.clone(), cannot });
             }
-            "geo_point"
-            | "geo_shape"
+            "geo_shape"
             | "point"
             | "shape"
             | "histogram"
@@ -272,6 +280,8 @@ mod tests {
             ValueSource::Nested { root: "c".into(), rest: "author".into(), date: false }
         );
         assert_eq!(plan.columns[10].source, ValueSource::Absent);
+        let unmapped: Vec<_> = plan.columns.iter().filter(|column| !column.is_mapped()).collect();
+        assert_eq!(unmapped.iter().map(|column| &column.name).collect::<Vec<_>>(), ["gone"]);
         assert_eq!(plan.columns[12].source, ValueSource::SameAs(0));
         assert!(plan.nanos);
     }
@@ -292,7 +302,8 @@ mod tests {
         };
         assert_eq!(plan.columns[0].source, types(&[("ip", &[])]));
         assert_eq!(plan.columns[1].source, types(&[("double", &["x-2"]), ("long", &["x-1"])]));
-        assert_eq!(plan.columns[2].source, ValueSource::Absent);
+        assert_eq!(plan.columns[2].source, types(&[]));
+        assert!(plan.columns.iter().all(Planned::is_mapped));
         assert_eq!(plan.asked(), (vec![], vec![]));
     }
 
@@ -327,7 +338,7 @@ mod tests {
                   "double": {"type": "double", "aggregatable": true, "indices": ["x-2"]}},
             "t": {"keyword": {"type": "keyword", "aggregatable": true, "indices": ["x-1"]},
                   "text": {"type": "text", "aggregatable": false, "indices": ["x-2"]}},
-            "g": caps("geo_point"),
+            "g": caps("geo_shape"),
         }));
         assert_eq!(
             plan(&["a"], &mapping).unwrap_err().to_string(),
@@ -337,7 +348,7 @@ mod tests {
         assert_eq!(plan(&["t"], &mapping).unwrap().columns[0].source, ValueSource::Fields { date: false });
         assert_eq!(
             plan(&["g"], &mapping).unwrap_err().to_string(),
-            "field `g` is of type geo_point, which cannot become a column"
+            "field `g` is of type geo_shape, which cannot become a column"
         );
     }
 }

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use watchbell_contract::{Ask, Question};
+use watchbell_contract::{Ask, Query, Question};
 
 use crate::{
     buckets,
@@ -49,16 +49,14 @@ impl Asked {
         let mut filters = BTreeSet::new();
         let (mut read, mut searched) = (vec![], BTreeSet::new());
         filters.extend(target.filter.iter().flat_map(named::fields));
-        filters.extend(question.filter.iter().flat_map(|filter| named::lucene(filter)));
+        filters.extend(queries(question).flat_map(named::of));
         match &question.ask {
             Ask::Hits(hits) => {
                 read.extend(hits.fields.iter().map(|name| plan::type_of(name).unwrap_or(name).to_owned()));
-                filters.extend(hits.filters.iter().flat_map(|filter| named::lucene(&filter.filter)));
             }
             Ask::Buckets(buckets) => {
                 read.extend(buckets.by.iter().cloned());
-                read.extend(buckets::measured(buckets).map(|metric| metric.field.clone()));
-                filters.extend(buckets.filters.iter().flat_map(|filter| named::lucene(&filter.filter)));
+                read.extend(buckets::measured(buckets).cloned());
             }
             Ask::Search(search) => {
                 let body: Value = serde_json::from_str(&search.body).unwrap_or_default();
@@ -80,6 +78,13 @@ impl Asked {
         self.read.iter().chain(&self.only).chain(&self.searched).map(String::as_str)
     }
 
+    /// The fields that no mapping defines. Field patterns are left out, for they may match nothing on purpose.
+    pub(crate) fn unmapped(&self, mapping: &Mapping) -> Vec<String> {
+        let names = self.own().chain(self.of_filters()).filter(|name| !name.contains('*'));
+        let unmapped: BTreeSet<&str> = names.filter(|name| !mapping.defines(name)).collect();
+        unmapped.into_iter().map(str::to_owned).collect()
+    }
+
     /// The fields that filters name.
     pub(crate) fn of_filters(&self) -> impl Iterator<Item = &str> {
         self.filters.iter().map(String::as_str)
@@ -95,9 +100,11 @@ impl Prepared {
             let reason = format!("`{pattern}` is a field pattern; name a single field");
             return Err(ErrorKind::Question { reason });
         }
+        queries(question).try_for_each(|query| query::clause(query).map(drop))?;
         named::reachable(asked.of_filters(), mapping)?;
         named::readable(asked.searched.iter().map(String::as_str), mapping)?;
-        let narrow = Narrow { over: question.over, only: &question.only, filter: question.filter.as_deref() };
+        let narrow =
+            Narrow { over: question.over, only: &question.only, filters: question.filter.as_slice() };
         let filters = query::filters(target, &narrow, mapping)?;
         let shape = match &question.ask {
             Ask::Hits(hits) => Shape::Hits(FieldPlan::new(hits, mapping, &target.time_field)?),
@@ -106,4 +113,16 @@ impl Prepared {
         };
         Ok(Self { filters, shape })
     }
+}
+
+/// The conditions of a question, wherever they stand.
+fn queries(question: &Question) -> impl Iterator<Item = &Query> {
+    let (filters, metrics) = match &question.ask {
+        Ask::Hits(hits) => (&hits.filters[..], &[][..]),
+        Ask::Buckets(buckets) => (&buckets.filters[..], &buckets.metrics[..]),
+        Ask::Search(_) | Ask::Cluster(_) => (&[][..], &[][..]),
+    };
+    let named = filters.iter().map(|filter| &filter.query);
+    let measured = metrics.iter().filter_map(|metric| metric.filter.as_ref());
+    question.filter.iter().chain(named).chain(measured)
 }

@@ -1,10 +1,10 @@
 //! One shape for every query: `bool.filter`, with the range first.
 use serde_json::{Map, Value, json};
-use watchbell_contract::{AnyOf, NamedFilter, Range};
+use watchbell_contract::{AnyOf, NamedFilter, Query, Range};
 
 use crate::{
     error::ErrorKind,
-    literal,
+    escape, literal,
     mapping::Mapping,
     resolve::{Field, Group},
     target::Target,
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Narrow<'a> {
     pub(crate) over: Range,
     pub(crate) only: &'a [AnyOf],
-    pub(crate) filter: Option<&'a str>,
+    pub(crate) filters: &'a [Query],
 }
 
 /// A request's filters; the first is the range.
@@ -25,7 +25,9 @@ pub(crate) fn filters(
 ) -> Result<Vec<Value>, ErrorKind> {
     let mut filters = vec![range(&target.time_field, narrow.over)];
     filters.extend(target.filter.clone());
-    filters.extend(narrow.filter.map(query_string));
+    for filter in narrow.filters {
+        filters.push(clause(filter)?);
+    }
     for any_of in narrow.only {
         filters.push(only(any_of, mapping)?);
     }
@@ -37,20 +39,48 @@ pub(crate) fn range(time_field: &str, over: Range) -> Value {
     json!({ "range": { time_field: bounds } })
 }
 
-pub(crate) fn query_string(filter: &str) -> Value {
-    json!({ "query_string": { "query": filter } })
+/// # Errors
+/// DSL that is no query, or that reaches beyond the rule's index.
+pub(crate) fn clause(query: &Query) -> Result<Value, ErrorKind> {
+    let text = match query {
+        Query::Lucene(text) => return Ok(json!({ "query_string": { "query": text } })),
+        Query::Dsl(text) => text,
+    };
+    let refuse = |what: String| Err(ErrorKind::Question { reason: format!("its filter {what}") });
+    let query: Value = match serde_json::from_str(text) {
+        Ok(query) => query,
+        Err(error) => return refuse(format!("in Query DSL is not JSON: {error}")),
+    };
+    if !query.is_object() {
+        return refuse("in Query DSL is not a JSON object".into());
+    }
+    match escape::path(&query) {
+        Some(path) => {
+            refuse(format!("must not contain `{path}`, which reaches beyond the rule's index or filter"))
+        }
+        None => Ok(query),
+    }
 }
 
-/// The complete query. Named filters do not exclude documents.
-pub(crate) fn query(filters: Vec<Value>, named: &[NamedFilter]) -> Value {
+/// A clause whose matches a response tells by `name`.
+pub(crate) fn named(filter: &NamedFilter) -> Result<Value, ErrorKind> {
+    let mut clause = clause(&filter.query)?;
+    match clause.get_mut("query_string") {
+        Some(query) if matches!(filter.query, Query::Lucene(_)) => {
+            query["_name"] = filter.name.as_str().into()
+        }
+        // The query may have a name of its own, at a place that depends on its kind.
+        _ => clause = json!({ "bool": { "filter": [clause], "_name": filter.name } }),
+    }
+    Ok(clause)
+}
+
+/// The complete query. Clauses in `named` do not exclude documents.
+pub(crate) fn query(filters: Vec<Value>, named: &[Value]) -> Value {
     let mut all = Map::new();
     all.insert("filter".into(), filters.into());
     if !named.is_empty() {
-        let should: Vec<Value> = named
-            .iter()
-            .map(|named| json!({ "query_string": { "query": named.filter, "_name": named.name } }))
-            .collect();
-        all.insert("should".into(), should.into());
+        all.insert("should".into(), named.into());
         all.insert("minimum_should_match".into(), 0.into());
     }
     json!({ "bool": all })
@@ -61,6 +91,10 @@ fn only(any_of: &AnyOf, mapping: &Mapping) -> Result<Value, ErrorKind> {
     let name = any_of.field.as_str();
     let values: Vec<&str> = any_of.values.iter().flatten().map(String::as_str).collect();
     let missing = any_of.values.contains(&None);
+    if !values.is_empty() && mapping.field(name).is_some_and(|caps| caps.is("geo_point")) {
+        let cannot = "cannot be compared with listed values; use a geo query in Query DSL as the filter";
+        return Err(ErrorKind::FieldType { field: name.into(), kind: "geo_point".into(), cannot });
+    }
     let clause = |field: &Field| {
         let terms = (!values.is_empty()).then(|| terms(name, field, &values)).flatten();
         let missing = missing.then(|| json!({ "bool": { "must_not": [exists(name, field)] } }));
@@ -136,9 +170,11 @@ mod tests {
             AnyOf { field: "id".into(), values: vec![] },
         ];
         let over = Range::new(Timestamp(10), Timestamp(20));
-        let narrow = Narrow { over, only: &only, filter: Some("Status: [500 TO 599]") };
+        let narrow = Narrow { over, only: &only, filters: &[Query::Lucene("Status: [500 TO 599]".into())] };
         let filters = filters(&target, &narrow, &Mapping::default()).unwrap();
-        let named = [NamedFilter { name: "bad".into(), filter: "status:500".into() }];
+        let bad = NamedFilter { name: "bad".into(), query: Query::Lucene("status:500".into()) };
+        let own = NamedFilter { name: "own".into(), query: Query::Dsl(r#"{"term":{"a":1}}"#.into()) };
+        let named = [bad, own].map(|filter| super::named(&filter).unwrap());
         let expected = json!({ "bool": {
             "filter": [
                 { "range": { "@timestamp": { "gte": 10, "lt": 20, "format": "epoch_millis" } } },
@@ -151,9 +187,45 @@ mod tests {
                 { "bool": { "must_not": [{ "exists": { "field": "user" } }] } },
                 { "match_none": {} },
             ],
-            "should": [{ "query_string": { "query": "status:500", "_name": "bad" } }],
+            "should": [
+                { "query_string": { "query": "status:500", "_name": "bad" } },
+                { "bool": { "filter": [{ "term": { "a": 1 } }], "_name": "own" } },
+            ],
             "minimum_should_match": 0,
         } });
         assert_eq!(query(filters, &named), expected);
+    }
+
+    #[test]
+    fn a_filter_in_query_dsl_stands_as_it_is_or_is_refused() {
+        let dsl = |text: &str| clause(&Query::Dsl(text.into()));
+        assert_eq!(dsl(r#"{"term":{"a":1}}"#), Ok(json!({ "term": { "a": 1 } })));
+        for (text, told) in [
+            ("{", "in Query DSL is not JSON: EOF while parsing an object at line 1 column 1"),
+            ("[]", "in Query DSL is not a JSON object"),
+            (
+                r#"{"bool":{"must":[{"terms":{"u":{"index":"users","id":"2","path":"f"}}}]}}"#,
+                "must not contain `bool.must.terms`, which reaches beyond the rule's index or filter",
+            ),
+        ] {
+            let error = dsl(text).unwrap_err();
+            assert_eq!(error.to_string(), format!("the query cannot be run: its filter {told}"));
+            assert_eq!(error.class(), crate::Class::Rule);
+        }
+    }
+
+    #[test]
+    fn places_are_not_listed() {
+        let mapping =
+            br#"{"indices":"x","fields":{"g":{"geo_point":{"type":"geo_point","aggregatable":true}}}}"#;
+        let mapping = Mapping::parse(mapping).unwrap();
+        let listed = AnyOf { field: "g".into(), values: vec![Some("52.5,13.25".into())] };
+        assert_eq!(
+            only(&listed, &mapping).unwrap_err().to_string(),
+            "field `g` is of type geo_point, which cannot be compared with listed values; use a geo query in Query DSL as the filter"
+        );
+        let missing = AnyOf { field: "g".into(), values: vec![None] };
+        let none = json!({ "bool": { "must_not": [{ "exists": { "field": "g" } }] } });
+        assert_eq!(only(&missing, &mapping), Ok(none));
     }
 }

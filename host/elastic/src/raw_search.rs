@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use watchbell_contract::{Range, RawSearch, Rows};
 
-use crate::{error::ErrorKind, query, session::Session, target::Target, value_column::column};
+use crate::{error::ErrorKind, escape, query, session::Session, target::Target, value_column::column};
 
 pub(crate) async fn ask(
     session: &Session,
@@ -95,60 +95,7 @@ fn confined(body: &Value) -> Result<(), ErrorKind> {
     {
         return Err(wide(part.0));
     }
-    match escape(body, &mut vec![]) {
-        Some(path) => Err(wide(&path)),
-        None => Ok(()),
-    }
-}
-
-/// The path of the first part that reads other documents.
-fn escape<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
-    match value {
-        Value::Array(items) => items.iter().find_map(|item| escape(item, path)),
-        Value::Object(map) => map.iter().find_map(|(key, held)| {
-            path.push(key);
-            if reaches_out(key, held) {
-                return Some(path.join("."));
-            }
-            if matches!(key.as_str(), "aggs" | "aggregations") {
-                for (name, agg) in held.as_object().into_iter().flatten() {
-                    const WIDE: [&str; 5] =
-                        ["global", "children", "parent", "significant_terms", "significant_text"];
-                    if let Some(kind) = WIDE.iter().find(|kind| agg.get(kind).is_some()) {
-                        return Some(format!("{}.{name}.{kind}", path.join(".")));
-                    }
-                }
-            }
-            let found = escape(held, path);
-            path.pop();
-            found
-        }),
-        _ => None,
-    }
-}
-
-fn reaches_out(key: &str, held: &Value) -> bool {
-    let has = |value: &Value, key: &str| value.get(key).is_some();
-    match key {
-        // Base64, which is not inspected.
-        "wrapper" => held.get("query").is_some_and(Value::is_string),
-        "indexed_shape" => held.is_object(),
-        "percolate" => has(held, "index") || has(held, "id"),
-        // Values taken from a document of some index.
-        "terms" => held
-            .as_object()
-            .into_iter()
-            .flatten()
-            .any(|(_, of)| has(of, "index") && (has(of, "id") || has(of, "path") || has(of, "query"))),
-        "more_like_this" => ["like", "unlike", "docs", "ids"].iter().any(|part| match held.get(part) {
-            Some(Value::Array(items)) => {
-                *part == "ids" || items.iter().any(|item| has(item, "_index") || has(item, "_id"))
-            }
-            Some(item) => has(item, "_index") || has(item, "_id"),
-            None => false,
-        }),
-        _ => false,
-    }
+    escape::path(body).map_or(Ok(()), |path| Err(wide(&path)))
 }
 
 #[cfg(test)]

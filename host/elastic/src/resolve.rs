@@ -57,6 +57,11 @@ impl Mapping {
         }
     }
 
+    /// Whether any index defines the field, so that a document can have a value.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        crate::mapping::is_metadata(name) || self.field(name).is_some() || self.below_flattened(name)
+    }
+
     /// A field's innermost nested parent.
     pub(crate) fn nested_in(&self, name: &str, class: Class) -> Result<Option<String>, ErrorKind> {
         for (dot, _) in name.rmatch_indices('.') {

@@ -44,7 +44,7 @@ pub(crate) fn rule_type(
             options.fault(
                 "type",
                 message,
-                "write it as a plugin (`watchbell plugin new NAME --kind rule`), and its manifest by hand",
+                "write it as a plugin (`watchbell plugin new NAME --kind rule --language python`), and its manifest by hand",
             );
             return None;
         }

@@ -16,6 +16,7 @@ pub(crate) fn doc_value(field: &Field, value: &Value, format: Option<&Formats>) 
         (Value::Double(n), _) => (*n).into(),
         (Value::Str(text), _) => (&**text).into(),
         (Value::Ip(ip), _) => print_ip(*ip).into(),
+        (Value::Point(point), _) => point.text().into(),
         (Value::Tokens(_), _) => Json::Null,
     }
 }

@@ -10,16 +10,11 @@ mod shared; // state shared by all requests
 mod cluster; // indices
 mod snapshot; // an index as a search sees it
 mod names; // index name expressions
-mod mapping; // fields of an index
-mod document; // one document
-mod value; // one indexed value
 mod doc_values; // how values are shown
-mod text; // the standard analyzer
-mod dates; // formats, maths, calendar, zones
-mod query; // which documents match
 mod search; // matching, order, and what is shown
 mod aggs; // aggregations
-mod errors; // refusals
+
+use watchbell_query::{dates, document, errors, geo, mapping, query, value};
 
 pub use config::{Clock, Config, InjectedFault, Limits, Retention};
 pub use server::Node;

@@ -6,8 +6,10 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::advice;
 use crate::component::{EncodeFault, encode};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
+use crate::python;
 use crate::toolchain::{Toolchain, ToolchainFault};
 use crate::{Language, Project};
 
@@ -17,6 +19,8 @@ pub struct Built {
     pub bytes: Vec<u8>,
     /// It was newer than all of its sources, so it was not rebuilt.
     pub is_unchanged: bool,
+    /// What its author should know of the sources, a line each.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +29,8 @@ pub enum BuildFault {
     Toolchain(#[from] ToolchainFault),
     #[error(transparent)]
     Process(#[from] ProcessFault),
+    #[error("{fault}\n\nhint: {advice}")]
+    Crate { fault: ProcessFault, advice: &'static str },
     #[error(
         "cargo built no module: does Cargo.toml have `crate-type = [\"cdylib\", \"rlib\"]` under `[lib]`?"
     )]
@@ -39,7 +45,7 @@ pub enum BuildFault {
     Read { path: PathBuf, source: io::Error },
 }
 
-/// Builds the component. A Rust component is returned but not written; npm writes a JavaScript one to `dist`.
+/// Builds the component. One in Rust is returned but not written; npm and componentize-py write theirs to `dist`.
 ///
 /// # Errors
 /// What is missing, what the compiler said, or what is wrong with the module.
@@ -47,6 +53,7 @@ pub fn build(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<B
     match project.language {
         Language::Rust => rust(project, progress),
         Language::JavaScript => javascript(project, progress),
+        Language::Python => python(project, progress),
     }
 }
 
@@ -56,9 +63,21 @@ fn rust(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built,
     // off: ten times the size.
     let mut cargo = toolchain.cargo(&project.folder, "rustc");
     cargo.args(["--lib", "--crate-type", "cdylib", "--message-format", "json-render-diagnostics"]);
-    let messages = run(&mut cargo, "building for wasm", progress)?;
+    let messages = run(&mut cargo, "building for wasm", progress).map_err(with_advice)?;
     let module = module(&messages, &project.folder.join("Cargo.toml")).ok_or(BuildFault::NoModule)?;
-    Ok(Built { bytes: encode(&read(&module)?)?, is_unchanged: false })
+    let warnings = advice::of_sources(&project.folder);
+    Ok(Built { bytes: encode(&read(&module)?)?, is_unchanged: false, warnings })
+}
+
+fn with_advice(fault: ProcessFault) -> BuildFault {
+    let advice = match &fault {
+        ProcessFault::Failed { said, .. } => advice::on_failure(said),
+        ProcessFault::Missing { .. } | ProcessFault::Start { .. } => None,
+    };
+    match advice {
+        Some(advice) => BuildFault::Crate { fault, advice },
+        None => fault.into(),
+    }
 }
 
 /// The module of this package among cargo's messages.
@@ -77,7 +96,7 @@ fn module(messages: &str, manifest: &Path) -> Option<PathBuf> {
 
 fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
     let component = project.component();
-    let sources = ["src", "wit", "build.js", "package.json"].map(|part| project.folder.join(part));
+    let sources = ["src", "watchbell", "wit", "package.json"].map(|part| project.folder.join(part));
     let is_unchanged = match (written(&component), sources.iter().filter_map(|part| newest(part)).max()) {
         (Some(built), Some(source)) => built > source,
         _ => false,
@@ -101,7 +120,21 @@ fn javascript(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<
     if !component.exists() {
         return Err(BuildFault::NoComponent(component));
     }
-    Ok(Built { bytes: read(&component)?, is_unchanged })
+    Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
+}
+
+fn python(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Built, BuildFault> {
+    let component = project.component();
+    let is_unchanged = match (written(&component), python::newest_source(&project.folder)) {
+        (Some(built), Some(source)) => built > source,
+        _ => false,
+    };
+    if !is_unchanged {
+        // An earlier component must not be mistaken for this one.
+        let _ = fs::remove_file(&component);
+        python::componentize(&project.folder, &component, progress)?;
+    }
+    Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
 }
 
 /// Installs the packages of package.json, unless they are installed already.
@@ -118,7 +151,7 @@ pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) ->
     run(npm.args([verb, "--no-audit", "--no-fund"]), "fetching packages", progress).map(drop)
 }
 
-fn written(path: &Path) -> Option<SystemTime> {
+pub(crate) fn written(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 

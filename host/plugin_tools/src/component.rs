@@ -104,6 +104,6 @@ mod tests {
             let told = encode(&importing(from)).unwrap_err().to_string();
             assert!(told.contains(from) && told.contains(said), "{told}");
         }
-        assert!(matches!(encode(&importing("watchbell:plugin/log@0.1.0")), Err(EncodeFault::NoContract)));
+        assert!(matches!(encode(&importing("watchbell:plugin/log@0.2.0")), Err(EncodeFault::NoContract)));
     }
 }

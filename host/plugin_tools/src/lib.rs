@@ -5,7 +5,9 @@ mod template; // the files of a new project
 mod project; // a plugin's folder, as it is found
 mod process; // child processes, and what they say while they run
 mod toolchain; // a way to build for wasm
+mod advice; // what authors are told about their sources
 mod component; // a core module becomes a component
+mod python; // an interpreter, and what makes components of rules in Python
 mod build; // from the sources to the component's bytes
 mod native; // the project's own tests
 pub mod signature; // who vouches for a module

@@ -4,11 +4,12 @@ use std::fmt;
 /// Leaves room for a suffix in file names and crate names.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Rust's keywords and the names cargo refuses or that would clash with what a plugin depends on.
+/// Rust's keywords, the names cargo refuses, and those whose type would clash with what a plugin uses.
 const RESERVED: &str = "abstract alloc as async await become box break build const continue core crate deps do dyn else \
      enum examples extern false final fn for gen if impl in incremental let loop macro match mod move mut node-modules \
      override priv proc-macro pub ref return schemars self serde serde-json static std struct super test trait true \
-     try type typeof unsafe unsized use virtual watchbell watchbell-sdk where while yield";
+     try type typeof unsafe unsized use virtual watchbell watchbell-sdk where while yield \
+     context duration fault none plan row rule signals";
 
 /// Lower-case words with hyphens between them, for example `login-burst`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,9 @@ pub enum NameFault {
     Form { typed: String },
     #[error("a plugin name has at most {NAME_CHARS_MAX} characters, this one has {0}")]
     Long(usize),
-    #[error("`{0}` has another meaning for cargo or npm: choose another name, for example `{0}-rule`")]
+    #[error(
+        "`{0}` has another meaning for cargo, npm or the SDK: choose another name, for example `{0}-rule`"
+    )]
     Reserved(String),
 }
 

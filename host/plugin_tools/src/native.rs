@@ -1,9 +1,9 @@
 //! The project's own tests, without WebAssembly.
 use crate::build::install;
 use crate::process::{ProcessFault, ProgressReporter, cargo, plain, run};
-use crate::{Language, Project};
+use crate::{Language, Project, python};
 
-/// Runs `cargo test` or `npm test`, and returns a summary.
+/// Runs `cargo test`, `npm test` or `python -m unittest`, and returns a summary.
 ///
 /// # Errors
 /// A test failed, or the tests could not run.
@@ -19,6 +19,10 @@ pub fn test(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<St
             let said = run(plain("npm", &project.folder).args(["test", "--silent"]), "npm test", progress)?;
             let count = counted(&said, "# pass ") + counted(&said, "ℹ pass ");
             Ok(if count == 0 { "npm test: passed".into() } else { format!("npm test: {count} passed") })
+        }
+        Language::Python => {
+            let said = python::unittest(&project.folder, progress)?;
+            Ok(format!("unittest: {} passed", counted(&said, "Ran ")))
         }
     }
 }

@@ -148,6 +148,7 @@ fn remedy(program: &str) -> &'static str {
     match program {
         "cargo" | "rustc" => "install Rust, see https://rustup.rs",
         "npm" | "node" => "install Node.js 20 or newer, which brings npm",
+        "python3" | "python" => "install Python 3.11 or newer",
         _ => "install it",
     }
 }

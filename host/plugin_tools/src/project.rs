@@ -7,11 +7,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::process::{ProcessFault, ProgressReporter, cargo, run};
+use crate::python;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     Rust,
     JavaScript,
+    Python,
 }
 
 /// A folder with a plugin's sources.
@@ -26,8 +28,8 @@ pub struct Project {
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectFault {
     #[error(
-        "`{}` is not a plugin: it has neither Cargo.toml nor package.json; name a plugin's folder, or start one with \
-         `watchbell plugin new`", .0.display()
+        "`{}` is not a plugin: it has neither Cargo.toml nor package.json nor pyproject.toml; name a plugin's folder, \
+         or start one with `watchbell plugin new`", .0.display()
     )]
     None(PathBuf),
     #[error("`{}` cannot be read", .path.display())]
@@ -57,7 +59,8 @@ impl Project {
     pub fn open(folder: &Path, progress: &mut ProgressReporter<'_>) -> Result<Self, ProjectFault> {
         let absolute = fs::canonicalize(folder)
             .map_err(|source| ProjectFault::Read { path: folder.to_owned(), source })?;
-        let (manifest, package) = (absolute.join("Cargo.toml"), absolute.join("package.json"));
+        let [manifest, package, pyproject] =
+            ["Cargo.toml", "package.json", "pyproject.toml"].map(|file| absolute.join(file));
         if manifest.is_file() {
             let name = crate_name(&absolute, &manifest, progress)?;
             return Ok(Self { folder: absolute, name, language: Language::Rust });
@@ -65,6 +68,10 @@ impl Project {
         if package.is_file() {
             let name = package_name(&package)?;
             return Ok(Self { folder: absolute, name, language: Language::JavaScript });
+        }
+        if pyproject.is_file() {
+            let name = distribution_name(&absolute, &pyproject, progress)?;
+            return Ok(Self { folder: absolute, name, language: Language::Python });
         }
         Err(ProjectFault::None(folder.to_owned()))
     }
@@ -74,9 +81,9 @@ impl Project {
         self.folder.join("dist").join(format!("{}.wasm", self.name))
     }
 
-    /// The cases that the component must pass. The file need not exist.
+    /// The folder with the cases that the component must pass, `*.test.yaml`. It need not exist.
     pub fn cases(&self) -> PathBuf {
-        self.folder.join("cases.json")
+        self.folder.join("tests")
     }
 }
 
@@ -104,9 +111,26 @@ fn package_name(package: &Path) -> Result<String, ProjectFault> {
     let name =
         package.get("name").and_then(Value::as_str).ok_or_else(|| unnamed("it has no `name`".into()))?;
     let name = name.rsplit('/').next().unwrap_or_default();
-    // It becomes a file's name.
+    file_name(name).map_err(unnamed)
+}
+
+/// Of a project in Python.
+fn distribution_name(
+    folder: &Path,
+    pyproject: &Path,
+    progress: &mut ProgressReporter<'_>,
+) -> Result<String, ProjectFault> {
+    const SCRIPT: &str =
+        "import tomllib; print(tomllib.load(open('pyproject.toml', 'rb'))['project']['name'])";
+    let mut python = python::interpreter(folder)?;
+    let said = run(python.args(["-c", SCRIPT]), "reading pyproject.toml", progress)?;
+    file_name(said.trim_end()).map_err(|why| ProjectFault::Unnamed { path: pyproject.to_owned(), why })
+}
+
+/// A name that becomes a file's.
+fn file_name(name: &str) -> Result<String, String> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-        return Err(unnamed(format!("`{name}` cannot be a file name")));
+        return Err(format!("`{name}` cannot be a file name"));
     }
     Ok(name.to_owned())
 }
@@ -132,6 +156,10 @@ mod tests {
         assert!(found.component().ends_with("dist/login-burst.wasm"));
         let found = open(&[("package.json", r#"{"name": "@team/login-burst"}"#)]).unwrap();
         assert_eq!((&*found.name, found.language), ("login-burst", Language::JavaScript));
+        if python::interpreter(Path::new(".")).is_ok() {
+            let found = open(&[("pyproject.toml", "[project]\nname = \"login-burst\"\n")]).unwrap();
+            assert_eq!((&*found.name, found.language), ("login-burst", Language::Python));
+        }
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub enum NewFault {
     NoSdk,
     #[error("`{}` is not Watchbell's SDK: {why}; pass `--sdk` with the `sdk` folder of Watchbell's source", .path.display())]
     NotTheSdk { path: PathBuf, why: String },
+    #[error(
+        "there is no template for an alerter in Python: pass `--language rust` or `--language javascript`"
+    )]
+    NoTemplate,
     #[error("`{}` cannot be written", .path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -46,18 +50,51 @@ macro_rules! files {
     };
 }
 
-const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "cases.json", "README.md",
-    ".gitignore", ".github/workflows/plugin.yml");
+macro_rules! sdk_files {
+    ($folder:literal: $($path:literal),+ $(,)?) => {
+        &[$((concat!("watchbell/", $path), include_str!(concat!("../../../sdk/", $folder, "/", $path)))),+]
+    };
+}
+
+const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml",
+    "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
-const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "build.js", "src/rule.js",
-    "src/component.js", "src/contract.js", "test/rule.test.js", "cases.json", "README.md", ".gitignore",
-    ".github/workflows/plugin.yml");
-const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "build.js", "src/alerter.js",
-    "src/component.js", "src/contract.js", "test/alerter.test.js", "README.md", ".gitignore",
+const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",
+    "test/rule.test.js", "tests/rule.test.yaml", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "src/alerter.js", "src/component.js",
+    "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+
+/// The SDK for JavaScript, which a project holds as a folder of its own: no package is published.
+const JAVASCRIPT_SDK: Files = sdk_files!(
+    "javascript":
+    "component.js",
+    "rule.js",
+    "alerter.js",
+    "definition.js",
+    "questions.js",
+    "rows.js",
+    "signals.js",
+    "state.js",
+    "time.js",
+    "log.js",
+    "sandbox.js",
+    "harness.js",
+    "harness/documents.js",
+    "build.js",
+    "snapshot.js",
+    "snapshot/module.js"
+);
+
+const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
+    "tests/__init__.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md", ".gitignore",
     ".github/workflows/plugin.yml");
 
-/// The contract that a project in JavaScript is built against; one in Rust has it in the SDK.
+/// The SDK for Python, likewise.
+const PYTHON_SDK: Files = sdk_files!("python/watchbell": "__init__.py", "component.py", "questions.py", "rows.py",
+    "rules.py", "run.py", "sandbox.py", "shapes.py", "signals.py", "testing.py", "times.py");
+
+/// The contract that a project in JavaScript or Python is built against; one in Rust has it in the SDK.
 const CONTRACT: (&str, &str) = ("wit/watchbell.wit", include_str!("../../../sdk/wit/watchbell.wit"));
 
 /// How the Rust templates refer to the SDK in the repository.
@@ -118,17 +155,24 @@ pub fn create(
         (Language::Rust, PluginKind::Alerter) => (RUST_ALERTER, None),
         (Language::JavaScript, PluginKind::Rule) => (JAVASCRIPT_RULE, Some(CONTRACT)),
         (Language::JavaScript, PluginKind::Alerter) => (JAVASCRIPT_ALERTER, Some(CONTRACT)),
+        (Language::Python, PluginKind::Rule) => (PYTHON_RULE, Some(CONTRACT)),
+        (Language::Python, PluginKind::Alerter) => return Err(NewFault::NoTemplate),
     };
     let sdk = match (language, sdk) {
         (Language::Rust, None) => return Err(NewFault::NoSdk),
         (Language::Rust, Some(sdk)) => sdk.dependency(),
-        (Language::JavaScript, _) => String::new(),
+        (Language::JavaScript | Language::Python, _) => String::new(),
     };
     if folder.symlink_metadata().is_ok() {
         return Err(NewFault::Exists(folder.to_owned()));
     }
+    let shared: Files = match language {
+        Language::Rust => &[],
+        Language::JavaScript => JAVASCRIPT_SDK,
+        Language::Python => PYTHON_SDK,
+    };
     let mut written = Vec::new();
-    for (path, text) in files {
+    for (path, text) in files.iter().chain(shared) {
         let text = text
             .replace("plugin-name", name.as_str())
             .replace("plugin_name", &name.snake())
@@ -171,7 +215,10 @@ mod tests {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    left.push(path);
+                    // Python leaves its own files beside what it ran.
+                    if !path.ends_with("__pycache__") {
+                        left.push(path);
+                    }
                 } else {
                     found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
                 }
@@ -187,6 +234,7 @@ mod tests {
             (PluginKind::Alerter, Language::Rust, "rust-alerter"),
             (PluginKind::Rule, Language::JavaScript, "javascript-rule"),
             (PluginKind::Alerter, Language::JavaScript, "javascript-alerter"),
+            (PluginKind::Rule, Language::Python, "python-rule"),
         ] {
             let (_scratch, folder) = made(kind, language);
             let files = every_file(&folder);
@@ -195,9 +243,17 @@ mod tests {
                     assert!(!text.contains(placeholder), "{path} still says {placeholder}");
                 }
             }
-            let contract = usize::from(language == Language::JavaScript);
-            let lying = every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(template));
-            assert_eq!(files.len(), lying.len() + contract, "{template}");
+            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let lying = every_file(&here.join("templates").join(template));
+            let shared = match language {
+                Language::Rust => 0,
+                Language::JavaScript => {
+                    let sdk = every_file(&here.join("../../sdk/javascript"));
+                    sdk.iter().filter(|(path, _)| !path.contains("/javascript/test/")).count() + 1
+                }
+                Language::Python => every_file(&here.join("../../sdk/python/watchbell")).len() + 1,
+            };
+            assert_eq!(files.len(), lying.len() + shared, "{template}");
         }
     }
 

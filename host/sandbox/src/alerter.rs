@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use wasmtime::{Engine, Store};
-use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, Refusal};
+use watchbell_contract::{AlerterAbout, Fault, Intent, Receipt, RecordedCall, Refusal};
 
 use crate::call::{self, Step};
 use crate::capabilities::http::{Destination, HttpAccess};
@@ -26,6 +26,15 @@ pub(crate) struct Compiled {
     pub(crate) tick: Duration,
     pub(crate) about: AlerterAbout,
     pub(crate) inspection: Inspection,
+}
+
+/// What became of an attempt to deliver a message.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The inner error is the alerter's own refusal; the outer one is a failure of the module itself, with its log lines.
+    pub outcome: Result<Result<Receipt, Refusal>, RunError>,
+    /// The responses that the next attempt gets again, those of earlier attempts among them.
+    pub recorded: Vec<RecordedCall>,
 }
 
 impl Compiled {
@@ -69,10 +78,6 @@ impl AlerterModule {
     ///   it waits for its receiver it occupies no thread, and its clock is stopped. Waiting ends with the destination's
     ///   timeout.
     /// - The module's log lines go to the log, as warnings after a fault.
-    ///
-    /// # Errors
-    /// The inner error is the alerter's own refusal; the outer one is a failure of the module itself, with its log
-    /// lines.
     pub async fn deliver(
         &self,
         product: &str,
@@ -80,40 +85,40 @@ impl AlerterModule {
         intent: &Intent,
         destination: &Destination,
         limits: &Limits,
-    ) -> Result<Result<Receipt, Refusal>, RunError> {
+    ) -> Delivery {
         let (module, limits) = (Arc::clone(&self.0), *limits);
         let (named, params, intent) = (product.to_owned(), params.to_owned(), intent.clone());
-        let access = HttpAccess::new(destination.clone());
+        let access = HttpAccess::new(destination.clone(), intent.recorded.clone());
+        let earlier = intent.recorded.clone();
         let delivery = async move {
             let mut guest = module.instance(&limits, Some(access)).await?;
             guest.enter();
-            let outcome = guest.alerter.deliver(&mut guest.store, &named, &params, &intent).await;
-            let outcome = guest.leave(outcome)?;
+            let called = guest.alerter.deliver(&mut guest.store, &named, &params, &intent).await;
+            let outcome = guest.leave(called);
             let state = guest.store.data_mut();
             let interrupted = state.http.as_ref().is_some_and(|access| access.interrupted);
-            let outcome = match outcome {
+            let outcome = outcome.map(|outcome| match outcome {
                 // The alerter only knows that it has no response; the host knows whether a request was sent.
                 Err(Refusal::Unavailable { reason, retry_after }) if interrupted => {
                     Err(Refusal::Unanswered { reason, retry_after })
                 }
                 outcome => outcome,
-            };
-            Ok((outcome, state.logs.take()))
+            });
+            let recorded = state.http.as_mut().map(HttpAccess::take_recorded).unwrap_or_default();
+            Ok((Delivery { outcome, recorded }, state.logs.take()))
         };
-        match off_the_workers(delivery).await {
-            Ok((outcome, logs)) => {
-                for line in &logs.lines {
-                    tracing::debug!(product, level = line.level, "{}", line.message);
-                }
-                Ok(outcome)
-            }
-            Err(error) => {
-                for line in &error.logs {
-                    tracing::warn!(product, level = line.level, "{}", line.message);
-                }
-                Err(error)
-            }
+        let (delivery, logs) = match off_the_workers(delivery).await {
+            Ok((delivery, logs)) => (delivery, logs.lines),
+            // The instance could not be made, or the host failed.
+            Err(error) => (Delivery { outcome: Err(error), recorded: earlier }, Vec::new()),
+        };
+        for line in &logs {
+            tracing::debug!(product, level = line.level, "{}", line.message);
         }
+        for line in delivery.outcome.as_ref().err().into_iter().flat_map(|error| &error.logs) {
+            tracing::warn!(product, level = line.level, "{}", line.message);
+        }
+        delivery
     }
 }
 

@@ -1,34 +1,41 @@
 //! Runs the SDK's cases on a component in the sandbox; a rule's own tests run the same cases natively.
 use watchbell_contract as contract;
-use watchbell_sdk::testing::{Answer, Call, Runner};
-use watchbell_sdk::wire::types as wire;
+use watchbell_sdk::log::Level;
+use watchbell_sdk::testing::{Answer, Runner};
 use watchbell_sdk::{
-    AnyOf, Ask, Buckets, Calc, ClusterView, Duration, Evidence, Fault, Finding, Hits, Labels, Metric,
-    NamedFilter, Plan, Problem, Question, Range, RawSearch, Signal, SignalKind, Timestamp,
+    AnyOf, Ask, Buckets, Calc, Call, ClusterView, Context, Document, Duration, Evidence, Fault, Finding,
+    Hits, Labels, Metric, NamedFilter, Plan, Problem, Query, Question, Range, RawSearch, Selection, Signal,
+    SignalKind, Source, Timestamp,
 };
 
-use crate::{GuestFault, Limits, RuleModule, RunError};
+use crate::capabilities::log::LogLine;
+use crate::{GuestFault, Limits, RuleModule, RunError, state};
 
-/// Runs a case's windows on the component, each in a fresh instance, within the default limits.
+/// Runs a case's windows on the component, each in a fresh instance, within the default limits. States are the module's
+/// own bytes, as in a native run.
 #[derive(Debug)]
 pub struct CaseRunner<'m> {
     module: &'m RuleModule,
+    logs: Vec<LogLine>,
 }
 
 impl<'m> CaseRunner<'m> {
     pub fn new(module: &'m RuleModule) -> Self {
-        Self { module }
+        Self { module, logs: Vec::new() }
     }
 }
 
 impl Runner for CaseRunner<'_> {
-    fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
-        let verdict =
-            self.module.prepare(params, key).map_err(|error| vec![Fault::new("", error.to_string())])?;
+    fn prepare(&mut self, params: &str, context: &Context) -> Result<Plan, Vec<Fault>> {
+        let verdict = self
+            .module
+            .prepare(params, &host_context(context))
+            .map_err(|error| vec![Fault::new("", error.to_string())])?;
         match verdict {
-            Ok(plan) => {
-                Ok(Plan { history: Duration(plan.history.millis()), grid: Duration(plan.grid.millis()) })
-            }
+            Ok(plan) => Ok(Plan {
+                history: Duration(plan.history.millis()),
+                grid: plan.grid.map(|grid| Duration(grid.millis())),
+            }),
             Err(faults) => {
                 Err(faults.into_iter().map(|fault| Fault::new(fault.path, fault.message)).collect())
             }
@@ -41,22 +48,52 @@ impl Runner for CaseRunner<'_> {
             settled: contract::Timestamp(call.window.settled.0),
             end: contract::Timestamp(call.window.end.0),
         };
-        let started = self.module.start(call.params, call.key, call.state, window, &Limits::default());
-        let mut run = started.map_err(problem)?;
+        let context = host_context(call.context);
+        let state = call.state.map(|bytes| state::wrap(self.module.about(), bytes));
+        let call = contract::Call { params: call.params, context: &context, state: state.as_deref(), window };
+        let mut run = self.module.start(&call, &Limits::default()).map_err(|error| self.failed(error))?;
         loop {
-            let questions = run.questions().map_err(problem)?;
+            let questions = run.questions().map_err(|error| self.failed(error))?;
             if questions.is_empty() {
-                let (finding, _) = run.finish().map_err(problem)?;
+                let (finding, report) = run.finish().map_err(|error| self.failed(error))?;
+                self.logs.extend(report.logs);
                 let signals = finding.signals.into_iter().map(signal).collect();
-                return Ok(Finding { signals, state: finding.state });
+                let state = state::own_bytes(&finding.state).unwrap_or_default().to_vec();
+                return Ok(Finding { signals, state });
             }
             for (number, asked) in (0..).zip(questions) {
-                let asked = question(asked);
-                for page in answer(&asked).map_err(Problem::Other)? {
-                    run.answer(number, rows(page)).map_err(problem)?;
+                for page in answer(&question(asked)).map_err(Problem::Other)? {
+                    run.answer(number, page).map_err(|error| self.failed(error))?;
                 }
             }
         }
+    }
+
+    fn logs(&mut self) -> Vec<(Level, String)> {
+        let level = |level: u8| match level {
+            0 => Level::Error,
+            1 => Level::Warn,
+            2 => Level::Info,
+            3 => Level::Debug,
+            _ => Level::Trace,
+        };
+        std::mem::take(&mut self.logs).into_iter().map(|line| (level(line.level), line.message)).collect()
+    }
+}
+
+impl CaseRunner<'_> {
+    fn failed(&mut self, mut error: RunError) -> Problem {
+        self.logs.append(&mut error.logs);
+        problem(error)
+    }
+}
+
+fn host_context(context: &Context) -> contract::Context {
+    contract::Context {
+        key: context.key.clone(),
+        every: context.every.map(|every| contract::Duration(every.millis())),
+        lateness: contract::Duration(context.lateness.millis()),
+        indices: context.indices.clone(),
     }
 }
 
@@ -78,7 +115,7 @@ fn any_of(only: contract::AnyOf) -> AnyOf {
 
 fn question(question: contract::Question) -> Question {
     let filters = |filters: Vec<contract::NamedFilter>| {
-        filters.into_iter().map(|named| NamedFilter { name: named.name, filter: named.filter }).collect()
+        filters.into_iter().map(|named| NamedFilter { name: named.name, query: query(named.query) }).collect()
     };
     let ask = match question.ask {
         contract::Ask::Hits(hits) => Ask::Hits(Hits { fields: hits.fields, filters: filters(hits.filters) }),
@@ -88,7 +125,7 @@ fn question(question: contract::Question) -> Question {
             metrics: buckets.metrics.into_iter().map(metric).collect(),
             filters: filters(buckets.filters),
         }),
-        contract::Ask::Search(search) => Ask::Search(RawSearch { body: search.body, pick: search.pick }),
+        contract::Ask::Search(search) => Ask::Search(RawSearch { body: search.body, picks: search.pick }),
         contract::Ask::Cluster(view) => Ask::Cluster(match view {
             contract::ClusterView::Health => ClusterView::Health,
             contract::ClusterView::UnassignedShards => ClusterView::UnassignedShards,
@@ -100,8 +137,15 @@ fn question(question: contract::Question) -> Question {
     Question {
         over: range(question.over),
         only: question.only.into_iter().map(any_of).collect(),
-        filter: question.filter,
+        filter: question.filter.map(query),
         ask,
+    }
+}
+
+fn query(query: contract::Query) -> Query {
+    match query {
+        contract::Query::Lucene(text) => Query::Lucene(text),
+        contract::Query::Dsl(text) => Query::Dsl(text),
     }
 }
 
@@ -114,28 +158,12 @@ fn metric(metric: contract::Metric) -> Metric {
         contract::Calc::ValueCount => Calc::ValueCount,
         contract::Calc::Cardinality => Calc::Cardinality,
         contract::Calc::Percentile(percent) => Calc::Percentile(percent),
-        contract::Calc::Script(source) => Calc::Script(source),
     };
-    Metric { name: metric.name, field: metric.field, calc }
-}
-
-fn rows(rows: wire::Rows) -> contract::Rows {
-    let column = |column: wire::Column| contract::Column {
-        field: column.field,
-        values: match column.values {
-            wire::Values::Integers(values) => contract::Values::Integers(values),
-            wire::Values::Numbers(values) => contract::Values::Numbers(values),
-            wire::Values::Booleans(values) => contract::Values::Booleans(values),
-            wire::Values::Words(words) => contract::Values::Words(contract::Dictionary {
-                codes: words.codes,
-                ends: words.ends,
-                bytes: words.bytes,
-            }),
-        },
-        present: column.present,
-        offsets: column.offsets,
+    let source = match metric.source {
+        contract::Source::Field(field) => Source::Field(field),
+        contract::Source::Script(script) => Source::Script(script),
     };
-    contract::Rows { times: rows.times, columns: rows.columns.into_iter().map(column).collect() }
+    Metric { name: metric.name, source, calc, filter: metric.filter.map(query) }
 }
 
 fn signal(signal: contract::Signal) -> Signal {
@@ -148,15 +176,31 @@ fn signal(signal: contract::Signal) -> Signal {
             contract::SignalKind::Clear => SignalKind::Clear,
             contract::SignalKind::Event => SignalKind::Event,
         },
+        identity: signal.identity,
         value: signal.value,
         threshold: signal.threshold,
         summary: signal.summary,
         details: signal.details,
-        evidence: signal.evidence.map(|evidence| Evidence {
-            over: range(evidence.over),
-            only: evidence.only.into_iter().map(any_of).collect(),
-            filter: evidence.filter,
-            newest: evidence.newest,
+        evidence: signal.evidence.map(evidence),
+    }
+}
+
+/// The host has added the labels to a selection.
+fn evidence(evidence: contract::Evidence) -> Evidence {
+    match evidence {
+        contract::Evidence::Selection(selection) => Evidence::Selection(Selection {
+            over: range(selection.over),
+            only: selection.only.into_iter().map(any_of).collect(),
+            filter: selection.filters.into_iter().next().map(query),
+            newest: selection.newest,
         }),
+        contract::Evidence::Documents(documents) => {
+            let document = |named: contract::Document| Document {
+                at: Timestamp(named.at.0),
+                index: named.index,
+                id: named.id,
+            };
+            Evidence::Documents(documents.into_iter().map(document).collect())
+        }
     }
 }

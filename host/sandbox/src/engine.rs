@@ -7,7 +7,7 @@ use wasmtime::{
     Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use crate::limits::{STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX};
 
 /// The configuration of a sandbox. The default is right for production, except for the folder.
 #[derive(Clone, Debug)]
@@ -84,9 +84,10 @@ fn settings() -> wasmtime::Config {
 
 fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
-    // An encoded component has two small instances besides its module.
+    // One memory, and two or three tables: a component in Rust has two small instances besides its module, one in Python
+    // has 37. Instances are only counted, nothing is reserved for them; so none runs out of them before its memory.
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX as u32))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)

@@ -63,6 +63,11 @@ pub enum GuestFault {
         Size(*bytes), Size(*limit)
     )]
     StateTooLarge { bytes: usize, limit: usize },
+    #[error(
+        "the answers to one round of questions have more than {}, and must be held to be sorted by time; use a smaller window, or raise limits.memory",
+        Size(*limit)
+    )]
+    AnswersTooLarge { limit: usize },
     #[error("the module's table would have {wanted} entries, more than the {limit} allowed")]
     TableTooLarge { wanted: usize, limit: usize },
     #[error("the module returned a result that violates the contract: {0}")]
@@ -84,6 +89,7 @@ impl RunError {
                 | GuestFault::TooManySignals { .. }
                 | GuestFault::TooManyQuestions { .. }
                 | GuestFault::StateTooLarge { .. }
+                | GuestFault::AnswersTooLarge { .. }
         )
     }
 

@@ -1,39 +1,28 @@
 //! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
-use watchbell_contract::{AnyOf, Ask, Calc, Finding, NamedFilter, Question, Signal, Timestamp, Window};
+use watchbell_contract::{AnyOf, Ask, Evidence, NamedFilter, Query, Question, Signal, Source, Window};
 
 use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
 use crate::limits::{
-    DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX, QUESTIONS_MAX,
-    SIGNALS_MAX, SUMMARY_BYTES_MAX,
+    DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, IDENTITY_BYTES_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX,
+    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX,
 };
 
-pub(crate) fn check_finding(
-    finding: &Finding,
+pub(crate) fn check_signals(
+    signals: &[Signal],
     window: Window,
     key: &[String],
     limits: &Limits,
 ) -> Result<(), GuestFault> {
-    if finding.state.len() > limits.state_bytes_max {
-        return Err(GuestFault::StateTooLarge { bytes: finding.state.len(), limit: limits.state_bytes_max });
+    if signals.len() > SIGNALS_MAX {
+        return Err(GuestFault::TooManySignals { count: signals.len(), limit: SIGNALS_MAX });
     }
-    if finding.signals.len() > SIGNALS_MAX {
-        return Err(GuestFault::TooManySignals { count: finding.signals.len(), limit: SIGNALS_MAX });
-    }
-    if finding.signals.iter().map(bytes).sum::<usize>() > limits.output_bytes_max {
+    if signals.iter().map(bytes).sum::<usize>() > limits.output_bytes_max {
         return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
     }
-    let mut last = Timestamp::MIN;
-    for (number, signal) in finding.signals.iter().enumerate() {
+    for (number, signal) in signals.iter().enumerate() {
         check_signal(signal, window, key).or_else(|what| bad(format!("signal {number}: {what}")))?;
-        if signal.at < last {
-            return bad(format!(
-                "signal {number}: at {}, earlier than the signal before it at {}",
-                signal.at.0, last.0
-            ));
-        }
-        last = signal.at;
     }
     Ok(())
 }
@@ -44,20 +33,26 @@ fn bad<T>(what: String) -> Result<T, GuestFault> {
 
 fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), String> {
     if signal.at < window.start || signal.at > window.end {
-        let (at, start, end) = (signal.at.0, window.start.0, window.end.0);
+        let (at, start, end) = (signal.at, window.start, window.end);
         return Err(format!("at {at}, outside the window {start} to {end}"));
     }
     if signal.until.is_some_and(|until| until < signal.at) {
         return Err("`until` is before `at`".into());
     }
-    if !signal.labels.iter().map(|label| &label.name).eq(key) {
-        let found: Vec<String> =
-            signal.labels.iter().take(8).map(|label| shortened(&label.name, NAME_BYTES_MAX)).collect();
-        return Err(format!("labels are [{}], but the key is [{}]", found.join(", "), key.join(", ")));
+    if signal.labels.len() != key.len() {
+        let found: Vec<String> = signal
+            .labels
+            .iter()
+            .take(8)
+            .map(|label| label.value.as_ref().map_or("none".into(), |value| shortened(value, NAME_BYTES_MAX)))
+            .collect();
+        let (found, key) = (found.join(", "), key.join(", "));
+        return Err(format!("the labels are [{found}], not one value for each field of the key [{key}]"));
     }
     let label = signal.labels.iter().filter_map(|label| label.value.as_deref()).map(str::len).max();
     let sizes = [
         ("a label value", label.unwrap_or(0), LABEL_BYTES_MAX),
+        ("the identity", signal.identity.as_ref().map_or(0, String::len), IDENTITY_BYTES_MAX),
         ("the summary", signal.summary.len(), SUMMARY_BYTES_MAX),
         ("the details", signal.details.len(), DETAILS_BYTES_MAX),
     ];
@@ -66,10 +61,15 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
             return Err(format!("{what} has {}, more than {}", Size(bytes), Size(limit)));
         }
     }
-    if let Some(newest) = signal.evidence.as_ref().map(|evidence| evidence.newest)
-        && newest > EVIDENCE_NEWEST_MAX
-    {
-        return Err(format!("evidence asks for {newest} documents, more than {EVIDENCE_NEWEST_MAX}"));
+    let newest = EVIDENCE_NEWEST_MAX;
+    match &signal.evidence {
+        Some(Evidence::Selection(asked)) if asked.newest > newest => {
+            return Err(format!("evidence asks for {} documents, more than {newest}", asked.newest));
+        }
+        Some(Evidence::Documents(named)) if named.is_empty() || named.len() > newest as usize => {
+            return Err(format!("evidence names {} documents, not 1 to {newest}", named.len()));
+        }
+        _ => {}
     }
     match serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(&signal.details) {
         Ok(_) => Ok(()),
@@ -79,26 +79,41 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
 
 fn bytes(signal: &Signal) -> usize {
     let labels = signal.labels.iter().map(|label| text(&label.name) + optional(label.value.as_ref()));
-    let evidence = signal
-        .evidence
-        .as_ref()
-        .map_or(0, |evidence| optional(evidence.filter.as_ref()) + only_bytes(&evidence.only));
-    ENTRY_BYTES + signal.summary.len() + signal.details.len() + labels.sum::<usize>() + evidence
+    let evidence = match &signal.evidence {
+        None => 0,
+        Some(Evidence::Selection(selection)) => {
+            only_bytes(&selection.only) + selection.filters.iter().map(query_bytes).sum::<usize>()
+        }
+        Some(Evidence::Documents(documents)) => {
+            documents.iter().map(|named| optional(named.index.as_ref()) + text(&named.id)).sum()
+        }
+    };
+    ENTRY_BYTES
+        + signal.summary.len()
+        + signal.details.len()
+        + optional(signal.identity.as_ref())
+        + labels.sum::<usize>()
+        + evidence
+}
+
+fn query_bytes(query: &Query) -> usize {
+    match query {
+        Query::Lucene(query) | Query::Dsl(query) => text(query),
+    }
 }
 
 fn question_bytes(question: &Question) -> usize {
     let filters = |filters: &[NamedFilter]| -> usize {
-        filters.iter().map(|named| text(&named.name) + text(&named.filter)).sum()
+        filters.iter().map(|named| text(&named.name) + query_bytes(&named.query)).sum()
     };
     let ask = match &question.ask {
         Ask::Hits(hits) => texts(&hits.fields) + filters(&hits.filters),
         Ask::Buckets(buckets) => {
             let metric = |metric: &watchbell_contract::Metric| {
-                let script = match &metric.calc {
-                    Calc::Script(source) => text(source),
-                    _ => 0,
+                let source = match &metric.source {
+                    Source::Field(source) | Source::Script(source) => text(source),
                 };
-                text(&metric.name) + text(&metric.field) + script
+                text(&metric.name) + source + metric.filter.as_ref().map_or(0, query_bytes)
             };
             let metrics: usize = buckets.metrics.iter().map(metric).sum();
             texts(&buckets.by) + metrics + filters(&buckets.filters)
@@ -109,7 +124,7 @@ fn question_bytes(question: &Question) -> usize {
         }
         Ask::Cluster(_) => 0,
     };
-    ENTRY_BYTES + only_bytes(&question.only) + optional(question.filter.as_ref()) + ask
+    ENTRY_BYTES + only_bytes(&question.only) + question.filter.as_ref().map_or(0, query_bytes) + ask
 }
 
 /// What a list entry counts in addition to its text: empty and missing entries take memory as well.
@@ -136,9 +151,9 @@ fn only_bytes(only: &[AnyOf]) -> usize {
 
 /// Removes numbers that JSON cannot represent from signals, and returns how many there were: a message without its
 /// value is better than no message.
-pub(crate) fn drop_infinities(finding: &mut Finding) -> usize {
+pub(crate) fn drop_infinities(signals: &mut [Signal]) -> usize {
     let mut dropped = 0;
-    for signal in &mut finding.signals {
+    for signal in signals {
         for number in [&mut signal.value, &mut signal.threshold] {
             if number.is_some_and(|number| !number.is_finite()) {
                 *number = None;
@@ -167,7 +182,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{Evidence, Label, Range, SignalKind};
+    use watchbell_contract::{Label, Range, Selection, SignalKind, Timestamp};
 
     fn window() -> Window {
         Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
@@ -179,6 +194,7 @@ mod tests {
             at: Timestamp(at),
             until: None,
             kind: SignalKind::Event,
+            identity: None,
             value: Some(1.0),
             threshold: None,
             summary: "s".into(),
@@ -188,8 +204,7 @@ mod tests {
     }
 
     fn check(signals: Vec<Signal>) -> Result<(), String> {
-        let finding = Finding { signals, state: vec![] };
-        check_finding(&finding, window(), &["host".into()], &Limits::default())
+        check_signals(&signals, window(), &["host".into()], &Limits::default())
             .map_err(|fault| fault.to_string())
     }
 
@@ -203,18 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn signals_of_the_window_in_order_pass() {
-        assert_eq!(check(vec![signal(0), signal(50), signal(50), signal(100)]), Ok(()));
+    fn signals_of_the_window_pass_in_any_order() {
+        assert_eq!(check(vec![signal(0), signal(50), signal(100), signal(50)]), Ok(()));
     }
 
     #[test]
     fn a_signal_out_of_place_is_refused() {
-        assert_eq!(refused(|signal| signal.at = Timestamp(101)), "at 101, outside the window 0 to 100");
-        assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` is before `at`");
-        assert_eq!(refused(|signal| signal.labels.clear()), "labels are [], but the key is [host]");
         assert_eq!(
-            check(vec![signal(9), signal(8)]).unwrap_err(),
-            "the module returned a result that violates the contract: signal 1: at 8, earlier than the signal before it at 9"
+            refused(|signal| signal.at = Timestamp(101)),
+            "at 1970-01-01T00:00:00.101Z, outside the window 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z"
+        );
+        assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` is before `at`");
+        assert_eq!(
+            refused(|signal| signal.labels.clear()),
+            "the labels are [], not one value for each field of the key [host]"
         );
     }
 
@@ -224,6 +241,10 @@ mod tests {
             refused(|signal| signal.summary = "x".repeat(20 << 10)),
             "the summary has 20KiB, more than 16KiB"
         );
+        assert_eq!(
+            refused(|signal| signal.identity = Some("x".repeat(5 << 10))),
+            "the identity has 5KiB, more than 4KiB"
+        );
         assert!(
             refused(|signal| signal.details = "[]".into()).starts_with("the details are not a JSON object: ")
         );
@@ -231,17 +252,21 @@ mod tests {
             refused(|signal| signal.details.clear()).starts_with("the details are not a JSON object: EOF")
         );
         let over = Range::new(Timestamp(0), Timestamp(1));
-        let evidence = Evidence { over, only: vec![], filter: None, newest: 11 };
+        let evidence = Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 11 });
         assert_eq!(
             refused(|signal| signal.evidence = Some(evidence.clone())),
             "evidence asks for 11 documents, more than 10"
+        );
+        assert_eq!(
+            refused(|signal| signal.evidence = Some(Evidence::Documents(vec![]))),
+            "evidence names 0 documents, not 1 to 10"
         );
     }
 
     #[test]
     fn more_signals_than_a_run_may_have_are_a_matter_of_size() {
-        let finding = Finding { signals: vec![signal(1); SIGNALS_MAX + 1], state: vec![] };
-        let fault = check_finding(&finding, window(), &["host".into()], &Limits::default()).unwrap_err();
+        let signals = vec![signal(1); SIGNALS_MAX + 1];
+        let fault = check_signals(&signals, window(), &["host".into()], &Limits::default()).unwrap_err();
         let error =
             crate::RunError { fault, logs: vec![], logs_dropped: 0, guest_time: std::time::Duration::ZERO };
         assert!(error.is_size());
@@ -256,9 +281,9 @@ mod tests {
         let limits = Limits { output_bytes_max: 1_000, ..Limits::default() };
         let too_large = |only: Vec<AnyOf>| {
             let over = Range::new(Timestamp(0), Timestamp(1));
-            let evidence = Some(Evidence { over, only, filter: None, newest: 1 });
-            let finding = Finding { signals: vec![Signal { evidence, ..signal(1) }], state: vec![] };
-            check_finding(&finding, window(), &["host".into()], &limits)
+            let selection = Selection { over, only, filters: vec![], newest: 1 };
+            let evidence = Some(Evidence::Selection(selection));
+            check_signals(&[Signal { evidence, ..signal(1) }], window(), &["host".into()], &limits)
         };
         assert_eq!(too_large(vec![AnyOf { field: "a".into(), values: vec![None] }]), Ok(()));
         let fault = Err(GuestFault::OutputTooLarge { limit: 1_000 });
@@ -278,20 +303,28 @@ mod tests {
         };
         assert_eq!(check_questions(&[question()], &limits), Ok(()));
         let long = || "x".repeat(1_000);
+        let query = || Query::Lucene(long());
         let search = watchbell_contract::RawSearch { body: long(), pick: vec![] };
         let fields = watchbell_contract::Hits { fields: vec![long()], filters: vec![] };
-        let named = NamedFilter { name: "n".into(), filter: long() };
-        let metric =
-            watchbell_contract::Metric { name: "m".into(), field: "f".into(), calc: Calc::Script(long()) };
-        let buckets = watchbell_contract::Buckets { metrics: vec![metric], ..Default::default() };
+        let named = NamedFilter { name: "n".into(), query: query() };
+        let metric = |source, filter| watchbell_contract::Metric {
+            name: "m".into(),
+            source,
+            calc: watchbell_contract::Calc::Sum,
+            filter,
+        };
+        let buckets = |metric| watchbell_contract::Buckets { metrics: vec![metric], ..Default::default() };
+        let scripted = buckets(metric(Source::Script(long()), None));
+        let some = buckets(metric(Source::Field("f".into()), Some(Query::Dsl(long()))));
         let filtered = watchbell_contract::Hits { fields: vec![], filters: vec![named] };
         for large in [
-            Question { filter: Some(long()), ..question() },
+            Question { filter: Some(query()), ..question() },
             Question { only: vec![AnyOf { field: long(), values: vec![] }], ..question() },
             Question { ask: Ask::Search(search), ..question() },
             Question { ask: Ask::Hits(fields), ..question() },
             Question { ask: Ask::Hits(filtered), ..question() },
-            Question { ask: Ask::Buckets(buckets), ..question() },
+            Question { ask: Ask::Buckets(scripted), ..question() },
+            Question { ask: Ask::Buckets(some), ..question() },
         ] {
             let fault = GuestFault::OutputTooLarge { limit: 1_000 };
             assert_eq!(check_questions(&[large], &limits), Err(fault));
@@ -300,9 +333,9 @@ mod tests {
 
     #[test]
     fn what_json_cannot_carry_is_left_out() {
-        let mut finding = Finding { signals: vec![signal(1)], state: vec![] };
-        finding.signals[0].value = Some(f64::INFINITY);
-        assert_eq!(drop_infinities(&mut finding), 1);
-        assert_eq!(finding.signals[0].value, None);
+        let mut signals = vec![signal(1)];
+        signals[0].value = Some(f64::INFINITY);
+        assert_eq!(drop_infinities(&mut signals), 1);
+        assert_eq!(signals[0].value, None);
     }
 }

@@ -13,7 +13,7 @@ use crate::versions::{CONTRACT, OFFERED, is_newer, track};
 const PACKAGE: &str = "watchbell:plugin/";
 /// The section in which the SDK stores its version.
 const SDK_SECTION: &str = "watchbell:sdk";
-/// The section in which an SDK stores the contract's version, `0.1` or `0.1.0`. Modules without it are checked only by
+/// The section in which an SDK stores the contract's version, `0.2` or `0.2.0`. Modules without it are checked only by
 /// their imports and exports.
 const CONTRACT_SECTION: &str = "watchbell:contract";
 
@@ -61,7 +61,7 @@ pub enum LoadFault {
     )]
     Precompiled,
     #[error(
-        "is a core module, not a component{}: convert it with `wasm-tools component new`, or build it with `cargo xtask plugins`",
+        "is a core module, not a component{}: build it with `watchbell plugin build`, which makes the component",
         hints(imports)
     )]
     CoreModule { imports: Vec<String> },

@@ -15,13 +15,15 @@ mod contract; // the versions of the contract, one adapter each
 mod call; // one call into a module, and what ended it
 mod fault; // why a run failed, for operators
 mod plan; // what a rule plans, checked
+mod state; // a kept state, with the layout that wrote it
+mod evidence; // the documents of a signal's group
 mod finding; // what a rule returned, checked
 mod rule; // rule modules and their runs
 mod cases; // rule modules on the timeline of the SDK's cases
 mod alerter; // alerter modules and deliveries
 mod secret; // values that must not be shown
 
-pub use alerter::AlerterModule;
+pub use alerter::{AlerterModule, Delivery};
 pub use capabilities::Capability;
 pub use capabilities::http::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
 pub use capabilities::log::LogLine;
@@ -34,4 +36,5 @@ pub use limits::Limits;
 pub use rule::{RuleModule, RuleRun, RunReport};
 pub use sandbox::{LoadError, Sandbox};
 pub use secret::Secret;
+pub use state::own_bytes as own_state_bytes;
 pub use versions::CONTRACT;

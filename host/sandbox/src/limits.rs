@@ -51,6 +51,10 @@ pub(crate) const SIGNALS_MAX: usize = 10_000;
 pub(crate) const QUESTIONS_MAX: usize = 64;
 /// Documents that evidence may ask for.
 pub(crate) const EVIDENCE_NEWEST_MAX: u32 = 10;
+/// Bytes of what distinguishes events.
+pub(crate) const IDENTITY_BYTES_MAX: usize = 4 << 10;
+/// Bytes of the fingerprint of a state's layout.
+pub(crate) const LAYOUT_BYTES_MAX: usize = 256;
 /// Bytes of a label's name or value.
 pub(crate) const LABEL_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a signal's summary.
@@ -73,6 +77,8 @@ pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
 pub(crate) const FRAMES_MAX: usize = 4;
 /// Requests of one delivery.
 pub(crate) const REQUESTS_MAX: u32 = 16;
+/// Bytes of a response's body that are kept with a message, for its next attempt.
+pub(crate) const RECORDED_BYTES_MAX: usize = 64 << 10;
 /// Redirects followed, on the same host.
 pub(crate) const REDIRECTS_MAX: u32 = 3;
 /// Headers of one request, its query parameters, its form fields.

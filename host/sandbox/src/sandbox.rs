@@ -16,7 +16,7 @@ use crate::fault::RunError;
 use crate::guest::Guest;
 use crate::inspect::{Inspection, LoadFault, inspect};
 use crate::kind::ModuleKind;
-use crate::limits::{ABOUT_TEXT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
+use crate::limits::{ABOUT_TEXT_BYTES_MAX, LAYOUT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
 use crate::rule::{self, RuleModule};
 
 /// Runs modules. Cheap to clone; make one per process.
@@ -129,6 +129,7 @@ impl Inner {
         check_text("version", &about.version, 0, ABOUT_TEXT_BYTES_MAX)?;
         check_text("summary", &about.summary, 0, ABOUT_TEXT_BYTES_MAX)?;
         check_schema(&about.params_schema)?;
+        check_text("state layout", &about.state_layout, 0, LAYOUT_BYTES_MAX)?;
         let compiled = Arc::new(rule::Compiled {
             engine: self.engine.clone(),
             exports,

@@ -1,7 +1,7 @@
 //! Which versions of the plugin contract this host offers.
 
 /// The newest version of the contract that this host supports, `major.minor`.
-pub const CONTRACT: &str = "0.1";
+pub const CONTRACT: &str = "0.2";
 
 /// All supported versions, oldest first.
 pub(crate) const OFFERED: &[&str] = &[CONTRACT];

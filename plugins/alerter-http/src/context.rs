@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use minijinja::value::{Serde, Value};
 use serde_json::{Map, Value as Json, json};
-use watchbell_sdk::{Cause, Intent, Severity};
+use watchbell_sdk::{Cause, Intent, Receipt, Severity};
 use watchbell_sdk_fields as fields;
 
 use crate::calendar;
@@ -17,6 +17,7 @@ pub(crate) const NAMES: &[&str] = &[
     "labels",
     "label",
     "cause",
+    "person",
     "severity",
     "at",
     "at_ms",
@@ -32,6 +33,8 @@ pub(crate) const NAMES: &[&str] = &[
     "document",
     "documents",
     "link",
+    "acknowledge_link",
+    "previous",
     "attempt",
     "maybe_repeated",
     "params",
@@ -66,6 +69,7 @@ impl Context {
             "labels": labels,
             "label": label,
             "cause": cause(intent.cause),
+            "person": intent.person,
             "severity": severity(intent.severity),
             "at": calendar::iso(intent.at),
             "at_ms": intent.at,
@@ -81,6 +85,8 @@ impl Context {
             "document": document,
             "documents": documents.unwrap_or(&json!([])),
             "link": intent.link,
+            "acknowledge_link": intent.acknowledge_link,
+            "previous": intent.previous.as_ref().and_then(|receipt| receipt.reference.as_ref()),
             "attempt": intent.attempt,
             "maybe_repeated": intent.maybe_repeated,
             "params": params,
@@ -101,6 +107,7 @@ impl Context {
             environment: "default".into(),
             labels: vec![],
             cause: Cause::Test,
+            person: Some("ann".into()),
             severity: Severity::Warning,
             at: 0,
             since: 0,
@@ -111,6 +118,8 @@ impl Context {
             summary: "summary".into(),
             details: "{}".into(),
             link: Some("https://localhost/".into()),
+            acknowledge_link: Some("https://localhost/".into()),
+            previous: Some(Receipt { reference: Some("1".into()) }),
             attempt: 1,
             maybe_repeated: false,
         };
@@ -167,9 +176,11 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Worse => "worse",
         Cause::Repeat => "repeat",
         Cause::Escalated => "escalated",
+        Cause::Acknowledged => "acknowledged",
         Cause::Resolved => "resolved",
         Cause::Event => "event",
         Cause::Was => "was",
+        Cause::Summary => "summary",
         Cause::Test => "test",
     }
 }
@@ -177,10 +188,11 @@ fn cause(cause: Cause) -> &'static str {
 /// The prefix of a title, so that a reader of the title alone knows why it was sent.
 fn lead(cause: Cause) -> &'static str {
     match cause {
-        Cause::Opened | Cause::Event => "",
+        Cause::Opened | Cause::Event | Cause::Summary => "",
         Cause::Worse => "Worse: ",
         Cause::Repeat => "Still: ",
         Cause::Escalated => "Escalated: ",
+        Cause::Acknowledged => "Acknowledged: ",
         Cause::Resolved => "Resolved: ",
         Cause::Was => "Was, and is over: ",
         Cause::Test => "Test: ",

@@ -63,7 +63,7 @@ impl Alerter for AlerterHttp {
             return Err(AlertRefusal::refused(reason));
         }
         let answers = spec.answers(&params).map_err(AlertRefusal::refused)?;
-        let response = send(&request)?;
+        let response = send(0, &request)?;
         match answer::read(&answers, &response) {
             Meaning::Delivered { reference } => Ok(Receipt { reference }),
             Meaning::Refused => {

@@ -1,5 +1,5 @@
 use serde_json::{Map, Value as Json};
-use watchbell_sdk::http::{Body, Request};
+use watchbell_sdk::http::{Body, Field, Request};
 
 use crate::context::Context;
 use crate::json_template::{Failure, JsonTemplate, Scope};
@@ -31,9 +31,9 @@ pub(crate) fn build(spec: &ProductSpec, params: &Json, context: &Context) -> Res
     request.path = path(spec, params, context)?;
     request.query = pairs(render(&template.query, "query")?.into_iter().collect(), "query")?;
     request.headers = pairs(headers, "headers")?;
-    for (_, value) in &mut request.headers {
+    for header in &mut request.headers {
         // A header is one line; the host would refuse more.
-        *value = value.replace(char::is_control, " ");
+        header.value = header.value.replace(char::is_control, " ");
     }
     Ok(request)
 }
@@ -44,7 +44,7 @@ pub(crate) fn body_bytes(request: &Request) -> usize {
         Body::Empty => 0,
         Body::Json(text) | Body::Text(text) => text.len(),
         Body::Form(pairs) | Body::Multipart(pairs) => {
-            pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
+            pairs.iter().map(|pair| pair.name.len() + pair.value.len() + 2).sum()
         }
     }
 }
@@ -62,16 +62,17 @@ fn path(spec: &ProductSpec, params: &Json, context: &Context) -> Result<String, 
 }
 
 /// The members of objects as pairs; a later one replaces an earlier one of the same name.
-fn pairs(objects: Vec<Json>, part: &str) -> Result<Vec<(String, String)>, Failure> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
+fn pairs(objects: Vec<Json>, part: &str) -> Result<Vec<Field>, Failure> {
+    let mut pairs: Vec<Field> = Vec::new();
     for object in objects {
         let Json::Object(members) = object else {
             return Err((format!("/{part}"), "not an object".to_owned()));
         };
         for (name, value) in scalars(members, part)? {
-            match pairs.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-                Some(pair) => *pair = (name, value),
-                None => pairs.push((name, value)),
+            let pair = Field { name, value };
+            match pairs.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&pair.name)) {
+                Some(known) => *known = pair,
+                None => pairs.push(pair),
             }
         }
     }

@@ -9,7 +9,7 @@ use alerter_http::AlerterHttp;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value as Json, json};
 use similar::TextDiff;
-use watchbell_sdk::http::{Body, Failure, Request, Response};
+use watchbell_sdk::http::{Body, Failure, Field, Request, Response};
 use watchbell_sdk::testing::MockHttp;
 use watchbell_sdk::{AlertRefusal, Alerter, Cause, Fault, Intent, Product, Receipt, Severity};
 
@@ -113,6 +113,7 @@ fn intent(changes: &Json) -> Intent {
             "resolved" => Cause::Resolved,
             other => panic!("no case needed `{other}` yet"),
         },
+        person: text_or_none("person"),
         severity: match &*text("severity") {
             "info" => Severity::Info,
             "warning" => Severity::Warning,
@@ -128,6 +129,8 @@ fn intent(changes: &Json) -> Intent {
         summary: text("summary"),
         details: text("details"),
         link: text_or_none("link"),
+        acknowledge_link: text_or_none("acknowledge_link"),
+        previous: text_or_none("previous").map(|reference| Receipt { reference: Some(reference) }),
         attempt: message["attempt"].as_u64().unwrap() as u32,
         maybe_repeated: message["maybe_repeated"].as_bool().unwrap(),
     }
@@ -149,15 +152,15 @@ fn response(case: &Json) -> Result<Response, Failure> {
         status: case["status"].as_u64().unwrap() as u16,
         headers: headers
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+            .map(|(name, value)| Field { name: name.clone(), value: value.as_str().unwrap().to_owned() })
             .collect(),
         body: case["body"].as_str().unwrap().into(),
     })
 }
 
 fn request(request: &Request) -> Json {
-    let pairs = |pairs: &[(String, String)]| -> Json {
-        pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>().into()
+    let pairs = |pairs: &[Field]| -> Json {
+        pairs.iter().map(|pair| (pair.name.clone(), json!(pair.value))).collect::<Map<_, _>>().into()
     };
     let body = match &request.body {
         Body::Empty => json!("empty"),

@@ -24,7 +24,7 @@ const SHOWN_MAX: usize = 120;
 impl Rule for Any {
     type State = ();
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         Ok(Plan::rows(Duration::ZERO))
     }
 

@@ -1,5 +1,6 @@
 use watchbell_sdk::testing::case::{Case, ORIGIN};
-use watchbell_sdk::{SignalKind, Timestamp};
+use watchbell_sdk::testing::check_folder;
+use watchbell_sdk::{Document, SignalKind, Timestamp};
 
 use super::*;
 
@@ -12,11 +13,9 @@ fn case(fields: &[&str]) -> Case {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Any>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/any");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Any>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/any.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Any>();
     }
 }
@@ -39,8 +38,8 @@ fn the_fields_asked_for_are_shown() {
     assert_eq!(told[0].summary, "user: ann, ports: 80, ok: true");
     assert_eq!(told[0].details, r#"{"user":"ann","ports":[80,443],"ok":true,"none":null}"#);
     assert_eq!(told[0].labels, Labels(vec![Some("ann".into())]));
-    let evidence = told[0].evidence.as_ref().unwrap();
-    assert_eq!(evidence.over, Range::new(ORIGIN + SECOND, ORIGIN + SECOND + Duration(1)));
+    let Some(Evidence::Documents(named)) = &told[0].evidence else { panic!() };
+    assert_eq!(named.iter().map(|named| named.at).collect::<Vec<_>>(), [ORIGIN + SECOND]);
 }
 
 #[test]
@@ -49,14 +48,11 @@ fn two_documents_of_one_instant_are_two_though_one_is_late() {
     for id in ["b", "a"] {
         case = case.document(SECOND, json!({ "user": "ann", "_id": id, "_index": "logs" }));
     }
-    case.documents[1].arrives = Some(SECOND * 70);
-    let documents: Vec<_> = case.run::<Any>().into_iter().map(|told| told.evidence.unwrap().only).collect();
+    case.documents[1].arrives = Some((SECOND * 70).into());
+    let documents: Vec<_> = case.run::<Any>().into_iter().map(|told| told.evidence.unwrap()).collect();
     let named = |id: &str| {
-        let only = |field: &str, value: &str| watchbell_sdk::AnyOf {
-            field: field.into(),
-            values: vec![Some(value.into())],
-        };
-        vec![only("_index", "logs"), only("_id", id)]
+        let (index, id) = (Some("logs".into()), id.into());
+        Evidence::Documents(vec![Document { at: ORIGIN + SECOND, index, id }])
     };
     assert_eq!(documents, [named("b"), named("a")]);
 }

@@ -102,7 +102,7 @@ impl Seen {
 
     /// Forgets the values that left before `now`.
     pub(crate) fn forget_values(&mut self, now: LastSeen, cells: u32) {
-        self.values.retain(|seen| seen.cell.cells_until(now) <= cells);
+        self.values.retain(|_, seen| seen.cell.cells_until(now) <= cells);
     }
 
     /// Whether a value can be seen. Where there are too many, the oldest cells are forgotten for all keys alike, as if the
@@ -131,7 +131,7 @@ impl Seen {
             newest = Some(cell);
         }
         if let Some(newest) = newest {
-            self.values.retain(|seen| seen.cell > newest);
+            self.values.retain(|_, seen| seen.cell > newest);
             let start = newest.start(rule.grid()) + rule.grid();
             self.keys.values_mut().for_each(|distinct| distinct.forget_before(start, rule.grid()));
             watchbell_sdk::log::warn(format_args!(

@@ -57,7 +57,7 @@ enum Fetch {
 impl Rule for Cardinality {
     type State = Seen;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
         if self.field.is_empty() {
             faults.push(Fault::new("/field", "must name a field"));
@@ -91,11 +91,11 @@ impl Rule for Cardinality {
         Ok(Plan::checks(history, self.grid()))
     }
 
-    fn ask_round(&self, round: usize, over: Range, key: &[String], seen: &mut Seen) -> Vec<Question> {
+    fn ask_round(&self, round: usize, over: Range, context: &Context, seen: &mut Seen) -> Vec<Question> {
         if round > 0 {
             return vec![];
         }
-        if key.is_empty() && self.min_cardinality.is_some() {
+        if context.key.is_empty() && self.min_cardinality.is_some() {
             // The only key of a rule without key fields is known though nothing came.
             seen.know_whole(LastSeen::new(over.start, self.grid()));
         }
@@ -128,7 +128,7 @@ impl Rule for Cardinality {
         let is_beat = Level::is_beat(at, self.beat());
         let now = LastSeen::new(at, self.grid());
         let mut instants = 0;
-        seen.keys.retain(|distinct| {
+        seen.keys.retain(|_, distinct| {
             distinct.forget_before(at - self.timeframe, self.grid());
             let count = distinct.count();
             let way = self.judge(count, distinct, now);

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use proptest::strategy::Strategy;
+use watchbell_sdk::Context;
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Native, Runner};
+use watchbell_sdk::testing::{Native, Runner, check_folder};
 
 use super::*;
 
@@ -38,10 +39,9 @@ fn told(signals: &[Signal]) -> Vec<String> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    let mut cases = Case::read_all(include_str!("../cases.json")).unwrap();
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/cardinality");
-    cases.extend(Case::read_folders(elastalert.as_ref()).unwrap());
-    for case in cases {
+    check_folder::<Cardinality>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/cardinality.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Cardinality>();
     }
 }
@@ -181,14 +181,14 @@ fn late_documents_count_within_the_lateness() {
     for (user, late) in [("a", 0), ("b", 0), ("c", 90)] {
         let fields = json!({ "user": user }).as_object().cloned().unwrap();
         case.documents.push(Document {
-            at: secs(20),
-            arrives: Some(secs(20 + late)),
+            at: secs(20).into(),
+            arrives: Some(secs(20 + late).into()),
             fields,
             ..Document::default()
         });
     }
     assert_eq!(told(&case.run::<Cardinality>())[0], "+20");
-    case.documents[2].arrives = Some(secs(400));
+    case.documents[2].arrives = Some(secs(400).into());
     assert!(case.run::<Cardinality>().is_empty());
 }
 
@@ -208,7 +208,7 @@ fn keys_and_values_that_left_leave_the_state() {
 fn parameters_are_checked() {
     let fault = |params: serde_json::Value| {
         let mut runner = Native::<Cardinality>::default();
-        match runner.prepare(&params.to_string(), &[]) {
+        match runner.prepare(&params.to_string(), &Context::default()) {
             Err(faults) => {
                 faults.iter().map(|f| format!("{}: {}", f.path, f.message)).collect::<Vec<_>>().join("\n")
             }

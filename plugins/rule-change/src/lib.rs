@@ -48,9 +48,9 @@ const SHOWN_MAX: usize = 120;
 impl Rule for Change {
     type State = NamedMap<Last>;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
-        if key.is_empty() {
+        if context.key.is_empty() {
             faults.push(Fault::new("", "needs a `key:` in the manifest: it says whose fields are compared"));
         }
         if self.fields.is_empty() {

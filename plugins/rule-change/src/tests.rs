@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Native, take_logs};
+use watchbell_sdk::testing::{Native, take_logs, check_folder};
 
 use super::*;
 
@@ -35,11 +35,9 @@ const NEVER: [u64; 0] = [];
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Change>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/change");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Change>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/change.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Change>();
     }
 }
@@ -53,10 +51,9 @@ fn a_value_that_differs_from_the_last_is_announced() {
     assert_eq!((signal.kind, signal.labels), (SignalKind::Event, Labels(vec![Some("ann".into())])));
     assert_eq!(signal.details, r#"{"changed":["status"],"old_value":["up"],"new_value":["down"]}"#);
     // The document that differs, and the one before it.
-    let evidence = signal.evidence.unwrap();
-    assert_eq!(evidence.only.len(), 1);
-    assert_eq!(evidence.only[0].values, ["00000002", "00000001"].map(|id| Some(id.to_owned())));
-    assert_eq!(evidence.over, Range::new(ORIGIN + secs(2), ORIGIN + secs(3) + Duration(1)));
+    let Some(Evidence::Documents(named)) = signal.evidence else { panic!() };
+    let named: Vec<_> = named.iter().map(|named| (named.at, named.id.as_str())).collect();
+    assert_eq!(named, [(ORIGIN + secs(3), "00000002"), (ORIGIN + secs(2), "00000001")]);
 }
 
 #[test]
@@ -239,11 +236,11 @@ proptest! {
         case.ends = (1..10).map(|n| secs(n * 50)).collect();
         case.documents = events.iter().map(|(at, (user, status, _))| {
             let fields = json!({ "user": user, "status": status }).as_object().cloned().unwrap_or_default();
-            Document { at: secs(*at), fields, ..Document::default() }
+            Document { at: secs(*at).into(), fields, ..Document::default() }
         }).collect();
         let mut late = case.clone();
         for (document, (at, (_, _, behind))) in late.documents.iter_mut().zip(&events) {
-            document.arrives = Some(secs(at + behind));
+            document.arrives = Some(secs(at + behind).into());
         }
         prop_assert_eq!(final_state(&late), final_state(&case));
         let (late, punctual) = (sorted(&late), sorted(&case));

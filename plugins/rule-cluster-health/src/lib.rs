@@ -81,9 +81,9 @@ impl Rule for ClusterHealth {
     /// Heard in a window and judged at its end: nothing lasts from run to run.
     type State = Heard;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
-        if !key.is_empty() {
+        if !context.key.is_empty() {
             faults
                 .push(Fault::new("", "it watches the cluster as a whole: leave `key:` out of the manifest"));
         }

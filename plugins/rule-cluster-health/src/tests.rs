@@ -2,7 +2,7 @@
 use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
-use watchbell_sdk::testing::{Json, Native};
+use watchbell_sdk::testing::{Json, Native, check_folder};
 
 use super::*;
 
@@ -53,9 +53,7 @@ fn details(signal: &Signal) -> Json {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<ClusterHealth>();
-    }
+    check_folder::<ClusterHealth>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 #[test]

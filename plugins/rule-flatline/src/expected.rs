@@ -35,7 +35,7 @@ impl Expected {
 
     /// Asks of each document for the type of the key's field. Groups say it by their values.
     pub(crate) fn ask(&self, question: Question, field: &str) -> Question {
-        if self.is_empty() { question } else { question.type_of(field) }
+        if self.is_empty() { question } else { question.field(field).type_of(field) }
     }
 
     /// The entries that the row's key is, by the names that they have in the list; `kind`: the type of `field`, if the row
@@ -48,7 +48,7 @@ impl Expected {
             Some(Value::Integer(_)) => "long",
             Some(Value::Number(_)) => "double",
             Some(Value::Boolean(_)) => "boolean",
-            Some(Value::Word(_)) | None => "keyword",
+            Some(Value::Word(_) | Value::Point(_)) | None => "keyword",
         });
         let met = self.met(kind);
         let places = met.get(&row.key()).into_iter().flatten();

@@ -70,7 +70,7 @@ const HISTORY_MIN: Duration = Duration::from_mins(60);
 impl Rule for Flatline {
     type State = Watched;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
         if !self.timeframe.is_whole_seconds() {
             faults.push(Fault::new("/timeframe", "must be one or more whole seconds"));
@@ -79,18 +79,18 @@ impl Rule for Flatline {
             let message = format!("must be at most {EXPECTED_MAX} values, not {}", self.expected.len());
             faults.push(Fault::new("/expected", message));
         }
-        if !self.expected.is_empty() && key.len() != 1 {
-            let message = format!("needs one field in the manifest's `key:`, not {}", key.len());
+        if !self.expected.is_empty() && context.key.len() != 1 {
+            let message = format!("needs one field in the manifest's `key:`, not {}", context.key.len());
             faults.push(Fault::new("/expected", message));
         }
-        if self.forget_keys && key.is_empty() {
+        if self.forget_keys && context.key.is_empty() {
             faults.push(Fault::new("/forget_keys", "needs a `key:` in the manifest"));
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        self.is_keyed.set(!key.is_empty());
-        self.key.replace(key.first().cloned().unwrap_or_default());
+        self.is_keyed.set(!context.key.is_empty());
+        self.key.replace(context.key.first().cloned().unwrap_or_default());
         Ok(Plan::checks(self.history(), self.timeframe.grid()))
     }
 

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
+use watchbell_sdk::Context;
 use watchbell_sdk::testing::case::{Case, Expected, ExpectedKind, ORIGIN};
-use watchbell_sdk::testing::{Json, Native, Runner};
+use watchbell_sdk::testing::{Json, Native, Runner, check_folder};
 use watchbell_sdk::{Ask, SignalKind};
 
 use super::*;
@@ -47,11 +48,9 @@ fn level(at: u64, label: &str, kind: SignalKind) -> (u64, Option<String>, Signal
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Flatline>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/flatline");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Flatline>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/flatline.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Flatline>();
     }
 }
@@ -60,10 +59,10 @@ fn every_case_holds() {
 fn silence_fires_once_holds_and_is_cleared() {
     let mut case = rule(1).every(secs(60)).until(secs(60)).document(secs(1), json!({}));
     case = case.document(secs(51), json!({}));
-    case.expect = [(22, 42), (30, 50), (40, 60), (50, 70)]
+    let mut expected: Vec<_> = [(22, 42), (30, 50), (40, 60), (50, 70)]
         .into_iter()
         .map(|(at, until)| Expected {
-            at: secs(at),
+            at: secs(at).into(),
             kind: Some(ExpectedKind::Firing),
             until: Some(secs(until)),
             value: Some(0.0),
@@ -71,16 +70,18 @@ fn silence_fires_once_holds_and_is_cleared() {
             ..Expected::default()
         })
         .collect();
-    case.expect.push(Expected {
-        at: secs(52),
+    expected.push(Expected {
+        at: secs(52).into(),
         kind: Some(ExpectedKind::Clear),
         summary: Some("again 1 or more within 20s".into()),
         ..Expected::default()
     });
+    case = case.expect(expected);
     case.check::<Flatline>();
     let told = case.run::<Flatline>();
     assert_eq!(told[0].details, r#"{"count":0,"last_before":"2024-01-01T00:00:02.000Z"}"#);
-    assert_eq!(told[0].evidence.as_ref().unwrap().over, Range::new(ORIGIN + secs(2), ORIGIN + secs(22)));
+    let Some(Evidence::Selection(evidence)) = &told[0].evidence else { panic!() };
+    assert_eq!(evidence.over, Range::new(ORIGIN + secs(2), ORIGIN + secs(22)));
     // Each telling reaches beyond the next, so that the level never lapses.
     assert!(told.windows(2).all(|pair| pair[0].until.is_none_or(|until| pair[1].at < until)));
 }
@@ -178,7 +179,7 @@ fn a_document_that_is_late_but_within_is_counted() {
     let case = |arrives: u64| {
         let mut case = rule(1).every(secs(2)).until(secs(60)).lateness(secs(20));
         case = case.documents(secs(0), 9, secs(2), json!({})).document(secs(30), json!({}));
-        case.documents[1].arrives = Some(secs(arrives));
+        case.documents[1].arrives = Some(secs(arrives).into());
         case
     };
     assert_eq!(changes(&case(30)), [(38, None, SignalKind::Firing)].map(|(at, k, kind)| (at + 14, k, kind)));
@@ -216,7 +217,7 @@ fn read(params: Json) -> Flatline {
 #[test]
 fn two_hundred_thousand_keys_are_judged_and_kept() {
     let rule = read(json!({ "threshold": 1, "timeframe": "20s" }));
-    rule.plan(&["host".into()]).unwrap();
+    rule.plan(&Context::of_key(["host"])).unwrap();
     let mut watched = Watched::default();
     for n in 0..200_000 {
         let name = format!("host-{n:06}.example");
@@ -246,8 +247,8 @@ fn buckets_are_asked_for_by_key_and_cell() {
 #[test]
 fn the_plan_reads_what_it_takes_to_know_the_keys() {
     let plan = |params: Json, key: &[&str]| {
-        let key: Vec<_> = key.iter().map(|key| (*key).to_owned()).collect();
-        Native::<Flatline>::default().prepare(&params.to_string(), &key)
+        let context = Context::of_key(key.iter().copied());
+        Native::<Flatline>::default().prepare(&params.to_string(), &context)
     };
     let params = |timeframe: &str| json!({ "threshold": 1, "timeframe": timeframe });
     assert_eq!(plan(params("5m"), &[]), Ok(Plan::checks(secs(300), secs(30))));
@@ -337,7 +338,7 @@ proptest! {
         late = Case { ends: (1..40).map(|n| secs(n * 10)).collect(), lateness: secs(80), ..late }.until(secs(400));
         let punctual = late.clone();
         for (document, (at, _, behind)) in late.documents.iter_mut().zip(&events) {
-            document.arrives = Some(secs(at + behind));
+            document.arrives = Some(secs(at + behind).into());
         }
         prop_assert_eq!(final_state(&late), final_state(&punctual));
         // Whatever is told of punctual documents is told of late ones too.

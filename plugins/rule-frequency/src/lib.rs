@@ -63,7 +63,7 @@ const CELLS_MAX: u64 = 60;
 impl Rule for Frequency {
     type State = Counted;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         if self.timeframe.is_zero() {
             return Err(Fault::new("/timeframe", "must be longer than zero").into());
         }
@@ -79,15 +79,21 @@ impl Rule for Frequency {
     }
 
     /// Windows of hits may end anywhere. What counts on is looked at on the grid.
-    fn check_every(&self, _plan: &Plan) -> Duration {
-        self.grid()
+    fn check_every(&self, _plan: &Plan) -> Option<Duration> {
+        Some(self.grid())
     }
 
-    fn ask_round(&self, round: usize, over: Range, key: &[String], counted: &mut Counted) -> Vec<Question> {
+    fn ask_round(
+        &self,
+        round: usize,
+        over: Range,
+        context: &Context,
+        counted: &mut Counted,
+    ) -> Vec<Question> {
         match self.fetch {
             Fetch::Hits if round == 0 => vec![Question::hits(over)],
             Fetch::Hits => vec![],
-            Fetch::WhoThenWhen => counted.prefilter.ask(self, round, over, key),
+            Fetch::WhoThenWhen => counted.prefilter.ask(self, round, over, &context.key),
         }
     }
 
@@ -130,7 +136,7 @@ impl Rule for Frequency {
         match self.fetch {
             Fetch::Hits => counted
                 .windows
-                .retain(|window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
+                .retain(|_, window| window.newest().is_some_and(|newest| at.since(newest) < self.timeframe)),
             Fetch::WhoThenWhen => counted.prefilter.settle(self, at),
         }
     }

@@ -159,12 +159,12 @@ impl Prefilter {
                 *self.marks.entry_with(*key, || mark) = mark;
             }
         }
-        self.counts.retain(|tally| {
+        self.counts.retain(|_, tally| {
             tally.forget_before(first, grid);
             tally.forget_from(at, grid);
             !tally.is_empty()
         });
-        self.marks.retain(|mark| mark.at > first);
+        self.marks.retain(|_, mark| mark.at > first);
     }
 }
 

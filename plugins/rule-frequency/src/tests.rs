@@ -1,7 +1,9 @@
 //! The event windows of ElastAlert's `frequency`, on a timeline; and the promises that windows and restarts keep.
 use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, proptest};
+use watchbell_sdk::Context;
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
+use watchbell_sdk::testing::check_folder;
 
 use super::*;
 
@@ -31,11 +33,9 @@ fn a_minute_of_events(num_events: u32) -> Case {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Frequency>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/frequency");
-    for mut case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Frequency>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/frequency.test.yaml");
+    for mut case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Frequency>();
         case.params["fetch"] = json!("who_then_when");
         case.check::<Frequency>();
@@ -56,8 +56,8 @@ fn the_threshold_is_inclusive_with_and_without_a_key() {
 fn a_signal_says_what_was_counted() {
     let mut case = rule(3, "1m").key(["host"]).documents(secs(10), 3, secs(5), json!({ "host": "a" }));
     case.params["attach_related"] = json!(true);
-    case.expect = vec![Expected {
-        at: secs(20),
+    case = case.expect([Expected {
+        at: secs(20).into(),
         until: Some(secs(80)),
         value: Some(3.0),
         labels: Some([("host".to_owned(), Some("a".to_owned()))].into()),
@@ -68,11 +68,11 @@ fn a_signal_says_what_was_counted() {
                 .cloned()
                 .unwrap_or_default(),
         ..Expected::default()
-    }];
+    }]);
     case.check::<Frequency>();
     let told = case.run::<Frequency>();
     assert_eq!((told[0].kind, told[0].threshold), (SignalKind::Firing, Some(3.0)));
-    let evidence = told[0].evidence.as_ref().unwrap();
+    let Some(Evidence::Selection(evidence)) = &told[0].evidence else { panic!() };
     assert_eq!(evidence.newest, 3);
     assert_eq!(evidence.over, Range::new(ORIGIN + secs(10), ORIGIN + secs(20) + Duration(1)));
 }
@@ -225,13 +225,13 @@ struct Recording<'a> {
 }
 
 impl watchbell_sdk::testing::Runner for Recording<'_> {
-    fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
-        self.native.prepare(params, key)
+    fn prepare(&mut self, params: &str, context: &Context) -> Result<Plan, Vec<Fault>> {
+        self.native.prepare(params, context)
     }
 
     fn run(
         &mut self,
-        call: watchbell_sdk::testing::Call<'_>,
+        call: watchbell_sdk::Call<'_>,
         answer: &mut watchbell_sdk::testing::Answer<'_>,
     ) -> Result<watchbell_sdk::Finding, watchbell_sdk::Problem> {
         let asked = &mut self.asked;
@@ -293,11 +293,11 @@ proptest! {
         let mut case = rule(num_events, "20s").key(["k"]).until(secs(130)).lateness(secs(lateness * 2));
         for ((at, k, ties), late) in events.iter().zip(late) {
             // Late, but never later than is judged.
-            let arrives = (late <= lateness * 2).then(|| secs(at + late));
+            let arrives = (late <= lateness * 2).then(|| secs(at + late).into());
             let fields = if *k == 0 { json!({}) } else { json!({ "k": k }) };
             let fields = fields.as_object().cloned().unwrap_or_default();
-            let repeat = arrives.is_none().then_some(watchbell_sdk::testing::case::Repeat { count: *ties, every: secs(0) });
-            case.documents.push(Document { at: secs(*at), arrives, fields, repeat, ..Document::default() });
+            let count = if arrives.is_none() { *ties } else { 1 };
+            case.documents.push(Document { at: secs(*at).into(), arrives, fields, count, ..Document::default() });
         }
         case.ends = cuts.into_iter().map(|cut| secs(cut * 2)).collect();
         case.page_rows = page_rows;
@@ -323,7 +323,7 @@ proptest! {
         let punctual = events.iter().fold(case.clone(), |case, (at, _)| case.document(secs(*at), json!({})));
         case.documents = events
             .iter()
-            .map(|(at, late)| Document { at: secs(*at), arrives: Some(secs(at + late)), ..Document::default() })
+            .map(|(at, late)| Document { at: secs(*at).into(), arrives: Some(secs(at + late).into()), ..Document::default() })
             .collect();
         prop_assert_eq!(times(&case.run::<Frequency>()), times(&punctual.run::<Frequency>()));
     }

@@ -59,11 +59,11 @@ const KEYS_MAX: usize = 200_000;
 impl Rule for MetricAggregation {
     type State = KeyMap<Series, KEYS_MAX>;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.measure().faults();
         faults.extend(self.bounds().faults("max_threshold", "min_threshold"));
         faults.extend(self.step_fault());
-        self.is_keyed.set(!key.is_empty());
+        self.is_keyed.set(!context.key.is_empty());
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -100,7 +100,7 @@ impl Rule for MetricAggregation {
             // Of nothing there are no buckets: it is judged all the same.
             keys.entry_with(Key::of([]), || Series::new(Labels::default()));
         }
-        keys.retain(|series| {
+        keys.retain(|_, series| {
             series.readings.forget_before(over.start, steps.step);
             let reading = measure.merge(series.readings.over(over, steps.step).copied());
             match self.judge(reading) {

@@ -35,11 +35,10 @@ fn told(signals: &[Signal]) -> Vec<(u64, f64)> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<MetricAggregation>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/metric_aggregation");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<MetricAggregation>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/metric_aggregation.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<MetricAggregation>();
     }
 }
@@ -72,7 +71,8 @@ fn a_signal_says_what_was_measured() {
     assert_eq!(found.until, Some(ORIGIN + secs(120)));
     assert_eq!(found.summary, "avg of n 0.95 within 1m, above 0.8");
     assert_eq!(found.details, r#"{"metric":"avg","field":"n","value":0.95,"documents":2,"crossed":"above"}"#);
-    assert_eq!(found.evidence.as_ref().unwrap().over, Range::new(ORIGIN, ORIGIN + secs(60)));
+    let Some(Evidence::Selection(evidence)) = &found.evidence else { panic!() };
+    assert_eq!(evidence.over, Range::new(ORIGIN, ORIGIN + secs(60)));
 }
 
 #[test]
@@ -219,10 +219,10 @@ proptest! {
         let params = json!({ "max_threshold": 5, "timeframe": "20s", "step": (["10s", "20s"][step]) });
         // A sum of ones only grows with what is late: what is told early stays true.
         let case = rule("sum", params).until(secs(320)).every(secs(20)).lateness(secs(120));
-        let document = |at: u64| Document { at: secs(at), ..Document::default() };
+        let document = |at: u64| Document { at: secs(at).into(), ..Document::default() };
         let with = |late: bool| {
             let documents = events.iter().map(|(at, delay)| {
-                let arrives = late.then_some(secs(at + delay));
+                let arrives = late.then_some(secs(at + delay).into());
                 let fields = json!({ "n": 1 }).as_object().cloned().unwrap();
                 Document { arrives, fields, ..document(*at) }
             });
@@ -247,7 +247,7 @@ fn after(signals: Vec<Signal>) -> Vec<Signal> {
 #[test]
 fn a_day_is_the_one_that_ended_when_the_window_did() {
     use watchbell_sdk::Window;
-    use watchbell_sdk::testing::{Call, Runner};
+    use watchbell_sdk::testing::{Call, Runner, check_folder};
 
     let hours = |hours: i64| Timestamp(1_774_566_000_000 + hours * 3_600_000);
     for (timeframe, length) in [("1d", 24), ("23h", 23), ("25h", 25)] {

@@ -66,7 +66,7 @@ fn a_month() -> Duration {
 impl Rule for NewTerm {
     type State = Known;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
         if self.fields.is_empty() || self.fields.len() > FIELDS_MAX {
             let message = format!("must name 1 to {FIELDS_MAX} fields, or combinations of them");
@@ -84,7 +84,7 @@ impl Rule for NewTerm {
         if faults.is_empty() { Ok(Plan::checks(self.history(), GRID)) } else { Err(faults) }
     }
 
-    fn ask_round(&self, round: usize, over: Range, _key: &[String], known: &mut Known) -> Vec<Question> {
+    fn ask_round(&self, round: usize, over: Range, _: &Context, known: &mut Known) -> Vec<Question> {
         let since = *known.since.get_or_insert(over.start);
         let (questions, buckets) = parts::questions(self, round, over, since + self.history());
         known.asked = buckets;
@@ -120,7 +120,7 @@ impl Rule for NewTerm {
     fn settle(&self, at: Timestamp, known: &mut Known) {
         let now = self.seen(at);
         if known.settled.is_none_or(|settled| settled < now) {
-            known.terms.retain(|seen| self.is_known(*seen, now));
+            known.terms.retain(|_, seen| self.is_known(*seen, now));
             known.settled = Some(now);
         }
     }
@@ -158,18 +158,15 @@ impl NewTerm {
         if found.len() > 1 {
             summary.push_str(&format!(" (and {} more)", found.len() - 1));
         }
-        // By its value first: a late document may turn out to have been the first to have it.
-        let mut only = found.first().map(Found::only).unwrap_or_default();
-        let evidence = documents.into_iter().next().map(|document| {
-            only.extend(document.only);
-            Evidence { only, ..document }
-        });
         let mut details = found.first().map_or_else(|| json!({}), Found::details);
         let listed = found.iter().take(LISTED_MAX).map(Found::details);
         details["count"] = found.len().into();
         details["new"] = listed.collect();
-        let signal = Signal::event(labels, at).value(found.len() as f64).summary(summary).details(&details);
-        Signal { evidence, ..signal }
+        // By the terms: a late document may turn out to have been the first to have one.
+        let terms: Vec<_> = found.iter().map(Found::details).collect();
+        let signal = Signal::event(labels, at).identity(json!(terms).to_string());
+        let signal = signal.value(found.len() as f64).summary(summary).details(&details);
+        Signal { evidence: documents.into_iter().next(), ..signal }
     }
 }
 

@@ -2,13 +2,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use watchbell_sdk::AnyOf;
 use watchbell_sdk::prelude::*;
 
 /// How many combinations a row may have where fields hold several values each.
 const COMBINATIONS_MAX: usize = 64;
-/// A longer value is not looked for in the documents.
-const ONLY_BYTES_MAX: usize = 1 << 10;
 
 /// One field, or several whose combinations count.
 #[derive(Clone, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -104,21 +101,6 @@ impl Found {
             [] => json!({ "field": self.name(), "missing": true }),
             [value] => json!({ "field": self.name(), "value": value }),
             values => json!({ "field": self.name(), "value": values }),
-        }
-    }
-
-    /// The documents that have it. Which of several fields is missing is not known.
-    pub(crate) fn only(&self) -> Vec<AnyOf> {
-        let only = |field: &String, value: Option<&String>| AnyOf {
-            field: field.clone(),
-            values: vec![value.cloned()],
-        };
-        match (&self.fields[..], &self.values[..]) {
-            ([field], []) => vec![only(field, None)],
-            (fields, values) => {
-                let pairs = fields.iter().zip(values).filter(|(_, value)| value.len() <= ONLY_BYTES_MAX);
-                pairs.map(|(field, value)| only(field, Some(value))).collect()
-            }
         }
     }
 }

@@ -58,7 +58,7 @@ const MATCHING: &str = "_match";
 impl Rule for PercentageMatch {
     type State = KeyMap<Series, KEYS_MAX>;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         let faults = self.faults();
         if !faults.is_empty() {
             return Err(faults);
@@ -94,7 +94,7 @@ impl Rule for PercentageMatch {
     fn check(&self, at: Timestamp, keys: &mut Self::State, out: &mut Signals) {
         let steps = self.steps();
         let (over, is_beat) = (steps.over(at), steps.is_beat(at));
-        keys.retain(|series| {
+        keys.retain(|_, series| {
             series.shares.forget_before(over.start, steps.step);
             let share =
                 series.shares.over(over, steps.step).fold(Share::default(), |sum, share| sum.and(*share));

@@ -1,8 +1,7 @@
-//! Percentages of whole timeframes, of one step or of several, on a timeline. A document matches where its `_match` is
-//! true, as the cluster's own answer would say.
+//! Percentages of whole timeframes, of one step or of several, on a timeline. A document matches where its `hit` is true.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
-use watchbell_sdk::testing::Native;
+use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
 use super::*;
@@ -13,7 +12,7 @@ const fn secs(secs: u64) -> Duration {
 
 /// One-minute timeframes, above 50 percent.
 fn rule(params: watchbell_sdk::testing::Json) -> Case {
-    edit(Case::new(json!({ "match": "status: 500", "timeframe": "1m", "max_percentage": 50 })), params)
+    edit(Case::new(json!({ "match": "hit: true", "timeframe": "1m", "max_percentage": 50 })), params)
 }
 
 fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
@@ -25,8 +24,8 @@ fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
 
 /// So many that match and that do not, half a second apart.
 fn share(case: Case, from: u64, matching: u32, others: u32) -> Case {
-    let case = case.documents(secs(from), matching, Duration(500), json!({ "_match": true }));
-    case.documents(secs(from), others, Duration(500), json!({ "_match": false }))
+    let case = case.documents(secs(from), matching, Duration(500), json!({ "hit": true }));
+    case.documents(secs(from), others, Duration(500), json!({ "hit": false }))
 }
 
 fn told(signals: &[Signal]) -> Vec<(u64, f64)> {
@@ -36,11 +35,10 @@ fn told(signals: &[Signal]) -> Vec<(u64, f64)> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<PercentageMatch>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<PercentageMatch>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/percentage_match.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<PercentageMatch>();
     }
 }
@@ -58,9 +56,9 @@ fn a_signal_says_what_was_counted() {
         found.details,
         format!(r#"{{"percentage":{},"denominator":3,"matching":2,"crossed":"above"}}"#, 200.0 / 3.0)
     );
-    let evidence = found.evidence.as_ref().unwrap();
+    let Some(Evidence::Selection(evidence)) = &found.evidence else { panic!() };
     assert_eq!(evidence.over, Range::new(ORIGIN, ORIGIN + secs(60)));
-    assert_eq!(evidence.filter.as_deref(), Some("status: 500"));
+    assert_eq!(evidence.filter, Some("hit: true".into()));
 }
 
 #[test]
@@ -85,9 +83,9 @@ fn percentages_of_several_steps_are_of_all_their_documents() {
 fn keys_are_judged_apart_and_a_missing_one_is_a_group() {
     let case = rule(json!({})).key(["host"]).until(secs(60));
     let case = case
-        .document(secs(1), json!({ "host": "a", "_match": true }))
-        .document(secs(2), json!({ "host": "b", "_match": false }))
-        .document(secs(3), json!({ "_match": true }));
+        .document(secs(1), json!({ "host": "a", "hit": true }))
+        .document(secs(2), json!({ "host": "b", "hit": false }))
+        .document(secs(3), json!({ "hit": true }));
     let found = case.run::<PercentageMatch>();
     let labels: Vec<_> = found.iter().map(|signal| signal.labels.0[0].as_deref()).collect();
     assert_eq!(labels, [None, Some("a")]);
@@ -127,7 +125,7 @@ proptest! {
         let key: &[&str] = if keyed { &["k"] } else { &[] };
         let case = case.key(key.iter().copied()).until(secs(400));
         let case = events.iter().fold(case, |case, (at, k, matching)| {
-            case.document(secs(*at), json!({ "k": k, "_match": matching }))
+            case.document(secs(*at), json!({ "k": k, "hit": matching }))
         });
         let whole = Case { ends: vec![secs(400)], ..case.clone() };
         let ends = cuts.into_iter().map(|cut| secs(cut * 20)).filter(|end| (101..400).contains(&(end.millis() / 1_000)));
@@ -146,9 +144,9 @@ proptest! {
         let case = case.lateness(secs(120));
         let with = |late: bool| {
             let documents = events.iter().map(|(at, delay, matching)| Document {
-                at: secs(*at),
-                arrives: late.then_some(secs(at + delay)),
-                fields: json!({ "_match": matching }).as_object().cloned().unwrap(),
+                at: secs(*at).into(),
+                arrives: late.then_some(secs(at + delay).into()),
+                fields: json!({ "hit": matching }).as_object().cloned().unwrap(),
                 ..Document::default()
             });
             let case = Case { documents: documents.collect(), ..case.clone() };

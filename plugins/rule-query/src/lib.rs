@@ -83,15 +83,15 @@ const PICKS_MAX: usize = 100;
 impl Rule for Query {
     type State = Watch;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
-        let faults = self.faults(key);
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
+        let faults = self.faults(&context.key);
         // Without a state it knows of no level to end: one that is open then lapses.
         if faults.is_empty() { Ok(Plan::checks(Duration::ZERO, self.every)) } else { Err(faults) }
     }
 
     /// A question for each grid point of the window, each about its own past. Of points that were asked about before, the
     /// oldest are left out where there are too many; of others none is: then the host gives a smaller window.
-    fn ask_round(&self, round: usize, over: Range, _key: &[String], watch: &mut Watch) -> Vec<Question> {
+    fn ask_round(&self, round: usize, over: Range, _: &Context, watch: &mut Watch) -> Vec<Question> {
         let (before, last) = (cell(over.start, self.every), cell(over.end, self.every));
         if round == 0 {
             let new = cell(Timestamp(watch.asked_to.clamp(over.start.0, over.end.0)), self.every);
@@ -168,7 +168,7 @@ impl Query {
         let pick: Vec<_> = self.pick.iter().map(|(name, pointer)| (name.clone(), pointer.clone())).collect();
         (first..=last)
             .map(|point| {
-                let ask = Ask::Search(RawSearch { body: body.clone(), pick: pick.clone() });
+                let ask = Ask::Search(RawSearch { body: body.clone(), picks: pick.clone() });
                 Question { over: self.past(cell_start(point, self.every)), only: vec![], filter: None, ask }
             })
             .collect()

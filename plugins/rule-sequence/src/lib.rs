@@ -63,12 +63,13 @@ const GRID_MAX: Duration = Duration::from_mins(5);
 impl Rule for Sequence {
     type State = Open;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
-        if key.is_empty() {
+        if context.key.is_empty() {
             faults.push(Fault::new("", "needs a `key:` in the manifest: it says what belongs together"));
         }
-        if let Some(taken) = key.iter().find(|key| [FIRST, "then", "without"].contains(&key.as_str())) {
+        if let Some(taken) = context.key.iter().find(|key| [FIRST, "then", "without"].contains(&key.as_str()))
+        {
             let message = format!("the key field `{taken}` is called like a part of the sequence");
             faults.push(Fault::new("", message));
         }
@@ -190,7 +191,7 @@ impl Sequence {
         let Some((since, first)) = before.or(is_pair.then_some((at, first))) else { return };
         if open.instant.settle(row.key()) {
             open.keys.remove(row.key());
-            out.push(self.followed(row, since, &[then, first]));
+            out.push(self.followed(row, since, [(at, &then), (since, &first)]));
         }
     }
 
@@ -204,7 +205,7 @@ impl Sequence {
         }
     }
 
-    fn followed(&self, row: &Row<'_>, since: Timestamp, documents: &[DocumentId]) -> Signal {
+    fn followed(&self, row: &Row<'_>, since: Timestamp, documents: [(Timestamp, &DocumentId); 2]) -> Signal {
         let (at, took) = (row.time(), row.time().since(since));
         Signal::firing(row.labels(), at)
             .until(at + self.within)
@@ -222,7 +223,7 @@ impl Sequence {
             .threshold(self.within.millis() as f64 / 1_000.0)
             .summary(format!("not followed within {}", self.within))
             .details(&json!({ "first": since.to_string(), "deadline": (since + self.within).to_string() }))
-            .evidence(self.evidence(Range::new(since, at)).newest(1).documents([&key.first]))
+            .evidence(self.evidence(Range::new(since, at)).newest(1).documents([(since, &key.first)]))
     }
 
     fn evidence(&self, over: Range) -> Evidence {

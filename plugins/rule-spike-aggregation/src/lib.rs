@@ -71,10 +71,10 @@ fn one() -> u32 {
 impl Rule for SpikeAggregation {
     type State = KeyMap<Series, KEYS_MAX>;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.measure().faults();
         faults.extend(self.windows().faults("step"));
-        if faults.is_empty() { Ok(self.windows().plan(!key.is_empty())) } else { Err(faults) }
+        if faults.is_empty() { Ok(self.windows().plan(!context.key.is_empty())) } else { Err(faults) }
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
@@ -97,7 +97,7 @@ impl Rule for SpikeAggregation {
     fn check(&self, at: Timestamp, keys: &mut Self::State, out: &mut Signals) {
         let windows = self.windows();
         let is_beat = windows.is_beat(at);
-        keys.retain(|series| {
+        keys.retain(|_, series| {
             series.points.forget_before(windows.reference(at).start, windows.grid);
             let (current, reference) =
                 (self.held(series, windows.current(at)), self.held(series, windows.reference(at)));

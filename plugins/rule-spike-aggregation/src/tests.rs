@@ -1,7 +1,7 @@
 //! Metrics of two windows side by side, on a timeline.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
-use watchbell_sdk::testing::Native;
+use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
 use super::*;
@@ -45,11 +45,10 @@ fn compared(case: Case) -> Option<(f64, f64)> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<SpikeAggregation>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike_aggregation");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<SpikeAggregation>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike_aggregation.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<SpikeAggregation>();
     }
 }
@@ -101,7 +100,8 @@ fn a_signal_says_what_was_compared() {
         found.details,
         r#"{"metric":"sum","field":"n","current":45.0,"reference":20.0,"direction":"up"}"#
     );
-    assert_eq!(found.evidence.as_ref().unwrap().over, Range::new(ORIGIN + secs(20), ORIGIN + secs(40)));
+    let Some(Evidence::Selection(evidence)) = &found.evidence else { panic!() };
+    assert_eq!(evidence.over, Range::new(ORIGIN + secs(20), ORIGIN + secs(40)));
 }
 
 #[test]
@@ -234,8 +234,8 @@ proptest! {
         let case = rule(metric, json!({})).until(secs(320)).every(secs(20)).lateness(secs(120));
         let with = |late: bool| {
             let documents = events.iter().map(|(at, delay, n)| Document {
-                at: secs(*at),
-                arrives: late.then_some(secs(at + delay)),
+                at: secs(*at).into(),
+                arrives: late.then_some(secs(at + delay).into()),
                 fields: json!({ "n": n }).as_object().cloned().unwrap(),
                 ..Document::default()
             });

@@ -100,19 +100,26 @@ const VALUES: &str = "_values";
 impl Rule for Spike {
     type State = Watched;
 
-    fn plan(&self, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, context: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.windows().faults("check_every");
         if self.field.as_deref() == Some("") {
             faults.push(Fault::new("/field", "must not be empty: leave it out to compare counts"));
         }
-        if faults.is_empty() { Ok(self.windows().plan(!key.is_empty())) } else { Err(faults) }
+        if faults.is_empty() { Ok(self.windows().plan(!context.key.is_empty())) } else { Err(faults) }
     }
 
-    fn ask_round(&self, round: usize, over: Range, key: &[String], watched: &mut Watched) -> Vec<Question> {
+    fn ask_round(
+        &self,
+        round: usize,
+        over: Range,
+        context: &Context,
+        watched: &mut Watched,
+    ) -> Vec<Question> {
         let is_first = watched.primed_for.replace(self.known_for.millis()) != Some(self.known_for.millis());
         let past = Range::new(over.start - self.known_for, over.start);
         // Without a key the past was read, and a word may say that new keys are not waited for.
-        let is_priming = is_first && !key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
+        let is_priming =
+            is_first && !context.key.is_empty() && !self.alert_on_new_data && !self.known_for.is_zero();
         if is_first {
             // The steps of the clock have another length.
             let seen = self.seen(over.start - Duration(1));
@@ -176,7 +183,7 @@ impl Rule for Spike {
         let (windows, grid) = (self.windows(), self.grid());
         let is_beat = windows.is_beat(at);
         let mut instants = 0;
-        watched.keys.retain(|series| {
+        watched.keys.retain(|_, series| {
             self.judge_newest(series, out);
             series.forget_before(windows.reference(at).start, grid);
             let (reference, current) = self.held_at(series, at);
@@ -206,7 +213,7 @@ impl Rule for Spike {
             series.forget_before(first, grid);
         }
         if watched.forgotten.replace(now) != Some(now) {
-            watched.known.retain(|last| self.is_remembered(*last, now));
+            watched.known.retain(|_, last| self.is_remembered(*last, now));
         }
     }
 }
@@ -243,7 +250,7 @@ impl Spike {
                 Some(_) => row.values(field).fold((0, 0.0), |(count, sum), value| match value {
                     Value::Integer(number) => (count + 1, sum + number as f64),
                     Value::Number(number) => (count + 1, sum + number),
-                    Value::Boolean(_) | Value::Word(_) => (count, sum),
+                    Value::Boolean(_) | Value::Word(_) | Value::Point(_) => (count, sum),
                 }),
                 None => (0, 0.0),
             },
@@ -258,7 +265,7 @@ impl Spike {
         match (&mut question.ask, &self.field) {
             (Ask::Hits(hits), Some(field)) => hits.fields.push(field.clone()),
             (Ask::Buckets(buckets), Some(field)) => {
-                let metric = |name: &str, calc| Metric { name: name.into(), field: field.clone(), calc };
+                let metric = |name: &str, calc| Metric::of_field(name, field, calc);
                 buckets.metrics = vec![metric(SUM, Calc::Sum), metric(VALUES, Calc::ValueCount)];
             }
             _ => {}

@@ -1,6 +1,7 @@
 //! The two windows of ElastAlert's `spike`, judged at every event and on a grid.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
-use watchbell_sdk::testing::Native;
+use watchbell_sdk::Context;
+use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
 
 use super::*;
@@ -42,17 +43,15 @@ fn edit(mut case: Case, params: watchbell_sdk::testing::Json) -> Case {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Spike>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Spike>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/spike.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Spike>();
         // On the grid, what an event began is seen at the next point at the latest.
         let told = edit(case.clone(), json!({ "fetch": "buckets" })).run::<Spike>();
-        assert_eq!(told.is_empty(), case.expect.is_empty(), "{}", case.name);
+        assert_eq!(told.is_empty(), !case.fires(), "{}", case.name);
         let first = told.first().map(|signal| signal.at.since(ORIGIN));
-        let event = case.expect.first().map(|expected| expected.at);
+        let event = case.expected().next().and_then(|expected| expected.at);
         let grid = serde_json::from_value::<Spike>(case.params.clone()).unwrap().grid();
         assert!(
             first.zip(event).is_none_or(|(first, event)| event <= first && first <= event + grid),
@@ -72,19 +71,19 @@ fn a_constant_rate_never_spikes() {
 #[test]
 fn a_doubled_rate_spikes_once() {
     let mut case = doubled(2.0);
-    case.expect = vec![Expected {
-        at: Duration(59_001),
+    let at_event = Expected {
+        at: Some(Duration(59_001)),
         until: Some(Duration(69_001)),
         value: Some(2.0),
         summary: Some("20 events within 10s, 2 times the 10 before".into()),
         details: json!({ "current": 20, "reference": 10, "direction": "up" }).as_object().cloned().unwrap(),
         ..Expected::default()
-    }];
-    let at_check = Expected { at: secs(60), until: Some(secs(70)), ..case.expect[0].clone() };
-    case.expect.push(at_check.clone());
+    };
+    let at_check = Expected { at: Some(secs(60)), until: Some(secs(70)), ..at_event.clone() };
+    case = case.expect([at_event, at_check.clone()]);
     case.check::<Spike>();
     case = edit(case, json!({ "fetch": "buckets" }));
-    case.expect = vec![at_check];
+    case = case.expect([at_check]);
     case.check::<Spike>();
     assert!(doubled(3.0).run::<Spike>().is_empty());
 }
@@ -228,7 +227,7 @@ fn beyond_4096_events_a_key_is_judged_on_the_grid_and_says_so() {
 fn the_grid_is_a_whole_part_of_the_timeframe() {
     let grid = |timeframe: &str| {
         let params = json!({ "timeframe": timeframe, "height": 2, "direction": "up" }).to_string();
-        watchbell_sdk::testing::Runner::prepare(&mut Native::<Spike>::default(), &params, &[]).unwrap().grid
+        watchbell_sdk::testing::Runner::prepare(&mut Native::<Spike>::default(), &params, &Context::default()).unwrap().grid
     };
     for (timeframe, every) in [
         ("1s", 1),
@@ -321,7 +320,7 @@ proptest! {
         let mut late = case;
         late.documents = events
             .iter()
-            .map(|(at, late)| Document { at: secs(*at), arrives: Some(secs(at + late)), ..Document::default() })
+            .map(|(at, late)| Document { at: secs(*at).into(), arrives: Some(secs(at + late).into()), ..Document::default() })
             .collect();
         // A level may be told at more instants, for what was told stays told; but nothing is left out.
         let told = late.run::<Spike>();

@@ -28,7 +28,7 @@ const SHOWN_MAX: usize = 200;
 impl Rule for Whitelist {
     type State = ();
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         let mut faults = self.values.faults("/values");
         if self.field.is_empty() {
             faults.push(Fault::new("/field", "must name a field"));

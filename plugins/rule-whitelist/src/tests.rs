@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Json, Native};
+use watchbell_sdk::testing::{Json, Native, check_folder};
 
 use super::*;
 
@@ -26,11 +26,9 @@ fn of(pairs: &[(u64, &str)]) -> Vec<(u64, String)> {
 /// The same cases run on the component, in the host's own tests.
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<Whitelist>();
-    }
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/whitelist");
-    for case in Case::read_folders(elastalert.as_ref()).unwrap() {
+    check_folder::<Whitelist>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/whitelist.test.yaml");
+    for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Whitelist>();
     }
 }
@@ -100,7 +98,7 @@ proptest! {
         let mut case = Case::new(params).until(secs(400));
         case.documents = events.iter().map(|(at, (user, _))| {
             let fields = if *user == 0 { json!({}) } else { json!({ "user": user.to_string() }) };
-            Document { at: secs(*at), fields: fields.as_object().cloned().unwrap_or_default(), ..Document::default() }
+            Document { at: secs(*at).into(), fields: fields.as_object().cloned().unwrap_or_default(), ..Document::default() }
         }).collect();
         let whole = Case { ends: vec![secs(400)], ..case.clone() };
         let expected = sorted(told(&whole));
@@ -110,7 +108,7 @@ proptest! {
         let mut late = Case { ends, lateness: secs(100), page_rows, ..case };
         prop_assert_eq!(&sorted(told(&late)), &expected);
         for (document, (at, (_, behind))) in late.documents.iter_mut().zip(&events) {
-            document.arrives = Some(secs(at + behind));
+            document.arrives = Some(secs(at + behind).into());
         }
         prop_assert_eq!(&sorted(told(&late)), &expected);
     }

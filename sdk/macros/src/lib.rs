@@ -1,9 +1,11 @@
-//! The attributes `#[watchbell_sdk::rule(…)]` and `#[watchbell_sdk::alerter(…)]`.
+//! The attributes `#[watchbell_sdk::rule(…)]` and `#[watchbell_sdk::alerter(…)]`, and `#[derive(Aged)]`.
+mod aged;
+
 use proc_macro::TokenStream;
 use proc_macro2::Span;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, ItemImpl, LitInt, LitStr, Token, parse_macro_input, parse_quote};
+use syn::{DeriveInput, Ident, ItemImpl, LitInt, LitStr, Token, parse_macro_input, parse_quote};
 
 /// Exports `impl Rule for …` from the module, as the rule with the given `name`.
 ///
@@ -54,6 +56,18 @@ pub fn alerter(arguments: TokenStream, item: TokenStream) -> TokenStream {
         const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     ));
     quote!(#item #export).into()
+}
+
+/// Implements `watchbell_sdk::Aged` for the values of a `KeyMap` or `NamedMap`: the newest event is the latest time in
+/// any field, and the memory is that of all fields.
+///
+/// On fields: `#[aged(newest)]` (only fields marked so hold the newest event), `#[aged(spare)]` (a full map may reset
+/// it), `#[aged(skip)]` (its type does not implement `Aged`). On the type: `#[aged(part)]` (it needs no time, because it
+/// is only a part of a map's values).
+#[proc_macro_derive(Aged, attributes(aged))]
+pub fn aged(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as DeriveInput);
+    aged::derive(&item).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 #[derive(Default)]

@@ -5,6 +5,10 @@ use std::mem;
 use crate::groups::GroupedRows;
 use crate::page::{Column, Rows};
 
+/// The maximum number of rows of a page as a rule sees it. A page of the cluster may become many more rows, if documents
+/// have several groups.
+const PAGE_ROWS_MAX: usize = 10_000;
+
 /// What to do next with a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -139,7 +143,7 @@ impl Feed {
             .map_err(|fault| FeedFault::Page(format!("column `{}`: {}", fault.field, fault.message)))?;
         let page = GroupedRows::of(rows, asked);
         if self.is_scouting {
-            steps.push(Step::Answer(question, page));
+            push(question, page, steps);
             return Ok(());
         }
         if self.is_in_order {
@@ -197,18 +201,31 @@ impl Feed {
         }
         let settled = page.times.partition_point(|time| *time < self.settled);
         if self.is_taken || settled == page.len() {
-            steps.push(Step::Answer(question, page));
+            push(question, page, steps);
             return Ok(());
         }
         self.is_taken = true;
         if settled == 0 {
-            steps.extend([Step::Snapshot, Step::Answer(question, page)]);
+            steps.push(Step::Snapshot);
+            push(question, page, steps);
         } else {
-            let (before, after) = (page.slice(0..settled), page.slice(settled..page.len()));
-            steps.extend([Step::Answer(question, before), Step::Snapshot, Step::Answer(question, after)]);
+            push(question, page.slice(0..settled), steps);
+            steps.push(Step::Snapshot);
+            push(question, page.slice(settled..page.len()), steps);
         }
         Ok(())
     }
+}
+
+/// Passes rows, in pages that a guest has room for.
+fn push(question: u32, page: GroupedRows, steps: &mut Vec<Step>) {
+    if page.len() <= PAGE_ROWS_MAX {
+        steps.push(Step::Answer(question, page));
+        return;
+    }
+    let starts = (0..page.len()).step_by(PAGE_ROWS_MAX);
+    let part = |start: usize| page.slice(start..(start + PAGE_ROWS_MAX).min(page.len()));
+    steps.extend(starts.map(|start| Step::Answer(question, part(start))));
 }
 
 #[cfg(test)]
@@ -288,6 +305,19 @@ mod tests {
         feed.begin(vec![asked(0, 20), asked(0, 20)], false);
         assert_eq!(feed.page(0, rows(&[7, 7, 7]), &mut Vec::new()), Ok(()));
         assert_eq!(feed.page(1, rows(&[7]), &mut Vec::new()), Err(FeedFault::TooMuch { limit: 30 }));
+    }
+
+    #[test]
+    fn a_page_that_grew_is_divided() {
+        let mut feed = Feed::new(0, 20, 20, 1_000);
+        let mut steps = Vec::new();
+        feed.begin(vec![asked(0, 20)], false);
+        feed.page(0, rows(&[3; 25_000]), &mut steps).unwrap();
+        let lengths = steps.iter().map(|step| match step {
+            Step::Answer(_, page) => page.len(),
+            Step::Snapshot => 0,
+        });
+        assert_eq!(lengths.collect::<Vec<_>>(), [10_000, 10_000, 5_000]);
     }
 
     proptest! {

@@ -2,9 +2,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::{prop, prop_assert_eq, proptest};
 
+use serde::Deserialize;
+
 use super::*;
 use crate::testing::take_logs;
-use crate::{Duration, EventWindow, LastSeen};
+use crate::{Duration, EventWindow, LastSeen, Timestamp};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -110,6 +112,21 @@ fn a_million_times_of_a_cell_are_small() {
     assert_eq!(postcard::to_allocvec(&read::<LastSeen>(&bytes)).unwrap(), bytes);
 }
 
+#[test]
+fn a_value_is_changed_by_any_of_the_ways() {
+    let mut map = KeyMap::<EventWindow>::default();
+    map.update(key(1), EventWindow::default, |window| window.push(Timestamp(1), MINUTE));
+    map.change(key(1), |window| (2..9).for_each(|at| window.push(Timestamp(at), MINUTE)));
+    map.get_mut(key(1)).unwrap().push(Timestamp(9), MINUTE);
+    assert!(map.get_mut(key(2)).is_none() && map.change(key(2), EventWindow::clear).is_none());
+    assert!(map.insert(key(3), EventWindow::default()).is_none());
+    assert_eq!(map.insert(key(3), EventWindow::default()), Some(EventWindow::default()));
+    let (believed, counted) = taken(&mut map);
+    assert_eq!(believed, counted);
+    assert!(map.remove(key(3)).is_some());
+    assert_eq!(map.iter().map(|(key, window)| (key, window.count())).collect::<Vec<_>>(), [(key(1), 9)]);
+}
+
 /// Says of itself that it takes a hundred bytes.
 #[derive(Default, Serialize, Deserialize)]
 struct Loud(u32);
@@ -186,7 +203,7 @@ proptest! {
             match what {
                 0 => prop_assert_eq!(map.remove(key).is_some(), model.remove(&key).is_some()),
                 1 => {
-                    map.retain(|window| window.count() > 1);
+                    map.retain(|_, window| window.count() > 1);
                     model.retain(|_, events| events.len() > 1);
                 }
                 2 => {

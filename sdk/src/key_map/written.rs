@@ -6,9 +6,9 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Aged, KEYS_MAX, KeyMap};
-use crate::Timestamp;
+use super::{KEYS_MAX, KeyMap};
 use crate::table::Table;
+use crate::{Aged, Timestamp};
 
 /// The newest event, then the entries in order of their keys: equal maps have equal encodings.
 impl<V: Serialize + Aged, const MAX: usize, const BYTES: usize> Serialize for KeyMap<V, MAX, BYTES> {

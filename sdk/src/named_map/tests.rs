@@ -99,6 +99,29 @@ fn a_map_of_long_texts_forgets_by_bytes() {
 }
 
 #[test]
+fn values_that_were_returned_are_counted_at_the_next_call() {
+    let mut map = filled::<NAMES_MAX>(3, |n| n.to_string());
+    map.entry_with(key("1"), || Seen::new("1", 0)).said = "x".repeat(500).into();
+    map.get_mut(key("2")).unwrap().said = "x".repeat(300).into();
+    assert!(map.get_mut(key("3")).is_none() && map.change(key("3"), |_| ()).is_none());
+    assert_eq!(map.heap_bytes, counted(&map));
+    map.values_mut().for_each(|seen| seen.said = "x".repeat(70).into());
+    assert_eq!(map.remove(key("0")).unwrap().at, Timestamp(0));
+    assert_eq!((map.heap_bytes, map.len()), (counted(&map), 2));
+    assert_eq!(map.iter().map(|(key, _)| key).max(), [key("1"), key("2")].into_iter().max());
+    assert!(map.insert(key("9"), Seen::new("9", 9)).is_none());
+    assert_eq!(map.insert(key("9"), Seen::new("9", 10)), Some(Seen::new("9", 9)));
+    // As through `update`, what does not fit is forgotten.
+    for n in 0..20_000 {
+        let name = n.to_string();
+        map.entry_with(key(&name), || Seen::new(&name, n)).said = "x".repeat(1_000).into();
+        assert!(map.heap_bytes <= NAME_BYTES_MAX + 2_000);
+    }
+    assert!(map.len() < 13_000 && map.get(key("19999")).is_some());
+    assert!(take_logs()[0].1.starts_with("names and values of more than 12 MiB"));
+}
+
+#[test]
 fn two_hundred_thousand_names_fit_a_state_and_a_module() {
     let name = |n: usize| format!("host-{n:06}.example.org");
     assert_eq!(name(0).len(), 23);

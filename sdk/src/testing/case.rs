@@ -1,24 +1,29 @@
 //! A test case: documents on a timeline, and the expected signals. It is plain data, so that the same case runs on the
 //! rule natively and on the component made from it.
 //!
-//! Files contain lists of cases in JSON ([`Case::read_all`]); one is shown here as YAML, with comments:
+//! A plugin's cases are the files `tests/*.test.yaml` of its folder, in the words of a rule's own test files:
 //!
 //! ```yaml
-//! name: two of one host
-//! params: { num_events: 2, timeframe: 1m }
+//! params: { num_events: 2, timeframe: 1m }    # what stands here holds for every test that does not say otherwise
 //! key: [host]
-//! lateness: 1m                                # so that the document that arrives at 80s counts
-//! until: 2m                                   # windows of `every` (1m) from `from` (0s) to here
-//! documents:
-//!   - { at: 10s, fields: { host: a } }
-//!   - { at: 20s, fields: { host: a }, arrives: 80s }
-//!   - { at: 30s, fields: { host: b }, repeat: { count: 5, every: 1m } }
-//! expect:
-//!   - { at: 20s, labels: { host: a }, until: 80s, value: 2 }
+//! tests:
+//!   - name: two of one host
+//!     lateness: 1m                            # so that the document that arrives at 1m20s counts
+//!     documents:
+//!       - { at: 10s, fields: { host: a } }
+//!       - { at: 20s, arrives: 1m20s, fields: { host: a } }
+//!       - { at: 30s, every: 1m, count: 5, fields: { host: b, user: "u{n}" } }
+//!     expect:
+//!       - at: 2m                              # what was found by then; windows of `every` (1m) from `from` (0s)
+//!         signals:
+//!           - { at: 20s, labels: { host: a }, until: 1m20s, value: 2 }
+//!   - name: nobody is quiet
+//!     documents: [{ at: 10s, fields: { host: a } }]
+//!     quiet: true
 //! ```
 //!
 //! All times count from midnight UTC on 2024-01-01 ([`ORIGIN`]). Each document gets an `_id` (its number, in the order
-//! of the file) and an `_index`, unless its fields have them.
+//! of the file), an `_index` and an `@timestamp`, unless its fields have them.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -27,21 +32,19 @@ use serde_json::{Map, Value};
 use super::documents;
 pub use super::documents::Answers;
 use super::runner::{Native, Runner};
-use super::timeline::{Of, ReportedSignal, Timeline};
-use crate::signal::SignalKind;
-use crate::{Duration, Rule, Signal, Timestamp};
+use super::timeline::{LoggedLine, Of, ReportedSignal, Timeline};
+use super::{compare, corpus};
+use crate::{Context, Duration, Rule, Signal, Timestamp};
 
 /// The start of a case's timeline: 2024-01-01T00:00:00Z, a multiple of every likely grid.
 pub const ORIGIN: Timestamp = Timestamp(1_704_067_200_000);
 
 /// A test of a rule: parameters, documents on a timeline, and the expected signals.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// What it shows; printed when it fails.
     pub name: String,
     /// A test, or a sentence of another program's documentation, whose behaviour the case pins down; usually empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub pins: String,
     /// The rule's parameters, as in a manifest.
     pub params: Value,
@@ -60,69 +63,102 @@ pub struct Case {
     /// The number of rows per page. By default 1,000.
     pub page_rows: usize,
     /// The initial state in hexadecimal, as in a recorded run; if it is given, the rule is not primed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// The documents, in any order; the timeline sorts them.
+    /// Field types, as below Elasticsearch's `properties`; a field that is not named has the type that Elasticsearch
+    /// guesses. Needed for dates and for places (`geo_point`).
+    pub mapping: Value,
+    /// Fields that the rule asks for and that no document has on purpose; any other such field fails the case.
+    pub missing: Vec<String>,
+    /// Why the rule's signals depend on where windows end, if they do; [`assert_fold`](Self::assert_fold) then leaves
+    /// the case alone.
+    pub fixed_cuts: Option<String>,
+    /// The documents, in any order; the timeline sorts them by time, `_index` and `_id`.
     pub documents: Vec<Document>,
-    /// All expected signals, in order of time; see [`check_with`](Self::check_with).
-    pub expect: Vec<Expected>,
+    /// The expected signals, in order of time. If neither `expect` nor `never` says anything, none are expected.
+    pub expect: Vec<Point>,
+    /// Signals that must not be reported.
+    pub never: Vec<Expected>,
+    /// Whether no signal at all may be reported.
+    pub quiet: bool,
+    /// Where it is written, `FILE:LINE`; empty for a case made in Rust.
+    pub place: String,
 }
 
 /// A document, or several similar ones.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Document {
     /// Its time, counted from [`ORIGIN`].
-    pub at: Duration,
-    /// When searches first return it; at its own time by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrives: Option<Duration>,
-    /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are equivalent.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub fields: Map<String, Value>,
-    /// Repeats the document. Only the first arrives at `arrives`; the others arrive at their own times.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub repeat: Option<Repeat>,
-    /// Makes this entry not a document but, from `at` on, the cluster's answer to questions of this kind: a column per
-    /// field, and a row for each entry with the newest `at`. An entry without fields stands for an answer without rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answers: Option<Answers>,
-}
-
-/// How often a document is repeated.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repeat {
-    /// The total number of documents.
+    pub at: Offset,
+    /// When searches first return it, or the first of several; at its own time by default.
+    pub arrives: Option<Offset>,
+    /// How many there are. By default one.
     pub count: u32,
     /// The interval between them.
     pub every: Duration,
+    /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are equivalent. `{n}` in a text is
+    /// the document's number among several, from 0.
+    pub fields: Map<String, Value>,
+    /// Of a recorded run, which holds no more of a document than the rule asked for: the results of the named filters,
+    /// which are then not evaluated. Such a document has passed the question's own filter.
+    pub matches: Option<BTreeMap<String, bool>>,
+    /// Makes this entry not a document but, from `at` on, the cluster's answer to questions of this kind: a column per
+    /// field, and a row for each entry with the newest `at`. An entry without fields stands for an answer without rows.
+    pub answers: Option<Answers>,
 }
 
-/// An expected signal. Members that are left out match anything, except `at`.
+/// Milliseconds after [`ORIGIN`]; before it if negative. Written as `90s`, or `-1h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offset(pub i64);
+
+/// What the rule has reported since the point before, in windows that end at `at` or earlier.
+#[derive(Clone, Debug, Default)]
+pub struct Point {
+    /// Counted from [`ORIGIN`]; `None`: the end of the case.
+    pub at: Option<Duration>,
+    /// In order of time, no more and no fewer; see [`Case::check_with`].
+    pub signals: Vec<Expected>,
+    /// Its line in the file; 0 for a case made in Rust.
+    pub line: u32,
+}
+
+/// An expected signal. Members that are left out match anything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expected {
-    /// The signal's time, counted from [`ORIGIN`]; always compared.
-    pub at: Duration,
-    /// Not compared if omitted.
+    /// The signal's time, counted from [`ORIGIN`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Duration>,
+    /// A level, its end, or an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ExpectedKind>,
-    /// The value of each key field; null if the field is missing. Not compared if omitted.
+    /// The value of each key field; null if the field is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, Option<String>>>,
-    /// Counted from [`ORIGIN`]; not compared if omitted.
+    /// Until when a level holds, counted from [`ORIGIN`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Duration>,
-    /// Not compared if omitted.
+    /// The number that the verdict is based on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Not compared if omitted.
+    /// The line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary: Option<String>,
+    pub summary: Option<Text>,
     /// Members that must be present, with these values.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
+}
+
+/// An expected text, or a part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// All of it.
+    Whole(String),
+    /// `{ contains: … }`.
+    Part {
+        /// What occurs in it.
+        contains: String,
+    },
 }
 
 /// The kinds of signals, as written in a case's file.
@@ -135,6 +171,19 @@ pub enum ExpectedKind {
     Clear,
     /// Something that happened once.
     Event,
+}
+
+/// What a case led to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// All reported signals, window by window.
+    pub signals: Vec<ReportedSignal>,
+    /// The state at the end, as the host would store it.
+    pub state: Vec<u8>,
+    /// What the rule logged, if the runner keeps it.
+    pub logs: Vec<LoggedLine>,
+    /// What the rule asked for although no document has it.
+    pub(super) complaints: Vec<String>,
 }
 
 impl Default for Case {
@@ -151,21 +200,33 @@ impl Default for Case {
             lateness: Duration::ZERO,
             page_rows: 1_000,
             state: None,
+            mapping: Value::Null,
+            missing: vec![],
+            fixed_cuts: None,
             documents: vec![],
             expect: vec![],
+            never: vec![],
+            quiet: false,
+            place: String::new(),
+        }
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            at: Offset(0),
+            arrives: None,
+            count: 1,
+            every: Duration::ZERO,
+            fields: Map::new(),
+            matches: None,
+            answers: None,
         }
     }
 }
 
 impl Case {
-    /// Reads a list of cases in JSON.
-    ///
-    /// # Errors
-    /// The list is invalid; the message says why.
-    pub fn read_all(json: &str) -> Result<Vec<Self>, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
-    }
-
     /// A case of a rule with these parameters, without documents.
     pub fn new(params: Value) -> Self {
         Self { params, ..Self::default() }
@@ -180,6 +241,12 @@ impl Case {
     /// Sets the key's fields.
     pub fn key<'a>(mut self, key: impl IntoIterator<Item = &'a str>) -> Self {
         self.key = key.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Sets the start of the first window; earlier documents prime the rule.
+    pub fn from(mut self, from: Duration) -> Self {
+        self.from = from;
         self
     }
 
@@ -201,30 +268,68 @@ impl Case {
         self
     }
 
-    /// Sets what the cluster answers to raw searches, or reports about itself, from `at` on. `fields` is a JSON object.
-    pub fn answer(mut self, at: Duration, answers: Answers, fields: Value) -> Self {
-        let fields = fields.as_object().cloned().unwrap_or_default();
-        self.documents.push(Document { at, fields, answers: Some(answers), ..Document::default() });
+    /// Sets field types: a JSON object, as below Elasticsearch's `properties`.
+    pub fn mapping(mut self, mapping: Value) -> Self {
+        self.mapping = mapping;
         self
+    }
+
+    /// Names fields that the rule asks for and that no document has on purpose.
+    pub fn missing<'a>(mut self, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        self.missing = fields.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Sets what the cluster answers to raw searches, or reports about itself, from `at` on. `fields` is a JSON object.
+    pub fn answer(self, at: Duration, answers: Answers, fields: Value) -> Self {
+        self.push(Document { at: at.into(), answers: Some(answers), ..Document::of(fields) })
     }
 
     /// Adds a document; `fields` is a JSON object.
-    pub fn document(mut self, at: Duration, fields: Value) -> Self {
-        let fields = fields.as_object().cloned().unwrap_or_default();
-        self.documents.push(Document { at, fields, ..Document::default() });
+    pub fn document(self, at: Duration, fields: Value) -> Self {
+        self.push(Document { at: at.into(), ..Document::of(fields) })
+    }
+
+    /// Adds a document that searches do not return before `arrives`.
+    pub fn late(self, at: Duration, arrives: Duration, fields: Value) -> Self {
+        self.push(Document { at: at.into(), arrives: Some(arrives.into()), ..Document::of(fields) })
+    }
+
+    /// Adds `count` documents, the first at `at`, each `every` after the previous one. `{n}` in a text is the number of
+    /// the document, from 0.
+    pub fn documents(self, at: Duration, count: u32, every: Duration, fields: Value) -> Self {
+        self.push(Document { at: at.into(), count, every, ..Document::of(fields) })
+    }
+
+    fn push(mut self, document: Document) -> Self {
+        self.documents.push(document);
         self
     }
 
-    /// Adds `count` documents, the first at `at`, each `every` after the previous one.
-    pub fn documents(mut self, at: Duration, count: u32, every: Duration, fields: Value) -> Self {
-        let fields = fields.as_object().cloned().unwrap_or_default();
-        self.documents.push(Document {
-            at,
-            fields,
-            repeat: Some(Repeat { count, every }),
-            ..Document::default()
-        });
+    /// Sets all the signals that are expected by the end, in order of time.
+    pub fn expect(mut self, signals: impl IntoIterator<Item = Expected>) -> Self {
+        self.expect = vec![Point { signals: signals.into_iter().collect(), ..Point::default() }];
         self
+    }
+
+    /// The signals that are expected, of all points.
+    pub fn expected(&self) -> impl Iterator<Item = &Expected> {
+        self.expect.iter().flat_map(|point| &point.signals)
+    }
+
+    /// Whether the case shows that the rule fires.
+    pub fn fires(&self) -> bool {
+        self.expected().next().is_some()
+    }
+
+    /// Whether the case shows that the rule stays quiet although there are documents or answers.
+    pub fn stays_quiet(&self) -> bool {
+        self.is_quiet() && !self.documents.is_empty()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        let says_nothing = self.expect.is_empty() && self.never.is_empty();
+        self.quiet || says_nothing || (!self.expect.is_empty() && !self.fires())
     }
 
     /// Runs the case natively and returns all reported signals, window by window.
@@ -244,12 +349,22 @@ impl Case {
     /// # Errors
     /// The faults of the parameters or the rule's error, as text.
     pub fn run_with(&self, runner: &mut dyn Runner) -> Result<Vec<ReportedSignal>, String> {
+        self.outcome(runner).map(|outcome| outcome.signals)
+    }
+
+    /// Runs the case with any runner.
+    ///
+    /// # Errors
+    /// The faults of the parameters or the rule's error, as text.
+    pub fn outcome(&self, runner: &mut dyn Runner) -> Result<Outcome, String> {
         let mut timeline = self.timeline(runner)?;
-        let mut told = Vec::new();
+        let mut signals = Vec::new();
         for end in self.window_ends() {
-            told.extend(timeline.advance(ORIGIN + end)?);
+            signals.extend(timeline.advance(ORIGIN + end)?);
         }
-        Ok(told)
+        let complaints = corpus::complaints(&timeline.lacking(), &self.missing);
+        let state = timeline.state().unwrap_or_default().to_vec();
+        Ok(Outcome { signals, state, logs: timeline.logs().to_vec(), complaints })
     }
 
     /// The timeline at `from`, primed, with nothing reported yet.
@@ -259,45 +374,46 @@ impl Case {
     pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
         let documents = self.documents.iter().flat_map(Document::placed).enumerate();
         let documents = documents.map(|(number, document)| document.numbered(number)).collect();
-        let (key, from) = (self.key.clone(), ORIGIN + self.from);
         let state = self.state.as_deref().map(read_hex).transpose()?;
-        let of =
-            Of { params: self.params.to_string(), key, lateness: self.lateness, page_rows: self.page_rows };
-        Timeline::start(runner, of, documents, from, state)
+        let of = Of {
+            params: self.params.to_string(),
+            context: self.context(),
+            mapping: &self.mapping,
+            page_rows: self.page_rows,
+        };
+        Timeline::start(runner, of, documents, ORIGIN + self.from, state)
+    }
+
+    /// What the rule is told of its manifest.
+    pub fn context(&self) -> Context {
+        Context {
+            key: self.key.clone(),
+            every: (!self.every.is_zero()).then_some(self.every),
+            lateness: self.lateness,
+            indices: vec!["*".into()],
+        }
     }
 
     /// Runs the case and compares the reported signals with the expected ones, both in order of time. A firing signal
     /// that only updates how bad an open level is, without extending it, need not be expected.
     ///
     /// # Errors
-    /// A text that lists all differences, or why the rule could not run.
+    /// A text that lists all differences, or why the rule could not run; or which field the rule asks for although no
+    /// document has it, unless `missing` names it.
     pub fn check_with(&self, runner: &mut dyn Runner) -> Result<(), String> {
-        let mut told = self.run_with(runner)?;
-        told.sort_by_key(|told| told.signal.at);
-        let mut got: Vec<_> = told.iter().map(|told| Expected::of(&told.signal, &self.key)).collect();
-        let mut index = 0;
-        while index < got.len() {
-            let is_expected = self.expect.get(index).is_some_and(|expected| expected.fits(&got[index]));
-            if !is_expected && got[index].is_update_of(&got[..index]) {
-                got.remove(index);
-            } else {
-                index += 1;
-            }
-        }
-        let mut faults = String::new();
-        for index in 0..got.len().max(self.expect.len()) {
-            let got = got.get(index);
-            let fault = match (self.expect.get(index), got) {
-                (Some(expected), Some(got)) if expected.fits(got) => continue,
-                (Some(expected), Some(got)) => format!("expected {}\n     got {}", line(expected), line(got)),
-                (Some(expected), None) => format!("expected {}\n     got nothing", line(expected)),
-                (None, got) => {
-                    format!("expected nothing\n     got {}", got.map_or(String::new(), line))
-                }
-            };
-            faults.push_str(&format!("signal {}: {fault}\n", index + 1));
-        }
-        if faults.is_empty() { Ok(()) } else { Err(format!("case `{}`:\n{faults}", self.name)) }
+        let outcome = self.outcome(runner).map_err(|problem| format!("{}: {problem}", self.title()))?;
+        self.check_outcome(&outcome)
+    }
+
+    /// As [`check_with`](Self::check_with), for a case that has been run.
+    ///
+    /// # Errors
+    /// All differences.
+    pub fn check_outcome(&self, outcome: &Outcome) -> Result<(), String> {
+        let mut faults = outcome.complaints.clone();
+        faults.extend(compare::differences(self, &outcome.signals));
+        let lines = faults.join("\n");
+        if faults.is_empty() { Ok(()) } else { Err(format!("{}:\n{lines}\n", self.title())) }
     }
 
     /// Runs the case natively and compares, as [`check_with`](Self::check_with) does.
@@ -310,7 +426,18 @@ impl Case {
         }
     }
 
-    fn window_ends(&self) -> Vec<Duration> {
+    /// The points whose signals differ from what was reported, by their line: what to write there instead, line by
+    /// line and without indentation.
+    pub fn blessed(&self, outcome: &Outcome) -> BTreeMap<u32, Vec<String>> {
+        compare::blessed(self, &outcome.signals)
+    }
+
+    pub(super) fn title(&self) -> String {
+        let place = if self.place.is_empty() { String::new() } else { format!("{}: ", self.place) };
+        format!("{place}case `{}`", self.name)
+    }
+
+    pub(super) fn window_ends(&self) -> Vec<Duration> {
         let mut ends = self.ends.clone();
         if ends.is_empty() && !self.every.is_zero() {
             let mut end = self.from + self.every;
@@ -325,57 +452,79 @@ impl Case {
 }
 
 impl Document {
+    fn of(fields: Value) -> Self {
+        let fields = if let Value::Object(fields) = fields { fields } else { Map::new() };
+        Self { fields, ..Self::default() }
+    }
+
     fn placed(&self) -> impl Iterator<Item = documents::Document> + use<'_> {
-        let (count, every) = self.repeat.map_or((1, Duration::ZERO), |repeat| (repeat.count, repeat.every));
-        (0..count).map(move |n| {
-            let time = ORIGIN + self.at + every * u64::from(n);
-            let arrives = if n == 0 { self.arrives.map_or(time, |arrives| ORIGIN + arrives) } else { time };
-            let (fields, answers) = (self.fields.clone(), self.answers);
-            documents::Document { time: time.0, arrives: arrives.0, fields, answers }
+        (0..self.count).map(move |n| {
+            let after = (self.every * u64::from(n)).signed();
+            let at = |offset: Offset| ORIGIN.0.saturating_add(offset.0).saturating_add(after);
+            let mut fields = self.fields.clone();
+            fields.values_mut().for_each(|value| number(value, n));
+            let time = at(self.at);
+            let arrives = self.arrives.map_or(time, at);
+            let (matches, answers) = (self.matches.clone(), self.answers);
+            documents::Document { time, arrives, fields, matches, answers, place: 0 }
+        })
+    }
+
+    /// The documents one by one.
+    pub(super) fn singles(&self) -> impl Iterator<Item = Self> + use<'_> {
+        self.placed().map(|document| Self {
+            at: Offset(document.time - ORIGIN.0),
+            arrives: Some(Offset(document.arrives - ORIGIN.0)),
+            fields: document.fields,
+            matches: document.matches,
+            answers: self.answers,
+            ..Self::default()
         })
     }
 }
 
-impl Expected {
-    /// A reported signal, as it would be written in a case.
-    pub fn of(signal: &Signal, key: &[String]) -> Self {
-        Self {
-            at: signal.at.since(ORIGIN),
-            kind: Some(match signal.kind {
-                SignalKind::Firing => ExpectedKind::Firing,
-                SignalKind::Clear => ExpectedKind::Clear,
-                SignalKind::Event => ExpectedKind::Event,
-            }),
-            labels: Some(key.iter().cloned().zip(signal.labels.0.iter().cloned()).collect()),
-            until: signal.until.map(|until| until.since(ORIGIN)),
-            value: signal.value,
-            summary: Some(signal.summary.clone()),
-            details: serde_json::from_str(&signal.details).unwrap_or_default(),
-        }
+/// `{n}` in a text becomes the document's number; a text that is only `{n}` becomes a number.
+fn number(value: &mut Value, n: u32) {
+    match value {
+        Value::String(text) if text == "{n}" => *value = n.into(),
+        Value::String(text) if text.contains("{n}") => *text = text.replace("{n}", &n.to_string()),
+        Value::Array(items) => items.iter_mut().for_each(|item| number(item, n)),
+        Value::Object(map) => map.values_mut().for_each(|item| number(item, n)),
+        _ => {}
     }
+}
 
-    /// Whether it updates an open level without extending it.
-    fn is_update_of(&self, before: &[Self]) -> bool {
-        self.kind == Some(ExpectedKind::Firing)
-            && before.iter().rev().find(|told| told.labels == self.labels).is_some_and(|told| {
-                told.kind == self.kind
-                    && told.at < self.at
-                    && self.at < told.until.unwrap_or_default()
-                    && self.until <= told.until
-            })
+impl From<Duration> for Offset {
+    fn from(after: Duration) -> Self {
+        Self(after.signed())
     }
+}
 
-    fn fits(&self, got: &Self) -> bool {
-        fn free<T: PartialEq>(wanted: &Option<T>, got: &Option<T>) -> bool {
-            wanted.is_none() || wanted == got
-        }
-        self.at == got.at
-            && free(&self.kind, &got.kind)
-            && free(&self.labels, &got.labels)
-            && free(&self.until, &got.until)
-            && free(&self.value, &got.value)
-            && free(&self.summary, &got.summary)
-            && self.details.iter().all(|(name, value)| got.details.get(name) == Some(value))
+impl std::fmt::Display for Offset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Duration(self.0.unsigned_abs()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Offset {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (sign, span) = text.strip_prefix('-').map_or((1, text.as_str()), |span| (-1, span));
+        let span = Duration::parse(span).map_err(serde::de::Error::custom)?;
+        Ok(Self(sign * span.signed()))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::Whole(text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Whole(text)
     }
 }
 
@@ -384,8 +533,4 @@ fn read_hex(text: &str) -> Result<Vec<u8>, String> {
     let bytes = digits
         .map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     bytes.collect::<Option<_>>().ok_or_else(|| "`state` is not hexadecimal".to_owned())
-}
-
-fn line(expected: &Expected) -> String {
-    serde_json::to_string(expected).unwrap_or_default()
 }

@@ -3,9 +3,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use crate::http::{Failure, Request, Response};
+use crate::log::Level;
+
+/// The maximum number of requests of one message.
+const REQUESTS_MAX: u32 = 16;
 
 thread_local! {
-    static LOGS: RefCell<Vec<(u8, String)>> = const { RefCell::new(Vec::new()) };
+    static LOGS: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     static HTTP: RefCell<Option<Script>> = const { RefCell::new(None) };
 }
 
@@ -15,21 +19,26 @@ struct Script {
     requests: Vec<Request>,
 }
 
-pub(crate) fn write(level: u8, message: &str) {
+pub(crate) fn write(level: Level, message: &str) {
+    // `cargo test` shows it if the test fails.
+    eprintln!("{level:?}: {message}");
     LOGS.with_borrow_mut(|logs| logs.push((level, message.to_owned())));
 }
 
-pub(crate) fn send(request: &Request) -> Result<Response, Failure> {
+pub(crate) fn send(number: u32, request: &Request) -> Result<Response, Failure> {
     HTTP.with_borrow_mut(|script| {
         let script =
             script.as_mut().ok_or(Failure::Denied("no receiver: create a `MockHttp` first".into()))?;
+        if number >= REQUESTS_MAX {
+            return Err(Failure::Denied(format!("request {number}: a message may send {REQUESTS_MAX}")));
+        }
         script.requests.push(request.clone());
         script.answers.pop_front().unwrap_or(Err(Failure::Unreachable("the script has ended".into())))
     })
 }
 
-/// The lines logged on this thread since the last call, each with its level: 0 error, 1 warn, 2 info, 3 debug.
-pub fn take_logs() -> Vec<(u8, String)> {
+/// The lines logged on this thread since the last call, each with its level.
+pub fn take_logs() -> Vec<(Level, String)> {
     LOGS.take()
 }
 
@@ -40,7 +49,7 @@ pub fn take_logs() -> Vec<(u8, String)> {
 /// use watchbell_sdk::testing::MockHttp;
 ///
 /// let receiver = MockHttp::answering([(200, "ok")]);
-/// assert!(send(&Request::post_json("{}")).unwrap().is_success());
+/// assert!(send(0, &Request::post_json("{}")).unwrap().is_success());
 /// assert_eq!(receiver.requests()[0].method, "POST");
 /// ```
 pub struct MockHttp(());

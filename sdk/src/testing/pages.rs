@@ -1,72 +1,107 @@
 //! Pages of documents, as the host makes them.
 use serde_json::{Map, Value};
+use watchbell_rows::{Column, Rows, Values};
 
-use super::documents::{Document, column_of, text, values};
+use super::corpus::Corpus;
+use super::documents::{Document, text};
 use super::{groups, recorded};
-use crate::wire::types::{Column, Rows};
-use crate::{AnyOf, Ask, NamedFilter, Question};
+use crate::{AnyOf, Ask, Buckets, Hits, NamedFilter, Question, Source, Timestamp};
 
-/// Answers a question from documents in order of time.
-pub(super) fn answer<'a>(
+/// Answers a question, whose key fields come first, from the documents that have arrived by `end`.
+pub(super) fn answer(
+    corpus: &Corpus,
     question: &Question,
-    documents: impl Iterator<Item = &'a Document>,
+    end: Timestamp,
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    // A document contains the results of the named filters, so a filter of their names needs no parsing.
-    let named: &[NamedFilter] = match (&question.filter, &question.ask) {
-        (None, _) => &[],
-        (Some(filter), Ask::Hits(hits)) if *filter == question.either() => &hits.filters,
-        (Some(filter), Ask::Buckets(buckets)) if *filter == question.either() => &buckets.filters,
-        (Some(filter), _) => {
-            return Err(format!(
-                "the virtual timeline does not support the filter `{filter}`: leave out the documents that it excludes"
-            ));
-        }
-    };
-    let is_named = |fields: &Map<String, Value>| {
-        named.is_empty() || named.iter().any(|filter| fields.get(&filter.name) == Some(&Value::Bool(true)))
-    };
-    let (recorded, documents): (Vec<_>, Vec<_>) = documents.partition(|document| document.answers.is_some());
-    let found: Vec<_> = documents
-        .into_iter()
-        .filter(|document| question.over.contains(crate::Timestamp(document.time)))
-        .filter(|document| question.only.iter().all(|only| only.keeps(&document.fields)))
-        .filter(|document| is_named(&document.fields))
-        .collect();
-    let hits = match &question.ask {
-        Ask::Hits(hits) => hits,
-        Ask::Buckets(buckets) => return groups::answer(buckets, question.over, &found, page_rows),
+    let (recorded, documents): (Vec<_>, Vec<_>) =
+        corpus.arrived(end).partition(|document| document.answers.is_some());
+    match &question.ask {
         Ask::Search(search) => {
             return recorded::search(search, question.over, &recorded).map(|rows| vec![rows]);
         }
         Ask::Cluster(view) => {
             return recorded::cluster(*view, question.over, &recorded).map(|rows| vec![rows]);
         }
-    };
-    // A named filter's column is a boolean field with its name in the documents.
-    let names = hits.fields.iter().chain(hits.filters.iter().map(|filter| &filter.name));
-    let names: Vec<_> = names.collect();
-    found
-        .chunks(page_rows.max(1))
-        .map(|page| {
-            Ok(Rows {
-                times: page.iter().map(|document| document.time).collect(),
-                columns: names.iter().map(|field| column(field, page)).collect::<Result<_, _>>()?,
+        Ask::Hits(Hits { fields, .. }) | Ask::Buckets(Buckets { by: fields, .. }) => {
+            fields.iter().for_each(|field| corpus.ask_for(field, || "which the rule asks for".into()));
+        }
+    }
+    for only in &question.only {
+        corpus.ask_for(&only.field, || "by which the rule narrows its question".into());
+    }
+    let matching = question.filter.as_ref().map(|filter| corpus.matching(filter, None, end)).transpose()?;
+    let found: Vec<_> = documents
+        .into_iter()
+        .filter(|document| question.over.contains(Timestamp(document.time)))
+        .filter(|document| question.only.iter().all(|only| only.keeps(corpus, &document.fields)))
+        .filter(|document| matching.as_ref().is_none_or(|matching| matching[document.place]))
+        .collect();
+    match &question.ask {
+        Ask::Buckets(buckets) => {
+            for metric in &buckets.metrics {
+                match &metric.source {
+                    Source::Field(field) => {
+                        corpus.ask_for(field, || format!("from which the metric `{}` is made", metric.name));
+                    }
+                    Source::Script(_) => corpus.ask_for(&metric.name, || {
+                        "in which a case gives the result of the metric's script".to_owned()
+                    }),
+                }
+            }
+            groups::answer(corpus, buckets, question.over, &found, end, page_rows)
+        }
+        Ask::Hits(hits) => hit_pages(corpus, hits, &found, end, page_rows),
+        Ask::Search(_) | Ask::Cluster(_) => Ok(vec![]),
+    }
+}
+
+fn hit_pages(
+    corpus: &Corpus,
+    hits: &Hits,
+    found: &[&Document],
+    end: Timestamp,
+    page_rows: usize,
+) -> Result<Vec<Rows>, String> {
+    let filters = named(corpus, &hits.filters, end)?;
+    let page = |page: &[&Document]| {
+        let fields = hits.fields.iter().map(|field| corpus.column(field, page));
+        let filters = filters.iter().map(|(name, matching)| {
+            let flags = page.iter().map(|document| u8::from(matching[document.place])).collect();
+            Ok(Column {
+                field: (*name).clone(),
+                is_mapped: true,
+                values: Values::Booleans(flags),
+                present: vec![],
+                offsets: vec![],
             })
+        });
+        Ok(Rows {
+            times: page.iter().map(|document| document.time).collect(),
+            columns: fields.chain(filters).collect::<Result<_, String>>()?,
         })
-        .collect()
+    };
+    found.chunks(page_rows.max(1)).map(page).collect()
+}
+
+/// The name of each filter, and which documents match it.
+pub(super) fn named<'f>(
+    corpus: &Corpus,
+    filters: &'f [NamedFilter],
+    now: Timestamp,
+) -> Result<Vec<(&'f String, Vec<bool>)>, String> {
+    let named = |filter: &'f NamedFilter| {
+        Ok((&filter.name, corpus.matching(&filter.query, Some(&filter.name), now)?))
+    };
+    filters.iter().map(named).collect()
 }
 
 impl AnyOf {
-    fn keeps(&self, fields: &Map<String, Value>) -> bool {
-        let found = values(fields, &self.field);
+    fn keeps(&self, corpus: &Corpus, fields: &Map<String, Value>) -> bool {
+        let found = corpus.values(fields, &self.field);
         self.values.iter().any(|wanted| match wanted {
             None => found.is_empty(),
             Some(wanted) => found.iter().any(|value| text(value) == *wanted),
         })
     }
-}
-
-fn column(field: &str, page: &[&Document]) -> Result<Column, String> {
-    column_of(field, page.iter().map(|document| values(&document.fields, field)).collect())
 }

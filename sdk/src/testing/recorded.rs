@@ -1,16 +1,16 @@
 //! Recorded answers that do not come from documents: raw searches and the cluster's own state.
 use serde_json::Value;
+use watchbell_rows::Rows;
 
 use super::documents::{Answers, Document, column_of};
-use crate::wire::types::Rows;
 use crate::{ClusterView, Range, RawSearch};
 
 pub(super) fn search(search: &RawSearch, over: Range, recorded: &[&Document]) -> Result<Rows, String> {
     let newest = newest(Answers::Search, over, recorded);
     let last = newest.last().map(|found| &found.fields);
-    let columns = search.pick.iter().map(|(name, _)| {
+    let columns = search.picks.iter().map(|(name, _)| {
         let value = last.and_then(|fields| fields.get(name)).filter(|value| !value.is_null());
-        column_of(name, vec![value.into_iter().collect()])
+        column_of(name, true, &[value.into_iter().cloned().collect()])
     });
     Ok(Rows { times: vec![over.end.0 - 1], columns: columns.collect::<Result<_, _>>()? })
 }
@@ -25,12 +25,12 @@ pub(super) fn cluster(view: ClusterView, over: Range, recorded: &[&Document]) ->
     };
     let rows: Vec<_> =
         newest(kind, over, recorded).into_iter().filter(|row| !row.fields.is_empty()).collect();
-    let cells = |field: &str| -> Vec<Vec<&Value>> {
+    let cells = |field: &str| -> Vec<Vec<Value>> {
         rows.iter()
-            .map(|row| row.fields.get(field).filter(|value| !value.is_null()).into_iter().collect())
+            .map(|row| row.fields.get(field).filter(|value| !value.is_null()).into_iter().cloned().collect())
             .collect()
     };
-    let columns = fields.iter().map(|field| column_of(field, cells(field)));
+    let columns = fields.iter().map(|field| column_of(field, true, &cells(field)));
     Ok(Rows { times: vec![over.end.0 - 1; rows.len()], columns: columns.collect::<Result<_, _>>()? })
 }
 

@@ -1,36 +1,44 @@
 //! Documents on a timeline, windows over them, and the host's bookkeeping between runs.
-use super::documents::Document;
-use super::pages::answer;
-use super::runner::{Call, Runner};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::corpus::Corpus;
+use super::documents;
+use super::runner::Runner;
+use crate::evidence::Document;
 use crate::grid::{self, with_phase};
+use crate::log::Level;
 use crate::signal::SignalKind;
-use crate::{Duration, Signal, Timestamp, Window};
+use crate::{Call, Context, Duration, Finding, Signal, Timestamp, Window};
 
 /// A rule on a virtual timeline: each window is a separate run, which starts from the state that the previous one kept.
 /// [`Case::timeline`](super::Case::timeline) creates one.
 ///
 /// As on the host, that state is the one at `settled`, `lateness` before the previous window's end (or the last grid
 /// point before that). Rows after it are evaluated again, but signals that were already reported for them are not
-/// reported again.
+/// reported again: levels and their ends are known by their kind, labels and instant, events by labels, instant and
+/// identity. Several with the same identity are counted.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
-    key: Vec<String>,
-    lateness: Duration,
+    context: Context,
     grid: Duration,
     page_rows: usize,
-    documents: Vec<Document>,
+    corpus: Corpus,
     state: Option<Vec<u8>>,
     settled: Timestamp,
     cursor: Timestamp,
-    told: Vec<ReportedSignal>,
+    /// How often each signal was reported that a later run may find again.
+    told: BTreeMap<Identity, u32>,
+    logs: Vec<LoggedLine>,
 }
 
 /// The settings of a timeline.
-pub(super) struct Of {
+pub(super) struct Of<'c> {
     pub(super) params: String,
-    pub(super) key: Vec<String>,
-    pub(super) lateness: Duration,
+    pub(super) context: Context,
+    pub(super) mapping: &'c Value,
     pub(super) page_rows: usize,
 }
 
@@ -43,40 +51,82 @@ pub struct ReportedSignal {
     pub window_end: Timestamp,
 }
 
+/// A line that a rule logged, and in which window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedLine {
+    /// How serious it is.
+    pub level: Level,
+    /// What it says.
+    pub message: String,
+    /// The end of the window that logged it.
+    pub window_end: Timestamp,
+}
+
+/// What makes two signals the same, for the host as well: texts, values and details do not count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// When it happened.
+    pub at: Timestamp,
+    /// A level, its end, or an event.
+    pub kind: SignalKind,
+    /// The key fields' values.
+    pub labels: Vec<Option<String>>,
+    /// What makes an event another one than the others of its instant and labels. `None` for levels.
+    pub identity: Option<String>,
+}
+
+impl Identity {
+    /// The identity of `signal`. An event without one of its own has that of its document, if it names exactly one.
+    pub fn of(signal: &Signal) -> Self {
+        let own = || signal.identity.clone().or_else(|| signal.evidence.as_ref()?.document().map(named));
+        Self {
+            at: signal.at,
+            kind: signal.kind,
+            labels: signal.labels.0.to_vec(),
+            identity: if signal.kind == SignalKind::Event { own() } else { None },
+        }
+    }
+}
+
+fn named(document: &Document) -> String {
+    format!("{}/{}", document.index.as_deref().unwrap_or_default(), document.id)
+}
+
 impl<'r> Timeline<'r> {
     /// Starts at `from`, with `state` if it is given, otherwise after priming with as much history as the plan
     /// requires.
     ///
     /// # Errors
-    /// The parameters are invalid; the message says why.
+    /// The parameters or the mapping are invalid, or priming fails; the message says why.
     pub(super) fn start(
         runner: &'r mut dyn Runner,
-        of: Of,
-        mut documents: Vec<Document>,
+        of: Of<'_>,
+        documents: Vec<documents::Document>,
         from: Timestamp,
         state: Option<Vec<u8>>,
     ) -> Result<Self, String> {
-        let Of { params, key, lateness, page_rows } = of;
-        documents.sort_by_key(|document| document.time);
-        let plan = runner.prepare(&params, &key).map_err(|faults| {
+        let Of { params, context, mapping, page_rows } = of;
+        let corpus = Corpus::new(documents, mapping)?;
+        let plan = runner.prepare(&params, &context).map_err(|faults| {
             faults.iter().map(|f| format!("{}: {}", f.path, f.message)).collect::<Vec<_>>().join("\n")
         })?;
+        let grid = plan.grid.unwrap_or(Duration::ZERO);
         let mut beginning = if state.is_some() { from } else { from - plan.history };
-        if !plan.grid.is_zero() && state.is_none() {
-            beginning = floor(beginning, 0, plan.grid);
+        if !grid.is_zero() && state.is_none() {
+            beginning = floor(beginning, 0, grid);
         }
         let mut timeline = Self {
             runner,
             params,
-            key,
-            lateness,
-            grid: plan.grid,
+            context,
+            grid,
             page_rows,
-            documents,
+            corpus,
             state,
             settled: beginning,
             cursor: beginning,
-            told: vec![],
+            told: BTreeMap::new(),
+            logs: vec![],
         };
         if beginning < from {
             timeline.advance(from)?;
@@ -90,38 +140,63 @@ impl<'r> Timeline<'r> {
     /// # Errors
     /// The rule's error, as text.
     pub fn advance(&mut self, end: Timestamp) -> Result<Vec<ReportedSignal>, String> {
+        let looked = self.look(end)?;
+        let (window, signals) = self.keep(looked);
+        let mut found: BTreeMap<Identity, u32> = BTreeMap::new();
+        let mut anew = Vec::new();
+        for signal in signals {
+            let identity = Identity::of(&signal);
+            let told = self.told.get(&identity).copied().unwrap_or(0);
+            let count = found.entry(identity).or_default();
+            *count += 1;
+            // One more than were reported before is new.
+            if *count > told {
+                anew.push(ReportedSignal { signal, window_end: end });
+            }
+        }
+        for (identity, count) in found {
+            let told = self.told.entry(identity).or_default();
+            *told = (*told).max(count);
+        }
+        self.told.retain(|identity, _| identity.at >= window.settled);
+        Ok(anew)
+    }
+
+    /// Keeps the state of an evaluated window, and returns its signals: those that lie in it.
+    pub(super) fn keep(&mut self, (window, finding): (Window, Finding)) -> (Window, Vec<Signal>) {
+        let Finding { mut signals, state } = finding;
+        self.state = Some(state);
+        self.settled = window.settled;
+        self.cursor = window.end;
+        signals.retain(|signal| window.start <= signal.at && signal.at <= window.end);
+        (window, signals)
+    }
+
+    /// Runs the window that ends at `end` and keeps nothing, as a host that stops before it has committed.
+    pub(super) fn look(&mut self, end: Timestamp) -> Result<(Window, Finding), String> {
         let phase = grid::phase(self.settled, end, self.grid);
-        let late = floor(end - self.lateness, phase, self.grid);
+        let late = floor(end - self.context.lateness, phase, self.grid);
         let window = Window { start: self.settled, settled: self.settled.max(late), end };
-        let visible = self.documents.iter().filter(|document| document.arrives <= end.0);
-        let call = Call { params: &self.params, key: &self.key, state: self.state.as_deref(), window };
-        let page_rows = self.page_rows;
+        let call =
+            Call { params: &self.params, context: &self.context, state: self.state.as_deref(), window };
+        let (corpus, page_rows) = (&self.corpus, self.page_rows);
         let finding = self
             .runner
-            .run(call, &mut |question| with_phase(phase, || answer(question, visible.clone(), page_rows)))
-            .map_err(|problem| format!("{}..{}: {problem}", window.start, window.end))?;
-        let before = std::mem::take(&mut self.told);
-        let is_new = |signal: &Signal| {
-            !before.iter().any(|told| {
-                let told = &told.signal;
-                told.at == signal.at
-                    && told.kind == signal.kind
-                    && told.labels == signal.labels
-                    && document(told) == document(signal)
-            })
-        };
-        let anew: Vec<_> = finding
-            .signals
-            .into_iter()
-            .filter(|signal| is_new(signal))
-            .map(|signal| ReportedSignal { signal, window_end: end })
-            .collect();
-        self.told =
-            before.into_iter().chain(anew.clone()).filter(|told| told.signal.at >= window.settled).collect();
-        self.state = Some(finding.state);
-        self.settled = window.settled;
-        self.cursor = end;
-        Ok(anew)
+            .run(call, &mut |question| with_phase(phase, || corpus.answer(question, end, page_rows)))
+            .map_err(|problem| format!("{}..{}: {problem}", window.start, window.end));
+        let logged = self.runner.logs().into_iter();
+        self.logs.extend(logged.map(|(level, message)| LoggedLine { level, message, window_end: end }));
+        Ok((window, finding?))
+    }
+
+    /// The interval of the plan's checks; zero if there are none.
+    pub(super) fn grid(&self) -> Duration {
+        self.grid
+    }
+
+    /// What the rule asked for and no document has, as sentences by field.
+    pub(super) fn lacking(&self) -> BTreeMap<String, String> {
+        self.corpus.lacking()
     }
 
     /// The state, as the host would store it.
@@ -133,11 +208,11 @@ impl<'r> Timeline<'r> {
     pub fn cursor(&self) -> Timestamp {
         self.cursor
     }
-}
 
-/// Two documents of one instant are two events; a level is one, whichever document reports it.
-fn document(signal: &Signal) -> Option<(&str, &str)> {
-    signal.evidence.as_ref().filter(|_| signal.kind == SignalKind::Event)?.document()
+    /// The lines logged so far, if the runner keeps them.
+    pub fn logs(&self) -> &[LoggedLine] {
+        &self.logs
+    }
 }
 
 /// The last grid point at or before `at`, so that no bucket is split.

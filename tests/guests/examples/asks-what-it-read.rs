@@ -1,5 +1,5 @@
 //! Puts a word of a document into a query as it is, so that one document can make it ask what cannot be asked.
-use watchbell_sdk::{Duration, Fault, Plan, Question, Range, Row, Rule, Signal, Signals};
+use watchbell_sdk::{Context, Duration, Fault, Plan, Question, Range, Row, Rule, Signal, Signals};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 pub struct Guest {
@@ -10,11 +10,11 @@ pub struct Guest {
 impl Rule for Guest {
     type State = Vec<String>;
 
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _: &Context) -> Result<Plan, Vec<Fault>> {
         Ok(Plan::rows(Duration::ZERO))
     }
 
-    fn ask_round(&self, round: usize, over: Range, _key: &[String], read: &mut Vec<String>) -> Vec<Question> {
+    fn ask_round(&self, round: usize, over: Range, _: &Context, read: &mut Vec<String>) -> Vec<Question> {
         if round == 0 {
             return vec![Question::hits(over)];
         }
@@ -23,7 +23,7 @@ impl Rule for Guest {
         if words.is_empty() {
             return vec![];
         }
-        vec![Question { filter: Some(words.join(" OR ")), ..Question::hits(over) }]
+        vec![Question { filter: Some(words.join(" OR ").into()), ..Question::hits(over) }]
     }
 
     fn is_scouted(&self, round: usize) -> bool {

@@ -2,5 +2,5 @@
 use watchbell_sdk::http::{Request, send};
 
 watchbell_guests::alerter!("endless-response", |_intent| {
-    watchbell_guests::judged(&send(&Request::post_json("{}").path("/endless"))?)
+    watchbell_guests::judged(&send(0, &Request::post_json("{}").path("/endless"))?)
 });

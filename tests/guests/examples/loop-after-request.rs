@@ -2,7 +2,7 @@
 use watchbell_sdk::http::{Request, send};
 
 watchbell_guests::alerter!("loop-after-request", |_intent| {
-    let mut steps = u64::from(send(&Request::post_json("{}"))?.status);
+    let mut steps = u64::from(send(0, &Request::post_json("{}"))?.status);
     loop {
         steps = std::hint::black_box(steps.wrapping_add(1));
     }

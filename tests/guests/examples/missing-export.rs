@@ -3,7 +3,7 @@
 
 wit_bindgen::generate!({
     inline: "
-        package watchbell:plugin@0.1.0;
+        package watchbell:plugin@0.2.0;
         interface rule {
             resource run;
             prepare: func(params: string, key: list<string>) -> bool;

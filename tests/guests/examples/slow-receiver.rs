@@ -3,7 +3,7 @@ use watchbell_sdk::http::{Request, send};
 
 watchbell_guests::alerter!("slow-receiver", |_intent| {
     for _ in 0..3 {
-        send(&Request::post_json("{}").path("/slow"))?;
+        send(0, &Request::post_json("{}").path("/slow"))?;
     }
-    watchbell_guests::judged(&send(&Request::post_json("{}").path("/slow"))?)
+    watchbell_guests::judged(&send(0, &Request::post_json("{}").path("/slow"))?)
 });

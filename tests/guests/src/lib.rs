@@ -15,7 +15,10 @@ macro_rules! rule {
         impl watchbell_sdk::Rule for Guest {
             type State = $state;
 
-            fn plan(&self, _key: &[String]) -> Result<watchbell_sdk::Plan, Vec<watchbell_sdk::Fault>> {
+            fn plan(
+                &self,
+                _: &watchbell_sdk::Context,
+            ) -> Result<watchbell_sdk::Plan, Vec<watchbell_sdk::Fault>> {
                 Ok(watchbell_sdk::Plan::rows(watchbell_sdk::Duration::ZERO))
             }
 

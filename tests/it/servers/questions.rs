@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use watchbell_contract::{AnyOf, Ask, Buckets, Hits, Metric, Question, Range, RawSearch, Timestamp};
-use watchbell_contract::{Calc, NamedFilter};
+use watchbell_contract::{Calc, NamedFilter, Query, Source};
 use watchbell_elastic::{AskError, Class, Cluster, Target};
 
 use super::{SHARED, client, rows, servers};
@@ -20,14 +20,19 @@ const OVER: Range = Range { start: Timestamp(0), end: Timestamp(2_000_000_000_00
 fn unaskable() -> Vec<(&'static str, Question)> {
     let hits = || Ask::Hits(Hits { fields: vec!["host.name".into()], filters: vec![] });
     let question = |ask| Question { over: OVER, only: vec![], filter: None, ask };
-    let filter = |filter: &str| Question { filter: Some(filter.into()), ..question(hits()) };
+    let with = |query| Question { filter: Some(query), ..question(hits()) };
+    let filter = |filter: &str| with(Query::Lucene(filter.into()));
+    let dsl = |filter: &str| with(Query::Dsl(filter.into()));
     let raw = |body: Value| question(Ask::Search(RawSearch { body: body.to_string(), pick: vec![] }));
     let query = |query: Value| raw(json!({ "size": 0, "query": query }));
     let agg = |agg: Value| raw(json!({ "size": 0, "aggs": { "a": agg } }));
     let text = |body: &str| question(Ask::Search(RawSearch { body: body.into(), pick: vec![] }));
-    let named = NamedFilter { name: "bad".into(), filter: "host.name:(a".into() };
-    let script =
-        Metric { name: "m".into(), field: String::new(), calc: Calc::Script("doc['Status'].value +".into()) };
+    let bad = || Query::Lucene("host.name:(a".into());
+    let named = NamedFilter { name: "bad".into(), query: bad() };
+    let metric = |source, filter| {
+        let metrics = vec![Metric { name: "m".into(), source, calc: Calc::Average, filter }];
+        question(Ask::Buckets(Buckets { metrics, ..Buckets::default() }))
+    };
     let many = (0..70_000).map(|n| Some(format!("host-{n}"))).collect();
     vec![
         ("a quote left open", filter("host.name:\"unclosed")),
@@ -42,10 +47,13 @@ fn unaskable() -> Vec<(&'static str, Question)> {
             "a filter of buckets",
             question(Ask::Buckets(Buckets { filters: vec![named], ..Buckets::default() })),
         ),
-        (
-            "a script that does not compile",
-            question(Ask::Buckets(Buckets { metrics: vec![script], ..Buckets::default() })),
-        ),
+        ("a script that does not compile", metric(Source::Script("doc['Status'].value +".into()), None)),
+        ("a filter of a metric", metric(Source::Field("Status".into()), Some(bad()))),
+        ("a filter that is no JSON", dsl("{\"term\":")),
+        ("a filter that is a text", dsl("\"Status:200\"")),
+        ("an empty filter", dsl("{}")),
+        ("a filter of an unknown kind", dsl(r#"{"term5":{"a":1}}"#)),
+        ("a filter past its index", dsl(r#"{"terms":{"a":{"index":"b","id":"1","path":"c"}}}"#)),
         (
             "more values than a query may have",
             Question { only: vec![AnyOf { field: "host.name".into(), values: many }], ..question(hits()) },

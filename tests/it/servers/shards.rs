@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Timestamp};
+use watchbell_contract::{Ask, Buckets, Evidence, Hits, Question, Range, RawSearch, Selection, Timestamp};
 use watchbell_elastic::{AskError, Class, Cluster, ErrorKind, EvidenceAsk, EvidenceFields, Target};
 use watchbell_node::InjectedFault;
 
@@ -225,7 +225,7 @@ async fn ask(cluster: &Cluster, kind: QuestionKind) -> Result<(), AskError> {
             hits
         }
         QuestionKind::Evidence => {
-            let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
+            let evidence = Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 3 });
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
             return cluster.evidence(&target, ask, EvidenceFields::default(), soon()).await.map(drop);
         }

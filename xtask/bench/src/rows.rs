@@ -1,9 +1,9 @@
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use rule_frequency::Frequency;
-use watchbell_contract::{Column, Dictionary, Rows, Timestamp, Values, Window};
+use watchbell_contract::{Call, Column, Context, Dictionary, Rows, Timestamp, Values, Window};
+use watchbell_rows::{Feed, Step};
 use watchbell_sandbox::{Config, Limits, RuleModule, Sandbox};
 use watchbell_sdk::Run;
-use watchbell_sdk::wire::types as wire;
 
 use crate::given;
 use crate::table::{head, measure, nanos_per, ratio, timed};
@@ -22,11 +22,11 @@ pub(crate) fn bench(runs: usize) -> Result<()> {
     let end = (PAGES * PAGE_ROWS) as i64;
     let window = Window { start: Timestamp(0), settled: Timestamp(end), end: Timestamp(end) };
     in_component(&module, &key, window, pages.clone())?;
-    natively(&key, window, pages.iter().map(as_wire).collect())?;
+    natively(&key, window, pages.clone())?;
 
     // Both sides take the pages by value; making them does not count.
     let mut native = || {
-        let pages = pages.iter().map(as_wire).collect();
+        let pages = pages.clone();
         timed(|| natively(&key, window, pages))
     };
     let mut component = || {
@@ -52,7 +52,9 @@ pub(crate) fn module(sandbox: &Sandbox) -> Result<RuleModule> {
 }
 
 fn in_component(module: &RuleModule, key: &[String], window: Window, pages: Vec<Rows>) -> Result<()> {
-    let mut run = module.start(PARAMS, key, None, window, &Limits::default())?;
+    let context = Context { key: key.to_vec(), ..Context::default() };
+    let call = Call { params: PARAMS, context: &context, state: None, window };
+    let mut run = module.start(&call, &Limits::default())?;
     run.questions()?;
     for page in pages {
         run.answer(0, page)?;
@@ -62,20 +64,35 @@ fn in_component(module: &RuleModule, key: &[String], window: Window, pages: Vec<
     Ok(())
 }
 
-fn natively(key: &[String], window: Window, pages: Vec<wire::Rows>) -> Result<()> {
-    let window = watchbell_sdk::Window {
-        start: watchbell_sdk::Timestamp(window.start.0),
-        settled: watchbell_sdk::Timestamp(window.settled.0),
-        end: watchbell_sdk::Timestamp(window.end.0),
-    };
+/// As the sandbox does it: rows in groups, the state taken on the way.
+fn natively(key: &[String], window: Window, pages: Vec<Rows>) -> Result<()> {
+    let context = watchbell_sdk::Context { key: key.to_vec(), ..watchbell_sdk::Context::default() };
+    let (start, settled, end) = (window.start.0, window.settled.0, window.end.0);
+    let of = watchbell_sdk::Timestamp;
+    let window = watchbell_sdk::Window { start: of(start), settled: of(settled), end: of(end) };
     let told = |problem| anyhow!("{problem:?}");
-    let mut run = Run::<Frequency>::start(PARAMS, key.to_vec(), None, window).map_err(told)?;
-    run.questions().map_err(told)?;
+    let call = watchbell_sdk::Call { params: PARAMS, context: &context, state: None, window };
+    let mut run = Run::<Frequency>::start(call).map_err(told)?;
+    let mut feed = Feed::new(start, settled, end, usize::MAX);
+    let round = run.questions().with_context(|| "no questions")?;
+    feed.begin(round.questions.iter().map(|question| question.asked(key)).collect(), round.is_scouting);
+    let mut steps = Vec::new();
     for page in pages {
-        run.answer(0, page).map_err(told)?;
+        feed.page(0, page, &mut steps).map_err(|fault| anyhow!("{fault:?}"))?;
+        for step in steps.drain(..) {
+            match step {
+                Step::Answer(question, page) => {
+                    run.answer(question as usize, &page.into()).map_err(told)?;
+                }
+                Step::Snapshot => drop(run.snapshot().map_err(told)?),
+            }
+        }
     }
-    run.questions().map_err(told)?;
-    run.finish().map_err(told)?;
+    run.questions();
+    if feed.finish() {
+        run.snapshot().map_err(told)?;
+    }
+    run.finish();
     Ok(())
 }
 
@@ -93,28 +110,10 @@ fn page(number: usize) -> Rows {
         times: (first..first + PAGE_ROWS).map(|row| row as i64).collect(),
         columns: vec![Column {
             field: "host.name".into(),
+            is_mapped: true,
             values: Values::Words(Dictionary { codes, ends, bytes }),
             present: vec![],
             offsets: vec![],
         }],
     }
-}
-
-fn as_wire(rows: &Rows) -> wire::Rows {
-    let columns = rows.columns.iter().map(|column| wire::Column {
-        field: column.field.clone(),
-        values: match &column.values {
-            Values::Integers(values) => wire::Values::Integers(values.clone()),
-            Values::Numbers(values) => wire::Values::Numbers(values.clone()),
-            Values::Booleans(values) => wire::Values::Booleans(values.clone()),
-            Values::Words(words) => wire::Values::Words(wire::Dictionary {
-                codes: words.codes.clone(),
-                ends: words.ends.clone(),
-                bytes: words.bytes.clone(),
-            }),
-        },
-        present: column.present.clone(),
-        offsets: column.offsets.clone(),
-    });
-    wire::Rows { times: rows.times.clone(), columns: columns.collect() }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use watchbell_contract::{Ask, Column, Dictionary, Question, Rows, Timestamp, Values, Window};
+use watchbell_contract::{Ask, Call, Column, Dictionary, Question, Rows, Timestamp, Values, Window};
 use watchbell_sandbox::{Config, Limits, RuleModule, Sandbox};
 
 use crate::given;
@@ -70,7 +70,9 @@ fn window(subject: &Subject, module: &RuleModule, state: Option<&[u8]>, number: 
     let key: Vec<String> = subject.key.iter().map(|field| (*field).to_owned()).collect();
     // Time is what is measured; memory and state are held to what is promised.
     let limits = Limits { time_max: Duration::from_secs(120), ..Limits::default() };
-    let mut run = module.start(subject.params, &key, state, window, &limits)?;
+    let context = watchbell_contract::Context { key, ..watchbell_contract::Context::default() };
+    let call = Call { params: subject.params, context: &context, state, window };
+    let mut run = module.start(&call, &limits)?;
     loop {
         let questions = run.questions()?;
         if questions.is_empty() {
@@ -109,8 +111,13 @@ fn answer(subject: &Subject, question: &Question, window: Window, page: u64) -> 
         Some(Some(every)) => time(*row) - time(*row).rem_euclid(every.millis().max(1) as i64),
     });
     let times = times.collect();
-    let plain =
-        |field: &str, values| Column { field: field.to_owned(), values, present: vec![], offsets: vec![] };
+    let plain = |field: &str, values| Column {
+        field: field.to_owned(),
+        is_mapped: true,
+        values,
+        present: vec![],
+        offsets: vec![],
+    };
     let mut columns = Vec::new();
     for field in fields {
         let fill = subject.fields.iter().find(|(name, _)| name == field).map(|(_, fill)| *fill);

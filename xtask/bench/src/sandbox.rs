@@ -1,7 +1,7 @@
 use std::hint::black_box;
 
 use anyhow::Result;
-use watchbell_contract::{Timestamp, Window};
+use watchbell_contract::{Call, Context, Timestamp, Window};
 use watchbell_sandbox::{Config, Limits, Sandbox};
 
 use crate::given;
@@ -19,17 +19,19 @@ pub(crate) fn bench(runs: usize) -> Result<()> {
     let frequency = module(&sandbox)?;
     let window = Window { start: Timestamp(0), settled: Timestamp(0), end: Timestamp(60_000) };
     let params = r#"{"num_events": 5, "timeframe": "1m"}"#;
+    let context = Context::default();
+    let call = Call { params, context: &context, state: None, window };
     let mut fresh = || {
         timed(|| {
             for _ in 0..CALLS {
-                drop(black_box(frequency.start(params, &[], None, window, &Limits::default())));
+                drop(black_box(frequency.start(&call, &Limits::default())));
             }
         })
     };
     let mut whole = || {
         timed(|| {
             for _ in 0..CALLS {
-                if let Ok(mut run) = frequency.start(params, &[], None, window, &Limits::default()) {
+                if let Ok(mut run) = frequency.start(&call, &Limits::default()) {
                     let _ = black_box(run.questions());
                     let _ = black_box(run.finish());
                 }

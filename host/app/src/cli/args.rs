@@ -326,10 +326,20 @@ pub enum Plugin {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
-    /// Run a plugin's own tests, then its cases.json through the component.
+    /// Run a plugin's own tests, then its cases (tests/*.test.yaml) through the component.
     Test {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
+        /// Write what happened into `expect` of the failing cases, and the bytes of their states into
+        /// tests/state.golden.json; comments and the rest are kept.
+        #[arg(long)]
+        bless: bool,
+        /// Fail a rule that lacks a case in which it fires, or one in which it stays quiet. This is the default.
+        #[arg(long, overrides_with = "no_strict")]
+        strict: bool,
+        /// Accept a rule that lacks one of the two.
+        #[arg(long)]
+        no_strict: bool,
     },
     /// Show a module's metadata: parameters, imports, exports, digest, versions.
     Inspect {
@@ -416,6 +426,7 @@ pub enum PluginLanguage {
     Rust,
     #[value(name = "javascript")]
     JavaScript,
+    Python,
 }
 
 #[derive(Debug, Args)]
@@ -434,7 +445,7 @@ pub struct BenchPlugin {
     /// The number of rows per run, 1 to 10,000,000.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub rows: u32,
-    /// The number of distinct values of a key field.
+    /// The number of distinct keys, however many key fields there are.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub keys: u32,
     /// The length of the window over which the rows are spread.

@@ -190,9 +190,11 @@ fn cause(cause: MessageCause) -> &'static str {
         MessageCause::Worse => "worse",
         MessageCause::Repeat => "repeat",
         MessageCause::Escalated => "escalated",
+        MessageCause::Acknowledged => "acknowledged",
         MessageCause::Resolved => "resolved",
         MessageCause::Event => "event",
         MessageCause::Was => "was",
+        MessageCause::Summary => "summary",
         MessageCause::Test => "test",
     }
 }

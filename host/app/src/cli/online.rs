@@ -1,7 +1,7 @@
 //! `check --online`: is the cluster reachable, do the indices exist, can the fields be read as the rules need them?
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::{Question, Window};
+use watchbell_contract::{Call, Question, Window};
 use watchbell_elastic::{FieldInfo, Role};
 use watchbell_manifest::{Bundle, Fields, ShownOf};
 use watchbell_pipeline::spec::{RuleName, RuleSpec};
@@ -39,12 +39,12 @@ pub(crate) fn check(bundle: &Bundle, deployment: &Deployment) -> Result<Found, F
                     continue;
                 }
             };
-            match live.cluster.inspect(&live.target, &live.key, &questions, &shown, deadline).await {
+            match live.cluster.inspect(&live.target, &live.context.key, &questions, &shown, deadline).await {
                 Ok(inspection) => {
                     if !inspection.fields.is_empty() {
                         found.fields.insert(rule.spec.name.clone(), known(&inspection.fields));
                     }
-                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &live.key, info);
+                    let of_lists = |info: &FieldInfo| listed::remarks(&rule.params, &live.context.key, info);
                     let lists = inspection.fields.iter().flat_map(of_lists);
                     let remarks = inspection.fields.iter().flat_map(remarks).chain(lists);
                     found.warnings.extend(remarks.map(|message| format!("{place}: {message}")));
@@ -78,7 +78,9 @@ fn questions(rule: &LiveRule, spec: &RuleSpec) -> Result<Vec<Question>, RunError
     let end = clock::wall().floor(spec.grid);
     let start = end - spec.history.max(spec.grid);
     let window = Window { start, settled: start, end };
-    rule.module.start(&rule.params_of(spec.grid), &rule.key, None, window, &rule.limits)?.questions()
+    let params = rule.params_of(spec.grid);
+    let call = Call { params: &params, context: &rule.context, state: None, window };
+    rule.module.start(&call, &rule.limits)?.questions()
 }
 
 fn remarks(info: &FieldInfo) -> Vec<String> {

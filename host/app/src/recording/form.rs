@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use watchbell_contract::{
-    Column, Dictionary, Evidence, Finding, Label, Rows, Signal, SignalKind, Timestamp, Values, Window,
+    Column, Context, Dictionary, Duration, Evidence, Finding, Label, Points, Rows, Signal, SignalKind,
+    Timestamp, Values, Window,
 };
 use watchbell_sandbox::Limits;
 
@@ -19,6 +20,14 @@ pub(crate) struct Recording {
     pub(crate) module: String,
     pub(crate) params: Value,
     pub(crate) key: Vec<String>,
+    /// Milliseconds; `None` under `cron`.
+    #[serde(default)]
+    pub(crate) every: Option<u64>,
+    /// Milliseconds.
+    #[serde(default)]
+    pub(crate) lateness: u64,
+    #[serde(default)]
+    pub(crate) indices: Vec<String>,
     pub(crate) limits: Limit,
     /// Milliseconds: start, settled, end.
     pub(crate) window: [i64; 3],
@@ -64,6 +73,8 @@ pub(crate) struct PageForm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ColumnForm {
     pub(crate) field: String,
+    #[serde(default = "is_mapped")]
+    is_mapped: bool,
     values: ValuesForm,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     present: Vec<u8>,
@@ -82,6 +93,11 @@ enum ValuesForm {
         codes: Vec<u32>,
         words: Vec<String>,
     },
+    /// As bits, too.
+    Points {
+        latitudes: Vec<u64>,
+        longitudes: Vec<u64>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +106,8 @@ pub(crate) struct SignalForm {
     pub(crate) at: i64,
     pub(crate) until: Option<i64>,
     pub(crate) kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<String>,
     /// As bits.
     pub(crate) value: Option<u64>,
     threshold: Option<u64>,
@@ -99,11 +117,25 @@ pub(crate) struct SignalForm {
     evidence: Option<String>,
 }
 
+/// Of columns that were recorded before they said it.
+fn is_mapped() -> bool {
+    true
+}
+
 impl Recording {
     /// `rule@end`, with the attempt unless it was the first.
     pub(crate) fn id(&self) -> String {
         let again = if self.attempt > 1 { format!("#{}", self.attempt) } else { String::new() };
         format!("{}@{}{again}", self.rule, crate::clock::rfc3339(Timestamp(self.window[2])))
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            key: self.key.clone(),
+            every: self.every.map(Duration),
+            lateness: Duration(self.lateness),
+            indices: self.indices.clone(),
+        }
     }
 
     pub(crate) fn window(&self) -> Window {
@@ -195,9 +227,14 @@ impl ColumnForm {
                 });
                 ValuesForm::Words { codes: words.codes.clone(), words: texts.collect::<Option<_>>()? }
             }
+            Values::Points(points) => {
+                let bits = |degrees: &Vec<f64>| degrees.iter().map(|degrees| degrees.to_bits()).collect();
+                let (latitudes, longitudes) = (bits(&points.latitudes), bits(&points.longitudes));
+                ValuesForm::Points { latitudes, longitudes }
+            }
         };
         let (present, offsets) = (column.present.clone(), column.offsets.clone());
-        Some(Self { field: column.field.clone(), values, present, offsets })
+        Some(Self { field: column.field.clone(), is_mapped: column.is_mapped, values, present, offsets })
     }
 
     fn column(&self) -> Column {
@@ -218,9 +255,14 @@ impl ColumnForm {
                     bytes: words.concat().into_bytes(),
                 })
             }
+            ValuesForm::Points { latitudes, longitudes } => {
+                let degrees = |bits: &[u64]| bits.iter().map(|bits| f64::from_bits(*bits)).collect();
+                Values::Points(Points { latitudes: degrees(latitudes), longitudes: degrees(longitudes) })
+            }
         };
         Column {
             field: self.field.clone(),
+            is_mapped: self.is_mapped,
             values,
             present: self.present.clone(),
             offsets: self.offsets.clone(),
@@ -240,6 +282,7 @@ impl SignalForm {
             at: signal.at.0,
             until: signal.until.map(|until| until.0),
             kind: kind.into(),
+            identity: signal.identity.clone(),
             value: signal.value.map(f64::to_bits),
             threshold: signal.threshold.map(f64::to_bits),
             summary: signal.summary.clone(),
@@ -258,6 +301,7 @@ mod tests {
         let columns = vec![
             Column {
                 field: "w".into(),
+                is_mapped: true,
                 values: Values::Words(Dictionary {
                     codes: vec![0, 1, 0],
                     ends: vec![3, 5],
@@ -268,18 +312,31 @@ mod tests {
             },
             Column {
                 field: "n".into(),
+                is_mapped: true,
                 values: Values::Numbers(vec![0.1 + 0.2, f64::NAN, -0.0]),
                 present: vec![],
                 offsets: vec![0, 1, 2, 3],
             },
             Column {
                 field: "i".into(),
+                is_mapped: false,
                 values: Values::Integers(vec![i64::MIN, 0, i64::MAX]),
                 present: vec![],
                 offsets: vec![],
             },
             Column {
+                field: "p".into(),
+                is_mapped: true,
+                values: Values::Points(Points {
+                    latitudes: vec![0.1 + 0.2, -90.0, 0.0],
+                    longitudes: vec![180.0, 0.0, -0.0],
+                }),
+                present: vec![],
+                offsets: vec![],
+            },
+            Column {
                 field: "b".into(),
+                is_mapped: true,
                 values: Values::Booleans(vec![0, 1, 1]),
                 present: vec![],
                 offsets: vec![],

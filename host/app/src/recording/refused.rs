@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use watchbell_contract::{Ask, Calc, ClusterView, Metric, NamedFilter, Question};
+use watchbell_contract::{Ask, Calc, ClusterView, Metric, NamedFilter, Query, Question, Source};
 
 use super::recorder::Refused;
 
@@ -46,11 +46,12 @@ fn asks(question: &Question) -> Value {
             ClusterView::Gate => "gate",
         } }),
     };
-    json!({ "over": [question.over.start.0, question.over.end.0], "only": only, "filter": question.filter, "ask": ask })
+    let filter = question.filter.as_ref().map(query);
+    json!({ "over": [question.over.start.0, question.over.end.0], "only": only, "filter": filter, "ask": ask })
 }
 
 fn filters(filters: &[NamedFilter]) -> Vec<Value> {
-    filters.iter().map(|named| json!({ "name": named.name, "filter": named.filter })).collect()
+    filters.iter().map(|named| json!({ "name": named.name, "query": query(&named.query) })).collect()
 }
 
 fn metric(metric: &Metric) -> Value {
@@ -62,9 +63,20 @@ fn metric(metric: &Metric) -> Value {
         Calc::ValueCount => json!("value_count"),
         Calc::Cardinality => json!("cardinality"),
         Calc::Percentile(percent) => json!({ "percentile": percent }),
-        Calc::Script(source) => json!({ "script": source }),
     };
-    json!({ "name": metric.name, "field": metric.field, "calc": calc })
+    let source = match &metric.source {
+        Source::Field(field) => json!({ "field": field }),
+        Source::Script(script) => json!({ "script": script }),
+    };
+    let filter = metric.filter.as_ref().map(query);
+    json!({ "name": metric.name, "source": source, "calc": calc, "filter": filter })
+}
+
+fn query(query: &Query) -> Value {
+    match query {
+        Query::Lucene(text) => json!({ "lucene": text }),
+        Query::Dsl(text) => json!({ "dsl": text }),
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +91,7 @@ mod tests {
         let question = |filter: &str| Question {
             over,
             only: vec![],
-            filter: Some(filter.into()),
+            filter: Some(Query::Lucene(filter.into())),
             ask: Ask::Hits(Hits { fields: vec!["user".into()], filters: vec![] }),
         };
         let refused = Refused { round: 1, number: 2, question: question("user:\"unclosed") };

@@ -171,6 +171,7 @@ mod tests {
             at: Timestamp(at),
             until: None,
             kind,
+            identity: None,
             value: None,
             threshold: None,
             summary: String::new(),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use watchbell_manifest::{Point, TestFile, Wanted};
 
 use super::compare::{Observed, What};
-use super::flow::flow;
 use super::outcome::{Outcome, Verdict};
+use watchbell_sdk::testing::flow;
 
 /// The default members of an entry if the test names none.
 const SIGNAL: &[&str] = &["at", "labels", "value", "summary"];
@@ -112,7 +112,7 @@ fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str])
 }
 
 /// Replaces each item of a block sequence that starts on one of the lines. `false`: nothing to do.
-fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refused) -> std::io::Result<bool> {
+pub(crate) fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refused) -> std::io::Result<bool> {
     let text = fs::read_to_string(path)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut out: Vec<String> = Vec::new();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use watchbell_contract::Duration;
 use watchbell_manifest::Test;
+use watchbell_sdk::testing::flow;
 
 use super::compare::{Discrepancy, Observed};
 
@@ -127,16 +128,16 @@ fn diff(one: &Discrepancy) -> String {
         if let (Some(wanted), Some(seen)) = (wanted, seen) {
             let fits = watchbell_manifest::Wanted(wanted.clone()).fits(seen);
             if fits {
-                text.push_str(&format!("      {}\n", super::flow::flow(&Value::Object(wanted.clone()))));
+                text.push_str(&format!("      {}\n", flow(&Value::Object(wanted.clone()))));
                 continue;
             }
             let asked = wanted.keys().map(|key| (key.clone(), seen.get(key).cloned().unwrap_or_default()));
-            text.push_str(&format!("    - {}\n", super::flow::flow(&Value::Object(wanted.clone()))));
-            text.push_str(&format!("    + {}\n", super::flow::flow(&Value::Object(asked.collect()))));
+            text.push_str(&format!("    - {}\n", flow(&Value::Object(wanted.clone()))));
+            text.push_str(&format!("    + {}\n", flow(&Value::Object(asked.collect()))));
         } else if let Some(wanted) = wanted {
-            text.push_str(&format!("    - {}\n", super::flow::flow(&Value::Object(wanted.clone()))));
+            text.push_str(&format!("    - {}\n", flow(&Value::Object(wanted.clone()))));
         } else if let Some(seen) = seen {
-            text.push_str(&format!("    + {}\n", super::flow::flow(&Value::Object(seen.clone()))));
+            text.push_str(&format!("    + {}\n", flow(&Value::Object(seen.clone()))));
         }
     }
     text

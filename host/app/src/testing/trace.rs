@@ -5,6 +5,7 @@ use watchbell_manifest::Offset;
 use watchbell_pipeline::action::Note;
 use watchbell_pipeline::record::{EpisodeRecord, Phase};
 use watchbell_pipeline::spec::DestinationName;
+use watchbell_sandbox::LogLine;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(pub(crate) Vec<TraceEntry>);
@@ -25,17 +26,20 @@ pub(crate) enum TraceEvent {
         delivered: bool,
     },
     Note(Note),
+    /// A line that the rule logged.
+    Logged(LogLine),
     Restarted,
 }
 
-/// The kind; for events also content and document, because two events at the same instant are distinct.
+/// The kind; for events also the identity or the document, because two events at the same instant may be distinct.
 pub(crate) fn identity(signal: &Signal) -> (&'static str, String) {
     match signal.kind {
         SignalKind::Firing => ("firing", String::new()),
         SignalKind::Clear => ("clear", String::new()),
         SignalKind::Event => {
-            let (index, id) = signal.evidence.as_ref().and_then(Evidence::document).unwrap_or_default();
-            ("event", [signal.summary.as_str(), &signal.details, index, id].join("\u{0}"))
+            let document = signal.evidence.as_ref().and_then(Evidence::document);
+            let document = document.map(|document| format!("{:?} {:?}", document.index, document.id));
+            ("event", signal.identity.clone().or(document).unwrap_or_default())
         }
     }
 }
@@ -102,6 +106,16 @@ impl TraceEntry {
             TraceEvent::Delivery { to, intent, delivered } => {
                 let lost = if *delivered { "" } else { " (it was down)" };
                 format!("sent      to {to}, {}: {}{lost}", intent.cause.as_str(), intent.title)
+            }
+            TraceEvent::Logged(LogLine { level, message }) => {
+                let level = match level {
+                    0 => "error",
+                    1 => "warn",
+                    2 => "info",
+                    3 => "debug",
+                    _ => "trace",
+                };
+                format!("log       {level}: {message}")
             }
             TraceEvent::Restarted => "restart   the host was killed and started again".into(),
             TraceEvent::Note(note) => note_line(note, start)?,

@@ -39,13 +39,13 @@ impl BucketsCursor {
     ) -> Result<Self, ErrorKind> {
         let size = session.config().page_buckets;
         let mut shape = Shape::new(over, buckets, mapping)?;
-        for ((_, kind), field) in
-            shape.by.iter_mut().zip(fields).filter(|((_, kind), _)| *kind == ColumnKind::Numbers)
-        {
+        for (key, field) in shape.by.iter_mut().zip(fields) {
             let precision = field.as_ref().and_then(|field| Precision::of(&field.kind));
-            *kind = precision.map_or(*kind, ColumnKind::Rounded);
+            if let (ColumnKind::Numbers, Some(precision)) = (key.kind, precision) {
+                key.kind = ColumnKind::Rounded(precision);
+            }
         }
-        let body = shape.body(&target.time_field, filters, buckets, fields, size);
+        let body = shape.body(&target.time_field, filters, buckets, fields, size)?;
         Ok(Self { session, target, deadline, shape, body, after: None, size, ended: false, any: false })
     }
 

@@ -35,11 +35,10 @@ pub(super) fn parts(buckets: &Buckets) -> Result<(Buckets, Vec<usize>, Vec<Fold>
             Calc::Minimum => Fold::Minimum(ask(Calc::Minimum)),
             Calc::Maximum => Fold::Maximum(ask(Calc::Maximum)),
             Calc::Average => Fold::Average(ask(Calc::Sum), ask(Calc::ValueCount)),
-            Calc::Cardinality | Calc::Percentile(_) | Calc::Script(_) => {
+            Calc::Cardinality | Calc::Percentile(_) => {
                 let what = match metric.calc {
                     Calc::Cardinality => "a cardinality",
-                    Calc::Percentile(_) => "a percentile",
-                    _ => "a script's average",
+                    _ => "a percentile",
                 };
                 let reason = format!(
                     "its indices map its fields differently, and {what} (`{}`) cannot be combined across them; choose indices whose mappings agree",

@@ -1,4 +1,4 @@
-use watchbell_contract::{Buckets, Calc, Metric};
+use watchbell_contract::{Buckets, Calc, Metric, Source};
 use watchbell_values::Precision;
 
 use super::fold;
@@ -9,7 +9,8 @@ use crate::{
     resolve::{Field, Group},
 };
 
-/// The fields of `buckets`, in groups of indices that agree on them: the group keys, then the metrics' fields.
+/// The fields of `buckets`, in groups of indices that agree on them: the group keys, then the field of each metric
+/// (none for a script).
 ///
 /// # Errors
 /// Fields that cannot be a group key or a metric.
@@ -21,12 +22,15 @@ pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<F
             );
             return Err(ErrorKind::Question { reason });
         }
-        mapping.field(name).map_or(Ok(ColumnKind::Words), |caps| kind(name, caps))?;
+        if mapping.field(name).map_or(Ok(ColumnKind::Words), |caps| kind(name, caps))? == ColumnKind::Points {
+            let cannot = "cannot be a group key";
+            return Err(ErrorKind::FieldType { field: name.clone(), kind: "geo_point".into(), cannot });
+        }
     }
-    for metric in measured(buckets) {
+    for field in measured(buckets) {
         // Types without doc values may have metrics; words and numbers have none in common.
-        if let Some(caps) = mapping.field(&metric.field)
-            && let Err(conflict @ ErrorKind::MappingConflict { .. }) = kind(&metric.field, caps)
+        if let Some(caps) = mapping.field(field)
+            && let Err(conflict @ ErrorKind::MappingConflict { .. }) = kind(field, caps)
         {
             return Err(conflict);
         }
@@ -37,9 +41,9 @@ pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<F
     };
     let groups = mapping.groups(|class| {
         let by = buckets.by.iter().map(|name| one(name, class, keyed));
-        let metrics = measured(buckets).map(|metric| {
+        let metrics = buckets.metrics.iter().map(|metric| {
             let family = if metric.calc == Calc::Cardinality { compared } else { added };
-            one(&metric.field, class, family)
+            measured_field(metric).map_or(Ok(None), |field| one(field, class, family))
         });
         by.chain(metrics).collect()
     })?;
@@ -49,9 +53,16 @@ pub(crate) fn groups(buckets: &Buckets, mapping: &Mapping) -> Result<Vec<Group<F
     Ok(groups)
 }
 
-/// Metrics of a field; a script names its own.
-pub(crate) fn measured(buckets: &Buckets) -> impl Iterator<Item = &Metric> {
-    buckets.metrics.iter().filter(|metric| !matches!(metric.calc, Calc::Script(_)))
+/// The fields of metrics; a script names its own.
+pub(crate) fn measured(buckets: &Buckets) -> impl Iterator<Item = &String> {
+    buckets.metrics.iter().filter_map(measured_field)
+}
+
+pub(super) fn measured_field(metric: &Metric) -> Option<&String> {
+    match &metric.source {
+        Source::Field(field) => Some(field),
+        Source::Script(_) => None,
+    }
 }
 
 /// Types for which equal values are the same key. What a field of less precision shows as 0.1 is another number to the

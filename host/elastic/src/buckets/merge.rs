@@ -133,7 +133,7 @@ impl MergedCursor {
         let mut pages = VecDeque::new();
         while merged.peek().is_some() {
             let mut times = vec![];
-            let mut by: Vec<_> = shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
+            let mut by: Vec<_> = shape.by.iter().map(|key| ColumnBuilder::new(key.kind)).collect();
             let mut counts = ColumnBuilder::new(ColumnKind::Integers);
             let mut metrics: Vec<_> =
                 shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect();
@@ -154,7 +154,9 @@ impl MergedCursor {
             let named = |columns: Vec<ColumnBuilder>, names: Vec<&String>| -> Vec<Column> {
                 columns.into_iter().zip(names).map(|(column, name)| column.finish(name.clone())).collect()
             };
-            let mut columns = named(by, shape.by.iter().map(|(name, _)| name).collect());
+            let keys = by.into_iter().zip(&shape.by);
+            let keys = keys.map(|(column, key)| column.finish_field(key.name.clone(), key.is_mapped));
+            let mut columns: Vec<Column> = keys.collect();
             columns.push(counts.finish("_count".into()));
             columns.extend(named(metrics, shape.metrics.iter().map(|(name, _)| name).collect()));
             columns.extend(named(filters, shape.filters.iter().collect()));
@@ -225,6 +227,8 @@ impl Part {
             Values::Numbers(values) => Self::number(values[slot]),
             Values::Booleans(values) => Self::Boolean(values[slot]),
             Values::Words(words) => Self::Word(words.word(slot).unwrap_or_default().into()),
+            // Never part of a key.
+            Values::Points(_) => Self::Missing,
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, ErrorKind
     let read = AnswerSeed { page: &mut page, misfit: &misfit }.deserialize(&mut reader);
     match (misfit.get(), read.and_then(|()| reader.end())) {
         (Some((column, Misfit(what))), _) => {
-            let name = shape.by.get(column).map_or("", |(name, _)| name);
+            let name = shape.by.get(column).map_or("", |key| &key.name);
             Err(ErrorKind::Misfit { reason: format!("field `{name}`: {what}") })
         }
         (None, Err(error)) => Err(malformed(error.to_string())),
@@ -62,7 +62,7 @@ impl<'a> PageOfBuckets<'a> {
         Self {
             shape,
             times: vec![],
-            by: shape.by.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
+            by: shape.by.iter().map(|key| ColumnBuilder::new(key.kind)).collect(),
             counts: ColumnBuilder::new(ColumnKind::Integers),
             metrics: shape.metrics.iter().map(|(_, kind)| ColumnBuilder::new(*kind)).collect(),
             filters: columns(shape.filters.len(), ColumnKind::Integers),
@@ -94,7 +94,8 @@ impl<'a> PageOfBuckets<'a> {
         }
         let shape = self.shape;
         let mut columns = vec![];
-        columns.extend(shape.by.iter().zip(self.by).map(|((name, _), column)| column.finish(name.clone())));
+        let by = shape.by.iter().zip(self.by);
+        columns.extend(by.map(|(key, column)| column.finish_field(key.name.clone(), key.is_mapped)));
         columns.push(self.counts.finish("_count".into()));
         columns.extend(
             shape.metrics.iter().zip(self.metrics).map(|((name, _), column)| column.finish(name.clone())),
@@ -132,7 +133,7 @@ struct Part {
     value: Option<Loose>,
     values: Option<Vec<Percentile>>,
     doc_count: Option<i64>,
-    /// The metric itself, inside a nested object.
+    /// The metric itself, inside a filter or a nested object.
     v: Option<Box<Part>>,
 }
 
@@ -279,7 +280,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
                     match (metric, filter) {
                         (Some(column), _) if column.rows() == row => {
                             let mut part: Part = map.next_value()?;
-                            if let Some(within) = part.v.take() {
+                            while let Some(within) = part.v.take() {
                                 part = *within;
                             }
                             let of_list = part.values.and_then(|values| values.into_iter().next()?.value);

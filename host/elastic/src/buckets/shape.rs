@@ -1,6 +1,7 @@
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Buckets, Calc, Metric, Range};
+use watchbell_contract::{Buckets, Calc, Metric, Range, Source};
 
+use super::groups::measured_field;
 use crate::{
     error::ErrorKind,
     mapping::Mapping,
@@ -14,18 +15,26 @@ use crate::{
 pub(super) struct Shape {
     /// A bucket's time if it has no time of its own.
     pub(super) start: i64,
-    pub(super) by: Vec<(String, ColumnKind)>,
+    pub(super) by: Vec<Key>,
     pub(super) metrics: Vec<(String, ColumnKind)>,
     pub(super) filters: Vec<String>,
     /// Neither groups nor slices: one row for everything.
     pub(super) whole: bool,
 }
 
+/// The column of a group key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) kind: ColumnKind,
+    pub(super) is_mapped: bool,
+}
+
 impl Shape {
     pub(super) fn new(over: Range, buckets: &Buckets, mapping: &Mapping) -> Result<Self, ErrorKind> {
         let by = buckets.by.iter().map(|name| {
             let kind = mapping.field(name).map_or(Ok(ColumnKind::Words), |caps| kind(name, caps))?;
-            Ok((name.clone(), kind))
+            Ok(Key { name: name.clone(), kind, is_mapped: mapping.defines(name) })
         });
         Ok(Self {
             start: over.start.0,
@@ -47,21 +56,21 @@ impl Shape {
         buckets: &Buckets,
         fields: &[Option<Field>],
         size: usize,
-    ) -> Value {
+    ) -> Result<Value, ErrorKind> {
         let mut fields = fields.iter();
         let mut field = |name: &str| fields.next().cloned().flatten().unwrap_or_else(|| Field::absent(name));
         let by: Vec<Field> = buckets.by.iter().map(|name| field(name)).collect();
         let mut aggs = Map::new();
         for (number, metric) in buckets.metrics.iter().enumerate() {
-            let calc = match &metric.calc {
-                // One value per document, averaged.
-                Calc::Script(source) => json!({ "avg": { "script": { "source": source } } }),
-                _ => calc(metric, &field(&metric.field)),
-            };
-            aggs.insert(format!("m{number}"), calc);
+            let field = field(measured_field(metric).map_or("", String::as_str));
+            let mut agg = calc(metric, &field);
+            if let Some(filter) = &metric.filter {
+                agg = json!({ "filter": query::clause(filter)?, "aggs": { "v": agg } });
+            }
+            aggs.insert(format!("m{number}"), agg);
         }
         for (number, filter) in buckets.filters.iter().enumerate() {
-            aggs.insert(format!("f{number}"), json!({ "filter": query::query_string(&filter.filter) }));
+            aggs.insert(format!("f{number}"), json!({ "filter": query::clause(&filter.query)? }));
         }
         let query = query::query(filters, &[]);
         if self.whole {
@@ -69,7 +78,7 @@ impl Shape {
             if !aggs.is_empty() {
                 body["aggs"] = aggs.into();
             }
-            return body;
+            return Ok(body);
         }
         let mut sources = vec![];
         if let Some(every) = buckets.every {
@@ -89,14 +98,15 @@ impl Shape {
         if !aggs.is_empty() {
             page["aggs"] = aggs.into();
         }
-        json!({ "size": 0, "track_total_hits": false, "query": query, "aggs": { "page": page } })
+        Ok(json!({ "size": 0, "track_total_hits": false, "query": query, "aggs": { "page": page } }))
     }
 }
 
 /// A minimum or maximum is one of the field's values, and shown like them.
 fn shown(metric: &Metric, mapping: &Mapping) -> ColumnKind {
-    let caps = mapping.field(&metric.field).filter(|_| matches!(metric.calc, Calc::Minimum | Calc::Maximum));
-    match caps.map(|caps| kind(&metric.field, caps)) {
+    let field = measured_field(metric).filter(|_| matches!(metric.calc, Calc::Minimum | Calc::Maximum));
+    let caps = field.and_then(|field| Some((field, mapping.field(field)?)));
+    match caps.map(|(field, caps)| kind(field, caps)) {
         Some(Ok(rounded @ ColumnKind::Rounded(_))) => rounded,
         _ => ColumnKind::Numbers,
     }
@@ -106,13 +116,16 @@ fn calc(metric: &Metric, field: &Field) -> Value {
     let name = match metric.calc {
         Calc::Minimum => "min",
         Calc::Maximum => "max",
-        Calc::Average | Calc::Script(_) => "avg",
+        Calc::Average => "avg",
         Calc::Sum => "sum",
         Calc::ValueCount => "value_count",
         Calc::Cardinality => "cardinality",
         Calc::Percentile(_) => "percentiles",
     };
-    let mut of = json!({ "field": field.exact });
+    let mut of = match &metric.source {
+        Source::Field(_) => json!({ "field": field.exact }),
+        Source::Script(source) => json!({ "script": { "source": source } }),
+    };
     if let Calc::Percentile(percent) = metric.calc {
         of["percents"] = json!([percent]);
         of["keyed"] = false.into();

@@ -1,17 +1,24 @@
 use serde_json::{Value, json};
-use watchbell_contract::{Buckets, Calc, Column, Duration, Metric, NamedFilter, Range, Timestamp, Values};
+use watchbell_contract::{
+    Buckets, Calc, Column, Duration, Metric, NamedFilter, Query, Range, Source, Timestamp, Values,
+};
 
 use super::{read, shape::Shape, *};
 use crate::{mapping::Mapping, resolve::Group};
 
 fn question() -> Buckets {
-    let metric = |name: &str, calc| Metric { name: name.into(), field: "ms".into(), calc };
+    let metric = |name: &str, calc| Metric {
+        name: name.into(),
+        source: Source::Field("ms".into()),
+        calc,
+        filter: None,
+    };
     Buckets {
         by: vec!["host".into(), "code".into()],
         every: Some(Duration::from_secs(60)),
         offset: Duration::ZERO,
         metrics: vec![metric("slowest", Calc::Maximum), metric("p95", Calc::Percentile(95.0))],
-        filters: vec![NamedFilter { name: "bad".into(), filter: "code:[500 TO 599]".into() }],
+        filters: vec![NamedFilter { name: "bad".into(), query: Query::Lucene("code:[500 TO 599]".into()) }],
     }
 }
 
@@ -31,7 +38,7 @@ fn shape(buckets: &Buckets) -> Shape {
 fn body(buckets: &Buckets) -> Value {
     let groups = groups(buckets, &mapping()).unwrap();
     assert!(matches!(&groups[..], [Group { indices: None, .. }]));
-    shape(buckets).body("@timestamp", vec![json!({ "f": 1 })], buckets, &groups[0].parts, 100)
+    shape(buckets).body("@timestamp", vec![json!({ "f": 1 })], buckets, &groups[0].parts, 100).unwrap()
 }
 
 fn integers(column: &Column) -> &[i64] {
@@ -132,4 +139,46 @@ fn text_without_a_keyword_cannot_be_counted_by() {
         error.to_string(),
         "field `host` is of type text, which supports neither exact search nor aggregation"
     );
+}
+
+#[test]
+fn a_metric_has_a_source_and_may_have_a_filter() {
+    let script = || Source::Script("doc['ms'].value / 2".into());
+    let metric = |source, calc, filter| Metric { name: "m".into(), source, calc, filter };
+    let bad = Some(Query::Lucene("code:500".into()));
+    let question = Buckets {
+        metrics: vec![
+            metric(script(), Calc::Cardinality, None),
+            metric(script(), Calc::Percentile(99.0), bad.clone()),
+            metric(Source::Field("host".into()), Calc::ValueCount, bad),
+        ],
+        ..question()
+    };
+    let script = json!({ "source": "doc['ms'].value / 2" });
+    let bad = json!({ "query_string": { "query": "code:500" } });
+    let expected = json!({
+        "m0": { "cardinality": { "script": script } },
+        "m1": { "filter": bad, "aggs": { "v": {
+            "percentiles": { "script": script, "percents": [99.0], "keyed": false },
+        } } },
+        "m2": { "filter": bad, "aggs": { "v": { "value_count": { "field": "host.keyword" } } } },
+        "f0": { "filter": { "query_string": { "query": "code:[500 TO 599]" } } },
+    });
+    assert_eq!(body(&question)["aggs"]["page"]["aggs"], expected);
+    let answer = json!({ "_shards": { "total": 1 }, "aggregations": { "page": { "buckets": [
+        { "key": { "t": 0, "b0": "a", "b1": 1 }, "doc_count": 4, "m0": { "value": 2 },
+          "m1": { "doc_count": 1, "v": { "values": [{ "key": 99.0, "value": 8.0 }] } },
+          "m2": { "doc_count": 1, "v": { "doc_count": 5, "v": { "value": 5 } } }, "f0": { "doc_count": 1 } },
+    ] } } });
+    let rows = read::page(&shape(&question), answer.to_string().as_bytes()).unwrap().rows;
+    let values: Vec<&Values> = rows.columns[3..6].iter().map(|column| &column.values).collect();
+    assert_eq!(values, [2.0, 8.0, 5.0].map(|value| Values::Numbers(vec![value])).each_ref());
+}
+
+#[test]
+fn a_group_key_is_no_place() {
+    let caps = json!({ "g": { "geo_point": { "type": "geo_point", "aggregatable": true } } });
+    let mapping = Mapping::parse(json!({ "fields": caps }).to_string().as_bytes()).unwrap();
+    let error = groups(&Buckets { by: vec!["g".into()], ..Buckets::default() }, &mapping).unwrap_err();
+    assert_eq!(error.to_string(), "field `g` is of type geo_point, which cannot be a group key");
 }

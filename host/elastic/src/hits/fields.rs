@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::points::PointSeed;
 use crate::{
     columns::{ColumnBuilder, Misfit, Misfits},
     plan::{FieldPlan, ValueSource},
@@ -116,7 +117,7 @@ pub(crate) struct ValueSeed<'a> {
 }
 
 impl ValueSeed<'_> {
-    fn put<E: serde::de::Error>(&self, put: Result<(), Misfit>) -> Result<(), E> {
+    pub(super) fn put<E: serde::de::Error>(&self, put: Result<(), Misfit>) -> Result<(), E> {
         put.map_err(|misfit| {
             self.misfit.set(Some((self.column, misfit)));
             E::custom(misfit.0)
@@ -127,6 +128,9 @@ impl ValueSeed<'_> {
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.to.is_of_points() {
+            return PointSeed(self).whole(deserializer);
+        }
         deserializer.deserialize_any(self)
     }
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watchbell_contract::{Column, Hits, NamedFilter, Values};
+use watchbell_contract::{Column, Hits, NamedFilter, Points, Query, Values};
 
 use super::*;
 use crate::{mapping::Mapping, plan::ColumnKind, refusal};
@@ -83,7 +83,7 @@ fn named_filters_and_nested_fields_become_columns() {
         "c.at.day": { "date": { "type": "date", "aggregatable": true } },
     } });
     let mapping = Mapping::parse(caps.to_string().as_bytes()).unwrap();
-    let filter = |name: &str| NamedFilter { name: name.into(), filter: "*".into() };
+    let filter = |name: &str| NamedFilter { name: name.into(), query: Query::Lucene("*".into()) };
     let question =
         Hits { fields: vec!["c.author".into(), "c.at.day".into()], filters: vec![filter("a"), filter("b")] };
     let plan = FieldPlan::new(&question, &mapping, "@timestamp").unwrap();
@@ -101,6 +101,73 @@ fn named_filters_and_nested_fields_become_columns() {
     assert_eq!(rows.columns[1].values, Values::Integers(vec![86_400_000, 1]));
     assert_eq!(rows.columns[2].values, Values::Booleans(vec![0, 0]));
     assert_eq!(rows.columns[3].values, Values::Booleans(vec![1, 0]));
+}
+
+#[test]
+fn places_of_every_form_become_points() {
+    let caps = json!({ "fields": {
+        "g": { "geo_point": { "type": "geo_point", "aggregatable": true } },
+        "s": { "geo_point": { "type": "geo_point", "aggregatable": false } },
+        "c": { "nested": { "type": "nested", "aggregatable": false } },
+        "c.g": { "geo_point": { "type": "geo_point", "aggregatable": true } },
+    } });
+    let mapping = Mapping::parse(caps.to_string().as_bytes()).unwrap();
+    let question = Hits { fields: vec!["g".into(), "s".into(), "c.g".into()], filters: vec![] };
+    let plan = FieldPlan::new(&question, &mapping, "@timestamp").unwrap();
+    let (doc_values, fields) = plan.asked();
+    assert_eq!(
+        (doc_values, fields),
+        (vec![json!({ "field": "g" })], vec![json!({ "field": "s" }), json!({ "field": "c.g" })])
+    );
+    let geojson = |lon: f64, lat: f64| json!({ "coordinates": [lon, lat], "type": "Point" });
+    let body = answer(json!([
+        hit(
+            1,
+            "a",
+            json!({ "g": ["52.5, 13.25"], "s": [geojson(13.25, 52.5)], "c": [{ "g": [geojson(1.0, 2.0)] }] })
+        ),
+        hit(2, "b", json!({ "s": ["POINT (-0.5 51.5)"] })),
+        hit(
+            3,
+            "c",
+            json!({ "g": ["-1.0, 2.0", "3.5, 4.0"], "s": [[7, 8.5], { "lat": 5, "lon": 6.5 }, null], "c.g": ["9, 10"] })
+        ),
+        hit(3, "b", json!({ "g": [], "c": [{ "g": [geojson(3.0, 4.0)] }, { "g": geojson(5.0, 6.0) }] })),
+    ]));
+    let rows = parse_hits(body.as_bytes(), &plan).unwrap().rows;
+    assert_eq!(rows.validate(), Ok(()));
+    let points = |column: &Column| -> Vec<Vec<(f64, f64)>> {
+        let Values::Points(Points { latitudes, longitudes }) = &column.values else { panic!("{column:?}") };
+        let at = |row| column.slots(row).map(|slot| (latitudes[slot], longitudes[slot])).collect();
+        (0..4).map(at).collect()
+    };
+    let place = |lat, lon| vec![(lat, lon)];
+    assert_eq!(points(&rows.columns[0]), [place(52.5, 13.25), vec![], vec![], vec![(-1.0, 2.0), (3.5, 4.0)]]);
+    assert_eq!(
+        points(&rows.columns[1]),
+        [place(52.5, 13.25), place(51.5, -0.5), vec![], vec![(8.5, 7.0), (5.0, 6.5)]]
+    );
+    assert_eq!(
+        points(&rows.columns[2]),
+        [place(2.0, 1.0), vec![], vec![(4.0, 3.0), (6.0, 5.0)], place(9.0, 10.0)]
+    );
+    for no_place in [
+        json!(["here"]),
+        json!([91.0]),
+        json!(["91, 0"]),
+        json!([[1.0]]),
+        json!([true]),
+        json!([{ "type": "Point" }]),
+        json!({ "lat": 1 }),
+        json!([{ "lat": 1, "lon": 181 }]),
+    ] {
+        let body = answer(json!([hit(1, "a", json!({ "g": no_place }))]));
+        assert_eq!(
+            parse_hits(body.as_bytes(), &plan).unwrap_err().0,
+            "field `g`: no place on Earth where a latitude and a longitude were expected",
+            "{no_place}"
+        );
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) struct HitsCursor {
     over: Range,
     /// All filters; the first is the range.
     filters: Vec<Value>,
-    named: Vec<watchbell_contract::NamedFilter>,
+    named: Vec<Value>,
     plan: Arc<FieldPlan>,
     deadline: Instant,
     /// The indices of all hits read so far.
@@ -64,7 +64,7 @@ impl HitsCursor {
         target: Target,
         over: Range,
         filters: Vec<Value>,
-        named: Vec<watchbell_contract::NamedFilter>,
+        named: Vec<Value>,
         plan: FieldPlan,
         deadline: Instant,
     ) -> Self {

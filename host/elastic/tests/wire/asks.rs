@@ -1,5 +1,7 @@
 use serde_json::json;
-use watchbell_contract::{AnyOf, Ask, ClusterView, Evidence, Range, RawSearch, Timestamp, Values};
+use watchbell_contract::{
+    AnyOf, Ask, ClusterView, Document, Evidence, Query, Range, RawSearch, Selection, Timestamp, Values,
+};
 use watchbell_elastic::{EvidenceAsk, EvidenceFields, Flavor, Role};
 
 use crate::{
@@ -47,13 +49,20 @@ async fn evidence_is_the_newest_few() {
     .await;
     let only = vec![AnyOf { field: "host".into(), values: vec![Some("a".into())] }];
     let over = Range::new(Timestamp(1), Timestamp(9));
-    let evidence = Evidence { over, only, filter: Some("m:x".into()), newest: 99 };
+    let filters = vec![Query::Lucene("m:x".into()), Query::Dsl(r#"{"range":{"n":{"gte":5}}}"#.into())];
+    let evidence = Evidence::Selection(Selection { over, only, filters, newest: 99 });
     let ask = EvidenceAsk { evidence: &evidence, count: 99 };
     let found = cluster(&fake).evidence(&target(), ask, EvidenceFields::default(), deadline()).await.unwrap();
     assert_eq!((found.docs[0].source.as_str(), found.docs[0].at), (r#"{"m":"x"}"#, Some(Timestamp(7))));
     let body = &fake.seen()[1].body;
     assert_eq!((&body["size"], &body["sort"][0]["@timestamp"]["order"]), (&json!(10), &json!("desc")));
-    assert_eq!(body["query"]["bool"]["filter"][2], json!({ "terms": { "host": ["a"] } }));
+    let filters = json!([
+        { "range": { "@timestamp": { "gte": 1, "lt": 9, "format": "epoch_millis" } } },
+        { "query_string": { "query": "m:x" } },
+        { "range": { "n": { "gte": 5 } } },
+        { "terms": { "host": ["a"] } },
+    ]);
+    assert_eq!(body["query"]["bool"]["filter"], filters);
 }
 
 #[tokio::test]
@@ -68,14 +77,9 @@ async fn documents_that_signals_name_are_one_search() {
         }
     })
     .await;
-    let named = |id: &str, at: i64| Evidence {
-        over: Range::new(Timestamp(at), Timestamp(at + 1)),
-        only: vec![
-            AnyOf { field: "_index".into(), values: vec![Some("logs-1".into())] },
-            AnyOf { field: "_id".into(), values: vec![Some(id.into())] },
-        ],
-        filter: None,
-        newest: 1,
+    let named = |id: &str, at: i64| {
+        let (at, index, id) = (Timestamp(at), Some("logs-1".into()), id.into());
+        Evidence::Documents(vec![Document { at, index, id }])
     };
     let evidence = [named("a", 5), named("gone", 6), named("b", 8)];
     let asks: Vec<_> = evidence.iter().map(|evidence| EvidenceAsk { evidence, count: 1 }).collect();
@@ -100,6 +104,22 @@ async fn documents_that_signals_name_are_one_search() {
             { "terms": { "_index": ["logs-1"] } },
             { "ids": { "values": ["a", "b", "gone"] } },
         ])
+    );
+
+    // Without an index, several documents may have the id.
+    let known = |index: Option<&str>, id: &str, at| Document {
+        at: Timestamp(at),
+        index: index.map(Into::into),
+        id: id.into(),
+    };
+    let evidence = Evidence::Documents(vec![known(None, "b", 8), known(Some("logs-1"), "a", 5)]);
+    let ask = EvidenceAsk { evidence: &evidence, count: 2 };
+    let docs = cluster(&fake).evidence(&target(), ask, EvidenceFields::default(), deadline()).await.unwrap();
+    assert_eq!(docs.docs.iter().map(|doc| doc.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    let body = fake.seen().last().unwrap().body.clone();
+    assert_eq!(
+        (&body["size"], &body["query"]["bool"]["filter"][1]),
+        (&json!(8), &json!({ "ids": { "values": ["a", "b"] } }))
     );
 }
 
@@ -126,7 +146,7 @@ async fn fields_are_told_with_what_to_beware_of() {
     let fake = Fake::start(|seen| match seen.path.contains("_field_caps") {
         true => {
             let caps = |kind: &str| json!({ kind: { "type": kind, "aggregatable": kind != "text" } });
-            let fields = json!({ "@timestamp": caps("date"), "m": caps("text"), "m.keyword": caps("keyword"), "g": caps("geo_point") });
+            let fields = json!({ "@timestamp": caps("date"), "m": caps("text"), "m.keyword": caps("keyword"), "g": caps("geo_shape"), "p": caps("geo_point") });
             Reply::Json(200, json!({ "indices": ["x"], "fields": fields }))
         }
         false => {
@@ -138,7 +158,7 @@ async fn fields_are_told_with_what_to_beware_of() {
         }
     })
     .await;
-    let key = ["m", "m.keyword", "gone"].map(String::from);
+    let key = ["m", "m.keyword", "gone", "p"].map(String::from);
     let mut target = target();
     target.filter = Some(json!({ "query_string": { "query": "typo:1" } }));
     let found = cluster(&fake).inspect(&target, &key, &[question(&["g"])], &[], deadline()).await.unwrap();
@@ -149,14 +169,19 @@ async fn fields_are_told_with_what_to_beware_of() {
         ("m", Role::Key),
         ("m.keyword", Role::Key),
         ("gone", Role::Key),
+        ("p", Role::Key),
         ("g", Role::Asked),
         ("typo", Role::Filter),
     ];
     assert_eq!(names, expected);
     assert_eq!((fields[1].text, fields[1].keyword.as_deref()), (true, Some("m.keyword")));
     assert_eq!((fields[2].text, fields[2].ignore_above), (false, Some(256)));
-    assert!(fields[3].types.is_empty() && fields[5].types.is_empty());
-    assert_eq!(found.refused, ["field `g` is of type geo_point, which cannot become a column"]);
+    assert!(fields[3].types.is_empty() && fields[6].types.is_empty());
+    let refused = [
+        "field `g` is of type geo_shape, which cannot become a column",
+        "field `p` is of type geo_point, which cannot be a key",
+    ];
+    assert_eq!(found.refused, refused);
 }
 
 #[tokio::test]
@@ -174,6 +199,7 @@ async fn a_written_search_becomes_one_row() {
     assert_eq!(pages[0].times, [999_999]);
     assert_eq!(pages[0].columns[0].values, Values::Numbers(vec![2.5]));
     assert!(!pages[0].columns[1].has(0));
+    assert!(pages[0].columns.iter().all(|column| column.is_mapped));
     assert_eq!(fake.seen()[1].body["query"]["bool"]["filter"][1], json!({ "term": { "a": 1 } }));
 }
 
@@ -184,5 +210,6 @@ async fn the_clusters_health_is_one_row() {
     question.ask = Ask::Cluster(ClusterView::Health);
     let pages = pages(&cluster(&fake), &question).await.unwrap();
     assert_eq!(pages[0].column("number_of_nodes").unwrap().values, Values::Integers(vec![3]));
+    assert!(pages[0].columns.iter().all(|column| column.is_mapped));
     assert_eq!(fake.lines(), ["GET /_cluster/health"]);
 }

@@ -6,8 +6,8 @@ use std::sync::{
 
 use serde_json::{Value, json};
 use watchbell_contract::{
-    AnyOf, Ask, Buckets, Calc, Column, Duration, Evidence, Metric, NamedFilter, Question, Range, Rows,
-    Timestamp, Values,
+    AnyOf, Ask, Buckets, Calc, Column, Duration, Evidence, Metric, NamedFilter, Query, Question, Range, Rows,
+    Selection, Source, Timestamp, Values,
 };
 
 use watchbell_elastic::{EvidenceAsk, EvidenceFields};
@@ -67,8 +67,9 @@ fn only(field: &str, values: &[&str]) -> Vec<AnyOf> {
 fn counted(by: &[&str], metrics: &[(&str, Calc)]) -> Question {
     let metrics = metrics.iter().map(|(field, calc)| Metric {
         name: format!("{calc:?} of {field}").to_lowercase(),
-        field: (*field).into(),
-        calc: calc.clone(),
+        source: Source::Field((*field).into()),
+        calc: *calc,
+        filter: None,
     });
     let buckets = Buckets {
         by: by.iter().map(|&by| by.into()).collect(),
@@ -269,12 +270,12 @@ async fn indices_that_disagree_are_narrowed_each_by_its_name() {
     assert_eq!(body["query"]["bool"]["filter"][1], expected);
     assert_eq!(body["fields"], json!([{ "field": "user" }]));
 
-    let evidence = Evidence {
+    let evidence = Evidence::Selection(Selection {
         over: Range::new(Timestamp(1), Timestamp(9)),
         only: only("user", &["root"]),
-        filter: None,
+        filters: vec![],
         newest: 1,
-    };
+    });
     let ask = EvidenceAsk { evidence: &evidence, count: 1 };
     cluster(&fake).evidence(&target(), ask, EvidenceFields::default(), deadline()).await.unwrap();
     let seen = fake.seen();
@@ -365,6 +366,95 @@ async fn buckets_of_indices_that_disagree_add_up() {
 }
 
 #[tokio::test]
+async fn metrics_of_some_documents_add_up_over_indices_that_disagree() {
+    let fake = Fake::start(move |seen| {
+        if is_look(seen) {
+            return text_and_keyword();
+        }
+        let filtered = |value: f64| json!({ "doc_count": 3, "v": { "value": value } });
+        let bucket = match seen.path.split('/').nth(1).unwrap() {
+            "logs-old" => {
+                let nothing = json!({ "doc_count": 0, "v": { "value": null } });
+                json!({ "key": { "t": 0, "b0": "root" }, "doc_count": 2, "m0": filtered(0.0), "m1": filtered(0.0),
+                    "m2": nothing, "m3": { "value": 5.0 } })
+            }
+            _ => json!({ "key": { "t": 0, "b0": "root" }, "doc_count": 4, "m0": filtered(30.0), "m1": filtered(3.0),
+                "m2": filtered(7.0), "m3": { "value": 6.0 } }),
+        };
+        Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [bucket] } } })))
+    })
+    .await;
+    let slow = Some(Query::Dsl(r#"{"range":{"ms":{"gt":5}}}"#.into()));
+    let metric = |name: &str, source, calc, filter| Metric { name: name.into(), source, calc, filter };
+    let ms = || Source::Field("ms".into());
+    let script = || Source::Script("doc['ms'].value / 2".into());
+    let mut asked = counted(&["user"], &[]);
+    let Ask::Buckets(buckets) = &mut asked.ask else { panic!("buckets") };
+    buckets.metrics = vec![
+        metric("mean", script(), Calc::Average, slow.clone()),
+        metric("fastest", ms(), Calc::Minimum, slow.clone()),
+        metric("halves", script(), Calc::Sum, None),
+    ];
+    let cluster = cluster(&fake);
+    let rows = pages(&cluster, &asked).await.unwrap().remove(0);
+    let value = |name: &str| match &rows.column(name).unwrap().values {
+        Values::Numbers(all) => all.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((value("mean"), value("fastest"), value("halves")), (vec![10.0], vec![7.0], vec![11.0]));
+    let seen = fake.seen().into_iter().find(|seen| seen.path.starts_with("/logs-old")).unwrap();
+    let parts = &seen.body["aggs"]["page"]["aggs"];
+    let filter = json!({ "range": { "ms": { "gt": 5 } } });
+    let script = json!({ "script": { "source": "doc['ms'].value / 2" } });
+    assert_eq!(parts["m0"], json!({ "filter": filter, "aggs": { "v": { "sum": script } } }));
+    assert_eq!(parts["m1"], json!({ "filter": filter, "aggs": { "v": { "value_count": script } } }));
+    assert_eq!(parts["m2"], json!({ "filter": filter, "aggs": { "v": { "min": { "field": "ms" } } } }));
+    assert_eq!(parts["m3"], json!({ "sum": script }));
+}
+
+#[tokio::test]
+async fn a_column_tells_whether_a_mapping_defines_its_field() {
+    let fake = Fake::start(|seen| {
+        if is_look(seen) {
+            return text_and_keyword();
+        }
+        if seen.body.get("aggs").is_none() {
+            return Reply::Json(200, envelope(vec![hit("logs-new", "1", "a")], json!({})));
+        }
+        let bucket = json!({ "key": { "t": 0, "b0": null, "b1": "logs-new" }, "doc_count": 1 });
+        Reply::Json(200, envelope(vec![], json!({ "aggregations": { "page": { "buckets": [bucket] } } })))
+    })
+    .await;
+    let cluster = cluster(&fake);
+    let mapped = async |asked: &Question| -> Vec<(String, bool)> {
+        let columns = pages(&cluster, asked).await.unwrap().remove(0).columns;
+        columns.into_iter().map(|column| (column.field, column.is_mapped)).collect()
+    };
+    let of = |all: &[(&str, bool)]| -> Vec<(String, bool)> {
+        all.iter().map(|&(name, is_mapped)| (name.to_owned(), is_mapped)).collect()
+    };
+    let mut hits = question(&["user", "usr", "_id", "_index", "_type:usr", "usr"]);
+    if let Ask::Hits(hits) = &mut hits.ask {
+        hits.filters.push(NamedFilter { name: "bad".into(), query: Query::Lucene("usr:x".into()) });
+    }
+    let expected = [
+        ("user", true),
+        ("usr", false),
+        ("_id", true),
+        ("_index", true),
+        ("_type:usr", true),
+        ("usr", false),
+        ("bad", true),
+    ];
+    assert_eq!(mapped(&hits).await, of(&expected));
+    let expected = [("usr", false), ("_index", true), ("_count", true), ("sum of usr", true)];
+    assert_eq!(mapped(&counted(&["usr", "_index"], &[("usr", Calc::Sum)])).await, of(&expected));
+    // Of indices that disagree.
+    let expected = [("user", true), ("usr", false), ("_count", true)];
+    assert_eq!(mapped(&counted(&["user", "usr"], &[])).await, of(&expected));
+}
+
+#[tokio::test]
 async fn words_and_numbers_are_refused() {
     let fake = Fake::start(|_| {
         caps(&["logs-1", "logs-2"], &[("code", &[("keyword", &["logs-1"]), ("long", &["logs-2"])])])
@@ -438,13 +528,25 @@ async fn filters_that_do_not_reach_a_nested_object_are_refused() {
     let cluster = cluster(&fake);
     let told = "the query cannot be run: its filter names `items.sku` inside the nested object `items`, where it would match nothing; write it in Query DSL: `nested: { path: items, query: … }`";
     let mut of_question = question(&[]);
-    of_question.filter = Some("host:a AND items.sku:bad".into());
+    of_question.filter = Some(Query::Lucene("host:a AND items.sku:bad".into()));
     assert_eq!(refusal(pages(&cluster, &of_question).await.unwrap_err()), told);
     let mut named = question(&[]);
     if let Ask::Hits(hits) = &mut named.ask {
-        hits.filters.push(NamedFilter { name: "bad".into(), filter: "_exists_:items.sku".into() });
+        let query = Query::Lucene("_exists_:items.sku".into());
+        hits.filters.push(NamedFilter { name: "bad".into(), query });
     }
     assert_eq!(refusal(pages(&cluster, &named).await.unwrap_err()), told);
+    let dsl = |query: &Value| Some(Query::Dsl(query.to_string()));
+    of_question.filter = dsl(&json!({ "term": { "items.sku": "bad" } }));
+    assert_eq!(refusal(pages(&cluster, &of_question).await.unwrap_err()), told);
+    of_question.filter =
+        dsl(&json!({ "nested": { "path": "items", "query": { "term": { "items.sku": "bad" } } } }));
+    assert!(pages(&cluster, &of_question).await.unwrap().is_empty());
+    let mut measured = counted(&[], &[("ms", Calc::Sum)]);
+    if let Ask::Buckets(buckets) = &mut measured.ask {
+        buckets.metrics[0].filter = dsl(&json!({ "exists": { "field": "items.sku" } }));
+    }
+    assert_eq!(refusal(pages(&cluster, &measured).await.unwrap_err()), told);
     let ask_with = async |filter: Value| {
         let mut target = target();
         target.filter = Some(filter);

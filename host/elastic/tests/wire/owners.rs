@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchbell_contract::{Ask, Buckets, RawSearch};
+use watchbell_contract::{Ask, Buckets, Calc, Hits, Metric, NamedFilter, Query, RawSearch, Source};
 use watchbell_elastic::{Class, Cluster};
 
 use crate::{
@@ -125,6 +125,24 @@ async fn a_question_that_is_none_is_the_rules_fault_without_a_search() {
         asked.ask = Ask::Search(RawSearch { body: body.into(), pick: vec![] });
         let told = pages(&cluster, &asked).await.unwrap_err();
         assert_eq!(told.class(), Class::Rule, "{told}");
+    }
+    for dsl in ["", "{", "\"status:500\"", "[{}]", r#"{"wrapper":{"query":"e30="}}"#] {
+        let query = Query::Dsl(dsl.into());
+        let mut filtered = question(&[]);
+        filtered.filter = Some(query.clone());
+        let mut named = question(&[]);
+        named.ask = Ask::Hits(Hits {
+            fields: vec![],
+            filters: vec![NamedFilter { name: "bad".into(), query: query.clone() }],
+        });
+        let mut measured = question(&[]);
+        let (source, calc) = (Source::Field("n".into()), Calc::Sum);
+        let metrics = vec![Metric { name: "sum".into(), source, calc, filter: Some(query) }];
+        measured.ask = Ask::Buckets(Buckets { metrics, ..Buckets::default() });
+        for asked in [filtered, named, measured] {
+            let told = pages(&cluster, &asked).await.unwrap_err();
+            assert_eq!(told.class(), Class::Rule, "{told}");
+        }
     }
     assert!(fake.lines().iter().all(|line| line.ends_with("_field_caps")), "{:?}", fake.lines());
 }

@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use watchbell_contract::{Ask, Buckets, ClusterView, Evidence, Question, Range, RawSearch, Timestamp};
+use watchbell_contract::{
+    Ask, Buckets, ClusterView, Evidence, Question, Range, RawSearch, Selection, Timestamp,
+};
 use watchbell_elastic::{AskError, Class, Cluster, ErrorKind, EvidenceAsk, EvidenceFields};
 
 use crate::{
@@ -35,7 +37,7 @@ async fn ask(cluster: &Cluster, kind: Kind) -> Result<(), AskError> {
         Kind::Total => with(Ask::Buckets(Buckets::default())),
         Kind::Raw => with(Ask::Search(RawSearch { body: r#"{"size":0}"#.into(), pick: vec![] })),
         Kind::Evidence => {
-            let evidence = Evidence { over, only: vec![], filter: None, newest: 3 };
+            let evidence = Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 3 });
             let ask = EvidenceAsk { evidence: &evidence, count: 3 };
             return cluster.evidence(&target(), ask, EvidenceFields::default(), deadline()).await.map(drop);
         }

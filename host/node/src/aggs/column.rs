@@ -28,6 +28,9 @@ impl<'a> Column<'a> {
                 if !field.doc_values {
                     return Err(no_field_data(path, field.kind));
                 }
+                if field.kind == FieldKind::GeoPoint {
+                    return Err(Refusal::unmodelled(format!("an aggregation of the points of [{path}]")));
+                }
                 if let Some(first) = column.field
                     && family(first.kind) != family(field.kind)
                 {
@@ -165,6 +168,7 @@ fn family(kind: FieldKind) -> u8 {
         FieldKind::Boolean => 2,
         FieldKind::Date | FieldKind::DateNanos => 3,
         FieldKind::Ip => 4,
-        FieldKind::Opaque(_) => 5,
+        FieldKind::GeoPoint => 5,
+        FieldKind::Opaque(_) => 6,
     }
 }

@@ -201,7 +201,7 @@ fn identity(value: &Value) -> (u8, u128, &str) {
         Value::Double(n) => (1, n.to_bits().into(), ""),
         Value::Ip(ip) => (2, *ip, ""),
         Value::Str(text) => (3, 0, text),
-        Value::Tokens(_) => (4, 0, ""),
+        Value::Tokens(_) | Value::Point(_) => (4, 0, ""),
     }
 }
 

@@ -56,7 +56,7 @@ impl<'a> Term<'a> {
             Value::Double(n) => Self::Double(n.to_bits()),
             Value::Str(text) => Self::Str(text),
             Value::Ip(ip) => Self::Ip(*ip),
-            Value::Tokens(_) => return None,
+            Value::Tokens(_) | Value::Point(_) => return None,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::dates::Formats;
 use crate::doc_values::doc_value;
 use crate::document::Document;
 use crate::errors::{Answer, Refusal};
+use crate::geo::Place;
 use crate::mapping::{FieldId, FieldKind, Flavour, Mapping};
 use crate::value::{Value, utf16_units};
 
@@ -46,6 +47,10 @@ pub(crate) fn bind(asks: &[FieldAsk], mapping: &Mapping, from_source: bool) -> A
             }
             let format = match &ask.format {
                 Some(text) if text == "use_field_mapping" => None,
+                Some(text) if from_source && field.kind == FieldKind::GeoPoint && text == "geojson" => None,
+                Some(text) if from_source && field.kind == FieldKind::GeoPoint => {
+                    return Err(Refusal::unmodelled(format!("the format [{text}] of a point")));
+                }
                 Some(text) if field.kind.is_date() => Some(Formats::new(text).map_err(Refusal::illegal)?),
                 Some(text) => {
                     let kind = field.kind.name();
@@ -94,9 +99,15 @@ impl Shown {
         }
         let path = field.parent.map_or(&field.path, |parent| &mapping.get(parent).path);
         let mut found = Vec::new();
-        collect(object, relative(path, at), &mut |json| found.push(json));
+        collect_each(object, relative(path, at), &|items| field.is_point(items), &mut |json| {
+            found.push(json)
+        });
+        let is_point = field.kind == FieldKind::GeoPoint;
         let one = |json: &Json| {
             let json = if json.is_null() { field.null_value.as_ref()? } else { json };
+            if is_point {
+                return Place::read(json).ok().map(Place::geojson);
+            }
             let value = field.coerce(json).ok()?;
             match &value {
                 Value::Str(text) if utf16_units(text) > field.ignore_above => None,
@@ -104,7 +115,7 @@ impl Shown {
                 value => Some(doc_value(field, value, self.format.as_ref())),
             }
         };
-        found.into_iter().filter(|json| !json.is_object()).filter_map(one).collect()
+        found.into_iter().filter(|json| is_point || !json.is_object()).filter_map(one).collect()
     }
 }
 
@@ -176,14 +187,26 @@ fn relative<'a>(path: &'a str, at: &str) -> &'a str {
 
 /// The values at a path, whose parts may be nested objects or dots in names; lists item by item.
 fn collect<'a>(json: &'a Json, path: &str, found: &mut impl FnMut(&'a Json)) {
+    collect_each(json, path, &|_| false, found);
+}
+
+/// As `collect`; a list that is one value stays whole.
+fn collect_each<'a>(
+    json: &'a Json,
+    path: &str,
+    is_one: &impl Fn(&[Json]) -> bool,
+    found: &mut impl FnMut(&'a Json),
+) {
     match json {
-        Json::Array(items) => items.iter().for_each(|item| collect(item, path, found)),
+        Json::Array(items) if !(path.is_empty() && is_one(items)) => {
+            items.iter().for_each(|item| collect_each(item, path, is_one, found));
+        }
         json if path.is_empty() => found(json),
         Json::Object(entries) => {
             for (name, value) in entries {
                 match path.strip_prefix(name.as_str()) {
-                    Some("") => collect(value, "", found),
-                    Some(rest) if rest.starts_with('.') => collect(value, &rest[1..], found),
+                    Some("") => collect_each(value, "", is_one, found),
+                    Some(rest) if rest.starts_with('.') => collect_each(value, &rest[1..], is_one, found),
                     _ => {}
                 }
             }

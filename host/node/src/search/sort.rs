@@ -170,6 +170,11 @@ impl Spec {
         if !field.doc_values {
             return Err(no_field_data(path, field.kind));
         }
+        if field.kind == FieldKind::GeoPoint {
+            return Err(Refusal::illegal(
+                "can't sort on geo_point field without using specific sorting feature, like geo_distance",
+            ));
+        }
         if mapping.nested_above(&field.path).is_some() {
             return Err(Refusal::shard(format!(
                 "it is mandatory to set the [nested] context on the nested sort field: [{path}]."
@@ -239,7 +244,7 @@ impl Spec {
                     (Some(Value::Double(n)), _) => Key::Double(*n),
                     (Some(Value::Str(text)), _) => Key::Str(Some(text.clone())),
                     (Some(Value::Ip(ip)), _) => Key::Ip(Some(*ip)),
-                    (Some(Value::Tokens(_)), _) => Key::Str(None),
+                    (Some(Value::Tokens(_) | Value::Point(_)), _) => Key::Str(None),
                 }
             }
         }

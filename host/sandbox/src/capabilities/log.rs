@@ -2,7 +2,7 @@
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bytes::{Size, shortened};
-use crate::contract::v0_1::bindings;
+use crate::contract::since_v0_2::bindings;
 use crate::limits::{LOG_BYTES_MAX, Limits};
 
 /// What a run may write, by default.
@@ -25,8 +25,8 @@ pub(crate) fn link<T: 'static>(
 
 impl bindings::log::Host for LogBook {
     /// The guest's clock keeps running: a flood of lines costs the guest, not the host.
-    fn write(&mut self, level: u8, message: String) {
-        self.add(level, message);
+    fn write(&mut self, level: bindings::log::Level, message: String) {
+        self.add(level as u8, message);
     }
 }
 
@@ -78,7 +78,7 @@ impl LogBook {
         }
         if self.logs.lines.len() < self.lines_max && message.len() <= self.bytes_left {
             self.bytes_left -= message.len();
-            self.logs.lines.push(LogLine { level: level.min(4), message });
+            self.logs.lines.push(LogLine { level, message });
         } else {
             self.logs.dropped += 1;
         }
@@ -102,7 +102,7 @@ mod tests {
         let limits = Limits { log_lines_max: 2, log_line_bytes_max: 5, ..Limits::default() };
         let mut book = LogBook::new(&limits);
         for message in ["one", "täääx", "three", "panicked"] {
-            book.add(if message == "panicked" { 0 } else { 9 }, message.into());
+            book.add(if message == "panicked" { 0 } else { 4 }, message.into());
         }
         assert_eq!(book.last_error(), Some("panic…"));
         let logs = book.take();

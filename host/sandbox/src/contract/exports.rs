@@ -3,8 +3,9 @@ use futures::future::BoxFuture;
 use wasmtime::component::{InstancePre, ResourceAny};
 use wasmtime::{Result, Store};
 use watchbell_contract::{
-    About, AlerterAbout, Fault, Finding, Intent, Plan, Problem, Question, Receipt, Refusal, Rows, Window,
+    About, AlerterAbout, Call, Context, Fault, Intent, Plan, Problem, Receipt, Refusal, Round, Signal,
 };
+use watchbell_rows::GroupedRows;
 
 use crate::guest::Guest;
 
@@ -28,25 +29,26 @@ pub(crate) trait RuleInstance: Send + Sync {
         &self,
         store: &mut Store<Guest>,
         params: &str,
-        key: &[String],
+        context: &Context,
     ) -> Result<Result<Plan, Vec<Fault>>>;
-    fn start(
-        &self,
-        store: &mut Store<Guest>,
-        params: &str,
-        key: &[String],
-        state: Option<&[u8]>,
-        window: Window,
-    ) -> Result<Result<ResourceAny, Problem>>;
-    fn questions(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Vec<Question>>;
+    fn start(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<Result<ResourceAny, Problem>>;
+    fn questions(&self, store: &mut Store<Guest>, run: ResourceAny)
+    -> Result<Result<Option<Round>, Problem>>;
     fn answer(
         &self,
         store: &mut Store<Guest>,
         run: ResourceAny,
         question: u32,
-        page: Rows,
+        page: GroupedRows,
     ) -> Result<Result<(), Problem>>;
-    fn finish(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Finding, Problem>>;
+    fn snapshot(&self, store: &mut Store<Guest>, run: ResourceAny) -> Result<Result<Vec<u8>, Problem>>;
+    /// Labels get the names of the key fields, in the key's order; their number is as the guest returned it.
+    fn finish(
+        &self,
+        store: &mut Store<Guest>,
+        run: ResourceAny,
+        key: &[String],
+    ) -> Result<Result<Vec<Signal>, Problem>>;
 }
 
 /// The resolved exports of an alerter. Its calls wait for its receiver.

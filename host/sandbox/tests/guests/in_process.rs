@@ -1,13 +1,19 @@
 use std::time::{Duration, Instant};
 
-use watchbell_contract::{Plan, Rows};
-use watchbell_sandbox::{Config, Limits, LogLine, RuleModule, Sandbox};
+use watchbell_contract::{Call, Context, Plan, Rows};
+use watchbell_sandbox::{Config, Limits, LogLine, RuleModule, RuleRun, Sandbox};
 
 use crate::support::{SANDBOX, WINDOW, run, sandbox, unharmed};
 use crate::wat::{self, Functions, HARMLESS};
 
 fn load(functions: Functions) -> RuleModule {
     SANDBOX.load_rule("wat", &wat::rule(functions)).unwrap()
+}
+
+/// A run of a rule without a key, from no state.
+fn start(rule: &RuleModule, limits: &Limits) -> RuleRun {
+    let call = Call { params: "{}", context: &Context::default(), state: None, window: WINDOW };
+    rule.start(&call, limits).unwrap()
 }
 
 /// The error that ends a run; it has no lasting effect.
@@ -26,10 +32,17 @@ fn a_harmless_rule_runs_and_tells_of_itself() {
     let rule = load(HARMLESS);
     assert_eq!((rule.about().name.as_str(), rule.about().state_version), ("wat", 1));
     assert_eq!(rule.digest().len(), 64);
-    let plan = Plan { history: watchbell_contract::Duration::ZERO, grid: watchbell_contract::Duration::ZERO };
-    assert_eq!(rule.prepare("{}", &["host".into()]).unwrap(), Ok(plan));
+    let plan = Plan { history: watchbell_contract::Duration::ZERO, grid: None };
+    let context = Context { key: vec!["host".into()], ..Context::default() };
+    assert_eq!(rule.prepare("{}", &context).unwrap(), Ok(plan));
     let (finding, report) = run(&rule, "{}", &Limits::default()).unwrap();
-    assert_eq!((finding.signals.len(), finding.state.len()), (0, 0));
+    assert_eq!(finding.signals.len(), 0);
+    let again = Call { params: "{}", context: &context, state: Some(&finding.state), window: WINDOW };
+    rule.start(&again, &Limits::default()).unwrap();
+    let without_history = Call { state: Some(b""), ..again };
+    rule.start(&without_history, &Limits::default()).unwrap();
+    let foreign = Call { state: Some(b"anything"), ..again };
+    assert!(rule.start(&foreign, &Limits::default()).unwrap_err().is_state());
     assert_eq!(report.memory_bytes, 65_536);
 }
 
@@ -47,7 +60,7 @@ fn time_between_calls_is_not_the_guests() {
     // Each call computes for 2 ms; if the pauses between calls counted, they would exceed the limit many times over.
     let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
     let rule = load(HARMLESS);
-    let mut run = rule.start("{}", &[], None, WINDOW, &limits).unwrap();
+    let mut run = start(&rule, &limits);
     for _ in 0..10 {
         let until = Instant::now() + Duration::from_millis(30);
         while Instant::now() < until {
@@ -65,7 +78,7 @@ fn calls_share_one_budget() {
         (loop (local.set $left (i32.sub (local.get $left) (i32.const 1))) (br_if 0 (local.get $left)))
         (i32.const 320)";
     let rule = load(Functions { questions: spin, ..HARMLESS });
-    let mut run = rule.start("{}", &[], None, WINDOW, &quick()).unwrap();
+    let mut run = start(&rule, &quick());
     let ended = (0..10_000).find_map(|_| run.questions().err()).expect("the budget runs out");
     assert!(ended.to_string().contains("limits.time: 50ms"), "{ended}");
     assert!(ended.guest_time >= Duration::from_millis(50), "{ended:?}");
@@ -111,7 +124,7 @@ fn recursion_ends_with_the_stack() {
 #[test]
 fn a_trap_is_told_with_its_frames() {
     let text = ended(Functions { finish: "(i32.div_u (i32.const 1) (i32.const 0))", ..HARMLESS }, &quick());
-    assert_eq!(text, "the module trapped: integer divide by zero (in function 9)");
+    assert_eq!(text, "the module trapped: integer divide by zero (in function 10)");
 }
 
 #[test]
@@ -166,10 +179,10 @@ fn a_reported_problem_is_not_a_fault_of_the_sandbox() {
 
 #[test]
 fn state_has_a_limit() {
-    // ok({ signals: [], state: 2000 bytes })
-    let finish = "(i32.store (i32.const 396) (i32.const 0)) (i32.store (i32.const 400) (i32.const 2000)) (i32.const 384)";
+    // ok(2000 bytes)
+    let snapshot = "(i32.store (i32.const 420) (i32.const 0)) (i32.store (i32.const 424) (i32.const 2000)) (i32.const 416)";
     let limits = Limits { state_bytes_max: 1_500, ..Limits::default() };
-    let text = ended(Functions { finish, ..HARMLESS }, &limits);
+    let text = ended(Functions { snapshot, ..HARMLESS }, &limits);
     assert_eq!(
         text,
         "the module's state has 1.9KiB, more than its limit (limits.state: 1.4KiB); raise the limit, or let the rule keep less"
@@ -191,9 +204,13 @@ fn output_that_repeats_one_text_endlessly_is_cut_off_before_it_is_copied() {
 
 #[test]
 fn a_page_crosses_whatever_its_size() {
-    let rule = load(HARMLESS);
-    let mut run = rule.start("{}", &[], Some(&[1, 2, 3]), WINDOW, &Limits::default()).unwrap();
-    run.answer(0, Rows { times: (0..100_000).collect(), columns: vec![] }).unwrap();
+    // ok(some({ questions: [all zeros: hits without fields], is-scouting: false }))
+    let questions = "(i32.store8 (i32.const 324) (i32.const 1)) (i32.store (i32.const 328) (i32.const 32768))
+        (i32.store (i32.const 332) (i32.const 1)) (i32.const 320)";
+    let rule = load(Functions { questions, ..HARMLESS });
+    let mut run = start(&rule, &Limits::default());
+    assert_eq!(run.questions().unwrap().len(), 1);
+    run.answer(0, Rows { times: vec![500; 100_000], columns: vec![] }).unwrap();
     let (_, report) = run.finish().unwrap();
     assert!(report.memory_bytes > 800_000);
 }
@@ -201,7 +218,7 @@ fn a_page_crosses_whatever_its_size() {
 #[test]
 fn a_run_may_move_between_threads() {
     let rule = load(HARMLESS);
-    let mut run = rule.start("{}", &[], None, WINDOW, &Limits::default()).unwrap();
+    let mut run = start(&rule, &Limits::default());
     let run = std::thread::spawn(move || run.questions().map(|_| run)).join().unwrap().unwrap();
     run.finish().unwrap();
 }
@@ -221,7 +238,7 @@ fn without_address_space_for_a_pool_runs_map_their_own() {
 #[test]
 fn a_fresh_run_and_a_cached_load_are_cheap() {
     let rule = load(HARMLESS);
-    let begin = || drop(rule.start("{}", &[], None, WINDOW, &Limits::default()).unwrap());
+    let begin = || drop(start(&rule, &Limits::default()));
     let fresh = median(200, begin);
     let folder = tempfile::tempdir().unwrap();
     let config = Config { cache_dir: Some(folder.path().join("cache")), ..Config::default() };

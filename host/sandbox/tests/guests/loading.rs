@@ -58,7 +58,7 @@ fn a_core_module_must_become_a_component() {
     let text = refused(&::wat::parse_str(core).unwrap());
     assert_eq!(
         text,
-        "module `custom` is a core module, not a component: convert it with `wasm-tools component new`, or build it with `cargo xtask plugins`"
+        "module `custom` is a core module, not a component: build it with `watchbell plugin build`, which makes the component"
     );
     let js = r#"(module (import "__wbindgen_placeholder__" "__wbindgen_throw" (func (param i32 i32))))"#;
     let text = refused(&::wat::parse_str(js).unwrap());
@@ -85,7 +85,7 @@ fn another_world_and_an_empty_component_say_what_is_missing() {
 #[test]
 fn imports_beyond_the_log_are_named_with_what_brings_them_in() {
     let wit = "
-        package watchbell:plugin@0.1.0;
+        package watchbell:plugin@0.2.0;
         interface rule { x: func(); }
         world w {
             import wasi:cli/environment@0.2.0;
@@ -106,9 +106,9 @@ fn a_newer_contract_is_told_before_anything_is_compiled() {
     let wit = "package watchbell:plugin@0.4.0; interface rule { x: func(); } world w { export rule; }";
     assert_eq!(
         refused(&wat::foreign(wit)),
-        "module `custom` was built for contract 0.4; this host offers 0.1: update Watchbell, or build the module with its SDK"
+        "module `custom` was built for contract 0.4; this host offers 0.2: update Watchbell, or build the module with its SDK"
     );
-    let older = "package watchbell:plugin@0.0.9; interface rule { x: func(); } world w { export rule; }";
+    let older = "package watchbell:plugin@0.1.9; interface rule { x: func(); } world w { export rule; }";
     assert!(refused(&wat::foreign(older)).ends_with("build the module with a newer SDK"));
 }
 
@@ -117,9 +117,9 @@ fn the_contract_is_read_from_its_section_before_anything_is_compiled() {
     let newer = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.4.2");
     assert_eq!(
         refused(&newer),
-        "module `custom` was built for contract 0.4; this host offers 0.1: update Watchbell, or build the module with its SDK"
+        "module `custom` was built for contract 0.4; this host offers 0.2: update Watchbell, or build the module with its SDK"
     );
-    let same = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.1.7");
+    let same = wat::with_section(wat::rule(HARMLESS), "watchbell:contract", "0.2.7");
     SANDBOX.load_rule("custom", &same).unwrap();
     // An SDK may have a newer version but the same contract.
     let sdk = wat::with_section(wat::rule(HARMLESS), "watchbell:sdk", "0.9.0");
@@ -133,6 +133,7 @@ fn a_stripped_module_is_told_what_it_lacks() {
     let core = ::wat::parse_str(wat::core_rule(HARMLESS)).unwrap();
     let text = refused(&core);
     assert!(text.starts_with("module `custom` is a core module, not a component: "), "{text}");
+    assert!(text.contains("`watchbell plugin build`"), "{text}");
     // A lenient encoder makes a component without exports from it.
     let bare = ::wat::parse_str("(module (memory 1))").unwrap();
     assert_eq!(
@@ -144,7 +145,7 @@ fn a_stripped_module_is_told_what_it_lacks() {
 #[test]
 fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
     let wit = "
-        package watchbell:plugin@0.1.0;
+        package watchbell:plugin@0.2.0;
         interface rule { x: func(); }
         world w { import wasi:io/poll@0.2.0; import wasi:cli/stdin@0.2.0; export rule; }
         package wasi:io@0.2.0 { interface poll { x: func(); } }
@@ -153,6 +154,26 @@ fn a_component_of_a_javascript_runtime_is_told_what_to_turn_off() {
     assert_eq!(
         refused(&wat::foreign(wit)),
         "module `custom` imports `wasi:io/poll`, `wasi:cli/stdin`: a rule may import only `watchbell:plugin/log`; it was built for WASI: in Rust, build for the target wasm32-unknown-unknown; in JavaScript, disable the runtime's features (`jco componentize --disable all`)"
+    );
+}
+
+/// What is drawn but not offered yet must at least be what it claims to be.
+#[test]
+fn drafts_of_interfaces_are_valid_and_not_offered() {
+    let mut resolve = wit_parser::Resolve::default();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/drafts");
+    let (package, _) = resolve.push_dir(folder).unwrap();
+    let worlds: Vec<&str> = resolve.packages[package].worlds.keys().map(String::as_str).collect();
+    assert_eq!(worlds, ["alerter-capabilities", "text-component"]);
+    let wit = "
+        package watchbell:plugin@0.2.0;
+        interface alerter { x: func(); }
+        interface mail { x: func(); }
+        world w { import mail; export alerter; }
+    ";
+    assert_eq!(
+        refused(&wat::foreign(wit)),
+        "module `custom` imports `watchbell:plugin/mail`: an alerter may import only `watchbell:plugin/log` and `watchbell:plugin/http`"
     );
 }
 
@@ -165,9 +186,9 @@ fn imports_without_end_are_refused_in_time() {
 
 #[test]
 fn an_interface_that_lacks_functions_is_told() {
-    let wit = "package watchbell:plugin@0.1.0; interface rule { x: func(); } world w { export rule; }";
+    let wit = "package watchbell:plugin@0.2.0; interface rule { x: func(); } world w { export rule; }";
     let text = refused(&wat::foreign(wit));
-    assert!(text.starts_with("module `custom` does not fit the contract 0.1: "), "{text}");
+    assert!(text.starts_with("module `custom` does not fit the contract 0.2: "), "{text}");
 }
 
 #[test]
@@ -188,9 +209,9 @@ fn a_module_that_fails_to_describe_itself_is_refused() {
 fn an_inspection_runs_nothing() {
     let bytes = wat::rule(HARMLESS);
     let found = Sandbox::inspect(&bytes).unwrap();
-    assert_eq!((found.kind, found.contract.as_str(), found.sdk), (ModuleKind::Rule, "0.1.0", None));
-    assert_eq!(found.exports, ["watchbell:plugin/rule@0.1.0"]);
-    assert!(found.imports.contains(&"watchbell:plugin/log@0.1.0".to_owned()), "{:?}", found.imports);
+    assert_eq!((found.kind, found.contract.as_str(), found.sdk), (ModuleKind::Rule, "0.2.0", None));
+    assert_eq!(found.exports, ["watchbell:plugin/rule@0.2.0"]);
+    assert!(found.imports.contains(&"watchbell:plugin/log@0.2.0".to_owned()), "{:?}", found.imports);
     assert_eq!((found.bytes, found.misuses.as_slice()), (bytes.len(), &[][..]));
 }
 

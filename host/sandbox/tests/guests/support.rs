@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use watchbell_contract::{Cause, Finding, Intent, Label, Rows, Severity, Timestamp, Window};
+use watchbell_contract::{Call, Cause, Context, Finding, Intent, Label, Rows, Severity, Timestamp, Window};
 use watchbell_sandbox::{Config, Limits, RuleModule, RunError, RunReport, Sandbox};
 
 use crate::wat;
@@ -24,7 +24,8 @@ pub(crate) fn run(
     params: &str,
     limits: &Limits,
 ) -> Result<(Finding, RunReport), RunError> {
-    let mut run = rule.start(params, &[], None, WINDOW, limits)?;
+    let call = Call { params, context: &Context::default(), state: None, window: WINDOW };
+    let mut run = rule.start(&call, limits)?;
     for number in 0..run.questions()?.len() {
         run.answer(u32::try_from(number).unwrap(), Rows { times: vec![500], columns: vec![] })?;
     }
@@ -51,6 +52,7 @@ pub(crate) fn intent() -> Intent {
         environment: "test".into(),
         labels: vec![Label { name: "host".into(), value: Some("a".into()) }],
         cause: Cause::Opened,
+        person: None,
         severity: Severity::Warning,
         at: Timestamp(500),
         since: Timestamp(500),
@@ -61,6 +63,9 @@ pub(crate) fn intent() -> Intent {
         summary: "summary".into(),
         details: "{}".into(),
         link: None,
+        acknowledge_link: None,
+        previous: None,
+        recorded: vec![],
         attempt: 1,
         maybe_repeated: false,
     }

@@ -7,6 +7,7 @@ pub(crate) struct Functions {
     pub(crate) describe: &'static str,
     pub(crate) start: &'static str,
     pub(crate) questions: &'static str,
+    pub(crate) snapshot: &'static str,
     pub(crate) finish: &'static str,
 }
 
@@ -16,7 +17,9 @@ pub(crate) const HARMLESS: Functions = Functions {
     start: "(i32.store (i32.const 260) (call $new (i32.const 1))) (i32.const 256)",
     // no more questions
     questions: "(i32.const 320)",
-    // ok({ signals: [], state: [] })
+    // ok([])
+    snapshot: "(i32.const 416)",
+    // ok({ signals: [] })
     finish: "(i32.const 384)",
 };
 
@@ -24,11 +27,11 @@ pub(crate) const HARMLESS: Functions = Functions {
 pub(crate) const PANIC: &str = "(call $log (i32.const 0) (i32.const 600) (i32.const 30)) (unreachable)";
 
 pub(crate) fn core_rule(functions: Functions) -> String {
-    let Functions { describe, start, questions, finish } = functions;
+    let Functions { describe, start, questions, snapshot, finish } = functions;
     format!(
         r#"(module
-  (import "[export]watchbell:plugin/rule@0.1.0" "[resource-new]run" (func $new (param i32) (result i32)))
-  (import "watchbell:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+  (import "[export]watchbell:plugin/rule@0.2.0" "[resource-new]run" (func $new (param i32) (result i32)))
+  (import "watchbell:plugin/log@0.2.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)
   (table $table 1 funcref)
   (global $heap (mut i32) (i32.const 4096))
@@ -39,21 +42,23 @@ pub(crate) fn core_rule(functions: Functions) -> String {
     (if (i32.gt_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536)))
       (then (drop (memory.grow (i32.add (i32.div_u (local.get 3) (i32.const 65536)) (i32.const 1))))))
     (local.get $at))
-  ;; about {{ name: "wat", version: "1", summary: "", params-schema: "{{}}", state-version: 1 }}
+  ;; about {{ name: "wat", version: "1", summary: "", params-schema: "{{}}", state-version: 1, state-layout: "" }}
   (data (i32.const 64) "\00\02\00\00\03\00\00\00\03\02\00\00\01\00\00\00\04\02\00\00\00\00\00\00\04\02\00\00\02\00\00\00\01\00\00\00")
   (data (i32.const 512) "wat1{{}}")
   (data (i32.const 600) "panicked at src/lib.rs:7: boom")
   (func $deeper (export "deeper") (param i32) (result i32)
     (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
-  (func (export "watchbell:plugin/rule@0.1.0#describe") (result i32) {describe})
-  (func (export "watchbell:plugin/rule@0.1.0#prepare") (param i32 i32 i32 i32) (result i32) (i32.const 128))
-  (func (export "watchbell:plugin/rule@0.1.0#[static]run.start")
-    (param i32 i32 i32 i32 i32 i32 i32 i64 i64 i64) (result i32) {start})
-  (func (export "watchbell:plugin/rule@0.1.0#[method]run.questions") (param i32) (result i32) {questions})
-  (func (export "watchbell:plugin/rule@0.1.0#[method]run.answer") (param i32 i32 i32 i32 i32 i32) (result i32)
-    (i32.const 352))
-  (func (export "watchbell:plugin/rule@0.1.0#[method]run.finish") (param i32) (result i32) {finish})
-  (func (export "watchbell:plugin/rule@0.1.0#[dtor]run") (param i32))
+  (func (export "watchbell:plugin/rule@0.2.0#describe") (result i32) {describe})
+  (func (export "watchbell:plugin/rule@0.2.0#prepare")
+    (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32) (i32.const 128))
+  (func (export "watchbell:plugin/rule@0.2.0#[static]run.start")
+    (param i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64) (result i32) {start})
+  (func (export "watchbell:plugin/rule@0.2.0#[method]run.questions") (param i32) (result i32) {questions})
+  (func (export "watchbell:plugin/rule@0.2.0#[method]run.answer")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 352))
+  (func (export "watchbell:plugin/rule@0.2.0#[method]run.snapshot") (param i32) (result i32) {snapshot})
+  (func (export "watchbell:plugin/rule@0.2.0#[method]run.finish") (param i32) (result i32) {finish})
+  (func (export "watchbell:plugin/rule@0.2.0#[dtor]run") (param i32))
 )"#
     )
 }

@@ -53,7 +53,7 @@ async fn sends(alerter: &AlerterModule, product: &str, case: &Json) {
     let params = case["params"].to_string();
     let limits = Limits::default();
     let outcome = alerter.deliver(product, &params, &intent(&case["intent"]), &to, &limits).await;
-    let came = json!({ "outcome": told(outcome.unwrap()), "requests": *script.seen.lock().unwrap() });
+    let came = json!({ "outcome": told(outcome.outcome.unwrap()), "requests": *script.seen.lock().unwrap() });
     let requests: Vec<Json> = case["requests"].as_array().unwrap().iter().map(sent).collect();
     let expected = json!({ "outcome": case["outcome"], "requests": requests });
     assert!(came == expected, "\n expected {expected}\n     came {came}");
@@ -125,6 +125,7 @@ fn intent(changes: &Json) -> Intent {
         environment: text("environment"),
         labels: message["labels"].as_array().unwrap().iter().map(label).collect(),
         cause: causes.into_iter().find(|cause| cause.as_str() == text("cause")).unwrap(),
+        person: text_or_none("person"),
         severity: severities.into_iter().find(|severity| severity.as_str() == text("severity")).unwrap(),
         at: Timestamp(message["at"].as_i64().unwrap()),
         since: Timestamp(message["since"].as_i64().unwrap()),
@@ -135,6 +136,9 @@ fn intent(changes: &Json) -> Intent {
         summary: text("summary"),
         details: text("details"),
         link: text_or_none("link"),
+        acknowledge_link: text_or_none("acknowledge_link"),
+        previous: text_or_none("previous").map(|reference| Receipt { reference: Some(reference) }),
+        recorded: vec![],
         attempt: message["attempt"].as_u64().unwrap() as u32,
         maybe_repeated: message["maybe_repeated"].as_bool().unwrap(),
     }

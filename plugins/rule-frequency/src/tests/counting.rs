@@ -9,13 +9,13 @@ fn last_word(case: &Case) -> Vec<Signal> {
         signals: Vec<Signal>,
     }
     impl watchbell_sdk::testing::Runner for LastWord {
-        fn prepare(&mut self, params: &str, key: &[String]) -> Result<Plan, Vec<Fault>> {
-            self.native.prepare(params, key)
+        fn prepare(&mut self, params: &str, context: &Context) -> Result<Plan, Vec<Fault>> {
+            self.native.prepare(params, context)
         }
 
         fn run(
             &mut self,
-            call: watchbell_sdk::testing::Call<'_>,
+            call: watchbell_sdk::Call<'_>,
             answer: &mut watchbell_sdk::testing::Answer<'_>,
         ) -> Result<watchbell_sdk::Finding, watchbell_sdk::Problem> {
             let start = call.window.start;
@@ -38,9 +38,9 @@ fn a_level_counts_on_however_time_is_cut() {
         case.params["fetch"] = json!(fetch);
         for n in 0..300_u64 {
             let at = secs(10) + Duration(n * 100);
-            let arrives = (n % 15 == 7).then(|| at + secs(90));
+            let arrives = (n % 15 == 7).then(|| (at + secs(90)).into());
             let fields = json!({ "user": "ada" }).as_object().cloned().unwrap();
-            case.documents.push(Document { at, arrives, fields, ..Document::default() });
+            case.documents.push(Document { at: at.into(), arrives, fields, ..Document::default() });
         }
         let cut = |windows: u64| -> Vec<Duration> {
             // With counts, windows end on the grid.

@@ -15,8 +15,8 @@ fn heavier(params: watchbell_sdk::testing::Json) -> Case {
 fn the_mean_of_a_field_is_compared_whatever_the_counts() {
     for fetch in ["hits", "buckets"] {
         let mut case = heavier(json!({ "height": 3, "direction": "both", "fetch": fetch }));
-        case.expect = vec![Expected {
-            at: secs(60),
+        case = case.expect([Expected {
+            at: secs(60).into(),
             value: Some(3.0),
             summary: Some("mean of bytes 30 within 10s, 3 times the 10 before".into()),
             details: json!({
@@ -26,7 +26,7 @@ fn the_mean_of_a_field_is_compared_whatever_the_counts() {
             .cloned()
             .unwrap(),
             ..Expected::default()
-        }];
+        }]);
         case.check::<Spike>();
         // Twice as many of the same size.
         let twice = case.documents(secs(50), 50, secs(1), json!({ "bytes": [30, 30] }));

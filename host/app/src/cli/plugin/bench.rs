@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
-use watchbell_contract::{Rows, Timestamp, Window};
-use watchbell_sandbox::{Limits, RuleModule, RunError};
+use watchbell_contract::{Call, Context, Rows, Timestamp, Window};
+use watchbell_sandbox::{Limits, RuleModule, RuleRun, RunError};
 
 use super::super::args::BenchPlugin;
 use super::super::{Failure, plain, print};
@@ -28,22 +28,25 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
         return Err(anyhow!("`{}` is an alerter: only rules can be measured", args.file.display()).into());
     };
     let params = params.to_string();
-    let plan = rule.prepare(&params, &args.key)?.map_err(|faults| {
-        let lines = faults.iter().map(|fault| format!("  {}: {}", plain(&fault.path), plain(&fault.message)));
+    let context = Context { key: args.key.clone(), ..Context::default() };
+    let plan = rule.prepare(&params, &context)?.map_err(|faults| {
+        let lines = faults.iter().map(|fault| match fault.path.as_str() {
+            "" => format!("  {}", plain(&fault.message)),
+            path => format!("  {}: {}", plain(path), plain(&fault.message)),
+        });
         anyhow!("the rule rejects the parameters:\n{}", lines.collect::<Vec<_>>().join("\n"))
     })?;
     let span = u64::from(args.over) * 1_000;
     // Windows end on the rule's grid.
-    let span = span.next_multiple_of(plan.grid.millis().max(1));
+    let span = span.next_multiple_of(plan.grid.map_or(1, |grid| grid.millis()).max(1));
     let end = Timestamp(ORIGIN + span as i64);
     let window = Window { start: Timestamp(ORIGIN), settled: end, end };
-    let words: Vec<&str> = args.key.iter().chain(&args.text).map(String::as_str).collect();
     let course = Course {
         rule: &rule,
         params: &params,
-        key: &args.key,
+        context: &context,
         window,
-        recipe: Recipe { words: &words, rows: args.rows, keys: args.keys },
+        recipe: Recipe { key: &args.key, words: &args.text, rows: args.rows, keys: args.keys },
     };
     let empty = course.empty()?;
     let runs: Vec<Measured> = (0..args.runs).map(|_| course.run()).collect::<Result<_, _>>()?;
@@ -56,7 +59,7 @@ pub(super) fn bench(args: &BenchPlugin) -> Result<(), Failure> {
 struct Course<'a> {
     rule: &'a RuleModule,
     params: &'a str,
-    key: &'a [String],
+    context: &'a Context,
     window: Window,
     recipe: Recipe<'a>,
 }
@@ -74,13 +77,17 @@ struct Measured {
 }
 
 impl Course<'_> {
+    fn start(&self) -> Result<RuleRun, Failure> {
+        let call = Call { params: self.params, context: self.context, state: None, window: self.window };
+        self.rule.start(&call, &generous()).map_err(failed)
+    }
+
     /// The cost of a run without rows: a fresh instance, its questions, its finding.
     fn empty(&self) -> Result<Vec<Duration>, Failure> {
         let mut times = Vec::new();
         for _ in 0..EMPTY_RUNS {
             let started = now();
-            let mut run =
-                self.rule.start(self.params, self.key, None, self.window, &generous()).map_err(failed)?;
+            let mut run = self.start()?;
             while !run.questions().map_err(failed)?.is_empty() {}
             run.finish().map_err(failed)?;
             times.push(started.elapsed());
@@ -89,8 +96,7 @@ impl Course<'_> {
     }
 
     fn run(&self) -> Result<Measured, Failure> {
-        let mut run =
-            self.rule.start(self.params, self.key, None, self.window, &generous()).map_err(failed)?;
+        let mut run = self.start()?;
         let (mut rows, mut took) = (0, Duration::ZERO);
         loop {
             let questions = run.questions().map_err(failed)?;

@@ -44,7 +44,11 @@ pub(super) fn inspect(file: &Path, as_json: bool) -> Result<(), Failure> {
         text.push_str(&format!("  may      {} ({})\n", capability.summary, (capability.limits)()));
     }
     match &module {
-        Module::Rule(rule) => text.push_str(&format!("  state    version {}\n", rule.about().state_version)),
+        Module::Rule(rule) => {
+            let about = rule.about();
+            let (version, layout) = (about.state_version, plain(&about.state_layout));
+            text.push_str(&format!("  state    version {version}, layout {layout}\n"));
+        }
         Module::Alerter(alerter) => {
             for product in &alerter.about().products {
                 let (format, text_of) = (format_name(product.text.format), &product.text);

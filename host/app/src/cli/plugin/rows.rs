@@ -6,10 +6,12 @@ const PAGE_ROWS: u32 = 10_000;
 
 /// What rows to generate.
 pub(super) struct Recipe<'a> {
-    /// Fields that hold text.
-    pub(super) words: &'a [&'a str],
+    /// The key fields.
+    pub(super) key: &'a [String],
+    /// Other fields that hold text.
+    pub(super) words: &'a [String],
     pub(super) rows: u32,
-    /// Words that a field takes its values from, at random.
+    /// How many keys there are, whatever the number of key fields; also how many words another field of text has.
     pub(super) keys: u32,
 }
 
@@ -43,19 +45,25 @@ impl Recipe<'_> {
         while done < self.rows {
             let count = PAGE_ROWS.min(self.rows - done);
             let time = |row: u32| start + (u64::from(done + row) * span / u64::from(self.rows)) as i64;
+            // The same numbers for all key fields: two fields of N values each would be N² keys.
+            let keys: Vec<u32> = (0..count).map(|_| random.below(self.keys)).collect();
+            let column = |field| self.column(field, &keys, count, &mut random);
             pages.push(Rows {
                 times: (0..count).map(time).collect(),
-                columns: fields.iter().map(|field| self.column(field, count, &mut random)).collect(),
+                columns: fields.iter().map(column).collect(),
             });
             done += count;
         }
         Ok(pages)
     }
 
-    fn column(&self, field: &Field<'_>, count: u32, random: &mut Random) -> Column {
+    fn column(&self, field: &Field<'_>, keys: &[u32], count: u32, random: &mut Random) -> Column {
+        let mut pick = || words(&(0..count).map(|_| random.below(self.keys)).collect::<Vec<_>>());
+        let is_named = |names: &[String]| names.iter().any(|name| name == field.name);
         let values = match field.kind {
-            _ if self.words.contains(&field.name) => self.pick(count, random),
-            FieldType::Word => self.pick(count, random),
+            _ if is_named(self.key) => words(keys),
+            _ if is_named(self.words) => pick(),
+            FieldType::Word => pick(),
             FieldType::Flag => Values::Booleans((0..count).map(|_| (random.below(10) == 0).into()).collect()),
             FieldType::Count => {
                 Values::Integers((0..count).map(|_| i64::from(1 + random.below(9))).collect())
@@ -64,30 +72,26 @@ impl Recipe<'_> {
                 Values::Numbers((0..count).map(|_| f64::from(random.below(1_000))).collect())
             }
         };
-        Column { field: field.name.to_owned(), values, present: vec![], offsets: vec![] }
+        Column { field: field.name.to_owned(), is_mapped: true, values, present: vec![], offsets: vec![] }
     }
+}
 
-    /// Words of equal length, of which a page holds those that it needs.
-    fn pick(&self, count: u32, random: &mut Random) -> Values {
-        let picked: Vec<u32> = (0..count).map(|_| random.below(self.keys)).collect();
-        let mut distinct = picked.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let words: Vec<String> = distinct.iter().map(|number| format!("key-{number:08}")).collect();
-        let ends = words.iter().scan(0, |end, word| {
-            *end += word.len() as u32;
-            Some(*end)
-        });
-        Values::Words(Dictionary {
-            codes: picked
-                .iter()
-                .filter_map(|number| distinct.binary_search(number).ok())
-                .map(|at| at as u32)
-                .collect(),
-            ends: ends.collect(),
-            bytes: words.concat().into_bytes(),
-        })
-    }
+/// Words of equal length, of which a page holds those that it needs.
+fn words(picked: &[u32]) -> Values {
+    let mut distinct = picked.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let words: Vec<String> = distinct.iter().map(|number| format!("key-{number:08}")).collect();
+    let ends = words.iter().scan(0, |end, word| {
+        *end += word.len() as u32;
+        Some(*end)
+    });
+    let code = |number: &u32| distinct.binary_search(number).ok().map(|at| at as u32);
+    Values::Words(Dictionary {
+        codes: picked.iter().filter_map(code).collect(),
+        ends: ends.collect(),
+        bytes: words.concat().into_bytes(),
+    })
 }
 
 struct Field<'a> {
@@ -133,16 +137,18 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{NamedFilter, Range, Timestamp};
+    use watchbell_contract::{NamedFilter, Query, Range, Timestamp};
 
     #[test]
     fn pages_are_well_formed_in_order_and_the_same_each_time() {
         let over = Range { start: Timestamp(0), end: Timestamp(3_600_000) };
         let window = Window { start: over.start, settled: over.end, end: over.end };
-        let filters = vec![NamedFilter { name: "failed".into(), filter: "outcome: failed".into() }];
-        let hits = Hits { fields: vec!["host".into(), "bytes".into()], filters };
+        let filters =
+            vec![NamedFilter { name: "failed".into(), query: Query::Lucene("outcome: failed".into()) }];
+        let hits = Hits { fields: vec!["host".into(), "user".into(), "bytes".into()], filters };
         let question = Question { over, only: vec![], filter: None, ask: Ask::Hits(hits) };
-        let recipe = Recipe { words: &["host"], rows: 25_000, keys: 300 };
+        let key = ["host".to_owned(), "user".to_owned()];
+        let recipe = Recipe { key: &key, words: &[], rows: 25_000, keys: 300 };
         let pages = recipe.answer(&question, window).unwrap();
         assert_eq!(pages.iter().map(Rows::len).collect::<Vec<_>>(), [10_000, 10_000, 5_000]);
         let times: Vec<i64> = pages.iter().flat_map(|page| page.times.clone()).collect();
@@ -152,6 +158,11 @@ mod tests {
             assert!(
                 matches!(&page.column("host").unwrap().values, Values::Words(words) if words.ends.len() == 300)
             );
+            let codes = |field: &str| match &page.column(field).unwrap().values {
+                Values::Words(words) => words.codes.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(codes("host"), codes("user"), "as many keys as asked for");
         }
         assert_eq!(pages, recipe.answer(&question, window).unwrap());
     }

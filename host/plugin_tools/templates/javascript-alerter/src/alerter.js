@@ -1,5 +1,5 @@
 // The alerter itself: plain JavaScript without WebAssembly, so `npm test` runs it directly.
-import { Refused, Unavailable } from './contract.js';
+import { Refused, Unavailable } from '../watchbell/alerter.js';
 
 export const alerter = {
   name: 'plugin-name',
@@ -26,25 +26,25 @@ export const alerter = {
     return params.room === '' ? [{ path: '/room', message: 'must not be empty: leave it out instead' }] : [];
   },
 
-  // Delivers one message. `send` returns the answer, or throws `Refused` or `Unavailable`. The host owns the destination's
-  // URL and credentials. Returns the receiver's id of the message, if it has one.
-  deliver(_product, params, intent, send) {
-    const response = send({
-      body: {
+  // Delivers one message. `send` returns the response, or throws `Refused` or `Unavailable`. The host owns the destination's
+  // URL and credentials. Requests are numbered: a later attempt gets the response that an earlier one had. Returns the
+  // receiver's id of the message, if it has one; `intent.previous` is that of the episode's first message.
+  deliver({ params, intent }, send) {
+    const { status, headers, text } = send(0, {
+      json: {
         room: params.room,
         title: intent.title,
         text: intent.body,
         urgent: intent.severity === 'critical',
         link: intent.link,
+        reply_to: intent.previous?.reference,
       },
       // The same for every attempt, so that the receiver can recognize a repetition.
-      headers: [['Idempotency-Key', intent.id]],
+      headers: { 'Idempotency-Key': intent.id },
     });
-    if (response.status >= 200 && response.status < 300) return response.header('location');
-    const reason = `answered ${response.status}: ${response.text}`;
-    if (response.status === 429 || response.status >= 500) {
-      throw new Unavailable(reason, Number(response.header('retry-after')) * 1_000);
-    }
+    if (status >= 200 && status < 300) return headers.location;
+    const reason = `answered ${status}: ${text}`;
+    if (status === 429 || status >= 500) throw new Unavailable(reason, Number(headers['retry-after']) * 1_000);
     throw new Refused(reason);
   },
 };

@@ -1,7 +1,7 @@
-// The component's exports. The imports exist only inside the component.
-import { send } from 'watchbell:plugin/http@0.1.0';
-import { write } from 'watchbell:plugin/log@0.1.0';
+// The component's exports. The first import removes what a plugin must not use: keep it first.
+import { write } from '../watchbell/component.js';
+import { send } from 'watchbell:plugin/http@0.2.0';
+import { exported } from '../watchbell/alerter.js';
 import { alerter as definition } from './alerter.js';
-import { exported } from './contract.js';
 
 export const alerter = exported(definition, send, write);

@@ -1,53 +1,57 @@
 // Against a scripted receiver, without WebAssembly.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { exported } from '../watchbell/alerter.js';
 import { alerter } from '../src/alerter.js';
-import { exported } from '../src/contract.js';
 
-const INTENT = { id: '7f3a', title: 'Many failed logins', body: '3 events within 1m', severity: 'critical' };
+const INTENT = {
+  id: '7f3a',
+  title: 'Many failed logins',
+  body: '3 events within 1m',
+  severity: 'critical',
+  labels: [{ name: 'host', value: 'web-1' }],
+  details: '{"count": 3}',
+  at: 1_704_067_200_000n,
+  since: 1_704_067_200_000n,
+};
 
-/** One delivery to a receiver that answers so; what was sent, and what became of it. */
-function delivery(status, headers = []) {
+/** One delivery to a receiver that responds so; what was sent, and what became of it. */
+function delivery(status, headers = [], intent = INTENT) {
   const sent = [];
-  const send = (request) => {
-    sent.push(request);
+  const send = (number, request) => {
+    sent.push({ number, ...request });
     return { status, headers, body: new TextEncoder().encode('words') };
   };
   const { deliver } = exported(alerter, send, () => {});
   try {
-    return { sent, receipt: deliver('plugin-name', '{"room": "ops"}', INTENT) };
+    return { sent, receipt: deliver({ destination: { product: 'plugin-name', params: '{"room": "ops"}' }, intent }) };
   } catch (refusal) {
     return { sent, refusal };
   }
 }
 
 test('a message is sent as JSON', () => {
-  const { sent, receipt } = delivery(201, [['location', '/m/1']]);
+  const { sent, receipt } = delivery(201, [{ name: 'location', value: '/m/1' }]);
   assert.deepEqual(receipt, { reference: '/m/1' });
-  assert.deepEqual(sent[0].headers, [['Idempotency-Key', '7f3a']]);
+  assert.deepEqual([sent.length, sent[0].number, sent[0].headers], [1, 0, [{ name: 'Idempotency-Key', value: '7f3a' }]]);
   const body = JSON.parse(sent[0].body.val);
-  assert.deepEqual([body.title, body.room, body.urgent], ['Many failed logins', 'ops', true]);
+  assert.deepEqual(body, { room: 'ops', title: 'Many failed logins', text: '3 events within 1m', urgent: true });
 });
 
-test('what may pass is tried again, and the rest is not', () => {
+test('later messages reply to the first', () => {
+  const { sent } = delivery(200, [], { ...INTENT, previous: { reference: '/m/1' } });
+  assert.equal(JSON.parse(sent[0].body.val).reply_to, '/m/1');
+});
+
+test('what may pass is retried, and the rest is not', () => {
   assert.deepEqual(delivery(404).refusal, { tag: 'refused', val: 'answered 404: words' });
-  assert.deepEqual(delivery(429, [['retry-after', '30']]).refusal.val, ['answered 429: words', 30_000n]);
-  assert.deepEqual(delivery(503).refusal, { tag: 'unavailable', val: ['answered 503: words', undefined] });
-});
-
-test('a receiver out of reach is tried again', () => {
-  const send = () => {
-    throw { payload: { tag: 'unreachable', val: 'down' } };
-  };
-  const { deliver } = exported(alerter, send, () => {});
-  assert.throws(() => deliver('plugin-name', '{}', INTENT), (refusal) => {
-    assert.deepEqual(refusal, { tag: 'unavailable', val: ['down', undefined] });
-    return true;
-  });
+  const busy = delivery(429, [{ name: 'retry-after', value: '30' }]).refusal;
+  assert.deepEqual(busy.val, { reason: 'answered 429: words', retryAfter: 30_000n });
+  assert.deepEqual(delivery(503).refusal, { tag: 'unavailable', val: { reason: 'answered 503: words', retryAfter: undefined } });
 });
 
 test('parameters are checked', () => {
   const { prepare } = exported(alerter, () => {}, () => {});
-  prepare('plugin-name', '{"room": "ops"}');
-  assert.throws(() => prepare('plugin-name', '{"room": ""}'), (faults) => faults[0].path === '/room');
+  prepare({ product: 'plugin-name', params: '{"room": "ops"}' });
+  assert.throws(() => prepare({ product: 'plugin-name', params: '{"room": ""}' }), (faults) => faults[0].path === '/room');
 });

@@ -1,6 +1,6 @@
-// The component's exports. `watchbell:plugin/log` exists only inside the component.
-import { write } from 'watchbell:plugin/log@0.1.0';
-import { exported } from './contract.js';
+// The component's exports. The first import removes what a plugin must not use: keep it first.
+import { write } from '../watchbell/component.js';
+import { exported } from '../watchbell/rule.js';
 import { rule as definition } from './rule.js';
 
 export const rule = exported(definition, write);

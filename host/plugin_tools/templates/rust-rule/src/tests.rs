@@ -1,6 +1,7 @@
-//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs cases.json through the component.
-use watchbell_sdk::testing::Case;
+//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs tests/*.test.yaml through the
+//! component.
 use watchbell_sdk::testing::case::ORIGIN;
+use watchbell_sdk::testing::{Case, check_folder};
 
 use super::*;
 
@@ -10,9 +11,7 @@ fn three_a_minute() -> Case {
 
 #[test]
 fn every_case_holds() {
-    for case in Case::read_all(include_str!("../cases.json")).unwrap() {
-        case.check::<PluginName>();
-    }
+    check_folder::<PluginName>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::bytes::Size;
 use crate::capabilities::http::destination::{Auth, Inner};
-use crate::contract::v0_1::bindings::http::{Body, Failure, Request};
+use crate::contract::since_v0_2::bindings::http::{Body, Failure, Request};
+use crate::contract::since_v0_2::bindings::types::Field;
 use crate::limits::{PAIRS_MAX, REQUEST_BYTES_MAX};
 
 /// Headers that only the host may set: routing, authentication, framing, and the form of the response. A partial
@@ -74,7 +75,7 @@ pub(crate) fn prepare(request: Request, to: &Inner) -> Result<Prepared, Failure>
             HeaderValue::from_str(&content_type).map_err(|_| Failure::Invalid("content type".into()))?;
         headers.insert(CONTENT_TYPE, value);
     }
-    for (name, value) in &request.headers {
+    for Field { name, value } in &request.headers {
         let (name, value) = header(name, value)?;
         headers.insert(name, value);
     }
@@ -107,7 +108,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure>
 }
 
 /// The URL below the destination's own, and nowhere else.
-fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Result<Url, Failure> {
+fn join(base: &Url, path: &str, query: &[Field], auth: &Auth) -> Result<Url, Failure> {
     check_path(path)?;
     let mut url = base.clone();
     url.set_fragment(None);
@@ -115,11 +116,11 @@ fn join(base: &Url, path: &str, query: &[(String, String)], auth: &Auth) -> Resu
         url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     }
     if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
+        url.query_pairs_mut().extend_pairs(query.iter().map(|pair| (&pair.name, &pair.value)));
     }
     if let Auth::Query { name, value } = auth {
         // Receivers differ in which of two duplicates they use, so the guest's could replace the host's.
-        if query.iter().any(|(given, _)| given.trim().eq_ignore_ascii_case(name)) {
+        if query.iter().any(|given| given.name.trim().eq_ignore_ascii_case(name)) {
             return invalid(format!(
                 "parameter `{}` is reserved for the host: it carries the credential",
                 name.escape_debug()
@@ -208,7 +209,8 @@ fn encoded(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
         }
         Body::Text(text) => (Some("text/plain; charset=utf-8".into()), text.into_bytes()),
         Body::Form(fields) => {
-            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let pairs = fields.iter().map(|field| (&field.name, &field.value));
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
             (Some("application/x-www-form-urlencoded".into()), form.into_bytes())
         }
         Body::Multipart(fields) => {
@@ -219,9 +221,9 @@ fn encoded(body: Body) -> Result<(Option<String>, Vec<u8>), Failure> {
 }
 
 /// Encoded here because a signature needs the bytes before they are sent.
-fn multipart(fields: &[(String, String)]) -> Result<(String, Vec<u8>), Failure> {
+fn multipart(fields: &[Field]) -> Result<(String, Vec<u8>), Failure> {
     let mut digest = Sha256::new();
-    for (name, value) in fields {
+    for Field { name, value } in fields {
         if name.contains(['"', '\r', '\n']) {
             return invalid(format!("`{}` is not a valid field name", name.escape_debug()));
         }
@@ -231,7 +233,7 @@ fn multipart(fields: &[(String, String)]) -> Result<(String, Vec<u8>), Failure> 
     // Derived from the content, so that the same message has the same bytes and no part contains the boundary.
     let boundary = format!("watchbell-{}", hex::encode(&digest.finalize()[..16]));
     let mut body = String::new();
-    for (name, value) in fields {
+    for Field { name, value } in fields {
         body.push_str(&format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
         ));
@@ -243,6 +245,10 @@ fn multipart(fields: &[(String, String)]) -> Result<(String, Vec<u8>), Failure> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn field(name: &str, value: &str) -> Field {
+        Field { name: name.into(), value: value.into() }
+    }
     use crate::secret::Secret;
 
     fn joined(base: &str, path: &str) -> Result<String, Failure> {
@@ -327,8 +333,7 @@ mod tests {
     #[test]
     fn a_query_credential_is_added_by_the_host() {
         let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
-        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[("q".into(), "1".into())], &auth)
-            .unwrap();
+        let url = join(&Url::parse("https://a.example/").unwrap(), "/x", &[field("q", "1")], &auth).unwrap();
         assert_eq!(url.as_str(), "https://a.example/x?q=1&key=a%26b");
     }
 
@@ -336,7 +341,7 @@ mod tests {
     fn a_guest_cannot_name_the_parameter_that_carries_the_credential() {
         let auth = Auth::Query { name: "key".into(), value: Secret::new("a&b") };
         for name in ["key", "KEY", " key"] {
-            let query = [(name.to_owned(), "mine".to_owned())];
+            let query = [field(name, "mine")];
             let refused = join(&Url::parse("https://a.example/").unwrap(), "/x", &query, &auth).unwrap_err();
             assert_eq!(text(refused), "parameter `key` is reserved for the host: it carries the credential");
         }
@@ -355,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_request_has_limits() {
-        let fields = |count| vec![("a".to_owned(), "b".to_owned()); count];
+        let fields = |count| vec![field("a", "b"); count];
         let refused = |body| text(encode(body).unwrap_err());
         assert_eq!(refused(Body::Form(fields(257))), "257 fields: more than 256");
         assert_eq!(refused(Body::Multipart(fields(257))), "257 fields: more than 256");
@@ -368,11 +373,11 @@ mod tests {
 
     #[test]
     fn a_multipart_body_is_framed() {
-        let (boundary, body) = multipart(&[("text".into(), "hi".into())]).unwrap();
+        let (boundary, body) = multipart(&[field("text", "hi")]).unwrap();
         let expected = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nhi\r\n--{boundary}--\r\n"
         );
         assert_eq!(String::from_utf8(body).unwrap(), expected);
-        assert!(multipart(&[("a\"b".into(), String::new())]).is_err());
+        assert!(multipart(&[field("a\"b", "")]).is_err());
     }
 }

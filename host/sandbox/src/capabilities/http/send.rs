@@ -7,13 +7,15 @@ use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 use wasmtime::component::{HasData, Linker};
+use watchbell_contract::RecordedCall;
 
 use crate::capabilities::http::address::AddressRefused;
 use crate::capabilities::http::destination::{Destination, Inner};
 use crate::capabilities::http::request::{Prepared, is_below, prepare};
 use crate::clock::GuestClock;
-use crate::contract::v0_1::bindings::http::{self, Failure, Request, Response};
-use crate::limits::{REDIRECTS_MAX, REQUESTS_MAX};
+use crate::contract::since_v0_2::bindings::http::{self, Failure, Request, Response};
+use crate::contract::since_v0_2::bindings::types::Field;
+use crate::limits::{RECORDED_BYTES_MAX, REDIRECTS_MAX, REQUESTS_MAX};
 
 /// One delivery's access to its destination.
 pub(crate) struct HttpAccess {
@@ -22,14 +24,31 @@ pub(crate) struct HttpAccess {
     waited: Duration,
     /// A request was sent, but its response was lost.
     pub(crate) interrupted: bool,
+    /// What receivers accepted: in earlier attempts, and in this one.
+    recorded: Vec<RecordedCall>,
+    /// The last response of this attempt. It counts as accepted once the guest goes on to another number: a guest that
+    /// fails after it may have found that it was no success.
+    last: Option<RecordedCall>,
 }
 
 impl HttpAccess {
-    pub(crate) fn new(destination: Destination) -> Self {
-        Self { destination, requests: 0, waited: Duration::ZERO, interrupted: false }
+    pub(crate) fn new(destination: Destination, recorded: Vec<RecordedCall>) -> Self {
+        Self { destination, requests: 0, waited: Duration::ZERO, interrupted: false, recorded, last: None }
     }
 
-    pub(crate) async fn send(&mut self, request: Request) -> Result<Response, Failure> {
+    pub(crate) async fn send(&mut self, number: u32, request: Request) -> Result<Response, Failure> {
+        if number >= REQUESTS_MAX {
+            let most = REQUESTS_MAX - 1;
+            return Err(Failure::Invalid(format!("the request has the number {number}: use 0 to {most}")));
+        }
+        if let Some(last) = self.last.take_if(|last| last.number != number) {
+            self.recorded.push(last);
+        }
+        if let Some(recorded) = self.recorded.iter().find(|recorded| recorded.number == number) {
+            let field = |(name, value): &(String, String)| Field { name: name.clone(), value: value.clone() };
+            let headers = recorded.headers.iter().map(field).collect();
+            return Ok(Response { status: recorded.status, headers, body: recorded.body.clone() });
+        }
         self.requests += 1;
         if self.requests > REQUESTS_MAX {
             return Err(Failure::Denied(format!("more than {REQUESTS_MAX} requests in one delivery")));
@@ -43,8 +62,24 @@ impl HttpAccess {
         self.waited += began.elapsed();
         let outcome = outcome.unwrap_or_else(|_| Err(Failure::Interrupted(too_slow(to))));
         self.interrupted |= matches!(outcome, Err(Failure::Interrupted(_)));
+        self.last = outcome.as_ref().ok().and_then(|response| recorded(number, response));
         outcome.map_err(|failure| scrubbed(failure, &self.destination.0))
     }
+
+    /// What need not be sent again if this attempt fails.
+    pub(crate) fn take_recorded(&mut self) -> Vec<RecordedCall> {
+        std::mem::take(&mut self.recorded)
+    }
+}
+
+/// A response to record, if it says that the receiver accepted the request.
+fn recorded(number: u32, response: &Response) -> Option<RecordedCall> {
+    if !(200..300).contains(&response.status) {
+        return None;
+    }
+    let headers = response.headers.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+    let body = response.body[..response.body.len().min(RECORDED_BYTES_MAX)].to_vec();
+    Some(RecordedCall { number, status: response.status, headers, body })
 }
 
 /// What one call has access to.
@@ -56,12 +91,12 @@ pub(crate) struct HttpHost<'a> {
 
 impl http::Host for HttpHost<'_> {
     /// The guest's clock is stopped meanwhile: a slow receiver is not the guest's fault.
-    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
+    async fn send(&mut self, number: u32, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
         let Some(access) = &mut self.access else {
             return Ok(Err(Failure::Denied("requests are allowed only in `deliver`".into())));
         };
         self.clock.pause();
-        let outcome = access.send(request).await;
+        let outcome = access.send(number, request).await;
         self.clock.resume();
         Ok(outcome)
     }
@@ -125,7 +160,10 @@ async fn read(to: &Inner, mut response: reqwest::Response) -> Result<Response, F
     let headers = response
         .headers()
         .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), to.scrubber.text(value.to_str().ok()?))))
+        .filter_map(|(name, value)| {
+            let value = to.scrubber.text(value.to_str().ok()?);
+            Some(Field { name: name.as_str().to_owned(), value })
+        })
         .collect();
     // Read further by the length of the longest secret: otherwise the beginning of a secret across the limit would not
     // be scrubbed.

@@ -10,7 +10,7 @@ use futures::stream;
 
 use crate::capabilities::http::HttpAccess;
 use crate::capabilities::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
-use crate::contract::v0_1::bindings::http::{Body as Sent, Failure, Request, Response};
+use crate::contract::since_v0_2::bindings::http::{Body as Sent, Failure, Request, Response};
 use crate::secret::Secret;
 
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -82,7 +82,7 @@ fn request(method: &str, path: &str, body: Sent) -> Request {
 }
 
 async fn send(settings: DestinationSettings, request: Request) -> Result<Response, Failure> {
-    HttpAccess::new(Destination::new(settings).unwrap()).send(request).await
+    HttpAccess::new(Destination::new(settings).unwrap(), vec![]).send(0, request).await
 }
 
 fn text(response: Response) -> String {
@@ -105,7 +105,7 @@ async fn credentials_are_added_by_the_host_and_scrubbed_from_the_answer() {
         let response = send(settings, request("POST", "/x", Sent::Empty)).await.unwrap();
         let last = receiver.seen().pop().unwrap();
         assert!(last.contains(sent), "{last}");
-        let (_, echo) = response.headers.iter().find(|(name, _)| name == "x-echo").unwrap().clone();
+        let echo = response.headers.iter().find(|header| header.name == "x-echo").unwrap().value.clone();
         let shown = format!("{echo} {}", text(response));
         assert!(shown.contains("[redacted]"), "{shown}");
         assert!(!shown.contains("top-secret") && !shown.contains("dTp0b3Atc2VjcmV0"), "{shown}");
@@ -239,12 +239,37 @@ async fn inner_addresses_need_the_grant_by_name_and_by_number() {
 #[tokio::test]
 async fn one_delivery_has_a_limit_of_requests() {
     let receiver = Receiver::start().await;
-    let mut way = HttpAccess::new(Destination::new(receiver.settings("")).unwrap());
+    let mut way = HttpAccess::new(Destination::new(receiver.settings("")).unwrap(), vec![]);
     for _ in 0..crate::limits::REQUESTS_MAX {
-        way.send(request("POST", "", Sent::Empty)).await.unwrap();
+        way.send(0, request("POST", "", Sent::Empty)).await.unwrap();
     }
-    let refused = failure(way.send(request("POST", "", Sent::Empty)).await);
+    let refused = failure(way.send(0, request("POST", "", Sent::Empty)).await);
     assert_eq!(refused, ("denied", "more than 16 requests in one delivery".into()));
+    let refused = failure(way.send(16, request("POST", "", Sent::Empty)).await);
+    assert_eq!(refused, ("invalid", "the request has the number 16: use 0 to 15".into()));
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_not_sent_again_in_the_next_attempt() {
+    let receiver = Receiver::start().await;
+    let destination = Destination::new(receiver.settings("")).unwrap();
+    let mut first = HttpAccess::new(destination.clone(), vec![]);
+    let body = |text: &str| Sent::Text(text.into());
+    first.send(0, request("POST", "/created", body("a"))).await.unwrap();
+    first.send(1, request("POST", "/here", body("b"))).await.unwrap();
+    first.send(2, request("POST", "/comment", body("c"))).await.unwrap();
+    // The second was redirected and not accepted; the third may have been no success, for the guest ended after it.
+    let recorded = first.take_recorded();
+    assert_eq!(recorded.iter().map(|call| call.number).collect::<Vec<_>>(), [0]);
+
+    let mut second = HttpAccess::new(destination, recorded);
+    let again = second.send(0, request("POST", "/created", body("other"))).await.unwrap();
+    assert!(text(again).starts_with("POST /created"), "the recorded response");
+    second.send(2, request("POST", "/comment", body("c"))).await.unwrap();
+    let paths: Vec<String> =
+        receiver.seen().iter().map(|line| line.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
+    assert_eq!(paths, ["/created", "/here", "/comment", "/comment"]);
+    assert_eq!(second.take_recorded().len(), 1);
 }
 
 #[test]
