@@ -3,6 +3,19 @@ use crate::wire::types as wire;
 use crate::{Duration, Signal, Timestamp};
 
 /// What a rule knows of its manifest besides its parameters.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn plan(within: Duration, context: &Context) -> Result<Plan, Vec<Fault>> {
+///     if context.key.is_empty() {
+///         return Err(Fault::new("", "needs a `key`: the field of the user").into());
+///     }
+///     Ok(Plan::rows(within))
+/// }
+///
+/// assert_eq!(plan(Duration::from_mins(5), &Context::of_key([])).unwrap_err()[0].path, "");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// The key fields, in the manifest's order; empty without a key.

@@ -9,6 +9,20 @@ use crate::{AnyOf, Query, Range, Row, Timestamp};
 ///
 /// A rule that counts gives a range, to which the host adds the signal's labels. A rule about single documents names
 /// them with [`Row::evidence`]: several documents may share an instant, but the signal is about one of them.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// /// A rule that counts: what was counted, and how many of the newest tell the story.
+/// fn counted(within: Range) -> Evidence {
+///     Evidence::over(within).filter("status:[500 TO 599]").newest(5)
+/// }
+///
+/// /// A rule about single documents, which were asked for with `identified`: this one, and the one before.
+/// fn single(row: &Row<'_>, before: (Timestamp, &DocumentId)) -> Evidence {
+///     row.evidence().and(before.0, before.1)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evidence {
     /// The documents of a query.

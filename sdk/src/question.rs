@@ -3,6 +3,24 @@ use crate::wire::types as wire;
 use crate::{Duration, Range};
 
 /// One question of a run. The manifest's index, filter and time field apply as well.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn ask(over: Range) -> Vec<Question> {
+///     let minute = Some(Duration::from_mins(1));
+///     vec![
+///         // Documents, a row each: the key fields, two columns, and what tells them apart.
+///         Question::hits(over).field("user.name").field("bytes").identified(),
+///         // A row per key, minute and path: `_count`, how many of them failed, and the slowest.
+///         Question::buckets(over, minute)
+///             .field("url.path")
+///             .named_filter("failed", "status:[500 TO 599]")
+///             .metric(Metric::of_field("slowest", "took", Calc::Maximum))
+///             .filter("NOT url.path:\"/health\""),
+///     ]
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The time range, half-open: `start` is included, `end` is not.

@@ -11,6 +11,17 @@ use crate::value::{Point, Value};
 /// Fields are read by name. Reading a field that was not requested, or as a type that its column does not have, fails
 /// the run with a message once the page has been processed. In any other case `None` means that the document has no
 /// value.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn row(row: &Row<'_>) -> Option<String> {
+///     let user = row.text("user.name")?; // `None`: this document has none
+///     let took = row.number("took").unwrap_or_default();
+///     let is_tagged = row.texts("tags").any(|tag| tag == "slow");
+///     (is_tagged || took > 900.0).then(|| format!("{user} at {} took {took} ms", row.time()))
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Row<'p> {
     pub(crate) page: &'p Page<'p>,

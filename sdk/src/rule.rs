@@ -101,6 +101,16 @@ pub trait Rule: DeserializeOwned + JsonSchema + 'static {
 }
 
 /// What a rule needs from the host.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// // Evaluated when rows arrive; five minutes of the past decide.
+/// let rows = Plan::rows(Duration::from_mins(5));
+/// // Evaluated every minute as well, whether or not rows arrive; windows end on minutes.
+/// let checks = Plan::checks(Duration::from_hours(1), Duration::from_mins(1));
+/// assert_eq!((rows.grid, checks.grid), (None, Some(Duration::from_mins(1))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// How much history a rule must read before its first window to evaluate it correctly; at most 400 days.

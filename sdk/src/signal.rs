@@ -5,6 +5,25 @@ use crate::wire::types as wire;
 use crate::{Evidence, Labels, Timestamp, bounds};
 
 /// What a rule found for one set of labels. Texts that are too long are shortened, so that they never fail a run.
+///
+/// A *level* fires, holds until `until` and can be told again, which extends it; an *event* is announced once.
+///
+/// ```
+/// use watchbell_sdk::prelude::*;
+///
+/// fn disk_is_full(labels: Labels, at: Timestamp, percent: f64) -> Signal {
+///     Signal::firing(labels, at)
+///         .until(at + Duration::from_mins(5)) // the next check is sooner, and extends it
+///         .value(percent)
+///         .threshold(90.0)
+///         .summary(format!("{percent:.0} % of the disk is used"))
+///         .details(&json!({ "percent": percent }))
+/// }
+///
+/// fn new_device(row: &Row<'_>, device: &str) -> Signal {
+///     Signal::event(row.labels(), row.time()).summary(format!("first login from {device}")).evidence(row.evidence())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The key fields' values, in the manifest's order.

@@ -17,9 +17,11 @@ use crate::toolchain::Toolchain;
 pub(crate) const BUDGET: Duration = Duration::from_secs(7 * 60);
 /// The package whose examples are the guests.
 const GUESTS: &str = "tests/guests";
+/// How the names of the packages in plugins/examples begin.
+const EXAMPLES: &str = "example-";
 
-/// Writes `plugins/NAME.wasm` (a package each) and `guests/NAME.wasm` (an example each, `_` as `-`) into the cache.
-/// Files that did not change keep their time. Every fault is reported before it fails.
+/// Writes `plugins/NAME.wasm`, `plugins/examples/NAME.wasm` (a package each) and `guests/NAME.wasm` (an example each, `_`
+/// as `-`) into the cache. Files that did not change keep their time. Every fault is reported before it fails.
 pub(crate) fn build(cache: &Cache, stage: &mut Stage, toolchain: &Toolchain) -> Result<()> {
     let mut faults = Vec::new();
     let packages = packages(&mut faults)?;
@@ -42,8 +44,7 @@ pub(crate) fn build(cache: &Cache, stage: &mut Stage, toolchain: &Toolchain) -> 
     }
     let mut kept = Vec::new();
     for (goal, module) in &modules {
-        let folder = if goal.guest { cache.guests() } else { cache.plugins() };
-        let path = folder.join(format!("{}.wasm", goal.name));
+        let path = goal.folder(cache).join(format!("{}.wasm", goal.name));
         match convert(goal, module, &path) {
             Ok(line) => stage.say(&line),
             Err(error) => faults.push(format!("{}: {error:#}", goal.name)),
@@ -51,7 +52,7 @@ pub(crate) fn build(cache: &Cache, stage: &mut Stage, toolchain: &Toolchain) -> 
         kept.push(path);
     }
     if faults.is_empty() {
-        forget_others(&[cache.plugins(), cache.guests()], &kept)?;
+        forget_others(&[cache.plugins(), examples(cache), cache.guests()], &kept)?;
         return Ok(());
     }
     for fault in &faults {
@@ -74,15 +75,32 @@ struct Goal {
     name: String,
 }
 
-/// The plugin folders that hold something, and the guests. A folder with an empty `lib.rs` is a fault of its own.
+impl Goal {
+    fn folder(&self, cache: &Cache) -> PathBuf {
+        match self.guest {
+            true => cache.guests(),
+            false if self.name.starts_with(EXAMPLES) => examples(cache),
+            false => cache.plugins(),
+        }
+    }
+}
+
+/// Where the components of examples lie: the host embeds those beside this folder.
+fn examples(cache: &Cache) -> PathBuf {
+    cache.plugins().join("examples")
+}
+
+/// The plugin folders that hold something, those of the examples, and the guests. A folder with an empty `lib.rs` is a
+/// fault of its own.
 fn packages(faults: &mut Vec<String>) -> Result<Vec<Package>> {
     let root = checkout();
-    let mut folders: Vec<PathBuf> = fs::read_dir(root.join("plugins"))
-        .context("cannot list plugins/")?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.join("Cargo.toml").exists())
-        .collect();
+    let mut folders = Vec::new();
+    for place in ["plugins", "plugins/examples"] {
+        let entries = fs::read_dir(root.join(place)).with_context(|| format!("cannot list {place}/"))?;
+        folders.extend(
+            entries.flatten().map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()),
+        );
+    }
     folders.sort();
     folders.insert(0, root.join(GUESTS));
     let mut packages = Vec::new();

@@ -134,7 +134,7 @@ fn python(project: &Project, progress: &mut ProgressReporter<'_>) -> Result<Buil
         let _ = fs::remove_file(&component);
         python::componentize(&project.folder, &component, progress)?;
     }
-    Ok(Built { bytes: read(&component)?, is_unchanged })
+    Ok(Built { bytes: read(&component)?, is_unchanged, warnings: vec![] })
 }
 
 /// Installs the packages of package.json, unless they are installed already.

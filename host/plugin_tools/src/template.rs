@@ -56,8 +56,8 @@ macro_rules! sdk_files {
     };
 }
 
-const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml", "README.md",
-    ".gitignore", ".github/workflows/plugin.yml");
+const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml",
+    "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",

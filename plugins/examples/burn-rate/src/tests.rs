@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn every_case_holds_however_time_is_cut() {
-    for case in Case::read_folder(concat!(env!("CARGO_MANIFEST_DIR"), "/tests").as_ref()).unwrap() {
-        case.check::<BurnRate>();
-        case.assert_fold::<BurnRate>();
-    }
+    watchbell_sdk::testing::check_folder::<BurnRate>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 fn rule(params: watchbell_sdk::testing::Json) -> BurnRate {

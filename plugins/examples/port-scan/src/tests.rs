@@ -5,10 +5,7 @@ use super::*;
 
 #[test]
 fn every_case_holds_however_time_is_cut() {
-    for case in Case::read_folder(concat!(env!("CARGO_MANIFEST_DIR"), "/tests").as_ref()).unwrap() {
-        case.check::<PortScan>();
-        case.assert_fold::<PortScan>();
-    }
+    watchbell_sdk::testing::check_folder::<PortScan>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 #[test]

@@ -52,9 +52,10 @@ impl Alerter for PluginName {
             "at": Timestamp(intent.at).to_string(),
             "link": intent.link,
         });
-        // The same for every attempt, so that the receiver can recognize a repetition.
+        // The same for every attempt, so that the receiver can recognize a repetition. Of several requests, each has a
+        // number of its own.
         let request = Request::post_json(body.to_string()).header("Idempotency-Key", &intent.id);
-        understood(&send(&request)?)
+        understood(&send(0, &request)?)
     }
 }
 

@@ -16,6 +16,7 @@ fn intent() -> Intent {
         environment: "default".into(),
         labels: vec![],
         cause: Cause::Opened,
+        person: None,
         severity: Severity::Critical,
         at: 1_704_067_200_000,
         since: 1_704_067_200_000,
@@ -26,6 +27,8 @@ fn intent() -> Intent {
         summary: "3 events within 1m".into(),
         details: "{}".into(),
         link: None,
+        acknowledge_link: None,
+        previous: None,
         attempt: 1,
         maybe_repeated: false,
     }
@@ -50,10 +53,8 @@ fn a_message_is_sent_as_json() {
         (&json!("ops"), &json!(true))
     );
     assert_eq!(body["at"], "2024-01-01T00:00:00.000Z");
-    assert_eq!(
-        request.headers,
-        [("Idempotency-Key".to_owned(), "7f3a".to_owned())]
-    );
+    let key = &request.headers[0];
+    assert_eq!((&*key.name, &*key.value), ("Idempotency-Key", "7f3a"));
 }
 
 #[test]

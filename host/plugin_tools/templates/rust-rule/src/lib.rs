@@ -24,11 +24,11 @@ pub struct PluginName {
 )]
 impl Rule for PluginName {
     /// A fold over the rows and nothing else: the host splits time into windows as it likes, and passes rows again
-    /// when documents arrive late. Set `state_version = 2` in the attribute when its layout changes.
+    /// when documents arrive late. Set `state_version = 2` in the attribute when its meaning changes.
     type State = KeyMap<EventWindow>;
 
     /// Checks the parameters, and returns how much of the past the first run must read.
-    fn plan(&self, _key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn plan(&self, _context: &Context) -> Result<Plan, Vec<Fault>> {
         if self.within.is_zero() {
             return Err(Fault::new("/within", "must be longer than nothing").into());
         }
@@ -54,10 +54,10 @@ impl Rule for PluginName {
 
     /// Drops from the state what rows after `at` no longer need.
     fn settle(&self, at: Timestamp, seen: &mut Self::State) {
-        seen.retain(|window| {
+        seen.retain(|_, window| {
             window
                 .newest()
-                .is_some_and(|newest| at.since(newest) < self.within)
+                .is_some_and(|newest| at - newest < self.within)
         });
     }
 }
