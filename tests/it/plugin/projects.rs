@@ -74,9 +74,9 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     measured(&bench, "20000");
 
     // A case that does not hold is told, with what was found instead.
-    let cases = folder.join("login-burst/cases.json");
+    let cases = folder.join("login-burst/tests/cases.test.yaml");
     let text = fs::read_to_string(&cases).unwrap();
-    fs::write(&cases, text.replacen("\"at\": \"50s\", \"until\"", "\"at\": \"51s\", \"until\"", 1)).unwrap();
+    fs::write(&cases, text.replacen("{ at: 50s, labels", "{ at: 51s, labels", 1)).unwrap();
     fs::remove_file(folder.join("login-burst/src/tests.rs")).unwrap();
     let source = folder.join("login-burst/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();

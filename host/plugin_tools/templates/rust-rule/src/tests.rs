@@ -48,6 +48,18 @@ fn events_further_apart_stay_quiet() {
 }
 
 #[test]
+fn cutting_time_into_windows_changes_nothing() {
+    let case = three_a_minute().documents(
+        Duration::ZERO,
+        9,
+        Duration::from_secs(7),
+        json!({ "host": "a" }),
+    );
+    assert_eq!(case.run::<PluginName>().len(), 7);
+    case.assert_fold::<PluginName>();
+}
+
+#[test]
 fn nothing_is_not_a_span() {
     let case = Case::new(json!({ "at_least": 3, "within": "0s" }));
     let refused = case.run_with(&mut watchbell_sdk::testing::Native::<PluginName>::default());
