@@ -21,6 +21,7 @@ const PRODUCT = {
   titleMax: ['number', 'the longest title, in characters'],
   bodyMax: ['number', 'the longest body, in characters'],
 };
+const FORMATS = ['plain', 'markdown', 'html', 'mrkdwn'];
 const REQUEST = ['method', 'path', 'query', 'headers', 'json', 'form', 'text', 'multipart'];
 const BODIES = ['json', 'form', 'text', 'multipart'];
 const REQUESTS_MAX = 16;
@@ -76,6 +77,10 @@ export function exported(definition, send, write) {
 }
 
 function declared({ name, summary, paramsSchema, format, titleMax, bodyMax }) {
+  if (!FORMATS.includes(format)) throw new Error(`the \`format\` of product \`${name}\` must be ${FORMATS.join(', ')}, not ${shown(format)}`);
+  for (const [member, max] of [['titleMax', titleMax], ['bodyMax', bodyMax]]) {
+    if (!Number.isInteger(max) || max < 1) throw new Error(`\`${member}\` of product \`${name}\` must be a whole number of characters, 1 or more, not ${shown(max)}`);
+  }
   return { name, summary, paramsSchema: JSON.stringify(paramsSchema), text: { format, titleMax, bodyMax } };
 }
 

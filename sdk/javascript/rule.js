@@ -38,6 +38,7 @@ const encoder = new TextEncoder();
 export function exported(definition, write) {
   setSink(write);
   const rule = checked('rule', definition, MEMBERS);
+  if (!Number.isInteger(rule.stateVersion) || rule.stateVersion < 0) throw new Error(`\`stateVersion\` must be a whole number, not ${shown(rule.stateVersion)}`);
   const layout = rule.stateLayout ?? layoutOf(rule);
 
   class Run {

@@ -13,6 +13,8 @@ mod groups; // documents as counts and metrics
 mod recorded; // answers that do not come from documents
 mod runner; // evaluates a case: natively, or with a component elsewhere
 pub(crate) mod mock; // replaces the host's calls
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

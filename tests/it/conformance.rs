@@ -1,9 +1,8 @@
 //! docs/elastalert.md is generated from the rules' READMEs and the cases that are run; it is not edited by hand.
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
 
-use serde_json::Value;
+use watchbell_sdk::testing::Case;
 
 use crate::world::repository;
 
@@ -79,16 +78,12 @@ fn made() -> String {
 
 /// How many cases there are, and what they come from, each source once.
 fn pins(name: &str) -> (usize, Vec<String>) {
-    let mut folders: Vec<PathBuf> = fs::read_dir(repository().join("tests/cases/elastalert").join(name))
-        .unwrap_or_else(|_| panic!("{name} has no cases below tests/cases/elastalert"))
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    folders.sort();
+    let file = repository().join(format!("tests/cases/elastalert/{name}.test.yaml"));
+    let cases = Case::read_file(&file).unwrap_or_else(|fault| panic!("{fault}"));
     let mut pins = Vec::new();
-    for folder in &folders {
-        let text = fs::read_to_string(folder.join("timeline.json")).expect("a timeline");
-        let timeline: Value = serde_json::from_str(&text).expect("JSON");
-        let told = timeline["pins"].as_str().unwrap_or_else(|| panic!("{}: pins nothing", folder.display()));
+    for case in &cases {
+        let told = case.pins.as_str();
+        assert!(!told.is_empty(), "{}: pins nothing", case.place);
         // What follows says how it differs; here the source counts.
         let first = told.split([':', ';', ',']).next().unwrap_or(told);
         let source = first.split(". ").next().unwrap_or(first).trim().to_owned();
@@ -97,7 +92,7 @@ fn pins(name: &str) -> (usize, Vec<String>) {
         }
     }
     pins.sort();
-    (folders.len(), pins)
+    (cases.len(), pins)
 }
 
 /// The rows of the last section of the rule's README.

@@ -2,6 +2,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use watchbell_sdk::testing::Case;
 
 use crate::world::{World, hit, now, repository};
 
@@ -233,13 +234,12 @@ async fn a_run_that_found_something_can_be_replayed() {
     for part in ["firing host.name=a 3 events within 5m", "the same as recorded, bit for bit", "3 rows"] {
         assert!(out.contains(part), "`{part}` is missing in:\n{out}");
     }
-    let case = |file: &str| -> Value {
-        let text = fs::read_to_string(world.scratch.path().join("case").join(file)).unwrap();
-        serde_json::from_str(&text).unwrap()
-    };
-    assert_eq!(case("params.json")["num_events"], 3);
-    assert_eq!(case("timeline.json")["documents"].as_array().unwrap().len(), 3);
-    assert_eq!(case("expected.json")[0]["labels"], json!({ "host.name": "a" }));
+    let cases = Case::read_folder(&world.scratch.path().join("case")).unwrap();
+    let [case] = &cases[..] else { panic!("{cases:?}") };
+    assert_eq!(case.params["num_events"], 3);
+    assert_eq!(case.documents.len(), 3);
+    let labels = case.expected().next().unwrap().labels.clone().unwrap();
+    assert_eq!(json!(labels), json!({ "host.name": "a" }));
 
     // Somebody changes what was recorded: it is no longer the same.
     let folder = world.scratch.path().join("store.sqlite.runs/failing-host");

@@ -113,6 +113,7 @@ impl Turn<'_> {
             if questions.is_empty() {
                 let (finding, report) = self.on_thread(move || guest.finish()).await?;
                 event_log::guest_lines(&format!("rule `{}`", run.rule), &report.logs, report.logs_dropped);
+                self.recorder.say(&report.logs);
                 return Ok((finding, fresh));
             }
             if round == ROUNDS_MAX {
@@ -173,7 +174,10 @@ impl Turn<'_> {
         })
         .await;
         match outcome {
-            Ok(outcome) => outcome.map_err(|error| faulted(self.run, &error)),
+            Ok(outcome) => outcome.map_err(|error| {
+                self.recorder.say(&error.logs);
+                faulted(self.run, &error)
+            }),
             Err(lost) => {
                 let rule = &self.run.rule;
                 let message = format!("rule `{rule}`: the host failed while calling the rule: {lost}");

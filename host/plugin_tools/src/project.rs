@@ -81,9 +81,9 @@ impl Project {
         self.folder.join("dist").join(format!("{}.wasm", self.name))
     }
 
-    /// The cases that the component must pass. The file need not exist.
+    /// The folder with the cases that the component must pass, `*.test.yaml`. It need not exist.
     pub fn cases(&self) -> PathBuf {
-        self.folder.join("cases.json")
+        self.folder.join("tests")
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn componentize(
 pub(crate) fn newest_source(folder: &Path) -> Option<SystemTime> {
     let is_source = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_other = ["dist", "tests", "__pycache__", "cases.json"].contains(&&*name);
+        let is_other = ["dist", "tests", "__pycache__"].contains(&&*name);
         !is_other && !name.starts_with('.') && !name.ends_with(".md") && !name.ends_with(".test.yaml")
     };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -152,7 +152,7 @@ mod tests {
             ".venv/lib/x.py",
             "__pycache__/rule.pyc",
             "README.md",
-            "cases.json",
+            "tests/rule.test.yaml",
         ] {
             at(path, 9);
         }

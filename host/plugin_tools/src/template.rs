@@ -56,12 +56,12 @@ macro_rules! sdk_files {
     };
 }
 
-const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/cases.test.yaml",
+const RUST_RULE: Files = files!("rust-rule": "Cargo.toml", "src/lib.rs", "src/tests.rs", "tests/rule.test.yaml",
     "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const RUST_ALERTER: Files = files!("rust-alerter": "Cargo.toml", "src/lib.rs", "src/tests.rs", "README.md",
     ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_RULE: Files = files!("javascript-rule": "package.json", "src/rule.js", "src/component.js",
-    "test/rule.test.js", "cases.json", "README.md", ".gitignore", ".github/workflows/plugin.yml");
+    "test/rule.test.js", "tests/rule.test.yaml", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 const JAVASCRIPT_ALERTER: Files = files!("javascript-alerter": "package.json", "src/alerter.js", "src/component.js",
     "test/alerter.test.js", "README.md", ".gitignore", ".github/workflows/plugin.yml");
 
@@ -87,7 +87,7 @@ const JAVASCRIPT_SDK: Files = sdk_files!(
 );
 
 const PYTHON_RULE: Files = files!("python-rule": "pyproject.toml", "requirements.txt", "rule.py", "app.py",
-    "tests/__init__.py", "tests/test_rule.py", "cases.json", "README.md", ".gitignore",
+    "tests/__init__.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md", ".gitignore",
     ".github/workflows/plugin.yml");
 
 /// The SDK for Python, likewise.

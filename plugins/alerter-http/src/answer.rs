@@ -149,10 +149,13 @@ impl TryFrom<Json> for Statuses {
 
 #[cfg(test)]
 mod tests {
+    use watchbell_sdk::http::Field;
+
     use super::*;
 
     fn response(headers: &[(&str, &str)]) -> Response {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let field = |(name, value): &(&str, &str)| Field { name: (*name).into(), value: (*value).into() };
+        let headers = headers.iter().map(field).collect();
         Response { status: 429, headers, body: vec![] }
     }
 

@@ -24,6 +24,7 @@ class Beaconing(Rule):
     name = "beaconing"
     version = "0.1.0"
     summary = "Fires on connections at nearly constant intervals"
+    details = ["every", "variation", "connections"]
 
     intervals: int = param("How many intervals are compared.", default=10, minimum=3, maximum=1_000)
     at_most: float = param("The largest coefficient of variation.", default=0.1, minimum=0, maximum=1)

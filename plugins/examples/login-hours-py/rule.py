@@ -21,6 +21,7 @@ class LoginHours(Rule):
     name = "login-hours"
     version = "0.1.0"
     summary = "Tells of logins of certain users at certain hours"
+    details = ["username"]
 
     usernames: list[str] = param("Whose logins are told.", minItems=1)
     time_start: str = param("From then on, for example 22:00.", pattern=CLOCK)

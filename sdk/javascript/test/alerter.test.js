@@ -95,6 +95,8 @@ test('a definition that is not complete is told', () => {
   };
   assert.match(wrong({ delivr: () => {} }), /did you mean `deliver`\?/);
   assert.match(wrong({ products: [] }), /at least one product/);
+  assert.match(wrong({ products: [{ ...PRODUCT, format: 'Plain' }] }), /the `format` of product `p` must be plain, markdown, html, mrkdwn, not `Plain`/);
+  assert.match(wrong({ products: [{ ...PRODUCT, bodyMax: 0.5 }] }), /`bodyMax` of product `p` must be a whole number/);
   assert.match(wrong({ products: [{ ...PRODUCT, titleMax: undefined }] }), /the product is not complete: `titleMax` is missing/);
 });
 

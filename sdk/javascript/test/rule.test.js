@@ -101,6 +101,7 @@ test('a definition that is not complete is told', () => {
   assert.match(wrong({ row: undefined }), /`row` is missing: `row\(params, state, row, signals\)` takes in a row/);
   assert.match(wrong({ settel: () => {} }), /`settel` is no member of a rule: did you mean `settle`\?/);
   assert.match(wrong({ state_version: 1 }), /did you mean `stateVersion`\?/);
+  assert.match(wrong({ stateVersion: 1.5 }), /`stateVersion` must be a whole number, not 1\.5/);
   assert.match(wrong({ summary: 7 }), /`summary` must be a string, not 7/);
   assert.match(wrong({ begin: () => params.x }), /`begin` fails for sample parameters \(ReferenceError: params is not defined/);
 });

@@ -107,12 +107,16 @@ class ShapesTest(unittest.TestCase):
             span: Duration = param("How long.", default=Duration("5m"))
             mode: typing.Literal["any", "all"] = param("Which.")
             extra: float | None = param("More.", default=None)
+            kept_for: Duration = param("How long.", default=Duration("1d"), keeps_state=True)
+            fields: list[str] = param("Shown.", default=[], names_details=True)
 
         schema = shapes.schema(Typed)
         self.assertEqual(schema["required"], ["mode"])
         self.assertEqual(schema["properties"]["mode"], {"enum": ["any", "all"], "description": "Which."})
         self.assertEqual(schema["properties"]["span"]["default"], "5m")
         self.assertEqual(schema["properties"]["extra"]["type"], "number")
+        self.assertIs(schema["properties"]["kept_for"]["x-watchbell-meaning"], False)
+        self.assertIs(schema["properties"]["fields"]["x-watchbell-details"], True)
         read = read_params(Typed, {"mode": "any", "span": "90s", "extra": 2})
         self.assertEqual((read.span, read.limits, read.extra), (90_000, [1], 2.0))
         with self.assertRaises(Fault) as raised:

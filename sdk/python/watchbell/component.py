@@ -49,8 +49,11 @@ def exports(module):
         raise TypeError(f"`{module.__name__}.py` must define one class that extends `Rule`; found: {names}")
     rule = own[0]
     # While the component is built, what is wrong with them can be told.
-    schema, layout = json.dumps(shapes.schema(rule)), shapes.layout(rule.State)
-    about = wit.About(rule.name, rule.version, rule.summary, schema, rule.state_version, layout)
+    schema = shapes.schema(rule)
+    if rule.details is not None:
+        schema["x-watchbell-details"] = rule.details
+    layout = shapes.layout(rule.State)
+    about = wit.About(rule.name, rule.version, rule.summary, json.dumps(schema), rule.state_version, layout)
 
     class Rule:
         def describe(self):

@@ -67,6 +67,8 @@ class Rule:
     summary: typing.ClassVar[str] = ""
     # Increase it when the meaning of the state changes: the host then rebuilds the state from the past.
     state_version: typing.ClassVar[int] = 1
+    # The names that `details` of its signals have; with it, `watchbell check` finds texts that use others.
+    details: typing.ClassVar[list[str] | None] = None
     # The state's type. Called without arguments, it makes the state before all rows.
     State: typing.ClassVar[typing.Any] = dict
 

@@ -12,11 +12,16 @@ _SCALARS = {int: "integer", float: "number", str: "string", bool: "boolean", typ
 _LISTS = (list, tuple, set, frozenset, collections.deque)
 
 
-def param(description: str, *, default=dataclasses.MISSING, **schema):
+def param(description: str, *, default=dataclasses.MISSING, keeps_state=False, names_details=False, **schema):
     """A parameter of a rule. Further arguments are members of its JSON Schema, for example `minimum=1`.
 
-    A parameter without a default is required. A list, dict or set as default is copied for each run.
+    A parameter without a default is required. A list, dict or set as default is copied for each run. `keeps_state`: an
+    edit does not change what the rule means, so its state stays. `names_details`: its values are names in `details`.
     """
+    if keeps_state:
+        schema["x-watchbell-meaning"] = False
+    if names_details:
+        schema["x-watchbell-details"] = True
     metadata = {"schema": {"description": description, **schema}}
     if isinstance(default, (list, dict, set)):
         return dataclasses.field(default_factory=lambda: default.copy(), metadata=metadata, kw_only=True)

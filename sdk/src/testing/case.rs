@@ -98,6 +98,9 @@ pub struct Document {
     /// Its fields: `{ "host.name": "web-1" }` and `{ "host": { "name": "web-1" } }` are equivalent. `{n}` in a text is
     /// the document's number among several, from 0.
     pub fields: Map<String, Value>,
+    /// Of a recorded run, which holds no more of a document than the rule asked for: the results of the named filters,
+    /// which are then not evaluated. Such a document has passed the question's own filter.
+    pub matches: Option<BTreeMap<String, bool>>,
     /// Makes this entry not a document but, from `at` on, the cluster's answer to questions of this kind: a column per
     /// field, and a row for each entry with the newest `at`. An entry without fields stands for an answer without rows.
     pub answers: Option<Answers>,
@@ -217,6 +220,7 @@ impl Default for Document {
             count: 1,
             every: Duration::ZERO,
             fields: Map::new(),
+            matches: None,
             answers: None,
         }
     }
@@ -461,7 +465,8 @@ impl Document {
             fields.values_mut().for_each(|value| number(value, n));
             let time = at(self.at);
             let arrives = self.arrives.map_or(time, at);
-            documents::Document { time, arrives, fields, answers: self.answers, place: 0 }
+            let (matches, answers) = (self.matches.clone(), self.answers);
+            documents::Document { time, arrives, fields, matches, answers, place: 0 }
         })
     }
 
@@ -471,6 +476,7 @@ impl Document {
             at: Offset(document.time - ORIGIN.0),
             arrives: Some(Offset(document.arrives - ORIGIN.0)),
             fields: document.fields,
+            matches: document.matches,
             answers: self.answers,
             ..Self::default()
         })

@@ -155,8 +155,13 @@ impl Corpus {
         matches!(field, "_id" | "_index") || self.typed.field(field).is_some() || self.has(field)
     }
 
-    /// For each document, by its place, whether the query matches it.
-    pub(super) fn matching(&self, query: &Query, now: Timestamp) -> Result<Vec<bool>, String> {
+    /// For each document, by its place, whether the query matches it. `name` is that of a named filter.
+    pub(super) fn matching(
+        &self,
+        query: &Query,
+        name: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, String> {
         let (json, text) = match query {
             Query::Lucene(text) => (json!({ "query_string": { "query": text } }), text),
             Query::Dsl(text) => {
@@ -167,7 +172,8 @@ impl Corpus {
         };
         let refused = |refusal: watchbell_query::errors::Refusal| format!("the filter `{text}`: {refusal}");
         let query = parse(&json).map_err(refused)?;
-        for field in query.fields() {
+        let is_recorded = self.documents.iter().any(|document| document.matches.is_some());
+        for field in query.fields().into_iter().filter(|_| !is_recorded) {
             self.ask_for(field, || format!("which the filter `{text}` reads"));
         }
         let mut matching = vec![false; self.documents.len()];
@@ -177,6 +183,11 @@ impl Corpus {
             let compiled = compile(&query, &scope).map_err(refused)?;
             for (document, place) in documents.iter().zip(places) {
                 matching[*place] = document.as_ref().is_some_and(|document| compiled.predicate.hit(document));
+            }
+        }
+        for document in &self.documents {
+            if let Some(matches) = &document.matches {
+                matching[document.place] = name.is_none_or(|name| matches.get(name) == Some(&true));
             }
         }
         Ok(matching)
@@ -207,7 +218,7 @@ impl Corpus {
     }
 }
 
-/// The fields of `lacking` that a case does not name in `missing`, as sentences; and those that it names in vain.
+/// What is lacking and not named in `missing`, as sentences with advice.
 pub(super) fn complaints(lacking: &BTreeMap<String, String>, missing: &[String]) -> Vec<String> {
     let missing: BTreeSet<&String> = missing.iter().collect();
     lacking

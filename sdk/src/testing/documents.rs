@@ -1,4 +1,6 @@
 //! Documents in time, and their fields as columns.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use watchbell_rows::{Column, Dictionary, Points, Values};
@@ -31,6 +33,8 @@ pub(super) struct Document {
     /// When searches first return it.
     pub(super) arrives: i64,
     pub(super) fields: Map<String, Value>,
+    /// Results of named filters, by their names, instead of evaluating them.
+    pub(super) matches: Option<BTreeMap<String, bool>>,
     /// This is not a document but the cluster's answer to questions of this kind.
     pub(super) answers: Option<Answers>,
     /// Its place among all, in order of time.

@@ -1,4 +1,5 @@
 //! Reads cases from files: `*.test.yaml`.
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +74,7 @@ struct RawDocument {
     count: Option<u32>,
     #[serde(default)]
     fields: Map<String, Value>,
+    matches: Option<BTreeMap<String, bool>>,
     answers: Option<Answers>,
 }
 
@@ -99,7 +101,9 @@ impl Case {
         let at = |location: Location, message: &str| {
             format!("{file}:{}:{}: {message}", location.line(), location.column())
         };
-        let raw: RawFile = serde_saphyr::from_str(text).map_err(|error| {
+        // As in manifests, `on` and `no` are texts.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let raw: RawFile = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let error = error.without_snippet();
             let message = error.to_string();
             // The position stands in front.
@@ -238,6 +242,7 @@ fn document(of: Spanned<RawDocument>, at: &dyn Fn(Location, &str) -> String) -> 
         count,
         every: of.every.unwrap_or_default(),
         fields: of.fields,
+        matches: of.matches,
         answers: of.answers,
     })
 }
@@ -308,13 +313,9 @@ tests:
             fault("  - { name: a"),
             fault("  []"),
         ];
-        insta(&faults);
-    }
-
-    fn insta(faults: &[String]) {
         let expected = [
             "x.test.yaml:5:15: `1500` is not a duration: write, for example, `90s`, `5m` or `1h30m`",
-            "x.test.yaml:5:20: unknown field `filds`",
+            "x.test.yaml:5:19: unknown field `filds`",
             "x.test.yaml:2:5: expects nothing, so it cannot fail: add `expect:`, `never:` or `quiet: true`",
             "x.test.yaml:2:5: missing field `name`",
             "x.test.yaml:2:46: `every` is missing: give the time between the documents, `0s` for those of one instant",

@@ -53,7 +53,7 @@ pub(super) fn answer(
     let counted: Vec<Option<Vec<bool>>> = buckets
         .metrics
         .iter()
-        .map(|metric| metric.filter.as_ref().map(|filter| corpus.matching(filter, now)).transpose())
+        .map(|metric| metric.filter.as_ref().map(|filter| corpus.matching(filter, None, now)).transpose())
         .collect::<Result<_, _>>()?;
     let rows = |page: &[(Place, Held<'_>)]| -> Result<Rows, String> {
         let mut columns = Vec::new();

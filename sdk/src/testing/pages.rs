@@ -30,7 +30,7 @@ pub(super) fn answer(
     for only in &question.only {
         corpus.ask_for(&only.field, || "by which the rule narrows its question".into());
     }
-    let matching = question.filter.as_ref().map(|filter| corpus.matching(filter, end)).transpose()?;
+    let matching = question.filter.as_ref().map(|filter| corpus.matching(filter, None, end)).transpose()?;
     let found: Vec<_> = documents
         .into_iter()
         .filter(|document| question.over.contains(Timestamp(document.time)))
@@ -90,7 +90,10 @@ pub(super) fn named<'f>(
     filters: &'f [NamedFilter],
     now: Timestamp,
 ) -> Result<Vec<(&'f String, Vec<bool>)>, String> {
-    filters.iter().map(|filter| Ok((&filter.name, corpus.matching(&filter.query, now)?))).collect()
+    let named = |filter: &'f NamedFilter| {
+        Ok((&filter.name, corpus.matching(&filter.query, Some(&filter.name), now)?))
+    };
+    filters.iter().map(named).collect()
 }
 
 impl AnyOf {

@@ -50,8 +50,8 @@ impl Case {
         if let Some(why) = &self.fixed_cuts {
             member("cuts", json!({ "fixed": why }));
         }
-        let is_said = self.expect.iter().all(|point| point.at != Some(self.until));
-        if is_said {
+        let is_unsaid = self.expect.iter().all(|point| point.at.unwrap_or(self.until) != self.until);
+        if is_unsaid {
             member("until", json!(self.until));
         }
         if !self.documents.is_empty() {
@@ -95,6 +95,9 @@ impl Document {
         }
         if !self.fields.is_empty() {
             members.push(("fields", self.fields.clone().into()));
+        }
+        if let Some(matches) = &self.matches {
+            members.push(("matches", json!(matches)));
         }
         let members: Vec<String> =
             members.iter().map(|(name, value)| format!("{name}: {}", flow(value))).collect();

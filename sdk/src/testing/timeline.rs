@@ -18,7 +18,7 @@ use crate::{Call, Context, Duration, Finding, Signal, Timestamp, Window};
 /// As on the host, that state is the one at `settled`, `lateness` before the previous window's end (or the last grid
 /// point before that). Rows after it are evaluated again, but signals that were already reported for them are not
 /// reported again: levels and their ends are known by their kind, labels and instant, events by labels, instant and
-/// identity. Several events with the same three are counted.
+/// identity. Several with the same identity are counted.
 pub struct Timeline<'r> {
     runner: &'r mut dyn Runner,
     params: String,
@@ -149,9 +149,8 @@ impl<'r> Timeline<'r> {
             let told = self.told.get(&identity).copied().unwrap_or(0);
             let count = found.entry(identity).or_default();
             *count += 1;
-            // A level is one, however often a run reports it.
-            let is_new = if signal.kind == SignalKind::Event { *count > told } else { *count > told.min(1) };
-            if is_new {
+            // One more than were reported before is new.
+            if *count > told {
                 anew.push(ReportedSignal { signal, window_end: end });
             }
         }

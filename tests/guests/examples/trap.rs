@@ -1,4 +1,9 @@
 //! Ends without a word.
 watchbell_guests::rule!("trap", (), |row, kept, out| {
-    std::process::abort();
+    gives_up();
 });
+
+#[inline(never)]
+pub fn gives_up() {
+    std::process::abort();
+}

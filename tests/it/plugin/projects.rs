@@ -28,7 +28,7 @@ fn inspected(bench: &Bench, component: &str) -> Value {
 
 /// The rule of both templates: the same cases, the same parameters.
 fn is_the_rule(bench: &Bench, tested: &Said, kind_of_sdk: impl Fn(&Value) -> bool) {
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     let component = "login-burst/dist/login-burst.wasm";
     let about = inspected(bench, component);
     assert_eq!((&about["kind"], &about["name"]), (&"rule".into(), &"login-burst".into()));
@@ -74,9 +74,9 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     measured(&bench, "20000");
 
     // A case that does not hold is told, with what was found instead.
-    let cases = folder.join("login-burst/tests/cases.test.yaml");
-    let text = fs::read_to_string(&cases).unwrap();
-    fs::write(&cases, text.replacen("{ at: 50s, labels", "{ at: 51s, labels", 1)).unwrap();
+    let cases = folder.join("login-burst/tests/rule.test.yaml");
+    let right = fs::read_to_string(&cases).unwrap();
+    fs::write(&cases, right.replacen("{ at: 50s, labels", "{ at: 51s, labels", 1)).unwrap();
     fs::remove_file(folder.join("login-burst/src/tests.rs")).unwrap();
     let source = folder.join("login-burst/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
@@ -86,6 +86,15 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     for part in ["1 of 3 cases", "three of one host within a minute", "got {\"at\":\"50s\""] {
         assert!(wrong.err.contains(part), "{part} is missing in {}", wrong.err);
     }
+    let blessed = bench.call(&["plugin", "test", "--bless", "login-burst"]).well();
+    assert!(blessed.out.contains("blessed: "), "{}", blessed.out);
+    assert_eq!(fs::read_to_string(&cases).unwrap(), right, "only what is expected changes");
+    // Nobody is told of a rule's silence that no case shows.
+    let quiet = right.split("  - name: too far apart").next().unwrap();
+    fs::write(&cases, quiet).unwrap();
+    let lacking = bench.call(&["plugin", "test", "login-burst"]);
+    assert!(lacking.err.contains("no case with documents shows that the rule stays quiet"), "{}", lacking.err);
+    bench.call(&["plugin", "test", "--no-strict", "login-burst"]).well();
 }
 
 #[test]
@@ -218,7 +227,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     let bench = Bench::new(&folder);
     javascript(&bench, &folder, "port-scan", "rule");
     let example = repository().join("plugins/examples/port-scan-js");
-    for file in ["src/rule.js", "test/rule.test.js", "cases.json", "README.md"] {
+    for file in ["src/rule.js", "test/rule.test.js", "tests/rule.test.yaml", "README.md"] {
         fs::copy(example.join(file), folder.join("port-scan").join(file)).unwrap();
     }
     let tested = bench.call(&["plugin", "test", "port-scan"]);
@@ -227,7 +236,7 @@ fn the_port_scan_in_javascript_passes_its_tests_and_cases() {
     }
     let tested = tested.well();
     assert!(tested.out.contains("npm test: 10 passed"), "{}", tested.out);
-    assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+    assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
 }
 
 #[test]
@@ -293,12 +302,12 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
         let _ = fs::remove_dir_all(folder.join(example));
         bench.call(&["plugin", "new", example, "--kind", "rule", "--language", "python"]).well();
         let written = repository().join(format!("plugins/examples/{example}-py"));
-        for file in ["rule.py", "tests/test_rule.py", "cases.json", "README.md"] {
+        for file in ["rule.py", "tests/test_rule.py", "tests/rule.test.yaml", "README.md"] {
             fs::copy(written.join(file), folder.join(example).join(file)).unwrap();
         }
         let tested = bench.call_with("", &[("PATH", &path)], &["plugin", "test", example]).well();
         assert!(tested.out.contains(&format!("unittest: {native} passed")), "{}", tested.out);
-        assert!(tested.out.contains("cases.json on the component: 3 passed"), "{}", tested.out);
+        assert!(tested.out.contains("cases on the component: 3 passed"), "{}", tested.out);
     }
 
     // What fails while it is loaded is told in Python's own words.

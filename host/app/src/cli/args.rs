@@ -326,10 +326,20 @@ pub enum Plugin {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
-    /// Run a plugin's own tests, then its cases.json through the component.
+    /// Run a plugin's own tests, then its cases (tests/*.test.yaml) through the component.
     Test {
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
+        /// Write what happened into `expect` of the failing cases, and the bytes of their states into
+        /// tests/state.golden.json; comments and the rest are kept.
+        #[arg(long)]
+        bless: bool,
+        /// Fail a rule that lacks a case in which it fires, or one in which it stays quiet. This is the default.
+        #[arg(long, overrides_with = "no_strict")]
+        strict: bool,
+        /// Accept a rule that lacks one of the two.
+        #[arg(long)]
+        no_strict: bool,
     },
     /// Show a module's metadata: parameters, imports, exports, digest, versions.
     Inspect {

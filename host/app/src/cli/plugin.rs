@@ -2,6 +2,8 @@
 mod look; // reads a module and its metadata
 mod inspect; // check, inspect, list
 mod make; // new, build, test
+mod cases; // a rule's cases on its component
+mod golden; // the states that they end with
 mod bench; // speed and size
 mod rows; // generated rows for it
 mod publish; // sign, push, pull
@@ -19,7 +21,9 @@ pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
     match command {
         Plugin::New(args) => make::new(args),
         Plugin::Build { folder } => make::build(folder),
-        Plugin::Test { folder } => make::test(folder),
+        Plugin::Test { folder, bless, strict, no_strict } => {
+            make::test(folder, cases::Strictness { bless: *bless, strict: *strict || !*no_strict })
+        }
         Plugin::Inspect { file, json } => inspect::inspect(file, *json),
         Plugin::Bench(args) => bench::bench(args),
         Plugin::Check { file, json } => inspect::check(file, *json),

@@ -1,19 +1,20 @@
 //! `watchbell replay`: repeats a recorded run.
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
-use watchbell_contract::{Call, Question, Rows, Timestamp, Values};
-use watchbell_sandbox::{RuleModule, RunError};
+use watchbell_contract::{Ask, Call, ClusterView, Question, Rows, Timestamp, Values};
+use watchbell_sandbox::{RuleModule, RunError, own_state_bytes};
+use watchbell_sdk::Duration;
+use watchbell_sdk::testing::Case;
+use watchbell_sdk::testing::case::{Answers, Document, Expected, ExpectedKind, ORIGIN, Offset, Point};
 
 use super::args::Replay;
 use super::place::catalog;
 use super::{Failure, GREEN, RED, paint, plain, print};
 use crate::clock::rfc3339;
 use crate::recording::{Ended, Recording, RecordingStore, RefusedForm};
-
-/// The start of a case's timeline: 2024-01-01T00:00:00Z, as in the SDK's test harness.
-const ORIGIN: i64 = 1_704_067_200_000;
 
 pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let catalog = catalog(None)?;
@@ -41,7 +42,8 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
         }
     };
     let same_module = module.digest() == recording.module;
-    let ended = evaluate(&module, &recording)?;
+    let mut asked = Vec::new();
+    let ended = evaluate(&module, &recording, &mut asked)?;
     let same = match (&ended, &recording.ended) {
         // If the cluster refused a question, the replay must reach the same question.
         (ended, recorded) if recording.refused.is_some() => ended == recorded,
@@ -50,7 +52,7 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
         (ended, recorded) => ended == recorded,
     };
     if let Some(folder) = &args.write_case {
-        write_case(&recording, &ended, folder)?;
+        write_case(&recording, &ended, &asked, folder)?;
     }
     if args.json {
         let report = json!({
@@ -91,8 +93,12 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Repeats the run with the same parameters, state, window and pages.
-fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended> {
+/// Repeats the run with the same parameters, state, window and pages. `asked` is what it asked first.
+fn evaluate(
+    module: &RuleModule,
+    recording: &Recording,
+    asked: &mut Vec<Question>,
+) -> anyhow::Result<Ended> {
     let state = recording
         .state
         .as_deref()
@@ -101,12 +107,15 @@ fn evaluate(module: &RuleModule, recording: &Recording) -> anyhow::Result<Ended>
         .context("the recorded state is not hexadecimal")?;
     let (params, context) = (recording.params.to_string(), recording.context());
     let limits = recording.limits.into();
-    let play = || -> Result<Ended, RunError> {
+    let mut play = || -> Result<Ended, RunError> {
         let window = recording.window();
         let call = Call { params: &params, context: &context, state: state.as_deref(), window };
         let mut run = module.start(&call, &limits)?;
         for round in 0.. {
             let questions = run.questions()?;
+            if round == 0 {
+                asked.clone_from(&questions);
+            }
             if questions.is_empty() {
                 break;
             }
@@ -173,46 +182,92 @@ fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> 
     print(&format!("  {verdict}{module}"))
 }
 
-/// Writes a case for `cargo test` and `watchbell plugin test`: the rows as documents, and the state as stored.
-fn write_case(recording: &Recording, ended: &Ended, folder: &Path) -> anyhow::Result<()> {
+/// Writes a case for the plugin's own tests, `NAME.test.yaml`: the rows as documents, and the state as stored.
+fn write_case(
+    recording: &Recording,
+    ended: &Ended,
+    asked: &[Question],
+    folder: &Path,
+) -> anyhow::Result<()> {
     let Ended::Found { signals, .. } = ended else {
         bail!("a failed run cannot be written as a case: there is nothing to expect");
+    };
+    let [question] = asked else {
+        bail!("only a run with a single question can be written as a case");
     };
     if !recording.is_one_question() {
         bail!("only a run with a single question can be written as a case");
     }
+    let (answers, filters) = match &question.ask {
+        Ask::Hits(hits) => (None, hits.filters.iter().map(|filter| filter.name.as_str()).collect()),
+        Ask::Buckets(_) => bail!("the run counted on the cluster: the recording holds no documents"),
+        Ask::Search(_) => (Some(Answers::Search), BTreeSet::new()),
+        Ask::Cluster(view) => (
+            Some(match view {
+                ClusterView::Health => Answers::Health,
+                ClusterView::UnassignedShards => Answers::UnassignedShards,
+                ClusterView::PendingTasks => Answers::PendingTasks,
+                ClusterView::Disks => Answers::Disks,
+                ClusterView::Gate => Answers::Gate,
+            }),
+            BTreeSet::new(),
+        ),
+    };
+    let state = match &recording.state {
+        Some(kept) => {
+            let kept = hex::decode(kept).context("the recorded state is not hexadecimal")?;
+            // A case holds the module's own bytes, as its native tests know them.
+            Some(hex::encode(own_state_bytes(&kept).context("the recorded state is of another form")?))
+        }
+        None => None,
+    };
     let [start, settled, end] = recording.window;
-    let since = |at: i64| watchbell_manifest::Offset(at - ORIGIN).to_string();
-    let documents: Vec<Value> = recording
-        .answers(0, 0)
-        .flat_map(|rows| documents(&rows))
-        .map(|(at, fields)| json!({ "at": since(at), "fields": fields }))
-        .collect();
-    let timeline = json!({
-        "pins": format!("the recorded run {}", recording.id()), "key": recording.key, "from": since(start),
-        "until": since(end), "ends": [], "every": watchbell_manifest::Offset(end - start).to_string(),
-        "lateness": watchbell_manifest::Offset(end - settled).to_string(), "state": recording.state,
-        "documents": documents,
+    let since = |at: i64| Duration(u64::try_from(at - ORIGIN.0).unwrap_or(0));
+    let rows = recording.answers(0, 0).flat_map(|rows| documents(&rows));
+    let documents = rows.map(|(at, fields)| {
+        let (matches, fields): (Map<_, _>, Map<_, _>) =
+            fields.into_iter().partition(|(name, _)| filters.contains(name.as_str()));
+        let matches = matches.into_iter().map(|(name, value)| (name, value == Value::Bool(true))).collect();
+        let matches: Option<BTreeMap<_, _>> = Some(matches).filter(|_| !filters.is_empty());
+        Document { at: Offset(at - ORIGIN.0), fields, matches, answers, ..Document::default() }
     });
-    let expected: Vec<Value> = signals
-        .iter()
-        .map(|signal| {
-            json!({
-                "at": since(signal.at), "kind": signal.kind, "labels": signal.labels.iter().cloned()
-                    .collect::<std::collections::BTreeMap<_, _>>(),
-                "until": signal.until.map(since), "value": signal.value.map(f64::from_bits), "summary": signal.summary,
-            })
-        })
-        .collect();
+    let expected = signals.iter().map(|signal| Expected {
+        at: Some(since(signal.at)),
+        kind: match signal.kind.as_str() {
+            "firing" => Some(ExpectedKind::Firing),
+            "clear" => Some(ExpectedKind::Clear),
+            _ => Some(ExpectedKind::Event),
+        },
+        labels: Some(signal.labels.iter().cloned().collect()),
+        until: signal.until.map(since),
+        value: signal.value.map(f64::from_bits),
+        summary: Some(signal.summary.clone().into()),
+        ..Expected::default()
+    });
+    let fields = match &question.ask {
+        Ask::Hits(hits) => hits.fields.clone(),
+        _ => vec![],
+    };
+    let mut case = Case {
+        name: format!("recorded: {}", recording.id()),
+        params: recording.params.clone(),
+        key: recording.key.clone(),
+        from: since(start),
+        until: since(end),
+        every: Duration(end.abs_diff(start)),
+        lateness: Duration(end.abs_diff(settled)),
+        state,
+        documents: documents.collect(),
+        ..Case::default()
+    };
+    case.expect = vec![Point { at: Some(case.until), signals: expected.collect(), line: 0 }];
+    let has = |field: &String| case.documents.iter().any(|document| document.fields.contains_key(field));
+    case.missing = fields.into_iter().filter(|field| !has(field)).collect();
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    for (name, content) in
-        [("params", recording.params.clone()), ("timeline", timeline), ("expected", Value::Array(expected))]
-    {
-        let path = folder.join(format!("{name}.json"));
-        let text = serde_json::to_string_pretty(&content)? + "\n";
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-    }
-    Ok(())
+    // `:` and `#` are awkward in names of files.
+    let name = recording.id().replace([':', '#'], "-");
+    let path = folder.join(format!("{name}.test.yaml"));
+    std::fs::write(&path, Case::print(&[case])).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn documents(rows: &Rows) -> Vec<(i64, Map<String, Value>)> {

@@ -1,4 +1,7 @@
+use std::sync::{Mutex, PoisonError};
+
 use watchbell_contract::{Question, Rows};
+use watchbell_sandbox::LogLine;
 
 /// The maximum bytes of columns kept for one run; a run with more is not recorded.
 const BYTES_MAX: usize = 2 << 20;
@@ -10,6 +13,8 @@ pub(crate) struct Recorder {
     refused: Option<Refused>,
     bytes: usize,
     full: bool,
+    /// What the module logged.
+    said: Mutex<Vec<LogLine>>,
 }
 
 /// The question that ended the run because it cannot be asked.
@@ -40,6 +45,16 @@ impl Recorder {
 
     pub(crate) fn refused(&mut self, round: usize, number: u32, question: &Question) {
         self.refused = Some(Refused { round, number, question: question.clone() });
+    }
+
+    /// Keeps lines that the module logged.
+    pub(crate) fn say(&self, lines: &[LogLine]) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(lines);
+    }
+
+    /// The lines that the module logged.
+    pub(crate) fn take_said(&mut self) -> Vec<LogLine> {
+        std::mem::take(self.said.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All pages, and the refused question; `None` if there were too many pages.

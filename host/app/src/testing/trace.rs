@@ -5,6 +5,7 @@ use watchbell_manifest::Offset;
 use watchbell_pipeline::action::Note;
 use watchbell_pipeline::record::{EpisodeRecord, Phase};
 use watchbell_pipeline::spec::DestinationName;
+use watchbell_sandbox::LogLine;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(pub(crate) Vec<TraceEntry>);
@@ -25,6 +26,8 @@ pub(crate) enum TraceEvent {
         delivered: bool,
     },
     Note(Note),
+    /// A line that the rule logged.
+    Logged(LogLine),
     Restarted,
 }
 
@@ -103,6 +106,16 @@ impl TraceEntry {
             TraceEvent::Delivery { to, intent, delivered } => {
                 let lost = if *delivered { "" } else { " (it was down)" };
                 format!("sent      to {to}, {}: {}{lost}", intent.cause.as_str(), intent.title)
+            }
+            TraceEvent::Logged(LogLine { level, message }) => {
+                let level = match level {
+                    0 => "error",
+                    1 => "warn",
+                    2 => "info",
+                    3 => "debug",
+                    _ => "trace",
+                };
+                format!("log       {level}: {message}")
             }
             TraceEvent::Restarted => "restart   the host was killed and started again".into(),
             TraceEvent::Note(note) => note_line(note, start)?,

@@ -195,11 +195,15 @@ impl VirtualHost {
 
     async fn run(&mut self, run: Run) -> Input {
         let rows = AtomicU64::new(0);
-        let outcome = match self.deployment.rules.get(&run.rule) {
+        let outcome = match self.deployment.rules.get(&run.rule).cloned() {
             Some(rule) => {
-                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut Recorder::default()).await;
+                let mut recorder = Recorder::default();
+                let mut outcome = evaluate(&run, &rule, &self.guests, &rows, &mut recorder).await;
+                for line in recorder.take_said() {
+                    self.record(TraceEvent::Logged(line));
+                }
                 if let Ok(evaluation) = &mut outcome {
-                    evidence::gather(&run, rule, evaluation).await;
+                    evidence::gather(&run, &rule, evaluation).await;
                 }
                 outcome
             }

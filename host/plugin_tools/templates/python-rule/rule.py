@@ -12,6 +12,8 @@ class PluginName(Rule):
     summary = "Fires on a burst of events with the same key"
     # Increase it when the meaning of the state changes: the host then rebuilds the state from the past.
     state_version = 1
+    # What its signals tell besides; with it, `watchbell check` finds texts that use others.
+    details = ["count"]
 
     # The parameters, as a manifest writes them. They are valid by the schema that is made of these lines.
     at_least: int = param("How many events it takes.", minimum=1, maximum=100_000)

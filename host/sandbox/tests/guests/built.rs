@@ -190,7 +190,7 @@ fn trap(guest: &Guest) {
     let (own, others) = text.split_once(", from ").unwrap();
     assert_eq!(
         own.trim_end_matches(|digit: char| digit.is_ascii_digit()),
-        "the module trapped: wasm `unreachable` instruction executed (in row at src/lib.rs:"
+        "the module trapped: wasm `unreachable` instruction executed (in gives_up at trap.rs:"
     );
     assert!(others.ends_with(')'), "{text}");
 }

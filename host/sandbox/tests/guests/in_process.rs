@@ -124,7 +124,7 @@ fn recursion_ends_with_the_stack() {
 #[test]
 fn a_trap_is_told_with_its_frames() {
     let text = ended(Functions { finish: "(i32.div_u (i32.const 1) (i32.const 0))", ..HARMLESS }, &quick());
-    assert_eq!(text, "the module trapped: integer divide by zero (in function 9)");
+    assert_eq!(text, "the module trapped: integer divide by zero (in function 10)");
 }
 
 #[test]

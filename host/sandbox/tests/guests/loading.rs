@@ -58,7 +58,7 @@ fn a_core_module_must_become_a_component() {
     let text = refused(&::wat::parse_str(core).unwrap());
     assert_eq!(
         text,
-        "module `custom` is a core module, not a component: convert it with `wasm-tools component new`, or build it with `cargo xtask plugins`"
+        "module `custom` is a core module, not a component: build it with `watchbell plugin build`, which makes the component"
     );
     let js = r#"(module (import "__wbindgen_placeholder__" "__wbindgen_throw" (func (param i32 i32))))"#;
     let text = refused(&::wat::parse_str(js).unwrap());

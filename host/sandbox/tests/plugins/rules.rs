@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,19 +16,19 @@ pub(crate) fn trials() -> Vec<Trial> {
         folders(&sources("")).into_iter().filter(|name| name.starts_with("rule-")).collect();
     // A folder that no rule's name fits would never be run.
     let known: BTreeSet<String> = rules.iter().map(|rule| module_name(rule)).collect();
-    for folder in folders(&elastalert()) {
-        assert!(known.contains(&folder), "tests/cases/elastalert/{folder} belongs to no rule");
+    for file in Case::files(&elastalert()).unwrap() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_known = name.strip_suffix(".test.yaml").is_some_and(|name| known.contains(name));
+        assert!(is_known, "tests/cases/elastalert/{name} belongs to no rule");
     }
     rules.iter().flat_map(|rule| of_rule(rule)).collect()
 }
 
 fn of_rule(rule: &str) -> Vec<Trial> {
-    let own = sources(rule).join("cases.json");
-    let mut cases = Case::read_all(&fs::read_to_string(&own).unwrap_or_default())
-        .unwrap_or_else(|error| panic!("{}: {error}", own.display()));
-    let folder = elastalert().join(module_name(rule));
-    if folder.exists() {
-        let theirs = Case::read_folders(&folder).unwrap().into_iter();
+    let mut cases = Case::read_folder(&sources(rule).join("tests")).unwrap_or_else(|fault| panic!("{fault}"));
+    let file = elastalert().join(format!("{}.test.yaml", module_name(rule)));
+    if file.exists() {
+        let theirs = Case::read_file(&file).unwrap_or_else(|fault| panic!("{fault}")).into_iter();
         cases.extend(theirs.map(|case| Case { name: format!("elastalert::{}", case.name), ..case }));
     }
     assert!(!cases.is_empty(), "{rule}");
@@ -50,8 +49,8 @@ fn of_rule(rule: &str) -> Vec<Trial> {
 
 fn holds(rule: &str, module: &RuleModule, case: &Case) {
     assert_eq!(module.about().name, module_name(rule));
-    let mut differences: Vec<String> =
-        case.check_with(&mut CaseRunner::new(module)).err().into_iter().collect();
+    let runner = &mut CaseRunner::new(module);
+    let mut differences: Vec<String> = case.check_with(runner).err().into_iter().collect();
     differences.extend(unlisted_details(module, case));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

@@ -1,6 +1,7 @@
-//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs the cases through the component.
-use watchbell_sdk::testing::Case;
+//! On a virtual timeline, without WebAssembly. `watchbell plugin test` also runs tests/*.test.yaml through the
+//! component.
 use watchbell_sdk::testing::case::ORIGIN;
+use watchbell_sdk::testing::{Case, check_folder};
 
 use super::*;
 
@@ -8,11 +9,9 @@ fn three_a_minute() -> Case {
     Case::new(json!({ "at_least": 3, "within": "1m" })).key(["host"])
 }
 
-/// The files in `tests`; each case also with time cut differently, late documents and restarts.
 #[test]
 fn every_case_holds() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    watchbell_sdk::testing::check_folder::<PluginName>(folder);
+    check_folder::<PluginName>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
 }
 
 #[test]
