@@ -335,7 +335,6 @@ mod tests {
     struct Pair<T: Aged>(T, u32);
 
     #[derive(Aged)]
-    #[expect(dead_code, reason = "only measured")]
     enum Phase {
         Idle,
         Waiting { since: Timestamp, text: Box<str> },

@@ -107,7 +107,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "fn f() { println!() }\n").unwrap();
         };
-        ["src/lib.rs", "src/tests.rs", "src/tests/more.rs", "src/series/mod.rs", "build.rs"].map(write);
+        for path in ["src/lib.rs", "src/tests.rs", "src/tests/more.rs", "src/series/mod.rs", "build.rs"] {
+            write(path);
+        }
         let found = of_sources(project.path());
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("src/lib.rs:1: `println!` writes nowhere"), "{found:?}");

@@ -128,6 +128,11 @@ impl VirtualHost {
     }
 
     /// The open episodes, by rule and labels.
+    /// What is doubtful about the rules at the end: fields that no mapping has.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.coordinator.rules().flat_map(|rule| rule.warnings).collect()
+    }
+
     pub(crate) fn open_episodes(&self) -> Vec<&EpisodeRecord> {
         let mut open: Vec<_> = self
             .store
@@ -195,15 +200,15 @@ impl VirtualHost {
 
     async fn run(&mut self, run: Run) -> Input {
         let rows = AtomicU64::new(0);
-        let outcome = match self.deployment.rules.get(&run.rule) {
+        let outcome = match self.deployment.rules.get(&run.rule).cloned() {
             Some(rule) => {
                 let mut recorder = Recorder::default();
-                let mut outcome = evaluate(&run, rule, &self.guests, &rows, &mut recorder).await;
+                let mut outcome = evaluate(&run, &rule, &self.guests, &rows, &mut recorder).await;
                 for line in recorder.take_said() {
                     self.record(TraceEvent::Logged(line));
                 }
                 if let Ok(evaluation) = &mut outcome {
-                    evidence::gather(&run, rule, evaluation).await;
+                    evidence::gather(&run, &rule, evaluation).await;
                 }
                 outcome
             }

@@ -31,6 +31,8 @@ fn field() -> String {
 #[derive(Default, Serialize, Deserialize, Aged)]
 pub struct Tried {
     ports: BTreeMap<u16, Timestamp>,
+    /// The tenth of `within` in which the level was told last: a scan has thousands of connections.
+    told: Option<i64>,
 }
 
 #[watchbell_sdk::rule(name = "port-scan", summary = "Fires when a source tries many ports of a destination")]
@@ -45,7 +47,7 @@ impl Rule for PortScan {
         if self.within.is_zero() {
             faults.push(Fault::new("/within", "must be longer than zero"));
         }
-        if faults.is_empty() { Ok(Plan::rows(self.within)) } else { Err(faults) }
+        if faults.is_empty() { Ok(Plan::rows(self.within + self.tenth())) } else { Err(faults) }
     }
 
     fn ask(&self, over: Range) -> Vec<Question> {
@@ -61,17 +63,20 @@ impl Rule for PortScan {
         }
         tried.ports.retain(|_, last| at - *last < self.within);
         let (count, least) = (tried.ports.len(), self.ports.get());
-        if count >= least as usize {
-            let first = tried.ports.values().min().copied().unwrap_or(at);
-            let signal = Signal::firing(row.labels(), at)
-                .until(at + self.within)
-                .value(count as f64)
-                .threshold(f64::from(least))
-                .summary(format!("{count} ports within {}", self.within))
-                .details(&json!({ "ports": count, "first": first.to_string() }))
-                .evidence(Evidence::over(Range::new(first, at + Duration::from_millis(1))).newest(10));
-            out.push(signal);
+        let tenth = Some(watchbell_sdk::cell(at, self.tenth()));
+        if count < least as usize || tried.told == tenth {
+            return;
         }
+        tried.told = tenth;
+        let first = tried.ports.values().min().copied().unwrap_or(at);
+        let signal = Signal::firing(row.labels(), at)
+            .until(at + self.within)
+            .value(count as f64)
+            .threshold(f64::from(least))
+            .summary(format!("{count} ports within {}", self.within))
+            .details(&json!({ "ports": count, "first": first.to_string() }))
+            .evidence(Evidence::over(Range::new(first, at + Duration::from_millis(1))).newest(10));
+        out.push(signal);
     }
 
     /// Drops ports that no later row can count with.
@@ -80,5 +85,11 @@ impl Rule for PortScan {
             tried.ports.retain(|_, last| at - *last < self.within);
             !tried.ports.is_empty()
         });
+    }
+}
+
+impl PortScan {
+    fn tenth(&self) -> Duration {
+        self.within / 10
     }
 }

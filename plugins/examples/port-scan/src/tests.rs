@@ -18,7 +18,9 @@ fn a_scan_lasts_as_long_as_new_ports_come() {
     let found = case.run::<PortScan>();
     let values = |n: usize| found[n].value;
     assert_eq!((found[0].at, values(0)), (ORIGIN + Duration::from_secs(50), Some(100.0)));
-    assert_eq!((found.len(), values(200)), (201, Some(120.0)));
+    // Then once in each tenth of a minute.
+    assert_eq!((found[1].at, values(1)), (ORIGIN + Duration::from_secs(54), Some(108.0)));
+    assert_eq!((found.len(), found[17].at, values(17)), (18, ORIGIN + Duration::from_secs(150), Some(120.0)));
 }
 
 #[test]
