@@ -1,5 +1,6 @@
 // Runs a rule in plain JavaScript over documents on a timeline, as the host would: in windows, with late documents and a
-// restart between any two runs. Cases have the same members as those of `watchbell plugin test`.
+// restart between any two runs. Documents are written as in the cases of `watchbell plugin test`; `expect` is a list of all
+// signals.
 import assert from 'node:assert/strict';
 import { answers, kept } from './harness/documents.js';
 import { exported } from './rule.js';
@@ -55,7 +56,7 @@ export function assertFold(rule, given) {
     }
   }
   // A document that comes within the lateness counts as if it had come in time.
-  const late = onTime.documents.map((document, index) => (index % 2 === 0 && document.repeat === undefined ? { ...document, arrives: spelled(duration(document.at) + 2 * step) } : document));
+  const late = onTime.documents.map((document, index) => (index % 2 === 0 && document.count === undefined ? { ...document, arrives: spelled(duration(document.at) + 2 * step) } : document));
   const caught = found(run(rule, { ...onTime, documents: late, every: spelled(Math.max(step, 1_000)), ends: [], lateness: spelled(Math.max(4 * step, 4_000)) }));
   for (const signal of whole) assert.ok(caught.includes(signal), `${given.name}: with late documents, ${signal} is not reported`);
 }
@@ -196,9 +197,9 @@ class Timeline {
 
 /** The documents with their times, in order, each repetition on its own. */
 function placed(documents) {
-  const all = documents.flatMap(({ at, arrives, fields = {}, repeat }) =>
-    Array.from({ length: repeat?.count ?? 1 }, (_, n) => {
-      const time = ORIGIN + duration(at) + n * (repeat === undefined ? 0 : duration(repeat.every));
+  const all = documents.flatMap(({ at, arrives, fields = {}, every = '0s', count = 1 }) =>
+    Array.from({ length: count }, (_, n) => {
+      const time = ORIGIN + duration(at) + n * duration(every);
       return { time, arrives: n === 0 && arrives !== undefined ? ORIGIN + duration(arrives) : time, fields };
     }),
   );

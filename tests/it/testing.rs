@@ -41,6 +41,24 @@ async fn the_shipped_rules_do_what_their_tests_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_no_document_has_is_named() {
+    let tests = "  - name: nothing at all
+    documents: [{ at: 10s, count: 3, every: 1s, fields: { Status: 500, hots.name: a } }]
+    quiet: true
+";
+    let world = World::new().await;
+    world.write("failing-host.yaml", &RULE.replace("num_events: 3", "num_events: 30"));
+    let mapping = "mapping: { Status: { type: integer } }\n";
+    world.write("failing-host.test.yaml", &format!("{mapping}tests:\n{tests}"));
+    let (code, out, err) = world.call(&["test"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(
+        out.contains("warning: rule `failing-host`: no mapping of `logs-*` has the field `host.name`"),
+        "{out}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_test_that_differs_is_reported_and_can_be_blessed() {
     let tests = "  - name: three errors of a host are told  # by name
     documents:

@@ -1,4 +1,5 @@
 //! One evaluation of one window: the rule's questions, the cluster's answers, the rule's finding.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,15 +36,17 @@ pub(crate) async fn evaluate(
 ) -> Result<Evaluation, RunFault> {
     let began = clock::monotonic();
     let deadline = Instant::from_std(began + run.deadline.std());
-    let mut turn = Turn { run, rule, guests, rows, recorder, deadline };
+    let unmapped = BTreeSet::new();
+    let mut turn = Turn { unmapped, run, rule, guests, rows, recorder, deadline };
     let (finding, fresh_rows) =
         tokio::time::timeout_at(deadline, turn.answer_all()).await.map_err(|_| {
             let (rule, most) = (&run.rule, run.deadline);
             let message = format!("rule `{rule}`: the run took longer than {most}; the window is halved");
             RunFault::new(RunFaultKind::Slow, message)
         })??;
+    let unmapped = turn.unmapped.into_iter().collect();
     let rows = rows.load(Ordering::Relaxed);
-    let mut evaluation = Evaluation { finding, rows, ..Evaluation::default() };
+    let mut evaluation = Evaluation { finding, rows, unmapped, ..Evaluation::default() };
     // Priming does not report missing data.
     if run.purpose == Purpose::Live {
         evaluation.no_data =
@@ -68,6 +71,8 @@ impl From<RunFault> for Interrupted {
 
 /// A run in progress, and the cluster that it queries.
 struct Turn<'a> {
+    /// The fields that a question reads and no mapping defines.
+    unmapped: BTreeSet<String>,
     run: &'a Run,
     rule: &'a Arc<LiveRule>,
     guests: &'a Arc<Semaphore>,
@@ -90,6 +95,7 @@ impl Turn<'_> {
                     outdated += 1;
                     tracing::debug!(rule = %self.rule.name, error = chain(&error), "restarting the run");
                     self.rows.store(0, Ordering::Relaxed);
+                    self.unmapped.clear();
                     *self.recorder = Recorder::default();
                 }
             }
@@ -123,6 +129,7 @@ impl Turn<'_> {
                 align(&mut question, run);
                 let asking = rule.cluster.ask(&rule.target, &question, self.deadline).await;
                 let mut pages = asking.map_err(|error| self.failed(error, round, number, &question))?;
+                self.unmapped.extend(pages.unmapped().iter().cloned());
                 loop {
                     let page = pages.next().await;
                     let page = page.map_err(|error| self.failed(error, round, number, &question))?;

@@ -65,6 +65,7 @@ pub(crate) fn log(note: Note) {
         Note::PrimesAnew { rule, reason } => {
             tracing::info!(rule = rule.0, "the rule reads its history again: {reason}");
         }
+        Note::FieldUnmapped { rule, field, message } => tracing::warn!(rule = rule.0, field, "{message}"),
         Note::GapRecorded { rule, start, end, reason } => tracing::warn!(
             rule = rule.0,
             start = rfc3339(start),

@@ -81,6 +81,13 @@ pub enum Note {
         rule: RuleName,
         reason: String,
     },
+    /// A field that the rule or its texts use is in no mapping of its indices. Said once, until a mapping has had it.
+    FieldUnmapped {
+        rule: RuleName,
+        field: String,
+        /// A sentence for people.
+        message: String,
+    },
     GapRecorded {
         rule: RuleName,
         start: Timestamp,

@@ -123,8 +123,10 @@ impl Coordinator {
             Input::Evaluated { run, outcome } => self.evaluated(run, outcome),
             Input::Persisted { nonce, outcome } => self.persisted(nonce, outcome),
             Input::Transitions(transitions) => self.read(&transitions),
-            Input::Delivered { intent, epoch, outcome } => {
-                self.notify(|notifier, context| notifier.delivered(&intent, epoch, outcome, context));
+            Input::Delivered { intent, epoch, outcome, recorded } => {
+                self.notify(|notifier, context| {
+                    notifier.delivered(&intent, epoch, (outcome, recorded), context)
+                });
             }
             Input::Command { id, by, command } => {
                 self.notify(|notifier, context| notifier.command(id, by, command, context));

@@ -69,7 +69,7 @@ pub(crate) fn nonce(incarnation: &Incarnation, host: &HostId, seed: u64, turn: u
 }
 
 /// With its instant, what makes a signal the same as another one: of levels and their ends the kind and the labels, of
-/// events the labels and the identity, by default the name of the only document. Texts and details never count.
+/// events the labels and the identity, by default the name of the first document. Texts and details never count.
 pub(crate) fn signal_hash(signal: &Signal) -> u64 {
     if signal.kind != SignalKind::Event {
         return Parts::new("signal").labels(&signal.labels).number(signal.kind as i64).hash();

@@ -1,7 +1,8 @@
-//! Whether a host does its work, in two measures. Both are pure functions: they take what the engine and the host
-//! report about themselves, and return causes.
+//! Whether a host does its work, in two measures, and warnings, which neither depends on. All are pure functions: they
+//! take what the engine and the host report about themselves, and return causes.
 mod progress; // would restarting the host help?
 mod freshness; // was every rule evaluated lately?
+mod warnings; // what is doubtful, and no failure
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use crate::spec::RuleName;
 
 pub use freshness::freshness;
 pub use progress::{Progress, progress};
+pub use warnings::warnings;
 
 /// If the wall clock is further from the engine's time than this, no windows are evaluated.
 pub const DRIFT_MAX: Duration = Duration::from_secs(5);
@@ -52,6 +54,8 @@ pub enum CauseKind {
     Priming,
     /// A rule has not been evaluated recently.
     Late,
+    /// A rule or its texts use fields that no mapping has: a warning.
+    FieldsUnmapped,
     /// The main loop is stuck.
     LoopStalled,
     /// No host responds.
@@ -96,6 +100,7 @@ impl CauseKind {
             Self::ClockApart => "clock_apart",
             Self::Priming => "priming",
             Self::Late => "late",
+            Self::FieldsUnmapped => "fields_unmapped",
             Self::LoopStalled => "loop_stalled",
             Self::Silent => "silent",
             Self::More => "more",

@@ -1,7 +1,7 @@
 //! Facts and commands: what the shell reports, and what people request.
 use std::sync::Arc;
 
-use watchbell_contract::{Duration, Finding, Receipt, Refusal};
+use watchbell_contract::{Duration, Finding, Receipt, RecordedCall, Refusal};
 
 use crate::action::RunId;
 use crate::fault::RunFault;
@@ -32,8 +32,14 @@ pub enum Input {
     Persisted { nonce: Nonce, outcome: Persisted },
     /// An `Action::ReadTransitions` has ended; empty if it failed.
     Transitions(Vec<TransitionRecord>),
-    /// An `Action::Deliver` that was ordered under this epoch has ended.
-    Delivered { intent: IntentId, epoch: Epoch, outcome: Result<Receipt, Refusal> },
+    /// An `Action::Deliver` that was ordered under this epoch has ended. `recorded` are the responses that receivers gave
+    /// to requests that they accepted in it; those of earlier attempts may be among them.
+    Delivered {
+        intent: IntentId,
+        epoch: Epoch,
+        outcome: Result<Receipt, Refusal>,
+        recorded: Vec<RecordedCall>,
+    },
     /// A person's command. It is applied once, however often it is received.
     Command { id: CommandId, by: String, command: Command },
     /// Start nothing new; `Coordinator::is_drained` says when everything that was started has ended.
@@ -61,7 +67,12 @@ pub struct Evaluation {
     pub documents: Vec<Option<Documents>>,
     /// The index had no documents in the window, even without the rule's filter. Checked only where the rule uses it.
     pub no_data: bool,
+    /// Fields that the rule or its texts use and no mapping of its indices has. No document can have a value of them.
+    pub unmapped: Vec<String>,
 }
+
+/// How many unmapped fields of a rule are kept, in order of their names.
+pub const UNMAPPED_MAX: usize = 64;
 
 /// The documents behind a signal that its texts show, within limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

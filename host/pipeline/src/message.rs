@@ -91,7 +91,8 @@ impl Message {
 }
 
 impl IntentRecord {
-    /// As the alerter receives it. Before it is claimed it has no text, and its summary is used instead.
+    /// As the alerter receives it, without what it cannot know of itself: the receipt of its episode's first message and
+    /// where the episode can be acknowledged. Before it is claimed it has no text, and its summary is used instead.
     pub fn intent(&self) -> Intent {
         let Message { last, .. } = &self.message;
         let text = self.text.clone();
@@ -118,7 +119,7 @@ impl IntentRecord {
             link: last.link.clone(),
             acknowledge_link: None,
             previous: None,
-            recorded: Vec::new(),
+            recorded: self.recorded.clone(),
             attempt: self.delivery.attempts(),
             maybe_repeated: self.maybe_repeated,
         }

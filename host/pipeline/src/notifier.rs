@@ -16,7 +16,7 @@ mod draft; // what changed since the last commit
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use watchbell_contract::{Receipt, Refusal, Timestamp};
+use watchbell_contract::{Receipt, RecordedCall, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::config::Config;
@@ -26,7 +26,7 @@ use crate::record::{
     Position, Tenure, TransitionRecord,
 };
 use crate::spec::{DestinationSpec, RuleName, RuleSpec};
-use decider::Decider;
+use decider::{Decider, Messages};
 use draft::Draft;
 
 pub(crate) struct Notifier {
@@ -68,7 +68,11 @@ impl Notifier {
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
         let NotifierSnapshot { tenure, generation, positions, episodes, .. } = snapshot;
-        let messages = (snapshot.intents, snapshot.dead_letters);
+        let messages = Messages {
+            queued: snapshot.intents,
+            dead_letters: snapshot.dead_letters,
+            receipts: snapshot.receipts,
+        };
         let (decider, notes) = Decider::new(episodes, messages, snapshot.commands, now);
         let positions = positions.into_iter().map(|at| (at.partition, at.number)).collect();
         let notifier = Self {
@@ -142,13 +146,13 @@ impl Notifier {
         &mut self,
         id: &IntentId,
         epoch: Epoch,
-        outcome: Result<Receipt, Refusal>,
+        (outcome, recorded): (Result<Receipt, Refusal>, Vec<RecordedCall>),
         context: Context<'_>,
     ) {
         if epoch != self.tenure.epoch {
             return;
         }
-        self.decide(context, |decider, context| decider.delivered(id, outcome, context));
+        self.decide(context, |decider, context| decider.delivered(id, outcome, recorded, context));
     }
 
     pub(crate) fn ring_timers(&mut self, context: Context<'_>) {

@@ -14,7 +14,10 @@ pub use commit::{
     PartitionCommit, PartitionSnapshot, StoreMeta,
 };
 pub use episode::{Ending, EpisodeId, EpisodeRecord, LastSignal, Notified, Phase};
-pub use intent::{Delivery, IntentId, IntentRecord};
+pub use intent::{
+    Delivery, FirstReceipt, IntentId, IntentRecord, RECORDED_BODY_BYTES_MAX, RECORDED_CALLS_MAX,
+    RECORDED_HEADERS_BYTES_MAX,
+};
 pub use level::Level;
 pub use ownership::{Epoch, HostId, Incarnation, Nonce, Owned, PARTITIONS, PartitionId, Position, Tenure};
 pub use rule::{

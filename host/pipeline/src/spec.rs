@@ -25,6 +25,8 @@ pub struct RuleSpec {
     pub state_version: u32,
     /// The cluster that it queries. Runs on the same cluster share its concurrency limit.
     pub cluster: String,
+    /// The index patterns that it searches, for texts.
+    pub indices: Vec<String>,
     pub schedule: Schedule,
     /// The interval between checks. Windows end on multiples of it, aligned to the epoch; with `cron`, whole steps
     /// before its instants. Never zero.
@@ -163,6 +165,7 @@ impl RuleSpec {
             meaning: Meaning("1".into()),
             state_version: 1,
             cluster: "main".into(),
+            indices: Vec::new(),
             schedule: Schedule::Every(every),
             grid: every,
             checks: true,
@@ -181,6 +184,13 @@ impl RuleSpec {
             active: None,
             alert: AlertSpec::default(),
         }
+    }
+}
+
+impl RuleSpec {
+    /// A sentence about a field that no mapping has.
+    pub(crate) fn unmapped(&self, field: &str) -> String {
+        format!("no mapping of `{}` has the field `{field}`", self.indices.join(","))
     }
 }
 

@@ -3,14 +3,14 @@ mod reading; // reading it
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_contract::Timestamp;
+use watchbell_contract::{Receipt, Timestamp};
 use watchbell_pipeline::record::{
     BundleRef, COMMAND_IDS_MAX, CommandLog, CommandRecord, Commit, DEAD_LETTERS_MAX, Delivery, EpisodeId,
-    EpisodeRecord, Epoch, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss, Lost, Nonce,
-    NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot, Phase,
-    Position, RuleRecord, StoreMeta, Tenure, TransitionRecord,
+    EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation, IntentId, IntentRecord, Level, Loss,
+    Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit, PartitionId, PartitionSnapshot,
+    Phase, Position, RuleRecord, StoreMeta, Tenure, TransitionRecord,
 };
-use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use crate::sqlite::names::gap_reason_name;
 use crate::{CommitError, Pruned, Store, StoreError, TakeoverError};
@@ -187,6 +187,32 @@ impl Memory {
         dead.into_iter().skip(skipped).cloned().collect()
     }
 
+    /// What each destination returned for the first message of an episode that is open or has messages to send.
+    fn receipts(&self) -> Vec<FirstReceipt> {
+        let open = self.episodes.values().filter(|episode| is_going_on(episode)).map(|episode| &episode.id);
+        let queued = self.intents().into_iter().filter(|intent| is_open(intent));
+        let dead = self.dead_letters();
+        let of = |intent: &IntentRecord| intent.message.episode.clone();
+        let wanted: BTreeSet<EpisodeId> =
+            open.cloned().chain(queued.map(of)).chain(dead.iter().map(of)).collect();
+        let mut first: BTreeMap<(EpisodeId, DestinationName), (Timestamp, u64, Option<String>)> =
+            BTreeMap::new();
+        for (order, intent) in self.intents.values().filter(|(_, it)| wanted.contains(&it.message.episode)) {
+            let Delivery::Delivered { at, reference, .. } = &intent.delivery else { continue };
+            let this = (*at, *order, reference.clone());
+            let kept = first.entry((of(intent), intent.destination.clone())).or_insert_with(|| this.clone());
+            if (this.0, this.1) < (kept.0, kept.1) {
+                *kept = this;
+            }
+        }
+        let receipt = |((episode, destination), (_, _, reference))| FirstReceipt {
+            episode,
+            destination,
+            receipt: Receipt { reference },
+        };
+        first.into_iter().map(receipt).collect()
+    }
+
     fn generation(&self) -> u64 {
         self.bundle.as_ref().map_or(0, |bundle| bundle.generation)
     }
@@ -227,16 +253,16 @@ impl Store for Memory {
     ) -> Result<NotifierSnapshot, TakeoverError> {
         let tenure = self.take(Owned::Notifier, owner, seen)?;
         let positions = self.positions.iter();
-        let open = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::Resolved { .. });
         Ok(NotifierSnapshot {
             tenure,
             generation: self.generation(),
             positions: positions
                 .map(|(partition, number)| Position { partition: *partition, number: *number })
                 .collect(),
-            episodes: self.episodes.values().filter(open).cloned().collect(),
+            episodes: self.episodes.values().filter(|episode| is_going_on(episode)).cloned().collect(),
             intents: self.intents().into_iter().filter(|intent| is_open(intent)).cloned().collect(),
             dead_letters: self.dead_letters(),
+            receipts: self.receipts(),
             commands: self.command_log(),
         })
     }
@@ -303,6 +329,12 @@ impl Store for Memory {
             .intents
             .values()
             .filter_map(|(order, intent)| match intent.delivery {
+                // An open episode may still have messages to send, which refer to its first one.
+                Delivery::Delivered { .. }
+                    if self.episodes.get(&intent.message.episode).is_some_and(is_going_on) =>
+                {
+                    None
+                }
                 Delivery::Delivered { at, .. } | Delivery::Dead { at, .. } if at < before => {
                     Some((at, *order, intent.id.clone()))
                 }
@@ -351,6 +383,10 @@ impl Store for Memory {
 /// The order in which gaps are pruned, oldest first: by when each was recorded, then by key.
 fn gap_age(gap: &GapRecord) -> (Timestamp, &RuleName, Timestamp, Timestamp, &'static str) {
     (gap.recorded_at, &gap.rule, gap.over.start, gap.over.end, gap_reason_name(gap.reason))
+}
+
+fn is_going_on(episode: &EpisodeRecord) -> bool {
+    !matches!(episode.phase, Phase::Resolved { .. })
 }
 
 fn is_open(intent: &IntentRecord) -> bool {

@@ -11,6 +11,9 @@ pub struct Health {
     pub ok: bool,
     /// What is wrong; empty if nothing is. At most 50 causes of a kind, then one of kind `more`.
     pub causes: Vec<CauseView>,
+    /// What people should look at although nothing is wrong: `ok` does not depend on it. At most 50 of a kind, then one
+    /// of kind `more`.
+    pub warnings: Vec<CauseView>,
 }
 
 /// What is wrong, and where.
@@ -48,6 +51,8 @@ pub enum CauseKind {
     Priming,
     /// A rule has not been evaluated recently.
     Late,
+    /// A rule or its texts use fields that no mapping has: a warning.
+    FieldsUnmapped,
     /// The host's main loop is stuck.
     LoopStalled,
     /// No host responds: this comes from the store.
@@ -59,7 +64,13 @@ pub enum CauseKind {
 impl Health {
     /// Converts the causes found by `watchbell_pipeline::health`.
     pub fn of(causes: &[health::HealthCause]) -> Self {
-        Self { ok: causes.is_empty(), causes: causes.iter().map(CauseView::of).collect() }
+        let views = causes.iter().map(CauseView::of).collect();
+        Self { ok: causes.is_empty(), causes: views, warnings: Vec::new() }
+    }
+
+    /// The same with the warnings found by `watchbell_pipeline::health`.
+    pub fn warning(self, warnings: &[health::HealthCause]) -> Self {
+        Self { warnings: warnings.iter().map(CauseView::of).collect(), ..self }
     }
 }
 
@@ -87,6 +98,7 @@ impl From<health::CauseKind> for CauseKind {
             Kind::ClockApart => Self::ClockApart,
             Kind::Priming => Self::Priming,
             Kind::Late => Self::Late,
+            Kind::FieldsUnmapped => Self::FieldsUnmapped,
             Kind::LoopStalled => Self::LoopStalled,
             Kind::Silent => Self::Silent,
             Kind::More => Self::More,

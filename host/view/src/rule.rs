@@ -33,6 +33,8 @@ pub struct RuleView {
     pub last_error: Option<String>,
     /// The number of failed runs since the last committed one.
     pub failures_in_a_row: u32,
+    /// A sentence for each field that the rule or its texts use and no mapping has; at most 64. Empty if no host responds.
+    pub warnings: Vec<String>,
     /// Episodes that have not ended.
     pub open_episodes: u64,
     /// The last committed run; null before the first.
@@ -90,6 +92,7 @@ impl RuleView {
             lag_seconds: Some(status.lag(now).secs_f64()),
             next_due: status.next_due.map(Time),
             running: status.running.is_some(),
+            warnings: status.warnings.clone(),
             ..Self::of(&known, now)
         }
     }
@@ -125,6 +128,7 @@ impl RuleView {
                 .map(|(reached, until)| PrimingView { reached: Time(reached), until: Time(until) }),
             last_error: known.failure.map(|failure| failure.message.clone()),
             failures_in_a_row: known.failure.map_or(0, |failure| failure.streak),
+            warnings: Vec::new(),
             open_episodes: known.open_episodes,
             last_run: known.last_run.map(RunView::of),
         }

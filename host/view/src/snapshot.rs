@@ -106,7 +106,7 @@ impl Model {
             concurrency: &host.concurrency,
         };
         let alive = Health::of(&health::progress(&rules, &vitals));
-        let ready = Health::of(&health::freshness(&rules, &vitals));
+        let ready = Health::of(&health::freshness(&rules, &vitals)).warning(&health::warnings(&rules));
         Some(Snapshot { host, rules, reasons, alive, ready })
     }
 }

@@ -45,6 +45,7 @@ fn status(name: &str) -> RuleStatus {
         running: None,
         priming: None,
         failure: None,
+        warnings: Vec::new(),
         last_run: Some(RunSummary {
             window: Range::new(NOW - MINUTE - MINUTE, NOW - MINUTE),
             rows: 1_234,
@@ -64,6 +65,7 @@ fn statuses() -> Vec<RuleStatus> {
         message: "cluster `main`: connection refused".into(),
         streak: 7,
     };
+    let unanswered = Failure { streak: 3, message: "no answer within 1m".into(), ..failure.clone() };
     let run = Running {
         run: RunId(7),
         purpose: Purpose::Priming,
@@ -73,7 +75,10 @@ fn statuses() -> Vec<RuleStatus> {
     };
     let priming = PrimingProgress { from: late, reached: NOW - Duration::from_mins(30), until: NOW };
     vec![
-        status("failed-logins"),
+        RuleStatus {
+            warnings: vec!["no mapping of `logs-*` has the field `usr.name`".into()],
+            ..status("failed-logins")
+        },
         RuleStatus {
             cursor: late,
             window_due: Some(late + MINUTE),
@@ -82,7 +87,13 @@ fn statuses() -> Vec<RuleStatus> {
             ..status("late")
         },
         RuleStatus { enabled: false, next_due: None, window_due: None, last_run: None, ..status("off") },
-        RuleStatus { running: Some(run), priming: Some(priming), last_run: None, ..status("primes") },
+        RuleStatus {
+            running: Some(run),
+            priming: Some(priming),
+            last_run: None,
+            failure: Some(unanswered),
+            ..status("primes")
+        },
     ]
 }
 
@@ -185,6 +196,7 @@ fn intent(id: &str, cause: Cause, delivery: Delivery) -> IntentRecord {
         text: None,
         created_at: NOW - Duration::from_mins(4),
         maybe_repeated: id == "i3",
+        recorded: Vec::new(),
         delivery,
     }
 }

@@ -300,7 +300,7 @@ test('the log has levels', () => {
 });
 
 test('the harness finds a rule that is no fold, and a state that JSON does not keep', () => {
-  const given = { name: 'counts rows of a window', params: {}, key: [], documents: [{ at: '1s', repeat: { count: 90, every: '1s' } }], until: '3m' };
+  const given = { name: 'counts rows of a window', params: {}, key: [], documents: [{ at: '1s', every: '1s', count: 90 }], until: '3m' };
   const count = (_p, state, row, signals) => void ((state.n = (state.n ?? 0) + 1) % 50 === 0 && signals.push({ kind: 'event', labels: row.labels, at: row.time }));
   assertFold(rule({ row: count }), given);
   const forgets = rule({ row: count, settle: (_p, state) => void (state.n = 0) });

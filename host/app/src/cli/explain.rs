@@ -114,6 +114,9 @@ fn evaluation(rule: &RuleView) -> String {
         rule.open_episodes,
         time(rule.next_due, "unknown"),
     );
+    for warning in &rule.warnings {
+        text.push_str(&format!("  warning: {warning}\n"));
+    }
     if let Some(run) = &rule.last_run {
         text.push_str(&format!(
             "  last run: {}..{}, {} rows, {} signals, {} ms\n",

@@ -121,6 +121,9 @@ fn table(status: &Status) -> String {
             text.push_str(&format!("{} {message}\n", paint(&format!("not {what}:"), YELLOW, &out)));
         }
     }
+    for CauseView { message, .. } in &status.ready.warnings {
+        text.push_str(&format!("{} {message}\n", paint("warning:", YELLOW, &out)));
+    }
     let width = status.rules.iter().map(|rule| rule.name.len()).max().unwrap_or(4).max(4);
     let header = format!(
         "{:width$}  {:8}  {:20}  {:>8}  {:20}  {:>4}  last error",

@@ -76,6 +76,7 @@ pub(crate) fn test(args: &Test) -> Result<(), Failure> {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
         tell_outcomes(args, &outcomes)?;
+        tell_warnings(&outcomes)?;
         tell_lacking(&lacking)?;
         let out = std::io::stdout();
         let passed = paint(&format!("{} passed", outcomes.len() - failed), GREEN, &out);
@@ -120,6 +121,20 @@ fn tell_outcomes(args: &Test, outcomes: &[Outcome]) -> Result<(), Failure> {
             )?;
         }
         print("")?;
+    }
+    Ok(())
+}
+
+/// Each once for a rule, with one of the tests that show it.
+fn tell_warnings(outcomes: &[Outcome]) -> Result<(), Failure> {
+    let warned = |outcome: &Outcome| {
+        let of_rule = |warning: &String| ((outcome.rule.clone(), warning.clone()), outcome.place());
+        outcome.warnings.iter().map(of_rule).collect::<Vec<_>>()
+    };
+    let all: BTreeMap<(String, String), String> = outcomes.iter().rev().flat_map(warned).collect();
+    let head = paint("warning:", YELLOW, &std::io::stdout());
+    for ((rule, warning), place) in all {
+        print(&format!("{head} rule `{rule}`: {} ({place})", super::plain(&warning)))?;
     }
     Ok(())
 }

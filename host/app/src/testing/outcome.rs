@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     /// The trace, as lines.
     pub(crate) trace: Vec<String>,
+    /// Fields that the rule uses and no document of the test has, each as a sentence.
+    pub(crate) warnings: Vec<String>,
     /// Observations per point, by line of the test file; for `--bless`.
     pub(crate) points: Vec<(u32, Observed)>,
 }
@@ -113,7 +115,7 @@ impl Outcome {
         json!({
             "file": self.file.display().to_string(), "line": self.line, "rule": self.rule, "name": self.name,
             "environment": self.environment, "passed": self.is_passed(), "took_ms": self.took.millis(),
-            "error": error, "differences": differences,
+            "error": error, "differences": differences, "warnings": self.warnings,
             "trace": if self.is_passed() { &[][..] } else { &self.trace[..] },
         })
     }

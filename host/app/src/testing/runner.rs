@@ -89,6 +89,7 @@ impl Runner {
             took: Default::default(),
             verdict: Verdict::Passed,
             trace: Vec::new(),
+            warnings: Vec::new(),
             points: Vec::new(),
         };
         if let Err(error) = self.play(rule, test, bundle, catalog, &mut outcome).await {
@@ -144,6 +145,10 @@ impl Runner {
             lines.push(format!("           … and {more} more"));
         }
         outcome.trace = lines;
+        // A test without documents says nothing about fields.
+        if !arrivals.is_empty() {
+            outcome.warnings = host.warnings();
+        }
         outcome_of
     }
 

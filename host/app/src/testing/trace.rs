@@ -139,6 +139,7 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         }
         Note::Primed { until, .. } => format!("primed    with the data before {}", at(*until)),
         Note::PrimesAnew { reason, .. } => format!("primes    again: {reason}"),
+        Note::FieldUnmapped { message, .. } => format!("warning   {message}"),
         Note::GapRecorded { start: from, end, reason, .. } => {
             format!("gap       {} to {}: {reason}", at(*from), at(*end))
         }

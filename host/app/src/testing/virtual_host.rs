@@ -128,6 +128,11 @@ impl VirtualHost {
     }
 
     /// The open episodes, by rule and labels.
+    /// What is doubtful about the rules at the end: fields that no mapping has.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.coordinator.rules().flat_map(|rule| rule.warnings).collect()
+    }
+
     pub(crate) fn open_episodes(&self) -> Vec<&EpisodeRecord> {
         let mut open: Vec<_> = self
             .store

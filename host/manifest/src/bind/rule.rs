@@ -99,6 +99,7 @@ impl Bench<'_> {
             owner: raw.owner,
             enabled: raw.enabled.unwrap_or(true),
             cluster: target.cluster.clone(),
+            indices: target.indices.clone(),
             schedule,
             grid,
             checks: plan.grid.is_some(),

@@ -26,6 +26,7 @@ fn status(cursor: Timestamp) -> RuleStatus {
         running: None,
         priming: None,
         failure: None,
+        warnings: Vec::new(),
         last_run: None,
         open_episodes: 0,
     }
@@ -170,4 +171,26 @@ fn a_cause_says_what_and_who_and_since_when() {
         (cause.rule.as_ref().map(|rule| rule.0.as_str()), cause.cluster.as_deref()),
         (Some("r"), Some("main"))
     );
+}
+
+#[test]
+fn a_field_that_no_mapping_has_is_a_warning_and_no_failure() {
+    let sentences = |count: usize| (0..count).map(|n| format!("no mapping has `f{n}`")).collect();
+    let fresh_rule = |name: &str, count| RuleStatus {
+        name: RuleName(name.into()),
+        warnings: sentences(count),
+        ..status(Timestamp(DAY))
+    };
+    let of = |rules: Vec<RuleStatus>| {
+        let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
+        let now = Timestamp(DAY) + MINUTE;
+        assert_eq!(messages(freshness, &rules, fresh(), now), Vec::<String>::new());
+        assert_eq!(messages(super::progress, &rules, fresh(), now), Vec::<String>::new());
+        warnings(&rules).into_iter().map(|cause| (cause.kind, cause.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(vec![fresh_rule("a", 0), RuleStatus { enabled: false, ..fresh_rule("b", 1) }]), []);
+    let said = "rule `a`: no mapping has `f0`; no mapping has `f1`; no mapping has `f2`; and 2 more";
+    assert_eq!(of(vec![fresh_rule("a", 5)]), [(CauseKind::FieldsUnmapped, said.to_owned())]);
+    let many = of((0..52).map(|n| fresh_rule(&format!("r{n}"), 1)).collect());
+    assert_eq!((many.len(), many[50].clone()), (51, (CauseKind::More, "and 2 more rules".to_owned())));
 }

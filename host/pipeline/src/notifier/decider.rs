@@ -11,7 +11,8 @@ use crate::digest;
 use crate::message::Message;
 use crate::reason::{HoldReason, Reason};
 use crate::record::{
-    Change, CommandLog, EpisodeRecord, Epoch, Incarnation, IntentId, IntentRecord, TransitionRecord,
+    Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation, IntentId, IntentRecord,
+    Phase, TransitionRecord,
 };
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
@@ -56,6 +57,13 @@ pub(super) struct Known {
     recent: VecDeque<Reason>,
 }
 
+/// What the store holds of messages.
+pub(super) struct Messages {
+    pub(super) queued: Vec<IntentRecord>,
+    pub(super) dead_letters: Vec<IntentRecord>,
+    pub(super) receipts: Vec<FirstReceipt>,
+}
+
 /// What a decision may read, and where its outcome goes.
 pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
@@ -89,7 +97,7 @@ impl Decider {
     /// Starts from the open episodes and undelivered messages in the store.
     pub(super) fn new(
         episodes: Vec<EpisodeRecord>,
-        (intents, dead_letters): (Vec<IntentRecord>, Vec<IntentRecord>),
+        messages: Messages,
         log: CommandLog,
         now: Timestamp,
     ) -> (Self, Vec<Note>) {
@@ -98,12 +106,17 @@ impl Decider {
             episode.notified.iter().map(|notified| (episode.id.0.clone(), notified.destination.clone()))
         });
         let notified: Vec<_> = notified.collect();
+        let goes_on = |episode: &&EpisodeRecord| !matches!(episode.phase, Phase::ResolvedByHand { .. });
+        let going_on: BTreeSet<EpisodeId> =
+            episodes.iter().filter(goes_on).map(|episode| episode.id.clone()).collect();
         for episode in episodes {
             let open = decider.found.entry(episode.rule.clone()).or_default();
             open.insert(episode.labels.clone(), episode);
         }
-        let notes = decider.outbox.recover(intents, notified.into_iter(), now);
+        let Messages { queued, dead_letters, receipts } = messages;
+        let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
+        decider.outbox.recover_threads(receipts, |episode| going_on.contains(episode));
         (decider, notes)
     }
 

@@ -2,21 +2,22 @@
 //! and per rule and labels for events, which have no episode; messages queued together are sent in their order. A
 //! destination never has more concurrent deliveries than it allows, and none waits for another.
 mod destination_queue; // the messages to one destination
+mod threads; // what the first messages of episodes were answered with
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use watchbell_contract::{AlertText, Cause, Duration, Receipt, Refusal, Timestamp};
+use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, RecordedCall, Refusal, Timestamp};
 
 use crate::action::{Action, Note};
-use crate::backoff::backoff;
 use crate::message::Message;
 use crate::reason::DeliveryReason;
 use crate::record::{DEAD_LETTERS_MAX, Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
 use crate::text::Text;
-use destination_queue::DestinationQueue;
+use destination_queue::{DestinationQueue, retry_at};
+use threads::Threads;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -29,6 +30,7 @@ pub(crate) struct Outbox {
     arrived: BTreeSet<Lane>,
     /// Lanes that held messages when they were taken over: whether anything was delivered before is unknown.
     inherited: BTreeSet<Lane>,
+    threads: Threads,
     /// The newest dead letters, oldest first.
     dead_letters: VecDeque<IntentRecord>,
     /// Whether the set of destinations is known.
@@ -119,8 +121,10 @@ impl Outbox {
     pub(crate) fn keep_dead_letter(&mut self, record: IntentRecord) {
         self.dead_letters.retain(|other| other.id != record.id);
         self.dead_letters.push_back(record);
-        if self.dead_letters.len() > DEAD_LETTERS_MAX {
-            self.dead_letters.pop_front();
+        if self.dead_letters.len() > DEAD_LETTERS_MAX
+            && let Some(gone) = self.dead_letters.pop_front()
+        {
+            self.forget_thread(&gone);
         }
     }
 
@@ -300,7 +304,7 @@ impl Outbox {
             id: id.clone(),
             epoch,
             destination: entry.record.destination.clone(),
-            intent: Box::new(entry.record.intent()),
+            intent: Box::new(Intent { previous: self.threads.root(&entry.record), ..entry.record.intent() }),
         })
     }
 
@@ -312,6 +316,13 @@ impl Outbox {
         entry.record.delivery = Delivery::Owed { due: now, attempt: attempt - 1, last };
         entry.granted = true;
         Some(self.back_to_waiting(id))
+    }
+
+    /// Keeps what receivers accepted in an attempt that is about to be settled.
+    pub(crate) fn record(&mut self, id: &IntentId, calls: Vec<RecordedCall>) {
+        if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.stage == Stage::Sending) {
+            entry.record.record(calls);
+        }
     }
 
     /// Records the outcome of an attempt. `None` if it is not in progress.
@@ -329,6 +340,8 @@ impl Outbox {
         let intent = id.clone();
         match outcome {
             Ok(receipt) => {
+                self.threads.arrived(&entry.record, &receipt);
+                entry.record.recorded.clear();
                 entry.record.delivery =
                     Delivery::Delivered { at: now, attempt, reference: receipt.reference };
                 let record = entry.record.clone();
@@ -339,11 +352,14 @@ impl Outbox {
                     self.arrived.insert(lane(&record));
                 }
                 self.remove(id);
+                self.forget_thread(&record);
                 Some(Settled {
                     record,
                     note: Note::Delivered { destination, intent, attempt, maybe_repeated },
                 })
             }
+            // What was recorded stays with a dead letter: a person may have it sent again, and it is still the same
+            // message, of which the receiver already has a part.
             Err(Refusal::Refused(reason)) => {
                 entry.record.delivery = Delivery::Dead { at: now, attempt, last: reason.clone() };
                 let record = entry.record.clone();
@@ -424,6 +440,7 @@ impl Outbox {
                 queue.busy = queue.busy.saturating_sub(1);
             }
         }
+        self.threads.sent(&entry.record);
         let lane = lane(&entry.record);
         // Nothing follows an end.
         if entry.record.message.cause == Cause::Resolved {
@@ -450,24 +467,6 @@ impl Outbox {
     }
 }
 
-/// The delay doubles each time up to the destination's limit, with jitter over its upper half, and is never shorter
-/// than the receiver asked. It ends at the deadline at the latest, when the message becomes a dead letter.
-fn retry_at(
-    spec: Option<&DestinationSpec>,
-    record: &IntentRecord,
-    attempt: u32,
-    retry_after: Option<Duration>,
-    now: Timestamp,
-    seed: u64,
-) -> Timestamp {
-    let (first, most, deadline) = spec
-        .map_or((Duration::from_secs(5), Duration::from_mins(5), Duration(u64::MAX)), |spec| {
-            (spec.retry_first, spec.retry_max, spec.deadline)
-        });
-    let pause = backoff(first, most, attempt, &record.id.0, seed).max(retry_after.unwrap_or(Duration::ZERO));
-    (now + pause).min((record.created_at + deadline).max(now + Duration(1)))
-}
-
 fn lane(record: &IntentRecord) -> Lane {
     let message = &record.message;
     let messages = match message.cause {
@@ -486,5 +485,14 @@ pub(crate) fn owed(
     now: Timestamp,
 ) -> IntentRecord {
     let delivery = Delivery::Owed { due: now, attempt: 0, last: None };
-    IntentRecord { id, destination, message, text: None, created_at: now, maybe_repeated: false, delivery }
+    IntentRecord {
+        id,
+        destination,
+        message,
+        text: None,
+        created_at: now,
+        maybe_repeated: false,
+        recorded: Vec::new(),
+        delivery,
+    }
 }

@@ -1,4 +1,4 @@
-use watchbell_contract::{Cause, Receipt, Refusal};
+use watchbell_contract::{Cause, Receipt, RecordedCall, Refusal};
 
 use crate::record::{Delivery, EpisodeRecord, IntentId, IntentRecord, Notified, Phase};
 
@@ -12,8 +12,10 @@ impl Decider {
         &mut self,
         id: &IntentId,
         outcome: Result<Receipt, Refusal>,
+        recorded: Vec<RecordedCall>,
         context: &mut Context<'_>,
     ) {
+        self.outbox.record(id, recorded);
         if let Some(settled) = self.outbox.settle(id, outcome, context.now, context.config.seed) {
             self.settled(settled, context);
         }

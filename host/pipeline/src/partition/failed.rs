@@ -68,7 +68,7 @@ impl Rule {
         underway: &Underway,
         kind: RunFaultKind,
         certain: u32,
-        scope: &Scope<'_>,
+        scope: &mut Scope<'_>,
     ) -> Recovery {
         let window = underway.window;
         let cursor = match (&self.record.priming, underway.purpose) {
@@ -85,6 +85,15 @@ impl Rule {
             RunFaultKind::Limit => window::too_large(grid, window, cursor, slice, certain, poison_max),
             RunFaultKind::Rule => window::poisoned(grid, window, slice, certain, poison_max),
             RunFaultKind::State => {
+                if self.record.state.is_some() {
+                    let reason = self
+                        .record
+                        .failure
+                        .as_ref()
+                        .map(|failure| failure.message.clone())
+                        .unwrap_or_default();
+                    scope.notes.push(Note::PrimesAnew { rule: self.spec.name.clone(), reason });
+                }
                 self.forget_state();
                 Recovery::Narrow(Slice::Whole)
             }

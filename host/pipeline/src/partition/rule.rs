@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use watchbell_contract::{Duration, Label, SignalKind, Timestamp, Window};
@@ -48,6 +48,8 @@ pub(super) struct Rule {
     /// The last signal of each level found so far while priming.
     pub(super) primed: BTreeMap<Vec<Label>, (Timestamp, SignalKind)>,
     pub(super) pace: Pace,
+    /// The fields that its last run found in no mapping.
+    pub(super) unmapped: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,7 @@ impl Rule {
             primed_from: None,
             primed: BTreeMap::new(),
             pace: Pace::Quick,
+            unmapped: BTreeSet::new(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Rule {
         self.primed.clear();
         self.slice = Slice::Whole;
         self.retry = None;
+        self.unmapped.clear();
     }
 
     /// The same rule under another manifest: it continues where it was.
@@ -119,6 +123,7 @@ impl Rule {
             primed_from: self.primed_from,
             primed: self.primed,
             pace: self.pace,
+            unmapped: self.unmapped,
             ..changed
         }
     }

@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
+
 use watchbell_contract::{Range, SignalKind, Timestamp, Window};
 
 use crate::action::{Note, Purpose};
-use crate::input::Evaluation;
+use crate::input::{Evaluation, UNMAPPED_MAX};
 use crate::level::{self, Open, WindowClock};
 use crate::queue::Pace;
 use crate::record::{Change, RunSummary, StateRecord};
 use crate::signals::{self, LinkedSignal, fresh_signals};
 use crate::spec::NoData;
-use crate::window;
+use crate::window::{self, Slice};
 
 use super::Underway;
 use super::rule::{Activity, Rule, Scope};
@@ -36,7 +38,7 @@ impl Rule {
     pub(super) fn succeeded(&mut self, underway: &Underway, evaluation: Evaluation, scope: &mut Scope<'_>) {
         let window = underway.window;
         let before = self.record.cursor;
-        let Evaluation { finding, rows, took, links, documents, no_data } = evaluation;
+        let Evaluation { finding, rows, took, links, documents, no_data, unmapped } = evaluation;
         let count = u32::try_from(finding.signals.len()).unwrap_or(u32::MAX);
         let linked = signals::link(finding.signals, links, documents);
         // If the grid moved, the window begins with a step that reaches into final time.
@@ -47,10 +49,13 @@ impl Rule {
         let fresh = fresh_signals(&mut self.record.seen, linked, Window { start: final_before, ..window });
         let version = self.spec.state_version;
         self.record.state = Some(StateRecord { settled: window.settled, version, bytes: finding.state });
+        self.warn_of_unmapped(unmapped, scope);
         self.slice = window::heal(&self.spec, window, self.slice);
         self.retry = None;
-        self.record.gap_announced = false;
-        self.record.failure = None;
+        // While parts of a chunk of the history are read because the whole failed, its failure is the current one.
+        if underway.purpose == Purpose::Live || self.slice == Slice::Whole {
+            self.is_well();
+        }
         self.record.last_run = Some(RunSummary {
             window: Range { start: window.start, end: window.end },
             rows,
@@ -73,6 +78,23 @@ impl Rule {
         scope.draft.rule(&self.record);
     }
 
+    fn is_well(&mut self) {
+        self.record.gap_announced = false;
+        self.record.failure = None;
+    }
+
+    /// Says which fields are newly in no mapping, and keeps all of them.
+    fn warn_of_unmapped(&mut self, unmapped: Vec<String>, scope: &mut Scope<'_>) {
+        let unmapped: BTreeSet<String> = unmapped.into_iter().collect();
+        let unmapped: BTreeSet<String> = unmapped.into_iter().take(UNMAPPED_MAX).collect();
+        for field in unmapped.difference(&self.unmapped) {
+            let message = self.spec.unmapped(field);
+            let (rule, field) = (self.spec.name.clone(), field.clone());
+            scope.notes.push(Note::FieldUnmapped { rule, field, message });
+        }
+        self.unmapped = unmapped;
+    }
+
     /// A chunk of the history was read.
     fn primed(&mut self, window: Window, fresh: Vec<LinkedSignal>, scope: &mut Scope<'_>) {
         let primed = match &mut self.record.priming {
@@ -90,6 +112,7 @@ impl Rule {
         let Some(until) = primed else { return };
         self.record.priming = None;
         self.primed_from = None;
+        self.is_well();
         scope.draft.note(Note::Primed { rule: self.spec.name.clone(), until });
         // Priming announces nothing, but a level ends if the whole history says so.
         let levels = std::mem::take(&mut self.primed);

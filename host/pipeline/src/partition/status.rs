@@ -40,6 +40,8 @@ pub struct RuleStatus {
     pub running: Option<Running>,
     pub priming: Option<PrimingProgress>,
     pub failure: Option<Failure>,
+    /// A sentence for each field that its last run found in no mapping; at most `UNMAPPED_MAX`.
+    pub warnings: Vec<String>,
     pub last_run: Option<RunSummary>,
     /// Announced or pending, but not resolved.
     pub open_episodes: usize,
@@ -173,6 +175,7 @@ impl Partition {
                 until: priming.until,
             }),
             failure: rule.record.failure.clone(),
+            warnings: rule.unmapped.iter().map(|field| rule.spec.unmapped(field)).collect(),
             last_run: rule.record.last_run.clone(),
             open_episodes: rule.open.len(),
         }

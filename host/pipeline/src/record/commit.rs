@@ -1,8 +1,8 @@
 use crate::spec::RuleName;
 
 use super::{
-    CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, GapRecord, HostId, Incarnation, IntentRecord,
-    Level, Nonce, Owned, PartitionId, Position, RuleRecord, Tenure, TransitionRecord,
+    CommandLog, CommandRecord, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, GapRecord, HostId, Incarnation,
+    IntentRecord, Level, Nonce, Owned, PartitionId, Position, RuleRecord, Tenure, TransitionRecord,
 };
 
 /// The bundle in force. Generations only go up.
@@ -113,6 +113,8 @@ pub struct NotifierSnapshot {
     pub intents: Vec<IntentRecord>,
     /// The newest dead letters, oldest first, at most `DEAD_LETTERS_MAX`: a person may ask for another try.
     pub dead_letters: Vec<IntentRecord>,
+    /// Of the episodes above and of those of the messages above; by episode and destination.
+    pub receipts: Vec<FirstReceipt>,
     pub commands: CommandLog,
 }
 

@@ -1,10 +1,10 @@
-use watchbell_contract::Timestamp;
+use watchbell_contract::{Receipt, RecordedCall, Timestamp};
 
 use crate::message::Message;
 use crate::spec::DestinationName;
 use crate::text::Text;
 
-use super::{Epoch, HostId};
+use super::{EpisodeId, Epoch, HostId};
 
 /// hash(episode, cause, ordinal, destination), in hex.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,40 @@ pub struct IntentRecord {
     pub created_at: Timestamp,
     /// An earlier attempt whose outcome is unknown may have arrived.
     pub maybe_repeated: bool,
+    /// The responses to requests that a receiver accepted in attempts that failed, by number: none of these requests is
+    /// sent again. Empty once the message is delivered.
+    pub recorded: Vec<RecordedCall>,
     pub delivery: Delivery,
+}
+
+/// What a destination returned for the first message of an episode that it accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstReceipt {
+    pub episode: EpisodeId,
+    pub destination: DestinationName,
+    pub receipt: Receipt,
+}
+
+/// How many requests of a message are recorded, how large a response's body and how large its headers may be. A response
+/// beyond these limits is not recorded, and its request is sent again.
+pub const RECORDED_CALLS_MAX: usize = 16;
+pub const RECORDED_BODY_BYTES_MAX: usize = 64 << 10;
+pub const RECORDED_HEADERS_BYTES_MAX: usize = 16 << 10;
+
+impl IntentRecord {
+    /// Adds what receivers accepted in an attempt. A request that is already recorded keeps its first response.
+    pub fn record(&mut self, calls: Vec<RecordedCall>) {
+        let is_within_limits = |call: &RecordedCall| {
+            let headers: usize = call.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+            (call.number as usize) < RECORDED_CALLS_MAX
+                && (200..=299).contains(&call.status)
+                && headers <= RECORDED_HEADERS_BYTES_MAX
+                && call.body.len() <= RECORDED_BODY_BYTES_MAX
+        };
+        self.recorded.extend(calls.into_iter().filter(is_within_limits));
+        self.recorded.sort_by_key(|call| call.number);
+        self.recorded.dedup_by_key(|call| call.number);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

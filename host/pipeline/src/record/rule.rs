@@ -24,7 +24,7 @@ pub struct RuleRecord {
     /// Wall time of the last commit that moved the cursor.
     pub committed_at: Option<Timestamp>,
     pub last_run: Option<RunSummary>,
-    /// The last failure, until a run commits.
+    /// The last failure, until a run commits; while the rule is primed, until a whole chunk is read.
     pub failure: Option<Failure>,
     /// A gap was announced since a run last committed: further gaps are recorded but not announced.
     pub gap_announced: bool,

@@ -144,6 +144,7 @@ impl Driver {
                             intent: id,
                             epoch,
                             outcome: Ok(Receipt::default()),
+                            recorded: Vec::new(),
                         });
                     }
                     Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {

@@ -1,10 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use watchbell_contract::{
-    AlertText, Duration, Finding, Intent, Label, Receipt, Refusal, Signal, SignalKind, TextFormat, Timestamp,
+    AlertText, Duration, Finding, Intent, Label, Receipt, RecordedCall, Refusal, Signal, SignalKind,
+    TextFormat, Timestamp,
 };
-use watchbell_pipeline::action::{Action, Run};
+use watchbell_pipeline::action::{Action, Note, Run};
+use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
 use watchbell_pipeline::record::{
     BundleRef, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeRecord, HostId, IntentId,
@@ -13,7 +15,7 @@ use watchbell_pipeline::record::{
 use watchbell_pipeline::spec::{
     AlertSpec, CatchUp, DestinationName, DestinationSpec, RuleName, RuleSpec, Step,
 };
-use watchbell_pipeline::{Config, Coordinator};
+use watchbell_pipeline::{Config, Coordinator, RuleStatus};
 use watchbell_store::{Memory, Store};
 
 /// On a round minute.
@@ -22,6 +24,8 @@ pub(crate) const START: Timestamp = Timestamp(1_700_000_040_000);
 /// What a run finds at an instant.
 type Guest = Box<dyn Fn(&Run, Timestamp) -> Vec<Signal>>;
 
+type Fault = Box<dyn Fn(&Run) -> Option<RunFault>>;
+
 pub(crate) struct Host {
     coordinator: Coordinator,
     pub(crate) now: Timestamp,
@@ -29,11 +33,21 @@ pub(crate) struct Host {
     pub(crate) destinations: Vec<&'static str>,
     bundles: u64,
     store: Memory,
+    accepted: u32,
     /// Episodes written, each time one was.
     pub(crate) writes: usize,
     pub(crate) inbox: Vec<(DestinationName, Intent)>,
+    /// Why a run fails, if it does.
+    pub(crate) fault: Fault,
+    /// Fields that every run finds in no mapping.
+    pub(crate) unmapped: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     /// Destinations that refuse whatever comes.
     pub(crate) refused: BTreeSet<&'static str>,
+    /// Destinations that accept these requests of a message, and not the next.
+    pub(crate) unavailable: BTreeMap<&'static str, Vec<RecordedCall>>,
+    /// What was tried at the destinations that did not accept it.
+    pub(crate) tried: Vec<(DestinationName, Intent)>,
 }
 
 impl Host {
@@ -46,9 +60,15 @@ impl Host {
             destinations: vec!["chat", "mail", "sms"],
             bundles: 0,
             store,
+            accepted: 0,
             writes: 0,
             inbox: Vec::new(),
+            fault: Box::new(|_| None),
+            unmapped: Vec::new(),
+            notes: Vec::new(),
             refused: BTreeSet::new(),
+            unavailable: BTreeMap::new(),
+            tried: Vec::new(),
         }
     }
 
@@ -107,8 +127,17 @@ impl Host {
         self.coordinator.explain(&RuleName("rule".into())).iter().map(ToString::to_string).collect()
     }
 
+    pub(crate) fn status(&self) -> RuleStatus {
+        self.coordinator.rule(&RuleName("rule".into())).expect("it is deployed")
+    }
+
     pub(crate) fn open(&self) -> Vec<&EpisodeRecord> {
         self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
+    }
+
+    /// The messages in the store.
+    pub(crate) fn stored(&self) -> Vec<&IntentRecord> {
+        self.store.intents()
     }
 
     pub(crate) fn dead_letters(&self) -> Vec<IntentId> {
@@ -133,10 +162,12 @@ impl Host {
                 Action::Evaluate(run) => {
                     let signals = (self.guest)(&run, self.now);
                     let finding = Finding { signals, state: Vec::new() };
-                    Input::Evaluated {
-                        run: run.id,
-                        outcome: Ok(Evaluation { finding, ..Evaluation::default() }),
-                    }
+                    let unmapped = self.unmapped.clone();
+                    let outcome = match (self.fault)(&run) {
+                        Some(fault) => Err(fault),
+                        None => Ok(Evaluation { finding, unmapped, ..Evaluation::default() }),
+                    };
+                    Input::Evaluated { run: run.id, outcome }
                 }
                 Action::Persist(commit) => {
                     let notifier = commit.notifier.as_ref();
@@ -145,18 +176,29 @@ impl Host {
                     Input::Persisted { nonce: commit.nonce, outcome: Persisted::Written { lost } }
                 }
                 Action::Deliver { id, epoch, destination, intent } => {
+                    let recorded = self.unavailable.get(destination.0.as_str()).cloned();
                     let outcome = if self.refused.contains(destination.0.as_str()) {
+                        self.tried.push((destination, *intent));
                         Err(Refusal::Refused("no".into()))
+                    } else if recorded.is_some() {
+                        self.tried.push((destination, *intent));
+                        Err(Refusal::Unavailable { reason: "503".into(), retry_after: None })
                     } else {
+                        self.accepted += 1;
+                        let reference = Some(format!("{destination} {}", self.accepted));
                         self.inbox.push((destination, *intent));
-                        Ok(Receipt::default())
+                        Ok(Receipt { reference })
                     };
-                    Input::Delivered { intent: id, epoch, outcome }
+                    let recorded = recorded.unwrap_or_default();
+                    Input::Delivered { intent: id, epoch, outcome, recorded }
                 }
                 Action::ReadTransitions(_) | Action::RetakeNotifier { .. } => {
                     panic!("one host owns everything: {action:?}")
                 }
-                Action::Note(_) => continue,
+                Action::Note(note) => {
+                    self.notes.push(note);
+                    continue;
+                }
             };
             self.coordinator.handle(self.now, input);
         }

@@ -3,3 +3,5 @@ mod host; // carries out what it orders, at once
 mod levels; // a level that is seen again says more, and is no other level
 mod edits; // open episodes follow the rules in force
 mod commands; // what people ask for
+mod statuses; // what is said of a rule
+mod deliveries; // what receivers answered goes with later messages and attempts

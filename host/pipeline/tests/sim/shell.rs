@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use watchbell_contract::{Cause, Duration, Intent, Receipt, Refusal, Timestamp};
+use watchbell_contract::{Cause, Duration, Intent, Receipt, RecordedCall, Refusal, Timestamp};
 use watchbell_pipeline::action::{Action, Note, Run, RunId};
 use watchbell_pipeline::fault::{RunFault, RunFaultKind};
 use watchbell_pipeline::input::{Evaluation, Input, Persisted};
@@ -109,6 +109,9 @@ pub(crate) struct Tally {
     /// Messages of a higher severity, and of many episodes that an edit made late.
     pub(crate) worse: u32,
     pub(crate) summaries: u32,
+    /// Messages that refer to the first of their episode, and attempts that were given what earlier ones recorded.
+    pub(crate) threaded: u32,
+    pub(crate) recorded: u32,
 }
 
 impl Tally {
@@ -126,6 +129,8 @@ impl Tally {
         self.commands += other.commands;
         self.worse += other.worse;
         self.summaries += other.summaries;
+        self.threaded += other.threaded;
+        self.recorded += other.recorded;
     }
 
     /// A simulator in which nothing goes wrong proves nothing.
@@ -137,6 +142,7 @@ impl Tally {
         let spans_max = 2 * self.switched as usize;
         assert!(self.switched > 50 && self.spans_off > 10 && self.spans_off < spans_max, "{self:?}");
         assert!(self.commands > 100, "{self:?}");
+        assert!(self.threaded > 1_000 && self.recorded > 1_000, "{self:?}");
     }
 }
 
@@ -159,6 +165,7 @@ enum Coming {
         id: IntentId,
         epoch: Epoch,
         outcome: Result<Receipt, Refusal>,
+        recorded: Vec<RecordedCall>,
     },
 }
 
@@ -338,9 +345,17 @@ impl Sim {
             let last = self.lanes.entry(lane).or_insert(kept.created_at);
             assert!(*last <= kept.created_at, "a lane's order");
             *last = kept.created_at;
+            let previous = intent.previous.as_ref().map(|receipt| receipt.reference.as_deref());
+            assert_eq!(previous, self.store.first_reference(kept), "the first receipt: {intent:?}");
+            assert_eq!(intent.recorded, kept.recorded, "what the claim holds: {intent:?}");
+            self.tally.threaded += u32::from(previous.is_some());
+            self.tally.recorded += u32::from(!intent.recorded.is_empty());
         }
+        let (attempt, mut recorded) = (intent.attempt, Vec::new());
         let outcome = if self.fault(0.2) {
             let retry_after = self.random.random_bool(0.3).then_some(Duration::from_secs(30));
+            // One request more is accepted in each attempt.
+            recorded.push(RecordedCall { number: attempt - 1, status: 200, headers: vec![], body: vec![] });
             Err(Refusal::Unavailable { reason: "503".into(), retry_after })
         } else {
             // The old owner sends what it had claimed, unaware of the takeover; the new owner flags its own.
@@ -355,11 +370,12 @@ impl Sim {
                 // It has arrived, and nobody knows.
                 Err(Refusal::Unanswered { reason: "timeout".into(), retry_after: None })
             } else {
-                Ok(Receipt::default())
+                self.order += 1;
+                Ok(Receipt { reference: Some(self.order.to_string()) })
             }
         };
         let took = self.random.random_range(1..3_000);
-        self.later(process, took, Coming::Delivered { id, epoch, outcome });
+        self.later(process, took, Coming::Delivered { id, epoch, outcome, recorded });
     }
 
     fn happen(&mut self, process: u64, coming: Coming) {
@@ -413,9 +429,9 @@ impl Sim {
                 self.note_bundle(index);
                 Input::NotifierTaken(snapshot)
             }
-            Coming::Delivered { id, epoch, outcome } => {
+            Coming::Delivered { id, epoch, outcome, recorded } => {
                 self.hosts[index].sending.remove(&(id.clone(), epoch));
-                Input::Delivered { intent: id, epoch, outcome }
+                Input::Delivered { intent: id, epoch, outcome, recorded }
             }
         };
         self.hosts[index].coordinator.handle(now, input);

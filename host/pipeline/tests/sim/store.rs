@@ -5,7 +5,7 @@ use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::record::{
     Change, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord, Epoch, GapReason, GapRecord, HostId,
     IntentId, IntentRecord, Lost, Nonce, NotifierCommit, NotifierSnapshot, Owned, PartitionCommit,
-    PartitionId, PartitionSnapshot, Phase, Position, RuleRecord, TransitionRecord,
+    PartitionId, PartitionSnapshot, Phase, Position, RECORDED_CALLS_MAX, RuleRecord, TransitionRecord,
 };
 use watchbell_pipeline::spec::RuleName;
 use watchbell_store::{Memory, Store as _};
@@ -169,8 +169,20 @@ impl Store {
                 let ended = matches!(before.delivery, Delivery::Delivered { .. } | Delivery::Dead { .. });
                 assert!(!ended, "an intent that had ended changed: {intent:?}");
                 assert_eq!(before.created_at, intent.created_at);
+                check_recorded(&before, intent);
             }
         }
+    }
+
+    /// What the destination of a message returned for the first one of its episode.
+    pub(crate) fn first_reference(&self, of: &IntentRecord) -> Option<Option<&str>> {
+        let is_of =
+            |it: &&IntentRecord| it.message.episode == of.message.episode && it.destination == of.destination;
+        let delivered = self.intents.values().filter(is_of).filter_map(|intent| match &intent.delivery {
+            Delivery::Delivered { at, reference, .. } => Some((at, reference.as_deref())),
+            _ => None,
+        });
+        delivered.min_by_key(|(at, _)| **at).map(|(_, reference)| reference)
     }
 
     /// When an episode that was announced turns critical, the steps for critical ones fire in the same commit.
@@ -232,5 +244,22 @@ impl Store {
                 run.rule
             );
         }
+    }
+}
+
+/// What an attempt recorded is written with its outcome, and stays until the message is delivered.
+fn check_recorded(before: &IntentRecord, now: &IntentRecord) {
+    let numbers =
+        |intent: &IntentRecord| -> Vec<u32> { intent.recorded.iter().map(|call| call.number).collect() };
+    if let Delivery::Delivered { .. } = now.delivery {
+        assert!(now.recorded.is_empty(), "kept for nobody: {now:?}");
+        return;
+    }
+    assert!(numbers(before).iter().all(|number| numbers(now).contains(number)), "forgotten: {now:?}");
+    if let Delivery::Owed { attempt, last: Some(last), .. } = &now.delivery
+        && last == "503"
+        && (*attempt as usize) <= RECORDED_CALLS_MAX
+    {
+        assert!(numbers(now).contains(&(attempt - 1)), "not written with its outcome: {now:?}");
     }
 }

@@ -244,6 +244,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
         meaning: Meaning("1".into()),
         state_version: 1,
         cluster: if level { "slow" } else { "main" }.into(),
+        indices: vec!["logs-*".into()],
         schedule: match name {
             "cron" => Schedule::Cron { expression: "*/2 * * * *".into(), timezone: "Europe/Berlin".into() },
             // Each instant has a grid of its own.

@@ -1,5 +1,7 @@
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use watchbell_contract::{Duration, Label, Range, Timestamp};
+use watchbell_contract::{Duration, Label, Range, RecordedCall, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
     EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
@@ -77,6 +79,15 @@ pub(crate) struct MessageForm {
     count: u32,
     more: Vec<String>,
     wording: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RecordedForm {
+    number: u32,
+    status: u16,
+    headers: Vec<(String, String)>,
+    /// In base64.
+    body: String,
 }
 
 pub(crate) type Labels = Vec<(String, Option<String>)>;
@@ -322,6 +333,27 @@ impl Column for Message {
             more: form.more,
             wording: wording(&form.wording)?,
         })
+    }
+}
+
+impl Column for Vec<RecordedCall> {
+    type Form = Vec<RecordedForm>;
+    fn form(&self) -> Self::Form {
+        self.iter()
+            .map(|call| RecordedForm {
+                number: call.number,
+                status: call.status,
+                headers: call.headers.clone(),
+                body: BASE64.encode(&call.body),
+            })
+            .collect()
+    }
+    fn read(form: Self::Form) -> Option<Self> {
+        form.into_iter()
+            .map(|RecordedForm { number, status, headers, body }| {
+                Some(RecordedCall { number, status, headers, body: BASE64.decode(body).ok()? })
+            })
+            .collect()
     }
 }
 

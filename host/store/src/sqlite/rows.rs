@@ -268,15 +268,18 @@ impl FromRow for IntentRecord {
             }
             _ => (json(row, "message")?, json_or_null(row, "text")?),
         };
-        Ok(Self {
+        let mut record = Self {
             id: IntentId(plain(row, "id")?),
             destination: DestinationName(plain(row, "destination")?),
             message,
             text,
             created_at: Timestamp(plain(row, "created_at")?),
             maybe_repeated,
+            recorded: Vec::new(),
             delivery,
-        })
+        };
+        record.record(json_or_null(row, "recorded")?.unwrap_or_default());
+        Ok(record)
     }
 }
 

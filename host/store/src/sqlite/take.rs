@@ -1,8 +1,10 @@
 use rusqlite::{Connection, params};
+use watchbell_contract::Receipt;
 use watchbell_pipeline::record::{
-    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, DEAD_LETTERS_MAX, Incarnation, NotifierSnapshot,
-    PartitionId, PartitionSnapshot, Position, StoreMeta, TransitionRecord,
+    BundleRef, COMMAND_IDS_MAX, CommandId, CommandLog, DEAD_LETTERS_MAX, EpisodeId, FirstReceipt,
+    Incarnation, NotifierSnapshot, PartitionId, PartitionSnapshot, Position, StoreMeta, TransitionRecord,
 };
+use watchbell_pipeline::spec::DestinationName;
 
 use super::owned::Row;
 use super::rows::{self, RowError};
@@ -60,6 +62,7 @@ pub(crate) fn notifier(db: &Connection, row: &Row) -> Result<NotifierSnapshot, R
              ORDER BY ordinal",
             [DEAD_LETTERS_MAX as i64],
         )?,
+        receipts: receipts(db)?,
         commands: commands(db)?,
     })
 }
@@ -87,6 +90,36 @@ fn positions(db: &Connection) -> rusqlite::Result<Vec<Position>> {
         Ok(Position { partition: PartitionId(row.get(0)?), number: number.cast_unsigned() })
     })?;
     positions.collect()
+}
+
+/// What each destination returned for the first message of an episode that is open or has messages to send.
+fn receipts(db: &Connection) -> rusqlite::Result<Vec<FirstReceipt>> {
+    let mut statement = db.prepare_cached(
+        "WITH wanted (episode) AS (
+           SELECT id FROM episodes WHERE phase <> 'resolved'
+           UNION SELECT episode FROM intents WHERE delivery IN ('owed', 'claimed')
+           UNION SELECT episode FROM
+             (SELECT episode FROM intents WHERE delivery = 'dead' ORDER BY ordinal DESC LIMIT ?1))
+         SELECT intents.episode, destination, note
+         FROM wanted CROSS JOIN intents ON intents.episode = wanted.episode AND delivery = 'delivered'
+         ORDER BY intents.episode, destination, at, ordinal",
+    )?;
+    let delivered = statement.query_map([DEAD_LETTERS_MAX as i64], |row| {
+        Ok(FirstReceipt {
+            episode: EpisodeId(row.get(0)?),
+            destination: DestinationName(row.get(1)?),
+            receipt: Receipt { reference: row.get(2)? },
+        })
+    })?;
+    let mut first: Vec<FirstReceipt> = Vec::new();
+    for receipt in delivered {
+        let receipt = receipt?;
+        let of = |receipt: &FirstReceipt| (receipt.episode.clone(), receipt.destination.clone());
+        if first.last().map(of) != Some(of(&receipt)) {
+            first.push(receipt);
+        }
+    }
+    Ok(first)
 }
 
 /// The position of the command log.

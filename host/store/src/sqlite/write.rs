@@ -236,13 +236,14 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
     // Not `OR REPLACE`, which would move the row to the end of the order of creation.
     let mut statement = db.prepare_cached(
         "INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt,
-           owner, epoch, maybe_repeated, note, message, text, format)
+           owner, epoch, maybe_repeated, note, message, text, recorded, format)
          VALUES (:id, :destination, :rule, :episode, :created_at, :delivery, :at, :attempt,
-           :owner, :epoch, :maybe_repeated, :note, :message, :text, :format)
+           :owner, :epoch, :maybe_repeated, :note, :message, :text, :recorded, :format)
          ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, rule = excluded.rule, episode = excluded.episode, created_at = excluded.created_at,
            delivery = excluded.delivery, at = excluded.at, attempt = excluded.attempt, owner = excluded.owner,
            epoch = excluded.epoch, maybe_repeated = excluded.maybe_repeated, note = excluded.note,
-           message = excluded.message, text = excluded.text, format = excluded.format",
+           message = excluded.message, text = excluded.text, recorded = excluded.recorded,
+           format = excluded.format",
     )?;
     statement.execute(named_params! {
         ":id": intent.id.0,
@@ -259,6 +260,7 @@ fn intent(db: &Connection, intent: &IntentRecord) -> Result<()> {
         ":note": row.note,
         ":message": json(&intent.message)?,
         ":text": intent.text.as_ref().map(json).transpose()?,
+        ":recorded": (!intent.recorded.is_empty()).then(|| json(&intent.recorded)).transpose()?,
         ":format": IntentRecord::FORMAT,
     })?;
     Ok(())

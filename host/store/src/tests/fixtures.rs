@@ -1,4 +1,4 @@
-use watchbell_contract::{Cause, Duration, Label, Range, Severity, Timestamp};
+use watchbell_contract::{Cause, Duration, Label, Range, RecordedCall, Severity, Timestamp};
 use watchbell_pipeline::message::{Message, Wording};
 use watchbell_pipeline::record::{
     BundleRef, Change, Command, CommandId, CommandRecord, Commit, Delivery, EpisodeId, EpisodeRecord,
@@ -170,8 +170,15 @@ pub(crate) fn intent(id: &str, delivery: Delivery) -> IntentRecord {
         text: Some(Text { title: "5xxs spiked \"3x\"".to_owned(), body: "line\nline \u{1f514}".to_owned() }),
         created_at: Timestamp(115),
         maybe_repeated: false,
+        recorded: Vec::new(),
         delivery,
     }
+}
+
+/// What a receiver answered to a message's request `number`.
+pub(crate) fn recorded(number: u32) -> RecordedCall {
+    let headers = vec![("location".to_owned(), format!("/\u{e9}/{number}")), (String::new(), String::new())];
+    RecordedCall { number, status: 201, headers, body: vec![0, 255, b'"', 13] }
 }
 
 pub(crate) fn owed(due: i64) -> Delivery {

@@ -1,13 +1,14 @@
 use watchbell_contract::Timestamp;
+use watchbell_pipeline::message::Message;
 use watchbell_pipeline::record::{
     Command, CommandLog, CommandRecord, Commit, Delivery, Ending, EpisodeId, Epoch, IntentId, IntentRecord,
     Level, Nonce, NotifierCommit, PartitionCommit, Phase, Priming,
 };
-use watchbell_pipeline::spec::RuleName;
+use watchbell_pipeline::spec::{DestinationName, RuleName};
 
 use super::fixtures::{
     OTHER, PARTITION, bundle, command, episode, gap, host, intent, level, next, notifier, of_notifier,
-    of_partition, owed, partition, position, rule,
+    of_partition, owed, partition, position, recorded, rule,
 };
 use super::on_each;
 use crate::{Pruned, Read, Sqlite, Store};
@@ -194,6 +195,94 @@ fn prune_forgets_what_has_ended_and_keeps_what_is_open() {
         assert_eq!(found.episodes.len(), 1);
         assert_eq!(found.episodes[0].id, EpisodeId("e4".to_owned()));
         assert_eq!(found.intents, [intent("i1", owed(1))]);
+    });
+}
+
+fn delivered(at: i64, reference: &str) -> Delivery {
+    Delivery::Delivered { at: Timestamp(at), attempt: 1, reference: Some(reference.to_owned()) }
+}
+
+fn to(destination: &str, episode: &str, intent: IntentRecord) -> IntentRecord {
+    let message = Message { episode: EpisodeId(episode.to_owned()), ..intent.message };
+    IntentRecord { destination: DestinationName(destination.to_owned()), message, ..intent }
+}
+
+/// Episode, destination and reference of what the next notifier finds of first messages.
+fn receipts(store: &mut dyn Store) -> Vec<(String, String, Option<String>)> {
+    let found = store.take_notifier(&host("b"), None).unwrap().receipts;
+    found.into_iter().map(|it| (it.episode.0, it.destination.0, it.receipt.reference)).collect()
+}
+
+#[test]
+fn the_next_notifier_finds_the_first_receipt_of_each_destination() {
+    on_each(|store| {
+        let tenure = store.take_notifier(&host("a"), None).unwrap().tenure;
+        let resolved = || Phase::Resolved { at: Timestamp(90), why: Ending::Cleared };
+        let dead = Delivery::Dead { at: Timestamp(90), attempt: 1, last: "404".to_owned() };
+        let written = NotifierCommit {
+            episodes: vec![
+                episode("open", Phase::Active),
+                episode("queued", resolved()),
+                episode("dead", resolved()),
+                episode("over", resolved()),
+            ],
+            intents: vec![
+                // A dead letter that was sent again: the first that was created is not the first that arrived.
+                to("chat", "open", intent("i1", delivered(30, "late"))),
+                to("chat", "open", intent("i2", delivered(20, "first"))),
+                to("chat", "open", intent("i3", delivered(20, "of the same instant"))),
+                to(
+                    "mail",
+                    "open",
+                    intent("i4", Delivery::Delivered { at: Timestamp(25), attempt: 1, reference: None }),
+                ),
+                to("sms", "open", intent("i5", owed(1))),
+                to("chat", "queued", intent("i6", delivered(21, "waited for"))),
+                to("chat", "queued", intent("i7", owed(1))),
+                to("chat", "dead", intent("i8", delivered(22, "may be asked for"))),
+                to("chat", "dead", intent("i9", dead)),
+                to("chat", "over", intent("i10", delivered(23, "nobody asks"))),
+            ],
+            ..notifier(tenure)
+        };
+        assert_eq!(store.commit(&of_notifier(1, written)).unwrap(), []);
+        let found = |episode: &str, to: &str, reference: Option<&str>| {
+            (episode.to_owned(), to.to_owned(), reference.map(str::to_owned))
+        };
+        let expected = [
+            found("dead", "chat", Some("may be asked for")),
+            found("open", "chat", Some("first")),
+            found("open", "mail", None),
+            found("queued", "chat", Some("waited for")),
+        ];
+        assert_eq!(receipts(store), expected);
+        // However old, what an open episode refers to is kept.
+        let pruned = store.prune(Timestamp(1_000), 100).unwrap();
+        assert_eq!((pruned.intents, pruned.episodes), (4, 2));
+        assert_eq!(receipts(store), expected[1..3]);
+    });
+}
+
+#[test]
+fn what_receivers_accepted_is_kept_with_the_message() {
+    on_each(|store| {
+        let tenure = store.take_notifier(&host("a"), None).unwrap().tenure;
+        let calls = vec![recorded(0), recorded(7)];
+        let message = IntentRecord { recorded: calls.clone(), ..intent("i1", owed(1)) };
+        let first = NotifierCommit { intents: vec![message.clone()], ..notifier(tenure) };
+        assert_eq!(store.commit(&of_notifier(1, first)).unwrap(), []);
+        let found = store.take_notifier(&host("b"), None).unwrap();
+        assert_eq!(found.intents, [message.clone()]);
+        let dead = Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned() };
+        let letter = IntentRecord { delivery: dead, ..message.clone() };
+        let second = NotifierCommit { intents: vec![letter.clone()], ..notifier(found.tenure) };
+        assert_eq!(store.commit(&of_notifier(2, second)).unwrap(), []);
+        let found = store.take_notifier(&host("b"), None).unwrap();
+        assert_eq!(found.dead_letters, [letter]);
+        let again = IntentRecord { recorded: Vec::new(), ..message };
+        let third = NotifierCommit { intents: vec![again.clone()], ..notifier(found.tenure) };
+        assert_eq!(store.commit(&of_notifier(3, third)).unwrap(), []);
+        assert_eq!(store.take_notifier(&host("b"), None).unwrap().intents, [again]);
     });
 }
 

@@ -1,8 +1,8 @@
 use rusqlite::Connection;
-use watchbell_contract::{Duration, Severity, Timestamp};
+use watchbell_contract::{Duration, Receipt, Severity, Timestamp};
 use watchbell_pipeline::record::{
-    Commit, EpisodeRecord, Epoch, Level, Notified, NotifierCommit, PARTITIONS, PartitionCommit, PartitionId,
-    Phase, SeenSignal, Tenure,
+    Commit, EpisodeRecord, Epoch, FirstReceipt, Level, Notified, NotifierCommit, PARTITIONS, PartitionCommit,
+    PartitionId, Phase, SeenSignal, Tenure,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step};
 
@@ -201,6 +201,57 @@ fn an_older_store_is_spread_over_the_partitions_and_keeps_all_that_is_open() {
     let mut store = Sqlite::open(&path).unwrap();
     assert_eq!(store.meta().unwrap(), meta);
     assert_eq!(store.take_notifier(&host("new"), None).unwrap().episodes, notifier.episodes);
+}
+
+/// As the version with layout 5 left it: an open episode and its messages.
+const LAYOUT_5: &str = r#"
+    INSERT INTO episodes (id, rule, labels, phase, severity, since, opened_at, until, last, chain, step, told, ordinal,
+      format, steps, notified)
+    VALUES ('e1', 'spike', '[]', 'active', 'warning', 1, 2, 3,
+      '{"at":1,"value":null,"threshold":null,"summary":"s","details":"{}","link":null}', '[]', 0, '[]', 1,
+      3, '[]', '[["ops-chat",2,null]]');
+    INSERT INTO intents (id, destination, rule, episode, created_at, delivery, at, attempt, maybe_repeated, note, message,
+      format)
+    SELECT id, 'ops-chat', 'spike', 'e1', at, delivery, at, 1, 0, note,
+      '{"episode":"e1","rule":"spike","owner":null,"environment":"prod","labels":[],"cause":"repeat","severity":"warning",
+        "since":1,"last":{"at":1,"value":null,"threshold":null,"summary":"s","details":"{}","link":null},"count":1,
+        "more":[],"wording":"rule"}', 2
+    FROM (SELECT 'i1' AS id, 'delivered' AS delivery, 4 AS at, 'ts-1' AS note
+      UNION ALL SELECT 'i2', 'delivered', 5, 'ts-2' UNION ALL SELECT 'i3', 'owed', 6, '503');
+"#;
+
+#[test]
+fn a_store_of_layout_5_knows_what_the_first_messages_were_answered_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "application_id", 0x5742_454c).unwrap();
+    for layout in [
+        include_str!("../sqlite/schema.sql"),
+        include_str!("../sqlite/layout-2.sql"),
+        include_str!("../sqlite/layout-3.sql"),
+        include_str!("../sqlite/layout-4.sql"),
+        include_str!("../sqlite/layout-5.sql"),
+        LAYOUT_5,
+    ] {
+        db.execute_batch(layout).unwrap();
+    }
+    db.pragma_update(None, "user_version", 5).unwrap();
+    drop(db);
+    let older = Sqlite::open_reader(&path).unwrap_err();
+    assert!(matches!(older, OpenError::Older { found: 5, known: 6, .. }), "{older}");
+
+    let mut store = Sqlite::open(&path).unwrap();
+    let found = store.take_notifier(&host("new"), None).unwrap();
+    assert_eq!((found.episodes.len(), found.intents.len()), (1, 1));
+    let [message] = &found.intents[..] else { panic!("one message") };
+    assert_eq!((message.message.person.as_deref(), &message.recorded[..]), (None, &[][..]));
+    let first = FirstReceipt {
+        episode: found.episodes[0].id.clone(),
+        destination: DestinationName("ops-chat".to_owned()),
+        receipt: Receipt { reference: Some("ts-1".to_owned()) },
+    };
+    assert_eq!(found.receipts, [first]);
 }
 
 #[test]

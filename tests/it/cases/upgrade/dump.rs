@@ -44,7 +44,8 @@ impl Old {
             owed: of("owed"),
             claimed: of("claimed"),
             unanswered: ids(
-                "SELECT id FROM intents WHERE delivery = 'owed' AND message LIKE '%\"maybe_repeated\":true%'",
+                "SELECT id FROM intents
+                 WHERE delivery = 'owed' AND (maybe_repeated OR message LIKE '%\"maybe_repeated\":true%')",
             ),
             dead: of("dead"),
             episodes: ids("SELECT id FROM episodes WHERE phase <> 'resolved'"),
@@ -68,7 +69,10 @@ impl Old {
             2,
             "steps done"
         );
-        assert!(number("SELECT count(*) FROM states JOIN rules ON rule = name WHERE told <> '[]'") >= 10);
+        let seen = if layout < 5 { "told" } else { "seen" };
+        let remembering =
+            format!("SELECT count(*) FROM states JOIN rules ON rule = name WHERE {seen} <> '[]'");
+        assert!(number(&remembering) >= 10);
         assert!(number("SELECT count(*) FROM states") >= 20);
         assert!(!self.gaps.is_empty());
         let priming = "SELECT count(*) FROM rules WHERE name = 'priming' AND priming_reached < priming_until";

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 
 use watchbell_contract::{Duration, Timestamp};
 
-use crate::record::IntentId;
+use crate::backoff::backoff;
+use crate::record::{IntentId, IntentRecord};
 use crate::spec::DestinationSpec;
 
 #[derive(Debug, Default)]
@@ -40,4 +41,22 @@ impl DestinationQueue {
         }
         self.ready.first().filter(|(due, _, _)| *due <= now).map(|(_, _, id)| id.clone())
     }
+}
+
+/// The delay doubles each time up to the destination's limit, with jitter over its upper half, and is never shorter
+/// than the receiver asked. It ends at the deadline at the latest, when the message becomes a dead letter.
+pub(super) fn retry_at(
+    spec: Option<&DestinationSpec>,
+    record: &IntentRecord,
+    attempt: u32,
+    retry_after: Option<Duration>,
+    now: Timestamp,
+    seed: u64,
+) -> Timestamp {
+    let (first, most, deadline) = spec
+        .map_or((Duration::from_secs(5), Duration::from_mins(5), Duration(u64::MAX)), |spec| {
+            (spec.retry_first, spec.retry_max, spec.deadline)
+        });
+    let pause = backoff(first, most, attempt, &record.id.0, seed).max(retry_after.unwrap_or(Duration::ZERO));
+    (now + pause).min((record.created_at + deadline).max(now + Duration(1)))
 }

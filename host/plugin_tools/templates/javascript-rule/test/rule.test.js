@@ -11,8 +11,8 @@ const burst = {
   key: ['host'],
   until: '4m',
   documents: [
-    { at: '10s', fields: { host: 'a' }, repeat: { count: 3, every: '20s' } },
-    { at: '15s', fields: { host: 'b' }, repeat: { count: 2, every: '20s' } },
+    { at: '10s', fields: { host: 'a' }, every: '20s', count: 3 },
+    { at: '15s', fields: { host: 'b' }, every: '20s', count: 2 },
   ],
   expect: [{ at: '50s', until: '1m50s', kind: 'firing', labels: { host: 'a' }, summary: '3 events within 1m' }],
 };
@@ -20,14 +20,14 @@ const burst = {
 test('three within a minute are a burst, of one host alone', () => check(rule, burst));
 
 test('events a minute apart stay quiet', () => {
-  const documents = [{ at: '0s', fields: { host: 'a' }, repeat: { count: 9, every: '30s' } }];
+  const documents = [{ at: '0s', fields: { host: 'a' }, every: '30s', count: 9 }];
   check(rule, { ...burst, documents, expect: [] });
 });
 
 test('a late document counts where it belongs', () => {
   const documents = [
     { at: '10s', fields: { host: 'a' }, arrives: '90s' },
-    { at: '20s', fields: { host: 'a' }, repeat: { count: 2, every: '10s' } },
+    { at: '20s', fields: { host: 'a' }, every: '10s', count: 2 },
   ];
   check(rule, { ...burst, lateness: '2m', documents, expect: [{ at: '30s', labels: { host: 'a' } }] });
 });

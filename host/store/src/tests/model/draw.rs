@@ -9,7 +9,7 @@ use watchbell_pipeline::spec::RuleName;
 use watchbell_pipeline::text::Text;
 
 use super::PARTITIONS;
-use crate::tests::fixtures::{command, episode, gap, host, intent, labels, level, rule};
+use crate::tests::fixtures::{command, episode, gap, host, intent, labels, level, recorded, rule};
 
 /// One operation on a store. It uses few names, so that most of them recur.
 #[derive(Clone, Debug)]
@@ -183,15 +183,17 @@ fn notifier() -> impl Strategy<Value = Notifier> {
         record.last = last;
         record
     });
-    let intents =
-        (0..9_u8, 0..6_u8, delivery(), last(), ".{0,6}").prop_map(|(id, of, delivery, last, title)| {
+    let intents = (0..9_u8, 0..6_u8, delivery(), last(), ".{0,6}", 0..3_u32).prop_map(
+        |(id, of, delivery, last, title, calls)| {
             let mut record = intent(&id.to_string(), delivery);
             record.message.episode = EpisodeId(of.to_string());
             record.message.last = last;
             record.text = (id % 2 == 0).then_some(Text { title, body: String::new() });
             record.maybe_repeated = of % 2 == 0;
+            record.recorded = (0..calls).map(recorded).collect();
             record
-        });
+        },
+    );
     (
         skew(),
         vec((partition(), 0..4_u64), 0..3),
