@@ -46,7 +46,11 @@ fn listed_values_are_announced_and_others_are_not() {
     assert!(signals.iter().all(|signal| signal.kind == SignalKind::Event));
     assert_eq!(signals[1].details, r#"{"field":"user","value":"mallory","values":["mallory","eve"]}"#);
     let Some(Evidence::Documents(named)) = &signals[0].evidence else { panic!() };
-    assert_eq!((named.len(), named[0].at, named[0].id.as_str()), (1, ORIGIN + secs(2), "00000001"), "its own document");
+    assert_eq!(
+        (named.len(), named[0].at, named[0].id.as_str()),
+        (1, ORIGIN + secs(2), "00000001"),
+        "its own document"
+    );
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn told(signals: &[Signal]) -> Vec<String> {
 #[test]
 fn every_case_holds() {
     check_folder::<Cardinality>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
-    let elastalert = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/cardinality.test.yaml");
+    let elastalert =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/elastalert/cardinality.test.yaml");
     for case in Case::read_file(elastalert.as_ref()).unwrap() {
         case.check::<Cardinality>();
     }

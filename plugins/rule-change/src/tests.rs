@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Native, take_logs, check_folder};
+use watchbell_sdk::testing::{Native, check_folder, take_logs};
 
 use super::*;
 

@@ -97,7 +97,10 @@ impl Rule for Flatline {
     fn ask(&self, over: Range) -> Vec<Question> {
         vec![match self.fetch {
             Fetch::Hits => self.expected.ask(Question::hits(over), &self.key.borrow()),
-            Fetch::Buckets => Question::buckets(over, Some(self.timeframe.grid())),
+            Fetch::Buckets => {
+                let question = Question::buckets(over, Some(self.timeframe.grid()));
+                if self.expected.is_empty() { question } else { question.field(self.key.borrow().as_str()) }
+            }
         }]
     }
 

@@ -1,8 +1,8 @@
 //! Percentages of whole timeframes, of one step or of several, on a timeline. A document matches where its `hit` is true.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
-use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
+use watchbell_sdk::testing::{Native, check_folder};
 
 use super::*;
 

@@ -3,7 +3,7 @@ use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
 use watchbell_sdk::Context;
 use watchbell_sdk::SignalKind;
 use watchbell_sdk::testing::case::{Answers, Case, ORIGIN};
-use watchbell_sdk::testing::{Native, take_logs, check_folder};
+use watchbell_sdk::testing::{Native, check_folder, take_logs};
 
 use super::*;
 
@@ -113,8 +113,9 @@ fn a_total_is_counted_to_the_end_or_refused() {
         assert_eq!(body.get("track_total_hits").and_then(|counts| counts.as_bool()), counts, "{pointer}");
     }
     for counting in [json!(false), json!(20_000)] {
-        let faults =
-            with(json!({ "track_total_hits": counting }), "/hits/total/value").plan(&Context::default()).unwrap_err();
+        let faults = with(json!({ "track_total_hits": counting }), "/hits/total/value")
+            .plan(&Context::default())
+            .unwrap_err();
         assert_eq!(faults[0].path, "/body/track_total_hits");
         assert!(faults[0].message.contains("`pick` reads `/hits/total`"), "{}", faults[0].message);
     }

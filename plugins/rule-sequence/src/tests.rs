@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::Context;
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
-use watchbell_sdk::testing::{Json, Native, Runner, take_logs, check_folder};
+use watchbell_sdk::testing::{Json, Native, Runner, check_folder, take_logs};
 use watchbell_sdk::{Ask, SignalKind};
 
 use super::*;
@@ -92,9 +92,12 @@ fn what_follows_within_the_time_fires_when_it_comes() {
     assert_eq!((told.until, told.value, told.threshold), (Some(ORIGIN + secs(25)), Some(4.0), Some(20.0)));
     assert_eq!(told.summary, "followed after 4s, within 20s");
     assert_eq!(told.labels, Labels(vec![Some("x".into())]));
-    let Some(Evidence::Selection(evidence)) = told.evidence else { panic!() };
-    assert_eq!(evidence.filter, Some("(event:a) OR (event:b)".into()));
-    assert_eq!(evidence.over, Range::new(ORIGIN + secs(1), ORIGIN + secs(5) + Duration(1)));
+    let Some(Evidence::Documents(named)) = told.evidence else { panic!() };
+    assert_eq!(named.iter().map(|named| named.at).collect::<Vec<_>>(), [ORIGIN + secs(5), ORIGIN + secs(1)]);
+    // What is shown of a document that the state does not know.
+    let over = Range::new(ORIGIN + secs(1), ORIGIN + secs(5) + Duration(1));
+    let Evidence::Selection(evidence) = read(then().params).evidence(over) else { panic!() };
+    assert_eq!((evidence.filter, evidence.over), (Some("(event:a) OR (event:b)".into()), over));
     assert_eq!(
         documents(&then(), "1a 1a 3a 5b"),
         ["00000003", "00000002"],
@@ -176,7 +179,10 @@ fn only_documents_of_either_kind_are_asked_for() {
     assert_eq!(question.filter, Some("(event:a) OR (event:b)".into()));
     let Ask::Hits(hits) = question.ask else { panic!() };
     let named: Vec<_> = hits.filters.iter().map(|named| (&*named.name, named.query.clone())).collect();
-    assert_eq!((hits.fields.len(), named), (2, vec![("first", "event:a".into()), ("without", "event:b".into())]));
+    assert_eq!(
+        (hits.fields.len(), named),
+        (2, vec![("first", "event:a".into()), ("without", "event:b".into())])
+    );
     let case = without().document(secs(1), json!({ "k": "x", "event": "c" }));
     assert_eq!(fired(&case.document(secs(2), json!({ "k": "x" }))), NEVER);
 }
@@ -275,7 +281,11 @@ type Step = (u64, u8, bool, bool);
 
 fn stepped(case: Case, steps: &[Step]) -> Case {
     steps.iter().fold(case.until(secs(160)), |case, (at, k, is_first, is_other)| {
-        let events: Vec<&str> = [(*is_first, "a"), (*is_other, "b")].iter().filter(|(is, _)| *is).map(|(_, event)| *event).collect();
+        let events: Vec<&str> = [(*is_first, "a"), (*is_other, "b")]
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, event)| *event)
+            .collect();
         let fields = json!({ "k": k, "event": events });
         case.document(secs(*at), fields)
     })

@@ -1,8 +1,8 @@
 //! Metrics of two windows side by side, on a timeline.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
-use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
+use watchbell_sdk::testing::{Native, check_folder};
 
 use super::*;
 

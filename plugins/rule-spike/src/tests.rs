@@ -1,8 +1,8 @@
 //! The two windows of ElastAlert's `spike`, judged at every event and on a grid.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 use watchbell_sdk::Context;
-use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, Expected, ORIGIN};
+use watchbell_sdk::testing::{Native, check_folder};
 
 use super::*;
 
@@ -227,7 +227,9 @@ fn beyond_4096_events_a_key_is_judged_on_the_grid_and_says_so() {
 fn the_grid_is_a_whole_part_of_the_timeframe() {
     let grid = |timeframe: &str| {
         let params = json!({ "timeframe": timeframe, "height": 2, "direction": "up" }).to_string();
-        watchbell_sdk::testing::Runner::prepare(&mut Native::<Spike>::default(), &params, &Context::default()).unwrap().grid
+        watchbell_sdk::testing::Runner::prepare(&mut Native::<Spike>::default(), &params, &Context::default())
+            .unwrap()
+            .grid
     };
     for (timeframe, every) in [
         ("1s", 1),

@@ -44,7 +44,8 @@ impl Rule for Third {
         if count.0 == 3 {
             count.0 = 0;
             warn("the third");
-            let summary = self.fields.iter().map(|field| format!("{:?}", row.value(field))).collect::<String>();
+            let summary =
+                self.fields.iter().map(|field| format!("{:?}", row.value(field))).collect::<String>();
             out.push(Signal::event(row.labels(), row.time()).summary(summary).evidence(row.evidence()));
         }
     }

@@ -94,11 +94,7 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
 }
 
 /// Repeats the run with the same parameters, state, window and pages. `asked` is what it asked first.
-fn evaluate(
-    module: &RuleModule,
-    recording: &Recording,
-    asked: &mut Vec<Question>,
-) -> anyhow::Result<Ended> {
+fn evaluate(module: &RuleModule, recording: &Recording, asked: &mut Vec<Question>) -> anyhow::Result<Ended> {
     let state = recording
         .state
         .as_deref()
@@ -183,12 +179,7 @@ fn tell(recording: &Recording, ended: &Ended, same: bool, same_module: bool) -> 
 }
 
 /// Writes a case for the plugin's own tests, `NAME.test.yaml`: the rows as documents, and the state as stored.
-fn write_case(
-    recording: &Recording,
-    ended: &Ended,
-    asked: &[Question],
-    folder: &Path,
-) -> anyhow::Result<()> {
+fn write_case(recording: &Recording, ended: &Ended, asked: &[Question], folder: &Path) -> anyhow::Result<()> {
     let Ended::Found { signals, .. } = ended else {
         bail!("a failed run cannot be written as a case: there is nothing to expect");
     };

@@ -112,7 +112,11 @@ fn entry(wanted: &[Wanted], n: usize, seen: &Map<String, Value>, usual: &[&str])
 }
 
 /// Replaces each item of a block sequence that starts on one of the lines. `false`: nothing to do.
-pub(crate) fn rewrite(path: &Path, edits: &BTreeMap<u32, Vec<String>>, refused: &mut Refused) -> std::io::Result<bool> {
+pub(crate) fn rewrite(
+    path: &Path,
+    edits: &BTreeMap<u32, Vec<String>>,
+    refused: &mut Refused,
+) -> std::io::Result<bool> {
     let text = fs::read_to_string(path)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut out: Vec<String> = Vec::new();

@@ -43,10 +43,8 @@ impl Old {
             due_soon: number("SELECT opened_at + 180000 FROM episodes WHERE rule = 'due-soon'"),
             owed: of("owed"),
             claimed: of("claimed"),
-            unanswered: ids(
-                "SELECT id FROM intents
-                 WHERE delivery = 'owed' AND (maybe_repeated OR message LIKE '%\"maybe_repeated\":true%')",
-            ),
+            unanswered: ids("SELECT id FROM intents
+                 WHERE delivery = 'owed' AND (maybe_repeated OR message LIKE '%\"maybe_repeated\":true%')"),
             dead: of("dead"),
             episodes: ids("SELECT id FROM episodes WHERE phase <> 'resolved'"),
             gaps,

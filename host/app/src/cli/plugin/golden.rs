@@ -92,9 +92,14 @@ impl Golden {
             return Some(format!("the layout of the state's types has changed: {advice}"));
         }
         let changed = self.cases.iter().find(|(name, kept)| {
-            before.cases.get(*name).is_some_and(|before| before.given == kept.given && before.state != kept.state)
+            before
+                .cases
+                .get(*name)
+                .is_some_and(|before| before.given == kept.given && before.state != kept.state)
         });
-        changed.map(|(name, _)| format!("the case `{name}` ends with other bytes of state than before: {advice}"))
+        changed.map(|(name, _)| {
+            format!("the case `{name}` ends with other bytes of state than before: {advice}")
+        })
     }
 }
 
@@ -119,7 +124,10 @@ mod tests {
         assert_eq!(fault(golden(2, "l", "g", "s")), "");
         assert_eq!(fault(golden(2, "l", "other", "t")), "", "the case itself has changed");
         assert_eq!(fault(golden(3, "m", "g", "t")), "");
-        assert!(fault(golden(2, "m", "g", "s")).starts_with("the layout of the state's types has changed: increase"));
+        assert!(
+            fault(golden(2, "m", "g", "s"))
+                .starts_with("the layout of the state's types has changed: increase")
+        );
         assert!(fault(golden(2, "l", "g", "t")).starts_with("the case `a case` ends with other bytes"));
         assert!(fault(golden(1, "l", "g", "s")).contains("went back from 2 to 1"));
     }

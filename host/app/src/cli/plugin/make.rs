@@ -82,7 +82,9 @@ pub(super) fn test(folder: &Path, strictness: Strictness) -> Result<(), Failure>
     match plugin_tools::test(&project, &mut progress_reporter()) {
         Ok(native) => print(&format!("{}: {native}", paint("ok", GREEN, &std::io::stdout())))?,
         // They may run the very cases that are to be blessed.
-        Err(fault) if strictness.bless => print(&format!("the project's own tests do not pass yet: {fault}"))?,
+        Err(fault) if strictness.bless => {
+            print(&format!("the project's own tests do not pass yet: {fault}"))?
+        }
         Err(fault) => return Err(fault.into()),
     }
     let sandbox = sandbox()?;
