@@ -93,7 +93,11 @@ fn a_rule_in_rust_runs_unchanged_from_new_to_bench() {
     let quiet = right.split("  - name: too far apart").next().unwrap();
     fs::write(&cases, quiet).unwrap();
     let lacking = bench.call(&["plugin", "test", "login-burst"]);
-    assert!(lacking.err.contains("no case with documents shows that the rule stays quiet"), "{}", lacking.err);
+    assert!(
+        lacking.err.contains("no case with documents shows that the rule stays quiet"),
+        "{}",
+        lacking.err
+    );
     bench.call(&["plugin", "test", "--no-strict", "login-burst"]).well();
 }
 
