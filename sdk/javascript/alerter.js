@@ -45,7 +45,8 @@ export class Unavailable extends Error {
 export function exported(definition, send, write) {
   setSink(write);
   const alerter = checked('alerter', definition, MEMBERS);
-  if (!Array.isArray(alerter.products) || alerter.products.length === 0) throw new Error('`products` must be a list with at least one product');
+  if (!Array.isArray(alerter.products) || alerter.products.length === 0)
+    throw new Error('`products` must be a list with at least one product');
   const products = alerter.products.map((product) => declared(checked('product', product, PRODUCT)));
   return {
     describe: () => ({ name: alerter.name, version: alerter.version, products }),
@@ -61,11 +62,16 @@ export function exported(definition, send, write) {
     },
     deliver: ({ destination: { product, params }, intent }) => {
       try {
-        const reference = alerter.deliver({ product, params: JSON.parse(params), intent: readable(intent) }, sender(send));
+        const reference = alerter.deliver(
+          { product, params: JSON.parse(params), intent: readable(intent) },
+          sender(send),
+        );
         const broken = takeBroken();
         if (broken !== undefined) throw new Error(broken);
         if (finished(reference, 'deliver') !== undefined && reference !== null && typeof reference !== 'string') {
-          throw new Error(`\`deliver\` must return the receiver's id of the message as text, or nothing, not ${shown(reference)}`);
+          throw new Error(
+            `\`deliver\` must return the receiver's id of the message as text, or nothing, not ${shown(reference)}`,
+          );
         }
         return { reference: reference ?? undefined };
       } catch (thrown) {
@@ -77,16 +83,24 @@ export function exported(definition, send, write) {
 }
 
 function declared({ name, summary, paramsSchema, format, titleMax, bodyMax }) {
-  if (!FORMATS.includes(format)) throw new Error(`the \`format\` of product \`${name}\` must be ${FORMATS.join(', ')}, not ${shown(format)}`);
-  for (const [member, max] of [['titleMax', titleMax], ['bodyMax', bodyMax]]) {
-    if (!Number.isInteger(max) || max < 1) throw new Error(`\`${member}\` of product \`${name}\` must be a whole number of characters, 1 or more, not ${shown(max)}`);
+  if (!FORMATS.includes(format))
+    throw new Error(`the \`format\` of product \`${name}\` must be ${FORMATS.join(', ')}, not ${shown(format)}`);
+  for (const [member, max] of [
+    ['titleMax', titleMax],
+    ['bodyMax', bodyMax],
+  ]) {
+    if (!Number.isInteger(max) || max < 1)
+      throw new Error(
+        `\`${member}\` of product \`${name}\` must be a whole number of characters, 1 or more, not ${shown(max)}`,
+      );
   }
   return { name, summary, paramsSchema: JSON.stringify(paramsSchema), text: { format, titleMax, bodyMax } };
 }
 
 function listed(faults) {
   const isFault = (fault) => typeof fault?.path === 'string' && typeof fault?.message === 'string';
-  if (!Array.isArray(faults) || !faults.every(isFault)) throw new Error(`\`check\` must return a list of faults { path, message }, not ${shown(faults)}`);
+  if (!Array.isArray(faults) || !faults.every(isFault))
+    throw new Error(`\`check\` must return a list of faults { path, message }, not ${shown(faults)}`);
   return faults;
 }
 
@@ -102,9 +116,14 @@ function sender(send) {
   const numbers = new Set();
   return (number, request) => {
     if (!Number.isInteger(number) || number < 0 || number >= REQUESTS_MAX) {
-      throw new Error(`\`send(number, request)\` needs the request's number, 0 to ${REQUESTS_MAX - 1}, not ${shown(number)}`);
+      throw new Error(
+        `\`send(number, request)\` needs the request's number, 0 to ${REQUESTS_MAX - 1}, not ${shown(number)}`,
+      );
     }
-    if (numbers.has(number)) throw new Error(`request ${number} was sent already: give each request of a delivery its own number, the same in every attempt`);
+    if (numbers.has(number))
+      throw new Error(
+        `request ${number} was sent already: give each request of a delivery its own number, the same in every attempt`,
+      );
     numbers.add(number);
     let response;
     try {
@@ -119,13 +138,20 @@ function sender(send) {
 
 function wired(request) {
   for (const member in request) {
-    if (!REQUEST.includes(member)) throw new Error(`a request has no member \`${member}\`: there are ${REQUEST.join(', ')}`);
+    if (!REQUEST.includes(member))
+      throw new Error(`a request has no member \`${member}\`: there are ${REQUEST.join(', ')}`);
   }
   const bodies = BODIES.filter((kind) => request[kind] !== undefined);
   if (bodies.length > 1) throw new Error(`a request has one body, not ${bodies.join(' and ')}`);
   const [kind] = bodies;
   const { method = 'POST', path = '', query = {}, headers = {} } = request;
-  return { method, path, query: fields(query), headers: fields(headers), body: kind === undefined ? { tag: 'empty' } : body(kind, request[kind]) };
+  return {
+    method,
+    path,
+    query: fields(query),
+    headers: fields(headers),
+    body: kind === undefined ? { tag: 'empty' } : body(kind, request[kind]),
+  };
 }
 
 function body(kind, value) {
@@ -149,7 +175,10 @@ function failure(thrown) {
 function refusal(thrown) {
   if (thrown instanceof Unavailable) {
     const { message: reason, retryAfter: wait } = thrown;
-    return { tag: 'unavailable', val: { reason, retryAfter: Number.isFinite(wait) ? BigInt(Math.max(0, Math.round(wait))) : undefined } };
+    return {
+      tag: 'unavailable',
+      val: { reason, retryAfter: Number.isFinite(wait) ? BigInt(Math.max(0, Math.round(wait))) : undefined },
+    };
   }
   if (thrown instanceof Refused) return { tag: 'refused', val: thrown.message };
   const told = described(thrown);

@@ -36,7 +36,9 @@ try {
 
 /** What is wrong with the plugin, without what componentize-js and the engine say around it. */
 function failed({ message }) {
-  const lines = message.split('\n').filter((line) => !/^(Failed to initialize component|Exception while evaluating)/.test(line));
+  const lines = message
+    .split('\n')
+    .filter((line) => !/^(Failed to initialize component|Exception while evaluating)/.test(line));
   const end = lines.findIndex((line) => line.startsWith('Additionally, some promises'));
   const told = lines.slice(0, end === -1 ? undefined : end);
   const stack = lines.filter((line) => /^ +.*@src\//.test(line));

@@ -6,12 +6,14 @@ import { shown } from './time.js';
 /** The definition, if it has all members and no other. */
 export function checked(kind, definition, members) {
   const faults = [];
-  if (typeof definition !== 'object' || definition === null) throw new Error(`the ${kind} must be an object, not ${shown(definition)}`);
+  if (typeof definition !== 'object' || definition === null)
+    throw new Error(`the ${kind} must be an object, not ${shown(definition)}`);
   for (const [name, [type, what, isOptional]] of Object.entries(members)) {
     const value = definition[name];
     if (value === undefined && isOptional) continue;
     if (value === undefined) faults.push(`\`${name}\` is missing: ${what}`);
-    else if (typeof value !== type || value === null) faults.push(`\`${name}\` must be ${type === 'object' ? 'an' : 'a'} ${type}, not ${shown(value)}: ${what}`);
+    else if (typeof value !== type || value === null)
+      faults.push(`\`${name}\` must be ${type === 'object' ? 'an' : 'a'} ${type}, not ${shown(value)}: ${what}`);
   }
   for (const name of Object.keys(definition)) {
     if (!(name in members)) faults.push(`\`${name}\` is no member of a ${kind}${nearest(name, Object.keys(members))}`);
@@ -40,7 +42,10 @@ function distance(one, other) {
 
 /** What a function returned, unless it is a promise: nothing waits for it. */
 export function finished(value, name) {
-  if (typeof value?.then === 'function') throw new Error(`\`${name}\` returned a promise: it must not be async, because a run ends when its functions return`);
+  if (typeof value?.then === 'function')
+    throw new Error(
+      `\`${name}\` returned a promise: it must not be async, because a run ends when its functions return`,
+    );
   return value;
 }
 

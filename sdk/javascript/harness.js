@@ -36,7 +36,10 @@ export function check(rule, given) {
   given.expect.forEach((expected, index) => {
     const found = told(got[index]);
     for (const [name, value] of Object.entries(expected)) {
-      const actual = name === 'details' ? Object.fromEntries(Object.keys(value).map((member) => [member, found.details[member]])) : found[name];
+      const actual =
+        name === 'details'
+          ? Object.fromEntries(Object.keys(value).map((member) => [member, found.details[member]]))
+          : found[name];
       const wanted = name === 'at' || name === 'until' ? spelled(duration(value)) : value;
       assert.deepEqual(actual, wanted, `${given.name}: signal ${index + 1}: ${name} of ${JSON.stringify(found)}`);
     }
@@ -50,15 +53,36 @@ export function assertFold(rule, given) {
   const step = Number(prepare(rule, given.params, contextOf(given)).grid ?? 1_000n);
   for (const steps of [1, 2, 3, 7, 60]) {
     const every = spelled(Math.max(steps * step, 1_000));
-    for (const [lateness, pageRows] of [['0s', PAGE_ROWS], [spelled(2 * step), 1], [spelled(7 * step), 3]]) {
+    for (const [lateness, pageRows] of [
+      ['0s', PAGE_ROWS],
+      [spelled(2 * step), 1],
+      [spelled(7 * step), 3],
+    ]) {
       const cut = found(run(rule, { ...onTime, every, ends: [], lateness, page_rows: pageRows }));
-      assert.deepEqual(cut, whole, `${given.name}: windows of ${every} with a lateness of ${lateness} and pages of ${pageRows} rows report something else`);
+      assert.deepEqual(
+        cut,
+        whole,
+        `${given.name}: windows of ${every} with a lateness of ${lateness} and pages of ${pageRows} rows report something else`,
+      );
     }
   }
   // A document that comes within the lateness counts as if it had come in time.
-  const late = onTime.documents.map((document, index) => (index % 2 === 0 && document.count === undefined ? { ...document, arrives: spelled(duration(document.at) + 2 * step) } : document));
-  const caught = found(run(rule, { ...onTime, documents: late, every: spelled(Math.max(step, 1_000)), ends: [], lateness: spelled(Math.max(4 * step, 4_000)) }));
-  for (const signal of whole) assert.ok(caught.includes(signal), `${given.name}: with late documents, ${signal} is not reported`);
+  const late = onTime.documents.map((document, index) =>
+    index % 2 === 0 && document.count === undefined
+      ? { ...document, arrives: spelled(duration(document.at) + 2 * step) }
+      : document,
+  );
+  const caught = found(
+    run(rule, {
+      ...onTime,
+      documents: late,
+      every: spelled(Math.max(step, 1_000)),
+      ends: [],
+      lateness: spelled(Math.max(4 * step, 4_000)),
+    }),
+  );
+  for (const signal of whole)
+    assert.ok(caught.includes(signal), `${given.name}: with late documents, ${signal} is not reported`);
 }
 
 /** What of the signals must not depend on the windows; an open level that is only told again is left out. */
@@ -67,7 +91,17 @@ function found({ signals }) {
 }
 
 function told({ at, until, labels, kind, value, summary, details, evidence, identity }) {
-  return { at: since(at), kind, labels, until: until === undefined ? undefined : since(until), value, summary, details, evidence, identity };
+  return {
+    at: since(at),
+    kind,
+    labels,
+    until: until === undefined ? undefined : since(until),
+    value,
+    summary,
+    details,
+    evidence,
+    identity,
+  };
 }
 
 function since(at) {
@@ -78,7 +112,12 @@ function since(at) {
 function isUpdate(signal, before, expect) {
   if (signal.kind !== 'firing' || expect.some(({ at }) => ORIGIN + duration(at) === signal.at)) return false;
   const last = before.filter(({ key }) => key === signal.key).at(-1);
-  return last?.kind === 'firing' && last.at < signal.at && signal.at < (last.until ?? 0) && (signal.until ?? 0) <= (last.until ?? 0);
+  return (
+    last?.kind === 'firing' &&
+    last.at < signal.at &&
+    signal.at < (last.until ?? 0) &&
+    (signal.until ?? 0) <= (last.until ?? 0)
+  );
 }
 
 /** Calls a function without clock, randomness, timers and network, as the component would run it. */
@@ -126,7 +165,9 @@ class Timeline {
     try {
       return sandboxed(() => this.exports.prepare(JSON.stringify(this.given.params), full(this.context)));
     } catch (faults) {
-      throw Array.isArray(faults) ? new Error(faults.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')) : faults;
+      throw Array.isArray(faults)
+        ? new Error(faults.map(({ path, message }) => `${path} ${message}`.trim()).join('; '))
+        : faults;
     }
   }
 
@@ -156,15 +197,23 @@ class Timeline {
 
   evaluate(window, seen) {
     const { params, page_rows: pageRows = PAGE_ROWS } = this.given;
-    const run = this.exports.Run.start({ params: JSON.stringify(params), context: full(this.context), state: this.state, window });
+    const run = this.exports.Run.start({
+      params: JSON.stringify(params),
+      context: full(this.context),
+      state: this.state,
+      window,
+    });
     let state;
     for (let rounds = 0; ; rounds++) {
       const round = run.questions();
       if (round === undefined) break;
       assert.ok(rounds < 4, 'at most 4 rounds may have questions');
       const rows = answers(round, this.context.key, this.given.matches ?? {}, seen);
-      for (const [question, page] of round.isScouting ? rows.pages(pageRows) : rows.inOrder(pageRows, Number(window.settled))) {
-        if (!round.isScouting && state === undefined && Number(page.times[0]) >= Number(window.settled)) state = this.snapshot(run);
+      for (const [question, page] of round.isScouting
+        ? rows.pages(pageRows)
+        : rows.inOrder(pageRows, Number(window.settled))) {
+        if (!round.isScouting && state === undefined && Number(page.times[0]) >= Number(window.settled))
+          state = this.snapshot(run);
         run.answer(question, page);
       }
     }
@@ -181,7 +230,10 @@ class Timeline {
 
   /** Reports a signal that the host does not know yet. */
   report(signal, { start, end }) {
-    assert.ok(signal.at >= start && signal.at <= end, `a signal at ${since(Number(signal.at))} is outside of its window`);
+    assert.ok(
+      signal.at >= start && signal.at <= end,
+      `a signal at ${since(Number(signal.at))} is outside of its window`,
+    );
     const { key } = this.context;
     const documents = signal.evidence?.tag === 'documents' ? signal.evidence.val : [];
     const identity = signal.kind === 'event' ? (signal.identity ?? documents[0]?.id ?? '') : '';
@@ -190,8 +242,17 @@ class Timeline {
     this.known.add(name);
     const numbers = { at: Number(signal.at), until: signal.until === undefined ? undefined : Number(signal.until) };
     const labels = Object.fromEntries(key.map((field, index) => [field, signal.labels[index] ?? null]));
-    const evidence = JSON.parse(JSON.stringify(signal.evidence ?? null, (_, value) => (typeof value === 'bigint' ? Number(value) : value)));
-    this.reported.push({ ...signal, ...numbers, labels, key: JSON.stringify(signal.labels), details: JSON.parse(signal.details), evidence });
+    const evidence = JSON.parse(
+      JSON.stringify(signal.evidence ?? null, (_, value) => (typeof value === 'bigint' ? Number(value) : value)),
+    );
+    this.reported.push({
+      ...signal,
+      ...numbers,
+      labels,
+      key: JSON.stringify(signal.labels),
+      details: JSON.parse(signal.details),
+      evidence,
+    });
   }
 }
 
@@ -204,6 +265,9 @@ function placed(documents) {
     }),
   );
   return all
-    .map((document, n) => ({ ...document, fields: { _index: 'documents', _id: String(n).padStart(8, '0'), ...document.fields } }))
+    .map((document, n) => ({
+      ...document,
+      fields: { _index: 'documents', _id: String(n).padStart(8, '0'), ...document.fields },
+    }))
     .sort((one, next) => one.time - next.time);
 }

@@ -18,7 +18,10 @@ export function buckets(over, every) {
 /** A search as its author wrote it, an object or JSON text. `picks` are columns: names with JSON pointers into the response. */
 export function search(over, body, picks) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return new Question(over, 'search', { body: text, picks: Object.entries(picks).map(([name, pointer]) => ({ name, pointer })) });
+  return new Question(over, 'search', {
+    body: text,
+    picks: Object.entries(picks).map(([name, pointer]) => ({ name, pointer })),
+  });
 }
 
 /** A view of the cluster's own state: health, unassigned-shards, pending-tasks, disks or gate. */
@@ -85,9 +88,12 @@ export class Question {
   metric(name, source, calc, condition) {
     const found = this.need('metric', ['buckets']);
     if ((source?.field === undefined) === (source?.script === undefined)) {
-      throw new Error(`the source of metric \`${name}\` must be { field: 'NAME' } or { script: 'PAINLESS' }, not ${shown(source)}`);
+      throw new Error(
+        `the source of metric \`${name}\` must be { field: 'NAME' } or { script: 'PAINLESS' }, not ${shown(source)}`,
+      );
     }
-    const from = source.field === undefined ? { tag: 'script', val: source.script } : { tag: 'field', val: source.field };
+    const from =
+      source.field === undefined ? { tag: 'script', val: source.script } : { tag: 'field', val: source.field };
     const filter = condition === undefined ? undefined : query(condition);
     found.metrics.push({ name, source: from, calc: calculation(name, calc), filter });
     return this;
@@ -106,13 +112,17 @@ export class Question {
   }
 
   need(method, tags) {
-    if (!tags.includes(this.tag)) throw new Error(`\`.${method}()\` is for ${tags.join(' and ')}, not for a question of kind ${this.tag}`);
+    if (!tags.includes(this.tag))
+      throw new Error(`\`.${method}()\` is for ${tags.join(' and ')}, not for a question of kind ${this.tag}`);
     return this.ask;
   }
 
   /** The question in the contract's words. */
   wire() {
-    const ask = this.tag === 'buckets' ? { ...this.ask, every: this.ask.every === undefined ? undefined : BigInt(this.ask.every) } : this.ask;
+    const ask =
+      this.tag === 'buckets'
+        ? { ...this.ask, every: this.ask.every === undefined ? undefined : BigInt(this.ask.every) }
+        : this.ask;
     return {
       over: range(this.over, "a question's `over`"),
       only: this.conditions,
@@ -126,5 +136,7 @@ function calculation(name, calc) {
   if (typeof calc === 'string' && calc in CALCS) return { tag: calc };
   const percent = calc?.percentile;
   if (typeof percent === 'number' && percent >= 0 && percent <= 100) return { tag: 'percentile', val: percent };
-  throw new Error(`the calc of metric \`${name}\` must be ${Object.keys(CALCS).join(', ')} or { percentile: 0 to 100 }, not ${shown(calc)}`);
+  throw new Error(
+    `the calc of metric \`${name}\` must be ${Object.keys(CALCS).join(', ')} or { percentile: 0 to 100 }, not ${shown(calc)}`,
+  );
 }

@@ -62,7 +62,8 @@ export class Row {
   /** A place: `{ latitude, longitude }` in degrees; undefined where it is missing. */
   point(field) {
     const found = this.value(field);
-    if (found !== undefined && typeof found !== 'object') throw new Error(`\`${field}\` is no place: its values are like ${shown(found)}`);
+    if (found !== undefined && typeof found !== 'object')
+      throw new Error(`\`${field}\` is no place: its values are like ${shown(found)}`);
     return found;
   }
 
@@ -79,7 +80,9 @@ export class Row {
   unasked(field) {
     const asked = Object.keys(this.columns);
     const list = asked.length === 0 ? 'it names no field' : `it names ${asked.map((name) => `\`${name}\``).join(', ')}`;
-    throw new Error(`\`${field}\` was not asked for: add it to the question with \`.field('${field}')\` or to \`fields\`; ${list}`);
+    throw new Error(
+      `\`${field}\` was not asked for: add it to the question with \`.field('${field}')\` or to \`fields\`; ${list}`,
+    );
   }
 }
 
@@ -104,11 +107,21 @@ function reader({ field, isMapped, values, present, offsets }) {
       for (let slot = offsets[row]; slot < offsets[row + 1]; slot++) found.push(get(slot));
       return found;
     };
-    return { field, isMapped, value: (row) => (offsets[row] < offsets[row + 1] ? get(offsets[row]) : undefined), values: all };
+    return {
+      field,
+      isMapped,
+      value: (row) => (offsets[row] < offsets[row + 1] ? get(offsets[row]) : undefined),
+      values: all,
+    };
   }
   if (present.length === 0) return { field, isMapped, value: get, values: (row) => [get(row)] };
   const has = (row) => (present[row >> 3] >> (row & 7)) & 1;
-  return { field, isMapped, value: (row) => (has(row) ? get(row) : undefined), values: (row) => (has(row) ? [get(row)] : []) };
+  return {
+    field,
+    isMapped,
+    value: (row) => (has(row) ? get(row) : undefined),
+    values: (row) => (has(row) ? [get(row)] : []),
+  };
 }
 
 function getter({ tag, val }) {

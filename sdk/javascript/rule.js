@@ -38,7 +38,8 @@ const encoder = new TextEncoder();
 export function exported(definition, write) {
   setSink(write);
   const rule = checked('rule', definition, MEMBERS);
-  if (!Number.isInteger(rule.stateVersion) || rule.stateVersion < 0) throw new Error(`\`stateVersion\` must be a whole number, not ${shown(rule.stateVersion)}`);
+  if (!Number.isInteger(rule.stateVersion) || rule.stateVersion < 0)
+    throw new Error(`\`stateVersion\` must be a whole number, not ${shown(rule.stateVersion)}`);
   const layout = rule.stateLayout ?? layoutOf(rule);
 
   class Run {
@@ -68,22 +69,33 @@ export function exported(definition, write) {
         const asked = this.ask(this.round);
         this.round += 1;
         this.isScouting = asked.isScouting;
-        return asked.questions.length === 0 ? undefined : { ...asked, questions: asked.questions.map((question) => question.wire()) };
+        return asked.questions.length === 0
+          ? undefined
+          : { ...asked, questions: asked.questions.map((question) => question.wire()) };
       });
     }
 
     ask(round) {
-      if (rule.questions === undefined) return { questions: round === 0 ? [this.everyDocument()] : [], isScouting: false };
-      const found = finished(rule.questions(this.params, { ...this.over }, this.context, this.state, round), 'questions');
+      if (rule.questions === undefined)
+        return { questions: round === 0 ? [this.everyDocument()] : [], isScouting: false };
+      const found = finished(
+        rule.questions(this.params, { ...this.over }, this.context, this.state, round),
+        'questions',
+      );
       const questions = (Array.isArray(found) ? found : found?.questions) ?? [];
       const isScouting = !Array.isArray(found) && found?.scouting === true;
       const isList = Array.isArray(questions) && questions.every((question) => question instanceof Question);
       if (!isList) {
-        throw new Error(`\`questions\` must return a list of hits(…), buckets(…), search(…) or cluster(…), or { questions, scouting: true }, not ${shown(found)}`);
+        throw new Error(
+          `\`questions\` must return a list of hits(…), buckets(…), search(…) or cluster(…), or { questions, scouting: true }, not ${shown(found)}`,
+        );
       }
-      if (questions.length > QUESTIONS_MAX) throw new Error(`\`questions\` returned ${questions.length} questions; a round has at most ${QUESTIONS_MAX}`);
+      if (questions.length > QUESTIONS_MAX)
+        throw new Error(`\`questions\` returned ${questions.length} questions; a round has at most ${QUESTIONS_MAX}`);
       if (isScouting && questions.length > 0 && rule.scout === undefined) {
-        throw new Error('a scouting round needs the function `scout(params, state, row)`: its rows are not passed to `row`');
+        throw new Error(
+          'a scouting round needs the function `scout(params, state, row)`: its rows are not passed to `row`',
+        );
       }
       return { questions, isScouting };
     }
@@ -168,7 +180,11 @@ export function exported(definition, write) {
     }),
     prepare: (params, context) => {
       try {
-        const { history, grid } = guarded('`plan`', () => planned(rule, read(rule, params), given(context)), passFaults);
+        const { history, grid } = guarded(
+          '`plan`',
+          () => planned(rule, read(rule, params), given(context)),
+          passFaults,
+        );
         return { history: BigInt(history), grid: grid === undefined ? undefined : BigInt(grid) };
       } catch (thrown) {
         throw Array.isArray(thrown) ? thrown : [{ path: '', message: thrown.val }];
@@ -199,19 +215,24 @@ function given({ key, every, lateness, indices }) {
 
 function planned(rule, params, context) {
   const plan = rule.plan === undefined ? {} : finished(rule.plan(params, context), 'plan');
-  if (typeof plan !== 'object' || plan === null) throw new Error(`\`plan\` must return { history, grid }, not ${shown(plan)}`);
+  if (typeof plan !== 'object' || plan === null)
+    throw new Error(`\`plan\` must return { history, grid }, not ${shown(plan)}`);
   for (const member in plan) {
-    if (member !== 'history' && member !== 'grid') throw new Error(`\`plan\` returned the unknown member \`${member}\`: there are \`history\` and \`grid\``);
+    if (member !== 'history' && member !== 'grid')
+      throw new Error(`\`plan\` returned the unknown member \`${member}\`: there are \`history\` and \`grid\``);
   }
   const grid = plan.grid === undefined || plan.grid === null ? undefined : millis(plan.grid, '`grid`', 1);
-  if (rule.check !== undefined && grid === undefined) throw new Error('the rule has `check`, but `plan` returned no `grid`: return the interval between checks');
-  if (rule.check === undefined && grid !== undefined) throw new Error('`plan` returned a `grid`, but the rule has no function `check(params, state, at, signals)`');
+  if (rule.check !== undefined && grid === undefined)
+    throw new Error('the rule has `check`, but `plan` returned no `grid`: return the interval between checks');
+  if (rule.check === undefined && grid !== undefined)
+    throw new Error('`plan` returned a `grid`, but the rule has no function `check(params, state, at, signals)`');
   return { history: millis(plan.history ?? 0, '`history`', 0), grid };
 }
 
 function begun(rule, params) {
   const state = finished(rule.begin(params), 'begin');
-  if (typeof state !== 'object' || state === null) throw new Error(`\`begin\` must return an object or a list, which functions change in place, not ${shown(state)}`);
+  if (typeof state !== 'object' || state === null)
+    throw new Error(`\`begin\` must return an object or a list, which functions change in place, not ${shown(state)}`);
   return state;
 }
 

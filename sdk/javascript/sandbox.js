@@ -37,7 +37,12 @@ export function forbid(world = globalThis) {
   const undo = [];
   const replace = (owner, name, value) => {
     const before = Object.getOwnPropertyDescriptor(owner, name);
-    Object.defineProperty(owner, name, { value, writable: true, configurable: true, enumerable: before?.enumerable ?? false });
+    Object.defineProperty(owner, name, {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: before?.enumerable ?? false,
+    });
     undo.push(() => (before === undefined ? delete owner[name] : Object.defineProperty(owner, name, before)));
   };
   for (const [owner, name, why] of FORBIDDEN) {
@@ -47,7 +52,8 @@ export function forbid(world = globalThis) {
   const RealDate = world.Date;
   const isClock = (parts) => parts.length === 0;
   const Guarded = new Proxy(RealDate, {
-    construct: (target, parts, made) => (isClock(parts) ? refuse('new Date()', 'clock') : Reflect.construct(target, parts, made)),
+    construct: (target, parts, made) =>
+      isClock(parts) ? refuse('new Date()', 'clock') : Reflect.construct(target, parts, made),
     apply: () => refuse('Date()', 'clock'),
   });
   replace(RealDate, 'now', () => refuse('Date.now', 'clock'));

@@ -11,7 +11,18 @@ const NAME_BYTES_MAX = 512;
 const INSTANT_SIGNALS_MAX = 10_000;
 const INSTANT_BYTES_MAX = 3 << 20;
 const DOCUMENTS_MAX = 10;
-const MEMBERS = new Set(['kind', 'labels', 'at', 'until', 'identity', 'value', 'threshold', 'summary', 'details', 'evidence']);
+const MEMBERS = new Set([
+  'kind',
+  'labels',
+  'at',
+  'until',
+  'identity',
+  'value',
+  'threshold',
+  'summary',
+  'details',
+  'evidence',
+]);
 const KINDS = ['firing', 'clear', 'event'];
 const encoder = new TextEncoder();
 
@@ -36,7 +47,9 @@ export class Signals {
     const [first] = this.found;
     if (this.found.length < 2 || this.found.some(({ at }) => at !== first.at)) return this.found;
     let bytes = 0;
-    const kept = this.found.findIndex((signal, index) => (bytes += size(signal)) > INSTANT_BYTES_MAX || index >= INSTANT_SIGNALS_MAX);
+    const kept = this.found.findIndex(
+      (signal, index) => (bytes += size(signal)) > INSTANT_BYTES_MAX || index >= INSTANT_SIGNALS_MAX,
+    );
     if (kept === -1) return this.found;
     log.warn(`${this.found.length} signals at ${instant(Number(first.at))}: only the first ${kept} are reported`);
     return this.found.slice(0, kept);
@@ -49,17 +62,21 @@ function size({ labels, summary, details, evidence }) {
 }
 
 function wired(signal, key) {
-  if (typeof signal !== 'object' || signal === null) throw new Error(`a signal must be an object, not ${shown(signal)}`);
+  if (typeof signal !== 'object' || signal === null)
+    throw new Error(`a signal must be an object, not ${shown(signal)}`);
   for (const member in signal) {
-    if (!MEMBERS.has(member)) throw new Error(`a signal has no member \`${member}\`: there are ${[...MEMBERS].join(', ')}`);
+    if (!MEMBERS.has(member))
+      throw new Error(`a signal has no member \`${member}\`: there are ${[...MEMBERS].join(', ')}`);
   }
   const { kind, labels, at, until } = signal;
   if (!KINDS.includes(kind)) throw new Error(`a signal's \`kind\` must be firing, clear or event, not ${shown(kind)}`);
   if (!Array.isArray(labels) || labels.length !== key.length) {
-    const wanted = key.length === 0 ? 'an empty list' : `a list with a value for ${key.map((name) => `\`${name}\``).join(', ')}`;
+    const wanted =
+      key.length === 0 ? 'an empty list' : `a list with a value for ${key.map((name) => `\`${name}\``).join(', ')}`;
     throw new Error(`a signal's \`labels\` must be ${wanted}, as \`row.labels\` is, not ${shown(labels)}`);
   }
-  if (!Number.isSafeInteger(at)) throw new Error(`a signal's \`at\` must be whole milliseconds, as \`row.time\` is, not ${shown(at)}`);
+  if (!Number.isSafeInteger(at))
+    throw new Error(`a signal's \`at\` must be whole milliseconds, as \`row.time\` is, not ${shown(at)}`);
   if (until !== undefined && !(Number.isSafeInteger(until) && until >= at)) {
     throw new Error(`a signal's \`until\` must be whole milliseconds, not before \`at\`, not ${shown(until)}`);
   }
@@ -79,7 +96,8 @@ function wired(signal, key) {
 
 function label(value) {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw new Error(`a label must be text, or undefined where the field is missing, not ${shown(value)}`);
+  if (typeof value !== 'string')
+    throw new Error(`a label must be text, or undefined where the field is missing, not ${shown(value)}`);
   return value;
 }
 
@@ -99,7 +117,10 @@ function finite(value, member) {
 function evidence(given) {
   if (Array.isArray(given?.documents)) {
     const document = ({ at, index, id }) => {
-      if (typeof id !== 'string') throw new Error(`a document of evidence needs its \`id\` as text, not ${shown(id)}: ask for it with \`.identified()\``);
+      if (typeof id !== 'string')
+        throw new Error(
+          `a document of evidence needs its \`id\` as text, not ${shown(id)}: ask for it with \`.identified()\``,
+        );
       return { at: range({ start: at, end: at }, "the time of a document's evidence").start, index, id };
     };
     return { tag: 'documents', val: given.documents.slice(0, DOCUMENTS_MAX).map(document) };
@@ -110,7 +131,9 @@ function evidence(given) {
     const newest = Math.min(Math.max(Math.trunc(given.newest ?? 0), 0), DOCUMENTS_MAX);
     return { tag: 'selection', val: { over: range(given.over, "evidence's `over`"), only, filter, newest } };
   }
-  throw new Error(`evidence must be \`row.evidence()\`, or { over: { start, end }, only, filter, newest }, not ${shown(given)}`);
+  throw new Error(
+    `evidence must be \`row.evidence()\`, or { over: { start, end }, only, filter, newest }, not ${shown(given)}`,
+  );
 }
 
 /** The beginning of a text and an ellipsis, in at most so many bytes; the whole text if it fits. */
@@ -133,7 +156,14 @@ export function bounded(details) {
   if (!exceeds(text)) return text;
   const whole = JSON.parse(text);
   // Each round keeps less; strings are shortened before lists.
-  for (const [bytesMax, itemsMax] of [[16 << 10, 256], [4 << 10, 64], [1 << 10, 32], [256, 16], [64, 4], [16, 1]]) {
+  for (const [bytesMax, itemsMax] of [
+    [16 << 10, 256],
+    [4 << 10, 64],
+    [1 << 10, 32],
+    [256, 16],
+    [64, 4],
+    [16, 1],
+  ]) {
     const shorter = JSON.stringify(shorten(whole, bytesMax, itemsMax));
     if (!exceeds(shorter)) return shorter;
   }
@@ -142,7 +172,10 @@ export function bounded(details) {
 }
 
 function exceeds(text) {
-  return text.length > DETAILS_BYTES_MAX || (text.length * 3 > DETAILS_BYTES_MAX && encoder.encode(text).length > DETAILS_BYTES_MAX);
+  return (
+    text.length > DETAILS_BYTES_MAX ||
+    (text.length * 3 > DETAILS_BYTES_MAX && encoder.encode(text).length > DETAILS_BYTES_MAX)
+  );
 }
 
 /** JSON has no integers beyond 2^53: they become text. The function is for these alone, as it costs a call per member. */
@@ -158,5 +191,7 @@ function shorten(json, bytesMax, itemsMax) {
   if (typeof json === 'string') return cut(json, bytesMax);
   if (Array.isArray(json)) return json.slice(0, itemsMax).map((item) => shorten(item, bytesMax, itemsMax));
   if (typeof json !== 'object' || json === null) return json;
-  return Object.fromEntries(Object.entries(json).map(([name, member]) => [cut(name, NAME_BYTES_MAX), shorten(member, bytesMax, itemsMax)]));
+  return Object.fromEntries(
+    Object.entries(json).map(([name, member]) => [cut(name, NAME_BYTES_MAX), shorten(member, bytesMax, itemsMax)]),
+  );
 }

@@ -54,7 +54,9 @@ function imports(compiled) {
   const all = {};
   for (const { module: place, name } of WebAssembly.Module.imports(compiled)) {
     (all[place] ??= {})[name] = () => {
-      throw new Error(`\`${place}\` \`${name}\` is called while the component is built: call it in a function of the plugin`);
+      throw new Error(
+        `\`${place}\` \`${name}\` is called while the component is built: call it in a function of the plugin`,
+      );
     };
   }
   Object.assign(all.wasi_snapshot_preview1, fixed(wasi.wasiImport));
@@ -68,7 +70,8 @@ function fixed(real) {
   let chance = 0x9e3779b9;
   const withoutTimes = (stat, at) => {
     if (stat !== 0) return stat;
-    for (const place of [0, 8, FILE_TIMES_AT, FILE_TIMES_AT + 8, FILE_TIMES_AT + 16]) view().setBigUint64(at + place, 0n, true);
+    for (const place of [0, 8, FILE_TIMES_AT, FILE_TIMES_AT + 8, FILE_TIMES_AT + 16])
+      view().setBigUint64(at + place, 0n, true);
     return 0;
   };
   return {
@@ -85,6 +88,7 @@ function fixed(real) {
       return 0;
     },
     fd_filestat_get: (fd, at) => withoutTimes(real.fd_filestat_get(fd, at), at),
-    path_filestat_get: (fd, flags, path, length, at) => withoutTimes(real.path_filestat_get(fd, flags, path, length, at), at),
+    path_filestat_get: (fd, flags, path, length, at) =>
+      withoutTimes(real.path_filestat_get(fd, flags, path, length, at), at),
   };
 }

@@ -10,7 +10,9 @@ export function layoutOf(rule) {
     const layout = shape(JSON.parse(JSON.stringify(rule.begin(rule.read === undefined ? params : rule.read(params)))));
     return layout.length <= BYTES_MAX ? layout : `${layout.slice(0, BYTES_MAX - 9)}#${hash(layout)}`;
   } catch (thrown) {
-    throw new Error(`\`begin\` fails for sample parameters (${described(thrown)}): give the schema defaults, or set \`stateLayout\``);
+    throw new Error(
+      `\`begin\` fails for sample parameters (${described(thrown)}): give the schema defaults, or set \`stateLayout\``,
+    );
   }
 }
 
@@ -19,7 +21,10 @@ export function shape(value) {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `[${value.length === 0 ? '' : shape(value[0])}]`;
   if (typeof value !== 'object') return typeof value;
-  return `{${Object.keys(value).sort().map((name) => `${name}:${shape(value[name])}`).join(',')}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((name) => `${name}:${shape(value[name])}`)
+    .join(',')}}`;
 }
 
 /** Parameters that the schema allows, as far as it says in a simple way. */
@@ -30,7 +35,9 @@ function sample(schema) {
   if (schema.const !== undefined) return schema.const;
   switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
     case 'object':
-      return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, member]) => [name, sample(member)]));
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([name, member]) => [name, sample(member)]),
+      );
     case 'array':
       return schema.minItems > 0 ? [sample(schema.items ?? {})] : [];
     case 'string':

@@ -8,7 +8,8 @@ export function duration(text) {
     throw new Error(`\`${text}\` is not a duration: write, for example, \`90s\`, \`5m\` or \`1h30m\``);
   }
   let millis = 0;
-  for (const [, digits, unit] of text.matchAll(DURATION)) millis += Number(digits) * (unit === 'w' ? 7 * UNITS.d : UNITS[unit]);
+  for (const [, digits, unit] of text.matchAll(DURATION))
+    millis += Number(digits) * (unit === 'w' ? 7 * UNITS.d : UNITS[unit]);
   if (!Number.isSafeInteger(millis)) throw new Error(`\`${text}\` is longer than a duration can be`);
   return millis;
 }

@@ -16,7 +16,9 @@ export function answers({ questions }, key, matches, documents) {
       let run = [];
       for (const row of merged) {
         const [first] = run;
-        const isApart = first !== undefined && (first.number !== row.number || run.length === size || (first.time < settled && row.time >= settled));
+        const isApart =
+          first !== undefined &&
+          (first.number !== row.number || run.length === size || (first.time < settled && row.time >= settled));
         if (isApart) yield [first.number, page(run, key)];
         if (isApart) run = [];
         run.push(row);
@@ -30,8 +32,10 @@ export function answers({ questions }, key, matches, documents) {
 export function kept(value, path = 'state') {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`;
-  const isPlain = Array.isArray(value) || (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype);
-  if (!isPlain) return `${path} is ${value === undefined ? 'undefined' : `a ${value.constructor?.name ?? typeof value}`}`;
+  const isPlain =
+    Array.isArray(value) || (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype);
+  if (!isPlain)
+    return `${path} is ${value === undefined ? 'undefined' : `a ${value.constructor?.name ?? typeof value}`}`;
   for (const [name, member] of Object.entries(value)) {
     const found = kept(member, `${path}.${name}`);
     if (found !== undefined) return found;
@@ -41,11 +45,14 @@ export function kept(value, path = 'state') {
 
 function rowsOf({ over, only, filter, ask }, key, matches, documents) {
   const isIn = ({ time }) => time >= Number(over.start) && time < Number(over.end);
-  const isMatched = ({ fields }) => only.every((any) => hasAny(fields, any)) && (filter === undefined || matching(filter, matches)(fields));
+  const isMatched = ({ fields }) =>
+    only.every((any) => hasAny(fields, any)) && (filter === undefined || matching(filter, matches)(fields));
   const found = documents.filter((document) => isIn(document) && isMatched(document));
   if (ask.tag === 'hits') return found.flatMap((document) => hitRows(document, ask.val, key, matches));
   if (ask.tag === 'buckets') return bucketRows(found, ask.val, key, matches, Number(over.start));
-  throw new Error(`the harness has no answers to a question of kind ${ask.tag}: test it with \`watchbell plugin test\``);
+  throw new Error(
+    `the harness has no answers to a question of kind ${ask.tag}: test it with \`watchbell plugin test\``,
+  );
 }
 
 function hitRows({ time, fields }, { fields: names, filters }, key, matches) {
@@ -84,7 +91,8 @@ function orNull(value) {
 }
 
 function measured({ source, calc, filter }, members, matches) {
-  if (source.tag === 'script') throw new Error('the harness does not run scripts: test them with `watchbell plugin test`');
+  if (source.tag === 'script')
+    throw new Error('the harness does not run scripts: test them with `watchbell plugin test`');
   const counted = filter === undefined ? members : members.filter(matching(filter, matches));
   const values = counted.flatMap((fields) => valuesOf(fields, source.val));
   const sorted = [...values].sort((one, next) => one - next);
@@ -97,16 +105,22 @@ function measured({ source, calc, filter }, members, matches) {
     case 'sum':
       return [sum];
     case 'percentile':
-      return sorted.length === 0 ? [] : [sorted[Math.min(sorted.length - 1, Math.floor((calc.val / 100) * sorted.length))]];
+      return sorted.length === 0
+        ? []
+        : [sorted[Math.min(sorted.length - 1, Math.floor((calc.val / 100) * sorted.length))]];
     default:
-      return sorted.length === 0 ? [] : [{ minimum: sorted[0], maximum: sorted.at(-1), average: sum / values.length }[calc.tag]];
+      return sorted.length === 0
+        ? []
+        : [{ minimum: sorted[0], maximum: sorted.at(-1), average: sum / values.length }[calc.tag]];
   }
 }
 
 function matching({ tag, val }, matches) {
   const found = matches[val];
   if (found !== undefined) return found;
-  throw new Error(`the harness does not read ${tag === 'lucene' ? 'Lucene syntax' : 'queries'}: give the case \`matches: { '${val}': (fields) => … }\``);
+  throw new Error(
+    `the harness does not read ${tag === 'lucene' ? 'Lucene syntax' : 'queries'}: give the case \`matches: { '${val}': (fields) => … }\``,
+  );
 }
 
 function hasAny(fields, { field, values }) {
@@ -122,8 +136,12 @@ function valuesOf(fields, name) {
 
 /** The combinations of the fields' values, as text; undefined where a field is missing. */
 function groupsOf(fields, names) {
-  const lists = names.map((name) => [...new Set(valuesOf(fields, name).map(String))]).map((list) => (list.length === 0 ? [undefined] : list));
-  return lists.reduce((done, list) => done.flatMap((labels) => list.map((value) => [...labels, value])), [[]]).slice(0, GROUPS_MAX);
+  const lists = names
+    .map((name) => [...new Set(valuesOf(fields, name).map(String))])
+    .map((list) => (list.length === 0 ? [undefined] : list));
+  return lists
+    .reduce((done, list) => done.flatMap((labels) => list.map((value) => [...labels, value])), [[]])
+    .slice(0, GROUPS_MAX);
 }
 
 function paged(rows, size, key) {
@@ -144,10 +162,20 @@ export function page(rows, key) {
   const labels = [...groups.values()].map((group) => group.labels);
   return {
     times: BigInt64Array.from(rows, ({ time }) => BigInt(time)),
-    columns: names.map((name, index) => column(name, rows.map(({ columns }) => columns[index][1]))),
+    columns: names.map((name, index) =>
+      column(
+        name,
+        rows.map(({ columns }) => columns[index][1]),
+      ),
+    ),
     groups: {
       rows: key.length === 0 ? new Uint32Array() : Uint32Array.from(numbers),
-      labels: key.map((field, index) => column(field, labels.map((values) => (values[index] === undefined ? [] : [values[index]])))),
+      labels: key.map((field, index) =>
+        column(
+          field,
+          labels.map((values) => (values[index] === undefined ? [] : [values[index]])),
+        ),
+      ),
     },
   };
 }
@@ -157,7 +185,8 @@ export function column(field, rows) {
   const isList = rows.some((row) => row.length > 1);
   const isFull = rows.every((row) => row.length > 0);
   const present = new Uint8Array(isList || isFull ? 0 : Math.ceil(rows.length / 8));
-  if (present.length > 0) rows.forEach((row, index) => (present[index >> 3] |= (row.length > 0 ? 1 : 0) << (index & 7)));
+  if (present.length > 0)
+    rows.forEach((row, index) => (present[index >> 3] |= (row.length > 0 ? 1 : 0) << (index & 7)));
   let end = 0;
   const offsets = isList ? Uint32Array.from([0, ...rows.map((row) => (end += row.length))]) : new Uint32Array();
   const flat = isList ? rows.flat() : rows.map(([value]) => value);
@@ -169,7 +198,8 @@ function packed(field, flat) {
   const all = (test) => known.length > 0 && known.every(test);
   const isWhole = (value) => typeof value === 'bigint' || Number.isSafeInteger(value);
   if (all(isWhole)) return { tag: 'integers', val: BigInt64Array.from(flat, (value) => BigInt(value ?? 0)) };
-  if (all((value) => typeof value === 'number')) return { tag: 'numbers', val: Float64Array.from(flat, (value) => value ?? 0) };
+  if (all((value) => typeof value === 'number'))
+    return { tag: 'numbers', val: Float64Array.from(flat, (value) => value ?? 0) };
   if (all((value) => typeof value === 'boolean')) return { tag: 'booleans', val: Uint8Array.from(flat, Number) };
   if (all((value) => typeof value?.latitude === 'number')) {
     const part = (name) => Float64Array.from(flat, (value) => value?.[name] ?? 0);
@@ -184,5 +214,9 @@ function dictionary(flat, known) {
   const words = new Map([...new Set(known)].map((word, number) => [word, number]));
   let end = 0;
   const ends = Uint32Array.from(words.keys(), (word) => (end += encoder.encode(word).length));
-  return { codes: Uint32Array.from(flat, (value) => words.get(value) ?? 0), ends, bytes: encoder.encode([...words.keys()].join('')) };
+  return {
+    codes: Uint32Array.from(flat, (value) => words.get(value) ?? 0),
+    ends,
+    bytes: encoder.encode([...words.keys()].join('')),
+  };
 }

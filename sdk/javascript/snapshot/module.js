@@ -59,9 +59,16 @@ export function readModule(bytes) {
   refuseOtherImports(new Reader(body(SECTION.import)));
   const globals = globalsOf(new Reader(body(SECTION.global)));
   const exported = exportsOf(new Reader(body(SECTION.export)));
-  const more = globals.flatMap(({ isMutable }, index) => (isMutable ? [{ name: added(index), kind: KIND_GLOBAL, index }] : []));
+  const more = globals.flatMap(({ isMutable }, index) =>
+    isMutable ? [{ name: added(index), kind: KIND_GLOBAL, index }] : [],
+  );
   const module = { head: bytes.subarray(0, MAGIC_BYTES), sections, globals, exported };
-  const instrumented = assemble(module.head, sections.map((section) => (section.id === SECTION.export ? { id: section.id, body: exportSection([...exported, ...more]) } : section)));
+  const instrumented = assemble(
+    module.head,
+    sections.map((section) =>
+      section.id === SECTION.export ? { id: section.id, body: exportSection([...exported, ...more]) } : section,
+    ),
+  );
   return { ...module, instrumented };
 }
 
@@ -75,7 +82,10 @@ export function writeModule({ head, sections, globals, exported }, instance, wit
     [SECTION.data]: (body) => dataSection(body, memory),
   };
   const kept = sections.filter(({ id }) => id !== SECTION.start && id !== SECTION.dataCount);
-  return assemble(head, kept.map(({ id, body }) => ({ id, body: changed[id]?.(body) ?? body })));
+  return assemble(
+    head,
+    kept.map(({ id, body }) => ({ id, body: changed[id]?.(body) ?? body })),
+  );
 }
 
 /** Imported globals would come before the module's own, and no engine has them. */
@@ -115,10 +125,13 @@ function exportsOf(reader) {
 
 function exportSection(exported) {
   const encoder = new TextEncoder();
-  return concat([unsigned(exported.length), ...exported.flatMap(({ name, kind, index }) => {
-    const bytes = encoder.encode(name);
-    return [unsigned(bytes.length), bytes, Uint8Array.of(kind), unsigned(index)];
-  })]);
+  return concat([
+    unsigned(exported.length),
+    ...exported.flatMap(({ name, kind, index }) => {
+      const bytes = encoder.encode(name);
+      return [unsigned(bytes.length), bytes, Uint8Array.of(kind), unsigned(index)];
+    }),
+  ]);
 }
 
 function memorySection(body, pages) {
@@ -129,10 +142,13 @@ function memorySection(body, pages) {
 }
 
 function globalSection(globals, instance) {
-  return concat([unsigned(globals.length), ...globals.flatMap(({ type, isMutable, initial }, index) => {
-    const value = isMutable ? constant(type, instance[added(index)].value) : initial;
-    return [Uint8Array.of(type, isMutable ? 1 : 0), value];
-  })]);
+  return concat([
+    unsigned(globals.length),
+    ...globals.flatMap(({ type, isMutable, initial }, index) => {
+      const value = isMutable ? constant(type, instance[added(index)].value) : initial;
+      return [Uint8Array.of(type, isMutable ? 1 : 0), value];
+    }),
+  ]);
 }
 
 function constant(type, value) {
@@ -147,7 +163,8 @@ function constant(type, value) {
 /** What is not zero in memory, instead of the segments that it began with. */
 function dataSection(before, memory) {
   const kinds = new Reader(before);
-  if (kinds.unsigned() > 0 && kinds.unsigned() !== 0) throw new Error('the engine has data that is not placed in its memory');
+  if (kinds.unsigned() > 0 && kinds.unsigned() !== 0)
+    throw new Error('the engine has data that is not placed in its memory');
   const segments = [];
   const words = new Uint32Array(memory.buffer);
   for (let at = 0; at < words.length; ) {
@@ -157,7 +174,13 @@ function dataSection(before, memory) {
     while (at < words.length && zeros < GAP_BYTES / 4) zeros = words[at++] === 0 ? zeros + 1 : 0;
     if (start < at - zeros) segments.push([start * 4, (at - zeros) * 4]);
   }
-  const parts = segments.flatMap(([start, end]) => [Uint8Array.of(0, 0x41), signed(BigInt(start)), Uint8Array.of(END), unsigned(end - start), memory.subarray(start, end)]);
+  const parts = segments.flatMap(([start, end]) => [
+    Uint8Array.of(0, 0x41),
+    signed(BigInt(start)),
+    Uint8Array.of(END),
+    unsigned(end - start),
+    memory.subarray(start, end),
+  ]);
   return concat([unsigned(segments.length), ...parts]);
 }
 
@@ -169,7 +192,7 @@ function unsigned(value) {
   const bytes = [];
   for (let rest = value; ; rest = Math.floor(rest / 128)) {
     if (rest < 128) return Uint8Array.from([...bytes, rest]);
-    bytes.push((rest % 128) | 0x80);
+    bytes.push(rest % 128 | 0x80);
   }
 }
 
@@ -177,7 +200,7 @@ function signed(value) {
   const bytes = [];
   for (let rest = value; ; rest >>= 7n) {
     const byte = Number(rest & 0x7fn);
-    if ((rest >= -64n && rest < 64n)) return Uint8Array.from([...bytes, byte]);
+    if (rest >= -64n && rest < 64n) return Uint8Array.from([...bytes, byte]);
     bytes.push(byte | 0x80);
   }
 }

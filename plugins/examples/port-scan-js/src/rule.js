@@ -31,7 +31,11 @@ export const rule = {
   plan({ within }, { key }) {
     const faults = [];
     if (within === 0) faults.push({ path: '/within', message: 'must be longer than nothing' });
-    if (key.length === 0) faults.push({ path: '', message: 'needs a key, such as `key: [source.ip, destination.ip]`: otherwise all hosts together are one scan' });
+    if (key.length === 0)
+      faults.push({
+        path: '',
+        message: 'needs a key, such as `key: [source.ip, destination.ip]`: otherwise all hosts together are one scan',
+      });
     if (faults.length > 0) throw faults;
     return { history: 2 * within };
   },
@@ -94,7 +98,9 @@ function forget(seen, until) {
 }
 
 function keepNewest(seen) {
-  const newest = Object.entries(seen.ports).sort((one, next) => next[1] - one[1]).slice(0, PORTS_MAX);
+  const newest = Object.entries(seen.ports)
+    .sort((one, next) => next[1] - one[1])
+    .slice(0, PORTS_MAX);
   seen.ports = Object.fromEntries(newest);
   seen.count = newest.length;
 }

@@ -9,7 +9,10 @@ const params = { ports: 5, within: '1m' };
 
 /** Connections from one source to ports of the server, `apart` seconds after one another. */
 function connections(source, ports, at, apart) {
-  return ports.map((port, n) => ({ at: `${at + n * apart}s`, fields: { source: { ip: source }, destination: { ip: SERVER, port } } }));
+  return ports.map((port, n) => ({
+    at: `${at + n * apart}s`,
+    fields: { source: { ip: source }, destination: { ip: SERVER, port } },
+  }));
 }
 
 function given(documents, expect = [], more = {}) {
@@ -20,7 +23,20 @@ const scan = connections(SCANNER, [21, 22, 23, 25, 80, 443], 10, 5);
 const labels = { 'source.ip': SCANNER, 'destination.ip': SERVER };
 
 test('five ports within a minute are a scan, which ends a minute later', () => {
-  check(rule, given(scan, [{ at: '30s', until: '1m30s', kind: 'firing', labels, value: 5, summary: '5 ports within 1m', details: { ports: 5 } }]));
+  check(
+    rule,
+    given(scan, [
+      {
+        at: '30s',
+        until: '1m30s',
+        kind: 'firing',
+        labels,
+        value: 5,
+        summary: '5 ports within 1m',
+        details: { ports: 5 },
+      },
+    ]),
+  );
 });
 
 test('the same port again and again is none', () => {
@@ -34,7 +50,10 @@ test('two sources are counted apart', () => {
 });
 
 test('documents without a port count for nothing', () => {
-  check(rule, given([...scan.slice(0, 4), { at: '31s', fields: { source: { ip: SCANNER }, destination: { ip: SERVER } } }]));
+  check(
+    rule,
+    given([...scan.slice(0, 4), { at: '31s', fields: { source: { ip: SCANNER }, destination: { ip: SERVER } } }]),
+  );
 });
 
 test('a late document completes a scan', () => {
@@ -44,7 +63,12 @@ test('a late document completes a scan', () => {
 });
 
 test('a long scan is told again before its level ends, and not for every packet', () => {
-  const documents = connections(SCANNER, Array.from({ length: 120 }, (_, n) => n + 1), 0, 1);
+  const documents = connections(
+    SCANNER,
+    Array.from({ length: 120 }, (_, n) => n + 1),
+    0,
+    1,
+  );
   const { signals } = run(rule, given(documents));
   assert.ok(signals.length >= 2 && signals.length <= 21, `${signals.length} signals`);
   signals.slice(1).forEach((signal, n) => assert.ok(signal.at < signals[n].until, 'the level has no gap'));
@@ -52,14 +76,22 @@ test('a long scan is told again before its level ends, and not for every packet'
 });
 
 test('ports are counted up to a bound, and the newest kept', () => {
-  const documents = Array.from({ length: 3_000 }, (_, n) => ({ at: `${10_000 + n}ms`, fields: { source: { ip: SCANNER }, destination: { ip: SERVER, port: n + 1 } } }));
+  const documents = Array.from({ length: 3_000 }, (_, n) => ({
+    at: `${10_000 + n}ms`,
+    fields: { source: { ip: SCANNER }, destination: { ip: SERVER, port: n + 1 } },
+  }));
   const { signals } = run(rule, given(documents, [], { params: { ports: 1_024, within: '10s' } }));
   assert.equal(signals[0].summary, '1024 or more ports within 10s');
   assertFold(rule, given(documents, [], { params: { ports: 1_024, within: '10s' }, until: '14s' }));
 });
 
 test('cutting time into windows and restarting change nothing', () => {
-  const long = connections(SCANNER, Array.from({ length: 90 }, (_, n) => (n * 7) % 31), 0, 2);
+  const long = connections(
+    SCANNER,
+    Array.from({ length: 90 }, (_, n) => (n * 7) % 31),
+    0,
+    2,
+  );
   assertFold(rule, given([...scan, ...long, ...connections(CLIENT, [80, 443, 80, 443], 5, 40)]));
 });
 

@@ -12,7 +12,9 @@ export const alerter = {
       paramsSchema: {
         type: 'object',
         additionalProperties: false,
-        properties: { room: { description: "The room to write to; the receiver's own choice by default.", type: 'string' } },
+        properties: {
+          room: { description: "The room to write to; the receiver's own choice by default.", type: 'string' },
+        },
       },
       // plain, markdown, html or mrkdwn; the host shortens longer texts.
       format: 'plain',

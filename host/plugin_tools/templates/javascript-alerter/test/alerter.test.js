@@ -33,7 +33,10 @@ function delivery(status, headers = [], intent = INTENT) {
 test('a message is sent as JSON', () => {
   const { sent, receipt } = delivery(201, [{ name: 'location', value: '/m/1' }]);
   assert.deepEqual(receipt, { reference: '/m/1' });
-  assert.deepEqual([sent.length, sent[0].number, sent[0].headers], [1, 0, [{ name: 'Idempotency-Key', value: '7f3a' }]]);
+  assert.deepEqual(
+    [sent.length, sent[0].number, sent[0].headers],
+    [1, 0, [{ name: 'Idempotency-Key', value: '7f3a' }]],
+  );
   const body = JSON.parse(sent[0].body.val);
   assert.deepEqual(body, { room: 'ops', title: 'Many failed logins', text: '3 events within 1m', urgent: true });
 });
@@ -47,11 +50,21 @@ test('what may pass is retried, and the rest is not', () => {
   assert.deepEqual(delivery(404).refusal, { tag: 'refused', val: 'answered 404: words' });
   const busy = delivery(429, [{ name: 'retry-after', value: '30' }]).refusal;
   assert.deepEqual(busy.val, { reason: 'answered 429: words', retryAfter: 30_000n });
-  assert.deepEqual(delivery(503).refusal, { tag: 'unavailable', val: { reason: 'answered 503: words', retryAfter: undefined } });
+  assert.deepEqual(delivery(503).refusal, {
+    tag: 'unavailable',
+    val: { reason: 'answered 503: words', retryAfter: undefined },
+  });
 });
 
 test('parameters are checked', () => {
-  const { prepare } = exported(alerter, () => {}, () => {});
+  const { prepare } = exported(
+    alerter,
+    () => {},
+    () => {},
+  );
   prepare({ product: 'plugin-name', params: '{"room": "ops"}' });
-  assert.throws(() => prepare({ product: 'plugin-name', params: '{"room": ""}' }), (faults) => faults[0].path === '/room');
+  assert.throws(
+    () => prepare({ product: 'plugin-name', params: '{"room": ""}' }),
+    (faults) => faults[0].path === '/room',
+  );
 });
