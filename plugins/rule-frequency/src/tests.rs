@@ -144,15 +144,15 @@ fn a_document_with_several_values_counts_for_each() {
 fn late_documents_are_found_within_the_lateness() {
     // Sixty events, of which two come 90 s late: the threshold is met when they are there.
     let mut case = a_minute_of_events(60).lateness(secs(120));
-    case.documents[0].repeat = None;
-    case.documents[0].arrives = Some(secs(90));
+    case.documents[0].count = 1;
+    case.documents[0].arrives = Some(secs(90).into());
     for n in 1..60 {
         case = case.document(secs(n), json!({ "username": "qlo" }));
     }
     assert_eq!(times(&case.run::<Frequency>()), [59]);
     let late = case.run_with(&mut watchbell_sdk::testing::Native::<Frequency>::default()).unwrap();
     assert_eq!(late[0].window_end, ORIGIN + secs(120), "found by the run that saw the last of them");
-    case.documents[0].arrives = Some(secs(300));
+    case.documents[0].arrives = Some(secs(300).into());
     assert!(case.run::<Frequency>().is_empty(), "too late");
 }
 

@@ -1,7 +1,7 @@
 //! Metrics of whole timeframes, of one step or of several, on a timeline.
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 use watchbell_sdk::SignalKind;
-use watchbell_sdk::testing::Native;
+use watchbell_sdk::testing::{Native, check_folder};
 use watchbell_sdk::testing::case::{Case, Document, ORIGIN};
 
 use super::*;
@@ -246,8 +246,8 @@ fn after(signals: Vec<Signal>) -> Vec<Signal> {
 /// Midnight in Berlin is an hour or two before that of UTC, and some days there have 23 or 25 hours.
 #[test]
 fn a_day_is_the_one_that_ended_when_the_window_did() {
-    use watchbell_sdk::Window;
-    use watchbell_sdk::testing::{Call, Runner, check_folder};
+    use watchbell_sdk::testing::{Column, Dictionary, Rows, Runner, Values};
+    use watchbell_sdk::{Call, Window};
 
     let hours = |hours: i64| Timestamp(1_774_566_000_000 + hours * 3_600_000);
     for (timeframe, length) in [("1d", 24), ("23h", 23), ("25h", 25)] {
@@ -255,18 +255,19 @@ fn a_day_is_the_one_that_ended_when_the_window_did() {
             let params = json!({ "metric": "sum", "field": "n", "timeframe": timeframe, "max_threshold": 5 })
                 .to_string();
             let window = Window { start: hours(0), settled: hours(0), end: hours(length) };
-            let call = Call { params: &params, key: &key, state: None, window };
+            let context = Context { key: key.clone(), ..Context::default() };
+            let call = Call { params: &params, context: &context, state: None, window };
             let mut asked = 0;
             let finding = Native::<MetricAggregation>::default().run(call, &mut |question| {
                 asked += 1;
                 assert_eq!(question.over, Range::new(hours(0), hours(length)));
-                let column = |field: &str, values| watchbell_sdk::wire::types::Column {
+                let column = |field: &str, values| Column {
                     field: field.into(),
+                    is_mapped: true,
                     values,
                     present: vec![],
                     offsets: vec![],
                 };
-                use watchbell_sdk::wire::types::{Dictionary, Values};
                 let host = Dictionary { codes: vec![0], ends: vec![1], bytes: b"a".to_vec() };
                 let mut columns = vec![
                     column("_count", Values::Integers(vec![1])),
@@ -276,7 +277,7 @@ fn a_day_is_the_one_that_ended_when_the_window_did() {
                     columns.insert(0, column("host", Values::Words(host)));
                 }
                 // The bucket begins where the day does.
-                Ok(vec![watchbell_sdk::wire::types::Rows { times: vec![hours(0).0], columns }])
+                Ok(vec![Rows { times: vec![hours(0).0], columns }])
             });
             let signals = finding.unwrap().signals;
             assert_eq!(asked, 1);

@@ -196,7 +196,7 @@ fn values_of_any_type_and_several_are_each_a_term() {
 fn a_late_document_with_a_new_term_is_told() {
     let mut case = rule().lateness(secs(120)).document(secs(70), json!({ "user": "bob" }));
     let fields = json!({ "user": "eve" }).as_object().cloned().unwrap();
-    case.documents.push(Document { at: secs(50), arrives: Some(secs(150).into()), fields, ..Document::default() });
+    case.documents.push(Document { at: secs(50).into(), arrives: Some(secs(150).into()), fields, ..Document::default() });
     assert_eq!(times(&case.run::<NewTerm>()), [70, 50]);
     case.documents[1].arrives = Some(secs(400).into());
     assert_eq!(times(&case.run::<NewTerm>()), [70]);

@@ -77,7 +77,7 @@ fn each_check_asks_about_its_own_past() {
     let rule: Query = serde_json::from_value(rule(json!({ "over": "10m" })).params).unwrap();
     let ask = |rule: &Query, minutes: u64| {
         let over = Range::new(ORIGIN, ORIGIN + secs(60) * minutes);
-        rule.ask_round(0, over, &[], &mut Watch::default())
+        rule.ask_round(0, over, &Context::default(), &mut Watch::default())
     };
     let asked = ask(&rule, 3);
     let over: Vec<_> = asked.iter().map(|question| question.over).collect();
@@ -87,7 +87,7 @@ fn each_check_asks_about_its_own_past() {
     // The number of hits is picked, so all are counted.
     let body = r#"{"size":0,"aggs":{"p":{"percentiles":{"field":"ms"}}},"track_total_hits":true}"#;
     assert_eq!(search.body, body);
-    assert_eq!(search.pick[1], ("p99".into(), "/aggregations/p/values/99.0".into()));
+    assert_eq!(search.picks[1], ("p99".into(), "/aggregations/p/values/99.0".into()));
     // The window's own length where nothing else is said.
     let rule: Query = serde_json::from_value(super::tests::rule(json!({})).params).unwrap();
     let over = ask(&rule, 1)[0].over;
@@ -125,7 +125,8 @@ fn rounds(watch: &mut Watch, from: u64, to: u64) -> Vec<Vec<u64>> {
     let rule: Query = serde_json::from_value(rule(json!({})).params).unwrap();
     let over = Range::new(ORIGIN + secs(60) * from, ORIGIN + secs(60) * to);
     let minutes = |question: Question| question.over.end.since(ORIGIN).millis() / 60_000;
-    let asked = |round| rule.ask_round(round, over, &[], watch).into_iter().map(minutes).collect();
+    let context = Context::default();
+    let asked = |round| rule.ask_round(round, over, &context, watch).into_iter().map(minutes).collect();
     (0..5).map(asked).take_while(|asked: &Vec<u64>| !asked.is_empty()).collect()
 }
 

@@ -244,8 +244,8 @@ fn two_hundred_thousand_keys_stay_open_and_of_more_the_oldest_are_forgotten() {
 #[test]
 fn all_faults_of_the_parameters_are_told() {
     let faults = |params: Json, key: &[&str]| {
-        let key: Vec<_> = key.iter().map(|key| (*key).to_owned()).collect();
-        let faults = Native::<Sequence>::default().prepare(&params.to_string(), &Context::of_key(key)).unwrap_err();
+        let context = Context::of_key(key.iter().copied());
+        let faults = Native::<Sequence>::default().prepare(&params.to_string(), &context).unwrap_err();
         faults.into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect::<Vec<_>>()
     };
     let wrong = faults(json!({ "first": " ", "within": "0s" }), &[]);

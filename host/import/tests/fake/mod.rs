@@ -1,7 +1,7 @@
 //! Modules by the parameters that their rules have, and the products of the HTTP alerter as it is.
 use alerter_http::AlerterHttp;
 use serde_json::{Map, Value, json};
-use watchbell_contract::{AlertText, Duration, Fault, Plan, TextFormat};
+use watchbell_contract::{AlertText, Context, Duration, Fault, Plan, TextFormat};
 use watchbell_manifest::{EndpointKind, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo};
 use watchbell_sdk::Alerter;
 
@@ -78,12 +78,12 @@ impl Modules for Fake {
         })
     }
 
-    fn prepare(&self, module: &ModuleRef, params: &Value, key: &[String]) -> Result<Plan, Vec<Fault>> {
+    fn prepare(&self, module: &ModuleRef, params: &Value, context: &Context) -> Result<Plan, Vec<Fault>> {
         let fault = |message: &str| Err(vec![Fault { path: String::new(), message: message.into() }]);
         let one_of = |names: [&str; 2]| names.iter().any(|name| params.get(name).is_some());
         let name = module.to_string();
         match name.as_str() {
-            "change" if key.is_empty() => return fault("needs a key"),
+            "change" if context.key.is_empty() => return fault("needs a key"),
             "cardinality" if !one_of(["max_cardinality", "min_cardinality"]) => {
                 return fault("needs a bound");
             }
@@ -98,7 +98,7 @@ impl Modules for Fake {
             }
             _ => {}
         }
-        Ok(Plan { history: Duration::from_mins(10), grid: Duration::ZERO })
+        Ok(Plan { history: Duration::from_mins(10), grid: None })
     }
 
     fn products(&self) -> Vec<String> {

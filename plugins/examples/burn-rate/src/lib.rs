@@ -154,9 +154,9 @@ impl BurnRate {
         if counts.total == 0 {
             return 0.0;
         }
-        // Rounded, so that 99.99 leaves 0.01 and a burn of exactly the limit is one.
-        let allowed = ((100.0 - self.objective) * 1e9).round() / 1e9;
-        counts.bad as f64 * 100.0 / counts.total as f64 / allowed
+        let burn = counts.bad as f64 * 100.0 / (counts.total as f64 * (100.0 - self.objective));
+        // 100 - 99.99 is not exactly 0.01: a burn of exactly the limit must be one.
+        (burn * 1e9).round() / 1e9
     }
 }
 
