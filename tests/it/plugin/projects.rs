@@ -302,7 +302,7 @@ fn a_rule_in_python_runs_unchanged_from_new_to_bench() {
     // The examples are what an author writes, in projects of their own. What this one has installed builds them.
     let path =
         format!("{}:{}", project.join(".venv/bin").display(), std::env::var("PATH").unwrap_or_default());
-    for (example, native) in [("beaconing", 7), ("login-hours", 5)] {
+    for (example, native) in [("beaconing", 7), ("login-hours", 5), ("port-scan", 7)] {
         let _ = fs::remove_dir_all(folder.join(example));
         bench.call(&["plugin", "new", example, "--kind", "rule", "--language", "python"]).well();
         let written = repository().join(format!("plugins/examples/{example}-py"));
