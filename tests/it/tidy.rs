@@ -133,9 +133,10 @@ fn pipeline_manifest_and_view_need_no_runtime() {
 }
 
 #[test]
-fn the_contract_needs_a_calendar_alone() {
+fn the_contract_needs_a_calendar_and_rows_alone() {
     let graph = Graph::read();
-    assert_eq!(graph.direct(graph.id("watchbell-contract")), BTreeSet::from(["jiff"]));
+    assert_eq!(graph.direct(graph.id("watchbell-contract")), BTreeSet::from(["jiff", "watchbell-rows"]));
+    assert_eq!(graph.direct(graph.id("watchbell-rows")), BTreeSet::from(["hashbrown"]));
 }
 
 #[test]

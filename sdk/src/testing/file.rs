@@ -318,8 +318,8 @@ tests:
             "x.test.yaml:5:19: unknown field `filds`",
             "x.test.yaml:2:5: expects nothing, so it cannot fail: add `expect:`, `never:` or `quiet: true`",
             "x.test.yaml:2:5: missing field `name`",
-            "x.test.yaml:2:46: `every` is missing: give the time between the documents, `0s` for those of one instant",
-            "x.test.yaml:2:53: `at` must be later than the previous one",
+            "x.test.yaml:2:41: `every` is missing: give the time between the documents, `0s` for those of one instant",
+            "x.test.yaml:2:50: `at` must be later than the previous one",
             "x.test.yaml:2:5: ",
             "x.test.yaml:1:1: `tests` is empty",
         ];

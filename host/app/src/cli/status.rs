@@ -133,8 +133,8 @@ fn table(status: &Status) -> String {
     for rule in &status.rules {
         let state = match rule {
             rule if !rule.enabled => "disabled",
-            rule if rule.priming.is_some() => "priming",
             rule if rule.failures_in_a_row > 0 => "failing",
+            rule if rule.priming.is_some() => "priming",
             rule if rule.running => "running",
             _ => "waiting",
         };

@@ -184,15 +184,10 @@ fn stack_overflow(guest: &Guest) {
 }
 
 fn trap(guest: &Guest) {
-    let error = guest.ended(&Limits::default());
-    // Frames after the guest's own belong to the SDK, and the compiler chooses the line of a macro.
-    let text = error.to_string();
-    let (own, others) = text.split_once(", from ").unwrap();
-    assert_eq!(
-        own.trim_end_matches(|digit: char| digit.is_ascii_digit()),
-        "the module trapped: wasm `unreachable` instruction executed (in gives_up at trap.rs:"
-    );
-    assert!(others.ends_with(')'), "{text}");
+    let text = guest.ended(&Limits::default()).to_string();
+    assert!(text.starts_with("the module trapped: wasm `unreachable` instruction executed (in "), "{text}");
+    // Frames within and after the guest's own belong to the standard library and the SDK.
+    assert!(text.contains("gives_up at trap.rs:") && text.ends_with(')'), "{text}");
 }
 
 fn panic_with_message(guest: &Guest) {

@@ -82,7 +82,9 @@ mod tests {
         };
         let text = |text: &str| fields(json!({ "query_string": { "query": text } }));
         assert_eq!(text("a:1 AND NOT (b.c:[1 TO 2] OR d:x*) e:/y/ free"), "a b.c d e");
-        assert_eq!(text("_exists_:user AND ho*st:1"), "user");
+        assert_eq!(text("_exists_:user"), "user");
+        let weighted = json!({ "query_string": { "query": "x", "fields": ["user.*", "title^2"] } });
+        assert_eq!(fields(weighted), "title");
         let bool = json!({ "bool": { "filter": [{ "term": { "a": 1 } }], "must_not": { "exists": { "field": "b" } } } });
         assert_eq!(fields(bool), "a b");
         assert_eq!(fields(json!({ "match_all": {} })), "");
