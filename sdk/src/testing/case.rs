@@ -443,7 +443,7 @@ impl Case {
             let mut end = self.from + self.every;
             while end < self.until {
                 ends.push(end);
-                end = end + self.every;
+                end += self.every;
             }
         }
         ends.push(self.until);

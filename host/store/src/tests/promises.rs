@@ -272,7 +272,7 @@ fn what_receivers_accepted_is_kept_with_the_message() {
         let first = NotifierCommit { intents: vec![message.clone()], ..notifier(tenure) };
         assert_eq!(store.commit(&of_notifier(1, first)).unwrap(), []);
         let found = store.take_notifier(&host("b"), None).unwrap();
-        assert_eq!(found.intents, [message.clone()]);
+        assert_eq!(found.intents, std::slice::from_ref(&message));
         let dead = Delivery::Dead { at: Timestamp(9), attempt: 4, last: "404".to_owned() };
         let letter = IntentRecord { delivery: dead, ..message.clone() };
         let second = NotifierCommit { intents: vec![letter.clone()], ..notifier(found.tenure) };

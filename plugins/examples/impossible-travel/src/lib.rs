@@ -7,7 +7,7 @@ use watchbell_sdk::prelude::*;
 mod tests;
 
 /// The mean radius of the Earth.
-const EARTH_KM: f64 = 6_371.0088;
+const EARTH_KM: f64 = 6_371.008_8;
 
 /// Fires when a key's documents follow each other from places farther apart than anyone travels.
 #[derive(Deserialize, JsonSchema)]
