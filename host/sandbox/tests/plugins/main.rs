@@ -1,7 +1,7 @@
 //! The shipped plugins as components: the cases of each rule, which its own tests run natively, and the alerter's
 //! golden messages, whose requests go through the host's own preparation to a receiver on loopback. Each case is a test
 //! with a name; without built plugins all are ignored.
-mod rules; // plugins/rule-*/tests/*.test.yaml, tests/cases/elastalert
+mod rules; // plugins/rule-*/tests/*.test.yaml, those of the examples, tests/cases/elastalert
 mod alerter; // plugins/alerter-http/products/*/golden
 
 use std::path::{Path, PathBuf};

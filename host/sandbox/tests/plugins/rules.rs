@@ -10,12 +10,38 @@ use watchbell_sdk::testing::Case;
 
 use crate::{SANDBOX, bytes, folders, sources, trial};
 
-/// Each shipped rule's own cases and its ElastAlert cases, where it has them: the rule's tests run the same natively.
+/// A rule that is built here.
+#[derive(Clone)]
+struct Built {
+    /// Its folder below `plugins`.
+    folder: String,
+    /// Its component, without the ending.
+    component: String,
+    /// The name that it gives itself.
+    name: String,
+}
+
+/// Each shipped rule's own cases and its ElastAlert cases, where it has them, and the cases of the examples: each rule's
+/// tests run the same natively.
 pub(crate) fn trials() -> Vec<Trial> {
-    let rules: Vec<String> =
-        folders(&sources("")).into_iter().filter(|name| name.starts_with("rule-")).collect();
-    // A folder that no rule's name fits would never be run.
-    let known: BTreeSet<String> = rules.iter().map(|rule| module_name(rule)).collect();
+    let shipped =
+        folders(&sources("")).into_iter().filter(|folder| folder.starts_with("rule-")).map(|folder| {
+            let name = folder.trim_start_matches("rule-").replace('-', "_");
+            Built { component: folder.clone(), folder, name }
+        });
+    // Examples in other languages have no crate, and an alerter has no cases.
+    let is_rule = |folder: &String| {
+        let folder = sources("examples").join(folder);
+        folder.join("Cargo.toml").exists() && folder.join("tests").exists()
+    };
+    let examples = folders(&sources("examples")).into_iter().filter(is_rule).map(|name| Built {
+        folder: format!("examples/{name}"),
+        component: format!("examples/example-{name}"),
+        name,
+    });
+    let rules: Vec<Built> = shipped.chain(examples).collect();
+    // A file that no rule's name fits would never be run.
+    let known: BTreeSet<String> = rules.iter().map(|rule| rule.name.clone()).collect();
     for file in Case::files(&elastalert()).unwrap() {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let is_known = name.strip_suffix(".test.yaml").is_some_and(|name| known.contains(name));
@@ -24,31 +50,33 @@ pub(crate) fn trials() -> Vec<Trial> {
     rules.iter().flat_map(|rule| of_rule(rule)).collect()
 }
 
-fn of_rule(rule: &str) -> Vec<Trial> {
-    let mut cases = Case::read_folder(&sources(rule).join("tests")).unwrap_or_else(|fault| panic!("{fault}"));
-    let file = elastalert().join(format!("{}.test.yaml", module_name(rule)));
+fn of_rule(rule: &Built) -> Vec<Trial> {
+    let Built { folder, component, name } = rule.clone();
+    let own = Case::read_folder(&sources(&folder).join("tests"));
+    let mut cases = own.unwrap_or_else(|fault| panic!("{fault}"));
+    let file = elastalert().join(format!("{name}.test.yaml"));
     if file.exists() {
         let theirs = Case::read_file(&file).unwrap_or_else(|fault| panic!("{fault}")).into_iter();
         cases.extend(theirs.map(|case| Case { name: format!("elastalert::{}", case.name), ..case }));
     }
-    assert!(!cases.is_empty(), "{rule}");
+    assert!(!cases.is_empty(), "{folder}");
     let module: Arc<OnceLock<RuleModule>> = Arc::default();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let trials = cases.into_iter().map(|case| {
-        let (rule, module) = (rule.to_owned(), Arc::clone(&module));
+        let (name, built, module) = (name.clone(), component.clone(), Arc::clone(&module));
         let times = seen.entry(case.name.clone()).or_default();
         *times += 1;
-        assert_eq!(*times, 1, "two cases of {rule} are called `{}`", case.name);
-        trial(&rule.clone(), &case.name.clone(), move || {
-            let module = module.get_or_init(|| SANDBOX.load_rule(&rule, &bytes(&rule)).unwrap());
-            holds(&rule, module, &case);
+        assert_eq!(*times, 1, "two cases of {folder} are called `{}`", case.name);
+        trial(&component, &case.name.clone(), move || {
+            let module = module.get_or_init(|| SANDBOX.load_rule(&built, &bytes(&built)).unwrap());
+            holds(&name, module, &case);
         })
     });
     trials.collect()
 }
 
-fn holds(rule: &str, module: &RuleModule, case: &Case) {
-    assert_eq!(module.about().name, module_name(rule));
+fn holds(name: &str, module: &RuleModule, case: &Case) {
+    assert_eq!(module.about().name, name);
     let runner = &mut CaseRunner::new(module);
     let mut differences: Vec<String> = case.check_with(runner).err().into_iter().collect();
     differences.extend(unlisted_details(module, case));
@@ -71,11 +99,6 @@ fn unlisted_details(module: &RuleModule, case: &Case) -> Vec<String> {
         details.flat_map(|details| details.into_iter().map(|(name, _)| name)).collect();
     let unlisted = names.into_iter().filter(|name| !listed.has(name));
     unlisted.map(|name| format!("{}: `x-watchbell-details` lacks `{name}`", about.name)).collect()
-}
-
-/// `rule-new-term` → `new_term`.
-fn module_name(rule: &str) -> String {
-    rule.trim_start_matches("rule-").replace('-', "_")
 }
 
 fn elastalert() -> PathBuf {
