@@ -141,10 +141,12 @@ async fn every_server_fills_the_same_columns() {
         for (what, question) in questions() {
             assert_eq!(ask(&cluster, &question).await, ask(&embedded, &question).await, "{what}, on {name}");
         }
-        // The embedded node runs no scripts.
-        let script = Source::Script("doc['ms'].value".into());
-        let (of_field, of_script) = (measured(&ms()), measured(&script));
-        assert_eq!(ask(&cluster, &of_script).await, ask(&cluster, &of_field).await, "scripts, on {name}");
+        // The embedded node runs no scripts, and what Elasticsearch 9 publishes as libraries has none.
+        if name != "es9" {
+            let script = Source::Script("doc['ms'].value".into());
+            let (of_field, of_script) = (measured(&ms()), measured(&script));
+            assert_eq!(ask(&cluster, &of_script).await, ask(&cluster, &of_field).await, "scripts, on {name}");
+        }
         world.no_index(INDEX).await;
     }
 }

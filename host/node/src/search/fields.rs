@@ -84,7 +84,12 @@ impl Shown {
         }
         let field = mapping.get(self.id);
         let show = |value: &Value| doc_value(field, value, self.format.as_ref());
-        document.values(self.id).iter().map(show).collect()
+        let mut shown: Vec<Json> = document.values(self.id).iter().map(show).collect();
+        if field.kind == FieldKind::GeoPoint {
+            // Points are shown in the order of their texts, not in that of the index.
+            shown.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+        }
+        shown
     }
 
     /// The values at a path inside an object of the source.
