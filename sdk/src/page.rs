@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use watchbell_rows::hash;
 
 use crate::key::Key;
-use crate::row::Row;
 use crate::value::{Point, Value};
 use crate::wire::types as wire;
 
@@ -69,14 +68,8 @@ impl<'p> Page<'p> {
         Ok(Self { question, times: &rows.times, columns, labels, groups, keys, fault: RefCell::default() })
     }
 
-    /// The rows, in order of time.
     #[inline]
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.times.len()).map(|index| Row { page: self, index, key: self.key(index) })
-    }
-
-    #[inline]
-    fn key(&self, row: usize) -> Key {
+    pub(crate) fn key(&self, row: usize) -> Key {
         match self.groups.get(row) {
             Some(group) => self.keys[*group as usize],
             None => Key::WHOLE,

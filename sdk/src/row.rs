@@ -30,6 +30,12 @@ pub struct Row<'p> {
 }
 
 impl<'p> Row<'p> {
+    /// The rows of a page, in order of time.
+    #[inline]
+    pub(crate) fn all(page: &'p Page<'p>) -> impl Iterator<Item = Self> {
+        (0..page.times.len()).map(move |index| Self { page, index, key: page.key(index) })
+    }
+
     /// The document's time, or the bucket's start. For raw searches and cluster views, the last millisecond of the
     /// question's range.
     #[inline]

@@ -3,7 +3,7 @@ use crate::grid::{phase, with_phase};
 use crate::page::Page;
 use crate::wire::types as wire;
 use crate::{
-    Call, Context, Duration, Problem, Range, Round, Rule, Signal, Signals, Timestamp, Window, state,
+    Call, Context, Duration, Problem, Range, Round, Row, Rule, Signal, Signals, Timestamp, Window, state,
 };
 
 #[cfg(test)]
@@ -96,10 +96,10 @@ impl<R: Rule> Run<R> {
         let page = Page::new(rows, question).map_err(Problem::Rows)?;
         with_phase(self.phase, || {
             if self.is_scouting {
-                page.rows().for_each(|row| self.rule.scout(&row, &mut self.state));
+                Row::all(&page).for_each(|row| self.rule.scout(&row, &mut self.state));
                 return;
             }
-            for row in page.rows() {
+            for row in Row::all(&page) {
                 let at = row.time().0;
                 if at >= self.next_check {
                     self.check_until(at);

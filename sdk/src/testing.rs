@@ -1,5 +1,6 @@
 //! Rules and alerters in `cargo test`: a virtual timeline, a scripted receiver, captured logs.
 pub mod case; // a test case: documents and expected signals
+mod run; // runs a case
 mod file; // cases in files
 mod flow; // values as YAML on one line
 mod print; // cases as the text of a file
@@ -21,6 +22,7 @@ use std::path::Path;
 pub use case::Case;
 pub use flow::flow;
 pub use mock::{MockHttp, take_logs};
+pub use run::Outcome;
 pub use runner::{Answer, Native, Runner};
 pub use serde_json::Value as Json;
 pub use timeline::{Identity, LoggedLine, ReportedSignal, Timeline};

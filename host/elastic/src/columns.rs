@@ -1,10 +1,9 @@
-use std::{cell::Cell, hash::BuildHasher as _};
+use std::cell::Cell;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-use watchbell_contract::{Column, Dictionary, Points, Timestamp, Values};
+use watchbell_contract::{Column, Points, Timestamp, Values};
 use watchbell_values::Precision;
 
-use crate::{plan::ColumnKind, point};
+use crate::{plan::ColumnKind, point, words::Words};
 
 /// One field's values while a page is read. Push a row's values between `begin` and `end`.
 #[derive(Debug)]
@@ -34,15 +33,6 @@ enum Slots {
         words: Words,
     },
     Points(Points),
-}
-
-/// Distinct strings, each stored once.
-#[derive(Debug, Default)]
-pub(crate) struct Words {
-    ends: Vec<u32>,
-    bytes: Vec<u8>,
-    codes: HashTable<u32>,
-    hasher: DefaultHashBuilder,
 }
 
 /// Doubles are written with a point or an exponent; a larger integer is an `unsigned_long`, and would be rounded.
@@ -309,9 +299,7 @@ impl ColumnBuilder {
             Slots::Integers(v) => Values::Integers(v),
             Slots::Numbers(v) | Slots::Rounded { values: v, .. } => Values::Numbers(v),
             Slots::Booleans(v) => Values::Booleans(v),
-            Slots::Words { codes, words } => {
-                Values::Words(Dictionary { codes, ends: words.ends, bytes: words.bytes })
-            }
+            Slots::Words { codes, words } => Values::Words(words.dictionary(codes)),
             Slots::Points(points) => Values::Points(points),
         };
         Column { field, is_mapped, values, present: self.present, offsets: self.offsets }
@@ -409,42 +397,11 @@ impl Slots {
     }
 }
 
-impl Words {
-    /// The code of `word`, new or known.
-    pub(crate) fn code(&mut self, word: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(word);
-        let (ends, bytes) = (&self.ends, &self.bytes);
-        if let Some(&code) = self.codes.find(hash, |&code| span(ends, bytes, code) == word) {
-            return code;
-        }
-        let code = self.ends.len() as u32;
-        self.bytes.extend_from_slice(word);
-        self.ends.push(self.bytes.len() as u32);
-        let (ends, bytes, hasher) = (&self.ends, &self.bytes, &self.hasher);
-        self.codes.insert_unique(hash, code, |&code| hasher.hash_one(span(ends, bytes, code)));
-        code
-    }
-
-    pub(crate) fn len(&self) -> u32 {
-        self.ends.len() as u32
-    }
-
-    pub(crate) fn word(&self, code: u32) -> &[u8] {
-        span(&self.ends, &self.bytes, code)
-    }
-}
-
 fn put_point(points: &mut Points, point: Option<(f64, f64)>) -> Result<(), Misfit> {
     let (latitude, longitude) = point.ok_or(NO_POINT)?;
     points.latitudes.push(latitude);
     points.longitudes.push(longitude);
     Ok(())
-}
-
-fn span<'a>(ends: &[u32], bytes: &'a [u8], code: u32) -> &'a [u8] {
-    let code = code as usize;
-    let start = if code == 0 { 0 } else { ends[code - 1] as usize };
-    &bytes[start..ends[code] as usize]
 }
 
 /// `1700000000000`, `1700000000000.123456` (how `epoch_millis` shows nanoseconds) or an RFC 3339 date, in whole

@@ -441,9 +441,9 @@ impl<'de> Visitor<'de> for SortSeed {
 }
 
 mod fields;
-mod points;
+mod values;
 use fields::FieldsSeed;
-pub(crate) use fields::ValueSeed;
+pub(crate) use values::ValueSeed;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
 mod plan; // how each requested field is fetched and stored
 mod point; // places as servers write them
+mod words; // strings, each stored once
 mod columns; // column builders
 mod value_column; // a column of JSON values
 mod page; // rows in time order, ties included

@@ -1,9 +1,6 @@
 use watchbell_contract::Rows;
 
-use crate::{
-    columns::{ColumnBuilder, Words},
-    plan::FieldPlan,
-};
+use crate::{columns::ColumnBuilder, plan::FieldPlan, words::Words};
 
 /// Rows while they are read: columns, and what orders rows of one instant.
 #[derive(Debug)]

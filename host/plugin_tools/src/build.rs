@@ -2,12 +2,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::advice;
 use crate::component::{EncodeFault, encode};
+use crate::files::{newest, written};
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
 use crate::python;
 use crate::toolchain::{Toolchain, ToolchainFault};
@@ -149,16 +149,6 @@ pub(crate) fn install(project: &Project, progress: &mut ProgressReporter<'_>) ->
     let verb = if folder.join("package-lock.json").exists() { "ci" } else { "install" };
     let mut npm = plain("npm", folder);
     run(npm.args([verb, "--no-audit", "--no-fund"]), "fetching packages", progress).map(drop)
-}
-
-pub(crate) fn written(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
-}
-
-/// When the newest file below `path` was written.
-fn newest(path: &Path) -> Option<SystemTime> {
-    let below = fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path()));
-    below.chain(written(path)).max()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildFault> {

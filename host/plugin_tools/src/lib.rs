@@ -3,6 +3,7 @@
 mod name; // what a plugin may be called
 mod template; // the files of a new project
 mod project; // a plugin's folder, as it is found
+mod files; // when files were written
 mod process; // child processes, and what they say while they run
 mod toolchain; // a way to build for wasm
 mod advice; // what authors are told about their sources

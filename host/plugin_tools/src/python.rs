@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
-use crate::build::written;
+use crate::files::written;
 use crate::process::{ProcessFault, ProgressReporter, plain, run};
 
 const TOOL: &str = "componentize-py";

@@ -3,10 +3,8 @@ use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
 
 use crate::gate::Gate;
+use crate::worst::{keep, word};
 use crate::{ClusterHealth, Status};
-
-/// How many of the worst are named.
-const WORST_MAX: usize = 10;
 
 /// Everything that is counted is counted to the end; of what is named, only the worst are kept.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -211,16 +209,4 @@ impl Status {
             Self::Red => 2.0,
         }
     }
-}
-
-/// Names of nodes, indices and tasks are written by people, and `details` are of limited size.
-pub(crate) fn word(row: &Row<'_>, field: &str) -> String {
-    row.value(field).map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// Sorts `one` in and lets go of the least bad: in the same order whatever order they came in.
-pub(crate) fn keep<T>(worst: &mut Vec<T>, one: T, order: impl Fn(&T, &T) -> std::cmp::Ordering) {
-    let place = worst.partition_point(|other| order(other, &one).is_lt());
-    worst.insert(place, one);
-    worst.truncate(WORST_MAX);
 }

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use watchbell_sdk::prelude::*;
 
-use crate::findings::{keep, word};
+use crate::worst::{keep, word};
 
 /// Verdicts are the host's; they are counted here.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! `cluster_health`: what a cluster says of itself.
 mod findings; // what was heard, and what is wrong with it
+mod worst; // the worst few of what was named
 mod gate; // what the upgrade gate would refuse
 
 use schemars::JsonSchema;

@@ -5,8 +5,9 @@ use serde_json::Value as Json;
 
 use crate::errors::{Answer, Refusal, UNMODELLED};
 use crate::mapping::{DEPTH_MAX, Dynamic, FieldId, FieldKind, Flavour, Mapping};
+use crate::scalar::scalar_text;
 use crate::text;
-use crate::value::{Value, scalar_text, utf16_units};
+use crate::value::{Value, utf16_units};
 
 /// As `index.mapping.nested_objects.limit`.
 const NESTED_OBJECTS_MAX: usize = 10_000;

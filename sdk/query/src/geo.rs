@@ -2,7 +2,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::errors::UNMODELLED;
-use crate::value::scalar_text;
+use crate::scalar::scalar_text;
 
 /// In metres, as Lucene has it.
 const EARTH_RADIUS: f64 = 6_371_008.771_4;

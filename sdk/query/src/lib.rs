@@ -5,6 +5,7 @@
 pub mod mapping; // fields of an index
 pub mod document; // one document
 pub mod value; // one indexed value
+mod scalar; // scalars of JSON as text
 pub mod geo; // places on Earth
 pub mod text; // the standard analyzer
 pub mod dates; // formats, maths, calendar, zones

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::dates::{Nanos, Zone, from_millis, to_millis};
 use crate::geo::{Place, Point};
 use crate::mapping::{Field, FieldKind};
+pub use crate::scalar::scalar_text;
 
 /// A field's value in a document; the field's kind says what a number means.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,16 +52,6 @@ impl Value {
             Self::Double(n) => Some(*n),
             _ => None,
         }
-    }
-}
-
-/// The text of a scalar, as Elasticsearch's parser passes it to a keyword or date field.
-pub fn scalar_text(json: &Json) -> Option<String> {
-    match json {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(flag) => Some(flag.to_string()),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

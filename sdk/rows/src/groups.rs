@@ -1,7 +1,7 @@
 //! Rows, each in one group. A group is a combination of the key fields' values.
 use hashbrown::HashMap;
 
-use crate::feed::Asked;
+use crate::asked::Asked;
 use crate::label::label;
 use crate::page::{Column, Dictionary, Rows, Values};
 

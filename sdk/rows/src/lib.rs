@@ -6,10 +6,12 @@ mod page; // answers, as columns
 mod take; // some rows of a page
 mod hash; // a hash that never changes
 mod label; // a value as it appears in a label
+mod asked; // a question, as far as its rows need it
 mod groups; // rows, each in one group
 mod feed; // the order in which a run gets its rows
 
-pub use feed::{Asked, Feed, FeedFault, Step};
+pub use asked::Asked;
+pub use feed::{Feed, FeedFault, Step};
 pub use groups::{GroupedRows, Groups, ROW_GROUPS_MAX};
 pub use hash::{MULTIPLIER, finish, hash};
 pub use label::{LABEL_BYTES_MAX, beginning, label, shown};

@@ -120,7 +120,7 @@ fn a_group_has_a_key_and_labels() {
     let rows = |rows: &[u32]| Rows { groups: groups(rows), ..numbers(&[1, 2, 3, 4]) };
     let grouped = rows(&[2, 1, 0, 1]);
     let page = Page::new(&grouped, 0).unwrap();
-    let told: Vec<_> = page.rows().map(|row| (row.key(), row.labels().0[0].clone())).collect();
+    let told: Vec<_> = Row::all(&page).map(|row| (row.key(), row.labels().0[0].clone())).collect();
     let of = |label: Option<&str>| (crate::Key::of([label]), label.map(str::to_owned));
     assert_eq!(told, [of(None), of(Some("a")), of(Some("b")), of(Some("a"))]);
     for (rows, says) in [

@@ -8,11 +8,10 @@ use watchbell_query::document::Document as Indexed;
 use watchbell_query::mapping::{FieldKind, Mapping};
 use watchbell_query::query::{Scope, compile, parse};
 use watchbell_query::value::Value as Term;
-use watchbell_rows::{Column, Rows};
+use watchbell_rows::Column;
 
 use super::documents::{self, Document, TIME, column_of, values};
-use super::pages;
-use crate::{Query, Question, Timestamp};
+use crate::{NamedFilter, Query, Timestamp};
 
 /// The documents, and what they have been asked for.
 pub(super) struct Corpus {
@@ -56,16 +55,6 @@ impl Corpus {
             known: RefCell::default(),
             lacking: RefCell::default(),
         })
-    }
-
-    /// The pages of an answer at `end`, when later documents have not arrived.
-    pub(super) fn answer(
-        &self,
-        question: &Question,
-        end: Timestamp,
-        page_rows: usize,
-    ) -> Result<Vec<Rows>, String> {
-        pages::answer(self, question, end, page_rows)
     }
 
     /// What has arrived by `end`.
@@ -191,6 +180,18 @@ impl Corpus {
             }
         }
         Ok(matching)
+    }
+
+    /// The name of each filter, and which documents match it.
+    pub(super) fn named<'f>(
+        &self,
+        filters: &'f [NamedFilter],
+        now: Timestamp,
+    ) -> Result<Vec<(&'f String, Vec<bool>)>, String> {
+        let named = |filter: &'f NamedFilter| {
+            Ok((&filter.name, self.matching(&filter.query, Some(&filter.name), now)?))
+        };
+        filters.iter().map(named).collect()
     }
 
     fn index(&self) -> Result<Vec<Index>, String> {

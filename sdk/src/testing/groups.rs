@@ -6,7 +6,6 @@ use watchbell_rows::{Column, Rows};
 
 use super::corpus::Corpus;
 use super::documents::{Document, column_of, text};
-use super::pages::named;
 use crate::{Buckets, Calc, Metric, Range, Source, Timestamp, grid};
 
 /// A bucket's key: its start, then a value (none: missing) for each field.
@@ -49,7 +48,7 @@ pub(super) fn answer(
         }
     }
     let groups: Vec<_> = groups.into_iter().collect();
-    let filters = named(corpus, &buckets.filters, now)?;
+    let filters = corpus.named(&buckets.filters, now)?;
     let counted: Vec<Option<Vec<bool>>> = buckets
         .metrics
         .iter()

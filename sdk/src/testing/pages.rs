@@ -5,7 +5,7 @@ use watchbell_rows::{Column, Rows, Values};
 use super::corpus::Corpus;
 use super::documents::{Document, text};
 use super::{groups, recorded};
-use crate::{AnyOf, Ask, Buckets, Hits, NamedFilter, Question, Source, Timestamp};
+use crate::{AnyOf, Ask, Buckets, Hits, Question, Source, Timestamp};
 
 /// Answers a question, whose key fields come first, from the documents that have arrived by `end`.
 pub(super) fn answer(
@@ -63,7 +63,7 @@ fn hit_pages(
     end: Timestamp,
     page_rows: usize,
 ) -> Result<Vec<Rows>, String> {
-    let filters = named(corpus, &hits.filters, end)?;
+    let filters = corpus.named(&hits.filters, end)?;
     let page = |page: &[&Document]| {
         let fields = hits.fields.iter().map(|field| corpus.column(field, page));
         let filters = filters.iter().map(|(name, matching)| {
@@ -82,18 +82,6 @@ fn hit_pages(
         })
     };
     found.chunks(page_rows.max(1)).map(page).collect()
-}
-
-/// The name of each filter, and which documents match it.
-pub(super) fn named<'f>(
-    corpus: &Corpus,
-    filters: &'f [NamedFilter],
-    now: Timestamp,
-) -> Result<Vec<(&'f String, Vec<bool>)>, String> {
-    let named = |filter: &'f NamedFilter| {
-        Ok((&filter.name, corpus.matching(&filter.query, Some(&filter.name), now)?))
-    };
-    filters.iter().map(named).collect()
 }
 
 impl AnyOf {

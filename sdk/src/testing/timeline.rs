@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::corpus::Corpus;
 use super::documents;
+use super::pages;
 use super::runner::Runner;
 use crate::evidence::Document;
 use crate::grid::{self, with_phase};
@@ -182,7 +183,7 @@ impl<'r> Timeline<'r> {
         let (corpus, page_rows) = (&self.corpus, self.page_rows);
         let finding = self
             .runner
-            .run(call, &mut |question| with_phase(phase, || corpus.answer(question, end, page_rows)))
+            .run(call, &mut |question| with_phase(phase, || pages::answer(corpus, question, end, page_rows)))
             .map_err(|problem| format!("{}..{}: {problem}", window.start, window.end));
         let logged = self.runner.logs().into_iter();
         self.logs.extend(logged.map(|(level, message)| LoggedLine { level, message, window_end: end }));

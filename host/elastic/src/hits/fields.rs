@@ -1,11 +1,11 @@
 //! `"fields": {"host.name": ["a"], "comments": [{"author": ["b"]}]}`, straight into columns.
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::points::PointSeed;
+use super::values::ValueSeed;
 use crate::{
-    columns::{ColumnBuilder, Misfit, Misfits},
+    columns::{ColumnBuilder, Misfits},
     plan::{FieldPlan, ValueSource},
 };
 
@@ -106,81 +106,6 @@ impl Visitor<'_> for FieldSeed<'_> {
             None if self.nested && below(self.plan, key).next().is_some() => Found::Root(key.into()),
             None => Found::None,
         })
-    }
-}
-
-/// A value, or an array of them, into one column.
-pub(crate) struct ValueSeed<'a> {
-    pub(crate) to: &'a mut ColumnBuilder,
-    pub(crate) column: usize,
-    pub(crate) misfit: &'a Misfits,
-}
-
-impl ValueSeed<'_> {
-    pub(super) fn put<E: serde::de::Error>(&self, put: Result<(), Misfit>) -> Result<(), E> {
-        put.map_err(|misfit| {
-            self.misfit.set(Some((self.column, misfit)));
-            E::custom(misfit.0)
-        })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.to.is_of_points() {
-            return PointSeed(self).whole(deserializer);
-        }
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        let put = self.to.boolean(value);
-        self.put(put)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        let put = self.to.integer(value);
-        self.put(put)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        let put = self.to.unsigned(value);
-        self.put(put)
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        let put = self.to.number(value);
-        self.put(put)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        let put = self.to.text(value);
-        self.put(put)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { to, column, misfit } = self;
-        while seq.next_element_seed(ValueSeed { to: &mut *to, column, misfit })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        let misfit = Misfit("an object where a value was expected");
-        self.misfit.set(Some((self.column, misfit)));
-        Err(A::Error::custom(misfit.0))
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         let is_known = name.strip_suffix(".test.yaml").is_some_and(|name| known.contains(name));
         assert!(is_known, "tests/cases/elastalert/{name} belongs to no rule");
     }
-    rules.iter().flat_map(|rule| of_rule(rule)).collect()
+    rules.iter().flat_map(of_rule).collect()
 }
 
 fn of_rule(rule: &Built) -> Vec<Trial> {

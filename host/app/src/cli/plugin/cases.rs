@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use watchbell_sandbox::{CaseRunner, RuleModule};
-use watchbell_sdk::testing::Case;
-use watchbell_sdk::testing::case::{ORIGIN, Outcome};
+use watchbell_sdk::testing::case::ORIGIN;
+use watchbell_sdk::testing::{Case, Outcome};
 
 use super::super::{Failure, GREEN, paint, plain, print};
-use super::golden;
+use super::golden::{self, Ran};
 use crate::testing::bless::{Refused, rewrite};
 
 /// How strictly cases are taken.
@@ -18,12 +18,6 @@ pub(super) struct Strictness {
     pub(super) bless: bool,
     /// Demand a case that fires and one that stays quiet.
     pub(super) strict: bool,
-}
-
-/// A case that ran.
-pub(super) struct Ran<'c> {
-    pub(super) case: &'c Case,
-    pub(super) outcome: Outcome,
 }
 
 /// Runs every case of `folder`: its signals must be the expected ones, however time is cut, and its state must have the

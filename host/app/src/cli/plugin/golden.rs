@@ -9,12 +9,17 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use watchbell_contract::About;
-use watchbell_sdk::testing::Case;
+use watchbell_sdk::testing::{Case, Outcome};
 
 use super::super::{Failure, print};
-use super::cases::Ran;
 
 const FILE: &str = "state.golden.json";
+
+/// A case that ran.
+pub(super) struct Ran<'c> {
+    pub(super) case: &'c Case,
+    pub(super) outcome: Outcome,
+}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Golden {
