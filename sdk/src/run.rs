@@ -40,7 +40,7 @@ impl<R: Rule> Run<R> {
         let Call { params, context, state, window } = call;
         let rule = parse::<R>(params).map_err(|fault| Problem::Other(fault.message))?;
         let plan = rule.plan(context).map_err(|faults| {
-            let told = faults.iter().map(|f| format!("{} {}", f.path, f.message).trim().to_owned());
+            let told = faults.iter().map(ToString::to_string);
             Problem::Other(told.collect::<Vec<_>>().join("; "))
         })?;
         if window.settled < window.start || window.end < window.settled {

@@ -146,6 +146,9 @@ async fn a_test_that_cannot_fail_or_be_read_is_reported_with_its_place() {
   - name: a token
     quiet: true
     index: '@@X@@'
+  - name: too many documents
+    quiet: true
+    documents: [{ at: 1s, every: 1ms, count: 4000000000, fields: {} }]
 ";
     let world = with_tests(tests).await;
     let (code, out, err) = world.call(&["test"]).await;
@@ -155,6 +158,7 @@ async fn a_test_that_cannot_fail_or_be_read_is_reported_with_its_place() {
         "failing-host.test.yaml:6:5: unknown key `document`",
         "did you mean `documents`?",
         "contains a token, which tests cannot use",
+        "failing-host.test.yaml:14:46: `tests[3].documents[0].count` must be at most 1000000, found 4000000000",
     ] {
         assert!(err.contains(part), "`{part}` is missing in:\n{err}");
     }

@@ -14,6 +14,10 @@ use crate::Duration;
 const ENDINGS: [&str; 2] = [".test.yaml", ".test.yml"];
 /// How long a case without expected signals lasts, as a rule's own test.
 const UNTIL: Duration = Duration::from_mins(60);
+/// The maximum number of windows of a case.
+const WINDOWS_MAX: u64 = 100_000;
+/// The maximum number of documents of one entry.
+const DOCUMENTS_MAX: u32 = 1_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +202,15 @@ fn bind(
     if until <= from {
         return Err(at(here, &format!("ends at {until}, before it begins at {from}")));
     }
+    let every = test.every.or(shared.every).unwrap_or(defaults.every);
+    if (until - from).millis() / every.millis().max(1) > WINDOWS_MAX
+        && test.ends.is_empty()
+        && !every.is_zero()
+    {
+        let fault =
+            format!("has more than {WINDOWS_MAX} windows of {every}: end it earlier, or make them longer");
+        return Err(at(here, &fault));
+    }
     let documents = test.documents.into_iter().map(|of| document(of, at)).collect::<Result<_, _>>()?;
     let point = |of: Spanned<RawPoint>| Point {
         at: Some(of.value.at),
@@ -211,7 +224,7 @@ fn bind(
         key: test.key.or_else(|| shared.key.clone()).unwrap_or_default(),
         from,
         until,
-        every: test.every.or(shared.every).unwrap_or(defaults.every),
+        every,
         ends: test.ends,
         lateness: test.lateness.or(shared.lateness).unwrap_or_default(),
         page_rows: test.page_rows.unwrap_or(defaults.page_rows),
@@ -230,6 +243,9 @@ fn bind(
 fn document(of: Spanned<RawDocument>, at: &dyn Fn(Location, &str) -> String) -> Result<Document, String> {
     let (here, of) = (of.referenced, of.value);
     let count = of.count.unwrap_or(1);
+    if count > DOCUMENTS_MAX {
+        return Err(at(here, &format!("`count` is {count}; it can be at most {DOCUMENTS_MAX}")));
+    }
     if count > 1 && of.every.is_none() {
         return Err(at(
             here,
@@ -310,6 +326,8 @@ tests:
             fault("  - quiet: true\n"),
             fault("  - { name: a, quiet: true, documents: [{ at: 1s, count: 2 }] }"),
             fault("  - { name: a, expect: [{ at: 2m, signals: [] }, { at: 1m, signals: [] }] }"),
+            fault("  - { name: a, quiet: true, documents: [{ at: 1s, every: 1s, count: 4000000000 }] }"),
+            fault("  - { name: a, quiet: true, every: 1ms, until: 1d }"),
             fault("  - { name: a"),
             fault("  []"),
         ];
@@ -320,6 +338,8 @@ tests:
             "x.test.yaml:2:5: missing field `name`",
             "x.test.yaml:2:41: `every` is missing: give the time between the documents, `0s` for those of one instant",
             "x.test.yaml:2:50: `at` must be later than the previous one",
+            "x.test.yaml:2:41: `count` is 4000000000; it can be at most 1000000",
+            "x.test.yaml:2:5: has more than 100000 windows of 1ms: end it earlier, or make them longer",
             "x.test.yaml:2:5: ",
             "x.test.yaml:1:1: `tests` is empty",
         ];

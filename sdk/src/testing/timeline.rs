@@ -108,9 +108,9 @@ impl<'r> Timeline<'r> {
     ) -> Result<Self, String> {
         let Of { params, context, mapping, page_rows } = of;
         let corpus = Corpus::new(documents, mapping)?;
-        let plan = runner.prepare(&params, &context).map_err(|faults| {
-            faults.iter().map(|f| format!("{}: {}", f.path, f.message)).collect::<Vec<_>>().join("\n")
-        })?;
+        let plan = runner
+            .prepare(&params, &context)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let grid = plan.grid.unwrap_or(Duration::ZERO);
         let mut beginning = if state.is_some() { from } else { from - plan.history };
         if !grid.is_zero() && state.is_none() {

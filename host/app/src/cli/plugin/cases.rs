@@ -30,27 +30,34 @@ pub(super) fn hold(rule: &RuleModule, folder: &Path, strictness: Strictness) -> 
     }
     let cases: Vec<&Case> = read.iter().flat_map(|(_, cases)| cases).collect();
     named_apart(&cases)?;
-    let mut faults = Vec::new();
+    let mut faults: Vec<(&str, String)> = Vec::new();
     let mut ran = Vec::new();
     for case in &cases {
         let mut runner = CaseRunner::new(rule);
         match case.outcome(&mut runner) {
             Ok(outcome) => {
                 told(case, &outcome)?;
+                faults.extend(case.check_fold(&mut runner).err().map(|fault| (&*case.place, fault)));
                 ran.push(Ran { case, outcome });
             }
-            Err(problem) => faults.push(format!("{}: case `{}`: {problem}", case.place, case.name)),
+            Err(problem) => {
+                faults.push((&case.place, format!("{}: case `{}`: {problem}", case.place, case.name)))
+            }
         }
-        faults.extend(case.check_fold(&mut runner).err());
     }
     let blessed = if strictness.bless { bless(&read, &ran)? } else { BTreeSet::new() };
     let differences = ran.iter().filter(|ran| !blessed.contains(ran.case.place.as_str()));
-    faults.extend(differences.filter_map(|ran| ran.case.check_outcome(&ran.outcome).err()));
+    faults.extend(
+        differences.filter_map(|ran| Some((&*ran.case.place, ran.case.check_outcome(&ran.outcome).err()?))),
+    );
     if !faults.is_empty() {
-        let lines = faults.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", plain(line)));
-        let lines: Vec<String> = lines.collect();
-        let (wrong, all) = (faults.len(), cases.len());
-        return Err(anyhow!("{wrong} of {all} cases fail on the component\n{}", lines.join("\n")).into());
+        let lines = faults.iter().flat_map(|(_, text)| text.lines());
+        let lines: Vec<String> = lines.map(|line| format!("  {}", plain(line))).collect();
+        let wrong: BTreeSet<&str> = faults.iter().map(|(place, _)| *place).collect();
+        let all = cases.len();
+        return Err(
+            anyhow!("{} of {all} cases fail on the component\n{}", wrong.len(), lines.join("\n")).into()
+        );
     }
     if strictness.strict {
         both_ways(&cases, folder)?;
