@@ -14,7 +14,7 @@ use crate::stage::Stage;
 use crate::terminal::{green, red};
 use crate::toolchain::Toolchain;
 
-pub(crate) const BUDGET: Duration = Duration::from_secs(7 * 60);
+pub(crate) const BUDGET: Duration = Duration::from_secs(12 * 60);
 /// The package whose examples are the guests.
 const GUESTS: &str = "tests/guests";
 /// How the names of the packages in plugins/examples begin.

@@ -17,13 +17,14 @@ use crate::stage::Stage;
 use crate::terminal::{green, red, yellow};
 use crate::test_report::{self, SERVERS, TestReport, server_of};
 
-/// In the order in which they run. The budgets add up to what a cold machine with two cores may take.
+/// In the order in which they run. A cold machine with two cores needs about two thirds of each budget; together they
+/// leave a sixth of CI's 90 minutes.
 const STAGES: &[Room] = &[
     Room { name: "setup", budget: setup::BUDGET, run: |suite, stage| suite.setup(stage) },
     Room { name: "fmt", budget: minutes(1), run: |suite, stage| suite.fmt(stage) },
     Room { name: "plugins", budget: plugins::BUDGET, run: |suite, stage| suite.plugins(stage) },
-    Room { name: "clippy", budget: minutes(8), run: |suite, stage| suite.clippy(stage) },
-    Room { name: "tests", budget: minutes(22), run: |suite, stage| suite.tests(stage) },
+    Room { name: "clippy", budget: minutes(10), run: |suite, stage| suite.clippy(stage) },
+    Room { name: "tests", budget: minutes(30), run: |suite, stage| suite.tests(stage) },
     Room { name: "timelines", budget: minutes(3), run: |suite, stage| suite.timelines(stage) },
     Room { name: "servers", budget: minutes(9), run: |suite, stage| suite.servers(stage) },
     Room { name: "upgrade", budget: minutes(6), run: |suite, stage| suite.upgrade(stage) },
@@ -259,8 +260,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budgets_add_up_to_an_hour_at_most() {
+    fn the_budgets_leave_ci_a_sixth_of_its_time() {
         let total: Duration = STAGES.iter().map(|room| room.budget).sum();
-        assert!(total <= minutes(60), "{total:?}");
+        assert!(total <= minutes(75), "{total:?}");
     }
 }
