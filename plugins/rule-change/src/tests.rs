@@ -178,7 +178,7 @@ fn all_faults_of_the_parameters_are_told() {
     let fault = |params: Json| Case::new(params).run_with(&mut Native::<Change>::default()).unwrap_err();
     let faults = fault(json!({ "fields": [], "timeframe": "0s" }));
     assert_eq!(faults.lines().count(), 3, "{faults}");
-    assert!(faults.starts_with(": needs a `key:` in the manifest"), "{faults}");
+    assert!(faults.starts_with("needs a `key:` in the manifest"), "{faults}");
     assert!(fault(json!({ "fields": ["a"], "compare_key": "b" })).contains("unknown field `compare_key`"));
 }
 

@@ -204,8 +204,8 @@ fn all_faults_of_the_parameters_are_told() {
     };
     assert_eq!(
         told(json!({ "every": "0s" }), &["host"]),
-        ": it watches the cluster as a whole: leave `key:` out of the manifest\n\
-         : give at least one of `status`, `unassigned_shards`, `disk_used_percent`, `pending_tasks` and `gate`\n\
+        "it watches the cluster as a whole: leave `key:` out of the manifest\n\
+         give at least one of `status`, `unassigned_shards`, `disk_used_percent`, `pending_tasks` and `gate`\n\
          /every: must be longer than zero"
     );
     assert_eq!(

@@ -163,7 +163,7 @@ fn all_faults_of_the_parameters_are_told() {
         told(json!({ "metric": "percentile", "timeframe": "0s" })),
         "/field: is missing: the field to measure\n\
          /percentile: is missing: set it, for example, to 95\n\
-         : set `max_threshold`, `min_threshold` or both: otherwise the rule never fires\n\
+         set `max_threshold`, `min_threshold` or both: otherwise the rule never fires\n\
          /timeframe: must be longer than zero"
     );
     assert_eq!(

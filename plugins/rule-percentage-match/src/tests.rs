@@ -98,7 +98,7 @@ fn all_faults_of_the_parameters_are_told() {
     };
     assert_eq!(
         told(json!({ "match": " ", "timeframe": "1m", "step": "7s" })),
-        ": set `max_percentage`, `min_percentage` or both: otherwise the rule never fires\n\
+        "set `max_percentage`, `min_percentage` or both: otherwise the rule never fires\n\
          /match: must say which documents match, in Lucene syntax\n\
          /step: must divide the timeframe: 1m is not a multiple of 7s"
     );

@@ -179,7 +179,7 @@ fn all_faults_of_the_parameters_are_told() {
     });
     assert_eq!(
         problem(&Case::new(params).key(["host"])),
-        ": a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
+        "a search gives one answer: leave `key:` out of the manifest, or count by key with another rule\n\
          /every: must be longer than zero\n\
          /over: must be longer than zero\n\
          /pick/a: `hits.total` is not a JSON pointer: write it like `/aggregations/a/value`\n\
