@@ -433,8 +433,7 @@ impl Question {
             Ask::Buckets(buckets) => &mut buckets.by,
             Ask::Search(_) | Ask::Cluster(_) => return self,
         };
-        fields.retain(|field| !key.contains(field));
-        fields.splice(0..0, key.iter().cloned());
+        watchbell_rows::Asked::with_key(key, fields);
         self
     }
 

@@ -276,8 +276,7 @@ fn with_key(mut question: Question, key: &[String]) -> Question {
         Ask::Buckets(buckets) => &mut buckets.by,
         Ask::Search(_) | Ask::Cluster(_) => return question,
     };
-    fields.retain(|field| !key.contains(field));
-    fields.splice(0..0, key.iter().cloned());
+    Asked::with_key(key, fields);
     question
 }
 

@@ -22,6 +22,12 @@ impl Asked {
         Self { key: key.len(), fields, start, end }
     }
 
+    /// Puts the key before the fields that the rule named: the columns that [`new`](Self::new) expects in the answer.
+    pub fn with_key<T: PartialEq + Clone>(key: &[T], fields: &mut Vec<T>) {
+        fields.retain(|field| !key.contains(field));
+        fields.splice(0..0, key.iter().cloned());
+    }
+
     /// The columns in the rule's order.
     pub(crate) fn arrange(&self, key: &[Column], rest: Vec<Column>) -> Vec<Column> {
         let mut rest = rest.into_iter();

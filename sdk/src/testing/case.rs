@@ -367,8 +367,9 @@ impl Document {
     }
 }
 
-/// `{n}` in a text becomes the document's number; a text that is only `{n}` becomes a number.
-fn number(value: &mut Value, n: u32) {
+/// `{n}` in a text becomes the document's number; a text that is only `{n}` becomes a number. Tests of rules, which have a
+/// manifest, number their documents with it too.
+pub fn number(value: &mut Value, n: u32) {
     match value {
         Value::String(text) if text == "{n}" => *value = n.into(),
         Value::String(text) if text.contains("{n}") => *text = text.replace("{n}", &n.to_string()),

@@ -63,7 +63,8 @@ impl Case {
     pub fn timeline<'r>(&self, runner: &'r mut dyn Runner) -> Result<Timeline<'r>, String> {
         let documents = self.documents.iter().flat_map(Document::placed).enumerate();
         let documents = documents.map(|(number, document)| document.numbered(number)).collect();
-        let state = self.state.as_deref().map(read_hex).transpose()?;
+        let state = self.state.as_deref().map(hex::decode).transpose();
+        let state = state.map_err(|_| "`state` is not hexadecimal".to_owned())?;
         let of = Of {
             params: self.params.to_string(),
             context: self.context(),
@@ -120,11 +121,4 @@ impl Case {
     pub fn blessed(&self, outcome: &Outcome) -> BTreeMap<u32, Vec<String>> {
         compare::blessed(self, &outcome.signals)
     }
-}
-
-fn read_hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    let bytes = digits
-        .map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
-    bytes.collect::<Option<_>>().ok_or_else(|| "`state` is not hexadecimal".to_owned())
 }

@@ -77,7 +77,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of `signal`. An event without one of its own has that of its document, if it names exactly one.
+    /// The identity of `signal`. An event without one of its own has that of the first document it names, if it names any.
     pub fn of(signal: &Signal) -> Self {
         let own = || signal.identity.clone().or_else(|| signal.evidence.as_ref()?.document().map(named));
         Self {

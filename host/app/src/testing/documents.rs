@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_manifest::{Documents, Fields, Offset, Test};
+use watchbell_sdk::testing::case::number;
 
 use crate::clock::rfc3339;
 
@@ -101,17 +102,6 @@ fn generated(of: &Documents, start: Timestamp, index: &str, time_field: &str, in
         }
         let source = Value::Object(fields).to_string();
         into.push(Arrival { at: arrives + after, index: index.to_owned(), source });
-    }
-}
-
-/// `{n}` in a string becomes the document's number; a string that is only `{n}` becomes a number.
-fn number(value: &mut Value, n: u32) {
-    match value {
-        Value::String(text) if text == "{n}" => *value = n.into(),
-        Value::String(text) if text.contains("{n}") => *text = text.replace("{n}", &n.to_string()),
-        Value::Array(items) => items.iter_mut().for_each(|item| number(item, n)),
-        Value::Object(map) => map.values_mut().for_each(|item| number(item, n)),
-        _ => {}
     }
 }
 
