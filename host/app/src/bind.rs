@@ -13,9 +13,9 @@ use watchbell_manifest as manifest;
 use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits, SecretOr, SecretRef};
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
-use watchbell_pipeline::text::Wanted;
 use watchbell_sandbox as sandbox;
 use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
+use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
 use crate::kibana_link;
@@ -185,7 +185,9 @@ fn wanted(spec: &RuleSpec, environment: &manifest::Environment) -> Wanted {
     if destinations.peek().is_none() {
         return Wanted::default();
     }
-    destinations.fold(Wanted::by(&spec.alert), |wanted, destination| wanted.and(wanted_by(destination)))
+    destinations.fold(Wanted::by(&spec.alert.title, &spec.alert.body), |wanted, destination| {
+        wanted.and(wanted_by(destination))
+    })
 }
 
 /// What `rule` reads of its cluster.

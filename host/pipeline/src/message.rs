@@ -1,10 +1,10 @@
 //! What is sent to people: one set of data shared by the text, the intent and the store. A decision creates it; its
 //! text is rendered when it is claimed.
 use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
+use watchbell_text::{Subject, Text};
 
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
 use crate::spec::RuleName;
-use crate::text::{Subject, Text};
 
 /// One message, the same for every destination.
 #[derive(Clone, Debug, PartialEq)]

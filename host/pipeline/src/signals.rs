@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchbell_contract::{Signal, SignalKind, Timestamp, Window};
+use watchbell_text::{DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE};
 
 use crate::action::Run;
 use crate::digest;
@@ -23,12 +24,6 @@ pub(crate) struct LinkedSignal {
     /// A level that is already committed: its values may be new, but it is the same level.
     pub(crate) seen: bool,
 }
-
-/// The names of a signal's documents, and of the note on missing ones, in its details.
-pub(crate) const DOCUMENTS: &str = "documents";
-pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
-/// Used instead of the first, if the rule itself uses that name.
-pub(crate) const DOCUMENTS_ELSE: &str = "_documents";
 
 /// Combines signals with their links and documents. `fresh_signals` sets `nth`, `mark` and `seen`.
 pub(crate) fn link(
@@ -163,12 +158,6 @@ impl Known {
         let kept = self.seen.into_iter().filter(|(mark, _)| mark.at >= settled);
         kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect()
     }
-}
-
-/// The documents in a signal's details.
-pub(crate) fn documents(details: &Value) -> &[Value] {
-    let named = [DOCUMENTS_ELSE, DOCUMENTS].iter().find_map(|name| details.get(name)?.as_array());
-    named.map_or(&[], Vec::as_slice)
 }
 
 /// `details` with its documents. Unchanged if it is not an object, or the documents are not an array.

@@ -9,13 +9,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchbell_contract::{AlertText, Cause, Duration, Intent, Receipt, RecordedCall, Refusal, Timestamp};
+use watchbell_text::Text;
 
 use crate::action::{Action, Note};
 use crate::message::Message;
 use crate::reason::DeliveryReason;
 use crate::record::{DEAD_LETTERS_MAX, Delivery, Epoch, HostId, IntentId, IntentRecord};
 use crate::spec::{DestinationName, DestinationSpec, RuleName};
-use crate::text::Text;
 use destination_queue::{DestinationQueue, retry_at};
 use threads::Threads;
 

@@ -2,10 +2,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_contract::AlertText;
+use watchbell_text::{self as text, Text};
 
 use crate::message::{Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
-use crate::text::{self, Text};
 
 /// A rule's title and body, as minijinja sources.
 #[derive(Clone, Debug)]

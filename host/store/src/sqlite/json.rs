@@ -7,7 +7,7 @@ use watchbell_pipeline::record::{
     EpisodeId, Failure, LastSignal, Later, LaterEvent, Notified, RunSummary, SeenSignal,
 };
 use watchbell_pipeline::spec::{DestinationName, RuleName, Step, StepId};
-use watchbell_pipeline::text::Text;
+use watchbell_text::Text;
 
 use super::names::{cause, severity, wording, wording_name};
 

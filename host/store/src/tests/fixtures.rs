@@ -7,7 +7,7 @@ use watchbell_pipeline::record::{
     SeenSignal, StateRecord, Tenure, TransitionRecord,
 };
 use watchbell_pipeline::spec::{DestinationName, Meaning, RuleName, StepId};
-use watchbell_pipeline::text::Text;
+use watchbell_text::Text;
 
 pub(crate) const PARTITION: PartitionId = PartitionId(3);
 pub(crate) const OTHER: PartitionId = PartitionId(15);

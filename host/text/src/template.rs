@@ -12,8 +12,7 @@ use watchbell_contract::{Cause, Label, Severity, Timestamp};
 use watchbell_sdk_fields::{self as fields, Fields};
 
 use super::names::{NameKind, names};
-use super::{escape, standard};
-use crate::signals;
+use super::{documents, escape, standard};
 
 /// The subject of a text. Each field is a name in a template. `details` is a JSON object as text; its `documents` are
 /// `documents`, the first of them `document`, and `documents_note` says what is missing from them.
@@ -218,7 +217,7 @@ impl Subject<'_> {
         let json = |json: &Json| fields::value(json, &escape::clean);
         let time = |at: Timestamp| at.to_string();
         let details: Json = serde_json::from_str(self.details).unwrap_or_default();
-        let documents = signals::documents(&details);
+        let documents = documents::documents(&details);
         let row = |(field, value): (String, String)| {
             Value::from_object(Fields::new([
                 ("field".to_owned(), text(&field)),
@@ -243,7 +242,7 @@ impl Subject<'_> {
             ("summary", text(self.summary)),
             ("document", documents.first().map(json).unwrap_or_default()),
             ("documents", documents.iter().map(json).collect()),
-            ("documents_note", details.get(signals::DOCUMENTS_NOTE).map(json).unwrap_or_default()),
+            ("documents_note", details.get(documents::DOCUMENTS_NOTE).map(json).unwrap_or_default()),
             ("rows", standard::rows(self.labels, &details, documents.first()).into_iter().map(row).collect()),
             ("details", json(&details)),
             ("link", link.into()),

@@ -2,7 +2,6 @@
 use std::collections::BTreeSet;
 
 use super::names::{NameKind, names};
-use crate::spec::AlertSpec;
 
 /// The maximum documents that a message shows.
 pub const DOCUMENTS_MAX: u32 = 10;
@@ -29,8 +28,8 @@ impl Wanted {
     }
 
     /// For a rule's texts.
-    pub fn by(alert: &AlertSpec) -> Self {
-        Self::of(&alert.title).and(Self::of(&alert.body))
+    pub fn by(title: &str, body: &str) -> Self {
+        Self::of(title).and(Self::of(body))
     }
 
     /// For a template. If in doubt, it returns more rather than less.

@@ -2,7 +2,7 @@
 use serde_json::{Map, Value as Json};
 use watchbell_contract::Label;
 
-use crate::signals;
+use super::documents::{DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE};
 
 /// The title if `alert.title` is missing.
 pub const TITLE: &str = "{{ summary }}";
@@ -76,8 +76,8 @@ fn flat(members: &Map<String, Json>, before: &str, fields: &mut Vec<(String, Str
             Json::Object(inner) => flat(inner, &format!("{name}."), fields),
             Json::Null => {}
             // Whole documents, and the note on missing ones, are not fields of the rule.
-            Json::Array(_) if name == signals::DOCUMENTS || name == signals::DOCUMENTS_ELSE => {}
-            Json::String(_) if name == signals::DOCUMENTS_NOTE => {}
+            Json::Array(_) if name == DOCUMENTS || name == DOCUMENTS_ELSE => {}
+            Json::String(_) if name == DOCUMENTS_NOTE => {}
             value => fields.push((name, written(value))),
         }
     }

@@ -3,6 +3,7 @@
 //! A template is minijinja over Markdown with the few inline HTML tags that alerts use. Values pass through every stage
 //! escaped, so that no stage takes them for markup (`escape`), and are written for the target format at the end
 //! (`format`).
+mod documents; // the documents behind a signal, in its details
 mod standard; // the defaults where a manifest has no text
 mod escape; // values, escaped so that minijinja and Markdown ignore them
 mod names; // the names that a template uses
@@ -15,6 +16,7 @@ mod write; // pieces, written within a limit
 #[cfg(test)]
 mod tests;
 
+pub use documents::{DOCUMENTS, DOCUMENTS_ELSE, DOCUMENTS_NOTE};
 pub use names::{Name, NameKind, names};
 pub use standard::{BODY, TITLE};
 pub use template::{Subject, TemplateFault, check_template};
