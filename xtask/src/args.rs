@@ -52,8 +52,8 @@ pub(crate) enum Command {
         #[arg(long)]
         keep_going: bool,
     },
-    /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, tests, node, host,
-    /// scale, elastalert
+    /// Run the benchmarks: all but `scale` and `elastalert`, or one of parse, rows, rules, sandbox, texts, tests,
+    /// node, host, scale, elastalert
     #[command(disable_help_flag = true)]
     Bench {
         /// Which benchmarks, and how; see `--help`

@@ -17,6 +17,8 @@ use crate::toolchain::Toolchain;
 pub(crate) const BUDGET: Duration = Duration::from_secs(12 * 60);
 /// The package whose examples are the guests.
 const GUESTS: &str = "tests/guests";
+/// The package of the component that renders texts. It is built and embedded as plugins are.
+const TEXTS: &str = "host/text/component";
 /// How the names of the packages in plugins/examples begin.
 const EXAMPLES: &str = "example-";
 
@@ -101,6 +103,7 @@ fn packages(faults: &mut Vec<String>) -> Result<Vec<Package>> {
             entries.flatten().map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()),
         );
     }
+    folders.push(root.join(TEXTS));
     folders.sort();
     folders.insert(0, root.join(GUESTS));
     let mut packages = Vec::new();
@@ -117,8 +120,7 @@ fn packages(faults: &mut Vec<String>) -> Result<Vec<Package>> {
         let source = folder.join("src/lib.rs");
         if !guests && is_empty(&fs::read_to_string(&source).unwrap_or_default()) {
             let source = source.strip_prefix(root).unwrap_or(&source);
-            faults
-                .push(format!("{name}: {} is empty: export a rule or an alerter from it", source.display()));
+            faults.push(format!("{name}: {} is empty: export something from it", source.display()));
             continue;
         }
         packages.push(Package { name, manifest: manifest.to_string_lossy().into_owned(), guests });

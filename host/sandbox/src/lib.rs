@@ -21,6 +21,7 @@ mod finding; // what a rule returned, checked
 mod rule; // rule modules and their runs
 mod cases; // rule modules on the timeline of the SDK's cases
 mod alerter; // alerter modules and deliveries
+mod texts; // texts, rendered by the built-in component
 mod secret; // values that must not be shown
 
 pub use alerter::{AlerterModule, Delivery};
@@ -37,4 +38,5 @@ pub use rule::{RuleModule, RuleRun, RunReport};
 pub use sandbox::{LoadError, Sandbox};
 pub use secret::Secret;
 pub use state::own_bytes as own_state_bytes;
+pub use texts::{RenderFault, Renderer, TextLimits};
 pub use versions::CONTRACT;

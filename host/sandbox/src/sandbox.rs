@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -18,6 +19,7 @@ use crate::inspect::{Inspection, LoadFault, inspect};
 use crate::kind::ModuleKind;
 use crate::limits::{ABOUT_TEXT_BYTES_MAX, LAYOUT_BYTES_MAX, Limits, PRODUCTS_MAX, SCHEMA_BYTES_MAX};
 use crate::rule::{self, RuleModule};
+use crate::texts::Renderer;
 
 /// Runs modules. Cheap to clone; make one per process.
 #[derive(Clone)]
@@ -102,6 +104,17 @@ impl Sandbox {
     pub fn load_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
         self.0.load_alerter(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
+
+    /// Compiles and links the built-in component for texts (or uses the cached code), which must be of the same build.
+    /// `name` is for messages.
+    ///
+    /// # Errors
+    /// It cannot be compiled, imports something, or does not render.
+    pub fn load_texts(&self, name: &str, bytes: &[u8]) -> Result<Renderer, LoadError> {
+        let component = self.0.component(bytes, &hex::encode(Sha256::digest(bytes)));
+        let loaded = component.and_then(|of| Renderer::new(&self.0.engine, self.0.tick, &of));
+        loaded.map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -117,7 +130,7 @@ impl Inner {
         if let Some(known) = known {
             return Ok(RuleModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection.digest)?;
         let contract = spoken(&inspection)?;
         let exports = self.rules.instantiate_pre(&component).and_then(contract.rule).map_err(misfit)?;
         let about = rule::Instance::new(&self.engine, &*exports, self.tick, &Limits::default())
@@ -149,7 +162,7 @@ impl Inner {
         if let Some(known) = known {
             return Ok(AlerterModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection.digest)?;
         let contract = spoken(&inspection)?;
         let exports = self.alerters.instantiate_pre(&component).and_then(contract.alerter).map_err(misfit)?;
         let about = alerter::without_waiting(async {
@@ -192,15 +205,15 @@ impl Inner {
         Ok(inspection)
     }
 
-    fn component(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, LoadFault> {
-        if let Some(component) = self.cached(&inspection.digest) {
+    fn component(&self, bytes: &[u8], digest: &str) -> Result<Component, LoadFault> {
+        if let Some(component) = self.cached(digest) {
             return Ok(component);
         }
         let component = Component::from_binary(&self.engine, bytes)
             .map_err(|error| LoadFault::Compile(format!("{error:#}")))?;
         if let Some(cache) = &self.cache {
             match component.serialize() {
-                Ok(code) => cache.put(&inspection.digest, &code),
+                Ok(code) => cache.put(digest, &code),
                 Err(error) => tracing::warn!(%error, "a compiled module could not be cached"),
             }
         }

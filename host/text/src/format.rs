@@ -17,6 +17,8 @@ pub(super) struct Around<'a> {
     /// Only digits precede it on its line.
     pub(super) after_digits: bool,
     pub(super) from_value: bool,
+    /// It belongs to the beginning of an address.
+    pub(super) in_address: bool,
     pub(super) before: Option<char>,
     /// The rest of the same text.
     pub(super) rest: &'a str,
@@ -50,7 +52,7 @@ pub(super) fn character(out: &mut String, format: TextFormat, c: char, around: &
         TextFormat::Mrkdwn => match c {
             '&' | '<' | '>' => html(out, c),
             // mrkdwn has no escape for these, and reads them as markup only at the edge of a word.
-            '*' | '_' | '~' | '`' if !around.code => {
+            '*' | '_' | '~' | '`' if !around.code && !around.in_address => {
                 if within_word(around) {
                     out.push(c);
                 } else {
@@ -126,7 +128,7 @@ pub(super) fn address(format: TextFormat, address: &str, from_value: bool, then:
         TextFormat::Markdown if is_plain(address) && ends_before(then) => out.push_str(address),
         TextFormat::Markdown => {
             out.push('<');
-            out.push_str(&without_entities(address));
+            out.push_str(&without_entities(&enclosed(address)));
             out.push('>');
         }
         // Slack turns addresses in running text into links. In Slack's own form a link can show other text than its
@@ -136,9 +138,18 @@ pub(super) fn address(format: TextFormat, address: &str, from_value: bool, then:
         }
         TextFormat::Mrkdwn => {
             out.push('<');
-            address.chars().for_each(|c| mrkdwn(&mut out, c));
+            enclosed(address).chars().for_each(|c| mrkdwn(&mut out, c));
             out.push('>');
         }
+    }
+    out
+}
+
+/// Percent-encodes what would end an address in angle brackets, or separate it from other words to show.
+fn enclosed(address: &str) -> String {
+    let mut out = String::new();
+    for c in address.chars() {
+        if matches!(c, '<' | '>' | '|') { push_encoded(&mut out, c) } else { out.push(c) }
     }
     out
 }
@@ -181,7 +192,7 @@ fn ends_before(then: Option<char>) -> bool {
     then.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ',' | ':' | ';' | '!' | '?' | ')'))
 }
 
-fn without_mentions(address: &str) -> String {
+pub(super) fn without_mentions(address: &str) -> String {
     let mut out = String::new();
     for (at, c) in address.char_indices() {
         match c {

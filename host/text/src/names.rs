@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
 use minijinja::machinery::{Span, parse};
 
+use super::bounds;
+
 /// A name used in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -25,8 +27,11 @@ pub enum NameKind {
 
 /// The names that `source` uses without binding them itself, in source order. A name bound to part of something else
 /// counts as that part: in `{% for d in documents %}{{ d.user }}`, `documents`, `0`, `user`. Empty if the template
-/// cannot be parsed.
+/// cannot be parsed, or is too large for it.
 pub fn names(source: &str) -> Vec<Name> {
+    if bounds::check(source).is_err() {
+        return Vec::new();
+    }
     let Ok(template) = parse(source, "", Default::default()) else { return Vec::new() };
     let mut reader = Reader::default();
     reader.statement(&template);

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::value::{Rest, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error as ThisError;
 use watchbell_contract::{Cause, Label, Severity, Timestamp};
 use watchbell_sdk_fields::{self as fields, Fields};
 
 use super::names::{NameKind, names};
-use super::{documents, escape, standard};
+use super::{bounds, documents, escape, standard};
 
 /// The subject of a text. Each field is a name in a template. `details` is a JSON object as text; its `documents` are
 /// `documents`, the first of them `document`, and `documents_note` says what is missing from them.
@@ -70,7 +71,7 @@ const RENDERED_BYTES_MAX: usize = 2 << 20;
 const VALUES_MAX: usize = 256 << 10;
 
 /// A template that does not render.
-#[derive(Clone, Debug, ThisError, PartialEq, Eq)]
+#[derive(Clone, Debug, ThisError, PartialEq, Eq, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct TemplateFault {
     /// Starts at 1, within the template.
@@ -78,13 +79,16 @@ pub struct TemplateFault {
     /// In characters, starting at 1.
     pub column: u32,
     pub message: String,
+    /// Whether the template passes a limit, rather than being at odds with its values.
+    pub is_limit: bool,
 }
 
-/// Parses a template without rendering it; for `watchbell check`.
+/// Parses a template without rendering it; for `watchbell check`. Takes bounded time and stack, whatever it is given.
 ///
 /// # Errors
-/// A syntax error, or the first unknown name, filter or test, with its position.
+/// What makes it too large to be parsed, a syntax error, or the first unknown name, filter or test, with its position.
 pub fn check_template(source: &str) -> Result<(), TemplateFault> {
+    bounds::check(source)?;
     let environment = environment(usize::MAX);
     environment.template_from_str(source).map_err(|error| fault(source, &error))?;
     let mut state = environment.empty_state();
@@ -111,7 +115,7 @@ pub fn check_template(source: &str) -> Result<(), TemplateFault> {
                 _ => continue,
             },
         };
-        return Err(TemplateFault { line: name.line, column: name.column, message });
+        return Err(TemplateFault { line: name.line, column: name.column, message, is_limit: false });
     }
     Ok(())
 }
@@ -126,6 +130,7 @@ pub(super) fn mentions(source: &str, wanted: &[&str]) -> bool {
 /// Markdown with the values escaped, each of at most `value_max` characters.
 pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Result<String, TemplateFault> {
     let environment = environment(value_max);
+    bounds::check(source)?;
     // A template may not write characters reserved for escapes.
     let source = escape::clean(source);
     let template = environment.template_from_str(&source).map_err(|error| fault(&source, &error))?;
@@ -136,6 +141,7 @@ pub(super) fn fill(source: &str, subject: &Subject<'_>, value_max: usize) -> Res
             line: 1,
             column: 1,
             message: format!("it renders to more than {} MiB", RENDERED_BYTES_MAX >> 20),
+            is_limit: true,
         }),
         Err(error) => Err(fault(&source, &error)),
     }
@@ -258,7 +264,8 @@ fn fault(source: &str, error: &Error) -> TemplateFault {
     let line = error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
     let before = error.range().and_then(|range| source.get(..range.start)).unwrap_or_default();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-    TemplateFault { line, column: u32::try_from(column).unwrap_or(0) + 1, message }
+    let is_limit = error.kind() == ErrorKind::OutOfFuel;
+    TemplateFault { line, column: u32::try_from(column).unwrap_or(0) + 1, message, is_limit }
 }
 
 fn is_global(environment: &Environment<'_>, name: &str) -> bool {

@@ -151,15 +151,9 @@ mod tests {
 
     #[test]
     fn a_rule_without_a_body_shows_the_newest_document() {
-        let mut alert = AlertSpec {
-            title: super::super::TITLE.into(),
-            body: super::super::BODY.into(),
-            ..Default::default()
-        };
-        assert_eq!(Wanted::by(&alert), Wanted { count: 1, ..Wanted::default() });
-        alert.body = "{{ details.count }}".into();
-        assert_eq!(Wanted::by(&alert).count, 0);
-        alert.title = "{{ document.user }}".into();
-        assert_eq!(Wanted::by(&alert).count, 1);
+        use crate::{BODY, TITLE};
+        assert_eq!(Wanted::by(TITLE, BODY), Wanted { count: 1, ..Wanted::default() });
+        assert_eq!(Wanted::by(TITLE, "{{ details.count }}").count, 0);
+        assert_eq!(Wanted::by("{{ document.user }}", "{{ details.count }}").count, 1);
     }
 }

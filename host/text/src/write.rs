@@ -6,27 +6,41 @@ use super::format::{self, Around, ZERO_WIDTH};
 use super::markup::{Piece, Style, next_character};
 
 /// Writes `pieces` in at most `max` characters, markup included. The longest values are shortened first. Only a text
-/// that is too long even without values loses its links, and then its end.
+/// that is too long even without values loses links, those with the longest addresses first, and then its end.
 pub(super) fn within(pieces: &[Piece], form: Form, max: u32) -> String {
     let max = max as usize;
-    let all = Limits { value: usize::MAX, whole: max, links: true, ellipsis: false };
-    if let Some(text) = Writer::new(form, all).whole(pieces) {
+    let all = Limits { value: usize::MAX, address: usize::MAX, whole: max, ellipsis: false };
+    let write = |limits| Writer::new(form, limits).whole(pieces);
+    if let Some(text) = write(all) {
         return text;
     }
-    for links in [true, false] {
-        let write = |value| Writer::new(form, Limits { value, links, ..all }).whole(pieces);
-        let Some(mut best) = write(1) else { continue };
-        let (mut fits, mut too_much) = (1, max + 1);
-        while too_much - fits > 1 {
-            let value = usize::midpoint(fits, too_much);
-            match write(value) {
-                Some(text) => (best, fits) = (text, value),
-                None => too_much = value,
-            }
-        }
-        return best;
+    let without_values = |address| write(Limits { value: 1, address, ..all });
+    let address = match without_values(usize::MAX) {
+        Some(_) => Some(usize::MAX),
+        None => most(0..=max, without_values).map(|(address, _)| address),
+    };
+    let text = address.and_then(|address| most(1..=max, |value| write(Limits { value, address, ..all })));
+    if let Some((_, text)) = text {
+        return text;
     }
-    Writer::new(form, Limits { value: max / 4 + 1, whole: max, links: false, ellipsis: true }).begin(pieces)
+    Writer::new(form, Limits { value: max / 4 + 1, address: 0, whole: max, ellipsis: true }).begin(pieces)
+}
+
+/// The largest limit with which something can be written, and what that is. More takes no less room.
+fn most(
+    limits: std::ops::RangeInclusive<usize>,
+    write: impl Fn(usize) -> Option<String>,
+) -> Option<(usize, String)> {
+    let (mut fits, mut too_much) = (*limits.start(), limits.end() + 1);
+    let mut best = write(fits)?;
+    while too_much - fits > 1 {
+        let limit = usize::midpoint(fits, too_much);
+        match write(limit) {
+            Some(text) => (best, fits) = (text, limit),
+            None => too_much = limit,
+        }
+    }
+    Some((fits, best))
 }
 
 /// How to write a text.
@@ -43,8 +57,8 @@ struct Limits {
     value: usize,
     /// The limit for everything, in characters.
     whole: usize,
-    /// Addresses are links and stay whole; otherwise they are shortened like other words.
-    links: bool,
+    /// The longest address that is a link and stays whole, in characters; others are shortened like other words.
+    address: usize,
     /// Reserve space for the ellipsis that shows that the end was left out.
     ellipsis: bool,
 }
@@ -55,6 +69,14 @@ struct Opened {
     written: bool,
     /// The length of its closing markup.
     end: usize,
+}
+
+/// What a character belongs to.
+#[derive(Clone, Copy)]
+struct By {
+    value: bool,
+    /// An address of which only the beginning is written.
+    address: bool,
 }
 
 /// How much one value may still use.
@@ -282,11 +304,11 @@ impl Writer {
             let then = runs.get(index + 1).and_then(first_character);
             match run {
                 Run::Words(words) => {
-                    self.words(words, then, None);
+                    self.words(words, then, false, None);
                 }
                 Run::Value(parts) => self.value(parts, then),
-                Run::Address(address) if self.limits.links => self.address(address, false, then),
-                Run::Address(address) => self.value(&[Part::Words(address.clone())], then),
+                Run::Address(address) if self.links(address) => self.address(address, false, then),
+                Run::Address(address) => self.value(&[Part::Address(address.clone())], then),
             }
             if self.full {
                 return;
@@ -300,29 +322,48 @@ impl Writer {
         for (index, part) in parts.iter().enumerate() {
             let next = parts.get(index + 1).and_then(first_of_part).or(then);
             share.more = index + 1 < parts.len();
-            if let (Part::Address(address), true) = (part, self.limits.links) {
+            if let Part::Address(address) = part
+                && self.links(address)
+            {
                 let length = format::address(self.format, address, true, next).chars().count();
                 if share.takes(length, share.more) {
                     self.address(address, true, next);
                     continue;
                 }
             }
-            let (Part::Words(words) | Part::Address(words)) = part;
-            if !self.words(words, next, Some(&mut share)) {
+            let whole = match part {
+                Part::Words(words) => self.words(words, next, false, Some(&mut share)),
+                Part::Address(address) => {
+                    self.words(&format::without_mentions(address), next, true, Some(&mut share))
+                }
+            };
+            if !whole {
                 return;
             }
         }
     }
 
-    /// Writes words; for a value, up to its share. `false` if they did not fit.
-    fn words(&mut self, words: &str, then: Option<char>, mut share: Option<&mut Share>) -> bool {
+    /// Whether an address is a link, and whole.
+    fn links(&self, address: &str) -> bool {
+        address.chars().nth(self.limits.address).is_none()
+    }
+
+    /// Writes words, which may be the beginning of an address; for a value, up to its share. `false` if they did not fit.
+    fn words(
+        &mut self,
+        words: &str,
+        then: Option<char>,
+        in_address: bool,
+        mut share: Option<&mut Share>,
+    ) -> bool {
         let mut text = String::new();
         for (at, c) in words.char_indices() {
             let rest = &words[at + c.len_utf8()..];
             let breaks = c == '\n' && !self.inside(Style::Code) && !self.inside_link();
             text.clear();
             if !breaks {
-                self.written(&mut text, c, share.is_some(), rest, then);
+                let by = By { value: share.is_some(), address: in_address };
+                self.written(&mut text, c, by, rest, then);
             }
             let length = if breaks { BREAK_MAX } else { text.chars().count() };
             if let Some(share) = &mut share
@@ -345,7 +386,7 @@ impl Writer {
     }
 
     /// How `c` is written in this format at this point.
-    fn written(&self, out: &mut String, c: char, from_value: bool, rest: &str, then: Option<char>) {
+    fn written(&self, out: &mut String, c: char, by: By, rest: &str, then: Option<char>) {
         let code = self.inside(Style::Pre) || self.inside(Style::Code);
         let breaks = self.breaks > 0 && !self.out.is_empty() || self.item.is_some();
         let line_start = self.line_start || breaks;
@@ -359,7 +400,8 @@ impl Writer {
             code,
             line_start,
             after_digits: self.after_digits && !breaks,
-            from_value,
+            from_value: by.value,
+            in_address: by.address,
             before: self.last.filter(|_| !breaks),
             rest,
             then,
@@ -414,7 +456,7 @@ impl Writer {
 
     fn open_link(&mut self, address: &str) {
         let code = self.inside(Style::Code) || self.inside(Style::Pre);
-        if self.limits.links && !code && !self.inside_link() {
+        if self.links(address) && !code && !self.inside_link() {
             let what = What::Link { address: address.to_owned(), from: 0 };
             self.opened.push(Opened { what, written: false, end: 0 });
         }

@@ -52,11 +52,12 @@ impl Templates {
         let known = self.by_rule.get(&message.rule);
         let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));
         let subject = message.subject();
-        match message.wording {
+        let rendered = match message.wording {
             Wording::Rule => text::render(title, body, &subject, wants),
             Wording::RuleEnded => text::render(title, &format!("{body}{RULE_ENDED}"), &subject, wants),
             Wording::Gap => text::render(GAP_TITLE, GAP_BODY, &subject, wants),
             Wording::Edited => text::render(EDITED_TITLE, EDITED_BODY, &subject, wants),
-        }
+        };
+        rendered.text
     }
 }

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 
+use crate::render::render;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use watchbell_contract::{AlertText, Cause, Label, Severity, TextFormat, Timestamp};
-
-use super::*;
+use watchbell_text::{BODY, Subject, TITLE, check_template};
 
 const LINK: &str = "https://kibana.example.com/app/discover#/?_g=%28time%3Anow%29&_a=(query:'a*b')";
 
@@ -130,6 +130,79 @@ fn an_address_in_a_document_can_be_followed() {
     let amp = url.replace('&', "&amp;");
     assert_eq!(read(TextFormat::Html), format!("see <a href=\"{amp}\">{amp}</a>, please"));
     assert_eq!(read(TextFormat::Mrkdwn), format!("see {amp}, please"));
+}
+
+/// Addresses with signs that mean something in a format, and at which a sentence might end.
+const ADDRESSES: [&str; 8] = [
+    "https://x.example/_a_/b_c_",
+    "https://x.example/*a*/b*",
+    "https://x.example/~a~b~",
+    "https://x.example/a(b)_(c)",
+    "https://x.example/a?b=1&c=d_",
+    "https://x.example/a.",
+    "https://x.example/a!?,;:",
+    "https://x.example/app#/?_g=(time:(from:'1'))&_a=(q:(a))",
+];
+
+#[test]
+fn an_address_has_no_invisible_characters_in_any_format() {
+    for address in ADDRESSES {
+        let details = serde_json::json!({ "u": address, "m": format!("at {address} again") });
+        let amp = address.replace('&', "&amp;");
+        let html = amp.replace('\'', "&#39;");
+        for (format, written) in [
+            (TextFormat::Plain, address),
+            (TextFormat::Markdown, address),
+            (TextFormat::Html, &html),
+            (TextFormat::Mrkdwn, &amp),
+        ] {
+            // The host's own link, and a value that is an address as a whole.
+            let of = Subject { link: Some(address), ..subject("{}", &[]) };
+            let text = render("t", "see {{ link }}.", &of, wants(format, 4_000)).body;
+            assert!(text.contains(written) && !text.contains('\u{200b}'), "{format:?} {text}");
+            let text = body("see {{ details.u }} again", &details, format);
+            assert!(text.contains(written) && !text.contains('\u{200b}'), "{format:?} {text}");
+            // Within other words its end is the sentence's.
+            let text = body("{{ details.m }}", &details, format);
+            let sure = written.trim_end_matches(['.', '!', '?', ',', ';', ':', '_', '*', '~', '-']);
+            assert!(text.contains(sure), "{format:?} {text}");
+        }
+    }
+}
+
+#[test]
+fn the_hosts_link_stays_while_longer_ones_go() {
+    let details = serde_json::json!({ "user": "e\u{301}".repeat(400) });
+    let source = "{{ details.user }} [go](https://kibana/{{ details.user }}) <a href=\"https://k/{{ details.user }}\">x</a> {{ link }}";
+    let amp = LINK.replace('&', "&amp;");
+    for (format, link) in [
+        (TextFormat::Plain, LINK.to_owned()),
+        (TextFormat::Markdown, format!("<{LINK}>")),
+        (TextFormat::Html, format!("<a href=\"{0}\">{0}</a>", amp.replace('\'', "&#39;"))),
+        (TextFormat::Mrkdwn, format!("<{amp}>")),
+    ] {
+        let text = render("t", source, &subject(&details.to_string(), &[]), wants(format, 3_000)).body;
+        assert!(text.ends_with(&format!("go x {link}")), "{format:?} {text}");
+        assert!(text.chars().count() > 900, "the value keeps what is left: {text}");
+    }
+}
+
+#[test]
+fn the_beginning_of_an_address_has_no_invisible_characters() {
+    let link = format!("https://k.example/{}", "_a*b_".repeat(200));
+    let of = Subject { link: Some(&link), ..subject("{}", &[]) };
+    let text = render("t", "see {{ link }} now", &of, wants(TextFormat::Mrkdwn, 300)).body;
+    assert!(text.starts_with("see https://k.example/_a*b__a*b_") && text.ends_with("… now"), "{text}");
+    assert!(!text.contains('\u{200b}'), "{text}");
+}
+
+#[test]
+fn a_link_without_words_shows_where_it_leads() {
+    let details = serde_json::json!({ "u": "https://evil.example/|https://good.example/>x<" });
+    let url = "https://evil.example/%7Chttps://good.example/%3Ex%3C";
+    let text = body("[]({{ details.u }})", &details, TextFormat::Mrkdwn);
+    assert_eq!(text, format!("<{url}>"));
+    assert_eq!(body("[]({{ details.u }})", &details, TextFormat::Markdown), format!("<{url}>"));
 }
 
 #[test]

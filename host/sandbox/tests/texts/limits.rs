@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use watchbell_contract::{AlertText, Cause, Severity, TextFormat, Timestamp};
+use watchbell_sandbox::{RenderFault, TextLimits};
+use watchbell_text::{Job, Subject};
+
+use crate::render::{job, renderer};
+
+fn fault(body: &str) -> RenderFault {
+    let fault = renderer().render(&job("t", body)).expect_err(body);
+    // A fault has no lasting effect.
+    assert_eq!(renderer().render(&job("still", "here")).unwrap().text.title, "still (and 2 more)");
+    fault
+}
+
+/// What a text says that has used up its instructions, which is a limit of its own.
+fn out_of_fuel(body: &str) -> bool {
+    let rendered = renderer().render(&job("t", body)).expect(body);
+    rendered.faults.len() == 1 && rendered.text.body.contains("ran out of fuel")
+}
+
+#[test]
+fn a_long_value_in_one_instruction_ends() {
+    let fault = fault("{{ range(100000) | list * 1000 }}");
+    assert!(
+        matches!(fault, RenderFault::OutOfMemory { .. } | RenderFault::OutOfTime { .. }),
+        "{fault:?}: {fault}"
+    );
+}
+
+#[test]
+fn json_of_a_long_value_ends() {
+    let fault = fault("{% set a = range(30000) | list %}{{ (a * 1000) | tojson | length }}");
+    assert!(
+        matches!(fault, RenderFault::OutOfMemory { .. } | RenderFault::OutOfTime { .. }),
+        "{fault:?}: {fault}"
+    );
+}
+
+#[test]
+fn time_has_a_limit() {
+    // Compares long texts that differ only at the end: much work in few instructions.
+    let slow = "{% set a = 'x' * 4000000 %}{% for i in range(2000) %}{% if a ~ 'a' == a ~ 'b' %}{{ i }}{% endif %}{% endfor %}";
+    let limits = TextLimits { time_max: Duration::from_millis(1), ..TextLimits::default() };
+    let fault = renderer().render_within(&job("t", slow), &limits).unwrap_err();
+    assert_eq!(fault, RenderFault::OutOfTime { limit: limits.time_max });
+    assert_eq!(fault.to_string(), "it takes more than 1ms of CPU time; let its templates loop over less");
+}
+
+#[test]
+fn time_by_the_wall_clock_has_a_limit_of_its_own() {
+    let limits = TextLimits {
+        time_max: Duration::from_secs(60),
+        wall_time_max: Duration::ZERO,
+        ..TextLimits::default()
+    };
+    let long = "{% for i in range(20000) %}{{ 'x' * 1000 | length }}{% endfor %}";
+    let fault = renderer().render_within(&job("t", long), &limits).unwrap_err();
+    assert_eq!(fault, RenderFault::TooSlow { limit: Duration::ZERO });
+}
+
+#[test]
+fn memory_has_a_limit() {
+    let limits = TextLimits { memory_bytes_max: 4 << 20, ..TextLimits::default() };
+    let fault = renderer().render_within(&job("t", "{{ 'x' * 5000000 }}"), &limits).unwrap_err();
+    assert_eq!(fault, RenderFault::OutOfMemory { limit: 4 << 20 });
+    assert_eq!(
+        fault.to_string(),
+        "it takes more than 4 MiB of memory; let its templates make shorter values"
+    );
+    let fault = self::fault("{{ 'x' * 70000000 }}");
+    assert_eq!(fault, RenderFault::OutOfMemory { limit: 64 << 20 });
+}
+
+#[test]
+fn output_has_a_limit() {
+    let subject = Subject {
+        rule: "r",
+        owner: None,
+        environment: "default",
+        severity: Severity::Info,
+        cause: Cause::Event,
+        labels: &[],
+        at: Timestamp(0),
+        since: Timestamp(0),
+        value: None,
+        threshold: None,
+        summary: "s",
+        details: "{}",
+        link: None,
+        count: 1,
+        more: &[],
+    };
+    let wants = AlertText { format: TextFormat::Plain, styles: true, title_max: 10, body_max: 1_000_000 };
+    let of = |count: usize| {
+        let body = format!("{{% for i in range({count}) %}}0123456789{{% endfor %}}");
+        renderer().render(&Job::new("t", &body, &subject, wants))
+    };
+    assert_eq!(of(26_000).unwrap().text.body.len(), 260_000);
+    let fault = of(26_300).unwrap_err();
+    assert_eq!(fault, RenderFault::TooLarge { limit: 256 << 10 });
+    assert_eq!(fault.to_string(), "it has more than 256 KiB; let its templates write less");
+}
+
+#[test]
+fn macros_that_call_themselves_end() {
+    for body in [
+        "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% macro a(n) %}{{ a(n + 1) ~ a(n + 2) }}{% endmacro %}{{ a(0) }}",
+        "{% macro a() %}{% call a() %}{{ caller() }}{% endcall %}{% endmacro %}{{ a() }}",
+        "{% for a in [[[]]] recursive %}{{ loop([[a]]) }}{% endfor %}",
+    ] {
+        match renderer().render(&job("t", body)) {
+            Err(fault) => assert_eq!(fault, RenderFault::StackOverflow, "{body}"),
+            Ok(rendered) => assert!(rendered.text.body.contains("template failed"), "{}", rendered.text.body),
+        }
+    }
+}
+
+#[test]
+fn a_loop_over_loops_ends_within_the_limits() {
+    assert!(out_of_fuel(
+        "{% for a in range(10000) %}{% for b in range(10000) %}{{ b }}{% endfor %}{% endfor %}"
+    ));
+}
+
+#[test]
+fn what_cannot_be_rendered_is_said_in_plain_words() {
+    let job = job("t", "{{ 'x' * 70000000 }}");
+    let fault = renderer().render(&job).unwrap_err();
+    let text = job.plain(&fault.to_string());
+    assert_eq!(text.title, "logins: 2 failed logins (and 2 more)");
+    assert!(
+        text.body.contains(
+            "(the rule's text could not be rendered: it takes more than 64 MiB of memory; let its templates make \
+             shorter values)"
+        ),
+        "{}",
+        text.body
+    );
+}
