@@ -13,11 +13,14 @@ use watchbell_manifest::{
 };
 use watchbell_plugin_tools::registry::{self, Access, Reference, Store};
 use watchbell_plugin_tools::signature;
-use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
+use watchbell_sandbox::{AlerterModule, LoadError, Renderer, RuleModule, Sandbox};
 
 use crate::chain;
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
+
+/// The file of the component that renders texts.
+const TEXTS: &str = "texts";
 
 /// The maximum size of a module in a manifest.
 const MODULE_BYTES_MAX: u64 = 64 << 20;
@@ -36,6 +39,8 @@ pub struct Catalog {
     rules: Mutex<BTreeMap<&'static str, RuleModule>>,
     /// Other modules, by digest.
     files: Mutex<BTreeMap<String, RuleModule>>,
+    /// The built-in component for texts, once something renders.
+    texts: Mutex<Option<Renderer>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +61,13 @@ impl Catalog {
             sandbox.load_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
         };
         let alerters = alerters.map(load).collect::<Result<_, _>>()?;
-        Ok(Self { sandbox, alerters, rules: Mutex::default(), files: Mutex::default() })
+        Ok(Self {
+            sandbox,
+            alerters,
+            rules: Mutex::default(),
+            files: Mutex::default(),
+            texts: Mutex::default(),
+        })
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
@@ -131,6 +142,24 @@ impl Catalog {
         };
         let pulled = registry::pull(&reference, &Store::new(folder), Access::default());
         pulled.map(|pulled| pulled.module).map_err(|error| unusable(&error))
+    }
+
+    /// Renders texts. The first call compiles its component, or reads it from the cache.
+    ///
+    /// # Errors
+    /// This program was built without its plugins, or incorrectly.
+    pub fn texts(&self) -> Result<Renderer, ModuleFault> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(texts) = &*texts {
+            return Ok(texts.clone());
+        }
+        let Some((name, bytes)) = BUILTIN.iter().find(|(file, _)| *file == TEXTS) else {
+            return Err(ModuleFault::Unusable(WITHOUT_PLUGINS.into()));
+        };
+        let loaded = self.sandbox.load_texts(name, bytes);
+        let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+        *texts = Some(loaded.clone());
+        Ok(loaded)
     }
 
     /// The alerter that supports `product`.

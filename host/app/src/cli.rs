@@ -6,6 +6,7 @@ mod run;
 mod check;
 mod online; // `check --online`
 mod listed; // its warnings about list values
+mod texts; // texts that pass a limit
 mod shown; // fields in texts that no document has
 mod render;
 mod status;

@@ -8,7 +8,7 @@ use watchbell_pipeline::spec::{RuleSpec, Schedule};
 
 use crate::environment::Environment;
 use crate::modules::ModuleRef;
-use crate::report::Diagnostic;
+use crate::report::{Diagnostic, TextPlace};
 use crate::rule_limits::RuleLimits;
 use crate::shown::{Fields, Shown};
 
@@ -32,6 +32,9 @@ pub struct BoundRule {
     pub module_digest: String,
     /// Valid by the module's schema and accepted by its `prepare`.
     pub params: Value,
+    /// Where its own title and body are written; `None` for the host's.
+    pub title_place: Option<TextPlace>,
+    pub body_place: Option<TextPlace>,
     /// What its texts show of details and documents.
     pub shown: Vec<Shown>,
     /// The `details` of its signals; `None` if its module does not list them.

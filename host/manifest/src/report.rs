@@ -59,6 +59,29 @@ impl Place {
     }
 }
 
+/// The position of a text that a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPlace {
+    pub(crate) value: Place,
+    /// Whether the file holds the text's lines as they are.
+    pub(crate) is_literal: bool,
+    /// The empty lines at the start: the parser reports the first line of a block that is not empty.
+    pub(crate) empty: u32,
+}
+
+impl TextPlace {
+    /// The position of a line and a column within the text, both from 1; that of the text if its lines are not those of
+    /// the file.
+    pub fn at(&self, line: u32, column: u32) -> Place {
+        let mut place = self.value.clone();
+        if self.is_literal {
+            place.line += line.saturating_sub(1 + self.empty);
+            place.column += column.saturating_sub(1);
+        }
+        place
+    }
+}
+
 impl Diagnostic {
     pub(crate) fn error(place: &Place, message: impl Into<String>) -> Self {
         Self {

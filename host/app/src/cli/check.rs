@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watchbell_manifest::Level;
+use watchbell_manifest::{Level, Report};
 
 use super::args::Check;
 use super::place::{catalog, tell, without_level};
-use super::{Failure, GREEN, paint, print, shown};
+use super::{Failure, GREEN, paint, print, shown, texts};
 use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::chain;
@@ -52,11 +52,15 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         fields = found.fields;
     }
     warnings.extend(shown::warnings(&bundle, &args.place.rules, &fields));
+    let texts = texts::faults(&bundle, &catalog)?;
+    let is_ok = faults.is_empty() && texts.is_empty();
     let rules = bundle.rules.len();
     if args.json {
+        let placed = texts.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+        let all = [said(&faults), placed].concat();
         let report = json!({
-            "ok": faults.is_empty(), "environment": bundle.environment.name, "digest": bundle.digest,
-            "rules": rules, "warnings": said(&warnings), "faults": said(&faults), "more": 0,
+            "ok": is_ok, "environment": bundle.environment.name, "digest": bundle.digest,
+            "rules": rules, "warnings": said(&warnings), "faults": all, "more": 0,
         });
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -66,7 +70,10 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
         for fault in &faults {
             eprintln!("error: {fault}");
         }
-        if faults.is_empty() {
+        if !texts.is_empty() {
+            tell(&Report { diagnostics: texts, more: 0 });
+        }
+        if is_ok {
             let ok = paint("ok", GREEN, &std::io::stdout());
             print(&format!(
                 "{ok}: {rules} rule{} in environment `{}`, bundle {}",
@@ -76,7 +83,7 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
             ))?;
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Failure::Told) }
+    if is_ok { Ok(()) } else { Err(Failure::Told) }
 }
 
 /// In the same form as a manifest's errors; these have no position in a file.

@@ -63,6 +63,10 @@ impl Bench<'_> {
         let lookback = raw.lookback.map(|_| doc.positive("/lookback", raw.lookback, Duration::ZERO));
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
+        let place = |doc: &Doc<'_>, pointer, text: Option<&String>| Some(doc.spans.text(pointer, text?));
+        let texts = raw.alert.as_ref();
+        let title_place = place(doc, "/alert/title", texts.and_then(|alert| alert.title.as_ref()));
+        let body_place = place(doc, "/alert/body", texts.and_then(|alert| alert.body.as_ref()));
         let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
@@ -133,6 +137,8 @@ impl Bench<'_> {
             module_digest: info.digest,
             details: crate::shown::details(&info.params_schema, &params),
             params,
+            title_place,
+            body_place,
             shown,
             target,
             limits,
