@@ -1,2 +1,3 @@
 //! What hostile clusters, receivers, modules, manifests and documents can do.
+mod flood; // a rule with thousands of messages beside a quiet one
 mod texts; // templates that take more than a text may

@@ -14,7 +14,7 @@ use watchbell_manifest::{BoundRule, Bundle, ClusterAuth, ClusterSpec, RuleLimits
 use watchbell_pipeline::action::Run;
 use watchbell_pipeline::spec::{DestinationName, DestinationSpec, NoData, RuleName, RuleSpec};
 use watchbell_sandbox as sandbox;
-use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
+use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, Renderer, RuleModule};
 use watchbell_text::Wanted;
 
 use crate::catalog::Catalog;
@@ -33,6 +33,7 @@ pub struct Deployment {
     pub listen: Option<SocketAddr>,
     pub(crate) rules: BTreeMap<RuleName, Arc<LiveRule>>,
     pub(crate) destinations: BTreeMap<DestinationName, Arc<Destination>>,
+    pub(crate) texts: Renderer,
 }
 
 /// A rule with everything that a run of it needs.
@@ -98,6 +99,7 @@ impl Deployment {
             listen: environment.listen,
             rules,
             destinations,
+            texts: catalog.texts()?,
         })
     }
 }

@@ -85,6 +85,12 @@ pub(crate) fn log(note: Note) {
         Note::Commanded { id, by, refused: Some(why) } => {
             tracing::warn!(command = id.0, by, "refused: {why}");
         }
+        Note::TextFailed { rule, destination, intent, reason } => tracing::warn!(
+            rule = rule.0,
+            destination = destination.0,
+            intent = intent.0,
+            "sent in plain form, because its text could not be rendered: {reason}"
+        ),
         Note::DeliveryPostponed { destination, intent, reason, due, attempt } => tracing::warn!(
             destination = destination.0,
             intent = intent.0,

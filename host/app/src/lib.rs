@@ -15,6 +15,7 @@ mod evidence; // the documents that messages show
 mod recording; // runs that can be replayed
 mod testing; // rules under test, in virtual time
 mod shadow; // comparison with ElastAlert
+mod texts; // the texts of messages, outside the loop
 mod deliver; // one delivery
 mod store_writer; // the thread that owns the store
 mod event_log; // log lines for people

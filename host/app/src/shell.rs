@@ -30,6 +30,7 @@ use crate::observer::Pulse;
 use crate::recording::{self, Recorder, RecordingStore};
 use crate::shell_event::ShellEvent;
 use crate::store_writer::{StoreRequest, StoreWriter};
+use crate::texts::Texts;
 
 use reload::Reading;
 
@@ -90,6 +91,7 @@ pub(crate) struct Shell {
     pub(crate) coordinator: Coordinator,
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) store_writer: StoreWriter,
+    texts: Texts,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<ShellEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<ShellEvent>,
@@ -148,11 +150,13 @@ impl Shell {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let progress = Progress::starting(clock.now());
         let concurrency = Arc::new(deployment.cluster_concurrency.clone());
+        let texts = Texts::new(deployment.texts.clone());
         Self {
             clock,
             coordinator,
             deployment: Arc::new(deployment),
             store_writer,
+            texts,
             metrics,
             events,
             inbox,
@@ -273,6 +277,13 @@ impl Shell {
             }
             Action::RetakeNotifier { seen } => {
                 self.store_writer.ask(StoreRequest::RetakeNotifier(seen));
+            }
+            Action::Render { order, epoch, job } => {
+                let (texts, events) = (self.texts.clone(), self.events.clone());
+                tokio::spawn(async move {
+                    let outcome = texts.render(*job).await;
+                    let _ = events.send(ShellEvent::Input(Input::Rendered { order, epoch, outcome }));
+                });
             }
             Action::Deliver { id, epoch, destination, intent } => {
                 self.start_delivery((id, epoch), destination, *intent);
@@ -432,6 +443,7 @@ impl Shell {
         match &note {
             Note::Announced { reason, .. } => self.metrics.announced(reason.name()),
             Note::Held { reason, .. } => self.metrics.held(reason.name()),
+            Note::TextFailed { rule, .. } => self.metrics.text_failed(&rule.0),
             Note::Lost { why, .. } => self.lost = Some(why.clone()),
             _ => {}
         }

@@ -69,7 +69,7 @@ impl Message {
     }
 
     /// As its template sees it.
-    pub(crate) fn subject(&self) -> Subject<'_> {
+    pub fn subject(&self) -> Subject<'_> {
         Subject {
             rule: &self.rule.0,
             owner: self.owner.as_deref(),

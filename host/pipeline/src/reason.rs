@@ -110,6 +110,10 @@ pub enum DeliveryReason {
     UnderWay { destination: DestinationName, attempt: u32 },
     EarlierMessageFirst { destination: DestinationName },
     UnknownDestination { destination: DestinationName },
+    /// The receiver asked for a pause.
+    Paused { destination: DestinationName, until: Timestamp },
+    /// This many more messages of the rule, which are not listed.
+    Others { count: usize },
 }
 
 impl Reason {
@@ -186,6 +190,8 @@ impl DeliveryReason {
             Self::UnderWay { .. } => "under_way",
             Self::EarlierMessageFirst { .. } => "earlier_message_first",
             Self::UnknownDestination { .. } => "unknown_destination",
+            Self::Paused { .. } => "paused",
+            Self::Others { .. } => "others",
         }
     }
 }
@@ -282,6 +288,10 @@ impl fmt::Display for DeliveryReason {
             Self::UnknownDestination { destination } => {
                 write!(f, "destination `{destination}` is not configured")
             }
+            Self::Paused { destination, until } => {
+                write!(f, "`{destination}` asked for a pause until {}", until)
+            }
+            Self::Others { count } => write!(f, "{count} more messages are queued"),
         }
     }
 }

@@ -12,6 +12,8 @@ const CHARS_MAX: u32 = 16_000;
 const SUMMARY_CHARS_MAX: usize = 2_000;
 /// The maximum characters of a name, and of the reason.
 const NAME_CHARS_MAX: usize = 400;
+/// The maximum signals and episodes that are listed.
+const MORE_MAX: usize = 1_000;
 const LINK_CHARS_MAX: usize = 8_000;
 
 pub(super) fn plain(subject: &Subject<'_>, wants: AlertText, why: &str) -> Text {
@@ -31,6 +33,10 @@ pub(super) fn plain(subject: &Subject<'_>, wants: AlertText, why: &str) -> Text 
     // A part of it would lead elsewhere.
     if let Some(link) = subject.link.filter(|link| link.chars().nth(LINK_CHARS_MAX).is_none()) {
         body.extend([Piece::BlockBreak, text(&escape::link(&escape::clean(link)))]);
+    }
+    // Nobody else says what the message stands for. What is too long for the destination is cut, and says so.
+    for line in subject.more.iter().take(MORE_MAX) {
+        body.extend([Piece::LineBreak, text(&format!("- {}", value(line, NAME_CHARS_MAX)))]);
     }
     Text {
         title: within(&[text(&format!("{rule}: {summary}{more}"))], form, wants.title_max.min(CHARS_MAX)),

@@ -15,6 +15,7 @@ use super::args;
 use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock::rfc3339;
+use crate::texts::Texts;
 use crate::testing::trace::TraceEvent;
 use crate::testing::virtual_host::{VirtualDeployment, VirtualHost};
 
@@ -93,6 +94,7 @@ impl args::Past {
             rules: BTreeMap::from([(spec.name.clone(), Arc::new(live))]),
             specs: vec![Arc::new(spec)],
             destinations: bundle.outbox(),
+            texts: Texts::new(catalog.texts()?),
         };
         let shown = std::io::stderr().is_terminal();
         let mut host = VirtualHost::open(deployment, from, Arc::new(AtomicI64::new(0)))?;

@@ -21,7 +21,7 @@ pub(crate) fn faults(bundle: &Bundle, catalog: &Catalog) -> Result<Vec<Diagnosti
     let mut found = Vec::new();
     for rule in &bundle.rules {
         let (title, body) = (&rule.spec.alert.title, &rule.spec.alert.body);
-        let texts = [(Part::Title, &rule.title_place, title, ""), (Part::Body, &rule.body_place, "", body)];
+        let texts = [(Part::Title, &rule.title_place, title.as_str(), ""), (Part::Body, &rule.body_place, "", body.as_str())];
         for (part, place, title, body) in texts {
             // The host's own texts need no check.
             let Some(place) = place else { continue };

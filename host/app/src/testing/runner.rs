@@ -16,6 +16,7 @@ use super::compare::{self, Observed};
 use super::documents::{self, Arrival};
 use super::outcome::{Claim, Outcome, Verdict};
 use super::virtual_host::{VirtualDeployment, VirtualHost};
+use crate::texts::Texts;
 use crate::bind::LiveRule;
 use crate::catalog::Catalog;
 use crate::clock;
@@ -130,6 +131,7 @@ impl Runner {
             environment: bundle.environment.name.clone(),
             specs: vec![Arc::new(rule.spec.clone())],
             destinations: bundle.outbox(),
+            texts: Texts::new(catalog.texts()?),
             rules: BTreeMap::from([(RuleName(rule.spec.name.0.clone()), Arc::new(bound))]),
         };
         // What existed before the host did.

@@ -145,6 +145,9 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         }
         Note::EpisodeOpened { summary, .. } => format!("episode   opened: {summary}"),
         Note::EpisodeResolved { why, .. } => format!("episode   resolved: {why}"),
+        Note::TextFailed { destination, reason, .. } => {
+            format!("plain     text for {destination}: {reason}")
+        }
         Note::DeliveryPostponed { destination, due, reason, .. } => {
             format!("postponed for {destination} until {}: {reason}", at(*due))
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use watchbell_contract::{Duration, Label, Timestamp};
+use watchbell_contract::{AlertText, Duration, Label, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::config::Config;
@@ -15,11 +15,12 @@ use crate::record::{
     Phase, TransitionRecord,
 };
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
+use watchbell_text::{Job, Text};
 
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
 use super::hold::{self, Of, What};
-use super::outbox::{self, Claim, Outbox};
+use super::outbox::{self, Outbox, TextOrder, Wanted};
 use super::templates::Templates;
 
 /// A rule's open episodes.
@@ -141,6 +142,7 @@ impl Decider {
             self.rules.iter().filter(|(_, known)| is_over(known)).map(|(name, _)| name.clone()).collect();
         over.iter().for_each(|name| self.forget_rule(name));
         let owing = self.rules.keys().cloned().chain(self.outbox.rules()).collect();
+        self.outbox.take_texts_back();
         self.templates.put_in_force(rules.iter().map(Arc::as_ref), &owing);
         for spec in rules.iter().filter(|spec| spec.enabled) {
             self.take_rule(spec, context);
@@ -221,9 +223,14 @@ impl Decider {
         self.timers.first().map(|(at, _, _)| *at)
     }
 
-    /// When the next message can be claimed whose destination has capacity now.
-    pub(super) fn next_claim(&self) -> Option<Timestamp> {
-        self.outbox.next_due()
+    /// When the next message can be picked, if that depends on time alone.
+    pub(super) fn next_pick(&self, now: Timestamp) -> Option<Timestamp> {
+        self.outbox.next_pick(now)
+    }
+
+    /// Whether the next commit has anything to claim.
+    pub(super) fn has_claims(&self) -> bool {
+        self.outbox.has_claims()
     }
 
     /// Messages that are queued or being delivered.
@@ -236,39 +243,61 @@ impl Decider {
         self.outbox.busy() > 0
     }
 
-    /// Claims due messages for the commit in the making. Their text is rendered here, from the templates in force.
+    /// Picks the messages whose turn it is, and orders their texts, from the templates in force.
+    pub(super) fn pick(&mut self, epoch: Epoch, context: &mut Context<'_>) {
+        let picked = self.outbox.pick(context.now, &plain);
+        context.actions.extend(picked.notes.into_iter().map(Action::Note));
+        for Wanted { order, message, wants } in picked.texts {
+            let (title, body) = self.templates.of(&message);
+            let job = Box::new(Job::new(&title, &body, &message.subject(), wants));
+            context.actions.push_back(Action::Render { order, epoch, job });
+        }
+        for settled in picked.dead {
+            self.settled(settled, context);
+        }
+    }
+
+    /// A text was rendered, or could not be.
+    pub(super) fn rendered(
+        &mut self,
+        order: TextOrder,
+        outcome: Result<Text, String>,
+        context: &mut Context<'_>,
+    ) {
+        let note = self.outbox.rendered(order, outcome, context.now, &plain);
+        context.actions.extend(note.map(Action::Note));
+    }
+
+    /// Claims what was picked for the commit in the making.
     pub(super) fn claim(&mut self, epoch: Epoch, context: &mut Context<'_>) -> Vec<IntentId> {
-        let templates = &self.templates;
-        let render = |message: &Message, wants| templates.render(message, wants);
-        let mut claims = Vec::new();
-        for claim in self.outbox.claim(context.now, &context.config.host, epoch, render) {
-            match claim {
-                Claim::Sent(record) => {
-                    claims.push(record.id.clone());
-                    context.draft.intent(record);
-                }
-                Claim::Dead(settled) => self.settled(settled, context),
-            }
-        }
-        claims
+        let claims = self.outbox.claim(&context.config.host, epoch);
+        let ids = claims.iter().map(|record| record.id.clone()).collect();
+        claims.into_iter().for_each(|record| context.draft.intent(record));
+        ids
     }
 
-    /// The claim of `id` is written: send the message.
-    pub(super) fn start(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        context.actions.extend(self.outbox.start(id));
+    /// The claims of `ids` are written: the messages are sent as soon as slots are free.
+    pub(super) fn claimed(&mut self, ids: &[IntentId], context: &mut Context<'_>) {
+        ids.iter().for_each(|id| self.outbox.claimed(id));
+        self.start(context);
     }
 
-    /// The claim of `id` is written, but the host starts nothing new.
-    pub(super) fn release(&mut self, id: &IntentId, context: &mut Context<'_>) {
-        if let Some(record) = self.outbox.release(id, context.now) {
-            context.draft.intent(record);
-        }
+    /// Sends what is claimed and has a slot, and gives claims back that are not needed soon.
+    pub(super) fn start(&mut self, context: &mut Context<'_>) {
+        self.outbox.release(false, context.now).into_iter().for_each(|record| context.draft.intent(record));
+        context.actions.extend(self.outbox.start(context.now));
+    }
+
+    /// The host starts nothing new.
+    pub(super) fn release(&mut self, ids: &[IntentId], context: &mut Context<'_>) {
+        ids.iter().for_each(|id| self.outbox.claimed(id));
+        self.outbox.release(true, context.now).into_iter().for_each(|record| context.draft.intent(record));
     }
 
     /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
-    pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
+    pub(super) fn explain(&self, rule: &RuleName, now: Timestamp) -> Vec<Reason> {
         let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(rule).map(Reason::Delivery));
+        reasons.extend(self.outbox.explain(rule, now).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
         reasons
@@ -314,4 +343,9 @@ impl Decider {
             known.recent.push_back(reason);
         }
     }
+}
+
+/// What is sent if the text of `message` could not be rendered.
+fn plain(message: &Message, wants: AlertText, why: &str) -> Text {
+    Job::new("", "", &message.subject(), wants).plain(why)
 }

@@ -19,6 +19,7 @@ impl Decider {
         if let Some(settled) = self.outbox.settle(id, outcome, context.now, context.config.seed) {
             self.settled(settled, context);
         }
+        self.start(context);
     }
 
     /// Records the outcome of a message. Those who were notified of an episode, and only those, will be notified of its

@@ -1,8 +1,5 @@
-//! The text of messages, from the rule that is in force when a message is claimed.
+//! The templates of messages: of the rule that is in force when a message is claimed.
 use std::collections::{BTreeMap, BTreeSet};
-
-use watchbell_contract::AlertText;
-use watchbell_text::{self as text, Text};
 
 use crate::message::{Message, Wording};
 use crate::spec::{RuleName, RuleSpec};
@@ -46,18 +43,15 @@ impl Templates {
         self.by_rule.extend(texts);
     }
 
-    /// Renders `message` in the format its destination wants. For a rule whose templates are no longer known, it
-    /// renders the summary.
-    pub(crate) fn render(&self, message: &Message, wants: AlertText) -> Text {
+    /// The templates of `message`. For a rule whose templates are no longer known, they show the summary.
+    pub(crate) fn of(&self, message: &Message) -> (String, String) {
         let known = self.by_rule.get(&message.rule);
         let (title, body) = known.map_or(("", "{{ summary }}"), |known| (&known.title, &known.body));
-        let subject = message.subject();
-        let rendered = match message.wording {
-            Wording::Rule => text::render(title, body, &subject, wants),
-            Wording::RuleEnded => text::render(title, &format!("{body}{RULE_ENDED}"), &subject, wants),
-            Wording::Gap => text::render(GAP_TITLE, GAP_BODY, &subject, wants),
-            Wording::Edited => text::render(EDITED_TITLE, EDITED_BODY, &subject, wants),
-        };
-        rendered.text
+        match message.wording {
+            Wording::Rule => (title.to_owned(), body.to_owned()),
+            Wording::RuleEnded => (title.to_owned(), format!("{body}{RULE_ENDED}")),
+            Wording::Gap => (GAP_TITLE.to_owned(), GAP_BODY.to_owned()),
+            Wording::Edited => (EDITED_TITLE.to_owned(), EDITED_BODY.to_owned()),
+        }
     }
 }
