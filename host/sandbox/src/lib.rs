@@ -21,7 +21,6 @@ mod finding; // what a rule returned, checked
 mod rule; // rule modules and their runs
 mod cases; // rule modules on the timeline of the SDK's cases
 mod alerter; // alerter modules and deliveries
-mod secret; // values that must not be shown
 
 pub use alerter::{AlerterModule, Delivery};
 pub use capabilities::Capability;
@@ -35,6 +34,6 @@ pub use kind::ModuleKind;
 pub use limits::Limits;
 pub use rule::{RuleModule, RuleRun, RunReport};
 pub use sandbox::{LoadError, Sandbox};
-pub use secret::Secret;
 pub use state::own_bytes as own_state_bytes;
 pub use versions::CONTRACT;
+pub use watchbell_secret::Secret;

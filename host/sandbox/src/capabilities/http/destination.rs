@@ -12,7 +12,7 @@ use reqwest::{Certificate, Client};
 use url::{Host, Url};
 
 use crate::capabilities::http::address::{AddressRefused, CheckedResolver, private};
-use crate::secret::{Scrubber, Secret};
+use watchbell_secret::{Scrubber, Secret};
 
 /// Where an alerter delivers to, with which credentials and limits. Cheap to clone; owns its connections.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use futures::stream;
 use crate::capabilities::http::HttpAccess;
 use crate::capabilities::http::destination::{Algorithm, Auth, Destination, DestinationSettings, Grants};
 use crate::contract::since_v0_2::bindings::http::{Body as Sent, Failure, Request, Response};
-use crate::secret::Secret;
+use watchbell_secret::Secret;
 
 type Seen = Arc<Mutex<Vec<String>>>;
 

@@ -1,4 +1,4 @@
-//! Values that must not be shown.
+//! Values that must not be shown, and texts from outside without them.
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl Secret {
     }
 
     /// The value itself, for the one place that sends it.
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 
@@ -38,6 +38,9 @@ const REDACTED: &str = "[redacted]";
 /// A shorter value would match everywhere, and protects nothing.
 const BYTES_MIN: usize = 4;
 
+/// A shorter value has too few characters in base64 that do not depend on what stands around it.
+const INNER_BYTES_MIN: usize = 8;
+
 /// RFC 3986's unreserved characters are not encoded.
 const ALL_BUT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// As browsers and the `url` crate write a path.
@@ -54,12 +57,19 @@ const IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'%');
 
 /// Removes several secrets in one pass.
-pub(crate) struct Scrubber {
+pub struct Scrubber {
     forms: Option<AhoCorasick>,
 }
 
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrubber")
+    }
+}
+
 impl Scrubber {
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+    /// Of secrets of at least four bytes.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut forms: Vec<String> = Vec::new();
         for secret in secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= BYTES_MIN) {
             forms.extend(self::forms(secret));
@@ -71,7 +81,8 @@ impl Scrubber {
         Self { forms: built.ok().filter(|_| !forms.is_empty()) }
     }
 
-    pub(crate) fn text(&self, text: &str) -> String {
+    /// `text` without the secrets.
+    pub fn text(&self, text: &str) -> String {
         match &self.forms {
             Some(forms) if forms.is_match(text) => {
                 forms.replace_all(text, &vec![REDACTED; forms.patterns_len()])
@@ -81,13 +92,13 @@ impl Scrubber {
     }
 
     /// The length of the longest form of a secret.
-    pub(crate) fn longest(&self) -> usize {
+    pub fn longest(&self) -> usize {
         self.forms.as_ref().map_or(0, AhoCorasick::max_pattern_len)
     }
 
     /// The first `bytes_max` bytes, without secrets. `bytes` must extend by `longest`, so that a secret that begins
     /// before the cut is seen whole. Nothing after the cut is kept, however much shorter the text has become.
-    pub(crate) fn cut(&self, mut bytes: Vec<u8>, bytes_max: usize) -> Vec<u8> {
+    pub fn cut(&self, mut bytes: Vec<u8>, bytes_max: usize) -> Vec<u8> {
         let Some(forms) = self.forms.as_ref().filter(|forms| forms.is_match(&bytes)) else {
             bytes.truncate(bytes_max);
             return bytes;
@@ -135,7 +146,17 @@ fn forms(secret: &str) -> Vec<String> {
     ];
     forms.extend(forms[2..5].to_vec().iter().map(|escaped| lower_unicode_escapes(escaped)));
     forms.extend([STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|base64| base64.encode(secret)));
+    if secret.len() >= INNER_BYTES_MIN {
+        forms.extend((0..3).flat_map(|before| within_base64(secret, before)));
+    }
     forms
+}
+
+/// The characters that `secret` alone decides, in the base64 of a longer text with `before` bytes (modulo 3) before it.
+fn within_base64(secret: &str, before: usize) -> [String; 2] {
+    let text = [&[0; 2][..before], secret.as_bytes()].concat();
+    let characters = (before * 8).div_ceil(6)..text.len() * 8 / 6;
+    [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|base64| base64.encode(&text)[characters.clone()].to_owned())
 }
 
 fn unicode_escaped(text: &str, escape: impl Fn(char) -> bool) -> String {
@@ -205,6 +226,23 @@ mod tests {
             assert_eq!(secret.scrub(&format!("<{shown}>")), "<[redacted]>", "{shown}");
         }
         assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn a_secret_is_found_inside_the_base64_of_a_longer_text() {
+        let secret = Secret::new("a-long-s?cret~");
+        for before in ["", "x", "xy", "Bearer "] {
+            for (base64, after) in [(STANDARD, ""), (STANDARD, "\r\nhost: x"), (URL_SAFE_NO_PAD, "?")] {
+                let encoded = base64.encode(format!("{before}a-long-s?cret~{after}"));
+                let scrubbed = secret.scrub(&encoded);
+                // The characters that it shares with its neighbours may stay: fewer than six bits at each end.
+                let kept = scrubbed.replacen("[redacted]", "", 1);
+                assert_ne!(scrubbed, kept, "{before:?} {after:?}: {scrubbed}");
+                let most = base64.encode(format!("{before}{after}")).len() + 4;
+                assert!(kept.len() <= most, "{before:?} {after:?}: {scrubbed}");
+            }
+        }
+        assert_eq!(secret.scrub("YS1sb25n"), "YS1sb25n");
     }
 
     #[test]
