@@ -123,10 +123,12 @@ fn forms(secret: &str) -> Vec<String> {
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let percent = utf8_percent_encode(secret, ALL_BUT_UNRESERVED).to_string();
     let path = utf8_percent_encode(secret, IN_A_PATH).to_string();
+    let slashed = json.replace('/', "\\/");
     let mut forms = vec![
         secret.to_owned(),
-        json.replace('/', "\\/"),
-        // As Python writes JSON: everything that is not ASCII is escaped. As Go does: HTML markup characters, too.
+        slashed.clone(),
+        // As PHP and Python write JSON: everything that is not ASCII is escaped. As Go does: HTML markup characters, too.
+        unicode_escaped(&slashed, |character| !character.is_ascii()),
         unicode_escaped(&json, |character| !character.is_ascii()),
         unicode_escaped(&json, |character| "<>&'".contains(character)),
         unicode_escaped(&json, |character| !character.is_ascii() || "<>&'".contains(character)),
@@ -144,7 +146,7 @@ fn forms(secret: &str) -> Vec<String> {
         hex::encode(secret),
         hex::encode_upper(secret),
     ];
-    forms.extend(forms[2..5].to_vec().iter().map(|escaped| lower_unicode_escapes(escaped)));
+    forms.extend(forms[2..6].to_vec().iter().map(|escaped| lower_unicode_escapes(escaped)));
     forms.extend([STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|base64| base64.encode(secret)));
     if secret.len() >= INNER_BYTES_MIN {
         forms.extend((0..3).flat_map(|before| within_base64(secret, before)));
@@ -217,6 +219,7 @@ mod tests {
             "p%22a%2fss%20w%c3%b6rd%2b1",
             r#"p\"a/ss w\u00f6rd+1"#,
             r#"p\"a/ss w\u00F6rd+1"#,
+            r#"p\"a\/ss w\u00f6rd+1"#,
             "p&quot;a/ss wörd+1",
             "p&#34;a/ss wörd+1",
             &hex::encode("p\"a/ss wörd+1"),

@@ -11,6 +11,7 @@ mod asks; // the other questions
 mod fields; // fields as the indices have them
 mod reached; // and indices behind an alias
 mod documents; // creating documents
+mod bounds; // answers without end, from servers that mean no good
 
 use std::time::Duration;
 
