@@ -226,6 +226,7 @@ pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     config.gzip = spec.gzip;
     config.concurrency = spec.concurrency;
     config.page_hits = spec.page_hits;
+    config.page_bytes_max = usize::try_from(spec.page_bytes).unwrap_or(config.page_bytes_max);
     config.request_timeout = spec.timeout.std();
     Ok(Cluster::new(config)?)
 }

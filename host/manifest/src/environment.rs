@@ -46,6 +46,8 @@ pub struct ClusterSpec {
     pub concurrency: usize,
     /// Hits per page, 1..=10,000.
     pub page_hits: usize,
+    /// Bytes of one response, decompressed; 64 KiB to 1 GiB.
+    pub page_bytes: u64,
     /// The timeout of one request.
     pub timeout: Duration,
     /// Index patterns that rules may query; `None`: any.

@@ -23,6 +23,10 @@ pub(crate) const GRID_MAX: Duration = Duration::from_hours(24 * 7);
 pub(crate) const MEMORY_BYTES_MAX: u64 = 4 << 30;
 /// The most bytes that a manifest may allow a rule to keep, and to return from one run.
 pub(crate) const KEPT_BYTES_MAX: u64 = 512 << 20;
+/// Bytes of one response of a cluster: by default, at least and at most.
+pub(crate) const PAGE_BYTES: u64 = 64 << 20;
+pub(crate) const PAGE_BYTES_MIN: u64 = 64 << 10;
+pub(crate) const PAGE_BYTES_MAX: u64 = 1 << 30;
 /// The longest time that a manifest may allow one run, or one call of a module.
 pub(crate) const RUN_MAX: Duration = Duration::from_hours(24);
 /// Errors that one report shows; the rest are counted.

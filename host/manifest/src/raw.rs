@@ -165,6 +165,7 @@ pub(crate) struct Cluster {
     pub(crate) gzip: Option<bool>,
     pub(crate) concurrency: Option<usize>,
     pub(crate) page_hits: Option<usize>,
+    pub(crate) page_bytes: Option<Size>,
     pub(crate) timeout: Option<Span>,
     pub(crate) indices: Option<Vec<String>>,
     pub(crate) kibana: Option<String>,

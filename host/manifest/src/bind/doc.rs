@@ -3,7 +3,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use watchbell_contract::Duration;
 
-use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, RUN_MAX};
+use crate::limits::{KEPT_BYTES_MAX, MEMORY_BYTES_MAX, PAGE_BYTES, PAGE_BYTES_MAX, PAGE_BYTES_MIN, RUN_MAX};
 use crate::overlay::Spans;
 use crate::report::{Diagnostic, Level};
 use crate::schema::{Schema, path};
@@ -113,6 +113,17 @@ impl Doc<'_> {
             self.fault(pointer, format!("`{name}` must be longer than 0s")).push(self);
         }
         span
+    }
+
+    /// The most bytes of one response.
+    pub(crate) fn page_bytes(&mut self, pointer: &str, typed: Option<raw::Size>) -> u64 {
+        let raw::Size(bytes) = typed.unwrap_or(raw::Size(PAGE_BYTES));
+        if !(PAGE_BYTES_MIN..=PAGE_BYTES_MAX).contains(&bytes) {
+            let (least, most) = (PAGE_BYTES_MIN >> 10, PAGE_BYTES_MAX >> 30);
+            let message = format!("`{}` must be between {least}KiB and {most}GiB", path(pointer));
+            self.fault(pointer, message).push(self);
+        }
+        bytes
     }
 
     pub(crate) fn limits(&mut self, pointer: &str, typed: &raw::Limits) -> RuleLimits {

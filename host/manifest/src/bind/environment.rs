@@ -70,6 +70,7 @@ pub(crate) fn environment(
             gzip: cluster.gzip.unwrap_or(true),
             concurrency: cluster.concurrency.unwrap_or(8),
             page_hits: cluster.page_hits.unwrap_or(10_000),
+            page_bytes: doc.page_bytes(&format!("{at}/page_bytes"), cluster.page_bytes),
             timeout: doc.positive(&format!("{at}/timeout"), cluster.timeout, Duration::from_secs(30)),
             indices: cluster.indices,
             kibana: cluster.kibana,
