@@ -358,6 +358,14 @@ impl Host {
         assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
     }
 
+    /// The most memory that it has had resident so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// Waits for its end: the exit code, or `None` if a signal ended it.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let status = match tokio::time::timeout(PATIENCE, self.child.wait()).await {
