@@ -147,6 +147,9 @@ fn forms(secret: &str) -> Vec<String> {
         hex::encode_upper(secret),
     ];
     forms.extend(forms[2..6].to_vec().iter().map(|escaped| lower_unicode_escapes(escaped)));
+    // Once more escaped, where one answer quotes another.
+    let twice = |form: &String| form.contains('\\').then(|| form.replace('\\', "\\\\").replace('"', "\\\""));
+    forms.extend(forms.iter().filter_map(twice).collect::<Vec<_>>());
     forms.extend([STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|base64| base64.encode(secret)));
     if secret.len() >= INNER_BYTES_MIN {
         forms.extend((0..3).flat_map(|before| within_base64(secret, before)));
@@ -220,6 +223,7 @@ mod tests {
             r#"p\"a/ss w\u00f6rd+1"#,
             r#"p\"a/ss w\u00F6rd+1"#,
             r#"p\"a\/ss w\u00f6rd+1"#,
+            r#"p\\\"a\\/ss w\\u00f6rd+1"#,
             "p&quot;a/ss wörd+1",
             "p&#34;a/ss wörd+1",
             &hex::encode("p\"a/ss wörd+1"),
