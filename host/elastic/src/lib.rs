@@ -12,7 +12,6 @@ mod mapping; // field types, per index
 mod mapping_cache; // the mappings learned, per index pattern
 mod resolve; // the name under which each index has a field
 mod reached; // the name under which each index is reached
-mod escape; // what in a query reaches beyond the rule's index
 mod named; // which fields a filter names
 mod literal; // listed texts as values of a field
 mod query; // the Query DSL that every request shares
@@ -56,3 +55,4 @@ pub use pages::Pages;
 pub use plan::{ColumnKind, FieldPlan};
 pub use server::{Flavor, ServerInfo};
 pub use target::Target;
+pub use watchbell_confine::{Grant, Scope};
