@@ -129,13 +129,16 @@ impl LiveRule {
     ) -> Result<Self> {
         let name = rule.spec.name.clone();
         let module = catalog.rule_module(&rule.module).with_context(|| format!("rule `{name}`"))?;
+        // A calendar day is the longest.
+        let params = manifest::with_day(&rule.params, Duration::from_hours(25)).to_string();
+        let reach = module.reach(&params, &rule.context(), rule.spec.history);
         Ok(Self {
             name,
             module,
             params: rule.params.to_string(),
             days: rule.spec.calendar.then(|| rule.params.clone()),
             context: rule.context(),
-            limits: limits(rule.limits),
+            limits: Limits { reach, ..limits(rule.limits) },
             cluster,
             target: target(rule),
             no_data: rule.spec.no_data,
@@ -196,6 +199,7 @@ pub(crate) fn target(rule: &BoundRule) -> Target {
         time_field: rule.target.time_field.clone(),
         filter: rule.target.filter.clone(),
         ignore_unavailable: rule.target.ignore_unavailable,
+        scope: rule.target.scope.clone(),
     }
 }
 

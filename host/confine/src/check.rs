@@ -25,6 +25,12 @@ impl Scope {
     }
 
     /// # Errors
+    /// `grant` is not given.
+    pub fn needs(&self, grant: Grant) -> Result<(), Refused> {
+        Walk { scope: self, path: Vec::new() }.needs(grant)
+    }
+
+    /// # Errors
     /// As for `query`, of the body of a search.
     pub fn search(&self, search: &Map<String, Value>) -> Result<(), Refused> {
         Walk { scope: self, path: Vec::new() }.listed(search, PARTS, &[], body::NEVER, PART)
@@ -285,9 +291,9 @@ impl Walk<'_> {
         if fault_of_name(name).is_some() {
             return self.refuse(Reason::Expected("the name of an index"));
         }
-        match self.scope.beyond(&[name.to_owned()]) {
-            Some(_) => self.refuse(Reason::Index(name.to_owned())),
-            None => Ok(()),
+        match self.scope.beyond(&[name.to_owned()]).is_empty() {
+            true => Ok(()),
+            false => self.refuse(Reason::Index(name.to_owned())),
         }
     }
 

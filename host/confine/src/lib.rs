@@ -12,6 +12,6 @@ mod listing; // the lists for people
 
 pub use listing::listing;
 pub use names::{fault_of_name, fault_of_pattern};
-pub use queries::is_query;
+pub use queries::{is_query, queries};
 pub use refused::{Reason, Refused};
 pub use scope::{Grant, Scope};

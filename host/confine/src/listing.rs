@@ -26,8 +26,8 @@ pub fn listing() -> String {
 /// Values, rather than parts, that need a grant.
 fn special(grant: Grant) -> impl Iterator<Item = &'static str> {
     let parts: &[&str] = match grant {
-        Grant::Scripts => &["_script (sort)"],
-        Grant::Lookups => &["index in terms, more_like_this"],
+        Grant::Scripts => &["script (of any aggregation)", "_script (a sort key)"],
+        Grant::Lookups => &["index, id, path (of terms)", "_index, _id (of more_like_this)"],
         Grant::WholeIndex => &["min_doc_count: 0", "rewrite: top_terms_N"],
         _ => &[],
     };
@@ -60,7 +60,9 @@ fn section(out: &mut String, title: &str, keys: &'static [Key], never: &[Never])
 fn options(form: &'static Form) -> Box<dyn Iterator<Item = &'static Key>> {
     match form {
         Form::Keys(keys) | Form::Options(keys) => Box::new(keys.iter()),
-        Form::Measure(keys) => Box::new(keys.iter().chain(aggregations::COMMON)),
+        Form::Measure(keys) => {
+            Box::new(keys.iter().chain(aggregations::COMMON.iter().filter(|key| key.needs.is_none())))
+        }
         Form::Fields(form, keys) => {
             let is_common = |key: &&Key| queries::COMMON.iter().any(|common| common.name == key.name);
             Box::new(keys.iter().filter(move |key| !is_common(key)).chain(options(form)))

@@ -39,13 +39,13 @@ pub fn fault_of_pattern(pattern: &str) -> Option<&'static str> {
     fault_of_name(pattern)
 }
 
-/// The first of `names` that can reach what no pattern in `allowed` covers. No names are all indices.
-pub(crate) fn beyond<'a>(names: &'a [String], allowed: &[String]) -> Option<&'a str> {
+/// Those of `names` that can reach what no pattern in `allowed` covers. No names are all indices.
+pub(crate) fn beyond<'a>(names: &'a [String], allowed: &[String]) -> Vec<&'a str> {
     if names.is_empty() {
-        return (!allows(allowed, &Reach::all())).then_some("");
+        return if allows(allowed, &Reach::all()) { vec![] } else { vec!["_all"] };
     }
-    let mut included: Vec<Option<&str>> = Vec::new();
-    names.iter().map(String::as_str).find(|name| match name.strip_prefix('-') {
+    let mut included: Vec<Option<&'a str>> = Vec::new();
+    let mut is_beyond = |name: &'a str| match name.strip_prefix('-') {
         // Servers have read an exclusion with nothing before it as everything else.
         Some(excluded) => match read(excluded) {
             Ok(reach) => !included.contains(&reach.cluster),
@@ -59,7 +59,8 @@ pub(crate) fn beyond<'a>(names: &'a [String], allowed: &[String]) -> Option<&'a 
             }
             Err(_) => true,
         },
-    })
+    };
+    names.iter().map(String::as_str).filter(|name| is_beyond(name)).collect()
 }
 
 impl Reach<'_> {

@@ -7,6 +7,11 @@ pub fn is_query(name: &str) -> bool {
     QUERIES.iter().any(|query| query.name == name) || NEVER.iter().any(|(never, _)| *never == name)
 }
 
+/// The names of the queries that are listed.
+pub fn queries() -> impl Iterator<Item = &'static str> {
+    QUERIES.iter().map(|query| query.name)
+}
+
 /// Part of every query.
 pub(crate) const COMMON: &[Key] = &[plain("boost"), plain("_name")];
 

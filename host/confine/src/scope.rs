@@ -76,8 +76,8 @@ impl Scope {
         self.grants.contains(&grant)
     }
 
-    /// The first of `names`, a rule's index expressions in their order, that can reach an index that is not allowed.
-    pub fn beyond<'a>(&self, names: &'a [String]) -> Option<&'a str> {
-        names::beyond(names, self.indices.as_deref()?)
+    /// Those of `names`, index expressions in their order, that can reach an index that is not allowed.
+    pub fn beyond<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        self.indices.as_deref().map_or(vec![], |allowed| names::beyond(names, allowed))
     }
 }

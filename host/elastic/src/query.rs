@@ -220,10 +220,7 @@ mod tests {
                 r#"{"bool":{"must":[{"terms":{"u":{"index":"users","id":"2","path":"f"}}}]}}"#,
                 "must not contain `bool.must[0].terms.u`, which reads other documents, of this or of another index; remove it, or add `lookups` to `allow` of the cluster in the environment",
             ),
-            (
-                r#"{"term":{"a":1},"match_all":{}}"#,
-                "is not one query; write it as docs/searches.md shows",
-            ),
+            (r#"{"term":{"a":1},"match_all":{}}"#, "is not one query; write it as docs/searches.md shows"),
         ] {
             let error = dsl(text).unwrap_err();
             assert_eq!(error.to_string(), format!("the query cannot be run: its filter {told}"));

@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn the_written_query_is_narrowed_not_replaced() {
         let scope = Scope::default();
-        let body = body(r#"{"size":0,"query":{"match_all":{}}}"#, vec![json!({ "range": {} })], &scope).unwrap();
+        let body =
+            body(r#"{"size":0,"query":{"match_all":{}}}"#, vec![json!({ "range": {} })], &scope).unwrap();
         let expected =
             json!({ "size": 0, "query": { "bool": { "filter": [{ "range": {} }, { "match_all": {} }] } } });
         assert_eq!(body, expected);
@@ -73,8 +74,12 @@ mod tests {
             format!("{why}; remove it, or add `{grant}` to `allow` of the cluster in the environment")
         };
         let lookups = || grant("reads other documents, of this or of another index", "lookups");
-        let whole =
-            || grant("depends on the whole index, which the rule's filter and time range do not narrow", "whole_index");
+        let whole = || {
+            grant(
+                "depends on the whole index, which the rule's filter and time range do not narrow",
+                "whole_index",
+            )
+        };
         for (written, path, why) in [
             (json!({ "pit": { "id": "x" } }), "pit", past.to_owned()),
             (json!({ "knn": { "field": "v" } }), "knn", past.to_owned()),

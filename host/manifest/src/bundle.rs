@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use watchbell_confine::Scope;
 use watchbell_contract::{Context, Duration};
 use watchbell_pipeline::spec::{RuleSpec, Schedule};
 
@@ -79,6 +80,8 @@ pub struct TargetSpec {
     pub filter: Option<Value>,
     /// Whether missing indices are ignored.
     pub ignore_unavailable: bool,
+    /// What the environment allows on the cluster.
+    pub scope: Scope,
 }
 
 impl Bundle {

@@ -1,6 +1,8 @@
 //! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
-use watchbell_contract::{AnyOf, Ask, Evidence, NamedFilter, Query, Question, Signal, Source, Window};
+use watchbell_contract::{
+    AnyOf, Ask, Evidence, NamedFilter, Query, Question, Range, Signal, Source, Timestamp, Window,
+};
 
 use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
@@ -22,7 +24,7 @@ pub(crate) fn check_signals(
         return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
     }
     for (number, signal) in signals.iter().enumerate() {
-        check_signal(signal, window, key).or_else(|what| bad(format!("signal {number}: {what}")))?;
+        check_signal(signal, window, key, limits).or_else(|what| bad(format!("signal {number}: {what}")))?;
     }
     Ok(())
 }
@@ -31,7 +33,7 @@ fn bad<T>(what: String) -> Result<T, GuestFault> {
     Err(GuestFault::BadOutput(what))
 }
 
-fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), String> {
+fn check_signal(signal: &Signal, window: Window, key: &[String], limits: &Limits) -> Result<(), String> {
     if signal.at < window.start || signal.at > window.end {
         let (at, start, end) = (signal.at, window.start, window.end);
         return Err(format!("at {at}, outside the window {start} to {end}"));
@@ -66,10 +68,18 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
         Some(Evidence::Selection(asked)) if asked.newest > newest => {
             return Err(format!("evidence asks for {} documents, more than {newest}", asked.newest));
         }
+        Some(Evidence::Selection(asked)) => {
+            within(asked.over, window, limits).map_err(|what| format!("evidence {what}"))?;
+        }
         Some(Evidence::Documents(named)) if named.is_empty() || named.len() > newest as usize => {
             return Err(format!("evidence names {} documents, not 1 to {newest}", named.len()));
         }
-        _ => {}
+        Some(Evidence::Documents(named)) => {
+            let instant = |at: Timestamp| Range::new(at, Timestamp(at.0.saturating_add(1)));
+            let each = named.iter().try_for_each(|document| within(instant(document.at), window, limits));
+            each.map_err(|what| format!("evidence {what}"))?;
+        }
+        None => {}
     }
     match serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(&signal.details) {
         Ok(_) => Ok(()),
@@ -164,7 +174,26 @@ pub(crate) fn drop_infinities(signals: &mut [Signal]) -> usize {
     dropped
 }
 
-pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result<(), GuestFault> {
+/// What is asked must lie between the earliest instant that the rule may ask about and its window's end.
+fn within(over: Range, window: Window, limits: &Limits) -> Result<(), String> {
+    let earliest = Timestamp(window.start.0.saturating_sub_unsigned(limits.reach.millis()));
+    if over.start < earliest {
+        let (start, reach) = (over.start, limits.reach);
+        return Err(format!(
+            "asks about {start}, but the earliest instant that it may ask about is {earliest}, {reach} before its window; declare a longer history in `plan`, or mark the parameter that says how far it looks back with `x-watchbell-past`"
+        ));
+    }
+    if over.end > window.end {
+        return Err(format!("asks about times up to {}, after the window's end {}", over.end, window.end));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_questions(
+    questions: &[Question],
+    window: Window,
+    limits: &Limits,
+) -> Result<(), GuestFault> {
     if questions.len() > QUESTIONS_MAX {
         return Err(GuestFault::TooManyQuestions { count: questions.len(), limit: QUESTIONS_MAX });
     }
@@ -175,6 +204,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
         if question.over.start > question.over.end {
             return bad(format!("question {number}: its range ends before it starts"));
         }
+        within(question.over, window, limits).or_else(|what| bad(format!("question {number} {what}")))?;
     }
     Ok(())
 }
@@ -182,7 +212,7 @@ pub(crate) fn check_questions(questions: &[Question], limits: &Limits) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{Label, Range, Selection, SignalKind, Timestamp};
+    use watchbell_contract::{Document, Duration, Label, Selection, SignalKind};
 
     fn window() -> Window {
         Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
@@ -204,8 +234,8 @@ mod tests {
     }
 
     fn check(signals: Vec<Signal>) -> Result<(), String> {
-        check_signals(&signals, window(), &["host".into()], &Limits::default())
-            .map_err(|fault| fault.to_string())
+        let limits = Limits { reach: Duration(20), ..Limits::default() };
+        check_signals(&signals, window(), &["host".into()], &limits).map_err(|fault| fault.to_string())
     }
 
     fn refused(change: impl Fn(&mut Signal)) -> String {
@@ -264,6 +294,56 @@ mod tests {
     }
 
     #[test]
+    fn evidence_keeps_to_the_time_that_the_rule_may_ask_about() {
+        let of = |evidence: Evidence| refused(|signal| signal.evidence = Some(evidence.clone()));
+        let selection = |start, end| {
+            let over = Range::new(Timestamp(start), Timestamp(end));
+            Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 1 })
+        };
+        let document =
+            |at| Evidence::Documents(vec![Document { at: Timestamp(at), index: None, id: "a".into() }]);
+        assert!(of(selection(-21, 5)).starts_with("evidence asks about 1969-12-31T23:59:59.979Z, but "));
+        assert!(of(selection(i64::MIN, 5)).starts_with("evidence asks about "));
+        assert_eq!(
+            of(selection(5, 101)),
+            "evidence asks about times up to 1970-01-01T00:00:00.101Z, after the window's end 1970-01-01T00:00:00.1Z"
+        );
+        assert!(of(document(-21)).starts_with("evidence asks about "));
+        assert!(of(document(100)).contains("after the window's end"));
+        let fine = |evidence| Signal { evidence: Some(evidence), ..signal(10) };
+        assert_eq!(check(vec![fine(selection(-20, 100)), fine(document(99)), fine(document(-20))]), Ok(()));
+    }
+
+    #[test]
+    fn questions_keep_to_the_window_and_the_past_that_the_rule_may_ask_about() {
+        let limits = Limits { reach: Duration(20), ..Limits::default() };
+        let asked = |ask: &Ask, start, end| {
+            let over = Range::new(Timestamp(start), Timestamp(end));
+            let question = Question { over, only: vec![], filter: None, ask: ask.clone() };
+            check_questions(&[question], window(), &limits).map_err(|fault| fault.to_string())
+        };
+        let search = watchbell_contract::RawSearch { body: "{}".into(), pick: vec![] };
+        for ask in [
+            Ask::Hits(watchbell_contract::Hits::default()),
+            Ask::Buckets(watchbell_contract::Buckets::default()),
+            Ask::Search(search),
+            Ask::Cluster(watchbell_contract::ClusterView::Health),
+        ] {
+            assert_eq!(asked(&ask, -20, 100), Ok(()));
+            let early = asked(&ask, -21, 100).unwrap_err();
+            assert!(
+                early.ends_with(
+                    "question 0 asks about 1969-12-31T23:59:59.979Z, but the earliest instant that it may ask about is 1969-12-31T23:59:59.98Z, 20ms before its window; declare a longer history in `plan`, or mark the parameter that says how far it looks back with `x-watchbell-past`"
+                ),
+                "{early}"
+            );
+            let late = asked(&ask, 0, 101).unwrap_err();
+            assert!(late.contains("after the window's end"), "{late}");
+            assert!(asked(&ask, i64::MIN, i64::MAX).is_err());
+        }
+    }
+
+    #[test]
     fn more_signals_than_a_run_may_have_are_a_matter_of_size() {
         let signals = vec![signal(1); SIGNALS_MAX + 1];
         let fault = check_signals(&signals, window(), &["host".into()], &Limits::default()).unwrap_err();
@@ -301,7 +381,7 @@ mod tests {
             filter: None,
             ask: hits(),
         };
-        assert_eq!(check_questions(&[question()], &limits), Ok(()));
+        assert_eq!(check_questions(&[question()], window(), &limits), Ok(()));
         let long = || "x".repeat(1_000);
         let query = || Query::Lucene(long());
         let search = watchbell_contract::RawSearch { body: long(), pick: vec![] };
@@ -327,7 +407,7 @@ mod tests {
             Question { ask: Ask::Buckets(some), ..question() },
         ] {
             let fault = GuestFault::OutputTooLarge { limit: 1_000 };
-            assert_eq!(check_questions(&[large], &limits), Err(fault));
+            assert_eq!(check_questions(&[large], window(), &limits), Err(fault));
         }
     }
 

@@ -15,6 +15,7 @@ mod contract; // the versions of the contract, one adapter each
 mod call; // one call into a module, and what ended it
 mod fault; // why a run failed, for operators
 mod plan; // what a rule plans, checked
+mod reach; // how far before its window a rule may ask
 mod state; // a kept state, with the layout that wrote it
 mod evidence; // the documents of a signal's group
 mod finding; // what a rule returned, checked

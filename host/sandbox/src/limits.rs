@@ -3,6 +3,8 @@ use std::time::Duration;
 /// Limits of one run of a rule, or one delivery of an alerter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How far before its window a rule may ask.
+    pub reach: watchbell_contract::Duration,
     /// The module's own CPU time over all calls of the run; time in the host does not count.
     pub time_max: Duration,
     /// Bytes of linear memory, all memories together.
@@ -20,6 +22,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            reach: HISTORY_MAX,
             time_max: Duration::from_secs(2),
             memory_bytes_max: 64 << 20,
             state_bytes_max: 16 << 20,

@@ -145,7 +145,7 @@ impl RuleRun {
         let questions = self.end_round().and_then(|()| {
             let asked = self.guest.call(|rule, store| rule.questions(store, run))?;
             let round = asked.map_err(GuestFault::Problem)?.unwrap_or_default();
-            check_questions(&round.questions, &self.limits)?;
+            check_questions(&round.questions, self.window, &self.limits)?;
             self.begin(round)
         });
         questions.map_err(|fault| self.guest.end(fault))

@@ -8,7 +8,7 @@ use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Sch
 
 use super::doc::Doc;
 use super::module::module_ref;
-use super::params::{doubt, within, without_effect};
+use super::params::{confine, doubt, within, without_effect};
 use super::schedule::{grid, hours, schedule, warn_of_grids};
 use super::target::{Asked, target};
 use super::{alert, digest};
@@ -69,6 +69,7 @@ impl Bench<'_> {
 
         let (module, info) = module?;
         let is_valid = self.schema(doc, &module, &info, &params);
+        confine(doc, &info.params_schema, &params, &target);
         // Without a schedule the module would be told what nobody wrote.
         let schedule = schedule?;
         let context = crate::bundle::context(&raw.key, &schedule, lateness, &target.indices);
