@@ -64,10 +64,8 @@ mod tests {
     }
 
     fn decoded(segment: &str) -> String {
-        let (_, decoded) =
-            url::form_urlencoded::parse(format!("n={}", segment.replace('+', "%2B")).as_bytes())
-                .next()
-                .unwrap();
+        let pair = format!("n={}", segment.replace('+', "%2B"));
+        let (_, decoded) = url::form_urlencoded::parse(pair.as_bytes()).next().unwrap();
         decoded.into_owned()
     }
 

@@ -1,7 +1,7 @@
 //! Checks what a rule returned before it is used. Each message says where the error is.
 use serde::de::IgnoredAny;
 use watchbell_contract::{
-    AnyOf, Ask, Evidence, NamedFilter, Query, Question, Range, Signal, Source, Timestamp, Window,
+    AnyOf, Ask, Evidence, NamedFilter, Query, Question, Range, Selection, Signal, Source, Timestamp, Window,
 };
 
 use crate::bytes::{Size, shortened};
@@ -24,7 +24,7 @@ pub(crate) fn check_signals(
         return Err(GuestFault::OutputTooLarge { limit: limits.output_bytes_max });
     }
     for (number, signal) in signals.iter().enumerate() {
-        check_signal(signal, window, key, limits).or_else(|what| bad(format!("signal {number}: {what}")))?;
+        check_signal(signal, window, key).or_else(|what| bad(format!("signal {number}: {what}")))?;
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ fn bad<T>(what: String) -> Result<T, GuestFault> {
     Err(GuestFault::BadOutput(what))
 }
 
-fn check_signal(signal: &Signal, window: Window, key: &[String], limits: &Limits) -> Result<(), String> {
+fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), String> {
     if signal.at < window.start || signal.at > window.end {
         let (at, start, end) = (signal.at, window.start, window.end);
         return Err(format!("at {at}, outside the window {start} to {end}"));
@@ -68,18 +68,10 @@ fn check_signal(signal: &Signal, window: Window, key: &[String], limits: &Limits
         Some(Evidence::Selection(asked)) if asked.newest > newest => {
             return Err(format!("evidence asks for {} documents, more than {newest}", asked.newest));
         }
-        Some(Evidence::Selection(asked)) => {
-            within(asked.over, window, limits).map_err(|what| format!("evidence {what}"))?;
-        }
         Some(Evidence::Documents(named)) if named.is_empty() || named.len() > newest as usize => {
             return Err(format!("evidence names {} documents, not 1 to {newest}", named.len()));
         }
-        Some(Evidence::Documents(named)) => {
-            let instant = |at: Timestamp| Range::new(at, Timestamp(at.0.saturating_add(1)));
-            let each = named.iter().try_for_each(|document| within(instant(document.at), window, limits));
-            each.map_err(|what| format!("evidence {what}"))?;
-        }
-        None => {}
+        _ => {}
     }
     match serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(&signal.details) {
         Ok(_) => Ok(()),
@@ -174,9 +166,45 @@ pub(crate) fn drop_infinities(signals: &mut [Signal]) -> usize {
     dropped
 }
 
+/// Cuts evidence to the time that the rule may ask about, and returns of how many signals: an alert with fewer documents
+/// is better than none. A check at the window's end may name that instant.
+pub(crate) fn cut_evidence(signals: &mut [Signal], window: Window, limits: &Limits) -> usize {
+    let (earliest, latest) = (earliest(window, limits), window.end);
+    let mut cut = 0;
+    for signal in signals {
+        let is_left = match &mut signal.evidence {
+            None => continue,
+            Some(Evidence::Selection(Selection { over, .. })) => {
+                let end = Timestamp(latest.0.saturating_add(1));
+                let within = Range::new(over.start.max(earliest), over.end.min(end));
+                if within == *over {
+                    continue;
+                }
+                *over = within;
+                within.start < within.end
+            }
+            Some(Evidence::Documents(named)) => {
+                let all = named.len();
+                named.retain(|document| (earliest..=latest).contains(&document.at));
+                if named.len() == all {
+                    continue;
+                }
+                !named.is_empty()
+            }
+        };
+        cut += 1;
+        signal.evidence = signal.evidence.take().filter(|_| is_left);
+    }
+    cut
+}
+
+fn earliest(window: Window, limits: &Limits) -> Timestamp {
+    Timestamp(window.start.0.saturating_sub_unsigned(limits.reach.millis()))
+}
+
 /// What is asked must lie between the earliest instant that the rule may ask about and its window's end.
 fn within(over: Range, window: Window, limits: &Limits) -> Result<(), String> {
-    let earliest = Timestamp(window.start.0.saturating_sub_unsigned(limits.reach.millis()));
+    let earliest = earliest(window, limits);
     if over.start < earliest {
         let (start, reach) = (over.start, limits.reach);
         return Err(format!(
@@ -212,7 +240,7 @@ pub(crate) fn check_questions(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contract::{Document, Duration, Label, Selection, SignalKind};
+    use watchbell_contract::{Document, Duration, Label, SignalKind};
 
     fn window() -> Window {
         Window { start: Timestamp(0), settled: Timestamp(50), end: Timestamp(100) }
@@ -234,8 +262,8 @@ mod tests {
     }
 
     fn check(signals: Vec<Signal>) -> Result<(), String> {
-        let limits = Limits { reach: Duration(20), ..Limits::default() };
-        check_signals(&signals, window(), &["host".into()], &limits).map_err(|fault| fault.to_string())
+        check_signals(&signals, window(), &["host".into()], &Limits::default())
+            .map_err(|fault| fault.to_string())
     }
 
     fn refused(change: impl Fn(&mut Signal)) -> String {
@@ -294,24 +322,36 @@ mod tests {
     }
 
     #[test]
-    fn evidence_keeps_to_the_time_that_the_rule_may_ask_about() {
-        let of = |evidence: Evidence| refused(|signal| signal.evidence = Some(evidence.clone()));
+    fn evidence_is_cut_to_the_time_that_the_rule_may_ask_about() {
+        let limits = Limits { reach: Duration(20), ..Limits::default() };
+        let cut = |evidence: &Evidence| {
+            let mut signals = [Signal { evidence: Some(evidence.clone()), ..signal(10) }];
+            let cut = cut_evidence(&mut signals, window(), &limits);
+            let [signal] = signals;
+            (cut, signal.evidence)
+        };
         let selection = |start, end| {
             let over = Range::new(Timestamp(start), Timestamp(end));
             Evidence::Selection(Selection { over, only: vec![], filters: vec![], newest: 1 })
         };
-        let document =
-            |at| Evidence::Documents(vec![Document { at: Timestamp(at), index: None, id: "a".into() }]);
-        assert!(of(selection(-21, 5)).starts_with("evidence asks about 1969-12-31T23:59:59.979Z, but "));
-        assert!(of(selection(i64::MIN, 5)).starts_with("evidence asks about "));
-        assert_eq!(
-            of(selection(5, 101)),
-            "evidence asks about times up to 1970-01-01T00:00:00.101Z, after the window's end 1970-01-01T00:00:00.1Z"
-        );
-        assert!(of(document(-21)).starts_with("evidence asks about "));
-        assert!(of(document(100)).contains("after the window's end"));
-        let fine = |evidence| Signal { evidence: Some(evidence), ..signal(10) };
-        assert_eq!(check(vec![fine(selection(-20, 100)), fine(document(99)), fine(document(-20))]), Ok(()));
+        let documents = |times: &[i64]| {
+            let document = |at: &i64| Document { at: Timestamp(*at), index: None, id: at.to_string() };
+            Evidence::Documents(times.iter().map(document).collect())
+        };
+        for (given, kept) in [
+            (selection(-21, 5), Some(selection(-20, 5))),
+            (selection(i64::MIN, i64::MAX), Some(selection(-20, 101))),
+            (selection(5, 102), Some(selection(5, 101))),
+            (selection(-500, -400), None),
+            (selection(102, 110), None),
+            (documents(&[99, -21, 101]), Some(documents(&[99]))),
+            (documents(&[i64::MIN]), None),
+        ] {
+            assert_eq!(cut(&given), (1, kept), "{given:?}");
+        }
+        for fine in [selection(-20, 101), documents(&[-20, 100])] {
+            assert_eq!(cut(&fine), (0, Some(fine)));
+        }
     }
 
     #[test]
