@@ -45,7 +45,8 @@ async fn with_index(world: &World) -> Cluster {
         documents[1]["family"] = json!({ "name": "child", "parent": "1" });
     }
     for (id, document) in (1..).zip(documents) {
-        let path = format!("/{INDEX}/_doc/{id}?routing=1&refresh=true");
+        let routing = if joins { "routing=1&" } else { "" };
+        let path = format!("/{INDEX}/_doc/{id}?{routing}refresh=true");
         let (status, answer) = world.ask("PUT", &path, &document).await;
         assert!(status < 300, "{answer}");
     }
@@ -117,7 +118,7 @@ fn is_unknown(error: &AskError) -> bool {
         .any(|part| text.to_lowercase().contains(&part.to_lowercase()))
 }
 
-/// Searches by listed parts, each of which matches the rule's own document.
+/// Searches by listed parts.
 fn listed() -> Vec<Value> {
     let queries = json!([
         { "match_all": {} },
@@ -210,8 +211,13 @@ async fn shows_the_other(cluster: &Cluster, name: &str) {
         match told(cluster, Scope::all(), &body).await {
             Ok(answer) if answer.contains(OTHER) => seen.push(what),
             Ok(answer) => panic!("{what}, on {name}, does not reach it: {answer}"),
-            Err(error) => assert!(is_unknown(&error), "{what}, on {name}: {error}"),
+            Err(error) => {
+                assert!(error.class() == Class::Rule || is_unknown(&error), "{what}, on {name}: {error}")
+            }
         }
+    }
+    for what in ["values that no match has", "the whole index"] {
+        assert!(seen.contains(&what), "{what}, on {name}: only {seen:?}");
     }
     println!("{name} would show the other tenant by: {}", seen.join(", "));
 }
@@ -224,10 +230,7 @@ async fn keeps_to_its_own(cluster: &Cluster, name: &str) -> usize {
                 assert!(!answer.contains(OTHER), "{body}, on {name}: {answer}");
                 answered += 1;
             }
-            Err(error) => {
-                assert_eq!(error.class(), Class::Outside, "{body}, on {name}: {error}");
-                assert!(is_unknown(&error), "{body}, on {name}: {error}");
-            }
+            Err(error) => assert!(is_unknown(&error), "{body}, on {name}: {error}"),
         }
     }
     answered
@@ -241,7 +244,8 @@ async fn a_search_does_not_show_another_tenant_on_any_server() {
         let cluster = with_index(&world).await;
         shows_the_other(&cluster, name).await;
         let answered = keeps_to_its_own(&cluster, name).await;
-        assert!(answered + 2 >= listed().len(), "{name} answered {answered} of {}", listed().len());
+        // Some parts are modules, which not every server has.
+        assert!(answered >= 45, "{name} answered {answered} of {}", listed().len());
         world.no_index(INDEX).await;
     }
 }
