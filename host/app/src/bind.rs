@@ -20,6 +20,9 @@ use watchbell_sandbox::{AlerterModule, DestinationSettings, Limits, RuleModule};
 use crate::catalog::Catalog;
 use crate::kibana_link;
 
+/// Bytes of a file of certificates.
+const PEM_BYTES_MAX: u64 = 1 << 20;
+
 /// Everything that runs and deliveries need, put in force together.
 pub struct Deployment {
     pub digest: String,
@@ -202,7 +205,7 @@ pub(crate) fn target(rule: &BoundRule) -> Target {
 pub(crate) fn cluster(name: &str, spec: &ClusterSpec) -> Result<Cluster> {
     use watchbell_elastic::Auth;
     let nodes: Result<Vec<Url>> =
-        spec.nodes.iter().map(|node| Url::parse(node).with_context(|| format!("node `{node}`"))).collect();
+        spec.nodes.iter().map(|node| Url::parse(node).context("the address of a node")).collect();
     let auth = match &spec.auth {
         ClusterAuth::None => Auth::None,
         ClusterAuth::Basic { username, password } => {
@@ -312,6 +315,7 @@ fn reveal(secret: &SecretRef) -> Result<String> {
     Ok(revealed.expose().to_owned())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+/// Reads certificates.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    watchbell_outside::read(path, PEM_BYTES_MAX).with_context(|| format!("cannot read `{}`", path.display()))
 }

@@ -1,7 +1,5 @@
 //! The available modules: those built into this program, and those that a manifest names by path or by registry digest.
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +9,7 @@ use watchbell_contract::{Context, Fault, Plan};
 use watchbell_manifest::{
     EndpointKind, Identity, ModuleFault, ModuleRef, Modules, ProductInfo, RuleModuleInfo,
 };
+use watchbell_outside::ReadError;
 use watchbell_plugin_tools::registry::{self, Access, Reference, Store};
 use watchbell_plugin_tools::signature;
 use watchbell_sandbox::{AlerterModule, LoadError, RuleModule, Sandbox};
@@ -107,7 +106,7 @@ impl Catalog {
             return Err(if Self::has_plugins() {
                 ModuleFault::Unknown
             } else {
-                ModuleFault::Unusable(WITHOUT_PLUGINS.into())
+                ModuleFault::Unusable(WITHOUT_PLUGINS.lines().next().unwrap_or_default().into())
             });
         };
         let mut rules = held(&self.rules);
@@ -177,17 +176,12 @@ pub(crate) fn cache_folder(name: &str) -> Option<PathBuf> {
     Some(base.join("watchbell").join(name))
 }
 
-/// Reads a module up to the maximum size, because the path may name a device that never ends.
+/// Reads a module.
 ///
 /// # Errors
-/// It cannot be read, or is larger than 64 MiB.
-pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MODULE_BYTES_MAX {
-        return Err(std::io::Error::other("it is larger than 64 MiB"));
-    }
-    Ok(bytes)
+/// It is no regular file, cannot be read, or is larger than 64 MiB.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    watchbell_outside::read(path, MODULE_BYTES_MAX)
 }
 
 impl Modules for Catalog {

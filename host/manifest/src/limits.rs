@@ -9,6 +9,10 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const NODES_MAX: usize = 100_000;
 /// Manifests below one root.
 pub(crate) const FILES_MAX: usize = 20_000;
+/// Files and folders of any name below one root.
+pub(crate) const ENTRIES_MAX: usize = 200_000;
+/// Bytes of a certificate authority's file, or of a client certificate's.
+pub(crate) const PEM_BYTES_MAX: u64 = 1024 * 1024;
 /// Nesting depth of folders.
 pub(crate) const FOLDERS_MAX: usize = 16;
 /// Bytes of a module that a manifest names by path.

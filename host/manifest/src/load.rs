@@ -132,11 +132,15 @@ fn layers(home: &Path, options: &Options<'_>, faults: &mut Vec<Diagnostic>) -> O
     (faults.len() == before && !found.is_empty()).then_some(found)
 }
 
+/// Environments among which the one that was meant is looked for.
+const NAMES_MAX: usize = 1_000;
+
 fn missing(home: &Path, name: &str) -> Diagnostic {
     let mut known: Vec<String> = std::fs::read_dir(home)
         .into_iter()
         .flatten()
         .flatten()
+        .take(NAMES_MAX)
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).map(str::to_string)
@@ -145,7 +149,7 @@ fn missing(home: &Path, name: &str) -> Diagnostic {
     known.sort();
     let fault = files::fault(&home.join(format!("{name}.yaml")), format!("there is no environment `{name}`"));
     if name == "default" {
-        return fault.hint(
+        return fault.example(
             "`default.yaml` is always loaded: put what all environments share there, for example\n\
              clusters: { main: { nodes: [\"http://localhost:9200\"] } }",
         );

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use watchbell_contract::Finding;
+use watchbell_outside::ReadError;
 use watchbell_pipeline::action::{Purpose, Run};
 use watchbell_pipeline::fault::RunFault;
 use watchbell_pipeline::input::Evaluation;
@@ -15,6 +16,8 @@ use crate::bind::LiveRule;
 
 /// How many of the newest runs are kept for each rule.
 const RUNS_KEPT: usize = 20;
+/// A folder with more is not one of ours.
+const ENTRIES_MAX: usize = 100_000;
 /// A larger file is not one of ours.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
@@ -28,7 +31,7 @@ pub(crate) enum RecordingFault {
     #[error("no run `{id}` is recorded in `{}`", folder.display())]
     Unknown { id: String, folder: PathBuf },
     #[error("cannot read `{}`", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: ReadError },
     #[error("`{}` is not a recording", path.display())]
     Form { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is larger than any recording", path.display())]
@@ -118,8 +121,8 @@ impl RecordingStore {
 
     /// Every recording's rule and file, oldest first within each rule.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<PathBuf> =
-            fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten().take(ENTRIES_MAX);
+        let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         folders.sort();
         folders.iter().flat_map(|folder| paths(folder).unwrap_or_default()).collect()
     }
@@ -155,6 +158,7 @@ fn file_name(recording: &Recording) -> String {
 fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)?
         .flatten()
+        .take(ENTRIES_MAX)
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
@@ -164,9 +168,9 @@ fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 pub(crate) fn read(path: &Path) -> Result<Recording, RecordingFault> {
     let unreadable = |source| RecordingFault::Read { path: path.to_path_buf(), source };
-    if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
-        return Err(RecordingFault::Size { path: path.to_path_buf() });
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes = match watchbell_outside::read(path, FILE_BYTES_MAX) {
+        Err(ReadError::TooLarge { .. }) => return Err(RecordingFault::Size { path: path.to_path_buf() }),
+        read => read.map_err(unreadable)?,
+    };
     serde_json::from_slice(&bytes).map_err(|source| RecordingFault::Form { path: path.to_path_buf(), source })
 }

@@ -1,5 +1,5 @@
 //! What `use` names: a built-in module, a file, or a registry reference.
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -93,26 +93,7 @@ fn registry_ref(doc: &mut Doc<'_>, named: &str, sha256: Option<&str>) -> Option<
     Some(ModuleRef::Registry { place: place.to_owned(), digest })
 }
 
-fn file_digest(path: &PathBuf) -> Result<String, String> {
-    use std::io::Read;
-    let told = |error: std::io::Error| crate::files::words(&error);
-    let file = std::fs::File::open(path).map_err(told)?;
-    if !file.metadata().map_err(told)?.is_file() {
-        return Err("it is not a file".into());
-    }
-    let mut file = file.take(MODULE_BYTES_MAX + 1);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut total = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(told)?;
-        if read == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        total += read as u64;
-        if total > MODULE_BYTES_MAX {
-            return Err("it is larger than 64 MiB".into());
-        }
-        hash.update(&buffer[..read]);
-    }
+fn file_digest(path: &Path) -> Result<String, String> {
+    let bytes = watchbell_outside::read(path, MODULE_BYTES_MAX).map_err(|error| error.to_string())?;
+    Ok(hex::encode(Sha256::digest(&bytes)))
 }
