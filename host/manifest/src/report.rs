@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use watchbell_outside::line;
 
 use crate::limits::DIAGNOSTICS_MAX;
 
@@ -79,13 +80,20 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    /// On one line: it may name what others wrote.
+    pub(crate) fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(line(hint.as_ref()).into_owned());
+        self
+    }
+
+    /// A hint of our own words, which may have several lines.
+    pub(crate) fn example(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
         self
     }
 
     pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.or(self.hint);
+        self.hint = hint.map(|hint| line(&hint).into_owned()).or(self.hint);
         self
     }
 }
@@ -116,9 +124,10 @@ impl fmt::Display for Diagnostic {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        write!(f, "{level}: {}: {}", self.place, self.message)?;
+        // Names of files, keys and values are what others wrote.
+        write!(f, "{level}: {}: {}", line(&self.place.to_string()), line(&self.message))?;
         for note in &self.notes {
-            write!(f, "\n  {note}")?;
+            write!(f, "\n  {}", line(note))?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n\nhint: {hint}")?;

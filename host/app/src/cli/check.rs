@@ -5,14 +5,14 @@ use watchbell_manifest::Level;
 
 use super::args::Check;
 use super::place::{catalog, tell, without_level};
-use super::{Failure, GREEN, paint, print, shown};
+use super::{Colour, Failure, block, json, note, paint, print, shown};
 use crate::bind::Deployment;
 use crate::catalog::{Catalog, WITHOUT_PLUGINS};
 use crate::chain;
 
 pub(crate) fn check(args: &Check) -> Result<(), Failure> {
     if !Catalog::has_plugins() {
-        eprintln!("warning: {WITHOUT_PLUGINS}");
+        note(&format!("warning: {WITHOUT_PLUGINS}"));
     }
     let catalog = catalog(None)?;
     let bundle = match args.place.load_as(&args.place.environment, &catalog, !args.no_secrets) {
@@ -24,13 +24,13 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
                 "ok": false, "environment": args.place.environment, "digest": null, "rules": null,
                 "warnings": warnings, "faults": errors, "more": report.more,
             });
-            print(&serde_json::to_string_pretty(&report)?)?;
+            json(&report)?;
             return Err(Failure::Told);
         }
         Err(report) => {
             tell(&report);
             if report.diagnostics.iter().all(|fault| fault.message.starts_with("missing secret ")) {
-                eprintln!("\nhint: if secrets are not available here, `--no-secrets` checks everything else");
+                note("\nhint: if secrets are not available here, `--no-secrets` checks everything else");
             }
             return Err(Failure::Told);
         }
@@ -58,16 +58,16 @@ pub(crate) fn check(args: &Check) -> Result<(), Failure> {
             "ok": faults.is_empty(), "environment": bundle.environment.name, "digest": bundle.digest,
             "rules": rules, "warnings": said(&warnings), "faults": said(&faults), "more": 0,
         });
-        print(&serde_json::to_string_pretty(&report)?)?;
+        json(&report)?;
     } else {
         for warning in &warnings {
-            eprintln!("warning: {}", without_level(warning));
+            note(&format!("warning: {}", block(without_level(warning))));
         }
         for fault in &faults {
-            eprintln!("error: {fault}");
+            note(&format!("error: {}", block(fault)));
         }
         if faults.is_empty() {
-            let ok = paint("ok", GREEN, &std::io::stdout());
+            let ok = paint("ok", Colour::Green);
             print(&format!(
                 "{ok}: {rules} rule{} in environment `{}`, bundle {}",
                 if rules == 1 { "" } else { "s" },
