@@ -16,4 +16,5 @@ mod servers; // the same rule on four servers
 mod fields; // fields as the indices have them
 mod gate; // the upgrade gate on a cluster that misbehaves
 mod plugin; // plugins from an idea to a host that runs them
+mod attack; // what hostile clusters, receivers, modules, manifests and documents can do
 mod upgrade_gate; // when a node of a cluster may be replaced
