@@ -79,7 +79,7 @@ fn list(recordings: &RecordingStore, json: bool) -> Result<(), Failure> {
         listed.push(json!({ "run": recording.id(), "rows": recording.rows(), "ended": what }));
     }
     if json {
-        return json(&listed);
+        return super::json(&listed);
     }
     if listed.is_empty() {
         return print(&format!(
