@@ -133,10 +133,7 @@ fn tests_and_their_documents_are_files_of_bounded_size() {
     let scratch = folder();
     let rules = scratch.path().join("rules");
     for (path, why) in traps(scratch.path()) {
-        let test = format!(
-            "rule: a\ntests:\n  - name: t\n    start: 2026-01-01T00:00:00Z\n    documents: [{{ ndjson: {path:?} }}]\n    \
-             quiet: true\n"
-        );
+        let test = format!("tests:\n  - name: t\n    documents: [{{ ndjson: {path:?} }}]\n    quiet: true\n");
         fs::write(rules.join("a.test.yaml"), test).unwrap();
         let said = bounded(scratch.path(), &[], &["test"]);
         // A folder may hold files of documents; this one holds none.

@@ -260,6 +260,7 @@ fn what_a_registry_repeats_is_without_credentials() {
         let percent = PASSWORD.replace('/', "%2F").replace('+', "%2B").replace(' ', "%20");
         vec![PASSWORD.to_owned(), PASSWORD.replace('/', "\\/"), percent, STANDARD.encode(PASSWORD), pair]
     };
+    const NO_MANIFEST: &str = "not an artifact manifest";
     let said = |reply: fn(String) -> Reply| {
         let registry = Server::start("127.0.0.1", move |_, asked| match &asked.authorization {
             None => Reply::new(401, "").with("www-authenticate", "Basic realm=\"r\""),
@@ -270,12 +271,12 @@ fn what_a_registry_repeats_is_without_credentials() {
     let replies: [(fn(String) -> Reply, &str); 3] = [
         (|forms| Reply::new(500, format!("bad credentials {forms}")), "bad credentials"),
         (|forms| Reply::new(200, manifest(&format!("evil {forms}"))), "its layer is `evil"),
-        (|forms| Reply::new(200, json!({ "schemaVersion": forms }).to_string()), "not an artifact manifest"),
+        (|forms| Reply::new(200, json!({ "schemaVersion": forms }).to_string()), NO_MANIFEST),
     ];
     for (reply, part) in replies {
         let said = said(reply);
         refused(&said, part);
-        assert!(said.err.contains("[redacted]"), "{}", said.err);
+        assert_eq!(said.err.contains("[redacted]"), part != NO_MANIFEST, "{}", said.err);
         for form in forms() {
             assert!(!said.err.contains(&form), "{form} is in {}", said.err);
         }

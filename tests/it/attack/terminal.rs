@@ -58,12 +58,13 @@ fn keys_values_and_names_of_files_forge_nothing() {
     for (index, manifest) in manifests.iter().enumerate() {
         fs::write(rules.join("a.yaml"), manifest).unwrap();
         let said = bounded(scratch.path(), &[], &["check"]);
-        assert_eq!(said.code, 1, "{index}: {}\n{}", said.out, said.err);
+        // A filter is the cluster's to judge.
+        assert_eq!(said.code, i32::from(!manifest.contains("filter")), "{index}: {}\n{}", said.out, said.err);
         is_harmless(&said.out);
         is_harmless(&said.err);
         let said = bounded(scratch.path(), &[], &["check", "--json"]);
         let report: Value = serde_json::from_str(&said.out).unwrap();
-        assert_eq!(report["ok"], false);
+        assert_eq!(report["ok"], manifest.contains("filter"));
         is_harmless(&said.out);
     }
     fs::write(rules.join("a.yaml"), "name: [").unwrap();
@@ -100,9 +101,9 @@ fn tests_and_their_reports_forge_nothing() {
     fs::write(
         rules.join("a.test.yaml"),
         format!(
-            "rule: a\ntests:\n  - name: {evil}\n    documents: [{{ at: 30s, user: {evil} }}]\n    quiet: true\n  \
-             - name: b\n    documents: [{{ at: 30s, user: {evil} }}]\n    expect:\n      \
-             - at: 1m\n        signals: [{{ labels: {{ user: {evil} }} }}]\n"
+            "tests:\n  - name: {evil}\n    documents: [{{ at: 30s, fields: {{ user: {evil} }} }}]\n    quiet: true\n  \
+             - name: b\n    documents: [{{ at: 30s, fields: {{ user: {evil} }} }}]\n    expect:\n      \
+             - at: 5m\n        signals: [{{ labels: {{ user: {evil} }} }}]\n"
         ),
     )
     .unwrap();
