@@ -124,6 +124,8 @@ pub(crate) struct Shell {
     /// The number of runs and deliveries in progress.
     under_way: usize,
     pub(crate) progress: Progress,
+    /// Why the store refuses commits, if it does.
+    store_fault: Option<Arc<str>>,
 }
 
 impl Shell {
@@ -177,6 +179,7 @@ impl Shell {
             bundle,
             under_way: 0,
             progress,
+            store_fault: None,
         }
     }
 
@@ -222,6 +225,7 @@ impl Shell {
                 },
                 Some(event) = self.inbox.recv() => match event {
                     ShellEvent::Input(input) => self.handle(input),
+                    ShellEvent::Store(fault) => self.store_changed(fault),
                     ShellEvent::Reloaded(_) if stopping.is_some() => {}
                     ShellEvent::Reloaded(deployment) => self.reloaded(deployment),
                     ShellEvent::Compared(cluster, comparison) => {
@@ -234,6 +238,16 @@ impl Shell {
                 },
             }
         }
+    }
+
+    /// What is no longer committed is not sent either: a claim is a commit.
+    fn store_changed(&mut self, fault: Option<String>) {
+        match &fault {
+            Some(_) => self.progress.store_lost(self.clock.now()),
+            None => self.progress.store_restored(),
+        }
+        self.store_fault = fault.map(Into::into);
+        self.is_news = true;
     }
 
     fn handle(&mut self, input: Input) {
@@ -414,6 +428,7 @@ impl Shell {
             drift: self.clock.drift(),
             apart: self.clocks.causes(),
             progress: self.progress,
+            store_fault: self.store_fault.clone(),
             concurrency: Arc::clone(&self.concurrency),
         };
         let rules = self.coordinator.take_changed();

@@ -73,6 +73,8 @@ pub struct Vitals<'a> {
     /// Causes from comparing the host's clock with the clusters', where they stop evaluation.
     pub apart: &'a [HealthCause],
     pub progress: Progress,
+    /// Why the store refuses commits, if it does.
+    pub store_fault: Option<&'a str>,
     /// Maximum concurrent requests per cluster.
     pub concurrency: &'a BTreeMap<String, usize>,
 }

@@ -107,6 +107,7 @@ fn host() -> HostState {
         owed: 1,
         drift: Duration(12),
         apart: Vec::new(),
+        store_fault: None,
         progress: Progress::starting(NOW - Duration::from_hours(2)),
         concurrency: Arc::new(BTreeMap::from([("main".into(), 8)])),
     }

@@ -40,7 +40,14 @@ fn judged(of: Measure, status: RuleStatus, progress: Progress, now: Timestamp) -
 
 fn messages(of: Measure, rules: &Rules, progress: Progress, now: Timestamp) -> Vec<String> {
     let concurrency = BTreeMap::from([("main".to_owned(), 1)]);
-    let vitals = Vitals { now, drift: Duration::ZERO, apart: &[], progress, concurrency: &concurrency };
+    let vitals = Vitals {
+        now,
+        drift: Duration::ZERO,
+        apart: &[],
+        progress,
+        store_fault: None,
+        concurrency: &concurrency,
+    };
     of(rules, &vitals).into_iter().map(|cause| cause.message).collect()
 }
 
@@ -162,8 +169,14 @@ fn thousands_of_causes_are_counted() {
 fn a_cause_says_what_and_who_and_since_when() {
     let concurrency = BTreeMap::new();
     let (now, apart) = (Timestamp(2 * DAY), []);
-    let vitals =
-        Vitals { now, drift: Duration::ZERO, apart: &apart, progress: fresh(), concurrency: &concurrency };
+    let vitals = Vitals {
+        now,
+        drift: Duration::ZERO,
+        apart: &apart,
+        progress: fresh(),
+        store_fault: None,
+        concurrency: &concurrency,
+    };
     let [cause] = &freshness(&[Arc::new(status(Timestamp(DAY)))], &vitals)[..] else { panic!("one") };
     let due = Timestamp(DAY) + MINUTE;
     assert_eq!((cause.kind.name(), cause.since), ("late", Some(due)));
