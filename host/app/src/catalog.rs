@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -53,7 +54,7 @@ impl Catalog {
     pub fn new(sandbox: Sandbox) -> Result<Self, BuiltinFault> {
         let alerters = BUILTIN.iter().filter(|(file, _)| file.starts_with("alerter-"));
         let load = |&(name, bytes): &(&'static str, &[u8])| {
-            sandbox.load_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
+            sandbox.load_own_alerter(name, bytes).map_err(|source| BuiltinFault { name, source })
         };
         let alerters = alerters.map(load).collect::<Result<_, _>>()?;
         Ok(Self { sandbox, alerters, rules: Mutex::default(), files: Mutex::default() })
@@ -73,18 +74,17 @@ impl Catalog {
             ModuleRef::Builtin(name) => self.builtin(name),
             ModuleRef::Registry { place, digest } => {
                 let module = self.fetched(place, digest)?;
-                let mut files = held(&self.files);
-                if let Some(known) = files.get(&module.digest) {
+                if let Some(known) = held(&self.files).get(&module.digest) {
                     return Ok(known.clone());
                 }
+                // Nothing is held while a module is compiled, so that others can be at the same time.
                 let loaded = self.sandbox.load_rule(&format!("oci://{place}"), &module.bytes);
                 let loaded = loaded.map_err(|error| ModuleFault::Unusable(chain(&error)))?;
-                files.insert(module.digest, loaded.clone());
+                held(&self.files).insert(module.digest, loaded.clone());
                 Ok(loaded)
             }
             ModuleRef::File { path, sha256 } => {
-                let mut files = held(&self.files);
-                if let Some(module) = files.get(sha256) {
+                if let Some(module) = held(&self.files).get(sha256) {
                     return Ok(module.clone());
                 }
                 let unusable = |error: &dyn std::error::Error| ModuleFault::Unusable(chain(error));
@@ -95,7 +95,7 @@ impl Catalog {
                     return Err(ModuleFault::Unusable("its contents no longer match `sha256`".into()));
                 }
                 let module = self.sandbox.load_rule(&name, &bytes).map_err(|error| unusable(&error))?;
-                files.insert(sha256.clone(), module.clone());
+                held(&self.files).insert(sha256.clone(), module.clone());
                 Ok(module)
             }
         }
@@ -115,7 +115,7 @@ impl Catalog {
             return Ok(module.clone());
         }
         let module =
-            self.sandbox.load_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
+            self.sandbox.load_own_rule(name, bytes).map_err(|error| ModuleFault::Unusable(chain(&error)))?;
         rules.insert(file, module.clone());
         Ok(module)
     }
@@ -207,6 +207,25 @@ impl Modules for Catalog {
             params_schema,
             digest: module.digest().to_owned(),
         })
+    }
+
+    fn expect(&self, modules: &[ModuleRef]) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(modules.len());
+        // For one there is nothing to do at the same time.
+        if threads < 2 {
+            return;
+        }
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(module) = modules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // A fault is told to the manifest that names the module.
+                        let _ = self.rule_module(module);
+                    }
+                });
+            }
+        });
     }
 
     fn identity(&self, module: &ModuleRef) -> Result<Identity, ModuleFault> {

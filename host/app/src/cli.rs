@@ -77,6 +77,12 @@ pub fn main(cli: Cli) -> ExitCode {
             };
             print(&format!("{schema:#}"))
         }
+        Command::CompileModule { cpu_seconds, memory_bytes } => {
+            return watchbell_sandbox::compile_confined(
+                std::time::Duration::from_secs(cpu_seconds),
+                memory_bytes,
+            );
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "watchbell", &mut std::io::stdout());
             Ok(())

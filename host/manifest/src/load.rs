@@ -1,17 +1,17 @@
 //! The whole process, in order: files, trees, tokens, schema, binding.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::bind::doc::Doc;
-use crate::bind::{self, Bench};
+use crate::bind::{self, Bench, module_file};
 use crate::options::Options;
 use crate::overlay::{self, json as to_json};
 use crate::report::{Diagnostic, Level, Place, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
-use crate::{Bundle, Environment, Modules, Report, files};
+use crate::{Bundle, Environment, ModuleRef, Modules, Report, files};
 
 /// Loads every manifest below `root`, and the environment from `root/environments`.
 ///
@@ -57,6 +57,7 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
         }
     }
     unknown_overrides(overrides.as_ref(), &names, &mut faults);
+    modules.expect(&expected(&rules, environment.as_ref(), modules));
     let mut bound = Vec::new();
     for (path, mut node) in rules {
         // Without an environment every token would be unknown: one error says more than a hundred.
@@ -86,6 +87,29 @@ pub fn load(root: &Path, options: &Options<'_>, modules: &dyn Modules) -> Result
         }
         _ => Err(Report::new(faults)),
     }
+}
+
+/// The files of modules that rules name literally, with their digests, where the environment allows them.
+fn expected(
+    rules: &[(PathBuf, Node)],
+    environment: Option<&Environment>,
+    modules: &dyn Modules,
+) -> Vec<ModuleRef> {
+    let policy = environment.and_then(|environment| environment.plugins.as_ref());
+    let allowed = |module: &ModuleRef| {
+        policy.is_none_or(|policy| modules.identity(module).is_ok_and(|identity| policy.allows(&identity)))
+    };
+    let named = rules.iter().filter_map(|(path, node)| {
+        let text = |key: &str| {
+            node.entries().iter().find(|entry| entry.key == key).and_then(|entry| match &entry.value.data {
+                Data::Scalar(Value::String(text)) => Some(text.as_str()),
+                _ => None,
+            })
+        };
+        module_file(text("use")?, text("sha256")?, path)
+    });
+    let named: BTreeSet<ModuleRef> = named.collect();
+    named.into_iter().filter(allowed).collect()
 }
 
 /// Loads only the environment, for commands that need no rules; manifests are not checked.

@@ -5,6 +5,7 @@ mod limits; // how much one call into a module may cost
 mod bytes; // sizes, as a manifest writes them
 mod inspect; // reads a module without running it
 mod engine; // the compiler, the instance pool, the ticker
+mod compile; // component → machine code, in a process of its own
 mod cache; // compiled modules on disk
 mod sandbox; // loads modules as callable rules and alerters
 mod os; // this thread's CPU time, this process's user
@@ -28,6 +29,7 @@ pub use capabilities::Capability;
 pub use capabilities::http::{Algorithm, Auth, Destination, DestinationError, DestinationSettings, Grants};
 pub use capabilities::log::LogLine;
 pub use cases::CaseRunner;
+pub use compile::{CompileFault, CompileLimits, Compiler, compile_confined};
 pub use engine::{Config, SandboxError};
 pub use fault::{GuestFault, RunError};
 pub use inspect::{Inspection, LoadFault, Misuse};

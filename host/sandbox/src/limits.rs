@@ -71,6 +71,13 @@ pub(crate) const PRODUCTS_MAX: usize = 256;
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances of one component: the module itself and what the encoder adds.
 pub(crate) const CORE_INSTANCES_MAX: usize = 50;
+/// Memories of one component, all its instances together: as many as the pool has for each.
+pub(crate) const MEMORIES_MAX: usize = 1;
+/// Tables of one component, all its instances together.
+pub(crate) const TABLES_MAX: usize = 4;
+/// Core modules and components in a component, and how deep they may be nested.
+pub(crate) const MODULES_MAX: usize = 1_000;
+pub(crate) const DEPTH_MAX: usize = 32;
 /// Bytes of a module's call stack. Not configurable: it is part of the host's own stack.
 pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
 /// Stack frames shown for a trap.

@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker};
 use crate::alerter::{self, AlerterModule};
 use crate::cache::{CACHE_BYTES_MAX, Cache};
 use crate::capabilities;
+use crate::compile::{self, CompileFault, Compilers};
 use crate::contract::{self, Contract};
 use crate::engine::{self, Config, MODULE_BYTES_MAX, SandboxError};
 use crate::fault::RunError;
@@ -29,6 +30,7 @@ struct Inner {
     tick: Duration,
     module_bytes_max: usize,
     cache: Option<Cache>,
+    compilers: Option<Compilers>,
     rules: Linker<Guest>,
     alerters: Linker<Guest>,
     loaded: Mutex<Loaded>,
@@ -39,6 +41,14 @@ struct Inner {
 struct Loaded {
     rules: HashMap<String, Weak<rule::Compiled>>,
     alerters: HashMap<String, Weak<alerter::Compiled>>,
+}
+
+/// Where a module comes from, which says who may compile it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It comes with this program, which trusts it as itself.
+    Program,
+    Elsewhere,
 }
 
 /// A module that was not accepted.
@@ -68,6 +78,7 @@ impl Sandbox {
             tick: config.tick,
             module_bytes_max: config.module_bytes_max,
             cache,
+            compilers: config.compiler.map(Compilers::new),
             rules,
             alerters,
             loaded: Mutex::default(),
@@ -92,7 +103,17 @@ impl Sandbox {
     /// # Errors
     /// What is wrong with the module, for its author and its operator.
     pub fn load_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
-        self.0.load_rule(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+        self.0
+            .load_rule(bytes, Origin::Elsewhere)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// As `load_rule`, for a module that comes with this program: it is compiled in this process.
+    ///
+    /// # Errors
+    /// As `load_rule`.
+    pub fn load_own_rule(&self, name: &str, bytes: &[u8]) -> Result<RuleModule, LoadError> {
+        self.0.load_rule(bytes, Origin::Program).map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
 
     /// As `load_rule`, for an alerter.
@@ -100,7 +121,19 @@ impl Sandbox {
     /// # Errors
     /// As `load_rule`.
     pub fn load_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
-        self.0.load_alerter(bytes).map_err(|fault| LoadError { module: name.to_owned(), fault })
+        self.0
+            .load_alerter(bytes, Origin::Elsewhere)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
+    }
+
+    /// As `load_own_rule`, for an alerter.
+    ///
+    /// # Errors
+    /// As `load_rule`.
+    pub fn load_own_alerter(&self, name: &str, bytes: &[u8]) -> Result<AlerterModule, LoadError> {
+        self.0
+            .load_alerter(bytes, Origin::Program)
+            .map_err(|fault| LoadError { module: name.to_owned(), fault })
     }
 }
 
@@ -111,13 +144,13 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Inner {
-    fn load_rule(&self, bytes: &[u8]) -> Result<RuleModule, LoadFault> {
+    fn load_rule(&self, bytes: &[u8], origin: Origin) -> Result<RuleModule, LoadFault> {
         let inspection = self.inspect(bytes, ModuleKind::Rule)?;
         let known = self.loaded().rules.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(RuleModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection, origin)?;
         let contract = spoken(&inspection)?;
         let exports = self.rules.instantiate_pre(&component).and_then(contract.rule).map_err(misfit)?;
         let about = rule::Instance::new(&self.engine, &*exports, self.tick, &Limits::default())
@@ -143,13 +176,13 @@ impl Inner {
         Ok(RuleModule(compiled))
     }
 
-    fn load_alerter(&self, bytes: &[u8]) -> Result<AlerterModule, LoadFault> {
+    fn load_alerter(&self, bytes: &[u8], origin: Origin) -> Result<AlerterModule, LoadFault> {
         let inspection = self.inspect(bytes, ModuleKind::Alerter)?;
         let known = self.loaded().alerters.get(&inspection.digest).and_then(Weak::upgrade);
         if let Some(known) = known {
             return Ok(AlerterModule(known));
         }
-        let component = self.component(bytes, &inspection)?;
+        let component = self.component(bytes, &inspection, origin)?;
         let contract = spoken(&inspection)?;
         let exports = self.alerters.instantiate_pre(&component).and_then(contract.alerter).map_err(misfit)?;
         let about = alerter::without_waiting(async {
@@ -192,12 +225,31 @@ impl Inner {
         Ok(inspection)
     }
 
-    fn component(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, LoadFault> {
+    fn component(
+        &self,
+        bytes: &[u8],
+        inspection: &Inspection,
+        origin: Origin,
+    ) -> Result<Component, LoadFault> {
         if let Some(component) = self.cached(&inspection.digest) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadFault::Compile(format!("{error:#}")))?;
+        if let Some(compilers) = self.compilers.as_ref().filter(|_| origin == Origin::Elsewhere) {
+            let code = compilers.compile(&inspection.digest, bytes)?;
+            // Only what this engine accepts becomes an entry of the cache.
+            let component = compile::deserialize(&self.engine, &code).map_err(|error| {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "a compiler's process made code of another kind"
+                );
+                LoadFault::Compiler(CompileFault::Answer("it was made by another version of this program"))
+            })?;
+            if let Some(cache) = &self.cache {
+                cache.put(&inspection.digest, &code);
+            }
+            return Ok(component);
+        }
+        let component = compile::compile_here(&self.engine, bytes)?;
         if let Some(cache) = &self.cache {
             match component.serialize() {
                 Ok(code) => cache.put(&inspection.digest, &code),
@@ -207,16 +259,9 @@ impl Inner {
         Ok(component)
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "compiled code comes only from the private cache, intact and from this engine"
-    )]
     fn cached(&self, digest: &str) -> Option<Component> {
         let entry = self.cache.as_ref()?.get(digest)?;
-        // SAFETY: the entry's digest was checked, and only this user may write to its folder; wasmtime checks that
-        // the code was made by this version with these settings.
-        let component = unsafe { Component::deserialize(&self.engine, Cache::code(&entry)) };
-        component
+        compile::deserialize(&self.engine, Cache::code(&entry))
             .inspect_err(
                 |error| tracing::warn!(%error, "a cached module is incompatible and will be compiled again"),
             )

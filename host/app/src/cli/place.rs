@@ -1,10 +1,10 @@
 //! Loads the manifests of an environment, or prints every error.
 use watchbell_manifest::{Bundle, Level, Options, Report};
-use watchbell_sandbox::{Config, Sandbox};
 
 use super::shared_args::Place;
 use super::{Failure, RED, YELLOW, paint};
 use crate::catalog::Catalog;
+use crate::modules;
 
 /// The modules; compiled code is cached in `cache`, or in the user's cache folder.
 pub(crate) fn catalog(cache: Option<&std::path::Path>) -> Result<Catalog, Failure> {
@@ -14,8 +14,7 @@ pub(crate) fn catalog(cache: Option<&std::path::Path>) -> Result<Catalog, Failur
             .or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
         Some(base.join("watchbell").join("modules"))
     });
-    let sandbox = Sandbox::new(Config { cache_dir, ..Config::default() })?;
-    Ok(Catalog::new(sandbox)?)
+    Ok(Catalog::new(modules::sandbox(cache_dir)?)?)
 }
 
 impl Place {

@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use watchbell_plugin_tools::Progress;
-use watchbell_sandbox::{Config, Sandbox};
+use watchbell_sandbox::Sandbox;
 
 use super::args::Plugin;
 use super::{Failure, plain};
@@ -38,7 +38,7 @@ pub(crate) fn plugin(command: &Plugin) -> Result<(), Failure> {
 
 /// A sandbox that caches compiled modules: a JavaScript engine takes seconds to compile.
 fn sandbox() -> Result<Sandbox, Failure> {
-    Ok(Sandbox::new(Config { cache_dir: crate::catalog::cache_folder("modules"), ..Config::default() })?)
+    Ok(crate::modules::sandbox(crate::catalog::cache_folder("modules"))?)
 }
 
 /// Reports the progress of slow steps on standard error: one line that changes on a terminal, otherwise one every 10 s.

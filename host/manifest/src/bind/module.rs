@@ -25,7 +25,7 @@ pub(super) fn module_ref(
         }
         return Some(ModuleRef::Builtin(typed.to_string()));
     }
-    let path = source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed));
+    let path = beside(source, typed);
     let actual = match file_digest(&path) {
         Ok(actual) => actual,
         Err(why) => {
@@ -53,6 +53,16 @@ pub(super) fn module_ref(
             None
         }
     }
+}
+
+/// A file as a manifest names it, if it names one; whether it has this digest is not checked.
+pub(crate) fn module_file(typed: &str, sha256: &str, source: &Path) -> Option<ModuleRef> {
+    let is_file = !typed.starts_with("oci://") && (typed.contains('/') || typed.ends_with(".wasm"));
+    is_file.then(|| ModuleRef::File { path: beside(source, typed), sha256: sha256.to_lowercase() })
+}
+
+fn beside(source: &Path, typed: &str) -> PathBuf {
+    source.parent().unwrap_or(Path::new("")).join(typed.strip_prefix("./").unwrap_or(typed))
 }
 
 /// A tag may be moved to another module; a digest cannot.
