@@ -99,13 +99,20 @@ impl RecordingStore {
 
     fn write(&self, recording: &Recording) -> std::io::Result<()> {
         let folder = self.folder.join(&recording.rule);
-        fs::create_dir_all(&folder)?;
+        private_folder(&self.folder)?;
+        private_folder(&folder)?;
         let path = folder.join(file_name(recording));
         let draft = path.with_extension("draft");
-        let mut file = fs::File::create(&draft)?;
-        // It contains fields of documents, so only this user may read it, like the store.
+        // A leftover of a process that ended here may be readable by others.
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
         #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
         file.write_all(&serde_json::to_vec(recording)?)?;
         fs::rename(&draft, &path)?;
         let mut kept = paths(&folder)?;
@@ -145,6 +152,25 @@ impl RecordingStore {
         }
         Err(unknown())
     }
+}
+
+/// Creates `folder` for this user alone: what is in it contains fields of documents, as the store does. One that an
+/// earlier version created is closed to others.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
 }
 
 /// Order by name is order by time: the window's end has the same number of digits for the next two centuries.
