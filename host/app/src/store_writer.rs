@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use watchbell_contract::{Duration, Timestamp};
 use watchbell_pipeline::input::{Input, Persisted};
 use watchbell_pipeline::record::{Commit, Epoch, HostId, Position};
-use watchbell_store::{Store, TakeoverError};
+use watchbell_store::{CommitError, Store, TakeoverError};
 
 use crate::clock::{self, Clock};
 use crate::failpoint::{self, Step};
@@ -164,9 +164,9 @@ impl Thread {
                 Persisted::Written { lost }
             }
             Err(error) => {
-                let error = crate::chain(&error);
-                tracing::error!(error, "a commit failed; retrying");
-                self.tell(Some(Fault { text: error, by_check: false }));
+                tracing::error!(error = crate::chain(&error), "a commit failed; retrying");
+                let (CommitError::Unknown(why) | CommitError::Refused(why)) = &error;
+                self.tell(Some(Fault { text: crate::chain(why), by_check: false }));
                 Persisted::Unknown
             }
         };

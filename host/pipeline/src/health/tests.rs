@@ -94,6 +94,26 @@ fn a_store_that_refuses_is_not_ready_and_alive() {
 }
 
 #[test]
+fn a_store_that_is_gone_is_not_ready_and_says_why_until_it_is_back() {
+    let concurrency = BTreeMap::from([("main".to_owned(), 1)]);
+    let mut progress = fresh();
+    progress.store_lost(Timestamp(DAY));
+    // Told again, it began when it began.
+    progress.store_lost(Timestamp(DAY) + MINUTE);
+    let now = Timestamp(DAY) + MINUTE;
+    let drift = Duration::ZERO;
+    let why = Some("it was removed");
+    let vitals = Vitals { now, drift, apart: &[], progress, store_fault: why, concurrency: &concurrency };
+    let causes = freshness(&[], &vitals);
+    let expected = format!("nothing is committed or sent since {}: it was removed", Timestamp(DAY));
+    assert_eq!((causes[0].kind, causes[0].message.as_str()), (CauseKind::StoreRefuses, expected.as_str()));
+    assert_eq!(super::progress(&[], &vitals), []);
+    progress.store_restored();
+    let vitals = Vitals { progress, store_fault: None, ..vitals };
+    assert_eq!(freshness(&[], &vitals), []);
+}
+
+#[test]
 fn a_commit_that_never_ends_is_a_stall() {
     let mut progress = fresh();
     progress.commit_began(Timestamp(DAY));
