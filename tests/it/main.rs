@@ -17,3 +17,4 @@ mod fields; // fields as the indices have them
 mod gate; // the upgrade gate on a cluster that misbehaves
 mod plugin; // plugins from an idea to a host that runs them
 mod upgrade_gate; // when a node of a cluster may be replaced
+mod attack; // what hostile clusters, receivers, modules, manifests and documents can do
