@@ -76,6 +76,18 @@ pub enum Note {
         rule: RuleName,
         until: Timestamp,
     },
+    /// More keys fire than the rule's limit of open episodes allows: those beyond it share one.
+    Overflowed {
+        rule: RuleName,
+        limit: usize,
+        /// A sentence for people.
+        message: String,
+    },
+    /// No key fires beyond the rule's limit of open episodes any more.
+    WithinLimit {
+        rule: RuleName,
+        limit: usize,
+    },
     /// The rule's state is no longer usable, so it reads its history again.
     PrimesAnew {
         rule: RuleName,

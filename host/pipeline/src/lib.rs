@@ -28,5 +28,6 @@ mod fixtures; // test fixtures
 
 pub use config::Config;
 pub use coordinator::Coordinator;
-pub use partition::{PrimingProgress, RuleStatus, Running};
+pub use level::overflow::OVERFLOW_LABEL;
+pub use partition::{OverflowStatus, PrimingProgress, RuleStatus, Running};
 pub use reason::{DeliveryReason, HoldReason, Reason, RunReason, SendReason};

@@ -2,6 +2,7 @@
 //! text is rendered when it is claimed.
 use watchbell_contract::{Cause, Intent, Label, Severity, Timestamp};
 
+use crate::level::overflow;
 use crate::record::{Delivery, EpisodeId, EpisodeRecord, IntentRecord, LastSignal};
 use crate::spec::RuleName;
 use crate::text::{Subject, Text};
@@ -41,6 +42,15 @@ pub enum Wording {
     Gap,
     /// The host's own, for many episodes that an edit made overdue.
     Edited,
+    /// The host's own, for the keys beyond a rule's limit of open episodes.
+    Overflow,
+}
+
+impl Wording {
+    /// How to say that it ended because its rule did.
+    pub(crate) fn of_ended_rule(self) -> Self {
+        if self == Self::Rule { Self::RuleEnded } else { self }
+    }
 }
 
 impl Message {
@@ -50,6 +60,8 @@ impl Message {
         owner: Option<String>,
         environment: String,
     ) -> Self {
+        let is_overflow = overflow::is_overflow(&episode.labels);
+        let (count, more) = if is_overflow { overflow::told(&episode.last) } else { (1, Vec::new()) };
         Self {
             episode: episode.id.clone(),
             rule: episode.rule.clone(),
@@ -62,9 +74,9 @@ impl Message {
             person: episode.phase.person().map(str::to_owned),
             since: episode.since,
             last: episode.last.clone(),
-            count: 1,
-            more: Vec::new(),
-            wording: Wording::Rule,
+            count,
+            more,
+            wording: if is_overflow { Wording::Overflow } else { Wording::Rule },
         }
     }
 

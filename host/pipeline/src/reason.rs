@@ -52,6 +52,8 @@ pub enum RunReason {
 pub enum SendReason {
     FirstSignal,
     Worse(Severity),
+    /// Many more keys fire beyond the rule's limit of open episodes.
+    OverflowGrew,
     RepeatDue,
     StepDue {
         step: u32,
@@ -147,6 +149,7 @@ impl SendReason {
         match self {
             Self::FirstSignal => "first_signal",
             Self::Worse(_) => "worse",
+            Self::OverflowGrew => "overflow_grew",
             Self::RepeatDue => "repeat",
             Self::StepDue { .. } => "step",
             Self::StepAdded { .. } => "step_added",
@@ -226,6 +229,7 @@ impl fmt::Display for SendReason {
         match self {
             Self::FirstSignal => write!(f, "first signal"),
             Self::Worse(severity) => write!(f, "severity rose to {}", severity.as_str()),
+            Self::OverflowGrew => write!(f, "ten times as many keys are beyond the limit as when last sent"),
             Self::RepeatDue => write!(f, "`repeat` is due"),
             Self::StepDue { step } => write!(f, "escalation step {} is due", step + 1),
             Self::StepAdded { step } => {

@@ -165,6 +165,21 @@ impl Known {
     }
 }
 
+/// Limit for the texts of a signal of which little is kept.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// Cuts the summary, and keeps the details only if they are short without their documents.
+pub(crate) fn shorten(last: &mut LastSignal) {
+    last.summary.truncate(last.summary.floor_char_boundary(TEXT_BYTES_MAX));
+    let mut details = serde_json::from_str::<Value>(&last.details).unwrap_or_default();
+    if let Some(members) = details.as_object_mut() {
+        members.remove(DOCUMENTS);
+    }
+    let text = details.to_string();
+    let is_kept = details.is_object() && text.len() <= TEXT_BYTES_MAX;
+    last.details = if is_kept { text } else { "{}".into() };
+}
+
 /// The documents in a signal's details.
 pub(crate) fn documents(details: &Value) -> &[Value] {
     let named = [DOCUMENTS_ELSE, DOCUMENTS].iter().find_map(|name| details.get(name)?.as_array());

@@ -29,6 +29,7 @@ fn status(cursor: Timestamp) -> RuleStatus {
         warnings: Vec::new(),
         last_run: None,
         open_episodes: 0,
+        overflow: None,
     }
 }
 

@@ -1,7 +1,7 @@
 use watchbell_contract::{Label, Severity, Timestamp};
 
 use crate::action::Note;
-use crate::message::{Message, Wording};
+use crate::message::Message;
 use crate::reason::HoldReason;
 use crate::record::{Ending, EpisodeRecord, Level, Phase};
 use crate::spec::{AlertSpec, RuleName, RuleSpec};
@@ -168,13 +168,14 @@ impl Decider {
         let why = match episode.phase {
             Phase::Resolved { why: Ending::RuleEnded, .. } => "the rule has ended",
             Phase::Resolved { why: Ending::Cleared, .. } => "the rule cleared it",
+            Phase::Resolved { why: Ending::WithinLimit, .. } => "no key is beyond the limit any more",
             _ => "its level has lapsed",
         };
         if let Verdict::Send { cause, to, step, .. } = verdict {
             let owner = spec.and_then(|spec| spec.owner.clone());
             let mut message = Message::of(&episode, cause, owner, context.config.environment.clone());
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
-                message.wording = Wording::RuleEnded;
+                message.wording = message.wording.of_ended_rule();
             }
             self.send(&message, episode.ordinal, &to, context);
             escalation::notify(&mut episode, &to, step, context.now);

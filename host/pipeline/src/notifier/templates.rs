@@ -31,6 +31,11 @@ const EDITED_TITLE: &str = "{{ rule }}: {{ count }} more episodes are open";
 const EDITED_BODY: &str = "{{ summary }}. Editing the rule's escalation made these messages due at once:\n\
                            {% for summary in more %}\n- {{ summary }}\n{%- endfor %}\n";
 
+/// Lists the worst of the keys that it stands for.
+const OVERFLOW_TITLE: &str = "{{ rule }}: more keys than its limit of open episodes";
+const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key gets its own when a place is free. \
+                             The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
+
 impl Templates {
     /// Uses the templates of `rules`. A rule that has ended keeps its templates while it is in `owing`.
     pub(crate) fn put_in_force<'a>(
@@ -56,6 +61,7 @@ impl Templates {
             Wording::Rule => text::render(title, body, &subject, wants),
             Wording::RuleEnded => text::render(title, &format!("{body}{RULE_ENDED}"), &subject, wants),
             Wording::Gap => text::render(GAP_TITLE, GAP_BODY, &subject, wants),
+            Wording::Overflow => text::render(OVERFLOW_TITLE, OVERFLOW_BODY, &subject, wants),
             Wording::Edited => text::render(EDITED_TITLE, EDITED_BODY, &subject, wants),
         }
     }

@@ -86,6 +86,8 @@ pub enum Ending {
     Lapsed,
     /// The rule's file was removed, or the rule was disabled.
     RuleEnded,
+    /// No key fires beyond the rule's limit of open episodes any more: the end of an overflow.
+    WithinLimit,
 }
 
 /// The newest signal of an episode, for message texts and `status`.

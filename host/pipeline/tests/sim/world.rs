@@ -274,6 +274,7 @@ fn rule(name: &str, edition: usize) -> RuleSpec {
         window_max: Duration::from_mins(10),
         deadline: Duration::from_secs(60),
         key: vec!["host".into()],
+        episodes_max: RuleSpec::EPISODES_MAX,
         severity: Severity::Warning,
         worse: match growing {
             true => vec![Worse { severity: Severity::Critical, when: Comparison::AtLeast(CRITICAL) }],

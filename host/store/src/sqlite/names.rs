@@ -17,11 +17,13 @@ pub(crate) fn ending_name(ending: Ending) -> &'static str {
         Ending::Cleared => "cleared",
         Ending::Lapsed => "lapsed",
         Ending::RuleEnded => "rule-ended",
+        Ending::WithinLimit => "within-limit",
     }
 }
 
 pub(crate) fn ending(name: &str) -> Option<Ending> {
-    [Ending::Cleared, Ending::Lapsed, Ending::RuleEnded].into_iter().find(|it| ending_name(*it) == name)
+    let all = [Ending::Cleared, Ending::Lapsed, Ending::RuleEnded, Ending::WithinLimit];
+    all.into_iter().find(|it| ending_name(*it) == name)
 }
 
 pub(crate) fn gap_reason_name(reason: GapReason) -> &'static str {
@@ -43,11 +45,12 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::RuleEnded => "rule-ended",
         Wording::Gap => "gap",
         Wording::Edited => "edited",
+        Wording::Overflow => "overflow",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
-    let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited];
+    let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited, Wording::Overflow];
     all.into_iter().find(|it| wording_name(*it) == name)
 }
 

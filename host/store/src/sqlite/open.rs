@@ -22,6 +22,7 @@ const LAYOUTS: &[Step] = &[
     Step { sql: include_str!("layout-4.sql"), then: None },
     Step { sql: include_str!("layout-5.sql"), then: Some(spread_rules) },
     Step { sql: include_str!("layout-6.sql"), then: None },
+    Step { sql: include_str!("layout-7.sql"), then: None },
 ];
 
 /// Upgrades one layout to the next.
