@@ -61,6 +61,7 @@ pub(crate) struct Limits {
     pub(crate) output: Option<Size>,
     pub(crate) time: Option<Span>,
     pub(crate) deadline: Option<Span>,
+    pub(crate) episodes: Option<usize>,
 }
 
 #[derive(Deserialize)]

@@ -83,6 +83,13 @@ pub enum Note {
         /// A sentence for people.
         message: String,
     },
+    /// Messages of the rule are left out because too many of them wait for a destination, or were.
+    Backlog {
+        rule: RuleName,
+        destination: DestinationName,
+        /// A sentence for people.
+        message: String,
+    },
     /// No key fires beyond the rule's limit of open episodes any more.
     WithinLimit {
         rule: RuleName,

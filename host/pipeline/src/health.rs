@@ -56,6 +56,8 @@ pub enum CauseKind {
     Late,
     /// A rule or its texts use fields that no mapping has: a warning.
     FieldsUnmapped,
+    /// A warning: more keys of a rule fire than its limit of open episodes allows.
+    Overflow,
     /// The main loop is stuck.
     LoopStalled,
     /// No host responds.
@@ -101,6 +103,7 @@ impl CauseKind {
             Self::Priming => "priming",
             Self::Late => "late",
             Self::FieldsUnmapped => "fields_unmapped",
+            Self::Overflow => "overflow",
             Self::LoopStalled => "loop_stalled",
             Self::Silent => "silent",
             Self::More => "more",

@@ -29,6 +29,9 @@ pub(crate) struct Held<'a> {
     pub(crate) overflow: &'a mut Overflow,
 }
 
+/// How much text a rule's open levels may have together before what is new is kept in short.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What one window changed.
 #[derive(Debug, Default)]
 struct Changes {
@@ -76,7 +79,16 @@ pub(crate) fn fold(
                 seen_again(spec, open, unwritten, linked, &mut changes);
             }
             SignalKind::Firing => {
+                let (labels, at) = (linked.signal.labels.clone(), linked.signal.at);
+                let until = until(spec, &linked.signal, clock);
+                let counted = admission.fires_again(spec, overflow, &linked.signal, until);
+                if counted.is_some_and(|key| at < key.last_at) {
+                    continue;
+                }
                 firing(incarnation, spec, (&mut *open, &mut *unwritten), linked, clock, &mut changes);
+                if let (Some(level), Some(key)) = (open.get_mut(&labels), counted) {
+                    level.until = level.until.max(key.until);
+                }
             }
             // A late `clear` does not affect a level that has fired again since.
             SignalKind::Clear if ends(open, &linked.signal.labels, linked.signal.at) => {
@@ -95,6 +107,7 @@ pub(crate) fn fold(
         }
     }
     admission.end(incarnation, spec, (&mut *open, overflow), clock, &mut changes);
+    changes.shorten(open);
     unwritten.retain(|labels, _| match open.get(labels) {
         // The level cannot change any more, so its last value is kept as well.
         Some(level) if level.last.at < clock.window.settled => {
@@ -108,6 +121,21 @@ pub(crate) fn fold(
 }
 
 impl Changes {
+    /// Bounds what is kept of the levels' texts: a module may say much in each of many levels.
+    fn shorten(&self, open: &mut Open) {
+        let mut bytes: usize = open.values().map(overflow::size).sum();
+        for labels in self.touched.union(&self.renewed) {
+            if bytes <= TEXT_BYTES_MAX {
+                return;
+            }
+            if let Some(level) = open.get_mut(labels).filter(|level| !overflow::is_overflow(&level.labels)) {
+                bytes -= overflow::size(level);
+                signals::shorten(&mut level.last);
+                bytes += overflow::size(level);
+            }
+        }
+    }
+
     /// Ends first: an end and a new start of the same labels are passed on in that order.
     fn in_order(self, open: &Open, window_end: Timestamp) -> Vec<Change> {
         let Self { begun: _, touched, renewed, worse, ended, events } = self;
@@ -187,7 +215,14 @@ fn ends(open: &Open, labels: &[Label], at: Timestamp) -> bool {
 /// Whether a level has lapsed at `at`. It has not at its very last instant: the next window may bring a signal of that
 /// instant, which still extends it. So it does not matter where windows are cut.
 fn lapsed(spec: &RuleSpec, level: &Level, at: Timestamp) -> bool {
-    level.until + spec.alert.resolve_after < at
+    overflow::has_lapsed(spec, level.until, at)
+}
+
+/// Until when a level holds because of `signal`.
+fn until(spec: &RuleSpec, signal: &Signal, clock: WindowClock) -> Timestamp {
+    // Long enough for the next grid step to fire at any point within it.
+    let point = Grid::ending(None, spec, clock.window.end).floor(signal.at);
+    signal.until.unwrap_or(point + spec.grid + spec.grid).max(signal.at)
 }
 
 fn firing(
@@ -200,9 +235,7 @@ fn firing(
 ) {
     let signal = &linked.signal;
     let (labels, at) = (signal.labels.clone(), signal.at);
-    // Long enough for the next grid step to fire at any point within it.
-    let point = Grid::ending(None, spec, clock.window.end).floor(at);
-    let until = signal.until.unwrap_or(point + spec.grid + spec.grid).max(at);
+    let until = until(spec, signal, clock);
     // In a long window, a level may lapse and then fire again. That is a second level, as it would be with short
     // windows.
     if open.get(&labels).is_some_and(|level| lapsed(spec, level, at)) {

@@ -42,6 +42,8 @@ pub enum Wording {
     Gap,
     /// The host's own, for many episodes that an edit made overdue.
     Edited,
+    /// The host's own, for messages that are left out because too many of their rule wait.
+    Backlog,
     /// The host's own, for the keys beyond a rule's limit of open episodes.
     Overflow,
 }

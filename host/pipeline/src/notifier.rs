@@ -8,6 +8,7 @@ mod events; // what is announced once
 mod gaps; // slices of time that could not be evaluated
 mod follow; // open episodes follow changes of the rules
 pub(crate) mod templates; // the templates of messages
+mod backlog; // how many messages of a rule may wait for a destination
 pub(crate) mod outbox; // queued messages and the outcome of their deliveries
 mod outcomes; // how outcomes affect the episode
 mod commands; // people's commands

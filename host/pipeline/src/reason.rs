@@ -99,6 +99,10 @@ pub enum HoldReason {
     NobodyToNotify,
     NobodyNotified,
     AlreadySent,
+    /// Too many messages of the rule wait for the destination.
+    Backlog {
+        destination: DestinationName,
+    },
     /// It was found before its rule was disabled or removed, and its destinations are no longer known.
     RuleGone,
 }
@@ -175,6 +179,7 @@ impl HoldReason {
             Self::NobodyToNotify => "nobody_to_notify",
             Self::NobodyNotified => "nobody_notified",
             Self::AlreadySent => "already_sent",
+            Self::Backlog { .. } => "backlog",
             Self::RuleGone => "rule_gone",
         }
     }
@@ -265,6 +270,9 @@ impl fmt::Display for HoldReason {
             Self::NobodyToNotify => write!(f, "the rule has no destinations"),
             Self::NobodyNotified => write!(f, "nobody was notified when it began"),
             Self::AlreadySent => write!(f, "already sent"),
+            Self::Backlog { destination } => {
+                write!(f, "left out: too many messages of the rule wait for `{destination}`")
+            }
             Self::RuleGone => write!(f, "the rule is gone, and its destinations are no longer known"),
         }
     }

@@ -24,6 +24,10 @@ pub(crate) struct LinkedSignal {
     pub(crate) seen: bool,
 }
 
+/// How many signals a rule remembers. A run returns at most 10,000, so only a rule that finds others in the same span
+/// each time reaches this; what it forgets is new if it is found again.
+pub(crate) const SEEN_MAX: usize = 100_000;
+
 /// The names of a signal's documents, and of the note on missing ones, in its details.
 pub(crate) const DOCUMENTS: &str = "documents";
 pub(crate) const DOCUMENTS_NOTE: &str = "documents_note";
@@ -154,14 +158,17 @@ impl Known {
         true
     }
 
-    /// The marks that a later run may find again.
+    /// The marks that a later run may find again. Of more than `SEEN_MAX`, the oldest are forgotten.
     fn since(mut self, settled: Timestamp) -> Vec<SeenSignal> {
         for (mark, count) in self.found {
             let seen = self.seen.entry(mark).or_default();
             *seen = (*seen).max(count);
         }
         let kept = self.seen.into_iter().filter(|(mark, _)| mark.at >= settled);
-        kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect()
+        let mut kept: Vec<SeenSignal> =
+            kept.flat_map(|(mark, count)| std::iter::repeat_n(mark, count as usize)).collect();
+        kept.drain(..kept.len().saturating_sub(SEEN_MAX));
+        kept
     }
 }
 
@@ -362,6 +369,16 @@ mod tests {
         let own = r#"{"documents":[2]}"#;
         assert_eq!(keep_documents(r#"{"documents":[1]}"#, own.into()), own);
         assert_eq!(keep_documents("7", "8".into()), "8");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_where_too_many_would_be_remembered() {
+        let mut seen: Vec<SeenSignal> =
+            (0..SEEN_MAX as u64).map(|signal| SeenSignal { at: Timestamp(11), signal }).collect();
+        let found = [20, 21].map(|at| signal(SignalKind::Event, at, "x"));
+        assert_eq!(fresh(&mut seen, &found).len(), 2);
+        assert_eq!((seen.len(), seen[0].signal), (SEEN_MAX, 2));
+        assert_eq!(fresh(&mut seen, &found), []);
     }
 
     #[test]

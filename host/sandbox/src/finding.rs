@@ -6,7 +6,7 @@ use crate::bytes::{Size, shortened};
 use crate::fault::GuestFault;
 use crate::limits::{
     DETAILS_BYTES_MAX, EVIDENCE_NEWEST_MAX, IDENTITY_BYTES_MAX, LABEL_BYTES_MAX, Limits, NAME_BYTES_MAX,
-    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX,
+    QUESTIONS_MAX, SIGNALS_MAX, SUMMARY_BYTES_MAX, UNTIL_MAX,
 };
 
 pub(crate) fn check_signals(
@@ -38,6 +38,11 @@ fn check_signal(signal: &Signal, window: Window, key: &[String]) -> Result<(), S
     }
     if signal.until.is_some_and(|until| until < signal.at) {
         return Err("`until` is before `at`".into());
+    }
+    let until_max = window.end + UNTIL_MAX;
+    if let Some(until) = signal.until.filter(|until| *until > until_max) {
+        let end = window.end;
+        return Err(format!("`until` is {until}, more than {UNTIL_MAX} after the window's end {end}"));
     }
     if signal.labels.len() != key.len() {
         let found: Vec<String> = signal
@@ -229,6 +234,16 @@ mod tests {
             "at 1970-01-01T00:00:00.101Z, outside the window 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z"
         );
         assert_eq!(refused(|signal| signal.until = Some(Timestamp(9))), "`until` is before `at`");
+        let latest = |window: Window| (window.end + UNTIL_MAX).0;
+        for until in [latest(window()) + 1, i64::MAX] {
+            let refusal = refused(|signal| signal.until = Some(Timestamp(until)));
+            assert!(refusal.starts_with("`until` is "), "{refusal}");
+            assert!(
+                refusal.ends_with(", more than 366d after the window's end 1970-01-01T00:00:00.1Z"),
+                "{refusal}"
+            );
+        }
+        assert_eq!(check(vec![Signal { until: Some(Timestamp(latest(window()))), ..signal(10) }]), Ok(()));
         assert_eq!(
             refused(|signal| signal.labels.clear()),
             "the labels are [], not one value for each field of the key [host]"

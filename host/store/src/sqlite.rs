@@ -5,6 +5,7 @@ mod lock; // one host per file
 mod place; // checks that the file is still in place
 mod json; // columns that hold more than one value
 mod change; // the content of transitions, as JSON
+mod overflow; // keys beyond the limit of open episodes, as JSON
 pub(crate) mod names; // how enums are spelled in columns
 mod rows; // rows, converted by hand into records
 mod owned; // who owns what, and which parts of a commit are valid

@@ -54,6 +54,7 @@ fn status(name: &str) -> RuleStatus {
             ended_at: NOW - Duration::from_secs(50),
         }),
         open_episodes: 2,
+        overflow: None,
     }
 }
 
@@ -407,6 +408,7 @@ fn a_live_rule_and_a_stored_one_say_the_same_of_what_both_know() {
         seen: Vec::new(),
         final_before: status.cursor,
         later: watchbell_pipeline::record::Later::default(),
+        overflow: watchbell_pipeline::record::Overflow::default(),
         committed_at: status.committed_at,
         last_run: status.last_run.clone(),
         failure: status.failure.clone(),

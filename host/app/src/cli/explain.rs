@@ -114,6 +114,13 @@ fn evaluation(rule: &RuleView) -> String {
         rule.open_episodes,
         time(rule.next_due, "unknown"),
     );
+    if let Some(overflow) = rule.overflow {
+        let least = if overflow.exact { "" } else { "at least " };
+        let keys = overflow.keys;
+        text.push_str(&format!(
+            "  one of them stands for {least}{keys} keys beyond its limit (`limits.episodes`)\n"
+        ));
+    }
     for warning in &rule.warnings {
         text.push_str(&format!("  warning: {warning}\n"));
     }
@@ -162,6 +169,7 @@ fn phase(phase: &Phase) -> String {
                 Ending::Cleared => "the rule cleared it",
                 Ending::Lapsed => "its level lapsed",
                 Ending::RuleEnded => "the rule ended",
+                Ending::WithinLimit => "no key is beyond the limit any more",
             };
             format!("resolved at {resolved_at} ({why})")
         }

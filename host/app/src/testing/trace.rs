@@ -139,6 +139,9 @@ fn note_line(note: &Note, start: Timestamp) -> Option<String> {
         }
         Note::Primed { until, .. } => format!("primed    with the data before {}", at(*until)),
         Note::PrimesAnew { reason, .. } => format!("primes    again: {reason}"),
+        Note::Overflowed { message, .. } => format!("warning   {message}"),
+        Note::Backlog { message, .. } => format!("warning   {message}"),
+        Note::WithinLimit { .. } => "warning   no key is beyond `limits.episodes` any more".into(),
         Note::FieldUnmapped { message, .. } => format!("warning   {message}"),
         Note::GapRecorded { start: from, end, reason, .. } => {
             format!("gap       {} to {}: {reason}", at(*from), at(*end))

@@ -144,6 +144,8 @@ impl Doc<'_> {
             output_bytes,
             time: time("time", typed.time),
             deadline: time("deadline", typed.deadline),
+            // The schema has checked its bounds.
+            episodes: typed.episodes,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use watchbell_contract::{Context, Duration, Plan, Severity};
+use watchbell_pipeline::OVERFLOW_LABEL;
 use watchbell_pipeline::spec::{CatchUp, Meaning, NoData, RuleName, RuleSpec, Schedule};
 
 use super::doc::Doc;
@@ -64,6 +65,13 @@ impl Bench<'_> {
         let severity = raw.severity.map_or_else(Severity::default, Severity::from);
         let worse = alert::worse(doc, raw.worse, severity);
         let (alert, shown) = alert::alert(doc, raw.alert, severity, &raw.key, self.environment);
+        if let Some(place) = raw.key.iter().position(|field| field == OVERFLOW_LABEL) {
+            doc.fault(
+                &format!("/key/{place}"),
+                format!("`key` may not have the field `{OVERFLOW_LABEL}`, which names the keys beyond `limits.episodes`"),
+            )
+            .push(doc);
+        }
         let own = doc.limits("/limits", &raw.limits);
         let limits = self.environment.map_or(own, |environment| own.over(environment.limits));
 
@@ -116,6 +124,7 @@ impl Bench<'_> {
             window_max,
             deadline: limits.deadline.unwrap_or(RuleSpec::DEADLINE),
             key: raw.key,
+            episodes_max: limits.episodes.unwrap_or(RuleSpec::EPISODES_MAX),
             severity,
             worse,
             no_data: match raw.no_data {

@@ -175,6 +175,19 @@ fn a_cause_says_what_and_who_and_since_when() {
 }
 
 #[test]
+fn keys_beyond_the_limit_of_open_episodes_are_a_warning() {
+    let overflow = |is_exact| Some(OverflowStatus { keys: 7_000, is_exact, episodes_max: 1_000 });
+    let of = |overflow| {
+        let rules = [Arc::new(RuleStatus { overflow, ..status(Timestamp(DAY)) })];
+        warnings(&rules).into_iter().map(|cause| cause.message).collect::<Vec<_>>()
+    };
+    let said = "7000 keys beyond its limit of 1000 open episodes (`limits.episodes`) share one";
+    assert_eq!(of(None), Vec::<String>::new());
+    assert_eq!(of(overflow(true)), [format!("rule `r`: {said}")]);
+    assert_eq!(of(overflow(false)), [format!("rule `r`: at least {said}")]);
+}
+
+#[test]
 fn a_field_that_no_mapping_has_is_a_warning_and_no_failure() {
     let sentences = |count: usize| (0..count).map(|n| format!("no mapping has `f{n}`")).collect();
     let fresh_rule = |name: &str, count| RuleStatus {

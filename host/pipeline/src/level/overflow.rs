@@ -1,6 +1,9 @@
 //! A rule has a limited number of open episodes (`RuleSpec::episodes_max`). The keys beyond it share one, the overflow,
 //! which names how many they are and the worst of them. A key gets an episode of its own in the order of first instants,
 //! then of labels; a place that one window frees is filled by the next.
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -87,6 +90,8 @@ pub(super) struct Admission {
     severity: Option<Severity>,
     newest: Option<Timestamp>,
     first: Option<Timestamp>,
+    /// Until when what came and went in this window held.
+    held_until: Option<Timestamp>,
 }
 
 /// A level that needs a place.
@@ -107,19 +112,50 @@ impl Admission {
             waiting.insert(level.id.clone());
             open.insert(level.labels.clone(), level);
         }
-        Self { before, residents, waiting, severity: None, newest: None, first: None }
+        Self { before, residents, waiting, severity: None, newest: None, first: None, held_until: None }
+    }
+
+    /// A counted key fires again: what is known of it. If the signal is its newest, the key takes part in the window
+    /// from now on, as if it began here; otherwise it only lasts as long as that signal says.
+    pub(super) fn fires_again(
+        &mut self,
+        spec: &RuleSpec,
+        overflow: &mut Overflow,
+        signal: &Signal,
+        until: Timestamp,
+    ) -> Option<CountedKey> {
+        if overflow.counted.is_empty() {
+            return None;
+        }
+        let hash = digest::labels_hash(&signal.labels);
+        let key = *overflow.counted.get(&hash)?;
+        if has_lapsed(spec, key.until, signal.at) {
+            overflow.counted.remove(&hash);
+            overflow.pass(1);
+            return None;
+        }
+        self.value(spec, overflow, signal);
+        if signal.at < key.last_at {
+            overflow.counted.insert(hash, CountedKey { until: key.until.max(until), ..key });
+        } else {
+            overflow.counted.remove(&hash);
+        }
+        Some(key)
     }
 
     /// Late documents give a counted key a new value.
     pub(super) fn seen_again(&mut self, spec: &RuleSpec, overflow: &mut Overflow, signal: &Signal) {
-        if overflow.counted.is_empty() {
-            return;
+        if !overflow.counted.is_empty()
+            && overflow.counted.contains_key(&digest::labels_hash(&signal.labels))
+        {
+            self.value(spec, overflow, signal);
         }
-        if overflow.counted.contains_key(&digest::labels_hash(&signal.labels)) {
-            let severity = super::severity(spec, signal.value);
-            self.severity = self.severity.max(Some(severity));
-            overflow.name(NamedKey { labels: signal.labels.clone(), severity, value: signal.value });
-        }
+    }
+
+    fn value(&mut self, spec: &RuleSpec, overflow: &mut Overflow, signal: &Signal) {
+        let severity = super::severity(spec, signal.value);
+        self.severity = self.severity.max(Some(severity));
+        overflow.name(NamedKey { labels: signal.labels.clone(), severity, value: signal.value });
     }
 
     /// Gives the places that were free when the window began to those that come first, and passes on what became of the
@@ -183,7 +219,9 @@ impl Admission {
         for Candidate { labels, ended, .. } in outside {
             overflow.forget(&labels);
             if let Some(place) = ended {
-                self.meet(&changes.ended[place].0);
+                let (level, _) = &changes.ended[place];
+                self.meet(level);
+                self.held_until = self.held_until.max(Some(level.until));
                 passed.insert(place);
                 continue;
             }
@@ -220,7 +258,7 @@ impl Admission {
         clock: WindowClock,
         changes: &mut Changes,
     ) {
-        let Self { before, severity, newest, first, .. } = self;
+        let Self { before, severity, newest, first, held_until, .. } = self;
         match before {
             None if first.is_none() && overflow.is_over() => return,
             Some(before) if overflow.is_over() => {
@@ -232,7 +270,7 @@ impl Admission {
         let since = before.as_ref().map(|before| before.since).or(first).unwrap_or(clock.judged);
         let at = newest.or(before.as_ref().map(|before| before.last.at)).unwrap_or(since);
         let was = before.as_ref().map(|before| before.severity);
-        let until = overflow.until().unwrap_or(at);
+        let until = overflow.until().max(held_until).unwrap_or(at);
         let began = before.as_ref().is_some_and(|before| before.has_begun);
         let labels = labels();
         let level = Level {
@@ -266,7 +304,7 @@ impl Admission {
             && !super::has_changed(before.last.value, level.last.value)
         {
             // Nearly unchanged: not worth a write.
-            open.insert(labels, before);
+            open.insert(labels, Level { until, ..before });
             return;
         }
         changes.touched.insert(labels.clone());
@@ -274,21 +312,23 @@ impl Admission {
     }
 }
 
+pub(super) fn has_lapsed(spec: &RuleSpec, until: Timestamp, at: Timestamp) -> bool {
+    until + spec.alert.resolve_after < at
+}
+
 /// The bytes of a level's texts.
-fn size(level: &Level) -> usize {
-    let labels = level.labels.iter().map(|label| label.name.len() + label.value.as_ref().map_or(0, String::len));
-    let link = level.last.link.as_ref().map_or(0, String::len);
-    labels.sum::<usize>() + level.last.summary.len() + level.last.details.len() + link
+pub(super) fn size(level: &Level) -> usize {
+    let label = |label: &Label| label.name.len() + label.value.as_ref().map_or(0, String::len);
+    level.labels.iter().map(label).sum::<usize>() + level.last.bytes()
 }
 
 impl Overflow {
     /// Keys that no signal has extended are over.
     fn lapse(&mut self, spec: &RuleSpec, judged: Timestamp) {
-        let has_lapsed = |until: Timestamp| until + spec.alert.resolve_after < judged;
         let before = self.counted.len();
-        self.counted.retain(|_, key| !has_lapsed(key.until));
+        self.counted.retain(|_, key| !has_lapsed(spec, key.until, judged));
         self.pass(before - self.counted.len());
-        self.uncounted_until = self.uncounted_until.filter(|until| !has_lapsed(*until));
+        self.uncounted_until = self.uncounted_until.filter(|until| !has_lapsed(spec, *until, judged));
     }
 
     fn pass(&mut self, keys: usize) {

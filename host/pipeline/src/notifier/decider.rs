@@ -14,8 +14,10 @@ use crate::record::{
     Change, CommandLog, EpisodeId, EpisodeRecord, Epoch, FirstReceipt, Incarnation, IntentId, IntentRecord,
     Phase, TransitionRecord,
 };
+use crate::signals;
 use crate::spec::{DestinationName, DestinationSpec, RuleName, RuleSpec};
 
+use super::backlog::{self, Backlog, Room};
 use super::draft::Draft;
 use super::escalation::{Clock, Verdict};
 use super::hold::{self, Of, What};
@@ -39,6 +41,7 @@ pub(super) struct Decider {
     /// When episodes next have something to send.
     pub(super) timers: BTreeSet<(Timestamp, RuleName, Vec<Label>)>,
     pub(super) outbox: Outbox,
+    pub(super) backlog: Backlog,
     pub(super) templates: Templates,
     pub(super) log: CommandLog,
 }
@@ -114,6 +117,7 @@ impl Decider {
             open.insert(episode.labels.clone(), episode);
         }
         let Messages { queued, dead_letters, receipts } = messages;
+        queued.iter().for_each(|record| decider.backlog.push(record));
         let notes = decider.outbox.recover(queued, notified.into_iter(), now);
         dead_letters.into_iter().for_each(|record| decider.outbox.keep_dead_letter(record));
         decider.outbox.recover_threads(receipts, |episode| going_on.contains(episode));
@@ -274,22 +278,81 @@ impl Decider {
         reasons
     }
 
-    /// Queues `message` for each destination in `to`. `ordinal` distinguishes it from other messages of the same
-    /// episode and cause.
+    /// Queues `message` for each destination in `to`, and gives back those for which there was room. `ordinal`
+    /// distinguishes it from other messages of the same episode and cause.
     pub(super) fn send(
         &mut self,
         message: &Message,
         ordinal: u32,
         to: &[DestinationName],
         context: &mut Context<'_>,
-    ) {
+    ) -> Vec<DestinationName> {
+        let most = self.episodes_max(&message.rule);
+        let mut queued = Vec::new();
         for destination in to {
-            let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
-            let owed = outbox::owed(id, destination.clone(), message.clone(), context.now);
-            if let Some(record) = self.outbox.push(owed) {
-                context.draft.intent(record);
+            match self.backlog.room(message, destination, most) {
+                Room::Fits => {
+                    self.queue(message, ordinal, destination, context);
+                    queued.push(destination.clone());
+                    continue;
+                }
+                Room::Full => self.tell_backlog(&message.rule, destination, None, context),
+                Room::StillFull => {}
             }
+            let reason = HoldReason::Backlog { destination: destination.clone() };
+            self.remember(&message.rule, &Verdict::Hold(reason), context);
         }
+        queued
+    }
+
+    /// A message is delivered or dead: if there is room again, says how many were left out.
+    pub(super) fn make_room(&mut self, record: &IntentRecord, context: &mut Context<'_>) {
+        let rule = &record.message.rule;
+        if let Some(left_out) = self.backlog.pop(record, self.episodes_max(rule)) {
+            self.tell_backlog(rule, &record.destination, Some(left_out), context);
+        }
+    }
+
+    fn tell_backlog(
+        &mut self,
+        rule: &RuleName,
+        to: &DestinationName,
+        left_out: Option<u64>,
+        context: &mut Context<'_>,
+    ) {
+        let Some(spec) = self.rules.get(rule).map(|known| Arc::clone(&known.spec)) else { return };
+        let environment = context.config.environment.clone();
+        let when = (context.incarnation, context.now);
+        let message = backlog::notice(when, &spec, to, environment, left_out);
+        self.queue(&message, 0, to, context);
+        context.draft.note(Note::Backlog {
+            rule: rule.clone(),
+            destination: to.clone(),
+            message: message.last.summary,
+        });
+    }
+
+    fn queue(
+        &mut self,
+        message: &Message,
+        ordinal: u32,
+        destination: &DestinationName,
+        context: &mut Context<'_>,
+    ) {
+        let id = digest::intent_id(&message.episode, message.cause.as_str(), ordinal, destination);
+        let mut message = message.clone();
+        if self.backlog.is_long(&message.rule, destination) {
+            signals::shorten(&mut message.last);
+        }
+        let owed = outbox::owed(id, destination.clone(), message, context.now);
+        if let Some(record) = self.outbox.push(owed) {
+            self.backlog.push(&record);
+            context.draft.intent(record);
+        }
+    }
+
+    fn episodes_max(&self, rule: &RuleName) -> usize {
+        self.rules.get(rule).map_or(RuleSpec::EPISODES_MAX, |known| known.spec.episodes_max)
     }
 
     /// Keeps the reason of a decision for `explain`, and reports it to the log and the counters.

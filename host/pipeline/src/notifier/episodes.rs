@@ -150,7 +150,7 @@ impl Decider {
         self.remember(&episode.rule, &verdict, context);
         if let Verdict::Send { cause, to, step, .. } = verdict {
             let message = Message::of(episode, cause, owner, context.config.environment.clone());
-            self.send(&message, episode.ordinal, &to, context);
+            let to = self.send(&message, episode.ordinal, &to, context);
             escalation::notify(episode, &to, step, context.now);
         }
     }
@@ -177,7 +177,7 @@ impl Decider {
             if matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }) {
                 message.wording = message.wording.of_ended_rule();
             }
-            self.send(&message, episode.ordinal, &to, context);
+            let to = self.send(&message, episode.ordinal, &to, context);
             escalation::notify(&mut episode, &to, step, context.now);
         }
         context.draft.note(Note::EpisodeResolved {

@@ -36,6 +36,9 @@ const OVERFLOW_TITLE: &str = "{{ rule }}: more keys than its limit of open episo
 const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key gets its own when a place is free. \
                              The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
 
+const BACKLOG_TITLE: &str = "{{ rule }}: messages left out";
+const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.";
+
 impl Templates {
     /// Uses the templates of `rules`. A rule that has ended keeps its templates while it is in `owing`.
     pub(crate) fn put_in_force<'a>(
@@ -62,6 +65,7 @@ impl Templates {
             Wording::RuleEnded => text::render(title, &format!("{body}{RULE_ENDED}"), &subject, wants),
             Wording::Gap => text::render(GAP_TITLE, GAP_BODY, &subject, wants),
             Wording::Overflow => text::render(OVERFLOW_TITLE, OVERFLOW_BODY, &subject, wants),
+            Wording::Backlog => text::render(BACKLOG_TITLE, BACKLOG_BODY, &subject, wants),
             Wording::Edited => text::render(EDITED_TITLE, EDITED_BODY, &subject, wants),
         }
     }

@@ -101,3 +101,10 @@ pub struct LastSignal {
     pub details: String,
     pub link: Option<String>,
 }
+
+impl LastSignal {
+    /// The bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.summary.len() + self.details.len() + self.link.as_ref().map_or(0, String::len)
+    }
+}

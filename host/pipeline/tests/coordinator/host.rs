@@ -135,6 +135,11 @@ impl Host {
         self.store.episodes().filter(|episode| !matches!(episode.phase, Phase::Resolved { .. })).collect()
     }
 
+    /// The episodes in the store.
+    pub(crate) fn all(&self) -> Vec<&EpisodeRecord> {
+        self.store.episodes().collect()
+    }
+
     /// The messages in the store.
     pub(crate) fn stored(&self) -> Vec<&IntentRecord> {
         self.store.intents()

@@ -112,6 +112,8 @@ pub(crate) struct Tally {
     /// Messages that refer to the first of their episode, and attempts that were given what earlier ones recorded.
     pub(crate) threaded: u32,
     pub(crate) recorded: u32,
+    /// How often more keys fired than there were places.
+    pub(crate) overflows: usize,
 }
 
 impl Tally {
@@ -131,6 +133,7 @@ impl Tally {
         self.summaries += other.summaries;
         self.threaded += other.threaded;
         self.recorded += other.recorded;
+        self.overflows += other.overflows;
     }
 
     /// A simulator in which nothing goes wrong proves nothing.
@@ -142,6 +145,7 @@ impl Tally {
         let spans_max = 2 * self.switched as usize;
         assert!(self.switched > 50 && self.spans_off > 10 && self.spans_off < spans_max, "{self:?}");
         assert!(self.commands > 100, "{self:?}");
+        assert!(self.overflows > 100, "{self:?}");
         assert!(self.threaded > 1_000 && self.recorded > 1_000, "{self:?}");
     }
 }
@@ -203,6 +207,8 @@ impl Sim {
         self.check_end();
         self.check_growth();
         self.check_hours();
+        self.check_flood();
+        self.tally.overflows = self.store.overflows;
         let is_worse = |(it, _): &&(Intent, DestinationName)| it.cause == Cause::Worse;
         self.tally.worse = self.received.iter().filter(is_worse).count() as u32;
         let is_summary = |(it, _): &&(Intent, DestinationName)| it.title.contains("more episodes are open");

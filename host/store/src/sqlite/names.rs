@@ -46,12 +46,13 @@ pub(crate) fn wording_name(wording: Wording) -> &'static str {
         Wording::Gap => "gap",
         Wording::Edited => "edited",
         Wording::Overflow => "overflow",
+        Wording::Backlog => "backlog",
     }
 }
 
 pub(crate) fn wording(name: &str) -> Option<Wording> {
-    let all = [Wording::Rule, Wording::RuleEnded, Wording::Gap, Wording::Edited, Wording::Overflow];
-    all.into_iter().find(|it| wording_name(*it) == name)
+    use Wording::{Backlog, Edited, Gap, Overflow, Rule, RuleEnded};
+    [Rule, RuleEnded, Gap, Edited, Overflow, Backlog].into_iter().find(|it| wording_name(*it) == name)
 }
 
 pub(crate) fn command_name(command: &Command) -> &'static str {
