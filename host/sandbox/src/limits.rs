@@ -48,8 +48,7 @@ pub(crate) const PORTS_MAX: usize = 1_000;
 /// Signals of one run.
 pub(crate) const SIGNALS_MAX: usize = 10_000;
 /// How long after its window a level may hold without another signal: a leap year, as for calendars.
-pub(crate) const UNTIL_MAX: watchbell_contract::Duration =
-    watchbell_contract::Duration::from_hours(366 * 24);
+pub(crate) const UNTIL_MAX: watchbell_contract::Duration = watchbell_contract::Duration::from_hours(366 * 24);
 /// Questions of one round.
 pub(crate) const QUESTIONS_MAX: usize = 64;
 /// Documents that evidence may ask for.

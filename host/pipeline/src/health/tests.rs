@@ -1,7 +1,7 @@
 use watchbell_contract::{Range, Window};
 
 use crate::action::{Purpose, RunId};
-use crate::partition::Running;
+use crate::partition::{OverflowStatus, Running};
 use crate::record::{Failure, RunSummary};
 
 use super::progress::{COMMIT_MAX, MARGIN};

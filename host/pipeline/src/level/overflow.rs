@@ -145,8 +145,7 @@ impl Admission {
 
     /// Late documents give a counted key a new value.
     pub(super) fn seen_again(&mut self, spec: &RuleSpec, overflow: &mut Overflow, signal: &Signal) {
-        if !overflow.counted.is_empty()
-            && overflow.counted.contains_key(&digest::labels_hash(&signal.labels))
+        if !overflow.counted.is_empty() && overflow.counted.contains_key(&digest::labels_hash(&signal.labels))
         {
             self.value(spec, overflow, signal);
         }
@@ -199,9 +198,11 @@ impl Admission {
             (begun.contains(&level.id) || self.waiting.contains(&level.id)) && !is_own(&level.labels)
         };
         let open = open.values().filter(is_outside).map(|level| of(level, None));
-        let ended = changes.ended.iter().enumerate().filter(|(_, (level, _))| {
-            begun.contains(&level.id) && !is_own(&level.labels)
-        });
+        let ended = changes
+            .ended
+            .iter()
+            .enumerate()
+            .filter(|(_, (level, _))| begun.contains(&level.id) && !is_own(&level.labels));
         let ended = ended.map(|(place, (level, _))| of(level, Some(place)));
         let mut candidates: Vec<Candidate> = open.chain(ended).collect();
         candidates.sort_by(|a, b| (a.since, &a.labels, a.ended).cmp(&(b.since, &b.labels, b.ended)));

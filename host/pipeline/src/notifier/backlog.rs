@@ -118,7 +118,9 @@ pub(super) fn notice(
     let summary = match left_out {
         None => format!("{max} messages of this rule wait for `{destination}`: further ones are left out"),
         Some(1) => format!("1 message was left out because {max} others waited for `{destination}`"),
-        Some(many) => format!("{many} messages were left out because {max} others waited for `{destination}`"),
+        Some(many) => {
+            format!("{many} messages were left out because {max} others waited for `{destination}`")
+        }
     };
     let what = if left_out.is_none() { "backlog" } else { "backlog-over" };
     Message {
@@ -132,14 +134,7 @@ pub(super) fn notice(
         cause: Cause::Summary,
         person: None,
         since: now,
-        last: LastSignal {
-            at: now,
-            value: None,
-            threshold: None,
-            summary,
-            details: "{}".into(),
-            link: None,
-        },
+        last: LastSignal { at: now, value: None, threshold: None, summary, details: "{}".into(), link: None },
         count: left_out.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         more: Vec::new(),
         wording: Wording::Backlog,

@@ -30,6 +30,9 @@ type Episodes = BTreeMap<Vec<Label>, EpisodeRecord>;
 /// Reasons kept per rule, for `explain`.
 const RECENT_MAX: usize = 16;
 
+/// Episodes and messages of a rule that are explained. A picture of every rule is made each second.
+const EXPLAINED_MAX: usize = 100;
+
 /// How long the manifest of a removed rule is kept: long enough for every host to get the bundle that lacks it.
 const GONE_KEPT: Duration = Duration::from_mins(10);
 
@@ -269,10 +272,12 @@ impl Decider {
         }
     }
 
-    /// Why the rule's episodes and messages are in their current state, followed by its last decisions, oldest first.
+    /// Why the rule's first episodes and messages are in their current state, at most `EXPLAINED_MAX` of each, followed
+    /// by its last decisions, oldest first.
     pub(super) fn explain(&self, rule: &RuleName) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = self.explain_episodes(rule).into_iter().map(Reason::Hold).collect();
-        reasons.extend(self.outbox.explain(rule).map(Reason::Delivery));
+        let episodes = self.explain_episodes(rule).take(EXPLAINED_MAX);
+        let mut reasons: Vec<Reason> = episodes.map(Reason::Hold).collect();
+        reasons.extend(self.outbox.explain(rule).take(EXPLAINED_MAX).map(Reason::Delivery));
         let recent = self.rules.get(rule).map(|known| known.recent.iter().cloned());
         reasons.extend(recent.into_iter().flatten());
         reasons

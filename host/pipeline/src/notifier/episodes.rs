@@ -221,16 +221,16 @@ impl Decider {
     }
 
     /// Why each open episode of a rule sends nothing now: the first reason, then any others that also hold it.
-    pub(super) fn explain_episodes(&self, name: &RuleName) -> Vec<HoldReason> {
-        let Some(known) = self.rules.get(name) else { return Vec::new() };
-        let reasons = |episode: &EpisodeRecord| {
-            let of = known.of(episode);
-            match hold::all(&What::Opening(of)) {
-                held if held.is_empty() => vec![escalation::waiting(of)],
-                held => held,
-            }
-        };
-        known.open.values().flat_map(reasons).collect()
+    pub(super) fn explain_episodes(&self, name: &RuleName) -> impl Iterator<Item = HoldReason> {
+        self.rules.get(name).into_iter().flat_map(|known| {
+            known.open.values().flat_map(|episode| {
+                let of = known.of(episode);
+                match hold::all(&What::Opening(of)) {
+                    held if held.is_empty() => vec![escalation::waiting(of)],
+                    held => held,
+                }
+            })
+        })
     }
 }
 

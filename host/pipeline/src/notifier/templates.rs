@@ -37,7 +37,8 @@ const OVERFLOW_BODY: &str = "{{ summary }}. They share this one episode; a key g
                              The worst of them:\n{% for key in more %}\n- {{ key }}\n{%- endfor %}\n";
 
 const BACKLOG_TITLE: &str = "{{ rule }}: messages left out";
-const BACKLOG_BODY: &str = "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.";
+const BACKLOG_BODY: &str =
+    "{{ summary }}. What is open is shown by `watchbell status` and `watchbell explain`.";
 
 impl Templates {
     /// Uses the templates of `rules`. A rule that has ended keeps its templates while it is in `owing`.

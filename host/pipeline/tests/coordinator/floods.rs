@@ -54,10 +54,7 @@ fn the_keys_beyond_the_limit_are_one_episode_with_a_beginning_and_an_end() {
          own when a place is free. The worst of them:\n\n- key k6: warning, value 6\n- key k5: warning, value 5"
     );
     assert_eq!(told(&mut host), [&own[..], &["opened overflow"]].concat());
-    assert_eq!(
-        host.status().overflow,
-        Some(OverflowStatus { keys: 2, is_exact: true, episodes_max: 5 })
-    );
+    assert_eq!(host.status().overflow, Some(OverflowStatus { keys: 2, is_exact: true, episodes_max: 5 }));
     assert_eq!(host.status().open_episodes, 6);
 
     host.restart(&spec);
@@ -100,8 +97,13 @@ fn one_key_that_is_worse_makes_the_overflow_worse() {
 fn what_comes_and_goes_beyond_the_limit_is_one_message() {
     // They fire and are cleared within one window.
     let mut host = Host::new(|run, _| {
-        let clear = |signal: &Signal| Signal { at: signal.at + Duration(1), kind: SignalKind::Clear, ..signal.clone() };
-        let fired: Vec<Signal> = (0..9).map(|n| firing(&format!("k{n}"), at(1) + Duration(n), at(9), 1.0)).collect();
+        let clear = |signal: &Signal| Signal {
+            at: signal.at + Duration(1),
+            kind: SignalKind::Clear,
+            ..signal.clone()
+        };
+        let fired: Vec<Signal> =
+            (0..9).map(|n| firing(&format!("k{n}"), at(1) + Duration(n), at(9), 1.0)).collect();
         let cleared: Vec<Signal> = fired.iter().map(|signal| clear(signal)).collect();
         inside(run, fired.into_iter().chain(cleared))
     });
@@ -112,15 +114,13 @@ fn what_comes_and_goes_beyond_the_limit_is_one_message() {
         Note::Overflowed { message, .. } => Some(message.as_str()),
         _ => None,
     });
-    assert_eq!(
-        said,
-        Some("7 keys came and went beyond its limit of 2 open episodes (`limits.episodes`)")
-    );
+    assert_eq!(said, Some("7 keys came and went beyond its limit of 2 open episodes (`limits.episodes`)"));
 }
 
 #[test]
 fn an_overflow_ends_with_its_rule_and_does_not_come_back_with_it() {
-    let mut host = Host::new(|run, _| inside(run, (0..9).map(|n| firing(&format!("k{n}"), at(1), at(60), 1.0))));
+    let mut host =
+        Host::new(|run, _| inside(run, (0..9).map(|n| firing(&format!("k{n}"), at(1), at(60), 1.0))));
     let spec = limited(2);
     host.deploy(&spec);
     host.until(2);
@@ -133,9 +133,10 @@ fn an_overflow_ends_with_its_rule_and_does_not_come_back_with_it() {
     host.deploy(&spec);
     host.until(8);
     assert_eq!((told(&mut host), host.status().overflow), (Vec::new(), None));
-    let ended = host.all().into_iter().filter(|episode| {
-        matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. })
-    });
+    let ended = host
+        .all()
+        .into_iter()
+        .filter(|episode| matches!(episode.phase, Phase::Resolved { why: Ending::RuleEnded, .. }));
     assert_eq!(ended.count(), 3);
 }
 
@@ -157,7 +158,8 @@ fn a_destination_that_is_down_holds_no_more_than_a_bounded_number_of_a_rules_mes
     let spec = RuleSpec { lateness: Duration::ZERO, ..limited(50) };
     host.deploy(&spec);
     let owed = |host: &Host| {
-        let is_owed = |delivery: &Delivery| matches!(delivery, Delivery::Owed { .. } | Delivery::Claimed { .. });
+        let is_owed =
+            |delivery: &Delivery| matches!(delivery, Delivery::Owed { .. } | Delivery::Claimed { .. });
         host.stored().iter().filter(|intent| is_owed(&intent.delivery)).count()
     };
     let mut sizes = Vec::new();
@@ -181,8 +183,10 @@ fn a_destination_that_is_down_holds_no_more_than_a_bounded_number_of_a_rules_mes
         .filter(|(_, intent)| intent.title == "rule: messages left out")
         .map(|(_, intent)| intent.summary.clone())
         .collect();
-    let is_start = |said: &String| *said == "200 messages of this rule wait for `chat`: further ones are left out";
-    let is_end = |said: &String| said.ends_with(" messages were left out because 200 others waited for `chat`");
+    let is_start =
+        |said: &String| *said == "200 messages of this rule wait for `chat`: further ones are left out";
+    let is_end =
+        |said: &String| said.ends_with(" messages were left out because 200 others waited for `chat`");
     assert!(notices.iter().any(is_start) && notices.iter().any(is_end), "{notices:?}");
     assert!(notices.iter().all(|said| is_start(said) || is_end(said)), "{notices:?}");
     assert_eq!(owed(&host), 0);

@@ -123,8 +123,7 @@ impl Sim {
     /// Each document of `flooding` belongs to an episode of its key, or to one that stands for the keys beyond the limit.
     pub(crate) fn check_flood(&self) {
         let name = RuleName("flooding".into());
-        let spans: Vec<_> =
-            self.store.episodes.values().filter(|episode| episode.rule == name).collect();
+        let spans: Vec<_> = self.store.episodes.values().filter(|episode| episode.rule == name).collect();
         for document in &self.world.documents {
             if self.store.first[&name] <= document.at && document.at < self.store.rules[&name].cursor.0 {
                 let key = format!("f{}", document.id % world::FLOODING_KEYS);

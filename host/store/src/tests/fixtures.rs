@@ -87,8 +87,11 @@ pub(crate) fn rule(name: &str, cursor: i64) -> RuleRecord {
         },
         overflow: Overflow {
             waiting: vec![level("waiting").1],
-            counted: [(u64::MAX, CountedKey { last_at: Timestamp(cursor - 3), until: Timestamp(cursor + 3) })]
-                .into(),
+            counted: [(
+                u64::MAX,
+                CountedKey { last_at: Timestamp(cursor - 3), until: Timestamp(cursor + 3) },
+            )]
+            .into(),
             named: vec![NamedKey {
                 labels: labels(),
                 severity: Severity::Critical,

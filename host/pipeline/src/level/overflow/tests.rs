@@ -27,8 +27,16 @@ struct Group {
 #[derive(Clone, Debug)]
 enum Deed {
     /// Fires this long before the window's end, for this long, with this value.
-    Fire { group: Group, ago: i64, holds: i64, value: u8 },
-    Clear { group: Group, ago: i64 },
+    Fire {
+        group: Group,
+        ago: i64,
+        holds: i64,
+        value: u8,
+    },
+    Clear {
+        group: Group,
+        ago: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -129,11 +137,8 @@ impl Rule {
 
     fn window(&mut self, signals: Vec<LinkedSignal>, window: Window) -> Vec<Change> {
         let clock = WindowClock { window, judged: window.end };
-        let held = Held {
-            open: &mut self.open,
-            unwritten: &mut self.unwritten,
-            overflow: &mut self.overflow,
-        };
+        let held =
+            Held { open: &mut self.open, unwritten: &mut self.unwritten, overflow: &mut self.overflow };
         let changes = fold(&Incarnation::default(), &self.spec, held, signals, clock);
         changes.iter().for_each(|change| self.tell(change));
         changes
@@ -211,7 +216,9 @@ fn check(rule: &mut Rule, free: &mut Rule, deeds: &[Deed], end: i64) {
     let limit = rule.spec.episodes_max;
     let came_in: Vec<&Level> = open
         .values()
-        .filter(|level| !is_overflow(&level.labels) && before.get(&level.labels).is_none_or(|was| was.id != level.id))
+        .filter(|level| {
+            !is_overflow(&level.labels) && before.get(&level.labels).is_none_or(|was| was.id != level.id)
+        })
         .collect();
     let places = limit.saturating_sub(residents);
     let came_and_went = changes
@@ -230,7 +237,9 @@ fn check(rule: &mut Rule, free: &mut Rule, deeds: &[Deed], end: i64) {
         assert_eq!(used, places, "a place stayed free while a key waited");
     }
     // In order.
-    if let (Some(last), Some(next)) = (came_in.iter().map(|level| order(level)).max(), overflow.waiting.first()) {
+    if let (Some(last), Some(next)) =
+        (came_in.iter().map(|level| order(level)).max(), overflow.waiting.first())
+    {
         assert!(last < order(next), "{last:?} came in before {next:?}");
     }
     assert!(overflow.waiting.is_sorted_by(|a, b| order(a) < order(b)));
@@ -251,10 +260,9 @@ fn check(rule: &mut Rule, free: &mut Rule, deeds: &[Deed], end: i64) {
             assert_eq!(*overflow, Overflow::default());
         }
         (None, Some(_)) => assert!(matches!(of_it[..], [Change::Level { worse: None, .. }]), "{of_it:?}"),
-        (Some(_), None) => assert!(
-            matches!(of_it[..], [Change::Ended { why: Ending::WithinLimit, .. }]),
-            "{of_it:?}"
-        ),
+        (Some(_), None) => {
+            assert!(matches!(of_it[..], [Change::Ended { why: Ending::WithinLimit, .. }]), "{of_it:?}")
+        }
         (Some(had), Some(told)) => {
             assert_eq!((&had.id, had.since), (&told.id, told.since), "it is the same overflow");
             let rose = had.severity < told.severity;
@@ -337,7 +345,15 @@ proptest! {
 }
 
 fn extremes() -> impl Strategy<Value = i64> {
-    prop_oneof![Just(i64::MIN), Just(i64::MIN + 1), Just(-1), Just(0), Just(i64::MAX - 1), Just(i64::MAX), any::<i64>()]
+    prop_oneof![
+        Just(i64::MIN),
+        Just(i64::MIN + 1),
+        Just(-1),
+        Just(0),
+        Just(i64::MAX - 1),
+        Just(i64::MAX),
+        any::<i64>()
+    ]
 }
 
 /// Each window brings as many new keys as a run may, and none of them ends.
@@ -359,10 +375,7 @@ fn a_module_that_never_runs_out_of_keys_costs_no_more_than_the_first_windows() {
     assert_eq!(sizes[3..], vec![full; 17]);
     assert!(!rule.overflow.is_exact());
     let said = &level(&rule.open).expect("an overflow").last.summary;
-    assert_eq!(
-        said,
-        "at least 21000 keys fire beyond its limit of 1000 open episodes (`limits.episodes`)"
-    );
+    assert_eq!(said, "at least 21000 keys fire beyond its limit of 1000 open episodes (`limits.episodes`)");
     // What could not be counted is waited for.
     let end = |minutes: i64| Window {
         start: Timestamp(minutes * MINUTE),
@@ -407,7 +420,8 @@ fn the_worst_keys_are_listed_wherever_they_are_kept() {
         1_900 => 240.0,
         _ => (number % 100) as f64,
     };
-    let fire = |number| signal(key(number), SignalKind::Firing, number as i64, Some(10 * MINUTE), value(number));
+    let fire =
+        |number| signal(key(number), SignalKind::Firing, number as i64, Some(10 * MINUTE), value(number));
     rule.window((0..2_000).map(fire).collect(), window);
     let told = level(&rule.open).expect("an overflow");
     assert_eq!(told.severity, Severity::Critical);
@@ -415,7 +429,11 @@ fn the_worst_keys_are_listed_wherever_they_are_kept() {
     assert_eq!((count, listed.len()), (1_998, 10));
     assert_eq!(
         listed[..3],
-        ["user user 00700: critical, value 250", "user user 01900: critical, value 240", "user user 00099: warning, value 99"]
+        [
+            "user user 00700: critical, value 250",
+            "user user 01900: critical, value 240",
+            "user user 00099: warning, value 99"
+        ]
     );
 }
 
