@@ -95,7 +95,8 @@ impl Rule {
         };
         // What it says of other keys changes nothing.
         let overflow = &self.record.overflow;
-        let waiting: BTreeSet<_> = overflow.waiting.iter().map(|level| &level.labels).collect();
+        let waiting: BTreeSet<&[Label]> =
+            overflow.waiting.iter().map(|level| level.labels.as_slice()).collect();
         for LinkedSignal { signal, .. } in fresh {
             let is_held = self.open.contains_key(&signal.labels) || overflow.holds(&signal.labels, &waiting);
             if signal.kind != SignalKind::Event && is_held {

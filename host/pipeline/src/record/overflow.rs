@@ -76,7 +76,7 @@ impl Overflow {
     }
 
     /// Whether it holds a key, given the labels of those that wait.
-    pub(crate) fn holds(&self, labels: &Vec<Label>, waiting: &BTreeSet<&Vec<Label>>) -> bool {
+    pub(crate) fn holds(&self, labels: &[Label], waiting: &BTreeSet<&[Label]>) -> bool {
         waiting.contains(labels)
             || !self.counted.is_empty() && self.counted.contains_key(&digest::labels_hash(labels))
     }
