@@ -41,6 +41,9 @@ mod evidence; // the documents behind a signal
 mod browse; // documents for people
 mod documents; // writing documents
 mod cluster; // the public API
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing; // readers of answers, for the fuzz targets
 
 pub use admin::AdminError;
 pub use clock::TIME_STEP;

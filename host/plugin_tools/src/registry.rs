@@ -6,6 +6,9 @@ mod store; // what was fetched, by digest
 mod access; // how a registry is spoken to, and what goes wrong
 mod session; // requests to a registry, with what it wants to know first
 mod client; // push and pull
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing; // readers of answers, for the fuzz targets
 
 pub use access::{Access, RegistryFault};
 pub use client::{Parcel, Pulled, Pushed, pull, push};

@@ -41,6 +41,17 @@ pub(super) fn page(shape: &Shape, bytes: &[u8]) -> Result<BucketsPage, ErrorKind
     }
 }
 
+/// Reads one response to a question.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_page(
+    over: watchbell_contract::Range,
+    question: &watchbell_contract::Buckets,
+    mapping: &crate::mapping::Mapping,
+    bytes: &[u8],
+) -> Result<Rows, ErrorKind> {
+    page(&Shape::new(over, question, mapping)?, bytes).map(|page| page.rows)
+}
+
 struct PageOfBuckets<'a> {
     shape: &'a Shape,
     times: Vec<i64>,

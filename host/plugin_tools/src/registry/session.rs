@@ -252,7 +252,7 @@ fn credentials(host: &str) -> Result<Option<Credentials>, RegistryFault> {
 }
 
 /// A quoted parameter of a challenge: `realm` of `realm="https://…",service="…"`.
-fn parameter(challenge: &str, name: &str) -> Option<String> {
+pub(super) fn parameter(challenge: &str, name: &str) -> Option<String> {
     let mut rest = challenge;
     loop {
         let (key, after) = rest.split_once('=')?;
