@@ -1,4 +1,6 @@
 //! What no compiler and no linter knows: who may depend on whom, through any number of others.
+mod threat_model; // what `docs/security.md` names exists
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
