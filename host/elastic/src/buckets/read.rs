@@ -265,7 +265,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
         let row = page.times.len();
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match (level, &*key) {
-                (Level::Aggregations, "page") => {
+                (Level::Aggregations, "page") if !page.shape.whole => {
                     map.next_value_seed(ObjectSeed { page: &mut *page, misfit, level: Level::Page })?;
                 }
                 (Level::Page, "after_key") => page.after = map.next_value()?,
@@ -285,7 +285,8 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
                     }
                     _ => _ = map.next_value::<IgnoredAny>()?,
                 },
-                (Level::Bucket | Level::Aggregations, name) => {
+                // Above the buckets they belong to no row, unless the question has one row alone.
+                (Level::Bucket | Level::Aggregations, name) if level == Level::Bucket || page.shape.whole => {
                     let metric = numbered(name, 'm').and_then(|number| page.metrics.get_mut(number));
                     let filter = numbered(name, 'f').and_then(|number| page.filters.get_mut(number));
                     match (metric, filter) {

@@ -182,3 +182,19 @@ fn a_group_key_is_no_place() {
     let error = groups(&Buckets { by: vec!["g".into()], ..Buckets::default() }, &mapping).unwrap_err();
     assert_eq!(error.to_string(), "field `g` is of type geo_point, which cannot be a group key");
 }
+
+#[test]
+fn an_answer_of_another_form_adds_nothing_to_a_row() {
+    let answer = json!({ "timed_out": false, "_shards": { "total": 1, "successful": 1, "failed": 0 },
+        "hits": { "total": 7 },
+        "aggregations": { "m0": { "value": 2.5 }, "f0": { "doc_count": 3 },
+            "page": { "buckets": [{ "key": { "t": 60_000, "b0": "a", "b1": 1 }, "doc_count": 1, "m1": { "value": 1 } }] } } });
+    let grouped = read::page(&shape(&question()), answer.to_string().as_bytes()).unwrap().rows;
+    assert_eq!((grouped.validate(), grouped.len()), (Ok(()), 1));
+    assert!(!grouped.column("slowest").unwrap().has(0) && grouped.column("p95").unwrap().has(0));
+    let mut question = question();
+    (question.by, question.every) = (vec![], None);
+    let whole = read::page(&shape(&question), answer.to_string().as_bytes()).unwrap().rows;
+    assert_eq!((whole.validate(), whole.len()), (Ok(()), 1));
+    assert!(whole.column("slowest").unwrap().has(0) && !whole.column("p95").unwrap().has(0));
+}
