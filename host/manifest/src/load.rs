@@ -8,7 +8,7 @@ use crate::bind::doc::Doc;
 use crate::bind::{self, Bench};
 use crate::options::Options;
 use crate::overlay::{self, json as to_json};
-use crate::report::{Diagnostic, Level, Place, nearest, suggest};
+use crate::report::{Diagnostic, Level, Place, may_hint, nearest, suggest};
 use crate::tokens::Tokens;
 use crate::tree::{Data, Entry, Node, parse};
 use crate::{Bundle, Environment, Modules, Report, files};
@@ -244,7 +244,8 @@ fn unknown_overrides(left: Option<&Node>, names: &BTreeMap<String, Place>, fault
         if names.contains_key(&entry.key) {
             continue; // Two manifests with one name, which has been reported.
         }
-        let near = nearest(&entry.key, names.keys().map(String::as_str));
+        let known = || names.keys().map(String::as_str);
+        let near = may_hint(faults).then(|| nearest(&entry.key, known())).flatten();
         let hint = near.map_or_else(
             || "remove it, or add the rule".to_string(),
             |near| format!("did you mean `{near}`?"),

@@ -145,3 +145,25 @@ fn a_folder_of_rules_that_is_not_there_is_one_fault_with_a_way_out() {
         "{told}"
     );
 }
+
+/// What two names have in common takes the product of their lengths to find out, in time and in memory.
+#[test]
+fn names_of_any_length_and_number_are_told_in_bounded_time() {
+    let root = bundle();
+    let long = |letter: &str| letter.repeat(400_000);
+    let defined = format!("{ENVIRONMENT}tokens: {{ {}: 1 }}\n", long("a"));
+    fs::write(root.path().join("environments/default.yaml"), defined).unwrap();
+    fs::write(root.path().join("rule.yaml"), format!("{RULE}owner: \"@@{}@@\"\n", long("b"))).unwrap();
+    let report = told(root.path(), "default");
+    assert!(report.contains("error: rules/rule.yaml") && report.contains("unknown token `bbbb"), "told");
+
+    let many = |of: &dyn Fn(usize) -> String| (0..30_000).map(of).collect::<String>();
+    let defined = many(&|n| format!("  defined-token-{n}: 1\n"));
+    fs::write(root.path().join("environments/default.yaml"), format!("{ENVIRONMENT}tokens:\n{defined}"))
+        .unwrap();
+    let mentioned = many(&|n| format!("- \"@@mentioned-{n}@@\"\n"));
+    fs::write(root.path().join("rule.yaml"), format!("{RULE}params:\n{mentioned}")).unwrap();
+    let report = told(root.path(), "default");
+    assert!(report.contains("the token `defined-token-0` is not used"), "told");
+    assert!(report.ends_with("and 59000 more"), "told");
+}
