@@ -12,3 +12,5 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const NODES_MAX: usize = 100_000;
 /// Files that one rule imports, directly or indirectly.
 pub(crate) const IMPORTS_MAX: usize = 100;
+/// Bytes of the texts and keys that anchors and aliases of one file repeat.
+pub(crate) const ALIAS_BYTES_MAX: usize = 16 << 20;
