@@ -58,19 +58,23 @@ fn lay(base: Node, over: Node, path: &mut Vec<String>) -> Node {
             Node { data: Data::Map(upper), .. },
         ) if !whole => {
             under.retain(|known| !ousted(path, &known.key, &upper));
+            let places: HashMap<String, usize> =
+                under.iter().enumerate().map(|(at, known)| (known.key.clone(), at)).collect();
+            let mut merged: Vec<Option<Entry>> = under.into_iter().map(Some).collect();
             for entry in upper {
-                match under.iter().position(|known| known.key == entry.key) {
-                    Some(at) => {
-                        let known = under.remove(at);
+                let at = places.get(&entry.key).copied();
+                match at.and_then(|at| Some((at, merged[at].take()?))) {
+                    Some((at, known)) => {
                         path.push(entry.key.clone());
                         let value = lay(known.value, entry.value, path);
                         path.pop();
-                        under.insert(at, Entry { key: entry.key, place: entry.place, value });
+                        merged[at] = Some(Entry { key: entry.key, place: entry.place, value });
                     }
-                    None => under.push(entry),
+                    None => merged.push(Some(entry)),
                 }
             }
-            Node { data: Data::Map(under), place, literal, written, doubtful }
+            let merged = merged.into_iter().flatten().collect();
+            Node { data: Data::Map(merged), place, literal, written, doubtful }
         }
         (_, over) => over,
     }

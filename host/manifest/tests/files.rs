@@ -167,3 +167,27 @@ fn names_of_any_length_and_number_are_told_in_bounded_time() {
     assert!(report.contains("the token `defined-token-0` is not used"), "told");
     assert!(report.ends_with("and 59000 more"), "told");
 }
+
+/// As wide as a file may be: nothing may take the square of it.
+#[test]
+fn wide_documents_are_told_in_bounded_time() {
+    let keys = |indent: &str| (0..45_000).map(|n| format!("{indent}k{n}: 1\n")).collect::<String>();
+    for (rule, default, prod) in [
+        (format!("{RULE}{}", keys("")), ENVIRONMENT.to_owned(), String::new()),
+        (format!("{RULE}params:\n{}", keys("  ")), ENVIRONMENT.to_owned(), String::new()),
+        (RULE.to_owned(), format!("{ENVIRONMENT}wide:\n{}", keys("  ")), format!("wide:\n{}", keys("  "))),
+        (RULE.to_owned(), ENVIRONMENT.to_owned(), format!("rules:\n  a:\n    params:\n{}", keys("      "))),
+    ] {
+        let root = bundle();
+        fs::write(root.path().join("rule.yaml"), rule).unwrap();
+        fs::write(root.path().join("environments/default.yaml"), default).unwrap();
+        fs::write(root.path().join("environments/prod.yaml"), &prod).unwrap();
+        let environment = if prod.is_empty() { "default" } else { "prod" };
+        let report = told(root.path(), environment);
+        assert!(
+            report.contains("error: ") && report.contains("unknown key"),
+            "{}",
+            &report[..report.len().min(500)]
+        );
+    }
+}
