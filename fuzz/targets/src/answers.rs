@@ -1,5 +1,5 @@
 //! What clusters answer: documents, buckets, field capabilities and errors.
-use serde_json::Value;
+use serde_json::value::RawValue;
 use watchbell_contract::Rows;
 use watchbell_elastic::fuzzing;
 
@@ -43,6 +43,7 @@ fn page(rows: &Rows, input: &[u8]) {
     assert_eq!(rows.validate(), Ok(()));
     let most = 1_024 + input.len() * GROWTH_MAX;
     assert!(rows.bytes() <= most, "{} bytes of {} became {}", rows.len(), input.len(), rows.bytes());
-    let tree = serde_json::from_slice::<Value>(input);
-    assert!(tree.is_ok_and(|tree| tree.is_object()), "what is no JSON object became rows");
+    // Not a tree: a number that nothing reads may be out of every range.
+    let text = serde_json::from_slice::<&RawValue>(input).map(RawValue::get);
+    assert!(text.is_ok_and(|text| text.starts_with('{')), "what is no JSON object became rows");
 }
