@@ -1,4 +1,4 @@
-//! The small corpus of the repository: inputs that together cover what all that were found do, the shortest first.
+//! The small corpus of the repository: a sample of the inputs that together cover what all that were found do.
 use std::fs;
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use crate::test_report;
 
 /// Of one target's inputs together: the repository is not the place of a large corpus.
 const KEPT_BYTES_MAX: u64 = 32 << 10;
+/// Of one target.
+const KEPT_MAX: usize = 200;
 
 /// Minimises every input of `target` into `fuzz/corpus`.
 pub(super) fn keep(cache: &Cache, target: &str, program: &Path, place: &Place) -> Result<()> {
@@ -36,7 +38,9 @@ pub(super) fn keep(cache: &Cache, target: &str, program: &Path, place: &Place) -
     let _ = fs::remove_dir_all(&place.kept);
     fs::create_dir_all(&place.kept).with_context(|| format!("cannot create {}", place.kept.display()))?;
     let mut bytes = 0;
-    for (length, path) in inputs {
+    // Short and long ones; the shortest first.
+    let step = inputs.len().div_ceil(KEPT_MAX).max(1);
+    for (length, path) in inputs.into_iter().step_by(step) {
         bytes += length;
         if bytes > KEPT_BYTES_MAX {
             break;
