@@ -4,9 +4,10 @@ use watchbell_text::Job;
 
 mod wire {
     #![allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated")]
-    wit_bindgen::generate!({ path: "wit", world: "texts" });
+    use super::Texts;
 
-    super::export!(super::Texts with_types_in self);
+    wit_bindgen::generate!({ path: "wit", world: "texts" });
+    export!(Texts);
 }
 
 struct Texts;
