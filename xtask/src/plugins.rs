@@ -38,6 +38,10 @@ pub(crate) fn build(cache: &Cache, stage: &mut Stage, toolchain: &Toolchain) -> 
         } else {
             &["--lib", "--crate-type", "cdylib"]
         });
+        if package.texts {
+            // Nobody is shown its lines, and the host would read them all whenever a text passes a limit.
+            cargo.args(["--", "-C", "strip=debuginfo"]);
+        }
         let built = stage.capture(&mut cargo)?;
         modules.extend(parse_modules(&built.output, &packages));
         if !built.success {
@@ -68,6 +72,7 @@ struct Package {
     name: String,
     manifest: String,
     guests: bool,
+    texts: bool,
 }
 
 /// What a module is built for.
@@ -123,7 +128,8 @@ fn packages(faults: &mut Vec<String>) -> Result<Vec<Package>> {
             faults.push(format!("{name}: {} is empty: export something from it", source.display()));
             continue;
         }
-        packages.push(Package { name, manifest: manifest.to_string_lossy().into_owned(), guests });
+        let texts = folder == root.join(TEXTS);
+        packages.push(Package { name, manifest: manifest.to_string_lossy().into_owned(), guests, texts });
     }
     Ok(packages)
 }
@@ -210,11 +216,13 @@ mod tests {
                 name: "rule-any".into(),
                 manifest: "/w/plugins/rule-any/Cargo.toml".into(),
                 guests: false,
+                texts: false,
             },
             Package {
                 name: "watchbell-guests".into(),
                 manifest: "/w/tests/guests/Cargo.toml".into(),
                 guests: true,
+                texts: false,
             },
         ];
         let messages = r#"

@@ -172,7 +172,7 @@ fn an_address_has_no_invisible_characters_in_any_format() {
 
 #[test]
 fn the_hosts_link_stays_while_longer_ones_go() {
-    let details = serde_json::json!({ "user": "e\u{301}".repeat(400) });
+    let details = serde_json::json!({ "user": "e\u{301}".repeat(450) });
     let source = "{{ details.user }} [go](https://kibana/{{ details.user }}) <a href=\"https://k/{{ details.user }}\">x</a> {{ link }}";
     let amp = LINK.replace('&', "&amp;");
     for (format, link) in [
