@@ -106,6 +106,7 @@ proptest! {
             Ok(rendered) => prop_assert_eq!(rendered, job.render()),
             Err(
                 RenderFault::OutOfTime { .. }
+                | RenderFault::TooSlow { .. }
                 | RenderFault::OutOfMemory { .. }
                 | RenderFault::TooLarge { .. }
                 | RenderFault::StackOverflow,
